@@ -1,0 +1,1 @@
+"""The cloud on one machine: what the product needs of Azure, for trying, testing and developing it."""
