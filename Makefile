@@ -1,0 +1,38 @@
+# Every target works on a fresh clone: it sets up first what is missing (see local_cloud/setup.sh).
+.DEFAULT_GOAL := help
+PYTHON_BIN := .venv/bin/python
+# Folders that hold code of this project, and its shell scripts.
+CODE := function_app.py batch_ops deploy local_cloud tests
+SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## Python environment, Azurite, compiled ilastik stand-in
+	@bash local_cloud/setup.sh
+
+.PHONY: demo
+demo: setup ## everything once: start, drop sample images, show progress and results (FILES="a.h5" PROJECT=x.ilp KEEP=1)
+	@$(PYTHON_BIN) -m local_cloud demo $(if $(PROJECT),--project "$(PROJECT)") $(if $(KEEP),--keep) $(FILES)
+
+.PHONY: up
+up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)
+	@$(PYTHON_BIN) -m local_cloud up $(if $(DATA),--data "$(DATA)")
+
+.PHONY: test
+test: setup ## the whole test suite
+	@$(PYTHON_BIN) -m pytest
+
+.PHONY: check
+check: setup ## lint, format, types, shell scripts
+	@$(PYTHON_BIN) -m ruff check .
+	@$(PYTHON_BIN) -m ruff format --check .
+	@$(PYTHON_BIN) -m mypy $(wildcard $(CODE))
+	@.venv/bin/shellcheck $(SHELL_SCRIPTS)
+
+.PHONY: clean
+clean: ## remove what set-up and runs made (not your --data folders)
+	rm -rf .venv local_cloud/node_modules .demo .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Prepares a fresh clone: .venv, Azurite and the compiled ilastik stand-in.
+# Safe to run any number of times; a part whose inputs did not change is skipped.
+#
+# PYTHON=/path/to/python3.13 chooses the interpreter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly VENV=.venv
+readonly NODE_MODULES=local_cloud/node_modules
+readonly REQUIREMENTS=(requirements.txt local_cloud/requirements.txt tests/requirements.txt)
+readonly CONSTRAINTS=local_cloud/constraints.txt
+readonly NODE_AT_LEAST=20 # what Azurite's own locked packages ask for
+
+say() { printf 'set-up: %s\n' "$*"; }
+fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
+
+digest_of() { # of files' contents and names, and of one more word
+  { printf '%s\n' "$1"; shift; cksum "$@"; } | cksum
+}
+
+is_python_313() {
+  "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null
+}
+
+find_python() {
+  local candidate
+  if [[ -n "${PYTHON:-}" ]]; then
+    is_python_313 "$PYTHON" || fail "PYTHON names '$PYTHON', which is not a working Python 3.13."
+    echo "$PYTHON"
+    return
+  fi
+  # A pyenv shim stands in the PATH even where pyenv has chosen another version: each one is tried.
+  for candidate in python3.13 python3; do
+    if is_python_313 "$candidate"; then command -v "$candidate"; return; fi
+  done
+  if command -v pyenv >/dev/null; then
+    # Last listed is newest; free-threaded builds (3.13t) have no wheels for every requirement.
+    candidate=$(pyenv versions --bare 2>/dev/null | grep -E '^3\.13\.[0-9]+$' | tail -n 1 || true)
+    if [[ -n "$candidate" ]]; then
+      candidate=$(PYENV_VERSION=$candidate pyenv which python)
+      if is_python_313 "$candidate"; then echo "$candidate"; return; fi
+    fi
+  fi
+  if command -v uv >/dev/null; then
+    candidate=$(uv python find --no-python-downloads 3.13 2>/dev/null || true)
+    if [[ -n "$candidate" ]] && is_python_313 "$candidate"; then echo "$candidate"; return; fi
+  fi
+  fail "Python 3.13 is needed and was not found as python3.13, in pyenv or in uv." \
+    "Install it, for example with 'uv python install 3.13' or 'pyenv install 3.13'," \
+    "or name it: PYTHON=/path/to/python3.13 make setup"
+}
+
+check_node() {
+  if ! { command -v node && command -v npm; } >/dev/null; then
+    fail "Node.js $NODE_AT_LEAST or newer with npm is needed (it runs Azurite, Microsoft's storage emulator)" \
+      "and was not found. Install the packages 'nodejs' and 'npm' of your system, or from nodejs.org."
+  fi
+  local version
+  version=$(node --version)
+  version=${version#v}
+  ((${version%%.*} >= NODE_AT_LEAST)) ||
+    fail "Node.js $NODE_AT_LEAST or newer is needed for Azurite, but 'node' is $version. Install a newer one."
+}
+
+python_is_current() {
+  [[ -x $VENV/bin/python && -f $VENV/.set-up ]] || return 1
+  [[ "$(cat $VENV/.set-up)" == "$(python_digest)" ]]
+}
+
+python_digest() { digest_of "python 1" "${REQUIREMENTS[@]}" "$CONSTRAINTS"; }
+
+set_up_python() {
+  local python
+  if ! { [[ -x $VENV/bin/python ]] && is_python_313 $VENV/bin/python && $VENV/bin/python -m pip --version >/dev/null 2>&1; }; then
+    python=$(find_python)
+    say "making $VENV with $("$python" --version) ($python)"
+    "$python" -m venv --clear $VENV ||
+      fail "'$python -m venv' failed. On Debian and Ubuntu the package python3.13-venv is missing."
+  fi
+  say "installing the Python requirements (a minute or two the first time)"
+  $VENV/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+    -r requirements.txt -r local_cloud/requirements.txt -r tests/requirements.txt -c "$CONSTRAINTS" ||
+    fail "pip could not install the requirements; its own message is above."
+  python_digest >$VENV/.set-up
+}
+
+azurite_digest() { digest_of "azurite 1 $(node --version)" local_cloud/package.json local_cloud/package-lock.json; }
+
+azurite_is_current() {
+  [[ -x $NODE_MODULES/.bin/azurite && -f $NODE_MODULES/.set-up ]] || return 1
+  [[ "$(cat $NODE_MODULES/.set-up)" == "$(azurite_digest)" ]]
+}
+
+start_azurite_install() {
+  say "installing Azurite"
+  npm_log=$(mktemp)
+  # Azurite needs no install scripts; the optional database drivers it lists do.
+  npm ci --prefix local_cloud --ignore-scripts --no-audit --no-fund --loglevel=error >"$npm_log" 2>&1 &
+  npm_pid=$!
+}
+
+finish_azurite_install() {
+  if ! wait "$npm_pid"; then
+    cat "$npm_log" >&2
+    npm_pid=
+    fail "npm could not install Azurite; its own message is above."
+  fi
+  npm_pid=
+  azurite_digest >$NODE_MODULES/.set-up
+}
+
+clean_up() { # an interrupted or failed set-up leaves no npm at work behind it
+  [[ -z "$npm_pid" ]] || kill "$npm_pid" 2>/dev/null || true
+  [[ -z "$npm_log" ]] || rm -f "$npm_log"
+}
+
+ilastik_digest() { digest_of "ilastik 1 $(cat $VENV/.set-up)" local_cloud/ilastik/*.py; }
+
+ilastik_is_current() {
+  [[ -f $VENV/.set-up-ilastik ]] || return 1
+  [[ "$(cat $VENV/.set-up-ilastik)" == "$(ilastik_digest)" ]]
+}
+
+set_up_ilastik() {
+  say "compiling the ilastik stand-in"
+  $VENV/bin/python -m local_cloud.ilastik.build ||
+    fail "the ilastik stand-in could not be compiled; the message is above."
+  ilastik_digest >$VENV/.set-up-ilastik
+}
+
+npm_pid=
+npm_log=
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# Two set-ups at once (two terminals, parallel make targets) would spoil each other's work.
+if command -v flock >/dev/null; then
+  exec 9<local_cloud/setup.sh
+  flock 9
+fi
+
+check_node
+azurite_is_current || start_azurite_install
+python_is_current || set_up_python
+[[ -z "$npm_pid" ]] || finish_azurite_install
+ilastik_is_current || set_up_ilastik
