@@ -1,0 +1,57 @@
+"""Everything that can go wrong outside a task, as one tree.
+
+    IlastikBatchError
+    ├── SettingsError        the app's settings are incomplete or contradict each other
+    ├── Conflict             somebody else changed the row first: read again, decide again
+    ├── IllegalTransition    a state that the transition table does not allow: a fault in the code
+    ├── BlobChanged          the blob is no longer the version that was asked for
+    ├── BlobMissing          there is no such blob (any more)
+    ├── JobMissing           Batch knows no such job
+    ├── JobClosed            the job takes no more tasks
+    └── ServiceFault         throttled, unreachable, over quota, paused: try again later
+
+A task that fails is no exception: it is data (`model.FailureKind`).
+"""
+
+from datetime import timedelta
+
+
+class IlastikBatchError(Exception):
+    """Root of the tree; its text is a sentence for people."""
+
+
+class SettingsError(IlastikBatchError):
+    """The app's settings are incomplete or contradict each other."""
+
+
+class Conflict(IlastikBatchError):
+    """Somebody else changed the row first."""
+
+
+class IllegalTransition(IlastikBatchError):
+    """A row was to be moved along a way that the transition table does not have."""
+
+
+class BlobChanged(IlastikBatchError):
+    """The blob is no longer the version that was asked for."""
+
+
+class BlobMissing(IlastikBatchError):
+    """There is no such blob."""
+
+
+class JobMissing(IlastikBatchError):
+    """Batch knows no job of this id."""
+
+
+class JobClosed(IlastikBatchError):
+    """The job is completed or about to be, and takes no more tasks."""
+
+
+class ServiceFault(IlastikBatchError):
+    """A service can't do it now; the sentence says which and why, `retry_after` how long it asks us to wait."""
+
+    def __init__(self, sentence: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.retry_after = retry_after

@@ -1,0 +1,244 @@
+"""The values that the product speaks of. Frozen; changed only through `evolve`."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+HISTORY_LENGTH = 40
+
+
+class State(StrEnum):
+    """Where a file is. The middle states may move backwards: Batch may requeue a task."""
+
+    WAITING = "WAITING"
+    WAITING_FOR_PROJECT = "WAITING_FOR_PROJECT"
+    SUBMITTING = "SUBMITTING"
+    ACTIVE = "ACTIVE"
+    PREPARING = "PREPARING"
+    RUNNING = "RUNNING"
+    COLLECTING = "COLLECTING"
+    SUCCEEDED = "SUCCEEDED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+    SUPERSEDED = "SUPERSEDED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more happens to this run by itself."""
+        return self in FINAL
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing was submitted yet: the reason says what is waited for."""
+        return self in {State.WAITING, State.WAITING_FOR_PROJECT}
+
+    @property
+    def has_task(self) -> bool:
+        """A Batch task is on its way or at work."""
+        return self in {State.ACTIVE, State.PREPARING, State.RUNNING}
+
+
+FINAL = frozenset({State.SUCCEEDED, State.REJECTED, State.FAILED, State.SUPERSEDED, State.CANCELLED})
+
+
+class FailureKind(StrEnum):
+    """Why a task did not do its work; each with its rule in `transitions.RETRIES`."""
+
+    STAGING_IN = "STAGING_IN"
+    NODE = "NODE"
+    COMMAND = "COMMAND"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DISK_FULL = "DISK_FULL"
+    TIMEOUT = "TIMEOUT"
+    STAGING_OUT = "STAGING_OUT"
+    NO_OUTPUT = "NO_OUTPUT"
+    LOST = "LOST"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One version of a blob. `md5` is the Content-MD5 in hex where the service has one; times are the service's."""
+
+    name: str
+    etag: str
+    length: int
+    modified: datetime
+    md5: str | None = None
+    tier: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    copy_status: str | None = None
+    copy_id: str | None = None
+
+    def meta(self, key: str) -> str | None:
+        """A metadata value; Azure keeps the keys' case, other tools may not."""
+        return next((v for k, v in self.metadata if k.lower() == key.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A usable classifier: the frozen content, what an image must be like, and how results are exported."""
+
+    name: str
+    etag: str
+    digest: str
+    facts: str
+    internal_path: str | None = None
+    axes: str | None = None
+    export_source: str = "Simple Segmentation"
+    wall_clock_minutes: int | None = None
+
+
+class TaskState(StrEnum):
+    """Azure Batch's own words."""
+
+    ACTIVE = "active"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Batch's `failureInfo`."""
+
+    category: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A Batch task as the service told of it."""
+
+    job_id: str
+    task_id: str
+    state: TaskState
+    changed: datetime
+    exit_code: int | None = None
+    succeeded: bool | None = None
+    failure: TaskFailure | None = None
+    node_id: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    requeues: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """All that is known of one file: its current run, and how that run fares.
+
+    `run` counts the versions (and repeated segmentations) of a file, `attempt` the Batch tasks of a run.
+    `job_id` and `task_id` are stored before the task is created and never derived again.
+    `intent` names the entry of the worklist that keeps this run in sight.
+    """
+
+    name: str
+    run: int
+    state: State
+    etag: str
+    length: int
+    correlation_id: str
+    reason: str = ""
+    kind: FailureKind | None = None
+    md5: str | None = None
+    intent: str = ""
+    # What is run: the run key and what the task needs of it.
+    run_key: str = ""
+    project_etag: str = ""
+    project_digest: str = ""
+    ilastik_version: str = ""
+    internal_path: str = ""
+    axes: str = ""
+    tagged: bool = True
+    shape: str = ""
+    export_source: str = ""
+    wall_clock_minutes: int = 0
+    # Where it is run.
+    job_id: str = ""
+    task_id: str = ""
+    attempt: int = 0
+    alone: bool = False
+    previous_job_id: str = ""
+    previous_task_id: str = ""
+    node_id: str = ""
+    exit_code: int | None = None
+    requeues: int = 0
+    missing_since: datetime | None = None
+    not_before: datetime | None = None
+    tries: str = ""
+    attempts: str = ""
+    # When.
+    dropped_at: datetime | None = None
+    updated_at: datetime | None = None
+    submitted_at: datetime | None = None
+    task_started_at: datetime | None = None
+    task_ended_at: datetime | None = None
+    finished_at: datetime | None = None
+    history: str = ""
+    # What came of it.
+    tiffs: int = 0
+    result_bytes: int = 0
+
+    def evolve(self, **changes: Any) -> Self:
+        """The same record with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to(self, state: State, now: datetime, reason: str = "", **changes: Any) -> Self:
+        """The record in another state, with the move noted in its history (the last 40 moves are kept)."""
+        moves = self.history.split() if self.history else []
+        if state != self.state or not moves:
+            moves = [*moves, f"{state}@{now:%Y-%m-%dT%H:%M:%SZ}"][-HISTORY_LENGTH:]
+        finished = now if state.is_final else None
+        return self.evolve(
+            state=state, reason=reason, updated_at=now, finished_at=finished, history=" ".join(moves), **changes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as the ledger holds it: `version` guards every write."""
+
+    record: FileRecord
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An entry of the worklist: this file is open, look at it when `due`."""
+
+    name: str
+    nonce: str
+    due: datetime
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobMark:
+    """How far the tasks of a job were followed: `watermark` is the service's own time, `idle_since` ours."""
+
+    job_id: str
+    watermark: datetime | None = None
+    idle_since: datetime | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What is open, as one query gives it."""
+
+    intents: tuple[Intent, ...] = ()
+    jobs: tuple[JobMark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOrder:
+    """The message that asks for the results of a run to be moved."""
+
+    name: str
+    run: int
+    task_id: str
+    correlation_id: str

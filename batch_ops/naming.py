@@ -1,0 +1,136 @@
+"""Every name that is derived from the name of a blob: keys, task ids, nicknames, folders. Pure.
+
+Blob names are up to 1,024 characters of any Unicode, differ by case alone if their owner likes, and may
+hold quotes, newlines or `..`. Batch ids are 64 characters of `[A-Za-z0-9_-]` without regard to case, table
+keys 512 UTF-16 units without `/ \\ # ?` and control characters.
+"""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from datetime import datetime
+
+IMAGE_SUFFIX = ".h5"
+DEFAULT_PROJECT = "default"
+PROJECT_SUFFIX = ".ilp"
+
+_KEY_PREFIX_CHARS = 240
+_SLUG_CHARS = 22
+_NICKNAME_CHARS = 60
+_LONGEST_FOLDER = 900  # leaves room for the names of results within the 1,024 characters of a blob name
+_TASK_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>[0-9]+)-(?P<attempt>[0-9]+)")
+
+
+def is_image(name: str) -> bool:
+    """Whether a blob of this name in `input` is ours to segment (the suffix filter of Event Grid ignores case)."""
+    return name.lower().endswith(IMAGE_SUFFIX)
+
+
+def project_of(name: str) -> str:
+    """The project of an image: its first folder, or `default` at the root."""
+    first, slash, _ = name.partition("/")
+    return first if slash and first else DEFAULT_PROJECT
+
+
+def file_hash(name: str) -> str:
+    """26 characters `[a-z2-7]` (128 bits) that stand for exactly this name, upper and lower case told apart."""
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def key_safe(text: str) -> str:
+    """The text as a table key may hold it; sorts as the text's UTF-8 bytes do, and no two texts share one.
+
+    `-`, `_`, digits and ASCII letters stand for themselves. Any other byte becomes a mark and two hex digits;
+    the mark sorts where the byte does between the characters that are kept.
+    """
+    return "".join(_key_byte(byte) for byte in text.encode("utf-8", "surrogatepass"))
+
+
+def _key_byte(byte: int) -> str:
+    char = chr(byte)
+    if byte < 0x80 and (char.isalnum() or char in "-_"):
+        return char
+    for bound, mark in ((0x2D, "!"), (0x30, "."), (0x41, ":"), (0x5F, "["), (0x61, "`")):
+        if byte < bound:
+            return f"{mark}{byte:02x}"
+    return f"~{byte:02x}"
+
+
+def partition_key(project: str) -> str:
+    """The partition of a project's files."""
+    safe = key_safe(project)
+    return safe if len(safe) <= _KEY_PREFIX_CHARS else f"{safe[:_KEY_PREFIX_CHARS]}!!{file_hash(project)}"
+
+
+def file_key(name: str) -> str:
+    """The row key of a file's current state: in the order of names as far as the prefix reaches, then by hash."""
+    return f"f!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}"
+
+
+def run_key(name: str, run: int) -> str:
+    """The row key of one run of a file, in the file's partition."""
+    return f"r!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}!{run:08d}"
+
+
+def nickname(name: str) -> str:
+    """The image's local name on a node without suffix, which ilastik puts into the names of its TIFFs.
+
+    ASCII letters, digits, `.`, `_`, `-` only, at most 60 characters, never empty, never starting with `-` or `.`.
+    """
+    stem = name.rpartition("/")[2]
+    if is_image(stem):
+        stem = stem[: -len(IMAGE_SUFFIX)]
+    ascii_stem = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:_NICKNAME_CHARS]
+    return safe or "image"
+
+
+def task_id(name: str, run: int, attempt: int) -> str:
+    """The Batch task of one attempt: readable start, hash of the exact name, run, attempt; at most 64 characters."""
+    slug = re.sub(r"[^a-z0-9]+", "-", nickname(name).lower())[:_SLUG_CHARS].strip("-") or "image"
+    return f"{slug}-{file_hash(name)}-{run}-{attempt}"
+
+
+def run_prefix(name: str, run: int) -> str:
+    """What the ids of all attempts of a run start with (also their folders in `staging`)."""
+    return task_id(name, run, 0).removesuffix("0")
+
+
+def file_of_task(task: str) -> str | None:
+    """The `file_hash` inside a task id of ours; None for anybody else's task."""
+    match = _TASK_ID.fullmatch(task)
+    return match["file"] if match else None
+
+
+def job_id(prefix: str, pool: str, now: datetime, generation: int = 0) -> str:
+    """A job a month and pool; a generation above 0 follows a job that was closed early."""
+    base = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{prefix}-{pool}")[:48]
+    return f"{base}-{now:%Y-%m}" + (f"-{generation}" if generation else "")
+
+
+def results_folder(name: str) -> str:
+    """Where results land: a folder with the very name of the input blob, ending in `/`.
+
+    Names beyond 900 characters are cut and marked with their hash, as a result's own name must still fit.
+    """
+    if len(name) <= _LONGEST_FOLDER:
+        return f"{name}/"
+    return f"{name[:_LONGEST_FOLDER]}~{file_hash(name)}{IMAGE_SUFFIX}/"
+
+
+def project_blob(project: str) -> str:
+    """The classifier of a project in the container `projects`."""
+    return f"{project}{PROJECT_SUFFIX}"
+
+
+def frozen_blob(digest: str) -> str:
+    """The copy of a classifier that runs use, named by the SHA-256 of its content."""
+    return f"{digest}{PROJECT_SUFFIX}"
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """A name from outside as it may stand in a sentence: no control characters, not endless."""
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"

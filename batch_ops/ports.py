@@ -1,0 +1,170 @@
+"""What the use cases need of the world, one protocol a service. Adapters and fakes pass the same contract suites.
+
+Any call may raise `errors.ServiceFault` when the service can't answer now.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked
+from batch_ops.model import Blob, Board, CollectOrder, Entry, FileRecord, Intent, JobMark, Task
+from batch_ops.task_spec import TaskSpec
+
+
+class Ledger(Protocol):
+    """Table `files`: a row a file with its current run, and beside it a row for every run."""
+
+    async def get(self, name: str) -> Entry | None:
+        """The file's current run."""
+
+    async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
+        """Make `new` the file's current run, in one transaction with the end of the previous one.
+
+        Inserts where `previous` is None, replaces that very version otherwise. A previous run of another number
+        that is not final becomes `SUPERSEDED` in its run row. Raises `Conflict` if somebody else was first.
+        """
+
+    async def advance(self, entry: Entry, record: FileRecord) -> Entry:
+        """Replace this version of the row; a final state also ends the run's own row, in one transaction.
+
+        Raises `Conflict` if the row changed since, `IllegalTransition` if the table of transitions forbids it.
+        """
+
+    async def runs(self, name: str) -> Sequence[FileRecord]:
+        """Every run of a file, the oldest first."""
+
+    def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
+        """The files of a project in the order of their names, from one partition."""
+
+
+class Worklist(Protocol):
+    """Table `work`: what is open, so that nothing ever scans history. Its leftovers are harmless."""
+
+    async def board(self) -> Board:
+        """Everything open, by one query."""
+
+    async def add(self, intent: Intent) -> Intent:
+        """Insert an intent; its nonce is new."""
+
+    async def defer(self, intent: Intent, due: datetime) -> None:
+        """Look at it later. Silent if the intent is gone or was changed meanwhile."""
+
+    async def remove(self, name: str, nonce: str) -> None:
+        """Take the intent off. Silent if it is gone."""
+
+    async def note_job(self, job_id: str) -> None:
+        """Have a job followed. Silent if it already is."""
+
+    async def save_job(self, mark: JobMark) -> None:
+        """Replace a job's mark as read; silent if somebody else did so first."""
+
+    async def drop_job(self, mark: JobMark) -> None:
+        """Follow a job no more; silent if its mark changed meanwhile."""
+
+    async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
+        """What `save_project` kept for this version of a project."""
+
+    async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
+        """Keep what was learnt of a version of a project; replaces older versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Write only over what was read: `etag` of the blob to be replaced, or None for "there is nothing"."""
+
+    etag: str | None
+
+
+class BlobStore(Protocol):
+    """The containers of the data account."""
+
+    async def head(self, container: str, name: str) -> Blob | None:
+        """The blob's properties; None where there is none."""
+
+    async def read(
+        self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
+    ) -> tuple[Blob, bytes]:
+        """A range and the properties of the version it came from, in one call. A range past the end is empty.
+
+        Raises `BlobMissing`, and `BlobChanged` where `etag` is given and the blob is another version.
+        """
+
+    def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
+        """The blobs whose names start so, with metadata, in the service's order; not flat: this folder's own only."""
+
+    async def put(
+        self, container: str, name: str, data: bytes, *, fence: Fence, metadata: Mapping[str, str], content_type: str
+    ) -> str:
+        """Write a small blob and give its ETag. Raises `BlobChanged` if the fence does not hold."""
+
+    async def copy(
+        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str]
+    ) -> Blob:
+        """Start a server-side copy and give the target as it is now: its `copy_status` may be `pending`.
+
+        Raises `BlobMissing` for the source, `BlobChanged` if the fence does not hold.
+        """
+
+    async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
+        """Delete a blob (of that version); silent if it is gone. Raises `BlobChanged`."""
+
+    def url(self, container: str, name: str = "") -> str:
+        """The URL of a container or blob, percent-encoded."""
+
+
+class BatchService(Protocol):
+    """The Batch account. Decides on error codes, never on types."""
+
+    async def create_job(self, job_id: str) -> None:
+        """Create the job on the pool; an existing one is success."""
+
+    async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
+        """True if the task is new, False if a task of this id is already there.
+
+        Raises `JobMissing`, `JobClosed`.
+        """
+
+    async def task(self, job_id: str, task_id: str) -> Task | None:
+        """The task; None if the job has none of this id. Raises `JobMissing`."""
+
+    def changed(self, job_id: str, since: datetime | None) -> AsyncIterator[Task]:
+        """The tasks whose state changed at or after a time of the service's. Raises `JobMissing`."""
+
+    async def terminate_task(self, job_id: str, task_id: str) -> None:
+        """End a task; one that is completed or gone is success."""
+
+    async def close_job(self, job_id: str) -> None:
+        """Terminate the job; one that is closed or gone is success."""
+
+    async def is_paused(self, job_id: str) -> bool:
+        """Whether an operator disabled the job."""
+
+
+class Outbox(Protocol):
+    """The queue `collect`."""
+
+    async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
+        """Ask for the results of a run to be collected, not before the delay is over."""
+
+
+class RangeReader(Protocol):
+    """One version of a blob, read in ranges."""
+
+    size: int
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """The bytes; shorter only at the end."""
+
+
+class ImageCheck(Protocol):
+    """Looks into HDF5 files without trusting them."""
+
+    async def check_image(
+        self, name: str, reader: RangeReader, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
+    ) -> Accepted | Refused | Unchecked:
+        """Whether the project can segment this image."""
+
+    async def inspect_project(self, name: str, reader: RangeReader) -> ProjectFacts | Refused:
+        """What a classifier asks of its images."""

@@ -1,0 +1,176 @@
+"""What becomes of a file when something is learnt of its task: (record, observation, now) -> step. Pure.
+
+The store refuses every move that `ALLOWED` does not have; the use cases carry out what a step asks for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from types import MappingProxyType
+
+from batch_ops import naming
+from batch_ops.errors import IllegalTransition
+from batch_ops.failures import Cause, cause_of
+from batch_ops.model import FailureKind, FileRecord, State, Task, TaskState
+from batch_ops.notes import Attempt, attempts_of, tries_of, with_attempt, with_try
+
+_BEFORE = {State.WAITING, State.WAITING_FOR_PROJECT}
+_TASK = {State.ACTIVE, State.PREPARING, State.RUNNING}
+_ENDS = {State.FAILED, State.SUPERSEDED, State.CANCELLED}
+
+ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType(
+    {
+        State.WAITING: frozenset({*_BEFORE, State.SUBMITTING, State.REJECTED, *_ENDS}),
+        State.WAITING_FOR_PROJECT: frozenset({*_BEFORE, State.SUBMITTING, State.REJECTED, *_ENDS}),
+        State.SUBMITTING: frozenset({State.SUBMITTING, *_TASK, State.COLLECTING, *_ENDS}),
+        **{state: frozenset({*_TASK, State.COLLECTING, State.SUBMITTING, *_ENDS}) for state in _TASK},
+        State.COLLECTING: frozenset({State.COLLECTING, State.SUBMITTING, State.SUCCEEDED, *_ENDS}),
+        # A final row keeps its state: only its version of the blob may be noted anew (a metadata edit).
+        **{state: frozenset({state}) for state in State if state.is_final},
+    }
+)
+
+
+def check_move(old: State, new: State) -> None:
+    """Raise `IllegalTransition` for a move that the table does not have."""
+    if new not in ALLOWED[old]:
+        raise IllegalTransition(f"A file can't go from {old} to {new}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a kind of failure is tried in all, how long to wait in between, and whether alone on a node."""
+
+    tries: int
+    delay: timedelta = timedelta()
+    alone: bool = False
+
+
+RETRIES: Mapping[FailureKind, Retry] = MappingProxyType(
+    {
+        FailureKind.STAGING_IN: Retry(tries=5, delay=timedelta(seconds=30)),
+        FailureKind.NODE: Retry(tries=4),
+        FailureKind.COMMAND: Retry(tries=2),
+        FailureKind.OUT_OF_MEMORY: Retry(tries=2, alone=True),
+        FailureKind.DISK_FULL: Retry(tries=1),
+        FailureKind.TIMEOUT: Retry(tries=1),
+        FailureKind.STAGING_OUT: Retry(tries=5, delay=timedelta(seconds=30)),
+        FailureKind.NO_OUTPUT: Retry(tries=2),
+        FailureKind.LOST: Retry(tries=3),
+        FailureKind.ENDED: Retry(tries=1),
+    }
+)
+
+
+class Then(Enum):
+    """What is to be done once the step's record is in the ledger."""
+
+    NOTHING = auto()
+    COLLECT = auto()
+    SUBMIT = auto()
+    REPORT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The row as it is to be, and what follows."""
+
+    record: FileRecord
+    then: Then = Then.NOTHING
+
+
+def observe(record: FileRecord, task: Task, now: datetime) -> Step | None:
+    """What a task as Batch shows it means for its file; None if it tells nothing new."""
+    if (task.job_id, task.task_id) != (record.job_id, record.task_id):
+        return None
+    if record.state is not State.SUBMITTING and not record.state.has_task:
+        return None
+    seen = record.evolve(
+        missing_since=None,
+        node_id=task.node_id or record.node_id,
+        requeues=max(task.requeues, record.requeues),
+        task_started_at=task.started or record.task_started_at,
+    )
+    if task.state is TaskState.COMPLETED:
+        return _completed(seen, task, now)
+    state = State(task.state.upper())
+    if state is record.state and seen == record:
+        return None
+    return Step(seen.to(state, now, _reason(state, task), previous_job_id="", previous_task_id=""))
+
+
+def _reason(state: State, task: Task) -> str:
+    match state:
+        case State.ACTIVE if task.requeues:
+            return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
+        case State.ACTIVE:
+            return "Waits for a free node of the pool."
+        case State.PREPARING:
+            return "The node fetches the image and the project."
+        case _:
+            return "ilastik is at work."
+
+
+def _completed(record: FileRecord, task: Task, now: datetime) -> Step:
+    ended = record.evolve(
+        exit_code=task.exit_code,
+        task_ended_at=task.ended or now,
+        previous_job_id="",
+        previous_task_id="",
+    )
+    cause = cause_of(task, timedelta(minutes=record.wall_clock_minutes))
+    if cause is None:
+        return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
+    return failed(ended, cause, now)
+
+
+def missing(record: FileRecord, now: datetime, lost_after: timedelta) -> Step | None:
+    """What it means that Batch knows no task of the row's id (the job being there): twice, some time apart, is LOST."""
+    if not record.state.has_task:
+        return None
+    if record.missing_since is None:
+        return Step(record.evolve(missing_since=now, updated_at=now))
+    if now - record.missing_since < lost_after:
+        return None
+    sentence = f"Batch no longer knows the task {record.task_id}."
+    return failed(record.evolve(missing_since=None), Cause(FailureKind.LOST, sentence), now)
+
+
+def failed(record: FileRecord, cause: Cause, now: datetime) -> Step:
+    """Another attempt, or the end, by the retry table."""
+    rule = RETRIES[cause.kind]
+    counted = with_try(record.tries, cause.kind)
+    done = tries_of(counted)[cause.kind]
+    attempts = with_attempt(
+        record.attempts, Attempt(record.attempt, record.task_id, cause.kind, cause.sentence, record.node_id, now)
+    )
+    record = record.evolve(tries=counted, attempts=attempts)
+    if done >= rule.tries:
+        total = len(attempts_of(attempts))
+        sentence = cause.sentence if total == 1 else f"{cause.sentence} (Tried {total} times.)"
+        return Step(record.to(State.FAILED, now, sentence, kind=cause.kind), Then.REPORT)
+    return Step(next_attempt(record, now, rule, f"{cause.sentence} It is tried again.", cause.kind), Then.SUBMIT)
+
+
+def next_attempt(record: FileRecord, now: datetime, rule: Retry, reason: str, kind: FailureKind | None) -> FileRecord:
+    """The claim of a further attempt: written before its task is created, after the old one ended or is gone."""
+    attempt = record.attempt + 1
+    wait = rule.delay * 2 ** (tries_of(record.tries).get(kind, 1) - 1) if kind else timedelta()
+    return record.to(
+        State.SUBMITTING,
+        now,
+        reason,
+        attempt=attempt,
+        task_id=naming.task_id(record.name, record.run, attempt),
+        previous_job_id=record.job_id,
+        previous_task_id=record.task_id,
+        alone=record.alone or rule.alone,
+        not_before=now + wait if wait else None,
+        exit_code=None,
+        node_id="",
+        requeues=0,
+        task_started_at=None,
+        task_ended_at=None,
+        missing_since=None,
+    )
