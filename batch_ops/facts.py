@@ -1,0 +1,139 @@
+"""What is known about an image and its project before a machine is paid for; frozen values only.
+
+`Verdict` is what the check of an image answers:
+
+    Accepted   the image fits its project; carries the facts that the task needs
+    Refused    one sentence for the person who dropped the file: what is wrong, and what to do
+    Unchecked  the check could not be finished within its budget; says why, and the file runs anyway
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+KIB, MIB, GIB, GB = 2**10, 2**20, 2**30, 10**9
+
+# ilastik takes a scale only where the image has this many sigmas, rounded up, and one pixel more.
+WINDOW_RATIO = 3.5
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """One dataset of an HDF5 file.
+
+    `internal_path` has no leading slash. `axes` has one letter out of "tzyxc" a dimension of `shape`.
+    `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as
+    they are; otherwise the task writes those of `axes` into its own copy.
+    """
+
+    internal_path: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: str
+    tagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """What a trained Pixel Classification project (.ilp) asks of an image.
+
+    `axes`: of the last training image, forced on every input; "" where the project does not store them.
+    `channels`, `spatial_dimensions` (2 or 3): of the first training image; None where not stored.
+    `sigma_3d`, `sigma_2d`: the largest selected scale (pixels) filtered in 3D and in 2D, 0.0 for none.
+    `chooses_2d`: the project says for each scale whether it is filtered in 2D; one that does not (an old
+    one) filters all scales in 3D, or in 2D where the image has a single z.
+    `scalar_features`, `eigen_2d`, `eigen_3d`: selected features with one value, and with eigenvalues.
+    `columns`: features of one pixel that the stored classifier was trained with; None where not stored.
+    `lane_paths`: training images that must exist beside the project under these relative paths, because
+    an old project stores no shape for them; each may end in an internal path.
+    """
+
+    ilastik_version: str
+    workflow: str
+    axes: str
+    channels: int | None
+    spatial_dimensions: int | None
+    classes: tuple[str, ...]
+    sigma_3d: float
+    sigma_2d: float
+    chooses_2d: bool
+    scalar_features: int
+    eigen_2d: int
+    eigen_3d: int
+    columns: int | None
+    lane_paths: tuple[str, ...] = ()
+
+    @property
+    def lane_path(self) -> str | None:
+        """The first path that has to exist beside an old project; None for a project that needs none."""
+        return self.lane_paths[0] if self.lane_paths else None
+
+    def feature_columns(self, channels: int, z: int) -> int:
+        """Features of one pixel that ilastik computes for an image of so many channels and z slices."""
+        in_2d = self.eigen_2d + (self.eigen_3d if z == 1 else 0)
+        in_3d = self.eigen_3d if z > 1 else 0
+        return channels * (self.scalar_features + 2 * in_2d + 3 * in_3d)
+
+    def to_json(self) -> str:
+        """Compact JSON, at most 4 KB (the readers of projects cap names and their number)."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`; ValueError, KeyError or TypeError for anything else."""
+        data: dict[str, Any] = json.loads(text)
+        values = {field.name: data[field.name] for field in fields(cls)}
+        values["classes"] = tuple(values["classes"])
+        values["lane_paths"] = tuple(values["lane_paths"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """What the operator configured for the images of a project, where the file itself does not say it.
+
+    `output_channels` and `bytes_per_value` describe the export (1 and 1: a segmentation; probabilities
+    have a channel a class of 4 bytes).
+    """
+
+    internal_path: str | None = None
+    axes: str | None = None
+    output_channels: int = 1
+    bytes_per_value: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLimits:
+    """The budget of one check, and what counts as absurd. All are settings."""
+
+    max_reads: int = 64
+    max_bytes: int = 16 * MIB
+    max_seconds: float = 20.0
+    parser_cpu_seconds: float = 1.5
+    parser_memory_bytes: int = 64 * MIB
+    max_objects: int = 2_000
+    max_declared_bytes: int = 200 * GB
+    # Deflate packs at best about 1,030 bytes of zeros into one.
+    max_compression: int = 1_100
+    # Chunks that were never written take no room; so much emptiness is nothing unusual.
+    sparse_allowance_bytes: int = GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    sentence: str
+
+
+type Verdict = Accepted | Refused | Unchecked
