@@ -1,0 +1,119 @@
+"""From text to Formula: grammar, then every rule that can be told without evaluating."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from lark import Lark, Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from local_cloud.autoscale import syntax
+from local_cloud.autoscale.builder import Builder, place, refuse
+from local_cloud.autoscale.errors import Code, FormulaError, Position
+from local_cloud.autoscale.syntax import Formula, Node, Statement
+from local_cloud.autoscale.vocabulary import MAX_BYTES, MAX_STATEMENTS, WRITABLE
+
+_PUNCTUATION: Final = {
+    "_SEMICOLON": "';'",
+    "_ASSIGN": "'='",
+    "_COLON": "':'",
+    "_COMMA": "','",
+    "_CLOSE": "')'",
+    "_UNBRACKET": "']'",
+    "OPEN": "'('",
+}
+_OPERANDS: Final = frozenset({"NAME", "NUMBER", "STRING", "OPEN", "BRACKET"})
+
+
+@cache
+def _parser() -> Lark:
+    grammar = files("local_cloud.autoscale").joinpath("formula.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", transformer=Builder(), maybe_placeholders=True)
+
+
+def parse(text: str) -> Formula:
+    """The formula in `text`, or FormulaError with the code the service refuses it with.
+
+    Refused beside wrong syntax: more than 8 KB or 100 statements, unknown functions, methods or members, a
+    wrong number of arguments, variables read before they are set, service variables that cannot be set.
+    """
+    size = len(text.encode("utf-8", errors="surrogatepass"))
+    if size > MAX_BYTES:
+        reason = f"the formula has {size} bytes, more than the {MAX_BYTES} allowed."
+        raise FormulaError(Code.TOO_LONG, Position(1, 1), reason)
+    try:
+        # The transformer makes statements of the tree while it is parsed, which Lark's types cannot say.
+        statements: tuple[Statement, ...] = _parser().parse(text)  # type: ignore[assignment]
+    except UnexpectedInput as exc:
+        raise _explain(exc) from exc
+    if len(statements) > MAX_STATEMENTS:
+        position = statements[MAX_STATEMENTS].expression.position
+        raise refuse(position, f"{len(statements)} statements are more than the {MAX_STATEMENTS} allowed.")
+    _check_reads(statements)
+    return Formula(text, statements)
+
+
+def _check_reads(statements: tuple[Statement, ...]) -> None:
+    known = set(WRITABLE)
+    for statement in statements:
+        for node in _nodes(statement.expression):
+            if isinstance(node, syntax.Variable) and node.name not in known:
+                raise refuse(node.position, f"the variable {node.name} is not defined.")
+        if statement.target is not None:
+            known.add(statement.target)
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(_below(node))
+
+
+def _below(node: Node) -> tuple[Node, ...]:
+    match node:
+        case syntax.Vector(items=nodes) | syntax.Logic(operands=nodes):
+            return nodes
+        case syntax.Call(arguments=nodes) | syntax.SampleCall(arguments=nodes):
+            return nodes
+        case syntax.Negation(operand=inner) | syntax.Member(owner=inner):
+            return (inner,)
+        case syntax.Chain():
+            return (node.first, *(step.operand for step in node.steps))
+        case syntax.Choice():
+            return (node.condition, node.then, node.otherwise)
+        case _:
+            return ()
+
+
+def _explain(exc: UnexpectedInput) -> FormulaError:
+    match exc:
+        case UnexpectedCharacters(line=line, column=column, char=char):
+            reason = (
+                "the string is not closed" if char == '"' else f"the character {char!r} has no meaning here"
+            )
+            return refuse(Position(line, column), f"{reason}.")
+        case UnexpectedToken(token=Token() as token) if token.type == "$END":
+            return refuse(_end(exc), f"the formula ends too early{_wanted(exc)}.")
+        case UnexpectedToken(token=Token() as token):
+            hint = _wanted(exc)
+            if token.type == "NAME" and "_SEMICOLON" in exc.accepts:
+                hint = ": perhaps a ';' is missing before it"
+            return refuse(place(token), f"unexpected {str(token)[:40]!r}{hint}.")
+        case _:
+            return refuse(Position(1, 1), "the formula cannot be read.")
+
+
+def _end(exc: UnexpectedToken) -> Position:
+    line, column = exc.line, exc.column
+    return Position(line, column) if line > 0 and column > 0 else Position(1, 1)
+
+
+def _wanted(exc: UnexpectedToken) -> str:
+    accepts = set(exc.accepts or ())
+    if accepts >= _OPERANDS:
+        return ": a value is missing"
+    closing = sorted(_PUNCTUATION[name] for name in accepts if name in _PUNCTUATION)
+    return f": {' or '.join(closing)} is missing" if closing else ""

@@ -1,0 +1,111 @@
+"""The history of a pool's metrics, as formulas are allowed to see it."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from local_cloud.autoscale.values import TICKS_PER_SECOND, Timestamp
+from local_cloud.autoscale.vocabulary import METRICS, Metric
+
+PERIOD: Final = timedelta(seconds=30)
+DELAY: Final = timedelta(seconds=60)
+HISTORY: Final = timedelta(hours=24)
+
+
+def _ticks(span: timedelta) -> int:
+    return span // timedelta(microseconds=1) * 10
+
+
+class Samples:
+    """One sample of each metric every 30 s; a formula sees a sample about a minute after it was taken.
+
+    Feed it as often as convenient: of several values within one 30 s slot the first becomes the sample,
+    and the newest is what a metric named without a method reads as. Keeps 24 h (our bound: 2,880 samples
+    of 16 bytes a metric).
+
+    >>> samples = Samples()
+    >>> samples.record(datetime(2026, 1, 5, 8, 0, tzinfo=UTC), {"$PendingTasks": 3})
+    >>> samples.current(Metric.PENDING_TASKS)
+    3.0
+    """
+
+    def __init__(self, *, delay: timedelta = DELAY, history: timedelta = HISTORY) -> None:
+        self._delay = _ticks(delay)
+        self._capacity = max(1, history // PERIOD)
+        self._times: dict[Metric, array[int]] = {}
+        self._values: dict[Metric, array[float]] = {}
+        self._current: dict[Metric, float] = {}
+
+    def record(self, now: datetime, values: Mapping[str, float]) -> None:
+        """Takes note of metrics (names with their `$`) as they are at `now` (aware).
+
+        A value older than the last one of its metric is ignored.
+        """
+        if now.tzinfo is None:
+            raise ValueError("Samples.record needs a time with a zone: use datetime.now(UTC).")
+        moment = Timestamp.of(now.astimezone(UTC)).ticks
+        for name, value in values.items():
+            metric = METRICS.get(name)
+            if metric is None:
+                raise ValueError(f"{name} is no metric of the autoscale language.")
+            self._record(metric, moment, float(value))
+
+    def _record(self, metric: Metric, moment: int, value: float) -> None:
+        times = self._times.setdefault(metric, array("q"))
+        kept = self._values.setdefault(metric, array("d"))
+        if times and moment < times[-1]:
+            return
+        self._current[metric] = value
+        slot = _ticks(PERIOD)
+        if times and moment // slot == times[-1] // slot:
+            return
+        times.append(moment)
+        kept.append(value)
+        if len(times) >= self._capacity + 256:  # in portions: cutting an array's head moves the rest
+            del times[: -self._capacity]
+            del kept[: -self._capacity]
+
+    def current(self, metric: Metric) -> float:
+        """The newest value, 0 before the first."""
+        return self._current.get(metric, 0.0)
+
+    def visible(self, metric: Metric, now: Timestamp) -> "History":
+        """What of a metric a formula evaluated at `now` may see."""
+        times = self._times.get(metric, array("q"))
+        end = bisect_right(times, now.ticks - self._delay)
+        start = max(0, end - self._capacity)
+        return History(times, self._values.get(metric, array("d")), start, end)
+
+
+class History:
+    """The samples of one metric between two indices, oldest first (a view: no copy)."""
+
+    __slots__ = ("_end", "_start", "_times", "_values")
+
+    def __init__(self, times: "array[int]", values: "array[float]", start: int, end: int) -> None:
+        self._times, self._values, self._start, self._end = times, values, start, end
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def begin(self) -> Timestamp | None:
+        """The time of the oldest sample."""
+        return Timestamp(self._times[self._start]) if len(self) else None
+
+    def newest(self, count: int) -> tuple[float, ...]:
+        """The last `count` samples, fewer if there are fewer."""
+        start = max(self._start, self._end - max(0, count))
+        return tuple(self._values[start : self._end])
+
+    def between(self, after: Timestamp, until: Timestamp) -> "History":
+        """The samples taken after the one moment and not after the other."""
+        start = bisect_right(self._times, after.ticks, self._start, self._end)
+        end = bisect_right(self._times, until.ticks, start, self._end)
+        return History(self._times, self._values, start, end)
+
+    def percent_of(self, span_ticks: int) -> float:
+        """How much of a window of this length the samples fill, 0-100."""
+        possible = max(1, round(span_ticks / (30 * TICKS_PER_SECOND)))
+        return min(100.0, 100.0 * len(self) / possible)
