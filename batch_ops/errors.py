@@ -6,8 +6,11 @@
     ├── IllegalTransition    a state that the transition table does not allow: a fault in the code
     ├── BlobChanged          the blob is no longer the version that was asked for
     ├── BlobMissing          there is no such blob (any more)
+    ├── NewerRun             a newer run of the file has published already
     ├── JobMissing           Batch knows no such job
     ├── JobClosed            the job takes no more tasks
+    ├── BadMessage           a queue message that is not what its sender should have written
+    ├── RequestRefused       a service calls a request of ours wrong: a fault in the code
     └── ServiceFault         throttled, unreachable, over quota, paused: try again later
 
 A task that fails is no exception: it is data (`model.FailureKind`).
@@ -40,12 +43,24 @@ class BlobMissing(IlastikBatchError):
     """There is no such blob."""
 
 
+class NewerRun(IlastikBatchError):
+    """A newer run of the file has published its results: ours must not touch them."""
+
+
 class JobMissing(IlastikBatchError):
     """Batch knows no job of this id."""
 
 
 class JobClosed(IlastikBatchError):
     """The job is completed or about to be, and takes no more tasks."""
+
+
+class BadMessage(IlastikBatchError):
+    """A queue message is not what its sender should have written."""
+
+
+class RequestRefused(IlastikBatchError):
+    """A service calls a request of ours wrong; to send it again is no use."""
 
 
 class ServiceFault(IlastikBatchError):
