@@ -1,0 +1,1 @@
+"""The whole cloud on one machine: starts every service, prepares it as deploy would, ends it cleanly."""

@@ -1,0 +1,190 @@
+"""The data folder of one local cloud: where everything is kept, on which ports, with which key."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import random
+import secrets
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+from local_cloud.cloud.errors import CloudError, FolderInUseError, PortTakenError
+
+# Below the range from which the system hands out ports to outgoing connections, so that
+# a port is most likely still free when the same folder is used again.
+_PORTS = range(20_000, 32_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """TCP ports on 127.0.0.1."""
+
+    blob: int
+    queue: int
+    table: int
+    batch: int
+    functions: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloudIdentity:
+    """What must stay the same when a folder's cloud is started again: stored URLs and keys refer to it."""
+
+    ports: Ports
+    batch_account: str
+    batch_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Paths below `root`."""
+
+    root: Path
+
+    @property
+    def env(self) -> Path:
+        """Shell exports; exists while the cloud is ready."""
+        return self.root / "env"
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "cloud.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def app_settings(self) -> Path:
+        return self.root / "local.settings.json"
+
+    @property
+    def storage(self) -> Path:
+        return self.root / "storage"
+
+    @property
+    def batch(self) -> Path:
+        return self.root / "batch"
+
+    @property
+    def demo_mark(self) -> Path:
+        """A file that says: a demo made this folder and may clear it."""
+        return self.root / ".demo"
+
+    def log(self, service: str) -> Path:
+        return self.root / "logs" / f"{service}.log"
+
+
+def load_or_make_identity(
+    folder: DataFolder, *, is_free: Callable[[int], bool], choose: random.Random
+) -> CloudIdentity:
+    """The folder's identity; a new one where there is none. Raises PortTakenError, CloudError."""
+    if folder.identity.exists():
+        return _load_identity(folder, is_free)
+    free = (port for port in iter(lambda: choose.choice(_PORTS), None) if is_free(port))
+    taken: set[int] = set()
+    while len(taken) < 5:
+        taken.add(next(free))
+    identity = CloudIdentity(Ports(*taken), "localbatch", base64.b64encode(secrets.token_bytes(32)).decode())
+    write_atomically(folder.identity, json.dumps(asdict(identity), indent=2))
+    return identity
+
+
+def _load_identity(folder: DataFolder, is_free: Callable[[int], bool]) -> CloudIdentity:
+    try:
+        stored = json.loads(folder.identity.read_text())
+        identity = CloudIdentity(Ports(**stored.pop("ports")), **stored)
+    except (ValueError, TypeError, KeyError) as exc:
+        raise CloudError(
+            f"{folder.identity} is damaged. Remove the folder {folder.root} to begin anew."
+        ) from exc
+    for service, port in asdict(identity.ports).items():
+        if not is_free(port):
+            raise PortTakenError(
+                f"Port {port} ({service}) of the cloud in {folder.root} is in use by another program. "
+                "End that program, or use another folder with --data."
+            )
+    return identity
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def hold(folder: DataFolder) -> Iterator[None]:
+    """Own the folder: one cloud at a time. The lock falls with the process, however it ends."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with folder.lock.open("a+") as file:
+        if not _lock(file):
+            raise FolderInUseError(
+                f"A cloud is running in {folder.root} already (process {read_owner(folder)}). "
+                f"End it with: .venv/bin/python -m local_cloud down --data {shlex.quote(str(folder.root))}"
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _lock(file: TextIO) -> bool:
+    for _ in range(5):  # `is_held` of another process holds it for an instant
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+def is_held(folder: DataFolder) -> bool:
+    """Whether a cloud runs in this folder."""
+    try:
+        with folder.lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def read_owner(folder: DataFolder) -> int | None:
+    """The process that wrote itself into the lock; means something only while the folder `is_held`."""
+    try:
+        return int(folder.lock.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def write_exports(path: Path, values: Mapping[str, str]) -> None:
+    """Lines for `source`; the file appears at once and whole."""
+    write_atomically(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path`; readable by its owner alone, because keys are in it."""
+    partial = path.with_name(path.name + ".partial")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    partial.replace(path)

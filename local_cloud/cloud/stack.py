@@ -1,0 +1,116 @@
+"""Which services make up the cloud, with which arguments and settings. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_cloud.cloud.folder import CloudIdentity, DataFolder
+from local_cloud.cloud.services import Program
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+POOL_ID = "ilastik"
+# A resource id as a user-assigned identity has it; locally it is granted to the pool by name alone.
+POOL_IDENTITY = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ilastik-pool"
+)
+# The storage emulator's account and key are public and the same everywhere.
+_ACCOUNT = "devstoreaccount1"
+_ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@dataclass(frozen=True, slots=True)
+class CloudOptions:
+    """What a person may choose for one local cloud."""
+
+    nodes: int = 2
+    app: Path = REPOSITORY
+    ilastik_home: Path = REPOSITORY / "local_cloud/ilastik"
+    app_settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def connection_string(identity: CloudIdentity) -> str:
+    ports = identity.ports
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_ACCOUNT_KEY};"
+        f"BlobEndpoint=http://127.0.0.1:{ports.blob}/{_ACCOUNT};"
+        f"QueueEndpoint=http://127.0.0.1:{ports.queue}/{_ACCOUNT};"
+        f"TableEndpoint=http://127.0.0.1:{ports.table}/{_ACCOUNT};"
+    )
+
+
+def exports(identity: CloudIdentity) -> dict[str, str]:
+    """What other tools need to talk to this cloud; the Azure CLI reads the same names."""
+    return {
+        "AZURE_STORAGE_CONNECTION_STRING": connection_string(identity),
+        "AZURE_BATCH_ACCOUNT": identity.batch_account,
+        "AZURE_BATCH_ENDPOINT": batch_endpoint(identity),
+        "AZURE_BATCH_ACCESS_KEY": identity.batch_key,
+        "FUNCTIONS_URL": functions_url(identity),
+    }
+
+
+def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, str]:
+    """The function app's settings, as local.settings.json holds them; `options` have the last word."""
+    return {
+        "AzureWebJobsStorage": connection_string(identity),
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "PYTHON_ISOLATE_WORKER_DEPENDENCIES": "1",
+        "DATA_STORAGE": connection_string(identity),
+        "BATCH_ACCOUNT_ENDPOINT": batch_endpoint(identity),
+        "BATCH_ACCOUNT_NAME": identity.batch_account,
+        "BATCH_ACCOUNT_KEY": identity.batch_key,
+        "BATCH_POOL_ID": POOL_ID,
+        "BATCH_POOL_IDENTITY": POOL_IDENTITY,
+        "RECONCILE_SCHEDULE": "*/2 * * * * *",
+        "ILASTIK_VERSION": "local",
+        "SLOT_THREADS": "1",
+        "SLOT_MEMORY_MB": "2000",
+        "GRACE_SECONDS": "20",
+        "PROJECT_POLL_SECONDS": "2",
+        "COPY_POLL_SECONDS": "1",
+        **options.app_settings,
+    }
+
+
+def batch_endpoint(identity: CloudIdentity) -> str:
+    return f"http://127.0.0.1:{identity.ports.batch}"
+
+
+def functions_url(identity: CloudIdentity) -> str:
+    return f"http://127.0.0.1:{identity.ports.functions}"
+
+
+def batch_program(folder: DataFolder, identity: CloudIdentity, options: CloudOptions) -> Program:
+    return Program(
+        name="The Batch service",
+        command=(
+            *(sys.executable, "-m", "local_cloud.batch"),
+            *(
+                "--port",
+                str(identity.ports.batch),
+                "--data",
+                str(folder.batch),
+                "--nodes",
+                str(options.nodes),
+            ),
+        ),
+        log=folder.log("batch"),
+        ready_url=batch_endpoint(identity),
+    )
+
+
+def functions_program(folder: DataFolder, identity: CloudIdentity, options: CloudOptions) -> Program:
+    return Program(
+        name="The function host",
+        command=(
+            *(sys.executable, "-m", "local_cloud.functions"),
+            *("--app", str(options.app), "--settings", str(folder.app_settings)),
+            *("--port", str(identity.ports.functions)),
+        ),
+        log=folder.log("functions"),
+        ready_url=functions_url(identity),
+    )

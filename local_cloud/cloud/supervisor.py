@@ -1,0 +1,67 @@
+"""Keeps the parts of the cloud running until it is told to stop; one that dies is started again.
+
+Azure replaces a function host or a Batch front end that dies; so does this. A part that keeps dying
+is a fault worth a person's attention: then everything ends, with the part's last words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from local_cloud.cloud.errors import ServiceEndedError
+from local_cloud.cloud.parts import Part
+
+_RESTARTS = 3
+_WITHIN = 60.0  # seconds
+
+
+class Supervisor:
+    """Starts parts in groups and ends them in reverse order; `say` gets sentences for people."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._groups: list[Sequence[Part]] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def start(self, *group: Part) -> None:
+        """Start a group at once and wait until all of it is ready; it will end before the earlier groups."""
+        self._groups.append(group)
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for part in group:
+                    starting.create_task(part.start())
+        except ExceptionGroup as several:  # one sentence is enough; the rest mostly follows from it
+            raise several.exceptions[0] from None
+        self._keepers += [asyncio.create_task(self._keep(part), name=part.name) for part in group]
+
+    async def until_broken(self) -> None:
+        """Wait for ever, or raise ServiceEndedError when a part keeps ending."""
+        await self._broken
+
+    async def stop(self) -> None:
+        """End every part, the last group first; safe at any moment, also half-way through a start."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._broken.cancel()
+        while self._groups:
+            await asyncio.gather(*(part.stop() for part in self._groups.pop()))
+
+    async def _keep(self, part: Part) -> None:
+        ends: deque[float] = deque(maxlen=_RESTARTS)
+        try:
+            while True:
+                how = await part.wait()
+                now = time.monotonic()
+                if len(ends) == _RESTARTS and now - ends[0] < _WITHIN:
+                    raise ServiceEndedError(how)
+                ends.append(now)
+                self._say(f"{how}\nIt is started again.")
+                await part.start()
+        except ServiceEndedError as exc:
+            if not self._broken.done():
+                self._broken.set_exception(exc)

@@ -1,0 +1,129 @@
+"""`python -m local_cloud up`: the whole cloud, until Ctrl-C or `down`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_cloud.azurite import Azurite
+from local_cloud.azurite import Ports as StoragePorts
+from local_cloud.cloud.folder import (
+    CloudIdentity,
+    DataFolder,
+    hold,
+    load_or_make_identity,
+    port_is_free,
+    write_atomically,
+    write_exports,
+)
+from local_cloud.cloud.leash import adopt_orphans, call_when_closed, end_descendants
+from local_cloud.cloud.parts import StoragePart
+from local_cloud.cloud.provision import ensure_pool, provision_storage, task_tools
+from local_cloud.cloud.services import ProgramPart
+from local_cloud.cloud.stack import (
+    REPOSITORY,
+    CloudOptions,
+    app_settings,
+    batch_program,
+    connection_string,
+    exports,
+    functions_program,
+)
+from local_cloud.cloud.supervisor import Supervisor
+
+
+def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_cloud up",
+        description="Start storage, events, function app and Batch service here and keep them running.",
+    )
+    parser.add_argument(
+        "--data", type=Path, default=REPOSITORY / ".local_cloud", help="where everything is kept"
+    )
+    parser.add_argument("--nodes", type=int, default=2, help="nodes of the pool (default: 2)")
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the function app; repeatable",
+    )
+    parser.add_argument("--attached", action="store_true", help="end when standard input closes")
+    given = parser.parse_args(argv)
+    settings = dict(text.partition("=")[::2] for text in given.setting)
+    home = Path(os.environ.get("ILASTIK_HOME") or REPOSITORY / "local_cloud/ilastik").resolve()
+    if not (home / "run_ilastik.sh").is_file():
+        parser.error(f"ILASTIK_HOME is {home}, but there is no run_ilastik.sh in it.")
+    options = CloudOptions(nodes=given.nodes, ilastik_home=home, app_settings=settings)
+    return DataFolder(given.data.resolve()), options, given.attached
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until told to stop; raises CloudError when it cannot run."""
+    folder, options, attached = parse(argv)
+    with hold(folder):
+        adopt_orphans()
+        try:
+            asyncio.run(_run(folder, options, attached=attached))
+        finally:
+            folder.env.unlink(missing_ok=True)
+            for left in end_descendants():
+                print(f"Ended a process that was left: {left}", file=sys.stderr)
+    return 0
+
+
+async def _run(folder: DataFolder, options: CloudOptions, *, attached: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if attached:
+        call_when_closed(sys.stdin.buffer, lambda: loop.call_soon_threadsafe(stop.set))
+
+    supervisor = Supervisor(say=lambda text: print(text, flush=True))
+    work = asyncio.create_task(_bring_up(folder, options, supervisor))
+    told = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((work, told), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        work.cancel()
+        told.cancel()
+        await asyncio.gather(work, told, return_exceptions=True)
+        folder.env.unlink(missing_ok=True)
+        await supervisor.stop()
+    print("Everything has ended.", flush=True)
+
+
+async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Supervisor) -> None:
+    """Start and prepare everything, say so, and wait for ever; raises when a part keeps ending."""
+    identity = load_or_make_identity(folder, is_free=port_is_free, choose=random.Random())
+    settings = {"IsEncrypted": False, "Values": app_settings(identity, options)}
+    write_atomically(folder.app_settings, json.dumps(settings, indent=2))
+    await _start_platform(folder, identity, options, supervisor)
+    await supervisor.start(ProgramPart(functions_program(folder, identity, options)))
+    write_exports(folder.env, exports(identity))
+    print(f"The cloud is ready. In another terminal: source {folder.env}", flush=True)
+    await supervisor.until_broken()
+
+
+async def _start_platform(
+    folder: DataFolder, identity: CloudIdentity, options: CloudOptions, supervisor: Supervisor
+) -> None:
+    ports = identity.ports
+    azurite = Azurite(folder.storage, ports=StoragePorts(ports.blob, ports.queue, ports.table))
+    batch = ProgramPart(batch_program(folder, identity, options))
+    await supervisor.start(StoragePart(azurite))
+    await supervisor.start(batch)
+    await asyncio.gather(
+        asyncio.to_thread(provision_storage, connection_string(identity), task_tools(REPOSITORY)),
+        asyncio.to_thread(ensure_pool, identity, options),
+    )

@@ -1,0 +1,168 @@
+"""`python -m local_cloud demo`: drop files, watch, collect, show."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from local_cloud.cloud.attached import AttachedCloud, attached_cloud
+from local_cloud.cloud.errors import CloudError, FolderInUseError
+from local_cloud.cloud.folder import DataFolder, is_held
+from local_cloud.cloud.stack import REPOSITORY
+from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, dropped_files
+from local_cloud.demo.pictures import save_picture
+from local_cloud.demo.progress import View, lines, view_for
+from local_cloud.demo.report import faults, summarize, summary_lines
+from local_cloud.demo.samples import write_samples
+from local_cloud.demo.storage import DemoStorage
+from local_cloud.demo.volumes import NoPlaneError
+
+_PROJECT = "demo"
+_SAMPLE_PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
+_LOOK_EVERY = 0.25  # seconds
+_SECONDS_FOR_SAMPLES = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """`files` empty: the five samples. `time_limit` in seconds, None: as long as it takes."""
+
+    files: tuple[Path, ...]
+    project: Path
+    data: Path
+    keep: bool
+    time_limit: float | None
+
+
+def parse(argv: Sequence[str]) -> DemoOptions:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_cloud demo",
+        description="Start the whole cloud on this machine, drop image files, show what becomes of them.",
+    )
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE.h5", help="your own images (default: five samples)"
+    )
+    parser.add_argument(
+        "--project", type=Path, metavar="FILE.ilp", help="your own ilastik Pixel Classification project"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=REPOSITORY / ".demo", help="folder for everything (default: .demo)"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="give up after this time")
+    given = parser.parse_args(argv)
+    for path in [*given.files, *([given.project] if given.project else [])]:
+        if not path.is_file():
+            parser.error(f"{path} is not a file.")
+    limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
+    return DemoOptions(
+        tuple(given.files), given.project or _SAMPLE_PROJECT, given.data.resolve(), given.keep, limit
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; 0 only if every file is in the state it should be. Raises CloudError."""
+    options = parse(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    folder = DataFolder(options.data)
+    _begin_anew(folder)
+    files = dropped_files(options.files) if options.files else write_samples(folder.root / "samples")
+    with ExitStack() as stack:
+        console.print(f"Starting the cloud in {folder.root} ...")
+        begun = time.monotonic()
+        cloud = stack.enter_context(attached_cloud(folder))
+        exports = cloud.wait_ready()
+        console.print(f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {len(files)} files.")
+        storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
+        storage.upload_project(options.project)
+        rows = _watch(cloud, storage, files, view_for(console), options.time_limit)
+        problems = _collect(console, folder, storage, files, rows, options)
+        if options.keep:
+            cloud.keep()
+    return 1 if problems else 0
+
+
+def _begin_anew(folder: DataFolder) -> None:
+    """Clear what the last demo left; never a folder that no cloud has made, nor one in use."""
+    if is_held(folder):
+        raise FolderInUseError(
+            f"A cloud is running in {folder.root}, perhaps kept by an earlier demo. "
+            f"End it first: .venv/bin/python -m local_cloud down --data {shlex.quote(str(folder.root))}"
+        )
+    if folder.root.exists() and any(folder.root.iterdir()):
+        if not folder.identity.exists() and not folder.demo_mark.exists():
+            raise CloudError(f"{folder.root} holds other things. Name an empty or a new folder with --data.")
+        shutil.rmtree(folder.root)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    folder.demo_mark.touch()
+
+
+def _watch(
+    cloud: AttachedCloud,
+    storage: DemoStorage,
+    files: Sequence[DroppedFile],
+    view: View,
+    time_limit: float | None,
+) -> dict[str, FileRow]:
+    """Drop the files and show them until all have come to an end, or the time is over."""
+    uploaded: dict[str, datetime] = {}
+    rows: dict[str, FileRow] = {}
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    with view:
+        for file in files:
+            storage.drop(file)
+            uploaded[file.name] = datetime.now(UTC)
+            view.show(lines(files, rows, uploaded, datetime.now(UTC)))
+        while True:
+            rows = storage.rows(files)
+            view.show(lines(files, rows, uploaded, datetime.now(UTC)))
+            if len(rows) == len(files) and all(row.state.is_end for row in rows.values()):
+                return rows
+            if deadline is not None and time.monotonic() > deadline:
+                return rows
+            if cloud.has_ended():
+                raise CloudError("The cloud ended before the files did; its log is in the folder logs.")
+            time.sleep(_LOOK_EVERY)
+
+
+def _collect(
+    console: Console,
+    folder: DataFolder,
+    storage: DemoStorage,
+    files: Sequence[DroppedFile],
+    rows: Mapping[str, FileRow],
+    options: DemoOptions,
+) -> list[str]:
+    """Fetch the results, draw the pictures, print the summary; returns what is wrong."""
+    pictures: list[Path] = []
+    tiffs: dict[str, int] = {}
+    problems: list[str] = []
+    for file in files:
+        saved = storage.download_results(file, folder.root / "results")
+        own = [path for path in saved if path.suffix == ".tiff"]
+        tiffs[file.name] = len(own)
+        if file.name not in rows or rows[file.name].state is not FileState.SUCCEEDED:
+            continue
+        picture = folder.root / "pictures" / f"{file.name}.png"
+        try:
+            save_picture(picture, file.path, options.project, own)
+            pictures.append(picture)
+        except NoPlaneError as exc:
+            problems.append(f"No picture of {file.name}: {exc}")
+    problems += faults(rows, files, tiffs)
+    summary = summarize(rows, files, sum(tiffs.values()))
+    console.print()
+    for line in summary_lines(summary, folder.root, pictures, kept=options.keep):
+        console.print(line, markup=False)
+    for problem in problems:
+        console.print(f"NOT AS IT SHOULD BE: {problem}", markup=False, style="red")
+    return problems

@@ -1,0 +1,135 @@
+"""What a person sees while files are under way: a live table, or plain lines without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from local_cloud.demo.dropped import DroppedFile, FileRow, FileState
+
+_COLOURS = {
+    FileState.SUCCEEDED: "green",
+    FileState.REJECTED: "yellow",
+    FileState.FAILED: "red",
+    FileState.SUPERSEDED: "red",
+    FileState.CANCELLED: "red",
+    FileState.RUNNING: "cyan",
+    FileState.COLLECTING: "cyan",
+}
+_NOT_SEEN_YET = "UPLOADED"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One file as shown; `state` is UPLOADED while it has no row, `seconds` count from its upload."""
+
+    name: str
+    state: str
+    seconds: float
+    node: str
+    reason: str
+    colour: str
+
+
+def lines(
+    files: Sequence[DroppedFile], rows: Mapping[str, FileRow], uploaded: Mapping[str, datetime], now: datetime
+) -> list[Line]:
+    """What to show for each file; `rows` and `uploaded` are keyed by the file's name. Pure."""
+    shown = []
+    for file in files:
+        row = rows.get(file.name)
+        begun = uploaded.get(file.name, now)
+        if row is None:
+            shown.append(Line(file.name, _NOT_SEEN_YET, (now - begun).total_seconds(), "", "", "white"))
+            continue
+        end = row.finished_at if row.state.is_end and row.finished_at else now
+        seconds = max(0.0, (end - begun).total_seconds())
+        shown.append(
+            Line(
+                file.name, row.state.value, seconds, row.node_id, row.reason, _COLOURS.get(row.state, "white")
+            )
+        )
+    return shown
+
+
+class View(Protocol):
+    """Shows the same lines again and again as they change."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def show(self, shown: Sequence[Line]) -> None: ...
+
+
+class LiveView:
+    """A table that is drawn over itself, for terminals."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, shown: Sequence[Line]) -> None:
+        self._live.update(table(shown), refresh=True)
+
+
+class PlainView:
+    """A line whenever a file's state changes, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, shown: Sequence[Line]) -> None:
+        for line in shown:
+            if self._last.get(line.name) != line.state:
+                self._last[line.name] = line.state
+                rest = "  ".join(part for part in (line.node, line.reason) if part)
+                self._console.out(f"{line.seconds:6.1f} s  {line.name:<20} {line.state:<20} {rest}".rstrip())
+
+
+def view_for(console: Console) -> View:
+    return LiveView(console) if console.is_terminal else PlainView(console)
+
+
+def table(shown: Sequence[Line]) -> Table:
+    """The lines as a table; names and reasons are text from outside and never markup."""
+    drawn = Table(expand=True)
+    drawn.add_column("file", overflow="fold", ratio=2)
+    drawn.add_column("state", no_wrap=True)
+    drawn.add_column("time", justify="right", no_wrap=True)
+    drawn.add_column("node", no_wrap=True)
+    drawn.add_column("reason", overflow="fold", ratio=3)
+    for line in shown:
+        drawn.add_row(
+            Text(line.name),
+            Text(line.state, style=line.colour),
+            f"{line.seconds:.1f} s",
+            Text(line.node),
+            Text(line.reason),
+        )
+    return drawn

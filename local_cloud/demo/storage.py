@@ -1,0 +1,61 @@
+"""The demo's own hands: it does what a user's tool would do, through the public storage interfaces alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+
+from local_cloud.demo.dropped import DroppedFile, FileRow, row_from_entity
+
+
+class DemoStorage:
+    """One project's files in one storage account."""
+
+    def __init__(self, connection: str, project: str) -> None:
+        self._project = project
+        self._stack = ExitStack()
+        self._blobs = self._stack.enter_context(BlobServiceClient.from_connection_string(connection))
+        tables = self._stack.enter_context(TableServiceClient.from_connection_string(connection))
+        self._files = tables.get_table_client("files")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def upload_project(self, path: Path) -> None:
+        with path.open("rb") as data:
+            self._blobs.get_blob_client("projects", f"{self._project}.ilp").upload_blob(data, overwrite=True)
+
+    def drop(self, file: DroppedFile) -> None:
+        """Upload into `input`; everything else happens by itself."""
+        with file.path.open("rb") as data:
+            self._blobs.get_blob_client("input", self.blob_name(file)).upload_blob(data, overwrite=True)
+
+    def blob_name(self, file: DroppedFile) -> str:
+        return f"{self._project}/{file.name}"
+
+    def rows(self, files: Iterable[DroppedFile]) -> dict[str, FileRow]:
+        """The rows of these files, by the files' names; a file that nobody saw yet has none."""
+        names = {self.blob_name(file): file.name for file in files}
+        entities = self._files.query_entities("is_file eq true")
+        return {names[e["name"]]: row_from_entity(e) for e in entities if e.get("name") in names}
+
+    def download_results(self, file: DroppedFile, folder: Path) -> list[Path]:
+        """Save what lies under the file's name in `results`; returns the saved files, sorted."""
+        prefix = f"{self.blob_name(file)}/"
+        results = self._blobs.get_container_client("results")
+        saved = []
+        for name in results.list_blob_names(name_starts_with=prefix):
+            target = folder / PurePosixPath(name).relative_to(self._project)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                results.download_blob(name).readinto(out)
+            saved.append(target)
+        return sorted(saved)

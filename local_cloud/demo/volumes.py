@@ -1,0 +1,102 @@
+"""HDF5 image volumes as the demo needs them: written with axistags, read one plane at a time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+# vigra's type flags of an axis, as ilastik stores them: channel 1, space 2, time 8.
+_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
+# What ilastik assumes of a dataset without axistags, by number of dimensions.
+_DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
+
+
+class NoPlaneError(Exception):
+    """This file has no plane that can be shown; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The middle plane of a volume and where it was taken.
+
+    `pixels` is (y, x); `time` of `times` and `depth` of `depths` count from 0.
+    """
+
+    pixels: NDArray[np.generic]
+    time: int
+    times: int
+    depth: int
+    depths: int
+
+
+def axistags(axes: str) -> str:
+    """The JSON that vigra and ilastik keep in the attribute `axistags`, for axes such as "txyzc"."""
+    return json.dumps(
+        {
+            "axes": [
+                {"key": key, "typeFlags": _TYPE_FLAGS[key], "resolution": 0, "description": ""}
+                for key in axes
+            ]
+        }
+    )
+
+
+def write_volume(
+    path: Path, volume: NDArray[np.generic], axes: str, *, internal_path: str = "volume/data"
+) -> None:
+    """Write `volume`, whose dimensions are `axes`, as one compressed, tagged dataset."""
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(
+            internal_path, data=volume, chunks=True, compression="gzip", compression_opts=1
+        )
+        dataset.attrs["axistags"] = axistags(axes)
+
+
+def read_middle_plane(path: Path, project: Path) -> Plane:
+    """The plane in the middle of time and depth, first channel; only that plane is read.
+
+    Axes come from the file, else from the project's training data, else they are ilastik's defaults.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            dataset = _only_dataset(file)
+            axes = _axes(dataset) or _training_axes(project) or _DEFAULT_AXES.get(dataset.ndim, "")
+            if len(axes) != dataset.ndim or not {"x", "y"} <= set(axes):
+                raise NoPlaneError(f"The axes of {path.name} are not known, so no plane of it can be shown.")
+            size = dict(zip(axes, dataset.shape, strict=True))
+            at = {key: size.get(key, 1) // 2 for key in "tz"} | {"c": 0}
+            plane = dataset[tuple(slice(None) if key in "yx" else at[key] for key in axes)]
+            if axes.index("x") < axes.index("y"):
+                plane = plane.T
+            return Plane(plane, at["t"], size.get("t", 1), at["z"], size.get("z", 1))
+    except OSError as exc:
+        raise NoPlaneError(f"{path.name} could not be read: {exc}") from exc
+
+
+def _only_dataset(file: h5py.File) -> h5py.Dataset:
+    found: list[h5py.Dataset] = []
+    file.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+    if len(found) != 1:
+        raise NoPlaneError(
+            f"{Path(file.filename).name} has {len(found)} datasets; the picture needs exactly one."
+        )
+    return found[0]
+
+
+def _axes(dataset: h5py.Dataset) -> str | None:
+    return _keys(dataset.attrs.get("axistags"))
+
+
+def _training_axes(project: Path) -> str | None:
+    with h5py.File(project, "r") as file:
+        stored = file.get("Input Data/infos/lane0000/Raw Data/axistags")
+        return _keys(stored[()]) if isinstance(stored, h5py.Dataset) else None
+
+
+def _keys(tags: str | bytes | None) -> str | None:
+    return None if tags is None else "".join(axis["key"] for axis in json.loads(tags)["axes"])
