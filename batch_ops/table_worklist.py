@@ -1,0 +1,147 @@
+"""What is open, in Azure Table storage (port `Worklist`).
+
+Partition `open` holds the intents `i!<file>!<nonce>` and the job marks `j!<job>`, so that one paged query
+tells all; partition `projects` holds one row a project with what was learnt of its newest version.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from batch_ops import naming, rows
+from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.errors import Conflict
+from batch_ops.model import Board, Intent, JobMark
+
+_SERVICE = "Table storage"
+_OPEN = "open"
+_PROJECTS = "projects"
+_MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
+_CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
+_CHUNK_CHARS = 30_000
+_REMEMBERED_SECONDS = 300.0
+
+
+class TableWorklist:
+    """Jobs noted by this object in the last minutes are not noted again: that saves a call for every file."""
+
+    def __init__(self, table: TableClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._table = table
+        self._clock = clock
+        self._noted: dict[str, float] = {}
+
+    async def board(self) -> Board:
+        """Everything open, by one query."""
+        intents: list[Intent] = []
+        jobs: list[JobMark] = []
+        with calls(_SERVICE, "read what is open"):
+            async for row in self._table.query_entities(f"PartitionKey eq '{_OPEN}'"):
+                version = str(row.metadata["etag"])
+                if str(row["RowKey"]).startswith("i!"):
+                    intents.append(replace(rows.from_properties(Intent, row), version=version))
+                else:
+                    jobs.append(replace(rows.from_properties(JobMark, row), version=version))
+        return Board(tuple(intents), tuple(jobs))
+
+    async def add(self, intent: Intent) -> Intent:
+        """Insert an intent; its nonce is new."""
+        taken = Conflict(f"The worklist has an entry {intent.nonce} of {naming.plain(intent.name)} already.")
+        with calls(_SERVICE, f"note {naming.plain(intent.name)} as open", {"EntityAlreadyExists": taken}):
+            answer = await self._table.create_entity(_entity(intent_key(intent.name, intent.nonce), intent))
+        return replace(intent, version=str(answer["etag"]))
+
+    async def defer(self, intent: Intent, due: datetime) -> None:
+        """Look at it later. Silent if the intent is gone or was changed meanwhile."""
+        row = _entity(intent_key(intent.name, intent.nonce), replace(intent, due=due))
+        await self._replace(row, intent.version, f"defer {naming.plain(intent.name)}")
+
+    async def remove(self, name: str, nonce: str) -> None:
+        """Take the intent off. Silent if it is gone."""
+        await self._delete(intent_key(name, nonce), None, f"take {naming.plain(name)} off the worklist")
+
+    async def note_job(self, job_id: str) -> None:
+        """Have a job followed. Silent if it already is."""
+        noted = self._noted.get(job_id)
+        if noted is not None and self._clock() - noted < _REMEMBERED_SECONDS:
+            return
+        followed = Conflict(f"The job {job_id} is followed already.")
+        with suppress(Conflict), calls(_SERVICE, f"note the job {job_id}", {"EntityAlreadyExists": followed}):
+            await self._table.create_entity(_entity(_job_key(job_id), JobMark(job_id)))
+        self._noted[job_id] = self._clock()
+
+    async def save_job(self, mark: JobMark) -> None:
+        """Replace a job's mark as read; silent if somebody else did so first."""
+        row = _entity(_job_key(mark.job_id), mark)
+        await self._replace(row, mark.version, f"save how far the job {mark.job_id} was followed")
+
+    async def drop_job(self, mark: JobMark) -> None:
+        """Follow a job no more; silent if its mark changed meanwhile."""
+        self._noted.pop(mark.job_id, None)
+        await self._delete(_job_key(mark.job_id), mark.version, f"drop the job {mark.job_id}")
+
+    async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
+        """What `save_project` kept for this version of a project."""
+        try:
+            row = await self._table.get_entity(_PROJECTS, naming.partition_key(name))
+        except SDK_ERRORS as exc:
+            if code_of(exc) in _MISSING_CODES:
+                return None
+            raise translated(exc, _SERVICE, f"read what is known of the project {name}") from exc
+        if row["project_etag"] != etag:
+            return None
+        text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
+        return {str(key): str(value) for key, value in json.loads(text).items()}
+
+    async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
+        """Keep what was learnt of a version of a project; replaces older versions."""
+        text = json.dumps(dict(values))
+        # A property holds 32 Ki characters, a project's facts may be longer.
+        chunks = [text[start : start + _CHUNK_CHARS] for start in range(0, len(text), _CHUNK_CHARS)]
+        row: dict[str, Any] = {
+            "PartitionKey": _PROJECTS,
+            "RowKey": naming.partition_key(name),
+            "project": name,
+            "project_etag": etag,
+            "chunks": len(chunks),
+            **{f"values_{index}": chunk for index, chunk in enumerate(chunks)},
+        }
+        with calls(_SERVICE, f"keep what is known of the project {name}"):
+            await self._table.upsert_entity(row, UpdateMode.REPLACE)
+
+    async def _replace(self, row: dict[str, Any], version: str, purpose: str) -> None:
+        gone = Conflict("")
+        with suppress(Conflict), calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, gone)):
+            await self._table.update_entity(
+                row, UpdateMode.REPLACE, etag=version, match_condition=MatchConditions.IfNotModified
+            )
+
+    async def _delete(self, key: str, version: str | None, purpose: str) -> None:
+        gone = Conflict("")
+        guard: dict[str, Any] = (
+            {} if version is None else {"etag": version, "match_condition": MatchConditions.IfNotModified}
+        )
+        with suppress(Conflict), calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, gone)):
+            await self._table.delete_entity(_OPEN, key, **guard)
+
+
+def intent_key(name: str, nonce: str) -> str:
+    """The row key of an intent."""
+    return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
+
+
+def _job_key(job_id: str) -> str:
+    # Batch tells ids apart without regard to case.
+    return f"j!{job_id.lower()}"
+
+
+def _entity(key: str, value: Intent | JobMark) -> dict[str, Any]:
+    properties = rows.to_properties(replace(value, version=""))
+    return {"PartitionKey": _OPEN, "RowKey": key, **properties}
