@@ -35,6 +35,12 @@ _BY_EXIT: Mapping[int, tuple[FailureKind, str]] = MappingProxyType(
         headless.EXIT_DISK_FULL: (FailureKind.DISK_FULL, "The node's disk was full."),
         headless.EXIT_BAD_IMAGE: (FailureKind.COMMAND, "The node could not use the image."),
         headless.EXIT_BAD_PROJECT: (FailureKind.COMMAND, "The node could not use the project."),
+        headless.EXIT_STAGING_IN: (
+            FailureKind.STAGING_IN,
+            "The image or the project did not reach the node whole.",
+        ),
+        headless.EXIT_NODE: (FailureKind.NODE, "The node has no working ilastik."),
+        headless.EXIT_ENDED: (FailureKind.ENDED, "Somebody ended the task in Azure Batch."),
     }
 )
 
@@ -70,6 +76,13 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
         return Cause(FailureKind.COMMAND, f"ilastik ended with exit code {task.exit_code}.")
     told = _told(task.failure) if task.failure else "no reason given"
     return Cause(FailureKind.NODE, f"Batch could not run the task: {told}")
+
+
+def refined(cause: Cause, told: Cause | None) -> Cause:
+    """The cause with what the task script itself found, where it saw more than Batch can."""
+    if told is None or cause.kind in {FailureKind.TIMEOUT, FailureKind.STAGING_OUT}:
+        return cause
+    return told
 
 
 _LEADS: Mapping[FailureKind, str] = MappingProxyType(

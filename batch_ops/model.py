@@ -78,20 +78,6 @@ class Blob:
         return next((v for k, v in self.metadata if k.lower() == key.lower()), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A usable classifier: the frozen content, what an image must be like, and how results are exported."""
-
-    name: str
-    etag: str
-    digest: str
-    facts: str
-    internal_path: str | None = None
-    axes: str | None = None
-    export_source: str = "Simple Segmentation"
-    wall_clock_minutes: int | None = None
-
-
 class TaskState(StrEnum):
     """Azure Batch's own words."""
 
@@ -172,6 +158,7 @@ class FileRecord:
     tries: str = ""
     attempts: str = ""
     # When.
+    sequencer: str = ""
     dropped_at: datetime | None = None
     updated_at: datetime | None = None
     submitted_at: datetime | None = None
@@ -194,7 +181,12 @@ class FileRecord:
             moves = [*moves, f"{state}@{now:%Y-%m-%dT%H:%M:%SZ}"][-HISTORY_LENGTH:]
         finished = now if state.is_final else None
         return self.evolve(
-            state=state, reason=reason, updated_at=now, finished_at=finished, history=" ".join(moves), **changes
+            state=state,
+            reason=reason,
+            updated_at=now,
+            finished_at=finished,
+            history=" ".join(moves),
+            **changes,
         )
 
 
@@ -213,6 +205,7 @@ class Intent:
     name: str
     nonce: str
     due: datetime
+    added: datetime
     version: str = ""
 
 

@@ -93,15 +93,21 @@ def task_id(name: str, run: int, attempt: int) -> str:
     return f"{slug}-{file_hash(name)}-{run}-{attempt}"
 
 
-def run_prefix(name: str, run: int) -> str:
-    """What the ids of all attempts of a run start with (also their folders in `staging`)."""
-    return task_id(name, run, 0).removesuffix("0")
+def file_prefix(name: str) -> str:
+    """What the ids of all tasks of a file start with (also their folders in `staging`)."""
+    return task_id(name, 0, 0).removesuffix("0-0")
 
 
 def file_of_task(task: str) -> str | None:
     """The `file_hash` inside a task id of ours; None for anybody else's task."""
     match = _TASK_ID.fullmatch(task)
     return match["file"] if match else None
+
+
+def run_of_task(task: str) -> int | None:
+    """The run inside a task id of ours."""
+    match = _TASK_ID.fullmatch(task)
+    return int(match["run"]) if match else None
 
 
 def job_id(prefix: str, pool: str, now: datetime, generation: int = 0) -> str:

@@ -95,7 +95,14 @@ class BlobStore(Protocol):
         """The blobs whose names start so, with metadata, in the service's order; not flat: this folder's own only."""
 
     async def put(
-        self, container: str, name: str, data: bytes, *, fence: Fence, metadata: Mapping[str, str], content_type: str
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        *,
+        fence: Fence,
+        metadata: Mapping[str, str],
+        content_type: str,
     ) -> str:
         """Write a small blob and give its ETag. Raises `BlobChanged` if the fence does not hold."""
 
@@ -143,16 +150,21 @@ class BatchService(Protocol):
 
 
 class Outbox(Protocol):
-    """The queue `collect`."""
+    """The queues `collect` and `blob-created`."""
 
     async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
         """Ask for the results of a run to be collected, not before the delay is over."""
+
+    async def look_again(self, name: str, correlation_id: str, delay: timedelta = timedelta()) -> None:
+        """Ask for an image to be looked at, as if an event had come, not before the delay is over."""
 
 
 class RangeReader(Protocol):
     """One version of a blob, read in ranges."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
 
     async def read(self, offset: int, length: int) -> bytes:
         """The bytes; shorter only at the end."""
@@ -162,9 +174,16 @@ class ImageCheck(Protocol):
     """Looks into HDF5 files without trusting them."""
 
     async def check_image(
-        self, name: str, reader: RangeReader, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
+        self,
+        name: str,
+        reader: RangeReader,
+        project: ProjectFacts,
+        options: ImageOptions,
+        limits: CheckLimits,
+        *,
+        head: bytes = b"",
     ) -> Accepted | Refused | Unchecked:
-        """Whether the project can segment this image."""
+        """Whether the project can segment this image; `head` is its beginning, read already."""
 
-    async def inspect_project(self, name: str, reader: RangeReader) -> ProjectFacts | Refused:
+    async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:
         """What a classifier asks of its images."""

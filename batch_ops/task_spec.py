@@ -78,9 +78,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         environment=tuple(sorted(environment.to_env().items())),
         resource_files=(
             # Batch keeps the whole blob name below `path`, hence the folder of the command line.
-            ResourceFile(
-                path=".", container_url=url(settings.tools_container, ""), blob_prefix=settings.task_scripts
-            ),
+            ResourceFile(path=".", container_url=url(settings.tools_container, ""), blob_prefix=settings.task_scripts),
             ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.name)),
             ResourceFile(
                 path="project.ilp",

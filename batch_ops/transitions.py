@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from batch_ops import naming
 from batch_ops.errors import IllegalTransition
-from batch_ops.failures import Cause, cause_of
+from batch_ops.failures import Cause
 from batch_ops.model import FailureKind, FileRecord, State, Task, TaskState
 from batch_ops.notes import Attempt, attempts_of, tries_of, with_attempt, with_try
 
@@ -80,8 +80,11 @@ class Step:
     then: Then = Then.NOTHING
 
 
-def observe(record: FileRecord, task: Task, now: datetime) -> Step | None:
-    """What a task as Batch shows it means for its file; None if it tells nothing new."""
+def observe(record: FileRecord, task: Task, cause: Cause | None, now: datetime) -> Step | None:
+    """What a task as Batch shows it means for its file; None if it tells nothing new.
+
+    `cause` is why a completed task failed, None for success (`failures.cause_of`).
+    """
     if (task.job_id, task.task_id) != (record.job_id, record.task_id):
         return None
     if record.state is not State.SUBMITTING and not record.state.has_task:
@@ -93,7 +96,7 @@ def observe(record: FileRecord, task: Task, now: datetime) -> Step | None:
         task_started_at=task.started or record.task_started_at,
     )
     if task.state is TaskState.COMPLETED:
-        return _completed(seen, task, now)
+        return _completed(seen, task, cause, now)
     state = State(task.state.upper())
     if state is record.state and seen == record:
         return None
@@ -112,14 +115,13 @@ def _reason(state: State, task: Task) -> str:
             return "ilastik is at work."
 
 
-def _completed(record: FileRecord, task: Task, now: datetime) -> Step:
+def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime) -> Step:
     ended = record.evolve(
         exit_code=task.exit_code,
         task_ended_at=task.ended or now,
         previous_job_id="",
         previous_task_id="",
     )
-    cause = cause_of(task, timedelta(minutes=record.wall_clock_minutes))
     if cause is None:
         return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
     return failed(ended, cause, now)
@@ -143,7 +145,8 @@ def failed(record: FileRecord, cause: Cause, now: datetime) -> Step:
     counted = with_try(record.tries, cause.kind)
     done = tries_of(counted)[cause.kind]
     attempts = with_attempt(
-        record.attempts, Attempt(record.attempt, record.task_id, cause.kind, cause.sentence, record.node_id, now)
+        record.attempts,
+        Attempt(record.attempt, record.task_id, cause.kind, cause.sentence, record.node_id, now),
     )
     record = record.evolve(tries=counted, attempts=attempts)
     if done >= rule.tries:

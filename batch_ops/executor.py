@@ -1,0 +1,187 @@
+"""Carries out what was decided: creates tasks, applies steps, ends runs. Each part may be repeated at any point."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from batch_ops import naming
+from batch_ops.errors import BlobChanged, JobClosed, JobMissing, NewerRun, ServiceFault
+from batch_ops.model import CollectOrder, Entry, FileRecord, State
+from batch_ops.ports import BatchService, BlobStore, Ledger, Outbox, Worklist
+from batch_ops.problem import problem_text
+from batch_ops.result_folder import PROBLEM, Author, ResultFolder
+from batch_ops.settings import Settings
+from batch_ops.staging import Staging
+from batch_ops.task_spec import task_spec
+from batch_ops.transitions import Step, Then
+
+log = logging.getLogger("batch_ops")
+
+_FIRST_WAIT = timedelta(seconds=15)
+_LONGEST_WAIT = timedelta(minutes=10)
+_JOB_GENERATIONS = 50
+
+
+def fields(record: FileRecord) -> dict[str, str]:
+    """The structured part of a log line about a file."""
+    return {
+        "correlation_id": record.correlation_id,
+        "file": naming.plain(record.name, 1100),
+        "state": str(record.state),
+        "run": str(record.run),
+        "task_id": record.task_id,
+    }
+
+
+class Executor:
+    """The hands of the three use cases."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        worklist: Worklist,
+        blobs: BlobStore,
+        batch: BatchService,
+        outbox: Outbox,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.ledger, self.worklist, self.blobs, self.batch, self.outbox = (
+            ledger,
+            worklist,
+            blobs,
+            batch,
+            outbox,
+        )
+        self.settings, self.clock = settings, clock
+        self.staging = Staging(blobs, settings.staging_container)
+
+    async def submit(self, entry: Entry) -> Entry:
+        """Create the task of a claim as it is stored; whoever finds a claim without a task may call this again.
+
+        The task before it (an older version's, or a failed attempt's) is ended first. Raises `Conflict`.
+        """
+        record = entry.record
+        try:
+            await self.end_previous(record)
+            entry = await self._create(entry)
+        except ServiceFault as fault:
+            return await self.postpone(entry, fault)
+        record = entry.record.to(
+            State.ACTIVE,
+            self.clock(),
+            "Waits for a free node of the pool.",
+            previous_job_id="",
+            previous_task_id="",
+            not_before=None,
+            submitted_at=entry.record.submitted_at or self.clock(),
+        )
+        log.info("The task was created.", extra=fields(record))
+        return await self.ledger.advance(entry, record)
+
+    async def end_previous(self, record: FileRecord) -> None:
+        """End the task that this run (or this attempt) takes the place of."""
+        if record.previous_task_id:
+            await self.batch.terminate_task(record.previous_job_id, record.previous_task_id)
+
+    async def _create(self, entry: Entry) -> Entry:
+        for _ in range(_JOB_GENERATIONS):
+            job_id = entry.record.job_id
+            spec = task_spec(entry.record, self.settings, self.blobs.url)
+            await self.worklist.note_job(job_id)
+            try:
+                await self.batch.create_task(job_id, spec)
+            except JobMissing:
+                await self.batch.create_job(job_id)
+            except JobClosed:
+                if await self._is_there(job_id, spec.id):
+                    return entry
+                # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
+                moved = entry.record.evolve(job_id=self._following_job(job_id), updated_at=self.clock())
+                entry = await self.ledger.advance(entry, moved)
+            else:
+                return entry
+        raise ServiceFault(f"Batch closed every job that was tried for {entry.record.task_id}.")
+
+    async def _is_there(self, job_id: str, task_id: str) -> bool:
+        try:
+            return await self.batch.task(job_id, task_id) is not None
+        except JobMissing:
+            return False
+
+    def _following_job(self, job_id: str) -> str:
+        now = self.clock()
+        current = naming.job_id(self.settings.job_prefix, self.settings.pool_id, now)
+        if not job_id.startswith(current):
+            return current
+        generation = job_id[len(current) :].lstrip("-")
+        return naming.job_id(
+            self.settings.job_prefix,
+            self.settings.pool_id,
+            now,
+            int(generation) + 1 if generation.isdigit() else 1,
+        )
+
+    async def postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
+        """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
+        now = self.clock()
+        record = entry.record
+        waited = now - record.updated_at if record.updated_at and record.not_before else timedelta()
+        wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
+        log.warning("Not now: %s", fault.sentence, extra=fields(record))
+        return await self.ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
+
+    async def apply(self, entry: Entry, step: Step) -> Entry:
+        """Write the step's record, then do what follows from it. Raises `Conflict`."""
+        if step.then is Then.REPORT:
+            return await self.end(entry, step.record)
+        if step.record != entry.record:
+            entry = await self.ledger.advance(entry, step.record)
+            log.info("%s", step.record.reason or step.record.state, extra=fields(step.record))
+        record = entry.record
+        if step.then is Then.COLLECT:
+            await self.order_collect(record)
+        elif step.then is Then.SUBMIT and (record.not_before is None or record.not_before <= self.clock()):
+            entry = await self.submit(entry)
+        return entry
+
+    async def order_collect(self, record: FileRecord, delay: timedelta = timedelta()) -> None:
+        """Ask the completion handler to move the results of a run."""
+        order = CollectOrder(record.name, record.run, record.task_id, record.correlation_id)
+        await self.outbox.send(order, delay)
+
+    async def end(self, entry: Entry, record: FileRecord) -> Entry:
+        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist."""
+        if record.state in {State.REJECTED, State.FAILED}:
+            tail = await self.staging.last_lines(record.task_id) if record.task_id else ()
+            await self.report(record, tail)
+        elif record.state is State.CANCELLED:
+            await self.retract(record)
+        entry = await self.ledger.advance(entry, record)
+        if record.intent:
+            await self.worklist.remove(record.name, record.intent)
+        level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
+        log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
+        return entry
+
+    async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
+        """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""
+        author = Author(record.name, record.run, record.task_id, record.correlation_id)
+        folder = ResultFolder(self.blobs, self.settings.results_container, author)
+        try:
+            await folder.load()
+            await folder.put(PROBLEM, problem_text(record, tail), "text/plain; charset=utf-8")
+            if record.state.is_final:
+                await folder.sweep({PROBLEM})
+        except (NewerRun, BlobChanged) as exc:
+            log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
+
+    async def retract(self, record: FileRecord) -> None:
+        """Take this run's or an older PROBLEM.txt away; results of earlier versions stay."""
+        author = Author(record.name, record.run, record.task_id, record.correlation_id)
+        folder = ResultFolder(self.blobs, self.settings.results_container, author)
+        try:
+            await folder.load()
+            await folder.remove(PROBLEM)
+        except (NewerRun, BlobChanged) as exc:
+            log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))

@@ -1,0 +1,147 @@
+"""Which classifier an image is segmented with: looked up, checked once per version, frozen once per content."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from batch_ops import naming, project_config
+from batch_ops.errors import BlobChanged, BlobMissing, ServiceFault
+from batch_ops.facts import ProjectFacts, Refused
+from batch_ops.model import Blob
+from batch_ops.ports import BlobStore, Fence, ImageCheck, Worklist
+from batch_ops.project_config import ConfigError, ProjectConfig
+from batch_ops.ranges import BlobRanges
+from batch_ops.settings import Settings
+
+# A changed project is seen this late at most by images that are dropped in a burst.
+_FRESH = timedelta(seconds=5)
+_CHUNK = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A usable classifier: its version, the SHA-256 of its content, what it asks of images, its configuration."""
+
+    name: str
+    etag: str
+    digest: str
+    facts: ProjectFacts
+    config: ProjectConfig
+
+
+@dataclass(frozen=True, slots=True)
+class NoProject:
+    """There is no usable classifier; the sentence says what is missing or wrong."""
+
+    sentence: str
+
+
+class Projects:
+    """The container `projects` as the images see it. Many askers at once cost one look."""
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        worklist: Worklist,
+        check: ImageCheck,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._blobs, self._worklist, self._check = blobs, worklist, check
+        self._settings, self._clock = settings, clock
+        self._seen: dict[str, tuple[datetime, Project]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def get(self, name: str) -> Project | NoProject:
+        """The project of this name as it is now (a usable one may be five seconds old)."""
+        if (fresh := self._fresh(name)) is not None:
+            return fresh
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            if (fresh := self._fresh(name)) is not None:
+                return fresh
+            project = await self._look(name)
+            if isinstance(project, Project):
+                self._seen[name] = (self._clock() + _FRESH, project)
+            return project
+
+    def _fresh(self, name: str) -> Project | None:
+        until, project = self._seen.get(name, (None, None))
+        return project if until is not None and self._clock() < until else None
+
+    async def _look(self, name: str) -> Project | NoProject:
+        container = self._settings.projects_container
+        shown = naming.plain(name)
+        blob = await self._blobs.head(container, naming.project_blob(name))
+        if blob is None:
+            return NoProject(
+                f"There is no project '{shown}.ilp' in the container '{container}' yet; "
+                "it must be uploaded there by whoever looks after the classifiers."
+            )
+        try:
+            config = await self._config(name)
+            known = await self._learn(name, blob)
+        except ConfigError as exc:
+            return NoProject(str(exc))
+        except (BlobChanged, BlobMissing):
+            return NoProject(f"The project '{shown}.ilp' is being replaced right now.")
+        if isinstance(known, NoProject):
+            return known
+        digest, facts = known
+        return Project(name, blob.etag, digest, facts, config)
+
+    async def _config(self, name: str) -> ProjectConfig:
+        container = self._settings.projects_container
+        config = f"{name}{project_config.CONFIG_SUFFIX}"
+        try:
+            blob, data = await self._blobs.read(container, config, 0, project_config.LARGEST_CONFIG)
+        except BlobMissing:
+            return ProjectConfig()
+        if blob.length > project_config.LARGEST_CONFIG:
+            raise ConfigError(f"The configuration '{naming.plain(config)}' is longer than 64 KiB.")
+        return project_config.parse(config, data)
+
+    async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
+        """The digest and facts of this version: from the worklist's memory, or by reading it once."""
+        known = await self._worklist.project(name, blob.etag)
+        if known is None:
+            known = await self._read(name, blob)
+            await self._worklist.save_project(name, blob.etag, known)
+        if known.get("refused"):
+            return NoProject(known["refused"])
+        return known["digest"], ProjectFacts.from_json(known["facts"])
+
+    async def _read(self, name: str, blob: Blob) -> dict[str, str]:
+        ranges = BlobRanges(self._blobs, self._settings.projects_container, blob)
+        facts = await self._check.inspect_project(blob.name, ranges)
+        if isinstance(facts, Refused):
+            return {"refused": facts.sentence}
+        digest = hashlib.sha256()
+        for offset in range(0, blob.length, _CHUNK):
+            digest.update(await ranges.read(offset, _CHUNK))
+        await self._freeze(name, blob, digest.hexdigest())
+        return {"digest": digest.hexdigest(), "facts": facts.to_json()}
+
+    async def _freeze(self, name: str, blob: Blob, digest: str) -> None:
+        """Keep the content under its digest. The ETag is looked at afterwards: ETags never recur."""
+        frozen = naming.frozen_blob(digest)
+        source = (self._settings.projects_container, blob.name)
+        target = await self._blobs.head(self._settings.frozen_container, frozen)
+        if target is None or target.copy_status in {"failed", "aborted"}:
+            fence = Fence(target.etag if target else None)
+            metadata = {"project": name, "etag": blob.etag}
+            try:
+                target = await self._blobs.copy(
+                    source, (self._settings.frozen_container, frozen), fence=fence, metadata=metadata
+                )
+            except BlobChanged:
+                # Somebody else freezes the same content.
+                target = await self._blobs.head(self._settings.frozen_container, frozen)
+            else:
+                after = await self._blobs.head(*source)
+                if after is None or after.etag != blob.etag:
+                    await self._blobs.delete(self._settings.frozen_container, frozen, etag=target.etag)
+                    raise BlobChanged(f"{blob.name} changed while it was copied.")
+        if target is None or target.copy_status == "pending":
+            raise ServiceFault(f"The project '{naming.plain(name)}' is still being copied.", retry_after=_FRESH)

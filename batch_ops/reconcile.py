@@ -1,0 +1,197 @@
+"""Use case `reconcile`: a timer's tick brings the ledger up to what Azure Batch did, and finishes what was left.
+
+The cost of a tick follows what is open or changed, never history: one query tells what is open; with nothing open
+that is all. Then, per followed job, the tasks changed since the watermark (the service's own time, with five
+minutes of overlap), and the open rows whose intent is due, the longest unseen first. Two ticks at once, late ticks
+and skewed clocks are harmless: every effect is guarded by the row's version or may be repeated.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from batch_ops import naming
+from batch_ops.errors import BlobChanged, Conflict, JobMissing, ServiceFault
+from batch_ops.executor import Executor, fields
+from batch_ops.failures import cause_of, refined
+from batch_ops.model import Board, Entry, Intent, JobMark, State, Task, TaskState
+from batch_ops.start import Hint, Start
+from batch_ops.transitions import missing, observe
+
+log = logging.getLogger("batch_ops")
+
+OVERLAP = timedelta(minutes=5)
+# An invocation that added an intent is surely over by then: the host ends it after ten minutes (host.json).
+LEFTOVER_AGE = timedelta(minutes=15)
+_AT_ONCE = 16
+_REMEMBERED = 50_000
+
+
+class Reconcile:
+    """One instance may serve many ticks: it remembers what it saw, which saves calls and decides nothing."""
+
+    def __init__(self, executor: Executor, start: Start) -> None:
+        self._do, self._start = executor, start
+        self._ledger, self._worklist, self._batch = executor.ledger, executor.worklist, executor.batch
+        self._settings, self._clock = executor.settings, executor.clock
+        self._seen: OrderedDict[str, tuple[TaskState, datetime, int]] = OrderedDict()
+
+    async def __call__(self) -> None:
+        """One tick. Faults of a service end the part that met them; the next tick goes on."""
+        board = await self._worklist.board()
+        if board.intents:
+            intents = {naming.file_hash(intent.name): intent for intent in board.intents}
+            for mark in board.jobs:
+                await self._guarded(f"job {mark.job_id}", self._follow(mark, intents))
+            await self._look_at_due(board)
+        await self._rest_jobs(board)
+
+    async def _guarded(self, what: str, work: Awaitable[None]) -> bool:
+        try:
+            await work
+        except ServiceFault as fault:
+            log.warning("Left for the next tick (%s): %s", what, fault.sentence)
+            return False
+        except (Conflict, BlobChanged):
+            log.info("Somebody else was first (%s).", what)
+        return True
+
+    async def _guarded_all(self, works: Mapping[str, Awaitable[None]]) -> bool:
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(what: str, work: Awaitable[None]) -> bool:
+            async with gate:
+                return await self._guarded(what, work)
+
+        return all(await asyncio.gather(*(one(what, work) for what, work in works.items())))
+
+    # What changed in Batch
+
+    async def _follow(self, mark: JobMark, intents: Mapping[str, Intent]) -> None:
+        """Observe the job's changed tasks; the watermark moves only once all of them had their effect."""
+        since = mark.watermark - OVERLAP if mark.watermark else None
+        latest = mark.watermark
+        works: dict[str, Awaitable[None]] = {}
+        try:
+            async for task in self._batch.changed(mark.job_id, since):
+                latest = max(latest or task.changed, task.changed)
+                intent = intents.get(naming.file_of_task(task.task_id) or "")
+                if intent is not None and self._seen.get(task.task_id) != _sight(task):
+                    works[task.task_id] = self._observe(intent.name, task)
+        except JobMissing:
+            log.warning("The job %s does not exist (any more).", mark.job_id)
+        done = await self._guarded_all(works)
+        if done and (latest != mark.watermark or mark.idle_since is not None):
+            await self._worklist.save_job(replace(mark, watermark=latest, idle_since=None))
+
+    async def _observe(self, name: str, task: Task) -> None:
+        entry = await self._ledger.get(name)
+        if entry is not None:
+            await self._take_in(entry, task)
+        self._seen[task.task_id] = _sight(task)
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+
+    async def _take_in(self, entry: Entry, task: Task) -> Entry:
+        cause = None
+        if task.state is TaskState.COMPLETED and task.task_id == entry.record.task_id:
+            cause = cause_of(task, timedelta(minutes=entry.record.wall_clock_minutes))
+            if cause is not None:
+                cause = refined(cause, await self._do.staging.cause(task.task_id))
+        step = observe(entry.record, task, cause, self._clock())
+        return await self._do.apply(entry, step) if step else entry
+
+    # What was not heard of for long
+
+    async def _look_at_due(self, board: Board) -> None:
+        now = self._clock()
+        due = sorted((i for i in board.intents if i.due <= now), key=lambda i: i.due)[: self._settings.due_per_tick]
+        await self._guarded_all({intent.name + intent.nonce: self._look_at(intent) for intent in due})
+
+    async def _look_at(self, intent: Intent) -> None:
+        entry = await self._ledger.get(intent.name)
+        if entry is None or entry.record.intent != intent.nonce:
+            await self._leftover(intent, entry)
+            return
+        record = entry.record
+        if record.state.is_final:
+            await self._worklist.remove(intent.name, intent.nonce)
+        elif record.state.is_waiting:
+            again = await self._start(Hint(record.name, record.correlation_id))
+            if again is not None and again.record.intent == intent.nonce:
+                await self._worklist.defer(intent, self._patience(intent))
+        elif record.state is State.SUBMITTING:
+            if record.not_before is None or record.not_before <= self._clock():
+                entry = await self._do.submit(entry)
+            await self._worklist.defer(intent, entry.record.not_before or self._later())
+        elif record.state is State.COLLECTING:
+            await self._do.order_collect(record)
+            await self._worklist.defer(intent, self._later())
+        else:
+            await self._check_task(intent, entry)
+
+    async def _leftover(self, intent: Intent, entry: Entry | None) -> None:
+        """An intent that no row owns: a start that died before its claim, or lost a race and died."""
+        await self._start(Hint(intent.name, intent.nonce))
+        if entry and entry.record.state.is_final:
+            await self._do.end_previous(entry.record)
+        if self._clock() - intent.added > LEFTOVER_AGE:
+            await self._worklist.remove(intent.name, intent.nonce)
+        else:
+            await self._worklist.defer(intent, intent.added + LEFTOVER_AGE + timedelta(seconds=1))
+
+    async def _check_task(self, intent: Intent, entry: Entry) -> None:
+        """Absent from a list is not lost: ask for the task by its id."""
+        record = entry.record
+        try:
+            task = await self._batch.task(record.job_id, record.task_id)
+        except JobMissing:
+            task = None
+        if task is not None:
+            entry = await self._take_in(entry, task)
+            if entry.record.state is State.ACTIVE and await self._batch.is_paused(record.job_id):
+                await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
+            await self._worklist.defer(intent, self._later())
+            return
+        step = missing(record, self._clock(), self._settings.lost_after)
+        if step is not None:
+            await self._do.apply(entry, step)
+        await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
+
+    async def _say(self, entry: Entry, reason: str) -> None:
+        if entry.record.reason != reason:
+            await self._ledger.advance(entry, entry.record.evolve(reason=reason, updated_at=self._clock()))
+            log.warning("%s", reason, extra=fields(entry.record))
+
+    def _later(self) -> datetime:
+        return self._clock() + self._settings.recheck
+
+    def _patience(self, intent: Intent) -> datetime:
+        """Waiting files are asked for less and less often, at least every ten minutes."""
+        now = self._clock()
+        return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)
+
+    # Jobs with nothing open
+
+    async def _rest_jobs(self, board: Board) -> None:
+        """Close a job that had nothing open for a day; a job that is followed costs a call a tick."""
+        if board.intents:
+            return
+        now = self._clock()
+        for mark in board.jobs:
+            if mark.idle_since is None:
+                await self._worklist.save_job(replace(mark, idle_since=now))
+            elif now - mark.idle_since >= self._settings.job_idle:
+                await self._guarded(f"job {mark.job_id}", self._close(mark))
+
+    async def _close(self, mark: JobMark) -> None:
+        await self._batch.close_job(mark.job_id)
+        await self._worklist.drop_job(mark)
+        log.info("Closed the job %s: nothing of it was open for %s.", mark.job_id, self._settings.job_idle)
+
+
+def _sight(task: Task) -> tuple[TaskState, datetime, int]:
+    return (task.state, task.changed, task.requeues)

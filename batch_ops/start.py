@@ -1,0 +1,238 @@
+"""Use case `start`: an image was dropped, or may have been. Acts on the blob as it is now; an event is a hint.
+
+look -> check -> claim -> create. A crash anywhere in between is finished by the next event or by reconcile: the
+intent is there before the claim, and the claim names job and task before the task is created.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from batch_ops import headless, naming
+from batch_ops.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
+from batch_ops.executor import Executor, fields
+from batch_ops.facts import Accepted, CheckLimits, ImageFacts, ImageOptions, Refused, Verdict
+from batch_ops.model import Blob, Entry, FileRecord, Intent, State
+from batch_ops.ports import ImageCheck
+from batch_ops.projects import NoProject, Project, Projects
+from batch_ops.ranges import BlobRanges
+
+log = logging.getLogger("batch_ops")
+
+HEAD_BYTES = 64 * 1024
+_RACES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Somebody says that this blob may be new. The sequencer orders the events of one blob."""
+
+    name: str
+    correlation_id: str
+    sequencer: str = ""
+
+
+class Start:
+    """Looks at one image and does what is due for it."""
+
+    def __init__(self, executor: Executor, projects: Projects, check: ImageCheck, new_id: Callable[[], str]) -> None:
+        self._do = executor
+        self._ledger, self._worklist, self._blobs = executor.ledger, executor.worklist, executor.blobs
+        self._settings, self._clock = executor.settings, executor.clock
+        self._projects, self._check, self._new_id = projects, check, new_id
+        self._limits = CheckLimits(max_declared_bytes=executor.settings.max_image_bytes)
+
+    async def __call__(self, hint: Hint) -> Entry | None:
+        """The file's row afterwards; None where there is nothing to remember. Raises `ServiceFault`, `Conflict`."""
+        if not naming.is_image(hint.name):
+            return None
+        for _ in range(_RACES):
+            try:
+                return await self._look(hint)
+            except (Conflict, BlobChanged):
+                # Somebody else was first, or the file is being written right now: look again.
+                continue
+        raise Conflict(f"{naming.plain(hint.name)} kept changing while it was looked at.")
+
+    async def _look(self, hint: Hint) -> Entry | None:
+        entry = await self._ledger.get(hint.name)
+        if entry and _is_older(hint.sequencer, entry.record):
+            return entry
+        try:
+            blob, head = await self._blobs.read(self._settings.input_container, hint.name, 0, HEAD_BYTES)
+        except BlobMissing:
+            return await self._gone(entry)
+        if entry is None:
+            return await self._begin(hint, blob, head, None)
+        record = entry.record
+        if record.state.is_waiting:
+            return await self._begin(hint, blob, head, entry)
+        if record.etag != blob.etag:
+            if not _same_content(record, blob):
+                return await self._begin(hint, blob, head, entry)
+            log.info("Only the properties of the file changed; nothing runs again.", extra=fields(record))
+            entry = await self._ledger.advance(entry, record.evolve(etag=blob.etag, updated_at=self._clock()))
+        if record.state is State.SUBMITTING and (record.not_before is None or record.not_before <= self._clock()):
+            return await self._do.submit(entry)
+        return entry
+
+    async def _gone(self, entry: Entry | None) -> Entry | None:
+        """The blob was deleted: what waited for it is cancelled, a task at work is let be."""
+        if entry is None or not entry.record.state.is_waiting:
+            return entry
+        reason = "The file was deleted before it was started."
+        return await self._do.end(entry, entry.record.to(State.CANCELLED, self._clock(), reason))
+
+    async def _begin(self, hint: Hint, blob: Blob, head: bytes, entry: Entry | None) -> Entry:
+        """A version that has no run yet: reject it, let it wait, or claim and submit it."""
+        now = self._clock()
+        old = entry.record if entry else None
+        goes_on = old is not None and old.state.is_waiting and old.etag == blob.etag
+        fresh = FileRecord(
+            name=hint.name,
+            run=old.run if goes_on and old else (old.run + 1 if old else 1),
+            state=State.WAITING,
+            etag=blob.etag,
+            length=blob.length,
+            md5=blob.md5,
+            correlation_id=old.correlation_id if goes_on and old else hint.correlation_id,
+            sequencer=max(hint.sequencer, old.sequencer if old else ""),
+            dropped_at=blob.modified,
+            history=old.history if goes_on and old else "",
+            intent=old.intent if goes_on and old else "",
+        )
+        if (blob.tier or "").lower() == "archive":
+            reason = "The file lies in the archive tier; it starts once it is brought back (rehydrated)."
+            return await self._wait(entry, fresh, State.WAITING, reason)
+        try:
+            project = await self._projects.get(naming.project_of(hint.name))
+            if isinstance(project, NoProject):
+                return await self._wait(entry, fresh, State.WAITING_FOR_PROJECT, project.sentence)
+            verdict = await self._verdict(blob, head, project)
+        except ServiceFault as fault:
+            # Kept as data: reconcile looks again; the message need not come back.
+            return await self._wait(entry, fresh, State.WAITING, fault.sentence, reported=False)
+        if isinstance(verdict, Refused):
+            return await self._reject(entry, fresh.to(State.REJECTED, now, verdict.sentence))
+        reason = "Is handed to Azure Batch." if isinstance(verdict, Accepted) else verdict.sentence
+        facts = verdict.facts if isinstance(verdict, Accepted) else None
+        return await self._claim(entry, self._claimed(fresh, project, facts, reason, now))
+
+    async def _verdict(self, blob: Blob, head: bytes, project: Project) -> Verdict:
+        per_class, bytes_per_value = headless.EXPORT_SOURCES[self._export_source(project)]
+        options = ImageOptions(
+            internal_path=project.config.internal_path,
+            axes=project.config.axes,
+            output_channels=len(project.facts.classes) if per_class else 1,
+            bytes_per_value=bytes_per_value,
+        )
+        ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
+        return await self._check.check_image(blob.name, ranges, project.facts, options, self._limits, head=head)
+
+    def _export_source(self, project: Project) -> str:
+        return project.config.export_source or self._settings.export_source
+
+    def _claimed(
+        self, fresh: FileRecord, project: Project, facts: ImageFacts | None, reason: str, now: datetime
+    ) -> FileRecord:
+        """All that the task needs, with the ids of job and task: recovery never derives them again."""
+        settings = self._settings
+        minutes = project.config.wall_clock_minutes or round(settings.wall_clock / timedelta(minutes=1))
+        effective = {
+            "internal_path": project.config.internal_path,
+            "axes": project.config.axes,
+            "export_source": self._export_source(project),
+        }
+        key = [
+            fresh.name,
+            fresh.etag,
+            project.digest,
+            json.dumps(effective, sort_keys=True),
+            settings.ilastik_version,
+        ]
+        return fresh.to(
+            State.SUBMITTING,
+            now,
+            reason,
+            run_key=hashlib.sha256(json.dumps(key).encode()).hexdigest(),
+            project_etag=project.etag,
+            project_digest=project.digest,
+            ilastik_version=settings.ilastik_version,
+            internal_path=facts.internal_path if facts else project.config.internal_path or "",
+            axes=facts.axes if facts else project.config.axes or "",
+            tagged=facts.tagged if facts else not project.config.axes,
+            shape="x".join(map(str, facts.shape)) if facts else "",
+            export_source=self._export_source(project),
+            wall_clock_minutes=max(1, minutes),
+            job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
+            task_id=naming.task_id(fresh.name, fresh.run, 1),
+            attempt=1,
+        )
+
+    async def _claim(self, entry: Entry | None, record: FileRecord) -> Entry:
+        """Claim the run, ending the one before it, and create its task."""
+        old = entry.record if entry else None
+        if old and old.task_id and not old.state.is_final:
+            # The older version's task is ended before the new one is created, whoever gets to create it.
+            record = record.evolve(previous_job_id=old.job_id, previous_task_id=old.task_id)
+        claimed = await self._insert(entry, record, self._settings.grace)
+        log.info("Claimed.", extra=fields(record))
+        return await self._do.submit(claimed)
+
+    async def _wait(
+        self, entry: Entry | None, record: FileRecord, state: State, reason: str, *, reported: bool = True
+    ) -> Entry:
+        if entry and (entry.record.state, entry.record.reason, entry.record.etag) == (
+            state,
+            reason,
+            record.etag,
+        ):
+            return entry
+        waiting = record.to(state, self._clock(), reason)
+        if reported:
+            await self._do.report(waiting)
+        claimed = await self._insert(entry, waiting, self._settings.project_poll)
+        log.info("%s", reason, extra=fields(waiting))
+        return claimed
+
+    async def _reject(self, entry: Entry | None, record: FileRecord) -> Entry:
+        """PROBLEM.txt first: a crash in between is repeated whole."""
+        old = entry.record if entry else None
+        if old and old.task_id and not old.state.is_final:
+            record = record.evolve(previous_job_id=old.job_id, previous_task_id=old.task_id)
+        await self._do.report(record)
+        claimed = await self._ledger.claim(record.evolve(intent=""), entry)
+        await self._do.end_previous(record)
+        if old and old.intent:
+            await self._worklist.remove(old.name, old.intent)
+        log.warning("%s: %s", record.state, record.reason, extra=fields(record))
+        return claimed
+
+    async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
+        """Intent first, then the claim; the older run's intent goes once the claim stands."""
+        now = self._clock()
+        nonce = self._new_id()
+        await self._worklist.add(Intent(name=record.name, nonce=nonce, due=now + due_in, added=now))
+        try:
+            claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
+        except Conflict:
+            await self._worklist.remove(record.name, nonce)
+            raise
+        if entry and entry.record.intent and entry.record.intent != nonce:
+            await self._worklist.remove(entry.record.name, entry.record.intent)
+        return claimed
+
+
+def _is_older(sequencer: str, record: FileRecord) -> bool:
+    """Whether an event is older than one that was acted on; sequencers of unlike length can't be compared."""
+    if record.state.is_waiting or record.state is State.SUBMITTING:
+        return False
+    return len(sequencer) == len(record.sequencer) and sequencer < record.sequencer
+
+
+def _same_content(record: FileRecord, blob: Blob) -> bool:
+    """Whether only the properties changed: same length and same Content-MD5 (a blob without one may differ)."""
+    return blob.md5 is not None and (record.length, record.md5) == (blob.length, blob.md5)
