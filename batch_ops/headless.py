@@ -350,13 +350,13 @@ _MEMORY_MARKS = ("memoryerror", "unable to allocate", "bad_alloc", "cannot alloc
 _THREAD_MARKS = ("unhandled exception",)
 _HARDLY_ANY_BYTES = 2**20
 _ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
+_LOG_RECORD = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
 _LONGEST_COMPLAINT = 500
 
 
 def is_evidence(line: str) -> bool:
     """Whether `verdict` needs this line of the log; lets a long log be read without keeping it."""
-    lower = line.lower()
-    return any(mark in lower for mark in (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
+    return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
 
 
 def verdict(
@@ -374,17 +374,14 @@ def verdict(
     (negative: a signal); `free_bytes` are those of the disk after the run.
     """
     code = 128 - exit_code if exit_code < 0 else exit_code
-    marks = log.lower()
-    if any(mark in marks for mark in _DISK_MARKS):
+    if _tells(log, _DISK_MARKS):
         return disk_full(plan, free_bytes)
     if code:
         return _failed(1 if code in _RESERVED else code, log)
-    if any(mark in marks for mark in _THREAD_MARKS):
-        return Outcome(
-            OutcomeKind.COMMAND,
-            1,
-            f"A part of ilastik failed although it went on to its end: {complaint(log)}",
-        )
+    unhandled = _from_first(log, _THREAD_MARKS)
+    if unhandled:
+        sentence = f"A part of ilastik failed although it went on to its end: {complaint(unhandled)}"
+        return Outcome(OutcomeKind.COMMAND, 1, sentence)
     problems = _compare(found, plan, nickname)
     if problems and free_bytes < _HARDLY_ANY_BYTES:
         return disk_full(plan, free_bytes)
@@ -401,16 +398,33 @@ def complaint(log: str) -> str:
     """What a log says last: the last error with the lines that follow it, else its last line."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
-    told = " ".join(lines[starts[-1] :] if starts else lines[-1:])
+    told = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
     return told[:_LONGEST_COMPLAINT] or "it printed nothing"
 
 
-def _failed(code: int, log: str) -> Outcome:
+def _tells(log: str, marks: Sequence[str]) -> bool:
     lower = log.lower()
+    return any(mark in lower for mark in marks)
+
+
+def _from_first(log: str, marks: Sequence[str]) -> str:
+    """The log from the first line with one of the marks on; "" without such a line."""
+    lines = log.splitlines()
+    first = next((index for index, line in enumerate(lines) if _tells(line, marks)), len(lines))
+    return "\n".join(lines[first:])
+
+
+def _until_next_record(lines: Sequence[str]) -> list[str]:
+    """The first line and those after it that are no records of the logger, as messages have several lines."""
+    end = next((i for i, line in enumerate(lines) if i and _LOG_RECORD.match(line)), len(lines))
+    return list(lines[:end])
+
+
+def _failed(code: int, log: str) -> Outcome:
     if code == 137:
         sentence = "ilastik was killed (exit code 137), most likely for using more memory than the node has."
         return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
-    if any(mark in lower for mark in _MEMORY_MARKS):
+    if _tells(log, _MEMORY_MARKS):
         sentence = f"ilastik ran out of memory (exit code {code}): {complaint(log)}"
         return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
     crashed = "crashed" if code > 128 else "ended"
