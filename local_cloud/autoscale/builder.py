@@ -102,9 +102,7 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         if name not in METHODS:
             raise refuse(place(name), f"there is no method {name}: metrics have {', '.join(METHODS)}.")
         if not isinstance(owner, syntax.MetricName):
-            raise refuse(
-                place(name), f"{name} belongs to metrics such as $PendingTasks, not to other values."
-            )
+            raise refuse(place(name), f"{name} belongs to metrics such as $PendingTasks, not to other values.")
         given = arguments or ()
         _count(place(opening), str(name), len(given), METHODS[name])
         depth = _above(place(opening), *given)

@@ -91,9 +91,7 @@ def _below(node: Node) -> tuple[Node, ...]:
 def _explain(exc: UnexpectedInput) -> FormulaError:
     match exc:
         case UnexpectedCharacters(line=line, column=column, char=char):
-            reason = (
-                "the string is not closed" if char == '"' else f"the character {char!r} has no meaning here"
-            )
+            reason = "the string is not closed" if char == '"' else f"the character {char!r} has no meaning here"
             return refuse(Position(line, column), f"{reason}.")
         case UnexpectedToken(token=Token() as token) if token.type == "$END":
             return refuse(_end(exc), f"the formula ends too early{_wanted(exc)}.")

@@ -8,9 +8,7 @@ from local_cloud.autoscale.vocabulary import Metric
 DEFAULT_PERCENT = 70.0
 
 
-def sample(
-    metric: Metric, history: History, now: Timestamp, arguments: tuple[Value, ...]
-) -> tuple[float, ...]:
+def sample(metric: Metric, history: History, now: Timestamp, arguments: tuple[Value, ...]) -> tuple[float, ...]:
     """`GetSample(count)`, `GetSample(start[, percent])`, `GetSample(start, end[, percent])`, oldest first.
 
     Too few samples in a window (70 % unless a percentage is given) fail the evaluation; for a count,
@@ -48,9 +46,7 @@ def begin_time(metric: Metric, history: History) -> Timestamp:
     return begin
 
 
-def _window(
-    method: str, history: History, now: Timestamp, bounds: tuple[Value, ...]
-) -> tuple[History, float]:
+def _window(method: str, history: History, now: Timestamp, bounds: tuple[Value, ...]) -> tuple[History, float]:
     if not 1 <= len(bounds) <= 2:
         raise Failure(f"{method} takes a start and at most one end")
     moments = sorted(_moment(method, bound, now) for bound in (*bounds, TimeInterval(0))[:2])

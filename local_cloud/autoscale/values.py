@@ -17,9 +17,7 @@ TICKS_PER_SECOND: Final = 10_000_000
 _TICKS_PER_DAY: Final = 86_400 * TICKS_PER_SECOND
 _MAX_TICKS: Final = 2**63 - 1
 _YEAR_ONE: Final = datetime(1, 1, 1, tzinfo=UTC)
-_LAST_TICK: Final = (
-    (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _YEAR_ONE) // timedelta(microseconds=1) * 10
-)
+_LAST_TICK: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _YEAR_ONE) // timedelta(microseconds=1) * 10
 
 
 class DeallocationOption(StrEnum):

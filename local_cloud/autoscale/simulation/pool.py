@@ -1,0 +1,270 @@
+"""The simulated pool: nodes, the queue, and what a change of targets does to them.
+
+Every method takes the time; those that begin something return what will happen and when, as events for the
+clock.
+"""
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+
+from local_cloud.autoscale import DeallocationOption, Metric, Targets
+from local_cloud.autoscale.simulation.trace import HOUR, Arrival, SpotMarket
+
+
+class Kind(StrEnum):
+    """How a node is paid for."""
+
+    DEDICATED = "dedicated"
+    SPOT = "spot"
+
+
+class State(Enum):
+    """What a node is doing."""
+
+    STARTING = auto()
+    READY = auto()
+    PREEMPTED = auto()
+    GONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolShape:
+    """What stays the same about a pool: task slots of a node, bounds of the node start in seconds."""
+
+    slots: int = 1
+    start_seconds: tuple[float, float] = (180.0, 480.0)
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A task and its history: when it first started, how often it lost its node, when it ended."""
+
+    arrival: Arrival
+    started: float | None = None
+    ended: float | None = None
+    requeues: int = 0
+    lost_seconds: float = 0.0
+    terminated: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A node; `life` counts its starts, so that an event of an earlier life is told from one of this."""
+
+    kind: Kind
+    state: State = State.STARTING
+    leaving: bool = False
+    life: int = 0
+    billed_from: float = 0.0
+    running: dict[int, tuple[Task, float]] = field(default_factory=dict)
+    used_slots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A node has started."""
+
+    node: Node
+    life: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preempted:
+    """A spot node is taken away."""
+
+    node: Node
+    life: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A preempted node is given back."""
+
+    node: Node
+    life: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task is through."""
+
+    node: Node
+    task: Task
+    began: float
+
+
+type PoolEvent = Ready | Preempted | Restored | Ended
+type Due = tuple[float, PoolEvent]
+
+
+class Pool:
+    """Nodes and tasks at one moment after the other."""
+
+    def __init__(self, shape: PoolShape, market: SpotMarket, dice: random.Random) -> None:
+        self.nodes: list[Node] = []
+        self.queue: deque[Task] = deque()
+        self.targets = Targets()
+        self.node_seconds = dict.fromkeys(Kind, 0.0)
+        self.succeeded = 0
+        self._shape = shape
+        self._market = market
+        self._dice = dice
+
+    def submit(self, task: Task, now: float) -> Iterator[Due]:
+        """A task joins the queue."""
+        self.queue.append(task)
+        return self._schedule(now)
+
+    def resize(self, targets: Targets, option: DeallocationOption, now: float) -> Iterator[Due]:
+        """New targets: allocates what is missing as far as there is capacity, lets go what is too much."""
+        self.targets = targets
+        for kind, target in ((Kind.DEDICATED, targets.dedicated), (Kind.SPOT, targets.low_priority)):
+            staying = [node for node in self.nodes if node.kind is kind and not node.leaving]
+            for node in sorted(staying, key=_cheapest_to_lose)[: max(0, len(staying) - target)]:
+                self._let_go(node, option, now)
+            if kind is Kind.SPOT and not self._market.has_capacity(now):
+                continue
+            for _ in range(target - len(staying)):
+                node = Node(kind)
+                self.nodes.append(node)
+                yield from self._start(node, now)
+        yield from self._schedule(now)
+
+    def happen(self, event: PoolEvent, now: float) -> Iterator[Due]:
+        """Something due takes place, unless the node has had another fate since."""
+        node = event.node
+        match event:
+            case Ended(task=task, began=began):
+                if node.running.get(id(task)) == (task, began):
+                    self._finish(node, task, now)
+            case _ if event.life != node.life or node.state is State.GONE:
+                return
+            case Ready():
+                node.state = State.READY
+            case Preempted():
+                yield from self._preempt(node, now)
+            case Restored():
+                yield from self._restore(node, now)
+        yield from self._schedule(now)
+
+    def metrics(self) -> dict[str, float]:
+        """What the service samples."""
+        running = sum(len(node.running) for node in self.nodes)
+        of = {kind: sum(node.kind is kind for node in self.nodes) for kind in Kind}
+        return {
+            Metric.ACTIVE_TASKS: len(self.queue),
+            Metric.RUNNING_TASKS: running,
+            Metric.PENDING_TASKS: len(self.queue) + running,
+            Metric.SUCCEEDED_TASKS: self.succeeded,
+            Metric.FAILED_TASKS: 0,
+            Metric.TASK_SLOTS_PER_NODE: self._shape.slots,
+            Metric.SAMPLE_NODE_COUNT: self.count(State.READY),
+            Metric.CURRENT_DEDICATED_NODES: of[Kind.DEDICATED],
+            Metric.CURRENT_LOW_PRIORITY_NODES: of[Kind.SPOT],
+            Metric.PREEMPTED_NODE_COUNT: self.count(State.PREEMPTED),
+        }
+
+    def count(self, state: State) -> int:
+        """How many nodes are in a state."""
+        return sum(node.state is state for node in self.nodes)
+
+    def settle(self, now: float) -> None:
+        """Adds the time of the nodes still there to what is paid for."""
+        for node in self.nodes:
+            self._bill(node, now)
+
+    def _start(self, node: Node, now: float) -> Iterator[Due]:
+        node.state, node.life, node.billed_from = State.STARTING, node.life + 1, now
+        yield now + self._dice.uniform(*self._shape.start_seconds), Ready(node, node.life)
+        if node.kind is Kind.SPOT:
+            yield self._end_of(now), Preempted(node, node.life)
+
+    def _end_of(self, now: float) -> float:
+        """When a spot node started now is taken away: by chance, or in the first minutes of an outage."""
+        rate = self._market.preemptions_per_hour
+        ends = [now + self._dice.expovariate(rate / HOUR)] if rate > 0 else [float("inf")]
+        for begin, _ in self._market.outages:
+            if begin >= now:
+                ends.append(begin + self._dice.uniform(0, 300))
+        return min(ends)
+
+    def _preempt(self, node: Node, now: float) -> Iterator[Due]:
+        self._interrupt(node, now, requeue=True)
+        self._bill(node, now)
+        if node.leaving:
+            self._remove(node)
+            return
+        node.state = State.PREEMPTED
+        yield self._back(now), Restored(node, node.life)
+
+    def _restore(self, node: Node, now: float) -> Iterator[Due]:
+        if self._market.has_capacity(now):
+            yield from self._start(node, now)
+        else:
+            yield self._back(now), Restored(node, node.life)
+
+    def _back(self, now: float) -> float:
+        return (self._market.outage_end(now) or now) + self._dice.uniform(300, 900)
+
+    def _let_go(self, node: Node, option: DeallocationOption, now: float) -> None:
+        waits = option in (DeallocationOption.TASK_COMPLETION, DeallocationOption.RETAINED_DATA)
+        if node.running and waits:
+            node.leaving = True
+            return
+        self._interrupt(node, now, requeue=option is DeallocationOption.REQUEUE)
+        self._bill(node, now)
+        self._remove(node)
+
+    def _interrupt(self, node: Node, now: float, *, requeue: bool) -> None:
+        for task, began in reversed(node.running.values()):
+            task.lost_seconds += now - began
+            if requeue:
+                task.requeues += 1
+                self.queue.appendleft(task)
+            else:
+                task.ended, task.terminated = now, True
+        node.running.clear()
+        node.used_slots = 0
+
+    def _finish(self, node: Node, task: Task, now: float) -> None:
+        del node.running[id(task)]
+        node.used_slots -= task.arrival.slots
+        task.ended = now
+        self.succeeded += 1
+        if node.leaving and not node.running:
+            self._bill(node, now)
+            self._remove(node)
+
+    def _bill(self, node: Node, now: float) -> None:
+        if node.state is not State.PREEMPTED:
+            self.node_seconds[node.kind] += now - node.billed_from
+            node.billed_from = now
+
+    def _remove(self, node: Node) -> None:
+        node.state = State.GONE
+        self.nodes.remove(node)
+
+    def _schedule(self, now: float) -> Iterator[Due]:
+        """Tasks in their order, each to the emptiest node it fits on (the service's default, spread)."""
+        able = [node for node in self.nodes if node.state is State.READY and not node.leaving]
+        while self.queue and able:
+            task = self.queue[0]
+            node = min(able, key=lambda one: one.used_slots)
+            if node.used_slots + task.arrival.slots > self._shape.slots:
+                return
+            self.queue.popleft()
+            task.started = now if task.started is None else task.started
+            node.running[id(task)] = (task, now)
+            node.used_slots += task.arrival.slots
+            yield now + task.arrival.duration, Ended(node, task, now)
+
+
+_RANKS = {State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2}
+
+
+def _cheapest_to_lose(node: Node) -> tuple[int, int]:
+    """Nodes without work first, those that are not even up before those that are."""
+    return (_RANKS[node.state], len(node.running))

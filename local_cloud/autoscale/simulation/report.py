@@ -1,0 +1,127 @@
+"""What a run comes to: waiting, node hours, money; as numbers and as a table."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from local_cloud.autoscale.simulation.clock import Run
+from local_cloud.autoscale.simulation.pool import Kind
+from local_cloud.autoscale.simulation.trace import HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Money for a node hour. The defaults are of the size of list prices for four cores: look up your own."""
+
+    dedicated: float = 0.20
+    spot: float = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One run in numbers: waits and spans in minutes, hours of nodes, money as in the prices.
+
+    A wait is the time from the arrival of a task to its first start; `done_after` from its arrival to its end.
+    """
+
+    formula: str
+    trace: str
+    tasks: int
+    unfinished: int
+    requeues: int
+    terminated: int
+    wait_median: float
+    wait_p95: float
+    wait_max: float
+    done_after_p95: float
+    dedicated_hours: float
+    spot_hours: float
+    used: float
+    peak_nodes: int
+    cost: float
+    failed_evaluations: int
+
+    @property
+    def cost_per_task(self) -> float:
+        """Money for one finished task."""
+        return self.cost / max(1, self.tasks - self.unfinished)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """By nearest rank; 0 of nothing."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)] if ordered else 0.0
+
+
+def summarise(formula: str, run: Run, prices: Prices) -> Summary:
+    """The numbers of a run of the formula called `formula`."""
+    finished = [task for task in run.tasks if task.ended is not None and not task.terminated]
+    waits = [((task.started if task.started is not None else run.ended) - task.arrival.at) / 60 for task in run.tasks]
+    spans = [(task.ended - task.arrival.at) / 60 for task in finished if task.ended is not None]
+    hours = {kind: seconds / HOUR for kind, seconds in run.node_seconds.items()}
+    slot_hours = sum(hours.values()) * run.settings.shape.slots
+    worked = sum(task.arrival.duration * task.arrival.slots for task in finished) / HOUR
+    return Summary(
+        formula=formula,
+        trace=run.trace.name,
+        tasks=len(run.tasks),
+        unfinished=len(run.tasks) - len(finished),
+        requeues=sum(task.requeues for task in run.tasks),
+        terminated=sum(task.terminated for task in run.tasks),
+        wait_median=statistics.median(waits) if waits else 0.0,
+        wait_p95=percentile(waits, 95),
+        wait_max=max(waits, default=0.0),
+        done_after_p95=percentile(spans, 95),
+        dedicated_hours=hours[Kind.DEDICATED],
+        spot_hours=hours[Kind.SPOT],
+        used=worked / slot_hours if slot_hours else 0.0,
+        peak_nodes=max((moment.dedicated + moment.spot for moment in run.moments), default=0),
+        cost=hours[Kind.DEDICATED] * prices.dedicated + hours[Kind.SPOT] * prices.spot,
+        failed_evaluations=len(run.errors),
+    )
+
+
+_HEADINGS = (
+    "trace",
+    "formula",
+    "files",
+    "wait median / p95 / max (min)",
+    "done p95 (min)",
+    "dedicated h",
+    "spot h",
+    "in use",
+    "peak nodes",
+    "requeues",
+    "cost",
+    "per file",
+)
+
+
+def _cells(summary: Summary) -> tuple[str, ...]:
+    waits = (summary.wait_median, summary.wait_p95, summary.wait_max)
+    unfinished = f" ({summary.unfinished} unfinished)" if summary.unfinished else ""
+    return (
+        summary.trace,
+        summary.formula,
+        f"{summary.tasks}{unfinished}",
+        " / ".join(f"{wait:.0f}" for wait in waits),
+        f"{summary.done_after_p95:.0f}",
+        f"{summary.dedicated_hours:.1f}",
+        f"{summary.spot_hours:.1f}",
+        f"{summary.used:.0%}",
+        str(summary.peak_nodes),
+        str(summary.requeues),
+        f"{summary.cost:.2f}",
+        f"{summary.cost_per_task:.3f}",
+    )
+
+
+def table(summaries: Sequence[Summary]) -> str:
+    """The summaries as a Markdown table that is also readable as it stands."""
+    rows = [_HEADINGS, *map(_cells, summaries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join((lines[0], rule, *lines[1:]))
