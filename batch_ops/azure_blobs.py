@@ -1,0 +1,193 @@
+"""The blobs of the data account (port `BlobStore`).
+
+ETags are without quotation marks here, as Event Grid and listings give them. Metadata values travel as HTTP
+headers and are percent-encoded on the way.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+from azure.core import MatchConditions
+from azure.storage.blob import BlobProperties, ContentSettings
+from azure.storage.blob.aio import BlobServiceClient
+
+from batch_ops import naming
+from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.errors import BlobChanged, BlobMissing, IlastikBatchError
+from batch_ops.model import Blob
+from batch_ops.ports import Fence
+
+_SERVICE = "Blob storage"
+_MISSING_CODES = ("BlobNotFound", "ResourceNotFound")
+_CHANGED_CODES = ("ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet")
+_SOURCE_MISSING_CODES = (*_MISSING_CODES, "CannotVerifyCopySource")
+# Everything printable in ASCII but the space, which headers lose at their ends, and the percent sign itself.
+_HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
+_UNKNOWN_LENGTH = -1
+
+
+class AzureBlobs:
+    """Blobs by container and name."""
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        self._service = service
+
+    async def head(self, container: str, name: str) -> Blob | None:
+        """The blob's properties; None where there is none."""
+        try:
+            return _blob(await self._service.get_blob_client(container, name).get_blob_properties())
+        except SDK_ERRORS as exc:
+            if code_of(exc) in _MISSING_CODES:
+                return None
+            raise translated(exc, _SERVICE, f"look at {_shown(container, name)}") from exc
+
+    async def read(
+        self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
+    ) -> tuple[Blob, bytes]:
+        """A range and the properties of its version, in one call. A range past the end is empty."""
+        client = self._service.get_blob_client(container, name)
+        guard = _if_match(etag)
+        with calls(_SERVICE, f"read {_shown(container, name)}", _absent(container, name)):
+            if length > 0:
+                try:
+                    stream = await client.download_blob(offset=offset, length=length, **guard)
+                    return _whole(stream.properties, name), await stream.readall()
+                except SDK_ERRORS as exc:
+                    if code_of(exc) != "InvalidRange":
+                        raise
+            # Of a range past the end the service tells only that; a blob that grew since is another one.
+            found = _blob(await client.get_blob_properties(**guard))
+        if length > 0 and found.length > offset:
+            raise BlobChanged(f"{_shown(container, name)} was written while it was read.")
+        return found, b""
+
+    async def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
+        """The blobs whose names start so; not flat: this folder's own only."""
+        client = self._service.get_container_client(container)
+        include = ["metadata", "copy"]
+        with calls(_SERVICE, f"list {_shown(container, prefix)}"):
+            pages = (
+                client.list_blobs(name_starts_with=prefix, include=include)
+                if flat
+                else client.walk_blobs(name_starts_with=prefix, include=include)
+            )
+            async for item in pages:
+                if isinstance(item, BlobProperties) and not _is_folder(item):
+                    yield _blob(item)
+
+    async def put(
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        *,
+        fence: Fence,
+        metadata: Mapping[str, str],
+        content_type: str,
+    ) -> str:
+        """Write a small blob and give its ETag."""
+        client = self._service.get_blob_client(container, name)
+        with calls(_SERVICE, f"write {_shown(container, name)}", _fenced(container, name)):
+            answer = await client.upload_blob(
+                data,
+                overwrite=fence.etag is not None,
+                metadata=_headers(metadata),
+                content_settings=ContentSettings(content_type=content_type),
+                **_if_match(fence.etag),
+            )
+        return _plain(answer["etag"])
+
+    async def copy(
+        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str]
+    ) -> Blob:
+        """Start a server-side copy and give what its answer tells of the target."""
+        origin = self._service.get_blob_client(*source).url
+        # A missing blob is the source: of the target the service says that the condition does not hold.
+        known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, _missing(*source))
+        condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
+        with calls(_SERVICE, f"copy {_shown(*source)} to {_shown(*target)}", known):
+            answer: Mapping[str, Any] = await self._service.get_blob_client(*target).start_copy_from_url(
+                origin, metadata=_headers(metadata), **condition
+            )
+        return Blob(
+            name=target[1],
+            etag=_plain(answer["etag"]),
+            length=_UNKNOWN_LENGTH,
+            modified=answer["last_modified"],
+            metadata=tuple(metadata.items()),
+            copy_status=str(answer["copy_status"]),
+            copy_id=str(answer["copy_id"]),
+        )
+
+    async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
+        """Delete a blob (of that version) and its snapshots; silent if it is gone."""
+        client = self._service.get_blob_client(container, name)
+        try:
+            with calls(_SERVICE, f"delete {_shown(container, name)}", _absent(container, name)):
+                await client.delete_blob(delete_snapshots="include", **_if_match(etag))
+        except BlobMissing:
+            return
+
+    def url(self, container: str, name: str = "") -> str:
+        """The URL of a container or blob, percent-encoded, without a signature."""
+        client = (
+            self._service.get_blob_client(container, name) if name else self._service.get_container_client(container)
+        )
+        return client.url.partition("?")[0]
+
+
+def _whole(part: BlobProperties, name: str) -> Blob:
+    """The blob of which a range was read; the SDK gives the range's length as the blob's."""
+    return replace(_blob(part), name=name, length=int(str(part.content_range).rpartition("/")[2]))
+
+
+def _blob(found: BlobProperties) -> Blob:
+    md5 = found.content_settings.content_md5
+    return Blob(
+        name=str(found.name),
+        etag=_plain(found.etag),
+        length=found.size,
+        modified=found.last_modified,
+        md5=bytes(md5).hex() if md5 else None,
+        tier=str(getattr(found.blob_tier, "value", found.blob_tier)) if found.blob_tier else None,
+        metadata=tuple((key, unquote(value)) for key, value in (found.metadata or {}).items()),
+        copy_status=found.copy.status,
+        copy_id=found.copy.id,
+    )
+
+
+def _is_folder(item: BlobProperties) -> bool:
+    """Accounts with a hierarchical namespace list folders as empty blobs."""
+    return (item.metadata or {}).get("hdi_isfolder") == "true"
+
+
+def _headers(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key: quote(value, safe=_HEADER_SAFE) for key, value in metadata.items()}
+
+
+def _plain(etag: str) -> str:
+    return str(etag).strip('"')
+
+
+def _if_match(etag: str | None) -> dict[str, Any]:
+    return {} if etag is None else {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+
+
+def _missing(container: str, name: str) -> BlobMissing:
+    return BlobMissing(f"There is no {_shown(container, name)}.")
+
+
+def _absent(container: str, name: str) -> dict[str, IlastikBatchError]:
+    changed = BlobChanged(f"{_shown(container, name)} is no longer the version that was looked at.")
+    return dict.fromkeys(_CHANGED_CODES, changed) | dict.fromkeys(_MISSING_CODES, _missing(container, name))
+
+
+def _fenced(container: str, name: str) -> dict[str, IlastikBatchError]:
+    changed = BlobChanged(f"Somebody else wrote {_shown(container, name)} in the meantime.")
+    return dict.fromkeys((*_CHANGED_CODES, *_MISSING_CODES), changed)
+
+
+def _shown(container: str, name: str) -> str:
+    return naming.plain(f"{container}/{name}")
