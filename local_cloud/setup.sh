@@ -115,7 +115,7 @@ clean_up() { # an interrupted or failed set-up leaves no npm at work behind it
   [[ -z "$npm_log" ]] || rm -f "$npm_log"
 }
 
-ilastik_digest() { digest_of "ilastik 1 $(cat $VENV/.set-up)" local_cloud/ilastik/*.py; }
+ilastik_digest() { digest_of "ilastik 1 $(cat $VENV/.set-up)" local_cloud/ilastik/*.[cp]*; }
 
 ilastik_is_current() {
   [[ -f $VENV/.set-up-ilastik ]] || return 1

@@ -85,9 +85,10 @@ def draw_side_by_side(pixels: NDArray[np.generic], cells: NDArray[np.bool_], cap
 
 
 def _stretch(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    values = pixels.astype(np.float32)
-    low, high = np.percentile(values, (1.0, 99.8))
-    return ((values - low) / max(float(high - low), 1e-6) * 255).clip(0, 255).astype(np.uint8)
+    values: NDArray[np.float32] = pixels.astype(np.float32)
+    low, high = (float(limit) for limit in np.percentile(values, (1.0, 99.8)))
+    gray: NDArray[np.uint8] = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+    return gray
 
 
 def _outline(mask: NDArray[np.bool_], thickness: int) -> NDArray[np.bool_]:

@@ -1,0 +1,64 @@
+"""Shared by the tests of the supervisor, the demo and the set-up."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+_MARK = "LEFT_BY_TEST"
+
+
+class Leftovers:
+    """Finds every process that was started, at any depth, with this test's mark in its environment."""
+
+    def __init__(self) -> None:
+        self.env = os.environ | {_MARK: uuid.uuid4().hex}
+
+    def processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(_MARK) == self.env[_MARK] and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def wait_gone(self, seconds: float = 20.0) -> None:
+        """Return once none is left; fails with their command lines otherwise."""
+        try:
+            wait_until(lambda: not self.processes(), seconds)
+        except AssertionError:
+            left = [" ".join(process.cmdline()) for process in self.processes()]
+            pytest.fail(f"left behind: {left}")
+
+    def kill(self) -> None:
+        for process in self.processes():
+            process.kill()
+
+
+@pytest.fixture
+def leftovers() -> Iterator[Leftovers]:
+    found = Leftovers()
+    yield found
+    found.kill()
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for a condition; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.02)
+
+
+@pytest.fixture(name="wait_until")
+def wait_until_fixture() -> Callable[..., None]:
+    return wait_until

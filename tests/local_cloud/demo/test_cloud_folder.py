@@ -1,0 +1,86 @@
+"""The data folder of a local cloud."""
+
+import random
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local_cloud.cloud.errors import CloudError, FolderInUseError, PortTakenError
+from local_cloud.cloud.folder import (
+    DataFolder,
+    hold,
+    is_held,
+    load_or_make_identity,
+    read_owner,
+    write_exports,
+)
+
+
+def anything(port: int) -> bool:
+    return True
+
+
+def nothing(port: int) -> bool:
+    return False
+
+
+def test_identity_survives_a_restart(tmp_path: Path) -> None:
+    """Ports and key stay the same: stored URLs and signed requests refer to them."""
+    folder = DataFolder(tmp_path)
+    first = load_or_make_identity(folder, is_free=anything, choose=random.Random(1))
+    second = load_or_make_identity(folder, is_free=anything, choose=random.Random(2))
+    assert first == second
+    assert folder.identity.stat().st_mode & 0o077 == 0
+
+
+def test_ports_are_free_and_differ(tmp_path: Path) -> None:
+    """Only ports that are free are chosen, each once."""
+
+    def even(port: int) -> bool:
+        return port % 2 == 0
+
+    ports = load_or_make_identity(DataFolder(tmp_path), is_free=even, choose=random.Random(1)).ports
+    chosen = {ports.blob, ports.queue, ports.table, ports.batch, ports.functions}
+    assert len(chosen) == 5
+    assert all(even(port) for port in chosen)
+
+
+def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
+    """Where another program took a port of this cloud, the message names it and what to do."""
+    folder = DataFolder(tmp_path)
+    load_or_make_identity(folder, is_free=anything, choose=random.Random(1))
+    with pytest.raises(PortTakenError, match=r"Port \d+ .*in use by another program.*--data"):
+        load_or_make_identity(folder, is_free=nothing, choose=random.Random(1))
+
+
+def test_a_damaged_identity_is_a_sentence(tmp_path: Path) -> None:
+    """A half-written file names itself."""
+    folder = DataFolder(tmp_path)
+    folder.identity.write_text('{"ports": {"blob": 1}}')
+    with pytest.raises(CloudError, match=r"cloud\.json is damaged"):
+        load_or_make_identity(folder, is_free=anything, choose=random.Random(1))
+
+
+def test_a_folder_has_one_cloud(tmp_path: Path) -> None:
+    """A second `up` in one folder is refused with the first one's process id; a released folder is free."""
+    folder = DataFolder(tmp_path / "new")
+    assert not is_held(folder)
+    with hold(folder):
+        assert is_held(folder)
+        with pytest.raises(FolderInUseError, match=f"process {read_owner(folder)}"), hold(folder):
+            pass
+    assert not is_held(folder)
+    with hold(folder):
+        assert read_owner(folder) is not None
+
+
+def test_exports_can_be_sourced(tmp_path: Path) -> None:
+    """A shell that sources `env` gets the values as they are, whatever is in them."""
+    env = tmp_path / "env"
+    write_exports(env, {"A": "x;y=$HOME 'q'", "B": "2"})
+    script = f'. {shlex.quote(str(env))}; printf "%s|%s" "$A" "$B"'
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=10)
+    assert said.stdout == "x;y=$HOME 'q'|2"
+    assert env.stat().st_mode & 0o077 == 0

@@ -1,0 +1,128 @@
+"""What the demo shows while files are under way, and its last word."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, row_from_entity
+from local_cloud.demo.progress import PlainView, lines, table, view_for
+from local_cloud.demo.report import faults, summarize, summary_lines
+
+NOW = datetime(2026, 11, 22, 9, 0, 30, tzinfo=UTC)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def dropped(name: str, should_be: FileState = FileState.SUCCEEDED) -> DroppedFile:
+    return DroppedFile(Path(name), name, should_be)
+
+
+def done(name: str) -> FileRow:
+    return FileRow(
+        f"demo/{name}",
+        FileState.SUCCEEDED,
+        dropped_at=ago(20),
+        task_started_at=ago(17),
+        task_ended_at=ago(7),
+        finished_at=ago(5),
+    )
+
+
+def test_a_file_without_a_row_counts_from_its_upload() -> None:
+    """Before the function app has seen a file it is UPLOADED, and its time runs."""
+    (line,) = lines([dropped("a.h5")], {}, {"a.h5": ago(3)}, NOW)
+    assert (line.state, line.seconds) == ("UPLOADED", 3.0)
+
+
+def test_time_stops_at_the_end() -> None:
+    """The time of a finished file is that of its way, however long the others take."""
+    uploaded = {"a.h5": ago(20)}
+    (ended,) = lines([dropped("a.h5")], {"a.h5": done("a.h5")}, uploaded, NOW)
+    (running,) = lines([dropped("a.h5")], {"a.h5": FileRow("demo/a.h5", FileState.RUNNING)}, uploaded, NOW)
+    assert (ended.seconds, running.seconds) == (15.0, 20.0)
+
+
+def test_plain_view_prints_changes_only() -> None:
+    """Without a terminal each state of a file is one line, once."""
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    view = view_for(console)
+    assert isinstance(view, PlainView)
+    active = lines([dropped("a.h5")], {"a.h5": FileRow("demo/a.h5", FileState.ACTIVE)}, {}, NOW)
+    rejected = FileRow("demo/a.h5", FileState.REJECTED, reason="It is [bold]no HDF5[/bold].", finished_at=NOW)
+    with view:
+        view.show(active)
+        view.show(active)
+        view.show(lines([dropped("a.h5")], {"a.h5": rejected}, {}, NOW))
+    printed = out.getvalue().splitlines()
+    assert len(printed) == 2
+    assert printed[1].endswith("REJECTED             It is [bold]no HDF5[/bold].")
+
+
+def test_table_shows_names_and_reasons_as_they_are() -> None:
+    """Brackets in a name are part of the name, not markup."""
+    out = io.StringIO()
+    row = FileRow("demo/[red]x.h5", FileState.FAILED, reason="[/] no")
+    Console(file=out, width=160).print(table(lines([dropped("[red]x.h5")], {"[red]x.h5": row}, {}, NOW)))
+    assert "[red]x.h5" in out.getvalue()
+    assert "[/] no" in out.getvalue()
+
+
+def test_row_times_may_be_text_or_dates() -> None:
+    """A row's times are read as UTC in either form; an unknown state is refused."""
+    row = row_from_entity(
+        {
+            "name": "p/a.h5",
+            "state": "RUNNING",
+            "dropped_at": "2026-11-22T09:00:10Z",
+            "task_started_at": ago(17),
+        }
+    )
+    assert row.seconds_waiting == 3.0
+    with pytest.raises(ValueError, match="BOGUS"):
+        row_from_entity({"name": "p/a.h5", "state": "BOGUS"})
+
+
+def test_summary_counts_and_times() -> None:
+    """The summary has files, TIFFs and the median seconds of each part of the way."""
+    files = [dropped("a.h5"), dropped("b.h5", FileState.REJECTED), dropped("c.h5")]
+    rows = {"a.h5": done("a.h5"), "b.h5": FileRow("demo/b.h5", FileState.REJECTED, reason="cut off")}
+    summary = summarize(rows, files, tiffs=3)
+    assert (summary.files, summary.succeeded, summary.rejected, summary.other, summary.tiffs) == (
+        3,
+        1,
+        1,
+        1,
+        3,
+    )
+    assert (summary.waiting, summary.running, summary.collecting) == (3.0, 10.0, 2.0)
+    told = summary_lines(summary, Path("/data"), [], kept=True)
+    assert told[0] == "3 files: 1 succeeded, 1 rejected, 1 neither; 3 TIFFs."
+    assert any("local_cloud down --data /data" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("row", "tiffs", "fault"),
+    [
+        (None, 0, "never seen"),
+        (FileRow("demo/a.h5", FileState.FAILED, reason="no luck"), 0, "is FAILED (no luck)"),
+        (done("a.h5"), 0, "no TIFF"),
+        (done("a.h5"), 3, None),
+    ],
+)
+def test_every_file_must_be_where_it_should_be(row: FileRow | None, tiffs: int, fault: str | None) -> None:
+    """A fault for a file that is missing, in another state, or SUCCEEDED without a TIFF; none otherwise."""
+    found = faults({} if row is None else {"a.h5": row}, [dropped("a.h5")], {"a.h5": tiffs})
+    assert bool(found) == (fault is not None)
+    assert fault is None or fault in found[0]
+
+
+def test_a_rejection_without_a_reason_is_a_fault() -> None:
+    """A refused file must come with its sentence."""
+    rows = {"a.h5": FileRow("demo/a.h5", FileState.REJECTED)}
+    assert "no reason" in faults(rows, [dropped("a.h5", FileState.REJECTED)], {})[0]

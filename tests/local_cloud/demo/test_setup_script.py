@@ -1,0 +1,174 @@
+"""local_cloud/setup.sh: what it says when something is missing, and what it skips."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+NEEDED = (
+    "local_cloud/setup.sh",
+    "local_cloud/constraints.txt",
+    "local_cloud/package.json",
+    "local_cloud/package-lock.json",
+    "local_cloud/requirements.txt",
+    "requirements.txt",
+    "tests/requirements.txt",
+)
+TOOLS = ("bash", "dirname", "cksum", "cat", "grep", "tail", "mktemp", "rm", "env", "mkdir", "chmod")
+
+
+class Machine:
+    """A clone of the files that set-up needs, on a machine that has only the programs put into `bin`."""
+
+    def __init__(self, root: Path) -> None:
+        self.clone, self.bin = root / "clone", root / "bin"
+        self.bin.mkdir(parents=True)
+        for name in NEEDED:
+            target = self.clone / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, target)
+        (self.clone / "local_cloud/ilastik").mkdir()
+        (self.clone / "local_cloud/ilastik/build.py").touch()
+        for tool in TOOLS:
+            found = shutil.which(tool)
+            assert found is not None
+            (self.bin / tool).symlink_to(found)
+
+    def add(self, name: str, script: str, folder: Path | None = None) -> Path:
+        path = (folder or self.bin) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!{self.bin}/bash\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+    def set_up(self, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.bin / "bash"), "local_cloud/setup.sh"],
+            cwd=self.clone,
+            env={"PATH": str(self.bin), "HOME": str(self.clone)} | env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+# A Python that can do all that set-up asks of one, and writes down what was asked.
+FAKE_PYTHON = """
+case "$1 $2" in
+  "-c "*) exit 0 ;;
+  "--version ") echo "Python 3.13.99" ;;
+  "-m venv") mkdir -p "${@: -1}/bin"; cat "$0" >"${@: -1}/bin/python"; chmod +x "${@: -1}/bin/python" ;;
+esac
+echo "$@" >>"$HOME/asked"
+"""
+FAKE_NPM = """
+mkdir -p local_cloud/node_modules/.bin
+: >local_cloud/node_modules/.bin/azurite
+chmod +x local_cloud/node_modules/.bin/azurite
+echo "npm $*" >>"$HOME/asked"
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(tmp_path)
+    made.add("node", "echo v20.1.0")
+    made.add("npm", FAKE_NPM)
+    return made
+
+
+def asked(machine: Machine) -> list[str]:
+    path = machine.clone / "asked"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_missing_node_is_a_sentence(machine: Machine) -> None:
+    """Without Node.js set-up fails at once and says what it is for."""
+    (machine.bin / "node").unlink()
+    ended = machine.set_up()
+    assert ended.returncode == 1
+    assert "Node.js 20 or newer with npm is needed" in ended.stderr
+
+
+def test_old_node_is_a_sentence(machine: Machine) -> None:
+    """A Node.js that Azurite does not run on is named with its version."""
+    machine.add("node", "echo v16.20.2")
+    ended = machine.set_up()
+    assert ended.returncode == 1
+    assert "'node' is 16.20.2" in ended.stderr
+
+
+def test_missing_python_is_a_sentence(machine: Machine) -> None:
+    """Without Python 3.13 set-up fails and says how to get it; a shim that chooses another does not count."""
+    machine.add("python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    machine.add("python3", "exit 1")
+    ended = machine.set_up()
+    assert ended.returncode == 1
+    assert "Python 3.13 is needed" in ended.stderr
+    assert "uv python install 3.13" in ended.stderr
+
+
+def test_named_python_must_be_one(machine: Machine) -> None:
+    """PYTHON= that is no Python 3.13 is refused by name, not replaced silently."""
+    machine.add("python3.13", FAKE_PYTHON)
+    ended = machine.set_up(PYTHON="/nowhere/python")
+    assert ended.returncode == 1
+    assert "'/nowhere/python'" in ended.stderr
+
+
+@pytest.mark.parametrize("manager", ["path", "pyenv", "uv"])
+def test_python_is_found_by_all_its_managers(machine: Machine, manager: str) -> None:
+    """python3.13 in the PATH, a version in pyenv that is not chosen, and uv's own all do."""
+    hidden = machine.clone / "hidden"
+    if manager == "path":
+        machine.add("python3.13", FAKE_PYTHON)
+    elif manager == "pyenv":
+        machine.add("python", FAKE_PYTHON, hidden)
+        found = f'[[ "$PYENV_VERSION" == 3.13.1 ]] && echo {hidden}/python'
+        versions = "printf '3.12.1\\n3.13.0\\n3.13.1\\n3.13t-dev\\n'"
+        machine.add("pyenv", f'case "$1" in versions) {versions} ;; which) {found} ;; esac')
+    else:
+        machine.add("python", FAKE_PYTHON, hidden)
+        machine.add("uv", f"echo {hidden}/python")
+    ended = machine.set_up()
+    assert ended.returncode == 0, ended.stderr
+    assert any(line.startswith("-m pip install") for line in asked(machine))
+
+
+def test_second_run_does_nothing(machine: Machine) -> None:
+    """When nothing changed nothing is asked of pip, npm or the compiler; a changed part is done again."""
+    machine.add("python3.13", FAKE_PYTHON)
+    assert machine.set_up().returncode == 0
+    first = asked(machine)
+    assert sum("local_cloud.ilastik.build" in line for line in first) == 1
+    again = machine.set_up()
+    assert (again.returncode, again.stdout) == (0, "")
+    assert asked(machine) == first
+
+    with (machine.clone / "requirements.txt").open("a") as file:
+        file.write("# changed\n")
+    assert machine.set_up().returncode == 0
+    new = asked(machine)[len(first) :]
+    assert any("pip install" in line for line in new)
+    assert not any(line.startswith("npm") for line in new)
+
+
+def test_failed_npm_fails_set_up(machine: Machine) -> None:
+    """npm's own message is shown, set-up fails, and the next run tries again."""
+    machine.add("python3.13", FAKE_PYTHON)
+    machine.add("npm", "echo 'npm error network'; exit 1")
+    ended = machine.set_up()
+    assert ended.returncode == 1
+    assert "npm error network" in ended.stderr
+    machine.add("npm", FAKE_NPM)
+    assert machine.set_up().returncode == 0
+
+
+def test_scripts_are_executable() -> None:
+    """A fresh clone can run its scripts."""
+    for name in ("local_cloud/setup.sh", ".ci/run"):
+        assert os.access(REPOSITORY / name, os.X_OK), name
