@@ -1,0 +1,83 @@
+"""What a parser reports about an image, taken in with care: the process that wrote it has met a hostile file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MAX_NAME = 2_000
+
+
+class BadFindings(ValueError):
+    """Not what a sane parser reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset as the file describes it. `filters`: (HDF5 filter number, name the file gives it).
+
+    `dtype` is numpy's name, or a word for what is no plain number. `offset`: where contiguous values begin.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    item_bytes: int
+    offset: int | None
+    filters: tuple[tuple[int, str], ...]
+    axistags: str | None
+    tags_readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is no dataset to describe. `kind`: one of the words that `image_rules` has a sentence for."""
+
+    kind: str
+    name: str = ""
+    detail: str = ""
+    names: tuple[str, ...] = ()
+    more: bool = False
+
+
+def image_findings(data: dict[str, Any]) -> Dataset | Problem:
+    """The findings of an image job. Raises `BadFindings`."""
+    kind = text(data.get("finding"))
+    if kind != "dataset":
+        return Problem(
+            kind,
+            name=text(data.get("name", "")),
+            detail=text(data.get("detail", "") or data.get("source", "")),
+            names=tuple(text(name) for name in sequence(data.get("names", []))),
+            more=bool(data.get("more")),
+        )
+    tags = data.get("axistags")
+    offset = data.get("offset")
+    return Dataset(
+        path=text(data.get("name")),
+        shape=tuple(whole(n) for n in sequence(data.get("shape"))),
+        dtype=text(data.get("dtype")),
+        item_bytes=whole(data.get("item_bytes")),
+        offset=None if offset is None else whole(offset),
+        filters=tuple((whole(code), text(name)) for code, name in sequence(data.get("filters"))),
+        axistags=None if tags is None else text(tags, 2**20),
+        tags_readable=bool(data.get("tags_readable")),
+    )
+
+
+def text(value: object, limit: int = MAX_NAME) -> str:
+    if not isinstance(value, str):
+        raise BadFindings("text was expected")
+    return value[:limit]
+
+
+def whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadFindings("a whole number was expected")
+    return value
+
+
+def sequence(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadFindings("a list was expected")
+    return value

@@ -1,0 +1,79 @@
+"""The first bytes of an HDF5 file: is it one, and is all of it there? Pure; needs no HDF5 library.
+
+Most wrong uploads (another format, a cut-off transfer) are told apart here, for one read and no parser.
+Source: HDF5 File Format Specification 3.0, section II.A, and the library's own rule for a file whose
+beginning was moved by a user block.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MAX_SUPERBLOCK_BYTES = 128
+_UNDEFINED = 2**64 - 1
+
+# How other formats begin that people drop by mistake.
+_OTHER_FORMATS = (
+    (b"II*\x00", "a TIFF"),
+    (b"MM\x00*", "a TIFF"),
+    (b"II+\x00", "a BigTIFF"),
+    (b"MM\x00+", "a BigTIFF"),
+    (b"\x89PNG", "a PNG"),
+    (b"\xff\xd8\xff", "a JPEG"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"ZISRAWFILE", "a Zeiss CZI file"),
+    (b"\xda\xce\xbe\x0a", "a Nikon ND2 file"),
+    (b"\x0e\x03\x13\x01", "an HDF4 file, the older format"),
+    (b"\xd0\xcf\x11\xe0", "an OLE document"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"<", "a web page or XML"),
+)
+
+
+class DamagedSuperblock(ValueError):
+    """The signature is right, but what follows can't be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Superblock:
+    """`offset`: bytes of the user block before it. `end`: bytes that a whole file has at least, if known."""
+
+    offset: int
+    end: int | None
+
+
+def signature_offsets(size: int) -> Iterator[int]:
+    """Where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, 2048, ..."""
+    offset = 0
+    while offset + len(SIGNATURE) <= size:
+        yield offset
+        offset = max(512, offset * 2)
+
+
+def looks_like(head: bytes) -> str | None:
+    """What a file that is not HDF5 seems to be, as "a TIFF"; None if its beginning tells nothing."""
+    if head and not any(head):
+        return "nothing but zeros at its beginning, as an interrupted transfer leaves it"
+    return next((name for start, name in _OTHER_FORMATS if head.startswith(start)), None)
+
+
+def parse_superblock(data: bytes, offset: int) -> Superblock:
+    """Read the superblock in `data`, found at `offset` of the file. Raises `DamagedSuperblock`."""
+    if len(data) < 48 or not data.startswith(SIGNATURE):
+        raise DamagedSuperblock
+    version = data[8]
+    if version in (0, 1):
+        width, at = data[13], 24 if version == 0 else 28
+    elif version in (2, 3):
+        width, at = data[9], 12
+    else:
+        raise DamagedSuperblock
+    if width not in (2, 4, 8):
+        raise DamagedSuperblock
+    base = int.from_bytes(data[at : at + width], "little")
+    end = int.from_bytes(data[at + 2 * width : at + 3 * width], "little")
+    if end >= _UNDEFINED >> (64 - 8 * width):
+        return Superblock(offset, None)
+    # The stored end counts from the file's beginning, as it was when the base address was right.
+    return Superblock(offset, end + offset - base)
