@@ -1,0 +1,93 @@
+"""The composition root: settings, clocks, clients and use cases come together here, once per process."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from azure.identity.aio import DefaultAzureCredential
+
+from batch_ops import settings as app_settings
+from batch_ops.azure_batch import AzureBatch
+from batch_ops.azure_blobs import AzureBlobs
+from batch_ops.azure_queues import QueueOutbox
+from batch_ops.collect import Collect
+from batch_ops.executor import Executor
+from batch_ops.hdf5_check import Hdf5Checker
+from batch_ops.ports import Outbox
+from batch_ops.projects import Projects
+from batch_ops.reconcile import Reconcile
+from batch_ops.settings import Settings
+from batch_ops.start import Start
+from batch_ops.storage_clients import StorageConnection
+from batch_ops.table_ledger import TableLedger
+from batch_ops.table_worklist import TableWorklist
+
+OUTAGE_PAUSE = timedelta(seconds=30)
+
+
+def utc_now() -> datetime:
+    """The clock of everything below."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An id that no other invocation has."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The use cases over the real services."""
+
+    settings: Settings
+    start: Start
+    reconcile: Reconcile
+    collect: Collect
+    outbox: Outbox
+    _resources: AsyncExitStack
+
+    @classmethod
+    async def open(cls, values: Mapping[str, str]) -> Self:
+        """Build everything from settings. Raises `SettingsError` with all that is wrong with them."""
+        settings = app_settings.from_mapping(values)
+        stack = AsyncExitStack()
+        credential = None
+        if not values.get(settings.data_storage) or not settings.uses_batch_key:
+            client_id = settings.client_id or None
+            credential = await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
+        storage = StorageConnection(settings.data_storage, values, credential)
+        blob_service = await stack.enter_async_context(storage.blob_service())
+        table_service = await stack.enter_async_context(storage.table_service())
+        queue_service = await stack.enter_async_context(storage.queue_service())
+        batch = await stack.enter_async_context(AzureBatch.connect(settings, credential))
+        check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
+        blobs = AzureBlobs(blob_service)
+        worklist = TableWorklist(table_service.get_table_client(settings.work_table))
+        ledger = TableLedger(table_service.get_table_client(settings.files_table))
+        outbox = QueueOutbox(queue_service, settings.collect_queue, settings.blob_created_queue)
+        executor = Executor(ledger, worklist, blobs, batch, outbox, settings, utc_now)
+        start = Start(executor, Projects(blobs, worklist, check, settings, utc_now), check, new_id)
+        return cls(settings, start, Reconcile(executor, start), Collect(executor, start), outbox, stack)
+
+    async def close(self) -> None:
+        """End the clients and the parser processes."""
+        await self._resources.aclose()
+
+
+_system: System | None = None
+_opening = asyncio.Lock()
+
+
+async def system() -> System:
+    """The process's one system; opened by the first function that runs."""
+    global _system
+    if _system is None:
+        async with _opening:
+            if _system is None:
+                _system = await System.open(os.environ)
+    return _system
