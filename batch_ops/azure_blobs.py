@@ -5,6 +5,7 @@ headers and are percent-encoded on the way.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -49,7 +50,7 @@ class AzureBlobs:
         """A range and the properties of its version, in one call. A range past the end is empty."""
         client = self._service.get_blob_client(container, name)
         guard = _if_match(etag)
-        with calls(_SERVICE, f"read {_shown(container, name)}", _absent(container, name)):
+        async with self._version(container, name, f"read {_shown(container, name)}"):
             if length > 0:
                 try:
                     stream = await client.download_blob(offset=offset, length=length, **guard)
@@ -105,7 +106,7 @@ class AzureBlobs:
         """Start a server-side copy and give what its answer tells of the target."""
         origin = self._service.get_blob_client(*source).url
         # A missing blob is the source: of the target the service says that the condition does not hold.
-        known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, _missing(*source))
+        known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
         condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
         with calls(_SERVICE, f"copy {_shown(*source)} to {_shown(*target)}", known):
             answer: Mapping[str, Any] = await self._service.get_blob_client(*target).start_copy_from_url(
@@ -124,11 +125,9 @@ class AzureBlobs:
     async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
         """Delete a blob (of that version) and its snapshots; silent if it is gone."""
         client = self._service.get_blob_client(container, name)
-        try:
-            with calls(_SERVICE, f"delete {_shown(container, name)}", _absent(container, name)):
+        with suppress(BlobMissing):
+            async with self._version(container, name, f"delete {_shown(container, name)}"):
                 await client.delete_blob(delete_snapshots="include", **_if_match(etag))
-        except BlobMissing:
-            return
 
     def url(self, container: str, name: str = "") -> str:
         """The URL of a container or blob, percent-encoded, without a signature."""
@@ -136,6 +135,23 @@ class AzureBlobs:
             self._service.get_blob_client(container, name) if name else self._service.get_container_client(container)
         )
         return client.url.partition("?")[0]
+
+    @asynccontextmanager
+    async def _version(self, container: str, name: str, purpose: str) -> AsyncIterator[None]:
+        """Calls on one version: an unmet condition may also mean that there is no blob at all."""
+        shown = _shown(container, name)
+        missing = BlobMissing(f"There is no {shown}.")
+        changed = BlobChanged(f"{shown} is no longer the version that was looked at.")
+        known: dict[str, IlastikBatchError] = dict.fromkeys(_CHANGED_CODES, changed) | dict.fromkeys(
+            _MISSING_CODES, missing
+        )
+        try:
+            with calls(_SERVICE, purpose, known):
+                yield
+        except BlobChanged as exc:
+            if await self.head(container, name) is None:
+                raise missing from exc
+            raise
 
 
 def _whole(part: BlobProperties, name: str) -> Blob:
@@ -175,17 +191,8 @@ def _if_match(etag: str | None) -> dict[str, Any]:
     return {} if etag is None else {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
 
 
-def _missing(container: str, name: str) -> BlobMissing:
-    return BlobMissing(f"There is no {_shown(container, name)}.")
-
-
-def _absent(container: str, name: str) -> dict[str, IlastikBatchError]:
-    changed = BlobChanged(f"{_shown(container, name)} is no longer the version that was looked at.")
-    return dict.fromkeys(_CHANGED_CODES, changed) | dict.fromkeys(_MISSING_CODES, _missing(container, name))
-
-
 def _fenced(container: str, name: str) -> dict[str, IlastikBatchError]:
-    changed = BlobChanged(f"Somebody else wrote {_shown(container, name)} in the meantime.")
+    changed: IlastikBatchError = BlobChanged(f"Somebody else wrote {_shown(container, name)} in the meantime.")
     return dict.fromkeys((*_CHANGED_CODES, *_MISSING_CODES), changed)
 
 
