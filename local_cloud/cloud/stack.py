@@ -65,6 +65,8 @@ def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, st
         "BATCH_ACCOUNT_KEY": identity.batch_key,
         "BATCH_POOL_ID": POOL_ID,
         "BATCH_POOL_IDENTITY": POOL_IDENTITY,
+        "BLOB_CREATED_QUEUE": "blob-created",
+        "COLLECT_QUEUE": "collect",
         "RECONCILE_SCHEDULE": "*/2 * * * * *",
         "ILASTIK_VERSION": "local",
         "SLOT_THREADS": "1",

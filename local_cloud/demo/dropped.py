@@ -13,6 +13,7 @@ from typing import Any
 class FileState(StrEnum):
     """The states of a dropped file, as table `files` spells them."""
 
+    WAITING = "WAITING"
     WAITING_FOR_PROJECT = "WAITING_FOR_PROJECT"
     SUBMITTING = "SUBMITTING"
     ACTIVE = "ACTIVE"
