@@ -46,8 +46,8 @@ class ProjectFacts:
     one) filters all scales in 3D, or in 2D where the image has a single z.
     `scalar_features`, `eigen_2d`, `eigen_3d`: selected features with one value, and with eigenvalues.
     `columns`: features of one pixel that the stored classifier was trained with; None where not stored.
-    `lane_paths`: training images that must exist beside the project under these relative paths, because
-    an old project stores no shape for them; each may end in an internal path.
+    `lane_path`: where an old project, which stores no shape for its training image, looks for the image
+    itself (any path, of any machine); None for a project that needs none.
     """
 
     ilastik_version: str
@@ -63,12 +63,7 @@ class ProjectFacts:
     eigen_2d: int
     eigen_3d: int
     columns: int | None
-    lane_paths: tuple[str, ...] = ()
-
-    @property
-    def lane_path(self) -> str | None:
-        """The first path that has to exist beside an old project; None for a project that needs none."""
-        return self.lane_paths[0] if self.lane_paths else None
+    lane_path: str | None = None
 
     def feature_columns(self, channels: int, z: int) -> int:
         """Features of one pixel that ilastik computes for an image of so many channels and z slices."""
@@ -86,7 +81,6 @@ class ProjectFacts:
         data: dict[str, Any] = json.loads(text)
         values = {field.name: data[field.name] for field in fields(cls)}
         values["classes"] = tuple(values["classes"])
-        values["lane_paths"] = tuple(values["lane_paths"])
         return cls(**values)
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hdf5Checker", "RangeReader"]
 
-CHECKS_PER_PROCESS = 8
+CHECKS_PER_PARSER = 8
 # What the library does to itself on a corrupt file. SIGPROF: it computed until its time was up.
 _FILE_IS_TO_BLAME = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGPROF}
@@ -57,17 +57,15 @@ class _Cut(Exception):
 class Hdf5Checker:
     """Asynchronous context manager; one for the life of the function host serves any number of checks.
 
-    `processes` fork servers, each with a few parsers at a time; they start with the first check, are
-    replaced when they die, and end with the parent. `environment`: variables that the Python of the host
-    needs to start (LD_LIBRARY_PATH on some), nothing else is handed on.
+    `parsers` fork servers, each with a few checks at a time; they start with the first check, are replaced
+    when they die, and end with the parent. `environment`: variables that the Python of the host needs to
+    start (LD_LIBRARY_PATH on some), nothing else is handed on. `code`: what parses, as "module:function".
     """
 
-    def __init__(
-        self, *, processes: int = 2, parser: str = PARSER, environment: Mapping[str, str] | None = None
-    ) -> None:
-        self._servers = [ForkServer(parser, environment) for _ in range(processes)]
+    def __init__(self, *, parsers: int = 2, environment: Mapping[str, str] | None = None, code: str = PARSER) -> None:
+        self._servers = [ForkServer(code, environment) for _ in range(parsers)]
         self._turn = itertools.cycle(self._servers)
-        self._places = asyncio.Semaphore(processes * CHECKS_PER_PROCESS)
+        self._places = asyncio.Semaphore(parsers * CHECKS_PER_PARSER)
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,8 +73,13 @@ class Hdf5Checker:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The fork servers that run now; each leads a process group with its parsers."""
+        return tuple(server.pid for server in self._servers if server.pid is not None)
+
     async def close(self) -> None:
-        """End all processes; checks that still run raise or answer `Unchecked`."""
+        """End all processes; no check may be under way."""
         for server in self._servers:
             await server.stop()
 

@@ -33,8 +33,8 @@ class ParserDied(Exception):
 class ForkServer:
     """One server process; any number of jobs at a time. Started by the first job, again if it died."""
 
-    def __init__(self, parser: str = PARSER, environment: Mapping[str, str] | None = None) -> None:
-        self._parser = parser
+    def __init__(self, code: str = PARSER, environment: Mapping[str, str] | None = None) -> None:
+        self._code = code
         self._environment = dict(environment or {})
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
@@ -103,7 +103,7 @@ class ForkServer:
                     "-m",
                     "batch_ops.hdf5_server",
                     str(theirs.fileno()),
-                    self._parser,
+                    self._code,
                     env=self._child_environment(),
                     pass_fds=[theirs.fileno()],
                     stdin=asyncio.subprocess.DEVNULL,

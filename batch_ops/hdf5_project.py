@@ -57,7 +57,7 @@ def _forests(root: Any) -> dict[str, Any]:
 
 
 def _lanes(root: Any) -> dict[str, Any]:
-    """The first and the last training image, and the files that must exist for want of a stored shape."""
+    """The first and the last training image, and the place of one whose shape is not stored."""
     group = _group(root, LANES)
     lanes: list[dict[str, Any]] = []
     paths: list[str] = []
@@ -77,7 +77,11 @@ def _lanes(root: Any) -> dict[str, Any]:
         )
         if shape is None and _text(_value(lane, "location")) == "FileSystem":
             paths.append(_text(_value(lane, "filePath")) or "")
-    return {"first_lane": lanes[0] if lanes else None, "last_lane": lanes[-1] if lanes else None, "lane_paths": paths}
+    return {
+        "first_lane": lanes[0] if lanes else None,
+        "last_lane": lanes[-1] if lanes else None,
+        "lane_path": paths[0] if paths else None,
+    }
 
 
 def _names(group: Any) -> list[str]:

@@ -7,12 +7,11 @@ taken for Pixel Classification). Pickles in the file are never looked into.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Any
 
 from batch_ops.axes import LETTERS, AxesError, checked, parse_tags, sizes
 from batch_ops.facts import ProjectFacts, Refused
-from batch_ops.hdf5_findings import BadFindings, sequence, text, whole
+from batch_ops.hdf5_findings import sequence, text, whole
 from batch_ops.image_rules import NAME_LENGTH
 from batch_ops.naming import plain
 
@@ -21,7 +20,7 @@ EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenva
 SCALARS = frozenset({"GaussianSmoothing", "LaplacianOfGaussian", "GaussianGradientMagnitude", "DifferenceOfGaussians"})
 # Together they keep the facts below 4 KB of JSON.
 _CLASS_NAMES_BYTES = 2_000
-_LANE_PATHS_BYTES = 1_200
+_LANE_PATH_LENGTH = 250
 _AGAIN = "open it in ilastik, train it (Live Update), and save it again."
 
 
@@ -30,7 +29,7 @@ class _Wrong(Exception):
 
 
 def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
-    """The facts of a project, or the sentence why it can't be run. Raises `BadFindings`."""
+    """The facts of a project, or the sentence why it can't be run. Raises `hdf5_findings.BadFindings`."""
     try:
         return _facts(found)
     except _Wrong as wrong:
@@ -50,7 +49,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
     if whole(found.get("labels")) > len(classes):
         raise _Wrong(f"has a classifier for more classes than it has labels; {_AGAIN}")
     axes, channels, dimensions = _training(found)
-    columns = found.get("columns")
+    columns, lane_path = found.get("columns"), _optional(found.get("lane_path"))
     facts = ProjectFacts(
         ilastik_version=plain(_optional(found.get("version")) or "unknown", 40),
         workflow=WORKFLOW,
@@ -59,7 +58,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
         spatial_dimensions=dimensions,
         classes=_short(classes),
         columns=None if columns is None else whole(columns),
-        lane_paths=_lane_paths(found),
+        lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
         **features,
     )
     if facts.columns is not None and channels is not None and dimensions is not None:
@@ -132,25 +131,6 @@ def _lane_axes(lane: dict[str, Any]) -> str:
     return letters if set(letters) <= set(LETTERS) else ""
 
 
-def _lane_paths(found: dict[str, Any]) -> tuple[str, ...]:
-    """Where an old project must find its training images; only places below its own folder can be made."""
-    paths = tuple(dict.fromkeys(text(path) for path in sequence(found.get("lane_paths") or [])))
-    safe = all(_is_below(path) for path in paths)
-    if not safe or sum(len(path.encode()) for path in paths) > _LANE_PATHS_BYTES:
-        raise _Wrong(
-            "is of an old ilastik version and needs its training images in their old places; open it in ilastik 1.4 "
-            "and save it again."
-        )
-    return paths
-
-
-def _is_below(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return (
-        bool(parts) and path.isprintable() and not ({"\\", ":"} & set(path)) and ".." not in parts and parts[0] != "/"
-    )
-
-
 def _short(classes: tuple[str, ...]) -> tuple[str, ...]:
     """The names; numbers in their place where they are too many to be kept."""
     if sum(len(name.encode()) + 3 for name in classes) <= _CLASS_NAMES_BYTES:
@@ -160,6 +140,3 @@ def _short(classes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _optional(value: object) -> str | None:
     return None if value is None else text(value)
-
-
-__all__ = ["BadFindings", "judge_project"]
