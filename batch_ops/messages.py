@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from batch_ops.errors import BadMessage
@@ -38,7 +38,7 @@ def collect_message(order: CollectOrder) -> str:
 
 def collect_order(body: bytes) -> CollectOrder:
     """The order in a message. Raises `BadMessage`."""
-    values = _Fields(body, "a collect message")
+    values = _Fields.parse(body, "a collect message")
     return CollectOrder(
         name=values.text("name"),
         run=values.whole("run"),
@@ -49,7 +49,7 @@ def collect_order(body: bytes) -> CollectOrder:
 
 def blob_created(body: bytes) -> BlobCreated:
     """The event in a message of Event Grid's own schema. Raises `BadMessage`."""
-    event = _Fields(body, "a BlobCreated event")
+    event = _Fields.parse(body, "a BlobCreated event")
     if (kind := event.text("eventType")) != _EVENT_TYPE:
         raise BadMessage(f"An event of type {kind!r} came where {_EVENT_TYPE} was expected.")
     data = event.part("data")
@@ -95,38 +95,41 @@ def _name_in_url(url: str, container: str) -> str | None:
 class _Fields:
     """A JSON object whose fields are what they should be, or `BadMessage` is raised."""
 
-    def __init__(self, body: bytes | dict[str, Any], what: str) -> None:
+    def __init__(self, values: Any, what: str) -> None:
         self._what = what
-        try:
-            values = body if isinstance(body, dict) else json.loads(body.decode("utf-8-sig"))
-        except ValueError as exc:
-            raise BadMessage(f"A message that should be {what} is not JSON: {body[:200]!r}") from exc
         if not isinstance(values, dict):
-            raise BadMessage(f"A message that should be {what} is no JSON object.")
-        self._values = values
+            raise BadMessage(f"A message should be {what}, but it is no JSON object.")
+        self._values: dict[str, Any] = values
+
+    @classmethod
+    def parse(cls, body: bytes, what: str) -> Self:
+        try:
+            return cls(json.loads(body.decode("utf-8-sig")), what)
+        except ValueError as exc:
+            raise BadMessage(f"A message should be {what}, but it is not JSON: {body[:200]!r}.") from exc
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self._values.get(name, default)
         if not isinstance(value, str) or (not value and default is None):
-            raise BadMessage(f"{self._what.capitalize()} has no text in its field {name!r}: {value!r}.")
+            raise self._fault(name, "a text")
         return value
 
     def whole(self, name: str) -> int:
         value = self._values.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise BadMessage(f"{self._what.capitalize()} has no number in its field {name!r}: {value!r}.")
+            raise self._fault(name, "a whole number")
         return value
 
     def moment(self, name: str) -> datetime:
-        text = self.text(name)
         try:
-            moment = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(self.text(name))
         except ValueError as exc:
-            raise BadMessage(f"{self._what.capitalize()} has no time in its field {name!r}: {text!r}.") from exc
+            raise self._fault(name, "a time") from exc
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
-    def part(self, name: str) -> "_Fields":
-        value = self._values.get(name)
-        if not isinstance(value, dict):
-            raise BadMessage(f"{self._what.capitalize()} has no object in its field {name!r}.")
-        return _Fields(value, self._what)
+    def part(self, name: str) -> Self:
+        return type(self)(self._values.get(name), f"{self._what} with {name!r}")
+
+    def _fault(self, name: str, wanted: str) -> BadMessage:
+        value = repr(self._values.get(name))[:200]
+        return BadMessage(f"A message should be {self._what}, but its field {name!r} is not {wanted}: {value}.")
