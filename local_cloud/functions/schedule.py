@@ -1,0 +1,51 @@
+"""NCRONTAB schedules: six fields, seconds first; five mean that seconds are 0."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from croniter import CroniterBadCronError, croniter
+
+_FIELD = re.compile(r"[0-9A-Za-z*/,-]+")
+
+
+class Schedule:
+    """When a timer runs, in UTC (the time zone of function apps on Linux).
+
+    A day must match both the day of the month and the day of the week. Raises ValueError with a sentence.
+    """
+
+    def __init__(self, text: str) -> None:
+        fields = text.split()
+        if len(fields) not in (5, 6) or not all(_FIELD.fullmatch(field) for field in fields):
+            raise ValueError("it must have six fields, '{second} {minute} {hour} {day} {month} {day of week}'.")
+        self.text = text
+        self._expression = " ".join(fields if len(fields) == 6 else ["0", *fields])
+        try:
+            self.next_after(datetime(2024, 1, 1, tzinfo=UTC))
+        except (CroniterBadCronError, ValueError, KeyError) as exc:
+            raise ValueError(f"it is not an NCRONTAB expression ({exc}).") from exc
+
+    def next_after(self, when: datetime) -> datetime:
+        """The first time of the schedule after `when` (aware)."""
+        cron = croniter(self._expression, when.astimezone(UTC), second_at_beginning=True, day_or=False)
+        following: datetime = cron.get_next(datetime)
+        return following
+
+    def is_under_a_minute(self) -> bool:
+        """Whether times less than a minute apart are among the next ones; such timers keep no status."""
+        last = self.next_after(datetime(2024, 1, 1, tzinfo=UTC))
+        for _ in range(5):
+            following = self.next_after(last)
+            if following - last < timedelta(minutes=1):
+                return True
+            last = following
+        return False
+
+    def __repr__(self) -> str:
+        return f"Schedule({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schedule) and self._expression == other._expression
+
+    def __hash__(self) -> int:
+        return hash(self._expression)

@@ -1,0 +1,88 @@
+"""Storage clients by the name of a connection setting.
+
+NAME is a connection string, or NAME__queueServiceUri, NAME__blobServiceUri or NAME__accountName name the
+account and an identity opens it (NAME__clientId: a user-assigned one).
+"""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from local_cloud.azurite import ACCOUNT, Endpoints
+from local_cloud.functions.errors import SettingsError
+
+_EMULATOR = Endpoints(
+    blob=f"http://127.0.0.1:10000/{ACCOUNT}",
+    queue=f"http://127.0.0.1:10001/{ACCOUNT}",
+    table=f"http://127.0.0.1:10002/{ACCOUNT}",
+).connection_string
+
+
+class Storage:
+    """Makes each client once and closes all of them; an async context manager."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._queues: dict[str, QueueServiceClient] = {}
+        self._blobs: dict[str, BlobServiceClient] = {}
+        self._credentials: dict[str, Any] = {}
+        self._open = AsyncExitStack()
+
+    async def queues(self, connection: str) -> QueueServiceClient:
+        if connection not in self._queues:
+            client = await self._client(connection, QueueServiceClient, "queue")
+            self._queues[connection] = await self._open.enter_async_context(client)
+        return self._queues[connection]
+
+    async def blobs(self, connection: str) -> BlobServiceClient:
+        if connection not in self._blobs:
+            client = await self._client(connection, BlobServiceClient, "blob")
+            self._blobs[connection] = await self._open.enter_async_context(client)
+        return self._blobs[connection]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def _client[C: (QueueServiceClient, BlobServiceClient)](
+        self, connection: str, kind: type[C], service: str
+    ) -> C:
+        text = self._setting(connection)
+        if text.replace(" ", "").rstrip(";").lower() == "usedevelopmentstorage=true":
+            text = _EMULATOR  # the Python SDK does not know this short form
+        if text:
+            try:
+                return kind.from_connection_string(text)
+            except ValueError as exc:
+                raise SettingsError(f"The setting '{connection}' is not a connection string: {exc}.") from exc
+        account = self._setting(f"{connection}__accountName")
+        url = self._setting(f"{connection}__{service}ServiceUri") or (
+            f"https://{account}.{service}.core.windows.net" if account else ""
+        )
+        if not url:
+            raise SettingsError(
+                f"There is no storage connection '{connection}': set '{connection}' to a connection string, "
+                f"or '{connection}__{service}ServiceUri' to the account's address for an identity."
+            )
+        return kind(url, credential=await self._credential(self._setting(f"{connection}__clientId")))
+
+    async def _credential(self, client_id: str) -> Any:
+        # Imported here: with connection strings, as on one machine, it would only cost memory.
+        from azure.identity.aio import DefaultAzureCredential
+
+        if client_id not in self._credentials:
+            credential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
+            self._credentials[client_id] = await self._open.enter_async_context(credential)
+        return self._credentials[client_id]
+
+    def _setting(self, name: str) -> str:
+        lowered = name.lower()
+        return next((value for key, value in self._settings.items() if key.lower() == lowered), "")

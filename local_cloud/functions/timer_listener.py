@@ -1,0 +1,119 @@
+"""The timer trigger: runs one function by its schedule, one run at a time, on the one host that has the lock."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from azure.core.exceptions import AzureError
+
+from local_cloud.functions.stopping import Stopping
+from local_cloud.functions.timer_status import TimerStatus, after_run, at_start
+from local_cloud.functions.triggers import TimerTrigger
+
+_log = logging.getLogger("Host.Timers")
+
+
+class Lock(Protocol):
+    """Held by one host at a time; see `singleton`."""
+
+    @property
+    def held(self) -> bool: ...
+
+    async def acquire(self) -> bool: ...
+
+
+class StatusStore(Protocol):
+    """Where a timer's status is kept; see `timer_status`."""
+
+    async def read(self) -> TimerStatus | None: ...
+
+    async def write(self, status: TimerStatus) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One run of a timer: what the function is told."""
+
+    past_due: bool
+    status: TimerStatus | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "Schedule": {"AdjustForDST": True},
+            "ScheduleStatus": self.status.as_json() if self.status else None,
+            "IsPastDue": self.past_due,
+        }
+
+
+type Handler = Callable[[Tick], Awaitable[bool]]
+
+
+class TimerListener:
+    """`handle` runs the function; how it ends never stops the schedule. `now` gives aware times."""
+
+    def __init__(
+        self,
+        trigger: TimerTrigger,
+        lock: Lock,
+        store: StatusStore,
+        handle: Handler,
+        stopping: Stopping,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._trigger = trigger
+        self._lock = lock
+        self._store = store
+        self._handle = handle
+        self._stopping = stopping
+        self._now = now
+
+    async def run(self) -> None:
+        """Tick until the host stops; the run under way ends first."""
+        while await self._lock.acquire():
+            await self._while_held()
+
+    async def _while_held(self) -> None:
+        status, past_due = await self._begin()
+        at_once = past_due or self._trigger.run_on_startup
+        while True:
+            following = status.next if status else self._trigger.schedule.next_after(self._now())
+            if not at_once:
+                await self._until(following)
+            if self._stopping or not self._lock.held:
+                return
+            began = self._now()
+            await self._handle(Tick(past_due, status))
+            if status is not None:
+                status = after_run(status, self._trigger.schedule, began, on_time=not at_once)
+                await self._save(status)
+            at_once = past_due = False
+
+    async def _begin(self) -> tuple[TimerStatus | None, bool]:
+        """Frequent timers keep no status; one missed run of the others is made up for."""
+        if not self._trigger.use_monitor:
+            return None, False
+        try:
+            stored = await self._store.read()
+        except AzureError as exc:
+            _log.warning("The status of a timer cannot be read: %s", exc)
+            stored = None
+        status, past_due = at_start(stored, self._trigger.schedule, self._now())
+        if status != stored:
+            await self._save(status)
+        return status, past_due
+
+    async def _save(self, status: TimerStatus) -> None:
+        try:
+            await self._store.write(status)
+        except AzureError as exc:
+            _log.warning("The status of a timer cannot be written: %s", exc)
+
+    async def _until(self, when: datetime) -> None:
+        # In pieces: a clock that was put right, or a lock that was lost, must show soon.
+        while self._lock.held and not self._stopping:
+            left = (when - self._now()).total_seconds()
+            if left <= 0:
+                return
+            await self._stopping.pause(min(left, 5.0))

@@ -1,0 +1,102 @@
+"""Functions and their triggers as values, parsed from what the worker library indexed. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local_cloud.functions.app_settings import resolve
+from local_cloud.functions.errors import BindingError
+from local_cloud.functions.schedule import Schedule
+
+HOST_CONNECTION = "AzureWebJobsStorage"
+
+type _Parser = Callable[[str, Mapping[str, Any], Mapping[str, str]], QueueTrigger | TimerTrigger]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTrigger:
+    """`connection` is the name of a setting, not its value."""
+
+    parameter: str
+    queue: str
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerTrigger:
+    parameter: str
+    schedule: Schedule
+    run_on_startup: bool
+    use_monitor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """@app.retry: `at_most` further tries (-1: no end); delays in seconds, fixed or growing."""
+
+    at_most: int
+    fixed: float | None
+    least: float = 0.0
+    most: float = 0.0
+
+    def delay(self, tries: int) -> float:
+        """Seconds to wait after the given number of failed tries (1 or more)."""
+        if self.fixed is not None:
+            return self.fixed
+        growing = 2.0 ** min(tries, 30) - 1
+        return min(self.most, max(self.least, growing))
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of the app; `id` is the worker library's."""
+
+    name: str
+    id: str
+    trigger: QueueTrigger | TimerTrigger
+    retry: Retry | None = None
+
+
+def parse_trigger(
+    function: str, bindings: Sequence[Mapping[str, Any]], settings: Mapping[str, str]
+) -> QueueTrigger | TimerTrigger:
+    """The function's one trigger, %NAME% resolved.
+
+    Raises BindingError for every kind of trigger or binding that this host does not run, SettingsError for
+    a setting that is not there.
+    """
+    kinds: dict[str, _Parser] = {"queuetrigger": _queue, "timertrigger": _timer}
+    for binding in bindings:
+        if str(binding.get("type", "")).lower() not in kinds:
+            raise BindingError(
+                f"Function '{function}' has the binding '{binding.get('name')}' of type '{binding.get('type')}'. "
+                "This host runs only functions whose one binding is a queueTrigger or a timerTrigger; "
+                "for others use Azure Functions Core Tools ('func start')."
+            )
+    if len(bindings) != 1:
+        raise BindingError(f"Function '{function}' has {len(bindings)} triggers, but must have exactly one.")
+    binding = bindings[0]
+    return kinds[str(binding["type"]).lower()](function, binding, settings)
+
+
+def _queue(function: str, binding: Mapping[str, Any], settings: Mapping[str, str]) -> QueueTrigger:
+    name = resolve(str(binding["queueName"]), settings, f"The queue name of function '{function}'")
+    return QueueTrigger(str(binding["name"]), name.lower(), str(binding.get("connection") or HOST_CONNECTION))
+
+
+def _timer(function: str, binding: Mapping[str, Any], settings: Mapping[str, str]) -> TimerTrigger:
+    text = resolve(str(binding["schedule"]), settings, f"The schedule of function '{function}'")
+    try:
+        schedule = Schedule(text)
+    except ValueError as exc:
+        raise BindingError(f"Function '{function}' has the schedule '{text}': {exc}") from exc
+    return TimerTrigger(
+        str(binding["name"]),
+        schedule,
+        run_on_startup=_flag(binding.get("runOnStartup", False)),
+        use_monitor=_flag(binding.get("useMonitor", True)) and not schedule.is_under_a_minute(),
+    )
+
+
+def _flag(value: object) -> bool:
+    return str(value).lower() == "true"

@@ -1,0 +1,77 @@
+"""A function app that shows what a trigger host does with it; each line of its log is looked for by a test."""
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+log = logging.getLogger("app")
+RUNNING: set[str] = set()
+
+
+@app.function_name("echo")
+@app.queue_trigger(arg_name="message", queue_name="%ECHO_QUEUE%", connection="DATA")
+async def echo(message: func.QueueMessage, context: func.Context) -> None:
+    dimensions = {
+        "body": message.get_body().decode(),
+        "message": message.id,
+        "dequeue_count": message.dequeue_count,
+        "inserted": message.insertion_time is not None,
+        "loop": id(asyncio.get_running_loop()),
+        "thread": threading.current_thread() is threading.main_thread(),
+        "function": context.function_name,
+        "cwd": os.getcwd(),
+    }
+    log.info("echo got a message", extra={"custom_dimensions": dimensions})
+
+
+@app.function_name("echo_sync")
+@app.queue_trigger(arg_name="message", queue_name="echo-sync", connection="DATA")
+def echo_sync(message: func.QueueMessage) -> None:
+    log.info("sync got %s", message.get_json()["word"], extra={"word": message.get_json()["word"]})
+
+
+@app.function_name("fails")
+@app.queue_trigger(arg_name="message", queue_name="fails", connection="DATA")
+async def fails(message: func.QueueMessage) -> None:
+    raise ValueError(f"no good: {message.get_body().decode()}")
+
+
+@app.function_name("slow")
+@app.queue_trigger(arg_name="message", queue_name="slow", connection="DATA")
+async def slow(message: func.QueueMessage) -> None:
+    order = json.loads(message.get_body())
+    RUNNING.add(message.id)
+    log.info("slow began", extra={"word": order["word"], "together": len(RUNNING)})
+    try:
+        await asyncio.sleep(order["seconds"])
+        log.info("slow ended", extra={"word": order["word"]})
+    finally:
+        RUNNING.discard(message.id)
+
+
+@app.function_name("tick")
+@app.timer_trigger(arg_name="timer", schedule="%TICK_SCHEDULE%")
+async def tick(timer: func.TimerRequest) -> None:
+    log.info("tick", extra={"past_due": timer.past_due, "status": bool(timer.schedule_status)})
+
+
+@app.function_name("failing_tick")
+@app.timer_trigger(arg_name="timer", schedule="0 0 4 1 1 *")
+@app.retry(strategy="fixed_delay", max_retry_count="2", delay_interval="00:00:00")
+def failing_tick(timer: func.TimerRequest, context: func.Context) -> None:
+    log.info("failing tick", extra={"retry": context.retry_context.retry_count})
+    time.sleep(0.01)
+    raise RuntimeError("never works")
+
+
+@app.function_name("quiet")
+@app.queue_trigger(arg_name="message", queue_name="quiet", connection="DATA")
+async def quiet(message: func.QueueMessage) -> None:
+    log.info("quiet is not to be seen")
+    log.error("quiet says %s", message.get_body().decode())
