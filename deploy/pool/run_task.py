@@ -13,6 +13,8 @@ import errno
 import hashlib
 import importlib.metadata
 import json
+import logging
+import logging.handlers
 import operator
 import os
 import re
@@ -145,16 +147,12 @@ def attempt(execution: Execution) -> headless.Outcome:
     except headless.TaskEnvironmentError as exc:
         return headless.failure(headless.EXIT_INTERNAL, f"The task was given wrong values: {exc}")
     except ImportError as exc:
-        return headless.failure(
-            headless.EXIT_NODE, f"The Python that ships with ilastik is incomplete: {exc}."
-        )
+        return headless.failure(headless.EXIT_NODE, f"The Python that ships with ilastik is incomplete: {exc}.")
     except Exception as exc:  # the report must be written, whatever the fault is
         traceback.print_exc()
         if is_disk_full(exc):
             free = shutil.disk_usage(execution.root).free
-            sentence = (
-                f"The node's disk is full ({free / 1e9:.3f} GB free) before ilastik could start: {exc}."
-            )
+            sentence = f"The node's disk is full ({free / 1e9:.3f} GB free) before ilastik could start: {exc}."
             return headless.failure(headless.EXIT_DISK_FULL, sentence)
         sentence = f"The task script failed: {type(exc).__name__}: {exc}"
         return headless.failure(headless.EXIT_INTERNAL, sentence)
@@ -193,8 +191,7 @@ def run(execution: Execution, home: Path) -> headless.Outcome:
         if not outcome.succeeded:
             return outcome
         files = tuple(
-            manifest.ManifestFile(f.name, f.length, md5_of(execution.partial / f.name), f.pages)
-            for f in found
+            manifest.ManifestFile(f.name, f.length, md5_of(execution.partial / f.name), f.pages) for f in found
         )
     # From here on it is a success: a late signal must not make half of one.
     on_end_signals(signal.SIG_IGN)
@@ -263,9 +260,7 @@ def find_dataset(file: Any, task: headless.TaskEnvironment) -> str:
     name = task.internal_path.strip("/")
     if not name:
         names: list[str] = []
-        file.visititems(
-            lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) and 2 <= o.ndim <= 5 else None
-        )
+        file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) and 2 <= o.ndim <= 5 else None)
         if len(names) != 1:
             told = f": {', '.join(names[:5])}" if names else ""
             refuse(
@@ -289,10 +284,7 @@ def axes_of(tags: Any) -> str:
 
 def vigra_axistags(axes: str) -> str:
     """The attribute that h5py, vigra and ilastik read axes from (JSON of vigra.AxisTags)."""
-    tags = [
-        {"key": axis, "typeFlags": VIGRA_TYPE_FLAGS[axis], "resolution": 0, "description": ""}
-        for axis in axes
-    ]
+    tags = [{"key": axis, "typeFlags": VIGRA_TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
     return json.dumps({"axes": tags})
 
 
@@ -520,7 +512,7 @@ def inspect(path: Path, folder: Path) -> headless.FoundTiff:
 
     name, length = path.relative_to(folder).as_posix(), path.stat().st_size
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with complaints_of("tifffile") as complaints, tifffile.TiffFile(path) as tiff:
             shapes: set[tuple[int, ...]] = set()
             end = 0
             for page in tiff.pages:
@@ -532,10 +524,27 @@ def inspect(path: Path, folder: Path) -> headless.FoundTiff:
     if end > length:
         problem = f"it ends after {length} bytes, and its pages need {end}"
         return headless.FoundTiff(name, length, pages, problem=problem)
+    if complaints:
+        return headless.FoundTiff(name, length, pages, problem=f"it can't be read ({complaints[0]})")
     if len(shapes) != 1:
         return headless.FoundTiff(name, length, pages, problem="its pages are not of one size")
     rows, columns = (*shapes.pop(), 0)[:2]
     return headless.FoundTiff(name, length, pages, (int(rows), int(columns)))
+
+
+@contextmanager
+def complaints_of(library: str) -> Iterator[list[str]]:
+    """What a library logs as warning or error meanwhile: tifffile reads on past damage and only logs it."""
+    told: list[str] = []
+    handler = logging.handlers.BufferingHandler(capacity=10**6)
+    handler.setLevel(logging.WARNING)
+    logger = logging.getLogger(library)
+    logger.addHandler(handler)
+    try:
+        yield told
+    finally:
+        logger.removeHandler(handler)
+        told.extend(record.getMessage() for record in handler.buffer)
 
 
 def publish(
