@@ -1,0 +1,55 @@
+"""Composition root of the ilastik stand-in: arguments, environment, console and exit code meet here."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from local_cloud.ilastik.batch import run
+from local_cloud.ilastik.command import parse_command
+from local_cloud.ilastik.errors import IlastikError
+from local_cloud.ilastik.settings import available_cores, read_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ilastik's command line; returns the exit code."""
+    signal.signal(signal.SIGTERM, _stop)
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        streams: list[TextIO] = [sys.stderr]
+
+        def say(text: str) -> None:
+            for stream in streams:
+                print(f"{time.monotonic() - started:8.2f} s  {text}", file=stream, flush=True)
+
+        try:
+            command = parse_command(arguments)
+            if command.logfile is not None:
+                streams.append(stack.enter_context(_open_log(command.logfile)))
+            run(command, read_settings(os.environ, available_cores()), Path.cwd(), say)
+        except IlastikError as exc:
+            say(f"ERROR: {exc}")
+            return exc.exit_code
+        except MemoryError:
+            say("ERROR: There is not enough memory. Set LAZYFLOW_TOTAL_RAM_MB to what this machine can spare.")
+            return 1
+    return 0
+
+
+def _open_log(path: Path) -> TextIO:
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as exc:
+        raise IlastikError(f"The log file '{path}' cannot be written: {exc}.") from exc
+
+
+def _stop(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,98 @@
+"""One command: every input, one after the other, as ilastik's batch processing does it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from local_cloud.ilastik import axes, export, export_tiff
+from local_cloud.ilastik.command import Command, Format, Source
+from local_cloud.ilastik.errors import InputError
+from local_cloud.ilastik.export import Output
+from local_cloud.ilastik.features import Plan, check_columns, plan_features
+from local_cloud.ilastik.inputs import Image, Reader, choose_order, locate
+from local_cloud.ilastik.predict import predict
+from local_cloud.ilastik.project import Project, open_project
+from local_cloud.ilastik.settings import Settings
+from local_cloud.ilastik.writers import check_writable, open_writer
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One input that has passed every check."""
+
+    image: Image
+    order: str
+    plan: Plan
+    output: Output
+
+
+def run(command: Command, settings: Settings, directory: Path, say: Say) -> None:
+    """Do what the command says; relative paths start at `directory`, messages go to `say`.
+
+    Raises IlastikError at the first input that fails; inputs before it stay done, later ones are not begun.
+    """
+    for option in command.unknown:
+        say(f"WARNING: the option {option} is unknown and ignored.")
+    project = open_project(directory / command.project)
+    say(f"Opened {command.project}: ilastik {project.version}, {project.classifier.trees} trees.")
+    training = project.lane.order if project.lane else None
+    images = [locate(str(directory / Path(text).expanduser())) for text in command.inputs]
+    orders = [choose_order(image, training, command.input_axes, command.ignore_training_axes) for image in images]
+    for image, order in zip(images, orders, strict=True):
+        job = _prepare(command, project, image, order, directory)
+        _do(job, project, command.source, settings, say)
+    say("Completed Batch Processing")
+
+
+def _prepare(command: Command, project: Project, image: Image, order: str, directory: Path) -> _Job:
+    size = axes.sizes(order, image.shape)
+    lane = project.lane
+    plan = plan_features(project.selection, size, axes.sizes(lane.order, lane.shape)["z"] if lane else None)
+    check_columns(plan, project.classifier.columns, image.file)
+    segmentation = command.source is Source.SEGMENTATION
+    output = export.plan_output(
+        output_format=export.choose_format(command.output_format or project.export.output_format),
+        filename_format=command.filename_format or project.export.filename_format,
+        internal_path=command.internal_path or project.export.internal_path,
+        dtype=command.dtype or project.export.dtype or ("uint8" if segmentation else "float32"),
+        order=order,
+        size={**size, "c": 1 if segmentation else project.classes},
+        names={
+            "dataset_dir": str(image.file.absolute().parent),
+            "nickname": image.nickname,
+            "result_type": str(command.source),
+        },
+        directory=directory if command.filename_format else project.path.absolute().parent,
+    )
+    _refuse(image, order, output)
+    return _Job(image=image, order=order, plan=plan, output=output)
+
+
+def _refuse(image: Image, order: str, output: Output) -> None:
+    """Refuse what ilastik's writers fail on."""
+    check_writable(output)
+    if output.format in (Format.HDF5, Format.COMPRESSED_HDF5):
+        return
+    if output.format is not Format.TIFF_SEQUENCE and order != image.order:
+        own = f"its own axes are {image.order}" if image.tagged else "it has no axis tags of its own"
+        raise InputError(
+            f"'{image.file}' is read with the axes {order}, but {own}; ilastik 1.4 cannot write TIFF files of such "
+            "images. Add the attribute 'axistags' to the dataset, or give --ignore_training_axistags if the "
+            f"order {image.order} is right."
+        )
+    size = {**output.size, output.step: 1} if output.step else output.size
+    export_tiff.check_size(output.files[0], size, np.dtype(output.dtype))
+
+
+def _do(job: _Job, project: Project, source: Source, settings: Settings, say: Say) -> None:
+    say(f"Exporting to {job.output.path}")
+    size = axes.sizes(job.order, job.image.shape)
+    with Reader(job.image, job.order) as reader, open_writer(job.output, job.image) as writer:
+        blocks = predict(reader, size, job.plan, project.classifier, project.classes, source, settings)
+        for block in blocks:
+            writer.write(block.corner, block.data)
+            say(f"Done: {block.done:.0%}")

@@ -1,0 +1,84 @@
+"""The last training image of a project: it decides how ilastik reads the axes of every other image.
+
+Versions before 1.0 stored neither shape nor axes of their images; ilastik 1.4 then opens the image itself, and
+fails where it is not at its place.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from local_cloud.ilastik import axes
+from local_cloud.ilastik.errors import InputError, ProjectError
+from local_cloud.ilastik.inputs import locate
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLane:
+    """Axes (in stored order) and shape of a training image."""
+
+    order: str
+    shape: tuple[int, ...]
+
+
+def read_lane(path: Path, file: h5py.File) -> TrainingLane | None:
+    """Return the last lane of the project, or None where it has none.
+
+    Raises ProjectError where ilastik would fail on it: the image of an old project is missing, or labels of an
+    old project were stored in another order of axes than they are read in.
+    """
+    lanes = file.get("Input Data/infos")
+    if lanes is None or not len(lanes):
+        return None
+    for name in sorted(lanes):
+        lane = _read_one(path, name, lanes[name]["Raw Data"])
+        _check_labels(path, file, int(re.sub(r"\D", "", name) or 0), lane)
+    return lane
+
+
+def _read_one(path: Path, name: str, info: h5py.Group) -> TrainingLane:
+    order = axes.parse_axistags(_text(info["axistags"])) if "axistags" in info else None
+    if order is None and "axisorder" in info:
+        order = _text(info["axisorder"])
+    if "shape" in info and order is not None:
+        return TrainingLane(order=order, shape=tuple(int(n) for n in info["shape"][()]))
+    image = _text(info["filePath"]) if "filePath" in info else ""
+    try:
+        found = locate(str(path.absolute().parent / image))
+    except InputError as exc:
+        raise ProjectError(
+            f"The project '{path}' is of an old version and does not say how large its training image is ({name}), "
+            f"so that ilastik needs the image itself: {exc} Put the image to be processed, or a link to it, at "
+            f"'{image}' beside the project, or save the project with a current ilastik."
+        ) from exc
+    return TrainingLane(order=order or found.order, shape=found.shape)
+
+
+def _check_labels(path: Path, file: h5py.File, number: int, lane: TrainingLane) -> None:
+    """Refuse label blocks without axes that lie outside the image when they are read as t, z, y, x, c."""
+    blocks = file.get(f"PixelClassification/LabelSets/labels{number:03d}")
+    if blocks is None:
+        return
+    size = axes.sizes(lane.order, lane.shape)
+    shape = [size[key] for key in axes.INSIDE if key in lane.order or key == "c"]
+    for block in blocks.values():
+        if "axistags" in block.attrs or "blockSlice" not in block.attrs:
+            continue
+        starts = [int(start) for start in re.findall(r"(\d+):\d+", _as_text(block.attrs["blockSlice"]))]
+        if len(starts) == len(shape) and any(a >= n for a, n in zip(starts, shape, strict=True)):
+            raise ProjectError(
+                f"The labels of '{path}' were stored by an old version in the order "
+                f"{', '.join(lane.order)}; ilastik 1.4 reads them as {', '.join(axes.INSIDE)} and fails ('Rois do "
+                "not intersect'). Remove what is in PixelClassification/LabelSets from a copy of the project: its "
+                "classifier does not need it."
+            )
+
+
+def _text(dataset: h5py.Dataset) -> str:
+    return _as_text(dataset[()])
+
+
+def _as_text(value: object) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
