@@ -15,14 +15,16 @@ log = logging.getLogger("batch_ops")
 @app.queue_trigger(arg_name="message", queue_name="%BLOB_CREATED_QUEUE%", connection="DATA_STORAGE")
 async def blob_created(message: func.QueueMessage) -> None:
     """An image was dropped (Event Grid's BlobCreated), or somebody asks to look at it again."""
-    event = messages.blob_created(message.get_body())
-    log.info("An event for %s.", event.name, extra={"correlation_id": event.event_id, "etag": event.etag})
+    order = messages.look_order(message.get_body())
+    if order is None:
+        return
+    log.info("Looks at %s.", order.name, extra={"correlation_id": order.correlation_id})
     system = await wiring.system()
     try:
-        await system.start(Hint(event.name, event.event_id, event.sequencer))
+        await system.start(Hint(order.name, order.correlation_id, order.sequencer))
     except ServiceFault as fault:
-        log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": event.event_id})
-        await system.outbox.look_again(event.name, event.event_id, fault.retry_after or wiring.OUTAGE_PAUSE)
+        log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
+        await system.outbox.look_again(order.name, order.correlation_id, fault.retry_after or wiring.OUTAGE_PAUSE)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%RECONCILE_SCHEDULE%", run_on_startup=False)

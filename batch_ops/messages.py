@@ -1,4 +1,4 @@
-"""What the queues carry: Event Grid's `BlobCreated` events, and our own orders to collect. Pure, and strict."""
+"""What the queues carry: Event Grid's `BlobCreated` events, our own orders to look again and to collect. Pure."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,6 +10,9 @@ from batch_ops.errors import BadMessage
 from batch_ops.model import CollectOrder
 
 _EVENT_TYPE = "Microsoft.Storage.BlobCreated"
+_LOOK_AGAIN = "look_again"
+# On accounts with a hierarchical namespace: an empty file, made before its content is flushed.
+_EMPTY_FILE_APIS = frozenset({"CreateFile"})
 _CONTAINERS = "/containers/"
 _BLOBS = "/blobs/"
 
@@ -29,6 +32,32 @@ class BlobCreated:
     sequencer: str
     event_id: str
     event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LookOrder:
+    """A blob that may be new: `container` is "" for an image that we ask ourselves to look at again."""
+
+    name: str
+    container: str
+    correlation_id: str
+    sequencer: str = ""
+
+
+def look_again_message(name: str, correlation_id: str) -> str:
+    """The text of an order to look at an image again."""
+    return json.dumps({_LOOK_AGAIN: name, "correlation_id": correlation_id}, ensure_ascii=False)
+
+
+def look_order(body: bytes) -> LookOrder | None:
+    """What a message in `blob-created` asks for; None for an event that means nothing. Raises `BadMessage`."""
+    values = _Fields.parse(body, "a BlobCreated event")
+    if values.has(_LOOK_AGAIN):
+        return LookOrder(values.text(_LOOK_AGAIN), "", values.text("correlation_id"))
+    event = blob_created(body)
+    if event.api in _EMPTY_FILE_APIS:
+        return None
+    return LookOrder(event.name, event.container, event.event_id, event.sequencer)
 
 
 def collect_message(order: CollectOrder) -> str:
@@ -107,6 +136,9 @@ class _Fields:
             return cls(json.loads(body.decode("utf-8-sig")), what)
         except ValueError as exc:
             raise BadMessage(f"A message should be {what}, but it is not JSON: {body[:200]!r}.") from exc
+
+    def has(self, name: str) -> bool:
+        return name in self._values
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self._values.get(name, default)

@@ -142,7 +142,7 @@ class FileRecord:
     tagged: bool = True
     shape: str = ""
     export_source: str = ""
-    wall_clock_minutes: int = 0
+    wall_clock_seconds: int = 0
     # Where it is run.
     job_id: str = ""
     task_id: str = ""

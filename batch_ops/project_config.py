@@ -2,23 +2,24 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 
 from batch_ops import headless, naming
 
 CONFIG_SUFFIX = ".json"
 LARGEST_CONFIG = 64 * 1024
-_LONGEST_WALL_CLOCK_MINUTES = 7 * 24 * 60
+_LONGEST_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """`internal_path`: the dataset to segment where a file holds several. `axes`: letters for files without
-    axistags. `export_source`: ilastik's name. `wall_clock_minutes`: a limit of its own."""
+    axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own."""
 
     internal_path: str | None = None
     axes: str | None = None
     export_source: str | None = None
-    wall_clock_minutes: int | None = None
+    wall_clock: timedelta | None = None
 
 
 class ConfigError(ValueError):
@@ -42,7 +43,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         internal_path=_text(where, values, "internal_path"),
         axes=_axes(where, values),
         export_source=_export_source(where, values),
-        wall_clock_minutes=_minutes(where, values),
+        wall_clock=_wall_clock(where, values),
     )
 
 
@@ -69,10 +70,10 @@ def _export_source(where: str, values: dict[str, object]) -> str | None:
     return source
 
 
-def _minutes(where: str, values: dict[str, object]) -> int | None:
-    value = values.get("wall_clock_minutes")
-    if value is None:
+def _wall_clock(where: str, values: dict[str, object]) -> timedelta | None:
+    minutes = values.get("wall_clock_minutes")
+    if minutes is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_WALL_CLOCK_MINUTES:
-        raise ConfigError(f"{where} must give wall_clock_minutes as a number from 1 to {_LONGEST_WALL_CLOCK_MINUTES}.")
-    return value
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 < minutes <= _LONGEST_MINUTES:
+        raise ConfigError(f"{where} must give wall_clock_minutes as a number above 0, at most {_LONGEST_MINUTES}.")
+    return timedelta(minutes=minutes)

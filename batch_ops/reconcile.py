@@ -98,7 +98,7 @@ class Reconcile:
     async def _take_in(self, entry: Entry, task: Task) -> Entry:
         cause = None
         if task.state is TaskState.COMPLETED and task.task_id == entry.record.task_id:
-            cause = cause_of(task, timedelta(minutes=entry.record.wall_clock_minutes))
+            cause = cause_of(task, timedelta(seconds=entry.record.wall_clock_seconds))
             if cause is not None:
                 cause = refined(cause, await self._do.staging.cause(task.task_id))
         step = observe(entry.record, task, cause, self._clock())

@@ -140,7 +140,7 @@ class Start:
     ) -> FileRecord:
         """All that the task needs, with the ids of job and task: recovery never derives them again."""
         settings = self._settings
-        minutes = project.config.wall_clock_minutes or round(settings.wall_clock / timedelta(minutes=1))
+        wall_clock = project.config.wall_clock or settings.wall_clock
         effective = {
             "internal_path": project.config.internal_path,
             "axes": project.config.axes,
@@ -166,7 +166,7 @@ class Start:
             tagged=facts.tagged if facts else not project.config.axes,
             shape="x".join(map(str, facts.shape)) if facts else "",
             export_source=self._export_source(project),
-            wall_clock_minutes=max(1, minutes),
+            wall_clock_seconds=max(1, round(wall_clock.total_seconds())),
             job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
             task_id=naming.task_id(fresh.name, fresh.run, 1),
             attempt=1,

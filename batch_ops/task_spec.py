@@ -88,7 +88,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         output_files=tuple(
             OutputFile(o.pattern, staging, f"{record.task_id}{o.folder}", o.always) for o in headless.OUTPUT_FILES
         ),
-        wall_clock=timedelta(minutes=record.wall_clock_minutes) or settings.wall_clock,
+        wall_clock=timedelta(seconds=record.wall_clock_seconds),
         retention=settings.task_retention,
         required_slots=slots,
     )

@@ -12,9 +12,9 @@ from typing import Self
 from azure.identity.aio import DefaultAzureCredential
 
 from batch_ops import settings as app_settings
-from batch_ops.azure_batch import AzureBatch
+from batch_ops.azure_batch import AzureBatch, batch_client
 from batch_ops.azure_blobs import AzureBlobs
-from batch_ops.azure_queues import QueueOutbox
+from batch_ops.azure_queues import AzureOutbox
 from batch_ops.collect import Collect
 from batch_ops.executor import Executor
 from batch_ops.hdf5_check import Hdf5Checker
@@ -23,7 +23,7 @@ from batch_ops.projects import Projects
 from batch_ops.reconcile import Reconcile
 from batch_ops.settings import Settings
 from batch_ops.start import Start
-from batch_ops.storage_clients import StorageConnection
+from batch_ops.storage_clients import StorageConnection, host_queue
 from batch_ops.table_ledger import TableLedger
 from batch_ops.table_worklist import TableWorklist
 
@@ -64,13 +64,17 @@ class System:
         blob_service = await stack.enter_async_context(storage.blob_service())
         table_service = await stack.enter_async_context(storage.table_service())
         queue_service = await stack.enter_async_context(storage.queue_service())
-        batch = await stack.enter_async_context(AzureBatch.connect(settings, credential))
-        check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
+        batch = await stack.enter_async_context(
+            batch_client(settings.batch_endpoint, settings.batch_account, settings.batch_key, credential)
+        )
+        check = await stack.enter_async_context(Hdf5Checker(processes=settings.check_processes))
         blobs = AzureBlobs(blob_service)
         worklist = TableWorklist(table_service.get_table_client(settings.work_table))
         ledger = TableLedger(table_service.get_table_client(settings.files_table))
-        outbox = QueueOutbox(queue_service, settings.collect_queue, settings.blob_created_queue)
-        executor = Executor(ledger, worklist, blobs, batch, outbox, settings, utc_now)
+        outbox = AzureOutbox(
+            host_queue(queue_service, settings.collect_queue), host_queue(queue_service, settings.blob_created_queue)
+        )
+        executor = Executor(ledger, worklist, blobs, AzureBatch(batch, settings.pool_id), outbox, settings, utc_now)
         start = Start(executor, Projects(blobs, worklist, check, settings, utc_now), check, new_id)
         return cls(settings, start, Reconcile(executor, start), Collect(executor, start), outbox, stack)
 

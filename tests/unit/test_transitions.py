@@ -29,7 +29,7 @@ def record(state: State = State.RUNNING, **changes) -> FileRecord:
         job_id="j",
         task_id="a-x-3-1",
         attempt=1,
-        wall_clock_minutes=60,
+        wall_clock_seconds=3600,
         history=f"{state}@x",
     )
     return base.evolve(**changes)
