@@ -26,7 +26,6 @@ _CHANGED_CODES = ("ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet
 _SOURCE_MISSING_CODES = (*_MISSING_CODES, "CannotVerifyCopySource")
 # Everything printable in ASCII but the space, which headers lose at their ends, and the percent sign itself.
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
-_UNKNOWN_LENGTH = -1
 
 
 class AzureBlobs:
@@ -49,18 +48,19 @@ class AzureBlobs:
     ) -> tuple[Blob, bytes]:
         """A range and the properties of its version, in one call. A range past the end is empty."""
         client = self._service.get_blob_client(container, name)
-        guard = _if_match(etag)
+        guard, archived = _if_match(etag), False
         async with self._version(container, name, f"read {_shown(container, name)}"):
             if length > 0:
                 try:
                     stream = await client.download_blob(offset=offset, length=length, **guard)
                     return _whole(stream.properties, name), await stream.readall()
                 except SDK_ERRORS as exc:
-                    if code_of(exc) != "InvalidRange":
+                    archived = code_of(exc) == "BlobArchived" and etag is None
+                    if code_of(exc) != "InvalidRange" and not archived:
                         raise
-            # Of a range past the end the service tells only that; a blob that grew since is another one.
+            # The service's refusal tells nothing of the blob; one that grew since is another version.
             found = _blob(await client.get_blob_properties(**guard))
-        if length > 0 and found.length > offset:
+        if length > 0 and found.length > offset and not archived:
             raise BlobChanged(f"{_shown(container, name)} was written while it was read.")
         return found, b""
 
@@ -103,24 +103,20 @@ class AzureBlobs:
     async def copy(
         self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str]
     ) -> Blob:
-        """Start a server-side copy and give what its answer tells of the target."""
+        """Start a server-side copy and give the target as it is now."""
         origin = self._service.get_blob_client(*source).url
         # A missing blob is the source: of the target the service says that the condition does not hold.
         known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
         condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
         with calls(_SERVICE, f"copy {_shown(*source)} to {_shown(*target)}", known):
-            answer: Mapping[str, Any] = await self._service.get_blob_client(*target).start_copy_from_url(
+            await self._service.get_blob_client(*target).start_copy_from_url(
                 origin, metadata=_headers(metadata), **condition
             )
-        return Blob(
-            name=target[1],
-            etag=_plain(answer["etag"]),
-            length=_UNKNOWN_LENGTH,
-            modified=answer["last_modified"],
-            metadata=tuple(metadata.items()),
-            copy_status=str(answer["copy_status"]),
-            copy_id=str(answer["copy_id"]),
-        )
+        # The answer to a copy tells neither length nor digest.
+        copied = await self.head(*target)
+        if copied is None:
+            raise BlobChanged(f"Somebody else deleted {_shown(*target)} in the meantime.")
+        return copied
 
     async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
         """Delete a blob (of that version) and its snapshots; silent if it is gone."""

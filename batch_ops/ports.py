@@ -88,6 +88,7 @@ class BlobStore(Protocol):
     ) -> tuple[Blob, bytes]:
         """A range and the properties of the version it came from, in one call. A range past the end is empty.
 
+        So is an archived blob where no `etag` is given (its `tier` tells); with one it is a `ServiceFault`.
         Raises `BlobMissing`, and `BlobChanged` where `etag` is given and the blob is another version.
         """
 
