@@ -23,6 +23,8 @@ from batch_ops.manifest import Manifest, Report
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TIMEOUT_S = 60
+# The Python that ships with ilastik is older than ours: NODE_PYTHON=... runs the script under another one.
+NODE_PYTHON = os.environ.get("NODE_PYTHON", sys.executable)
 
 # What every made-up ilastik can use: its options, its image, and a way to write honest TIFFs.
 PRELUDE = """
@@ -111,7 +113,7 @@ class TaskFolder:
         """Install a made-up ilastik whose run is this Python text (after PRELUDE)."""
         (self.home / "bin").mkdir(parents=True, exist_ok=True)
         python = self.home / "bin" / "python"
-        python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+        python.write_text(f'#!/bin/sh\nexec {shlex.quote(NODE_PYTHON)} "$@"\n')
         (self.home / "body.py").write_text(PRELUDE + body)
         script = self.home / "run_ilastik.sh"
         # As the real one does, this leaves bash above Python instead of replacing it.

@@ -241,7 +241,7 @@ def test_a_name_from_outside_is_data_only(folder, name):
     assert folder.manifest().image.blob == name
 
 
-@pytest.mark.parametrize("dataset", ["it's a \"volume\"/ä:*?[0]", "x.h5/y.ilp", "$(touch pwned)"])
+@pytest.mark.parametrize("dataset", ['it\'s a "volume"/ä:*?[0]', "x.h5/y.ilp", "$(touch pwned)"])
 def test_an_odd_dataset_name_reaches_ilastik_under_an_alias(folder, dataset):
     """ilastik takes paths apart at `.h5`, `:` and `*`: such a dataset gets a second, plain name."""
     folder.make_image(dataset=dataset)
@@ -405,5 +405,3 @@ def _runs(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] not in "ZX"
-
-
