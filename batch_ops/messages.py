@@ -21,7 +21,7 @@ _BLOBS = "/blobs/"
 class BlobCreated:
     """An event of a blob that was committed: a hint, as events come twice, late and out of order.
 
-    `etag` is without quotation marks; `sequencer` orders the events of one blob (compared as text where the lengths agree); empty: not told.
+    `etag` is without quotation marks. `sequencer` orders the events of one blob where their lengths agree.
     """
 
     name: str
