@@ -22,9 +22,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local_cloud down", description="End the cloud that runs in a folder; its state stays."
     )
-    parser.add_argument(
-        "--data", type=Path, default=REPOSITORY / ".local_cloud", help="the folder given to `up`"
-    )
+    parser.add_argument("--data", type=Path, default=REPOSITORY / ".local_cloud", help="the folder given to `up`")
     folder = DataFolder(parser.parse_args(argv).data.resolve())
     owner = read_owner(folder)
     if owner is None or not is_held(folder):
@@ -35,9 +33,7 @@ def main(argv: Sequence[str]) -> int:
     deadline = time.monotonic() + _SECONDS_TO_STOP
     while is_held(folder):
         if time.monotonic() > deadline:
-            raise CloudError(
-                f"The cloud in {folder.root} (process {owner}) did not end within {_SECONDS_TO_STOP:g} s."
-            )
+            raise CloudError(f"The cloud in {folder.root} (process {owner}) did not end within {_SECONDS_TO_STOP:g} s.")
         time.sleep(0.1)
     print(f"The cloud in {folder.root} has ended; its state stays there.")
     return 0

@@ -76,6 +76,20 @@ class DataFolder:
         return self.root / "batch"
 
     @property
+    def functions(self) -> Path:
+        return self.root / "functions"
+
+    @property
+    def ilastik(self) -> Path:
+        """A link to the ilastik in use."""
+        return self.root / "ilastik"
+
+    @property
+    def events_control(self) -> Path:
+        """While it exists it steers deliveries: see `local_cloud.events.FileControl`."""
+        return self.root / "events.json"
+
+    @property
     def demo_mark(self) -> Path:
         """A file that says: a demo made this folder and may clear it."""
         return self.root / ".demo"
@@ -104,9 +118,7 @@ def _load_identity(folder: DataFolder, is_free: Callable[[int], bool]) -> CloudI
         stored = json.loads(folder.identity.read_text())
         identity = CloudIdentity(Ports(**stored.pop("ports")), **stored)
     except (ValueError, TypeError, KeyError) as exc:
-        raise CloudError(
-            f"{folder.identity} is damaged. Remove the folder {folder.root} to begin anew."
-        ) from exc
+        raise CloudError(f"{folder.identity} is damaged. Remove the folder {folder.root} to begin anew.") from exc
     for service, port in asdict(identity.ports).items():
         if not is_free(port):
             raise PortTakenError(

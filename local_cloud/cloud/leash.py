@@ -5,14 +5,13 @@ Linux only where it says so; elsewhere orderly ends still end everything, a SIGK
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
-from typing import IO
 
 import psutil
 
@@ -53,17 +52,20 @@ def end_descendants() -> list[str]:
     return left
 
 
-def call_when_closed(stream: IO[bytes], closed: Callable[[], object]) -> None:
-    """Call `closed` (from a thread) once `stream` ends, unless the word "keep" was its last line.
+def call_when_closed(loop: asyncio.AbstractEventLoop, pipe: int, closed: Callable[[], object]) -> None:
+    """Call `closed` once the owner of the other end of `pipe` is gone, unless it wrote "keep" before.
 
-    The owner holds the other end of a pipe: however it dies, the pipe closes.
+    However the owner dies, its end of the pipe closes.
     """
+    said = b""
 
     def read() -> None:
-        last = b""
-        for line in stream:
-            last = line.strip()
-        if last != b"keep":
-            closed()
+        nonlocal said
+        text = os.read(pipe, 64)
+        said += text
+        if not text:
+            loop.remove_reader(pipe)
+            if said.strip() != b"keep":
+                closed()
 
-    threading.Thread(target=read, name="leash", daemon=True).start()
+    loop.add_reader(pipe, read)

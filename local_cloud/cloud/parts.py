@@ -6,6 +6,7 @@ from typing import Protocol
 
 from local_cloud.azurite import Azurite, AzuriteError
 from local_cloud.cloud.errors import ServiceEndedError
+from local_cloud.events import EventGrid
 
 
 class Part(Protocol):
@@ -43,3 +44,21 @@ class StoragePart:
 
     async def stop(self) -> None:
         await self._azurite.stop()
+
+
+class EventsPart:
+    """Event Grid's stand-in as a part; it follows the uploads within this process."""
+
+    name = "Event Grid"
+
+    def __init__(self, events: EventGrid) -> None:
+        self._events = events
+
+    async def start(self) -> None:
+        await self._events.start()
+
+    async def wait(self) -> str:
+        return f"Event Grid's stand-in ended by itself: {await self._events.wait()}"
+
+    async def stop(self) -> None:
+        await self._events.stop()

@@ -6,16 +6,29 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from azure.core.exceptions import ResourceExistsError
+from azure.batch import BatchClient
+from azure.batch.models import (
+    BatchPoolCreateOptions,
+    BatchPoolResizeOptions,
+    BatchStartTask,
+    BatchVmImageReference,
+    EnvironmentSetting,
+    VirtualMachineConfiguration,
+)
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from local_cloud.cloud.errors import CloudError
+from local_cloud.cloud.folder import CloudIdentity
+from local_cloud.cloud.stack import POOL_ID, batch_endpoint
 
 CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools")
 QUEUES = ("blob-created", "collect")
 TABLES = ("files", "work")
+_SECONDS_TO_RESIZE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +71,42 @@ def provision_storage(connection: str, tools: tuple[Tool, ...]) -> None:
             tables.create_table_if_not_exists(table)
         for tool in tools:
             blobs.get_blob_client("tools", tool.blob).upload_blob(tool.path.read_bytes(), overwrite=True)
+
+
+def ensure_pool(identity: CloudIdentity, wanted: BatchPoolCreateOptions) -> None:
+    """Create the pool; one that is there already gets the wanted number of nodes."""
+    with BatchClient(
+        batch_endpoint(identity),
+        AzureNamedKeyCredential(identity.batch_account, identity.batch_key),
+        retry_total=0,
+    ) as batch:
+        try:
+            batch.create_pool(wanted)
+        except HttpResponseError as exc:
+            if exc.error is None or exc.error.code != "PoolExists":
+                raise CloudError(f"The pool could not be created: {exc}") from exc
+            if batch.get_pool(POOL_ID).target_dedicated_nodes != wanted.target_dedicated_nodes:
+                size = BatchPoolResizeOptions(target_dedicated_nodes=wanted.target_dedicated_nodes)
+                batch.begin_resize_pool(POOL_ID, size).wait(_SECONDS_TO_RESIZE)
+
+
+def pool(nodes: int, ilastik: Path) -> BatchPoolCreateOptions:
+    """A fixed pool, one task slot a node; each node finds `ilastik` where Azure's start task unpacks it."""
+    link = 'ln -sfn -- "$ILASTIK_HOME_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/ilastik"'
+    return BatchPoolCreateOptions(
+        id=POOL_ID,
+        vm_size="STANDARD_D4S_V3",
+        virtual_machine_configuration=VirtualMachineConfiguration(
+            image_reference=BatchVmImageReference(
+                publisher="canonical", offer="ubuntu-24_04-lts", sku="server", version="latest"
+            ),
+            node_agent_sku_id="batch.node.ubuntu 24.04",
+        ),
+        target_dedicated_nodes=nodes,
+        task_slots_per_node=1,
+        start_task=BatchStartTask(
+            command_line=f"/bin/bash -c '{link}'",
+            environment_settings=[EnvironmentSetting(name="ILASTIK_HOME_TO_LINK", value=str(ilastik))],
+            wait_for_success=True,
+        ),
+    )

@@ -110,9 +110,7 @@ async def answers(url: str) -> bool:
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
             try:
                 path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                writer.write(
-                    f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
-                )
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
                 status = (await reader.readline()).split()
             finally:
                 writer.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local_cloud.cloud.folder import CloudIdentity, DataFolder
 from local_cloud.cloud.services import Program
+from local_cloud.events import Subscription
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POOL_ID = "ilastik"
@@ -17,9 +18,12 @@ POOL_IDENTITY = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ilastik-pool"
 )
+SUBSCRIPTIONS = (Subscription(container="input", suffix=".h5", queue="blob-created"),)
 # The storage emulator's account and key are public and the same everywhere.
 _ACCOUNT = "devstoreaccount1"
 _ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+# What runs when the cloud is ended may go on for so long; what is left is taken up at the next start.
+_SECONDS_FOR_RUNNING_FUNCTIONS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,10 @@ def functions_program(folder: DataFolder, identity: CloudIdentity, options: Clou
         command=(
             *(sys.executable, "-m", "local_cloud.functions"),
             *("--app", str(options.app), "--settings", str(folder.app_settings)),
-            *("--port", str(identity.ports.functions)),
+            *("--port", str(identity.ports.functions), "--state", str(folder.functions)),
+            *("--stop-seconds", f"{_SECONDS_FOR_RUNNING_FUNCTIONS:g}"),
         ),
         log=folder.log("functions"),
-        ready_url=functions_url(identity),
+        ready_url=f"{functions_url(identity)}/admin/host/status",
+        seconds_to_stop=_SECONDS_FOR_RUNNING_FUNCTIONS + 4,
     )

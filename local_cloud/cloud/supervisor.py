@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 
 from local_cloud.cloud.errors import ServiceEndedError
 from local_cloud.cloud.parts import Part
+from local_cloud.cloud.together import together
 
 _RESTARTS = 3
 _WITHIN = 60.0  # seconds
 
 
 class Supervisor:
-    """Starts parts in groups and ends them in reverse order; `say` gets sentences for people."""
+    """Starts groups of parts and ends them in reverse order; `say` gets sentences for people."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -27,16 +28,12 @@ class Supervisor:
         self._keepers: list[asyncio.Task[None]] = []
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def start(self, *group: Part) -> None:
-        """Start a group at once and wait until all of it is ready; it will end before the earlier groups."""
-        self._groups.append(group)
-        try:
-            async with asyncio.TaskGroup() as starting:
-                for part in group:
-                    starting.create_task(part.start())
-        except ExceptionGroup as several:  # one sentence is enough; the rest mostly follows from it
-            raise several.exceptions[0] from None
-        self._keepers += [asyncio.create_task(self._keep(part), name=part.name) for part in group]
+    async def start(self, *groups: Sequence[Part]) -> None:
+        """Start all groups at once and wait until all is ready; the last group will be the first to end."""
+        self._groups += groups
+        parts = [part for group in groups for part in group]
+        await together(*(part.start() for part in parts))
+        self._keepers += [asyncio.create_task(self._keep(part), name=part.name) for part in parts]
 
     async def until_broken(self) -> None:
         """Wait for ever, or raise ServiceEndedError when a part keeps ending."""

@@ -24,11 +24,12 @@ from local_cloud.cloud.folder import (
     write_exports,
 )
 from local_cloud.cloud.leash import adopt_orphans, call_when_closed, end_descendants
-from local_cloud.cloud.parts import StoragePart
-from local_cloud.cloud.provision import ensure_pool, provision_storage, task_tools
+from local_cloud.cloud.parts import EventsPart, StoragePart
+from local_cloud.cloud.provision import ensure_pool, pool, provision_storage, task_tools
 from local_cloud.cloud.services import ProgramPart
 from local_cloud.cloud.stack import (
     REPOSITORY,
+    SUBSCRIPTIONS,
     CloudOptions,
     app_settings,
     batch_program,
@@ -37,6 +38,8 @@ from local_cloud.cloud.stack import (
     functions_program,
 )
 from local_cloud.cloud.supervisor import Supervisor
+from local_cloud.cloud.together import together
+from local_cloud.events import EventGrid, FileControl
 
 
 def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
@@ -44,9 +47,7 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
         prog="python -m local_cloud up",
         description="Start storage, events, function app and Batch service here and keep them running.",
     )
-    parser.add_argument(
-        "--data", type=Path, default=REPOSITORY / ".local_cloud", help="where everything is kept"
-    )
+    parser.add_argument("--data", type=Path, default=REPOSITORY / ".local_cloud", help="where everything is kept")
     parser.add_argument("--nodes", type=int, default=2, help="nodes of the pool (default: 2)")
     parser.add_argument(
         "--setting",
@@ -85,7 +86,7 @@ async def _run(folder: DataFolder, options: CloudOptions, *, attached: bool) -> 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     if attached:
-        call_when_closed(sys.stdin.buffer, lambda: loop.call_soon_threadsafe(stop.set))
+        call_when_closed(loop, sys.stdin.fileno(), stop.set)
 
     supervisor = Supervisor(say=lambda text: print(text, flush=True))
     work = asyncio.create_task(_bring_up(folder, options, supervisor))
@@ -108,8 +109,9 @@ async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Super
     identity = load_or_make_identity(folder, is_free=port_is_free, choose=random.Random())
     settings = {"IsEncrypted": False, "Values": app_settings(identity, options)}
     write_atomically(folder.app_settings, json.dumps(settings, indent=2))
+    _point_to(folder.ilastik, options.ilastik_home)
     await _start_platform(folder, identity, options, supervisor)
-    await supervisor.start(ProgramPart(functions_program(folder, identity, options)))
+    await supervisor.start([ProgramPart(functions_program(folder, identity, options))])
     write_exports(folder.env, exports(identity))
     print(f"The cloud is ready. In another terminal: source {folder.env}", flush=True)
     await supervisor.until_broken()
@@ -120,10 +122,20 @@ async def _start_platform(
 ) -> None:
     ports = identity.ports
     azurite = Azurite(folder.storage, ports=StoragePorts(ports.blob, ports.queue, ports.table))
-    batch = ProgramPart(batch_program(folder, identity, options))
-    await supervisor.start(StoragePart(azurite))
-    await supervisor.start(batch)
-    await asyncio.gather(
-        asyncio.to_thread(provision_storage, connection_string(identity), task_tools(REPOSITORY)),
-        asyncio.to_thread(ensure_pool, identity, options),
+    connection = connection_string(identity)
+    events = EventGrid(azurite.journal, connection, SUBSCRIPTIONS, FileControl(folder.events_control))
+    # The storage ends last: Batch and the functions may still have something to write.
+    await supervisor.start([StoragePart(azurite)], [ProgramPart(batch_program(folder, identity, options))])
+    await together(
+        asyncio.to_thread(provision_storage, connection, task_tools(REPOSITORY)),
+        asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik)),
     )
+    await supervisor.start([EventsPart(events)])
+
+
+def _point_to(link: Path, home: Path) -> None:
+    """Nodes made by an earlier start find the ilastik of this one."""
+    partial = link.with_name(link.name + ".partial")
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(home)
+    partial.replace(link)

@@ -60,8 +60,8 @@ async def test_groups_end_in_reverse_order() -> None:
     """What was started last, and uses the rest, ends first."""
     journal: list[str] = []
     supervisor = Supervisor(print)
-    await supervisor.start(FakePart("storage", journal))
-    await supervisor.start(FakePart("host", journal))
+    await supervisor.start([FakePart("storage", journal)])
+    await supervisor.start([FakePart("host", journal)])
     await supervisor.stop()
     assert journal == ["start storage", "start host", "stop host", "stop storage"]
 
@@ -72,7 +72,7 @@ async def test_a_dead_part_is_started_again() -> None:
     said: list[str] = []
     part = FakePart("host", journal)
     supervisor = Supervisor(said.append)
-    await supervisor.start(part)
+    await supervisor.start([part])
     part.end()
     await until(lambda: journal.count("start host") == 2)
     await supervisor.stop()
@@ -84,7 +84,7 @@ async def test_a_part_that_keeps_dying_ends_everything() -> None:
     journal: list[str] = []
     part = FakePart("host", journal)
     supervisor = Supervisor(lambda _: None)
-    await supervisor.start(part)
+    await supervisor.start([part])
     for count in (2, 3, 4):
         part.end()
         await until(lambda count=count: journal.count("start host") == count)  # type: ignore[misc]
@@ -99,7 +99,7 @@ async def test_a_failed_start_is_one_error_and_stops_cleanly() -> None:
     journal: list[str] = []
     supervisor = Supervisor(print)
     with pytest.raises(ServiceEndedError, match="b cannot start"):
-        await supervisor.start(FakePart("a", journal), FakePart("b", journal, fails_to_start=True))
+        await supervisor.start([FakePart("a", journal), FakePart("b", journal, fails_to_start=True)])
     await supervisor.stop()
     assert "stop a" in journal
 

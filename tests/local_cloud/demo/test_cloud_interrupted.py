@@ -1,0 +1,109 @@
+"""Ended at any moment and in any way, the cloud leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_cloud.cloud.attached import attached_cloud
+from local_cloud.cloud.folder import DataFolder, is_held, read_owner
+
+MOMENTS = ["local_cloud up", "azurite.js", "local_cloud.batch", "local_cloud.functions", "run_task"]
+
+
+def start(leftovers, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local_cloud", *arguments],
+        env=leftovers.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def runs(leftovers, words: str) -> bool:
+    return any(words in " ".join(process.cmdline()) for process in leftovers.processes())
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_in_the_demo(tmp_path: Path, leftovers, wait_until, moment: str) -> None:
+    """Ctrl-C while one part after the other starts, and while a task runs: nothing stays, no traceback."""
+    demo = start(leftovers, "demo", "--data", str(tmp_path / "data"))
+    wait_until(lambda: runs(leftovers, moment), 60)
+    os.killpg(demo.pid, signal.SIGINT)
+    _, told = demo.communicate(timeout=40)
+    assert demo.returncode == 130
+    assert b"Traceback" not in told
+    leftovers.wait_gone()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the leash for a SIGKILL is Linux's")
+@pytest.mark.parametrize("victim", ["demo", "supervisor"])
+def test_killed_outright(tmp_path: Path, leftovers, wait_until, victim: str) -> None:
+    """A SIGKILL for the demo, or for the supervisor of all services, leaves nothing running either."""
+    folder = DataFolder(tmp_path / "data")
+    demo = start(leftovers, "demo", "--data", str(folder.root))
+    wait_until(lambda: runs(leftovers, "run_task"), 60)
+    owner = demo.pid if victim == "demo" else read_owner(folder)
+    assert owner is not None
+    os.kill(owner, signal.SIGKILL)
+    demo.communicate(timeout=40)
+    leftovers.wait_gone(40)
+
+
+def test_state_survives_and_down_ends_it(tmp_path: Path, leftovers, wait_until) -> None:
+    """`up`, `down` from elsewhere, `up` again: same ports and key, and the same blobs are there."""
+    from azure.storage.blob import BlobServiceClient
+
+    folder = DataFolder(tmp_path / "data")
+    exports = []
+    for _ in range(2):
+        up = start(leftovers, "up", "--data", str(folder.root))
+        wait_until(folder.env.exists, 60)
+        exports.append(folder.env.read_text())
+        assert is_held(folder)
+        connection = exports[-1].split("'")[1]
+        with BlobServiceClient.from_connection_string(connection) as blobs:
+            found = list(blobs.get_container_client("projects").list_blob_names())
+            if not found:
+                blobs.get_blob_client("projects", "kept.ilp").upload_blob(b"x")
+        down = start(leftovers, "down", "--data", str(folder.root))
+        down.communicate(timeout=60)
+        assert down.returncode == 0
+        assert up.wait(10) == 0
+        assert not folder.env.exists()
+        leftovers.wait_gone()
+    assert exports[0] == exports[1]
+    assert found == ["kept.ilp"]
+
+
+def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, leftovers, wait_until) -> None:
+    """The second `up` says which process has the folder, and leaves the first alone."""
+    folder = DataFolder(tmp_path / "data")
+    first = start(leftovers, "up", "--data", str(folder.root))
+    wait_until(lambda: is_held(folder) and read_owner(folder))
+    second = start(leftovers, "up", "--data", str(folder.root))
+    _, told = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert f"process {first.pid}" in told.decode()
+    assert first.poll() is None
+    first.terminate()
+    first.communicate(timeout=40)
+    leftovers.wait_gone()
+
+
+def test_kept_cloud_outlives_its_starter(tmp_path: Path) -> None:
+    """`--keep`: the cloud goes on after the program that started it, until `down`."""
+    folder = DataFolder(tmp_path / "data")
+    with attached_cloud(folder) as cloud:
+        cloud.wait_ready()
+        cloud.keep()
+    try:
+        assert is_held(folder)
+    finally:
+        down = [sys.executable, "-m", "local_cloud", "down", "--data", str(folder.root)]
+        subprocess.run(down, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    assert not is_held(folder)
