@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from local_cloud.autoscale.values import TICKS_PER_SECOND, Timestamp
+from local_cloud.autoscale.values import Timestamp
 from local_cloud.autoscale.vocabulary import METRICS, Metric
 
 PERIOD: Final = timedelta(seconds=30)
@@ -16,6 +16,9 @@ HISTORY: Final = timedelta(hours=24)
 
 def _ticks(span: timedelta) -> int:
     return span // timedelta(microseconds=1) * 10
+
+
+_SLOT: Final = _ticks(PERIOD)
 
 
 class Samples:
@@ -53,13 +56,13 @@ class Samples:
             self._record(metric, moment, float(value))
 
     def _record(self, metric: Metric, moment: int, value: float) -> None:
-        times = self._times.setdefault(metric, array("q"))
-        kept = self._values.setdefault(metric, array("d"))
+        if metric not in self._times:
+            self._times[metric], self._values[metric] = array("q"), array("d")
+        times, kept = self._times[metric], self._values[metric]
         if times and moment < times[-1]:
             return
         self._current[metric] = value
-        slot = _ticks(PERIOD)
-        if times and moment // slot == times[-1] // slot:
+        if times and moment // _SLOT == times[-1] // _SLOT:
             return
         times.append(moment)
         kept.append(value)
@@ -70,6 +73,10 @@ class Samples:
     def current(self, metric: Metric) -> float:
         """The newest value, 0 before the first."""
         return self._current.get(metric, 0.0)
+
+    def stored(self) -> int:
+        """How many samples are held in memory, of all metrics together."""
+        return sum(map(len, self._times.values()))
 
     def visible(self, metric: Metric, now: Timestamp) -> "History":
         """What of a metric a formula evaluated at `now` may see."""
@@ -107,5 +114,5 @@ class History:
 
     def percent_of(self, span_ticks: int) -> float:
         """How much of a window of this length the samples fill, 0-100."""
-        possible = max(1, round(span_ticks / (30 * TICKS_PER_SECOND)))
+        possible = max(1, round(span_ticks / _SLOT))
         return min(100.0, 100.0 * len(self) / possible)

@@ -1,0 +1,170 @@
+"""Types, operators, functions and results of the autoscale language."""
+
+import pytest
+
+from local_cloud.autoscale import DeallocationOption, Samples, Targets, evaluate, parse
+
+
+@pytest.mark.parametrize(
+    ("expression", "printed"),
+    [
+        ("1 + 2 * 3 - 4 / 2", "5"),
+        ("(1 + 2) * 3", "9"),
+        ("10 - 3 - 2", "5"),
+        ("-2 * -3", "6"),
+        ("!0 + !5", "1"),
+        ("1.5e2", "150"),
+        ("1 / 3", "0.333333333333333"),
+        ("1e20", "1E+20"),
+        ("1 / 0", "Infinity"),
+        ("0 / 0", "NaN"),
+        ("1 < 2 && 2 <= 2 && 3 > 2 && 2 >= 2 && 1 == 1 && 1 != 2", "1"),
+        ("0 || 0", "0"),
+        ("1 || 0 && 0", "1"),
+        ("0 ? 1 : 2 > 1 ? 3 : 4", "3"),
+        ('"a" < "b"', "1"),
+        ("[1, 2, 3] * 2", "[2,4,6]"),
+        ("[1, 2] + [10, 20]", "[11,22]"),
+        ("[1, [2, 3]]", "[1,2,3]"),
+        ("TimeInterval_Minute * 90", "01:30:00"),
+        ("2 * TimeInterval_Day + TimeInterval_100ns", "2.00:00:00.0000001"),
+        ("TimeInterval_Hour / 2 - TimeInterval_Hour", "-00:30:00"),
+        ("-TimeInterval_Second", "-00:00:01"),
+        ("TimeInterval_Week > TimeInterval_Day", "1"),
+        ("TimeInterval_Year / 365 == TimeInterval_Day", "1"),
+        ("time()", "2026-01-07T09:30:00.000Z"),
+        ('time("")', "2026-01-07T09:30:00.000Z"),
+        ("time() + TimeInterval_Hour", "2026-01-07T10:30:00.000Z"),
+        ("TimeInterval_Hour + time()", "2026-01-07T10:30:00.000Z"),
+        ('time() - time("2026-01-06")', "1.09:30:00"),
+        ('time("2016-10-13T19:18:47.805Z")', "2016-10-13T19:18:47.805Z"),
+        ('time("2016-10-13T19:18+02:00")', "2016-10-13T17:18:00.000Z"),
+        ('time("Thu, 13 Oct 2016 19:18:47 GMT")', "2016-10-13T19:18:47.000Z"),
+        ("time().weekday", "3"),
+        ("time().year + time().month + time().day", "2034"),
+        ("time().hour * 3600 + time().minute * 60 + time().second", "34200"),
+        ('time("2026-01-04").weekday', "7"),
+    ],
+)
+def test_expressions_have_the_documented_values(value, expression: str, printed: str) -> None:
+    """Every operator, literal and member has its documented value and prints as the service prints it."""
+    assert value(expression) == printed
+
+
+@pytest.mark.parametrize(
+    ("expression", "printed"),
+    [
+        ("avg(1, [2, 3], 6)", "3"),
+        ("len([1, 2], 3)", "3"),
+        ("len()", "0"),
+        ("max([1, 7], 3)", "7"),
+        ("min([1, 7], 3)", "1"),
+        ("sum([1, 2], 3)", "6"),
+        ("norm(3, 4)", "5"),
+        ("range(2, [9, 4])", "7"),
+        ("std(2, 4, 4, 4, 5, 5, 7, 9)", "2.1380899352994"),
+        ("lg(8)", "3"),
+        ("lg([8, 2])", "[3,1]"),
+        ("ln(1)", "0"),
+        ("log(1000)", "3"),
+        ("log([10], 100)", "[1,2]"),
+        ("log(0)", "-Infinity"),
+        ("percentile([5, 1, 3, 2, 4], 50)", "3"),
+        ("percentile([5, 1, 3, 2, 4], 100)", "5"),
+        ("val([5, 6, 7], 1)", "6"),
+        ("ceil(1.2)", "2"),
+        ("floor([1.8, -1.2])", "[1,-2]"),
+        ("round(2.6)", "3"),
+    ],
+)
+def test_functions_have_the_documented_values(value, expression: str, printed: str) -> None:
+    """Every predefined function, over doubles, vectors and lists of both."""
+    assert value(expression) == printed
+
+
+def test_rand_follows_the_seed(run) -> None:
+    """rand() is between 0 and 1, the same for one seed and different for another."""
+    first, again, other = (run("x = rand();", seed=seed).results for seed in (1, 1, 2))
+    assert first == again != other
+    assert 0 <= float(first.rpartition("=")[2]) < 1
+
+
+def test_targets_lose_their_fraction(run) -> None:
+    """2.9 nodes are 2."""
+    assert run("$TargetDedicatedNodes = 2.9;").targets == Targets(2, 0)
+
+
+def test_unset_targets_keep_their_value(run) -> None:
+    """A formula that sets one kind of nodes leaves the other as it is."""
+    current = Targets(dedicated=4, low_priority=7)
+    assert run("$TargetDedicatedNodes = 1;", current=current).targets == Targets(1, 7)
+
+
+def test_targets_can_be_read(run) -> None:
+    """Formulas shrink a pool from what it is."""
+    evaluation = run("$TargetDedicatedNodes = $TargetDedicatedNodes / 2;", current=Targets(dedicated=5))
+    assert evaluation.targets == Targets(2, 0)
+
+
+def test_aliases_stand_for_the_targets_and_yield_to_them(run) -> None:
+    """$TargetDedicated sets the target unless the full name is set too, in whichever order."""
+    assert run("$TargetDedicated = 3; $TargetLowPriority = 4;").targets == Targets(3, 4)
+    assert run("$TargetDedicatedNodes = 1; $TargetDedicated = 3;").targets == Targets(1, 0)
+    assert run("$TargetDedicated = 3; $TargetDedicatedNodes = 1;").targets == Targets(1, 0)
+
+
+def test_results_list_targets_first_and_variables_in_order(run) -> None:
+    """The results line reads as the service's, user variables with a dollar sign and sorted."""
+    evaluation = run("zeta = 1; $alpha = [1, 2]; $NodeDeallocationOption = terminate;")
+    assert evaluation.results == (
+        "$TargetDedicatedNodes=0;$TargetLowPriorityNodes=0;$NodeDeallocationOption=terminate;$alpha=[1,2];$zeta=1"
+    )
+
+
+def test_the_dollar_sign_of_user_variables_is_optional(run) -> None:
+    """x and $x are one variable."""
+    assert run("x = 2; $TargetDedicatedNodes = $x;").targets.dedicated == 2
+
+
+def test_requeue_is_the_default_deallocation_option(run) -> None:
+    """As in Azure, where it kills running work."""
+    assert run("x = 1").deallocation_option is DeallocationOption.REQUEUE
+
+
+def test_only_the_chosen_branch_is_evaluated(run) -> None:
+    """A guard by ?: protects GetSample from too few samples; && and || stop when decided."""
+    window = "$PendingTasks.GetSample(TimeInterval_Hour)"
+    assert run(f"x = 1 ? 2 : avg({window}); y = 0 && avg({window}); z = 1 || avg({window})").error is None
+
+
+def test_stop_keeps_what_was_assigned_before(run) -> None:
+    """stop() ends the evaluation without an error."""
+    evaluation = run("$TargetDedicatedNodes = 3; stop(); $TargetDedicatedNodes = 9;")
+    assert (evaluation.targets.dedicated, evaluation.error) == (3, None)
+
+
+def test_comments_line_breaks_and_a_missing_last_semicolon_are_allowed(run) -> None:
+    """A formula is free-formed."""
+    text = "// first\r\nx =\n  1 // one\n + 2;\n\n$TargetDedicatedNodes = x // last"
+    assert run(text).targets.dedicated == 3
+
+
+def test_a_parsed_formula_evaluates_like_its_text(run, now) -> None:
+    """Services parse once and evaluate often."""
+    text = "$TargetDedicatedNodes = time().hour;"
+    assert evaluate(parse(text), Samples(), now) == run(text)
+
+
+def test_documented_working_hours_formula(run) -> None:
+    """The weekday example of the documentation gives 20 nodes on a Wednesday morning."""
+    evaluation = run(
+        "$curTime = time();"
+        "$workHours = $curTime.hour >= 8 && $curTime.hour < 18;"
+        "$isWeekday = $curTime.weekday >= 1 && $curTime.weekday <= 5;"
+        "$isWorkingWeekdayHour = $workHours && $isWeekday;"
+        "$TargetDedicatedNodes = $isWorkingWeekdayHour ? 20:10;"
+    )
+    assert evaluation.results == (
+        "$TargetDedicatedNodes=20;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue;"
+        "$curTime=2026-01-07T09:30:00.000Z;$isWeekday=1;$isWorkingWeekdayHour=1;$workHours=1"
+    )
