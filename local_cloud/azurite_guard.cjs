@@ -3,6 +3,9 @@
 // the parent died. Azurite then gets the signal that makes it save its data and close.
 "use strict";
 
+// Nobody reads what it says then, and an unhandled EPIPE would end it before it has saved.
+process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
 process.stdin.on("error", () => process.kill(process.pid, "SIGTERM"));
 process.stdin.on("end", () => {
   process.kill(process.pid, "SIGTERM");

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-import os
 import threading
 import time
+from pathlib import Path
 
 import azure.functions as func
 
@@ -25,7 +25,7 @@ async def echo(message: func.QueueMessage, context: func.Context) -> None:
         "loop": id(asyncio.get_running_loop()),
         "thread": threading.current_thread() is threading.main_thread(),
         "function": context.function_name,
-        "cwd": os.getcwd(),
+        "cwd": str(Path.cwd()),
     }
     log.info("echo got a message", extra={"custom_dimensions": dimensions})
 

@@ -1,0 +1,81 @@
+"""Event Grid's schema of Microsoft.Storage.BlobCreated, and which events a subscription gets. Pure."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+SUBJECT = "/blobServices/default/containers/{container}/blobs/{blob}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Events of one container whose blob name ends with `suffix` go to `queue`; case does not matter."""
+
+    container: str
+    suffix: str
+    queue: str
+
+    def wants(self, event: "BlobCreated") -> bool:
+        # Event Grid's subject filters (begins with, ends with) ignore case unless told otherwise.
+        subject = event.subject.lower()
+        begins = SUBJECT.format(container=self.container, blob="").lower()
+        return subject.startswith(begins) and subject.endswith(self.suffix.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class BlobCreated:
+    """One event. `etag` without quotes, `content_length` in bytes, `time` as ISO 8601 in UTC with Z."""
+
+    id: str
+    topic: str
+    time: str
+    container: str
+    blob: str
+    account_url: str
+    api: str
+    etag: str
+    content_length: int
+    content_type: str
+    blob_type: str
+    sequence: int
+    client_request_id: str
+    request_id: str
+
+    @property
+    def subject(self) -> str:
+        """With the blob's name as it is, not percent-encoded."""
+        return SUBJECT.format(container=self.container, blob=self.blob)
+
+    @property
+    def url(self) -> str:
+        return f"{self.account_url}/{self.container}/{quote(self.blob, safe='/~')}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "topic": self.topic,
+            "subject": self.subject,
+            "eventType": "Microsoft.Storage.BlobCreated",
+            "id": self.id,
+            "data": {
+                "api": self.api,
+                "clientRequestId": self.client_request_id,
+                "requestId": self.request_id,
+                "eTag": self.etag,
+                "contentType": self.content_type,
+                "contentLength": self.content_length,
+                "blobType": self.blob_type,
+                "accessTier": "Default",
+                "url": self.url,
+                # Compared as text, so of one length.
+                "sequencer": f"{self.sequence:064X}",
+                "storageDiagnostics": {"batchId": self.id},
+            },
+            "dataVersion": "",
+            "metadataVersion": "1",
+            "eventTime": self.time,
+        }
+
+    def message(self) -> str:
+        """The text of the queue message, before base64: one event, not a list."""
+        return json.dumps(self.as_json(), ensure_ascii=False)

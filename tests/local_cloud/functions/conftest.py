@@ -1,0 +1,168 @@
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from local_cloud.azurite import Azurite
+
+REPOSITORY = Path(__file__).parents[3]
+APP = REPOSITORY / "tests/data/function_app"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def azurite(tmp_path_factory):
+    async with Azurite(tmp_path_factory.mktemp("azurite-functions")) as running:
+        yield running
+
+
+@dataclass
+class Account:
+    """Storage clients, and names of their own for one test."""
+
+    connection_string: str
+    word: str
+    blobs: BlobServiceClient
+    queues: QueueServiceClient
+
+    async def put(self, queue: str, text: str, *, raw: bool = False) -> None:
+        """Put a message, base64 as Event Grid does; the queue is made if needed."""
+        client = self.queues.get_queue_client(queue)
+        content = text if raw else base64.b64encode(text.encode()).decode()
+        try:
+            await client.send_message(content)
+        except ResourceNotFoundError:
+            with contextlib.suppress(ResourceExistsError):
+                await client.create_queue()
+            await client.send_message(content)
+
+    async def count(self, queue: str) -> int:
+        """Messages in the queue, visible or not; 0 when there is no such queue."""
+        try:
+            found = await self.queues.get_queue_client(queue).get_queue_properties()
+        except ResourceNotFoundError:
+            return 0
+        return found.approximate_message_count or 0
+
+    async def visible(self, queue: str) -> list[str]:
+        """Texts of the visible messages as they are stored."""
+        try:
+            return [message.content for message in await self.queues.get_queue_client(queue).peek_messages(32)]
+        except ResourceNotFoundError:
+            return []
+
+
+@pytest_asyncio.fixture
+async def account(azurite):
+    connection = azurite.connection_string
+    async with (
+        BlobServiceClient.from_connection_string(connection) as blobs,
+        QueueServiceClient.from_connection_string(connection) as queues,
+    ):
+        yield Account(connection, uuid.uuid4().hex[:12], blobs, queues)
+
+
+async def wait_until(condition, seconds: float = 20) -> None:
+    """Wait until a condition (plain or asynchronous) holds; a time-out is a failure."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+            if answer:
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def until():
+    return wait_until
+
+
+@dataclass
+class HostProcess:
+    """python -m local_cloud.functions as a child, and what it has printed so far."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def line(self, *parts: str, seconds: float = 20, count: int = 1) -> str:
+        """Wait for a printed line (the count-th) that holds all parts."""
+        with contextlib.suppress(TimeoutError):
+            await wait_until(
+                lambda: len(self.matching(*parts)) >= count or self.process.returncode is not None, seconds
+            )
+        found = self.matching(*parts)
+        assert len(found) >= count, f"no line with {parts}, but:\n" + "\n".join(self.lines[-30:])
+        return found[count - 1]
+
+    def matching(self, *parts: str) -> list[str]:
+        return [line for line in self.lines if all(part in line for part in parts)]
+
+    async def request(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        method = "GET" if body is None else "POST"
+        async with aiohttp.ClientSession() as client, client.request(method, self.url + path, data=body) as answer:
+            return answer.status, await answer.read()
+
+    async def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+        """Send the signal and wait for the end; the exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(seconds):
+            return await self.process.wait()
+
+
+@pytest_asyncio.fixture
+async def start_host(account, tmp_path):
+    """Starts hosts of the test app (or another one); ends what is left of them."""
+    hosts: list[HostProcess] = []
+    readers: list[asyncio.Task[None]] = []
+
+    async def read(host: HostProcess) -> None:
+        assert host.process.stdout is not None
+        async for line in host.process.stdout:
+            host.lines.append(line.decode().rstrip("\n"))
+
+    async def start(*arguments: str, app: Path = APP, ready: bool = True, **values: str) -> HostProcess:
+        settings = tmp_path / f"settings-{len(hosts)}.json"
+        base = {
+            "AzureWebJobsStorage": account.connection_string,
+            "DATA": account.connection_string,
+            "ECHO_QUEUE": f"echo-{account.word}",
+            "TICK_SCHEDULE": "0 0 3 1 1 *",
+        }
+        settings.write_text(json.dumps({"IsEncrypted": False, "Values": {**base, **values}}))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "local_cloud.functions", "--app", str(app), "--settings", str(settings)),
+            *("--port", "0", "--state", str(tmp_path / "state"), *arguments),
+            cwd=REPOSITORY,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={key: value for key, value in os.environ.items() if key != "ECHO_QUEUE"},
+        )
+        host = HostProcess(process)
+        hosts.append(host)
+        readers.append(asyncio.create_task(read(host)))
+        if ready:
+            host.url = (await host.line("listens on http://")).rsplit(" ", 1)[1]
+        return host
+
+    yield start
+    for host in hosts:
+        if host.process.returncode is None:
+            host.process.kill()
+        await host.process.wait()
+    await asyncio.gather(*readers)
