@@ -1,0 +1,275 @@
+"""Containers of blobs in memory."""
+
+import hashlib
+import re
+from bisect import bisect_left, insort
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import quote
+
+from batch_ops.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFault
+from batch_ops.model import Blob
+from batch_ops.ports import Fence
+from tests.fakes.cloud import Cloud, call
+
+CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools")
+PAGE = 5000
+_METADATA_BYTES = 8 * 1024
+_LONGEST_NAME = 1024
+# Sorts behind what may follow a prefix.
+_LAST = "\U0010ffff"
+_METADATA_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    blob: Blob
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Container:
+    blobs: dict[str, _Stored] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+    def put(self, stored: _Stored) -> None:
+        if stored.blob.name not in self.blobs:
+            insort(self.names, stored.blob.name)
+        self.blobs[stored.blob.name] = stored
+
+    def remove(self, name: str) -> None:
+        del self.blobs[name]
+        del self.names[bisect_left(self.names, name)]
+
+
+class FakeBlobs:
+    """Port `BlobStore`. The methods that are not of the port are what users and nodes do; they are not counted.
+
+    `slow_copies` leaves copies pending until `finish_copies` or `abort_copies`.
+    """
+
+    service = "blobs"
+
+    def __init__(self, cloud: Cloud | None = None, containers: Iterable[str] = CONTAINERS) -> None:
+        self.cloud = cloud or Cloud()
+        self.slow_copies = False
+        self._containers = {name: _Container() for name in containers}
+        self._pending: dict[tuple[str, str], _Stored] = {}
+
+    # The port
+
+    @call()
+    def head(self, container: str, name: str) -> Blob | None:
+        """The blob's properties."""
+        found = self._container(container).blobs.get(name)
+        return found.blob if found else None
+
+    @call()
+    def read(
+        self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
+    ) -> tuple[Blob, bytes]:
+        """A range and the properties of the version it came from."""
+        found = self._version(container, name, etag)
+        if _is_archived(found):
+            if etag is not None:
+                raise ServiceFault(f"Blob storage could not read {container}/{name} now (BlobArchived).")
+            return found.blob, b""
+        # Downloads do not tell the tier.
+        return replace(found.blob, tier=None), found.data[offset : offset + length]
+
+    async def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
+        """The blobs whose names start so."""
+        after: str | None = prefix
+        while after is not None:
+            page, after = await self._list(container, prefix, after)
+            for blob in page:
+                if flat or "/" not in blob.name[len(prefix) :]:
+                    yield blob
+
+    @call()
+    def _list(self, container: str, prefix: str, after: str) -> tuple[Sequence[Blob], str | None]:
+        store = self._container(container)
+        first = bisect_left(store.names, after)
+        end = bisect_left(store.names, prefix + _LAST)
+        stop = min(first + PAGE, end)
+        rest = store.names[stop] if stop < end else None
+        return [store.blobs[name].blob for name in store.names[first:stop]], rest
+
+    @call()
+    def put(
+        self, container: str, name: str, data: bytes, *, fence: Fence, metadata: Mapping[str, str], content_type: str
+    ) -> str:
+        """Write a small blob and give its ETag."""
+        if not content_type.isascii():
+            raise RequestRefused(f"{content_type!r} is no content type.")
+        self._check_fence(container, name, fence)
+        return self.upload(container, name, data, metadata=metadata).etag
+
+    @call(cost=2)
+    def copy(
+        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str]
+    ) -> Blob:
+        """Start a server-side copy and give the target as it is now."""
+        self._container(target[0])
+        origin = self._version(*source, None)
+        if _is_archived(origin) or origin.blob.copy_status == "pending":
+            raise ServiceFault(f"Blob storage could not copy {'/'.join(source)} now.")
+        self._check_fence(*target, fence)
+        kept = metadata or dict(origin.blob.metadata)
+        copy_id = f"copy-{self.cloud.number()}"
+        if self.slow_copies:
+            self._write(*target, b"", None, kept)
+            self._pending[target] = origin
+            return self._mark(target, "pending", copy_id)
+        self._write(*target, origin.data, origin.blob.md5, kept)
+        return self._mark(target, "success", copy_id)
+
+    @call()
+    def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
+        """Delete a blob (of that version)."""
+        try:
+            found = self._version(container, name, etag)
+        except BlobMissing:
+            return
+        _check_not_pending(container, found)
+        self.remove(container, name)
+
+    def url(self, container: str, name: str = "") -> str:
+        """The URL of a container or blob."""
+        path = f"{container}/{quote(name, safe='~/')}" if name else container
+        return f"https://data.blob.example/{path}"
+
+    # What others do
+
+    def upload(
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        md5: bool = True,
+        tier: str = "Hot",
+    ) -> Blob:
+        """Write a blob over whatever is there, as a user or a node does (Batch's nodes set no `md5`)."""
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else None
+        return self._write(container, name, data, digest, metadata or {}, tier)
+
+    def _write(
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        md5: str | None,
+        metadata: Mapping[str, str],
+        tier: str = "Hot",
+    ) -> Blob:
+        _check_name(name)
+        blob = Blob(
+            name=name,
+            etag=f"0x8DE{self.cloud.number():012X}",
+            length=len(data),
+            modified=self._now(),
+            md5=md5,
+            tier=tier,
+            metadata=_checked(metadata),
+        )
+        self._pending.pop((container, name), None)
+        self._container(container).put(_Stored(blob, data))
+        return blob
+
+    def edit(self, container: str, name: str, metadata: Mapping[str, str]) -> Blob:
+        """Change the metadata alone: a new ETag, the same content."""
+        found = self._version(container, name, None)
+        etag = f"0x8DE{self.cloud.number():012X}"
+        blob = replace(found.blob, etag=etag, metadata=_checked(metadata), modified=self._now())
+        self._container(container).put(replace(found, blob=blob))
+        return blob
+
+    def set_tier(self, container: str, name: str, tier: str) -> None:
+        """Move between tiers; the ETag stays."""
+        found = self._version(container, name, None)
+        self._container(container).put(replace(found, blob=replace(found.blob, tier=tier)))
+
+    def remove(self, container: str, name: str) -> None:
+        """Delete a blob, whatever its version."""
+        self._pending.pop((container, name), None)
+        self._container(container).remove(name)
+
+    def content(self, container: str, name: str) -> bytes:
+        """The bytes of a blob."""
+        return self._version(container, name, None).data
+
+    def names(self, container: str, prefix: str = "") -> Sequence[str]:
+        """The names in a container."""
+        return [name for name in self._container(container).names if name.startswith(prefix)]
+
+    def finish_copies(self) -> None:
+        """Complete what is pending: the content appears, under a new ETag."""
+        for target, origin in list(self._pending.items()):
+            before = self._version(*target, None).blob
+            self._write(*target, origin.data, origin.blob.md5, dict(before.metadata))
+            self._mark(target, "success", before.copy_id)
+
+    def abort_copies(self, status: str = "aborted") -> None:
+        """End what is pending as `aborted` or `failed`: an empty blob stays behind."""
+        for target in list(self._pending):
+            del self._pending[target]
+            self._mark(target, status, self._version(*target, None).blob.copy_id)
+
+    def _mark(self, target: tuple[str, str], status: str, copy_id: str | None) -> Blob:
+        container, name = target
+        found = self._version(container, name, None)
+        blob = replace(found.blob, copy_status=status, copy_id=copy_id)
+        self._container(container).put(replace(found, blob=blob))
+        return blob
+
+    def _now(self) -> datetime:
+        # The service tells whole seconds.
+        return self.cloud.now.replace(microsecond=0)
+
+    def _container(self, name: str) -> _Container:
+        found = self._containers.get(name)
+        if found is None:
+            raise ServiceFault(f"Blob storage has no container {name} (ContainerNotFound).")
+        return found
+
+    def _version(self, container: str, name: str, etag: str | None) -> _Stored:
+        found = self._container(container).blobs.get(name)
+        if found is None:
+            raise BlobMissing(f"There is no {container}/{name}.")
+        if etag is not None and found.blob.etag != etag:
+            raise BlobChanged(f"{container}/{name} is no longer the version that was looked at.")
+        return found
+
+    def _check_fence(self, container: str, name: str, fence: Fence) -> None:
+        found = self._container(container).blobs.get(name)
+        if (found.blob.etag if found else None) != fence.etag:
+            raise BlobChanged(f"Somebody else wrote {container}/{name} in the meantime.")
+        if found:
+            _check_not_pending(container, found)
+
+
+def _check_not_pending(container: str, found: _Stored) -> None:
+    if found.blob.copy_status == "pending":
+        raise ServiceFault(f"{container}/{found.blob.name} is still being copied (PendingCopyOperation).")
+
+
+def _is_archived(found: _Stored) -> bool:
+    return found.blob.tier == "Archive"
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        raise RequestRefused(f"A blob's name has 1 to 1,024 characters, not {len(name)}.")
+
+
+def _checked(metadata: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    for key in metadata:
+        if not _METADATA_KEY.fullmatch(key):
+            raise RequestRefused(f"{key!r} can't be a key of metadata.")
+    size = sum(len(key) + (len(v) if v.isascii() else len(quote(v))) for key, v in metadata.items())
+    if size > _METADATA_BYTES:
+        raise RequestRefused("The metadata are longer than 8 KiB (MetadataTooLarge).")
+    return tuple(metadata.items())

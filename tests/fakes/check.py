@@ -1,0 +1,77 @@
+"""A check of images that reads its verdict in the image."""
+
+from batch_ops.facts import (
+    Accepted,
+    CheckLimits,
+    ImageFacts,
+    ImageOptions,
+    ProjectFacts,
+    Refused,
+    Unchecked,
+    Verdict,
+)
+from batch_ops.ports import RangeReader
+from tests.fakes.cloud import Cloud, call
+
+IMAGE = ImageFacts(internal_path="exported_data", shape=(8, 64, 64), dtype="uint8", axes="zyx", tagged=True)
+PROJECT = ProjectFacts(
+    ilastik_version="1.4.2",
+    workflow="Pixel Classification",
+    axes="zyxc",
+    channels=1,
+    spatial_dimensions=3,
+    classes=("cell", "background"),
+    sigma_3d=3.5,
+    sigma_2d=0.0,
+    chooses_2d=True,
+    scalar_features=3,
+    eigen_2d=0,
+    eigen_3d=1,
+    columns=6,
+)
+_READ = 4096
+
+
+class FakeCheck:
+    """Port `ImageCheck`: content that starts with `REFUSE` or `UNSURE` gets that verdict, its text the sentence."""
+
+    service = "check"
+
+    def __init__(self, cloud: Cloud | None = None, image: ImageFacts = IMAGE, project: ProjectFacts = PROJECT) -> None:
+        self.cloud = cloud or Cloud()
+        self._image, self._project = image, project
+
+    async def check_image(
+        self,
+        name: str,
+        reader: RangeReader,
+        project: ProjectFacts,
+        options: ImageOptions,
+        limits: CheckLimits,
+        *,
+        head: bytes = b"",
+    ) -> Verdict:
+        """Whether the project can segment this image."""
+        return await self._check_image(name, head or await reader.read(0, _READ))
+
+    @call(cost=0)
+    def _check_image(self, name: str, head: bytes) -> Verdict:
+        if head.startswith(b"UNSURE"):
+            return Unchecked(_sentence(head))
+        return _refused(head) or Accepted(self._image)
+
+    async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:
+        """What a classifier asks of its images."""
+        return await self._inspect_project(name, source if isinstance(source, bytes) else await source.read(0, _READ))
+
+    @call(cost=0)
+    def _inspect_project(self, name: str, head: bytes) -> ProjectFacts | Refused:
+        return _refused(head) or self._project
+
+
+def _refused(head: bytes) -> Refused | None:
+    return Refused(_sentence(head)) if head.startswith(b"REFUSE") else None
+
+
+def _sentence(head: bytes) -> str:
+    return head[6:].decode(errors="replace").strip() or "The image is not what it should be."

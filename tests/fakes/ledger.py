@@ -1,0 +1,77 @@
+"""The ledger in memory."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from batch_ops import naming
+from batch_ops.ledger_writes import Write, advance_writes, claim_writes
+from batch_ops.model import Entry, FileRecord
+from tests.fakes.cloud import Cloud, call
+from tests.fakes.table import Change, Row, Table
+
+
+class FakeLedger:
+    """Port `Ledger`. `strict=False` spares the serialisation of every row, for millions of them."""
+
+    service = "ledger"
+
+    def __init__(self, cloud: Cloud | None = None, *, strict: bool = True) -> None:
+        self.cloud = cloud or Cloud()
+        self.table: Table[FileRecord] = Table(self.cloud, "files", strict=strict)
+
+    @call()
+    def get(self, name: str) -> Entry | None:
+        """The file's current run."""
+        return self._entry(name)
+
+    @call()
+    def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
+        """Make `new` the file's current run."""
+        return self._write(claim_writes(new, previous))
+
+    @call()
+    def advance(self, entry: Entry, record: FileRecord) -> Entry:
+        """Replace this version of the row."""
+        return self._write(advance_writes(entry, record))
+
+    async def runs(self, name: str) -> Sequence[FileRecord]:
+        """Every run of a file, the oldest first."""
+        start = naming.run_key(name, 0).rpartition("!")[0] + "!"
+        stored = [record async for record in self._query(_partition(name), start)]
+        entry = await self.get(name)
+        return [entry.record if entry and record.run == entry.record.run else record for record in stored]
+
+    async def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
+        """The files of a project in the order of their names."""
+        start = naming.file_key(prefix).rpartition("!!")[0]
+        async for record in self._query(naming.partition_key(project), start):
+            if record.name.startswith(prefix):
+                yield record
+
+    async def _query(self, partition: str, start: str) -> AsyncIterator[FileRecord]:
+        after: str | None = None
+        while True:
+            rows, after = await self._page(partition, start, after)
+            for row in rows:
+                yield row.value
+            if after is None:
+                return
+
+    @call()
+    def _page(self, partition: str, start: str, after: str | None) -> tuple[list[Row[FileRecord]], str | None]:
+        return self.table.page(partition, start, f"{start}~~", after)
+
+    def _entry(self, name: str) -> Entry | None:
+        row = self.table.get(_partition(name), naming.file_key(name))
+        return Entry(row.value, row.version) if row else None
+
+    def _write(self, writes: tuple[Write, ...]) -> Entry:
+        changes = [
+            Change(write.key, write.record, over=write.over, new=write.is_file and write.over is None)
+            for write in writes
+        ]
+        versions = self.table.write(_partition(writes[0].record.name), changes)
+        return Entry(writes[0].record, versions[0])
+
+
+def _partition(name: str) -> str:
+    return naming.partition_key(naming.project_of(name))

@@ -1,0 +1,118 @@
+"""The worklist in memory."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from batch_ops import naming
+from batch_ops.errors import Conflict
+from batch_ops.model import Board, Intent, JobMark
+from tests.fakes.cloud import Cloud, call
+from tests.fakes.table import Change, Row, Table, check_key
+
+_REMEMBERED = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    etag: str
+    values: tuple[tuple[str, str], ...]
+
+
+class FakeWorklist:
+    """Port `Worklist`."""
+
+    service = "worklist"
+
+    def __init__(self, cloud: Cloud | None = None) -> None:
+        self.cloud = cloud or Cloud()
+        self.table: Table[Intent | JobMark] = Table(self.cloud, "work")
+        self._projects: dict[str, _Known] = {}
+        self._noted: dict[str, datetime] = {}
+
+    async def board(self) -> Board:
+        """Everything open, by one query."""
+        intents: list[Intent] = []
+        jobs: list[JobMark] = []
+        after: str | None = ""
+        while after is not None:
+            rows, after = await self._board(after)
+            for row in rows:
+                value = replace(row.value, version=row.version)
+                if isinstance(value, Intent):
+                    intents.append(value)
+                else:
+                    jobs.append(value)
+        return Board(tuple(intents), tuple(jobs))
+
+    @call()
+    def _board(self, after: str) -> tuple[list[Row[Intent | JobMark]], str | None]:
+        return self.table.page("open", "", "~", after)
+
+    @call()
+    def add(self, intent: Intent) -> Intent:
+        """Insert an intent."""
+        return replace(intent, version=self._put(_intent_key(intent.name, intent.nonce), intent, new=True))
+
+    @call()
+    def defer(self, intent: Intent, due: datetime) -> None:
+        """Look at it later."""
+        with suppress(Conflict):
+            self._put(_intent_key(intent.name, intent.nonce), replace(intent, due=due), over=intent.version)
+
+    @call()
+    def remove(self, name: str, nonce: str) -> None:
+        """Take the intent off."""
+        with suppress(Conflict):
+            self.table.delete("open", _intent_key(name, nonce))
+
+    async def note_job(self, job_id: str) -> None:
+        """Have a job followed; like the adapter, it is not noted again for five minutes."""
+        noted = self._noted.get(job_id)
+        if noted is None or self.cloud.now - noted >= _REMEMBERED:
+            await self._note_job(job_id)
+            self._noted[job_id] = self.cloud.now
+
+    @call()
+    def _note_job(self, job_id: str) -> None:
+        with suppress(Conflict):
+            self._put(_job_key(job_id), JobMark(job_id), new=True)
+
+    @call()
+    def save_job(self, mark: JobMark) -> None:
+        """Replace a job's mark as read."""
+        with suppress(Conflict):
+            self._put(_job_key(mark.job_id), mark, over=mark.version)
+
+    @call()
+    def drop_job(self, mark: JobMark) -> None:
+        """Follow a job no more."""
+        self._noted.pop(mark.job_id, None)
+        with suppress(Conflict):
+            self.table.delete("open", _job_key(mark.job_id), mark.version)
+
+    @call()
+    def project(self, name: str, etag: str) -> Mapping[str, str] | None:
+        """What `save_project` kept for this version of a project."""
+        self.cloud.examined["work"] += 1
+        known = self._projects.get(naming.partition_key(name))
+        return dict(known.values) if known and known.etag == etag else None
+
+    @call()
+    def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
+        """Keep what was learnt of a version of a project."""
+        key = naming.partition_key(name)
+        check_key(key)
+        self._projects[key] = _Known(etag, tuple(values.items()))
+
+    def _put(self, key: str, value: Intent | JobMark, *, over: str | None = None, new: bool = False) -> str:
+        return self.table.write("open", [Change(key, replace(value, version=""), over=over, new=new)])[0]
+
+
+def _intent_key(name: str, nonce: str) -> str:
+    return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
+
+
+def _job_key(job_id: str) -> str:
+    return f"j!{job_id.lower()}"
