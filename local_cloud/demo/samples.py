@@ -17,7 +17,7 @@ from local_cloud.demo.volumes import write_volume
 AXES = "txyzc"
 SHAPE = (3, 144, 112, 20, 1)  # the project's largest sigma, 3.5 voxels, needs 14 in each direction
 
-_NUCLEI = 34
+_NUCLEI = 38
 _BACKGROUND, _NOISE = 30.0, 5.0  # gray values
 _KEPT_OF_CUT_FILE = 0.6
 
@@ -29,8 +29,8 @@ def nuclei(seed: int) -> NDArray[np.uint8]:
     size = np.array(extent, dtype=float)
     start = random.uniform(0.0, size, (_NUCLEI, 3))
     drift = random.normal(0.0, (1.5, 1.5, 0.3), (_NUCLEI, 3))  # voxels a frame
-    sigma = random.uniform((2.4, 2.4, 2.2), (3.6, 3.6, 3.0), (_NUCLEI, 3))
-    brightness = random.uniform(60.0, 190.0, _NUCLEI)
+    sigma = random.uniform((2.7, 2.7, 2.4), (3.9, 3.9, 3.2), (_NUCLEI, 3))
+    brightness = random.uniform(110.0, 215.0, _NUCLEI)
 
     volume = np.empty((times, *extent), dtype=np.float64)
     for t in range(times):
