@@ -64,32 +64,36 @@ def _names(found: _Found) -> dict[str, Any]:
 
 
 def _walk(file: h5py.File, max_objects: int) -> _Found:
-    """All images of the file, each object once; stops early once there are more than can be named."""
+    """All images of the file, each object once, under the name that comes first (depth first, names in order).
+
+    That is how ilastik lists them too. Stops early once there are more images than can be named.
+    """
     found = _Found([], [], [])
-    groups: list[tuple[str, int, Any]] = [("", 0, h5py.h5g.open(file.id, b"/"))]
+    root = h5py.h5g.open(file.id, b"/")
+    levels = [("", root, iter(_links(root, max_objects + 1)))]
     seen: set[int] = set()
-    while groups:
-        prefix, depth, group = groups.pop()
-        for name, kind, address in _links(group, max_objects + 1):
-            path = f"{prefix}{text_of(name)}"
-            if kind != h5py.h5l.TYPE_HARD:
-                found.links.append(path)
-                continue
-            if address in seen:
-                continue
-            seen.add(address)
-            found.objects += 1
-            if found.objects > max_objects or depth > _MAX_DEPTH:
-                found.complete = False
-                return found
-            item = h5py.h5o.open(group, name)
-            if isinstance(item, h5py.h5g.GroupID):
-                groups.append((f"{path}/", depth + 1, item))
-            elif isinstance(item, h5py.h5d.DatasetID):
-                _sort_in(found, path, item)
-            if len(found.images) > NAMES_SHOWN:
-                found.complete = not groups
-                return found
+    while levels:
+        prefix, group, links = levels[-1]
+        name, kind, address = next(links, (None, 0, 0))
+        if name is None:
+            levels.pop()
+            continue
+        path = f"{prefix}{text_of(name)}"
+        if kind != h5py.h5l.TYPE_HARD:
+            found.links.append(path)
+            continue
+        if address in seen:
+            continue
+        seen.add(address)
+        found.objects += 1
+        if found.objects > max_objects or len(levels) > _MAX_DEPTH or len(found.images) > NAMES_SHOWN:
+            found.complete = False
+            return found
+        item = h5py.h5o.open(group, name)
+        if isinstance(item, h5py.h5g.GroupID):
+            levels.append((f"{path}/", item, iter(_links(item, max_objects + 1))))
+        elif isinstance(item, h5py.h5d.DatasetID):
+            _sort_in(found, path, item)
     return found
 
 
