@@ -10,7 +10,7 @@ from local_cloud.autoscale.samples import Samples
 from local_cloud.autoscale.syntax import Node
 from local_cloud.autoscale.values import Timestamp, Value, Vec, parse_timestamp, type_name
 
-MAX_ELEMENTS: Final = 10_000
+MAX_ELEMENTS: Final = 5_000
 """Longest doubleVec of an evaluation (our bound; a day of samples has 2,880)."""
 MAX_WORK: Final = 1_000_000
 """Most vector elements an evaluation may touch (our bound; about a tenth of a second)."""

@@ -38,7 +38,7 @@ def parse(text: str) -> Formula:
     Refused beside wrong syntax: more than 8 KB or 100 statements, unknown functions, methods or members, a
     wrong number of arguments, variables read before they are set, service variables that cannot be set.
     """
-    size = len(text.encode("utf-8", errors="surrogatepass"))
+    size = _size(text)
     if size > MAX_BYTES:
         reason = f"the formula has {size} bytes, more than the {MAX_BYTES} allowed."
         raise FormulaError(Code.TOO_LONG, Position(1, 1), reason)
@@ -52,6 +52,15 @@ def parse(text: str) -> Formula:
         raise refuse(position, f"{len(statements)} statements are more than the {MAX_STATEMENTS} allowed.")
     _check_reads(statements)
     return Formula(text, statements)
+
+
+def _size(text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as exc:  # half a surrogate pair: no answer could repeat it
+        before = text[: exc.start]
+        position = Position(before.count("\n") + 1, exc.start - before.rfind("\n"))
+        raise refuse(position, "the formula holds a character that is none.") from exc
 
 
 def _check_reads(statements: tuple[Statement, ...]) -> None:
