@@ -49,7 +49,8 @@ def _end_in_order(number: int, _: FrameType | None) -> None:
 if __name__ == "__main__":
     # So that whatever was begun is ended: `finally` runs for SystemExit, but not for a bare SIGTERM.
     signal.signal(signal.SIGTERM, _end_in_order)
-    signal.signal(signal.SIGHUP, _end_in_order)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
+        signal.signal(signal.SIGHUP, _end_in_order)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -79,7 +79,7 @@ set_up_python() {
       fail "'$python -m venv' failed. On Debian and Ubuntu the package python3.13-venv is missing."
   fi
   say "installing the Python requirements (a minute or two the first time)"
-  $VENV/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+  $VENV/bin/python -m pip install -qq --disable-pip-version-check --no-input \
     -r requirements.txt -r local_cloud/requirements.txt -r tests/requirements.txt -c "$CONSTRAINTS" ||
     fail "pip could not install the requirements; its own message is above."
   python_digest >$VENV/.set-up

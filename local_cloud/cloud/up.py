@@ -84,7 +84,8 @@ async def _run(folder: DataFolder, options: CloudOptions, *, attached: bool) -> 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            loop.add_signal_handler(number, stop.set)
     if attached:
         call_when_closed(loop, sys.stdin.fileno(), stop.set)
 
