@@ -4,6 +4,7 @@ A store carries out all writes of one decision in one transaction.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from batch_ops import naming
 from batch_ops.errors import IllegalTransition
@@ -11,6 +12,16 @@ from batch_ops.model import Entry, FileRecord, State
 from batch_ops.transitions import check_move
 
 _REASON_CHARS = 4000
+
+# A file's row is written several times in a row, and its key takes longer to make than the decision.
+file_key = lru_cache(4096)(naming.file_key)
+run_key = lru_cache(4096)(naming.run_key)
+
+
+@lru_cache(4096)
+def partition_key(name: str) -> str:
+    """The partition of a file's rows."""
+    return naming.partition_key(naming.project_of(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +76,11 @@ def fitted(record: FileRecord) -> FileRecord:
 
 
 def _file(record: FileRecord, over: str | None) -> Write:
-    return Write(naming.file_key(record.name), record, is_file=True, over=over)
+    return Write(file_key(record.name), record, is_file=True, over=over)
 
 
 def _run(record: FileRecord) -> Write:
-    return Write(naming.run_key(record.name, record.run), record, is_file=False)
+    return Write(run_key(record.name, record.run), record, is_file=False)
 
 
 def _superseded(old: FileRecord, new: FileRecord) -> FileRecord:

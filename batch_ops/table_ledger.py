@@ -10,7 +10,7 @@ from azure.data.tables.aio import TableClient
 from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict
-from batch_ops.ledger_writes import Write, advance_writes, claim_writes
+from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
 from batch_ops.model import Entry, FileRecord
 
 _SERVICE = "Table storage"
@@ -29,7 +29,7 @@ class TableLedger:
     async def get(self, name: str) -> Entry | None:
         """The file's current run."""
         try:
-            row = await self._table.get_entity(_partition(name), naming.file_key(name))
+            row = await self._table.get_entity(partition_key(name), file_key(name))
         except SDK_ERRORS as exc:
             if code_of(exc) in _MISSING_CODES:
                 return None
@@ -49,7 +49,7 @@ class TableLedger:
         first = naming.run_key(name, 0).rpartition("!")[0] + "!"
         stored = [
             record
-            async for record in self._query(_partition(name), first, f"read the runs of {_shown(name)}")
+            async for record in self._query(partition_key(name), first, f"read the runs of {_shown(name)}")
             if record.name == name
         ]
         current = await self.get(name)
@@ -98,7 +98,7 @@ def _operation(write: Write) -> Any:
 
 def _entity(write: Write) -> dict[str, Any]:
     return {
-        "PartitionKey": _partition(write.record.name),
+        "PartitionKey": partition_key(write.record.name),
         "RowKey": write.key,
         # For people and their tools: tables of files without their runs.
         "is_file": write.is_file,
@@ -109,10 +109,6 @@ def _entity(write: Write) -> dict[str, Any]:
 
 def _guard(version: str) -> dict[str, Any]:
     return {"etag": version, "match_condition": MatchConditions.IfNotModified}
-
-
-def _partition(name: str) -> str:
-    return naming.partition_key(naming.project_of(name))
 
 
 def _shown(name: str) -> str:

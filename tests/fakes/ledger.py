@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from batch_ops import naming
-from batch_ops.ledger_writes import Write, advance_writes, claim_writes
+from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
 from batch_ops.model import Entry, FileRecord
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table
@@ -36,7 +36,7 @@ class FakeLedger:
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """Every run of a file, the oldest first."""
         start = naming.run_key(name, 0).rpartition("!")[0] + "!"
-        stored = [record async for record in self._query(_partition(name), start)]
+        stored = [record async for record in self._query(partition_key(name), start)]
         entry = await self.get(name)
         return [entry.record if entry and record.run == entry.record.run else record for record in stored]
 
@@ -61,7 +61,7 @@ class FakeLedger:
         return self.table.page(partition, start, f"{start}~~", after)
 
     def _entry(self, name: str) -> Entry | None:
-        row = self.table.get(_partition(name), naming.file_key(name))
+        row = self.table.get(partition_key(name), file_key(name))
         return Entry(row.value, row.version) if row else None
 
     def _write(self, writes: tuple[Write, ...]) -> Entry:
@@ -69,9 +69,5 @@ class FakeLedger:
             Change(write.key, write.record, over=write.over, new=write.is_file and write.over is None)
             for write in writes
         ]
-        versions = self.table.write(_partition(writes[0].record.name), changes)
+        versions = self.table.write(partition_key(writes[0].record.name), changes)
         return Entry(writes[0].record, versions[0])
-
-
-def _partition(name: str) -> str:
-    return naming.partition_key(naming.project_of(name))
