@@ -114,9 +114,7 @@ class ExportPlan:
         return tuple(f"{nickname}{index:0{digits}}.tiff" for index in range(self.files))
 
 
-def export_plan(
-    axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1
-) -> ExportPlan:
+def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
     """How ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
 
     The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
@@ -144,8 +142,7 @@ def export_plan(
         files=files,
         pages_per_file=pages,
         page_shape=(rows, columns),
-        bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE)
-        + _TAGS_BYTES_PER_FILE,
+        bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE) + _TAGS_BYTES_PER_FILE,
     )
 
 
@@ -330,6 +327,15 @@ class FoundTiff:
     problem: str = ""
 
 
+def size(length: float) -> str:
+    """A number of bytes for people, in powers of 1,000."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if length < 1000:
+            return f"{length:.3g} {unit}"
+        length /= 1000
+    return f"{length:.4g} TB"
+
+
 def failure(exit_code: int, sentence: str) -> Outcome:
     """A failure that the task script found by itself; `exit_code` is one of the EXIT_* codes."""
     return Outcome(_KIND_OF_EXIT[exit_code], exit_code, sentence)
@@ -337,10 +343,10 @@ def failure(exit_code: int, sentence: str) -> Outcome:
 
 def disk_full(plan: ExportPlan, free_bytes: int) -> Outcome:
     """The node's disk can't hold the TIFFs; says both sizes."""
-    need, free = plan.files * plan.bytes_per_file / 1e9, free_bytes / 1e9
+    need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
     return failure(
         EXIT_DISK_FULL,
-        f"The node's disk is full: {free:.3f} GB are free, and the TIFFs of this image need {need:.3f} GB. "
+        f"The node's disk is full: {free} are free, and the TIFFs of this image need {need}. "
         "Use nodes with a larger disk, or split the image.",
     )
 
@@ -399,7 +405,7 @@ def complaint(log: str) -> str:
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
     told = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
-    return told[:_LONGEST_COMPLAINT] or "it printed nothing"
+    return " ".join(told.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
 
 
 def _tells(log: str, marks: Sequence[str]) -> bool:
@@ -437,9 +443,7 @@ def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> lis
     missing = [name for name in expected if name not in by_name]
     problems = []
     if missing:
-        problems.append(
-            f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}"
-        )
+        problems.append(f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}")
     for name in expected:
         tiff = by_name.pop(name, None)
         if tiff is None:
@@ -453,8 +457,7 @@ def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> lis
         elif tiff.page_shape != plan.page_shape:
             rows, columns = plan.page_shape
             problems.append(
-                f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of "
-                f"{rows} x {columns}"
+                f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of {rows} x {columns}"
             )
     problems.extend(f"there is a file that nobody expects, {name!r}" for name in sorted(by_name))
     return problems

@@ -38,6 +38,8 @@ LOCAL_IMAGE = "local.h5"  # a link: ilastik takes a name with `.h5` in its middl
 LOCAL_PROJECT = "local.ilp"
 ALIAS = "ilastik_batch_input"  # a second name for a dataset whose own would be taken apart
 ORIGINAL = "ilastik_batch_original"  # length and MD5 of the image before this script touched its copy
+RESERVE = "reserve"  # beside the output: disk space that is given back for the report
+RESERVE_BYTES = 2**18
 PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 VIGRA_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
 SECONDS_TO_END = 5.0
@@ -127,8 +129,8 @@ def main() -> int:
             end_descendants()
             sentence = "The task was ended from outside before it was done."
             outcome = headless.failure(headless.EXIT_ENDED, sentence)
-    if not outcome.succeeded:
-        shutil.rmtree(execution.partial, ignore_errors=True)
+    # Before the report, for which a full disk has room only now.
+    shutil.rmtree(execution.partial.parent, ignore_errors=True)
     try:
         execution.logs.mkdir(parents=True, exist_ok=True)
         (execution.logs / headless.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
@@ -152,7 +154,7 @@ def attempt(execution: Execution) -> headless.Outcome:
         traceback.print_exc()
         if is_disk_full(exc):
             free = shutil.disk_usage(execution.root).free
-            sentence = f"The node's disk is full ({free / 1e9:.3f} GB free) before ilastik could start: {exc}."
+            sentence = f"The node's disk is full ({headless.size(free)} free): {exc}."
             return headless.failure(headless.EXIT_DISK_FULL, sentence)
         sentence = f"The task script failed: {type(exc).__name__}: {exc}"
         return headless.failure(headless.EXIT_INTERNAL, sentence)
@@ -167,6 +169,7 @@ def run(execution: Execution, home: Path) -> headless.Outcome:
         shutil.rmtree(root / folder, ignore_errors=True)
     for made in (execution.partial, execution.logs):
         made.mkdir(parents=True)
+    (execution.partial.parent / RESERVE).write_bytes(b"\xff" * RESERVE_BYTES)
     with execution.step("prepare"):
         image = prepare_image(root, task)
         project = prepare_project(root, task, image)
@@ -390,7 +393,7 @@ class LogTee(threading.Thread):
     def run(self) -> None:
         with suppress(OSError):
             # Nothing is lost to the verdict if this file can't be made: the lines are read all the same.
-            self._file = self._path.open("wb")
+            self._file = self._path.open("wb", buffering=0)
         keep = 0
         for raw in iter(lambda: self._pipe.readline(65536), b""):
             with suppress(OSError):
@@ -422,7 +425,6 @@ class LogTee(threading.Thread):
             return
         try:
             self._file.write(raw)
-            self._file.flush()
             self._written += len(raw)
         except OSError as exc:
             self._file = None

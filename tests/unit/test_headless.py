@@ -216,8 +216,8 @@ def test_nothing_else_is_success(exit_code, found, log):
         (137, "", OutcomeKind.OUT_OF_MEMORY, 137, "more memory"),
         (-11, "Segmentation fault", OutcomeKind.COMMAND, 139, "crashed"),
         (1, "MemoryError: Unable to allocate 9 GiB", OutcomeKind.OUT_OF_MEMORY, 1, "9 GiB"),
-        (1, "OSError: [Errno 28] No space left on device", OutcomeKind.DISK_FULL, 82, "GB are free"),
-        (0, "errno = 28, error message = 'x'", OutcomeKind.DISK_FULL, 82, "GB are free"),
+        (1, "OSError: [Errno 28] No space left on device", OutcomeKind.DISK_FULL, 82, "are free"),
+        (0, "errno = 28, error message = 'x'", OutcomeKind.DISK_FULL, 82, "are free"),
         (81, "", OutcomeKind.COMMAND, 1, "printed nothing"),
         (1, "lazyflow.X.ReadError: bad\nmore of it\nINFO bye", OutcomeKind.COMMAND, 1, "ReadError: bad more of it"),
         (1, "ValueError: first\nTypeError: second", OutcomeKind.COMMAND, 1, "TypeError: second"),
@@ -229,6 +229,15 @@ def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code,
     outcome = verdict(exit_code, (), log, PLAN, "a", PLENTY)
     assert (outcome.kind, outcome.exit_code) == (kind, code)
     assert told in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    ("length", "told"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (4_294_967_296, "4.29 GB"), (2e15, "2000 TB")],
+)
+def test_sizes_are_told_in_units_that_people_read(length, told):
+    """Three digits and a unit."""
+    assert headless.size(length) == told
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,14 @@ def test_content_made_to_hurt_is_refused(content):
             kind.parse(content)
 
 
+def test_a_doubled_key_is_refused():
+    """Two readers could believe two different values."""
+    whole = MANIFEST.to_json()
+    assert Manifest.parse(whole.replace(b'"run": 1,', b'"run": 2,')).run == 2
+    with pytest.raises(ManifestError, match="twice"):
+        Manifest.parse(whole.replace(b'"run": 1,', b'"run": 1, "run": 2,'))
+
+
 def test_a_cut_off_manifest_is_none():
     """Every proper beginning of a manifest is refused: half-written never counts."""
     whole = MANIFEST.to_json().rstrip()
