@@ -21,6 +21,9 @@ async def blob_created(message: func.QueueMessage) -> None:
     log.info("Looks at %s.", order.name, extra={"correlation_id": order.correlation_id})
     system = await wiring.system()
     try:
+        if order.container == system.settings.projects_container:
+            await system.project_changed(order.name)
+            return
         await system.start(Hint(order.name, order.correlation_id, order.sequencer))
     except ServiceFault as fault:
         log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})

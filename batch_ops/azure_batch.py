@@ -38,24 +38,23 @@ def batch_client(endpoint: str, account: str, key: str, credential: AsyncTokenCr
 
 
 class AzureBatch:
-    """Jobs on one pool, and their tasks."""
+    """Jobs and their tasks."""
 
-    def __init__(self, client: BatchClient, pool_id: str) -> None:
+    def __init__(self, client: BatchClient) -> None:
         self._client = client
-        self._pool_id = pool_id
 
-    async def create_job(self, job_id: str) -> None:
-        """Create the job on the pool; an existing one is success."""
+    async def create_job(self, job_id: str, pool_id: str) -> None:
+        """Create the job on a pool; an existing one is success."""
         job = models.BatchJobCreateOptions(
             id=job_id,
-            pool_info=models.BatchPoolInfo(pool_id=self._pool_id),
+            pool_info=models.BatchPoolInfo(pool_id=pool_id),
             # A task that fails is looked at before it is tried again, and the job stays open for the next file.
             constraints=models.BatchJobConstraints(max_task_retry_count=0),
             all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
         )
         # One about to end is an existing one too: the first task tells.
         known = _already("JobExists", "JobBeingTerminated", "JobBeingDeleted") | {
-            "PoolNotFound": ServiceFault(f"The pool {self._pool_id} does not exist in the Batch account; deploy it."),
+            "PoolNotFound": ServiceFault(f"The pool {pool_id} does not exist in the Batch account; deploy it."),
             "ActiveJobAndScheduleQuotaReached": ServiceFault("The Batch account's quota of active jobs is reached."),
         }
         with suppress(_Already), calls(_SERVICE, f"create the job {job_id}", known):
@@ -104,6 +103,15 @@ class AzureBatch:
         with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):
             # The poller is not waited for: the job ends by itself.
             await self._client.begin_terminate_job(job_id)
+
+    async def was_preempted(self, pool_id: str, node_id: str) -> bool:
+        """Whether the node was a spot node that Azure took back; a node that is gone was not."""
+        try:
+            with calls(_SERVICE, f"look at the node {node_id}", _already("NodeNotFound", "PoolNotFound")):
+                node = await self._client.get_node(pool_id, node_id, select=["id", "state"])
+        except _Already:
+            return False
+        return _word(node.state) == "preempted"
 
     async def is_paused(self, job_id: str) -> bool:
         """Whether an operator disabled the job; one that is gone is not paused."""

@@ -4,7 +4,7 @@ ETags are without quotation marks here, as Event Grid and listings give them. Me
 headers and are percent-encoded on the way.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -16,11 +16,12 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops import naming
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
-from batch_ops.errors import BlobChanged, BlobMissing, IlastikBatchError
+from batch_ops.errors import BlobChanged, BlobMissing, IlastikBatchError, RequestRefused
 from batch_ops.model import Blob
 from batch_ops.ports import Fence
 
 _SERVICE = "Blob storage"
+_PAGE = 5000
 _MISSING_CODES = ("BlobNotFound", "ResourceNotFound")
 _CHANGED_CODES = ("ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet")
 _SOURCE_MISSING_CODES = (*_MISSING_CODES, "CannotVerifyCopySource")
@@ -77,6 +78,21 @@ class AzureBlobs:
             async for item in pages:
                 if isinstance(item, BlobProperties) and not _is_folder(item):
                     yield _blob(item)
+
+    async def page(self, container: str, marker: str) -> tuple[Sequence[Blob], str]:
+        """One page of all blobs in the service's order, and the marker of the next ("": the last)."""
+        listing = self._service.get_container_client(container).list_blobs(results_per_page=_PAGE)
+        try:
+            with calls(_SERVICE, f"list {container}"):
+                pages: Any = listing.by_page(marker or None)
+                items = [_blob(item) async for item in await anext(pages) if not _is_folder(item)]
+        except StopAsyncIteration:
+            return (), ""
+        except RequestRefused:
+            if not marker:
+                raise
+            return await self.page(container, "")
+        return items, pages.continuation_token or ""
 
     async def put(
         self,

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from batch_ops import naming
-from batch_ops.errors import BlobChanged, JobClosed, JobMissing, NewerRun, ServiceFault
-from batch_ops.model import CollectOrder, Entry, FileRecord, State
+from batch_ops.errors import BlobChanged, Conflict, JobClosed, JobMissing, NewerRun, ServiceFault
+from batch_ops.model import CollectOrder, Entry, FileRecord, Intent, State
 from batch_ops.ports import BatchService, BlobStore, Ledger, Outbox, Worklist
 from batch_ops.problem import problem_text
 from batch_ops.result_folder import PROBLEM, Author, ResultFolder
@@ -92,12 +93,12 @@ class Executor:
             try:
                 await self.batch.create_task(job_id, spec)
             except JobMissing:
-                await self.batch.create_job(job_id)
+                await self.batch.create_job(job_id, entry.record.pool_id)
             except JobClosed:
                 if await self._is_there(job_id, spec.id):
                     return entry
                 # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
-                moved = entry.record.evolve(job_id=self._following_job(job_id), updated_at=self.clock())
+                moved = entry.record.evolve(job_id=self._following_job(entry.record), updated_at=self.clock())
                 entry = await self.ledger.advance(entry, moved)
             else:
                 return entry
@@ -109,18 +110,14 @@ class Executor:
         except JobMissing:
             return False
 
-    def _following_job(self, job_id: str) -> str:
-        now = self.clock()
-        current = naming.job_id(self.settings.job_prefix, self.settings.pool_id, now)
-        if not job_id.startswith(current):
+    def _following_job(self, record: FileRecord) -> str:
+        """This month's job, or the next generation of it if it is the one that was closed."""
+        prefix, now = self.settings.job_prefix, self.clock()
+        current = naming.job_id(prefix, record.pool_id, now)
+        if not record.job_id.startswith(current):
             return current
-        generation = job_id[len(current) :].lstrip("-")
-        return naming.job_id(
-            self.settings.job_prefix,
-            self.settings.pool_id,
-            now,
-            int(generation) + 1 if generation.isdigit() else 1,
-        )
+        generation = record.job_id[len(current) :].lstrip("-")
+        return naming.job_id(prefix, record.pool_id, now, int(generation) + 1 if generation.isdigit() else 1)
 
     async def postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
         """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
@@ -157,12 +154,22 @@ class Executor:
             await self.report(record, tail)
         elif record.state is State.CANCELLED:
             await self.retract(record)
+        if record.state is State.FAILED and record.task_id:
+            await self._keep_staging(record)
         entry = await self.ledger.advance(entry, record)
         if record.intent:
             await self.worklist.remove(record.name, record.intent)
         level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
         log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
         return entry
+
+    async def _keep_staging(self, record: FileRecord) -> None:
+        """What a failed run left in staging is kept for those who look for the reason, and then removed."""
+        now = self.clock()
+        nonce = f"clean-{record.task_id}"
+        intent = Intent(record.name, nonce, now + self.settings.staging_kept, now, cleaning=True)
+        with suppress(Conflict):
+            await self.worklist.add(intent)
 
     async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
         """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""

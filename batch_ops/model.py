@@ -144,6 +144,7 @@ class FileRecord:
     export_source: str = ""
     wall_clock_seconds: int = 0
     # Where it is run.
+    pool_id: str = ""
     job_id: str = ""
     task_id: str = ""
     attempt: int = 0
@@ -153,6 +154,7 @@ class FileRecord:
     node_id: str = ""
     exit_code: int | None = None
     requeues: int = 0
+    node_losses: int = 0
     missing_since: datetime | None = None
     not_before: datetime | None = None
     tries: str = ""
@@ -200,12 +202,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An entry of the worklist: this file is open, look at it when `due`."""
+    """An entry of the worklist: this file is open, look at it when `due`.
+
+    `waiting`: no task yet, for want of a project or the like. `cleaning`: over, only its staging is to be removed.
+    """
 
     name: str
     nonce: str
     due: datetime
     added: datetime
+    waiting: bool = False
+    cleaning: bool = False
     version: str = ""
 
 
@@ -220,11 +227,44 @@ class JobMark:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepMark:
+    """How far the rolling sweep of a container has come.
+
+    `live_since`: older files are not taken up by themselves. `marker` is the service's own, empty between two
+    cycles; the next cycle begins at `next_cycle`.
+    """
+
+    container: str
+    live_since: datetime
+    next_cycle: datetime
+    marker: str = ""
+    found: int = 0
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
-    """What is open, as one query gives it."""
+    """What is open, as one query gives it, and how far the sweeps are."""
 
     intents: tuple[Intent, ...] = ()
     jobs: tuple[JobMark, ...] = ()
+    sweeps: tuple[SweepMark, ...] = ()
+
+    @property
+    def open(self) -> tuple[Intent, ...]:
+        """The files that are on their way."""
+        return tuple(intent for intent in self.intents if not intent.cleaning)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What the sweep compares with the blob listing: the version that a file's row is about."""
+
+    name: str
+    etag: str
+    length: int
+    md5: str | None
+    state: State
 
 
 @dataclass(frozen=True, slots=True)

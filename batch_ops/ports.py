@@ -9,7 +9,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked
-from batch_ops.model import Blob, Board, CollectOrder, Entry, FileRecord, Intent, JobMark, Task
+from batch_ops.model import (
+    Blob,
+    Board,
+    CollectOrder,
+    Entry,
+    FileRecord,
+    Intent,
+    JobMark,
+    Stand,
+    SweepMark,
+    Task,
+)
 from batch_ops.task_spec import TaskSpec
 
 
@@ -34,6 +45,9 @@ class Ledger(Protocol):
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """Every run of a file, the oldest first."""
+
+    async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
+        """The versions that the ledger has of these files of one project, by one query over their range of keys."""
 
     def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
         """The files of a project in the order of their names, from one partition."""
@@ -62,6 +76,18 @@ class Worklist(Protocol):
 
     async def drop_job(self, mark: JobMark) -> None:
         """Follow a job no more; silent if its mark changed meanwhile."""
+
+    async def save_sweep(self, mark: SweepMark) -> None:
+        """Insert (version "") or replace a sweep's mark as read; silent if somebody else did so first."""
+
+    async def note_rejected(self, project: str, name: str) -> None:
+        """Remember that an image was rejected under a project: another version of it may take the image."""
+
+    async def rejected(self, project: str) -> Sequence[str]:
+        """The images of a project that `note_rejected` remembers."""
+
+    async def forget_rejected(self, project: str, name: str) -> None:
+        """Undo `note_rejected`; silent if there is nothing."""
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
         """What `save_project` kept for this version of a project."""
@@ -95,6 +121,12 @@ class BlobStore(Protocol):
     def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
         """The blobs whose names start so, with metadata, in the service's order; not flat: this folder's own only."""
 
+    async def page(self, container: str, marker: str) -> tuple[Sequence[Blob], str]:
+        """One page of all blobs in the service's order (up to 5,000), and the marker of the next ("": the last).
+
+        A marker that the service no longer takes starts again from the beginning.
+        """
+
     async def put(
         self,
         container: str,
@@ -125,8 +157,8 @@ class BlobStore(Protocol):
 class BatchService(Protocol):
     """The Batch account. Decides on error codes, never on types."""
 
-    async def create_job(self, job_id: str) -> None:
-        """Create the job on the pool; an existing one is success."""
+    async def create_job(self, job_id: str, pool_id: str) -> None:
+        """Create the job on a pool; an existing one is success."""
 
     async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
         """True if the task is new, False if a task of this id is already there.
@@ -145,6 +177,9 @@ class BatchService(Protocol):
 
     async def close_job(self, job_id: str) -> None:
         """Terminate the job; one that is closed or gone is success."""
+
+    async def was_preempted(self, pool_id: str, node_id: str) -> bool:
+        """Whether the node was a spot node that Azure took back; a node that is gone was not."""
 
     async def is_paused(self, job_id: str) -> bool:
         """Whether an operator disabled the job."""

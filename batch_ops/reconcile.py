@@ -19,6 +19,7 @@ from batch_ops.executor import Executor, fields
 from batch_ops.failures import cause_of, refined
 from batch_ops.model import Board, Entry, Intent, JobMark, State, Task, TaskState
 from batch_ops.start import Hint, Start
+from batch_ops.sweep import Sweep
 from batch_ops.transitions import missing, observe
 
 log = logging.getLogger("batch_ops")
@@ -33,8 +34,8 @@ _REMEMBERED = 50_000
 class Reconcile:
     """One instance may serve many ticks: it remembers what it saw, which saves calls and decides nothing."""
 
-    def __init__(self, executor: Executor, start: Start) -> None:
-        self._do, self._start = executor, start
+    def __init__(self, executor: Executor, start: Start, sweep: Sweep) -> None:
+        self._do, self._start, self._sweep = executor, start, sweep
         self._ledger, self._worklist, self._batch = executor.ledger, executor.worklist, executor.batch
         self._settings, self._clock = executor.settings, executor.clock
         self._seen: OrderedDict[str, tuple[TaskState, datetime, int]] = OrderedDict()
@@ -42,12 +43,13 @@ class Reconcile:
     async def __call__(self) -> None:
         """One tick. Faults of a service end the part that met them; the next tick goes on."""
         board = await self._worklist.board()
-        if board.intents:
-            intents = {naming.file_hash(intent.name): intent for intent in board.intents}
+        if board.open:
+            intents = {naming.file_hash(intent.name): intent for intent in board.open}
             for mark in board.jobs:
                 await self._guarded(f"job {mark.job_id}", self._follow(mark, intents))
-            await self._look_at_due(board)
+        await self._look_at_due(board)
         await self._rest_jobs(board)
+        await self._guarded("the sweep", self._sweep(board))
 
     async def _guarded(self, what: str, work: Awaitable[None]) -> bool:
         try:
@@ -113,6 +115,9 @@ class Reconcile:
 
     async def _look_at(self, intent: Intent) -> None:
         entry = await self._ledger.get(intent.name)
+        if intent.cleaning:
+            await self._clean(intent, entry)
+            return
         if entry is None or entry.record.intent != intent.nonce:
             await self._leftover(intent, entry)
             return
@@ -133,6 +138,13 @@ class Reconcile:
         else:
             await self._check_task(intent, entry)
 
+    async def _clean(self, intent: Intent, entry: Entry | None) -> None:
+        """The time that a failed run's staging was kept for is over."""
+        if entry is not None:
+            over = entry.record.run if entry.record.state.is_final else entry.record.run - 1
+            await self._do.staging.clear(intent.name, over)
+        await self._worklist.remove(intent.name, intent.nonce)
+
     async def _leftover(self, intent: Intent, entry: Entry | None) -> None:
         """An intent that no row owns: a start that died before its claim, or lost a race and died."""
         await self._start(Hint(intent.name, intent.nonce))
@@ -152,6 +164,8 @@ class Reconcile:
             task = None
         if task is not None:
             entry = await self._take_in(entry, task)
+            if entry.record.state is State.ACTIVE and await self._was_deleted(entry):
+                return
             if entry.record.state is State.ACTIVE and await self._batch.is_paused(record.job_id):
                 await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
             await self._worklist.defer(intent, self._later())
@@ -160,6 +174,16 @@ class Reconcile:
         if step is not None:
             await self._do.apply(entry, step)
         await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
+
+    async def _was_deleted(self, entry: Entry) -> bool:
+        """A deleted image whose task has not begun is cancelled."""
+        record = entry.record
+        if await self._do.blobs.head(self._settings.input_container, record.name) is not None:
+            return False
+        await self._batch.terminate_task(record.job_id, record.task_id)
+        reason = "The file was deleted before its task began."
+        await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+        return True
 
     async def _say(self, entry: Entry, reason: str) -> None:
         if entry.record.reason != reason:
@@ -178,7 +202,7 @@ class Reconcile:
 
     async def _rest_jobs(self, board: Board) -> None:
         """Close a job that had nothing open for a day; a job that is followed costs a call a tick."""
-        if board.intents:
+        if board.open:
             return
         now = self._clock()
         for mark in board.jobs:

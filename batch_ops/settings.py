@@ -47,6 +47,12 @@ class Settings:
     job_idle: timedelta = timedelta(days=1)
     copy_poll: timedelta = timedelta(seconds=10)
     due_per_tick: int = 200
+    sweep_every: timedelta = timedelta(days=1)
+    staging_kept: timedelta = timedelta(days=7)
+    rerun_finished: bool = False
+    node_disk_gb: int = 0
+    large_pool_id: str = ""
+    large_slot_memory_mb: int = 0
     check_processes: int = 2
     max_image_bytes: int = 200_000_000_000
 
@@ -74,6 +80,12 @@ class _Reader:
 
     def whole(self, name: str, default: int, least: int = 1) -> int:
         return int(self._number(name, default, least, int))
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._values.get(name, "").strip().lower()
+        if value not in {"", "true", "false"}:
+            self.faults.append(f"{name} is {value!r}; it must be true or false.")
+        return default if not value else value == "true"
 
     def seconds(self, name: str, default: timedelta, unit: timedelta = timedelta(seconds=1)) -> timedelta:
         return self._number(name, default / unit, 0, float) * unit
@@ -130,6 +142,12 @@ def from_mapping(values: Mapping[str, str]) -> Settings:
         job_idle=read.seconds("JOB_IDLE_HOURS", default.job_idle, hour),
         copy_poll=read.seconds("COPY_POLL_SECONDS", default.copy_poll),
         due_per_tick=read.whole("DUE_PER_TICK", default.due_per_tick),
+        sweep_every=read.seconds("SWEEP_HOURS", default.sweep_every, hour),
+        staging_kept=read.seconds("STAGING_KEPT_DAYS", default.staging_kept, 24 * hour),
+        rerun_finished=read.flag("RERUN_FINISHED", default.rerun_finished),
+        node_disk_gb=read.whole("NODE_DISK_GB", default.node_disk_gb, 0),
+        large_pool_id=read.text("LARGE_POOL_ID", default.large_pool_id),
+        large_slot_memory_mb=read.whole("LARGE_SLOT_MEMORY_MB", default.large_slot_memory_mb, 0),
         check_processes=read.whole("CHECK_PROCESSES", default.check_processes),
         max_image_bytes=read.whole("MAX_IMAGE_BYTES", default.max_image_bytes),
     )
@@ -143,6 +161,8 @@ def _contradictions(settings: Settings, values: Mapping[str, str]) -> list[str]:
     faults = []
     if settings.batch_key and not settings.batch_account:
         faults.append("BATCH_ACCOUNT_KEY is given without BATCH_ACCOUNT_NAME.")
+    if bool(settings.large_pool_id) != bool(settings.large_slot_memory_mb):
+        faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB go together.")
     if settings.batch_endpoint and not re.match(r"https?://[^/]+", settings.batch_endpoint):
         faults.append(f"BATCH_ACCOUNT_ENDPOINT is {settings.batch_endpoint!r}; it must be a URL.")
     if not re.fullmatch(r"[A-Za-z0-9_-]+/", settings.task_scripts):

@@ -68,7 +68,7 @@ class Start:
         if entry is None:
             return await self._begin(hint, blob, head, None)
         record = entry.record
-        if record.state.is_waiting:
+        if record.state.is_waiting or await self._is_judged_anew(record):
             return await self._begin(hint, blob, head, entry)
         if record.etag != blob.etag:
             if not _same_content(record, blob):
@@ -78,6 +78,14 @@ class Start:
         if record.state is State.SUBMITTING and (record.not_before is None or record.not_before <= self._clock()):
             return await self._do.submit(entry)
         return entry
+
+    async def _is_judged_anew(self, record: FileRecord) -> bool:
+        """Whether the project changed in a way that matters to a run that is over."""
+        again = record.state is State.SUCCEEDED and self._settings.rerun_finished
+        if record.state is not State.REJECTED and not again:
+            return False
+        project = await self._projects.get(naming.project_of(record.name))
+        return isinstance(project, Project) and self._run_key(record.name, record.etag, project) != record.run_key
 
     async def _gone(self, entry: Entry | None) -> Entry | None:
         """The blob was deleted: what waited for it is cancelled, a task at work is let be."""
@@ -116,10 +124,32 @@ class Start:
             # Kept as data: reconcile looks again; the message need not come back.
             return await self._wait(entry, fresh, State.WAITING, fault.sentence, reported=False)
         if isinstance(verdict, Refused):
-            return await self._reject(entry, fresh.to(State.REJECTED, now, verdict.sentence))
+            return await self._reject(entry, self._refused(fresh, project, verdict.sentence, now))
+        if isinstance(verdict, Accepted) and (sentence := self._disk_fault(blob, verdict.facts, project)):
+            return await self._reject(entry, self._refused(fresh, project, sentence, now))
         reason = "Is handed to Azure Batch." if isinstance(verdict, Accepted) else verdict.sentence
         facts = verdict.facts if isinstance(verdict, Accepted) else None
         return await self._claim(entry, self._claimed(fresh, project, facts, reason, now))
+
+    def _refused(self, fresh: FileRecord, project: Project, sentence: str, now: datetime) -> FileRecord:
+        key = self._run_key(fresh.name, fresh.etag, project)
+        return fresh.to(State.REJECTED, now, sentence, run_key=key, project_etag=project.etag)
+
+    def _disk_fault(self, blob: Blob, facts: ImageFacts, project: Project) -> str:
+        """A sentence if image and TIFFs do not fit the node's disk together (0: the size is not known)."""
+        if not self._settings.node_disk_gb:
+            return ""
+        per_class, bytes_per_value = headless.EXPORT_SOURCES[self._export_source(project)]
+        channels = len(project.facts.classes) if per_class else 1
+        plan = headless.export_plan(facts.axes, facts.shape, channels=channels, bytes_per_value=bytes_per_value)
+        # An untagged image is copied once more to be tagged.
+        need = (blob.length * (1 if facts.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
+        if need <= self._settings.node_disk_gb:
+            return ""
+        return (
+            f"'{naming.plain(blob.name)}' and its TIFFs need {need:.1f} GB, but a node's disk has "
+            f"{self._settings.node_disk_gb} GB; split the image, or ask for nodes with larger disks."
+        )
 
     async def _verdict(self, blob: Blob, head: bytes, project: Project) -> Verdict:
         per_class, bytes_per_value = headless.EXPORT_SOURCES[self._export_source(project)]
@@ -135,29 +165,23 @@ class Start:
     def _export_source(self, project: Project) -> str:
         return project.config.export_source or self._settings.export_source
 
+    def _run_key(self, name: str, etag: str, project: Project) -> str:
+        """What makes a run what it is: image, classifier, effective settings, ilastik."""
+        effective = (project.config.internal_path, project.config.axes, self._export_source(project))
+        key = [name, etag, project.digest, effective, self._settings.ilastik_version]
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
     def _claimed(
         self, fresh: FileRecord, project: Project, facts: ImageFacts | None, reason: str, now: datetime
     ) -> FileRecord:
         """All that the task needs, with the ids of job and task: recovery never derives them again."""
         settings = self._settings
         wall_clock = project.config.wall_clock or settings.wall_clock
-        effective = {
-            "internal_path": project.config.internal_path,
-            "axes": project.config.axes,
-            "export_source": self._export_source(project),
-        }
-        key = [
-            fresh.name,
-            fresh.etag,
-            project.digest,
-            json.dumps(effective, sort_keys=True),
-            settings.ilastik_version,
-        ]
         return fresh.to(
             State.SUBMITTING,
             now,
             reason,
-            run_key=hashlib.sha256(json.dumps(key).encode()).hexdigest(),
+            run_key=self._run_key(fresh.name, fresh.etag, project),
             project_etag=project.etag,
             project_digest=project.digest,
             ilastik_version=settings.ilastik_version,
@@ -167,6 +191,7 @@ class Start:
             shape="x".join(map(str, facts.shape)) if facts else "",
             export_source=self._export_source(project),
             wall_clock_seconds=max(1, round(wall_clock.total_seconds())),
+            pool_id=settings.pool_id,
             job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
             task_id=naming.task_id(fresh.name, fresh.run, 1),
             attempt=1,
@@ -179,6 +204,8 @@ class Start:
             # The older version's task is ended before the new one is created, whoever gets to create it.
             record = record.evolve(previous_job_id=old.job_id, previous_task_id=old.task_id)
         claimed = await self._insert(entry, record, self._settings.grace)
+        if old and old.state is State.REJECTED:
+            await self._worklist.forget_rejected(naming.project_of(record.name), record.name)
         log.info("Claimed.", extra=fields(record))
         return await self._do.submit(claimed)
 
@@ -206,6 +233,7 @@ class Start:
         await self._do.report(record)
         claimed = await self._ledger.claim(record.evolve(intent=""), entry)
         await self._do.end_previous(record)
+        await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         if old and old.intent:
             await self._worklist.remove(old.name, old.intent)
         log.warning("%s: %s", record.state, record.reason, extra=fields(record))
@@ -215,7 +243,8 @@ class Start:
         """Intent first, then the claim; the older run's intent goes once the claim stands."""
         now = self._clock()
         nonce = self._new_id()
-        await self._worklist.add(Intent(name=record.name, nonce=nonce, due=now + due_in, added=now))
+        waiting = record.state.is_waiting
+        await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
         try:
             claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
         except Conflict:

@@ -11,7 +11,7 @@ from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict
 from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
-from batch_ops.model import Entry, FileRecord
+from batch_ops.model import Entry, FileRecord, Stand
 
 _SERVICE = "Table storage"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
@@ -56,6 +56,24 @@ class TableLedger:
         if current is None:
             return stored
         return [current.record if record.run == current.record.run else record for record in stored]
+
+    async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
+        """The versions that the ledger has of these files, by one query over their range of keys."""
+        keys = [naming.file_key(name) for name in names]
+        if not keys:
+            return {}
+        wanted = set(names)
+        found: dict[str, Stand] = {}
+        with calls(_SERVICE, f"compare the files of {_shown(project)}"):
+            pages = self._table.query_entities(
+                "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
+                parameters={"partition": naming.partition_key(project), "first": min(keys), "last": max(keys)},
+                select=["name", "etag", "length", "md5", "state"],
+            )
+            async for row in pages:
+                if row["name"] in wanted:
+                    found[row["name"]] = rows.from_properties(Stand, row)
+        return found
 
     async def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
         """The files of a project by name; beyond the 240 characters of a key their order is by hash."""

@@ -1,12 +1,13 @@
 """What is open, in Azure Table storage (port `Worklist`).
 
-Partition `open` holds the intents `i!<file>!<nonce>` and the job marks `j!<job>`, so that one paged query
-tells all; partition `projects` holds one row a project with what was learnt of its newest version.
+Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
+so that one paged query tells all; partition `projects` holds one row a project with what was learnt of its newest
+version, partition `rejected` a row for each image that another version of its project may take.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -18,12 +19,13 @@ from azure.data.tables.aio import TableClient
 
 from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
-from batch_ops.errors import Conflict
-from batch_ops.model import Board, Intent, JobMark
+from batch_ops.errors import Conflict, IlastikBatchError
+from batch_ops.model import Board, Intent, JobMark, SweepMark
 
 _SERVICE = "Table storage"
 _OPEN = "open"
 _PROJECTS = "projects"
+_REJECTED = "rejected"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 _CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _CHUNK_CHARS = 30_000
@@ -42,14 +44,18 @@ class TableWorklist:
         """Everything open, by one query."""
         intents: list[Intent] = []
         jobs: list[JobMark] = []
+        sweeps: list[SweepMark] = []
         with calls(_SERVICE, "read what is open"):
             async for row in self._table.query_entities(f"PartitionKey eq '{_OPEN}'"):
                 version = str(row.metadata["etag"])
-                if str(row["RowKey"]).startswith("i!"):
-                    intents.append(replace(rows.from_properties(Intent, row), version=version))
-                else:
-                    jobs.append(replace(rows.from_properties(JobMark, row), version=version))
-        return Board(tuple(intents), tuple(jobs))
+                match str(row["RowKey"])[:2]:
+                    case "i!":
+                        intents.append(replace(rows.from_properties(Intent, row), version=version))
+                    case "j!":
+                        jobs.append(replace(rows.from_properties(JobMark, row), version=version))
+                    case "s!":
+                        sweeps.append(replace(rows.from_properties(SweepMark, row), version=version))
+        return Board(tuple(intents), tuple(jobs), tuple(sweeps))
 
     async def add(self, intent: Intent) -> Intent:
         """Insert an intent; its nonce is new."""
@@ -86,6 +92,38 @@ class TableWorklist:
         """Follow a job no more; silent if its mark changed meanwhile."""
         self._noted.pop(mark.job_id, None)
         await self._delete(_job_key(mark.job_id), mark.version, f"drop the job {mark.job_id}")
+
+    async def save_sweep(self, mark: SweepMark) -> None:
+        """Insert (version "") or replace a sweep's mark as read; silent if somebody else did so first."""
+        row = _entity(f"s!{naming.key_safe(mark.container)}", mark)
+        purpose = f"save how far {mark.container} was swept"
+        if mark.version:
+            await self._replace(row, mark.version, purpose)
+            return
+        with suppress(Conflict), calls(_SERVICE, purpose, {"EntityAlreadyExists": Conflict("")}):
+            await self._table.create_entity(row)
+
+    async def note_rejected(self, project: str, name: str) -> None:
+        """Remember that an image was rejected under a project."""
+        row = {"PartitionKey": _REJECTED, "RowKey": _rejected_key(project, name), "name": name}
+        with calls(_SERVICE, f"note {naming.plain(name)} as rejected"):
+            await self._table.upsert_entity(row, UpdateMode.REPLACE)
+
+    async def rejected(self, project: str) -> Sequence[str]:
+        """The images of a project that `note_rejected` remembers."""
+        first = _rejected_key(project, None)
+        with calls(_SERVICE, f"read what {naming.plain(project)} rejected"):
+            found = self._table.query_entities(
+                "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
+                parameters={"partition": _REJECTED, "first": first, "end": f"{first}~"},
+            )
+            return [str(row["name"]) async for row in found]
+
+    async def forget_rejected(self, project: str, name: str) -> None:
+        """Undo `note_rejected`; silent if there is nothing."""
+        known: dict[str, IlastikBatchError] = dict.fromkeys(_MISSING_CODES, Conflict(""))
+        with suppress(Conflict), calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", known):
+            await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
         """What `save_project` kept for this version of a project."""
@@ -137,11 +175,15 @@ def intent_key(name: str, nonce: str) -> str:
     return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
 
 
+def _rejected_key(project: str, name: str | None) -> str:
+    return f"{naming.partition_key(project)}!!{naming.file_hash(name) if name is not None else ''}"
+
+
 def _job_key(job_id: str) -> str:
     # Batch tells ids apart without regard to case.
     return f"j!{job_id.lower()}"
 
 
-def _entity(key: str, value: Intent | JobMark) -> dict[str, Any]:
+def _entity(key: str, value: Intent | JobMark | SweepMark) -> dict[str, Any]:
     properties = rows.to_properties(replace(value, version=""))
     return {"PartitionKey": _OPEN, "RowKey": key, **properties}

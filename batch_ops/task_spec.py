@@ -52,7 +52,9 @@ class TaskSpec:
 def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
     """The task of the record's current attempt. `url(container, blob)` gives percent-encoded addresses."""
     nickname = naming.nickname(record.name)
-    slots = settings.slots_per_node if record.alone else 1
+    is_large = bool(settings.large_pool_id) and record.pool_id == settings.large_pool_id
+    slots = settings.slots_per_node if record.alone and not is_large else 1
+    memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
     environment = headless.TaskEnvironment(
         nickname=nickname,
         internal_path=record.internal_path,
@@ -67,7 +69,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         run=record.run,
         attempt=record.attempt,
         threads=settings.slot_threads * slots,
-        ram_mb=settings.slot_memory_mb * slots,
+        ram_mb=memory_mb * slots,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

@@ -24,8 +24,10 @@ from batch_ops.reconcile import Reconcile
 from batch_ops.settings import Settings
 from batch_ops.start import Start
 from batch_ops.storage_clients import StorageConnection, host_queue
+from batch_ops.sweep import Sweep
 from batch_ops.table_ledger import TableLedger
 from batch_ops.table_worklist import TableWorklist
+from batch_ops.take_up import TakeUp, project_of_blob
 
 OUTAGE_PAUSE = timedelta(seconds=30)
 
@@ -48,6 +50,7 @@ class System:
     start: Start
     reconcile: Reconcile
     collect: Collect
+    take_up: TakeUp
     outbox: Outbox
     _resources: AsyncExitStack
 
@@ -67,16 +70,24 @@ class System:
         batch = await stack.enter_async_context(
             batch_client(settings.batch_endpoint, settings.batch_account, settings.batch_key, credential)
         )
-        check = await stack.enter_async_context(Hdf5Checker(processes=settings.check_processes))
+        check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
         blobs = AzureBlobs(blob_service)
         worklist = TableWorklist(table_service.get_table_client(settings.work_table))
         ledger = TableLedger(table_service.get_table_client(settings.files_table))
         outbox = AzureOutbox(
             host_queue(queue_service, settings.collect_queue), host_queue(queue_service, settings.blob_created_queue)
         )
-        executor = Executor(ledger, worklist, blobs, AzureBatch(batch, settings.pool_id), outbox, settings, utc_now)
+        executor = Executor(ledger, worklist, blobs, AzureBatch(batch), outbox, settings, utc_now)
         start = Start(executor, Projects(blobs, worklist, check, settings, utc_now), check, new_id)
-        return cls(settings, start, Reconcile(executor, start), Collect(executor, start), outbox, stack)
+        take_up = TakeUp(executor)
+        reconcile = Reconcile(executor, start, Sweep(executor, take_up))
+        return cls(settings, start, reconcile, Collect(executor, start), take_up, outbox, stack)
+
+    async def project_changed(self, blob: str) -> None:
+        """Something was written into `projects`: take up the images that it matters to."""
+        project = project_of_blob(blob)
+        if project is not None:
+            await self.take_up(project)
 
     async def close(self) -> None:
         """End the clients and the parser processes."""

@@ -1,0 +1,139 @@
+"""Nothing is lost and nothing is done twice: repeated events, new versions, and a host that is killed."""
+
+import base64
+import io
+import json
+import signal
+
+import numpy as np
+import tifffile
+
+from tests.acceptance.lab import until
+
+
+def tiffs(lab, name):
+    """The segmentation in the results, all time points."""
+    results = lab.results(name)
+    return np.stack([tifffile.imread(io.BytesIO(results[leaf])) for leaf in sorted(results) if leaf.endswith(".tiff")])
+
+
+def event(lab, name, etag, number=0):
+    """The event that Event Grid sends for a blob."""
+    return {
+        "topic": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a",
+        "subject": f"/blobServices/default/containers/input/blobs/{name}",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "id": f"00000000-0000-0000-0000-{number:012}",
+        "eventTime": "2026-11-22T12:00:00.0000000Z",
+        "dataVersion": "",
+        "metadataVersion": "1",
+        "data": {
+            "api": "PutBlob",
+            "eTag": etag.strip('"'),
+            "contentType": "application/octet-stream",
+            "contentLength": 1,
+            "blobType": "BlockBlob",
+            "url": lab.blobs.get_blob_client("input", name).url,
+            "sequencer": "0" * 31 + "1",
+        },
+    }
+
+
+def send(lab, message):
+    """Put an event into the queue."""
+    lab.queues.get_queue_client("blob-created").send_message(base64.b64encode(json.dumps(message).encode()).decode())
+
+
+def test_the_same_event_five_times(lab):
+    """Five deliveries of one event, and later ones still, make one task."""
+    name = "default/again.h5"
+    etag = lab.image(name, seed=11)
+    for _ in range(5):
+        send(lab, event(lab, name, etag))
+    assert lab.wait(name)["state"] == "SUCCEEDED"
+    for _ in range(5):
+        send(lab, event(lab, name, etag))
+    empty(lab, "blob-created")
+    assert lab.row(name)["run"] == 1
+    assert len(lab.tasks(name)) == 1
+
+
+def empty(lab, queue):
+    """Wait until every message of a queue was handled (one that is being handled counts)."""
+    client = lab.queues.get_queue_client(queue)
+    until(
+        lambda: client.get_queue_properties().approximate_message_count == 0,
+        30,
+        lambda: f"{queue} is not empty",
+    )
+
+
+def test_a_blob_deleted_before_its_event(lab):
+    """An event for a blob that is gone leaves no row, no task and no poison."""
+    name = "default/gone.h5"
+    send(lab, event(lab, name, "0x1"))
+    empty(lab, "blob-created")
+    assert lab.row(name) is None
+    assert lab.tasks(name) == []
+    assert list(lab.queues.list_queues(name_starts_with="blob-created-poison")) == []
+
+
+def test_an_overwritten_blob_is_run_again(lab):
+    """A new version of a finished file is a new run, and its TIFFs replace the old ones whole."""
+    name = "default/replaced.h5"
+    lab.image(name, seed=12, shape=(3, 24, 22, 16, 1))
+    lab.wait(name, "SUCCEEDED")
+    assert tiffs(lab, name).shape[0] == 3
+    lab.image(name, seed=13)
+    lab.wait(name, "SUCCEEDED", run=2)
+    assert tiffs(lab, name).shape[0] == 2
+    assert json.loads(lab.results(name)["provenance.json"])["run"]["number"] == 2
+
+
+def test_an_image_overwritten_while_its_task_runs(lab):
+    """The old task is ended, and only the new version's TIFFs land in the results."""
+    name = "default/slow-replaced.h5"
+    lab.image(name, seed=14, shape=(3, 24, 22, 16, 1))
+    first = lab.wait(name, "RUNNING")
+    etag = lab.image(name, seed=15)
+    row = lab.wait(name, "SUCCEEDED", run=2)
+    assert row["etag"] == etag
+    results = lab.results(name)
+    assert len([leaf for leaf in results if leaf.endswith(".tiff")]) == 2
+    assert json.loads(results["provenance.json"])["input"]["etag"] == etag
+    old = next(task for task in lab.tasks(name) if task.id == first["task_id"])
+    assert old.execution_info.exit_code != 0
+    empty(lab, "collect")
+    assert set(lab.results(name)) == set(results)
+
+
+def test_a_metadata_edit_runs_nothing(lab):
+    """New metadata on a finished blob is a new ETag, but the same content: only the row follows."""
+    name = "default/edited.h5"
+    old = lab.image(name, seed=16)
+    lab.wait(name, "SUCCEEDED")
+    blob = lab.blobs.get_blob_client("input", name)
+    blob.set_blob_metadata({"sample": "7"})
+    new = blob.get_blob_properties().etag.strip('"')
+    assert new != old
+    send(lab, event(lab, name, new, number=2))
+    row = until(lambda: (row := lab.row(name)) and row["etag"] == new and row, 30, lambda: f"{lab.row(name)}")
+    assert (row["state"], row["run"]) == ("SUCCEEDED", 1)
+    assert len(lab.tasks(name)) == 1
+
+
+def test_the_host_killed_between_claim_and_creation(lab):
+    """SIGKILL after the claim and before the task: the restarted host finishes it, once, after the grace."""
+    name = "default/killed.h5"
+    batch = lab.process("local_cloud.batch")
+    batch.send_signal(signal.SIGSTOP)
+    try:
+        lab.image(name, seed=17)
+        claimed = lab.wait(name, "SUBMITTING")
+        lab.process("local_cloud.functions").kill()
+    finally:
+        batch.send_signal(signal.SIGCONT)
+    row = lab.wait(name, seconds=60)
+    assert row["state"] == "SUCCEEDED", row["reason"]
+    assert (row["task_id"], row["attempt"]) == (claimed["task_id"], 1)
+    assert len(lab.tasks(name)) == 1

@@ -1,0 +1,152 @@
+"""A file on its way through the real processes: from the upload to its results, or to a sentence why not."""
+
+import io
+import json
+
+import pytest
+import tifffile
+
+from batch_ops import naming
+
+
+def test_a_dropped_image_is_segmented(lab):
+    """Upload -> one task -> TIFFs with the project's labels, provenance, log; row SUCCEEDED; staging empty."""
+    name = "default/well A1.h5"
+    etag = lab.image(name, seed=1)
+    row = lab.wait(name)
+    assert row["state"] == "SUCCEEDED", row["reason"]
+    results = lab.results(name)
+    assert set(results) == {"well_A10.tiff", "well_A11.tiff", "provenance.json", "ilastik.log"}
+    pages = tifffile.imread(io.BytesIO(results["well_A10.tiff"]))
+    assert pages.shape == (16, 22, 24)
+    assert set(pages.ravel()) == {1, 2}
+    provenance = json.loads(results["provenance.json"])
+    assert provenance["input"]["etag"] == etag
+    assert {f["name"]: f["length"] for f in provenance["files"]} == {
+        leaf: len(data) for leaf, data in results.items() if leaf.endswith(".tiff")
+    }
+    assert len(lab.tasks(name)) == 1
+    assert lab.staged(name) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Zellkerne/größe µm 'it' \"is\" 細胞.h5", "default/$(touch pwned);`id`&|>x.h5", "default/100% #1?.h5"],
+)
+def test_any_name_will_do(lab, name):
+    """Unicode, spaces, quotes and shell characters go all the way, and nothing of them is run."""
+    lab.project(naming.project_of(name))
+    lab.image(name, seed=2)
+    row = lab.wait(name)
+    assert row["state"] == "SUCCEEDED", row["reason"]
+    assert "provenance.json" in lab.results(name)
+
+
+def test_names_that_differ_by_case_are_two_files(lab):
+    """`A.h5` beside `a.h5`: two rows, two tasks, two folders."""
+    lab.image("case/A.h5", seed=3)
+    lab.image("case/a.h5", seed=4)
+    lab.project("case")
+    upper, lower = lab.wait("case/A.h5"), lab.wait("case/a.h5")
+    assert (upper["state"], lower["state"]) == ("SUCCEEDED", "SUCCEEDED")
+    assert upper["task_id"].lower() != lower["task_id"].lower()
+    assert set(lab.results("case/A.h5")) == {"A0.tiff", "A1.tiff", "provenance.json", "ilastik.log"}
+
+
+def test_a_truncated_file_is_rejected(lab):
+    """A cut-off upload never costs a task; row and PROBLEM.txt say how many bytes of how many; the blob stays."""
+    name = "default/cut.h5"
+    lab.image(name)
+    blob = lab.blobs.get_blob_client("input", name)
+    whole = blob.download_blob().readall()
+    lab.wait(name, "SUCCEEDED")
+    lab.upload(name, whole[: len(whole) // 2])
+    row = lab.wait(name, "REJECTED")
+    assert f"{len(whole) // 2:,}" in row["reason"]
+    assert len(blob.download_blob().readall()) == len(whole) // 2
+    results = lab.results(name)
+    assert set(results) == {"PROBLEM.txt"}
+    assert row["reason"] in results["PROBLEM.txt"].decode()
+
+
+def test_what_is_not_hdf5_is_rejected(lab):
+    """A renamed picture is refused in one sentence."""
+    lab.upload("default/not.h5", b"GIF89a" + bytes(3000))
+    row = lab.wait("default/not.h5")
+    assert row["state"] == "REJECTED"
+    assert "HDF5" in row["reason"]
+    assert lab.tasks("default/not.h5") == []
+
+
+def test_images_before_their_project(lab):
+    """The commonest mistake is no loss: the file waits, says for what, and goes on when the project appears."""
+    name = "later/image.h5"
+    lab.image(name, seed=5)
+    row = lab.wait(name, "WAITING_FOR_PROJECT")
+    assert "later.ilp" in row["reason"]
+    assert set(lab.results(name)) == {"PROBLEM.txt"}
+    lab.project("later")
+    assert lab.wait(name)["state"] == "SUCCEEDED"
+    assert "PROBLEM.txt" not in lab.results(name)
+
+
+def test_a_file_deleted_while_it_waits(lab):
+    """What waits for a project and is deleted ends CANCELLED, and its PROBLEM.txt goes."""
+    name = "never/image.h5"
+    lab.image(name)
+    lab.wait(name, "WAITING_FOR_PROJECT")
+    lab.blobs.get_blob_client("input", name).delete_blob()
+    assert lab.wait(name)["state"] == "CANCELLED"
+    assert lab.results(name) == {}
+
+
+def test_an_untagged_image(lab):
+    """Without axistags the project's configured axes are taken, and the uploaded blob stays as it is."""
+    lab.project("untagged", axes="txyzc")
+    name = "untagged/raw.h5"
+    etag = lab.image(name, seed=6, tagged=False)
+    row = lab.wait(name)
+    assert row["state"] == "SUCCEEDED", row["reason"]
+    assert len([leaf for leaf in lab.results(name) if leaf.endswith(".tiff")]) == 2
+    assert lab.blobs.get_blob_client("input", name).get_blob_properties().etag.strip('"') == etag
+
+
+def test_a_2d_image(lab, cells2d):
+    """A single plane and time point becomes one TIFF of one page."""
+    lab.project("flat", cells2d)
+    name = "flat/plane.h5"
+    lab.image(name, seed=7, shape=(1, 40, 36, 1, 1))
+    row = lab.wait(name)
+    assert row["state"] == "SUCCEEDED", row["reason"]
+    assert tifffile.imread(io.BytesIO(lab.results(name)["plane.tiff"])).shape == (36, 40)
+
+
+def test_a_task_that_exits_1(lab):
+    """Tried once more, then FAILED with ilastik's own words in row and PROBLEM.txt; the log stays in staging."""
+    name = "default/exit-one.h5"
+    lab.image(name)
+    row = lab.wait(name)
+    assert (row["state"], row["kind"], row["attempt"]) == ("FAILED", "COMMAND", 2)
+    assert "not to my taste" in row["reason"]
+    assert "not to my taste" in lab.results(name)["PROBLEM.txt"].decode()
+    assert any(blob.endswith("ilastik.log") for blob in lab.staged(name))
+
+
+def test_a_task_that_does_nothing(lab):
+    """Exit code 0 without output is no success."""
+    name = "default/nothing.h5"
+    lab.image(name)
+    row = lab.wait(name)
+    assert (row["state"], row["kind"]) == ("FAILED", "NO_OUTPUT")
+    assert set(lab.results(name)) == {"PROBLEM.txt"}
+
+
+def test_a_task_that_takes_too_long(lab):
+    """Killed at its wall clock limit, FAILED with the limit."""
+    lab.project("hurry", wall_clock_minutes=0.1)
+    name = "hurry/hang.h5"
+    lab.image(name)
+    row = lab.wait(name)
+    assert (row["state"], row["kind"]) == ("FAILED", "TIMEOUT"), row["reason"]
+    assert "0.1 minutes" in row["reason"]
+    assert len(lab.tasks(name)) == 1
