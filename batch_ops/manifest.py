@@ -235,9 +235,7 @@ def _load(content: bytes) -> object:
     if len(content) > MAX_BYTES:
         _refuse(f"it is longer than {MAX_BYTES} bytes")
     try:
-        return json.loads(
-            content.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant
-        )
+        return json.loads(content.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except ManifestError:
         raise
     except (ValueError, RecursionError) as exc:
