@@ -88,7 +88,7 @@ class Collect:
         if execution is None:
             if not folder.has_own(PROVENANCE):
                 cause = Cause(FailureKind.NO_OUTPUT, "The task ended well, but its results are not (all) in staging.")
-                await self._do.apply(entry, failed(record, cause, self._clock()))
+                await self._do.apply(entry, failed(record, cause, self._clock(), self._do.policy))
                 return
             # Published before, and staging cleared already: only the row is left to write.
             await self._finish(entry, *folder.own_tiffs())

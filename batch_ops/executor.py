@@ -14,7 +14,7 @@ from batch_ops.result_folder import PROBLEM, Author, ResultFolder
 from batch_ops.settings import Settings
 from batch_ops.staging import Staging
 from batch_ops.task_spec import task_spec
-from batch_ops.transitions import Step, Then
+from batch_ops.transitions import Policy, Step, Then
 
 log = logging.getLogger("batch_ops")
 
@@ -55,6 +55,7 @@ class Executor:
             outbox,
         )
         self.settings, self.clock = settings, clock
+        self.policy = Policy(settings.job_prefix, settings.large_pool_id, settings.lost_after)
         self.staging = Staging(blobs, settings.staging_container)
 
     async def submit(self, entry: Entry) -> Entry:
@@ -155,6 +156,8 @@ class Executor:
         elif record.state is State.CANCELLED:
             await self.retract(record)
         if record.state is State.FAILED and record.task_id:
+            # Most often it has ended by itself; one that takes down its nodes has not.
+            await self.batch.terminate_task(record.job_id, record.task_id)
             await self._keep_staging(record)
         entry = await self.ledger.advance(entry, record)
         if record.intent:

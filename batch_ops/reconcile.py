@@ -103,7 +103,11 @@ class Reconcile:
             cause = cause_of(task, timedelta(seconds=entry.record.wall_clock_seconds))
             if cause is not None:
                 cause = refined(cause, await self._do.staging.cause(task.task_id))
-        step = observe(entry.record, task, cause, self._clock())
+        record = entry.record
+        preempted = False
+        if task.requeues > record.requeues and record.node_id and task.task_id == record.task_id:
+            preempted = await self._batch.was_preempted(record.pool_id, record.node_id)
+        step = observe(record, task, cause, self._clock(), self._do.policy, preempted=preempted)
         return await self._do.apply(entry, step) if step else entry
 
     # What was not heard of for long
@@ -170,7 +174,7 @@ class Reconcile:
                 await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
             await self._worklist.defer(intent, self._later())
             return
-        step = missing(record, self._clock(), self._settings.lost_after)
+        step = missing(record, self._clock(), self._do.policy)
         if step is not None:
             await self._do.apply(entry, step)
         await self._worklist.defer(intent, self._clock() + self._settings.lost_after)

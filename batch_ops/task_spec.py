@@ -70,6 +70,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         attempt=record.attempt,
         threads=settings.slot_threads * slots,
         ram_mb=memory_mb * slots,
+        ilastik_version=record.ilastik_version,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

@@ -63,6 +63,19 @@ RETRIES: Mapping[FailureKind, Retry] = MappingProxyType(
 )
 
 
+# A task that was put back so often because its node was lost is held to be what takes the nodes down.
+NODE_LOSSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator's settings add to the tables: where a run that needs more memory goes."""
+
+    job_prefix: str = "ilastik"
+    large_pool_id: str = ""
+    lost_after: timedelta = timedelta(minutes=2)
+
+
 class Then(Enum):
     """What is to be done once the step's record is in the ledger."""
 
@@ -80,23 +93,37 @@ class Step:
     then: Then = Then.NOTHING
 
 
-def observe(record: FileRecord, task: Task, cause: Cause | None, now: datetime) -> Step | None:
+def observe(
+    record: FileRecord,
+    task: Task,
+    cause: Cause | None,
+    now: datetime,
+    policy: Policy = Policy(),
+    *,
+    preempted: bool = False,
+) -> Step | None:
     """What a task as Batch shows it means for its file; None if it tells nothing new.
 
-    `cause` is why a completed task failed, None for success (`failures.cause_of`).
+    `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
+    requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing.
     """
     if (task.job_id, task.task_id) != (record.job_id, record.task_id):
         return None
     if record.state is not State.SUBMITTING and not record.state.has_task:
         return None
+    lost = 0 if preempted else max(0, task.requeues - record.requeues)
     seen = record.evolve(
         missing_since=None,
+        node_losses=record.node_losses + lost,
         node_id=task.node_id or record.node_id,
         requeues=max(task.requeues, record.requeues),
         task_started_at=task.started or record.task_started_at,
     )
     if task.state is TaskState.COMPLETED:
-        return _completed(seen, task, cause, now)
+        return _completed(seen, task, cause, now, policy)
+    if seen.node_losses >= NODE_LOSSES:
+        sentence = f"It took down its node: {seen.node_losses} nodes were lost while they worked on it."
+        return Step(seen.to(State.FAILED, now, sentence, kind=FailureKind.NODE), Then.REPORT)
     state = State(task.state.upper())
     if state is record.state and seen == record:
         return None
@@ -115,7 +142,7 @@ def _reason(state: State, task: Task) -> str:
             return "ilastik is at work."
 
 
-def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime) -> Step:
+def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, policy: Policy) -> Step:
     ended = record.evolve(
         exit_code=task.exit_code,
         task_ended_at=task.ended or now,
@@ -124,22 +151,27 @@ def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetim
     )
     if cause is None:
         return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
-    return failed(ended, cause, now)
+    return failed(ended, cause, now, policy)
 
 
-def missing(record: FileRecord, now: datetime, lost_after: timedelta) -> Step | None:
+def missing(record: FileRecord, now: datetime, policy: Policy) -> Step | None:
     """What it means that Batch knows no task of the row's id (the job being there): twice, some time apart, is LOST."""
     if not record.state.has_task:
         return None
     if record.missing_since is None:
         return Step(record.evolve(missing_since=now, updated_at=now))
-    if now - record.missing_since < lost_after:
+    if now - record.missing_since < policy.lost_after:
         return None
     sentence = f"Batch no longer knows the task {record.task_id}."
-    return failed(record.evolve(missing_since=None), Cause(FailureKind.LOST, sentence), now)
+    return failed(record.evolve(missing_since=None), Cause(FailureKind.LOST, sentence), now, policy)
 
 
-def failed(record: FileRecord, cause: Cause, now: datetime) -> Step:
+def failed(
+    record: FileRecord,
+    cause: Cause,
+    now: datetime,
+    policy: Policy = Policy(),
+) -> Step:
     """Another attempt, or the end, by the retry table."""
     rule = RETRIES[cause.kind]
     counted = with_try(record.tries, cause.kind)
@@ -151,9 +183,19 @@ def failed(record: FileRecord, cause: Cause, now: datetime) -> Step:
     record = record.evolve(tries=counted, attempts=attempts)
     if done >= rule.tries:
         total = len(attempts_of(attempts))
-        sentence = cause.sentence if total == 1 else f"{cause.sentence} (Tried {total} times.)"
+        sentence = _LAST_WORDS.get(cause.kind, "") + cause.sentence
+        sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
         return Step(record.to(State.FAILED, now, sentence, kind=cause.kind), Then.REPORT)
-    return Step(next_attempt(record, now, rule, f"{cause.sentence} It is tried again.", cause.kind), Then.SUBMIT)
+    step = next_attempt(record, now, rule, f"{cause.sentence} It is tried again.", cause.kind)
+    if cause.kind is FailureKind.OUT_OF_MEMORY and policy.large_pool_id:
+        job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
+        step = step.evolve(pool_id=policy.large_pool_id, job_id=job_id)
+    return Step(step, Then.SUBMIT)
+
+
+_LAST_WORDS: Mapping[FailureKind, str] = MappingProxyType(
+    {FailureKind.OUT_OF_MEMORY: "It needs more memory than a node has. "}
+)
 
 
 def next_attempt(record: FileRecord, now: datetime, rule: Retry, reason: str, kind: FailureKind | None) -> FileRecord:

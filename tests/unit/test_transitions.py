@@ -11,7 +11,7 @@ from batch_ops.errors import IllegalTransition
 from batch_ops.failures import Cause, cause_of, refined
 from batch_ops.model import FailureKind, FileRecord, State, Task, TaskFailure, TaskState
 from batch_ops.notes import attempts_of, tries_of
-from batch_ops.transitions import ALLOWED, RETRIES, Then, check_move, failed, missing, observe
+from batch_ops.transitions import ALLOWED, NODE_LOSSES, RETRIES, Policy, Then, check_move, failed, missing, observe
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -113,6 +113,36 @@ def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
     assert [a.kind for a in attempts_of(step.record.attempts)] == [kind] * RETRIES[kind].tries
 
 
+def test_preempted_nodes_are_free():
+    """A spot node that Azure takes back costs the run nothing, however often."""
+    current = record()
+    for requeues in range(1, 20):
+        seen = task(TaskState.ACTIVE, requeues=requeues)
+        current = observe(current, seen, None, NOW, preempted=True).record
+    assert current.state is State.ACTIVE
+    assert current.node_losses == 0
+
+
+def test_a_file_that_takes_down_its_nodes_ends():
+    """The fourth node lost under a task is held to be the task's doing."""
+    current = record()
+    for requeues in range(1, NODE_LOSSES):
+        current = observe(current, task(TaskState.ACTIVE, requeues=requeues), None, NOW).record
+        assert current.state is State.ACTIVE
+    last = observe(current, task(TaskState.ACTIVE, requeues=NODE_LOSSES), None, NOW)
+    assert last.then is Then.REPORT
+    assert "took down its node" in last.record.reason
+
+
+def test_memory_moves_to_the_larger_pool():
+    """Where a larger pool is configured, the second try goes there, into a job of that pool."""
+    policy = Policy(large_pool_id="big")
+    step = failed(record(pool_id="small"), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    assert (step.record.pool_id, step.record.job_id) == ("big", "ilastik-big-2026-11")
+    end = failed(step.record.evolve(state=State.RUNNING), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    assert "more memory than a node has" in end.record.reason
+
+
 def test_waits_between_tries_grow():
     """A storage fault is tried again after 30, 60, 120 seconds."""
     current, waits = record(), []
@@ -165,10 +195,10 @@ def test_the_task_script_knows_better_than_batch():
 
 def test_lost_needs_two_looks_some_time_apart():
     """A task that is absent once is not lost."""
-    first = missing(record(), NOW, timedelta(minutes=2))
+    first = missing(record(), NOW, Policy())
     assert first.then is Then.NOTHING
-    assert missing(first.record, NOW + timedelta(minutes=1), timedelta(minutes=2)) is None
-    lost = missing(first.record, NOW + timedelta(minutes=2), timedelta(minutes=2))
+    assert missing(first.record, NOW + timedelta(minutes=1), Policy()) is None
+    lost = missing(first.record, NOW + timedelta(minutes=2), Policy())
     assert lost.then is Then.SUBMIT
     assert attempts_of(lost.record.attempts)[0].kind is FailureKind.LOST
 
