@@ -127,7 +127,9 @@ class Executor:
         waited = now - record.updated_at if record.updated_at and record.not_before else timedelta()
         wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
         log.warning("Not now: %s", fault.sentence, extra=fields(record))
-        return await self.ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
+        entry = await self.ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
+        await self._remind(record, now + wait)
+        return entry
 
     async def apply(self, entry: Entry, step: Step) -> Entry:
         """Write the step's record, then do what follows from it. Raises `Conflict`."""
@@ -141,7 +143,13 @@ class Executor:
             await self.order_collect(record)
         elif step.then is Then.SUBMIT and (record.not_before is None or record.not_before <= self.clock()):
             entry = await self.submit(entry)
+        elif step.then is Then.SUBMIT and record.not_before is not None:
+            await self._remind(record, record.not_before)
         return entry
+
+    async def _remind(self, record: FileRecord, due: datetime) -> None:
+        """Have reconcile look at the file at that time."""
+        await self.worklist.defer(Intent(record.name, record.intent, due, self.clock()), due)
 
     async def order_collect(self, record: FileRecord, delay: timedelta = timedelta()) -> None:
         """Ask the completion handler to move the results of a run."""

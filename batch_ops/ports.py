@@ -63,7 +63,10 @@ class Worklist(Protocol):
         """Insert an intent; its nonce is new."""
 
     async def defer(self, intent: Intent, due: datetime) -> None:
-        """Look at it later. Silent if the intent is gone or was changed meanwhile."""
+        """Look at it at another time. Silent if the intent is gone, or was changed since this version was read.
+
+        An intent without a version only gets its new time.
+        """
 
     async def remove(self, name: str, nonce: str) -> None:
         """Take the intent off. Silent if it is gone."""

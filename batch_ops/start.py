@@ -231,9 +231,9 @@ class Start:
         if old and old.task_id and not old.state.is_final:
             record = record.evolve(previous_job_id=old.job_id, previous_task_id=old.task_id)
         await self._do.report(record)
+        await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         claimed = await self._ledger.claim(record.evolve(intent=""), entry)
         await self._do.end_previous(record)
-        await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         if old and old.intent:
             await self._worklist.remove(old.name, old.intent)
         log.warning("%s: %s", record.state, record.reason, extra=fields(record))

@@ -65,9 +65,16 @@ class TableWorklist:
         return replace(intent, version=str(answer["etag"]))
 
     async def defer(self, intent: Intent, due: datetime) -> None:
-        """Look at it later. Silent if the intent is gone or was changed meanwhile."""
+        """Look at it at another time. Silent if the intent is gone, or was changed since this version was read."""
+        purpose = f"defer {naming.plain(intent.name)}"
+        if not intent.version:
+            key = intent_key(intent.name, intent.nonce)
+            gone = dict.fromkeys(_CHANGED_CODES, Conflict(""))
+            with suppress(Conflict), calls(_SERVICE, purpose, gone):
+                await self._table.update_entity({"PartitionKey": _OPEN, "RowKey": key, "due": due}, UpdateMode.MERGE)
+            return
         row = _entity(intent_key(intent.name, intent.nonce), replace(intent, due=due))
-        await self._replace(row, intent.version, f"defer {naming.plain(intent.name)}")
+        await self._replace(row, intent.version, purpose)
 
     async def remove(self, name: str, nonce: str) -> None:
         """Take the intent off. Silent if it is gone."""
