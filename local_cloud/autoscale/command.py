@@ -24,7 +24,7 @@ from local_cloud.autoscale.simulation.trace import (
     write,
 )
 
-DOCUMENTED: Final = "documented"
+BUILT_IN: Final = ("documented", "documented-spot")
 
 
 class UsageError(Exception):
@@ -42,7 +42,7 @@ def _arguments() -> argparse.ArgumentParser:
         nargs="+",
         metavar="FORMULA",
         help="a formula file, perhaps with other parameters (autoscale.formula:spotNodes=0,maxNodes=8), or "
-        f"'{DOCUMENTED}' for the example of Azure's documentation; several are compared",
+        f"{' or '.join(BUILT_IN)} for the example of Azure's documentation; several are compared",
     )
     parser.add_argument(
         "--trace",
@@ -109,8 +109,8 @@ def _tell_errors(title: str, run: Run) -> None:
 
 def _formula(name: str) -> tuple[str, Formula]:
     path, _, settings = name.partition(":")
-    if path == DOCUMENTED:
-        text = files("local_cloud.autoscale").joinpath("formulas/documented.formula").read_text(encoding="utf-8")
+    if path in BUILT_IN:
+        text = files("local_cloud.autoscale").joinpath(f"formulas/{path}.formula").read_text(encoding="utf-8")
     else:
         text = Path(path).read_text(encoding="utf-8")
     if settings:
