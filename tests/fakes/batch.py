@@ -18,6 +18,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 @dataclass(slots=True)
 class _Job:
     id: str
+    pool_id: str
     state: str = "active"
     tasks: dict[str, Task] = field(default_factory=dict)
     specs: dict[str, TaskSpec] = field(default_factory=dict)
@@ -34,23 +35,24 @@ class FakeBatch:
 
     def __init__(self, cloud: Cloud | None = None, *, active_jobs_quota: int = 100) -> None:
         self.cloud = cloud or Cloud()
-        self.has_pool = True
+        self.missing_pools: set[str] = set()
+        self.preempted_nodes: set[str] = set()
         self.active_jobs_quota = active_jobs_quota
         self._jobs: dict[str, _Job] = {}
 
     # The port
 
     @call()
-    def create_job(self, job_id: str) -> None:
-        """Create the job on the pool."""
+    def create_job(self, job_id: str, pool_id: str) -> None:
+        """Create the job on a pool."""
         _check_id(job_id)
         if job_id.lower() in self._jobs:
             return
-        if not self.has_pool:
-            raise ServiceFault("The pool does not exist in the Batch account; deploy it.")
+        if pool_id in self.missing_pools:
+            raise ServiceFault(f"The pool {pool_id} does not exist in the Batch account; deploy it.")
         if sum(job.state != "completed" for job in self._jobs.values()) >= self.active_jobs_quota:
             raise ServiceFault("The Batch account's quota of active jobs is reached.")
-        self._jobs[job_id.lower()] = _Job(job_id)
+        self._jobs[job_id.lower()] = _Job(job_id, pool_id)
 
     @call()
     def create_task(self, job_id: str, spec: TaskSpec) -> bool:
@@ -108,6 +110,11 @@ class FakeBatch:
         job.state = "completed"
         for task in list(job.tasks.values()):
             self._end(job, task)
+
+    @call()
+    def was_preempted(self, pool_id: str, node_id: str) -> bool:
+        """Whether the node was a spot node that Azure took back."""
+        return node_id in self.preempted_nodes
 
     @call()
     def is_paused(self, job_id: str) -> bool:

@@ -97,6 +97,15 @@ class FakeBlobs:
         return [store.blobs[name].blob for name in store.names[first:stop]], rest
 
     @call()
+    def page(self, container: str, marker: str) -> tuple[Sequence[Blob], str]:
+        """One page of all blobs, and the marker of the next; a marker is the name to begin with."""
+        store = self._container(container)
+        first = bisect_left(store.names, marker)
+        names = store.names[first : first + PAGE]
+        following = store.names[first + PAGE : first + PAGE + 1]
+        return [replace(store.blobs[name].blob, metadata=()) for name in names], "".join(following)
+
+    @call()
     def put(
         self, container: str, name: str, data: bytes, *, fence: Fence, metadata: Mapping[str, str], content_type: str
     ) -> str:

@@ -1,10 +1,10 @@
 """The ledger in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from batch_ops import naming
 from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
-from batch_ops.model import Entry, FileRecord
+from batch_ops.model import Entry, FileRecord, Stand
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table
 
@@ -40,6 +40,17 @@ class FakeLedger:
         entry = await self.get(name)
         return [entry.record if entry and record.run == entry.record.run else record for record in stored]
 
+    async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
+        """The versions that the ledger has of these files, by one query over their range of keys."""
+        keys = sorted(file_key(name) for name in names)
+        if not keys:
+            return {}
+        wanted, found = set(names), {}
+        async for record in self._query(naming.partition_key(project), keys[0], f"{keys[-1]}!"):
+            if record.name in wanted:
+                found[record.name] = Stand(record.name, record.etag, record.length, record.md5, record.state)
+        return found
+
     async def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
         """The files of a project in the order of their names."""
         start = naming.file_key(prefix).rpartition("!!")[0]
@@ -47,18 +58,20 @@ class FakeLedger:
             if record.name.startswith(prefix):
                 yield record
 
-    async def _query(self, partition: str, start: str) -> AsyncIterator[FileRecord]:
+    async def _query(self, partition: str, start: str, end: str = "") -> AsyncIterator[FileRecord]:
         after: str | None = None
         while True:
-            rows, after = await self._page(partition, start, after)
+            rows, after = await self._page(partition, start, end or f"{start}~~", after)
             for row in rows:
                 yield row.value
             if after is None:
                 return
 
     @call()
-    def _page(self, partition: str, start: str, after: str | None) -> tuple[list[Row[FileRecord]], str | None]:
-        return self.table.page(partition, start, f"{start}~~", after)
+    def _page(
+        self, partition: str, start: str, end: str, after: str | None
+    ) -> tuple[list[Row[FileRecord]], str | None]:
+        return self.table.page(partition, start, end, after)
 
     def _entry(self, name: str) -> Entry | None:
         row = self.table.get(partition_key(name), file_key(name))

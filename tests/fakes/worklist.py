@@ -1,13 +1,13 @@
 """The worklist in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from batch_ops import naming
 from batch_ops.errors import Conflict
-from batch_ops.model import Board, Intent, JobMark
+from batch_ops.model import Board, Intent, JobMark, SweepMark
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table, check_key
 
@@ -20,6 +20,9 @@ class _Known:
     values: tuple[tuple[str, str], ...]
 
 
+type _Mark = Intent | JobMark | SweepMark
+
+
 class FakeWorklist:
     """Port `Worklist`."""
 
@@ -27,7 +30,8 @@ class FakeWorklist:
 
     def __init__(self, cloud: Cloud | None = None) -> None:
         self.cloud = cloud or Cloud()
-        self.table: Table[Intent | JobMark] = Table(self.cloud, "work")
+        self.table: Table[_Mark] = Table(self.cloud, "work")
+        self._rejected: dict[str, dict[str, str]] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
 
@@ -35,19 +39,23 @@ class FakeWorklist:
         """Everything open, by one query."""
         intents: list[Intent] = []
         jobs: list[JobMark] = []
+        sweeps: list[SweepMark] = []
         after: str | None = ""
         while after is not None:
             rows, after = await self._board(after)
             for row in rows:
                 value = replace(row.value, version=row.version)
-                if isinstance(value, Intent):
-                    intents.append(value)
-                else:
-                    jobs.append(value)
-        return Board(tuple(intents), tuple(jobs))
+                match value:
+                    case Intent():
+                        intents.append(value)
+                    case JobMark():
+                        jobs.append(value)
+                    case SweepMark():
+                        sweeps.append(value)
+        return Board(tuple(intents), tuple(jobs), tuple(sweeps))
 
     @call()
-    def _board(self, after: str) -> tuple[list[Row[Intent | JobMark]], str | None]:
+    def _board(self, after: str) -> tuple[list[Row[_Mark]], str | None]:
         return self.table.page("open", "", "~", after)
 
     @call()
@@ -93,6 +101,30 @@ class FakeWorklist:
             self.table.delete("open", _job_key(mark.job_id), mark.version)
 
     @call()
+    def save_sweep(self, mark: SweepMark) -> None:
+        """Insert (version "") or replace a sweep's mark as read."""
+        with suppress(Conflict):
+            key = f"s!{naming.key_safe(mark.container)}"
+            self._put(key, mark, over=mark.version or None, new=not mark.version)
+
+    @call()
+    def note_rejected(self, project: str, name: str) -> None:
+        """Remember that an image was rejected under a project."""
+        self._rejected.setdefault(project, {})[naming.file_hash(name)] = name
+
+    @call()
+    def rejected(self, project: str) -> Sequence[str]:
+        """The images of a project that `note_rejected` remembers."""
+        found = self._rejected.get(project, {})
+        self.cloud.examined["work"] += max(len(found), 1)
+        return [found[key] for key in sorted(found)]
+
+    @call()
+    def forget_rejected(self, project: str, name: str) -> None:
+        """Undo `note_rejected`."""
+        self._rejected.get(project, {}).pop(naming.file_hash(name), None)
+
+    @call()
     def project(self, name: str, etag: str) -> Mapping[str, str] | None:
         """What `save_project` kept for this version of a project."""
         self.cloud.examined["work"] += 1
@@ -106,7 +138,7 @@ class FakeWorklist:
         check_key(key)
         self._projects[key] = _Known(etag, tuple(values.items()))
 
-    def _put(self, key: str, value: Intent | JobMark, *, over: str | None = None, new: bool = False) -> str:
+    def _put(self, key: str, value: _Mark, *, over: str | None = None, new: bool = False) -> str:
         return self.table.write("open", [Change(key, replace(value, version=""), over=over, new=new)])[0]
 
 
