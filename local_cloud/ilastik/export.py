@@ -60,7 +60,7 @@ def format_known(text: str, known: Mapping[str, object]) -> str:
     try:
         for literal, name, spec, _ in string.Formatter().parse(text):
             pieces.append(literal)
-            if name in known:
+            if name is not None and name in known:
                 pieces.append(format(known[name], spec or ""))
             elif name or spec:
                 pieces.append("{" + (name or "") + (f":{spec}" if spec else "") + "}")

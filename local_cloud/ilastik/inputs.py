@@ -157,6 +157,12 @@ class Reader:
         self._file = h5py.File(image.file, "r")
         self._dataset: h5py.Dataset = self._file[image.dataset]
 
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the stored numbers."""
+        dtype: np.dtype = self._dataset.dtype
+        return dtype
+
     def __enter__(self) -> "Reader":
         return self
 

@@ -37,17 +37,17 @@ def gaussian(order: int, sigma: float, ratio: float) -> Kernel:
     scale = 1.0 / (math.sqrt(2 * math.pi) * sigma) if order == 0 else -1.0 / (math.sqrt(2 * math.pi) * sigma**3)
     bell = scale * np.exp(x * x * (-0.5 / sigma / sigma))
     if order == 0:
-        taps = np.float32(bell)
+        taps = bell.astype(np.float32)
         total = _both_sides(float(taps[0]), taps)
     elif order == 1:
-        taps = np.float32(-x * bell)
+        taps = (-x * bell).astype(np.float32)
         total = _moment(taps, x)
     else:
-        taps = np.float32((1 - (x / sigma) * (x / sigma)) * bell)
+        taps = ((1 - (x / sigma) * (x / sigma)) * bell).astype(np.float32)
         mean = _both_sides(float(taps[0]), taps) / (2.0 * radius + 1.0)
-        taps = np.float32(taps.astype(np.float64) - mean)
+        taps = (taps.astype(np.float64) - mean).astype(np.float32)
         total = _moment(taps, x * x / 2)
-    taps = np.float32(taps.astype(np.float64) / total)
+    taps = (taps.astype(np.float64) / total).astype(np.float32)
     return Kernel(taps=tuple(float(tap) for tap in taps), odd=order == 1)
 
 

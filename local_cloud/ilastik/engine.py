@@ -1,0 +1,204 @@
+"""Features and decisions for one chunk of a volume, by the compiled kernel on several threads."""
+
+import ctypes
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+import numpy as np
+
+from local_cloud.ilastik import native
+from local_cloud.ilastik.blocks import margins, plan_tiles
+from local_cloud.ilastik.features import Column, Feature, Plan
+from local_cloud.ilastik.native import PACKET, Region
+from local_cloud.ilastik.tables import Tables
+
+# Tiles of this many slices, rows and columns: what they need at a time stays in the second-level cache.
+TILE = (64, 12, 160)
+
+# The order of the results in the kernel, see `enum result`.
+_RESULTS = {
+    Feature.SMOOTHING: 0,
+    Feature.LAPLACIAN: 1,
+    Feature.GRADIENT: 2,
+    Feature.DIFFERENCE: 3,
+    Feature.STRUCTURE: 4,
+    Feature.HESSIAN: 7,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Workspace:
+    """Buffers of one thread."""
+
+    filters: np.ndarray
+    ranks: np.ndarray
+    high_ranks: np.ndarray
+    bad: np.ndarray
+    forest: np.ndarray
+    result: np.ndarray
+
+
+@dataclass(slots=True)
+class Engine:
+    """Computes chunks of volumes of one size with one classifier. Use as a context manager."""
+
+    plan: Plan
+    tables: Tables
+    volume: tuple[int, int, int]
+    threads: int
+    tile: tuple[int, int, int] = TILE
+    _library: ctypes.CDLL = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _spaces: "SimpleQueue[_Workspace]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._library = native.load()
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="pixels")
+        self._spaces = SimpleQueue()
+        for _ in range(self.threads):
+            self._spaces.put(self._workspace())
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def segment(self, raw: np.ndarray, held: Region, chunk: Region, check: bool) -> np.ndarray:
+        """Return the labels (uint8, z, y, x) of a chunk.
+
+        `raw` (c, z, y, x) covers the region `held`, which has the margin that the features need; `check` looks out
+        for features that are not numbers.
+        """
+        out = np.empty((*chunk.shape, 1), np.uint8)
+        self._run(raw, held, chunk, check, out)
+        return out
+
+    def probabilities(self, raw: np.ndarray, held: Region, chunk: Region, check: bool) -> np.ndarray:
+        """Return the probabilities (float32, z, y, x, c) of a chunk; see `segment`."""
+        out = np.empty((*chunk.shape, self.tables.struct.channels), np.float32)
+        self._run(raw, held, chunk, check, out)
+        return out
+
+    def _run(self, raw: np.ndarray, held: Region, chunk: Region, check: bool, out: np.ndarray) -> None:
+        region = chunk.grown(margins(self.plan).filters, self.volume)
+        images = [
+            [self._presmooth(channel, held, region, scale) for channel in raw] for scale in range(len(self.plan.scales))
+        ]
+        jobs = self._jobs(images)
+        self._wait(
+            self._pool.submit(self._tile, jobs, region, chunk, tile, check, out)
+            for tile in plan_tiles(chunk, self.tile)
+        )
+
+    def _presmooth(self, channel: np.ndarray, held: Region, region: Region, scale: int) -> np.ndarray:
+        """Smooth one channel (held) for one scale; the result covers `region`."""
+        kernel = self.plan.scales[scale].presmooth
+        struct = native.kernel_struct(kernel)
+        size = native.ExtentStruct(*self.volume)
+        image = np.ascontiguousarray(channel, np.float32)
+        out = np.empty(region.shape, np.float32)
+        depth = 0 if self.plan.scales[scale].in_2d else kernel.radius
+        planes = region.grown((depth, 0, 0), self.volume)
+        flat = np.empty(planes.shape, np.float32) if depth else out
+
+        def smooth_planes(z0: int, z1: int) -> None:
+            height, width = region.shape[1] + 2 * kernel.radius + 1, region.shape[2] + 2 * native.MAX_RADIUS + 72
+            work = np.empty(height * width + width, np.float32)
+            self._library.presmooth_planes(
+                *(native.address(image), native.box_struct(held), native.address(flat), native.box_struct(planes)),
+                *(size, struct, native.address(work), z0, z1),
+            )
+
+        def smooth_depth(y0: int, y1: int) -> None:
+            self._library.presmooth_depth(
+                *(native.address(flat), native.box_struct(planes), native.address(out), native.box_struct(region)),
+                *(size, struct, y0, y1),
+            )
+
+        self._wait(self._pool.submit(smooth_planes, a, b) for a, b in self._shares(planes.start[0], planes.stop[0]))
+        if depth:
+            self._wait(self._pool.submit(smooth_depth, a, b) for a, b in self._shares(region.start[1], region.stop[1]))
+        return out
+
+    def _shares(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Cut a range into a few shares for each thread."""
+        step = max(1, (stop - start) // (4 * self.threads))
+        return [(a, min(a + step, stop)) for a in range(start, stop, step)]
+
+    def _jobs(self, images: list[list[np.ndarray]]) -> ctypes.Array[native.ScaleJobStruct]:
+        slots = {self.plan.columns[column]: slot for slot, column in enumerate(self.tables.columns)}
+        pairs = [(s, c) for s in range(len(images)) for c in range(self.plan.channels)]
+        jobs = (native.ScaleJobStruct * len(pairs))()
+        for job, (s, c) in zip(jobs, pairs, strict=True):
+            scale = self.plan.scales[s]
+            job.image = native.address(images[s][c])
+            job.in_2d = scale.in_2d
+            for feature, first in _RESULTS.items():
+                for component in range(3 if feature in (Feature.STRUCTURE, Feature.HESSIAN) else 1):
+                    job.want[first + component] = slots.get(Column(feature, s, c, component), -1)
+            for name in ("smooth", "first", "second", "narrow", "inner_smooth", "inner_first"):
+                setattr(job, name, native.kernel_struct(getattr(scale, name)))
+        return jobs
+
+    def _tile(
+        self,
+        jobs: ctypes.Array[native.ScaleJobStruct],
+        region: Region,
+        chunk: Region,
+        tile: Region,
+        check: bool,
+        out: np.ndarray,
+    ) -> None:
+        space = self._spaces.get()
+        try:
+            if check:
+                space.bad[: tile.voxels] = 0
+            sink = native.SinkStruct(
+                values=None,
+                ranks=native.address(space.ranks),
+                high_ranks=native.address(space.high_ranks),
+                bad=native.address(space.bad) if check else None,
+                voxels=tile.voxels,
+                thresholds=native.address(self.tables.thresholds),
+                first=native.address(self.tables.first),
+                count=native.address(self.tables.count),
+            )
+            self._library.tile_features(
+                *(jobs, len(jobs), native.box_struct(region), native.box_struct(tile)),
+                *(native.ExtentStruct(*self.volume), native.address(space.filters), sink),
+            )
+            work = native.address(space.forest)
+            result = space.result[: tile.voxels * out.shape[-1] * out.itemsize].view(out.dtype)
+            if out.dtype == np.uint8:
+                self._library.segment(self.tables.struct, sink, self.tables.quick, work, native.address(result))
+            else:
+                self._library.probabilities(self.tables.struct, sink, work, native.address(result))
+            where = tuple(
+                slice(a - first, b - first) for a, b, first in zip(tile.start, tile.stop, chunk.start, strict=True)
+            )
+            out[where] = result.reshape(*tile.shape, out.shape[-1])
+        finally:
+            self._spaces.put(space)
+
+    def _workspace(self) -> _Workspace:
+        height, width = self.tile[1:]
+        voxels = self.tile[0] * height * width
+        slots = len(self.tables.columns)
+        wide = int(self.tables.count.max()) > np.iinfo(np.uint8).max
+        result = max(1, 4 * self.tables.struct.channels)
+        return _Workspace(
+            filters=np.zeros(self._library.tile_floats(height, width), np.float32),
+            ranks=np.zeros(slots * voxels + PACKET, np.uint8),
+            high_ranks=np.zeros(slots * voxels + PACKET if wide else 1, np.uint8),
+            bad=np.zeros(voxels, np.uint8),
+            forest=np.zeros(self._library.forest_bytes(self.tables.struct), np.uint8),
+            result=np.empty(voxels * result, np.uint8),
+        )
+
+    @staticmethod
+    def _wait(futures: Iterable["Future[None]"]) -> None:
+        for future in list(futures):
+            future.result()

@@ -1,0 +1,162 @@
+"""The compiled kernel (native/pixels.h), through ctypes. Calls release the interpreter lock."""
+
+import ctypes
+from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
+
+import numpy as np
+
+from local_cloud.ilastik.build import library_path
+from local_cloud.ilastik.errors import NotBuiltError
+from local_cloud.ilastik.kernels import Kernel
+
+MAX_RADIUS = 64
+PACKET = 128
+FILTER_RADIUS = 2
+
+NODE_DTYPE = np.dtype(
+    [
+        *((name, "<i4") for name in ("slot", "rank", "first", "second", "skip")),
+        ("mask", "<u2"),
+        ("below", "<u2"),
+    ]
+)
+"""The struct `node` of pixels.h."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box of pixels, in coordinates of the whole volume: starts and stops in z, y, x."""
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Its extent in z, y, x."""
+        z, y, x = (b - a for a, b in zip(self.start, self.stop, strict=True))
+        return z, y, x
+
+    @property
+    def voxels(self) -> int:
+        """Its number of pixels."""
+        z, y, x = self.shape
+        return z * y * x
+
+    def grown(self, margin: tuple[int, int, int], volume: tuple[int, int, int]) -> "Region":
+        """Return the region with a margin on all sides, cut at the borders of the volume."""
+        z0, y0, x0 = (max(a - m, 0) for a, m in zip(self.start, margin, strict=True))
+        z1, y1, x1 = (min(b + m, n) for b, m, n in zip(self.stop, margin, volume, strict=True))
+        return Region((z0, y0, x0), (z1, y1, x1))
+
+
+class KernelStruct(Structure):
+    """The struct `kernel`."""
+
+    _fields_ = (("radius", c_int32), ("odd", c_int32), ("taps", c_float * (MAX_RADIUS + 1)))
+
+
+class BoxStruct(Structure):
+    """The struct `box`."""
+
+    _fields_ = tuple((name, c_int32) for name in ("z0", "z1", "y0", "y1", "x0", "x1"))
+
+
+class ExtentStruct(Structure):
+    """The struct `extent`."""
+
+    _fields_ = tuple((name, c_int32) for name in "zyx")
+
+
+class ScaleJobStruct(Structure):
+    """The struct `scale_job`."""
+
+    _fields_ = (
+        ("image", c_void_p),
+        ("in_2d", c_int32),
+        ("want", c_int32 * 10),
+        *((name, KernelStruct) for name in ("smooth", "first", "second", "narrow", "inner_smooth", "inner_first")),
+    )
+
+
+class SinkStruct(Structure):
+    """The struct `sink`."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("values", "ranks", "high_ranks", "bad")),
+        ("voxels", c_int64),
+        *((name, c_void_p) for name in ("thresholds", "first", "count")),
+    )
+
+
+class ForestStruct(Structure):
+    """The struct `forest`."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("trees", "classes", "pure", "depth")),
+        *((name, c_void_p) for name in ("tree_nodes", "nodes", "tree_leaves", "leaves")),
+    )
+
+
+class ClassifierStruct(Structure):
+    """The struct `classifier`."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("forests", "classes", "trees", "channels")),
+        ("members", POINTER(ForestStruct)),
+        ("labels", c_void_p),
+    )
+
+
+def kernel_struct(kernel: Kernel) -> KernelStruct:
+    """Return a kernel as the struct."""
+    if kernel.radius > MAX_RADIUS:
+        raise ValueError(f"a kernel of radius {kernel.radius} is larger than {MAX_RADIUS}")
+    padding = (0.0,) * (MAX_RADIUS - kernel.radius)
+    return KernelStruct(kernel.radius, int(kernel.odd), (c_float * (MAX_RADIUS + 1))(*kernel.taps, *padding))
+
+
+def box_struct(region: Region) -> BoxStruct:
+    """Return a region as the struct."""
+    (z0, y0, x0), (z1, y1, x1) = region.start, region.stop
+    return BoxStruct(z0, z1, y0, y1, x0, x1)
+
+
+def load() -> ctypes.CDLL:
+    """Load the library that build.py made.
+
+    Raises NotBuiltError where there is none for this source and processor: nothing is ever compiled here.
+    """
+    path = library_path()
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as exc:
+        raise NotBuiltError(
+            f"The compiled kernel '{path}' is missing or cannot be loaded ({exc}): run 'python -m "
+            "local_cloud.ilastik.build' once ('make' does it)."
+        ) from exc
+    smoothing = (c_void_p, BoxStruct, c_void_p, BoxStruct, ExtentStruct, POINTER(KernelStruct))
+    library.presmooth_planes.argtypes = (*smoothing, c_void_p, c_int32, c_int32)
+    library.presmooth_depth.argtypes = (*smoothing, c_int32, c_int32)
+    library.tile_floats.argtypes = (c_int32, c_int32)
+    library.tile_features.argtypes = (
+        *(POINTER(ScaleJobStruct), c_int32, BoxStruct, BoxStruct, ExtentStruct, c_void_p),
+        POINTER(SinkStruct),
+    )
+    library.forest_bytes.argtypes = (POINTER(ClassifierStruct),)
+    library.segment.argtypes = (POINTER(ClassifierStruct), POINTER(SinkStruct), c_int32, c_void_p, c_void_p)
+    library.probabilities.argtypes = (POINTER(ClassifierStruct), POINTER(SinkStruct), c_void_p, c_void_p)
+    for function in (library.presmooth_planes, library.presmooth_depth, library.tile_features):
+        function.restype = None
+    for function in (library.segment, library.probabilities):
+        function.restype = None
+    for function in (library.tile_floats, library.forest_bytes):
+        function.restype = c_int64
+    return library
+
+
+def address(array: np.ndarray) -> int:
+    """Return where the data of a C-contiguous array starts."""
+    if not array.flags.c_contiguous:
+        raise ValueError("the kernel works on contiguous arrays")
+    return int(array.ctypes.data)
