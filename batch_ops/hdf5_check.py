@@ -28,7 +28,8 @@ from batch_ops.hdf5_superblock import (
     parse_superblock,
     signature_offsets,
 )
-from batch_ops.image_rules import NAME_LENGTH, explain, judge_image
+from batch_ops.image_problems import NAME_LENGTH, explain
+from batch_ops.image_rules import judge_image
 from batch_ops.naming import plain
 from batch_ops.project_check import judge_project
 

@@ -31,7 +31,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why there is no dataset to describe. `kind`: one of the words that `image_rules` has a sentence for."""
+    """Why there is no dataset to describe. `kind`: one of the words that `image_problems` has a sentence for."""
 
     kind: str
     name: str = ""

@@ -17,7 +17,7 @@ from batch_ops.hdf5_server import DONE, LENGTH, MAX_FINDINGS_BYTES, NUMBER, RANG
 
 PARSER = "batch_ops.hdf5_parser:parse"
 _STATUS_SECONDS = 1.0
-_STOP_SECONDS = 2.0
+_STOP_SECONDS = 10.0
 
 Fetch = Callable[[int, int], Awaitable[bytes]]
 
@@ -66,6 +66,9 @@ class ForkServer:
         except OSError as exc:
             ours.close()
             self._ends.pop(number, None)
+            if self._reader is not None:
+                # The server is gone; once its end is noticed, the next job starts another.
+                await asyncio.wait({self._reader}, timeout=_STATUS_SECONDS)
             raise ParserDied(None) from exc
         try:
             text = json.dumps(dict(job)).encode()
@@ -96,24 +99,32 @@ class ForkServer:
                 return
             await self._reap()
             ours, theirs = socket.socketpair()
-            with theirs:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "batch_ops.hdf5_server",
-                    str(theirs.fileno()),
-                    self._code,
-                    env=self._child_environment(),
-                    pass_fds=[theirs.fileno()],
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                    start_new_session=True,
-                )
+            try:
+                with theirs:
+                    self._process = await self._spawn(theirs.fileno())
+            except BaseException:
+                # A server that came up all the same ends with this socket.
+                ours.close()
+                raise
             ours.setblocking(False)
             self._control = ours
             self._reader = asyncio.create_task(self._listen(ours))
+
+    async def _spawn(self, control: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "batch_ops.hdf5_server",
+            str(control),
+            self._code,
+            env=self._child_environment(),
+            pass_fds=[control],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _child_environment(self) -> dict[str, str]:
         """No credential, no proxy: the parent's import path, one thread, and no filter plugins from anywhere."""

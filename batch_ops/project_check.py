@@ -12,7 +12,7 @@ from typing import Any
 from batch_ops.axes import LETTERS, AxesError, checked, parse_tags, sizes
 from batch_ops.facts import ProjectFacts, Refused
 from batch_ops.hdf5_findings import sequence, text, whole
-from batch_ops.image_rules import NAME_LENGTH
+from batch_ops.image_problems import NAME_LENGTH
 from batch_ops.naming import plain
 
 WORKFLOW = "Pixel Classification"
