@@ -1,0 +1,116 @@
+"""The command: `python -m local_cloud.batch` (or `python -m local_cloud batch`)."""
+
+import argparse
+import asyncio
+import base64
+import binascii
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local_cloud.batch.errors import ConfigurationError
+from local_cloud.batch.server import serving
+from local_cloud.batch.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, DEFAULT_PATH, Settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_cloud batch",
+        description="An Azure Batch service on this machine: its REST API, with tasks as real processes.",
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on 127.0.0.1; 0 (the default) takes a free one")
+    add("--data", type=Path, help="folder for state and nodes; without it everything is forgotten at the end")
+    add("--nodes", type=int, default=0, help="make a pool with this many nodes")
+    add("--pool", default="ilastik", help="id of that pool (default: %(default)s)")
+    add("--task-slots", type=int, default=1, help="task slots of each of its nodes (default: %(default)s)")
+    add("--latency-ms", type=float, default=0, help="wait before every answer")
+    add("--account", default=DEFAULT_ACCOUNT, help="account name (default: %(default)s)")
+    add("--key", default=DEFAULT_KEY, help="account key, base64 (default: the documented one)")
+    add("--key-env", metavar="NAME", help="environment variable that holds the key instead")
+    add(
+        "--storage-connection-string-env",
+        metavar="NAME",
+        help="environment variable that holds the connection string which managed identities open",
+    )
+    add("--pool-identity", action="append", default=[], metavar="ID", help="grant this identity to all nodes")
+    add(
+        "--node-env",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a variable for every process on a node, as its image would",
+    )
+    add("--node-start-seconds", type=float, default=0.1, help="time from allocation to the start task")
+    add("--task-memory-mb", type=int, help="end a task that holds more memory (ours; Azure has no limit)")
+    return parser
+
+
+def settings_from(arguments: argparse.Namespace, environment: Mapping[str, str], data: Path) -> Settings:
+    """Settings from parsed arguments; ConfigurationError for values that can't be."""
+    key = _variable(environment, arguments.key_env) or arguments.key
+    try:
+        base64.b64decode(key, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise ConfigurationError("The account key is not base64: give one with --key or --key-env.") from exc
+    node_environment = {"PATH": DEFAULT_PATH}
+    for setting in arguments.node_env:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise ConfigurationError(f"--node-env takes NAME=VALUE, not '{setting}'.")
+        node_environment[name] = value
+    return Settings(
+        data=data,
+        account=arguments.account,
+        key=key,
+        port=arguments.port,
+        nodes=arguments.nodes,
+        pool=arguments.pool,
+        task_slots=arguments.task_slots,
+        latency=arguments.latency_ms / 1000,
+        storage_connection_string=_variable(environment, arguments.storage_connection_string_env),
+        pool_identities=tuple(arguments.pool_identity),
+        node_environment=node_environment,
+        allocation_time=arguments.node_start_seconds / 2,
+        boot_time=arguments.node_start_seconds / 2,
+        task_memory_bytes=arguments.task_memory_mb and arguments.task_memory_mb << 20,
+    )
+
+
+def _variable(environment: Mapping[str, str], name: str | None) -> str | None:
+    if name is None:
+        return None
+    if name not in environment:
+        raise ConfigurationError(f"The environment has no variable {name}.")
+    return environment[name]
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+    async with serving(settings) as service:
+        print(f"Batch service ready: {service.endpoint} (account {settings.account})", flush=True)
+        await ended.wait()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0 after a clean end, 1 when the service can't be started."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        if arguments.data is not None:
+            asyncio.run(serve(settings_from(arguments, os.environ, arguments.data)))
+        else:
+            with tempfile.TemporaryDirectory(prefix="local-batch-") as folder:
+                asyncio.run(serve(settings_from(arguments, os.environ, Path(folder))))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

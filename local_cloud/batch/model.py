@@ -1,0 +1,258 @@
+"""The records the service keeps: frozen values, changed only by making new ones."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+
+class PoolState(StrEnum):
+    ACTIVE = "active"
+    DELETING = "deleting"
+
+
+class AllocationState(StrEnum):
+    STEADY = "steady"
+    RESIZING = "resizing"
+    STOPPING = "stopping"
+
+
+class NodeState(StrEnum):
+    CREATING = "creating"
+    STARTING = "starting"
+    WAITING_FOR_START_TASK = "waitingforstarttask"
+    START_TASK_FAILED = "starttaskfailed"
+    IDLE = "idle"
+    RUNNING = "running"
+    REBOOTING = "rebooting"
+    LEAVING_POOL = "leavingpool"
+    PREEMPTED = "preempted"
+    UNUSABLE = "unusable"
+    UNKNOWN = "unknown"
+    OFFLINE = "offline"
+
+
+class JobState(StrEnum):
+    ACTIVE = "active"
+    DISABLING = "disabling"
+    DISABLED = "disabled"
+    ENABLING = "enabling"
+    TERMINATING = "terminating"
+    COMPLETED = "completed"
+    DELETING = "deleting"
+
+
+class TaskState(StrEnum):
+    ACTIVE = "active"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class Result(StrEnum):
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class Deallocation(StrEnum):
+    """What happens to the tasks of a node that leaves its pool."""
+
+    REQUEUE = "requeue"
+    TERMINATE = "terminate"
+    TASK_COMPLETION = "taskcompletion"
+    RETAINED_DATA = "retaineddata"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task or start task failed; `details` are (name, value) pairs."""
+
+    category: str
+    code: str
+    message: str
+    details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What is known of a task's runs so far."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    exit_code: int | None = None
+    failure: Failure | None = None
+    result: Result | None = None
+    retries: int = 0
+    last_retry: datetime | None = None
+    requeues: int = 0
+    last_requeue: datetime | None = None
+
+
+NEVER_RUN = Execution()
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool; `spec` is the body it was made from, with defaults filled in."""
+
+    key: str
+    id: str
+    spec: Json
+    revision: int
+    created: datetime
+    modified: datetime
+    state: PoolState
+    state_since: datetime
+    allocation: AllocationState
+    allocation_since: datetime
+    target_dedicated: int = 0
+    target_low_priority: int = 0
+    deallocation: Deallocation = Deallocation.REQUEUE
+    resize_timeout: timedelta = timedelta(minutes=15)
+    resize_errors: tuple[Json, ...] = ()
+    autoscale: bool = False
+    formula: str = ""
+    interval: timedelta = timedelta(minutes=15)
+    enabled_at: datetime | None = None
+    last_run: Json | None = None
+    nodes_made: int = 0
+
+    @property
+    def slots_per_node(self) -> int:
+        return int(self.spec.get("taskSlotsPerNode", 1))
+
+    @property
+    def packs(self) -> bool:
+        return bool(self.spec.get("taskSchedulingPolicy", {}).get("nodeFillType") == "pack")
+
+    @property
+    def jobs_in_creation_order(self) -> bool:
+        return bool(self.spec.get("taskSchedulingPolicy", {}).get("jobDefaultOrder") == "creationtime")
+
+
+@dataclass(frozen=True, slots=True)
+class StartTaskInfo:
+    """The start task's last run on a node."""
+
+    running: bool
+    start: datetime
+    end: datetime | None = None
+    exit_code: int | None = None
+    failure: Failure | None = None
+    retries: int = 0
+    last_retry: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a pool."""
+
+    pool: str
+    key: str
+    id: str
+    number: int
+    dedicated: bool
+    state: NodeState
+    state_since: datetime
+    allocated: datetime
+    booted: datetime
+    scheduling: bool = True
+    leaving: Deallocation | None = None
+    start_task: StartTaskInfo | None = None
+    errors: tuple[Json, ...] = ()
+    tasks_run: int = 0
+    tasks_succeeded: int = 0
+    recent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def affinity(self) -> str:
+        return f"TVM:{self.id}"
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the scheduler may place a task here."""
+        return self.scheduling and self.leaving is None and self.state in (NodeState.IDLE, NodeState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job; `spec` is the body it was made from, with defaults filled in."""
+
+    key: str
+    id: str
+    seq: int
+    spec: Json
+    revision: int
+    created: datetime
+    modified: datetime
+    state: JobState
+    state_since: datetime
+    previous_state: JobState | None = None
+    previous_since: datetime | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    terminate_reason: str | None = None
+
+    @property
+    def pool_key(self) -> str:
+        return str(self.spec["poolInfo"]["poolId"]).lower()
+
+    @property
+    def priority(self) -> int:
+        return int(self.spec["priority"])
+
+    def to(self, state: JobState, at: datetime, **changes: Any) -> Self:
+        """This job in another state, the present one remembered as the previous."""
+        return replace(
+            self,
+            state=state,
+            state_since=at,
+            previous_state=self.state,
+            previous_since=self.state_since,
+            **changes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task; `spec` is its create body as compact JSON text, parsed when it is needed."""
+
+    job: str
+    key: str
+    id: str
+    seq: int
+    spec: str
+    revision: int
+    created: datetime
+    modified: datetime
+    state: TaskState
+    state_since: datetime
+    slots: int = 1
+    previous_state: TaskState | None = None
+    previous_since: datetime | None = None
+    execution: Execution = NEVER_RUN
+    pool: str | None = None
+    node: str | None = None
+
+    def body(self) -> Json:
+        """The create body, parsed."""
+        body: Json = json.loads(self.spec)
+        return body
+
+    def to(self, state: TaskState, at: datetime, **changes: Any) -> Self:
+        """This task in another state, the present one remembered as the previous."""
+        return replace(
+            self,
+            state=state,
+            state_since=at,
+            previous_state=self.state,
+            previous_since=self.state_since,
+            **changes,
+        )
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state is TaskState.COMPLETED and self.execution.result is Result.SUCCESS

@@ -1,0 +1,91 @@
+"""One program of a task: a process in a group of its own, ended as a group."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to start, where, with which environment and where its output goes."""
+
+    arguments: Sequence[str]
+    directory: Path
+    environment: Mapping[str, str]
+    stdout: Path
+    stderr: Path
+
+
+class RunningProgram:
+    """A started program. Raises OSError from `start` when the program can't be started."""
+
+    def __init__(self, process: asyncio.subprocess.Process, started: float) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.started = started
+
+    @classmethod
+    async def start(cls, program: Program) -> "RunningProgram":
+        with program.stdout.open("wb") as out, program.stderr.open("wb") as err:
+            process = await asyncio.create_subprocess_exec(
+                *program.arguments,
+                cwd=program.directory,
+                env=dict(program.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        return cls(process, started_at(process.pid))
+
+    async def wait(self) -> int:
+        """The exit code; a process ended by signal n has 128 + n, as a shell and Batch have it.
+
+        Whatever the program left behind in its group is ended too.
+        """
+        code = await self._process.wait()
+        signal_group(self.pid, signal.SIGKILL)
+        return code if code >= 0 else 128 - code
+
+    async def end(self, grace: float) -> None:
+        """Ask the group to end, insist after `grace` seconds, and wait until it has."""
+        if grace > 0:
+            signal_group(self.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), grace)
+        signal_group(self.pid, signal.SIGKILL)
+        await self._process.wait()
+
+    def resident_bytes(self) -> int:
+        """Memory held by the process and its descendants, in bytes."""
+        total = 0
+        with contextlib.suppress(psutil.Error):
+            leader = psutil.Process(self.pid)
+            for process in (leader, *leader.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_info().rss
+        return total
+
+    def kill(self) -> None:
+        """End the group at once."""
+        signal_group(self.pid, signal.SIGKILL)
+
+
+def signal_group(group: int, which: signal.Signals) -> None:
+    """Signal a process group; one that is gone already is fine."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, which)
+
+
+def started_at(pid: int) -> float:
+    """When a process was started, in seconds since 1970; 0 when it is gone already."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return 0.0
