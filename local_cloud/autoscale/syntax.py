@@ -1,7 +1,6 @@
 """The tree of a formula: frozen nodes, each with the position its messages name and its depth."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from local_cloud.autoscale.errors import Position
 from local_cloud.autoscale.values import Value
@@ -125,6 +124,3 @@ class Formula:
 
     text: str
     statements: tuple[Statement, ...]
-
-
-STOP: Final = "stop"

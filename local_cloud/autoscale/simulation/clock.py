@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from local_cloud.autoscale import EvaluationError, Formula, Samples, evaluate
-from local_cloud.autoscale.simulation.pool import Due, Kind, Pool, PoolEvent, PoolShape, State, Task
+from local_cloud.autoscale.simulation.node import Due, Kind, PoolEvent, State, Task
+from local_cloud.autoscale.simulation.pool import Pool, PoolShape
 from local_cloud.autoscale.simulation.trace import Arrival, Trace
 
 MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)

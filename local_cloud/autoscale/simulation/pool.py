@@ -7,27 +7,23 @@ clock.
 import random
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from dataclasses import dataclass
 
 from local_cloud.autoscale import DeallocationOption, Metric, Targets
-from local_cloud.autoscale.simulation.trace import HOUR, Arrival, SpotMarket
-
-
-class Kind(StrEnum):
-    """How a node is paid for."""
-
-    DEDICATED = "dedicated"
-    SPOT = "spot"
-
-
-class State(Enum):
-    """What a node is doing."""
-
-    STARTING = auto()
-    READY = auto()
-    PREEMPTED = auto()
-    GONE = auto()
+from local_cloud.autoscale.simulation.node import (
+    Due,
+    Ended,
+    Kind,
+    Node,
+    PoolEvent,
+    Preempted,
+    Ready,
+    Restored,
+    State,
+    Task,
+    cheapest_to_lose,
+)
+from local_cloud.autoscale.simulation.trace import HOUR, SpotMarket
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,68 +32,6 @@ class PoolShape:
 
     slots: int = 1
     start_seconds: tuple[float, float] = (180.0, 480.0)
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """A task and its history: when it first started, how often it lost its node, when it ended."""
-
-    arrival: Arrival
-    started: float | None = None
-    ended: float | None = None
-    requeues: int = 0
-    lost_seconds: float = 0.0
-    terminated: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """A node; `life` counts its starts, so that an event of an earlier life is told from one of this."""
-
-    kind: Kind
-    state: State = State.STARTING
-    leaving: bool = False
-    life: int = 0
-    billed_from: float = 0.0
-    running: dict[int, tuple[Task, float]] = field(default_factory=dict)
-    used_slots: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A node has started."""
-
-    node: Node
-    life: int
-
-
-@dataclass(frozen=True, slots=True)
-class Preempted:
-    """A spot node is taken away."""
-
-    node: Node
-    life: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """A preempted node is given back."""
-
-    node: Node
-    life: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A task is through."""
-
-    node: Node
-    task: Task
-    began: float
-
-
-type PoolEvent = Ready | Preempted | Restored | Ended
-type Due = tuple[float, PoolEvent]
 
 
 class Pool:
@@ -123,7 +57,7 @@ class Pool:
         self.targets = targets
         for kind, target in ((Kind.DEDICATED, targets.dedicated), (Kind.SPOT, targets.low_priority)):
             staying = [node for node in self.nodes if node.kind is kind and not node.leaving]
-            for node in sorted(staying, key=_cheapest_to_lose)[: max(0, len(staying) - target)]:
+            for node in sorted(staying, key=cheapest_to_lose)[: max(0, len(staying) - target)]:
                 self._let_go(node, option, now)
             if kind is Kind.SPOT and not self._market.has_capacity(now):
                 continue
@@ -260,11 +194,3 @@ class Pool:
             node.running[id(task)] = (task, now)
             node.used_slots += task.arrival.slots
             yield now + task.arrival.duration, Ended(node, task, now)
-
-
-_RANKS = {State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2}
-
-
-def _cheapest_to_lose(node: Node) -> tuple[int, int]:
-    """Nodes without work first, those that are not even up before those that are."""
-    return (_RANKS[node.state], len(node.running))

@@ -1,11 +1,12 @@
 """What a run comes to: waiting, node hours, money; as numbers and as a table."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from local_cloud.autoscale.simulation.clock import Run
-from local_cloud.autoscale.simulation.pool import Kind
+from local_cloud.autoscale.simulation.node import Kind
 from local_cloud.autoscale.simulation.trace import HOUR
 
 
@@ -50,7 +51,7 @@ class Summary:
 def percentile(values: Sequence[float], percent: float) -> float:
     """By nearest rank; 0 of nothing."""
     ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)] if ordered else 0.0
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
 
 
 def summarise(formula: str, run: Run, prices: Prices) -> Summary:

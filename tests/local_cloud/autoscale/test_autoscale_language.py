@@ -1,8 +1,12 @@
 """Types, operators, functions and results of the autoscale language."""
 
+import doctest
+from types import ModuleType
+
 import pytest
 
-from local_cloud.autoscale import DeallocationOption, Samples, Targets, evaluate, parse
+from local_cloud import autoscale
+from local_cloud.autoscale import DeallocationOption, Samples, Targets, evaluate, parameters, parse, samples
 
 
 @pytest.mark.parametrize(
@@ -168,3 +172,11 @@ def test_documented_working_hours_formula(run) -> None:
         "$TargetDedicatedNodes=20;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue;"
         "$curTime=2026-01-07T09:30:00.000Z;$isWeekday=1;$isWorkingWeekdayHour=1;$workHours=1"
     )
+
+
+@pytest.mark.parametrize("module", [autoscale, samples, parameters], ids=lambda module: module.__name__)
+def test_the_examples_in_the_documentation_of_the_code_hold(module: ModuleType) -> None:
+    """What the docstrings show is what happens."""
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0

@@ -6,7 +6,8 @@ import pytest
 
 from local_cloud.autoscale import parse
 from local_cloud.autoscale.simulation.clock import Run, Settings, simulate
-from local_cloud.autoscale.simulation.pool import Kind, PoolShape
+from local_cloud.autoscale.simulation.node import Kind
+from local_cloud.autoscale.simulation.pool import PoolShape
 from local_cloud.autoscale.simulation.report import Prices, percentile, summarise
 from local_cloud.autoscale.simulation.trace import (
     GENERATED,
