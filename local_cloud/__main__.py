@@ -14,8 +14,8 @@ _COMMANDS = {
     "up": ("local_cloud.cloud.up", "start the whole cloud and keep it running"),
     "down": ("local_cloud.cloud.down", "end the cloud of a data folder"),
     "demo": ("local_cloud.demo.main", "start everything, drop images, show what becomes of them"),
-    "batch": ("local_cloud.batch.__main__", "run the Batch service alone"),
-    "autoscale": ("local_cloud.autoscale.__main__", "evaluate a pool's autoscale formula"),
+    "batch": ("local_cloud.batch.cli", "run the Batch service alone"),
+    "autoscale": ("local_cloud.autoscale.command", "simulate a pool that an autoscale formula steers"),
 }
 
 

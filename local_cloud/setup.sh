@@ -115,18 +115,10 @@ clean_up() { # an interrupted or failed set-up leaves no npm at work behind it
   [[ -z "$npm_log" ]] || rm -f "$npm_log"
 }
 
-ilastik_digest() { digest_of "ilastik 1 $(cat $VENV/.set-up)" local_cloud/ilastik/*.[cp]*; }
-
-ilastik_is_current() {
-  [[ -f $VENV/.set-up-ilastik ]] || return 1
-  [[ "$(cat $VENV/.set-up-ilastik)" == "$(ilastik_digest)" ]]
-}
-
-set_up_ilastik() {
-  say "compiling the ilastik stand-in"
-  $VENV/bin/python -m local_cloud.ilastik.build ||
+# Knows by itself when there is nothing to do, and the right answer depends on the processor.
+build_ilastik() {
+  $VENV/bin/python -m local_cloud.ilastik.build >/dev/null ||
     fail "the ilastik stand-in could not be compiled; the message is above."
-  ilastik_digest >$VENV/.set-up-ilastik
 }
 
 npm_pid=
@@ -144,4 +136,4 @@ check_node
 azurite_is_current || start_azurite_install
 python_is_current || set_up_python
 [[ -z "$npm_pid" ]] || finish_azurite_install
-ilastik_is_current || set_up_ilastik
+build_ilastik

@@ -90,22 +90,23 @@ def functions_url(identity: CloudIdentity) -> str:
     return f"http://127.0.0.1:{identity.ports.functions}"
 
 
-def batch_program(folder: DataFolder, identity: CloudIdentity, options: CloudOptions) -> Program:
+def batch_program(folder: DataFolder, identity: CloudIdentity) -> Program:
+    """Without a pool: it is made as deploy makes it, through the API. Secrets travel in the environment."""
     return Program(
         name="The Batch service",
         command=(
             *(sys.executable, "-m", "local_cloud.batch"),
-            *(
-                "--port",
-                str(identity.ports.batch),
-                "--data",
-                str(folder.batch),
-                "--nodes",
-                str(options.nodes),
-            ),
+            *("--port", str(identity.ports.batch), "--data", str(folder.batch)),
+            *("--account", identity.batch_account, "--key-env", "LOCAL_BATCH_KEY"),
+            *("--storage-connection-string-env", "AZURE_STORAGE_CONNECTION_STRING"),
+            *("--pool-identity", POOL_IDENTITY),
         ),
+        env={
+            "LOCAL_BATCH_KEY": identity.batch_key,
+            "AZURE_STORAGE_CONNECTION_STRING": connection_string(identity),
+        },
         log=folder.log("batch"),
-        ready_url=batch_endpoint(identity),
+        ready_url=f"{batch_endpoint(identity)}/_local/ready",
     )
 
 

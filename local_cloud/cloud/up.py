@@ -126,7 +126,7 @@ async def _start_platform(
     connection = connection_string(identity)
     events = EventGrid(azurite.journal, connection, SUBSCRIPTIONS, FileControl(folder.events_control))
     # The storage ends last: Batch and the functions may still have something to write.
-    await supervisor.start([StoragePart(azurite)], [ProgramPart(batch_program(folder, identity, options))])
+    await supervisor.start([StoragePart(azurite)], [ProgramPart(batch_program(folder, identity))])
     await together(
         asyncio.to_thread(provision_storage, connection, task_tools(REPOSITORY)),
         asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik)),

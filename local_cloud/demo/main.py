@@ -64,9 +64,7 @@ def parse(argv: Sequence[str]) -> DemoOptions:
         if not path.is_file():
             parser.error(f"{path} is not a file.")
     limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
-    return DemoOptions(
-        tuple(given.files), given.project or _SAMPLE_PROJECT, given.data.resolve(), given.keep, limit
-    )
+    return DemoOptions(tuple(given.files), given.project or _SAMPLE_PROJECT, given.data.resolve(), given.keep, limit)
 
 
 def main(argv: Sequence[str]) -> int:

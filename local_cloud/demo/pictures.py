@@ -27,9 +27,7 @@ def save_picture(picture: Path, raw: Path, project: Path, tiffs: Sequence[Path])
     plane = read_middle_plane(raw, project)
     labels = read_labels(plane, tiffs)
     if labels.shape != plane.pixels.shape:
-        raise NoPlaneError(
-            f"The slice of {raw.name} is {plane.pixels.shape}, that of its TIFF is {labels.shape}."
-        )
+        raise NoPlaneError(f"The slice of {raw.name} is {plane.pixels.shape}, that of its TIFF is {labels.shape}.")
     picture.parent.mkdir(parents=True, exist_ok=True)
     half = f"{raw.name}: t {plane.time + 1} of {plane.times}, z {plane.depth + 1} of {plane.depths}"
     draw_side_by_side(plane.pixels, labels != background_label(project), half).save(picture, optimize=True)
@@ -70,9 +68,9 @@ def draw_side_by_side(pixels: NDArray[np.generic], cells: NDArray[np.bool_], cap
     factor = max(1, -(-_WIDTH_OF_A_HALF // pixels.shape[1]))
     gray = np.kron(_stretch(pixels), np.ones((factor, factor), dtype=np.uint8))
     outlined = np.repeat(gray[..., None], 3, axis=2)
-    outlined[
-        _outline(np.kron(cells, np.ones((factor, factor), dtype=bool)), thickness=max(1, factor // 2))
-    ] = _GREEN
+    outlined[_outline(np.kron(cells, np.ones((factor, factor), dtype=bool)), thickness=max(1, round(factor * 0.6)))] = (
+        _GREEN
+    )
 
     height, width = gray.shape
     canvas = Image.new("RGB", (2 * width + _GAP, height + _CAPTION_HEIGHT), "white")

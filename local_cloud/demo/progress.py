@@ -53,9 +53,7 @@ def lines(
         end = row.finished_at if row.state.is_end and row.finished_at else now
         seconds = max(0.0, (end - begun).total_seconds())
         shown.append(
-            Line(
-                file.name, row.state.value, seconds, row.node_id, row.reason, _COLOURS.get(row.state, "white")
-            )
+            Line(file.name, row.state.value, seconds, row.node_id, row.reason, _COLOURS.get(row.state, "white"))
         )
     return shown
 

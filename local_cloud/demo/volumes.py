@@ -37,23 +37,14 @@ class Plane:
 def axistags(axes: str) -> str:
     """The JSON that vigra and ilastik keep in the attribute `axistags`, for axes such as "txyzc"."""
     return json.dumps(
-        {
-            "axes": [
-                {"key": key, "typeFlags": _TYPE_FLAGS[key], "resolution": 0, "description": ""}
-                for key in axes
-            ]
-        }
+        {"axes": [{"key": key, "typeFlags": _TYPE_FLAGS[key], "resolution": 0, "description": ""} for key in axes]}
     )
 
 
-def write_volume(
-    path: Path, volume: NDArray[np.generic], axes: str, *, internal_path: str = "volume/data"
-) -> None:
+def write_volume(path: Path, volume: NDArray[np.generic], axes: str, *, internal_path: str = "volume/data") -> None:
     """Write `volume`, whose dimensions are `axes`, as one compressed, tagged dataset."""
     with h5py.File(path, "w") as file:
-        dataset = file.create_dataset(
-            internal_path, data=volume, chunks=True, compression="gzip", compression_opts=1
-        )
+        dataset = file.create_dataset(internal_path, data=volume, chunks=True, compression="gzip", compression_opts=1)
         dataset.attrs["axistags"] = axistags(axes)
 
 
@@ -82,9 +73,7 @@ def _only_dataset(file: h5py.File) -> h5py.Dataset:
     found: list[h5py.Dataset] = []
     file.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
     if len(found) != 1:
-        raise NoPlaneError(
-            f"{Path(file.filename).name} has {len(found)} datasets; the picture needs exactly one."
-        )
+        raise NoPlaneError(f"{Path(file.filename).name} has {len(found)} datasets; the picture needs exactly one.")
     return found[0]
 
 

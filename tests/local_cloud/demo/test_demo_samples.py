@@ -57,8 +57,8 @@ def test_middle_plane_is_rows_by_columns(samples: list[DroppedFile], tmp_path: P
     project = Path("local_cloud/sample_data/default.ilp")
     plane = read_middle_plane(samples[0].path, project)
     with h5py.File(samples[0].path) as file:
-        expected = file["volume/data"][1, :, :, 10, 0].T
-    assert (plane.time, plane.times, plane.depth, plane.depths) == (1, 3, 10, 20)
+        expected = file["volume/data"][2, :, :, 12, 0].T
+    assert (plane.time, plane.times, plane.depth, plane.depths) == (2, 4, 12, 24)
     assert np.array_equal(plane.pixels, expected)
 
 

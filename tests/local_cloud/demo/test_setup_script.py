@@ -31,8 +31,6 @@ class Machine:
             target = self.clone / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, target)
-        (self.clone / "local_cloud/ilastik").mkdir()
-        (self.clone / "local_cloud/ilastik/build.py").touch()
         for tool in TOOLS:
             found = shutil.which(tool)
             assert found is not None
@@ -140,14 +138,14 @@ def test_python_is_found_by_all_its_managers(machine: Machine, manager: str) -> 
 
 
 def test_second_run_does_nothing(machine: Machine) -> None:
-    """When nothing changed nothing is asked of pip, npm or the compiler; a changed part is done again."""
+    """When nothing changed pip and npm are not asked; the build step looks by itself; changes are done again."""
     machine.add("python3.13", FAKE_PYTHON)
     assert machine.set_up().returncode == 0
     first = asked(machine)
-    assert sum("local_cloud.ilastik.build" in line for line in first) == 1
     again = machine.set_up()
     assert (again.returncode, again.stdout) == (0, "")
-    assert asked(machine) == first
+    assert asked(machine)[len(first) :] == ["-m local_cloud.ilastik.build"]
+    first = asked(machine)
 
     with (machine.clone / "requirements.txt").open("a") as file:
         file.write("# changed\n")
