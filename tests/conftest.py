@@ -1,0 +1,44 @@
+"""What all folders of tests share: one Azurite for the whole session, and names that nobody else uses."""
+
+import asyncio
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local_cloud.azurite import Azurite, AzuriteError
+
+_STOP_SECONDS = 30
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The connection string of an Azurite that is started when the first test asks for it.
+
+    Where it can't run the test is skipped; with CI set in the environment it fails.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="azurite", daemon=True)
+    thread.start()
+    server = Azurite(tmp_path_factory.mktemp("azurite"))
+    try:
+        try:
+            asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+        except AzuriteError as exc:
+            if os.environ.get("CI"):
+                pytest.fail(str(exc))
+            pytest.skip(str(exc))
+        yield server.connection_string
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(_STOP_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_STOP_SECONDS)
+        loop.close()
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """`unique("input")`: a name of letters and digits for a container, queue or table of this test alone."""
+    return lambda prefix: f"{prefix}{uuid.uuid4().hex[:12]}"

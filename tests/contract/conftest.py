@@ -1,0 +1,141 @@
+"""Every port on its fake and on the real service; `hands` are whoever acts on the service beside the product."""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+from azure.storage.blob.aio import BlobServiceClient
+
+from batch_ops.azure_blobs import AzureBlobs
+from batch_ops.azure_queues import AzureOutbox
+from batch_ops.messages import LookOrder, collect_order, look_order
+from batch_ops.model import CollectOrder
+from batch_ops.ports import BlobStore, Ledger, Outbox, Worklist
+from batch_ops.storage_clients import StorageConnection, host_queue
+from batch_ops.table_ledger import TableLedger
+from batch_ops.table_worklist import TableWorklist
+from tests import fakes
+
+BACKENDS = ["fake", "azurite"]
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest) -> Callable[[], StorageConnection]:
+    """The connection to Azurite, for fixtures that need it only for some of their parameters."""
+    return lambda: StorageConnection("STORAGE", {"STORAGE": request.getfixturevalue("azurite")})
+
+
+@pytest.fixture(params=BACKENDS)
+async def ledger(request, storage, unique) -> AsyncIterator[Ledger]:
+    """An empty ledger."""
+    if request.param == "fake":
+        yield fakes.FakeLedger()
+        return
+    async with storage().table_service() as service:
+        yield TableLedger(await service.create_table(unique("files")))
+
+
+@pytest.fixture(params=BACKENDS)
+async def worklist(request, storage, unique) -> AsyncIterator[Worklist]:
+    """An empty worklist."""
+    if request.param == "fake":
+        yield fakes.FakeWorklist()
+        return
+    async with storage().table_service() as service:
+        yield TableWorklist(await service.create_table(unique("work")))
+
+
+@dataclass(frozen=True)
+class BlobHands:
+    """Users and nodes: they write without fences."""
+
+    store: BlobStore
+    container: str
+    fake: fakes.FakeBlobs | None
+    service: BlobServiceClient | None
+
+    async def upload(self, name: str, data: bytes, **metadata: str) -> None:
+        if self.fake:
+            self.fake.upload(self.container, name, data, metadata=metadata)
+        else:
+            assert self.service
+            await self.service.get_blob_client(self.container, name).upload_blob(
+                data, overwrite=True, metadata=metadata
+            )
+
+    async def edit_metadata(self, name: str, **metadata: str) -> None:
+        if self.fake:
+            self.fake.edit(self.container, name, metadata)
+        else:
+            assert self.service
+            await self.service.get_blob_client(self.container, name).set_blob_metadata(metadata)
+
+    async def archive(self, name: str) -> None:
+        if self.fake:
+            self.fake.set_tier(self.container, name, "Archive")
+        else:
+            assert self.service
+            await self.service.get_blob_client(self.container, name).set_standard_blob_tier("Archive")
+
+    async def content(self, name: str) -> bytes:
+        if self.fake:
+            return self.fake.content(self.container, name)
+        assert self.service
+        stream = await self.service.get_blob_client(self.container, name).download_blob()
+        return await stream.readall()
+
+
+@pytest.fixture(params=BACKENDS)
+async def hands(request, storage, unique) -> AsyncIterator[BlobHands]:
+    """An empty container, and those who write in it."""
+    container = unique("c")
+    if request.param == "fake":
+        fake = fakes.FakeBlobs(containers=[container])
+        yield BlobHands(fake, container, fake, None)
+        return
+    async with storage().blob_service() as service:
+        await service.create_container(container)
+        yield BlobHands(AzureBlobs(service), container, None, service)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """An outbox, and what the host hears of it."""
+
+    outbox: Outbox
+    orders: Callable[[], Awaitable[Sequence[CollectOrder]]]
+    looks: Callable[[], Awaitable[Sequence[LookOrder | None]]]
+
+
+@pytest.fixture(params=BACKENDS)
+async def mail(request, storage, unique) -> AsyncIterator[Mail]:
+    """Two empty queues."""
+    if request.param == "fake":
+        fake = fakes.FakeOutbox()
+
+        async def orders() -> list[CollectOrder]:
+            return fake.orders()
+
+        async def looks() -> list[LookOrder | None]:
+            return list(fake.looks())
+
+        yield Mail(fake, orders, looks)
+        return
+    async with storage().queue_service() as service:
+        collect, created = unique("collect"), unique("created")
+        for name in (collect, created):
+            await service.create_queue(name)
+
+        async def take(queue: str) -> list[bytes]:
+            # As the host takes them: base64 without a policy of ours.
+            client = service.get_queue_client(queue)
+            return [base64.b64decode(m.content, validate=True) async for m in client.receive_messages()]
+
+        async def orders() -> list[CollectOrder]:
+            return [collect_order(body) for body in await take(collect)]
+
+        async def looks() -> list[LookOrder | None]:
+            return [look_order(body) for body in await take(created)]
+
+        yield Mail(AzureOutbox(host_queue(service, collect), host_queue(service, created)), orders, looks)

@@ -1,0 +1,225 @@
+"""The rules of the ledger, on the fake and on Table storage."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch_ops.errors import Conflict, IllegalTransition
+from batch_ops.model import FailureKind, FileRecord, Stand, State
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+HOSTILE_NAMES = [
+    "image.h5",
+    "default/image.h5",
+    "default/IMAGE.H5",
+    "p/with 'quotes' \"and\" #?\\/ + %2F.h5",
+    "p/\u00e4\u4e2d\U0001f9ea/\n\t..h5",
+    "p/" + "long \u00e4 " * 145 + ".h5",
+    "\u65e5" * 500 + "/" + "x" * 400 + ".h5",
+]
+
+
+def record(name: str = "p/a.h5", run: int = 1, state: State = State.SUBMITTING, **changes) -> FileRecord:
+    fields = {"etag": "0x1", "length": 5, "correlation_id": "c", "updated_at": NOW} | changes
+    return FileRecord(name=name, run=run, state=state, **fields)
+
+
+async def final(ledger, name: str = "p/a.h5"):
+    entry = await ledger.claim(record(name), None)
+    return await ledger.advance(entry, entry.record.to(State.FAILED, NOW, "It failed."))
+
+
+async def test_a_file_that_was_never_claimed_has_no_row(ledger):
+    """`get` of an unknown name is None, and there are no runs."""
+    assert await ledger.get("p/a.h5") is None
+    assert await ledger.runs("p/a.h5") == []
+
+
+async def test_a_claim_is_read_back_as_it_was_written(ledger):
+    """Every kind of field survives: enums, times to the microsecond, int64, None, empty and long texts."""
+    claimed = record(
+        length=2**40,
+        kind=FailureKind.OUT_OF_MEMORY,
+        md5=None,
+        exit_code=-9,
+        tagged=False,
+        alone=True,
+        reason="Zeile\n'\u00e4' \U0001f9ea" + "x" * 3000,
+        missing_since=LATER,
+        attempts='[{"n": 1}]',
+        finished_at=NOW,
+    )
+    entry = await ledger.claim(claimed, None)
+    assert entry.record == claimed
+    assert await ledger.get("p/a.h5") == entry
+
+
+async def test_a_reason_is_cut_to_what_a_row_should_hold(ledger):
+    """Prose of any length is taken, and cut."""
+    entry = await ledger.claim(record(reason="\U0001f9ea" * 100_000), None)
+    read = await ledger.get("p/a.h5")
+    assert read == entry
+    assert len(read.record.reason) == 4000
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
+async def test_names_of_every_kind_have_their_own_row(ledger, name):
+    """Case, quotes, newlines, length and planes of Unicode make no two files one."""
+    neighbours = [other for other in HOSTILE_NAMES if other != name]
+    for other in neighbours:
+        await ledger.claim(record(other), None)
+    assert await ledger.get(name) is None
+    await ledger.claim(record(name, state=State.WAITING), None)
+    assert (await ledger.get(name)).record.state is State.WAITING
+    assert [(await ledger.get(other)).record.name for other in neighbours] == neighbours
+
+
+async def test_two_first_claims_are_one_row(ledger):
+    """Whoever claims second hears of a conflict and changes nothing."""
+    first = await ledger.claim(record(correlation_id="first"), None)
+    with pytest.raises(Conflict):
+        await ledger.claim(record(correlation_id="second"), None)
+    assert await ledger.get("p/a.h5") == first
+    assert [run.correlation_id for run in await ledger.runs("p/a.h5")] == ["first"]
+
+
+async def test_a_newer_run_supersedes_an_open_one(ledger):
+    """In one transaction: the file's row is the new run's, the old run's own row ends with the time."""
+    old = await ledger.claim(record(), None)
+    new = record(run=2, etag="0x2", updated_at=LATER)
+    entry = await ledger.claim(new, old)
+    assert (await ledger.get("p/a.h5")) == entry
+    before, after = await ledger.runs("p/a.h5")
+    assert (before.run, before.state, before.finished_at) == (1, State.SUPERSEDED, LATER)
+    assert before.etag == "0x1"
+    assert after == new
+
+
+async def test_a_newer_run_leaves_a_finished_one_as_it_ended(ledger):
+    """History is not rewritten."""
+    ended = await final(ledger)
+    await ledger.claim(record(run=2), ended)
+    assert [(run.run, run.state) for run in await ledger.runs("p/a.h5")] == [
+        (1, State.FAILED),
+        (2, State.SUBMITTING),
+    ]
+
+
+async def test_a_claim_over_a_changed_row_changes_nothing(ledger):
+    """The version read decides: neither the file's row nor a run's row is touched by a late claim."""
+    read = await ledger.claim(record(), None)
+    current = await ledger.advance(read, record(state=State.ACTIVE))
+    with pytest.raises(Conflict):
+        await ledger.claim(record(run=2), read)
+    assert await ledger.get("p/a.h5") == current
+    assert [(run.run, run.state) for run in await ledger.runs("p/a.h5")] == [(1, State.ACTIVE)]
+
+
+async def test_a_claim_of_the_same_run_follows_the_table_of_transitions(ledger):
+    """A waiting run may be claimed on; a finished one may not begin again."""
+    waiting = await ledger.claim(record(state=State.WAITING_FOR_PROJECT), None)
+    claimed = await ledger.claim(record(), waiting)
+    assert [run.state for run in await ledger.runs("p/a.h5")] == [State.SUBMITTING]
+    ended = await ledger.advance(claimed, record(state=State.FAILED))
+    with pytest.raises(IllegalTransition):
+        await ledger.claim(record(), ended)
+
+
+async def test_runs_only_count_up(ledger):
+    """An older run can't take a newer one's place."""
+    entry = await ledger.claim(record(run=2), None)
+    with pytest.raises(IllegalTransition):
+        await ledger.claim(record(run=1), entry)
+
+
+async def test_an_advance_replaces_the_version_that_was_read(ledger):
+    """Of two that read the same version only one gets through."""
+    read = await ledger.claim(record(), None)
+    advanced = await ledger.advance(read, record(state=State.ACTIVE, node_id="n"))
+    assert await ledger.get("p/a.h5") == advanced
+    assert advanced.version != read.version
+    with pytest.raises(Conflict):
+        await ledger.advance(read, record(state=State.RUNNING))
+    assert await ledger.get("p/a.h5") == advanced
+
+
+async def test_an_advance_clears_what_the_record_no_longer_has(ledger):
+    """Replacing is not merging."""
+    entry = await ledger.claim(record(not_before=LATER, reason="Not now."), None)
+    await ledger.advance(entry, record(state=State.ACTIVE))
+    read = (await ledger.get("p/a.h5")).record
+    assert (read.not_before, read.reason) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (State.SUBMITTING, State.SUCCEEDED),
+        (State.WAITING, State.RUNNING),
+        (State.FAILED, State.ACTIVE),
+        (State.SUCCEEDED, State.FAILED),
+    ],
+)
+async def test_an_illegal_move_is_refused_and_nothing_is_written(ledger, old, new):
+    """The store guards the state."""
+    entry = await ledger.claim(record(state=old), None)
+    with pytest.raises(IllegalTransition):
+        await ledger.advance(entry, record(state=new))
+    assert await ledger.get("p/a.h5") == entry
+
+
+async def test_a_final_state_ends_the_runs_own_row(ledger):
+    """What a run came to stands in its own row, even after the file has gone on."""
+    entry = await ledger.claim(record(), None)
+    ended = entry.record.to(State.FAILED, LATER, "It failed.", kind=FailureKind.COMMAND)
+    entry = await ledger.advance(entry, ended)
+    await ledger.claim(record(run=2), entry)
+    assert (await ledger.runs("p/a.h5"))[0] == ended
+
+
+async def test_runs_come_oldest_first_and_stay_apart(ledger):
+    """Eleven runs are in the order of their numbers; another file's runs are not among them."""
+    entry = None
+    for run in range(1, 12):
+        entry = await ledger.claim(record(run=run), entry)
+    await ledger.claim(record("p/a.h5x"), None)
+    await ledger.claim(record("P/a.h5"), None)
+    assert [run.run for run in await ledger.runs("p/a.h5")] == list(range(1, 12))
+
+
+async def test_files_are_listed_by_name_within_a_project(ledger):
+    """The order of names is that of their bytes; other projects and the runs' own rows are not listed."""
+    names = ["p/B.h5", "p/a b.h5", "p/a.h5", "p/a/1.h5", "p/a/10.h5", "p/a/2.h5", "p/a\u00e4.h5", "p/b.h5"]
+    for name in reversed(names):
+        await ledger.claim(record(name), None)
+    await ledger.claim(record("q/a.h5"), None)
+    await ledger.claim(record("a.h5"), None)
+    assert [file.name async for file in ledger.files("p")] == names
+    assert [file.name async for file in ledger.files("p", "p/a/")] == names[3:6]
+    assert [file.name async for file in ledger.files("p", "p/zz")] == []
+    assert [file.name async for file in ledger.files("default")] == ["a.h5"]
+
+
+async def test_a_prefix_longer_than_a_key_is_still_exact(ledger):
+    """Keys hold 240 characters of a name; what they cut off is compared in full."""
+    deep = "p/" + "x" * 300
+    await ledger.claim(record(f"{deep}/a.h5"), None)
+    await ledger.claim(record(f"{deep}/b.h5"), None)
+    assert [file.name async for file in ledger.files("p", f"{deep}/b")] == [f"{deep}/b.h5"]
+
+
+async def test_stands_tell_the_versions_of_just_the_files_asked_for(ledger):
+    """Files between the first and the last that nobody asked for, and unknown ones, are left out."""
+    for name in ("p/a.h5", "p/b.h5", "p/c.h5"):
+        await ledger.claim(record(name, etag=f"0x{name}", md5="00"), None)
+    assert await ledger.stands("p", ["p/c.h5", "p/a.h5", "p/none.h5"]) == {
+        name: Stand(name, f"0x{name}", 5, "00", State.SUBMITTING) for name in ("p/a.h5", "p/c.h5")
+    }
+    assert await ledger.stands("p", []) == {}
+
+
+async def test_a_time_without_a_zone_is_refused(ledger):
+    """A row never holds a time that nobody could place."""
+    with pytest.raises(ValueError, match="zone"):
+        await ledger.claim(record(updated_at=datetime(2026, 1, 1)), None)
