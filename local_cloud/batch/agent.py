@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from local_cloud.batch.clock import Clock
 from local_cloud.batch.environment import settings_of, task_environment
 from local_cloud.batch.execution import Ended, Stop, StopReason, Tools, Work, run
 from local_cloud.batch.faults import Faults
@@ -47,6 +49,8 @@ class NodeAgent:
         self.start_follower: asyncio.Task[None] | None = None
         self.lost = asyncio.Event()
         self.boot = 0
+        self.retained_until: datetime | None = None  # the latest time at which a task's files may go
+        self.hurry = asyncio.Event()  # nobody cares for the files any more
         self._environment = environment
         self._tools = tools
         self._faults = faults
@@ -111,6 +115,18 @@ class NodeAgent:
             self.start_stop.request(reason)
         for entry in self.runs.values():
             entry.stop.request(reason)
+
+    async def retired(self, clock: Clock) -> None:
+        """Return when no task's files must be kept any longer."""
+        if self.retained_until is None:
+            return
+        left = (self.retained_until - clock.now()).total_seconds()
+        waiting = {asyncio.ensure_future(clock.sleep(left)), asyncio.ensure_future(self.hurry.wait())}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waiting:
+                wait.cancel()
 
     async def drained(self) -> None:
         """Return when no task runs here and no start task does."""

@@ -12,7 +12,6 @@ from local_cloud.batch.fields import (
     Identifier,
     Integer,
     ListOf,
-    Moment,
     Record,
     Text,
     done,
@@ -222,12 +221,3 @@ JOB_REPLACE = Record(
 )
 JOB_DISABLE = Record("BatchJobDisableOptions", {"disableTasks": required(Choice(("requeue", "terminate", "wait")))})
 JOB_TERMINATE = Record("BatchJobTerminateOptions", {"terminateReason": done(Text(1024))})
-UPLOAD_LOGS = Record(
-    "UploadBatchServiceLogsOptions",
-    {
-        "containerUrl": required(Text(2048, 1)),
-        "startTime": required(Moment()),
-        "endTime": done(Moment()),
-        "identityReference": done(Anything()),
-    },
-)

@@ -38,12 +38,15 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     raw: bytes
+    record: Record | None = None
+    optional: bool = False
 
-    def body(self, record: Record, *, optional: bool = False) -> Json:
-        """The body read as `record`; without any, an empty object where that is permitted."""
-        if not self.raw.strip() and optional:
-            return record.read({})
-        return record.read(parse_json(self.raw))
+    def body(self) -> Json:
+        """The body, read as its operation declares it; an empty object where it may be absent and is."""
+        assert self.record is not None
+        if not self.raw.strip() and self.optional:
+            return self.record.read({})
+        return self.record.read(parse_json(self.raw))
 
     def number(self, name: str, lowest: int, highest: int) -> int | None:
         """An integer of the query."""

@@ -15,6 +15,7 @@ from local_cloud.batch.fleet import Fleet
 from local_cloud.batch.model import Failure, Job, Node, NodeState, Task, TaskState
 from local_cloud.batch.outcomes import ENDED_BY_USER, began, completed, requeued, settle
 from local_cloud.batch.placement import Placement, next_placement
+from local_cloud.batch.retention import files_until
 
 _log = logging.getLogger(__name__)
 _RECENT = 10  # tasks that a node remembers
@@ -98,6 +99,9 @@ class Dispatcher:
             good = final is not None and final.succeeded
             done = (node.tasks_succeeded if node else 0) + (1 if good else 0)
             self._fleet.busy_changed(agent, tasks_succeeded=done)
+            until = None if final is None else files_until(final)
+            if until is not None:
+                agent.retained_until = max(until, agent.retained_until or until)
             run.ended.set()
             self.on_task_ended(task.job, final)
             self.kick(agent.pool)

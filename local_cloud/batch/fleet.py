@@ -26,6 +26,7 @@ from local_cloud.batch.model import (
 from local_cloud.batch.node_paths import NodePaths
 from local_cloud.batch.outcomes import EXIT_CODE
 from local_cloud.batch.settings import Settings
+from local_cloud.batch.timers import Timers
 
 _log = logging.getLogger(__name__)
 NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")
@@ -39,12 +40,19 @@ class Fleet:
     """Brings every pool to its targets and keeps the agents of its nodes."""
 
     def __init__(
-        self, account: Account, settings: Settings, tools: Tools, faults: Faults, endpoint: Callable[[], str]
+        self,
+        account: Account,
+        settings: Settings,
+        tools: Tools,
+        faults: Faults,
+        timers: Timers,
+        endpoint: Callable[[], str],
     ) -> None:
         self._account = account
         self._settings = settings
         self._tools = tools
         self._faults = faults
+        self._timers = timers
         self._endpoint = endpoint
         self._agents: dict[tuple[str, str], NodeAgent] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -126,7 +134,25 @@ class Fleet:
             allocation=AllocationState.RESIZING,
             allocation_since=self._account.clock.now(),
         )
+        self._limit_time(pool)
         return self.converge(pool)
+
+    def _limit_time(self, pool: Pool) -> None:
+        """Give up on nodes that are not allocated within the pool's resize timeout."""
+        key, since = pool.key, pool.allocation_since
+
+        def expire() -> None:
+            found = self._account.pools.get(key)
+            if found is None or found.allocation_since != since or found.autoscale:
+                return
+            if found.allocation is not AllocationState.RESIZING:
+                return
+            for node in list(self._account.nodes[key].values()):
+                if node.state is NodeState.CREATING:
+                    self._account.drop_node(node)
+            self._resize_failed(found, found.target_dedicated, found.target_low_priority, "AllocationTimedout")
+
+        self._timers.at(since + pool.resize_timeout, expire)
 
     def _resize_failed(self, pool: Pool, dedicated: int, low_priority: int, code: str) -> Pool:
         error = {"code": code, "message": "The wanted number of nodes could not be allocated", "values": []}
@@ -317,6 +343,8 @@ class Fleet:
             for entry in list(agent.runs.values()):
                 entry.stop.request(reason)
         await agent.drained()
+        if option is Deallocation.RETAINED_DATA:
+            await agent.retired(self._tools.clock)
         found = self._account.find_node(node.pool, node.key)
         if found is None:
             return
@@ -338,6 +366,7 @@ class Fleet:
             if node.leaving is None:
                 self.remove(node, Deallocation.REQUEUE)
             else:
+                self.agent(node).hurry.set()
                 for entry in list(self.agent(node).runs.values()):
                     entry.stop.request(StopReason.REQUEUED)
 

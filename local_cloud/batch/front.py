@@ -108,6 +108,8 @@ class Front:
             query=_query(request.query, operation),
             headers=request.headers,
             raw=request.body,
+            record=operation.body,
+            optional=operation.optional,
         )
         answer = operation.handler(service, call)
         return await answer if isinstance(answer, Awaitable) else answer

@@ -13,6 +13,7 @@ from local_cloud.batch.retention import Retention
 from local_cloud.batch.timers import Timers
 from local_cloud.batch.times import LONGEST, parse_duration
 
+_PASSING = (JobState.DISABLING, JobState.TERMINATING, JobState.DELETING)
 _ENDING = (JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING)
 
 
@@ -105,7 +106,7 @@ class JobControl:
     def _advance(self, job_key: str) -> Job | None:
         """Leave a state that ends in -ing when nothing of the job runs any more."""
         job = self._account.jobs.get(job_key)
-        if job is None or self._dispatcher.runs_of_job(job_key):
+        if job is None or job.state not in _PASSING or self._dispatcher.runs_of_job(job_key):
             return job
         if job.state is JobState.DISABLING:
             return self._to(job, JobState.DISABLED)

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from local_cloud.batch import bodies
 from local_cloud.batch.calls import Call, Reply, listing, numeric_token, one, versioned
 from local_cloud.batch.errors import ServiceError, bad_property
 from local_cloud.batch.model import Job, JobState
@@ -46,7 +45,7 @@ def refuse_if_ended(job: Job) -> None:
 
 def create_job(service: Service, call: Call) -> Reply:
     """POST /jobs"""
-    body = call.body(bodies.JOB_CREATE)
+    body = call.body()
     account = service.account
     if body["id"].lower() in account.jobs:
         raise ServiceError("JobExists", f"There is a job '{body['id']}' already.")
@@ -112,7 +111,7 @@ def _changed(service: Service, call: Call, job: Job, spec: dict[str, Any]) -> Re
 def update_job(service: Service, call: Call) -> Reply:
     """PATCH /jobs/{jobId}: only what is given changes."""
     job = _changeable(service, call)
-    body = call.body(bodies.JOB_UPDATE)
+    body = call.body()
     refuse_if_ended(job)
     return _changed(service, call, job, {**job.spec, **body})
 
@@ -120,7 +119,7 @@ def update_job(service: Service, call: Call) -> Reply:
 def replace_job(service: Service, call: Call) -> Reply:
     """PUT /jobs/{jobId}: what is not given takes its default."""
     job = _changeable(service, call)
-    body = call.body(bodies.JOB_REPLACE)
+    body = call.body()
     refuse_if_ended(job)
     kept = {name: value for name, value in job.spec.items() if name not in _REPLACEABLE}
     return _changed(service, call, job, {**kept, "priority": 0, **body})
@@ -145,7 +144,7 @@ def _accepted(service: Service, call: Call, job: Job) -> Reply:
 def disable_job(service: Service, call: Call) -> Reply:
     """POST /jobs/{jobId}/disable"""
     job = _changeable(service, call)
-    body = call.body(bodies.JOB_DISABLE)
+    body = call.body()
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.disable(job, body["disableTasks"]))
 
@@ -161,7 +160,7 @@ def terminate_job(service: Service, call: Call) -> Reply:
     """POST /jobs/{jobId}/terminate"""
     job = _changeable(service, call)
     call.flag("force")
-    body = call.body(bodies.JOB_TERMINATE, optional=True)
+    body = call.body()
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.terminate(job, body.get("terminateReason", "UserTerminate")))
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from local_cloud.batch import bodies
 from local_cloud.batch.calls import Call, Reply, listing, numeric_token, one
 from local_cloud.batch.errors import ServiceError
 from local_cloud.batch.execution import StopReason
@@ -80,7 +79,7 @@ def list_nodes(service: Service, call: Call) -> Reply:
 def reboot_node(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/nodes/{nodeId}/reboot"""
     node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    body = call.body(bodies.NODE_REBOOT, optional=True)
+    body = call.body()
     if node.state in (NodeState.REBOOTING, NodeState.STARTING, NodeState.CREATING):
         raise ServiceError(_NOT_UP[node.state], f"The node '{node.id}' is {node.state}.")
     if node.leaving is not None or node.state is NodeState.PREEMPTED:
@@ -92,7 +91,7 @@ def reboot_node(service: Service, call: Call) -> Reply:
 def disable_scheduling(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/nodes/{nodeId}/disablescheduling"""
     node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    body = call.body(bodies.DISABLE_SCHEDULING, optional=True)
+    body = call.body()
     if not node.scheduling:
         raise ServiceError("NodeAlreadyInTargetSchedulingState", f"'{node.id}' takes no tasks already.")
     service.account.put_node(replace(node, scheduling=False))

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from local_cloud.batch import files, jobs, nodes, pools, tasks, undone
+from local_cloud.batch import bodies, files, jobs, nodes, pools, task_bodies, tasks, undone
 from local_cloud.batch.calls import Call, Reply
-from local_cloud.batch.fields import Support
+from local_cloud.batch.fields import Record, Support
 from local_cloud.batch.service_protocol import Service
 
 type Handler = Callable[[Service, Call], Reply | Awaitable[Reply]]
@@ -25,11 +25,13 @@ class Operation:
     path: str
     handler: Handler
     query: frozenset[str] = _NOTHING
+    body: Record | None = None
+    optional: bool = False  # whether the body may be absent
     support: Support = Support.DONE
 
 
 def _undone(method: str, path: str, handler: Handler, query: frozenset[str] = _NOTHING) -> Operation:
-    return Operation(method, path, handler, query, Support.REFUSED)
+    return Operation(method, path, handler, query, support=Support.REFUSED)
 
 
 _POOL = "/pools/{poolId}"
@@ -42,19 +44,19 @@ _FORCE = frozenset({"force"})
 _RECURSIVE = frozenset({"recursive"})
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("POST", "/pools", pools.create_pool),
+    Operation("POST", "/pools", pools.create_pool, body=bodies.POOL_CREATE),
     Operation("GET", "/pools", pools.list_pools, _FILTERED | _EXPAND),
     Operation("GET", _POOL, pools.get_pool, _EXPAND),
     Operation("HEAD", _POOL, pools.pool_exists),
-    Operation("PATCH", _POOL, pools.update_pool),
+    Operation("PATCH", _POOL, pools.update_pool, body=bodies.POOL_UPDATE),
     Operation("DELETE", _POOL, pools.delete_pool),
-    Operation("POST", _POOL + "/resize", pools.resize_pool),
+    Operation("POST", _POOL + "/resize", pools.resize_pool, body=bodies.POOL_RESIZE),
     Operation("POST", _POOL + "/stopresize", pools.stop_resize),
-    Operation("POST", _POOL + "/removenodes", pools.remove_nodes),
-    Operation("POST", _POOL + "/updateproperties", pools.replace_pool_properties),
-    Operation("POST", _POOL + "/enableautoscale", pools.enable_autoscale),
+    Operation("POST", _POOL + "/removenodes", pools.remove_nodes, body=bodies.REMOVE_NODES),
+    Operation("POST", _POOL + "/updateproperties", pools.replace_pool_properties, body=bodies.POOL_REPLACE),
+    Operation("POST", _POOL + "/enableautoscale", pools.enable_autoscale, body=bodies.ENABLE_AUTOSCALE),
     Operation("POST", _POOL + "/disableautoscale", pools.disable_autoscale),
-    Operation("POST", _POOL + "/evaluateautoscale", pools.evaluate_autoscale),
+    Operation("POST", _POOL + "/evaluateautoscale", pools.evaluate_autoscale, body=bodies.EVALUATE_AUTOSCALE),
     Operation("GET", "/nodecounts", pools.list_node_counts, _FILTERED),
     Operation("GET", "/poolusagemetrics", pools.list_usage, _FILTERED | {"starttime", "endtime"}),
     Operation("GET", "/supportedimages", undone.list_images, _FILTERED),
@@ -62,28 +64,30 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/applications/{applicationId}", undone.get_application),
     Operation("GET", _POOL + "/nodes", nodes.list_nodes, _FILTERED | _SELECT),
     Operation("GET", _NODE, nodes.get_node, _SELECT),
-    Operation("POST", _NODE + "/reboot", nodes.reboot_node),
-    Operation("POST", _NODE + "/disablescheduling", nodes.disable_scheduling),
+    Operation("POST", _NODE + "/reboot", nodes.reboot_node, body=bodies.NODE_REBOOT, optional=True),
+    Operation(
+        "POST", _NODE + "/disablescheduling", nodes.disable_scheduling, body=bodies.DISABLE_SCHEDULING, optional=True
+    ),
     Operation("POST", _NODE + "/enablescheduling", nodes.enable_scheduling),
     Operation("GET", _NODE + "/files", files.list_node_files, _FILTERED | _RECURSIVE),
     Operation("GET", _NODE + _FILE, files.get_node_file),
     Operation("HEAD", _NODE + _FILE, files.head_node_file),
     Operation("DELETE", _NODE + _FILE, files.delete_node_file, _RECURSIVE),
-    Operation("POST", "/jobs", jobs.create_job),
+    Operation("POST", "/jobs", jobs.create_job, body=bodies.JOB_CREATE),
     Operation("GET", "/jobs", jobs.list_jobs, _FILTERED | _EXPAND),
     Operation("GET", _JOB, jobs.get_job, _EXPAND),
-    Operation("PATCH", _JOB, jobs.update_job),
-    Operation("PUT", _JOB, jobs.replace_job),
+    Operation("PATCH", _JOB, jobs.update_job, body=bodies.JOB_UPDATE),
+    Operation("PUT", _JOB, jobs.replace_job, body=bodies.JOB_REPLACE),
     Operation("DELETE", _JOB, jobs.delete_job, _FORCE),
-    Operation("POST", _JOB + "/disable", jobs.disable_job),
+    Operation("POST", _JOB + "/disable", jobs.disable_job, body=bodies.JOB_DISABLE),
     Operation("POST", _JOB + "/enable", jobs.enable_job),
-    Operation("POST", _JOB + "/terminate", jobs.terminate_job, _FORCE),
+    Operation("POST", _JOB + "/terminate", jobs.terminate_job, _FORCE, bodies.JOB_TERMINATE, optional=True),
     Operation("GET", _JOB + "/taskcounts", jobs.task_counts),
-    Operation("POST", _JOB + "/tasks", tasks.create_task),
+    Operation("POST", _JOB + "/tasks", tasks.create_task, body=task_bodies.TASK_CREATE),
     Operation("GET", _JOB + "/tasks", tasks.list_tasks, _FILTERED | _EXPAND),
-    Operation("POST", _JOB + "/addtaskcollection", tasks.create_collection),
+    Operation("POST", _JOB + "/addtaskcollection", tasks.create_collection, body=task_bodies.TASK_GROUP),
     Operation("GET", _TASK, tasks.get_task, _EXPAND),
-    Operation("PUT", _TASK, tasks.replace_task),
+    Operation("PUT", _TASK, tasks.replace_task, body=task_bodies.TASK_REPLACE),
     Operation("DELETE", _TASK, tasks.delete_task),
     Operation("POST", _TASK + "/terminate", tasks.terminate_task),
     Operation("POST", _TASK + "/reactivate", tasks.reactivate_task),

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from local_cloud.batch import bodies
 from local_cloud.batch.account import Account
 from local_cloud.batch.calls import Call, Reply, listing, one, versioned
 from local_cloud.batch.errors import ServiceError
@@ -70,7 +69,7 @@ def new_pool(body: Json, account: Account) -> Pool:
 
 def create_pool(service: Service, call: Call) -> Reply:
     """POST /pools"""
-    body = call.body(bodies.POOL_CREATE)
+    body = call.body()
     account = service.account
     if body["id"].lower() in account.pools:
         raise ServiceError("PoolExists", f"There is a pool '{body['id']}' already.")
@@ -139,7 +138,7 @@ def _changeable(service: Service, call: Call) -> Pool:
 def update_pool(service: Service, call: Call) -> Reply:
     """PATCH /pools/{poolId}: only what is given changes."""
     pool = _changeable(service, call)
-    body = call.body(bodies.POOL_UPDATE)
+    body = call.body()
     fixed = {"vmSize", "taskSlotsPerNode", "virtualMachineConfiguration"} & body.keys()
     if fixed and service.account.nodes[pool.key]:
         raise ServiceError(
@@ -154,7 +153,7 @@ def update_pool(service: Service, call: Call) -> Reply:
 def replace_pool_properties(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/updateproperties: what is not given is removed."""
     pool = _changeable(service, call)
-    body = call.body(bodies.POOL_REPLACE)
+    body = call.body()
     spec = {name: value for name, value in pool.spec.items() if name not in ("startTask", "metadata")}
     pool = service.account.touch_pool(pool, spec={**spec, **body})
     url = f"{call.base}/pools/{pool.id}"
@@ -181,7 +180,7 @@ def _steady(pool: Pool) -> None:
 def resize_pool(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/resize"""
     pool = _changeable(service, call)
-    body = call.body(bodies.POOL_RESIZE)
+    body = call.body()
     _steady(pool)
     if "resizeTimeout" in body:
         pool = replace(pool, resize_timeout=parse_duration(body["resizeTimeout"]))
@@ -208,7 +207,7 @@ def stop_resize(service: Service, call: Call) -> Reply:
 def remove_nodes(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/removenodes: the pool's targets shrink with it."""
     pool = _changeable(service, call)
-    body = call.body(bodies.REMOVE_NODES)
+    body = call.body()
     if not body["nodeList"]:
         raise ServiceError("InvalidPropertyValue", "nodeList names no node.", PropertyName="nodeList")
     if pool.allocation is not AllocationState.STEADY:
@@ -224,7 +223,7 @@ def remove_nodes(service: Service, call: Call) -> Reply:
 def enable_autoscale(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/enableautoscale"""
     pool = _changeable(service, call)
-    body = call.body(bodies.ENABLE_AUTOSCALE)
+    body = call.body()
     interval = body.get("autoScaleEvaluationInterval")
     pool = service.autoscaling.enable(
         pool, body.get("autoScaleFormula"), None if interval is None else parse_duration(interval)
@@ -244,7 +243,7 @@ def disable_autoscale(service: Service, call: Call) -> Reply:
 def evaluate_autoscale(service: Service, call: Call) -> Reply:
     """POST /pools/{poolId}/evaluateautoscale"""
     pool = service.account.pool(call.parts["poolId"])
-    body = call.body(bodies.EVALUATE_AUTOSCALE)
+    body = call.body()
     if not pool.autoscale:
         raise ServiceError("OperationNotValidOnPool", f"Autoscale is not enabled on the pool '{pool.id}'.")
     run = service.autoscaling.evaluate(pool, body["autoScaleFormula"])

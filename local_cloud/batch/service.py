@@ -55,7 +55,7 @@ class BatchService:
             on_started=self._program_started,
             on_ended=self._program_ended,
         )
-        self.fleet = Fleet(self.account, settings, tools, self.faults, lambda: self.endpoint)
+        self.fleet = Fleet(self.account, settings, tools, self.faults, self.timers, lambda: self.endpoint)
         self.dispatcher = Dispatcher(self.account, self.fleet)
         self.retention = Retention(self.account, self.fleet, self.timers)
         self.jobs = JobControl(self.account, self.dispatcher, self.fleet, self.timers, self.retention)

@@ -14,7 +14,7 @@ from local_cloud.batch.model import Job, Json, Result, Task, TaskState
 from local_cloud.batch.odata import ORDER, PREFIX, Properties, Property, Type, parse_filter
 from local_cloud.batch.outcomes import reactivated
 from local_cloud.batch.service_protocol import Service
-from local_cloud.batch.task_bodies import TASK_CREATE, TASK_GROUP, TASK_REPLACE, TASKS_PER_COLLECTION
+from local_cloud.batch.task_bodies import TASK_CREATE, TASKS_PER_COLLECTION
 from local_cloud.batch.times import http_date, iso
 from local_cloud.batch.views import node_info, task_view
 
@@ -60,7 +60,7 @@ def _check_slots(service: Service, job: Job, body: Json) -> None:
 def create_task(service: Service, call: Call) -> Reply:
     """POST /jobs/{jobId}/tasks"""
     job = service.account.job(call.parts["jobId"])
-    body = call.body(TASK_CREATE)
+    body = call.body()
     refuse_if_ended(job)
     if body["id"].lower() in service.account.tasks[job.key].tasks:
         raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{body['id']}' already.")
@@ -75,7 +75,7 @@ def create_task(service: Service, call: Call) -> Reply:
 def create_collection(service: Service, call: Call) -> Reply:
     """POST /jobs/{jobId}/addtaskcollection: each task has its own result."""
     job = service.account.job(call.parts["jobId"])
-    entries = call.body(TASK_GROUP)["value"]
+    entries = call.body()["value"]
     refuse_if_ended(job)
     if not 1 <= len(entries) <= TASKS_PER_COLLECTION:
         raise bad_property("value", f"{len(entries)} tasks", f"a request may hold 1 to {TASKS_PER_COLLECTION} tasks")
@@ -162,7 +162,7 @@ def _touched(service: Service, task: Task, **changes: Any) -> Task:
 def replace_task(service: Service, call: Call) -> Reply:
     """PUT /jobs/{jobId}/tasks/{taskId}: the constraints are replaced, what is not given takes its default."""
     job, task = _changeable(service, call)
-    body = call.body(TASK_REPLACE)
+    body = call.body()
     if task.state is TaskState.COMPLETED:
         raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
     spec = {name: value for name, value in task.body().items() if name != "constraints"}
