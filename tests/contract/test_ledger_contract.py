@@ -1,6 +1,7 @@
 """The rules of the ledger, on the fake and on Table storage."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ HOSTILE_NAMES = [
 
 
 def record(name: str = "p/a.h5", run: int = 1, state: State = State.SUBMITTING, **changes) -> FileRecord:
-    fields = {"etag": "0x1", "length": 5, "correlation_id": "c", "updated_at": NOW} | changes
+    fields: dict[str, Any] = {"etag": "0x1", "length": 5, "correlation_id": "c", "updated_at": NOW} | changes
     return FileRecord(name=name, run=run, state=state, **fields)
 
 

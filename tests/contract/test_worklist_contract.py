@@ -1,0 +1,176 @@
+"""The rules of the worklist, on the fake and on Table storage."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch_ops.errors import Conflict
+from batch_ops.model import Board, Intent, JobMark, SweepMark
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+NAMES = ["p/a.h5", "p/A.h5", "p/\u00e4 'x' #?/\\\n.h5", "\U0001f9ea" * 500 + ".h5"]
+
+
+def intent(name: str = "p/a.h5", nonce: str = "n1", **changes) -> Intent:
+    return Intent(**({"name": name, "nonce": nonce, "due": NOW, "added": NOW} | changes))
+
+
+def mark(job_id: str = "job", **changes) -> JobMark:
+    return JobMark(job_id, **changes)
+
+
+def plain(board: Board) -> Board:
+    """The board without versions, in an order of its own."""
+    return Board(
+        tuple(sorted((replace(i, version="") for i in board.intents), key=lambda i: (i.name, i.nonce))),
+        tuple(sorted((replace(j, version="") for j in board.jobs), key=lambda j: j.job_id)),
+        tuple(sorted((replace(s, version="") for s in board.sweeps), key=lambda s: s.container)),
+    )
+
+
+async def test_with_nothing_open_the_board_is_empty(worklist):
+    """No leftovers of projects or rejections show up as open."""
+    await worklist.save_project("p", "0x1", {"digest": "d"})
+    await worklist.note_rejected("p", "p/a.h5")
+    assert await worklist.board() == Board()
+
+
+async def test_the_board_shows_what_was_added(worklist):
+    """Intents of every kind of name, jobs and sweeps come back by one query, as they were given."""
+    intents = [intent(name, waiting=True) for name in NAMES] + [intent(nonce="n2", due=LATER, cleaning=True)]
+    for one in intents:
+        await worklist.add(one)
+    await worklist.note_job("Job-1")
+    sweep = SweepMark("input", NOW, LATER, marker="m!/\\#?", found=3)
+    await worklist.save_sweep(sweep)
+    assert plain(await worklist.board()) == plain(Board(tuple(intents), (mark("Job-1"),), (sweep,)))
+
+
+async def test_an_added_intent_has_the_version_that_the_board_shows(worklist):
+    """What `add` gives may be deferred without reading it again."""
+    added = await worklist.add(intent())
+    assert (await worklist.board()).intents == (added,)
+
+
+async def test_an_intent_is_added_once(worklist):
+    """The same nonce again is a conflict, another nonce another entry."""
+    await worklist.add(intent())
+    with pytest.raises(Conflict):
+        await worklist.add(intent(due=LATER))
+    await worklist.add(intent(nonce="n2"))
+    assert [i.due for i in (await worklist.board()).intents] == [NOW, NOW]
+
+
+async def test_a_deferred_intent_is_due_later(worklist):
+    """Only the time changes, and with it the version."""
+    added = await worklist.add(intent(waiting=True))
+    await worklist.defer(added, LATER)
+    (read,) = (await worklist.board()).intents
+    assert replace(read, version="") == intent(waiting=True, due=LATER)
+    assert read.version != added.version
+
+
+async def test_deferring_is_silent_for_what_changed_or_is_gone(worklist):
+    """Of two that defer the first is followed; a removed intent stays removed."""
+    added = await worklist.add(intent())
+    await worklist.defer(added, LATER)
+    await worklist.defer(added, LATER + timedelta(hours=1))
+    assert [i.due for i in (await worklist.board()).intents] == [LATER]
+    await worklist.remove("p/a.h5", "n1")
+    await worklist.defer(added, LATER)
+    assert await worklist.board() == Board()
+
+
+async def test_removing_takes_one_intent_and_is_silent_if_it_is_gone(worklist):
+    """Whatever its version; other entries of the file stay."""
+    added = await worklist.add(intent())
+    await worklist.add(intent(nonce="n2"))
+    await worklist.defer(added, LATER)
+    await worklist.remove("p/a.h5", "n1")
+    await worklist.remove("p/a.h5", "n1")
+    await worklist.remove("p/other.h5", "n1")
+    assert [i.nonce for i in (await worklist.board()).intents] == ["n2"]
+
+
+async def test_a_job_is_followed_once_without_regard_to_case(worklist):
+    """Batch tells no two ids apart by case; noting again keeps how far the job was followed."""
+    await worklist.note_job("Job")
+    (read,) = (await worklist.board()).jobs
+    await worklist.save_job(replace(read, watermark=NOW))
+    await worklist.note_job("Job")
+    await worklist.note_job("JOB")
+    assert plain(await worklist.board()).jobs == (mark("Job", watermark=NOW),)
+
+
+async def test_a_mark_is_saved_over_the_version_that_was_read(worklist):
+    """The second of two that read the same mark is silently ignored."""
+    await worklist.note_job("job")
+    (read,) = (await worklist.board()).jobs
+    await worklist.save_job(replace(read, watermark=LATER, idle_since=NOW))
+    await worklist.save_job(replace(read, watermark=NOW))
+    assert plain(await worklist.board()).jobs == (mark(watermark=LATER, idle_since=NOW),)
+    (current,) = (await worklist.board()).jobs
+    await worklist.save_job(replace(current, idle_since=None))
+    assert plain(await worklist.board()).jobs == (mark(watermark=LATER),)
+
+
+async def test_a_job_is_dropped_only_as_it_was_read(worklist):
+    """A mark that changed meanwhile stays; a dropped job may be noted again."""
+    await worklist.note_job("job")
+    (read,) = (await worklist.board()).jobs
+    await worklist.save_job(replace(read, watermark=NOW))
+    await worklist.drop_job(read)
+    (current,) = (await worklist.board()).jobs
+    await worklist.drop_job(current)
+    await worklist.drop_job(current)
+    assert await worklist.board() == Board()
+    await worklist.note_job("job")
+    assert len((await worklist.board()).jobs) == 1
+
+
+async def test_a_sweep_is_saved_over_the_version_that_was_read(worklist):
+    """The first of two that begin a sweep wins, and so does the first of two that go on with it."""
+    await worklist.save_sweep(SweepMark("input", NOW, NOW))
+    await worklist.save_sweep(SweepMark("input", LATER, LATER))
+    (read,) = (await worklist.board()).sweeps
+    assert read.live_since == NOW
+    await worklist.save_sweep(replace(read, marker="first"))
+    await worklist.save_sweep(replace(read, marker="second"))
+    assert [s.marker for s in (await worklist.board()).sweeps] == ["first"]
+
+
+async def test_only_the_newest_version_of_a_project_is_known(worklist):
+    """What was learnt of an older version is no longer told."""
+    name = "p \u00e4/#?" * 100
+    assert await worklist.project(name, "0x1") is None
+    await worklist.save_project(name, "0x1", {"digest": "one", "facts": ""})
+    assert await worklist.project(name, "0x1") == {"digest": "one", "facts": ""}
+    await worklist.save_project(name, "0x2", {"digest": "two"})
+    assert await worklist.project(name, "0x1") is None
+    assert await worklist.project(name, "0x2") == {"digest": "two"}
+    assert await worklist.project(name.upper(), "0x2") is None
+
+
+async def test_facts_longer_than_a_property_are_kept_whole(worklist):
+    """A property holds 32 Ki characters; a project's facts may be more."""
+    values = {"facts": "\u00e4\U0001f9ea'\"\\" * 20_000}
+    await worklist.save_project("p", "0x1", values)
+    assert await worklist.project("p", "0x1") == values
+    await worklist.save_project("p", "0x2", {})
+    assert await worklist.project("p", "0x2") == {}
+
+
+async def test_rejected_images_are_remembered_by_project(worklist):
+    """Each once, until forgotten; the name of one project may begin with another's."""
+    for name in [*NAMES, NAMES[0]]:
+        await worklist.note_rejected("p", name)
+    await worklist.note_rejected("p p", "p p/x.h5")
+    assert sorted(await worklist.rejected("p")) == sorted(NAMES)
+    for name in NAMES[1:]:
+        await worklist.forget_rejected("p", name)
+        await worklist.forget_rejected("p", name)
+    assert list(await worklist.rejected("p")) == NAMES[:1]
+    assert list(await worklist.rejected("p p")) == ["p p/x.h5"]
+    assert list(await worklist.rejected("none")) == []
