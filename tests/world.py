@@ -1,0 +1,174 @@
+"""The product's use cases over the fakes, with people who drop files and nodes that work."""
+
+import hashlib
+import json
+from datetime import timedelta
+from itertools import count
+
+from batch_ops import headless, naming
+from batch_ops.collect import Collect
+from batch_ops.executor import Executor
+from batch_ops.manifest import Manifest, ManifestFile, ManifestImage, Report
+from batch_ops.model import FileRecord, State, Task, TaskState
+from batch_ops.projects import Projects
+from batch_ops.reconcile import Reconcile
+from batch_ops.settings import Settings
+from batch_ops.start import Hint, Start
+from batch_ops.sweep import Sweep
+from batch_ops.take_up import TakeUp
+from batch_ops.task_spec import TaskSpec
+from tests import fakes
+
+SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
+EXECUTION = "20260301T120000Z-"
+
+
+class World:
+    """One cloud, one function app."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.settings = settings
+        self.cloud = fakes.Cloud()
+        self.ledger = fakes.FakeLedger(self.cloud)
+        self.worklist = fakes.FakeWorklist(self.cloud)
+        self.blobs = fakes.FakeBlobs(self.cloud)
+        self.batch = fakes.FakeBatch(self.cloud)
+        self.outbox = fakes.FakeOutbox(self.cloud)
+        self.check = fakes.FakeCheck(self.cloud)
+        self._ids = count(1)
+        self._executions = count(1)
+        self.new_process()
+
+    def new_process(self) -> None:
+        """The function app starts anew: it remembers nothing."""
+        executor = Executor(
+            self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.settings, self.cloud.clock
+        )
+        projects = Projects(self.blobs, self.worklist, self.check, self.settings, self.cloud.clock)
+        self.start_use_case = Start(executor, projects, self.check, lambda: f"id{next(self._ids)}")
+        self.take_up = TakeUp(executor)
+        self.reconcile = Reconcile(executor, self.start_use_case, Sweep(executor, self.take_up))
+        self.collect = Collect(executor, self.start_use_case)
+        self.executor = executor
+
+    # What people do
+
+    def project(self, name: str = "default", content: bytes = b"classifier") -> None:
+        """An operator puts a classifier."""
+        self.blobs.upload("projects", f"{name}.ilp", content)
+
+    def drop(self, name: str, content: bytes = b"image") -> str:
+        """Somebody uploads an image; its ETag."""
+        return self.blobs.upload("input", name, content).etag
+
+    async def start(self, name: str, **how: str) -> FileRecord | None:
+        """An event comes; the row afterwards."""
+        await self.start_use_case(Hint(name, f"event-{name}", **how))
+        return self.row(name)
+
+    # What nodes do
+
+    def tasks(self, *states: TaskState) -> list[tuple[Task, TaskSpec]]:
+        """The tasks in these states."""
+        return self.batch.tasks(*states)
+
+    def work(self, task_id: str, *, tiffs: int = 2, complete: bool = True) -> str:
+        """A node runs the task and uploads an execution (without its manifest if not complete); its id."""
+        spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
+        told = headless.TaskEnvironment.from_env(dict(spec.environment))
+        execution = f"{EXECUTION}{next(self._executions):08x}"
+        image = self.blobs.content("input", told.image_name).decode(errors="replace")
+        files = [
+            (f"{told.nickname}{i}.tiff", f"TIFF {i} of {image}".encode()) for i in range(tiffs)
+        ]
+        for leaf, data in files:
+            self.blobs.upload("staging", f"{task_id}/{execution}/{leaf}", data)
+        manifest = Manifest(
+            execution=execution,
+            task_id=task_id,
+            run=told.run,
+            attempt=told.attempt,
+            correlation_id=told.correlation_id,
+            node="node-1",
+            started="2026-03-01T12:00:00Z",
+            finished="2026-03-01T12:01:00Z",
+            seconds={"ilastik": 60.0},
+            ilastik_version="1.4.2",
+            command=("run_ilastik.sh",),
+            project_sha256=told.project_digest,
+            image=ManifestImage(told.image_name, told.image_etag, told.image_length, "0" * 32),
+            files=tuple(ManifestFile(leaf, len(data), hashlib.md5(data).hexdigest(), 1) for leaf, data in files),
+        )
+        self.blobs.upload("staging", f"{task_id}/logs/{execution}/ilastik.log", b"all is well\n")
+        if complete:
+            self.blobs.upload("staging", f"{task_id}/{execution}/manifest.json", manifest.to_json())
+        return execution
+
+    def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:
+        """The task script leaves word of its failure."""
+        execution = f"{EXECUTION}{next(self._executions):08x}"
+        report = Report(
+            kind=kind,
+            exit_code=exit_code,
+            sentence=sentence,
+            execution=execution,
+            started="2026-03-01T12:00:00Z",
+            finished="2026-03-01T12:01:00Z",
+            seconds={},
+            last_lines=lines,
+            task_id=task_id,
+        )
+        self.blobs.upload("staging", f"{task_id}/logs/{execution}/outcome.json", report.to_json())
+
+    # What the host does
+
+    async def tick(self, after: timedelta = timedelta(seconds=30)) -> None:
+        """Time passes and the timer fires."""
+        self.cloud.advance(after)
+        await self.reconcile()
+
+    async def deliver(self) -> None:
+        """The queues' visible messages reach their functions, until there are none."""
+        while (orders := self.outbox.orders()) or (looks := self.outbox.looks()):
+            for order in orders:
+                await self.collect(order)
+            for look in looks if not orders else ():
+                await self.start_use_case(Hint(look.name, look.correlation_id))
+
+    async def finish(self, name: str, **how: object) -> FileRecord:
+        """Run the file's task well and collect its results."""
+        row = self.row(name)
+        self.batch.run(row.task_id)
+        self.work(row.task_id, **how)
+        self.batch.complete(row.task_id)
+        await self.tick()
+        await self.deliver()
+        return self.row(name)
+
+    # What is there
+
+    def row(self, name: str) -> FileRecord | None:
+        """The file's row."""
+        entry = self.ledger._entry(name)
+        return entry.record if entry else None
+
+    def results(self, name: str) -> dict[str, bytes]:
+        """The file's folder."""
+        folder = naming.results_folder(name)
+        names = self.blobs.names("results", folder)
+        return {found[len(folder) :]: self.blobs.content("results", found) for found in names}
+
+    def provenance(self, name: str) -> dict:
+        """What is a result, and where it came from."""
+        return json.loads(self.results(name)["provenance.json"])
+
+    def states(self, name: str) -> list[str]:
+        """The states that the file's current run went through."""
+        return [move.partition("@")[0] for move in self.row(name).history.split()]
+
+    async def open(self) -> list[str]:
+        """The names of what is open."""
+        return sorted(intent.name for intent in (await self.worklist.board()).open)
+
+
+__all__ = ["SETTINGS", "State", "TaskState", "World"]
