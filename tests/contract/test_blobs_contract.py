@@ -20,11 +20,11 @@ NAMES = [
 ]
 
 
-async def put(hands, name: str, data: bytes = b"data", fence: Fence = NOTHING, **metadata: str) -> str:
+async def put(hands, name, data=b"data", fence=NOTHING, **metadata):
     return await hands.store.put(hands.container, name, data, fence=fence, metadata=metadata, content_type="text/plain")
 
 
-async def copy(hands, source: str, target: str, fence: Fence = NOTHING, **metadata: str):
+async def copy(hands, source, target, fence=NOTHING, **metadata):
     pair = (hands.container, source), (hands.container, target)
     return await hands.store.copy(*pair, fence=fence, metadata=metadata or {"run": "1"})
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ NAMES = ["p/a.h5", "p/A.h5", "p/\u00e4 'x' #?/\\\n.h5", "\U0001f9ea" * 500 + ".h
 
 
 def intent(name: str = "p/a.h5", nonce: str = "n1", **changes) -> Intent:
-    return Intent(**({"name": name, "nonce": nonce, "due": NOW, "added": NOW} | changes))
+    fields: dict[str, Any] = {"due": NOW, "added": NOW} | changes
+    return Intent(name, nonce, **fields)
 
 
 def mark(job_id: str = "job", **changes) -> JobMark:
