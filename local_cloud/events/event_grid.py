@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError
@@ -25,6 +25,8 @@ _LOOK_EVERY = 0.05  # seconds
 _ASK_AGAIN_EVERY = 0.1  # seconds, for events that a policy holds
 _AT_ONCE = 16  # deliveries
 _RETRY_FIRST, _RETRY_MOST = 0.1, 5.0  # seconds
+# The SDK would wait 15 s before it tries again; here `_send` decides.
+_NO_RETRIES: dict[str, Any] = {"retry_total": 0}
 TOPIC = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
     "/providers/Microsoft.Storage/storageAccounts/{account}"
@@ -56,8 +58,8 @@ class EventGrid:
         """Begin to follow the journal; Azurite may start later or again."""
         await self.stop()
         enter = self._open.enter_async_context
-        self._blobs = await enter(BlobServiceClient.from_connection_string(self._connection_string))
-        self._queues = await enter(QueueServiceClient.from_connection_string(self._connection_string))
+        self._blobs = await enter(BlobServiceClient.from_connection_string(self._connection_string, **_NO_RETRIES))
+        self._queues = await enter(QueueServiceClient.from_connection_string(self._connection_string, **_NO_RETRIES))
         self._following = asyncio.create_task(self._follow(Journal(self._folder)))
         return self
 

@@ -73,8 +73,7 @@ class Host:
             finally:
                 for task in work:
                     task.cancel()
-                for lock in self._locks:
-                    await lock.release()
+                await asyncio.gather(*(lock.release() for lock in self._locks))
 
     async def _serve(self, work: list[asyncio.Task[None]], admin: Admin) -> int:
         stopped = asyncio.create_task(self._stopping.wait())

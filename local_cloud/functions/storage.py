@@ -20,6 +20,8 @@ _EMULATOR = Endpoints(
     queue=f"http://127.0.0.1:10001/{ACCOUNT}",
     table=f"http://127.0.0.1:10002/{ACCOUNT}",
 ).connection_string
+# Seconds and tries. The SDK's own first pause is 15 s: far longer than a listener may be deaf, or a stop take.
+_RETRIES: dict[str, Any] = {"initial_backoff": 0.3, "increment_base": 1, "random_jitter_range": 1, "retry_total": 2}
 
 
 class Storage:
@@ -60,7 +62,7 @@ class Storage:
             text = _EMULATOR  # the Python SDK does not know this short form
         if text:
             try:
-                return kind.from_connection_string(text)
+                return kind.from_connection_string(text, **_RETRIES)
             except ValueError as exc:
                 raise SettingsError(f"The setting '{connection}' is not a connection string: {exc}.") from exc
         account = self._setting(f"{connection}__accountName")
@@ -72,7 +74,7 @@ class Storage:
                 f"There is no storage connection '{connection}': set '{connection}' to a connection string, "
                 f"or '{connection}__{service}ServiceUri' to the account's address for an identity."
             )
-        return kind(url, credential=await self._credential(self._setting(f"{connection}__clientId")))
+        return kind(url, credential=await self._credential(self._setting(f"{connection}__clientId")), **_RETRIES)
 
     async def _credential(self, client_id: str) -> Any:
         # Imported here: with connection strings, as on one machine, it would only cost memory.

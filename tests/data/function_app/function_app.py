@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,14 +12,18 @@ import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 log = logging.getLogger("app")
-RUNNING: set[str] = set()
+RUNNING: set[str | None] = set()
 
 
 @app.function_name("echo")
-@app.queue_trigger(arg_name="message", queue_name="%ECHO_QUEUE%", connection="DATA")
+@app.queue_trigger(arg_name="message", queue_name="echo-%WORD%", connection="DATA")
 async def echo(message: func.QueueMessage, context: func.Context) -> None:
+    body = message.get_body().decode()
+    if body.startswith("setting "):
+        log.info("%s is %s", body, os.environ.get(body.split()[1]))
+        return
     dimensions = {
-        "body": message.get_body().decode(),
+        "body": body,
         "message": message.id,
         "dequeue_count": message.dequeue_count,
         "inserted": message.insertion_time is not None,
@@ -31,19 +36,19 @@ async def echo(message: func.QueueMessage, context: func.Context) -> None:
 
 
 @app.function_name("echo_sync")
-@app.queue_trigger(arg_name="message", queue_name="echo-sync", connection="DATA")
+@app.queue_trigger(arg_name="message", queue_name="echo-sync-%WORD%", connection="DATA")
 def echo_sync(message: func.QueueMessage) -> None:
     log.info("sync got %s", message.get_json()["word"], extra={"word": message.get_json()["word"]})
 
 
 @app.function_name("fails")
-@app.queue_trigger(arg_name="message", queue_name="fails", connection="DATA")
+@app.queue_trigger(arg_name="message", queue_name="fails-%WORD%", connection="DATA")
 async def fails(message: func.QueueMessage) -> None:
     raise ValueError(f"no good: {message.get_body().decode()}")
 
 
 @app.function_name("slow")
-@app.queue_trigger(arg_name="message", queue_name="slow", connection="DATA")
+@app.queue_trigger(arg_name="message", queue_name="slow-%WORD%", connection="DATA")
 async def slow(message: func.QueueMessage) -> None:
     order = json.loads(message.get_body())
     RUNNING.add(message.id)
@@ -58,7 +63,8 @@ async def slow(message: func.QueueMessage) -> None:
 @app.function_name("tick")
 @app.timer_trigger(arg_name="timer", schedule="%TICK_SCHEDULE%")
 async def tick(timer: func.TimerRequest) -> None:
-    log.info("tick", extra={"past_due": timer.past_due, "status": bool(timer.schedule_status)})
+    status = timer.schedule_status  # type: ignore[attr-defined]  # the SDK's abstract class leaves it out
+    log.info("tick", extra={"past_due": timer.past_due, "status": bool(status)})
 
 
 @app.function_name("failing_tick")
@@ -71,7 +77,7 @@ def failing_tick(timer: func.TimerRequest, context: func.Context) -> None:
 
 
 @app.function_name("quiet")
-@app.queue_trigger(arg_name="message", queue_name="quiet", connection="DATA")
+@app.queue_trigger(arg_name="message", queue_name="quiet-%WORD%", connection="DATA")
 async def quiet(message: func.QueueMessage) -> None:
     log.info("quiet is not to be seen")
     log.error("quiet says %s", message.get_body().decode())

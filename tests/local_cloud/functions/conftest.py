@@ -121,6 +121,10 @@ class HostProcess:
         """Send the signal and wait for the end; the exit code."""
         if self.process.returncode is None:
             self.process.send_signal(number)
+        return await self.ended(seconds)
+
+    async def ended(self, seconds: float = 30) -> int:
+        """Wait for the end; the exit code."""
         async with asyncio.timeout(seconds):
             return await self.process.wait()
 
@@ -141,17 +145,17 @@ async def start_host(account, tmp_path):
         base = {
             "AzureWebJobsStorage": account.connection_string,
             "DATA": account.connection_string,
-            "ECHO_QUEUE": f"echo-{account.word}",
+            "WORD": account.word,
             "TICK_SCHEDULE": "0 0 3 1 1 *",
         }
         settings.write_text(json.dumps({"IsEncrypted": False, "Values": {**base, **values}}))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local_cloud.functions", "--app", str(app), "--settings", str(settings)),
-            *("--port", "0", "--state", str(tmp_path / "state"), *arguments),
+            *("--port", "0", "--host-id", account.word, "--state", str(tmp_path / "state"), *arguments),
             cwd=REPOSITORY,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={key: value for key, value in os.environ.items() if key != "ECHO_QUEUE"},
+            env={key: value for key, value in os.environ.items() if key not in ("WORD", "DATA", "TICK_SCHEDULE")},
         )
         host = HostProcess(process)
         hosts.append(host)
