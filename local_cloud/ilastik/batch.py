@@ -19,6 +19,9 @@ from local_cloud.ilastik.writers import check_writable, open_writer
 
 Say = Callable[[str], None]
 
+# Progress is told this often, and once at the very start.
+_STEPS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -91,8 +94,15 @@ def _refuse(image: Image, order: str, output: Output) -> None:
 def _do(job: _Job, project: Project, source: Source, settings: Settings, say: Say) -> None:
     say(f"Exporting to {job.output.path}")
     size = axes.sizes(job.order, job.image.shape)
+    steps = iter((0.0, *(step / _STEPS for step in range(1, _STEPS + 1))))
+    due = next(steps)
+
+    def progress(share: float) -> None:
+        nonlocal due
+        if share >= due:
+            due = next((step for step in steps if step > share), 2.0)
+            say(f"{share:4.0%} of {job.image.file.name}")
+
     with Reader(job.image, job.order) as reader, open_writer(job.output, job.image) as writer:
-        blocks = predict(reader, size, job.plan, project.classifier, project.classes, source, settings)
-        for block in blocks:
+        for block in predict(reader, size, job.plan, project.classifier, project.classes, source, settings, progress):
             writer.write(block.corner, block.data)
-            say(f"Done: {block.done:.0%}")

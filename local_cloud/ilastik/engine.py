@@ -1,7 +1,12 @@
-"""Features and decisions for one chunk of a volume, by the compiled kernel on several threads."""
+"""Features and decisions for one chunk of a volume, by the compiled kernel on several threads.
+
+A chunk is presmoothed as a whole, scale by scale. Then each thread takes tile after tile: it computes the features
+of the tile as ranks and asks the forests at once, while all of that is in the processor's cache.
+"""
 
 import ctypes
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -15,7 +20,7 @@ from local_cloud.ilastik.native import PACKET, Region
 from local_cloud.ilastik.tables import Tables
 
 # Tiles of this many slices, rows and columns: what they need at a time stays in the second-level cache.
-TILE = (64, 12, 160)
+TILE = (64, 16, 320)
 
 # The order of the results in the kernel, see `enum result`.
 _RESULTS = {
@@ -40,18 +45,34 @@ class _Workspace:
     result: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The chunk being worked on: presmoothed images cover `held`, results `region`."""
+
+    jobs: ctypes.Array[native.ScaleJobStruct]
+    held: Region
+    region: Region
+    check: bool
+    out: np.ndarray
+
+
 @dataclass(slots=True)
 class Engine:
-    """Computes chunks of volumes of one size with one classifier. Use as a context manager."""
+    """Computes chunks of volumes of one size (z, y, x) with one classifier. Use as a context manager.
+
+    `on_tile` is told the number of voxels of each finished tile, by any thread.
+    """
 
     plan: Plan
     tables: Tables
     volume: tuple[int, int, int]
     threads: int
     tile: tuple[int, int, int] = TILE
+    on_tile: Callable[[int], None] = lambda _: None
     _library: ctypes.CDLL = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _spaces: "SimpleQueue[_Workspace]" = field(init=False)
+    _buffers: dict[object, np.ndarray] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._library = native.load()
@@ -67,61 +88,65 @@ class Engine:
         self._pool.shutdown(cancel_futures=True)
 
     def segment(self, raw: np.ndarray, held: Region, chunk: Region, check: bool) -> np.ndarray:
-        """Return the labels (uint8, z, y, x) of a chunk.
+        """Return the labels (uint8, z, y, x, 1) of a chunk.
 
-        `raw` (c, z, y, x) covers the region `held`, which has the margin that the features need; `check` looks out
-        for features that are not numbers.
+        `raw` (c, z, y, x), of any type, covers the region `held`, which has the margin that the features need;
+        `check` looks out for features that are not numbers.
         """
-        out = np.empty((*chunk.shape, 1), np.uint8)
-        self._run(raw, held, chunk, check, out)
-        return out
+        return self._run(raw, held, chunk, check, np.empty((*chunk.shape, 1), np.uint8))
 
     def probabilities(self, raw: np.ndarray, held: Region, chunk: Region, check: bool) -> np.ndarray:
         """Return the probabilities (float32, z, y, x, c) of a chunk; see `segment`."""
-        out = np.empty((*chunk.shape, self.tables.struct.channels), np.float32)
-        self._run(raw, held, chunk, check, out)
+        channels = self.tables.struct.channels
+        return self._run(raw, held, chunk, check, np.empty((*chunk.shape, channels), np.float32))
+
+    def _run(self, raw: np.ndarray, held: Region, chunk: Region, check: bool, out: np.ndarray) -> np.ndarray:
+        smoothed = chunk.grown(margins(self.plan).filters, self.volume)
+        images = []
+        for channel in range(len(raw)):
+            image = self._buffer("raw", held.shape)
+            np.copyto(image, raw[channel], casting="unsafe")
+            images.append([self._presmooth(image, channel, held, smoothed, s) for s in range(len(self.plan.scales))])
+        work = _Chunk(jobs=self._jobs(images), held=smoothed, region=chunk, check=check, out=out)
+        self._wait(self._pool.submit(self._tile, work, tile) for tile in plan_tiles(chunk, self.tile))
         return out
 
-    def _run(self, raw: np.ndarray, held: Region, chunk: Region, check: bool, out: np.ndarray) -> None:
-        region = chunk.grown(margins(self.plan).filters, self.volume)
-        images = [
-            [self._presmooth(channel, held, region, scale) for channel in raw] for scale in range(len(self.plan.scales))
-        ]
-        jobs = self._jobs(images)
-        self._wait(
-            self._pool.submit(self._tile, jobs, region, chunk, tile, check, out)
-            for tile in plan_tiles(chunk, self.tile)
-        )
-
-    def _presmooth(self, channel: np.ndarray, held: Region, region: Region, scale: int) -> np.ndarray:
-        """Smooth one channel (held) for one scale; the result covers `region`."""
-        kernel = self.plan.scales[scale].presmooth
-        struct = native.kernel_struct(kernel)
-        size = native.ExtentStruct(*self.volume)
-        image = np.ascontiguousarray(channel, np.float32)
-        out = np.empty(region.shape, np.float32)
-        depth = 0 if self.plan.scales[scale].in_2d else kernel.radius
+    def _presmooth(self, image: np.ndarray, channel: int, held: Region, region: Region, index: int) -> np.ndarray:
+        """Smooth one channel, which covers `held`, for one scale; the result covers `region`."""
+        scale = self.plan.scales[index]
+        kernel = native.kernel_struct(scale.presmooth)
+        radius = scale.presmooth.radius
+        depth = 0 if scale.in_2d else radius
+        out = self._buffer((channel, index), region.shape)
         planes = region.grown((depth, 0, 0), self.volume)
-        flat = np.empty(planes.shape, np.float32) if depth else out
+        flat = self._buffer("flat", planes.shape) if depth else out
+        size = native.ExtentStruct(*self.volume)
 
         def smooth_planes(z0: int, z1: int) -> None:
-            height, width = region.shape[1] + 2 * kernel.radius + 1, region.shape[2] + 2 * native.MAX_RADIUS + 72
+            height, width = region.shape[1] + 2 * radius + 1, region.shape[2] + 2 * native.MAX_RADIUS + 72
             work = np.empty(height * width + width, np.float32)
             self._library.presmooth_planes(
                 *(native.address(image), native.box_struct(held), native.address(flat), native.box_struct(planes)),
-                *(size, struct, native.address(work), z0, z1),
+                *(size, kernel, native.address(work), z0, z1),
             )
 
         def smooth_depth(y0: int, y1: int) -> None:
             self._library.presmooth_depth(
                 *(native.address(flat), native.box_struct(planes), native.address(out), native.box_struct(region)),
-                *(size, struct, y0, y1),
+                *(size, kernel, y0, y1),
             )
 
         self._wait(self._pool.submit(smooth_planes, a, b) for a, b in self._shares(planes.start[0], planes.stop[0]))
         if depth:
             self._wait(self._pool.submit(smooth_depth, a, b) for a, b in self._shares(region.start[1], region.stop[1]))
         return out
+
+    def _buffer(self, name: object, shape: tuple[int, ...]) -> np.ndarray:
+        """Return memory for an image; the same again for the same name and shape, or less of it."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < math.prod(shape):
+            buffer = self._buffers[name] = np.empty(math.prod(shape), np.float32)
+        return buffer[: math.prod(shape)].reshape(shape)
 
     def _shares(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Cut a range into a few shares for each thread."""
@@ -130,11 +155,11 @@ class Engine:
 
     def _jobs(self, images: list[list[np.ndarray]]) -> ctypes.Array[native.ScaleJobStruct]:
         slots = {self.plan.columns[column]: slot for slot, column in enumerate(self.tables.columns)}
-        pairs = [(s, c) for s in range(len(images)) for c in range(self.plan.channels)]
+        pairs = [(c, s) for c in range(len(images)) for s in range(len(self.plan.scales))]
         jobs = (native.ScaleJobStruct * len(pairs))()
-        for job, (s, c) in zip(jobs, pairs, strict=True):
+        for job, (c, s) in zip(jobs, pairs, strict=True):
             scale = self.plan.scales[s]
-            job.image = native.address(images[s][c])
+            job.image = native.address(images[c][s])
             job.in_2d = scale.in_2d
             for feature, first in _RESULTS.items():
                 for component in range(3 if feature in (Feature.STRUCTURE, Feature.HESSIAN) else 1):
@@ -143,45 +168,36 @@ class Engine:
                 setattr(job, name, native.kernel_struct(getattr(scale, name)))
         return jobs
 
-    def _tile(
-        self,
-        jobs: ctypes.Array[native.ScaleJobStruct],
-        region: Region,
-        chunk: Region,
-        tile: Region,
-        check: bool,
-        out: np.ndarray,
-    ) -> None:
+    def _tile(self, chunk: _Chunk, tile: Region) -> None:
         space = self._spaces.get()
         try:
-            if check:
+            if chunk.check:
                 space.bad[: tile.voxels] = 0
             sink = native.SinkStruct(
-                values=None,
                 ranks=native.address(space.ranks),
                 high_ranks=native.address(space.high_ranks),
-                bad=native.address(space.bad) if check else None,
+                bad=native.address(space.bad) if chunk.check else None,
                 voxels=tile.voxels,
                 thresholds=native.address(self.tables.thresholds),
                 first=native.address(self.tables.first),
                 count=native.address(self.tables.count),
             )
             self._library.tile_features(
-                *(jobs, len(jobs), native.box_struct(region), native.box_struct(tile)),
+                *(chunk.jobs, len(chunk.jobs), native.box_struct(chunk.held), native.box_struct(tile)),
                 *(native.ExtentStruct(*self.volume), native.address(space.filters), sink),
             )
-            work = native.address(space.forest)
+            work, out = native.address(space.forest), chunk.out
             result = space.result[: tile.voxels * out.shape[-1] * out.itemsize].view(out.dtype)
             if out.dtype == np.uint8:
                 self._library.segment(self.tables.struct, sink, self.tables.quick, work, native.address(result))
             else:
                 self._library.probabilities(self.tables.struct, sink, work, native.address(result))
-            where = tuple(
-                slice(a - first, b - first) for a, b, first in zip(tile.start, tile.stop, chunk.start, strict=True)
-            )
+            starts = chunk.region.start
+            where = tuple(slice(a - s, b - s) for a, b, s in zip(tile.start, tile.stop, starts, strict=True))
             out[where] = result.reshape(*tile.shape, out.shape[-1])
         finally:
             self._spaces.put(space)
+        self.on_tile(tile.voxels)
 
     def _workspace(self) -> _Workspace:
         height, width = self.tile[1:]

@@ -8,11 +8,13 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local_cloud.ilastik.errors import InputError, TooSmallError
+from local_cloud.ilastik.errors import InputError, NotSupportedError, TooSmallError
 from local_cloud.ilastik.kernels import Kernel, gaussian
 
 _PRESMOOTH_RATIO = 3.5
 _FILTER_RATIO = 2.0
+_SMALLEST_SCALE = 0.3
+_LARGEST_SCALE = 10.0
 
 
 class Feature(StrEnum):
@@ -88,6 +90,7 @@ def plan_features(selection: Selection, size: dict[str, int], training_depth: in
     filter in 2D, ilastik decides by it. Raises TooSmallError where a dimension is shorter than
     ceil(3.5 scale) + 1, z only for scales in 3D.
     """
+    _check_scales(selection)
     depth = size["z"] if training_depth is None else training_depth
     in_2d = selection.in_2d or (depth == 1,) * len(selection.scales)
     used = [j for j in range(len(selection.scales)) if any(row[j] for row in selection.chosen)]
@@ -110,6 +113,16 @@ def check_columns(plan: Plan, expected: int, path: object) -> None:
         raise InputError(
             f"'{path}' with {plan.channels} channel(s) gives {len(plan.columns)} features, but the classifier was "
             f"trained on {expected}: the image must have as many channels as the training images."
+        )
+
+
+def _check_scales(selection: Selection) -> None:
+    """Refuse scales that ilastik does not offer: the kernel's buffers are made for these."""
+    wrong = [scale for scale in selection.scales if not _SMALLEST_SCALE <= scale <= _LARGEST_SCALE]
+    if wrong:
+        raise NotSupportedError(
+            f"The project uses the feature scales {', '.join(f'{s:g}' for s in wrong)}; scales from "
+            f"{_SMALLEST_SCALE:g} to {_LARGEST_SCALE:g} are supported."
         )
 
 

@@ -83,7 +83,7 @@ class SinkStruct(Structure):
     """The struct `sink`."""
 
     _fields_ = (
-        *((name, c_void_p) for name in ("values", "ranks", "high_ranks", "bad")),
+        *((name, c_void_p) for name in ("ranks", "high_ranks", "bad")),
         ("voxels", c_int64),
         *((name, c_void_p) for name in ("thresholds", "first", "count")),
     )

@@ -1,9 +1,11 @@
 """Segmentation or probabilities of one image, chunk by chunk."""
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -23,11 +25,10 @@ _SAFE = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A finished part: `data` (t, z, y, x, c) begins at `corner`; `done` is the share of the whole so far."""
+    """A finished part: `data` (t, z, y, x, c) begins at `corner`."""
 
     corner: dict[str, int]
     data: np.ndarray
-    done: float
 
 
 def predict(
@@ -38,8 +39,11 @@ def predict(
     classes: int,
     source: Source,
     settings: Settings,
+    progress: Callable[[float], None],
 ) -> Iterator[Block]:
     """Yield the blocks of the result: labels (uint8, c = 1) or probabilities (float32, c = classes).
+
+    `progress` is told the share of the work that is done, often, by any thread.
 
     How the volume is cut up and how many threads work never changes a pixel.
     """
@@ -52,6 +56,8 @@ def predict(
     risky = reader.dtype.kind == "f" or reader.dtype.itemsize > 2
     tables = make_tables(classifier, classes, all_columns=risky)
 
+    counter = _Counter(size["t"] * math.prod(volume), progress)
+
     def fetch(place: tuple[int, Region]) -> np.ndarray:
         t, chunk = place
         held = chunk.grown(around, volume)
@@ -60,16 +66,28 @@ def predict(
         return raw
 
     with (
-        Engine(plan, tables, volume, settings.threads) as engine,
+        Engine(plan, tables, volume, settings.threads, on_tile=counter.add) as engine,
         ThreadPoolExecutor(1, thread_name_prefix="reader") as reading,
     ):
+        compute = engine.segment if source is Source.SEGMENTATION else engine.probabilities
         coming = reading.submit(fetch, places[0])
         for number, (t, chunk) in enumerate(places):
-            raw = np.ascontiguousarray(np.moveaxis(coming.result(), -1, 0), np.float32)
+            raw = np.moveaxis(coming.result(), -1, 0)
             if number + 1 < len(places):
                 coming = reading.submit(fetch, places[number + 1])
-            held = chunk.grown(around, volume)
-            check = risky and not bool((np.abs(raw) < _SAFE).all())
-            compute = engine.segment if source is Source.SEGMENTATION else engine.probabilities
-            corner = {"t": t, **dict(zip("zyx", chunk.start, strict=True))}
-            yield Block(corner, compute(raw, held, chunk, check)[None], (number + 1) / len(places))
+            check = risky and not bool((np.abs(raw.astype(np.float32)) < _SAFE).all())
+            data = compute(raw, chunk.grown(around, volume), chunk, check)
+            yield Block({"t": t, **dict(zip("zyx", chunk.start, strict=True))}, data[None])
+
+
+class _Counter:
+    """Adds up what threads have done."""
+
+    def __init__(self, total: int, progress: Callable[[float], None]) -> None:
+        self._total, self._done, self._progress = total, 0, progress
+        self._lock = Lock()
+
+    def add(self, voxels: int) -> None:
+        with self._lock:
+            self._done += voxels
+            self._progress(self._done / self._total)

@@ -1,4 +1,6 @@
 #!/bin/sh
 # ilastik's entry point, by ilastik's stand-in. Works from any directory and through symbolic links.
+# The linear algebra of NumPy is not used: its threads would only cost memory.
+export OPENBLAS_NUM_THREADS=1
 here=$(dirname "$(readlink -f "$0")")
 exec "$here/bin/python" -m local_cloud.ilastik "$@"

@@ -35,12 +35,11 @@ typedef struct {
     kernel smooth, first, second, narrow, inner_smooth, inner_first;
 } scale_job;
 
-/* Where finished rows of features go: as floats, or as ranks among the thresholds of the forest.
+/* Where finished rows of features go, as ranks among the thresholds of the forest.
 
    A slot is a feature column that is needed. The rank of a value is the number of thresholds that are not larger;
    it takes one byte, or two (low in `ranks`, high in `high_ranks`) for slots of more than 255 thresholds. */
 typedef struct {
-    float *values;             /* [slot][voxel], or NULL */
     uint8_t *ranks;            /* [slot][voxel] */
     uint8_t *high_ranks;       /* [slot][voxel], touched for wide slots only */
     uint8_t *bad;              /* [voxel] set to 255 where a feature is not a number, or NULL */

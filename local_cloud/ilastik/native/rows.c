@@ -163,10 +163,6 @@ void rank_row(const sink *to, int slot, const float *row, int64_t voxel, int n) 
         for (int i = 0; i < n; i++)
             if (row[i] != row[i])
                 to->bad[voxel + i] = 255;
-    if (to->values) {
-        memcpy(to->values + at, row, (size_t)n * sizeof(float));
-        return;
-    }
     const float *thresholds = to->thresholds + to->first[slot];
     const int count = to->count[slot];
     if (count <= 96)
