@@ -52,6 +52,7 @@ class AttachedCloud:
     def stop(self) -> None:
         """End it unless it is kept; returns when all its processes are gone."""
         if self._kept:
+            self._process.returncode = 0  # not ours to wait for any more: no warning that it still runs
             return
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):

@@ -47,12 +47,12 @@ def write_samples(folder: Path) -> list[DroppedFile]:
     """Write the five files into `folder`; each comes with the state in which it should end."""
     folder.mkdir(parents=True, exist_ok=True)
     samples = []
-    for number in (1, 2, 3):
-        path = folder / f"nuclei-{number}.h5"
-        write_volume(path, nuclei(seed=number), AXES)
+    for seed, letter in enumerate("abc", start=1):
+        path = folder / f"nuclei-{letter}.h5"
+        write_volume(path, nuclei(seed), AXES)
         samples.append(DroppedFile(path, path.name, FileState.SUCCEEDED))
 
-    whole = (folder / "nuclei-1.h5").read_bytes()
+    whole = (folder / "nuclei-a.h5").read_bytes()
     cut = folder / "cut-off.h5"
     cut.write_bytes(whole[: int(len(whole) * _KEPT_OF_CUT_FILE)])
     samples.append(DroppedFile(cut, cut.name, FileState.REJECTED))

@@ -16,16 +16,24 @@ _MARK = "LEFT_BY_TEST"
 
 
 class Leftovers:
-    """Finds every process that was started, at any depth, with this test's mark in its environment."""
+    """Finds every process that a test has started, at any depth.
 
-    def __init__(self) -> None:
+    They inherit the test's mark in their environment; tasks have an environment of their own, which
+    names their node's folder, below the test's.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self.env = os.environ | {_MARK: uuid.uuid4().hex}
+        self._folder = str(folder)
 
     def processes(self) -> list[psutil.Process]:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(_MARK) == self.env[_MARK] and process.status() != psutil.STATUS_ZOMBIE:
+                environ = process.environ()
+                ours = environ.get(_MARK) == self.env[_MARK]
+                ours |= environ.get("AZ_BATCH_NODE_ROOT_DIR", "").startswith(self._folder)
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except psutil.Error:
                 continue
@@ -45,8 +53,8 @@ class Leftovers:
 
 
 @pytest.fixture
-def leftovers() -> Iterator[Leftovers]:
-    found = Leftovers()
+def leftovers(tmp_path: Path) -> Iterator[Leftovers]:
+    found = Leftovers(tmp_path)
     yield found
     found.kill()
 
@@ -56,7 +64,7 @@ def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 @pytest.fixture(name="wait_until")

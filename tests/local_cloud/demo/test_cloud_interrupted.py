@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,27 @@ from local_cloud.cloud.folder import DataFolder, is_held, read_owner
 MOMENTS = ["local_cloud up", "azurite.js", "local_cloud.batch", "local_cloud.functions", "run_task"]
 
 
-def start(leftovers, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "local_cloud", *arguments],
-        env=leftovers.env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+@pytest.fixture
+def start(leftovers, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a command of the local cloud, in a process group as a terminal makes one."""
+    started = []
+
+    def begin(*arguments: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "told").open("wb") as told:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "local_cloud", *arguments],
+                env=leftovers.env,
+                stdout=subprocess.DEVNULL,
+                stderr=told,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait(10)
 
 
 def runs(leftovers, words: str) -> bool:
@@ -29,39 +43,38 @@ def runs(leftovers, words: str) -> bool:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_ctrl_c_in_the_demo(tmp_path: Path, leftovers, wait_until, moment: str) -> None:
+def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, wait_until, moment: str) -> None:
     """Ctrl-C while one part after the other starts, and while a task runs: nothing stays, no traceback."""
-    demo = start(leftovers, "demo", "--data", str(tmp_path / "data"))
+    demo = start("demo", "--data", str(tmp_path / "data"))
     wait_until(lambda: runs(leftovers, moment), 60)
     os.killpg(demo.pid, signal.SIGINT)
-    _, told = demo.communicate(timeout=40)
-    assert demo.returncode == 130
-    assert b"Traceback" not in told
+    assert demo.wait(40) == 130
+    assert "Traceback" not in (tmp_path / "told").read_text()
     leftovers.wait_gone()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the leash for a SIGKILL is Linux's")
 @pytest.mark.parametrize("victim", ["demo", "supervisor"])
-def test_killed_outright(tmp_path: Path, leftovers, wait_until, victim: str) -> None:
+def test_killed_outright(tmp_path: Path, start, leftovers, wait_until, victim: str) -> None:
     """A SIGKILL for the demo, or for the supervisor of all services, leaves nothing running either."""
     folder = DataFolder(tmp_path / "data")
-    demo = start(leftovers, "demo", "--data", str(folder.root))
+    demo = start("demo", "--data", str(folder.root))
     wait_until(lambda: runs(leftovers, "run_task"), 60)
     owner = demo.pid if victim == "demo" else read_owner(folder)
     assert owner is not None
     os.kill(owner, signal.SIGKILL)
-    demo.communicate(timeout=40)
+    demo.wait(40)
     leftovers.wait_gone(40)
 
 
-def test_state_survives_and_down_ends_it(tmp_path: Path, leftovers, wait_until) -> None:
+def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers, wait_until) -> None:
     """`up`, `down` from elsewhere, `up` again: same ports and key, and the same blobs are there."""
     from azure.storage.blob import BlobServiceClient
 
     folder = DataFolder(tmp_path / "data")
     exports = []
     for _ in range(2):
-        up = start(leftovers, "up", "--data", str(folder.root))
+        up = start("up", "--data", str(folder.root))
         wait_until(folder.env.exists, 60)
         exports.append(folder.env.read_text())
         assert is_held(folder)
@@ -70,9 +83,8 @@ def test_state_survives_and_down_ends_it(tmp_path: Path, leftovers, wait_until) 
             found = list(blobs.get_container_client("projects").list_blob_names())
             if not found:
                 blobs.get_blob_client("projects", "kept.ilp").upload_blob(b"x")
-        down = start(leftovers, "down", "--data", str(folder.root))
-        down.communicate(timeout=60)
-        assert down.returncode == 0
+        down = start("down", "--data", str(folder.root))
+        assert down.wait(60) == 0
         assert up.wait(10) == 0
         assert not folder.env.exists()
         leftovers.wait_gone()
@@ -80,18 +92,17 @@ def test_state_survives_and_down_ends_it(tmp_path: Path, leftovers, wait_until) 
     assert found == ["kept.ilp"]
 
 
-def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, leftovers, wait_until) -> None:
+def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, start, leftovers, wait_until) -> None:
     """The second `up` says which process has the folder, and leaves the first alone."""
     folder = DataFolder(tmp_path / "data")
-    first = start(leftovers, "up", "--data", str(folder.root))
+    first = start("up", "--data", str(folder.root))
     wait_until(lambda: is_held(folder) and read_owner(folder))
-    second = start(leftovers, "up", "--data", str(folder.root))
-    _, told = second.communicate(timeout=30)
-    assert second.returncode == 1
-    assert f"process {first.pid}" in told.decode()
+    second = start("up", "--data", str(folder.root))
+    assert second.wait(30) == 1
+    assert f"process {first.pid}" in (tmp_path / "told").read_text()
     assert first.poll() is None
     first.terminate()
-    first.communicate(timeout=40)
+    first.wait(40)
     leftovers.wait_gone()
 
 
