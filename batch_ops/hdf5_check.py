@@ -207,6 +207,13 @@ async def _beginning(name: str, blob: BudgetedReader) -> bytes:
                 f"not closed by the program that wrote it; upload it again."
             )
         )
+    if not superblock.closed:
+        raise _Cut(
+            Refused(
+                f"{file} was not closed by the program that wrote it, so no other can open it; close it there (or "
+                f"run h5clear -s on it) and upload it again."
+            )
+        )
     return head
 
 

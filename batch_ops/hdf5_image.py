@@ -78,6 +78,10 @@ def _walk(file: h5py.File, max_objects: int) -> _Found:
         if name is None:
             levels.pop()
             continue
+        found.objects += 1
+        if found.objects > max_objects or len(levels) > _MAX_DEPTH or len(found.images) > NAMES_SHOWN:
+            found.complete = False
+            return found
         path = f"{prefix}{text_of(name)}"
         if kind != h5py.h5l.TYPE_HARD:
             found.links.append(path)
@@ -85,10 +89,6 @@ def _walk(file: h5py.File, max_objects: int) -> _Found:
         if address in seen:
             continue
         seen.add(address)
-        found.objects += 1
-        if found.objects > max_objects or len(levels) > _MAX_DEPTH or len(found.images) > NAMES_SHOWN:
-            found.complete = False
-            return found
         item = h5py.h5o.open(group, name)
         if isinstance(item, h5py.h5g.GroupID):
             levels.append((f"{path}/", item, iter(_links(item, max_objects + 1))))

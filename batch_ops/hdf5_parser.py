@@ -42,7 +42,7 @@ def parse(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
         if isinstance(exc, OSError) and exc.errno == errno.EMFILE and exc.filename:
             # A module imported too late, for want of a place in `warm_up`: our fault, not the file's.
             raise
-        return {"finding": "damaged", "detail": f"{type(exc).__name__}: {exc}"}
+        return {"finding": "damaged", "detail": str(exc) or type(exc).__name__}
 
 
 def warm_up() -> None:

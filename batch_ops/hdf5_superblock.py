@@ -11,6 +11,8 @@ from dataclasses import dataclass
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_SUPERBLOCK_BYTES = 128
 _UNDEFINED = 2**64 - 1
+# Consistency flags of superblock 3: open for writing, open for writing beside readers (SWMR).
+_STILL_WRITING = 0b101
 
 # How other formats begin that people drop by mistake.
 _OTHER_FORMATS = (
@@ -37,10 +39,14 @@ class DamagedSuperblock(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Superblock:
-    """`offset`: bytes of the user block before it. `end`: bytes that a whole file has at least, if known."""
+    """`offset`: bytes of the user block before it. `end`: bytes that a whole file has at least, if known.
+
+    `closed`: False where the program that wrote it has left its mark that it is still writing.
+    """
 
     offset: int
     end: int | None
+    closed: bool = True
 
 
 def signature_offsets(size: int) -> Iterator[int]:
@@ -71,9 +77,10 @@ def parse_superblock(data: bytes, offset: int) -> Superblock:
         raise DamagedSuperblock
     if width not in (2, 4, 8):
         raise DamagedSuperblock
+    closed = not (version == 3 and data[11] & _STILL_WRITING)
     base = int.from_bytes(data[at : at + width], "little")
     end = int.from_bytes(data[at + 2 * width : at + 3 * width], "little")
     if end >= _UNDEFINED >> (64 - 8 * width):
-        return Superblock(offset, None)
+        return Superblock(offset, None, closed)
     # The stored end counts from the file's beginning, as it was when the base address was right.
-    return Superblock(offset, end + offset - base)
+    return Superblock(offset, end + offset - base, closed)

@@ -44,6 +44,7 @@ def judge_image(
     """The verdict on the one dataset of a file of `size` bytes. `name` is the file's, as people know it."""
     file = plain(name, NAME_LENGTH)
     try:
+        _check_name(found)
         _check_values(found)
         _check_size(found, size, limits)
         letters, tagged = _axes(found, project, options)
@@ -58,6 +59,14 @@ def judge_image(
 
 class _Wrong(Exception):
     """What is wrong with the image, as the rest of a sentence that begins with the file's name."""
+
+
+def _check_name(found: Dataset) -> None:
+    # Bytes that are no text came here as replacement characters: the task could not name the dataset.
+    if not found.path.isprintable() or "\N{REPLACEMENT CHARACTER}" in found.path:
+        raise _Wrong(
+            f"names its dataset with characters that are no text ('{plain(found.path, NAME_LENGTH)}'); rename it."
+        )
 
 
 def _check_values(found: Dataset) -> None:

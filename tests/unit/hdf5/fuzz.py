@@ -30,11 +30,12 @@ MOST_SENTENCE = 1_500
 
 @dataclass
 class Report:
-    """What became of the cases."""
+    """What became of the cases. `ended`: parsers whose computing had no end of its own."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     slowest: float = 0.0
+    ended: int = 0
     most_reads: int = 0
     seconds: float = 0.0
 
@@ -136,6 +137,48 @@ def _transplant(data: bytearray, chance: random.Random) -> None:
     data[target : target + length] = data[source : source + length]
 
 
+def _flip_checked(data: bytearray, chance: random.Random) -> None:
+    """Bits in an object header of the newer format, with the checksum made right again, as an attacker would."""
+    headers = [at for at in range(len(data) - 16) if data[at : at + 4] == b"OHDR"]
+    if not headers:
+        return _flip_structure(data, chance)
+    start = chance.choice(headers)
+    flags = data[start + 5]
+    at = start + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
+    width = 1 << (flags & 3)
+    body = at + width
+    end = body + int.from_bytes(data[at:body], "little")
+    if not body < end <= len(data) - 4:
+        return None
+    for _ in range(chance.choice([1, 1, 2, 4])):
+        data[chance.randrange(body, end)] = chance.choice([0, 1, 0x7F, 0xFF, chance.randrange(256)])
+    data[end : end + 4] = struct.pack("<I", lookup3(bytes(data[start:end])))
+    return None
+
+
+def lookup3(key: bytes) -> int:
+    """Bob Jenkins' hash in HDF5's form (initial value 0): the checksum of its newer metadata."""
+    mask = 0xFFFFFFFF
+
+    def rot(value: int, count: int) -> int:
+        return ((value << count) | (value >> (32 - count))) & mask
+
+    a = b = c = (0xDEADBEEF + len(key)) & mask
+    last = max(0, (len(key) - 1) // 12)
+    padded = key.ljust((last + 1) * 12, b"\x00")
+    for block in range(last + 1):
+        x, y, z = struct.unpack_from("<III", padded, block * 12)
+        a, b, c = (a + x) & mask, (b + y) & mask, (c + z) & mask
+        if block < last:
+            for count in (4, 6, 8, 16, 19, 4):
+                a, c = ((a - c) & mask) ^ rot(c, count), (c + b) & mask
+                a, b, c = b, c, a
+    for count in (14, 11, 25, 16, 4, 14, 24):
+        c = ((c ^ b) - rot(b, count)) & mask
+        a, b, c = b, c, a
+    return b
+
+
 MUTATIONS: list[Callable[[bytearray, random.Random], None]] = [
     _truncate,
     _truncate_quietly,
@@ -143,6 +186,8 @@ MUTATIONS: list[Callable[[bytearray, random.Random], None]] = [
     _flip_structure,
     _flip_structure,
     _flip_structure,
+    _flip_checked,
+    _flip_checked,
     _overwrite,
     _number,
     _number,
@@ -182,6 +227,7 @@ async def run(cases: int, seed: int) -> Report:
             seconds = _computed(checker) - before
             report.outcomes[type(verdict).__name__] += 1
             report.slowest = max(report.slowest, seconds)
+            report.ended += seconds > CheckLimits().parser_cpu_seconds * 0.9
             report.most_reads = max(report.most_reads, len(reader.reads))
             if seconds > MOST_SECONDS:
                 report.broken.append(f"case {number}: {seconds:.1f} s of computing")
@@ -217,7 +263,10 @@ def main() -> None:
     chosen = options.parse_args()
     report = asyncio.run(run(chosen.cases, chosen.seed))
     print(f"{chosen.cases} cases in {report.seconds:.0f} s: {dict(report.outcomes)}")
-    print(f"slowest parser {report.slowest:.2f} s of computing, at most {report.most_reads} reads")
+    print(
+        f"slowest parser {report.slowest:.2f} s of computing, {report.ended} ended for it, "
+        f"at most {report.most_reads} reads"
+    )
     print("\n".join(report.broken) or "no rule broken")
     raise SystemExit(bool(report.broken))
 

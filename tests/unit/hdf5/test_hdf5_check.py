@@ -214,6 +214,46 @@ async def test_truncated_file_says_how_much_is_missing(h5, check):
     assert len(reader.reads) == 1
 
 
+async def test_file_still_open_for_writing_is_refused(h5, check, tmp_path):
+    """Acquisition that crashed leaves a mark on which the library, and so ilastik, refuses the file."""
+    with h5py.File(tmp_path / "open.h5", "w", libver="latest") as file:
+        h5.add(file)
+        file.flush()
+        data = (tmp_path / "open.h5").read_bytes()
+    (tmp_path / "crashed.h5").write_bytes(data)
+    with pytest.raises(OSError, match="already open"):
+        h5py.File(tmp_path / "crashed.h5", "r")
+    assert "was not closed" in (await check(data)).sentence
+
+
+async def test_name_that_is_no_text_is_refused(h5, check):
+    """A dataset that nobody could name on a command line."""
+    for name in (b"\xff\xfe", b"new\nline"):
+        data = h5.file(lambda f, n=name: h5.add(f, "plain").file.move(b"plain", n))
+        assert "rename it" in (await check(data)).sentence
+
+
+@pytest.mark.parametrize("fill", ["links", "numbers"])
+async def test_wide_and_deep_files_end_with_the_budget(h5, check, fill):
+    """Thousands of links or numbers in front of a second image: not seen to the end, so not judged."""
+
+    def build(file):
+        h5.add(file, "a")
+        for i in range(2100):
+            file[f"m{i}"] = h5py.SoftLink("/a") if fill == "links" else i
+        h5.add(file, "z")
+
+    verdict = await check(h5.file(build, libver="latest"))
+    assert isinstance(verdict, Unchecked)
+    assert "too many" in verdict.sentence
+
+
+async def test_very_deep_file_ends_with_the_budget(h5, check):
+    """A hundred groups in each other are more than any image has."""
+    verdict = await check(h5.file(lambda f: h5.add(f, "g/" * 150 + "data")))
+    assert isinstance(verdict, Unchecked)
+
+
 async def test_other_format_is_named(check):
     """A TIFF under the name of an .h5 is called one, whatever its length."""
     verdict = await check(b"II*\x00" + bytes(100_000))
