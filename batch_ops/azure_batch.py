@@ -6,6 +6,7 @@ Every file of a task goes by the pool's managed identity, so that no address hol
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from azure.batch import models
 from azure.batch.aio import BatchClient
@@ -20,6 +21,9 @@ from batch_ops.task_spec import OutputFile, ResourceFile, TaskSpec
 _SERVICE = "Azure Batch"
 _CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive")
 _TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
+
+# Without options the SDK (15.1) fails before it sends anything, and it does not export their type.
+_TERMINATION: Any = {"terminateReason": "NothingOpen"}
 
 
 class _Already(IlastikBatchError):
@@ -102,7 +106,7 @@ class AzureBatch:
         closed = _already("JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted")
         with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):
             # The poller is not waited for: the job ends by itself.
-            await self._client.begin_terminate_job(job_id)
+            await self._client.begin_terminate_job(job_id, _TERMINATION)
 
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
         """Whether the node was a spot node that Azure took back; a node that is gone was not."""

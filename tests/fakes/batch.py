@@ -35,7 +35,6 @@ class FakeBatch:
 
     def __init__(self, cloud: Cloud | None = None, *, active_jobs_quota: int = 100) -> None:
         self.cloud = cloud or Cloud()
-        self.missing_pools: set[str] = set()
         self.preempted_nodes: set[str] = set()
         self.active_jobs_quota = active_jobs_quota
         self._jobs: dict[str, _Job] = {}
@@ -48,8 +47,6 @@ class FakeBatch:
         _check_id(job_id)
         if job_id.lower() in self._jobs:
             return
-        if pool_id in self.missing_pools:
-            raise ServiceFault(f"The pool {pool_id} does not exist in the Batch account; deploy it.")
         if sum(job.state != "completed" for job in self._jobs.values()) >= self.active_jobs_quota:
             raise ServiceFault("The Batch account's quota of active jobs is reached.")
         self._jobs[job_id.lower()] = _Job(job_id, pool_id)
@@ -60,8 +57,6 @@ class FakeBatch:
         job = self._job(job_id)
         if job.state == "completed":
             raise JobClosed(f"The job {job_id} takes no more tasks.")
-        if job.state == "disabled":
-            raise ServiceFault(f"The job {job_id} is paused by an operator.")
         _check_spec(spec)
         key = spec.id.lower()
         if key in job.tasks:
@@ -103,13 +98,14 @@ class FakeBatch:
 
     @call()
     def close_job(self, job_id: str) -> None:
-        """Terminate the job, and its tasks with it."""
+        """Terminate the job: what a node has is ended, what waits for one waits for ever."""
         job = self._jobs.get(job_id.lower())
         if job is None or job.state == "completed":
             return
         job.state = "completed"
         for task in list(job.tasks.values()):
-            self._end(job, task)
+            if task.state is not TaskState.ACTIVE:
+                self._end(job, task)
 
     @call()
     def was_preempted(self, pool_id: str, node_id: str) -> bool:
@@ -178,7 +174,7 @@ class FakeBatch:
         (job.unlisted.add if hidden else job.unlisted.discard)(task_id.lower())
 
     def disable_job(self, job_id: str) -> None:
-        """An operator pauses the job."""
+        """An operator pauses the job: it takes tasks, but none is started."""
         self._job(job_id).state = "disabled"
 
     def enable_job(self, job_id: str) -> None:
