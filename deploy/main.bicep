@@ -1,0 +1,367 @@
+// ilastik-batch in one resource group. This file wires; each module says what it makes and why.
+// deploy.sh deploys it and does what a template cannot: archive of ilastik, scripts, code package, checks.
+
+import { operator } from 'modules/roles.bicep'
+import { withNumbers } from 'modules/formula.bicep'
+
+@description('Beginning of all names: lower-case letters and digits.')
+@minLength(2)
+@maxLength(8)
+param prefix string = 'ilastik'
+
+@description('End of the names that must be unique in the world.')
+@minLength(4)
+@maxLength(8)
+param suffix string = take(uniqueString(resourceGroup().id), 8)
+
+@description('Azure region.')
+param location string = resourceGroup().location
+
+@description('Tags on everything that is made.')
+param tags object = {}
+
+@description('People and groups who run the system: they put classifiers into `projects` and look at everything.')
+param operators operator[] = []
+
+@description('Size of the nodes. Four cores a task slot suit ilastik; E sizes have twice the memory.')
+param vmSize string = 'Standard_D4ds_v5'
+
+@description('Task slots of a node: how many files it computes at a time.')
+@minValue(1)
+@maxValue(64)
+param slotsPerNode int = 1
+
+@description('Cores that ilastik may use in a slot.')
+@minValue(1)
+param slotThreads int = 4
+
+@description('Memory that ilastik may use in a slot, in MB; leave a quarter of the node\'s to the system.')
+@minValue(500)
+param slotMemoryMb int = 12000
+
+@description('Disk of a node that tasks can count on, in GB; larger files are rejected beforehand. 0: not checked.')
+@minValue(0)
+param nodeDiskGb int = 120
+
+@description('System disk of a node in GB, for sizes without a local disk; 0: as the image has it.')
+@minValue(0)
+param osDiskGb int = 0
+
+@description('Most nodes at any time, of both kinds together.')
+@minValue(1)
+@maxValue(1000)
+param maxNodes int = 10
+
+@description('How many of them may be spot nodes, at about a fifth of the price; Azure may take them back.')
+@minValue(0)
+param spotNodes int = 0
+
+@description('Minutes for which one node stays after the last file.')
+@minValue(0)
+param keepMinutes int = 10
+
+@description('Least nodes in working hours, for those who do not want to wait for a first machine; they cost.')
+@minValue(0)
+param minNodesWorkingHours int = 0
+
+@description('First working hour, Monday to Friday.')
+@minValue(0)
+@maxValue(23)
+param workStart int = 8
+
+@description('Hour at which work ends.')
+@minValue(1)
+@maxValue(24)
+param workEnd int = 18
+
+@description('Local time minus UTC, in hours.')
+@minValue(-12)
+@maxValue(14)
+param utcOffsetHours int = 0
+
+@description('Minutes after which a task is ended; a project can ask for more.')
+@minValue(1)
+param wallClockMinutes int = 240
+
+@description('What ilastik exports unless a project says otherwise.')
+@allowed(['Simple Segmentation', 'Probabilities', 'Uncertainty'])
+param exportSource string = 'Simple Segmentation'
+
+@description('When the state of tasks is looked up, as NCRONTAB with seconds.')
+param reconcileSchedule string = '0 * * * * *'
+
+@description('Most instances of the function app.')
+@minValue(1)
+@maxValue(1000)
+param maxInstances int = 10
+
+@description('Memory of an instance of the function app in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMb int = 2048
+
+@description('How images and results are replicated.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+param redundancy string = 'Standard_LRS'
+
+@description('Days for which a deleted or overwritten blob can be brought back; 0 turns that off.')
+@minValue(0)
+@maxValue(365)
+param undeleteDays int = 7
+
+@description('Days after which leftovers of tasks go.')
+@minValue(2)
+param stagingDays int = 8
+
+@description('Days after which images in `input` go; 0 keeps them.')
+@minValue(0)
+param inputDays int = 0
+
+@description('Days after which images in `input` move to the cool tier; 0 leaves them.')
+@minValue(0)
+param inputCoolDays int = 0
+
+@description('Hours for which an event is delivered again and again before it becomes a dead letter.')
+@minValue(1)
+@maxValue(24)
+param hoursToDeliver int = 24
+
+@description('Days for which logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logDays int = 30
+
+@description('Most GB of logs a day.')
+@minValue(1)
+param logGbPerDay int = 1
+
+@description('Where alerts and budget warnings are mailed; empty: no alerts.')
+param alertMail string = ''
+
+@description('Budget of a month in the currency of the bill, of which 50, 80 and 100 % are mailed; 0: none.')
+@minValue(0)
+param monthlyBudget int = 0
+
+@description('First day of the month in which the budget began. deploy.sh keeps that of an existing budget.')
+param budgetStart string = utcNow('yyyy-MM-01')
+
+@description('Name of the data account\'s Event Grid system topic where there is one already; empty: a new one.')
+param topicName string = ''
+
+@description('Version of ilastik.')
+param ilastikVersion string = '1.4.2'
+
+@description('Blob of ilastik\'s archive in the container of tools.')
+param ilastikArchive string = 'ilastik/ilastik-${ilastikVersion}-Linux.tar.bz2'
+
+@description('SHA-256 of the archive. Empty: no pool is made.')
+param ilastikSha256 string = ''
+
+@description('Folder of the task\'s scripts in the container of tools.')
+param taskScripts string = 'task/'
+
+@description('Blob of the start task\'s script in the container of tools.')
+param startTaskBlob string = 'pool/start_task.sh'
+
+@description('Id of the pool. Whatever a pool cannot change later must be part of it.')
+@maxLength(64)
+param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob)}'
+
+@description('Whether to make the pool: only where it does not exist, as Azure refuses some second deployments.')
+param createPool bool = true
+
+@description('Options of deploy.sh that later runs keep; nothing else reads them.')
+#disable-next-line no-unused-params
+param options object = {}
+
+var marked = union(tags, { 'ilastik-batch': '${prefix}${suffix}' })
+var formula = loadTextContent('pool/autoscale.formula')
+var scaling = {
+  maxNodes: maxNodes
+  spotNodes: spotNodes
+  slotsPerNode: slotsPerNode
+  keepMinutes: keepMinutes
+  minNodesWorkingHours: minNodesWorkingHours
+  workStart: workStart
+  workEnd: workEnd
+  utcOffsetHours: utcOffsetHours
+}
+var scaleFormula = withNumbers(formula, scaling)
+
+module identities 'modules/identities.bicep' = {
+  name: 'ilastik-batch-identities'
+  params: {
+    appIdentityName: '${prefix}-app-identity'
+    poolIdentityName: '${prefix}-pool-identity'
+    location: location
+    tags: marked
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'ilastik-batch-monitoring'
+  params: {
+    workspaceName: '${prefix}-logs-${suffix}'
+    insightsName: '${prefix}-insights'
+    location: location
+    retentionDays: logDays
+    dailyGb: logGbPerDay
+    tags: marked
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'ilastik-batch-storage'
+  params: {
+    dataAccountName: '${prefix}data${suffix}'
+    hostAccountName: '${prefix}host${suffix}'
+    location: location
+    redundancy: redundancy
+    undeleteDays: undeleteDays
+    stagingDays: stagingDays
+    inputDays: inputDays
+    inputCoolDays: inputCoolDays
+    workspaceId: monitoring.outputs.workspaceId
+    tags: marked
+  }
+}
+
+module batch 'modules/batch.bicep' = {
+  name: 'ilastik-batch-batch'
+  params: {
+    name: '${prefix}batch${suffix}'
+    location: location
+    workspaceId: monitoring.outputs.workspaceId
+    tags: marked
+  }
+}
+
+module topic 'modules/topic.bicep' = {
+  name: 'ilastik-batch-topic'
+  params: {
+    name: empty(topicName) ? '${prefix}-events-${suffix}' : topicName
+    storageAccountId: storage.outputs.dataAccountId
+    location: location
+    tags: marked
+  }
+}
+
+module roles 'modules/roles.bicep' = {
+  name: 'ilastik-batch-roles'
+  params: {
+    principals: {
+      app: identities.outputs.appPrincipalId
+      pool: identities.outputs.poolPrincipalId
+      topic: topic.outputs.principalId
+    }
+    operators: operators
+    dataAccountName: storage.outputs.dataAccountName
+    hostAccountName: storage.outputs.hostAccountName
+    batchAccountName: batch.outputs.name
+    insightsName: monitoring.outputs.insightsName
+  }
+}
+
+module subscriptions 'modules/subscriptions.bicep' = {
+  name: 'ilastik-batch-subscriptions'
+  params: {
+    topicName: topic.outputs.name
+    storageAccountId: storage.outputs.dataAccountId
+    hoursToDeliver: hoursToDeliver
+  }
+  dependsOn: [roles]
+}
+
+module pool 'modules/pool.bicep' = if (createPool && !empty(ilastikSha256)) {
+  name: 'ilastik-batch-pool'
+  params: {
+    accountName: batch.outputs.name
+    poolId: poolId
+    vmSize: vmSize
+    osDiskGb: osDiskGb
+    slotsPerNode: slotsPerNode
+    formula: scaleFormula
+    identityId: identities.outputs.poolId
+    identityClientId: identities.outputs.poolClientId
+    toolsUrl: '${storage.outputs.blobEndpoint}tools'
+    startTaskBlob: startTaskBlob
+    ilastikArchive: ilastikArchive
+    ilastikSha256: ilastikSha256
+    ilastikVersion: ilastikVersion
+  }
+  dependsOn: [roles]
+}
+
+module functions 'modules/functions.bicep' = {
+  name: 'ilastik-batch-functions'
+  params: {
+    name: '${prefix}-app-${suffix}'
+    planName: '${prefix}-plan'
+    location: location
+    identityId: identities.outputs.appId
+    identityClientId: identities.outputs.appClientId
+    hostAccountName: storage.outputs.hostAccountName
+    packageUrl: storage.outputs.packageUrl
+    insightsConnectionString: monitoring.outputs.insightsConnectionString
+    maxInstances: maxInstances
+    instanceMemoryMb: instanceMemoryMb
+    appSettings: {
+      AZURE_CLIENT_ID: identities.outputs.appClientId
+      DATA_STORAGE__blobServiceUri: storage.outputs.blobEndpoint
+      DATA_STORAGE__queueServiceUri: storage.outputs.queueEndpoint
+      DATA_STORAGE__tableServiceUri: storage.outputs.tableEndpoint
+      DATA_STORAGE__credential: 'managedidentity'
+      DATA_STORAGE__clientId: identities.outputs.appClientId
+      BATCH_ACCOUNT_ENDPOINT: batch.outputs.endpoint
+      BATCH_POOL_ID: poolId
+      BATCH_POOL_IDENTITY: identities.outputs.poolId
+      BLOB_CREATED_QUEUE: 'blob-created'
+      COLLECT_QUEUE: 'collect'
+      RECONCILE_SCHEDULE: reconcileSchedule
+      TASK_SCRIPTS: taskScripts
+      ILASTIK_VERSION: ilastikVersion
+      EXPORT_SOURCE: exportSource
+      TASK_SLOTS_PER_NODE: string(slotsPerNode)
+      SLOT_THREADS: string(slotThreads)
+      SLOT_MEMORY_MB: string(slotMemoryMb)
+      TASK_WALL_CLOCK_MINUTES: string(wallClockMinutes)
+      // Before the lifecycle rule would remove what the ledger still names.
+      STAGING_KEPT_DAYS: string(stagingDays - 1)
+      NODE_DISK_GB: string(nodeDiskGb)
+    }
+    tags: marked
+  }
+  dependsOn: [roles]
+}
+
+module alerts 'modules/alerts.bicep' = if (!empty(alertMail)) {
+  name: 'ilastik-batch-alerts'
+  params: {
+    prefix: prefix
+    location: location
+    mail: alertMail
+    batchAccountId: batch.outputs.id
+    workspaceId: monitoring.outputs.workspaceId
+    tags: marked
+  }
+}
+
+module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !empty(alertMail)) {
+  name: 'ilastik-batch-budget'
+  params: {
+    name: '${prefix}-budget'
+    monthly: monthlyBudget
+    startDate: budgetStart
+    mail: alertMail
+  }
+}
+
+output dataAccount string = storage.outputs.dataAccountName
+output blobEndpoint string = storage.outputs.blobEndpoint
+output batchAccount string = batch.outputs.name
+output batchEndpoint string = batch.outputs.endpoint
+output functionApp string = functions.outputs.name
+output poolId string = poolId
+@description('What deploy.sh gives an existing pool.')
+output scaleFormula string = scaleFormula
+@description('What deploy.sh gives a pool that is to run empty.')
+output drainFormula string = withNumbers(formula, union(scaling, { minNodesWorkingHours: 0, keepMinutes: 0 }))

@@ -1,0 +1,169 @@
+// Mail when a person is needed.
+
+@description('Beginning of the alerts\' names.')
+param prefix string
+
+@description('Azure region of the rules on logs.')
+param location string
+
+@description('Where the mails go.')
+param mail string
+
+@description('Id of the Batch account.')
+param batchAccountId string
+
+@description('Id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Tags of the deployment.')
+param tags object
+
+type nodeAlert = {
+  name: string
+  metric: string
+  text: string
+  aggregation: 'Average' | 'Total'
+  window: string
+  @description('The alert is raised above this number.')
+  above: int
+  severity: int
+}
+
+var onMetrics nodeAlert[] = [
+  {
+    name: 'start-task-failed'
+    metric: 'StartTaskFailedNodeCount'
+    text: 'A node could not install ilastik. Its files wait. Look at startup/stderr.txt of the node in the Batch account.'
+    aggregation: 'Average'
+    window: 'PT15M'
+    above: 0
+    severity: 1
+  }
+  {
+    name: 'unusable-node'
+    metric: 'UnusableNodeCount'
+    text: 'A node of the pool is unusable; its tasks may wait forever. Remove the node in the Batch account.'
+    aggregation: 'Average'
+    window: 'PT30M'
+    above: 0
+    severity: 2
+  }
+  {
+    name: 'idle-nodes'
+    metric: 'IdleNodeCount'
+    text: 'Nodes are paid for and have had nothing to do for an hour. Look at the pool\'s autoscale formula.'
+    aggregation: 'Average'
+    window: 'PT1H'
+    above: 1
+    severity: 3
+  }
+  {
+    name: 'failed-tasks'
+    metric: 'TaskFailEvent'
+    text: 'Tasks failed. PROBLEM.txt in the results of the files says why, if trying again did not help.'
+    aggregation: 'Total'
+    window: 'PT1H'
+    above: 0
+    severity: 2
+  }
+]
+
+type logAlert = {
+  name: string
+  query: string
+  text: string
+  severity: int
+}
+
+var onLogs logAlert[] = [
+  {
+    name: 'poison'
+    query: loadTextContent('../queries/poison.kql')
+    text: 'A message was given up after five tries: a fault in the code or its settings. The doctor shows it.'
+    severity: 1
+  }
+  {
+    name: 'failed-files'
+    query: loadTextContent('../queries/failed-files.kql')
+    text: 'Files ended as FAILED. PROBLEM.txt in their results says why.'
+    severity: 2
+  }
+]
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: '${prefix}-people'
+  location: 'Global'
+  tags: tags
+  properties: {
+    groupShortName: take(prefix, 12)
+    enabled: true
+    emailReceivers: [
+      { name: 'lab', emailAddress: mail, useCommonAlertSchema: true }
+    ]
+  }
+}
+
+resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
+  for alert in onMetrics: {
+    name: '${prefix}-${alert.name}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: alert.text
+      severity: alert.severity
+      enabled: true
+      autoMitigate: true
+      scopes: [batchAccountId]
+      evaluationFrequency: 'PT15M'
+      windowSize: alert.window
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            criterionType: 'StaticThresholdCriterion'
+            name: alert.name
+            metricNamespace: 'Microsoft.Batch/batchAccounts'
+            metricName: alert.metric
+            timeAggregation: alert.aggregation
+            operator: 'GreaterThan'
+            threshold: alert.above
+          }
+        ]
+      }
+      actions: [{ actionGroupId: people.id }]
+    }
+  }
+]
+
+resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for alert in onLogs: {
+    name: '${prefix}-${alert.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: '${prefix}-${alert.name}'
+      description: alert.text
+      severity: alert.severity
+      enabled: true
+      autoMitigate: false
+      scopes: [workspaceId]
+      evaluationFrequency: 'PT15M'
+      windowSize: 'PT15M'
+      // A table of a kind of log exists only once its first line has come.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: alert.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: { actionGroups: [people.id] }
+    }
+  }
+]

@@ -1,0 +1,187 @@
+// Two accounts: one for the images, one for the function host. Whoever may write code packages must not thereby
+// be able to write classifiers, and the other way round.
+
+import { containers, packageContainer, queues, tables } from 'names.bicep'
+
+@description('Name of the account with images, classifiers and results.')
+@minLength(3)
+@maxLength(24)
+param dataAccountName string
+
+@description('Name of the account with the function host\'s own state and the code package.')
+@minLength(3)
+@maxLength(24)
+param hostAccountName string
+
+@description('Azure region.')
+param location string
+
+@description('How the data account is replicated.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+param redundancy string
+
+@description('Days for which a deleted or overwritten blob can be brought back; 0 turns that off.')
+@minValue(0)
+@maxValue(365)
+param undeleteDays int
+
+@description('Days after which leftovers in staging go.')
+@minValue(1)
+param stagingDays int
+
+@description('Days after which images in input go; 0 keeps them.')
+@minValue(0)
+param inputDays int
+
+@description('Days after which images in input move to the cool tier; 0 leaves them.')
+@minValue(0)
+param inputCoolDays int
+
+@description('Log Analytics workspace for what was put into the poison queues.')
+param workspaceId string
+
+@description('Tags of the deployment.')
+param tags object
+
+var secured = {
+  allowBlobPublicAccess: false
+  allowCrossTenantReplication: false
+  allowSharedKeyAccess: false
+  defaultToOAuthAuthentication: true
+  minimumTlsVersion: 'TLS1_2'
+  publicNetworkAccess: 'Enabled'
+  supportsHttpsTrafficOnly: true
+}
+
+var always = [
+  {
+    name: 'staging'
+    enabled: true
+    type: 'Lifecycle'
+    definition: {
+      filters: { blobTypes: ['blockBlob'], prefixMatch: ['staging/'] }
+      actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: stagingDays } } }
+    }
+  }
+  {
+    name: 'dead-letter'
+    enabled: true
+    type: 'Lifecycle'
+    definition: {
+      filters: { blobTypes: ['blockBlob'], prefixMatch: ['dead-letter/'] }
+      actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 60 } } }
+    }
+  }
+]
+var expiring = inputDays == 0
+  ? []
+  : [
+      {
+        name: 'input'
+        enabled: true
+        type: 'Lifecycle'
+        definition: {
+          filters: { blobTypes: ['blockBlob'], prefixMatch: ['input/'] }
+          actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: inputDays } } }
+        }
+      }
+    ]
+var cooling = inputCoolDays == 0
+  ? []
+  : [
+      {
+        name: 'input-cool'
+        enabled: true
+        type: 'Lifecycle'
+        definition: {
+          filters: { blobTypes: ['blockBlob'], prefixMatch: ['input/'] }
+          actions: { baseBlob: { tierToCool: { daysAfterModificationGreaterThan: inputCoolDays } } }
+        }
+      }
+    ]
+
+resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
+  name: dataAccountName
+  location: location
+  tags: union(tags, { 'ilastik-batch-part': 'data' })
+  kind: 'StorageV2'
+  sku: { name: redundancy }
+  properties: union(secured, { accessTier: 'Hot' })
+
+  resource blobs 'blobServices' = {
+    name: 'default'
+    properties: {
+      deleteRetentionPolicy: undeleteDays == 0 ? { enabled: false } : { enabled: true, days: undeleteDays }
+      containerDeleteRetentionPolicy: undeleteDays == 0 ? { enabled: false } : { enabled: true, days: undeleteDays }
+    }
+
+    resource container 'containers' = [
+      for name in containers: {
+        name: name
+        properties: { publicAccess: 'None' }
+      }
+    ]
+  }
+
+  resource queueService 'queueServices' = {
+    name: 'default'
+
+    resource queue 'queues' = [
+      for name in queues: {
+        name: name
+      }
+    ]
+  }
+
+  resource tableService 'tableServices' = {
+    name: 'default'
+
+    resource table 'tables' = [
+      for name in tables: {
+        name: name
+      }
+    ]
+  }
+
+  resource lifecycle 'managementPolicies' = {
+    name: 'default'
+    properties: { policy: { rules: concat(always, expiring, cooling) } }
+    dependsOn: [blobs]
+  }
+}
+
+resource host 'Microsoft.Storage/storageAccounts@2026-04-01' = {
+  name: hostAccountName
+  location: location
+  tags: union(tags, { 'ilastik-batch-part': 'host' })
+  kind: 'StorageV2'
+  sku: { name: 'Standard_LRS' }
+  properties: union(secured, { accessTier: 'Hot' })
+
+  resource blobs 'blobServices' = {
+    name: 'default'
+
+    resource package 'containers' = {
+      name: packageContainer
+      properties: { publicAccess: 'None' }
+    }
+  }
+}
+
+// Metrics of a queue account are daily and know no single queue; this log knows which queue got a message.
+resource queueLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'queue-writes'
+  scope: data::queueService
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'StorageWrite', enabled: true }]
+  }
+}
+
+output dataAccountName string = data.name
+output dataAccountId string = data.id
+output blobEndpoint string = data.properties.primaryEndpoints.blob
+output queueEndpoint string = data.properties.primaryEndpoints.queue
+output tableEndpoint string = data.properties.primaryEndpoints.table
+output hostAccountName string = host.name
+output packageUrl string = '${host.properties.primaryEndpoints.blob}${packageContainer}'
