@@ -1,0 +1,178 @@
+"""Any history of claims and advances, by several writers with stale reads, on the fake and on Table storage.
+
+A model in plain Python says what each call must do; after every step the ledger is compared with it.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from batch_ops.errors import Conflict, IllegalTransition
+from batch_ops.model import Entry, FileRecord, State
+from batch_ops.ports import Ledger
+from batch_ops.table_ledger import TableLedger
+from batch_ops.transitions import ALLOWED
+from tests import fakes
+from tests.fakes.cloud import START
+
+NAMES = ("p/a.h5", "p/A.h5", "p/a.h5/b.h5", "q/\U0001f9ea'.h5")
+SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STATES = st.sampled_from(list(State))
+OPEN_SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STATES = st.sampled_from([state for state in State if not state.is_final])
+
+
+class Histories(RuleBasedStateMachine):
+    """`rows` and `runs` are what the ledger should hold; `reads` what writers have in mind, fresh or stale."""
+
+    runner: ClassVar[asyncio.Runner]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = self.runner.run(self.new_ledger())
+        self.rows: dict[str, Entry] = {}
+        self.runs: dict[tuple[str, int], FileRecord] = {}
+        self.reads: dict[str, list[Entry | None]] = {name: [None] for name in NAMES}
+        self.now = START
+
+    async def new_ledger(self) -> Ledger:
+        """An empty ledger."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        self.now += timedelta(seconds=1)
+
+    def write(self, call: Coroutine[Any, Any, Entry], expected: type[Exception] | None, name: str) -> Entry | None:
+        """Run a call that must succeed or raise just that."""
+        if expected is not None:
+            with pytest.raises(expected):
+                self.runner.run(call)
+            return None
+        entry = self.runner.run(call)
+        assert all(entry.version != (read.version if read else None) for read in self.reads[name])
+        self.reads[name].append(entry)
+        return entry
+
+    @initialize()
+    def begin(self) -> None:
+        """An empty ledger."""
+        for name in NAMES:
+            assert self.runner.run(self.ledger.get(name)) is None
+
+    @rule(name=st.sampled_from(NAMES), back=st.integers(0, 3), step=st.integers(-1, 2), state=STATES)
+    def claim(self, name: str, back: int, step: int, state: State) -> None:
+        """A claim of the next run, of the same one, of one too many, or of an older one, over a read of any age."""
+        self.tick()
+        read = self.reads[name][-1 - min(back, len(self.reads[name]) - 1)]
+        run = max((read.record.run if read else 0) + step, 1)
+        new = FileRecord(name, run, State.WAITING, f"0x{run}", run, "c").to(state, self.now, "claimed")
+        entry = self.write(self.ledger.claim(new, read), self._claim_error(read, new), name)
+        if entry is None:
+            return
+        old = self.rows.get(name)
+        if old and old.record.run != run and not old.record.state.is_final:
+            before = self.runs[name, old.record.run]
+            self.runs[name, old.record.run] = before.evolve(state=State.SUPERSEDED, finished_at=self.now)
+        self.runs[name, run] = new
+        self.rows[name] = entry
+        assert entry.record == new
+
+    def _claim_error(self, read: Entry | None, new: FileRecord) -> type[Exception] | None:
+        if read and new.run < read.record.run:
+            return IllegalTransition
+        if read and new.run == read.record.run and new.state not in ALLOWED[read.record.state]:
+            return IllegalTransition
+        return None if read == self.rows.get(new.name) else Conflict
+
+    @rule(name=st.sampled_from(NAMES), back=st.integers(0, 3), state=STATES)
+    def advance(self, name: str, back: int, state: State) -> None:
+        """A move to any state, from a read of any age."""
+        self.tick()
+        read = self.reads[name][-1 - min(back, len(self.reads[name]) - 1)]
+        if read is None:
+            return
+        new = read.record.to(state, self.now, f"is {state}")
+        if state not in ALLOWED[read.record.state]:
+            expected: type[Exception] | None = IllegalTransition
+        else:
+            expected = None if read == self.rows.get(name) else Conflict
+        entry = self.write(self.ledger.advance(read, new), expected, name)
+        if entry is not None:
+            self.rows[name] = entry
+            if state.is_final:
+                self.runs[name, new.run] = new
+
+    @rule(name=st.sampled_from(NAMES))
+    def read(self, name: str) -> None:
+        """A writer reads again."""
+        entry = self.runner.run(self.ledger.get(name))
+        assert entry == self.rows.get(name)
+        self.reads[name].append(entry)
+
+    @invariant()
+    def every_row_is_as_it_was_written(self) -> None:
+        """No call touches another file's row, and one that fails touches none."""
+        for name in NAMES:
+            assert self.runner.run(self.ledger.get(name)) == self.rows.get(name)
+
+    def teardown(self) -> None:
+        """Every run is there once; all but the current one are over, or were at the time of the next claim."""
+        for name in NAMES:
+            runs = self.runner.run(self.ledger.runs(name))
+            assert [run.run for run in runs] == sorted(run for owner, run in self.runs if owner == name)
+            for run in runs:
+                current = run.run == self.rows[name].record.run
+                if current:
+                    assert run == self.rows[name].record
+                    continue
+                expected = self.runs[name, run.run]
+                assert run.state.is_final
+                assert (run.state, run.finished_at, run.etag) == (
+                    expected.state,
+                    expected.finished_at,
+                    expected.etag,
+                )
+        listed = self.runner.run(_names(self.ledger))
+        assert listed == sorted(name for name in self.rows if name.startswith("p/"))
+
+
+async def _names(ledger: Ledger) -> list[str]:
+    return [record.name async for record in ledger.files("p")]
+
+
+def test_any_history_on_the_fake():
+    """The fake does what the model says."""
+    with asyncio.Runner() as loop:
+
+        class OnFake(Histories):
+            runner = loop
+
+            async def new_ledger(self) -> Ledger:
+                return fakes.FakeLedger()
+
+        run_state_machine_as_test(OnFake, settings=settings(SETTINGS, max_examples=60, stateful_step_count=30))
+
+
+def test_any_history_on_table_storage(azurite):
+    """Table storage does what the model says."""
+    with asyncio.Runner() as loop:
+        service = TableServiceClient.from_connection_string(azurite)
+
+        class OnAzurite(Histories):
+            runner = loop
+
+            async def new_ledger(self) -> Ledger:
+                return TableLedger(await service.create_table(f"files{uuid.uuid4().hex}"))
+
+        try:
+            run_state_machine_as_test(OnAzurite, settings=settings(SETTINGS, max_examples=6, stateful_step_count=15))
+        finally:
+            loop.run(service.close())
