@@ -22,7 +22,9 @@ from local_cloud.batch.fields import (
 from local_cloud.batch.task_bodies import ENVIRONMENT, RESOURCE_FILE, SENT_BACK, USER_IDENTITY
 
 DISPLAY_NAME = Text(1024)
-METADATA = ListOf(Record("MetadataItem", {"name": required(Text(512, 1)), "value": required(Text(4096))}), longest=100)
+METADATA = ListOf(
+    Record("BatchMetadataItem", {"name": required(Text(512, 1)), "value": required(Text(4096))}), longest=100
+)
 DEALLOCATION = Choice(("requeue", "terminate", "taskcompletion", "retaineddata"))
 FORMULA = Text(8192)
 INTERVAL = Duration(timedelta(minutes=5), timedelta(hours=168))
@@ -42,7 +44,7 @@ _OLD_POOL = frozenset(
 )
 
 START_TASK = Record(
-    "StartTask",
+    "BatchStartTask",
     {
         "commandLine": required(Text(shortest=1)),
         "containerSettings": refused(Anything()),
@@ -55,7 +57,7 @@ START_TASK = Record(
 )
 
 SCHEDULING_POLICY = Record(
-    "TaskSchedulingPolicy",
+    "BatchTaskSchedulingPolicy",
     {
         "jobDefaultOrder": done(Choice(("none", "creationtime"))),
         "nodeFillType": required(Choice(("spread", "pack"))),
@@ -154,7 +156,7 @@ REMOVE_NODES = Record(
     "BatchNodeRemoveOptions",
     {
         "nodeList": required(ListOf(Text(128, 1), longest=100)),
-        "resizeTimeout": done(RESIZE_TIMEOUT),
+        "resizeTimeout": ignored(RESIZE_TIMEOUT, "nodes leave as soon as their tasks let them"),
         "nodeDeallocationOption": done(DEALLOCATION),
     },
 )
@@ -165,11 +167,11 @@ DISABLE_SCHEDULING = Record(
 )
 
 JOB_CONSTRAINTS = Record(
-    "JobConstraints",
+    "BatchJobConstraints",
     {"maxWallClockTime": done(Duration()), "maxTaskRetryCount": done(Integer(-1))},
 )
 POOL_INFO = Record(
-    "PoolInformation",
+    "BatchPoolInfo",
     {
         "poolId": required(Identifier()),
         "autoPoolSpecification": refused(Anything(), "pools are made by their own request"),

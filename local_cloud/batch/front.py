@@ -13,6 +13,7 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from local_cloud.batch.calls import Call, Reply
+from local_cloud.batch.clock import Clock
 from local_cloud.batch.errors import ServiceError
 from local_cloud.batch.faults import DROP
 from local_cloud.batch.local_routes import LOCAL_PREFIX, answer_local
@@ -42,8 +43,9 @@ class _Request:
 class Front:
     """The ASGI application."""
 
-    def __init__(self, service: BatchService, cut: Callable[[Any], None]) -> None:
+    def __init__(self, service: BatchService, cut: Callable[[Any], None], wall: Clock) -> None:
         self._service = service
+        self._wall = wall  # the callers' time, which is not the service's where that is turned by hand
         self._cut = cut
         self._routes = [(compile_path(entry.path)[0], entry) for entry in OPERATIONS]
 
@@ -55,7 +57,7 @@ class Front:
         dropped = False
         try:
             if request.path.startswith(LOCAL_PREFIX):
-                reply = await answer_local(self._service, request.method, request.path, request.body)
+                reply = await answer_local(self._service, self._wall, request.method, request.path, request.body)
             else:
                 dropped, reply = await self._answer(request)
         except ServiceError as error:
@@ -96,9 +98,7 @@ class Front:
         service = self._service
         if request.too_large:
             raise ServiceError("RequestBodyTooLarge", MaxLimit=LARGEST_BODY)
-        service.authenticator.check(
-            request.method, request.raw_path, request.query, request.headers, service.clock.now()
-        )
+        service.authenticator.check(request.method, request.raw_path, request.query, request.headers, self._wall.now())
         operation, parts = self._match(request)
         call = Call(
             method=request.method,

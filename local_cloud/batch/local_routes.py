@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local_cloud.batch.calls import Reply, parse_json
+from local_cloud.batch.clock import Clock
 from local_cloud.batch.errors import ServiceError
 from local_cloud.batch.faults import Faults, parse_http_fault
 from local_cloud.batch.model import Json, Node, NodeState
@@ -22,7 +23,7 @@ _ARMABLE = {
 }
 
 
-async def answer_local(service: Service, method: str, path: str, raw: bytes) -> Reply:
+async def answer_local(service: Service, wall: Clock, method: str, path: str, raw: bytes) -> Reply:
     """Answer a request below `/_local`."""
     body: Any = parse_json(raw) if raw.strip() else {}
     if not isinstance(body, dict):
@@ -31,7 +32,7 @@ async def answer_local(service: Service, method: str, path: str, raw: bytes) -> 
         case ("GET", "ready"):
             return Reply(body={"ready": True, "account": service.authenticator.account})
         case ("POST", "token"):
-            token, expires = service.authenticator.issue(service.clock.now())
+            token, expires = service.authenticator.issue(wall.now())
             return Reply(body={"access_token": token, "expires": iso(expires)})
         case ("GET", "identities"):
             return Reply(body={"value": service.identities.all()})

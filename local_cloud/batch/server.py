@@ -33,7 +33,7 @@ async def serving(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         await service.start(f"http://{settings.host}:{listening.getsockname()[1]}")
         server = _Server(
             uvicorn.Config(
-                Front(service, lambda client: _cut(server, client)),
+                Front(service, lambda client: _cut(server, client), SystemClock()),
                 log_level="warning",
                 access_log=False,
                 server_header=False,

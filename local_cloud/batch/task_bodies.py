@@ -47,7 +47,7 @@ def _check_variable(body: dict[str, Any], prefix: str) -> None:
 
 
 ENVIRONMENT = Record("EnvironmentSetting", {"name": required(Text(1024)), "value": done(Text())}, check=_check_variable)
-IDENTITY = Record("NodeIdentityReference", {"resourceId": done(Text(2048, 1))})
+IDENTITY = Record("BatchNodeIdentityReference", {"resourceId": done(Text(2048, 1))})
 USER_IDENTITY = Record(
     "UserIdentity",
     {
@@ -127,7 +127,10 @@ CONTAINER = Record(
         "containerUrl": required(Text(8192, 1)),
         "identityReference": done(IDENTITY),
         "uploadHeaders": done(
-            ListOf(Record("HttpHeader", {"name": required(Text(256, 1)), "value": done(Text(8192))}), longest=100)
+            ListOf(
+                Record("OutputFileUploadHeader", {"name": required(Text(256, 1)), "value": done(Text(8192))}),
+                longest=100,
+            )
         ),
     },
     check=_check_destination,
@@ -139,14 +142,14 @@ OUTPUT_FILE = Record(
         "destination": required(Record("OutputFileDestination", {"container": required(CONTAINER)})),
         "uploadOptions": required(
             Record(
-                "OutputFileUploadOptions",
+                "OutputFileUploadConfiguration",
                 {"uploadCondition": required(Choice(("tasksuccess", "taskfailure", "taskcompletion")))},
             )
         ),
     },
 )
 TASK_CONSTRAINTS = Record(
-    "TaskConstraints",
+    "BatchTaskConstraints",
     {
         "maxWallClockTime": done(Duration()),
         "retentionTime": done(Duration()),
@@ -162,7 +165,7 @@ _TASK_FIXED = {
     "resourceFiles": done(ListOf(RESOURCE_FILE)),
     "outputFiles": done(ListOf(OUTPUT_FILE)),
     "environmentSettings": done(ListOf(ENVIRONMENT)),
-    "affinityInfo": done(Record("AffinityInformation", {"affinityId": required(Text(256))})),
+    "affinityInfo": done(Record("BatchAffinityInfo", {"affinityId": required(Text(256))})),
     "requiredSlots": done(Integer(1, 256)),
     "userIdentity": ignored(USER_IDENTITY, "every process runs as the user of the service"),
     "multiInstanceSettings": refused(Anything()),

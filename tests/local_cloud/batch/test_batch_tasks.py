@@ -1,0 +1,312 @@
+"""Tasks through the SDK: made, listed, ended, started again, removed."""
+
+import asyncio
+from datetime import timedelta
+
+import psutil
+import pytest
+from azure.batch import models as m
+from azure.core.exceptions import HttpResponseError
+
+from local_cloud.batch.testing import eventually, running_service, shell
+
+
+async def ended(client, task_id="t"):
+    return (await client.get_task("j", task_id)).execution_info
+
+
+@pytest.mark.shows(
+    "BatchTaskCreateOptions.id", "BatchTaskCreateOptions.commandLine", "BatchTaskCreateOptions.displayName"
+)
+async def test_a_task_runs_its_command_line_and_keeps_its_names(client, new_job, new_task, finished, text_of):
+    """A task runs its command line as written, and is found by its id in any case with its display name."""
+    await new_job(client)
+    await new_task(client, "Task-1", "/bin/echo 'two words' $HOME", display_name="Größe 1")
+
+    task = await finished(client, "TASK-1")
+
+    assert (task.id, task.display_name) == ("Task-1", "Größe 1")
+    assert (task.execution_info.exit_code, task.execution_info.result) == (0, "success")
+    # No shell: the variable stays as it is.
+    assert await text_of(client, "task-1") == "two words $HOME\n"
+
+
+async def test_ids_differ_by_more_than_case(client, new_job, new_task):
+    """A second task whose id differs by case only is TaskExists."""
+    await new_job(client)
+    await new_task(client, "abc", "true")
+
+    with pytest.raises(HttpResponseError) as refused:
+        await new_task(client, "ABC", "true")
+
+    assert (refused.value.status_code, refused.value.error.code) == (409, "TaskExists")
+
+
+@pytest.mark.shows("BatchTaskGroup.value")
+async def test_a_collection_answers_for_each_task(client, new_job, new_task):
+    """One bad task of a collection does not keep the others out; one that exists is named so."""
+    await new_job(client)
+    await new_task(client, "old", "true")
+    group = m.BatchTaskGroup(
+        task_values=[
+            m.BatchTaskCreateOptions(id="good", command_line="true"),
+            m.BatchTaskCreateOptions(id="OLD", command_line="true"),
+            m.BatchTaskCreateOptions(id="not an id", command_line="true"),
+        ]
+    )
+
+    results = (await client.create_task_collection("j", group)).result_values
+
+    told = [(result.status, result.error and result.error.code) for result in results]
+    assert told == [
+        ("success", None),
+        ("clienterror", "TaskExists"),
+        ("clienterror", "InvalidPropertyValue"),
+    ]
+    assert {task.id async for task in client.list_tasks("j")} == {"old", "good"}
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # the SDK's way
+async def test_a_large_list_goes_in_chunks(client, new_job):
+    """create_tasks adds more tasks than one request may hold, and halves chunks above 1 MB."""
+    await new_job(client, pool="no-pool-so-nothing-runs")
+    big = "x" * 20_000
+    tasks = [m.BatchTaskCreateOptions(id=f"t{n:03d}", command_line=f"echo {big}") for n in range(150)]
+
+    made = await client.create_tasks("j", tasks)
+
+    assert len(made.result_values) == 150
+    assert (await client.get_job_task_counts("j")).task_counts.active == 150
+
+
+async def test_pages_follow_each_other_without_loss(client, new_job):
+    """Pages of a list hold every task once, in order of creation, also when tasks vanish in between."""
+    await new_job(client, pool="none")
+    names = [f"t{n:03d}" for n in range(25)]
+    await client.create_tasks("j", [m.BatchTaskCreateOptions(id=name, command_line="x") for name in names])
+    order = [task.id async for task in client.list_tasks("j")]
+
+    pages = client.list_tasks("j", max_results=10).by_page()
+    seen = [task.id async for task in await anext(pages)]
+    await client.delete_task("j", seen[-1])
+    await client.delete_task("j", order[12])
+    seen += [task.id async for page in pages async for task in page]
+
+    assert sorted(order) == names
+    assert seen == [name for name in order if name != order[12]]
+
+
+async def test_select_and_filter_go_together(client, new_job, new_task, finished):
+    """A filtered list with a selection has the matching tasks with the chosen properties only."""
+    await new_job(client)
+    await new_task(client, "good", "true")
+    await new_task(client, "bad", "false")
+    await finished(client, "good")
+    await finished(client, "bad")
+
+    found = [
+        task
+        async for task in client.list_tasks(
+            "j",
+            filter="state eq 'completed' and (executionInfo/result eq 'Failure' or executionInfo/exitCode gt 5)",
+            select=["id", "executionInfo/exitCode"],
+        )
+    ]
+
+    assert [task.as_dict() for task in found] == [{"id": "bad", "executionInfo": {"exitCode": 1}}]
+
+
+@pytest.mark.shows("BatchTaskConstraints.maxTaskRetryCount", "BatchTaskCreateOptions.constraints")
+async def test_only_failing_exits_are_retried(client, new_job, new_task, finished, text_of):
+    """maxTaskRetryCount 2 runs a failing command three times; a program that is not there runs once."""
+    await new_job(client)
+    often = m.BatchTaskConstraints(max_task_retry_count=2)
+    await new_task(client, "fails", shell("echo run >> log; exit 4"), constraints=often)
+    await new_task(client, "missing", "no-such-program --now", constraints=often)
+
+    fails, missing = await finished(client, "fails"), await finished(client, "missing")
+
+    assert (fails.execution_info.exit_code, fails.execution_info.retry_count) == (4, 2)
+    assert fails.execution_info.failure_info.code == "FailureExitCode"
+    assert fails.execution_info.last_retry_time is not None
+    assert await text_of(client, "fails", "wd/log") == "run\nrun\nrun\n"
+    assert missing.execution_info.failure_info.code == "CommandProgramNotFound"
+    assert (missing.execution_info.exit_code, missing.execution_info.retry_count) == (None, 0)
+
+
+async def test_a_retry_can_succeed(client, new_job, new_task, finished):
+    """A task that succeeds at its second try is a success with one retry."""
+    await new_job(client)
+    script = shell("test -e seen && exit 0; touch seen; exit 1")
+    await new_task(client, "t", script, constraints=m.BatchTaskConstraints(max_task_retry_count=-1))
+
+    info = (await finished(client, "t")).execution_info
+
+    assert (info.result, info.exit_code, info.retry_count, info.failure_info) == ("success", 0, 1, None)
+
+
+@pytest.mark.shows("BatchTaskConstraints.maxWallClockTime")
+async def test_a_task_is_ended_at_its_wall_clock_time(client, new_job, new_task, finished, text_of):
+    """A task beyond its time is ended with its children, is a failure, and is not retried."""
+    await new_job(client)
+    limits = m.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=0.5), max_task_retry_count=3)
+    await new_task(client, "t", shell("sleep 600 & echo $!; wait"), constraints=limits)
+
+    info = (await finished(client, "t")).execution_info
+
+    assert (info.result, info.failure_info.code, info.retry_count) == ("failure", "TaskEnded", 0)
+    assert info.exit_code == 143
+    child = int(await text_of(client, "t"))
+
+    async def gone():
+        return not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+    await eventually(gone)
+
+
+async def test_terminate_ends_a_running_task(client, new_job, new_task, finished):
+    """Terminating a running task completes it as ended by the user; again is TaskCompleted."""
+    await new_job(client)
+    await new_task(client, "t", "sleep 600")
+    await eventually(lambda: _state(client, "running"))
+
+    await client.terminate_task("j", "t")
+    info = (await finished(client, "t")).execution_info
+
+    assert (info.result, info.failure_info.code) == ("failure", "TaskEnded")
+    with pytest.raises(HttpResponseError) as refused:
+        await client.terminate_task("j", "t")
+    assert (refused.value.status_code, refused.value.error.code) == (409, "TaskCompleted")
+
+
+async def _state(client, wanted, task_id="t"):
+    task = await client.get_task("j", task_id)
+    return task if task.state == wanted else None
+
+
+async def test_terminate_completes_an_active_task(client, new_job, new_task, finished):
+    """An active task that is terminated never runs."""
+    await new_job(client, pool="none")
+    await new_task(client, "t", "true")
+
+    await client.terminate_task("j", "t")
+
+    info = (await finished(client, "t")).execution_info
+    assert (info.start_time, info.exit_code, info.failure_info.code) == (None, None, "TaskEnded")
+
+
+async def test_a_stubborn_task_is_killed(new_job, new_task, finished):
+    """A task that ignores SIGTERM is killed after the grace time: exit code 137."""
+    async with running_service(nodes=1, kill_grace=0.2) as service, service.client() as client:
+        await new_job(client)
+        await new_task(client, "t", shell("trap '' TERM; touch up; while true; do sleep 0.05; done"))
+        await eventually(lambda: _has_file(client, "wd/up"))
+        await client.terminate_task("j", "t")
+
+        assert (await finished(client, "t")).execution_info.exit_code == 137
+
+
+async def _has_file(client, name):
+    try:
+        return name in [entry.name async for entry in client.list_task_files("j", "t", recursive=True)]
+    except HttpResponseError:
+        return False  # it has not begun
+
+
+async def test_reactivate_runs_a_failed_task_again(client, new_job, new_task, finished):
+    """A failed task runs again under its id with its retries restored; a good one can't, nor an active one."""
+    await new_job(client)
+    often = m.BatchTaskConstraints(max_task_retry_count=1)
+    await new_task(client, "t", shell("test -e ../fixed"), constraints=often)
+    first = await finished(client, "t")
+    assert first.execution_info.retry_count == 1
+
+    await client.reactivate_task("j", "t")
+    again = await finished(client, "t")
+    assert again.execution_info.retry_count == 1
+    assert again.execution_info.start_time > first.execution_info.end_time
+
+    await new_task(client, "good", "true")
+    await finished(client, "good")
+    with pytest.raises(HttpResponseError) as refused:
+        await client.reactivate_task("j", "good")
+    assert refused.value.error.code == "TaskSucceeded"
+    await new_job(client, "idle", pool="none")
+    await new_task(client, "waits", "true", job="idle")
+    with pytest.raises(HttpResponseError) as refused:
+        await client.reactivate_task("idle", "waits")
+    assert refused.value.error.code == "TaskNotCompleted"
+
+
+async def test_a_deleted_task_is_gone_with_its_process(client, new_job, new_task, finished, text_of):
+    """Deleting a running task ends its process; its id is free at once and its files are new."""
+    await new_job(client)
+    await new_task(client, "t", shell("echo old > mark; sleep 600"))
+    await eventually(lambda: _has_file(client, "wd/mark"))
+
+    await client.delete_task("j", "t")
+    with pytest.raises(HttpResponseError) as refused:
+        await client.get_task("j", "t")
+    assert refused.value.error.code == "TaskNotFound"
+    await new_task(client, "t", shell("ls"))
+
+    assert (await finished(client, "t")).execution_info.exit_code == 0
+    assert await text_of(client, "t") == ""
+
+
+@pytest.mark.shows("BatchTask.constraints")
+async def test_constraints_of_a_task_can_be_replaced(client, new_job, new_task, finished):
+    """Replacing a waiting task's constraints decides its retries; a completed task can't be changed."""
+    await new_job(client, pool="none")
+    await new_task(client, "t", "false")
+    task = await client.get_task("j", "t")
+    task.constraints = m.BatchTaskConstraints(max_task_retry_count=2)
+
+    await client.replace_task("j", "t", task)
+
+    assert (await client.get_task("j", "t")).constraints.max_task_retry_count == 2
+    disabling = await client.begin_disable_job(
+        "j", m.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0
+    )
+    await disabling.result()
+    await client.update_job("j", m.BatchJobUpdateOptions(pool_info=m.BatchPoolInfo(pool_id="ilastik")))
+    enabling = await client.begin_enable_job("j", polling_interval=0)
+    await enabling.result()
+    done = await finished(client, "t")
+    assert done.execution_info.retry_count == 2
+    with pytest.raises(HttpResponseError) as refused:
+        await client.replace_task("j", "t", done)
+    assert refused.value.error.code == "TaskCompleted"
+
+
+async def test_counts_follow_the_tasks(client, new_job, new_task, finished):
+    """Task counts and slot counts are those of the tasks in each state."""
+    await new_job(client)
+    for name, command in (("a", "true"), ("b", "false"), ("c", "sleep 600"), ("d", "true")):
+        await new_task(client, name, command)
+    await finished(client, "b")
+    await eventually(lambda: _state(client, "running", "c"))
+
+    counts = await client.get_job_task_counts("j")
+
+    shown = counts.task_counts
+    assert (shown.active, shown.running, shown.completed, shown.succeeded, shown.failed) == (1, 1, 2, 1, 1)
+    assert counts.task_slot_counts.running == 1
+
+
+async def test_many_tasks_all_complete_once(new_job):
+    """200 tasks on four slots complete, each having run once."""
+    async with running_service(nodes=2, task_slots=2) as service, service.client() as client:
+        await new_job(client)
+        line = shell("echo $AZ_BATCH_TASK_ID >> $AZ_BATCH_NODE_SHARED_DIR/ran")
+        tasks = [m.BatchTaskCreateOptions(id=f"t{n}", command_line=line) for n in range(200)]
+        await client.create_tasks("j", tasks)
+
+        async def all_done():
+            return (await client.get_job_task_counts("j")).task_counts.succeeded == 200
+
+        await eventually(all_done, 30)
+        files = [agent.paths.shared / "ran" for agent in service.service.fleet.agents()]
+        read = await asyncio.gather(*(asyncio.to_thread(file.read_text) for file in files))
+        ran = "".join(read).split()
+        assert sorted(ran) == sorted(f"t{n}" for n in range(200))
