@@ -29,10 +29,10 @@ FINAL = {"SUCCEEDED", "REJECTED", "FAILED", "SUPERSEDED", "CANCELLED"}
 MISBEHAVING = """#!/bin/sh
 for word in "$@"; do
   case "$word" in
-    image/*exit-one*) echo "RuntimeError: this image is not to my taste" >&2; exit 1 ;;
-    image/*nothing*) exit 0 ;;
-    image/*hang*) sleep 600 ;;
-    image/*slow*) sleep 4 ;;
+    *exit-one*) echo "RuntimeError: this image is not to my taste" >&2; exit 1 ;;
+    *nothing*) exit 0 ;;
+    *hang*) sleep 600 ;;
+    *slow*) sleep 4 ;;
   esac
 done
 exec "{home}/run_ilastik.sh" "$@"
@@ -100,9 +100,10 @@ class Lab:
         """The file's row."""
         table = self.tables.get_table_client("files")
         try:
-            return dict(table.get_entity(naming.partition_key(naming.project_of(name)), naming.file_key(name)))
+            row = table.get_entity(naming.partition_key(naming.project_of(name)), naming.file_key(name))
         except ResourceNotFoundError:
             return None
+        return {key: getattr(value, "value", value) for key, value in row.items()}
 
     def wait(self, name: str, *states: str, seconds: float = 60, run: int | None = None) -> dict[str, Any]:
         """Wait until the file is in one of the states (any final one by default)."""
