@@ -106,7 +106,7 @@ class Azurite:
         return self._process.pid
 
     async def start(self) -> Self:
-        """Return when all three services listen.
+        """Return when all three services listen; what is left of an earlier start is ended first.
 
         Raises AzuriteError when Node or Azurite is missing, a port is taken, or it does not start in time.
         """
@@ -118,6 +118,7 @@ class Azurite:
             )
         if not self._program.is_file():
             raise AzuriteError(f"Azurite is not installed ({self._program} is missing). Run 'make setup'.")
+        await self.stop()
         self._data.mkdir(parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             *self._command(node),
@@ -160,6 +161,7 @@ class Azurite:
                 await process.wait()
         if self._drain is not None:
             await self._drain
+            self._drain = None
         if process.stdin is not None:
             process.stdin.close()
 

@@ -73,7 +73,7 @@ class Singleton:
         if self.held:
             self._until = 0.0
             with contextlib.suppress(AzureError):
-                await self._lease.release()
+                await self._lease.release(retry_total=0)  # it ends by itself in a minute
 
     async def _ensure_blob(self) -> None:
         with contextlib.suppress(ResourceExistsError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import azure.functions as func
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+app = func.FunctionApp()
 log = logging.getLogger("app")
 RUNNING: set[str | None] = set()
 
