@@ -39,9 +39,7 @@ def translated(
     status = error.status_code if isinstance(error, HttpResponseError) else None
     told = code or str(status or type(error).__name__)
     if status in {401, 403} or isinstance(error, ClientAuthenticationError):
-        return ServiceFault(
-            f"{service} does not let this app {purpose} ({told}); check its role assignments."
-        )
+        return ServiceFault(f"{service} does not let this app {purpose} ({told}); check its role assignments.")
     if status is None or status < 400:
         return ServiceFault(f"{service} could not be reached to {purpose} ({told}).")
     if status in _BUSY_STATUS or code in _BUSY_CODES:

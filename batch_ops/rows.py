@@ -54,17 +54,14 @@ class _Column:
 def to_properties(value: Any) -> dict[str, Any]:
     """The properties of a dataclass instance, without keys. Raises ValueError for what no row can hold."""
     encoded = (
-        (column.name, column.encode(getattr(value, column.name)))
-        for column in _columns(cast(Hashable, type(value)))
+        (column.name, column.encode(getattr(value, column.name))) for column in _columns(cast(Hashable, type(value)))
     )
     return {name: cell for name, cell in encoded if cell is not None}
 
 
 def from_properties[T](kind: type[T], row: Mapping[str, Any]) -> T:
     """A dataclass instance from an entity; properties that are no fields are passed over."""
-    return kind(
-        **{column.name: column.decode(row.get(column.name)) for column in _columns(cast(Hashable, kind))}
-    )
+    return kind(**{column.name: column.decode(row.get(column.name)) for column in _columns(cast(Hashable, kind))})
 
 
 @cache
