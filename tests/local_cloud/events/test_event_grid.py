@@ -243,7 +243,7 @@ async def test_a_file_steers_deliveries(account, tmp_path):
 
 
 async def test_an_event_comes_soon(account, until):
-    """From the upload's answer to the message in the queue it takes less than 0.2 s (lower quartile of ten: machines are busy)."""
+    """From the upload's answer to the message in the queue it takes under 0.2 s (lower quartile: machines are busy)."""
     took = []
     queue = account.queues.get_queue_client(account.queue)
     async with grid(account):
