@@ -73,11 +73,11 @@ def main(argv: Sequence[str]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     folder = DataFolder(options.data)
     _begin_anew(folder)
-    files = dropped_files(options.files) if options.files else write_samples(folder.root / "samples")
     with ExitStack() as stack:
         console.print(f"Starting the cloud in {folder.root} ...")
         begun = time.monotonic()
         cloud = stack.enter_context(attached_cloud(folder))
+        files = dropped_files(options.files) if options.files else write_samples(folder.root / "samples")
         exports = cloud.wait_ready()
         console.print(f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {len(files)} files.")
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
