@@ -97,7 +97,7 @@ class World:
             command=("run_ilastik.sh",),
             project_sha256=told.project_digest,
             image=ManifestImage(told.image_name, told.image_etag, told.image_length, "0" * 32),
-            files=tuple(ManifestFile(leaf, len(data), hashlib.md5(data).hexdigest(), 1) for leaf, data in files),
+            files=tuple(ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1) for leaf, data in files),
         )
         self.blobs.upload("staging", f"{task_id}/logs/{execution}/ilastik.log", b"all is well\n")
         if complete:

@@ -190,10 +190,9 @@ async def test_an_outage_of_batch_is_data(world, fault):
 
 async def test_a_missing_pool_is_data(world):
     """No pool: recorded, tried again, and done when the pool is there."""
-    world.batch.missing_pools.add("pool")
+    world.cloud.fail("batch.create_job", ServiceFault("The pool pool does not exist in the Batch account."))
     row = await world.start(NAME)
     assert "pool" in row.reason
-    world.batch.missing_pools.clear()
     await world.tick(timedelta(minutes=2))
     assert world.row(NAME).state is State.ACTIVE
 
