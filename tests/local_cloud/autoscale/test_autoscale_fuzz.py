@@ -121,8 +121,8 @@ def _fault(text: str) -> Position:
         "9" * 8000,
         '"' + "a" * 8000,
         "v=[1,2];" + "v=[v,v];" * 98,
-        "v=$PendingTasks.GetSample(9999);v=[v,v,v];x=" + "+".join(["std(v)"] * 1100),
-        "v=$PendingTasks.GetSample(9999);v=[v,v,v];x=v" + "*v" * 4000,
+        "v=$PendingTasks.GetSample(2400);v=[v,v];x=" + "+".join(["std(v)"] * 1100),
+        "v=$PendingTasks.GetSample(2400);v=[v,v];x=v" + "*v" * 4000,
         "x=" + "+".join(["len($PendingTasks.GetSample(9999))"] * 200),
     ],
     ids=lambda text: text[:12],
@@ -140,3 +140,19 @@ def test_hostile_formulas_end_soon_and_in_little_memory(text: str) -> None:
     tracemalloc.stop()
     assert took < 2
     assert peak < 64 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("v=$PendingTasks.GetSample(2400);v=[v,v];x=v" + "*v" * 300, "the formula computes with too many values"),
+        ("v=$PendingTasks.GetSample(2400);v=[v,v];x=" + "+".join(["std(v)"] * 300), "too many values"),
+        ("v=$PendingTasks.GetSample(2400);v=[v,v,v]", "a doubleVec has 7200 elements, more than the 5000 allowed"),
+    ],
+    ids=["operators", "functions", "length"],
+)
+def test_work_beyond_the_bounds_fails_the_evaluation(text: str, reason: str) -> None:
+    """The bounds are told like any other failure."""
+    error = evaluate(text, _samples(2880), _NOW).error
+    assert error is not None
+    assert reason in error.detail

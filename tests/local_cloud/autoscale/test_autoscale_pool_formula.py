@@ -68,6 +68,17 @@ def test_there_are_never_more_nodes_than_the_maximum(seed: int, spot_nodes: str)
     assert max(moment.dedicated + moment.spot for moment in outage.moments) == 8
 
 
+def test_nodes_on_their_way_out_take_up_room() -> None:
+    """Two nodes of each kind still finish tasks outside the targets: of 8, new work gets 4."""
+    samples = Samples()
+    for half_minute in range(30):
+        samples.record(MONDAY + half_minute * timedelta(seconds=30), {"$PendingTasks": 50})
+    now = MONDAY + timedelta(minutes=15)
+    samples.record(now, {"$CurrentDedicatedNodes": 2, "$CurrentLowPriorityNodes": 2, "$PreemptedNodeCount": 0})
+    text = override(_FORMULA.read_text(encoding="utf-8"), {"maxNodes": "8", "spotNodes": "4"})
+    assert evaluate(text, samples, now, current=Targets(0, 0)).targets == Targets(dedicated=0, low_priority=4)
+
+
 @pytest.mark.parametrize("name", ["nightly", "steady", "bursty"])
 def test_running_work_is_never_ended_by_a_shrinking_pool(name: str) -> None:
     """Without preemptions no task starts twice, with one slot or four."""

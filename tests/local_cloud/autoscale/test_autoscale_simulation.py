@@ -82,6 +82,24 @@ def test_a_preempted_task_runs_again_and_its_node_is_not_paid_for_meanwhile() ->
     assert run.node_seconds[Kind.SPOT] == pytest.approx(run.ended - len(preempted) * 30, abs=360)
 
 
+def test_a_preempted_node_costs_nothing_even_if_it_never_comes_back() -> None:
+    """An outage from the first hour to beyond the end: one hour is paid for."""
+    market = SpotMarket(0, ((HOUR, 99 * HOUR),))
+    run = _simulate("$TargetLowPriorityNodes = 1", _trace(Arrival(0, 60), market=market))
+    assert run.moments[-1].preempted == 1
+    assert run.node_seconds[Kind.SPOT] == pytest.approx(HOUR, abs=301)
+
+
+def test_a_requeued_task_runs_before_those_that_came_later() -> None:
+    """It goes back to the head of the queue."""
+    market = SpotMarket(0, ((HOUR, 2 * HOUR),))
+    trace = _trace(Arrival(0, 1.5 * HOUR), Arrival(60, 60), market=market)
+    first, second = _simulate("$TargetLowPriorityNodes = 1", trace).tasks
+    assert first.requeues == 1
+    assert first.ended is not None
+    assert second.started == first.ended
+
+
 def test_no_spot_node_is_allocated_in_an_outage() -> None:
     """The target stands, the node comes with an evaluation after the outage."""
     market = SpotMarket(0, ((0, HOUR),))
@@ -91,12 +109,11 @@ def test_no_spot_node_is_allocated_in_an_outage() -> None:
 
 
 def test_slots_let_tasks_run_side_by_side() -> None:
-    """Four slots run two tasks of two slots at once, the third waits."""
+    """Four slots run two tasks of two slots at once, and the next two after them."""
     shape = PoolShape(slots=4, start_seconds=(60.0, 60.0))
-    trace = _trace(*(Arrival(0, 600, slots=2) for _ in range(3)))
+    trace = _trace(*(Arrival(0, 600, slots=2) for _ in range(4)))
     starts = [task.started or 0 for task in _simulate("$TargetDedicatedNodes = 1", trace, shape).tasks]
-    assert starts[0] == starts[1]
-    assert starts[2] == starts[0] + 600
+    assert starts == [starts[0], starts[0], starts[0] + 600, starts[0] + 600]
 
 
 def test_a_task_that_fits_no_node_is_refused() -> None:
@@ -141,11 +158,13 @@ def test_paid_hours_cover_the_work_done() -> None:
 def test_summary_adds_up() -> None:
     """Costs are hours times prices, waits are minutes, use is work over paid time."""
     run = _simulate("$TargetDedicatedNodes = 1", _trace(Arrival(HOUR, 1800), Arrival(HOUR, 1800)))
-    summary = summarise("one", run, Prices(dedicated=2.0))
+    summary = summarise("one", run, Prices(dedicated=2.0, spot=0.5))
     assert summary.cost == pytest.approx(2 * summary.dedicated_hours)
     assert (summary.wait_median, summary.wait_max) == (15, 30)
     assert summary.used == pytest.approx(1 / summary.dedicated_hours)
     assert summary.cost_per_task == pytest.approx(summary.cost / 2)
+    on_spot = summarise("spot", _simulate("$TargetLowPriorityNodes = 1", run.trace), Prices(2.0, 0.5))
+    assert on_spot.cost == pytest.approx(0.5 * on_spot.spot_hours)
 
 
 def test_percentile_is_by_nearest_rank() -> None:
