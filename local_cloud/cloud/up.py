@@ -58,6 +58,10 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
     )
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     given = parser.parse_args(argv)
+    if wrong := [text for text in given.setting if "=" not in text]:
+        parser.error(f"--setting takes NAME=VALUE, not '{wrong[0]}'.")
+    if given.nodes < 1:
+        parser.error("--nodes must be at least 1.")
     settings = dict(text.partition("=")[::2] for text in given.setting)
     home = Path(os.environ.get("ILASTIK_HOME") or REPOSITORY / "local_cloud/ilastik").resolve()
     if not (home / "run_ilastik.sh").is_file():
