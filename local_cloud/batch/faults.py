@@ -6,6 +6,7 @@ from typing import Any
 
 from local_cloud.batch.errors import ServiceError
 
+LATENCY = "latency"
 DROP = "drop"  # apply the request, then cut the connection
 
 
@@ -69,6 +70,8 @@ class Faults:
             if fault.count is not None:
                 self.http[position] = replace(fault, count=fault.count - 1)
             taken.append(fault)
+            if fault.kind != LATENCY:
+                break  # the others wait for the next request
         self.http = [fault for fault in self.http if fault.count != 0]
         return taken
 
@@ -92,7 +95,7 @@ def parse_http_fault(body: dict[str, Any]) -> HttpFault:
         if name not in known or not isinstance(value, known[name]) or isinstance(value, bool):  # type: ignore[arg-type] # a table of types
             raise ServiceError("InvalidRequestBody", f"A fault has no '{name}' like {value!r}.")
     kind = body.get("kind")
-    if kind not in ("error", DROP, "latency"):
+    if kind not in ("error", DROP, LATENCY):
         raise ServiceError("InvalidRequestBody", "A fault's kind is 'error', 'drop' or 'latency'.")
     fault = HttpFault(kind=kind, match=body.get("match", ""), rate=float(body.get("rate", 1.0)))
     return replace(

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from local_cloud.batch.calls import Call, Reply
 from local_cloud.batch.clock import Clock
 from local_cloud.batch.errors import ServiceError
-from local_cloud.batch.faults import DROP
+from local_cloud.batch.faults import DROP, LATENCY
 from local_cloud.batch.local_routes import LOCAL_PREFIX, answer_local
 from local_cloud.batch.operations import OPERATIONS, Operation
 from local_cloud.batch.service import BatchService
@@ -82,7 +82,7 @@ class Front:
         """Whether the connection is to be cut, and the answer."""
         service = self._service
         faults = service.faults.take_http(request.method, request.path)
-        wait = service.settings.latency + sum(fault.seconds for fault in faults if fault.kind == "latency")
+        wait = service.settings.latency + sum(fault.seconds for fault in faults if fault.kind == LATENCY)
         if wait > 0:
             await asyncio.sleep(wait)
         for fault in faults:

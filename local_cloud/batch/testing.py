@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import shlex
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
 from yarl import URL
 
 from local_cloud.batch.auth import Authenticator, string_to_sign
@@ -77,7 +79,7 @@ class RawClient:
             signature = Authenticator(self.account, self.key).sign(text)
             sent["authorization"] = f"SharedKey {self.account}:{signature}"
         url = URL(f"{self.endpoint}{path}" + (f"?{query}" if query else ""), encoded=True)
-        async with self.session.request(method, url, data=data, headers=sent) as answer:
+        async with self.session.request(method, url, data=data and io.BytesIO(data), headers=sent) as answer:
             names = {name.lower(): text for name, text in answer.headers.items()}
             return Answer(answer.status, names, await answer.read())
 
@@ -147,3 +149,16 @@ async def eventually[R](look: Callable[[], Awaitable[R]], seconds: float = 15.0,
 def shell(script: str) -> str:
     """The command line that runs a script in a shell."""
     return f"/bin/sh -c {shlex.quote(script)}"
+
+
+@contextlib.contextmanager
+def refused(code: str, status: int | None = None) -> Iterator[None]:
+    """The block must end in an error of the service with this code (and status)."""
+    try:
+        yield
+    except HttpResponseError as error:
+        found = error.error.code if error.error else None
+        if found != code or (status is not None and error.status_code != status):
+            raise AssertionError(f"{code} was expected, not {error.status_code} {found}") from error
+        return
+    raise AssertionError(f"{code} was expected, but nothing was refused")

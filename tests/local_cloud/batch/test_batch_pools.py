@@ -1,13 +1,14 @@
 """Pools and nodes through the SDK: made, resized, changed, removed; start tasks; scheduling on them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from azure.batch import models as m
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from local_cloud.batch.clock import ManualClock
-from local_cloud.batch.testing import eventually, running_service, shell
+from local_cloud.batch.testing import eventually, refused, running_service, shell
 
 
 def pool_of(pool_id="p", **fields):
@@ -65,9 +66,8 @@ async def test_a_pool_gets_the_nodes_it_asks_for(client):
     assert [(item.name, item.value) for item in pool.metadata] == [("k", "v")]
     assert sorted(node.is_dedicated for node in nodes) == [False, False, True]
     assert await client.pool_exists("pool-1")
-    with pytest.raises(HttpResponseError) as refused:
+    with refused("PoolExists", 409):
         await client.create_pool(pool_of("POOL-1"))
-    assert (refused.value.status_code, refused.value.error.code) == (409, "PoolExists")
 
 
 @pytest.mark.shows(
@@ -213,7 +213,7 @@ async def test_a_resize_gives_up_at_its_timeout():
         await clock.advance(2)
         pool = await client.get_pool("p")
         assert (pool.allocation_state, pool.current_dedicated_nodes) == ("steady", 0)
-        assert [error.code for error in pool.resize_errors] == ["AllocationTimedout"]
+        assert [error.code for error in pool.resize_errors or []] == ["AllocationTimedout"]
         await client._resize_pool_internal(
             "p", m.BatchPoolResizeOptions(target_dedicated_nodes=2, resize_timeout=timedelta(minutes=10))
         )
@@ -226,12 +226,11 @@ async def test_a_resize_can_be_stopped(client):
     """A stopped resize leaves the pool steady with the nodes it has; meanwhile no other resize is taken."""
     async with running_service(allocation_time=600) as service, service.client() as slow:
         await slow.create_pool(pool_of(target_dedicated_nodes=2))
-        with pytest.raises(HttpResponseError) as refused:
+        with refused("PoolBeingResized"):
             await slow._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
-        assert refused.value.error.code == "PoolBeingResized"
         await slow._stop_pool_resize_internal("p")
         pool = await slow.get_pool("p")
-        assert pool.resize_errors[0].code == "ResizeStopped"
+        assert [error.code for error in pool.resize_errors or []] == ["ResizeStopped"]
         await slow._delete_pool_internal("p")
         await gone(slow)
 
@@ -311,9 +310,8 @@ async def test_a_node_can_be_kept_from_tasks(client, new_job, new_task, finished
     )
     assert (await finished(client, "t")).execution_info.failure_info.code == "TaskEnded"
     await new_task(client, "next", "true")
-    with pytest.raises(HttpResponseError) as refused:
+    with refused("NodeAlreadyInTargetSchedulingState"):
         await client.disable_node_scheduling("ilastik", node, {"nodeDisableSchedulingOption": "requeue"})
-    assert refused.value.error.code == "NodeAlreadyInTargetSchedulingState"
     assert (await client.get_node("ilastik", node)).scheduling_state == "disabled"
     assert (await client.get_task("j", "next")).state == "active"
 
@@ -338,9 +336,8 @@ async def test_a_patch_changes_what_it_names(client):
     pool = await client.get_pool("p")
     assert (pool.display_name, pool.metadata[0].name, len(pool.metadata)) == ("old", "b", 1)
 
-    with pytest.raises(HttpResponseError) as refused:
+    with refused("OperationInvalidForCurrentState"):
         await client.update_pool("p", m.BatchPoolUpdateOptions(vm_size="OTHER"))
-    assert refused.value.error.code == "OperationInvalidForCurrentState"
     resizing = await client.begin_resize_pool(
         "p", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0
     )
@@ -400,7 +397,7 @@ async def test_tasks_spread_or_pack(client, new_job, new_task, fill, used):
     await new_job(client, pool="p")
     for name in ("a", "b"):
         await new_task(client, name, "sleep 600")
-        await eventually(lambda name=name: in_state(client, "running", name))
+        await eventually(partial(in_state, client, "running", name))
 
     ran = {(await client.get_task("j", name)).node_info.node_id for name in ("a", "b")}
     assert len(ran) == used

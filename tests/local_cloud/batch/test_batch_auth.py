@@ -1,0 +1,135 @@
+"""Who is let in."""
+
+import base64
+from datetime import timedelta
+
+import pytest
+from azure.batch.aio import BatchClient
+from azure.core.credentials import AccessToken, AzureNamedKeyCredential
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
+
+from local_cloud.batch.auth import Authenticator
+from local_cloud.batch.clock import SystemClock
+from local_cloud.batch.errors import ServiceError
+from local_cloud.batch.settings import DEFAULT_KEY
+from local_cloud.batch.testing import refused
+from local_cloud.batch.times import http_date
+
+NOW = SystemClock().now
+
+
+async def test_a_wrong_key_is_refused(service):
+    """A signature with another key is 403 AuthenticationFailed, and says what was signed."""
+    wrong = base64.b64encode(b"another key").decode()
+    async with BatchClient(service.endpoint, AzureNamedKeyCredential(service.account, wrong)) as client:
+        with refused("AuthenticationFailed", 403):
+            await client.get_pool("ilastik")
+
+
+async def test_another_account_is_refused(service):
+    """The right key under another account's name is 403."""
+    async with BatchClient(service.endpoint, AzureNamedKeyCredential("other", service.key)) as client:
+        with refused("AuthenticationFailed", 403):
+            await client.get_pool("ilastik")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (None, 401),
+        ("Basic abc", 401),
+        ("SharedKey", 401),
+        ("SharedKey localbatch", 401),
+        ("Bearer abc.def.ghi", 401),
+        ("Bearer é", 401),
+        ("SharedKey localbatch:", 403),
+        ("SharedKey localbatch:ÿÿ", 403),
+    ],
+)
+async def test_a_malformed_authorization_is_refused(raw, authorization, status):
+    """Nothing, or something that is no credential, is AuthenticationFailed."""
+    headers = {"authorization": authorization} if authorization else {}
+
+    answer = await raw.send("GET", "/pools", headers=headers, signed=False)
+
+    assert (answer.status, answer.code) == (status, "AuthenticationFailed")
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+async def test_an_old_request_is_refused(raw):
+    """A date more than 15 minutes off is refused, however well it is signed."""
+    old = http_date(NOW() - timedelta(minutes=16))
+
+    answer = await raw.send("GET", "/pools", headers={"ocp-date": old})
+
+    assert (answer.status, answer.code) == (403, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize("changed", ["path", "query", "method", "header"])
+async def test_a_signature_holds_for_one_request_only(changed):
+    """A signature for one path, query, method or set of headers does not open another."""
+    door = Authenticator("acct", DEFAULT_KEY)
+    date = http_date(NOW())
+    sent = {"ocp-date": date, "if-match": '"a"'}
+    request = {"method": "GET", "path": "/jobs/a%20b", "query": "api-version=1&$filter=x%20eq%201", "headers": sent}
+    text = "\n".join(
+        ["GET", *[""] * 7, '"a"', "", "", "", f"ocp-date:{date}", "/acct/jobs/a%20b", "$filter:x eq 1", "api-version:1"]
+    )
+    signed = {**sent, "authorization": f"SharedKey acct:{door.sign(text)}"}
+    door.check(**{**request, "headers": signed}, now=NOW())
+    other = {
+        "path": {"path": "/jobs/c"},
+        "query": {"query": "api-version=2"},
+        "method": {"method": "DELETE"},
+        "header": {"headers": {**signed, "if-match": '"b"'}},
+    }[changed]
+
+    with pytest.raises(ServiceError, match="AuthenticationFailed"):
+        door.check(**{**request, "headers": signed, **other}, now=NOW())
+
+
+class LocalToken:
+    """A credential that asks the local issuer."""
+
+    def __init__(self, service):
+        self._service = service
+
+    async def get_token(self, *scopes, **options):
+        answer = await self._service.local("POST", "token")
+        return AccessToken(answer["access_token"], int(NOW().timestamp()) + 3600)
+
+    async def close(self):
+        return None
+
+
+class OverHttp(AsyncBearerTokenCredentialPolicy):
+    """Tokens over plain http, on this machine only."""
+
+    async def on_request(self, request):
+        request.context.options["enforce_https"] = False
+        await super().on_request(request)
+
+
+async def test_a_token_of_the_local_issuer_opens(service):
+    """The SDK gets in with a token that /_local/token has issued."""
+    credential = LocalToken(service)
+    policy = OverHttp(credential, "https://batch.core.windows.net/.default")
+    async with BatchClient(service.endpoint, credential, authentication_policy=policy) as client:
+        assert (await client.get_pool("ilastik")).id == "ilastik"
+
+
+def test_a_token_expires_and_cannot_be_altered():
+    """A token opens until its time is over, for the issuer's key only, and as it was issued."""
+    door, now = Authenticator("acct", DEFAULT_KEY), NOW()
+    token, expires = door.issue(now, timedelta(minutes=5))
+    head, body, signature = token.split(".")
+    request = {"method": "GET", "path": "/", "query": ""}
+
+    door.check(**request, headers={"authorization": f"Bearer {token}"}, now=now)
+    for wrong, moment in (
+        (token, expires + timedelta(seconds=1)),
+        (f"{head}.{body}.{signature[:-4]}AAAA", now),
+        (f"{head}.{body[:-4]}AAAA.{signature}", now),
+    ):
+        with pytest.raises(ServiceError, match="AuthenticationFailed"):
+            door.check(**request, headers={"authorization": f"Bearer {wrong}"}, now=moment)

@@ -1,0 +1,258 @@
+"""Faults on demand through /_local."""
+
+import pytest
+from azure.batch import models as m
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from local_cloud.batch.testing import eventually, refused, running_service, shell
+
+
+async def in_state(client, wanted, task_id="t"):
+    task = await client.get_task("j", task_id)
+    return task if task.state == wanted else None
+
+
+async def node_of(client, pool="p", state="idle"):
+    async def look():
+        async for node in client.list_nodes(pool):
+            if node.state == state:
+                return node
+        return None
+
+    return await eventually(look)
+
+
+async def test_the_service_can_be_busy(service, raw):
+    """503 and 429 come as often as asked for, with or without Retry-After, and nothing is done."""
+    await service.local("POST", "faults", {"kind": "error", "match": "POST /jobs", "count": 1, "retryAfter": 1})
+    await service.local(
+        "POST", "faults", {"kind": "error", "match": "POST /jobs", "count": 1, "code": "TooManyRequests", "status": 429}
+    )
+    body = {"id": "j", "poolInfo": {"poolId": "p"}}
+
+    first = await raw.send("POST", "/jobs", body)
+    other = await raw.send("GET", "/pools")
+    second = await raw.send("POST", "/jobs", body)
+    third = await raw.send("POST", "/jobs", body)
+
+    assert (first.status, first.code, first.headers["retry-after"]) == (503, "ServerBusy", "1")
+    assert other.status == 200
+    assert (second.status, second.code, "retry-after" in second.headers) == (429, "TooManyRequests", False)
+    assert third.status == 201
+
+
+async def test_faults_come_at_a_rate(service, raw):
+    """A fault with a rate happens to about that part of the requests, and to none after it is cleared."""
+    await service.local("POST", "faults", {"kind": "error", "rate": 0.5})
+
+    answers = [(await raw.send("GET", "/pools")).status for _ in range(100)]
+    await service.local("DELETE", "faults")
+    after = [(await raw.send("GET", "/pools")).status for _ in range(20)]
+
+    assert 20 <= answers.count(503) <= 80
+    assert answers.count(200) + answers.count(503) == 100
+    assert after == [200] * 20
+
+
+async def test_a_dropped_connection_leaves_the_request_done(service, new_job):
+    """With `drop` the caller sees a broken connection, and the task has been made all the same."""
+    async with service.client(retry_total=0) as client:
+        await new_job(client, pool="none")
+        await service.local("POST", "faults", {"kind": "drop", "match": "POST /jobs/j/tasks", "count": 1})
+        task = m.BatchTaskCreateOptions(id="t", command_line="true")
+
+        with pytest.raises(AzureError):
+            await client.create_task("j", task)
+
+        assert (await client.get_task("j", "t")).state == "active"
+        with refused("TaskExists"):
+            await client.create_task("j", task)
+
+
+async def test_answers_can_be_slow(service, raw):
+    """Latency holds an answer back."""
+    import asyncio
+
+    await service.local("POST", "faults", {"kind": "latency", "seconds": 30, "match": "GET /pools"})
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(raw.send("GET", "/pools"), 0.3)
+    assert (await asyncio.wait_for(raw.send("GET", "/jobs"), 10)).status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"kind": "earthquake"}, {"kind": "error", "rate": "often"}, {"kind": "error", "surprise": 1}, {}],
+)
+async def test_an_unknown_fault_is_refused(service, body):
+    """A fault that there is not is refused rather than ignored."""
+    with pytest.raises(ValueError, match="InvalidRequestBody"):
+        await service.local("POST", "faults", body)
+
+
+async def test_preempted_tasks_run_again_elsewhere(client, service, new_job, new_task):
+    """A preempted spot node loses its task, which runs again, uncounted as retry; the node can come back."""
+    await client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="s", target_low_priority_nodes=1))
+    node = await node_of(client)
+    await new_job(client, pool="p")
+    await new_task(client, "t", "sleep 600")
+    await eventually(lambda: in_state(client, "running"))
+
+    await service.local("POST", f"pools/p/nodes/{node.id}/preempt")
+
+    task = await eventually(lambda: in_state(client, "active"))
+    assert (task.execution_info.retry_count, task.execution_info.requeue_count) == (0, 1)
+    assert (await client.get_node("p", node.id)).state == "preempted"
+    (counts,) = [entry async for entry in client.list_pool_node_counts(filter="poolId eq 'p'")]
+    assert (counts.low_priority.preempted, counts.low_priority.total) == (1, 1)
+
+    await service.local("POST", f"pools/p/nodes/{node.id}/restore")
+    await eventually(lambda: in_state(client, "running"))
+
+
+async def test_only_spot_nodes_are_preempted(client, service):
+    """A dedicated node can't be preempted, but it can be lost."""
+    node = await node_of(client, "ilastik")
+
+    with pytest.raises(ValueError, match="OperationNotValidOnNode"):
+        await service.local("POST", f"pools/ilastik/nodes/{node.id}/preempt")
+    await service.local("POST", f"pools/ilastik/nodes/{node.id}/lose")
+
+    lost = await node_of(client, "ilastik", "unusable")
+    assert lost.errors[0].code == "NodeLost"
+
+
+async def test_a_lost_nodes_task_waits_for_another(client, service, new_job, new_task, finished):
+    """The task of a lost node waits until the node is restored, then completes."""
+    node = await node_of(client, "ilastik")
+    await new_job(client)
+    await new_task(client, "t", shell("sleep 1"))
+    await eventually(lambda: in_state(client, "running"))
+
+    await service.local("POST", f"pools/ilastik/nodes/{node.id}/lose")
+    await eventually(lambda: in_state(client, "active"))
+    await service.local("POST", f"pools/ilastik/nodes/{node.id}/restore")
+
+    info = (await finished(client, "t")).execution_info
+    assert (info.result, info.requeue_count) == ("success", 1)
+
+
+async def test_a_recovering_node_runs_its_task_again(client, service, new_job, new_task, finished, text_of):
+    """A node that recovers runs its task again there, with retry count 0 and nothing counted."""
+    node = await node_of(client, "ilastik")
+    await new_job(client)
+    await new_task(client, "t", shell("echo run >> log; test $(wc -l < log) -gt 1 || sleep 600"))
+
+    async def begun():
+        try:
+            return await text_of(client, "t", "wd/log")
+        except HttpResponseError:
+            return None
+
+    await eventually(begun)
+    await service.local("POST", f"pools/ilastik/nodes/{node.id}/recover")
+
+    info = (await finished(client, "t")).execution_info
+    assert (info.result, info.retry_count, info.requeue_count) == ("success", 0, 0)
+    assert await text_of(client, "t", "wd/log") == "run\nrun\n"
+
+
+async def test_start_tasks_can_fail(client, service):
+    """An armed start-task failure happens to the next node, and not to the one after."""
+    await client.create_pool(
+        m.BatchPoolCreateOptions(
+            id="p", vm_size="s", target_dedicated_nodes=0, start_task=m.BatchStartTask(command_line="true")
+        )
+    )
+    await service.local("POST", "pools/p/faults", {"startTask": 1})
+
+    await client._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    failed = await node_of(client, "p", "starttaskfailed")
+    await client._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=2))
+    good = await node_of(client, "p", "idle")
+
+    assert failed.id != good.id
+
+
+async def test_resizes_can_fail(client, service):
+    """An armed resize failure leaves the pool steady with the error it was given."""
+    await service.local("POST", "pools/ilastik/faults", {"resize": 1, "resizeCode": "AccountCoreQuotaReached"})
+    await node_of(client, "ilastik")
+
+    await client._resize_pool_internal("ilastik", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
+
+    pool = await client.get_pool("ilastik")
+    assert (pool.allocation_state, pool.current_dedicated_nodes, pool.target_dedicated_nodes) == ("steady", 1, 5)
+    assert [error.code for error in pool.resize_errors or []] == ["AccountCoreQuotaReached"]
+
+
+async def test_a_disk_can_be_full(client, service, new_job, new_task, finished):
+    """Tasks on a node whose disk is full fail with DiskFull until there is room again."""
+    node = await node_of(client, "ilastik")
+    await new_job(client)
+    await service.local("POST", f"pools/ilastik/nodes/{node.id}/filldisk")
+    await new_task(client, "full", "true")
+    assert (await finished(client, "full")).execution_info.failure_info.code == "DiskFull"
+
+    await service.local("POST", f"pools/ilastik/nodes/{node.id}/emptydisk")
+    await new_task(client, "room", "true")
+
+    assert (await finished(client, "room")).execution_info.result == "success"
+
+
+def outputs(container):
+    return [
+        m.OutputFile(
+            file_pattern="*.txt",
+            destination=m.OutputFileDestination(
+                container=m.OutputFileBlobContainerDestination(
+                    container_url=container.url, identity_reference=m.BatchNodeIdentityReference(resource_id="id")
+                )
+            ),
+            upload_options=m.OutputFileUploadConfiguration(upload_condition="taskcompletion"),
+        )
+    ]
+
+
+@pytest.fixture
+async def container(azurite, unique):
+    from azure.storage.blob.aio import BlobServiceClient
+
+    async with BlobServiceClient.from_connection_string(azurite) as blobs:
+        yield await blobs.create_container(unique("out"))
+
+
+async def test_uploads_can_fail(azurite, container, new_job, new_task, finished):
+    """An armed upload failure fails the task that meets it, with the code it was given."""
+    async with (
+        running_service(nodes=1, storage_connection_string=azurite, pool_identities=("id",)) as service,
+        service.client() as client,
+    ):
+        await new_job(client)
+        await service.local("POST", "pools/ilastik/faults", {"upload": 1, "uploadCode": "FileUploadTimedOut"})
+        for name in ("t", "u"):
+            await new_task(client, name, shell("touch a.txt"), output_files=outputs(container))
+
+        info = (await finished(client, "t")).execution_info
+        assert (info.exit_code, info.failure_info.code) == (0, "FileUploadTimedOut")
+        assert (await finished(client, "u")).execution_info.result == "success"
+
+
+async def test_a_node_can_be_lost_in_an_upload(azurite, container, new_job, new_task, finished):
+    """A node lost in the middle of its upload leaves some files in storage and its task to run again."""
+    async with (
+        running_service(nodes=1, storage_connection_string=azurite, pool_identities=("id",)) as service,
+        service.client() as client,
+    ):
+        await new_job(client)
+        await service.local("POST", "pools/ilastik/faults", {"loseDuringUpload": 1})
+        await new_task(client, "t", shell("touch a.txt b.txt c.txt"), output_files=outputs(container))
+
+        lost = await node_of(client, "ilastik", "unusable")
+        task = await eventually(lambda: in_state(client, "active"))
+        assert task.execution_info.requeue_count == 1
+        assert [blob.name async for blob in container.list_blobs()] == ["a.txt"]
+
+        await service.local("POST", f"pools/ilastik/nodes/{lost.id}/restore")
+        assert (await finished(client, "t")).execution_info.result == "success"
+        assert [blob.name async for blob in container.list_blobs()] == ["a.txt", "b.txt", "c.txt"]
