@@ -117,7 +117,13 @@ class AzureBlobs:
         return _plain(answer["etag"])
 
     async def copy(
-        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str]
+        self,
+        source: tuple[str, str],
+        target: tuple[str, str],
+        *,
+        fence: Fence,
+        metadata: Mapping[str, str],
+        length: int | None = None,
     ) -> Blob:
         """Start a server-side copy and give the target as it is now."""
         origin = self._service.get_blob_client(*source).url
@@ -125,9 +131,11 @@ class AzureBlobs:
         known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
         condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
         with calls(_SERVICE, f"copy {_shown(*source)} to {_shown(*target)}", known):
-            await self._service.get_blob_client(*target).start_copy_from_url(
+            answer: Mapping[str, Any] = await self._service.get_blob_client(*target).start_copy_from_url(
                 origin, metadata=_headers(metadata), **condition
             )
+        if length is not None and answer["copy_status"] == "success":
+            return _copied(target[1], length, metadata, answer)
         # The answer to a copy tells neither length nor digest.
         copied = await self.head(*target)
         if copied is None:
@@ -164,6 +172,19 @@ class AzureBlobs:
             if await self.head(container, name) is None:
                 raise missing from exc
             raise
+
+
+def _copied(name: str, length: int, metadata: Mapping[str, str], answer: Mapping[str, Any]) -> Blob:
+    """A complete copy as the answer to its request tells of it."""
+    return Blob(
+        name=name,
+        etag=_plain(answer["etag"]),
+        length=length,
+        modified=answer["last_modified"],
+        metadata=tuple(metadata.items()),
+        copy_status=str(answer["copy_status"]),
+        copy_id=str(answer["copy_id"]),
+    )
 
 
 def _whole(part: BlobProperties, name: str) -> Blob:

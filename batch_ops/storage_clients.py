@@ -18,7 +18,13 @@ from batch_ops.errors import SettingsError
 
 # A few short tries: a function that sleeps is paid for, and what stays broken is tried again by reconcile.
 _TABLE_OPTIONS: dict[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.4, "retry_backoff_max": 5}
-_BLOB_OPTIONS: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2, "retry_total": 3}
+# The SDK waits initial + base ** tries seconds: a second each time, here.
+_BLOB_OPTIONS: dict[str, Any] = {
+    "initial_backoff": 0,
+    "increment_base": 1,
+    "random_jitter_range": 0.3,
+    "retry_total": 3,
+}
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
 
 

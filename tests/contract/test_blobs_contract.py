@@ -1,6 +1,7 @@
 """The rules of the blob store, on the fake and on Azurite."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,9 +25,9 @@ async def put(hands, name, data=b"data", fence=NOTHING, **metadata):
     return await hands.store.put(hands.container, name, data, fence=fence, metadata=metadata, content_type="text/plain")
 
 
-async def copy(hands, source, target, fence=NOTHING, **metadata):
+async def copy(hands, source, target, fence=NOTHING, length=None, **metadata):
     pair = (hands.container, source), (hands.container, target)
-    return await hands.store.copy(*pair, fence=fence, metadata=metadata or {"run": "1"})
+    return await hands.store.copy(*pair, fence=fence, metadata=metadata or {"run": "1"}, length=length)
 
 
 async def names(hands, prefix: str = "", *, flat: bool = True) -> list[str]:
@@ -186,6 +187,14 @@ async def test_copy_gives_the_target_as_it_is(hands):
     assert (blob.length, blob.copy_status, blob.metadata) == (6, "success", (("run", "2"),))
     assert blob.copy_id
     assert await hands.content("target/\u00e4 #.tiff") == b"pixels"
+
+
+async def test_copy_of_a_known_length_tells_what_is_needed(hands):
+    """The same as a look at the target, but for digest and tier."""
+    await hands.upload("source", b"pixels")
+    blob = await copy(hands, "source", "target", length=6, run="\u00e4")
+    head = await hands.store.head(hands.container, "target")
+    assert blob == replace(head, md5=None, tier=None)
 
 
 async def test_copy_keeps_the_fence(hands):

@@ -80,7 +80,9 @@ async def test_calls_requests_and_rows_are_counted():
     blobs.upload("staging", "a", b"x")
     await blobs.copy(("staging", "a"), ("results", "a"), fence=NOTHING, metadata={})
     await ledger.get("p/a.h5")
-    assert (cloud.calls["blobs.copy"], cloud.requests["blobs.copy"]) == (1, 2)
+    assert (cloud.calls["blobs.copy"], cloud.calls["blobs.head"]) == (1, 1)
+    await blobs.copy(("staging", "a"), ("results", "b"), fence=NOTHING, metadata={}, length=1)
+    assert (cloud.calls["blobs.copy"], cloud.calls["blobs.head"]) == (2, 1)
     assert (cloud.calls["ledger.get"], cloud.examined["files"]) == (1, 1)
     cloud.reset_counters()
     assert not cloud.calls
