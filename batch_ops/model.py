@@ -157,6 +157,9 @@ class FileRecord:
     node_losses: int = 0
     missing_since: datetime | None = None
     not_before: datetime | None = None
+    # An older file that an operator asked for, and the day (its midnight, UTC) on which its turn comes.
+    backfill: bool = False
+    turn: datetime | None = None
     tries: str = ""
     attempts: str = ""
     # When.
@@ -239,6 +242,23 @@ class SweepMark:
     next_cycle: datetime
     marker: str = ""
     found: int = 0
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An operator lets nothing new begin: of one project, or (project "") of all."""
+
+    project: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How far the turns of back-filled files are given out: so many of `day` (its midnight, UTC), none later."""
+
+    day: datetime
+    given: int
     version: str = ""
 
 

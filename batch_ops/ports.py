@@ -17,9 +17,11 @@ from batch_ops.model import (
     FileRecord,
     Intent,
     JobMark,
+    Pause,
     Stand,
     SweepMark,
     Task,
+    Turns,
 )
 from batch_ops.task_spec import TaskSpec
 
@@ -91,6 +93,21 @@ class Worklist(Protocol):
 
     async def forget_rejected(self, project: str, name: str) -> None:
         """Undo `note_rejected`; silent if there is nothing."""
+
+    async def pauses(self) -> Sequence[Pause]:
+        """What operators have paused."""
+
+    async def pause(self, pause: Pause) -> None:
+        """Note a pause; one that stands already stays as it is."""
+
+    async def resume(self, project: str) -> bool:
+        """Take a pause (project "": that of everything) away; False if there was none."""
+
+    async def turns(self) -> Turns | None:
+        """How far the turns of back-filled files are given out; None if never any was."""
+
+    async def save_turns(self, turns: Turns) -> Turns:
+        """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
         """What `save_project` kept for this version of a project."""

@@ -2,7 +2,8 @@
 
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
 so that one paged query tells all; partition `projects` holds one row a project with what was learnt of its newest
-version, partition `rejected` a row for each image that another version of its project may take.
+version, partition `rejected` a row for each image that another version of its project may take, partition `gate`
+the pauses `p!<project>` and, in `turns`, how many back-filled files have a day to start on.
 """
 
 import json
@@ -20,12 +21,14 @@ from azure.data.tables.aio import TableClient
 from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict, IlastikBatchError
-from batch_ops.model import Board, Intent, JobMark, SweepMark
+from batch_ops.model import Board, Intent, JobMark, Pause, SweepMark, Turns
 
 _SERVICE = "Table storage"
 _OPEN = "open"
 _PROJECTS = "projects"
 _REJECTED = "rejected"
+_GATE = "gate"
+_TURNS = "turns"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 _CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _CHUNK_CHARS = 30_000
@@ -132,6 +135,56 @@ class TableWorklist:
         with suppress(Conflict), calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", known):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
+    async def pauses(self) -> Sequence[Pause]:
+        """What operators have paused."""
+        with calls(_SERVICE, "read what is paused"):
+            found = self._table.query_entities(f"PartitionKey eq '{_GATE}' and RowKey ge 'p!' and RowKey lt 'p~'")
+            return [rows.from_properties(Pause, row) async for row in found]
+
+    async def pause(self, pause: Pause) -> None:
+        """Note a pause; one that stands already stays as it is."""
+        row = {"PartitionKey": _GATE, "RowKey": _pause_key(pause.project), **rows.to_properties(pause)}
+        with suppress(Conflict), calls(_SERVICE, "note a pause", {"EntityAlreadyExists": Conflict("")}):
+            await self._table.create_entity(row)
+
+    async def resume(self, project: str) -> bool:
+        """Take a pause away; False if there was none."""
+        key = _pause_key(project)
+        try:
+            # A delete of what is not there is no error to the SDK.
+            await self._table.get_entity(_GATE, key, select=["RowKey"])
+            await self._table.delete_entity(_GATE, key)
+        except SDK_ERRORS as exc:
+            if code_of(exc) in _MISSING_CODES:
+                return False
+            raise translated(exc, _SERVICE, "end a pause") from exc
+        return True
+
+    async def turns(self) -> Turns | None:
+        """How far the turns of back-filled files are given out; None if never any was."""
+        try:
+            row = await self._table.get_entity(_GATE, _TURNS)
+        except SDK_ERRORS as exc:
+            if code_of(exc) in _MISSING_CODES:
+                return None
+            raise translated(exc, _SERVICE, "read the turns of back-filled files") from exc
+        return replace(rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
+
+    async def save_turns(self, turns: Turns) -> Turns:
+        """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
+        properties = rows.to_properties(replace(turns, version=""))
+        row: dict[str, Any] = {"PartitionKey": _GATE, "RowKey": _TURNS, **properties}
+        taken = Conflict("Somebody else gave out a turn in the meantime.")
+        known = dict.fromkeys((*_CHANGED_CODES, "EntityAlreadyExists"), taken)
+        with calls(_SERVICE, "give out a turn to a back-filled file", known):
+            if turns.version:
+                answer = await self._table.update_entity(
+                    row, UpdateMode.REPLACE, etag=turns.version, match_condition=MatchConditions.IfNotModified
+                )
+            else:
+                answer = await self._table.create_entity(row)
+        return replace(turns, version=str(answer["etag"]))
+
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
         """What `save_project` kept for this version of a project."""
         try:
@@ -180,6 +233,10 @@ class TableWorklist:
 def intent_key(name: str, nonce: str) -> str:
     """The row key of an intent."""
     return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
+
+
+def _pause_key(project: str) -> str:
+    return f"p!{naming.partition_key(project)}"
 
 
 def _rejected_key(project: str, name: str | None) -> str:

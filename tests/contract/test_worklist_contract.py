@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batch_ops.errors import Conflict
-from batch_ops.model import Board, Intent, JobMark, SweepMark
+from batch_ops.model import Board, Intent, JobMark, Pause, SweepMark, Turns
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -176,3 +176,32 @@ async def test_rejected_images_are_remembered_by_project(worklist):
     assert list(await worklist.rejected("p")) == NAMES[:1]
     assert list(await worklist.rejected("p p")) == ["p p/x.h5"]
     assert list(await worklist.rejected("none")) == []
+
+
+async def test_a_pause_stands_until_it_is_taken_away(worklist):
+    """Of everything or of a project of any name; noted twice it keeps its first time; none of it is open work."""
+    for project in ("", "fly", "\u00e4 '#?/\\"):
+        await worklist.pause(Pause(project, NOW))
+        await worklist.pause(Pause(project, LATER))
+    assert sorted(await worklist.pauses(), key=lambda p: p.project) == [
+        Pause("", NOW),
+        Pause("fly", NOW),
+        Pause("\u00e4 '#?/\\", NOW),
+    ]
+    assert await worklist.board() == Board()
+    assert await worklist.resume("fly") is True
+    assert await worklist.resume("fly") is False
+    assert {pause.project for pause in await worklist.pauses()} == {"", "\u00e4 '#?/\\"}
+
+
+async def test_turns_are_given_out_by_one_at_a_time(worklist):
+    """Whoever saves over what it did not read is told so."""
+    assert await worklist.turns() is None
+    first = await worklist.save_turns(Turns(NOW, 1))
+    assert replace(first, version="") == Turns(NOW, 1)
+    with pytest.raises(Conflict):
+        await worklist.save_turns(Turns(NOW, 1))
+    second = await worklist.save_turns(replace(first, given=2))
+    assert second == await worklist.turns()
+    with pytest.raises(Conflict):
+        await worklist.save_turns(replace(first, given=2))

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from batch_ops import naming
 from batch_ops.errors import Conflict
-from batch_ops.model import Board, Intent, JobMark, SweepMark
+from batch_ops.model import Board, Intent, JobMark, Pause, SweepMark, Turns
 from tests.fakes.cloud import Cloud, call
-from tests.fakes.table import Change, Row, Table, check_key
+from tests.fakes.table import Change, Row, Table, check_key, check_value
 
 _REMEMBERED = timedelta(minutes=5)
 
@@ -34,6 +34,8 @@ class FakeWorklist:
         self._rejected: dict[str, dict[str, str]] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
+        self._pauses: dict[str, Pause] = {}
+        self._turns: Turns | None = None
 
     async def board(self) -> Board:
         """Everything open, by one query."""
@@ -123,6 +125,38 @@ class FakeWorklist:
     def forget_rejected(self, project: str, name: str) -> None:
         """Undo `note_rejected`."""
         self._rejected.get(project, {}).pop(naming.file_hash(name), None)
+
+    @call()
+    def pauses(self) -> Sequence[Pause]:
+        """What operators have paused."""
+        self.cloud.examined["work"] += max(len(self._pauses), 1)
+        return [self._pauses[key] for key in sorted(self._pauses)]
+
+    @call()
+    def pause(self, pause: Pause) -> None:
+        """Note a pause."""
+        check_value(pause)
+        self._pauses.setdefault(naming.partition_key(pause.project), pause)
+
+    @call(cost=2)
+    def resume(self, project: str) -> bool:
+        """Take a pause away."""
+        return self._pauses.pop(naming.partition_key(project), None) is not None
+
+    @call()
+    def turns(self) -> Turns | None:
+        """How far the turns of back-filled files are given out."""
+        self.cloud.examined["work"] += 1
+        return self._turns
+
+    @call()
+    def save_turns(self, turns: Turns) -> Turns:
+        """Insert (version "") or replace this version."""
+        if turns.version != (self._turns.version if self._turns else ""):
+            raise Conflict("Somebody else gave out a turn in the meantime.")
+        check_value(replace(turns, version=""))
+        self._turns = replace(turns, version=f"v{self.cloud.number()}")
+        return self._turns
 
     @call()
     def project(self, name: str, etag: str) -> Mapping[str, str] | None:
