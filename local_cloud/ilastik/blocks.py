@@ -15,6 +15,8 @@ from local_cloud.ilastik.native import Region
 # Filters after the presmoothing reach this far: slopes 1, the smoothing of their products 2.
 FILTER_MARGIN = 3
 _FLOAT_BYTES = 4
+# Smaller chunks (z, y, x) would be little more than margin.
+_SMALLEST_CHUNK = (4, 16, 16)
 
 Triple = tuple[int, int, int]
 
@@ -61,7 +63,7 @@ def plan_chunks(volume: Triple, plan: Plan, result_bytes: int, stored_bytes: int
     while cost(pieces) > limit:
         finer = []
         for axis in range(3):
-            if pieces[axis] < volume[axis]:
+            if volume[axis] > pieces[axis] * _SMALLEST_CHUNK[axis]:
                 more = list(pieces)
                 more[axis] += 1
                 # Compare what a chunk costs once it is small enough with how much is computed twice.

@@ -1,92 +1,122 @@
-"""Slow, plain features and forests with numpy and scipy: whole frames, double precision sums, no blocks."""
+"""Pixel Classification once more: slow, plain, from textbook formulas, sharing no code with the product.
 
+Reads the project file itself, filters whole frames in double precision with scipy, walks every tree voxel by voxel.
+"""
+
+import math
+from pathlib import Path
+
+import h5py
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from local_cloud.ilastik.features import Feature, Plan, Scale
-from local_cloud.ilastik.forest import Classifier
-from local_cloud.ilastik.kernels import Kernel
+LEAF = 0x40000000
 
 
-def features(frame: np.ndarray, plan: Plan) -> np.ndarray:
-    """Return all columns of a frame (z, y, x, c): float32 (columns, z, y, x)."""
-    smoothed = {
-        (s, c): _separable(frame[..., c].astype(np.float32), [scale.presmooth] * 3, scale.in_2d)
-        for s, scale in enumerate(plan.scales)
-        for c in range(plan.channels)
-    }
-    groups: dict[tuple, np.ndarray] = {}
-    out = np.empty((len(plan.columns), *frame.shape[:3]), np.float32)
-    for i, column in enumerate(plan.columns):
-        key = (column.feature, column.scale, column.channel)
-        if key not in groups:
-            groups[key] = _feature(column.feature, smoothed[key[1:]], plan.scales[column.scale])
-        out[i] = groups[key][column.component]
-    return out
+def classify(project: Path, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels (t, z, y, x) and probabilities (t, z, y, x, c) of an image (t, z, y, x, c)."""
+    with h5py.File(project) as file:
+        chances = np.stack([_frame(file, frame) for frame in image])
+    return (chances.argmax(axis=-1) + 1).astype(np.uint8), chances
 
 
-def _feature(feature: Feature, image: np.ndarray, scale: Scale) -> np.ndarray:
-    dims = 2 if scale.in_2d else 3
-
-    def derivative(orders: dict[int, Kernel], smooth: Kernel) -> np.ndarray:
-        return _separable(image, [orders.get(axis, smooth) for axis in range(3)], scale.in_2d)
-
-    if feature == Feature.SMOOTHING:
-        return derivative({}, scale.smooth)[None]
-    if feature == Feature.LAPLACIAN:
-        parts = [derivative({axis: scale.second}, scale.smooth) for axis in range(dims)]
-        return sum(parts[1:], parts[0])[None]
-    if feature == Feature.GRADIENT:
-        parts = [derivative({axis: scale.first}, scale.smooth) ** 2 for axis in range(dims)]
-        return np.sqrt(sum(parts[1:], parts[0]))[None]
-    if feature == Feature.DIFFERENCE:
-        return (derivative({}, scale.smooth) - derivative({}, scale.narrow))[None]
-    matrix = np.empty((*image.shape, dims, dims), np.float64)
-    slopes = [derivative({axis: scale.inner_first}, scale.inner_smooth) for axis in range(dims)]
-    for a in range(dims):
-        for b in range(a, dims):
-            if feature == Feature.STRUCTURE:
-                entry = _separable(slopes[a] * slopes[b], [scale.smooth] * 3, scale.in_2d)
-            elif a == b:
-                entry = derivative({a: scale.second}, scale.smooth)
-            else:
-                entry = derivative({a: scale.first, b: scale.first}, scale.smooth)
-            matrix[..., a, b] = matrix[..., b, a] = entry
-    values = np.linalg.eigvalsh(matrix)[..., ::-1]
-    return np.moveaxis(values, -1, 0).astype(np.float32)
+def feature_columns(file: h5py.File, frame: np.ndarray) -> tuple[np.ndarray, list[bool]]:
+    """Return all feature columns of a frame (z, y, x, c), float64 (columns, z, y, x), and which are eigenvalues."""
+    group = file["FeatureSelections"]
+    names = [name.decode() for name in group["FeatureIds"][()]]
+    scales, ticked = group["Scales"][()], group["SelectionMatrix"][()]
+    flat = group["ComputeIn2d"][()] if "ComputeIn2d" in group else [len(frame) == 1] * len(scales)
+    columns: list[np.ndarray] = []
+    eigenvalues: list[bool] = []
+    for i, name in enumerate(names):
+        for j, scale in enumerate(scales):
+            if ticked[i, j]:
+                for channel in range(frame.shape[-1]):
+                    found = _feature(name, frame[..., channel].astype(float), scale, bool(flat[j]))
+                    columns.extend(found)
+                    eigenvalues.extend([len(found) > 1] * len(found))
+    return np.stack(columns), eigenvalues
 
 
-def _separable(image: np.ndarray, kernels: list[Kernel], in_2d: bool) -> np.ndarray:
-    """Filter along x (kernels[0]), y, then z; the image is (z, y, x)."""
-    for axis, kernel in zip((2, 1) if in_2d else (2, 1, 0), kernels, strict=False):
-        if kernel.radius:
-            half = np.array(kernel.taps[1:])
-            left = -half[::-1] if kernel.odd else half[::-1]
-            weights = np.concatenate([left, kernel.taps[:1], half])
-            image = correlate1d(image, weights, axis=axis, mode="mirror")
+def _bell(order: int, sigma: float, ratio: float) -> np.ndarray:
+    radius = math.floor(ratio * sigma + 0.5)
+    x = np.arange(-radius, radius + 1.0)
+    if radius == 0:
+        return np.ones(1)
+    g = np.exp(-(x**2) / (2 * sigma**2))
+    if order == 0:
+        return g / g.sum()
+    if order == 1:
+        return x * g / (x * x * g).sum()
+    g = (x**2 / sigma**2 - 1) * g
+    g -= g.mean()
+    return g / ((x**2 * g).sum() / 2)
+
+
+def _filter(image: np.ndarray, kernels: list[np.ndarray]) -> np.ndarray:
+    """Correlate along the last axis with the first kernel, along the one before with the next, ..."""
+    for back, kernel in enumerate(kernels, start=1):
+        image = correlate1d(image, kernel, axis=-back, mode="mirror")
     return image
 
 
-def probabilities(columns: np.ndarray, classifier: Classifier, classes: int) -> np.ndarray:
-    """Return float32 (..., classes) for columns (column, ...): forests weighted by trees, all in float32."""
-    flat = columns.reshape(len(columns), -1)
-    total = np.zeros((flat.shape[1], len(classifier.labels)), np.float32)
-    for forest in classifier.forests:
+def _feature(name: str, image: np.ndarray, scale: float, flat: bool) -> list[np.ndarray]:
+    dims = 2 if flat else 3
+    image = _filter(image, [_bell(0, math.sqrt(scale**2 - 1) if scale > 1 else scale, 3.5)] * dims)
+    sigma = min(scale, 1.0)
+
+    def derive(*along: int, sigma: float = sigma) -> np.ndarray:
+        return _filter(image, [_bell(along.count(axis), sigma, 2) for axis in range(dims)])
+
+    if name == "GaussianSmoothing":
+        return [derive()]
+    if name == "LaplacianOfGaussian":
+        return [sum(derive(a, a) for a in range(dims))]
+    if name == "GaussianGradientMagnitude":
+        return [np.sqrt(sum(derive(a) ** 2 for a in range(dims)))]
+    if name == "DifferenceOfGaussians":
+        return [derive() - derive(sigma=0.66 * sigma)]
+    matrix = np.empty((*image.shape, dims, dims))
+    for a in range(dims):
+        for b in range(dims):
+            if name == "HessianOfGaussianEigenvalues":
+                matrix[..., a, b] = derive(a, b)
+            else:
+                product = derive(a, sigma=sigma / 2) * derive(b, sigma=sigma / 2)
+                matrix[..., a, b] = _filter(product, [_bell(0, sigma, 2)] * dims)
+    values = np.linalg.eigvalsh(matrix)
+    return [values[..., dims - 1 - i] for i in range(dims)]
+
+
+def _frame(file: h5py.File, frame: np.ndarray) -> np.ndarray:
+    group = file["PixelClassification/ClassifierForests"]
+    columns, _ = feature_columns(file, frame)
+    names = sorted(name for name in group if name.startswith("Forest"))
+    classes = int(group[names[0]]["Tree_0"]["topology"][1])
+    known = list(group["known_labels"][()]) if "known_labels" in group else list(range(1, classes + 1))
+    chances = np.zeros((*frame.shape[:3], len(file["PixelClassification/LabelNames"])), np.float32)
+    trees = 0
+    total = np.zeros((*frame.shape[:3], classes), np.float32)
+    for name in names:
         votes = np.zeros_like(total)
-        for tree in forest.trees:
-            node = np.zeros(flat.shape[1], np.int64)
-            while True:
-                inner = tree.leaf[node] < 0
-                if not inner.any():
-                    break
-                at = node[inner]
-                first = flat[tree.column[at], np.flatnonzero(inner)] < tree.threshold[at]
-                node[inner] = np.where(first, at + 1, tree.second[at])
-            votes += tree.votes[tree.leaf[node]]
-        votes /= np.float32(len(forest.trees))
-        votes[np.isnan(flat).any(axis=0)] = 0
-        total += votes * np.float32(len(forest.trees))
-    total /= np.float32(classifier.trees)
-    out = np.zeros((flat.shape[1], classes), np.float32)
-    out[:, [label - 1 for label in classifier.labels]] = total
-    return out.reshape(*columns.shape[1:], classes)
+        members = [group[name][tree] for tree in sorted(group[name]) if tree.startswith("Tree_")]
+        for tree in members:
+            _vote(tree["topology"][()], tree["parameters"][()], 2, columns, np.ones(frame.shape[:3], bool), votes)
+        total += votes / np.float32(len(members)) * np.float32(len(members))
+        trees += len(members)
+    for i, label in enumerate(known):
+        chances[..., label - 1] = total[..., i] / np.float32(trees)
+    chances[np.isnan(columns).any(axis=0)] = 0
+    return chances
+
+
+def _vote(
+    topology: np.ndarray, parameters: np.ndarray, at: int, columns: np.ndarray, here: np.ndarray, votes: np.ndarray
+) -> None:
+    values = topology[at + 1]
+    if topology[at] == LEAF:
+        votes[here] += parameters[values + 1 : values + 1 + topology[1]].astype(np.float32)
+        return
+    first = columns[topology[at + 4]] < parameters[values + 1]
+    _vote(topology, parameters, topology[at + 2], columns, here & first, votes)
+    _vote(topology, parameters, topology[at + 3], columns, here & ~first, votes)

@@ -1,0 +1,127 @@
+"""Projects and images made up for tests: forests of random trees in vigra's layout, in an `.ilp` file.
+
+Thresholds lie in wide gaps between the feature values that really occur, so that rounding never decides.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from tests.local_cloud.ilastik.plain_pixels import LEAF, feature_columns
+
+FEATURES = (
+    "GaussianSmoothing",
+    "LaplacianOfGaussian",
+    "GaussianGradientMagnitude",
+    "DifferenceOfGaussians",
+    "StructureTensorEigenvalues",
+    "HessianOfGaussianEigenvalues",
+)
+SCALES = (0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0)
+# How wide a gap must be, in units of the largest feature value. Single precision loses half of its digits where
+# eigenvalues are nearly the same.
+_NOISE = 2e-5
+_EIGENVALUE_NOISE = 2e-3
+_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a made-up project is like. `ticked` holds pairs of a feature's and a scale's number."""
+
+    ticked: Sequence[tuple[int, int]]
+    in_2d: Sequence[bool] | None = None
+    forests: Sequence[int] = (5, 5)
+    depth: int = 3
+    labels: Sequence[int] = (1, 2)
+    names: int = 2
+    pure: bool = True
+    seed: int = 0
+    lane: tuple[str, tuple[int, ...]] | None = None
+
+
+def axistags(order: str) -> str:
+    """Return vigra's JSON for an order of axes."""
+    axes = [{"key": k, "typeFlags": _TYPE_FLAGS[k], "resolution": 0, "description": ""} for k in order]
+    return json.dumps({"axes": axes})
+
+
+def write_image(path: Path, image: np.ndarray, order: str, tagged: bool = True, name: str = "volume/data") -> Path:
+    """Store an array (t, z, y, x, c) in another order of axes, which may leave out single ones."""
+    keep = [i for i, key in enumerate("tzyxc") if key in order]
+    squeezed = image.squeeze(axis=tuple(i for i in range(5) if i not in keep))
+    kept = [key for key in "tzyxc" if key in order]
+    with h5py.File(path, "a") as file:
+        dataset = file.create_dataset(name, data=squeezed.transpose([kept.index(key) for key in order]))
+        if tagged:
+            dataset.attrs["axistags"] = axistags(order)
+    return path
+
+
+def write_project(path: Path, recipe: Recipe, frame: np.ndarray) -> Path:
+    """Write a project whose random forests make varied decisions on a frame (z, y, x, c)."""
+    rng = np.random.default_rng(recipe.seed)
+    with h5py.File(path, "w") as file:
+        file["workflowName"] = b"Pixel Classification"
+        file["ilastikVersion"] = b"1.4.2"
+        file["FeatureSelections/FeatureIds"] = [name.encode() for name in FEATURES]
+        file["FeatureSelections/Scales"] = SCALES
+        ticked = np.zeros((len(FEATURES), len(SCALES)), bool)
+        ticked[tuple(np.transpose(recipe.ticked))] = True
+        file["FeatureSelections/SelectionMatrix"] = ticked
+        if recipe.in_2d is not None:
+            file["FeatureSelections/ComputeIn2d"] = list(recipe.in_2d)
+        file["PixelClassification/LabelNames"] = [f"Label {i + 1}".encode() for i in range(recipe.names)]
+        if recipe.lane is not None:
+            order, shape = recipe.lane
+            file["Input Data/infos/lane0000/Raw Data/axistags"] = axistags(order).encode()
+            file["Input Data/infos/lane0000/Raw Data/shape"] = shape
+        forests = file.create_group("PixelClassification/ClassifierForests")
+        forests["known_labels"] = np.array(recipe.labels, np.uint32)
+        columns, eigenvalues = feature_columns(file, frame)
+        reach = max(np.abs(columns[np.isfinite(columns)]).max(), 1e-3)
+        gaps = [
+            _gaps(column, reach * (_EIGENVALUE_NOISE if eigenvalue else _NOISE))
+            for column, eigenvalue in zip(columns, eigenvalues, strict=True)
+        ]
+        usable = [(i, thresholds) for i, thresholds in enumerate(gaps) if len(thresholds)]
+        for number, trees in enumerate(recipe.forests):
+            for tree in range(trees):
+                topology, parameters = _tree(rng, usable, len(columns), recipe)
+                group = forests.create_group(f"Forest{number:04d}/Tree_{tree}")
+                group["topology"], group["parameters"] = topology, parameters
+    return path
+
+
+def _gaps(column: np.ndarray, width: float) -> np.ndarray:
+    """Return thresholds in the middle of the gaps between values that are wider than `width`."""
+    values = np.unique(column[np.isfinite(column)])
+    return ((values[1:] + values[:-1]) / 2)[np.diff(values) > width]
+
+
+def _tree(
+    rng: np.random.Generator, usable: list[tuple[int, np.ndarray]], columns: int, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray]:
+    classes = len(recipe.labels)
+    topology, parameters = [columns, classes], []
+
+    def grow(depth: int) -> int:
+        at = len(topology)
+        if not usable or depth == 0 or rng.random() < 0.15:
+            topology.extend((LEAF, len(parameters)))
+            share = np.eye(classes)[rng.integers(classes)] if recipe.pure else rng.dirichlet(np.ones(classes))
+            parameters.extend((1.0, *share))
+            return at
+        column, gaps = usable[rng.integers(len(usable))]
+        topology.extend((0, len(parameters), 0, 0, column))
+        parameters.extend((1.0, float(rng.choice(gaps))))
+        topology[at + 2] = grow(depth - 1)
+        topology[at + 3] = grow(depth - 1)
+        return at
+
+    grow(recipe.depth)
+    return np.array(topology, np.int32), np.array(parameters, np.float64)
