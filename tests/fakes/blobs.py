@@ -1,10 +1,9 @@
 """Containers of blobs in memory."""
 
 import hashlib
-import re
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -12,35 +11,12 @@ from batch_ops.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFa
 from batch_ops.model import Blob
 from batch_ops.ports import Fence
 from tests.fakes.cloud import Cloud, call
+from tests.fakes.container import Container, Stored, check_name, check_not_pending, checked_metadata, is_archived
 
 CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools")
 PAGE = 5000
-_METADATA_BYTES = 8 * 1024
-_LONGEST_NAME = 1024
 # Sorts behind what may follow a prefix.
 _LAST = "\U0010ffff"
-_METADATA_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    blob: Blob
-    data: bytes
-
-
-@dataclass(slots=True)
-class _Container:
-    blobs: dict[str, _Stored] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
-
-    def put(self, stored: _Stored) -> None:
-        if stored.blob.name not in self.blobs:
-            insort(self.names, stored.blob.name)
-        self.blobs[stored.blob.name] = stored
-
-    def remove(self, name: str) -> None:
-        del self.blobs[name]
-        del self.names[bisect_left(self.names, name)]
 
 
 class FakeBlobs:
@@ -54,8 +30,8 @@ class FakeBlobs:
     def __init__(self, cloud: Cloud | None = None, containers: Iterable[str] = CONTAINERS) -> None:
         self.cloud = cloud or Cloud()
         self.slow_copies = False
-        self._containers = {name: _Container() for name in containers}
-        self._pending: dict[tuple[str, str], _Stored] = {}
+        self._containers = {name: Container() for name in containers}
+        self._pending: dict[tuple[str, str], Stored] = {}
 
     # The port
 
@@ -71,7 +47,7 @@ class FakeBlobs:
     ) -> tuple[Blob, bytes]:
         """A range and the properties of the version it came from."""
         found = self._version(container, name, etag)
-        if _is_archived(found):
+        if is_archived(found):
             if etag is not None:
                 raise ServiceFault(f"Blob storage could not read {container}/{name} now (BlobArchived).")
             return found.blob, b""
@@ -136,7 +112,7 @@ class FakeBlobs:
     ) -> Blob:
         self._container(target[0])
         origin = self._version(*source, None)
-        if _is_archived(origin) or origin.blob.copy_status == "pending":
+        if is_archived(origin) or origin.blob.copy_status == "pending":
             raise ServiceFault(f"Blob storage could not copy {'/'.join(source)} now.")
         self._check_fence(*target, fence)
         kept = metadata or dict(origin.blob.metadata)
@@ -155,7 +131,7 @@ class FakeBlobs:
             found = self._version(container, name, etag)
         except BlobMissing:
             return
-        _check_not_pending(container, found)
+        check_not_pending(container, found)
         self.remove(container, name)
 
     def url(self, container: str, name: str = "") -> str:
@@ -188,7 +164,7 @@ class FakeBlobs:
         metadata: Mapping[str, str],
         tier: str = "Hot",
     ) -> Blob:
-        _check_name(name)
+        check_name(name)
         blob = Blob(
             name=name,
             etag=f"0x8DE{self.cloud.number():012X}",
@@ -196,17 +172,17 @@ class FakeBlobs:
             modified=self._now(),
             md5=md5,
             tier=tier,
-            metadata=_checked(metadata),
+            metadata=checked_metadata(metadata),
         )
         self._pending.pop((container, name), None)
-        self._container(container).put(_Stored(blob, data))
+        self._container(container).put(Stored(blob, data))
         return blob
 
     def edit(self, container: str, name: str, metadata: Mapping[str, str]) -> Blob:
         """Change the metadata alone: a new ETag, the same content."""
         found = self._version(container, name, None)
         etag = f"0x8DE{self.cloud.number():012X}"
-        blob = replace(found.blob, etag=etag, metadata=_checked(metadata), modified=self._now())
+        blob = replace(found.blob, etag=etag, metadata=checked_metadata(metadata), modified=self._now())
         self._container(container).put(replace(found, blob=blob))
         return blob
 
@@ -252,13 +228,13 @@ class FakeBlobs:
         # The service tells whole seconds.
         return self.cloud.now.replace(microsecond=0)
 
-    def _container(self, name: str) -> _Container:
+    def _container(self, name: str) -> Container:
         found = self._containers.get(name)
         if found is None:
             raise ServiceFault(f"Blob storage has no container {name} (ContainerNotFound).")
         return found
 
-    def _version(self, container: str, name: str, etag: str | None) -> _Stored:
+    def _version(self, container: str, name: str, etag: str | None) -> Stored:
         found = self._container(container).blobs.get(name)
         if found is None:
             raise BlobMissing(f"There is no {container}/{name}.")
@@ -271,28 +247,4 @@ class FakeBlobs:
         if (found.blob.etag if found else None) != fence.etag:
             raise BlobChanged(f"Somebody else wrote {container}/{name} in the meantime.")
         if found:
-            _check_not_pending(container, found)
-
-
-def _check_not_pending(container: str, found: _Stored) -> None:
-    if found.blob.copy_status == "pending":
-        raise ServiceFault(f"{container}/{found.blob.name} is still being copied (PendingCopyOperation).")
-
-
-def _is_archived(found: _Stored) -> bool:
-    return found.blob.tier == "Archive"
-
-
-def _check_name(name: str) -> None:
-    if not 1 <= len(name) <= _LONGEST_NAME:
-        raise RequestRefused(f"A blob's name has 1 to 1,024 characters, not {len(name)}.")
-
-
-def _checked(metadata: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    for key in metadata:
-        if not _METADATA_KEY.fullmatch(key):
-            raise RequestRefused(f"{key!r} can't be a key of metadata.")
-    size = sum(len(key) + (len(v) if v.isascii() else len(quote(v))) for key, v in metadata.items())
-    if size > _METADATA_BYTES:
-        raise RequestRefused("The metadata are longer than 8 KiB (MetadataTooLarge).")
-    return tuple(metadata.items())
+            check_not_pending(container, found)

@@ -1,0 +1,97 @@
+"""What only the storage adapters can show: the rows that people see, what a process remembers, outages."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from azure.data.tables.aio import TableClient
+
+from batch_ops.azure_blobs import AzureBlobs
+from batch_ops.azure_queues import AzureOutbox
+from batch_ops.errors import ServiceFault
+from batch_ops.model import CollectOrder, FileRecord, State
+from batch_ops.storage_clients import StorageConnection, host_queue
+from batch_ops.table_ledger import TableLedger
+from batch_ops.table_worklist import TableWorklist
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+NOWHERE = "http://127.0.0.1:9/account"
+OUTAGE = StorageConnection(
+    "STORAGE",
+    {
+        "STORAGE": "DefaultEndpointsProtocol=http;AccountName=account;AccountKey=a2V5;"
+        f"BlobEndpoint={NOWHERE};QueueEndpoint={NOWHERE};TableEndpoint={NOWHERE};"
+    },
+)
+
+
+def record(name: str, run: int = 1, state: State = State.SUBMITTING) -> FileRecord:
+    return FileRecord(name, run, state, "0x1", 2**40, "c", updated_at=NOW)
+
+
+async def rows(table: TableClient, condition: str) -> list[tuple[str, str]]:
+    return [(row["name"], row["state"]) async for row in table.query_entities(condition)]
+
+
+async def test_peoples_tools_find_files_by_project_state_and_length(storage, unique):
+    """A filter on `is_file` leaves the rows of runs out; numbers and times are what they are in any tool."""
+    async with storage().table_service() as service:
+        table = await service.create_table(unique("files"))
+        ledger = TableLedger(table)
+        entry = await ledger.claim(record("p q/a.h5"), None)
+        await ledger.claim(record("p q/a.h5", 2), entry)
+        await ledger.claim(record("b.h5", state=State.WAITING_FOR_PROJECT), None)
+        assert await rows(table, "is_file eq true and project eq 'p q'") == [("p q/a.h5", "SUBMITTING")]
+        assert await rows(table, "is_file eq true and state eq 'WAITING_FOR_PROJECT'") == [
+            ("b.h5", "WAITING_FOR_PROJECT")
+        ]
+        assert len(await rows(table, "is_file eq true and length ge 1099511627776L")) == 2
+        assert len(await rows(table, "is_file eq true and updated_at ge datetime'2026-03-01T12:00:00Z'")) == 2
+        assert await rows(table, "is_file eq false and state eq 'SUPERSEDED'") == [("p q/a.h5", "SUPERSEDED")]
+
+
+async def test_a_job_is_not_noted_again_for_five_minutes(storage, unique):
+    """That saves a call for every file; another process notes for itself, and time brings it back."""
+    now = [0.0]
+    async with storage().table_service() as service:
+        table = await service.create_table(unique("work"))
+        ours, other = TableWorklist(table, lambda: now[0]), TableWorklist(table)
+        await ours.note_job("job")
+        await other.drop_job((await other.board()).jobs[0])
+        await ours.note_job("job")
+        assert (await ours.board()).jobs == ()
+        now[0] = 301.0
+        await ours.note_job("job")
+        assert [mark.job_id for mark in (await ours.board()).jobs] == ["job"]
+
+
+async def test_an_outage_of_storage_is_a_fault_within_seconds():
+    """Each adapter gives up after a few short tries: what it was to do is tried again later."""
+    async with (
+        OUTAGE.blob_service() as blobs,
+        OUTAGE.table_service() as tables,
+        OUTAGE.queue_service() as queues,
+    ):
+        outbox = AzureOutbox(host_queue(queues, "collect"), host_queue(queues, "created"))
+        answers = await asyncio.gather(
+            AzureBlobs(blobs).head("input", "a.h5"),
+            TableLedger(tables.get_table_client("files")).get("a.h5"),
+            outbox.send(CollectOrder("a.h5", 1, "t", "c")),
+            return_exceptions=True,
+        )
+    assert [type(answer) for answer in answers] == [ServiceFault] * 3
+    assert all("could not be reached" in str(answer) and "a.h5" in str(answer) for answer in answers)
+
+
+async def test_a_missing_table_is_a_fault_that_an_operator_mends(storage, unique):
+    """Never mistaken for a missing row."""
+    async with storage().table_service() as service:
+        table = service.get_table_client(unique("none"))
+        for call in (
+            TableLedger(table).get("a.h5"),
+            TableLedger(table).claim(record("a.h5"), None),
+            TableWorklist(table).board(),
+            TableWorklist(table).project("p", "0x1"),
+        ):
+            with pytest.raises(ServiceFault, match="TableNotFound"):
+                await call

@@ -1,0 +1,59 @@
+"""A container of blobs in memory, and what blobs may be called and carry."""
+
+import re
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from batch_ops.errors import RequestRefused, ServiceFault
+from batch_ops.model import Blob
+
+_METADATA_BYTES = 8 * 1024
+_LONGEST_NAME = 1024
+_METADATA_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    blob: Blob
+    data: bytes
+
+
+@dataclass(slots=True)
+class Container:
+    blobs: dict[str, Stored] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+    def put(self, stored: Stored) -> None:
+        if stored.blob.name not in self.blobs:
+            insort(self.names, stored.blob.name)
+        self.blobs[stored.blob.name] = stored
+
+    def remove(self, name: str) -> None:
+        del self.blobs[name]
+        del self.names[bisect_left(self.names, name)]
+
+
+def check_not_pending(container: str, found: Stored) -> None:
+    if found.blob.copy_status == "pending":
+        raise ServiceFault(f"{container}/{found.blob.name} is still being copied (PendingCopyOperation).")
+
+
+def is_archived(found: Stored) -> bool:
+    return found.blob.tier == "Archive"
+
+
+def check_name(name: str) -> None:
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        raise RequestRefused(f"A blob's name has 1 to 1,024 characters, not {len(name)}.")
+
+
+def checked_metadata(metadata: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    for key in metadata:
+        if not _METADATA_KEY.fullmatch(key):
+            raise RequestRefused(f"{key!r} can't be a key of metadata.")
+    size = sum(len(key) + (len(v) if v.isascii() else len(quote(v))) for key, v in metadata.items())
+    if size > _METADATA_BYTES:
+        raise RequestRefused("The metadata are longer than 8 KiB (MetadataTooLarge).")
+    return tuple(metadata.items())
