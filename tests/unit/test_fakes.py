@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from batch_ops import ports
 from batch_ops.errors import BlobChanged, Conflict, RequestRefused, ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.model import FileRecord, Intent, State
@@ -243,3 +244,15 @@ async def test_the_check_reads_its_verdict_in_the_image(head, verdict):
     assert isinstance(await check.check_image(*arguments, head=b"image"), Accepted)
     assert await check.inspect_project("p", b"REFUSE No classifier.") == Refused("No classifier.")
     assert await check.inspect_project("p", b"x") == PROJECT
+
+
+def test_every_fake_has_the_shape_of_its_port():
+    """The type checker compares them here, method by method."""
+    cloud = fakes.Cloud()
+    ledger: ports.Ledger = fakes.FakeLedger(cloud)
+    worklist: ports.Worklist = fakes.FakeWorklist(cloud)
+    blobs: ports.BlobStore = fakes.FakeBlobs(cloud)
+    batch: ports.BatchService = fakes.FakeBatch(cloud)
+    outbox: ports.Outbox = fakes.FakeOutbox(cloud)
+    check: ports.ImageCheck = fakes.FakeCheck(cloud)
+    assert all((ledger, worklist, blobs, batch, outbox is not None, check))
