@@ -12,13 +12,18 @@ from local_cloud.cloud.services import Program
 from local_cloud.events import Subscription
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+STAND_IN = REPOSITORY / "local_cloud/ilastik"
 POOL_ID = "ilastik"
 # A resource id as a user-assigned identity has it; locally it is granted to the pool by name alone.
 POOL_IDENTITY = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ilastik-pool"
 )
-SUBSCRIPTIONS = (Subscription(container="input", suffix=".h5", queue="blob-created"),)
+SUBSCRIPTIONS = (
+    Subscription(container="input", suffix=".h5", queue="blob-created"),
+    Subscription(container="projects", suffix=".ilp", queue="blob-created"),
+    Subscription(container="projects", suffix=".json", queue="blob-created"),
+)
 # The storage emulator's account and key are public and the same everywhere.
 _ACCOUNT = "devstoreaccount1"
 _ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -32,7 +37,7 @@ class CloudOptions:
 
     nodes: int = 2
     app: Path = REPOSITORY
-    ilastik_home: Path = REPOSITORY / "local_cloud/ilastik"
+    ilastik_home: Path = STAND_IN
     app_settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,7 +77,8 @@ def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, st
         "BLOB_CREATED_QUEUE": "blob-created",
         "COLLECT_QUEUE": "collect",
         "RECONCILE_SCHEDULE": "*/2 * * * * *",
-        "ILASTIK_VERSION": "local",
+        # Part of what makes two runs different: another ilastik is not this one.
+        "ILASTIK_VERSION": "stand-in" if options.ilastik_home == STAND_IN else options.ilastik_home.name,
         "SLOT_THREADS": "1",
         "SLOT_MEMORY_MB": "2000",
         "GRACE_SECONDS": "20",
