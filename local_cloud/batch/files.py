@@ -145,6 +145,7 @@ def _headers(path: Path, url: str) -> dict[str, str]:
     return {
         "Content-Length": str(0 if folder else found.st_size),
         "Content-Type": _content_type(path),
+        "ETag": f'"0x{found.st_mtime_ns:X}"',
         "Last-Modified": http_date(_moment(found.st_mtime)),
         "ocp-creation-time": http_date(_moment(found.st_ctime)),
         "ocp-batch-file-url": url,

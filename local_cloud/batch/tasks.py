@@ -129,7 +129,8 @@ def get_task(service: Service, call: Call) -> Reply:
     """GET /jobs/{jobId}/tasks/{taskId}"""
     task = service.account.task(call.parts["jobId"], call.parts["taskId"])
     call.check_conditions(task.revision, task.modified)
-    return one(call, "tasks", _view(service, call, task), versioned(task.revision, task.modified))
+    view = _view(service, call, task)
+    return one(call, "tasks", view, versioned(task.revision, task.modified, view["url"]))
 
 
 def list_tasks(service: Service, call: Call) -> Reply:

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from azure.batch.aio import BatchClient
@@ -76,16 +77,20 @@ async def test_a_signature_holds_for_one_request_only(changed):
         ["GET", *[""] * 7, '"a"', "", "", "", f"ocp-date:{date}", "/acct/jobs/a%20b", "$filter:x eq 1", "api-version:1"]
     )
     signed = {**sent, "authorization": f"SharedKey acct:{door.sign(text)}"}
-    door.check(**{**request, "headers": signed}, now=NOW())
-    other = {
+
+    def enter(**changes: Any) -> None:
+        door.check(**{**request, "headers": signed, **changes}, now=NOW())
+
+    enter()
+    others: dict[str, dict[str, Any]] = {
         "path": {"path": "/jobs/c"},
         "query": {"query": "api-version=2"},
         "method": {"method": "DELETE"},
         "header": {"headers": {**signed, "if-match": '"b"'}},
-    }[changed]
+    }
 
     with pytest.raises(ServiceError, match="AuthenticationFailed"):
-        door.check(**{**request, "headers": signed, **other}, now=NOW())
+        enter(**others[changed])
 
 
 class LocalToken:
@@ -101,8 +106,14 @@ class LocalToken:
     async def close(self):
         return None
 
+    async def __aenter__(self):
+        return self
 
-class OverHttp(AsyncBearerTokenCredentialPolicy):
+    async def __aexit__(self, *error):
+        return None
+
+
+class OverHttp(AsyncBearerTokenCredentialPolicy[Any, Any]):
     """Tokens over plain http, on this machine only."""
 
     async def on_request(self, request):

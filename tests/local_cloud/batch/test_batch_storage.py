@@ -57,7 +57,7 @@ async def names(container):
 )
 async def test_a_blob_arrives_under_its_path_and_mode(storage, stored, new_job, new_task, finished, text_of):
     """A blob with an awkward name is downloaded with the identity, to the path and with the mode asked for."""
-    blobs, source, _ = storage
+    _, source, _ = storage
     name = "Zelle 'α' #1 50%/x.h5"
     await source.upload_blob(name, b"content")
     url = source.get_blob_client(name).url
