@@ -40,14 +40,10 @@ class Tool:
 
 
 def task_tools(repository: Path) -> tuple[Tool, ...]:
-    """What a node needs to run a task, under the names that deploy.sh gives them."""
-    return (
-        Tool(repository / "deploy/pool/run_task.sh", "task/run_task.sh"),
-        Tool(repository / "deploy/pool/run_task.py", "task/run_task.py"),
-        Tool(repository / "batch_ops/__init__.py", "task/batch_ops/__init__.py"),
-        Tool(repository / "batch_ops/headless.py", "task/batch_ops/headless.py"),
-        Tool(repository / "batch_ops/manifest.py", "task/batch_ops/manifest.py"),
-    )
+    """What a node needs to run a task, as deploy.sh uploads it: deploy/pool/task_tools.txt lists it."""
+    listed = (repository / "deploy/pool/task_tools.txt").read_text().splitlines()
+    pairs = [line.split() for line in listed if line.strip() and not line.startswith("#")]
+    return tuple(Tool(repository / file, f"task/{name}") for file, name in pairs)
 
 
 def provision_storage(connection: str, tools: tuple[Tool, ...]) -> None:

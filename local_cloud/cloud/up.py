@@ -29,6 +29,7 @@ from local_cloud.cloud.provision import ensure_pool, pool, provision_storage, ta
 from local_cloud.cloud.services import ProgramPart
 from local_cloud.cloud.stack import (
     REPOSITORY,
+    STAND_IN,
     SUBSCRIPTIONS,
     CloudOptions,
     app_settings,
@@ -63,7 +64,7 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
     if given.nodes < 1:
         parser.error("--nodes must be at least 1.")
     settings = dict(text.partition("=")[::2] for text in given.setting)
-    home = Path(os.environ.get("ILASTIK_HOME") or REPOSITORY / "local_cloud/ilastik").resolve()
+    home = Path(os.environ.get("ILASTIK_HOME") or STAND_IN).resolve()
     if not (home / "run_ilastik.sh").is_file():
         parser.error(f"ILASTIK_HOME is {home}, but there is no run_ilastik.sh in it.")
     options = CloudOptions(nodes=given.nodes, ilastik_home=home, app_settings=settings)

@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
         console.print(f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {len(files)} files.")
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
         storage.upload_project(options.project)
-        rows = _watch(cloud, storage, files, view_for(console), options.time_limit)
+        rows = _watch(cloud, storage, files, view_for(console), options.time_limit, folder.log("functions"))
         problems = _collect(console, folder, storage, files, rows, options)
         if options.keep:
             cloud.keep()
@@ -110,6 +110,7 @@ def _watch(
     files: Sequence[DroppedFile],
     view: View,
     time_limit: float | None,
+    log: Path,
 ) -> dict[str, FileRow]:
     """Drop the files and show them until all have come to an end, or the time is over."""
     uploaded: dict[str, datetime] = {}
@@ -127,6 +128,11 @@ def _watch(
                 return rows
             if deadline is not None and time.monotonic() > deadline:
                 return rows
+            if given_up := storage.given_up():
+                raise CloudError(
+                    f"The function app failed on {given_up} messages, which lie in its poison queues now. "
+                    f"Why stands in {log}."
+                )
             if cloud.has_ended():
                 raise CloudError("The cloud ended before the files did; its log is in the folder logs.")
             time.sleep(_LOOK_EVERY)

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
 
 from local_cloud.demo.dropped import DroppedFile, FileRow, row_from_entity
 
@@ -22,6 +24,7 @@ class DemoStorage:
         self._blobs = self._stack.enter_context(BlobServiceClient.from_connection_string(connection))
         tables = self._stack.enter_context(TableServiceClient.from_connection_string(connection))
         self._files = tables.get_table_client("files")
+        self._queues = self._stack.enter_context(QueueServiceClient.from_connection_string(connection))
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +49,17 @@ class DemoStorage:
         names = {self.blob_name(file): file.name for file in files}
         entities = self._files.query_entities("is_file eq true")
         return {names[e["name"]]: row_from_entity(e) for e in entities if e.get("name") in names}
+
+    def given_up(self) -> int:
+        """Messages that the function app failed on so often that nobody will try again."""
+        return sum(self._length(f"{queue}-poison") for queue in ("blob-created", "collect"))
+
+    def _length(self, queue: str) -> int:
+        with self._queues.get_queue_client(queue) as client:
+            try:
+                return int(client.get_queue_properties().approximate_message_count or 0)
+            except ResourceNotFoundError:
+                return 0
 
     def download_results(self, file: DroppedFile, folder: Path) -> list[Path]:
         """Save what lies under the file's name in `results`; returns the saved files, sorted."""
