@@ -1,0 +1,138 @@
+"""The function host: queue messages with visibility and dequeue counts, poison after five, several processes."""
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from batch_ops.errors import Conflict, ServiceFault
+from batch_ops.messages import LookOrder
+from batch_ops.model import CollectOrder
+from tests.chaos.process import Crash, Process
+from tests.fakes import Cloud
+from tests.fakes.cloud import call
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+# The host hides a message for so long while a function has it, and for so long after a failure (host.json).
+LEASE = timedelta(minutes=10)
+RETRY = timedelta(seconds=5)
+MAX_DEQUEUES = 5
+
+
+@dataclass(slots=True)
+class Message:
+    """`lease` tells a delivery from the ones before it."""
+
+    body: LookOrder | CollectOrder
+    dequeues: int = 0
+    lease: int = 0
+    is_done: bool = False
+
+
+class ChaosOutbox:
+    """Port `Outbox`: the host delivers what is sent."""
+
+    service = "outbox"
+
+    def __init__(self, cloud: Cloud, host: "Host") -> None:
+        self.cloud, self._host = cloud, host
+
+    @call()
+    def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
+        """Ask for the results of a run to be collected."""
+        self._host.enqueue(order, delay)
+
+    @call()
+    def look_again(self, name: str, correlation_id: str, delay: timedelta = timedelta()) -> None:
+        """Ask for an image to be looked at."""
+        self._host.enqueue(LookOrder(name, "", correlation_id), delay)
+
+
+class Host:
+    """`processes` are alive; a crashed one is replaced at once."""
+
+    def __init__(self, world: "World", rng: Random, processes: int) -> None:
+        self._world, self._rng, self._timeline = world, rng, world.timeline
+        self._wanted = processes
+        self.processes: list[Process] = []
+        self.poison: list[Message] = []
+        self.faults: list[str] = []
+        self.waiting = 0
+
+    def open(self) -> None:
+        """Start the processes."""
+        self.processes = [Process(self._world) for _ in range(self._wanted)]
+
+    def any_process(self) -> Process:
+        """One of those that are alive."""
+        for index, process in enumerate(self.processes):
+            if process.cloud.is_dead:
+                self.processes[index] = Process(self._world)
+        return self.processes[int(self._rng.random() * len(self.processes))]
+
+    def restart(self) -> None:
+        """Every process ends and starts anew."""
+        for process in self.processes:
+            process.cloud.die()
+
+    # Queues
+
+    def enqueue(self, body: LookOrder | CollectOrder, delay: timedelta = timedelta()) -> None:
+        """A message is put into a queue."""
+        self.waiting += 1
+        self._show(Message(body), self._world.cloud.now + delay)
+
+    def _show(self, message: Message, at: datetime) -> None:
+        self._timeline.at(at, lambda: self._deliver(message))
+
+    def _deliver(self, message: Message) -> None:
+        message.dequeues += 1
+        message.lease += 1
+        if message.dequeues > MAX_DEQUEUES:
+            message.is_done = True
+            self.waiting -= 1
+            self.poison.append(message)
+            return
+        process = self.any_process()
+        body = message.body
+        work = process.look(body) if isinstance(body, LookOrder) else process.collect(body)
+        self._timeline.spawn(self._invoke(message, process, work))
+
+    async def _invoke(self, message: Message, process: Process, work: Coroutine[Any, Any, None]) -> None:
+        lease, until = message.lease, self._world.cloud.now + LEASE
+        try:
+            await work
+        except Crash:
+            self._again(message, lease, max(until, self._world.cloud.now))
+        except Exception as exc:
+            self._note(exc)
+            self._again(message, lease, self._world.cloud.now + RETRY)
+        else:
+            if not message.is_done:
+                message.is_done = True
+                self.waiting -= 1
+
+    def _again(self, message: Message, lease: int, at: datetime) -> None:
+        if not message.is_done and message.lease == lease:
+            self._show(message, at)
+
+    def _note(self, exc: Exception) -> None:
+        if not isinstance(exc, (Conflict, ServiceFault)):
+            self.faults.append(f"{type(exc).__name__}: {exc}")
+
+    # The timer
+
+    def tick(self) -> None:
+        """The timer fires on one process."""
+        self._timeline.spawn(self._tick(self.any_process()))
+
+    async def _tick(self, process: Process) -> None:
+        try:
+            await process.tick()
+        except Crash:
+            return
+        except Exception as exc:
+            self._note(exc)

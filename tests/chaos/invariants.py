@@ -1,0 +1,145 @@
+"""What must be true of every history once the faults are over and some days have passed."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+from batch_ops import naming
+from batch_ops.model import Blob, FileRecord, State, TaskState
+from batch_ops.notes import attempts_of
+from batch_ops.result_folder import LOG, PROBLEM, PROVENANCE
+from batch_ops.transitions import ALLOWED
+from tests.chaos.nodes import FINAL_FATES, doom, tiffs
+from tests.chaos.world import NEEDS, World
+
+
+def complaints(world: World, *, may_end: frozenset[str] = frozenset()) -> list[str]:
+    """Every broken rule as a sentence. `may_end`: files that people ended by hand."""
+    found = [*_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
+    for name in sorted({*world.ledger.trail, *world.blobs.names("input")}):
+        found += _of_a_file(world, name)
+    return found
+
+
+def _of_the_host(world: World) -> list[str]:
+    found = [f"A fault in the code: {fault}" for fault in world.host.faults]
+    found += [f"A fault of the simulation: {fault!r}" for fault in world.timeline.faults]
+    found += [f"Poison: {message.body}" for message in world.host.poison]
+    return found
+
+
+def _of_rest(world: World) -> list[str]:
+    found = [f"On the worklist: {intent}" for intent in world.intents()]
+    for name, trail in world.ledger.trail.items():
+        if not trail[-1].state.is_final:
+            found.append(f"{name} is open: {trail[-1].state} {trail[-1].reason!r}")
+    found += [f"The job {job} is {state}" for job, state in world.batch.jobs().items() if state != "completed"]
+    found += [f"In staging: {blob}" for blob in world.blobs.names("staging")]
+    for task, _ in world.batch.tasks():
+        if task.state is not TaskState.COMPLETED:
+            found.append(f"The task {task.task_id} is {task.state}")
+    return found
+
+
+def _of_histories(world: World) -> list[str]:
+    """Row by row along the table of transitions; a run never comes back."""
+    found = []
+    for name, trail in world.ledger.trail.items():
+        for before, after in zip(trail, trail[1:], strict=False):
+            same = before.run == after.run
+            if (same and after.state not in ALLOWED[before.state]) or after.run < before.run:
+                found.append(f"{name} went from run {before.run} {before.state} to run {after.run} {after.state}")
+    return found
+
+
+def _of_completions(world: World) -> list[str]:
+    """No version was segmented twice by one classifier, except after a loss or a failure that was recorded."""
+    by_key: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for done in world.nodes.completions:
+        by_key[done.name, done.etag, done.digest].add(f"{done.task_id}/{done.execution}")
+    found = []
+    for (name, etag, digest), executions in by_key.items():
+        if len(executions) < 2:
+            continue
+        recorded: Counter[int] = Counter()
+        for record in world.ledger.trail[name]:
+            recorded[record.run] = max(recorded[record.run], len(attempts_of(record.attempts)))
+        allowed = 1 + sum(recorded.values()) + world.nodes.losses[name]
+        if len(executions) > allowed:
+            found.append(f"{name} {etag} was segmented {len(executions)} times by {digest[:6]}: {sorted(executions)}")
+    return found
+
+
+def _of_a_file(world: World, name: str) -> list[str]:
+    stored = world.blobs._container("input").blobs.get(name)
+    record = world.row(name)
+    if stored is None:
+        if record is not None and record.state not in {State.CANCELLED, State.SUCCEEDED, State.REJECTED, State.FAILED}:
+            return [f"{name} was deleted, but is {record.state}"]
+        return []
+    if record is None:
+        return [f"{name} has no row"]
+    ours = {blob.name: blob for blob in _folder(world, name)}
+    leaves = {blob[len(naming.results_folder(name)) :] for blob in ours}
+    content = stored.data
+    if content.startswith(b"REFUSE"):
+        return _problem(world, record, leaves, State.REJECTED, content[6:].decode().strip())
+    if (fate := doom(content)) is not None:
+        kind = FINAL_FATES[fate]
+        found = _problem(world, record, leaves, State.FAILED, record.reason)
+        return found if record.kind is kind else [*found, f"{name} failed as {record.kind}, not {kind}"]
+    if record.state is not State.SUCCEEDED:
+        return [f"{name} is {record.state} ({record.reason})"]
+    return _results(world, record, stored.blob, content, leaves)
+
+
+def _problem(world: World, record: FileRecord, leaves: set[str], state: State, sentence: str) -> list[str]:
+    found = []
+    if record.state is not state or sentence not in record.reason or not record.reason:
+        found.append(f"{record.name} is {record.state} ({record.reason}), not {state} ({sentence})")
+    if leaves != {PROBLEM}:
+        found.append(f"The folder of {record.name} ({state}) holds {sorted(leaves)}")
+    elif record.reason not in _read(world, record.name, PROBLEM).decode():
+        found.append(f"PROBLEM.txt of {record.name} does not say {record.reason!r}")
+    return found
+
+
+def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leaves: set[str]) -> list[str]:
+    name = record.name
+    if record.etag != blob.etag:
+        return [f"{name} is now {blob.etag}, its row speaks of {record.etag}"]
+    if PROVENANCE not in leaves:
+        return [f"{name} has no provenance.json: {sorted(leaves)}"]
+    document: dict[str, Any] = json.loads(_read(world, name, PROVENANCE))
+    found = []
+    digest = document["project"]["sha256"]
+    classifiers = {hashlib.sha256(c).hexdigest(): c for c in world.classifiers}
+    expected = tiffs(naming.nickname(name), content, digest)
+    named = {file["name"]: (file["length"], file["md5"]) for file in document["files"]}
+    should = {leaf: (len(data), hashlib.md5(data).hexdigest()) for leaf, data in expected.items()}  # noqa: S324
+    if named != should:
+        found.append(f"provenance.json of {name} names {sorted(named)} of other content than {sorted(should)}")
+    if leaves != {PROVENANCE, *expected, *([LOG] if document["log"] else [])}:
+        found.append(f"The folder of {name} holds {sorted(leaves)}")
+    found += [f"{name}: {leaf} is wrong" for leaf, d in expected.items() if leaf in leaves and _read(world, name, leaf) != d]
+    if digest not in classifiers:
+        found.append(f"{name} was segmented by a classifier that nobody uploaded")
+    elif content.startswith(NEEDS) and content.split()[1] not in classifiers[digest].split():
+        found.append(f"{name} was segmented by a classifier that does not fit")
+    runs = {found.meta("run") for found in _folder(world, name)}
+    if runs != {str(record.run)} or document["run"]["number"] != record.run:
+        found.append(f"The folder of {name} (run {record.run}) holds blobs of the runs {sorted(map(str, runs))}")
+    if record.tiffs != len(expected) or document["run"]["task_id"] != record.task_id:
+        found.append(f"The row of {name} tells of {record.tiffs} TIFFs of {record.task_id}")
+    return found
+
+
+def _folder(world: World, name: str) -> list[Blob]:
+    prefix = naming.results_folder(name)
+    blobs = world.blobs._container("results").blobs
+    return [blobs[found].blob for found in world.blobs.names("results", prefix)]
+
+
+def _read(world: World, name: str, leaf: str) -> bytes:
+    return world.blobs.content("results", naming.results_folder(name) + leaf)

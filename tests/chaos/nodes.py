@@ -1,0 +1,296 @@
+"""The nodes of a pool: they fetch, compute, upload and fail as real ones do."""
+
+import hashlib
+from collections import Counter, deque
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum, auto
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING
+
+from batch_ops import headless, naming
+from batch_ops.manifest import Manifest, ManifestFile, ManifestImage, Report
+from batch_ops.model import FailureKind, TaskFailure, TaskState
+from batch_ops.task_spec import TaskSpec
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+_STARTED, _FINISHED = "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"
+_UPLOAD_FAILED = TaskFailure("usererror", "FileUploadMiscError", "The upload failed.")
+_NODE_FAILED = TaskFailure("servererror", "CommandLaunchFailed", "The command could not be launched.")
+_NOT_FOUND = TaskFailure("usererror", "BlobNotFound", "A resource file was not found.")
+_ENDED = TaskFailure("usererror", "TaskEnded", "Task Was Ended.")
+
+
+class Fate(StrEnum):
+    """How an execution ends."""
+
+    WELL = auto()
+    COMMAND = auto()
+    OUT_OF_MEMORY = auto()
+    STAGING_IN = auto()
+    STAGING_OUT = auto()
+    NODE = auto()
+    NO_OUTPUT = auto()
+    CUT = auto()
+    TIMEOUT = auto()
+    DISK_FULL = auto()
+    PREEMPTED = auto()
+    NODE_LOST = auto()
+    TASK_LOST = auto()
+    TWICE = auto()
+    HALF_TWICE = auto()
+
+
+# What ends well when tried again, and how many times such an end is within the limits of the retry table.
+BEARABLE = {
+    Fate.COMMAND: 1,
+    Fate.OUT_OF_MEMORY: 1,
+    Fate.STAGING_IN: 2,
+    Fate.STAGING_OUT: 3,
+    Fate.NODE: 2,
+    Fate.NO_OUTPUT: 1,
+    Fate.PREEMPTED: 3,
+    Fate.NODE_LOST: 1,
+    Fate.TASK_LOST: 1,
+    Fate.TWICE: 1,
+    Fate.HALF_TWICE: 1,
+}
+FINAL_FATES = {
+    Fate.TIMEOUT: FailureKind.TIMEOUT,
+    Fate.DISK_FULL: FailureKind.DISK_FULL,
+    Fate.COMMAND: FailureKind.COMMAND,
+    Fate.OUT_OF_MEMORY: FailureKind.OUT_OF_MEMORY,
+    Fate.CUT: FailureKind.NO_OUTPUT,
+    Fate.NODE_LOST: FailureKind.NODE,
+}
+_EXITS = {
+    Fate.COMMAND: (1, "COMMAND"),
+    Fate.OUT_OF_MEMORY: (137, "OUT_OF_MEMORY"),
+    Fate.STAGING_IN: (headless.EXIT_STAGING_IN, "STAGING_IN"),
+    Fate.NO_OUTPUT: (headless.EXIT_NO_OUTPUT, "NO_OUTPUT"),
+    Fate.DISK_FULL: (headless.EXIT_DISK_FULL, "DISK_FULL"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An execution that wrote its manifest: of which image and classifier, and in which task."""
+
+    name: str
+    etag: str
+    digest: str
+    task_id: str
+    execution: str
+
+
+def tiffs(nickname: str, image: bytes, digest: str) -> dict[str, bytes]:
+    """What ilastik makes of an image with a classifier: one to three files."""
+    several = 1 + image[-1] % 3
+    return {f"{nickname}_{i}.tiff": b"TIFF %d of %s by %s" % (i, image, digest.encode()) for i in range(several)}
+
+
+def doom(image: bytes) -> Fate | None:
+    """An image whose every execution ends in the same way tells how in its content: `DOOMED timeout ...`."""
+    return Fate(image.split()[1].decode()) if image.startswith(b"DOOMED") else None
+
+
+class Nodes:
+    """`fates[name]` are the ends of the next executions of a file; without any an execution ends well."""
+
+    def __init__(self, world: "World", rng: Random, pace: float = 1.0) -> None:
+        self._world, self._rng, self._pace = world, rng, pace
+        self._batch, self._blobs = world.batch, world.blobs
+        self._numbers = count(1)
+        self._taken: set[tuple[str, int]] = set()
+        self.fates: dict[str, deque[Fate]] = {}
+        self.completions: list[Completion] = []
+        self.losses: Counter[str] = Counter()
+        self.at_work = 0
+
+    def take_up(self) -> None:
+        """Nodes begin with what waits for one."""
+        for task, spec in self._batch.tasks(TaskState.ACTIVE):
+            key = (task.task_id, task.requeues)
+            if key not in self._taken and self._batch.jobs()[task.job_id] == "active":
+                self._taken.add(key)
+                self.at_work += 1
+                self._world.timeline.spawn(self._work(task.task_id, task.requeues, spec))
+
+    async def _work(self, task_id: str, requeues: int, spec: TaskSpec) -> None:
+        execution = _Execution(self._world, self, task_id, requeues, spec, next(self._numbers))
+        try:
+            await execution()
+        finally:
+            self.at_work -= 1
+
+    async def pause(self, seconds: float) -> None:
+        """Some time, at most this."""
+        await self._world.timeline.sleep(timedelta(seconds=seconds * self._pace * self._rng.random()))
+
+    def fate(self, name: str, image: bytes) -> Fate:
+        """The end of the next execution of a file."""
+        if (always := doom(image)) is not None:
+            return always
+        queue = self.fates.get(name)
+        return queue.popleft() if queue else Fate.WELL
+
+
+class _Execution:
+    """One node with one task."""
+
+    def __init__(
+        self, world: "World", nodes: Nodes, task_id: str, requeues: int, spec: TaskSpec, number: int
+    ) -> None:
+        self._nodes, self._batch, self._blobs = nodes, world.batch, world.blobs
+        self._world = world
+        self._task_id, self._requeues = task_id, requeues
+        self._node = f"node-{number}"
+        self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
+        self._told = headless.TaskEnvironment.from_env(dict(spec.environment))
+
+    async def __call__(self) -> None:
+        nodes, batch = self._nodes, self._batch
+        await nodes.pause(60)
+        if not self._is_alive(TaskState.ACTIVE):
+            return
+        batch.move(self._task_id, TaskState.PREPARING, node_id=self._node)
+        await nodes.pause(20)
+        if not self._is_alive():
+            return
+        image = self._content("input", self._told.image_name)
+        project = self._content("frozen", naming.frozen_blob(self._told.project_digest))
+        if image is None or project is None:
+            batch.complete(self._task_id, None, _NOT_FOUND)
+            return
+        batch.run(self._task_id, self._node)
+        await nodes.pause(20)
+        digest = hashlib.sha256(project).hexdigest()
+        if not self._is_alive():
+            return
+        if len(image) != self._told.image_length or digest != self._told.project_digest:
+            self._fail(Fate.STAGING_IN)
+            return
+        await nodes.pause(200)
+        if not self._is_alive():
+            self._log()
+            return
+        await self._end(nodes.fate(self._told.image_name, image), image)
+
+    async def _end(self, fate: Fate, image: bytes) -> None:
+        batch, task = self._batch, self._task_id
+        match fate:
+            case Fate.WELL:
+                if await self._upload(image):
+                    batch.complete(task)
+            case Fate.TWICE:
+                # All of it is there when the node is lost, before Batch hears of the end.
+                await self._upload(image)
+                self._requeue()
+            case Fate.HALF_TWICE:
+                await self._upload(image, parts=1)
+                self._requeue()
+            case Fate.CUT:
+                if await self._upload(image, parts=1):
+                    batch.complete(task)
+            case Fate.STAGING_OUT:
+                if await self._upload(image, parts=1):
+                    batch.complete(task, 0, _UPLOAD_FAILED)
+            case Fate.PREEMPTED:
+                batch.preempted_nodes.add(self._node)
+                self._requeue()
+            case Fate.NODE_LOST:
+                self._requeue()
+            case Fate.TASK_LOST:
+                self._nodes.losses[self._told.image_name] += 1
+                batch.lose(task)
+            case Fate.NODE:
+                batch.complete(task, None, _NODE_FAILED)
+            case Fate.TIMEOUT:
+                started = self._world.cloud.now - timedelta(hours=5)
+                batch.move(task, TaskState.RUNNING, started=started)
+                batch.complete(task, 143, _ENDED)
+            case _:
+                self._fail(fate)
+
+    def _requeue(self) -> None:
+        if self._is_alive():
+            self._nodes.losses[self._told.image_name] += 1
+            self._batch.requeue(self._task_id)
+            self._world.wake_nodes()
+
+    async def _upload(self, image: bytes, parts: int = 100) -> bool:
+        """TIFFs, log and manifest one by one; False if the task was ended meanwhile."""
+        told, folder = self._told, f"{self._task_id}/{self._id}"
+        files = tiffs(told.nickname, image, told.project_digest)
+        for leaf, data in list(files.items())[:parts]:
+            self._blobs.upload("staging", f"{folder}/{leaf}", data, md5=False)
+            await self._nodes.pause(2)
+            if not self._is_alive():
+                return False
+        self._log()
+        if parts < len(files) or parts == 1:
+            return True
+        self._blobs.upload("staging", f"{folder}/manifest.json", self._manifest(files, image), md5=False)
+        self._nodes.completions.append(
+            Completion(told.image_name, told.image_etag, told.project_digest, self._task_id, self._id)
+        )
+        await self._nodes.pause(2)
+        return self._is_alive()
+
+    def _manifest(self, files: dict[str, bytes], image: bytes) -> bytes:
+        told = self._told
+        return Manifest(
+            execution=self._id,
+            task_id=self._task_id,
+            run=told.run,
+            attempt=told.attempt,
+            correlation_id=told.correlation_id,
+            node=self._node,
+            started=_STARTED,
+            finished=_FINISHED,
+            seconds={"ilastik": 60.0},
+            ilastik_version="1.4.2",
+            command=("run_ilastik.sh",),
+            project_sha256=told.project_digest,
+            image=ManifestImage(told.image_name, told.image_etag, told.image_length, _md5(image)),
+            files=tuple(ManifestFile(leaf, len(data), _md5(data), 1) for leaf, data in files.items()),
+        ).to_json()
+
+    def _fail(self, fate: Fate) -> None:
+        code, kind = _EXITS[fate]
+        report = Report(
+            kind=kind,
+            exit_code=code,
+            sentence=f"It ended as {kind}.",
+            execution=self._id,
+            started=_STARTED,
+            finished=_FINISHED,
+            seconds={},
+            last_lines=("a line of the log",),
+            task_id=self._task_id,
+        )
+        self._blobs.upload("staging", f"{self._task_id}/logs/{self._id}/outcome.json", report.to_json(), md5=False)
+        self._batch.complete(self._task_id, code)
+
+    def _log(self) -> None:
+        self._blobs.upload("staging", f"{self._task_id}/logs/{self._id}/ilastik.log", b"all is well\n", md5=False)
+
+    def _content(self, container: str, name: str) -> bytes | None:
+        found = self._blobs._container(container).blobs.get(name)
+        return found.data if found and found.blob.copy_status != "pending" else None
+
+    def _is_alive(self, *states: TaskState) -> bool:
+        """Whether Batch still holds this node to be at work on the task."""
+        try:
+            _, task = self._batch._find(self._task_id)
+        except KeyError:
+            return False
+        allowed = states or (TaskState.PREPARING, TaskState.RUNNING)
+        return task.requeues == self._requeues and task.state in allowed
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

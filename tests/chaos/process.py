@@ -1,0 +1,156 @@
+"""One process of the function app: the product's use cases over its own view of the shared services.
+
+A crash is a `BaseException` at one call, before or after it took effect; from then on every call of that process
+is refused with the same, so that no `finally` of the product can tidy up.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from batch_ops.collect import Collect
+from batch_ops.errors import ServiceFault
+from batch_ops.executor import Executor
+from batch_ops.messages import LookOrder
+from batch_ops.model import CollectOrder
+from batch_ops.projects import Projects
+from batch_ops.reconcile import Reconcile
+from batch_ops.start import Hint, Start
+from batch_ops.sweep import Sweep
+from batch_ops.take_up import TakeUp, project_of_blob
+from batch_ops.wiring import OUTAGE_PAUSE
+from tests.chaos.timeline import turn
+from tests.fakes import Cloud, When
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+type Happening = Callable[["ProcessCloud", str], Awaitable[None]]
+
+
+class Crash(BaseException):
+    """The process is no more."""
+
+
+class ProcessCloud(Cloud):
+    """What the fakes of one process share: it passes calls on, until it crashes.
+
+    `script[(n, when)]` happens at the n-th call of this process, before or after its effect.
+    """
+
+    def __init__(self, root: Cloud, down: set[str]) -> None:
+        self._root, self._down = root, down
+        self.examined = root.examined
+        self.requests = Counter()
+        self.script: dict[tuple[int, When], Happening] = {}
+        self.labels: list[str] | None = None
+        self.made = 0
+        self.is_dead = False
+        self.hook = None
+
+    @property
+    def now(self) -> datetime:
+        """The one time."""
+        return self._root.now
+
+    @now.setter
+    def now(self, value: datetime) -> None:
+        raise AttributeError(value)
+
+    def clock(self) -> datetime:
+        """The one time."""
+        return self._root.now
+
+    def number(self) -> int:
+        """A number that never recurs."""
+        return self._root.number()
+
+    def die(self) -> None:
+        """The process crashes."""
+        self.is_dead = True
+
+    async def enter(self, call: str, cost: int) -> None:
+        """A call begins."""
+        self._refuse_if_dead()
+        await turn()
+        self._refuse_if_dead()
+        self.made = made = self.made + 1
+        if self.labels is not None:
+            self.labels.append(call)
+        if self.script:
+            await self._happen(made, call, When.BEFORE)
+        if self._down and call.partition(".")[0] in self._down:
+            raise ServiceFault(f"{call} can't be answered now.")
+
+    async def leave(self, call: str) -> None:
+        """A call took effect."""
+        if self.script:
+            await self._happen(self.made, call, When.AFTER)
+
+    async def _happen(self, made: int, call: str, when: When) -> None:
+        if (happening := self.script.pop((made, when), None)) is not None:
+            await happening(self, call)
+            self._refuse_if_dead()
+
+    def _refuse_if_dead(self) -> None:
+        if self.is_dead:
+            raise Crash
+
+
+def bound[F](fake: F, cloud: Cloud) -> F:
+    """The same service as one process sees it."""
+    view: Any = copy.copy(fake)
+    view.cloud = cloud
+    return view
+
+
+class Process:
+    """It remembers nothing of the processes before it."""
+
+    def __init__(self, world: "World") -> None:
+        self.cloud = cloud = ProcessCloud(world.cloud, world.down)
+        blobs, check = bound(world.blobs, cloud), bound(world.check, cloud)
+        worklist = bound(world.worklist, cloud)
+        worklist._noted = {}
+        settings = world.settings
+        executor = Executor(
+            bound(world.ledger, cloud),
+            worklist,
+            blobs,
+            bound(world.batch, cloud),
+            bound(world.outbox, cloud),
+            settings,
+            cloud.clock,
+        )
+        self._settings, self._outbox = settings, executor.outbox
+        self._start = Start(executor, Projects(blobs, worklist, check, settings, cloud.clock), check, world.new_id)
+        self._take_up = TakeUp(executor)
+        self._reconcile = Reconcile(executor, self._start, Sweep(executor, self._take_up))
+        self._collect = Collect(executor, self._start)
+
+    # The triggers, as in function_app.py
+
+    async def look(self, order: LookOrder) -> None:
+        """A message in `blob-created`."""
+        try:
+            if order.container == self._settings.projects_container:
+                project = project_of_blob(order.name)
+                if project is not None:
+                    await self._take_up(project)
+                return
+            await self._start(Hint(order.name, order.correlation_id, order.sequencer))
+        except ServiceFault as fault:
+            await self._outbox.look_again(order.name, order.correlation_id, fault.retry_after or OUTAGE_PAUSE)
+
+    async def collect(self, order: CollectOrder) -> None:
+        """A message in `collect`."""
+        await self._collect(order)
+
+    async def tick(self) -> None:
+        """The timer fires."""
+        try:
+            await self._reconcile()
+        except ServiceFault:
+            return

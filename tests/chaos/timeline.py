@@ -1,0 +1,136 @@
+"""Virtual time: an event loop without sockets, whose every choice comes from a seed.
+
+What is ready runs in an order drawn from the seed; when nothing is ready, time jumps to the next timer. So a
+history of days takes milliseconds, and the same seed is the same history on every machine.
+"""
+
+import asyncio
+import heapq
+import types
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+from tests.fakes import Cloud
+
+
+@types.coroutine
+def turn() -> Generator[None]:
+    """Let the others have a turn."""
+    yield
+
+
+class Timeline(asyncio.AbstractEventLoop):
+    """`rng` None: first come, first served."""
+
+    def __init__(self, cloud: Cloud, rng: Random | None = None) -> None:
+        self._cloud = cloud
+        self._rng = rng
+        self._ready: list[asyncio.Handle] = []
+        self._timers: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._numbers = count()
+        self.faults: list[BaseException] = []
+
+    # What coroutines use
+
+    async def sleep(self, span: timedelta) -> None:
+        """Go on when this time has passed."""
+        done = asyncio.Future[None](loop=self)
+        self.at(self._cloud.now + span, lambda: done.cancelled() or done.set_result(None))
+        await done
+
+    def at(self, time: datetime, action: Callable[[], object]) -> None:
+        """Have something done at a time."""
+        heapq.heappush(self._timers, (time, next(self._numbers), action))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run this beside everything else."""
+        return asyncio.Task(work, loop=self)
+
+    # What drives it
+
+    def next_timer(self) -> datetime | None:
+        """When the next thing happens by itself."""
+        return self._timers[0][0] if self._timers else None
+
+    def run_until(self, time: datetime) -> None:
+        """Let everything happen that happens until then."""
+        while True:
+            self._drain()
+            if not self._timers or self._timers[0][0] > time:
+                self._cloud.now = max(self._cloud.now, time)
+                return
+            due, _, action = heapq.heappop(self._timers)
+            self._cloud.now = max(self._cloud.now, due)
+            action()
+
+    def run[R](self, work: Coroutine[Any, Any, R]) -> R:
+        """Run this to its end, time passing as it needs."""
+        task = self.spawn(work)
+        while not task.done():
+            self._drain()
+            if not task.done():
+                if not self._timers:
+                    raise AssertionError("Everybody waits for somebody else.")
+                due, _, action = heapq.heappop(self._timers)
+                self._cloud.now = max(self._cloud.now, due)
+                action()
+        return task.result()
+
+    def _drain(self) -> None:
+        ready, rng = self._ready, self._rng
+        before = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)
+        try:
+            while ready:
+                if rng is None:
+                    handle = ready.pop(0)
+                else:
+                    last = len(ready) - 1
+                    chosen = int(rng.random() * len(ready))
+                    ready[chosen], ready[last] = ready[last], ready[chosen]
+                    handle = ready.pop()
+                if not handle._cancelled:
+                    handle._run()
+        finally:
+            asyncio._set_running_loop(before)
+
+    # What asyncio asks of a loop
+
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+        """Have a step of a task run."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        """A task of this loop."""
+        return asyncio.Task(coro, loop=self, **kwargs)
+
+    def get_debug(self) -> bool:
+        """Never."""
+        return False
+
+    def is_running(self) -> bool:
+        """As seen from its tasks."""
+        return True
+
+    def is_closed(self) -> bool:
+        """Never."""
+        return False
+
+    def time(self) -> float:
+        """Seconds."""
+        return self._cloud.now.timestamp()
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep what nobody looked at."""
+        if (exception := context.get("exception")) is not None:
+            self.faults.append(exception)

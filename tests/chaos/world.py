@@ -1,0 +1,232 @@
+"""One cloud in virtual time: people, the function host with its processes, and nodes, over the shared fakes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+from batch_ops.errors import ServiceFault
+from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
+from batch_ops.ledger_writes import Write
+from batch_ops.messages import LookOrder
+from batch_ops.model import Entry, FileRecord, Intent, SweepMark
+from batch_ops.ports import RangeReader
+from batch_ops.settings import Settings
+from batch_ops.task_spec import TaskSpec
+from tests import fakes
+from tests.chaos.host import ChaosOutbox, Host
+from tests.chaos.nodes import Nodes
+from tests.chaos.timeline import Timeline
+from tests.fakes.check import PROJECT
+from tests.fakes.cloud import call
+
+# Half an hour before a month's end.
+START = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
+SETTINGS = Settings(
+    batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=2)
+)
+PROJECT_NAME = "fly"
+# An image that begins so is only taken by a classifier with the same word.
+NEEDS = b"NEEDS "
+_LONGEST_SETTLING = 600
+
+
+class Unsettled(AssertionError):
+    """The system never came to rest."""
+
+
+class ChaosLedger(fakes.FakeLedger):
+    """Remembers every version of every row."""
+
+    def __init__(self, cloud: fakes.Cloud) -> None:
+        super().__init__(cloud, strict=False)
+        self.trail: dict[str, list[FileRecord]] = {}
+
+    def _write(self, writes: tuple[Write, ...]) -> Entry:
+        entry = super()._write(writes)
+        self.trail.setdefault(entry.record.name, []).append(entry.record)
+        return entry
+
+
+class ChaosBatch(fakes.FakeBatch):
+    """Wakes the nodes when there is work."""
+
+    world: "World"
+
+    async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
+        """True if the task is new."""
+        try:
+            return await super().create_task(job_id, spec)
+        finally:
+            self.world.wake_nodes()
+
+
+class ChaosCheck(fakes.FakeCheck):
+    """Content that starts with `NEEDS <word>` is refused by classifiers whose content lacks the word."""
+
+    async def check_image(
+        self,
+        name: str,
+        reader: RangeReader,
+        project: ProjectFacts,
+        options: ImageOptions,
+        limits: CheckLimits,
+        *,
+        head: bytes = b"",
+    ) -> Verdict:
+        """Whether the project can segment this image."""
+        verdict = await super().check_image(name, reader, project, options, limits, head=head)
+        if isinstance(verdict, Accepted) and head.startswith(NEEDS):
+            word = head.split()[1].decode()
+            if word not in project.classes:
+                return Refused(f"The classifier has no class {word}.")
+        return verdict
+
+    @call(cost=0)
+    def _inspect_project(self, name: str, head: bytes) -> ProjectFacts | Refused:
+        if head.startswith(b"REFUSE"):
+            return Refused("The classifier was never trained.")
+        return replace(PROJECT, classes=tuple(head.decode().split()))
+
+
+class World:
+    """`rng` None: everything happens in the order of asking, and nodes take no time to speak of."""
+
+    def __init__(self, rng: Random | None = None, *, processes: int = 1, slow_copies: bool = False) -> None:
+        self.settings = SETTINGS
+        self.rng = rng or Random(0)
+        self.cloud = fakes.Cloud(START)
+        self.timeline = Timeline(self.cloud, rng)
+        self.down: set[str] = set()
+        self.ledger = ChaosLedger(self.cloud)
+        self.worklist = fakes.FakeWorklist(self.cloud)
+        self.worklist.table._strict = False
+        self.blobs = fakes.FakeBlobs(self.cloud)
+        self.blobs.slow_copies = slow_copies
+        self.batch = ChaosBatch(self.cloud)
+        self.batch.world = self
+        self.check = ChaosCheck(self.cloud)
+        self.host = Host(self, self.rng, processes)
+        self.outbox = ChaosOutbox(self.cloud, self.host)
+        self.nodes = Nodes(self, self.rng)
+        self._ids, self._sequencers = count(1), count(1)
+        self._nodes_wake = False
+        self.classifiers: list[bytes] = []
+        self.host.open()
+        self.go_live()
+
+    def new_id(self) -> str:
+        """An id that no other invocation has."""
+        return f"id{next(self._ids)}"
+
+    def go_live(self) -> None:
+        """The sweep has seen the containers once, an hour ago."""
+        then = self.cloud.now - timedelta(hours=1)
+        for container in ("input", "projects"):
+            mark = SweepMark(container, then, then + self.settings.sweep_every)
+            self.worklist._put(f"s!{container}", mark, new=True)
+
+    # What people do
+
+    def drop(self, name: str, content: bytes, *delays: float) -> None:
+        """Somebody uploads an image; its event comes once for each delay (seconds)."""
+        blob = self.blobs.upload("input", name, content)
+        self.tell(LookOrder(name, "input", f"event-{blob.etag}", f"{next(self._sequencers):016x}"), *delays)
+
+    def project(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
+        """An operator puts a classifier."""
+        blob = self.blobs.upload("projects", f"{name}.ilp", content)
+        self.classifiers.append(content)
+        self.tell(LookOrder(f"{name}.ilp", "projects", f"event-{blob.etag}", f"{next(self._sequencers):016x}"), *delays)
+
+    def tell(self, order: LookOrder, *delays: float) -> None:
+        """Event Grid delivers an event, so often and so late."""
+        for delay in delays:
+            self.host.enqueue(order, timedelta(seconds=delay))
+
+    def has(self, container: str, name: str) -> bool:
+        """Whether there is such a blob."""
+        return name in self.blobs._container(container).blobs
+
+    # Time
+
+    def wake_nodes(self) -> None:
+        """Nodes look for work in a moment."""
+        if not self._nodes_wake:
+            self._nodes_wake = True
+            self.timeline.at(self.cloud.now + timedelta(seconds=1), self._look_for_work)
+
+    def _look_for_work(self) -> None:
+        self._nodes_wake = False
+        self.nodes.take_up()
+
+    def pass_time(self, span: timedelta) -> None:
+        """Let everything happen that happens by itself, without a tick."""
+        self.timeline.run_until(self.cloud.now + span)
+
+    def tick(self, after: timedelta = timedelta(seconds=30)) -> None:
+        """Time passes, the timer fires, and everything that follows at once happens."""
+        self.pass_time(after)
+        self.host.tick()
+        self.pass_time(timedelta(seconds=1))
+
+    def settle(self) -> None:
+        """Time moves on until nothing is open and nothing is on its way."""
+        for _ in range(_LONGEST_SETTLING):
+            self.blobs.finish_copies()
+            wake = self._next_due()
+            if wake is None:
+                return
+            self.tick(max(wake - self.cloud.now, timedelta(seconds=5)))
+        raise Unsettled(f"Still open after {_LONGEST_SETTLING} ticks: {self.open()}; {self._wait_reasons()}")
+
+    def _next_due(self) -> datetime | None:
+        """When there is something for a tick to do; None if everything is over."""
+        times = [intent.due for intent in self.intents() if not intent.cleaning]
+        timer = self.timeline.next_timer()
+        if timer is not None:
+            times.append(timer + timedelta(seconds=3))
+        return min(times, default=None)
+
+    def idle(self, days: int = 5) -> None:
+        """Days on which nobody does anything but the timer."""
+        for _ in range(days):
+            self.tick(timedelta(hours=23, minutes=58))
+            self.settle()
+            self.tick(timedelta(minutes=1))
+            self.settle()
+
+    def come_to_rest(self) -> None:
+        """The faults are over; days pass."""
+        self.down.clear()
+        self.cloud.heal()
+        for process in self.host.processes:
+            process.cloud.script.clear()
+        self.settle()
+        self.idle()
+
+    # What is there
+
+    def intents(self) -> Sequence[Intent]:
+        """The worklist."""
+        partition: Any = self.worklist.table._partitions.get("open")
+        return [row.value for row in partition.rows.values() if isinstance(row.value, Intent)] if partition else []
+
+    def open(self) -> list[str]:
+        """The names of what is open."""
+        return sorted(intent.name for intent in self.intents() if not intent.cleaning)
+
+    def row(self, name: str) -> FileRecord | None:
+        """The file's row."""
+        entry = self.ledger._entry(name)
+        return entry.record if entry else None
+
+    def _wait_reasons(self) -> Counter[str]:
+        return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.row(name)))
+
+    def fault(self, sentence: str = "The service is busy.") -> ServiceFault:
+        """A fault to be injected."""
+        return ServiceFault(sentence)
