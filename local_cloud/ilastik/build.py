@@ -5,6 +5,7 @@ flags and this kind of processor exists. Running it twice at once is harmless: e
 renames it.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -22,20 +23,20 @@ _FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-ma
 _AVX2_FLAGS = ("-mavx2", "-mfma")
 
 
-def library_path() -> Path:
+def library_path(source: Path = _SOURCE) -> Path:
     """Return where the library for this source and this processor belongs."""
     digest = hashlib.sha256(" ".join(_flags()).encode())
-    for file in _sources():
+    for file in _sources(source):
         digest.update(file.name.encode() + file.read_bytes())
-    return _SOURCE / "build" / f"pixels-{platform.machine()}-{digest.hexdigest()[:16]}.so"
+    return source / "build" / f"pixels-{platform.machine()}-{digest.hexdigest()[:16]}.so"
 
 
-def build(compiler: str | None = None) -> Path:
+def build(compiler: str | None = None, source: Path = _SOURCE) -> Path:
     """Make the library unless it is there; return its path.
 
     Raises NotBuiltError where there is no compiler, or it fails.
     """
-    target = library_path()
+    target = library_path(source)
     if target.exists():
         return target
     compiler = compiler or next(filter(None, map(shutil.which, _COMPILERS)), None)
@@ -48,7 +49,7 @@ def build(compiler: str | None = None) -> Path:
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        sources = [str(file) for file in _sources() if file.suffix == ".c"]
+        sources = [str(file) for file in _sources(source) if file.suffix == ".c"]
         done = subprocess.run(
             [compiler, *_flags(), *sources, "-o", str(temporary), "-lm"],
             capture_output=True,
@@ -57,17 +58,18 @@ def build(compiler: str | None = None) -> Path:
             timeout=300,
         )
         if done.returncode != 0:
-            raise NotBuiltError(f"'{compiler}' could not compile {_SOURCE}:\n{done.stderr.strip()}")
+            raise NotBuiltError(f"'{compiler}' could not compile {source}:\n{done.stderr.strip()}")
         temporary.replace(target)
     except OSError as exc:
         raise NotBuiltError(f"The compiled kernel cannot be written to '{target.parent}': {exc}.") from exc
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return target
 
 
-def _sources() -> list[Path]:
-    return sorted(file for file in _SOURCE.iterdir() if file.suffix in (".c", ".h"))
+def _sources(source: Path) -> list[Path]:
+    return sorted(file for file in source.iterdir() if file.suffix in (".c", ".h"))
 
 
 def _flags() -> tuple[str, ...]:

@@ -153,7 +153,7 @@ class Reader:
     """Reads regions of an image as float32 in the order `tzyxc`. Not for use by two threads at once."""
 
     def __init__(self, image: Image, order: str) -> None:
-        self._order = order
+        self._image, self._order = image, order
         self._file = h5py.File(image.file, "r")
         self._dataset: h5py.Dataset = self._file[image.dataset]
 
@@ -171,5 +171,8 @@ class Reader:
 
     def read(self, region: dict[str, slice]) -> np.ndarray:
         """Return the part given by slices of any of the axes `tzyxc`, shape (t, z, y, x, c), stored dtype."""
-        part = self._dataset[tuple(region.get(key, slice(None)) for key in self._order)]
+        try:
+            part = self._dataset[tuple(region.get(key, slice(None)) for key in self._order)]
+        except OSError as exc:
+            raise InputError(f"'{self._image.file}' cannot be read any further, it is damaged: {exc}.") from exc
         return axes.with_order(part, self._order, axes.INSIDE)

@@ -1,0 +1,197 @@
+"""Names, formats and axes of what is written, and that a failed run leaves nothing behind."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from local_cloud.ilastik import export_tiff
+from local_cloud.ilastik.command import Format
+from local_cloud.ilastik.errors import ExportError
+from local_cloud.ilastik.export import plan_output
+from tests.local_cloud.ilastik.made_up import Recipe, write_image, write_project
+from tests.local_cloud.ilastik.plain_pixels import classify
+
+_IMAGE = np.random.default_rng(1).integers(0, 255, (11, 6, 20, 24, 1)).astype(np.uint8)
+_RECIPE = Recipe(ticked=[(0, 2), (2, 1)], names=3, labels=(1, 2, 3), forests=(7,))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Return a folder with a project and an image txyzc of 11 time points."""
+    write_project(tmp_path / "p.ilp", _RECIPE, _IMAGE[0])
+    write_image(tmp_path / "image.h5", _IMAGE, "txyzc")
+    return tmp_path
+
+
+def output(output_format: Format, name: str, order: str = "txyzc", **size: int):
+    """Plan an output for an image of 10 by 20 by 30 pixels and 12 time points, unless told otherwise."""
+    return plan_output(
+        output_format=output_format,
+        filename_format=name,
+        internal_path="data",
+        dtype="uint8",
+        order=order,
+        size={"t": 12, "z": 10, "y": 20, "x": 30, "c": 1, **size},
+        names={"nickname": "n-a", "dataset_dir": "/data", "result_type": "Probabilities"},
+        directory=Path("/there"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("{nickname}{slice_index}.tiff", "/there/n-a00.tiff"),
+        ("{dataset_dir}/out/{nickname}_{result_type}_{slice_index}", "/data/out/n-a_Probabilities_00.tiff"),
+        ("../x/{slice_index:04}.tif", "/x/0000.tiff"),
+        ("{slice_index}_{x_stop}.png", "/there/00_30.tiff"),
+    ],
+)
+def test_names_of_a_sequence(name: str, first: str) -> None:
+    """Known fields are filled in, indexes padded to ceil(log10(T + 1)) digits, the extension is the format's."""
+    files = output(Format.MULTIPAGE_TIFF_SEQUENCE, name).files
+    assert str(files[0]) == first
+    assert len(files) == 12
+
+
+@pytest.mark.parametrize("times", [2, 9, 10, 99, 100])
+def test_indexes_are_as_wide_as_ilastiks(times: int) -> None:
+    """T files have indexes of ceil(log10(T + 1)) digits."""
+    last = output(Format.MULTIPAGE_TIFF_SEQUENCE, "{slice_index}.tiff", t=times).files[-1]
+    assert len(last.stem) == math.ceil(math.log10(times + 1))
+
+
+@pytest.mark.parametrize(
+    ("output_format", "size"),
+    [
+        (Format.MULTIPAGE_TIFF_SEQUENCE, {"t": 1}),
+        (Format.MULTIPAGE_TIFF_SEQUENCE, {"z": 1}),
+        (Format.TIFF_SEQUENCE, {}),
+        (Format.TIFF_SEQUENCE, {"t": 1, "z": 1}),
+    ],
+)
+def test_sequences_need_their_number_of_dimensions(output_format: Format, size: dict[str, int]) -> None:
+    """Multipage sequences take exactly four dimensions longer than 1, plain ones three."""
+    with pytest.raises(ExportError, match="dimensions longer than 1"):
+        output(output_format, "{slice_index}", **size)
+
+
+@pytest.mark.parametrize("name", ["{nickname}", "{nickname}{slice_index}{typo}", "{slice_index", "{0}{slice_index}"])
+def test_unusable_patterns_are_refused(name: str) -> None:
+    """A sequence's name without {slice_index}, with unknown fields or torn braces is refused."""
+    with pytest.raises(ExportError):
+        output(Format.MULTIPAGE_TIFF_SEQUENCE, name)
+
+
+def test_a_step_along_the_first_axis_of_the_image() -> None:
+    """A sequence runs along the first axis longer than 1 in the image's own order."""
+    assert output(Format.MULTIPAGE_TIFF_SEQUENCE, "{slice_index}", order="xyztc").step == "x"
+    assert output(Format.TIFF_SEQUENCE, "{slice_index}", t=1).step == "x"
+
+
+def test_classic_tiff_ends_at_4_gigabytes() -> None:
+    """A file that classic TIFF cannot hold is refused before any work."""
+    size = {"t": 1, "z": 1024, "y": 2048, "x": 2048, "c": 1}
+    export_tiff.check_size(Path("x"), {**size, "z": 1000}, np.dtype("uint8"))
+    with pytest.raises(ExportError, match="4"):
+        export_tiff.check_size(Path("x"), size, np.dtype("uint8"))
+
+
+def test_a_tiff_sequence_holds_slices(ilastik: Callable, place: Path) -> None:
+    """One plain image for each z, rows y, columns x."""
+    write_image(place / "volume.h5", _IMAGE[:1], "zyx")
+    ended = ilastik(
+        *("--headless", "--project=p.ilp", "volume.h5", "--export_source=simple segmentation"),
+        *("--output_format=tiff sequence", "--output_filename_format=s/{nickname}_{slice_index}"),
+    )
+    assert ended.exit_code == 0, ended.said
+    found = np.stack([tifffile.imread(file) for file in sorted((place / "s").iterdir())])
+    assert [file.name for file in sorted((place / "s").iterdir())] == [f"volume_{z}.tiff" for z in range(6)]
+    assert np.array_equal(found, classify(place / "p.ilp", _IMAGE[:1])[0][0])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_hdf5_has_the_axes_of_the_image(compressed: bool, ilastik: Callable, place: Path) -> None:
+    """Dataset name, axis order and tags as asked for; other datasets of an existing file stay."""
+    with h5py.File(place / "r.h5", "w") as file:
+        file["other"], file["inside/result"] = 1, 2
+    ended = ilastik(
+        *("--headless", "--project=p.ilp", "image.h5", "--output_filename_format=r.h5"),
+        *("--output_internal_path=/inside/result", "--export_dtype=float64"),
+        "--output_format=" + ("compressed hdf5" if compressed else "hdf5"),
+    )
+    assert ended.exit_code == 0, ended.said
+    with h5py.File(place / "r.h5") as file:
+        dataset = file["inside/result"]
+        assert dataset.shape == (11, 24, 20, 6, 3)
+        assert dataset.dtype == np.float64
+        assert dataset.compression == ("gzip" if compressed else None)
+        assert '"key": "x"' in dataset.attrs["axistags"]
+        assert [dimension.label for dimension in dataset.dims] == list("txyzc")
+        assert "other" in file
+        expected = classify(place / "p.ilp", _IMAGE)[1].transpose(0, 3, 2, 1, 4)
+        assert np.array_equal(dataset[()], expected.astype(np.float64))
+
+
+def test_probabilities_as_multipage_tiff(ilastik: Callable, place: Path) -> None:
+    """Pages run over t, z and channel; numbers are converted as asked for."""
+    ended = ilastik(
+        *("--headless", "--project=p.ilp", "image.h5", "--output_format=multipage tiff"),
+        "--output_filename_format=all.tiff",
+    )
+    assert ended.exit_code == 0, ended.said
+    expected = classify(place / "p.ilp", _IMAGE)[1].transpose(0, 1, 4, 2, 3)
+    assert np.array_equal(tifffile.imread(place / "all.tiff"), expected)
+
+
+def test_pixel_sizes_are_passed_on(ilastik: Callable, place: Path) -> None:
+    """Resolution and units of the image stand in the OME description."""
+    with h5py.File(place / "image.h5", "a") as file:
+        attributes = file["volume/data"].attrs
+        attributes["axistags"] = attributes["axistags"].replace('"resolution": 0', '"resolution": 0.25')
+        attributes["axis_units"] = '{"x": "micrometer", "y": "um", "z": "furlong", "t": "min"}'
+    ended = ilastik(
+        *("--headless", "--project=p.ilp", "image.h5", "--output_format=multipage tiff"),
+        *("--export_source=Simple Segmentation", "--output_filename_format=all.tiff"),
+    )
+    assert ended.exit_code == 0, ended.said
+    with tifffile.TiffFile(place / "all.tiff") as file:
+        text = str(file.ome_metadata)
+    assert 'PhysicalSizeX="0.25"' in text
+    assert 'PhysicalSizeXUnit="µm"' in text
+    assert 'PhysicalSizeYUnit="µm"' in text
+    assert 'PhysicalSizeZUnit="pixel"' in text
+    assert 'TimeIncrementUnit="min"' in text
+
+
+def test_a_failed_run_leaves_nothing_behind(ilastik: Callable, place: Path) -> None:
+    """An image that turns out to be damaged half-way: no file, no part of one, and old results stay."""
+    (place / "out").mkdir()
+    (place / "out" / "image07.tiff").write_bytes(b"an older result")
+    with h5py.File(place / "torn.h5", "w") as file:
+        file.create_dataset("d", data=_IMAGE.transpose(0, 3, 2, 1, 4), chunks=(1, 24, 20, 6, 1), compression="gzip")
+    content = bytearray((place / "torn.h5").read_bytes())
+    content[len(content) * 2 // 3 : len(content) * 2 // 3 + 400] = b"\xff" * 400
+    (place / "torn.h5").write_bytes(content)
+    ended = ilastik(
+        *("--headless", "--project=p.ilp", "torn.h5", "--export_source=Simple Segmentation", "--input_axes=tzyxc"),
+        *("--output_format=multipage tiff sequence", "--output_filename_format=out/image{slice_index}.tiff"),
+    )
+    assert ended.exit_code == 1
+    assert "torn.h5' cannot be read" in ended.said
+    assert [file.name for file in (place / "out").iterdir()] == ["image07.tiff"]
+    assert (place / "out" / "image07.tiff").read_bytes() == b"an older result"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(ilastik: Callable, place: Path) -> None:
+    """Where a file stands in the way of the output folder, the run fails in a sentence."""
+    (place / "out").write_bytes(b"")
+    ended = ilastik(
+        *("--headless", "--project=p.ilp", "image.h5", "--output_format=hdf5"), "--output_filename_format=out/r.h5"
+    )
+    assert ended.exit_code == 1
+    assert "cannot be written" in ended.said

@@ -1,0 +1,187 @@
+"""The program as others start it: the shell script, the Python beside it, the build."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from local_cloud.ilastik import build as building
+from local_cloud.ilastik.build import build, library_path
+from local_cloud.ilastik.errors import NotBuiltError
+
+_HOME = Path(building.__file__).resolve().parent
+_PLAIN = {"PATH": "/usr/bin:/bin", "LOCAL_CLOUD_PYTHON": sys.executable}
+
+
+def start(program: Path, *arguments: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a nearly empty environment."""
+    return subprocess.run(
+        [str(program), *arguments],
+        cwd=directory,
+        env={**_PLAIN, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """Return ILASTIK_HOME behind a symbolic link, as a node sees it."""
+    link = tmp_path / "a link with spaces"
+    link.symlink_to(_HOME)
+    return link
+
+
+def test_the_script_runs_anywhere(linked: Path, samples: Path, tmp_path: Path) -> None:
+    """Through a link, from another folder, with an empty environment: pixels, progress on stderr, log file."""
+    case = samples / "cells2d"
+    done = start(
+        linked / "run_ilastik.sh",
+        *("--headless", f"--project={case / 'project.ilp'}", str(case / "input.h5"), "--logfile=run.log"),
+        *("--export_source=Simple Segmentation", "--output_format=multipage tiff"),
+        *("--output_filename_format=out/{nickname}.tiff", "--nonsense"),
+        directory=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "100% of input.h5" in done.stderr
+    assert "--nonsense" in done.stderr
+    assert "100% of input.h5" in (tmp_path / "run.log").read_text()
+    expected = tifffile.imread(case / "expected" / "input.tiff")
+    assert np.array_equal(tifffile.imread(tmp_path / "out" / "input.tiff"), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code"),
+    [
+        (("--headless",), {}, 2),
+        (("--headless", "--project=none.ilp", "x.h5"), {}, 1),
+        (("--headless", "--project=none.ilp", "x.h5"), {"LAZYFLOW_TOTAL_RAM_MB": "100"}, 1),
+        (("--headless", "--project=none.ilp", "x.h5", "--logfile=no/such/folder.log"), {}, 1),
+    ],
+)
+def test_errors_are_sentences_with_exit_codes(
+    arguments: tuple[str, ...], environment: dict[str, str], code: int, tmp_path: Path
+) -> None:
+    """A failure is one line on stderr, never a traceback."""
+    done = start(_HOME / "run_ilastik.sh", *arguments, directory=tmp_path, **environment)
+    assert done.returncode == code
+    assert "ERROR: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_offered(tmp_path: Path) -> None:
+    """--help explains the options and is no failure."""
+    done = start(_HOME / "run_ilastik.sh", "--help", directory=tmp_path)
+    assert done.returncode == 0
+    assert "--output_filename_format" in done.stdout
+
+
+def test_the_python_beside_it_has_what_tasks_need(linked: Path, tmp_path: Path) -> None:
+    """Task scripts run with ILASTIK_HOME/bin/python and find h5py; arguments and exit codes pass through."""
+    code = "import sys, h5py; print(sys.argv[1:]); sys.exit(7)"
+    done = start(linked / "bin" / "python", "-c", code, "a b", "*", directory=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (7, "['a b', '*']")
+
+
+def test_a_missing_python_is_named(tmp_path: Path) -> None:
+    """Without the project's environment, the message says what to run."""
+    done = start(_HOME / "bin" / "python", "-V", directory=tmp_path, LOCAL_CLOUD_PYTHON="/nowhere/python")
+    assert done.returncode != 0
+    assert "/nowhere/python" in done.stderr
+    assert "make" in done.stderr
+
+
+def test_building_twice_does_nothing_the_second_time() -> None:
+    """The library of this source is made once."""
+    first = build()
+    made = first.stat().st_mtime_ns
+    assert build(compiler="no-such-compiler") == first
+    assert first.stat().st_mtime_ns == made
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Return a copy of the stand-in without a compiled kernel."""
+    copy = tmp_path / "copy" / "local_cloud"
+    for file in [_HOME.parent / "__init__.py", *_HOME.glob("*.py"), *_HOME.glob("native/*.[ch]")]:
+        target = copy / file.relative_to(_HOME.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    return copy.parent
+
+
+def test_two_builds_at_once_are_harmless(elsewhere: Path) -> None:
+    """Two processes that build at the same time both end well, and leave one library and nothing else."""
+    command = [sys.executable, "-m", "local_cloud.ilastik.build"]
+    environment = {**os.environ, "PYTHONPATH": str(elsewhere)}
+
+    def run_build(_: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False, timeout=110
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(run_build, range(2)))
+    assert [result.returncode for result in results] == [0, 0], results
+    made = list((elsewhere / "local_cloud" / "ilastik" / "native" / "build").iterdir())
+    assert [file.name for file in made] == [library_path().name]
+
+
+@pytest.mark.parametrize(("path", "words"), [("", "C compiler"), ("bin", "could not compile")])
+def test_a_machine_without_a_working_compiler_is_told(elsewhere: Path, path: str, words: str) -> None:
+    """No compiler, or one that fails: a message that says what to install, no traceback."""
+    fake = elsewhere / "bin" / "cc"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "local_cloud.ilastik.build"],
+        cwd=elsewhere,
+        env={"PYTHONPATH": str(elsewhere), "PATH": str(elsewhere / path) if path else str(elsewhere)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_kernel_is_never_made_at_run_time(elsewhere: Path, samples: Path, tmp_path: Path) -> None:
+    """A run without the compiled kernel says how to make it; it does not start a compiler."""
+    case = samples / "cells2d"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "local_cloud.ilastik", "--headless", f"--project={case / 'project.ilp'}"),
+            *(str(case / "input.h5"), "--output_format=hdf5", f"--output_filename_format={tmp_path}/r.h5"),
+        ],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(elsewhere)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "local_cloud.ilastik.build" in done.stderr
+    assert not (tmp_path / "r.h5").exists()
+    assert not (elsewhere / "local_cloud" / "ilastik" / "native" / "build").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """Where the library cannot be written, the message names the folder."""
+    blocked = tmp_path / "native"
+    blocked.mkdir()
+    (blocked / "a.c").write_text("int a;")
+    (blocked / "build").write_text("in the way")
+    with pytest.raises(NotBuiltError, match="cannot be written"):
+        build(source=blocked)
