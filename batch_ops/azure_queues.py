@@ -24,8 +24,16 @@ class AzureOutbox:
         with calls(_SERVICE, f"ask for the results of {naming.plain(order.name)}"):
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
-    async def look_again(self, name: str, correlation_id: str, delay: timedelta = timedelta()) -> None:
+    async def look_again(
+        self,
+        name: str,
+        correlation_id: str,
+        delay: timedelta = timedelta(),
+        *,
+        backfill: bool = False,
+        again: int = 0,
+    ) -> None:
         """Ask for an image to be looked at, as if an event had come, not before the delay is over."""
-        message = look_again_message(name, correlation_id)
+        message = look_again_message(name, correlation_id, backfill=backfill, again=again)
         with calls(_SERVICE, f"ask for another look at {naming.plain(name)}"):
             await self._blob_created.send_message(message, visibility_timeout=ceil(delay.total_seconds()))

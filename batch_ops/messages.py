@@ -36,24 +36,40 @@ class BlobCreated:
 
 @dataclass(frozen=True, slots=True)
 class LookOrder:
-    """A blob that may be new: `container` is "" for an image that we ask ourselves to look at again."""
+    """A blob that may be new: `container` is "" for an image that we ask ourselves to look at again.
+
+    `backfill` and `again` are what an operator wants of it: see `start.Hint`.
+    """
 
     name: str
     container: str
     correlation_id: str
     sequencer: str = ""
+    backfill: bool = False
+    again: int = 0
 
 
-def look_again_message(name: str, correlation_id: str) -> str:
+def look_again_message(name: str, correlation_id: str, *, backfill: bool = False, again: int = 0) -> str:
     """The text of an order to look at an image again."""
-    return json.dumps({_LOOK_AGAIN: name, "correlation_id": correlation_id}, ensure_ascii=False)
+    order: dict[str, str | bool | int] = {_LOOK_AGAIN: name, "correlation_id": correlation_id}
+    if backfill:
+        order["backfill"] = True
+    if again:
+        order["again"] = again
+    return json.dumps(order, ensure_ascii=False)
 
 
 def look_order(body: bytes) -> LookOrder | None:
     """What a message in `blob-created` asks for; None for an event that means nothing. Raises `BadMessage`."""
     values = _Fields.parse(body, "a BlobCreated event")
     if values.has(_LOOK_AGAIN):
-        return LookOrder(values.text(_LOOK_AGAIN), "", values.text("correlation_id"))
+        return LookOrder(
+            values.text(_LOOK_AGAIN),
+            "",
+            values.text("correlation_id"),
+            backfill=values.flag("backfill"),
+            again=values.whole("again", 0),
+        )
     event = blob_created(body)
     if event.api in _EMPTY_FILE_APIS:
         return None
@@ -146,8 +162,14 @@ class _Fields:
             raise self._fault(name, "a text")
         return value
 
-    def whole(self, name: str) -> int:
-        value = self._values.get(name)
+    def flag(self, name: str) -> bool:
+        value = self._values.get(name, False)
+        if not isinstance(value, bool):
+            raise self._fault(name, "true or false")
+        return value
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        value = self._values.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise self._fault(name, "a whole number")
         return value

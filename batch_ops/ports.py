@@ -218,8 +218,19 @@ class Outbox(Protocol):
     async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
         """Ask for the results of a run to be collected, not before the delay is over."""
 
-    async def look_again(self, name: str, correlation_id: str, delay: timedelta = timedelta()) -> None:
-        """Ask for an image to be looked at, as if an event had come, not before the delay is over."""
+    async def look_again(
+        self,
+        name: str,
+        correlation_id: str,
+        delay: timedelta = timedelta(),
+        *,
+        backfill: bool = False,
+        again: int = 0,
+    ) -> None:
+        """Ask for an image to be looked at, as if an event had come, not before the delay is over.
+
+        `backfill` and `again` are what an operator wants of it: see `start.Hint`.
+        """
 
 
 class RangeReader(Protocol):

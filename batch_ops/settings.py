@@ -50,6 +50,7 @@ class Settings:
     sweep_every: timedelta = timedelta(days=1)
     staging_kept: timedelta = timedelta(days=7)
     rerun_finished: bool = False
+    backfill_daily_limit: int = 1000
     node_disk_gb: int = 0
     large_pool_id: str = ""
     large_slot_memory_mb: int = 0
@@ -145,6 +146,7 @@ def from_mapping(values: Mapping[str, str]) -> Settings:
         sweep_every=read.seconds("SWEEP_HOURS", default.sweep_every, hour),
         staging_kept=read.seconds("STAGING_KEPT_DAYS", default.staging_kept, 24 * hour),
         rerun_finished=read.flag("RERUN_FINISHED", default.rerun_finished),
+        backfill_daily_limit=read.whole("BACKFILL_DAILY_LIMIT", default.backfill_daily_limit, 0),
         node_disk_gb=read.whole("NODE_DISK_GB", default.node_disk_gb, 0),
         large_pool_id=read.text("LARGE_POOL_ID", default.large_pool_id),
         large_slot_memory_mb=read.whole("LARGE_SLOT_MEMORY_MB", default.large_slot_memory_mb, 0),

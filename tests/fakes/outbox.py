@@ -34,9 +34,18 @@ class FakeOutbox:
         self._collect.append(self._message(collect_message(order), delay))
 
     @call()
-    def look_again(self, name: str, correlation_id: str, delay: timedelta = timedelta()) -> None:
+    def look_again(
+        self,
+        name: str,
+        correlation_id: str,
+        delay: timedelta = timedelta(),
+        *,
+        backfill: bool = False,
+        again: int = 0,
+    ) -> None:
         """Ask for an image to be looked at."""
-        self._looks.append(self._message(look_again_message(name, correlation_id), delay))
+        text = look_again_message(name, correlation_id, backfill=backfill, again=again)
+        self._looks.append(self._message(text, delay))
 
     def orders(self) -> list[CollectOrder]:
         """Take the orders to collect that are visible now, in the order of sending."""
