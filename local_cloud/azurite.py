@@ -28,6 +28,7 @@ _HERE = Path(__file__).parent
 _PROGRAM = _HERE / "node_modules/azurite/dist/src/azurite.js"
 _GUARD = _HERE / "azurite_guard.cjs"
 _JOURNAL = _HERE / "events/journal.cjs"
+_LATENCY = _HERE / "azurite_latency.cjs"
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)")
 
 
@@ -72,13 +73,17 @@ class Azurite:
         stop_seconds: float = 15.0,
         node: str = "node",
         program: Path = _PROGRAM,
+        latency_ms: int = 0,
+        tally: Path | None = None,
     ) -> None:
+        """`latency_ms` is added to every request; `tally` is a file in which requests are counted, each second."""
         self._data = data.resolve()
         self._ports = ports
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._node = node
         self._program = program
+        self._extras = {"AZURITE_LATENCY_MS": str(latency_ms), "AZURITE_CALLS": str(tally or "")}
         self._process: asyncio.subprocess.Process | None = None
         self._drain: asyncio.Task[None] | None = None
         self._endpoints: Endpoints | None = None
@@ -126,7 +131,7 @@ class Azurite:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=self._data,
-            env=os.environ | {"UPLOAD_JOURNAL": str(self.journal)},
+            env=os.environ | {"UPLOAD_JOURNAL": str(self.journal)} | self._extras,
             # Ctrl-C in a terminal goes to the whole group; who uses the storage must be able to end first.
             start_new_session=True,
         )
@@ -182,7 +187,7 @@ class Azurite:
     def _command(self, node: str) -> list[str]:
         return [
             node,
-            *("--require", str(_GUARD), "--require", str(_JOURNAL)),
+            *("--require", str(_GUARD), "--require", str(_JOURNAL), "--require", str(_LATENCY)),
             str(self._program),
             *("--location", str(self._data)),
             *("--blobPort", str(self._ports.blob)),
