@@ -24,10 +24,13 @@ async def blob_created(message: func.QueueMessage) -> None:
         if order.container == system.settings.projects_container:
             await system.project_changed(order.name)
             return
-        await system.start(Hint(order.name, order.correlation_id, order.sequencer))
+        await system.start(Hint(order.name, order.correlation_id, order.sequencer, order.backfill, order.again))
     except ServiceFault as fault:
         log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
-        await system.outbox.look_again(order.name, order.correlation_id, fault.retry_after or wiring.OUTAGE_PAUSE)
+        pause = fault.retry_after or wiring.OUTAGE_PAUSE
+        await system.outbox.look_again(
+            order.name, order.correlation_id, pause, backfill=order.backfill, again=order.again
+        )
 
 
 @app.timer_trigger(arg_name="timer", schedule="%RECONCILE_SCHEDULE%", run_on_startup=False)

@@ -15,6 +15,7 @@ from batch_ops import headless, naming
 from batch_ops.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
 from batch_ops.executor import Executor, fields
 from batch_ops.facts import Accepted, CheckLimits, ImageFacts, ImageOptions, Refused, Verdict
+from batch_ops.gate import Gate, day_of
 from batch_ops.model import Blob, Entry, FileRecord, Intent, State
 from batch_ops.ports import ImageCheck
 from batch_ops.projects import NoProject, Project, Projects
@@ -28,11 +29,17 @@ _RACES = 8
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Somebody says that this blob may be new. The sequencer orders the events of one blob."""
+    """Somebody says that this blob may be new. The sequencer orders the events of one blob.
+
+    `backfill`: an operator asks for an older file, which takes its turn. `again`: an operator wants this run, if it
+    is still the file's and over, to be followed by another; a run that waits is not to wait for its turn.
+    """
 
     name: str
     correlation_id: str
     sequencer: str = ""
+    backfill: bool = False
+    again: int = 0
 
 
 class Start:
@@ -43,6 +50,7 @@ class Start:
         self._ledger, self._worklist, self._blobs = executor.ledger, executor.worklist, executor.blobs
         self._settings, self._clock = executor.settings, executor.clock
         self._projects, self._check, self._new_id = projects, check, new_id
+        self.gate = Gate(executor.worklist, executor.settings, executor.clock)
         self._limits = CheckLimits(max_declared_bytes=executor.settings.max_image_bytes)
 
     async def __call__(self, hint: Hint) -> Entry | None:
@@ -68,7 +76,8 @@ class Start:
         if entry is None:
             return await self._begin(hint, blob, head, None)
         record = entry.record
-        if record.state.is_waiting or await self._is_judged_anew(record):
+        asked_again = record.state.is_final and hint.again == record.run
+        if record.state.is_waiting or asked_again or await self._is_judged_anew(record):
             return await self._begin(hint, blob, head, entry)
         if record.etag != blob.etag:
             if not _same_content(record, blob):
@@ -99,6 +108,11 @@ class Start:
         now = self._clock()
         old = entry.record if entry else None
         goes_on = old is not None and old.state.is_waiting and old.etag == blob.etag
+        backfill = hint.backfill
+        if entry and goes_on:
+            backfill = entry.record.backfill and hint.again != entry.record.run
+            if backfill and entry.record.turn and entry.record.turn > now:
+                return entry
         fresh = FileRecord(
             name=hint.name,
             run=old.run if goes_on and old else (old.run + 1 if old else 1),
@@ -111,14 +125,24 @@ class Start:
             dropped_at=blob.modified,
             history=old.history if goes_on and old else "",
             intent=old.intent if goes_on and old else "",
+            backfill=backfill,
+            turn=old.turn if goes_on and backfill and old else None,
         )
         if (blob.tier or "").lower() == "archive":
             reason = "The file lies in the archive tier; it starts once it is brought back (rehydrated)."
             return await self._wait(entry, fresh, State.WAITING, reason)
         try:
+            if reason := await self.gate.hold(naming.project_of(hint.name)):
+                return await self._wait(entry, fresh, State.WAITING, reason, reported=False)
             project = await self._projects.get(naming.project_of(hint.name))
             if isinstance(project, NoProject):
                 return await self._wait(entry, fresh, State.WAITING_FOR_PROJECT, project.sentence)
+            # A turn is good for its day only: what missed it, in a pause for example, takes another.
+            if backfill and fresh.turn != day_of(now):
+                turn = await self.gate.turn()
+                fresh = fresh.evolve(turn=turn)
+                if turn > now:
+                    return await self._wait(entry, fresh, State.WAITING, self.gate.wait_sentence(turn), reported=False)
             verdict = await self._verdict(blob, head, project)
         except ServiceFault as fault:
             # Kept as data: reconcile looks again; the message need not come back.
@@ -212,16 +236,14 @@ class Start:
     async def _wait(
         self, entry: Entry | None, record: FileRecord, state: State, reason: str, *, reported: bool = True
     ) -> Entry:
-        if entry and (entry.record.state, entry.record.reason, entry.record.etag) == (
-            state,
-            reason,
-            record.etag,
-        ):
+        now, old = self._clock(), entry.record if entry else None
+        if entry and old and (old.state, old.reason, old.etag, old.turn) == (state, reason, record.etag, record.turn):
             return entry
-        waiting = record.to(state, self._clock(), reason)
+        waiting = record.to(state, now, reason)
         if reported:
             await self._do.report(waiting)
-        claimed = await self._insert(entry, waiting, self._settings.project_poll)
+        until_turn = record.turn - now if record.turn else timedelta()
+        claimed = await self._insert(entry, waiting, max(self._settings.project_poll, until_turn))
         log.info("%s", reason, extra=fields(waiting))
         return claimed
 

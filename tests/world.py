@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 from batch_ops import headless, naming
 from batch_ops.collect import Collect
@@ -61,7 +62,7 @@ class World:
         """Somebody uploads an image; its ETag."""
         return self.blobs.upload("input", name, content).etag
 
-    async def start(self, name: str, **how: str) -> FileRecord | None:
+    async def start(self, name: str, **how: Any) -> FileRecord | None:
         """An event comes; the row afterwards."""
         await self.start_use_case(Hint(name, f"event-{name}", **how))
         return self.row(name)
@@ -78,9 +79,7 @@ class World:
         told = headless.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
         image = self.blobs.content("input", told.image_name).decode(errors="replace")
-        files = [
-            (f"{told.nickname}{i}.tiff", f"TIFF {i} of {image}".encode()) for i in range(tiffs)
-        ]
+        files = [(f"{told.nickname}{i}.tiff", f"TIFF {i} of {image}".encode()) for i in range(tiffs)]
         for leaf, data in files:
             self.blobs.upload("staging", f"{task_id}/{execution}/{leaf}", data)
         manifest = Manifest(
@@ -97,7 +96,10 @@ class World:
             command=("run_ilastik.sh",),
             project_sha256=told.project_digest,
             image=ManifestImage(told.image_name, told.image_etag, told.image_length, "0" * 32),
-            files=tuple(ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1) for leaf, data in files),
+            files=tuple(
+                ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1)
+                for leaf, data in files
+            ),
         )
         self.blobs.upload("staging", f"{task_id}/logs/{execution}/ilastik.log", b"all is well\n")
         if complete:
@@ -133,7 +135,7 @@ class World:
             for order in orders:
                 await self.collect(order)
             for look in looks if not orders else ():
-                await self.start_use_case(Hint(look.name, look.correlation_id))
+                await self.start_use_case(Hint(look.name, look.correlation_id, "", look.backfill, look.again))
 
     async def finish(self, name: str, **how: object) -> FileRecord:
         """Run the file's task well and collect its results."""
