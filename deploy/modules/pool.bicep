@@ -59,6 +59,8 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = {
   }
   properties: {
     displayName: 'ilastik ${ilastikVersion}'
+    // deploy.sh drains and deletes older pools that bear this mark, and no others.
+    metadata: [{ name: 'made-by', value: 'ilastik-batch' }]
     vmSize: vmSize
     deploymentConfiguration: {
       virtualMachineConfiguration: union(

@@ -1,0 +1,332 @@
+#!/usr/bin/env bash
+# ilastik-batch in Azure, from an empty subscription to a running system; again at any time to change or repair it.
+set -euo pipefail
+if ((BASH_VERSINFO[0] < 5)); then
+  echo "bash 5 or later is needed; this is $BASH_VERSION. Azure Cloud Shell has one." >&2
+  exit 1
+fi
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+usage() {
+  cat <<'END'
+deploy.sh --resource-group NAME --location REGION [options]
+
+Brings ilastik-batch into a resource group of Azure, or brings what is there up to date. Running it again with the
+same options changes nothing; options that were given once are kept until they are given again or --forget is.
+
+  --resource-group NAME     made if it does not exist
+  --location REGION         such as westeurope; needed the first time
+  --subscription ID         another one than the login's own
+  --project FILE.ilp        upload a classifier; images go to the folder of its name
+  --ilastik-version 1.4.2   version of ilastik
+  --upgrade-ilastik VERSION another version for a running deployment; files in work finish with the old one
+  --ilastik-archive FILE    ilastik's archive from a file instead of files.ilastik.org
+  --ilastik-sha256 DIGEST   insist on this digest of the archive
+  --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
+                            --vm-size --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
+                            --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
+                            --alert-mail --monthly-budget --prefix ...; main.bicepparam holds a lab's own values
+  --what-if                 show what would change and change nothing
+  --smoke-test              send a tiny image through everything even if nothing was changed
+  --no-smoke-test           do not
+  --redeploy                deploy the code even if it is the same
+  --forget                  forget the options of earlier runs
+  --teardown                remove everything but the storage account with images and results (asks first)
+  --delete-results          with --teardown: remove that account too
+  --yes                     with --teardown: do not ask
+END
+}
+
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=lib/common.sh
+source "$here/lib/common.sh"
+# shellcheck source=lib/preflight.sh
+source "$here/lib/preflight.sh"
+# shellcheck source=lib/tools.sh
+source "$here/lib/tools.sh"
+# shellcheck source=lib/code.sh
+source "$here/lib/code.sh"
+# shellcheck source=lib/pools.sh
+source "$here/lib/pools.sh"
+# shellcheck source=lib/smoke.sh
+source "$here/lib/smoke.sh"
+# shellcheck source=lib/teardown.sh
+source "$here/lib/teardown.sh"
+
+group='' location='' subscription='' project='' ilastik_archive='' ilastik_sha256=''
+mode=deploy smoke=auto redeploy=no forget=no delete_results=no assume_yes=no upgrade=no
+options=()
+# What deployments answer.
+blob_endpoint='' scale_formula='' drain_formula=''
+readonly DEPLOYMENT=ilastik-batch
+
+camel() { # --max-nodes -> maxNodes
+  local IFS=- words word name
+  read -r -a words <<<"${1#--}"
+  name=${words[0]}
+  for word in "${words[@]:1}"; do name+=${word^}; done
+  printf '%s' "$name"
+}
+
+absolute() { [[ $1 == /* ]] && printf '%s' "$1" || printf '%s/%s' "$PWD" "$1"; }
+
+read_options() {
+  while (($# > 0)); do
+    case $1 in
+      -h | --help)
+        usage
+        exit
+        ;;
+      --what-if) mode="what-if" ;;
+      --teardown) mode=teardown ;;
+      --smoke-test) smoke=yes ;;
+      --no-smoke-test) smoke=no ;;
+      --redeploy) redeploy=yes ;;
+      --forget) forget=yes ;;
+      --delete-results) delete_results=yes ;;
+      --yes) assume_yes=yes ;;
+      --*)
+        (($# > 1)) || fail "$1 needs a value. See: deploy.sh --help"
+        read_value "$1" "$2"
+        shift
+        ;;
+      *) fail "'$1' is no option. See: deploy.sh --help" ;;
+    esac
+    shift
+  done
+  [[ -n $group ]] || fail "Say where: --resource-group NAME. See: deploy.sh --help"
+  # Azure's own rule; it also keeps out of addresses what could be read as something else.
+  [[ $group =~ ^[A-Za-z0-9_().-]{0,89}[A-Za-z0-9_()-]$ && $group != -* ]] ||
+    fail "'$group' cannot be the name of a resource group."
+  [[ -z $location || $location =~ ^[a-z0-9]+$ ]] || fail "'$location' is no region; they look like westeurope."
+  [[ -z $ilastik_sha256 || $ilastik_sha256 =~ ^[0-9a-f]{64}$ ]] ||
+    fail "'$ilastik_sha256' is no SHA-256: those are 64 hexadecimal digits."
+}
+
+read_value() { # option, value
+  case $1 in
+    --resource-group) group=$2 ;;
+    --location)
+      location=$2
+      options+=(--option "location=$2")
+      ;;
+    --subscription) subscription=$2 ;;
+    --project) project=$(absolute "$2") ;;
+    --ilastik-archive) ilastik_archive=$(absolute "$2") ;;
+    --ilastik-sha256) ilastik_sha256=${2,,} ;;
+    --upgrade-ilastik)
+      upgrade=yes
+      options+=(--option "ilastikVersion=$2")
+      ;;
+    *)
+      [[ $1 =~ ^--[a-z][a-z0-9]*(-[a-z0-9]+)*$ ]] || fail "'$1' is no option. See: deploy.sh --help"
+      options+=(--option "$(camel "$1")=$2")
+      ;;
+  esac
+}
+
+# Puts the parameters together; the arguments are what this script decides itself.
+write_parameters() {
+  kept_options=$("$python" -IS "$here/lib/parameters.py" write --built "$work/built.json" \
+    --remembered "$work/remembered.json" --template "$work/template.json" --out "$work/parameters.json" \
+    "${options[@]}" "$@") || fail "The options need attention (see above). Nothing was made."
+}
+
+parameter() {
+  "$python" -IS "$here/lib/parameters.py" get --template "$work/template.json" --parameters "$work/parameters.json" "$1"
+}
+
+understand_parameters() {
+  az bicep build-params --file "$here/main.bicepparam" --stdout --only-show-errors >"$work/built.json" ||
+    fail "main.bicepparam or main.bicep is faulty, or Bicep cannot be installed; the message is above."
+  printf 'null' >"$work/remembered.json"
+  if [[ $forget == no && -n $group_location ]]; then
+    fetch "$work/remembered.json" deployment group list --resource-group "$group" \
+      --query "[?name=='$DEPLOYMENT'].properties.parameters.options.value | [0]"
+    # A query without a result prints nothing.
+    [[ -s $work/remembered.json ]] || printf 'null' >"$work/remembered.json"
+  fi
+  write_parameters
+  prefix=$(parameter prefix)
+  location=$(parameter location)
+  ilastik_version=$(parameter ilastikVersion)
+  archive_blob=ilastik/ilastik-$ilastik_version-Linux.tar.bz2
+  suffix=$(digest suffix "$subscription" "$group")
+  mark=$prefix$suffix
+  [[ -z $kept_options ]] || say "Options of this and earlier runs: $kept_options"
+}
+
+find_existing() {
+  data_account='' batch_account='' topic=''
+  [[ -n $group_location ]] || return 0
+  find_part data_account data
+  find_part batch_account batch
+  # An account can have one topic only; a security product may have made it.
+  [[ -z $data_account ]] || lookup topic eventgrid system-topic list --resource-group "$group" \
+    --query "[?ends_with(source, '/storageAccounts/$data_account')].name | [0]"
+}
+
+find_budget_start() {
+  budget_start=
+  [[ $(parameter monthlyBudget) == 0 || -z $group_location ]] || lookup budget_start rest --method get --url \
+    "$ARM/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Consumption/budgets/$prefix-budget?api-version=2024-08-01" \
+    --query properties.timePeriod.startDate
+  budget_start=${budget_start:-$(date -u +%Y-%m-01)}
+}
+
+decide_internal() {
+  local scripts start_task existing='' create=true
+  scripts=$(digest scripts)
+  start_task=$(digest start-task)
+  pool=$(digest pool "$ilastik_version" "$prefix" "$archive_sha256" "$(parameter vmSize)" "$(parameter osDiskGb)" \
+    "$(parameter slotsPerNode)")
+  [[ -z $batch_account ]] || lookup existing rest --method get --url "$(pools_url "$pool")" --query name
+  [[ -z $existing ]] || create=false
+  find_budget_start
+  write_parameters \
+    --internal "suffix=\"$suffix\"" --internal "location=\"$location\"" \
+    --internal "operators=[{\"id\": \"$me\", \"type\": \"$my_type\"}]" \
+    --internal "topicName=\"$topic\"" --internal "budgetStart=\"$budget_start\"" \
+    --internal "poolId=\"$pool\"" --internal "createPool=$create" \
+    --internal "ilastikArchive=\"$archive_blob\"" --internal "ilastikSha256=\"$archive_sha256\"" \
+    --internal "taskScripts=\"$scripts\"" --internal "startTaskBlob=\"$start_task\""
+}
+
+preflight() {
+  step "Looks whether everything is in order"
+  check_programs
+  check_login
+  lookup group_location group show --name "$group" --query location
+  understand_parameters
+  check_location
+  check_only_one
+  check_permissions
+  check_providers
+  find_existing
+  [[ $upgrade == no || -n $data_account ]] ||
+    problem "There is nothing to upgrade in '$group' yet; leave out --upgrade-ilastik."
+  check_machines "$(parameter vmSize)" "$(parameter maxNodes)" "$(parameter spotNodes)"
+  check_names
+  check_files
+  tell_problems
+  say "Everything is in order."
+}
+
+what_if() {
+  ((${#unregistered[@]} == 0)) || say "These providers would be registered first: ${unregistered[*]}"
+  if [[ -z $group_location ]]; then
+    say "The resource group '$group' would be made in $location, and everything in it."
+    return
+  fi
+  archive_sha256=
+  [[ -z $data_account ]] || stored_digest archive_sha256 "$archive_blob"
+  # Which pool it would be depends on the archive; an unknown one stands for itself.
+  archive_sha256=${archive_sha256:-${ilastik_sha256:-not-mirrored-yet}}
+  decide_internal
+  az deployment group what-if --resource-group "$group" --name "$DEPLOYMENT" --template-file "$work/template.json" \
+    --parameters "@$work/parameters.json" --only-show-errors || fail "Azure could not tell; its message is above."
+}
+
+make_room() {
+  local name
+  for name in "${unregistered[@]}"; do
+    say "   registers the provider $name with the subscription"
+    change "Registering $name" provider register --namespace "$name" --wait
+  done
+  [[ -n $group_location ]] ||
+    change "Making the resource group '$group'" group create --name "$group" --location "$location"
+}
+
+# Scripts and archive come before whatever starts to use them, so that no task meets a gap.
+stage() {
+  step "Uploads scripts and ilastik where they are new"
+  wait_for_data_access
+  stage_scripts
+  stage_archive
+}
+
+deploy_template() {
+  step "Deploys storage, events, function app, Batch account, pool, roles and monitoring (about five minutes)"
+  patiently "The deployment" az deployment group create --resource-group "$group" --name "$DEPLOYMENT" \
+    --template-file "$work/template.json" --parameters "@$work/parameters.json" --only-show-errors --output none
+  local entry
+  for entry in data_account=dataAccount batch_account=batchAccount batch_endpoint=batchEndpoint \
+    blob_endpoint=blobEndpoint app=functionApp scale_formula=scaleFormula drain_formula=drainFormula; do
+    lookup "${entry%%=*}" deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
+      --query "properties.outputs.${entry#*=}.value"
+  done
+}
+
+deploy() {
+  changed=0
+  preflight
+  if [[ $mode == what-if ]]; then
+    what_if
+    return
+  fi
+  step "Looks for ilastik $ilastik_version"
+  find_archive
+  make_room
+  local is_new=no
+  [[ -n $data_account ]] || is_new=yes
+  [[ $is_new == yes ]] || stage
+  decide_internal
+  deploy_template
+  if [[ $is_new == yes ]]; then
+    changed=1
+    stage
+  fi
+  step "Deploys the code"
+  deploy_code
+  step "Looks after the pools"
+  set_formula "$pool" "$scale_formula"
+  drain_other_pools "$pool" "$drain_formula"
+  upload_project
+  check_new_quota
+  if [[ $smoke == yes ]] || [[ $smoke == auto && $changed == 1 ]]; then smoke_test; fi
+  farewell
+}
+
+upload_project() {
+  [[ -n $project ]] || return 0
+  step "Uploads the classifier"
+  project_name=$(basename -- "$project" .ilp)
+  patiently "Uploading the classifier" upload_blob "$project" projects "$project_name.ilp"
+}
+
+# What a new account may use is known only once there is the account.
+check_new_quota() {
+  problems=() unregistered=()
+  check_machines "$(parameter vmSize)" "$(parameter maxNodes)" "$(parameter spotNodes)"
+  ((${#problems[@]} == 0)) ||
+    fail "${problems[0]} Everything else is in place, and files will wait. Run this again when there are cores."
+}
+
+farewell() {
+  local example=${project_name:-PROJECT}
+  step "Ready"
+  say "Drop a file here:   ${blob_endpoint}input/$example/FILE.h5"
+  say "Results appear in:  ${blob_endpoint}results/$example/FILE.h5/"
+  say "Classifiers go to:  ${blob_endpoint}projects/$example.ilp"
+  say ""
+  say "For example:"
+  say "  az storage blob upload --auth-mode login --account-name $data_account --container-name input --name $(printf '%q' "$example")/FILE.h5 --file FILE.h5"
+}
+
+main() {
+  read_options "$@"
+  work=$(mktemp -d)
+  trap 'rm -rf -- "$work"' EXIT
+  # Azure CLI takes a value such as @name for the contents of a file of that name, if there is one.
+  mkdir "$work/empty"
+  cd "$work/empty"
+  if [[ $mode == teardown ]]; then
+    check_programs
+    check_login
+    teardown
+  else
+    deploy
+  fi
+}
+
+main "$@"

@@ -1,0 +1,137 @@
+"""Reads what Azure answered to deploy.sh: JSON (or a token) on standard input, words or sentences on the output."""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_NEEDED_ACTIONS = {
+    "Microsoft.Resources/deployments/write": "deploy templates",
+    "Microsoft.Storage/storageAccounts/write": "make storage accounts",
+    "Microsoft.Batch/batchAccounts/write": "make Batch accounts",
+    "Microsoft.Web/sites/write": "make function apps",
+    "Microsoft.EventGrid/systemTopics/write": "make event topics",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action": (
+        "give an identity to an app or a pool (role Managed Identity Operator)"
+    ),
+    "Microsoft.Authorization/roleAssignments/write": (
+        "assign roles (role Role Based Access Control Administrator, or Owner)"
+    ),
+}
+
+
+def who(token: str) -> tuple[str, str]:
+    """(object id, type of principal) of whoever an access token of Entra ID was given to."""
+    payload = token.strip().split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return str(claims["oid"]), "ServicePrincipal" if claims.get("idtyp") == "app" else "User"
+
+
+def missing_permissions(answer: Mapping[str, Any]) -> Sequence[str]:
+    """What the caller may not do, from the answer of Microsoft.Authorization/permissions."""
+
+    def allowed(action: str) -> bool:
+        return any(
+            _matches(action, block.get("actions", ())) and not _matches(action, block.get("notActions", ()))
+            for block in answer["value"]
+        )
+
+    return [f"{meaning} ({action})" for action, meaning in _NEEDED_ACTIONS.items() if not allowed(action)]
+
+
+def _matches(action: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+
+def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
+    """Cores that a Batch account may use of a family of machines; None where Azure does not say."""
+    if spot:
+        found = account.get("lowPriorityCoreQuota")
+        return None if found is None else int(found)
+    if not account.get("dedicatedCoreQuotaPerVMFamilyEnforced", True):
+        return int(account["dedicatedCoreQuota"])
+    for entry in account.get("dedicatedCoreQuotaPerVMFamily") or ():
+        if str(entry["name"]).lower() == family.lower():
+            return int(entry["coreQuota"])
+    return None
+
+
+def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[str, int] | None:
+    """(family, cores) of a machine size from Batch's list for a region; None where Batch does not offer it."""
+    for entry in skus:
+        if str(entry["name"]).lower() == size.lower():
+            cores = {item["name"]: item["value"] for item in entry.get("capabilities") or ()}.get("vCPUs", "0")
+            return str(entry["familyName"]), int(cores)
+    return None
+
+
+def same_formula(pool: Mapping[str, Any], wanted: str) -> bool:
+    """Whether a pool scales by this formula; line ends and blanks at the ends do not count."""
+    scale = pool["properties"].get("scaleSettings", {}).get("autoScale") or {}
+    return _lines(scale.get("formula", "")) == _lines(wanted)
+
+
+def _lines(formula: str) -> list[str]:
+    return [line.strip() for line in formula.strip().splitlines()]
+
+
+def scale_body(formula: str) -> str:
+    """The body of a PATCH that gives a pool another formula and leaves all else."""
+    auto = {"formula": formula, "evaluationInterval": "PT5M"}
+    return json.dumps({"properties": {"scaleSettings": {"autoScale": auto}}})
+
+
+def other_pools(answer: Mapping[str, Any], current: str) -> Sequence[str]:
+    """Pools that deploy.sh made and that are not the current one."""
+    mark = {"name": "made-by", "value": "ilastik-batch"}
+    return [
+        str(pool["name"])
+        for pool in answer["value"]
+        if str(pool["name"]).lower() != current.lower() and mark in (pool["properties"].get("metadata") or ())
+    ]
+
+
+def jobs_of_pool(answer: Mapping[str, Any], pool: str) -> Sequence[str]:
+    """Jobs that may still run tasks on a pool."""
+    return [
+        str(job["id"])
+        for job in answer["value"]
+        if str(job["poolInfo"].get("poolId", "")).lower() == pool.lower() and job["state"] != "completed"
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0; 1 where the question's answer is no."""
+    command, *rest = arguments
+    text = sys.stdin.read()
+    if command == "who":
+        print(*who(text))
+        return 0
+    answer = json.loads(text)
+    if command == "permissions":
+        print("\n".join(missing_permissions(answer)))
+    elif command == "sku":
+        found = sku(answer, rest[0])
+        print(*found or ())
+    elif command == "quota":
+        known = quota(answer, rest[0], rest[1] == "spot")
+        print("" if known is None else known)
+    elif command == "same-formula":
+        return 0 if same_formula(answer, rest[0]) else 1
+    elif command == "other-pools":
+        print("\n".join(other_pools(answer, rest[0])))
+    elif command == "jobs":
+        print(" ".join(jobs_of_pool(answer, rest[0])))
+    elif command == "scale-body":
+        print(scale_body(answer))
+    else:
+        raise ValueError(f"There is no command {command}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

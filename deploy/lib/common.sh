@@ -1,0 +1,78 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables shared with deploy.sh
+# Talking to people and to Azure. Sourced by deploy.sh.
+
+# Seconds between two tries of what needs time to spread through Azure, and how often it is tried.
+readonly PAUSE="${ILASTIK_BATCH_PAUSE:-15}"
+readonly MOST_TRIES="${ILASTIK_BATCH_TRIES:-60}"
+readonly ARM=https://management.azure.com
+readonly MISSING='not ?found|does not exist|could not be found|\b404\b'
+readonly NOT_YET='permission|authoriz|forbidden|\b403\b|PrincipalNotFound|does not exist in the directory|try again|throttl|timed? ?out|temporar'
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
+warn() { printf 'Note: %s\n' "$*" >&2; }
+fail() {
+  printf '\nStopped: %s\n' "$*" >&2
+  exit 1
+}
+
+# Puts Azure's answer, one bare word or line, into a variable: empty where there is no such thing. Any other fault
+# ends the script, which it could not do from within $(...).
+lookup() { # variable, question
+  local _variable=$1 _answer _code=0
+  shift
+  _answer=$(az "$@" --only-show-errors --output tsv 2>"$work/error") || _code=$?
+  if ((_code != 0)); then
+    if ! grep -qiE "$MISSING" "$work/error"; then
+      cat "$work/error" >&2
+      fail "Azure did not answer 'az $1 $2 $3'; its own message is above. Run this again: what is done stays done."
+    fi
+    _answer=
+  fi
+  printf -v "$_variable" '%s' "$_answer"
+}
+
+# The same for whole documents, into a file.
+fetch() { # file, question
+  local file=$1
+  shift
+  az "$@" --only-show-errors --output json >"$file" 2>"$work/error" || {
+    cat "$work/error" >&2
+    fail "Azure did not answer 'az $1 $2 $3'; its own message is above. Run this again: what is done stays done."
+  }
+}
+
+# Changes something, or ends the script.
+change() { # what it is, as words for people; then the command
+  local what=$1
+  shift
+  az "$@" --only-show-errors --output none 2>"$work/error" || {
+    cat "$work/error" >&2
+    fail "$what did not work; Azure's own message is above. When it is put right, run this again: what is done stays done."
+  }
+}
+
+# Tries a command until it succeeds, as roles take minutes until every part of Azure knows them.
+patiently() { # what it is, as words for people; then the command
+  local what=$1 tries=0
+  shift
+  until "$@" 2>"$work/error"; do
+    tries=$((tries + 1))
+    if ((tries >= MOST_TRIES)) || ! grep -qiE "$NOT_YET" "$work/error"; then
+      cat "$work/error" >&2
+      fail "$what did not work; Azure's own message is above. When it is put right, run this again: what is done stays done."
+    fi
+    if ((tries == 1)); then
+      say "   $what: not yet possible. New roles take up to fifteen minutes to spread; it is tried again until then."
+    fi
+    sleep "$PAUSE"
+  done
+}
+
+answers() { "$python" -IS "$here/lib/answers.py" "$@"; }
+digest() { "$python" -IS "$here/lib/digests.py" "$@"; }
+
+# Name of a part of this deployment, by its tags. (`--tag` and `--resource-group` exclude each other.)
+find_part() { # variable; data, host, batch or app
+  lookup "$1" resource list --resource-group "$group" --query "[?tags.\"ilastik-batch-part\"=='$2'].name | [0]"
+}

@@ -1,0 +1,77 @@
+"""Names that follow from contents: the same content has the same name, another content never takes its place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+DEPLOY = Path(__file__).resolve().parents[1]
+REPOSITORY = DEPLOY.parent
+_TOOLS_LIST = DEPLOY / "pool/task_tools.txt"
+_START_TASK = DEPLOY / "pool/start_task.sh"
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file of any size, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def task_tools() -> Sequence[tuple[Path, str]]:
+    """(file of the repository, its name below the folder of the task's scripts), as task_tools.txt lists them."""
+    lines = (line.split("#")[0].split() for line in _TOOLS_LIST.read_text(encoding="utf-8").splitlines())
+    return [(REPOSITORY / words[0], words[1]) for words in lines if words]
+
+
+def scripts_folder() -> str:
+    """A folder for just these scripts: a running deployment never mixes two versions."""
+    return f"task-{_short(part for path, name in task_tools() for part in (name, file_digest(path)))}/"
+
+
+def start_task_blob() -> str:
+    """A name for just this start task: nodes of an older pool go on with theirs."""
+    return f"pool-{_short([file_digest(_START_TASK)])}/start_task.sh"
+
+
+def pool_id(version: str, *parts: str) -> str:
+    """An id for just this kind of pool: template, start task and the given parts are all that it cannot change."""
+    template = file_digest(DEPLOY / "modules/pool.bicep")
+    digest = _short([template, start_task_blob(), version, *parts])
+    return f"ilastik-{re.sub(r'[^A-Za-z0-9]+', '-', version)[:20]}-{digest}"
+
+
+def suffix(subscription: str, group: str) -> str:
+    """The end of names that must be unique in the world: the same for the same resource group."""
+    return _short([subscription.lower(), group.lower()], 8)
+
+
+def _short(parts: Iterable[str], length: int = 10) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
+
+
+def main(arguments: Sequence[str]) -> int:
+    command, *rest = arguments
+    if command == "file":
+        print(file_digest(Path(rest[0])))
+    elif command == "tools":
+        for path, name in task_tools():
+            print(f"{path}\t{scripts_folder()}{name}")
+        print(f"{_START_TASK}\t{start_task_blob()}")
+    elif command == "scripts":
+        print(scripts_folder())
+    elif command == "start-task":
+        print(start_task_blob())
+    elif command == "pool":
+        print(pool_id(*rest))
+    elif command == "suffix":
+        print(suffix(*rest))
+    else:
+        raise ValueError(f"There is no command {command}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,169 @@
+"""The template's parameters of one run of deploy.sh: put together, checked against the template, written as JSON.
+
+The later of these wins: defaults of main.bicep, main.bicepparam, options that earlier runs were given, options of
+this run, and what deploy.sh itself decides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# deploy.sh decides these itself: see there.
+INTERNAL = (
+    *("suffix", "operators", "topicName", "budgetStart", "options", "poolId", "createPool"),
+    *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob"),
+)
+
+
+class ParameterError(Exception):
+    """A value does not fit; the text is one sentence a fault, on lines of their own."""
+
+
+def effective(
+    template: Mapping[str, Any],
+    from_file: Mapping[str, Any],
+    remembered: Mapping[str, Any],
+    options: Sequence[str],
+    internal: Sequence[str],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(all values that are passed on, the options that later runs keep).
+
+    `template` is the ARM template, `from_file` the "parameters" object of a parameter file, `remembered` and the
+    second result are name -> value, `options` and `internal` are "name=text". Raises `ParameterError`.
+    """
+    known: Mapping[str, Any] = template["parameters"]
+    faults: list[str] = []
+    given: dict[str, Any] = {}
+    for option in options:
+        name, _, text = option.partition("=")
+        if name not in known or name in INTERNAL:
+            faults.append(f"There is no option {_kebab(name)}; main.bicep lists the parameters.")
+            continue
+        given[name] = _typed(name, text, known[name], faults)
+    kept = {name: value for name, value in remembered.items() if name in known and name not in INTERNAL} | given
+    values = {name: entry["value"] for name, entry in from_file.items() if name not in INTERNAL} | kept
+    for name, value in values.items():
+        faults += _misfits(name, value, known[name])
+    faults += _contradictions(values | defaults(template, values))
+    if faults:
+        raise ParameterError("\n".join(dict.fromkeys(faults)))
+    decided = {name: json.loads(text) for name, _, text in (word.partition("=") for word in internal)}
+    return values | decided | {"options": kept}, kept
+
+
+def defaults(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain defaults of the parameters that have no value; those that are expressions are left out."""
+    return {
+        name: entry["defaultValue"]
+        for name, entry in template["parameters"].items()
+        if name not in values and "defaultValue" in entry and not str(entry["defaultValue"]).startswith("[")
+    }
+
+
+def _typed(name: str, text: str, entry: Mapping[str, Any], faults: list[str]) -> Any:
+    kind = str(entry["type"]).lower()
+    if kind == "string":
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if isinstance(value, {"int": int, "bool": bool, "object": dict, "array": list}[kind]) and (
+        kind != "int" or not isinstance(value, bool)
+    ):
+        return value
+    needed = {"int": "a whole number", "bool": "true or false", "object": "a JSON object", "array": "a JSON list"}
+    faults.append(f"{_kebab(name)} is {text!r}; it must be {needed[kind]}.")
+    return text
+
+
+def _misfits(name: str, value: Any, entry: Mapping[str, Any]) -> list[str]:
+    """What the template would refuse, before anything is made."""
+    if "allowedValues" in entry and value not in entry["allowedValues"]:
+        return [f"{_kebab(name)} is {value!r}; it must be one of {', '.join(map(str, entry['allowedValues']))}."]
+    size = value if isinstance(value, int) else len(value) if isinstance(value, str) else None
+    what = "" if isinstance(value, int) else " long"
+    least, most = (entry.get(f"{end}{'Value' if isinstance(value, int) else 'Length'}") for end in ("min", "max"))
+    if size is not None and least is not None and size < least:
+        return [f"{_kebab(name)} is {value!r}; it must be at least {least}{what}."]
+    if size is not None and most is not None and size > most:
+        return [f"{_kebab(name)} is {value!r}; it must be at most {most}{what}."]
+    return []
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    """What no single parameter shows."""
+    faults = []
+    if not re.fullmatch(r"[a-z][a-z0-9]*", str(values["prefix"])):
+        faults.append(f"--prefix is {values['prefix']!r}; it must be lower-case letters and digits, a letter first.")
+    if not re.fullmatch(r"[0-9][0-9A-Za-z.-]*", str(values["ilastikVersion"])):
+        faults.append(f"--ilastik-version is {values['ilastikVersion']!r}; it must look like 1.4.2.")
+    if not re.fullmatch(r"[A-Za-z0-9_]+", str(values["vmSize"])):
+        faults.append(f"--vm-size is {values['vmSize']!r}; it must look like Standard_D4ds_v5.")
+    mail = str(values["alertMail"])
+    if mail and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", mail):
+        faults.append(f"--alert-mail is {mail!r}, which is no mail address.")
+    if values["monthlyBudget"] and not mail:
+        faults.append("--monthly-budget needs --alert-mail: a budget does nothing but send mails.")
+    if isinstance(values["spotNodes"], int) and values["minNodesWorkingHours"] > values["maxNodes"]:
+        faults.append("--min-nodes-working-hours is more than --max-nodes.")
+    return faults
+
+
+def _kebab(name: str) -> str:
+    return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    write = commands.add_parser("write", help="write the parameter file of a deployment")
+    write.add_argument("--built", type=Path, required=True, help="what `az bicep build-params --stdout` printed")
+    write.add_argument("--remembered", type=Path, required=True, help="options of earlier runs: a JSON object or null")
+    write.add_argument("--option", action="append", default=[], metavar="NAME=TEXT")
+    write.add_argument("--internal", action="append", default=[], metavar="NAME=JSON")
+    write.add_argument("--template", type=Path, required=True, help="the template is written here")
+    write.add_argument("--out", type=Path, required=True, help="the parameters are written here")
+    get = commands.add_parser(
+        "get", help="print a value, or the template's default; nothing where that is an expression"
+    )
+    get.add_argument("--template", type=Path, required=True)
+    get.add_argument("--parameters", type=Path, required=True)
+    get.add_argument("name")
+    arguments = parser.parse_args()
+    if arguments.command == "get":
+        template = _json(arguments.template)
+        values = {name: entry["value"] for name, entry in _json(arguments.parameters)["parameters"].items()}
+        print((defaults(template, values) | values).get(arguments.name, ""))
+        return 0
+    built = _json(arguments.built)
+    template = json.loads(built["templateJson"])
+    from_file = json.loads(built["parametersJson"])["parameters"]
+    try:
+        values, kept = effective(
+            template, from_file, _json(arguments.remembered) or {}, arguments.option, arguments.internal
+        )
+    except ParameterError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    arguments.template.write_text(json.dumps(template), encoding="utf-8")
+    schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
+    parameters = {name: {"value": value} for name, value in values.items()}
+    document = {"$schema": schema, "contentVersion": "1.0.0.0", "parameters": parameters}
+    arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    print(", ".join(f"{_kebab(name)[2:]} {value}" for name, value in sorted(kept.items())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables shared with deploy.sh
+# What would stop the deployment half-way is looked for before anything is made. Sourced by deploy.sh.
+
+readonly AZ_AT_LEAST=2.75.0
+readonly PROVIDERS=(Microsoft.Batch Microsoft.Consumption Microsoft.EventGrid Microsoft.Insights
+  Microsoft.ManagedIdentity Microsoft.OperationalInsights Microsoft.Storage Microsoft.Web)
+readonly IMAGE=canonical:ubuntu-24_04-lts:server:latest
+
+problems=()
+problem() { problems+=("$*"); }
+
+check_programs() {
+  local name version
+  for name in az curl; do
+    command -v "$name" >/dev/null || fail "The program '$name' is missing. Azure CLI: https://aka.ms/azure-cli"
+  done
+  python=
+  for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+    if [[ -n $name ]] && "$name" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      python=$name
+      break
+    fi
+  done
+  [[ -n $python ]] || fail "Python 3.11 or later with pip is needed here, for packing the code."
+  lookup version version --query '"azure-cli"'
+  [[ $(printf '%s\n' "$AZ_AT_LEAST" "$version" | sort -V | head -n 1) == "$AZ_AT_LEAST" ]] ||
+    fail "Azure CLI $version is too old; $AZ_AT_LEAST or later is needed. Run: az upgrade"
+}
+
+check_login() {
+  local token name
+  if [[ -n $subscription ]]; then
+    az account set --subscription="$subscription" --only-show-errors ||
+      fail "There is no subscription '$subscription' for this login. See: az account list --output table"
+  fi
+  subscription=$(az account show --query id --only-show-errors --output tsv) || fail "You are not logged in. Run: az login"
+  lookup name account show --query name
+  say "Subscription: $name ($subscription)"
+  token=$(az account get-access-token --query accessToken --only-show-errors --output tsv) ||
+    fail "Your login has expired. Run: az login"
+  read -r me my_type < <(answers who <<<"$token")
+}
+
+check_location() {
+  local known where
+  [[ -n $location ]] || location=$group_location
+  [[ -n $location ]] ||
+    fail "The resource group '$group' does not exist yet: say where to make it, as in --location westeurope."
+  lookup known account list-locations --query "[?name=='$location'].name | [0]"
+  [[ -n $known ]] || fail "There is no region '$location'. See: az account list-locations --query '[].name'"
+  [[ -n $group_location ]] || return 0
+  lookup where resource list --resource-group "$group" --query "[?tags.\"ilastik-batch-part\"=='data'].location | [0]"
+  [[ -z $where || $where == "$location" ]] ||
+    problem "The deployment in '$group' is in $where and cannot move to $location; take another resource group."
+}
+
+check_only_one() {
+  local other
+  [[ -n $group_location ]] || return 0
+  lookup other resource list --resource-group "$group" \
+    --query "[?tags.\"ilastik-batch-part\"=='data' && tags.\"ilastik-batch\"!='$mark'].name | [0]"
+  [[ -z $other ]] ||
+    problem "'$group' has a deployment with another --prefix (its data is in $other); take another resource group."
+}
+
+check_permissions() {
+  local scope=/subscriptions/$subscription line
+  [[ -z $group_location ]] || scope+=/resourceGroups/$group
+  fetch "$work/permissions.json" rest --method get \
+    --url "$ARM$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+  while read -r line; do
+    [[ -z $line ]] || problem "You may not $line on $scope. Ask its owner."
+  done < <(answers permissions <"$work/permissions.json")
+}
+
+check_providers() {
+  local name state
+  unregistered=()
+  for name in "${PROVIDERS[@]}"; do
+    lookup state provider show --namespace "$name" --query registrationState
+    [[ $state == Registered ]] || unregistered+=("$name")
+  done
+}
+
+# Batch's machines can be asked for only once its provider is registered.
+check_machines() { # size, most nodes, spot nodes
+  local found family cores image
+  if [[ " ${unregistered[*]} " == *" Microsoft.Batch "* ]]; then
+    warn "Quota and machine sizes of Batch can be looked up only after the first deployment: this subscription has not used Batch yet."
+    return
+  fi
+  fetch "$work/skus.json" batch location list-skus --location "$location"
+  found=$(answers sku "$1" <"$work/skus.json")
+  if [[ -z $found ]]; then
+    problem "Batch offers no machines of size $1 in $location. See: az batch location list-skus --location $location --output table"
+    return
+  fi
+  read -r family cores <<<"$found"
+  lookup image vm image show --location "$location" --urn "$IMAGE" --query name
+  [[ -n $image ]] || problem "The image $IMAGE is not to be had in $location."
+  if [[ -z $batch_account ]]; then
+    check_batch_account_quota
+    return
+  fi
+  fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
+  (($2 <= $3)) || check_cores "$family" "$cores" dedicated
+  (($3 == 0)) || check_cores "$family" "$cores" spot
+}
+
+check_cores() { # family, cores of one node, kind
+  local allowed
+  allowed=$(answers quota "$1" "$3" <"$work/account.json")
+  [[ -z $allowed ]] || ((allowed >= $2)) ||
+    problem "The Batch account $batch_account may use $allowed $3 cores of the family $1, and one node needs $2. Ask for more in the portal: Batch account, Quotas (free, takes hours to days)."
+}
+
+check_batch_account_quota() {
+  local allowed used
+  lookup allowed batch location quotas show --location "$location" --query accountQuota
+  lookup used batch account list --query "[?location=='$location'] | length(@)"
+  ((used < allowed)) ||
+    problem "The subscription has $used Batch accounts in $location and may have $allowed. Delete one, take another region, or ask for more in the portal: Quotas."
+}
+
+check_names() {
+  local name existing answer
+  for name in "${prefix}data$suffix" "${prefix}host$suffix"; do
+    existing=
+    [[ -z $group_location ]] ||
+      lookup existing storage account show --name "$name" --resource-group "$group" --query name
+    [[ -z $existing ]] || continue
+    lookup answer storage account check-name --name "$name" --query '[[nameAvailable, message]]'
+    [[ $answer == [Tt]rue* ]] ||
+      problem "The storage account's name $name cannot be had (${answer#*$'\t'}). Take another --prefix."
+  done
+}
+
+check_files() {
+  if [[ -n $project ]]; then
+    [[ -f $project ]] || problem "There is no file '$project' (--project)."
+    [[ $project == *.ilp ]] || problem "'$project' (--project) is no project of ilastik: its name does not end in .ilp."
+  fi
+  [[ -z $ilastik_archive || -f $ilastik_archive ]] || problem "There is no file '$ilastik_archive' (--ilastik-archive)."
+}
+
+tell_problems() {
+  ((${#problems[@]} > 0)) || return 0
+  printf '\nNothing was made. %d thing(s) stand in the way:\n' "${#problems[@]}" >&2
+  printf ' - %s\n' "${problems[@]}" >&2
+  exit 1
+}

@@ -1,0 +1,49 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables shared with deploy.sh
+# One tiny image through everything. Sourced by deploy.sh.
+
+readonly SMOKE_MINUTES=45
+
+upload_blob() { # file, container, blob
+  az storage blob upload --account-name "$data_account" --auth-mode login --container-name "$2" \
+    --file="$1" --name="$3" --overwrite true --no-progress --only-show-errors --output none
+}
+
+smoke_test() {
+  local name began now state last='' last_at reason row tiffs
+  # A new name each time: the same bytes under the same name are the same file, and nothing would run.
+  name=smoke-test/$(date -u +%Y%m%dT%H%M%SZ).h5
+  step "Sends a tiny image through everything (from an empty pool about ten minutes)"
+  patiently "Uploading the classifier of the smoke test" upload_blob "$here/../local_cloud/sample_data/default.ilp" projects smoke-test.ilp
+  began=$(date +%s)
+  last_at=$began
+  patiently "Uploading the image of the smoke test" upload_blob "$here/smoke/tiny.h5" input "$name"
+  say "   uploaded as input/$name"
+  while :; do
+    lookup row storage entity query --account-name "$data_account" --auth-mode login --table-name files \
+      --filter "PartitionKey eq 'smoke-test' and name eq '$name' and is_file eq true" \
+      --query 'items[].[state, reason]'
+    now=$(date +%s)
+    IFS=$'\t' read -r state reason <<<"$row" || true
+    if [[ -n $state && $state != "$last" ]]; then
+      printf '   %5d s  %s (%d s after the step before)\n' "$((now - began))" "$state" "$((now - last_at))"
+      last=$state last_at=$now
+    fi
+    case $last in
+      SUCCEEDED) break ;;
+      REJECTED | FAILED | CANCELLED | SUPERSEDED)
+        fail "The smoke test ended as $last: $reason See results/$name/ in $data_account, and: python -m batch_ops.doctor"
+        ;;
+    esac
+    ((now - began < SMOKE_MINUTES * 60)) ||
+      fail "The smoke test is not done after $SMOKE_MINUTES minutes (${last:-nothing was seen of it} ${reason:-}). It goes on by itself; python -m batch_ops.doctor tells what it waits for."
+    sleep "$((PAUSE > 5 ? 5 : PAUSE))"
+  done
+  lookup tiffs storage blob list --account-name "$data_account" --auth-mode login --container-name results \
+    --prefix "$name/" --query "length([?ends_with(name, '.tiff')])"
+  ((tiffs > 0)) || fail "The smoke test succeeded, but there is no TIFF in results/$name/ of $data_account."
+  say "   the TIFF is there: $((now - began)) s in all; the smoke test's files are removed"
+  az storage blob delete --account-name "$data_account" --auth-mode login --container-name input --name "$name" \
+    --only-show-errors --output none || warn "input/$name is left over."
+  az storage blob delete-batch --account-name "$data_account" --auth-mode login --source results \
+    --pattern "$name/*" --only-show-errors --output none || warn "results/$name/ is left over."
+}

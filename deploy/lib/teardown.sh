@@ -1,0 +1,77 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables shared with deploy.sh
+# Removes what a deployment made, and nothing else. Sourced by deploy.sh.
+
+# In this order: what sends and works first, what it works on last.
+readonly REMOVED=(
+  Microsoft.EventGrid/systemTopics Microsoft.Web/sites Microsoft.Web/serverFarms
+  Microsoft.Insights/metricAlerts Microsoft.Insights/scheduledQueryRules Microsoft.Insights/actionGroups
+  Microsoft.Batch/batchAccounts Microsoft.Insights/components Microsoft.OperationalInsights/workspaces
+  Microsoft.ManagedIdentity/userAssignedIdentities Microsoft.Storage/storageAccounts
+)
+
+teardown() {
+  local found name kept=''
+  lookup found group show --name "$group" --query name
+  [[ -n $found ]] || fail "There is no resource group '$group'."
+  lookup found resource list --resource-group "$group" --query '[?tags."ilastik-batch"].[type, id, name]'
+  if [[ -z $found ]]; then
+    say "There is nothing of ilastik-batch in '$group'."
+    return
+  fi
+  printf '%s\n' "$found" >"$work/resources"
+  [[ $delete_results == yes ]] || find_part kept data
+  say "This removes from the resource group '$group':"
+  while IFS=$'\t' read -r _ _ name; do
+    [[ $name == "$kept" ]] || say "   $name"
+  done <"$work/resources"
+  if [[ -n $kept ]]; then
+    say "The storage account $kept stays, with images, classifiers, results and the table of files."
+  else
+    say "With it go ALL IMAGES, CLASSIFIERS AND RESULTS."
+  fi
+  confirm
+  [[ -z $kept ]] || remove_roles_on "$kept"
+  remove_resources "$kept"
+  say "Removed."
+}
+
+confirm() {
+  local typed=
+  [[ $assume_yes == no ]] || return 0
+  read -r -p "Type the name of the resource group to go on: " typed || true
+  [[ $typed == "$group" ]] || fail "Nothing was removed."
+}
+
+remove_resources() { # name to keep
+  local wanted type id name
+  for wanted in "${REMOVED[@]}"; do
+    while IFS=$'\t' read -r type id name <&3; do
+      [[ ${type,,} == "${wanted,,}" && $name != "$1" ]] || continue
+      say "   removes $name"
+      change "Removing $name" resource delete --ids "$id"
+    done 3<"$work/resources"
+  done
+}
+
+# Roles of identities that are about to go would stay on the account that is kept, as "identity not found".
+remove_roles_on() { # account
+  local scope type id name principal found role
+  lookup scope storage account show --name "$1" --resource-group "$group" --query id
+  while IFS=$'\t' read -r type id name <&3; do
+    principal=
+    case ${type,,} in
+      microsoft.managedidentity/userassignedidentities)
+        lookup principal identity show --ids "$id" --query principalId
+        ;;
+      microsoft.eventgrid/systemtopics)
+        lookup principal resource show --ids "$id" --query identity.principalId
+        ;;
+    esac
+    [[ -n $principal ]] || continue
+    lookup found role assignment list --all --fill-principal-name false --assignee-object-id "$principal" \
+      --query "[?starts_with(scope, '$scope/')].id"
+    while read -r role <&4; do
+      [[ -z $role ]] || change "Removing a role on $1" role assignment delete --ids "$role"
+    done 4<<<"$found"
+  done 3<"$work/resources"
+}

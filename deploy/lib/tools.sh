@@ -1,0 +1,82 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables shared with deploy.sh
+# The container of tools: scripts and ilastik's archive, each under a name that belongs to its content.
+# Sourced by deploy.sh.
+
+stored_digest() { # variable, blob in tools
+  lookup "$1" storage blob show --account-name "$data_account" --auth-mode login --container-name tools \
+    --name "$2" --query metadata.sha256
+}
+
+upload_tool() { # file, blob, digest
+  az storage blob upload --account-name "$data_account" --auth-mode login --container-name tools \
+    --file="$1" --name="$2" --metadata "sha256=$3" --overwrite true --no-progress \
+    --only-show-errors --output none
+}
+
+wait_for_data_access() {
+  patiently "Looking into the storage account $data_account" \
+    az storage blob list --account-name "$data_account" --auth-mode login --container-name tools --num-results 1 \
+    --only-show-errors --output none
+}
+
+stage_scripts() {
+  local file blob sha stored
+  digest tools >"$work/tools" || fail "A script of deploy/pool is missing; the message is above."
+  while IFS=$'\t' read -r file blob; do
+    sha=$(digest file "$file")
+    stored_digest stored "$blob"
+    [[ $stored != "$sha" ]] || continue
+    say "   uploads $blob"
+    patiently "Uploading $blob" upload_tool "$file" "$blob" "$sha"
+    changed=1
+  done <"$work/tools"
+}
+
+# Sets archive_sha256; brings the archive to this machine unless it is stored already.
+find_archive() {
+  archive_sha256=
+  [[ -z $data_account ]] || {
+    wait_for_data_access
+    stored_digest archive_sha256 "$archive_blob"
+  }
+  if [[ -n $archive_sha256 ]]; then
+    [[ -z $ilastik_sha256 || $ilastik_sha256 == "$archive_sha256" ]] ||
+      fail "$archive_blob in $data_account has the SHA-256 $archive_sha256, but --ilastik-sha256 says $ilastik_sha256. Delete that blob if it is the wrong one."
+    say "   $archive_blob is in $data_account"
+    return
+  fi
+  if [[ -n $ilastik_archive ]]; then
+    archive_file=$ilastik_archive
+  else
+    download_archive
+  fi
+  archive_sha256=$(digest file "$archive_file")
+  if [[ -z $ilastik_sha256 ]]; then
+    warn "The SHA-256 of ilastik $ilastik_version is taken as $archive_sha256 from now on; --ilastik-sha256 insists on one."
+  elif [[ $archive_sha256 != "$ilastik_sha256" ]]; then
+    [[ -n $ilastik_archive ]] || rm -f -- "$archive_file"
+    fail "The archive of ilastik $ilastik_version has the SHA-256 $archive_sha256 instead of $ilastik_sha256. It is not used."
+  fi
+}
+
+download_archive() {
+  local cache=${ILASTIK_BATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ilastik-batch}
+  local name=ilastik-$ilastik_version-Linux.tar.bz2
+  archive_file=$cache/$name
+  [[ ! -f $archive_file ]] || return 0
+  mkdir -p "$cache"
+  say "   downloads $name (about 650 MB, once; an interrupted download goes on where it stopped)"
+  curl --fail --location --silent --show-error --retry 5 --continue-at - --output "$archive_file.partial" \
+    "https://files.ilastik.org/$name" ||
+    fail "https://files.ilastik.org/$name could not be downloaded; curl's own message is above. Run this again, or give the file with --ilastik-archive."
+  mv -- "$archive_file.partial" "$archive_file"
+}
+
+stage_archive() {
+  local stored
+  stored_digest stored "$archive_blob"
+  [[ $stored != "$archive_sha256" ]] || return 0
+  say "   mirrors ilastik $ilastik_version into $data_account/tools, from where every node takes it"
+  patiently "Uploading ilastik" upload_tool "$archive_file" "$archive_blob" "$archive_sha256"
+  changed=1
+}

@@ -1,0 +1,105 @@
+"""Builds the code package of the function app: a zip with its dependencies, for Linux and Python 3.13.
+
+    python3 deploy/package.py --out app.zip
+
+Azure builds nothing: its remote build has taken another Python than the app's, and what was built beforehand can be
+tried beforehand. The same sources and versions give the same bytes, so the digest tells whether there is anything
+to deploy. Needs Python 3.11 or later with pip, and the package index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PYTHON_VERSION = "3.13"
+SITE_PACKAGES = ".python_packages/lib/site-packages"
+# The host's image is Debian 12 with glibc 2.36.
+_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+# Earliest time that a zip can hold.
+_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class PackageError(Exception):
+    """The package could not be built; the text says why."""
+
+
+def sources() -> tuple[Path, ...]:
+    """The app's own files, relative to the repository."""
+    modules = sorted((REPOSITORY / "batch_ops").rglob("*.py"))
+    return tuple(
+        path.relative_to(REPOSITORY)
+        for path in (
+            REPOSITORY / "function_app.py",
+            REPOSITORY / "host.json",
+            REPOSITORY / "requirements.txt",
+            *(path for path in modules if "__pycache__" not in path.parts),
+        )
+    )
+
+
+def build(out: Path, folder: Path) -> str:
+    """Assemble the package in an empty folder, zip it, and give the SHA-256 of the zip."""
+    for source in sources():
+        target = folder / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPOSITORY / source, target)
+    _install(folder / SITE_PACKAGES)
+    partial = out.with_name(out.name + ".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(_kept(folder)):
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, path.read_bytes())
+    partial.replace(out)
+    return hashlib.sha256(out.read_bytes()).hexdigest()
+
+
+def _install(target: Path) -> None:
+    platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--target", str(target), "--no-compile", "--only-binary", ":all:"),
+        *("--python-version", PYTHON_VERSION, "--implementation", "cp", *platforms),
+        *("--requirement", str(REPOSITORY / "requirements.txt")),
+        *("--constraint", str(REPOSITORY / "local_cloud/constraints.txt")),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackageError(f"pip could not bring the app's dependencies together:\n{done.stderr.strip()}")
+
+
+def _kept(folder: Path) -> Iterator[Path]:
+    """Everything but what differs from one installation to the next and what no function imports."""
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder).parts
+        if not path.is_file() or {"__pycache__", "bin", "tests"} & set(inside[:-1]):
+            continue
+        if path.name not in {"direct_url.json", "INSTALLER", "RECORD", "REQUESTED"}:
+            yield path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Builds the code package of the function app.")
+    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
+    out: Path = parser.parse_args().out
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            print(build(out, Path(folder)))
+    except PackageError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
