@@ -1,7 +1,5 @@
 """Running the ilastik stand-in inside the test's process, and finding reference data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,16 +9,9 @@ from local_cloud.ilastik.build import build
 from local_cloud.ilastik.command import parse_command
 from local_cloud.ilastik.errors import IlastikError
 from local_cloud.ilastik.settings import Settings
+from tests.local_cloud.ilastik.made_up import Ended, Ilastik
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended: exit code and everything it said."""
-
-    exit_code: int
-    said: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +20,7 @@ def _kernel() -> None:
 
 
 @pytest.fixture
-def ilastik(tmp_path: Path) -> Callable[..., Ended]:
+def ilastik(tmp_path: Path) -> Ilastik:
     """Run a command line (without the program) as if started in the test's own folder."""
 
     def run_there(*arguments: str, directory: Path = tmp_path, threads: int = 2, work_bytes: int = 2**28) -> Ended:

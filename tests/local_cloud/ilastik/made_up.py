@@ -4,7 +4,7 @@ Thresholds lie in wide gaps between the feature values that really occur, so tha
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,18 @@ SCALES = (0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0)
 _NOISE = 2e-5
 _EIGENVALUE_NOISE = 2e-3
 _TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: exit code and everything it said."""
+
+    exit_code: int
+    said: str
+
+
+type Ilastik = Callable[..., Ended]
+"""Runs a command line in the test's process, see the fixture `ilastik`."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +112,15 @@ def write_project(path: Path, recipe: Recipe, frame: np.ndarray) -> Path:
 def _gaps(column: np.ndarray, width: float) -> np.ndarray:
     """Return thresholds in the middle of the gaps between values that are wider than `width`."""
     values = np.unique(column[np.isfinite(column)])
-    return ((values[1:] + values[:-1]) / 2)[np.diff(values) > width]
+    return np.compress(np.diff(values) > width, (values[1:] + values[:-1]) / 2)
 
 
 def _tree(
     rng: np.random.Generator, usable: list[tuple[int, np.ndarray]], columns: int, recipe: Recipe
 ) -> tuple[np.ndarray, np.ndarray]:
     classes = len(recipe.labels)
-    topology, parameters = [columns, classes], []
+    topology = [columns, classes]
+    parameters: list[float] = []
 
     def grow(depth: int) -> int:
         at = len(topology)

@@ -45,12 +45,12 @@ def _bell(order: int, sigma: float, ratio: float) -> np.ndarray:
         return np.ones(1)
     g = np.exp(-(x**2) / (2 * sigma**2))
     if order == 0:
-        return g / g.sum()
+        return np.divide(g, g.sum())
     if order == 1:
-        return x * g / (x * x * g).sum()
+        return np.divide(x * g, (x * x * g).sum())
     g = (x**2 / sigma**2 - 1) * g
     g -= g.mean()
-    return g / ((x**2 * g).sum() / 2)
+    return np.divide(g, (x**2 * g).sum() / 2)
 
 
 def _filter(image: np.ndarray, kernels: list[np.ndarray]) -> np.ndarray:
@@ -71,9 +71,9 @@ def _feature(name: str, image: np.ndarray, scale: float, flat: bool) -> list[np.
     if name == "GaussianSmoothing":
         return [derive()]
     if name == "LaplacianOfGaussian":
-        return [sum(derive(a, a) for a in range(dims))]
+        return [np.sum([derive(a, a) for a in range(dims)], axis=0)]
     if name == "GaussianGradientMagnitude":
-        return [np.sqrt(sum(derive(a) ** 2 for a in range(dims)))]
+        return [np.sqrt(np.sum([derive(a) ** 2 for a in range(dims)], axis=0))]
     if name == "DifferenceOfGaussians":
         return [derive() - derive(sigma=0.66 * sigma)]
     matrix = np.empty((*image.shape, dims, dims))

@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+
+from tests.local_cloud.ilastik.made_up import Ilastik
 
 _FOLDER = Path(__file__).resolve().parents[2] / "data" / "ilastik" / "edge"
 _CASES = {case["case"]: case for case in json.loads((_FOLDER / "cases.json").read_text())}
@@ -40,7 +41,7 @@ def workplace(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", _CASES)
-def test_exit_codes_and_files_are_ilastiks(name: str, ilastik: Callable, workplace: Path) -> None:
+def test_exit_codes_and_files_are_ilastiks(name: str, ilastik: Ilastik, workplace: Path) -> None:
     """Same exit code, same files in the output folder and beside the input, nothing half-written."""
     case = _CASES[name]
     before = {file.name for file in workplace.iterdir()}
@@ -52,7 +53,7 @@ def test_exit_codes_and_files_are_ilastiks(name: str, ilastik: Callable, workpla
 
 
 @pytest.mark.parametrize("name", [name for name, case in _CASES.items() if case["exit_code"]])
-def test_a_refusal_is_a_sentence(name: str, ilastik: Callable, workplace: Path) -> None:
+def test_a_refusal_is_a_sentence(name: str, ilastik: Ilastik, workplace: Path) -> None:
     """The message names what is wrong and the remedy, without a traceback."""
     said = ilastik(*_CASES[name]["arguments"]).said
     assert "Traceback" not in said
@@ -61,7 +62,7 @@ def test_a_refusal_is_a_sentence(name: str, ilastik: Callable, workplace: Path) 
 
 
 @pytest.mark.parametrize("name", [name for name in _CASES if (_FOLDER / f"{name}.npz").exists()])
-def test_odd_inputs_have_ilastiks_pixels(name: str, ilastik: Callable, workplace: Path) -> None:
+def test_odd_inputs_have_ilastiks_pixels(name: str, ilastik: Ilastik, workplace: Path) -> None:
     """What ilastik accepts, it segments in the very same way."""
     ilastik(*_CASES[name]["arguments"])
     with np.load(_FOLDER / f"{name}.npz") as stored:
@@ -70,7 +71,7 @@ def test_odd_inputs_have_ilastiks_pixels(name: str, ilastik: Callable, workplace
     assert np.array_equal(found.squeeze(), expected.squeeze())
 
 
-def test_an_input_before_a_bad_one_stays_done(ilastik: Callable, workplace: Path) -> None:
+def test_an_input_before_a_bad_one_stays_done(ilastik: Ilastik, workplace: Path) -> None:
     """Inputs are processed in their order; the first that fails ends the run with exit code 1."""
     arguments = list(_CASES["one_bad_of_two_inputs"]["arguments"])
     first, second = arguments.index("thin_z.h5"), arguments.index("ok.h5")

@@ -1,7 +1,6 @@
 """Names, formats and axes of what is written, and that a failed run leaves nothing behind."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -12,8 +11,8 @@ import tifffile
 from local_cloud.ilastik import export_tiff
 from local_cloud.ilastik.command import Format
 from local_cloud.ilastik.errors import ExportError
-from local_cloud.ilastik.export import plan_output
-from tests.local_cloud.ilastik.made_up import Recipe, write_image, write_project
+from local_cloud.ilastik.export import Output, plan_output
+from tests.local_cloud.ilastik.made_up import Ilastik, Recipe, write_image, write_project
 from tests.local_cloud.ilastik.plain_pixels import classify
 
 _IMAGE = np.random.default_rng(1).integers(0, 255, (11, 6, 20, 24, 1)).astype(np.uint8)
@@ -28,7 +27,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def output(output_format: Format, name: str, order: str = "txyzc", **size: int):
+def output(output_format: Format, name: str, order: str = "txyzc", size: dict[str, int] | None = None) -> Output:
     """Plan an output for an image of 10 by 20 by 30 pixels and 12 time points, unless told otherwise."""
     return plan_output(
         output_format=output_format,
@@ -36,7 +35,7 @@ def output(output_format: Format, name: str, order: str = "txyzc", **size: int):
         internal_path="data",
         dtype="uint8",
         order=order,
-        size={"t": 12, "z": 10, "y": 20, "x": 30, "c": 1, **size},
+        size={"t": 12, "z": 10, "y": 20, "x": 30, "c": 1, **(size or {})},
         names={"nickname": "n-a", "dataset_dir": "/data", "result_type": "Probabilities"},
         directory=Path("/there"),
     )
@@ -61,7 +60,7 @@ def test_names_of_a_sequence(name: str, first: str) -> None:
 @pytest.mark.parametrize("times", [2, 9, 10, 99, 100])
 def test_indexes_are_as_wide_as_ilastiks(times: int) -> None:
     """T files have indexes of ceil(log10(T + 1)) digits."""
-    last = output(Format.MULTIPAGE_TIFF_SEQUENCE, "{slice_index}.tiff", t=times).files[-1]
+    last = output(Format.MULTIPAGE_TIFF_SEQUENCE, "{slice_index}.tiff", size={"t": times}).files[-1]
     assert len(last.stem) == math.ceil(math.log10(times + 1))
 
 
@@ -77,7 +76,7 @@ def test_indexes_are_as_wide_as_ilastiks(times: int) -> None:
 def test_sequences_need_their_number_of_dimensions(output_format: Format, size: dict[str, int]) -> None:
     """Multipage sequences take exactly four dimensions longer than 1, plain ones three."""
     with pytest.raises(ExportError, match="dimensions longer than 1"):
-        output(output_format, "{slice_index}", **size)
+        output(output_format, "{slice_index}", size=size)
 
 
 @pytest.mark.parametrize("name", ["{nickname}", "{nickname}{slice_index}{typo}", "{slice_index", "{0}{slice_index}"])
@@ -90,7 +89,7 @@ def test_unusable_patterns_are_refused(name: str) -> None:
 def test_a_step_along_the_first_axis_of_the_image() -> None:
     """A sequence runs along the first axis longer than 1 in the image's own order."""
     assert output(Format.MULTIPAGE_TIFF_SEQUENCE, "{slice_index}", order="xyztc").step == "x"
-    assert output(Format.TIFF_SEQUENCE, "{slice_index}", t=1).step == "x"
+    assert output(Format.TIFF_SEQUENCE, "{slice_index}", size={"t": 1}).step == "x"
 
 
 def test_classic_tiff_ends_at_4_gigabytes() -> None:
@@ -101,7 +100,7 @@ def test_classic_tiff_ends_at_4_gigabytes() -> None:
         export_tiff.check_size(Path("x"), size, np.dtype("uint8"))
 
 
-def test_a_tiff_sequence_holds_slices(ilastik: Callable, place: Path) -> None:
+def test_a_tiff_sequence_holds_slices(ilastik: Ilastik, place: Path) -> None:
     """One plain image for each z, rows y, columns x."""
     write_image(place / "volume.h5", _IMAGE[:1], "zyx")
     ended = ilastik(
@@ -115,7 +114,7 @@ def test_a_tiff_sequence_holds_slices(ilastik: Callable, place: Path) -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_hdf5_has_the_axes_of_the_image(compressed: bool, ilastik: Callable, place: Path) -> None:
+def test_hdf5_has_the_axes_of_the_image(compressed: bool, ilastik: Ilastik, place: Path) -> None:
     """Dataset name, axis order and tags as asked for; other datasets of an existing file stay."""
     with h5py.File(place / "r.h5", "w") as file:
         file["other"], file["inside/result"] = 1, 2
@@ -137,7 +136,7 @@ def test_hdf5_has_the_axes_of_the_image(compressed: bool, ilastik: Callable, pla
         assert np.array_equal(dataset[()], expected.astype(np.float64))
 
 
-def test_probabilities_as_multipage_tiff(ilastik: Callable, place: Path) -> None:
+def test_probabilities_as_multipage_tiff(ilastik: Ilastik, place: Path) -> None:
     """Pages run over t, z and channel; numbers are converted as asked for."""
     ended = ilastik(
         *("--headless", "--project=p.ilp", "image.h5", "--output_format=multipage tiff"),
@@ -148,7 +147,7 @@ def test_probabilities_as_multipage_tiff(ilastik: Callable, place: Path) -> None
     assert np.array_equal(tifffile.imread(place / "all.tiff"), expected)
 
 
-def test_pixel_sizes_are_passed_on(ilastik: Callable, place: Path) -> None:
+def test_pixel_sizes_are_passed_on(ilastik: Ilastik, place: Path) -> None:
     """Resolution and units of the image stand in the OME description."""
     with h5py.File(place / "image.h5", "a") as file:
         attributes = file["volume/data"].attrs
@@ -168,7 +167,7 @@ def test_pixel_sizes_are_passed_on(ilastik: Callable, place: Path) -> None:
     assert 'TimeIncrementUnit="min"' in text
 
 
-def test_a_failed_run_leaves_nothing_behind(ilastik: Callable, place: Path) -> None:
+def test_a_failed_run_leaves_nothing_behind(ilastik: Ilastik, place: Path) -> None:
     """An image that turns out to be damaged half-way: no file, no part of one, and old results stay."""
     (place / "out").mkdir()
     (place / "out" / "image07.tiff").write_bytes(b"an older result")
@@ -187,7 +186,7 @@ def test_a_failed_run_leaves_nothing_behind(ilastik: Callable, place: Path) -> N
     assert (place / "out" / "image07.tiff").read_bytes() == b"an older result"
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(ilastik: Callable, place: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(ilastik: Ilastik, place: Path) -> None:
     """Where a file stands in the way of the output folder, the run fails in a sentence."""
     (place / "out").write_bytes(b"")
     ended = ilastik(

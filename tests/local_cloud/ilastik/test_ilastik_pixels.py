@@ -1,6 +1,5 @@
 """The compiled kernel against plain formulas, on projects that no reference output exists for."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.local_cloud.ilastik.made_up import Recipe, write_image, write_project
+from tests.local_cloud.ilastik.made_up import Ilastik, Recipe, write_image, write_project
 from tests.local_cloud.ilastik.plain_pixels import classify
 
 # Smallest sizes for the scales 0.3, 0.7, 1.0, 1.6, 3.5 (pixels): ceil(3.5 scale) + 1.
@@ -29,7 +28,7 @@ def noise(shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
     return np.clip(image * (1 if dtype == "uint8" else 90), 0, np.iinfo(dtype).max).astype(dtype)
 
 
-def check(ilastik: Callable, folder: Path, recipe: Recipe, image: np.ndarray, order: str = "tzyxc", **how: int) -> None:
+def check(ilastik: Ilastik, folder: Path, recipe: Recipe, image: np.ndarray, order: str = "tzyxc", **how: int) -> None:
     """Assert that both exports agree with the plain formulas, in every voxel."""
     project = write_project(folder / "project.ilp", recipe, image[0])
     write_image(folder / "image.h5", image, order)
@@ -90,7 +89,7 @@ def test_any_project_gives_the_pixels_of_the_plain_formulas(
     case: tuple[Recipe, np.ndarray, str],
     threads: int,
     work: int,
-    ilastik: Callable,
+    ilastik: Ilastik,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Features, scales, 2D flags, channels, classes, labels, types, axes, threads and memory: never a pixel off."""
@@ -98,7 +97,7 @@ def test_any_project_gives_the_pixels_of_the_plain_formulas(
     check(ilastik, tmp_path_factory.mktemp("case"), recipe, image, order, threads=threads, work_bytes=work)
 
 
-def test_all_features_at_all_scales(ilastik: Callable, tmp_path: Path) -> None:
+def test_all_features_at_all_scales(ilastik: Ilastik, tmp_path: Path) -> None:
     """The complete table of features, scale 10 included, some scales in 2D."""
     ticked = [(feature, scale) for feature in range(6) for scale in range(7)]
     in_2d = (False, True, False, False, True, False, False)
@@ -107,13 +106,13 @@ def test_all_features_at_all_scales(ilastik: Callable, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("forests", [(100,), (300,), (50, 50, 50, 50, 56)], ids=str)
-def test_many_trees(forests: tuple[int, ...], ilastik: Callable, tmp_path: Path) -> None:
+def test_many_trees(forests: tuple[int, ...], ilastik: Ilastik, tmp_path: Path) -> None:
     """More than 255 trees, in one forest or in all, count as exactly as fewer."""
     recipe = Recipe(ticked=_ALL_AT_ONE_SIX, forests=forests, depth=2, labels=(1, 2, 3), names=3, seed=4)
     check(ilastik, tmp_path, recipe, noise((1, 8, 20, 40, 1), "uint8", 3))
 
 
-def test_many_thresholds(ilastik: Callable, tmp_path: Path) -> None:
+def test_many_thresholds(ilastik: Ilastik, tmp_path: Path) -> None:
     """More than 255 different thresholds of one feature are told apart."""
     recipe = Recipe(ticked=[(0, 2)], forests=(6, 6), depth=9, seed=5)
     check(ilastik, tmp_path, recipe, noise((1, 12, 40, 60, 1), "uint16", 4))
@@ -123,13 +122,13 @@ def test_many_thresholds(ilastik: Callable, tmp_path: Path) -> None:
         assert sum(nodes) > 1000
 
 
-def test_ties_follow_the_arithmetic_of_ilastik(ilastik: Callable, tmp_path: Path) -> None:
+def test_ties_follow_the_arithmetic_of_ilastik(ilastik: Ilastik, tmp_path: Path) -> None:
     """An even number of trees ties often; forests of 13 and 25 trees round, and the rounding decides as there."""
     recipe = Recipe(ticked=[(0, 2), (2, 2)], forests=(13, 25, 13, 13), depth=1, labels=(1, 2, 3), names=3, seed=6)
     check(ilastik, tmp_path, recipe, noise((1, 6, 30, 50, 1), "uint8", 5))
 
 
-def test_labels_may_be_unsorted_and_sparse(ilastik: Callable, tmp_path: Path) -> None:
+def test_labels_may_be_unsorted_and_sparse(ilastik: Ilastik, tmp_path: Path) -> None:
     """Class i of the forests is the label that known_labels says; labels without examples never win."""
     recipe = Recipe(ticked=_ALL_AT_ONE_SIX, labels=(5, 2), names=6, seed=7)
     check(ilastik, tmp_path, recipe, noise((1, 8, 20, 40, 1), "uint8", 6))
@@ -137,7 +136,7 @@ def test_labels_may_be_unsorted_and_sparse(ilastik: Callable, tmp_path: Path) ->
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_voxels_near_a_value_that_is_no_number_belong_to_no_class(
-    value: float, ilastik: Callable, tmp_path: Path
+    value: float, ilastik: Ilastik, tmp_path: Path
 ) -> None:
     """Where a feature is not a number, all probabilities are 0 and the label is 1; elsewhere nothing changes."""
     image = noise((1, 12, 24, 60, 1), "float32", 7)

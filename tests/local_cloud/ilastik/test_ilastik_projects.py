@@ -10,7 +10,7 @@ import pytest
 
 from local_cloud.ilastik.errors import ProjectError
 from local_cloud.ilastik.project import open_project
-from tests.local_cloud.ilastik.made_up import Recipe, axistags, write_image, write_project
+from tests.local_cloud.ilastik.made_up import Ilastik, Recipe, axistags, write_image, write_project
 
 _FRAME = np.random.default_rng(0).integers(0, 255, (8, 20, 24, 1)).astype(np.uint8)
 _RECIPE = Recipe(ticked=[(0, 2), (4, 1)], lane=("txyzc", (2, 24, 20, 8, 1)))
@@ -93,7 +93,7 @@ class _Bomb:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __reduce__(self) -> tuple[Callable, tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
         return Path.touch, (self._path,)
 
 
@@ -157,7 +157,7 @@ def test_label_blocks_of_an_old_project_must_lie_inside_the_image(project: Path,
     open_project(project)
 
 
-def test_the_feature_count_must_be_the_trained_one(ilastik: Callable, project: Path, tmp_path: Path) -> None:
+def test_the_feature_count_must_be_the_trained_one(ilastik: Ilastik, project: Path, tmp_path: Path) -> None:
     """An image with more channels than the training images is refused before anything is written."""
     write_image(tmp_path / "image.h5", np.zeros((2, 8, 20, 24, 3), np.uint8), "txyzc")
     ended = ilastik("--headless", f"--project={project}", "image.h5", "--output_format=hdf5")
@@ -166,7 +166,7 @@ def test_the_feature_count_must_be_the_trained_one(ilastik: Callable, project: P
     assert not list(tmp_path.glob("*Probabilities*"))
 
 
-def test_without_2d_flags_the_training_image_decides(ilastik: Callable, project: Path, tmp_path: Path) -> None:
+def test_without_2d_flags_the_training_image_decides(ilastik: Ilastik, project: Path, tmp_path: Path) -> None:
     """A project without ComputeIn2d filters in 3D if its training image was a volume: a single slice is too thin."""
     write_image(tmp_path / "slice.h5", np.zeros((2, 1, 20, 24, 1), np.uint8), "txyzc")
     ended = ilastik("--headless", f"--project={project}", "slice.h5", "--output_format=hdf5")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -10,10 +9,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from tests.local_cloud.ilastik.made_up import Ilastik
+
 _TAGS = (256, 257, 258, 259, 262, 273, 277, 278, 279, 282, 283, 296, 305)
 
 
-def segment(ilastik: Callable, case: Path, out: Path, **how: int) -> None:
+def segment(ilastik: Ilastik, case: Path, out: Path, **how: int) -> None:
     """Run the command that real ilastik was given for a case of the reference set."""
     flat = case.name == "cells2d"
     ended = ilastik(
@@ -33,7 +34,7 @@ def differing(case: Path, out: Path) -> int:
     return sum(int((tifffile.imread(case / "expected" / name) != tifffile.imread(out / name)).sum()) for name in names)
 
 
-def worst_probability(ilastik: Callable, case: Path, out: Path) -> tuple[int, float]:
+def worst_probability(ilastik: Ilastik, case: Path, out: Path) -> tuple[int, float]:
     """Return how many voxels have other probabilities than ilastik's, and the largest difference."""
     ended = ilastik(
         *("--headless", f"--project={case / 'project.ilp'}", str(case / "input.h5"), "--output_format=hdf5"),
@@ -50,21 +51,21 @@ def worst_probability(ilastik: Callable, case: Path, out: Path) -> tuple[int, fl
 
 
 @pytest.mark.parametrize("name", ["nuclei3d", "stack2dfeatures", "cells2d"])
-def test_segmentations_have_ilastiks_pixels(name: str, ilastik: Callable, reference: Path, tmp_path: Path) -> None:
+def test_segmentations_have_ilastiks_pixels(name: str, ilastik: Ilastik, reference: Path, tmp_path: Path) -> None:
     """Not one pixel of a reference segmentation differs, and the files are called the same."""
     segment(ilastik, reference / name, tmp_path / "out")
     assert differing(reference / name, tmp_path / "out") == 0
 
 
 @pytest.mark.parametrize("name", ["nuclei3d", "stack2dfeatures", "cells2d"])
-def test_probabilities_are_ilastiks(name: str, ilastik: Callable, reference: Path, tmp_path: Path) -> None:
+def test_probabilities_are_ilastiks(name: str, ilastik: Ilastik, reference: Path, tmp_path: Path) -> None:
     """At most a handful of voxels is one tree off: the rounding of features is that of fastfilters."""
     voxels, worst = worst_probability(ilastik, reference / name, tmp_path)
     assert voxels <= 6
     assert worst <= 0.04 + 1e-6
 
 
-def test_the_small_case_is_part_of_the_repository(ilastik: Callable, samples: Path, tmp_path: Path) -> None:
+def test_the_small_case_is_part_of_the_repository(ilastik: Ilastik, samples: Path, tmp_path: Path) -> None:
     """Segmentation and probabilities of the small case agree without the complete reference set."""
     segment(ilastik, samples / "cells2d", tmp_path / "out")
     assert differing(samples / "cells2d", tmp_path / "out") == 0
@@ -74,14 +75,14 @@ def test_the_small_case_is_part_of_the_repository(ilastik: Callable, samples: Pa
 
 @pytest.mark.parametrize(("threads", "work_bytes"), [(1, 2**28), (3, 2**21)])
 def test_threads_and_memory_never_change_a_pixel(
-    threads: int, work_bytes: int, ilastik: Callable, reference: Path, tmp_path: Path
+    threads: int, work_bytes: int, ilastik: Ilastik, reference: Path, tmp_path: Path
 ) -> None:
     """However many threads work, and into however many chunks memory forces the volume."""
     segment(ilastik, reference / "nuclei3d", tmp_path / "out", threads=threads, work_bytes=work_bytes)
     assert differing(reference / "nuclei3d", tmp_path / "out") == 0
 
 
-def test_tiff_files_are_built_like_ilastiks(ilastik: Callable, samples: Path, tmp_path: Path) -> None:
+def test_tiff_files_are_built_like_ilastiks(ilastik: Ilastik, samples: Path, tmp_path: Path) -> None:
     """Byte order, kind, pages, tags and OME description are the same but for the identifier and tifffile's version."""
     case = samples / "cells2d"
     segment(ilastik, case, tmp_path)
@@ -109,7 +110,7 @@ def _ome(text: str | None) -> str:
     return before + rest.split(">", 1)[1]
 
 
-def test_outputs_of_real_ilastik_may_be_replaced(ilastik: Callable, samples: Path, tmp_path: Path) -> None:
+def test_outputs_of_real_ilastik_may_be_replaced(ilastik: Ilastik, samples: Path, tmp_path: Path) -> None:
     """Files of an earlier run are replaced, not appended to."""
     shutil.copytree(samples / "cells2d" / "expected", tmp_path / "out")
     (tmp_path / "out" / "input.tiff").write_bytes(b"old")
