@@ -49,9 +49,13 @@ class LookOrder:
     again: int = 0
 
 
-def look_again_message(name: str, correlation_id: str, *, backfill: bool = False, again: int = 0) -> str:
-    """The text of an order to look at an image again."""
+def look_again_message(
+    name: str, correlation_id: str, *, container: str = "", backfill: bool = False, again: int = 0
+) -> str:
+    """The text of an order to look at an image (or at a blob of that container) again."""
     order: dict[str, str | bool | int] = {_LOOK_AGAIN: name, "correlation_id": correlation_id}
+    if container:
+        order["container"] = container
     if backfill:
         order["backfill"] = True
     if again:
@@ -65,7 +69,7 @@ def look_order(body: bytes) -> LookOrder | None:
     if values.has(_LOOK_AGAIN):
         return LookOrder(
             values.text(_LOOK_AGAIN),
-            "",
+            values.text("container", ""),
             values.text("correlation_id"),
             backfill=values.flag("backfill"),
             again=values.whole("again", 0),

@@ -87,6 +87,14 @@ class TaskState(StrEnum):
     COMPLETED = "completed"
 
 
+class JobState(StrEnum):
+    """What matters of a job: whether its tasks are run. `closed`: completed, about to be, or gone."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSED = "closed"
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFailure:
     """Batch's `failureInfo`."""
@@ -295,3 +303,15 @@ class CollectOrder:
     run: int
     task_id: str
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonMessage:
+    """A message that could not be handled. `text`: what it says, or its raw text where that is no base64."""
+
+    queue: str
+    id: str
+    text: str
+    inserted: datetime | None
+    raw: str = ""
+    receipt: str = ""

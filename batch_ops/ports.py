@@ -3,7 +3,7 @@
 Any call may raise `errors.ServiceFault` when the service can't answer now.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,8 +17,11 @@ from batch_ops.model import (
     FileRecord,
     Intent,
     JobMark,
+    JobState,
     Pause,
+    PoisonMessage,
     Stand,
+    State,
     SweepMark,
     Task,
     Turns,
@@ -51,8 +54,8 @@ class Ledger(Protocol):
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
         """The versions that the ledger has of these files of one project, by one query over their range of keys."""
 
-    def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
-        """The files of a project in the order of their names, from one partition."""
+    def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
+        """The files of a project (in these states) in the order of their names, from one partition."""
 
 
 class Worklist(Protocol):
@@ -208,8 +211,8 @@ class BatchService(Protocol):
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
         """Whether the node was a spot node that Azure took back; a node that is gone was not."""
 
-    async def is_paused(self, job_id: str) -> bool:
-        """Whether an operator disabled the job."""
+    async def job_state(self, job_id: str) -> JobState:
+        """Whether the job works; one that is gone counts as closed."""
 
 
 class Outbox(Protocol):
@@ -224,6 +227,7 @@ class Outbox(Protocol):
         correlation_id: str,
         delay: timedelta = timedelta(),
         *,
+        container: str = "",
         backfill: bool = False,
         again: int = 0,
     ) -> None:
@@ -231,6 +235,28 @@ class Outbox(Protocol):
 
         `backfill` and `again` are what an operator wants of it: see `start.Hint`.
         """
+
+
+class PoisonQueues(Protocol):
+    """Where the Functions host puts messages that failed too often; `queue` is the one that they failed in."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """About how many there are of each queue."""
+
+    async def peek(self) -> Sequence[PoisonMessage]:
+        """The oldest of each queue, at most 32, left where they are."""
+
+    def take(self, queue: str) -> AsyncIterator[PoisonMessage]:
+        """Every message, hidden from others for some minutes; whoever takes it settles it by one of the following."""
+
+    async def put_back(self, message: PoisonMessage) -> None:
+        """Send it to its queue as it was, then drop it: a crash leaves two, never none."""
+
+    async def drop(self, message: PoisonMessage) -> None:
+        """Delete it; silent if it is gone."""
+
+    async def release(self, message: PoisonMessage) -> None:
+        """Leave it where it is and let others see it; silent if it is gone."""
 
 
 class RangeReader(Protocol):

@@ -1,6 +1,6 @@
 """The ledger in Azure Table storage (port `Ledger`)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from azure.core import MatchConditions
@@ -11,7 +11,7 @@ from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict
 from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
-from batch_ops.model import Entry, FileRecord, Stand
+from batch_ops.model import Entry, FileRecord, Stand, State
 
 _SERVICE = "Table storage"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
@@ -75,17 +75,22 @@ class TableLedger:
                     found[row["name"]] = rows.from_properties(Stand, row)
         return found
 
-    async def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
+    async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
         """The files of a project by name; beyond the 240 characters of a key their order is by hash."""
         start = naming.file_key(prefix).rpartition("!!")[0]
-        async for record in self._query(naming.partition_key(project), start, f"list the files of {project}"):
+        purpose = f"list the files of {_shown(project)}"
+        async for record in self._query(naming.partition_key(project), start, purpose, states):
             if record.name.startswith(prefix):
                 yield record
 
-    async def _query(self, partition: str, start: str, purpose: str) -> AsyncIterator[FileRecord]:
+    async def _query(
+        self, partition: str, start: str, purpose: str, states: Collection[State] = ()
+    ) -> AsyncIterator[FileRecord]:
+        wanted = " or ".join(f"state eq '{state}'" for state in sorted(states))
+        keys = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
         with calls(_SERVICE, purpose):
             pages = self._table.query_entities(
-                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
+                f"{keys} and ({wanted})" if wanted else keys,
                 parameters={"partition": partition, "start": start, "end": start + _KEY_END},
             )
             async for row in pages:

@@ -210,6 +210,15 @@ async def test_a_prefix_longer_than_a_key_is_still_exact(ledger):
     assert [file.name async for file in ledger.files("p", f"{deep}/b")] == [f"{deep}/b.h5"]
 
 
+async def test_files_are_listed_by_state(ledger):
+    """Only those in one of the states, whatever their place among the others."""
+    for number, state in enumerate([State.SUBMITTING, State.REJECTED, State.WAITING, State.REJECTED]):
+        await ledger.claim(record(f"p/{number}.h5", state=state), None)
+    wanted = (State.REJECTED, State.WAITING)
+    assert [file.name async for file in ledger.files("p", states=wanted)] == ["p/1.h5", "p/2.h5", "p/3.h5"]
+    assert [file.name async for file in ledger.files("p", "p/2", {State.REJECTED})] == []
+
+
 async def test_stands_tell_the_versions_of_just_the_files_asked_for(ledger):
     """Files between the first and the last that nobody asked for, and unknown ones, are left out."""
     for name in ("p/a.h5", "p/b.h5", "p/c.h5"):

@@ -45,3 +45,16 @@ async def test_a_missing_queue_is_a_fault_that_an_operator_mends(storage, unique
         outbox = AzureOutbox(host_queue(service, unique("none")), host_queue(service, unique("none")))
         with pytest.raises(ServiceFault, match=r"results of p/a\.h5"):
             await outbox.send(CollectOrder("p/a.h5", 1, "t", "c"))
+
+
+async def test_a_request_to_look_carries_what_an_operator_wants(mail):
+    """An older file with a turn of its own, a run to be repeated, a blob of another container."""
+    await mail.outbox.look_again("p/a.h5", "c", backfill=True)
+    await mail.outbox.look_again("p/b.h5", "c", again=7)
+    await mail.outbox.look_again("p.ilp", "c", container="projects")
+    looks = {look.name: look for look in await mail.looks()}
+    assert looks == {
+        "p/a.h5": LookOrder("p/a.h5", "", "c", backfill=True),
+        "p/b.h5": LookOrder("p/b.h5", "", "c", again=7),
+        "p.ilp": LookOrder("p.ilp", "projects", "c"),
+    }

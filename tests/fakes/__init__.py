@@ -12,6 +12,7 @@ from tests.fakes.check import FakeCheck
 from tests.fakes.cloud import Cloud, When
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.outbox import FakeOutbox
+from tests.fakes.poison import FakePoisonQueues
 from tests.fakes.worklist import FakeWorklist
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FakeCheck",
     "FakeLedger",
     "FakeOutbox",
+    "FakePoisonQueues",
     "FakeWorklist",
     "When",
 ]

@@ -1,10 +1,10 @@
 """The ledger in memory."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from batch_ops import naming
 from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
-from batch_ops.model import Entry, FileRecord, Stand
+from batch_ops.model import Entry, FileRecord, Stand, State
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table
 
@@ -51,11 +51,11 @@ class FakeLedger:
                 found[record.name] = Stand(record.name, record.etag, record.length, record.md5, record.state)
         return found
 
-    async def files(self, project: str, prefix: str = "") -> AsyncIterator[FileRecord]:
-        """The files of a project in the order of their names."""
+    async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
+        """The files of a project (in these states) in the order of their names."""
         start = naming.file_key(prefix).rpartition("!!")[0]
         async for record in self._query(naming.partition_key(project), start):
-            if record.name.startswith(prefix):
+            if record.name.startswith(prefix) and (not states or record.state in states):
                 yield record
 
     async def _query(self, partition: str, start: str, end: str = "") -> AsyncIterator[FileRecord]:

@@ -40,11 +40,12 @@ class FakeOutbox:
         correlation_id: str,
         delay: timedelta = timedelta(),
         *,
+        container: str = "",
         backfill: bool = False,
         again: int = 0,
     ) -> None:
         """Ask for an image to be looked at."""
-        text = look_again_message(name, correlation_id, backfill=backfill, again=again)
+        text = look_again_message(name, correlation_id, container=container, backfill=backfill, again=again)
         self._looks.append(self._message(text, delay))
 
     def orders(self) -> list[CollectOrder]:
@@ -56,6 +57,10 @@ class FakeOutbox:
         """Take the requests to look again that are visible now."""
         taken, self._looks = self._take(self._looks)
         return [order for text in taken if (order := look_order(text.encode())) is not None]
+
+    def put(self, queue: str, text: str) -> None:
+        """A message as somebody else sends it, at once: not of the port."""
+        (self._collect if queue == "collect" else self._looks).append(self._message(text, timedelta()))
 
     def __len__(self) -> int:
         return len(self._collect) + len(self._looks)
