@@ -15,7 +15,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from batch_ops.azure_errors import calls
 from batch_ops.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
-from batch_ops.model import Task, TaskFailure, TaskState
+from batch_ops.model import JobState, Task, TaskFailure, TaskState
 from batch_ops.task_spec import OutputFile, ResourceFile, TaskSpec
 
 _SERVICE = "Azure Batch"
@@ -117,14 +117,17 @@ class AzureBatch:
             return False
         return _word(node.state) == "preempted"
 
-    async def is_paused(self, job_id: str) -> bool:
-        """Whether an operator disabled the job; one that is gone is not paused."""
+    async def job_state(self, job_id: str) -> JobState:
+        """Whether the job works; one that is gone counts as closed."""
         try:
             with calls(_SERVICE, f"look at the job {job_id}", _already("JobNotFound")):
                 job = await self._client.get_job(job_id, select=["id", "state"])
         except _Already:
-            return False
-        return _word(job.state) in {"disabling", "disabled"}
+            return JobState.CLOSED
+        state = _word(job.state)
+        if state in {"disabling", "disabled"}:
+            return JobState.PAUSED
+        return JobState.CLOSED if state in {"terminating", "completed", "deleting"} else JobState.OPEN
 
 
 def create_options(spec: TaskSpec) -> models.BatchTaskCreateOptions:

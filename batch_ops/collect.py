@@ -122,7 +122,7 @@ class Collect:
             async with gate:
                 done = folder.is_copied(leaf, length)
                 if done is False:
-                    await folder.copy(leaf, (staging, source))
+                    await folder.copy(leaf, (staging, source), length)
                     done = folder.is_copied(leaf, length)
                 return bool(done)
 

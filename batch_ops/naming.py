@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 
 IMAGE_SUFFIX = ".h5"
 DEFAULT_PROJECT = "default"
@@ -27,18 +28,25 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIX)
 
 
+def is_reachable(name: str) -> bool:
+    """Whether HTTP can speak of a blob of this name: not with `.` or `..` for a folder, which addresses leave out."""
+    return not {".", ".."} & set(name.split("/"))
+
+
 def project_of(name: str) -> str:
     """The project of an image: its first folder, or `default` at the root."""
     first, slash, _ = name.partition("/")
     return first if slash and first else DEFAULT_PROJECT
 
 
+@lru_cache(maxsize=16_384)
 def file_hash(name: str) -> str:
     """26 characters `[a-z2-7]` (128 bits) that stand for exactly this name, upper and lower case told apart."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return base64.b32encode(digest).decode().rstrip("=").lower()
 
 
+@lru_cache(maxsize=16_384)
 def key_safe(text: str) -> str:
     """The text as a table key may hold it; sorts as the text's UTF-8 bytes do, and no two texts share one.
 

@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from batch_ops import naming
 from batch_ops.errors import BlobChanged, Conflict, JobMissing, ServiceFault
 from batch_ops.executor import Executor, fields
-from batch_ops.failures import cause_of, refined
-from batch_ops.model import Board, Entry, Intent, JobMark, State, Task, TaskState
+from batch_ops.failures import Cause, cause_of, refined
+from batch_ops.model import Board, Entry, FailureKind, Intent, JobMark, JobState, State, Task, TaskState
 from batch_ops.start import Hint, Start
 from batch_ops.sweep import Sweep
-from batch_ops.transitions import missing, observe
+from batch_ops.transitions import failed, missing, observe
 
 log = logging.getLogger("batch_ops")
 
@@ -173,14 +173,23 @@ class Reconcile:
             entry = await self._take_in(entry, task)
             if entry.record.state is State.ACTIVE and await self._was_deleted(entry):
                 return
-            if entry.record.state is State.ACTIVE and await self._batch.is_paused(record.job_id):
-                await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
+            if entry.record.state is State.ACTIVE:
+                await self._check_job(entry)
             await self._worklist.defer(intent, self._later())
             return
         step = missing(record, self._clock(), self._do.policy)
         if step is not None:
             await self._do.apply(entry, step)
         await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
+
+    async def _check_job(self, entry: Entry) -> None:
+        """A task that waits for long: its job may be paused, or closed by somebody, and then it waits for ever."""
+        match await self._batch.job_state(entry.record.job_id):
+            case JobState.PAUSED:
+                await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
+            case JobState.CLOSED:
+                cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
+                await self._do.apply(entry, failed(entry.record, cause, self._clock(), self._do.policy))
 
     async def _was_deleted(self, entry: Entry) -> bool:
         """A deleted image whose task has not begun is cancelled."""

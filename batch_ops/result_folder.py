@@ -124,8 +124,8 @@ class ResultFolder:
                 await self._refresh(leaf)
         raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
 
-    async def copy(self, leaf: str, source: tuple[str, str]) -> None:
-        """Start copying a blob here, or find it copied. Raises `NewerRun`, `BlobMissing` for the source."""
+    async def copy(self, leaf: str, source: tuple[str, str], length: int) -> None:
+        """Start copying a blob of that length here. Raises `NewerRun`, `BlobMissing` for the source."""
         for _ in range(_RACES):
             found = self._found.get(leaf)
             try:
@@ -134,6 +134,7 @@ class ResultFolder:
                     (self._container, self._folder + leaf),
                     fence=Fence(found.etag if found else None),
                     metadata=self._author.metadata(),
+                    length=length,
                 )
                 return
             except BlobChanged:

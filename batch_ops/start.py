@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from batch_ops import headless, naming
+from batch_ops import naming
 from batch_ops.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
 from batch_ops.executor import Executor, fields
+from batch_ops.export_plan import EXPORT_SOURCES, export_plan
 from batch_ops.facts import Accepted, CheckLimits, ImageFacts, ImageOptions, Refused, Verdict
 from batch_ops.gate import Gate, day_of
 from batch_ops.model import Blob, Entry, FileRecord, Intent, State
@@ -69,6 +70,8 @@ class Start:
         entry = await self._ledger.get(hint.name)
         if entry and _is_older(hint.sequencer, entry.record):
             return entry
+        if not naming.is_reachable(hint.name):
+            return entry or await self._unreachable(hint)
         try:
             blob, head = await self._blobs.read(self._settings.input_container, hint.name, 0, HEAD_BYTES)
         except BlobMissing:
@@ -95,6 +98,13 @@ class Start:
             return False
         project = await self._projects.get(naming.project_of(record.name))
         return isinstance(project, Project) and self._run_key(record.name, record.etag, project) != record.run_key
+
+    async def _unreachable(self, hint: Hint) -> Entry:
+        """No address leads to such a blob: neither its content nor a PROBLEM.txt; the row alone can say so."""
+        reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
+        now = self._clock()
+        record = FileRecord(hint.name, 1, State.WAITING, "", 0, hint.correlation_id, dropped_at=now)
+        return await self._ledger.claim(record.to(State.REJECTED, now, reason), None)
 
     async def _gone(self, entry: Entry | None) -> Entry | None:
         """The blob was deleted: what waited for it is cancelled, a task at work is let be."""
@@ -163,9 +173,9 @@ class Start:
         """A sentence if image and TIFFs do not fit the node's disk together (0: the size is not known)."""
         if not self._settings.node_disk_gb:
             return ""
-        per_class, bytes_per_value = headless.EXPORT_SOURCES[self._export_source(project)]
+        per_class, bytes_per_value = EXPORT_SOURCES[self._export_source(project)]
         channels = len(project.facts.classes) if per_class else 1
-        plan = headless.export_plan(facts.axes, facts.shape, channels=channels, bytes_per_value=bytes_per_value)
+        plan = export_plan(facts.axes, facts.shape, channels=channels, bytes_per_value=bytes_per_value)
         # An untagged image is copied once more to be tagged.
         need = (blob.length * (1 if facts.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
         if need <= self._settings.node_disk_gb:
@@ -176,7 +186,7 @@ class Start:
         )
 
     async def _verdict(self, blob: Blob, head: bytes, project: Project) -> Verdict:
-        per_class, bytes_per_value = headless.EXPORT_SOURCES[self._export_source(project)]
+        per_class, bytes_per_value = EXPORT_SOURCES[self._export_source(project)]
         options = ImageOptions(
             internal_path=project.config.internal_path,
             axes=project.config.axes,

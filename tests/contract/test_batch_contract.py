@@ -14,7 +14,7 @@ from azure.batch.aio import BatchClient
 
 from batch_ops.azure_batch import AzureBatch, batch_client
 from batch_ops.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.model import Task, TaskState
+from batch_ops.model import JobState, Task, TaskState
 from batch_ops.ports import BatchService
 from batch_ops.task_spec import OutputFile, ResourceFile, TaskSpec
 from local_cloud.batch import testing
@@ -175,7 +175,7 @@ async def test_a_job_that_is_not_there_is_told(account):
             await call
     await account.batch.terminate_task(JOB, SPEC.id)
     await account.batch.close_job(JOB)
-    assert not await account.batch.is_paused(JOB)
+    assert await account.batch.job_state(JOB) is JobState.CLOSED
 
 
 async def test_a_task_is_new_once(with_job):
@@ -283,11 +283,11 @@ async def test_a_closed_job_takes_no_more_tasks(with_job):
 
 async def test_a_paused_job_is_told(with_job):
     """Until the operator lets it go on."""
-    assert not await with_job.batch.is_paused(JOB)
+    assert await with_job.batch.job_state(JOB) is JobState.OPEN
     await with_job.disable_job()
-    assert await with_job.batch.is_paused(JOB)
+    assert await with_job.batch.job_state(JOB) is JobState.PAUSED
     await with_job.enable_job()
-    assert not await with_job.batch.is_paused(JOB)
+    assert await with_job.batch.job_state(JOB) is JobState.OPEN
 
 
 async def test_a_job_may_name_a_pool_that_is_not_there_yet(account):
@@ -357,4 +357,4 @@ async def test_a_service_out_of_reach_is_a_fault():
     key = base64.b64encode(b"k" * 32).decode()
     async with batch_client("http://127.0.0.1:9", "account", key, None) as nowhere:
         with pytest.raises(ServiceFault, match="could not be reached"):
-            await AzureBatch(nowhere).is_paused(JOB)
+            await AzureBatch(nowhere).job_state(JOB)

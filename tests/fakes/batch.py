@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from batch_ops.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.model import Task, TaskFailure, TaskState
+from batch_ops.model import JobState, Task, TaskFailure, TaskState
 from batch_ops.task_spec import TaskSpec
 from tests.fakes.cloud import Cloud, call
 
@@ -113,10 +113,12 @@ class FakeBatch:
         return node_id in self.preempted_nodes
 
     @call()
-    def is_paused(self, job_id: str) -> bool:
-        """Whether an operator disabled the job."""
+    def job_state(self, job_id: str) -> JobState:
+        """Whether the job works; one that is gone counts as closed."""
         job = self._jobs.get(job_id.lower())
-        return job is not None and job.state == "disabled"
+        if job is None or job.state == "completed":
+            return JobState.CLOSED
+        return JobState.PAUSED if job.state == "disabled" else JobState.OPEN
 
     # What nodes and operators do
 

@@ -51,7 +51,7 @@ async def test_faults_happen_as_often_as_asked_and_can_be_healed():
     cloud = fakes.Cloud()
     ledger, batch = fakes.FakeLedger(cloud), fakes.FakeBatch(cloud)
     cloud.fail("*", ServiceFault("out"), times=2)
-    for call in (ledger.get("a"), batch.is_paused("j")):
+    for call in (ledger.get("a"), batch.job_state("j")):
         with pytest.raises(ServiceFault):
             await call
     assert await ledger.get("a") is None

@@ -162,6 +162,19 @@ async def test_a_paused_job_is_told(world):
     assert "Paused by an operator" in world.row(NAME).reason
 
 
+async def test_a_job_closed_by_somebody(world):
+    """Tasks that had not begun stay behind in a closed job for ever: they are run in another one."""
+    row = world.row(NAME)
+    world.batch.delete_job(row.job_id)
+    await world.batch.create_job(row.job_id, "pool")
+    await world.batch.close_job(row.job_id)
+    for _ in range(3):
+        await world.tick(11 * MINUTE)
+    again = world.row(NAME)
+    assert (again.state, again.attempt) == (State.ACTIVE, 2)
+    assert again.job_id != row.job_id
+
+
 async def test_an_image_deleted_before_its_task_began(world):
     """CANCELLED, and the task is ended."""
     world.blobs.remove("input", NAME)

@@ -74,6 +74,14 @@ async def test_an_older_event_is_dropped(world):
     assert sum(world.cloud.requests.values()) == 1
 
 
+@pytest.mark.parametrize("name", ["fly/../a.h5", "fly/./a.h5", "../a.h5"])
+async def test_a_name_that_no_address_leads_to(world, name):
+    """HTTP leaves out `.` and `..`: the file is rejected by name, without asking for it for ever."""
+    row = await world.start(name)
+    assert row.state is State.REJECTED
+    assert "'..'" in row.reason
+
+
 async def test_other_files_are_none_of_ours(world):
     """A blob without the suffix leaves no row."""
     assert await world.start("fly/notes.txt") is None
