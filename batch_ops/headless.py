@@ -1,12 +1,12 @@
-"""ilastik headless on a node: what is run there, what it must write, and when that counts as success.
+"""ilastik headless on a node: what is brought there, what is run, and what it must write.
 
 Pure and stdlib only, for Python 3.9 (the oldest that ships with ilastik) and newer, which is why its
 dataclasses have no slots: the product imports this module, and the same file travels to the node beside
 the task script. The contract between the two:
 
 **Brought by the resource files** into the task's working directory: `task/run_task.sh`, `task/run_task.py`,
-`task/batch_ops/{__init__,headless,manifest}.py`, `image/<nickname>.h5`, `project.ilp`. The command line is
-`COMMAND_LINE`; everything else arrives as environment variables (`TaskEnvironment`).
+and beside them whatever deploy/pool/task_tools.txt lists, `image/<nickname>.h5`, `project.ilp`. The command
+line runs `run_task.sh`; everything else arrives as environment variables (`TaskEnvironment`).
 
 **Written by the task**, for an execution id such as `20261122T085551Z-1f0c3a9e` (a fresh one each time the
 script starts, as Batch may run a task twice):
@@ -15,7 +15,7 @@ script starts, as Batch may run a task twice):
     out/<execution>/<name>.tiff     moved here in one step, complete, verified, with
     out/<execution>/manifest.json   (manifest.py); on failure there is no such folder
     logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES
-    logs/<execution>/outcome.json   an `Outcome`: kind, sentence, exit code, timings, last lines
+    logs/<execution>/outcome.json   an `Outcome` (verdict.py): kind, sentence, exit code, timings, last lines
 
 **Uploaded by the output files** (`OUTPUT_FILES`) under the task's folder in `staging`:
 
@@ -32,12 +32,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-COMMAND_LINE = "/bin/bash task/run_task.sh"
+from batch_ops.export_plan import AXES, EXPORT_SOURCES, ExportPlan
+
 PROJECT_FILE = "project.ilp"
 PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
 MANIFEST_NAME, LOG_NAME, OUTCOME_NAME = "manifest.json", "ilastik.log", "outcome.json"
@@ -51,7 +51,7 @@ EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
 EXIT_NODE = 86  # no ilastik on this node
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
 EXIT_ENDED = 143  # SIGTERM: the task was ended from outside
-_RESERVED = range(EXIT_NO_OUTPUT, EXIT_INTERNAL + 1)
+RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_INTERNAL + 1)
 
 
 @dataclass(frozen=True)
@@ -68,86 +68,6 @@ OUTPUT_FILES = (
     OutputRule("logs/**/*", "/logs", always=True),
     OutputRule("../std*.txt", "/logs", always=True),
 )
-
-SEQUENCE = "multipage tiff sequence"
-SINGLE_FILE = "multipage tiff"
-
-AXES = "tzyxc"
-# ilastik writes classic TIFF, whose offsets are 32 bits; the writer keeps a reserve for its tags.
-CLASSIC_TIFF_LIMIT_BYTES = 2**32 - 2**25
-# Upper bounds of what stands beside the pixels: one directory of tags a page, one OME description a file.
-_TAGS_BYTES_PER_PAGE = 256
-_TAGS_BYTES_PER_FILE = 4096
-
-
-class PlanError(ValueError):
-    """The axes and the shape do not describe an image that ilastik could export as TIFF."""
-
-
-@dataclass(frozen=True)
-class ExportPlan:
-    """The TIFF files that one image becomes.
-
-    `page_shape` is (rows, columns) = (y, x) in pixels, `pages_per_file` counts z (and t, and channels,
-    where they stand in one file), `bytes_per_file` is an upper estimate of one file's length.
-    """
-
-    output_format: str
-    files: int
-    pages_per_file: int
-    page_shape: tuple[int, int]
-    bytes_per_file: int
-
-    @property
-    def is_sequence(self) -> bool:
-        return self.output_format == SEQUENCE
-
-    @property
-    def fits_classic_tiff(self) -> bool:
-        return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
-
-    def file_names(self, nickname: str) -> tuple[str, ...]:
-        """Names in the order of t; the number is zero-padded to the digits of the number of files."""
-        if not self.is_sequence:
-            return (f"{nickname}.tiff",)
-        digits = len(str(self.files))
-        return tuple(f"{nickname}{index:0{digits}}.tiff" for index in range(self.files))
-
-
-def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
-    """How ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
-
-    The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
-    one a class (float32, `bytes_per_value` 4). The sequence (one file a time point, one page a z) steps
-    along the *first* axis that is longer than 1 and needs all of t, z, y and x to be so; hence it is taken
-    only where that first axis is t. Everything else becomes one file with a page for each t, z and channel.
-    Raises PlanError for axes that are unknown, repeated, without x and y, or do not fit the shape.
-    """
-    if len(axes) != len(shape):
-        raise PlanError(f"The axes '{axes}' name {len(axes)} dimensions, but the image has {len(shape)}.")
-    if len(set(axes)) != len(axes) or not set(axes) <= set(AXES):
-        raise PlanError(f"The axes '{axes}' are not made of different letters out of '{AXES}'.")
-    if not {"x", "y"} <= set(axes):
-        raise PlanError(f"The axes '{axes}' lack x or y; ilastik needs both.")
-    if min(shape) < 1 or channels < 1:
-        raise PlanError(f"The image is empty: its shape is {tuple(shape)}.")
-    size = {axis: int(shape[index]) for index, axis in enumerate(axes)}
-    long_axes = [axis for axis in axes if axis != "c" and size[axis] > 1]
-    t, z = size.get("t", 1), size.get("z", 1)
-    sequence = len(long_axes) == 4 and long_axes[0] == "t"
-    files, pages = (t, z * channels) if sequence else (1, t * z * channels)
-    rows, columns = size["y"], size["x"]
-    return ExportPlan(
-        output_format=SEQUENCE if sequence else SINGLE_FILE,
-        files=files,
-        pages_per_file=pages,
-        page_shape=(rows, columns),
-        bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE) + _TAGS_BYTES_PER_FILE,
-    )
-
-
-# What ilastik can export as TIFF: does each class make a channel, and bytes of one value.
-EXPORT_SOURCES = {"Simple Segmentation": (False, 1), "Probabilities": (True, 4), "Uncertainty": (False, 4)}
 
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -273,191 +193,3 @@ def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int) -> d
     dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
     kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
     return {**kept, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}
-
-
-class OutcomeKind(Enum):
-    """How a task ended; the failures by the names that the ledger uses."""
-
-    SUCCEEDED = "SUCCEEDED"
-    STAGING_IN = "STAGING_IN"
-    NODE = "NODE"
-    COMMAND = "COMMAND"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    DISK_FULL = "DISK_FULL"
-    NO_OUTPUT = "NO_OUTPUT"
-    ENDED = "ENDED"
-
-
-_KIND_OF_EXIT = {
-    EXIT_NO_OUTPUT: OutcomeKind.NO_OUTPUT,
-    EXIT_DISK_FULL: OutcomeKind.DISK_FULL,
-    EXIT_BAD_IMAGE: OutcomeKind.COMMAND,
-    EXIT_BAD_PROJECT: OutcomeKind.COMMAND,
-    EXIT_STAGING_IN: OutcomeKind.STAGING_IN,
-    EXIT_NODE: OutcomeKind.NODE,
-    EXIT_INTERNAL: OutcomeKind.COMMAND,
-    EXIT_ENDED: OutcomeKind.ENDED,
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a task ended: its kind, the exit code that Batch sees, and one plain sentence."""
-
-    kind: OutcomeKind
-    exit_code: int
-    sentence: str
-
-    @property
-    def succeeded(self) -> bool:
-        return self.kind is OutcomeKind.SUCCEEDED
-
-
-@dataclass(frozen=True)
-class FoundTiff:
-    """A file that ilastik left: length in bytes, pages, the (rows, columns) that all pages share.
-
-    `problem` says why it could not be read to its end ("" = it could).
-    """
-
-    name: str
-    length: int
-    pages: int = 0
-    page_shape: tuple[int, int] = (0, 0)
-    problem: str = ""
-
-
-def size(length: float) -> str:
-    """A number of bytes for people, in powers of 1,000."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if length < 1000:
-            return f"{length:.3g} {unit}"
-        length /= 1000
-    return f"{length:.4g} TB"
-
-
-def failure(exit_code: int, sentence: str) -> Outcome:
-    """A failure that the task script found by itself; `exit_code` is one of the EXIT_* codes."""
-    return Outcome(_KIND_OF_EXIT[exit_code], exit_code, sentence)
-
-
-def disk_full(plan: ExportPlan, free_bytes: int) -> Outcome:
-    """The node's disk can't hold the TIFFs; says both sizes."""
-    need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
-    return failure(
-        EXIT_DISK_FULL,
-        f"The node's disk is full: {free} are free, and the TIFFs of this image need {need}. "
-        "Use nodes with a larger disk, or split the image.",
-    )
-
-
-_DISK_MARKS = ("no space left on device", "errno 28]", "errno = 28")
-_MEMORY_MARKS = ("memoryerror", "unable to allocate", "bad_alloc", "cannot allocate memory")
-_THREAD_MARKS = ("unhandled exception",)
-_HARDLY_ANY_BYTES = 2**20
-_ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
-_LOG_RECORD = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
-_LONGEST_COMPLAINT = 500
-
-
-def is_evidence(line: str) -> bool:
-    """Whether `verdict` needs this line of the log; lets a long log be read without keeping it."""
-    return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
-
-
-def verdict(
-    exit_code: int,
-    found: Sequence[FoundTiff],
-    log: str,
-    plan: ExportPlan,
-    nickname: str,
-    free_bytes: int,
-) -> Outcome:
-    """The rule of true success, as exit code 0 alone proves nothing.
-
-    Success is exit code 0 *and* exactly the planned TIFFs, each readable to its end with the planned pages,
-    *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
-    (negative: a signal); `free_bytes` are those of the disk after the run.
-    """
-    code = 128 - exit_code if exit_code < 0 else exit_code
-    if _tells(log, _DISK_MARKS):
-        return disk_full(plan, free_bytes)
-    if code:
-        return _failed(1 if code in _RESERVED else code, log)
-    unhandled = _from_first(log, _THREAD_MARKS)
-    if unhandled:
-        sentence = f"A part of ilastik failed although it went on to its end: {complaint(unhandled)}"
-        return Outcome(OutcomeKind.COMMAND, 1, sentence)
-    problems = _compare(found, plan, nickname)
-    if problems and free_bytes < _HARDLY_ANY_BYTES:
-        return disk_full(plan, free_bytes)
-    if problems:
-        more = f" (and {len(problems) - 1} more such faults)" if len(problems) > 1 else ""
-        return failure(
-            EXIT_NO_OUTPUT,
-            f"ilastik ended without an error, but its output is not complete: {problems[0]}{more}.",
-        )
-    return Outcome(OutcomeKind.SUCCEEDED, 0, f"ilastik wrote {plan.files} TIFF file(s).")
-
-
-def complaint(log: str) -> str:
-    """What a log says last: the last error with the lines that follow it, else its last line."""
-    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
-    starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
-    told = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
-    return " ".join(told.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
-
-
-def _tells(log: str, marks: Sequence[str]) -> bool:
-    lower = log.lower()
-    return any(mark in lower for mark in marks)
-
-
-def _from_first(log: str, marks: Sequence[str]) -> str:
-    """The log from the first line with one of the marks on; "" without such a line."""
-    lines = log.splitlines()
-    first = next((index for index, line in enumerate(lines) if _tells(line, marks)), len(lines))
-    return "\n".join(lines[first:])
-
-
-def _until_next_record(lines: Sequence[str]) -> list[str]:
-    """The first line and those after it that are no records of the logger, as messages have several lines."""
-    end = next((i for i, line in enumerate(lines) if i and _LOG_RECORD.match(line)), len(lines))
-    return list(lines[:end])
-
-
-def _failed(code: int, log: str) -> Outcome:
-    if code == 137:
-        sentence = "ilastik was killed (exit code 137), most likely for using more memory than the node has."
-        return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
-    if _tells(log, _MEMORY_MARKS):
-        sentence = f"ilastik ran out of memory (exit code {code}): {complaint(log)}"
-        return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
-    crashed = "crashed" if code > 128 else "ended"
-    return Outcome(OutcomeKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
-
-
-def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> list[str]:
-    by_name = {tiff.name: tiff for tiff in found}
-    expected = plan.file_names(nickname)
-    missing = [name for name in expected if name not in by_name]
-    problems = []
-    if missing:
-        problems.append(f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}")
-    for name in expected:
-        tiff = by_name.pop(name, None)
-        if tiff is None:
-            continue
-        if tiff.length == 0:
-            problems.append(f"{name} is empty")
-        elif tiff.problem:
-            problems.append(f"{name} is damaged: {tiff.problem}")
-        elif tiff.pages != plan.pages_per_file:
-            problems.append(f"{name} has {tiff.pages} pages instead of {plan.pages_per_file}")
-        elif tiff.page_shape != plan.page_shape:
-            rows, columns = plan.page_shape
-            problems.append(
-                f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of {rows} x {columns}"
-            )
-    problems.extend(f"there is a file that nobody expects, {name!r}" for name in sorted(by_name))
-    return problems

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from batch_ops import axes as axis_rules
-from batch_ops import headless
 from batch_ops.axes import WORDS, AxesError
+from batch_ops.export_plan import export_plan
 from batch_ops.facts import (
     GB,
     WINDOW_RATIO,
@@ -197,9 +197,7 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
 
 
 def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -> None:
-    plan = headless.export_plan(
-        letters, shape, channels=options.output_channels, bytes_per_value=options.bytes_per_value
-    )
+    plan = export_plan(letters, shape, channels=options.output_channels, bytes_per_value=options.bytes_per_value)
     if not plan.fits_classic_tiff:
         raise _Wrong(
             f"would give a TIFF of {_gb(plan.bytes_per_file)}, and ilastik's TIFF writer ends at 4 GB a file; "

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batch_ops import headless, naming
+from batch_ops import naming
+from batch_ops.export_plan import AXES, EXPORT_SOURCES
 
 CONFIG_SUFFIX = ".json"
 LARGEST_CONFIG = 64 * 1024
@@ -58,15 +59,15 @@ def _text(where: str, values: dict[str, object], key: str) -> str | None:
 
 def _axes(where: str, values: dict[str, object]) -> str | None:
     axes = _text(where, values, "axes")
-    if axes is not None and (set(axes) - set(headless.AXES) or len(set(axes)) != len(axes)):
-        raise ConfigError(f"{where} must give axes as different letters out of '{headless.AXES}'.")
+    if axes is not None and (set(axes) - set(AXES) or len(set(axes)) != len(axes)):
+        raise ConfigError(f"{where} must give axes as different letters out of '{AXES}'.")
     return axes
 
 
 def _export_source(where: str, values: dict[str, object]) -> str | None:
     source = _text(where, values, "export_source")
-    if source is not None and source not in headless.EXPORT_SOURCES:
-        raise ConfigError(f"{where} must give export_source as one of {', '.join(headless.EXPORT_SOURCES)}.")
+    if source is not None and source not in EXPORT_SOURCES:
+        raise ConfigError(f"{where} must give export_source as one of {', '.join(EXPORT_SOURCES)}.")
     return source
 
 

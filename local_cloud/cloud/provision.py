@@ -29,6 +29,7 @@ CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools")
 QUEUES = ("blob-created", "collect")
 TABLES = ("files", "work")
 _SECONDS_TO_RESIZE = 30
+_TASK_TOOLS = "deploy/pool/task_tools.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ class Tool:
 
 
 def task_tools(repository: Path) -> tuple[Tool, ...]:
-    """What a node needs to run a task, as deploy.sh uploads it: deploy/pool/task_tools.txt lists it."""
-    listed = (repository / "deploy/pool/task_tools.txt").read_text().splitlines()
-    pairs = [line.split() for line in listed if line.strip() and not line.startswith("#")]
-    return tuple(Tool(repository / file, f"task/{name}") for file, name in pairs)
+    """What a node needs to run a task, by the list that deploy.sh uses, in the folder that settings default to."""
+    lines = (repository / _TASK_TOOLS).read_text(encoding="utf-8").splitlines()
+    pairs = (line.split() for line in lines if line.strip() and not line.startswith("#"))
+    return tuple(Tool(repository / path, f"task/{name}") for path, name in pairs)
 
 
 def provision_storage(connection: str, tools: tuple[Tool, ...]) -> None:

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import json
 import math
+import sys
 from pathlib import Path
 
 import h5py
@@ -12,10 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_ops import headless
-from batch_ops.headless import ExportPlan, FoundTiff, OutcomeKind, TaskEnvironment, export_plan, verdict
+from batch_ops.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan
+from batch_ops.headless import TaskEnvironment
+from batch_ops.verdict import FoundTiff, OutcomeKind, complaint, is_evidence, size, verdict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = REPOSITORY.parent / "shared/reference/ilastik"
+# Files of the repository that run on a node, with their names there.
+TOOLS = (REPOSITORY / "deploy/pool/task_tools.txt").read_text().splitlines()
+TRAVELLERS = dict(line.split() for line in TOOLS if ".py" in line)
 
 PLAN = export_plan("txyzc", (2, 4, 5, 3, 1))
 GOOD = (FoundTiff("a0.tiff", 900, 3, (5, 4)), FoundTiff("a1.tiff", 900, 3, (5, 4)))
@@ -91,7 +97,7 @@ def test_probabilities_have_a_page_for_each_class():
 @pytest.mark.parametrize("files", [1, 2, 9, 10, 99, 100, 999, 1000, 12345])
 def test_numbers_have_as_many_digits_as_ilastik_gives_them(files):
     """Zero-padded to ceil(log10(T + 1)) digits, so that names sort in the order of time."""
-    names = ExportPlan(headless.SEQUENCE, files, 2, (2, 2), 8).file_names("n")
+    names = ExportPlan(SEQUENCE, files, 2, (2, 2), 8).file_names("n")
     digits = math.ceil(math.log10(files + 1))
     assert names[0] == f"n{'0' * digits}.tiff"
     assert list(names) == sorted(names)
@@ -114,7 +120,7 @@ def test_a_plan_accounts_for_every_pixel_once(axes, shape):
 )
 def test_axes_that_describe_no_image_are_refused(axes, shape):
     """Unknown, repeated or missing letters, wrong number, empty images."""
-    with pytest.raises(headless.PlanError):
+    with pytest.raises(PlanError):
         export_plan(axes, shape)
 
 
@@ -237,7 +243,7 @@ def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code,
 )
 def test_sizes_are_told_in_units_that_people_read(length, told):
     """Three digits and a unit."""
-    assert headless.size(length) == told
+    assert size(length) == told
 
 
 @pytest.mark.parametrize(
@@ -265,7 +271,7 @@ def test_real_logs_give_a_sentence_that_helps(name):
     log = REFERENCE / "edge" / f"{name}.log"
     if not log.exists():
         pytest.skip("the reference output of ilastik is not beside this repository")
-    told = headless.complaint(log.read_text())
+    told = complaint(log.read_text())
     expected = {
         "thin_z": "FeatureSelectionConstraintError",
         "no_axistags": "AttributeError: 'NoneType' object has no attribute 'get'",
@@ -280,23 +286,37 @@ def test_no_log_of_a_good_run_looks_like_a_failure():
     if not REFERENCE.exists():
         pytest.skip("the reference output of ilastik is not beside this repository")
     for log in REFERENCE.glob("*/console.log"):
-        assert not [line for line in log.read_text().splitlines() if headless.is_evidence(line)], log
+        assert not [line for line in log.read_text().splitlines() if is_evidence(line)], log
 
 
-@pytest.mark.parametrize("file", ["batch_ops/__init__.py", "batch_ops/headless.py", "batch_ops/manifest.py"])
+@pytest.mark.parametrize("file", TRAVELLERS)
 def test_what_travels_to_the_node_is_plain_old_python(file):
-    """Syntax of Python 3.9, standard library only, nothing of the product: the node has nothing else."""
-    tree = ast.parse((REPOSITORY / file).read_text(), feature_version=(3, 9))
+    """Syntax of Python 3.9, no dataclass with slots, and nothing of the product but what travels too."""
+    text = (REPOSITORY / file).read_text()
+    tree = ast.parse(text, feature_version=(3, 9))
     imported = {
-        name.split(".")[0]
+        name
         for node in ast.walk(tree)
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
-            else [str(node.module)]
+            else [f"{node.module}.{alias.name}" for alias in node.names]
             if isinstance(node, ast.ImportFrom)
             else []
         )
     }
-    assert imported <= {"__future__", "collections", "dataclasses", "enum", "json", "re", "typing"}
-    assert "slots=True" not in (REPOSITORY / file).read_text()
+    own = {name for name in imported if name.split(".")[0] in {"batch_ops", "node"}}
+    there = {name.removesuffix(".py").replace("/", ".") for name in TRAVELLERS.values()}
+    assert not {name for name in own if name not in there and name.rpartition(".")[0] not in there}
+    roots = {name.split(".")[0] for name in imported - own}
+    # These two ship with ilastik; the product's modules, which any Python of the app imports too, do without.
+    shipped = {"h5py", "tifffile"} if file.startswith("deploy/") else set()
+    assert roots <= sys.stdlib_module_names | shipped
+    assert "slots=True" not in text
+
+
+def test_all_that_runs_on_a_node_travels_there():
+    """The list of files has every module of the node's package, and what it names exists."""
+    modules = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "deploy/pool/node").glob("*.py")}
+    assert modules <= set(TRAVELLERS)
+    assert not [file for file in TRAVELLERS if not (REPOSITORY / file).is_file()]

@@ -20,6 +20,7 @@ import pytest
 
 from batch_ops.headless import TaskEnvironment
 from batch_ops.manifest import Manifest, Report
+from local_cloud.cloud.provision import task_tools
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TIMEOUT_S = 60
@@ -79,12 +80,10 @@ class TaskFolder:
 
     def bring(self) -> None:
         """The resource files: scripts, image and project."""
-        task = self.wd / "task"
-        (task / "batch_ops").mkdir(parents=True)
-        for name in ("run_task.sh", "run_task.py"):
-            shutil.copy(REPOSITORY / "deploy/pool" / name, task / name)
-        for name in ("__init__.py", "headless.py", "manifest.py"):
-            shutil.copy(REPOSITORY / "batch_ops" / name, task / "batch_ops" / name)
+        for tool in task_tools(REPOSITORY):
+            target = self.wd / tool.blob
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tool.path, target)
         self.make_image()
         self.make_project()
 

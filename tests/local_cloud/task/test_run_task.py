@@ -13,6 +13,8 @@ import pytest
 from batch_ops import headless
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+# The datasets that a made-up ilastik finds as the real one does.
+LISTED = "names = []\nh5py.File('local.h5').visititems(lambda n, o: names.append(n) if hasattr(o, 'dtype') else None)\n"
 
 
 def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
@@ -176,6 +178,18 @@ def test_an_untagged_image_gets_its_axes_in_the_local_copy(folder):
     assert folder.manifest().image.md5 == digest
 
 
+def test_unusable_tags_are_replaced_by_the_configured_axes(folder):
+    """Axes are configured for a run where the check found none that can be used: they win over what is there."""
+    for tags in ("no json", '{"axes": []}', 7):
+        with h5py.File(folder.image, "a") as file:
+            file["volume/data"].attrs["axistags"] = tags
+        folder.values = {"axes": "txyzc", "image_length": folder.image.stat().st_size}
+        folder.ilastik("write(); print(h5py.File(file + '.h5')[dataset].attrs['axistags'])")
+        ended = folder.run()
+        assert ended.code == 0, ended.printed
+        assert '{"key": "t", "typeFlags": 8' in ended.printed
+
+
 @pytest.mark.parametrize(("axes", "told"), [("", "no axistags"), ("tzyx", "name 4 dimensions")])
 def test_an_untagged_image_without_fitting_axes_is_a_bad_image(folder, axes, told):
     """Axes are never guessed."""
@@ -247,15 +261,39 @@ def test_an_odd_dataset_name_reaches_ilastik_under_an_alias(folder, dataset):
     """ilastik takes paths apart at `.h5`, `:` and `*`: such a dataset gets a second, plain name."""
     folder.make_image(dataset=dataset)
     folder.values = {"internal_path": dataset}
-    folder.ilastik(
-        "assert image == 'local.h5/ilastik_batch_input', image\n"
-        "assert h5py.File('local.h5')['ilastik_batch_input'].shape == (2, 4, 5, 3, 1); write()"
-    )
+    folder.values["image_length"] = folder.image.stat().st_size
+    folder.ilastik(LISTED + "assert image == 'local.h5/ilastik_batch_input', image; assert len(names) == 1; write()")
+    digest = hashlib.md5(folder.image.read_bytes()).hexdigest()  # noqa: S324
 
     for _ in range(2):
-        folder.values["image_length"] = folder.values.get("image_length", folder.image.stat().st_size)
         ended = folder.run()
         assert ended.code == 0, ended.printed
+        assert folder.manifest().image.md5 == digest
+
+
+def test_a_dataset_that_ilastik_does_not_list_is_called_by_the_name_that_it_lists(folder):
+    """ilastik lists each dataset once, under its first name, and follows no soft link: other names get lost."""
+    with h5py.File(folder.image, "a") as file:
+        file["soft"] = h5py.SoftLink("/volume/data")
+        file["zweitname"] = file["volume/data"]
+    folder.ilastik(LISTED + "assert dataset in names, (dataset, names); print('given', dataset); write()")
+    for name in ("soft", "zweitname"):
+        folder.values = {"internal_path": name}
+        assert "given volume/data" in folder.run().printed
+
+
+def test_an_odd_dataset_with_two_names_keeps_only_the_alias(folder):
+    """Another odd name that comes first would hide the alias."""
+    folder.make_image(dataset="b:0")
+    with h5py.File(folder.image, "a") as file:
+        file["a:1"] = file["b:0"]
+        file["z*"] = file["b:0"]
+        file["ilastik_batch_input"] = np.zeros((3, 3), "uint8")
+    folder.values = {"internal_path": "b:0", "image_length": folder.image.stat().st_size}
+    folder.ilastik(LISTED + "assert names == [dataset], names; write()")
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
 
 
 def test_a_nickname_that_tells_of_a_suffix_does_not_confuse_ilastik(folder):

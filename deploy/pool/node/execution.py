@@ -1,0 +1,115 @@
+"""One run of the task script: its folders, its timings, and what it tells of itself at the end."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batch_ops import headless, manifest, verdict
+from node.image import LocalImage
+
+
+@dataclass
+class Execution:
+    """What is known of this run of the script so far; the report is made from it whatever happens."""
+
+    root: Path
+    name: str
+    started: datetime.datetime
+    seconds: dict[str, float] = field(default_factory=dict)
+    task: headless.TaskEnvironment | None = None
+    ilastik_exit_code: int | None = None
+    log_lines: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> Path:
+        return self.root / headless.PARTIAL_FOLDER / self.name
+
+    @property
+    def out(self) -> Path:
+        return self.root / headless.OUT_FOLDER / self.name
+
+    @property
+    def logs(self) -> Path:
+        return self.root / headless.LOGS_FOLDER / self.name
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - begin, 3)
+
+
+def publish(
+    execution: Execution,
+    task: headless.TaskEnvironment,
+    image: LocalImage,
+    command: list[str],
+    files: tuple[manifest.ManifestFile, ...],
+    home: Path,
+) -> None:
+    """Write the manifest beside the verified TIFFs, then let all of it appear in one step."""
+    content = manifest.Manifest(
+        execution=execution.name,
+        task_id=task.task_id,
+        run=task.run,
+        attempt=task.attempt,
+        correlation_id=task.correlation_id,
+        node=os.environ.get("AZ_BATCH_NODE_ID", ""),
+        started=_utc(execution.started),
+        finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
+        seconds=dict(execution.seconds),
+        ilastik_version=ilastik_version(home, task),
+        command=tuple(command),
+        project_sha256=task.project_digest,
+        image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image.md5),
+        files=files,
+    )
+    (execution.partial / headless.MANIFEST_NAME).write_bytes(content.to_json())
+    execution.out.parent.mkdir(parents=True, exist_ok=True)
+    execution.partial.rename(execution.out)
+
+
+def report(execution: Execution, outcome: verdict.Outcome) -> manifest.Report:
+    """The content of outcome.json."""
+    task = execution.task
+    return manifest.Report(
+        kind=outcome.kind.value,
+        exit_code=outcome.exit_code,
+        sentence=manifest.plain_line(outcome.sentence, manifest.MAX_SENTENCE_CHARS),
+        execution=execution.name,
+        started=_utc(execution.started),
+        finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
+        seconds=execution.seconds,
+        last_lines=execution.log_lines,
+        ilastik_exit_code=execution.ilastik_exit_code,
+        task_id=task.task_id if task else "",
+        correlation_id=task.correlation_id if task else "",
+        node=os.environ.get("AZ_BATCH_NODE_ID", ""),
+    )
+
+
+def ilastik_version(home: Path, task: headless.TaskEnvironment) -> str:
+    """By the installation (a file VERSION, the package, conda's records), else as the task was told."""
+    with suppress(OSError, UnicodeDecodeError):
+        return manifest.plain_line((home / "VERSION").read_text().strip(), 100)
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("ilastik")
+    for record in sorted(home.glob("conda-meta/ilastik-*.json")):
+        match = re.match(r"ilastik(?:-core)?-([0-9][^-]*)-", record.name)
+        if match:
+            return match[1]
+    return task.ilastik_version or "unknown"
+
+
+def _utc(moment: datetime.datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,70 @@
+"""Files that other people made: how their faults become the end of a task, and their digests."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from batch_ops import verdict
+
+BLOCK_BYTES = 2**20
+
+
+class Refusal(Exception):
+    """The task can't go on; carries how it ends."""
+
+    def __init__(self, outcome: verdict.Outcome) -> None:
+        super().__init__(outcome.sentence)
+        self.outcome = outcome
+
+
+def refuse(exit_code: int, sentence: str) -> NoReturn:
+    """End the task with one of the exit codes of batch_ops/headless.py."""
+    raise Refusal(verdict.failure(exit_code, sentence))
+
+
+def open_hdf5(path: Path, mode: str) -> Any:
+    import h5py
+
+    return h5py.File(path, mode)
+
+
+@contextmanager
+def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
+    """What h5py raises for a file that is not as it should be, as a refusal with this exit code."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as exc:
+        if is_disk_full(exc):
+            raise
+        refuse(exit_code, f"{what} can't be used: {type(exc).__name__}: {exc}.")
+
+
+def is_disk_full(exc: Exception) -> bool:
+    """Also where HDF5's own layers have wrapped the system's error."""
+    return getattr(exc, "errno", None) == errno.ENOSPC or "No space left on device" in str(exc)
+
+
+def sha256_of(path: Path) -> str:
+    return _digest_of(path, hashlib.sha256())
+
+
+def md5_of(path: Path) -> str:
+    return _digest_of(path, hashlib.md5(usedforsecurity=False))
+
+
+def _digest_of(path: Path, digest: Any) -> str:
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(BLOCK_BYTES), b""):
+            digest.update(block)
+    return str(digest.hexdigest())
+
+
+def say(sentence: str) -> None:
+    """One line for whoever reads the task's stdout.txt."""
+    with suppress(OSError, UnicodeEncodeError):
+        print(sentence, flush=True)

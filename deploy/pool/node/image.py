@@ -1,0 +1,148 @@
+"""The image as ilastik needs it: one plain dataset with axistags in the local copy."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batch_ops import headless
+from node.files import faults_of_file, md5_of, open_hdf5, refuse
+
+LINK = "local.h5"  # ilastik takes a name with `.h5` in its middle, `*` or `:` apart
+ALIAS = "ilastik_batch_input"  # the name of a dataset whose own would be taken apart
+NOTE = "local.json"  # what this script made of its copy of the image
+PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+VIGRA_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """The image as ilastik gets it: `<file>/<dataset>`, axes in the order of `shape`, MD5 as it came."""
+
+    argument: str
+    axes: str
+    shape: tuple[int, ...]
+    md5: str
+
+
+def prepare_image(root: Path, task: headless.TaskEnvironment) -> LocalImage:
+    """Find the dataset and its axes; the local copy gets its tags, an odd dataset name a plain one."""
+    path = root / task.image_file
+    if not path.is_file():
+        refuse(headless.EXIT_STAGING_IN, f"The image {task.image_name} was not brought to the node.")
+    image = _changed_before(root, path) or _change(root, path, task)
+    link = root / LINK
+    link.unlink(missing_ok=True)
+    link.symlink_to(task.image_file)
+    return image
+
+
+def _change(root: Path, path: Path, task: headless.TaskEnvironment) -> LocalImage:
+    length = path.stat().st_size
+    if length != task.image_length:
+        refuse(
+            headless.EXIT_STAGING_IN,
+            f"The image {task.image_name} came with {length} bytes, but the one that was checked has "
+            f"{task.image_length}: it was overwritten since, or the transfer was cut off.",
+        )
+    md5 = md5_of(path)
+    with faults_of_file(headless.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
+        name = find_dataset(file, task)
+        # Axes are configured for images whose own are missing or unusable.
+        axes = task.axes or axes_of(file[name].attrs.get("axistags"))
+        shape = tuple(int(size) for size in file[name].shape)
+        listed = listed_name(file, name)
+    if not axes:
+        refuse(
+            headless.EXIT_BAD_IMAGE,
+            f"The dataset {name!r} has no axistags, and no axes are configured for the project.",
+        )
+    plain = PLAIN_DATASET.fullmatch(listed) is not None
+    image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", axes, shape, md5)
+    if not plain or task.axes:
+        what = f"The local copy of {task.image_name}"
+        with faults_of_file(headless.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
+            if task.axes:
+                file[name].attrs["axistags"] = vigra_axistags(axes)
+            if not plain:
+                rename(file, listed)
+        note = {"changed": _state(path), "image": dataclasses.asdict(image)}
+        (root / NOTE).write_text(json.dumps(note), encoding="utf-8")
+    return image
+
+
+def _changed_before(root: Path, path: Path) -> LocalImage | None:
+    """What an earlier execution in this directory made of the very file that is there."""
+    with suppress(OSError, ValueError):
+        note = json.loads((root / NOTE).read_text(encoding="utf-8"))
+        if note["changed"] == _state(path):
+            found = note["image"]
+            return LocalImage(found["argument"], found["axes"], tuple(found["shape"]), found["md5"])
+    return None
+
+
+def _state(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_ino, found.st_size, found.st_mtime_ns]
+
+
+def find_dataset(file: Any, task: headless.TaskEnvironment) -> str:
+    """Path of the dataset without leading slash: the configured one, or the only one of 2 to 5 dimensions."""
+    import h5py
+
+    name = task.internal_path.strip("/")
+    if not name:
+        names: list[str] = []
+        file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) and 2 <= o.ndim <= 5 else None)
+        if len(names) != 1:
+            told = f": {', '.join(names[:5])}" if names else ""
+            refuse(
+                headless.EXIT_BAD_IMAGE,
+                f"The image must hold one dataset, or its project name one; there are {len(names)}{told}.",
+            )
+        name = names[0]
+    dataset = file.get(name)
+    if not isinstance(dataset, h5py.Dataset):
+        refuse(headless.EXIT_BAD_IMAGE, f"The image holds no dataset {name!r}.")
+    if dataset.file.filename != file.filename or dataset.is_virtual or dataset.external:
+        refuse(headless.EXIT_BAD_IMAGE, f"The dataset {name!r} keeps its pixels in another file.")
+    return name
+
+
+def listed_name(file: Any, name: str) -> str:
+    """The only name that ilastik knows a dataset by: it lists each once, and no soft link to any."""
+    wanted = file[name]
+    found: str | None = file.visititems(lambda listed, thing: listed if thing == wanted else None)
+    return name if found is None else found
+
+
+def rename(file: Any, listed: str) -> None:
+    """Leave the dataset that is listed under a name no other name than the alias."""
+    dataset = file[listed]
+    if ALIAS in file and file[ALIAS] != dataset:
+        del file[ALIAS]
+    while listed != ALIAS:
+        if ALIAS in file:
+            del file[listed]
+        else:
+            file.move(listed, ALIAS)
+        listed = listed_name(file, ALIAS)
+
+
+def axes_of(tags: Any) -> str:
+    """Letters of a vigra axistags attribute (JSON); none where there is no attribute."""
+    if tags is None:
+        return ""
+    text = tags.decode() if isinstance(tags, bytes) else str(tags)
+    return "".join(str(axis["key"]) for axis in json.loads(text)["axes"])
+
+
+def vigra_axistags(axes: str) -> str:
+    """The attribute that h5py, vigra and ilastik read axes from (JSON of vigra.AxisTags)."""
+    tags = [{"key": axis, "typeFlags": VIGRA_TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
+    return json.dumps({"axes": tags})

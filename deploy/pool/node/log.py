@@ -1,0 +1,72 @@
+"""What ilastik prints: to the task's stdout, to a file, and to whoever judges the run."""
+
+from __future__ import annotations
+
+import collections
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from batch_ops import headless, manifest, verdict
+
+
+class LogTee(threading.Thread):
+    """Copies a pipe to stdout and a file, and keeps what the verdict and the report need of it.
+
+    It reads to the end even where nothing can be written any more: a full pipe would stop ilastik.
+    """
+
+    LINES_AFTER_EVIDENCE = 30
+    MOST_EVIDENCE = 400
+
+    def __init__(self, pipe: IO[bytes], path: Path) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._path = pipe, path
+        self._last: collections.deque[str] = collections.deque(maxlen=manifest.MAX_LAST_LINES)
+        self._evidence: list[str] = []
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        self._written = 0
+
+    def run(self) -> None:
+        with suppress(OSError):
+            # Nothing is lost to the verdict if this file can't be made: the lines are read all the same.
+            self._file = self._path.open("wb", buffering=0)
+        keep = 0
+        for raw in iter(lambda: self._pipe.readline(65536), b""):
+            with suppress(OSError):
+                sys.stdout.buffer.write(raw)
+                sys.stdout.buffer.flush()
+            self._write(raw)
+            line = raw.decode("utf-8", "replace").rstrip()
+            keep = self.LINES_AFTER_EVIDENCE if verdict.is_evidence(line) else keep - 1
+            with self._lock:
+                if keep > 0 and len(self._evidence) < self.MOST_EVIDENCE:
+                    self._evidence.append(line)
+                self._last.append(line)
+        if self._file:
+            self._file.close()
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(manifest.plain_line(line) for line in self._last)
+
+    @property
+    def text(self) -> str:
+        """The telling lines, then the last ones."""
+        with self._lock:
+            return "\n".join([*self._evidence, *self._last])
+
+    def _write(self, raw: bytes) -> None:
+        if self._file is None or self._written > headless.LOG_LIMIT_BYTES:
+            return
+        try:
+            self._file.write(raw)
+            self._written += len(raw)
+        except OSError as exc:
+            self._file = None
+            with self._lock:
+                self._evidence.append(f"The log could not be written: {exc}")

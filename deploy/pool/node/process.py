@@ -1,0 +1,118 @@
+"""Processes below this one, and the signals that end it: nothing that a task started may outlive it."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from batch_ops import headless
+from node.execution import Execution
+from node.files import refuse, say
+from node.log import LogTee
+
+SECONDS_TO_END = 5.0
+_SET_CHILD_SUBREAPER = 36  # prctl of Linux
+
+
+class Ended(BaseException):
+    """SIGTERM or SIGINT: somebody wants this task to stop."""
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGINT raise Ended."""
+    _on_end_signals(_end)
+
+
+def ignore_end_signals() -> None:
+    """From here on the task's end is decided."""
+    _on_end_signals(signal.SIG_IGN)
+
+
+def adopt_orphans() -> None:
+    """Let processes whose parent died become children of this one, so that none escapes its end."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def run_ilastik(execution: Execution, task: headless.TaskEnvironment, command: list[str]) -> str:
+    """Run ilastik to its end; sets its exit code and last lines, and returns what its log tells."""
+    say("Running: " + json.dumps(command))
+    environment = headless.ilastik_environment(os.environ, task.threads, task.ram_mb)
+    try:
+        # In this script's process group, so that Batch's own kill reaches ilastik even without this script.
+        process = subprocess.Popen(
+            command,
+            cwd=execution.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except OSError as exc:
+        refuse(headless.EXIT_NODE, f"ilastik can't be started on this node: {exc}.")
+    assert process.stdout is not None
+    tee = LogTee(process.stdout, execution.logs / headless.LOG_NAME)
+    tee.start()
+    try:
+        execution.ilastik_exit_code = process.wait()
+        tee.join(SECONDS_TO_END)
+    finally:
+        # Also after a normal end: what ilastik left running would hold the log and the slot.
+        end_descendants()
+        tee.join(SECONDS_TO_END)
+        execution.log_lines = tee.last_lines
+    return tee.text
+
+
+def end_descendants() -> None:
+    """SIGTERM to all processes below this one, SIGKILL to those still there seconds later."""
+    deadline = time.monotonic() + SECONDS_TO_END
+    asked: set[int] = set()
+    while True:
+        alive = descendants()
+        if not alive:
+            return
+        late = time.monotonic() > deadline
+        for pid in alive if late else alive - asked:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        asked |= alive
+        if time.monotonic() > deadline + SECONDS_TO_END:
+            return
+        time.sleep(0.05)
+
+
+def descendants() -> set[int]:
+    """Ids of the running processes below this one, from Linux's /proc; without it none."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            state, parent = entry.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                children.setdefault(int(parent), []).append(int(entry.parent.name))
+    found: set[int] = set()
+    below = [os.getpid()]
+    while below:
+        for child in children.get(below.pop(), []):
+            if child not in found:
+                found.add(child)
+                below.append(child)
+    return found
+
+
+def _on_end_signals(handler: Any) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _end(_number: int, _frame: object) -> None:
+    # A second signal while the first is dealt with would stop the clean-up half-way.
+    ignore_end_signals()
+    raise Ended

@@ -1,0 +1,85 @@
+"""The project as ilastik needs it; one of an old version is made to fit in a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batch_ops import headless
+from node.files import faults_of_file, open_hdf5, refuse, sha256_of
+from node.image import LocalImage, axes_of
+
+COPY = "local.ilp"
+
+
+@dataclass(frozen=True)
+class LocalProject:
+    """The project as ilastik gets it; `axes` are those stored for its training images."""
+
+    file: str
+    classes: int
+    axes: frozenset[str]
+
+
+def prepare_project(root: Path, task: headless.TaskEnvironment, image: LocalImage) -> LocalProject:
+    """Check the digest; a project of an old version is copied and made to fit (see `renew`)."""
+    path = root / headless.PROJECT_FILE
+    if not path.is_file():
+        refuse(headless.EXIT_STAGING_IN, "The project file was not brought to the node.")
+    if sha256_of(path) != task.project_digest:
+        refuse(headless.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
+    copy = root / COPY
+    copy.unlink(missing_ok=True)
+    axes = set()
+    old = False
+    with faults_of_file(headless.EXIT_BAD_PROJECT, "The project file"), open_hdf5(path, "r") as file:
+        for info in training_images(file):
+            if is_old(info):
+                old = True
+            elif "axistags" in info:
+                axes.add(axes_of(info["axistags"][()]))
+        classes = len(file["PixelClassification/LabelNames"])
+    if not old:
+        return LocalProject(headless.PROJECT_FILE, classes, frozenset(axes))
+    shutil.copyfile(path, copy)
+    with faults_of_file(headless.EXIT_BAD_PROJECT, "The project file"), open_hdf5(copy, "r+") as file:
+        renew(file, image)
+    return LocalProject(COPY, classes, frozenset(axes))
+
+
+def training_images(file: Any) -> Iterator[Any]:
+    """The groups that describe a project's images, one for each lane and role."""
+    for lane in file["Input Data/infos"].values():
+        for info in lane.values():
+            if "filePath" in info:
+                yield info
+
+
+def is_old(info: Any) -> bool:
+    """Old versions stored neither shape nor axes and looked into the image, which is never on a node."""
+    stored = "shape" in info and "axistags" in info
+    return not stored and _text_of(info.get("location")) != "ProjectInternal"
+
+
+def renew(file: Any, image: LocalImage) -> None:
+    """Let the lanes of an old project point at this image, and drop the label blocks.
+
+    The stored paths lead anywhere; none of them is followed or created. ilastik 1.4 takes shape and axes
+    from the image instead, and fails on label blocks that were saved in another order of axes; they matter
+    for training only.
+    """
+    for info in training_images(file):
+        if is_old(info):
+            del info["filePath"]
+            info["filePath"] = image.argument
+    labels = file.get("PixelClassification/LabelSets", {})
+    for name in list(labels):
+        del labels[name]
+
+
+def _text_of(dataset: Any) -> str:
+    value = dataset[()] if dataset is not None else ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
