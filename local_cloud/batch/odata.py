@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
@@ -113,17 +114,13 @@ class _Parser[R]:
         tests = [self._both()]
         while self._word("or"):
             tests.append(self._both())
-        if len(tests) == 1:
-            return tests[0]
-        return lambda record: any(test(record) for test in tests)
+        return reduce(_or, tests)
 
     def _both(self) -> Test[R]:
         tests = [self._single()]
         while self._word("and"):
             tests.append(self._single())
-        if len(tests) == 1:
-            return tests[0]
-        return lambda record: all(test(record) for test in tests)
+        return reduce(_and, tests)
 
     def _single(self) -> Test[R]:
         if self._peek()[0] == "open":
@@ -167,7 +164,10 @@ class _Parser[R]:
         value = self._value(name, declared.type, kind, text)
         read, compare = declared.read, _OPERATORS[operator]
         if declared.type is Type.TEXT:
-            return _guarded(lambda record: _lower(read(record)), value.lower(), compare)
+            lowered = value.lower()
+            if compare is eq:  # much the commonest: without another call
+                return lambda record: (read(record) or "\0").lower() == lowered
+            return _guarded(lambda record: _lower(read(record)), lowered, compare)
         return _guarded(read, value, compare)
 
     def _value(self, name: str, wanted: Type, kind: str, text: str) -> Any:
@@ -183,6 +183,14 @@ class _Parser[R]:
             except ValueError as exc:
                 raise _refuse(self._text, f"{text} is no date") from exc
         raise _refuse(self._text, f"'{name}' is compared with {wanted.value}, not with {text}")
+
+
+def _or[R](one: Test[R], other: Test[R]) -> Test[R]:
+    return lambda record: one(record) or other(record)
+
+
+def _and[R](one: Test[R], other: Test[R]) -> Test[R]:
+    return lambda record: one(record) and other(record)
 
 
 def _guarded[R](read: Callable[[R], Any], value: Any, compare: Callable[[Any, Any], bool]) -> Test[R]:

@@ -169,12 +169,12 @@ def delete_pool(service: Service, call: Call) -> Reply:
 
 
 def _steady(pool: Pool) -> None:
-    if pool.allocation is not AllocationState.STEADY:
-        raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
     if pool.autoscale:
         raise ServiceError(
             "OperationNotValidOnPool", f"The pool '{pool.id}' takes its size from its autoscale formula."
         )
+    if pool.allocation is not AllocationState.STEADY:
+        raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
 
 
 def resize_pool(service: Service, call: Call) -> Reply:

@@ -74,8 +74,9 @@ class TaskIndex:
 
     def after(self, seq: int) -> Iterator[Task]:
         """Tasks in order of creation, from the first whose number is above `seq`."""
-        for position in range(bisect_right(self._order, (seq, "\x7f")), len(self._order)):
-            yield self.tasks[self._order[position][1]]
+        tasks = self.tasks
+        for _, key in self._order[bisect_right(self._order, (seq, "\x7f")) :]:
+            yield tasks[key]
 
     def first_waiting(self, most_slots: int) -> Task | None:
         """The oldest active task that needs at most `most_slots` slots."""

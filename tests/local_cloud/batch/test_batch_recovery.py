@@ -1,0 +1,251 @@
+"""The service as a process: its start, its end, and what is left after SIGKILL."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import psutil
+import pytest
+from azure.batch import models as m
+from azure.batch.aio import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import AzureError
+
+from local_cloud.batch.orphans import ROOT_VARIABLE, end_orphans
+from local_cloud.batch.process import started_at
+from local_cloud.batch.settings import DEFAULT_ACCOUNT, DEFAULT_KEY
+from local_cloud.batch.store import ProcessRecord
+from local_cloud.batch.testing import eventually, running_service, shell
+
+WARNINGS = ("-W", "error", "-W", "ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+
+class Process:
+    """`python -m local_cloud.batch` and a client of it."""
+
+    def __init__(self, process, line):
+        self.process = process
+        self.line = line
+        self.endpoint = line.split()[3]
+        self.client = BatchClient(self.endpoint, AzureNamedKeyCredential(DEFAULT_ACCOUNT, DEFAULT_KEY))
+
+    async def end(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        await asyncio.wait_for(self.process.wait(), 20)
+        await self.client.close()
+        return self.process.returncode
+
+
+@pytest.fixture
+async def start(tmp_path):
+    """`await start(*arguments)`: a service as a process, on the data folder of this test."""
+    started = []
+
+    async def begin(*arguments):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *WARNINGS, "-m", "local_cloud.batch", "--data", str(tmp_path / "data"), *arguments),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        started.append(Process(process, line))
+        return started[-1]
+
+    yield begin
+    for service in started:
+        await service.end(signal.SIGKILL)
+    end_orphans([], tmp_path.resolve() / "data/nodes")
+
+
+def of_nodes(folder):
+    """Living processes that were started on a node below a folder."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.environ().get(ROOT_VARIABLE, "").startswith(str(folder.resolve())):
+                found.add(process.pid)
+    return found
+
+
+async def make_tasks(client, command, count):
+    await client.create_job(m.BatchJobCreateOptions(id="j", pool_info=m.BatchPoolInfo(pool_id="ilastik")))
+    tasks = [m.BatchTaskCreateOptions(id=f"t{n}", command_line=command) for n in range(count)]
+    await client.create_tasks("j", tasks)
+
+
+async def test_sigterm_ends_it_cleanly_with_its_tasks(start, tmp_path):
+    """SIGTERM ends the service with exit code 0 and every process of its tasks, also stubborn ones."""
+    service = await start("--nodes", "2")
+    assert service.line == f"Batch service ready: {service.endpoint} (account localbatch)\n"
+    await make_tasks(service.client, shell("trap '' TERM; sleep 600 & sleep 600"), 2)
+
+    async def running():
+        return len(of_nodes(tmp_path)) >= 4
+
+    await eventually(running)
+
+    assert await service.end(signal.SIGTERM) == 0
+    assert of_nodes(tmp_path) == set()
+
+
+async def test_killed_and_started_again_everything_completes_once(start, tmp_path):
+    """After SIGKILL with 20 running tasks a new service ends the orphans and runs those tasks again."""
+    arguments = ("--nodes", "2", "--task-slots", "10")
+    service = await start(*arguments)
+    # Those of the first service wait for ever, those of the second find that they have been here.
+    script = "cd $AZ_BATCH_TASK_DIR; test -e here && exit 0; touch here; exec sleep 600"
+    await make_tasks(service.client, shell(script), 22)
+
+    async def all_wait():
+        return len(list(tmp_path.glob("data/nodes/*/*/root/workitems/j/job-1/*/here"))) == 20
+
+    await eventually(all_wait)
+    first_processes = of_nodes(tmp_path)
+    assert len(first_processes) == 20
+    await service.end(signal.SIGKILL)
+
+    again = await start(*arguments)
+
+    async def orphans_are_gone():
+        return not first_processes & of_nodes(tmp_path)
+
+    await eventually(orphans_are_gone, 2)
+
+    async def finished():
+        # Requeued tasks may land on a node they have not been on; those wait there and are ended.
+        counts = (await again.client.get_job_task_counts("j")).task_counts
+        return counts.completed + counts.running == 22 and counts.active == 0
+
+    await eventually(finished)
+    tasks = [task async for task in again.client.list_tasks("j")]
+    assert sorted(task.execution_info.requeue_count for task in tasks) == [0, 0] + [1] * 20
+    assert all(task.execution_info.retry_count == 0 for task in tasks)
+    assert await again.end(signal.SIGTERM) == 0
+
+
+async def test_completed_tasks_and_all_else_survive_a_restart(start, tmp_path, finished):
+    """Pools, jobs, tasks and their files are the same after a restart, and ETags do not recur."""
+    service = await start("--nodes", "1")
+    await make_tasks(service.client, shell("echo kept"), 1)
+    await finished(service.client, "t0")
+    await service.client.update_job("j", m.BatchJobUpdateOptions(priority=3))
+    job, task = await service.client.get_job("j"), await service.client.get_task("j", "t0")
+    pool = await service.client.get_pool("ilastik")
+    await service.end(signal.SIGKILL)
+
+    again = await start("--nodes", "1")
+
+    def without_place(value):
+        shown = value.as_dict()
+        return {name: text for name, text in shown.items() if not name.startswith(("url", "odata"))}
+
+    same = await again.client.get_job("j")
+    assert without_place(same) == without_place(job)
+    kept = without_place(await again.client.get_task("j", "t0"))
+    assert {**kept, "nodeInfo": None} == {**without_place(task), "nodeInfo": None}
+    assert (await again.client.get_pool("ilastik")).etag == pool.etag
+    text = await again.client.download_task_file("j", "t0", "stdout.txt")
+    assert b"".join([chunk async for chunk in text]) == b"kept\n"
+    await again.client.update_job("j", m.BatchJobUpdateOptions(priority=4))
+    assert (await again.client.get_job("j")).etag not in (job.etag, pool.etag, task.etag)
+    assert await again.end(signal.SIGTERM) == 0
+
+
+async def test_two_services_cannot_share_a_folder(start, tmp_path):
+    """A second service on the same data folder ends with a sentence."""
+    await start()
+    second = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "local_cloud.batch", "--data", str(tmp_path / "data")),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, told = await asyncio.wait_for(second.communicate(), 30)
+
+    assert second.returncode == 1
+    assert told.decode().startswith("Another Batch service uses ")
+    assert "Traceback" not in told.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--key", "not base64!"], "The account key is not base64"),
+        (["--key-env", "NO_SUCH_VARIABLE"], "The environment has no variable NO_SUCH_VARIABLE"),
+        (["--node-env", "NOVALUE"], "--node-env takes NAME=VALUE"),
+    ],
+)
+async def test_wrong_settings_end_with_a_sentence(arguments, told):
+    """Settings that can't be end the command with one sentence and exit code 1."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "local_cloud.batch", *arguments), stderr=asyncio.subprocess.PIPE
+    )
+    _, text = await asyncio.wait_for(process.communicate(), 30)
+
+    assert process.returncode == 1
+    assert text.decode().startswith(told)
+
+
+async def test_an_answered_request_is_on_disk(start, finished):
+    """What was answered before SIGKILL is there afterwards, task by task."""
+    service = await start()
+    client = service.client
+    await client.create_job(m.BatchJobCreateOptions(id="j", pool_info=m.BatchPoolInfo(pool_id="none")))
+    answered = []
+
+    async def add():
+        with contextlib.suppress(AzureError):
+            for n in range(10_000):
+                await client.create_task("j", m.BatchTaskCreateOptions(id=f"t{n}", command_line="x"))
+                answered.append(f"t{n}")
+
+    adding = asyncio.create_task(add())
+
+    async def some():
+        return len(answered) > 50
+
+    await eventually(some)
+    os.kill(service.process.pid, signal.SIGKILL)
+    await asyncio.wait({adding}, timeout=30)
+    adding.cancel()
+    known = set(answered)
+    await service.end(signal.SIGKILL)
+
+    again = await start()
+
+    kept = {task.id async for task in again.client.list_tasks("j", select=["id"])}
+    assert known <= kept
+    assert len(kept - known) <= 1
+
+
+async def test_a_foreign_process_with_a_recorded_id_is_left_alone(tmp_path):
+    """A process id that was recorded with another start time belongs to somebody else by now."""
+    other = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
+    try:
+        end_orphans([ProcessRecord(other.pid, started_at(other.pid) - 100, "x")], tmp_path)
+        assert psutil.pid_exists(other.pid)
+        assert psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE
+
+        end_orphans([ProcessRecord(other.pid, started_at(other.pid), "x")], tmp_path)
+        assert await asyncio.wait_for(other.wait(), 10) == -signal.SIGKILL
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            other.kill()
+
+
+async def test_a_job_in_transition_gets_there_after_a_restart(tmp_path, new_job, new_task):
+    """A job that was being deleted when the service stopped is gone after the next start."""
+    async with running_service(tmp_path, nodes=1) as service, service.client() as client:
+        await new_job(client)
+        await new_task(client, "t", "sleep 600")
+        account = service.service.account
+        job = account.job("j")
+        account.put_job(job.to(job.state.__class__("deleting"), service.service.clock.now()))
+
+    async with running_service(tmp_path, nodes=1) as service, service.client() as client:
+
+        async def gone():
+            return [job async for job in client.list_jobs()] == []
+
+        await eventually(gone)
