@@ -10,7 +10,7 @@ from batch_ops import headless, naming
 from batch_ops.collect import Collect
 from batch_ops.executor import Executor
 from batch_ops.manifest import Manifest, ManifestFile, ManifestImage, Report
-from batch_ops.model import FileRecord, State, Task, TaskState
+from batch_ops.model import State, Task, TaskState
 from batch_ops.projects import Projects
 from batch_ops.reconcile import Reconcile
 from batch_ops.settings import Settings
@@ -62,7 +62,7 @@ class World:
         """Somebody uploads an image; its ETag."""
         return self.blobs.upload("input", name, content).etag
 
-    async def start(self, name: str, **how: Any) -> FileRecord | None:
+    async def start(self, name: str, **how: Any) -> Any:
         """An event comes; the row afterwards."""
         await self.start_use_case(Hint(name, f"event-{name}", **how))
         return self.row(name)
@@ -137,7 +137,7 @@ class World:
             for look in looks if not orders else ():
                 await self.start_use_case(Hint(look.name, look.correlation_id, "", look.backfill, look.again))
 
-    async def finish(self, name: str, **how: object) -> FileRecord:
+    async def finish(self, name: str, **how: Any) -> Any:
         """Run the file's task well and collect its results."""
         row = self.row(name)
         self.batch.run(row.task_id)
@@ -149,7 +149,7 @@ class World:
 
     # What is there
 
-    def row(self, name: str) -> FileRecord | None:
+    def row(self, name: str) -> Any:
         """The file's row."""
         entry = self.ledger._entry(name)
         return entry.record if entry else None
@@ -160,7 +160,7 @@ class World:
         names = self.blobs.names("results", folder)
         return {found[len(folder) :]: self.blobs.content("results", found) for found in names}
 
-    def provenance(self, name: str) -> dict:
+    def provenance(self, name: str) -> Any:
         """What is a result, and where it came from."""
         return json.loads(self.results(name)["provenance.json"])
 

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()
 
 
-class Asked(dict):
+class Asked(dict[str, str]):
     """A mapping that remembers which names were asked for."""
 
     def __init__(self, values: dict[str, str]) -> None:

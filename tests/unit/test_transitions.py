@@ -1,6 +1,7 @@
 """The table of transitions and the retry table."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def record(state: State = State.RUNNING, **changes) -> FileRecord:
 
 def task(state: TaskState = TaskState.COMPLETED, **changes) -> Task:
     """Its task."""
-    values = {"job_id": "j", "task_id": "a-x-3-1", "state": state, "changed": NOW} | changes
+    values: dict[str, Any] = {"job_id": "j", "task_id": "a-x-3-1", "state": state, "changed": NOW} | changes
     return Task(**values)
 
 
@@ -103,14 +104,15 @@ def test_retries_end(kinds):
 def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
     """The retry table decides; the reasons of all attempts stay in the row."""
     current = record()
-    for count in range(1, RETRIES[kind].tries + 1):
+    tries = RETRIES[kind].tries
+    for count in range(1, tries + 1):
         step = failed(current, Cause(kind, "Why."), NOW)
         assert tries_of(step.record.tries)[kind] == count
         current = step.record.evolve(state=State.RUNNING)
     assert step.then is Then.REPORT
     assert step.record.state is State.FAILED
     assert step.record.kind is kind
-    assert [a.kind for a in attempts_of(step.record.attempts)] == [kind] * RETRIES[kind].tries
+    assert [a.kind for a in attempts_of(step.record.attempts)] == [kind] * tries
 
 
 def test_preempted_nodes_are_free():
@@ -148,6 +150,7 @@ def test_waits_between_tries_grow():
     current, waits = record(), []
     for _ in range(3):
         current = failed(current, Cause(FailureKind.STAGING_IN, "Why."), NOW).record
+        assert current.not_before is not None
         waits.append((current.not_before - NOW).total_seconds())
         current = current.evolve(state=State.RUNNING)
     assert waits == [30, 60, 120]

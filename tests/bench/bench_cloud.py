@@ -1,0 +1,147 @@
+"""The services that a benchmark needs, with latency and counters: Azurite, the Batch service, a function host."""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import h5py
+import numpy as np
+import psutil
+
+from local_cloud.azurite import Azurite
+from local_cloud.cloud.provision import provision_storage
+from local_cloud.cloud.services import Program, ProgramPart
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
+BATCH_PORT, HOST_PORT = 10930, 10931
+BATCH_KEY = "YmVuY2htYXJrYmVuY2htYXJrYmVuY2htYXJrYmVuY2g="
+
+
+@dataclass(frozen=True, slots=True)
+class BenchCloud:
+    """Where the services are, and what was asked of storage so far."""
+
+    settings: dict[str, str]
+    azurite: Azurite
+    tally: Path
+    folder: Path
+
+    def storage_calls(self) -> Counter[str]:
+        """Requests to Azurite as `service METHOD kind` (counted once a second)."""
+        services = {urlsplit(getattr(self.azurite.endpoints, name)).port: name for name in ("blob", "queue", "table")}
+        found: Counter[str] = Counter()
+        for key, count in json.loads(self.tally.read_text() if self.tally.exists() else "{}").items():
+            port, _, rest = key.partition(" ")
+            found[f"{services[int(port)]} {rest}"] += count
+        return found
+
+    def host(self, **settings: str) -> ProgramPart:
+        """A function host over these services; not started."""
+        file = self.folder / "local.settings.json"
+        file.write_text(json.dumps({"IsEncrypted": False, "Values": self.settings | settings}))
+        command = (sys.executable, "-m", "local_cloud.functions", "--app", str(REPOSITORY), "--settings", str(file))
+        return ProgramPart(
+            Program(
+                name="The function host",
+                command=(*command, "--port", str(HOST_PORT), "--state", str(self.folder / "host")),
+                log=self.folder / "host.log",
+                ready_url=f"http://127.0.0.1:{HOST_PORT}",
+            )
+        )
+
+
+@asynccontextmanager
+async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[BenchCloud]:
+    """Azurite and the Batch service with added latency, containers and queues made, a project uploaded."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        tally = folder / "calls.json"
+        azurite = await stack.enter_async_context(Azurite(folder / "azurite", latency_ms=latency_ms, tally=tally))
+        os.environ["BENCH_STORAGE"] = azurite.connection_string
+        command = (sys.executable, "-m", "local_cloud.batch", "--port", str(BATCH_PORT), "--nodes", str(nodes))
+        batch = ProgramPart(
+            Program(
+                name="The Batch service",
+                command=(
+                    *command,
+                    *("--latency-ms", str(latency_ms), "--key", BATCH_KEY, "--account", "bench"),
+                    *("--storage-connection-string-env", "BENCH_STORAGE", "--pool-identity", IDENTITY),
+                ),
+                log=folder / "batch.log",
+                ready_url=f"http://127.0.0.1:{BATCH_PORT}",
+            )
+        )
+        stack.push_async_callback(batch.stop)
+        await batch.start()
+        await asyncio.to_thread(provision_storage, azurite.connection_string, ())
+        settings = {
+            "AzureWebJobsStorage": azurite.connection_string,
+            "DATA_STORAGE": azurite.connection_string,
+            "BATCH_ACCOUNT_ENDPOINT": f"http://127.0.0.1:{BATCH_PORT}",
+            "BATCH_ACCOUNT_NAME": "bench",
+            "BATCH_ACCOUNT_KEY": BATCH_KEY,
+            "BATCH_POOL_ID": "ilastik",
+            "BATCH_POOL_IDENTITY": IDENTITY,
+            "BLOB_CREATED_QUEUE": "blob-created",
+            "COLLECT_QUEUE": "collect",
+            "RECONCILE_SCHEDULE": "0 0 0 1 1 *",
+        }
+        yield BenchCloud(settings, azurite, tally, folder)
+
+
+def small_image() -> bytes:
+    """A tagged volume of a few kilobytes that the sample project accepts."""
+    kinds = {"t": 8, "c": 1}
+    tags = {"axes": [{"key": a, "typeFlags": kinds.get(a, 2), "resolution": 0, "description": ""} for a in "txyzc"]}
+    with tempfile.NamedTemporaryFile(suffix=".h5") as file:
+        with h5py.File(file.name, "w") as image:
+            data = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 16, 1), dtype=np.uint8)
+            image.create_dataset("data", data=data).attrs["axistags"] = json.dumps(tags)
+        return Path(file.name).read_bytes()
+
+
+async def gathered[T](work: Callable[[T], object], items: list[T], at_once: int) -> None:
+    """Run a coroutine function over all items, so many at a time."""
+    queue = iter(items)
+
+    async def worker() -> None:
+        for item in queue:
+            await work(item)  # type: ignore[misc]  # a coroutine function, which Callable[..., object] hides
+
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+
+
+class Stopwatch:
+    """Wall seconds and the CPU seconds of this process."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again."""
+        self._wall, self._cpu = time.monotonic(), self._busy()
+
+    def _busy(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    @property
+    def wall(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._wall
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds since the start."""
+        return self._busy() - self._cpu
