@@ -60,22 +60,21 @@ class _Chunk:
 class Engine:
     """Computes chunks of volumes of one size (z, y, x) with one classifier. Use as a context manager.
 
-    `on_tile` is told the number of voxels of each finished tile, by any thread.
+    `library` is the compiled kernel; `on_tile` is told the number of voxels of each finished tile, by any thread.
     """
 
+    library: ctypes.CDLL
     plan: Plan
     tables: Tables
     volume: tuple[int, int, int]
     threads: int
     tile: tuple[int, int, int] = TILE
     on_tile: Callable[[int], None] = lambda _: None
-    _library: ctypes.CDLL = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _spaces: "SimpleQueue[_Workspace]" = field(init=False)
     _buffers: dict[object, np.ndarray] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._library = native.load()
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="pixels")
         self._spaces = SimpleQueue()
         for _ in range(self.threads):
@@ -125,13 +124,13 @@ class Engine:
         def smooth_planes(z0: int, z1: int) -> None:
             height, width = region.shape[1] + 2 * radius + 1, region.shape[2] + 2 * native.MAX_RADIUS + 72
             work = np.empty(height * width + width, np.float32)
-            self._library.presmooth_planes(
+            self.library.presmooth_planes(
                 *(native.address(image), native.box_struct(held), native.address(flat), native.box_struct(planes)),
                 *(size, kernel, native.address(work), z0, z1),
             )
 
         def smooth_depth(y0: int, y1: int) -> None:
-            self._library.presmooth_depth(
+            self.library.presmooth_depth(
                 *(native.address(flat), native.box_struct(planes), native.address(out), native.box_struct(region)),
                 *(size, kernel, y0, y1),
             )
@@ -182,16 +181,16 @@ class Engine:
                 first=native.address(self.tables.first),
                 count=native.address(self.tables.count),
             )
-            self._library.tile_features(
+            self.library.tile_features(
                 *(chunk.jobs, len(chunk.jobs), native.box_struct(chunk.held), native.box_struct(tile)),
                 *(native.ExtentStruct(*self.volume), native.address(space.filters), sink),
             )
             work, out = native.address(space.forest), chunk.out
             result = space.result[: tile.voxels * out.shape[-1] * out.itemsize].view(out.dtype)
             if out.dtype == np.uint8:
-                self._library.segment(self.tables.struct, sink, self.tables.quick, work, native.address(result))
+                self.library.segment(self.tables.struct, sink, self.tables.quick, work, native.address(result))
             else:
-                self._library.probabilities(self.tables.struct, sink, work, native.address(result))
+                self.library.probabilities(self.tables.struct, sink, work, native.address(result))
             starts = chunk.region.start
             where = tuple(slice(a - s, b - s) for a, b, s in zip(tile.start, tile.stop, starts, strict=True))
             out[where] = result.reshape(*tile.shape, out.shape[-1])
@@ -206,11 +205,11 @@ class Engine:
         wide = int(self.tables.count.max()) > np.iinfo(np.uint8).max
         result = max(1, 4 * self.tables.struct.channels)
         return _Workspace(
-            filters=np.zeros(self._library.tile_floats(height, width), np.float32),
+            filters=np.zeros(self.library.tile_floats(height, width), np.float32),
             ranks=np.zeros(slots * voxels + PACKET, np.uint8),
             high_ranks=np.zeros(slots * voxels + PACKET if wide else 1, np.uint8),
             bad=np.zeros(voxels, np.uint8),
-            forest=np.zeros(self._library.forest_bytes(self.tables.struct), np.uint8),
+            forest=np.zeros(self.library.forest_bytes(self.tables.struct), np.uint8),
             result=np.empty(voxels * result, np.uint8),
         )
 

@@ -9,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 
+from local_cloud.ilastik import native
 from local_cloud.ilastik.blocks import margins, plan_chunks
 from local_cloud.ilastik.command import Source
 from local_cloud.ilastik.engine import Engine
@@ -66,7 +67,7 @@ def predict(
         return raw
 
     with (
-        Engine(plan, tables, volume, settings.threads, on_tile=counter.add) as engine,
+        Engine(native.load(), plan, tables, volume, settings.threads, on_tile=counter.add) as engine,
         ThreadPoolExecutor(1, thread_name_prefix="reader") as reading,
     ):
         compute = engine.segment if source is Source.SEGMENTATION else engine.probabilities

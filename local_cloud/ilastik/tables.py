@@ -24,15 +24,15 @@ _MOST_QUICK_TREES = 255
 class Tables:
     """What the kernel needs of a classifier, and the arrays that its pointers lead to.
 
-    `columns` are the feature columns that any tree looks at, in the order of the slots; `quick` says that votes may
-    be counted in bytes. `thresholds` (float32) holds those of all slots, from `first[slot]`, `count[slot]` of them.
+    `columns` are the feature columns that any tree looks at, in the order of the slots; `quick` is how votes may be
+    counted, see `segment` in native/forest.c. `thresholds` (float32) holds those of all slots, from `first[slot]`, `count[slot]` of them.
     """
 
     columns: tuple[int, ...]
     thresholds: np.ndarray
     first: np.ndarray
     count: np.ndarray
-    quick: bool
+    quick: int
     struct: ClassifierStruct
     keep: tuple[object, ...]
 
@@ -64,10 +64,21 @@ def make_tables(classifier: Classifier, channels: int, all_columns: bool) -> Tab
         thresholds=table,
         first=first,
         count=np.array([len(thresholds) for thresholds in by_slot], np.int32),
-        quick=all(member.pure for member in members) and len(trees) <= _MOST_QUICK_TREES,
+        quick=_quick(classifier, all(member.pure for member in members)),
         struct=ClassifierStruct(len(classifier.forests), len(labels), len(trees), channels, members, address(labels)),
         keep=tuple(keep),
     )
+
+
+def _quick(classifier: Classifier, pure: bool) -> int:
+    """Return 0 where votes cannot be counted in bytes, 2 where averaging a forest's votes never rounds, else 1."""
+    if not pure or classifier.trees > _MOST_QUICK_TREES:
+        return 0
+    for trees in {len(forest.trees) for forest in classifier.forests}:
+        votes = np.arange(trees + 1, dtype=np.float32)
+        if not np.array_equal(votes / np.float32(trees) * np.float32(trees), votes):
+            return 1
+    return 2
 
 
 def _padded(count: int) -> int:

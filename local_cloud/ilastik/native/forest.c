@@ -228,13 +228,14 @@ static int voxels_in_packet(const sink *from, int64_t voxel) {
 
 /* The label of each voxel. `quick`: all leaves are pure and there are at most 255 trees, so that votes may be
    counted in bytes over all forests. Ties are then settled by ilastik's own arithmetic, whose rounding may prefer
-   either class. */
+   either class; unless quick is 2: it does not round, and the first class wins. */
 void segment(const classifier *c, const sink *from, int32_t quick, void *work, uint8_t *labels) {
     const space s = divide(c, work);
     packet best, tied;
     for (int64_t voxel = 0; voxel < from->voxels; voxel += PACKET) {
         const int n = voxels_in_packet(from, voxel);
-        if (!quick || !count_quickly(c, from, voxel, n, &s, &best, &tied)) {
+        const int certain = quick && count_quickly(c, from, voxel, n, &s, &best, &tied);
+        if (!certain && quick < 2) {
             packet_probabilities(c, from, voxel, &s);
             for (int i = 0; i < n; i++) {
                 if (quick && !tied.bytes[i])

@@ -45,12 +45,12 @@ def _bell(order: int, sigma: float, ratio: float) -> np.ndarray:
         return np.ones(1)
     g = np.exp(-(x**2) / (2 * sigma**2))
     if order == 0:
-        return np.divide(g, g.sum())
+        return np.asarray(g / g.sum())
     if order == 1:
-        return np.divide(x * g, (x * x * g).sum())
+        return np.asarray(x * g / (x * x * g).sum())
     g = (x**2 / sigma**2 - 1) * g
     g -= g.mean()
-    return np.divide(g, (x**2 * g).sum() / 2)
+    return np.asarray(g / ((x**2 * g).sum() / 2))
 
 
 def _filter(image: np.ndarray, kernels: list[np.ndarray]) -> np.ndarray:
