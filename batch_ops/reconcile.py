@@ -9,7 +9,7 @@ and skewed clocks are harmless: every effect is guarded by the row's version or 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ log = logging.getLogger("batch_ops")
 OVERLAP = timedelta(minutes=5)
 # An invocation that added an intent is surely over by then: the host ends it after ten minutes (host.json).
 LEFTOVER_AGE = timedelta(minutes=15)
+_CANCELLED_AGAIN = timedelta(minutes=4)
 _AT_ONCE = 16
 _REMEMBERED = 50_000
 
@@ -59,6 +60,9 @@ class Reconcile:
             return False
         except (Conflict, BlobChanged):
             log.info("Somebody else was first (%s).", what)
+        except Exception:
+            # A fault in the code that one file meets never stalls the others.
+            log.exception("It could not be handled (%s).", what)
         return True
 
     async def _guarded_all(self, works: Mapping[str, Awaitable[None]]) -> bool:
@@ -114,8 +118,17 @@ class Reconcile:
 
     async def _look_at_due(self, board: Board) -> None:
         now = self._clock()
-        due = sorted((i for i in board.intents if i.due <= now), key=lambda i: i.due)[: self._settings.due_per_tick]
-        await self._guarded_all({intent.name + intent.nonce: self._look_at(intent) for intent in due})
+        due = fair_share([i for i in board.intents if i.due <= now], self._settings.due_per_tick)
+        await self._guarded_all({intent.name + intent.nonce: self._look_at_one(intent) for intent in due})
+
+    async def _look_at_one(self, intent: Intent) -> None:
+        try:
+            await self._look_at(intent)
+        except (ServiceFault, Conflict, BlobChanged):
+            raise
+        except Exception:
+            await self._worklist.defer(intent, self._later())
+            raise
 
     async def _look_at(self, intent: Intent) -> None:
         entry = await self._ledger.get(intent.name)
@@ -140,13 +153,20 @@ class Reconcile:
                 entry = await self._do.submit(entry)
             await self._worklist.defer(intent, entry.record.not_before or self._later())
         elif record.state is State.COLLECTING:
-            await self._do.order_collect(record)
-            await self._worklist.defer(intent, self._later())
+            if record.not_before is None or record.not_before <= self._clock():
+                await self._do.order_collect(record)
+            await self._worklist.defer(intent, max(record.not_before or self._clock(), self._later()))
         else:
             await self._check_task(intent, entry)
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
-        """The time that a failed run's staging was kept for is over."""
+        """The time that a failed run's staging was kept for is over, or an operator cancelled a run."""
+        if entry is not None and entry.record.state is State.CANCELLED:
+            # Somebody may have been about to create its task.
+            await self._batch.terminate_task(entry.record.job_id, entry.record.task_id)
+            if self._clock() - intent.added <= LEFTOVER_AGE:
+                await self._worklist.defer(intent, self._clock() + _CANCELLED_AGAIN)
+                return
         if entry is not None:
             over = entry.record.run if entry.record.state.is_final else entry.record.run - 1
             await self._do.staging.clear(intent.name, over)
@@ -231,6 +251,16 @@ class Reconcile:
         await self._batch.close_job(mark.job_id)
         await self._worklist.drop_job(mark)
         log.info("Closed the job %s: nothing of it was open for %s.", mark.job_id, self._settings.job_idle)
+
+
+def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:
+    """Those that are looked at now, the longest due first; however many only wait, half is left for the others."""
+    by_time = sorted(due, key=lambda intent: intent.due)
+    waiting = [intent for intent in by_time if intent.waiting]
+    others = [intent for intent in by_time if not intent.waiting]
+    room = limit - min(len(others), limit - limit // 2)
+    waiting = waiting[:room]
+    return others[: limit - len(waiting)] + waiting
 
 
 def _sight(task: Task) -> tuple[TaskState, datetime, int]:

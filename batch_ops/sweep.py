@@ -61,7 +61,7 @@ class Sweep:
         missed = []
         for project, images in by_project.items():
             stands = await self._ledger.stands(project, [blob.name for blob in images])
-            missed += [blob for blob in images if _is_missed(blob, stands.get(blob.name))]
+            missed += [blob for blob in images if is_missed(blob, stands.get(blob.name))]
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def look(blob: Blob) -> None:
@@ -83,7 +83,8 @@ class Sweep:
         return changed
 
 
-def _is_missed(blob: Blob, stand: Stand | None) -> bool:
+def is_missed(blob: Blob, stand: Stand | None) -> bool:
+    """Whether the ledger knows nothing of this version of an image."""
     if stand is None:
         return True
     same_content = blob.md5 is not None and (blob.length, blob.md5) == (stand.length, stand.md5)

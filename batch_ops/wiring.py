@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Self
 
 from azure.identity.aio import DefaultAzureCredential
@@ -14,22 +14,26 @@ from azure.identity.aio import DefaultAzureCredential
 from batch_ops import settings as app_settings
 from batch_ops.azure_batch import AzureBatch, batch_client
 from batch_ops.azure_blobs import AzureBlobs
-from batch_ops.azure_queues import AzureOutbox
+from batch_ops.azure_queues import POISON, AzureOutbox, AzurePoisonQueues
+from batch_ops.backfill import Backfiller
 from batch_ops.collect import Collect
 from batch_ops.executor import Executor
 from batch_ops.hdf5_check import Hdf5Checker
+from batch_ops.inbox import OUTAGE_PAUSE as OUTAGE_PAUSE
+from batch_ops.inbox import Inbox
+from batch_ops.poison import PoisonCare
+from batch_ops.poisoned import Poisoned
 from batch_ops.ports import Outbox
 from batch_ops.projects import Projects
 from batch_ops.reconcile import Reconcile
 from batch_ops.settings import Settings
 from batch_ops.start import Start
+from batch_ops.steering import Steering
 from batch_ops.storage_clients import StorageConnection, host_queue
 from batch_ops.sweep import Sweep
 from batch_ops.table_ledger import TableLedger
 from batch_ops.table_worklist import TableWorklist
-from batch_ops.take_up import TakeUp, project_of_blob
-
-OUTAGE_PAUSE = timedelta(seconds=30)
+from batch_ops.take_up import TakeUp
 
 
 def utc_now() -> datetime:
@@ -52,6 +56,10 @@ class System:
     collect: Collect
     take_up: TakeUp
     outbox: Outbox
+    inbox: Inbox
+    steering: Steering
+    backfiller: Backfiller
+    poison: PoisonCare
     _resources: AsyncExitStack
 
     @classmethod
@@ -81,13 +89,27 @@ class System:
         start = Start(executor, Projects(blobs, worklist, check, settings, utc_now), check, new_id)
         take_up = TakeUp(executor)
         reconcile = Reconcile(executor, start, Sweep(executor, take_up))
-        return cls(settings, start, reconcile, Collect(executor, start), take_up, outbox, stack)
-
-    async def project_changed(self, blob: str) -> None:
-        """Something was written into `projects`: take up the images that it matters to."""
-        project = project_of_blob(blob)
-        if project is not None:
-            await self.take_up(project)
+        collect = Collect(executor, start)
+        queues = (settings.blob_created_queue, settings.collect_queue)
+        poison = AzurePoisonQueues(
+            {
+                name: (queue_service.get_queue_client(name), queue_service.get_queue_client(f"{name}{POISON}"))
+                for name in queues
+            }
+        )
+        return cls(
+            settings,
+            start,
+            reconcile,
+            collect,
+            take_up,
+            outbox,
+            Inbox(executor, start, take_up, collect, Poisoned(executor, new_id)),
+            Steering(executor),
+            Backfiller(executor),
+            PoisonCare(poison, queues),
+            stack,
+        )
 
     async def close(self) -> None:
         """End the clients and the parser processes."""
