@@ -3,6 +3,7 @@
 A store carries out all writes of one decision in one transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,12 +40,14 @@ class Write:
 
 
 def claim_writes(new: FileRecord, previous: Entry | None) -> tuple[Write, ...]:
-    """A file's row, its run's row, and the end of the previous run where that was still open.
+    """A file's row, and the end of the previous run where that was still open.
 
+    The row of a run is written when the run ends: until then the file's row says all, and a claim stays one write.
     Raises `IllegalTransition`.
     """
     new = fitted(new)
-    claim = (_file(new, previous.version if previous else None), _run(new))
+    row = _file(new, previous.version if previous else None)
+    claim = (row, _run(new)) if new.state.is_final else (row,)
     if previous is None:
         return claim
     old = previous.record
@@ -66,6 +69,13 @@ def advance_writes(entry: Entry, record: FileRecord) -> tuple[Write, ...]:
     check_move(entry.record.state, record.state)
     row = _file(record, entry.version)
     return (row, _run(record)) if record.state.is_final else (row,)
+
+
+def with_current(ended: Sequence[FileRecord], current: Entry | None) -> list[FileRecord]:
+    """Every run of a file, the oldest first: the rows of ended runs, and the current one as the file's row has it."""
+    if current is None:
+        return list(ended)
+    return [*(record for record in ended if record.run != current.record.run), current.record]
 
 
 def fitted(record: FileRecord) -> FileRecord:

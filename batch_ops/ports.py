@@ -30,7 +30,7 @@ from batch_ops.task_spec import TaskSpec
 
 
 class Ledger(Protocol):
-    """Table `files`: a row a file with its current run, and beside it a row for every run."""
+    """Table `files`: a row a file with its current run, and beside it a row for every run that has ended."""
 
     async def get(self, name: str) -> Entry | None:
         """The file's current run."""

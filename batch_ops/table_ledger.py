@@ -10,7 +10,7 @@ from azure.data.tables.aio import TableClient
 from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict
-from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
+from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
 from batch_ops.model import Entry, FileRecord, Stand, State
 
 _SERVICE = "Table storage"
@@ -53,9 +53,7 @@ class TableLedger:
             if record.name == name
         ]
         current = await self.get(name)
-        if current is None:
-            return stored
-        return [current.record if record.run == current.record.run else record for record in stored]
+        return with_current(stored, current)
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
         """The versions that the ledger has of these files, by one query over their range of keys."""
@@ -101,13 +99,17 @@ class TableLedger:
         purpose = f"{verb} the row of {_shown(record.name)}"
         conflict = Conflict(f"The row of {_shown(record.name)} was changed by somebody else in the meantime.")
         with calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, conflict)):
-            if len(writes) == 1 and writes[0].over is not None:
-                answer: Mapping[str, Any] = await self._table.update_entity(
-                    _entity(writes[0]), UpdateMode.REPLACE, **_guard(writes[0].over)
-                )
-            else:
-                answer = (await self._table.submit_transaction([_operation(write) for write in writes]))[0]
+            answer = await self._one(writes[0]) if len(writes) == 1 else await self._all(writes)
         return Entry(record, str(answer["etag"]))
+
+
+    async def _one(self, write: Write) -> Mapping[str, Any]:
+        if write.over is None:
+            return await self._table.create_entity(_entity(write))
+        return await self._table.update_entity(_entity(write), UpdateMode.REPLACE, **_guard(write.over))
+
+    async def _all(self, writes: tuple[Write, ...]) -> Mapping[str, Any]:
+        return (await self._table.submit_transaction([_operation(write) for write in writes]))[0]
 
 
 def _operation(write: Write) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from batch_ops import naming
-from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key
+from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
 from batch_ops.model import Entry, FileRecord, Stand, State
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table
@@ -37,8 +37,7 @@ class FakeLedger:
         """Every run of a file, the oldest first."""
         start = naming.run_key(name, 0).rpartition("!")[0] + "!"
         stored = [record async for record in self._query(partition_key(name), start)]
-        entry = await self.get(name)
-        return [entry.record if entry and record.run == entry.record.run else record for record in stored]
+        return with_current(stored, await self.get(name))
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
         """The versions that the ledger has of these files, by one query over their range of keys."""
