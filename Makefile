@@ -32,6 +32,23 @@ check: setup ## lint, format, types, shell scripts
 	@$(PYTHON_BIN) -m mypy $(wildcard $(CODE))
 	@.venv/bin/shellcheck $(SHELL_SCRIPTS)
 
+.PHONY: bench
+bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, collecting (ARGS="burst --files 1000")
+	@$(PYTHON_BIN) -W ignore -m tests.bench $(ARGS)
+
+.PHONY: bench-ilastik
+bench-ilastik: setup ## the stand-in's speed on a 10x300x275x50 volume (ARGS="--help")
+	@$(PYTHON_BIN) -m local_cloud.ilastik.bench $(ARGS)
+
+.PHONY: bench-batch
+bench-batch: setup ## the local Batch service at 100,000 tasks (ARGS="--help")
+	@$(PYTHON_BIN) -W ignore -m local_cloud.batch.bench $(ARGS)
+
+.PHONY: measure
+measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function host's memory beneath a 2 GB file
+	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure warm
+	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure memory
+
 .PHONY: clean
 clean: ## remove what set-up and runs made (not your --data folders)
 	rm -rf .venv local_cloud/node_modules .demo .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis build
