@@ -58,6 +58,8 @@ class Collect:
         """A newer run writes in the folder: by the row as it is now it has taken over, or the ledger was reset."""
         now = await self._do.ledger.get(entry.record.name)
         if now is not None and now.record.run == entry.record.run:
+            if now.record.state.is_final:
+                return
             reason = f"{exc} Delete the folder of this file in the results and upload the file again."
             await self._do.end(now, now.record.to(State.FAILED, self._clock(), reason, kind=FailureKind.STAGING_OUT))
             return
@@ -93,6 +95,10 @@ class Collect:
             # Published before, and staging cleared already: only the row is left to write.
             await self._finish(entry, *folder.own_tiffs())
             return
+        if not _is_of_this_version(record, execution):
+            cause = Cause(FailureKind.STAGING_IN, "The node read another version of the image than the one there now.")
+            await self._do.apply(entry, failed(record, cause, self._clock(), self._do.policy))
+            return
         if not folder.has_own(PROVENANCE):
             # From here on the folder holds no results until they are all of this run.
             await folder.remove(PROVENANCE)
@@ -106,6 +112,8 @@ class Collect:
                 return
             document = provenance(record, execution.manifest, has_log=execution.has_log, now=self._clock())
             await folder.put(PROVENANCE, document, "application/json")
+            # Whoever was overtaken and still wrote here did so by now, or sees that this run is published.
+            await folder.load()
         await folder.sweep({PROVENANCE, *_leaves(execution)})
         await self._finish(entry, len(execution.manifest.files), execution.manifest.total_bytes)
 
@@ -164,6 +172,12 @@ def _order(record: FileRecord) -> CollectOrder:
 def _author(record: FileRecord, execution: Execution | None) -> Author:
     name = execution.id if execution else ""
     return Author(record.name, record.run, record.task_id, record.correlation_id, name)
+
+
+def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
+    """ETags never recur; where only the properties changed since, the content that the node read tells."""
+    image = execution.manifest.image
+    return image.etag == record.etag or image.md5 == record.md5
 
 
 def _leaves(execution: Execution) -> set[str]:

@@ -10,7 +10,7 @@ from batch_ops.errors import BlobChanged, Conflict, JobClosed, JobMissing, Newer
 from batch_ops.model import CollectOrder, Entry, FileRecord, Intent, State
 from batch_ops.ports import BatchService, BlobStore, Ledger, Outbox, Worklist
 from batch_ops.problem import problem_text
-from batch_ops.result_folder import PROBLEM, Author, ResultFolder
+from batch_ops.result_folder import PROBLEM, PROVENANCE, Author, ResultFolder
 from batch_ops.settings import Settings
 from batch_ops.staging import Staging
 from batch_ops.task_spec import task_spec
@@ -163,19 +163,25 @@ class Executor:
             await self.report(record, tail)
         elif record.state is State.CANCELLED:
             await self.retract(record)
-        if record.state is State.FAILED and record.task_id:
-            # Most often it has ended by itself; one that takes down its nodes has not.
-            await self.batch.terminate_task(record.job_id, record.task_id)
-            await self._keep_staging(record)
+        if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
+            await self.clean_later(record)
         entry = await self.ledger.advance(entry, record)
-        if record.intent:
-            await self.worklist.remove(record.name, record.intent)
+        await self.dismiss(record)
         level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
         log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
         return entry
 
-    async def _keep_staging(self, record: FileRecord) -> None:
-        """What a failed run left in staging is kept for those who look for the reason, and then removed."""
+    async def dismiss(self, record: FileRecord) -> None:
+        """What follows the end of a run: no task works for it any more, and it is off the worklist."""
+        await self.end_previous(record)
+        if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
+            # Most often it has ended by itself; one that takes down its nodes has not.
+            await self.batch.terminate_task(record.job_id, record.task_id)
+        if record.intent:
+            await self.worklist.remove(record.name, record.intent)
+
+    async def clean_later(self, record: FileRecord) -> None:
+        """What a run that is over left in staging is kept for those who look for the reason, and then removed."""
         now = self.clock()
         nonce = f"clean-{record.task_id}"
         intent = Intent(record.name, nonce, now + self.settings.staging_kept, now, cleaning=True)
@@ -188,9 +194,15 @@ class Executor:
         folder = ResultFolder(self.blobs, self.settings.results_container, author)
         try:
             await folder.load()
+            if folder.has_own(PROVENANCE):
+                return
             await folder.put(PROBLEM, problem_text(record, tail), "text/plain; charset=utf-8")
             if record.state.is_final:
                 await folder.sweep({PROBLEM})
+            # Whoever publishes looks at the folder after that, and we after this: one of us sees the other.
+            newest = await folder.load_overtaken()
+            if folder.has_own(PROBLEM) and (newest > record.run or folder.has_own(PROVENANCE)):
+                await folder.remove(PROBLEM)
         except (NewerRun, BlobChanged) as exc:
             log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
 

@@ -140,7 +140,7 @@ class Reconcile:
             return
         record = entry.record
         if record.state.is_final:
-            await self._worklist.remove(intent.name, intent.nonce)
+            await self._do.dismiss(record)
         elif record.state.is_waiting:
             if await self._start.gate.hold(naming.project_of(record.name)):
                 await self._worklist.defer(intent, self._patience(intent))
@@ -161,7 +161,7 @@ class Reconcile:
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
         """The time that a failed run's staging was kept for is over, or an operator cancelled a run."""
-        if entry is not None and entry.record.state is State.CANCELLED:
+        if entry is not None and entry.record.state is State.CANCELLED and entry.record.task_id:
             # Somebody may have been about to create its task.
             await self._batch.terminate_task(entry.record.job_id, entry.record.task_id)
             if self._clock() - intent.added <= LEFTOVER_AGE:
@@ -216,7 +216,6 @@ class Reconcile:
         record = entry.record
         if await self._do.blobs.head(self._settings.input_container, record.name) is not None:
             return False
-        await self._batch.terminate_task(record.job_id, record.task_id)
         reason = "The file was deleted before its task began."
         await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
         return True

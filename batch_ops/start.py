@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from batch_ops.executor import Executor, fields
 from batch_ops.export_plan import EXPORT_SOURCES, export_plan
 from batch_ops.facts import Accepted, CheckLimits, ImageFacts, ImageOptions, Refused, Verdict
 from batch_ops.gate import Gate, day_of
-from batch_ops.model import Blob, Entry, FileRecord, Intent, State
+from batch_ops.model import Blob, Entry, FileRecord, Intent, Stand, State
 from batch_ops.ports import ImageCheck
 from batch_ops.projects import NoProject, Project, Projects
 from batch_ops.ranges import BlobRanges
@@ -83,7 +84,7 @@ class Start:
         if record.state.is_waiting or asked_again or await self._is_judged_anew(record):
             return await self._begin(hint, blob, head, entry)
         if record.etag != blob.etag:
-            if not _same_content(record, blob):
+            if not is_same_content(record, blob):
                 return await self._begin(hint, blob, head, entry)
             log.info("Only the properties of the file changed; nothing runs again.", extra=fields(record))
             entry = await self._ledger.advance(entry, record.evolve(etag=blob.etag, updated_at=self._clock()))
@@ -118,6 +119,7 @@ class Start:
         now = self._clock()
         old = entry.record if entry else None
         goes_on = old is not None and old.state.is_waiting and old.etag == blob.etag
+        previous_job_id, previous_task_id = await self._left_behind(old, goes_on)
         backfill = hint.backfill
         if entry and goes_on:
             backfill = entry.record.backfill and hint.again != entry.record.run
@@ -135,6 +137,8 @@ class Start:
             dropped_at=blob.modified,
             history=old.history if goes_on and old else "",
             intent=old.intent if goes_on and old else "",
+            previous_job_id=previous_job_id,
+            previous_task_id=previous_task_id,
             backfill=backfill,
             turn=old.turn if goes_on and backfill and old else None,
         )
@@ -158,16 +162,22 @@ class Start:
             # Kept as data: reconcile looks again; the message need not come back.
             return await self._wait(entry, fresh, State.WAITING, fault.sentence, reported=False)
         if isinstance(verdict, Refused):
-            return await self._reject(entry, self._refused(fresh, project, verdict.sentence, now))
+            return await self._reject(entry, fresh, project, verdict.sentence)
         if isinstance(verdict, Accepted) and (sentence := self._disk_fault(blob, verdict.facts, project)):
-            return await self._reject(entry, self._refused(fresh, project, sentence, now))
+            return await self._reject(entry, fresh, project, sentence)
         reason = "Is handed to Azure Batch." if isinstance(verdict, Accepted) else verdict.sentence
         facts = verdict.facts if isinstance(verdict, Accepted) else None
         return await self._claim(entry, self._claimed(fresh, project, facts, reason, now))
 
-    def _refused(self, fresh: FileRecord, project: Project, sentence: str, now: datetime) -> FileRecord:
-        key = self._run_key(fresh.name, fresh.etag, project)
-        return fresh.to(State.REJECTED, now, sentence, run_key=key, project_etag=project.etag)
+    async def _left_behind(self, old: FileRecord | None, goes_on: bool) -> tuple[str, str]:
+        """Job and task of the older version that have to be ended, whoever gets to do it; "" for none."""
+        if old is None or old.state.is_final:
+            return "", ""
+        if goes_on or not old.task_id:
+            return old.previous_job_id, old.previous_task_id
+        # A row remembers one task: what the older version had to end itself is ended now.
+        await self._do.end_previous(old)
+        return old.job_id, old.task_id
 
     def _disk_fault(self, blob: Blob, facts: ImageFacts, project: Project) -> str:
         """A sentence if image and TIFFs do not fit the node's disk together (0: the size is not known)."""
@@ -233,12 +243,8 @@ class Start:
 
     async def _claim(self, entry: Entry | None, record: FileRecord) -> Entry:
         """Claim the run, ending the one before it, and create its task."""
-        old = entry.record if entry else None
-        if old and old.task_id and not old.state.is_final:
-            # The older version's task is ended before the new one is created, whoever gets to create it.
-            record = record.evolve(previous_job_id=old.job_id, previous_task_id=old.task_id)
         claimed = await self._insert(entry, record, self._settings.grace)
-        if old and old.state is State.REJECTED:
+        if entry and entry.record.state is State.REJECTED:
             await self._worklist.forget_rejected(naming.project_of(record.name), record.name)
         log.info("Claimed.", extra=fields(record))
         return await self._do.submit(claimed)
@@ -249,42 +255,58 @@ class Start:
         now, old = self._clock(), entry.record if entry else None
         if entry and old and (old.state, old.reason, old.etag, old.turn) == (state, reason, record.etag, record.turn):
             return entry
-        waiting = record.to(state, now, reason)
-        if reported:
-            await self._do.report(waiting)
         until_turn = record.turn - now if record.turn else timedelta()
-        claimed = await self._insert(entry, waiting, max(self._settings.project_poll, until_turn))
-        log.info("%s", reason, extra=fields(waiting))
+        patience = max(self._settings.project_poll, until_turn)
+        if reported:
+            held = await self._hold(entry, record, patience)
+            waiting = held.record.to(state, now, reason)
+            await self._do.report(waiting)
+            claimed = await self._ledger.advance(held, waiting)
+        else:
+            claimed = await self._insert(entry, record.to(state, now, reason), patience)
+        log.info("%s", reason, extra=fields(claimed.record))
         return claimed
 
-    async def _reject(self, entry: Entry | None, record: FileRecord) -> Entry:
-        """PROBLEM.txt first: a crash in between is repeated whole."""
-        old = entry.record if entry else None
-        if old and old.task_id and not old.state.is_final:
-            record = record.evolve(previous_job_id=old.job_id, previous_task_id=old.task_id)
-        await self._do.report(record)
+    async def _reject(self, entry: Entry | None, record: FileRecord, project: Project, sentence: str) -> Entry:
+        held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.project_of(record.name), record.name)
-        claimed = await self._ledger.claim(record.evolve(intent=""), entry)
-        await self._do.end_previous(record)
-        if old and old.intent:
-            await self._worklist.remove(old.name, old.intent)
-        log.warning("%s: %s", record.state, record.reason, extra=fields(record))
-        return claimed
+        key = self._run_key(record.name, record.etag, project)
+        rejected = held.record.to(State.REJECTED, self._clock(), sentence, run_key=key, project_etag=project.etag)
+        return await self._do.end(held, rejected)
+
+    async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
+        """Claim the run before PROBLEM.txt tells of it: who is overtaken must not clear away another's results."""
+        if entry is not None and entry.record.run == record.run:
+            return Entry(record, entry.version)
+        return await self._insert(entry, record.to(State.WAITING, self._clock(), "Is being looked at."), due_in)
 
     async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
         """Intent first, then the claim; the older run's intent goes once the claim stands."""
         now = self._clock()
         nonce = self._new_id()
         waiting = record.state.is_waiting
+        old = entry.record if entry else None
         await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
+        if old and old.task_id and not old.state.is_final:
+            await self._do.clean_later(old)
         try:
             claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
         except Conflict:
-            await self._worklist.remove(record.name, nonce)
+            await self._withdraw(record.name, nonce)
             raise
-        if entry and entry.record.intent and entry.record.intent != nonce:
-            await self._worklist.remove(entry.record.name, entry.record.intent)
+        if old and old.intent and old.intent != nonce:
+            await self._worklist.remove(old.name, old.intent)
+        if waiting and record.previous_task_id:
+            # Once more when this version is submitted or over.
+            with suppress(ServiceFault):
+                await self._do.end_previous(record)
         return claimed
+
+    async def _withdraw(self, name: str, nonce: str) -> None:
+        """Somebody else was first - or we were, and the client repeated a claim whose answer was lost."""
+        found = await self._ledger.get(name)
+        if found is None or found.record.intent != nonce:
+            await self._worklist.remove(name, nonce)
 
 
 def _is_older(sequencer: str, record: FileRecord) -> bool:
@@ -294,6 +316,11 @@ def _is_older(sequencer: str, record: FileRecord) -> bool:
     return len(sequencer) == len(record.sequencer) and sequencer < record.sequencer
 
 
-def _same_content(record: FileRecord, blob: Blob) -> bool:
-    """Whether only the properties changed: same length and same Content-MD5 (a blob without one may differ)."""
-    return blob.md5 is not None and (record.length, record.md5) == (blob.length, blob.md5)
+def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
+    """Whether only the properties changed: same length and same Content-MD5 (a blob without one may differ).
+
+    Who uploads a file again that failed, or that was deleted in between, wants it segmented.
+    """
+    if known.state in {State.FAILED, State.CANCELLED}:
+        return False
+    return blob.md5 is not None and (known.length, known.md5) == (blob.length, blob.md5)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from batch_ops import naming
 from batch_ops.executor import Executor
 from batch_ops.model import Blob, Board, Stand, SweepMark
+from batch_ops.start import is_same_content
 from batch_ops.take_up import TakeUp
 
 log = logging.getLogger("batch_ops")
@@ -87,5 +88,4 @@ def is_missed(blob: Blob, stand: Stand | None) -> bool:
     """Whether the ledger knows nothing of this version of an image."""
     if stand is None:
         return True
-    same_content = blob.md5 is not None and (blob.length, blob.md5) == (stand.length, stand.md5)
-    return blob.etag != stand.etag and not same_content
+    return blob.etag != stand.etag and not is_same_content(stand, blob)

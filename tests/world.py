@@ -78,7 +78,8 @@ class World:
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
         told = headless.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
-        image = self.blobs.content("input", told.image_name).decode(errors="replace")
+        read = self.blobs.content("input", told.image_name)
+        image = read.decode(errors="replace")
         files = [(f"{told.nickname}{i}.tiff", f"TIFF {i} of {image}".encode()) for i in range(tiffs)]
         for leaf, data in files:
             self.blobs.upload("staging", f"{task_id}/{execution}/{leaf}", data)
@@ -95,7 +96,7 @@ class World:
             ilastik_version="1.4.2",
             command=("run_ilastik.sh",),
             project_sha256=told.project_digest,
-            image=ManifestImage(told.image_name, told.image_etag, told.image_length, "0" * 32),
+            image=ManifestImage(told.image_name, told.image_etag, told.image_length, hashlib.md5(read).hexdigest()),
             files=tuple(
                 ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1)
                 for leaf, data in files
