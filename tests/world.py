@@ -7,14 +7,19 @@ from itertools import count
 from typing import Any
 
 from batch_ops import headless, naming
+from batch_ops.backfill import Backfiller
 from batch_ops.collect import Collect
 from batch_ops.executor import Executor
+from batch_ops.inbox import Inbox
 from batch_ops.manifest import Manifest, ManifestFile, ManifestImage, Report
 from batch_ops.model import State, Task, TaskState
+from batch_ops.poison import PoisonCare
+from batch_ops.poisoned import Poisoned
 from batch_ops.projects import Projects
 from batch_ops.reconcile import Reconcile
 from batch_ops.settings import Settings
 from batch_ops.start import Hint, Start
+from batch_ops.steering import Steering
 from batch_ops.sweep import Sweep
 from batch_ops.take_up import TakeUp
 from batch_ops.task_spec import TaskSpec
@@ -36,6 +41,7 @@ class World:
         self.batch = fakes.FakeBatch(self.cloud)
         self.outbox = fakes.FakeOutbox(self.cloud)
         self.check = fakes.FakeCheck(self.cloud)
+        self.poison = fakes.FakePoisonQueues(self.cloud, self.outbox)
         self._ids = count(1)
         self._executions = count(1)
         self.new_process()
@@ -50,6 +56,11 @@ class World:
         self.take_up = TakeUp(executor)
         self.reconcile = Reconcile(executor, self.start_use_case, Sweep(executor, self.take_up))
         self.collect = Collect(executor, self.start_use_case)
+        poisoned = Poisoned(executor, lambda: f"id{next(self._ids)}")
+        self.inbox = Inbox(executor, self.start_use_case, self.take_up, self.collect, poisoned)
+        self.steering = Steering(executor)
+        self.backfiller = Backfiller(executor)
+        self.poison_care = PoisonCare(self.poison, (self.settings.blob_created_queue, self.settings.collect_queue))
         self.executor = executor
 
     # What people do
@@ -96,7 +107,12 @@ class World:
             ilastik_version="1.4.2",
             command=("run_ilastik.sh",),
             project_sha256=told.project_digest,
-            image=ManifestImage(told.image_name, told.image_etag, told.image_length, hashlib.md5(read).hexdigest()),
+            image=ManifestImage(
+                told.image_name,
+                told.image_etag,
+                told.image_length,
+                hashlib.md5(read, usedforsecurity=False).hexdigest(),
+            ),
             files=tuple(
                 ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1)
                 for leaf, data in files

@@ -19,7 +19,7 @@ class FakePoisonQueues:
 
     def __init__(self, cloud: Cloud | None = None, outbox: FakeOutbox | None = None) -> None:
         self.cloud = cloud or Cloud()
-        self.outbox = outbox or FakeOutbox(self.cloud)
+        self.outbox = FakeOutbox(self.cloud) if outbox is None else outbox
         self._messages: dict[str, PoisonMessage] = {}
         self._visible: dict[str, datetime] = {}
 
