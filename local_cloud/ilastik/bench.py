@@ -229,8 +229,8 @@ def main(arguments: Sequence[str]) -> int:
         image, project = folder / "image.h5", folder / "project.ilp"
         make_image(image, given.times)
         make_project(source, project, image)
-        print(f"Project: {source.name}; image: {given.times} x 300 x 275 x 50 (t, x, y, z), uint8; {_machine()}\n")
-        tables = report(project, image, given.repeats)
+        title = f"{source.name}, {given.times} x 300 x 275 x 50 voxels, {_machine()}"
+        tables = f"{title}; the fastest of {given.repeats} runs.\n\n{report(project, image, given.repeats)}"
     print(tables)
     if given.write:
         page = _HOME / "BENCHMARKS.md"
@@ -246,7 +246,7 @@ def _machine() -> str:
         for line in (Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else "").splitlines()
         if line.startswith("model name")
     ]
-    return f"{len(names) or os.cpu_count()} cores {names[0] if names else ''}; load {os.getloadavg()[0]:.1f}"
+    return f"{len(names) or os.cpu_count()} cores {names[0] if names else ''}; load by others {os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":

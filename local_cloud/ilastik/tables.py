@@ -25,7 +25,8 @@ class Tables:
     """What the kernel needs of a classifier, and the arrays that its pointers lead to.
 
     `columns` are the feature columns that any tree looks at, in the order of the slots; `quick` is how votes may be
-    counted, see `segment` in native/forest.c. `thresholds` (float32) holds those of all slots, from `first[slot]`, `count[slot]` of them.
+    counted, see `segment` in native/forest.c. `thresholds` (float32) holds those of all slots: `count[slot]` of
+    them from `first[slot]`.
     """
 
     columns: tuple[int, ...]
