@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from azure.core.exceptions import AzureError
 from rich.console import Console
 
 from local_cloud.cloud.attached import AttachedCloud, attached_cloud
@@ -115,27 +117,38 @@ def _watch(
     """Drop the files and show them until all have come to an end, or the time is over."""
     uploaded: dict[str, datetime] = {}
     rows: dict[str, FileRow] = {}
+    given_up = 0
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    with view:
+    with view, _storage_errors_as_sentences():
         for file in files:
             storage.drop(file)
             uploaded[file.name] = datetime.now(UTC)
             view.show(lines(files, rows, uploaded, datetime.now(UTC)))
         while True:
-            rows = storage.rows(files)
+            with contextlib.suppress(AzureError):  # storage may be started again; a cloud that ended is told below
+                rows = storage.rows(files)
+                given_up = storage.given_up()
             view.show(lines(files, rows, uploaded, datetime.now(UTC)))
             if len(rows) == len(files) and all(row.state.is_end for row in rows.values()):
                 return rows
             if deadline is not None and time.monotonic() > deadline:
                 return rows
-            if given_up := storage.given_up():
+            if cloud.has_ended():
+                raise CloudError("The cloud ended before the files did; its log is in the folder logs.")
+            if given_up:
                 raise CloudError(
                     f"The function app failed on {given_up} messages, which lie in its poison queues now. "
                     f"Why stands in {log}."
                 )
-            if cloud.has_ended():
-                raise CloudError("The cloud ended before the files did; its log is in the folder logs.")
             time.sleep(_LOOK_EVERY)
+
+
+@contextlib.contextmanager
+def _storage_errors_as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except AzureError as exc:
+        raise CloudError(f"The storage of the cloud does not answer: {exc.message.splitlines()[0]}") from exc
 
 
 def _collect(

@@ -21,10 +21,12 @@ class DemoStorage:
     def __init__(self, connection: str, project: str) -> None:
         self._project = project
         self._stack = ExitStack()
-        self._blobs = self._stack.enter_context(BlobServiceClient.from_connection_string(connection))
-        tables = self._stack.enter_context(TableServiceClient.from_connection_string(connection))
+        enter = self._stack.enter_context
+        # No retries: the SDK's own pauses would hide for half a minute that the cloud is gone.
+        self._blobs = enter(BlobServiceClient.from_connection_string(connection, retry_total=0))
+        tables = enter(TableServiceClient.from_connection_string(connection, retry_total=0))
         self._files = tables.get_table_client("files")
-        self._queues = self._stack.enter_context(QueueServiceClient.from_connection_string(connection))
+        self._queues = enter(QueueServiceClient.from_connection_string(connection, retry_total=0))
 
     def __enter__(self) -> Self:
         return self
