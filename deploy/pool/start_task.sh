@@ -1,0 +1,208 @@
+#!/bin/bash
+# Installs ilastik on a node: $AZ_BATCH_NODE_SHARED_DIR/ilastik, complete and tried, or not at all. Can run again at
+# any time: where this version is there already it is done at once, and what a stopped run left is put right.
+#
+# Given: ILASTIK_ARCHIVE (blob in the container of tools; a file of that name beside this script is taken instead),
+#   ILASTIK_SHA256, ILASTIK_VERSION, TOOLS_URL (that container), POOL_IDENTITY_CLIENT_ID, AZ_BATCH_NODE_SHARED_DIR.
+# Optional: METADATA_URL (the node's metadata service, which gives tokens), TRIES (of each download), PAUSE_SECONDS
+#   (after the first failure; it doubles up to a minute), LOCK_SECONDS, SELF_TEST_SECONDS.
+#
+# Exit codes: 90 wrong settings, 91 no token, 92 storage can't be reached, 93 storage refuses or has no such blob,
+#   94 not the archive that was meant, 95 can't be unpacked, 96 this ilastik does not work here, 97 another
+#   installation on this node does not end.
+set -euo pipefail
+umask 022
+
+say() { printf '%(%H:%M:%S)T %s\n' -1 "$1"; }
+
+fail() {
+    printf '%s\n' "$2" >&2
+    exit "$1"
+}
+
+for name in ILASTIK_ARCHIVE ILASTIK_SHA256 ILASTIK_VERSION AZ_BATCH_NODE_SHARED_DIR; do
+    [[ -n ${!name:-} ]] || fail 90 "The start task has no $name: the pool's environment settings are incomplete."
+done
+[[ $ILASTIK_ARCHIVE =~ ^[A-Za-z0-9._/-]+$ ]] ||
+    fail 90 "ILASTIK_ARCHIVE is '$ILASTIK_ARCHIVE'; it must be the name of a blob, of A-Z a-z 0-9 . _ / -."
+[[ $ILASTIK_SHA256 =~ ^[0-9a-f]{64}$ ]] ||
+    fail 90 "ILASTIK_SHA256 is '$ILASTIK_SHA256'; it must be 64 hexadecimal digits in lower case."
+
+shared=$AZ_BATCH_NODE_SHARED_DIR
+home=$shared/ilastik
+archive=$shared/.ilastik-$ILASTIK_SHA256.download
+metadata_url=${METADATA_URL:-http://169.254.169.254}
+tries=${TRIES:-8}
+pause_seconds=${PAUSE_SECONDS:-2}
+new=
+token=
+scratch=$(mktemp -d)
+
+# On the way out: nothing half-done stays but the downloaded part of the archive, where the next run goes on.
+tidy() {
+    rm -rf -- "$scratch"
+    [[ -z $new ]] || rm -rf -- "$new"
+}
+trap tidy EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+is_installed() {
+    [[ -f $home/run_ilastik.sh && -x $home/bin/python && -f $home/VERSION && -f $home/.archive-sha256 ]] &&
+        [[ $(<"$home/VERSION") == "$ILASTIK_VERSION" && $(<"$home/.archive-sha256") == "$ILASTIK_SHA256" ]]
+}
+
+has_digest() {
+    sha256sum --check --status - <<<"$ILASTIK_SHA256  $1"
+}
+
+# pause TRY: seconds that double with each try.
+pause() {
+    local seconds=$((pause_seconds << ($1 - 1)))
+    sleep $((seconds < 60 ? seconds : 60))
+}
+
+# Sets token: what the node's own metadata service gives for the pool's identity.
+get_token() {
+    local query="api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
+    local answer=$scratch/token.json status=000 try
+    for ((try = 1; try <= tries; try++)); do
+        status=$(curl --silent --show-error --noproxy '*' --max-time 30 --header 'Metadata: true' \
+            --output "$answer" --write-out '%{http_code}' \
+            "$metadata_url/metadata/identity/oauth2/token?$query&client_id=$POOL_IDENTITY_CLIENT_ID") || true
+        if [[ $status == 200 ]]; then
+            token=$(sed -n 's/.*"access_token"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' "$answer")
+            [[ -z $token ]] || return 0
+        fi
+        [[ $status != 400 ]] ||
+            fail 91 "The node has no identity with the client id $POOL_IDENTITY_CLIENT_ID: give the pool that identity. The metadata service says: $(head -c 500 "$answer")"
+        ((try == tries)) || pause "$try"
+    done
+    fail 91 "The node's metadata service gave no token for storage in $tries tries; its last status was $status. A pool without an identity has none."
+}
+
+# Downloads the archive; what is there of it already is kept.
+download() {
+    local url=${TOOLS_URL%/}/$ILASTIK_ARCHIVE status=000 try ended
+    for ((try = 1; try <= tries; try++)); do
+        ended=0
+        # The token in a file that only this user reads: command lines are there for everybody.
+        status=$(curl --silent --show-error --fail --continue-at - --connect-timeout 30 \
+            --speed-limit 1000 --speed-time 60 --header "@$scratch/headers" \
+            --output "$archive" --write-out '%{http_code}' "$url") || ended=$?
+        case $status in
+            # A range that begins at the end: all of it is there.
+            416) return 0 ;;
+            200 | 206) ((ended != 0)) || return 0 ;;
+            404) fail 93 "There is no blob $url: has the archive of ilastik been mirrored there?" ;;
+        esac
+        # What is between here and storage gives no parts.
+        ((ended != 33)) || rm -f -- "$archive"
+        say "   try $try of $tries: status $status, curl ended with $ended"
+        ((try == tries)) || pause "$try"
+    done
+    case $status in
+        401 | 403) fail 93 "Storage refuses $url (status $status): the pool's identity needs the role Storage Blob Data Reader on that container; a new role takes minutes to be known." ;;
+        *) fail 92 "$url could not be downloaded in $tries tries (status $status, curl's exit code $ended). What came is kept for the next try." ;;
+    esac
+}
+
+# Sets archive to a file with the right digest.
+fetch() {
+    local beside
+    beside=$(dirname -- "${BASH_SOURCE[0]}")/${ILASTIK_ARCHIVE##*/}
+    if [[ -f $beside ]]; then
+        archive=$beside
+        has_digest "$archive" ||
+            fail 94 "The archive $beside that was brought with the start task has not the SHA-256 $ILASTIK_SHA256."
+        return 0
+    fi
+    for name in TOOLS_URL POOL_IDENTITY_CLIENT_ID; do
+        [[ -n ${!name:-} ]] || fail 90 "The start task has no $name: the pool's environment settings are incomplete."
+    done
+    local resumed=0
+    [[ ! -s $archive ]] || resumed=1
+    get_token
+    (
+        umask 077
+        printf 'Authorization: Bearer %s\nx-ms-version: 2023-11-03\n' "$token" >"$scratch/headers"
+    )
+    download
+    has_digest "$archive" && return 0
+    rm -f -- "$archive"
+    if ((resumed)); then
+        say "   What an earlier run had begun does not fit; once more from the beginning"
+        download
+        has_digest "$archive" && return 0
+        rm -f -- "$archive"
+    fi
+    fail 94 "${TOOLS_URL%/}/$ILASTIK_ARCHIVE has not the SHA-256 $ILASTIK_SHA256: it is not the archive that was deployed. It is not used."
+}
+
+# lbzip2 unpacks on all cores; it is wanted, not needed.
+want_lbzip2() {
+    command -v lbzip2 >/dev/null && return 0
+    command -v apt-get >/dev/null || return 0
+    local -a install=(apt-get --quiet --yes -o DPkg::Lock::Timeout=60 install --no-install-recommends lbzip2)
+    export DEBIAN_FRONTEND=noninteractive
+    timeout 120 "${install[@]}" || { timeout 120 apt-get --quiet update && timeout 120 "${install[@]}"; }
+}
+
+unpack() {
+    local program=bzip2
+    ! command -v lbzip2 >/dev/null || program=lbzip2
+    command -v "$program" >/dev/null || fail 95 "This node has neither lbzip2 nor bzip2: choose an image that has."
+    say "Unpacking with $program"
+    if ! tar --extract --file "$archive" --use-compress-program "$program" --directory "$new" \
+        --strip-components 1 --no-same-owner; then
+        fail 95 "The archive of ilastik can't be unpacked; tar's own message is above. $(df --output=avail -BM -- "$shared" | tail -n 1 | tr -d ' ') are free in $shared; unpacked it needs about five times its $(($(stat --format %s -- "$archive") >> 20)) MB."
+    fi
+    # Tasks run as other users.
+    chmod -R a+rX -- "$new"
+}
+
+self_test() {
+    local seconds=${SELF_TEST_SECONDS:-300} told=$scratch/self-test.txt
+    [[ -f $new/run_ilastik.sh ]] || fail 96 "There is no run_ilastik.sh in $ILASTIK_ARCHIVE: it is no archive of ilastik for Linux."
+    local -a clean=(env -u PYTHONPATH -u PYTHONHOME "HOME=$scratch" timeout --kill-after 10 "$seconds")
+    "${clean[@]}" "$new/bin/python" -c 'import h5py, tifffile' >"$told" 2>&1 </dev/null ||
+        fail 96 "The Python that ships with ilastik does not work on this node: $(tail -c 1000 "$told")"
+    "${clean[@]}" "$new/run_ilastik.sh" --headless --help >"$told" 2>&1 </dev/null ||
+        fail 96 "ilastik does not start on this node (or not within $seconds s): $(tail -c 1000 "$told")"
+}
+
+mkdir -p -- "$shared"
+exec 9>"$shared/.ilastik.lock"
+flock --wait "${LOCK_SECONDS:-900}" 9 ||
+    fail 97 "Another installation on this node has not ended in ${LOCK_SECONDS:-900} s."
+
+if is_installed; then
+    say "ilastik $ILASTIK_VERSION is there already"
+    exit 0
+fi
+rm -rf -- "$shared"/.ilastik-new.* "$shared"/.ilastik-old.*
+
+# While the archive comes; without the lock, which must not outlive this script.
+want_lbzip2 >"$scratch/apt.txt" 2>&1 9>&- &
+installing=$!
+say "Fetching $ILASTIK_ARCHIVE"
+fetch
+wait "$installing" || say "   lbzip2 could not be installed: $(tail -n 1 "$scratch/apt.txt")"
+
+new=$(mktemp -d -- "$shared/.ilastik-new.XXXXXX")
+chmod 755 -- "$new"
+unpack
+say "Trying it"
+self_test
+printf '%s\n' "$ILASTIK_SHA256" >"$new/.archive-sha256"
+printf '%s\n' "$ILASTIK_VERSION" >"$new/VERSION"
+
+# Whatever is there is another version or incomplete. A folder can't replace a full one: it is moved away first.
+if [[ -e $home || -L $home ]]; then
+    mv -T -- "$home" "$(mktemp -du -- "$shared/.ilastik-old.XXXXXX")"
+fi
+mv -T -- "$new" "$home"
+new=
+[[ $archive != "$shared"/* ]] || rm -f -- "$archive"
+rm -rf -- "$shared"/.ilastik-old.*
+say "ilastik $ILASTIK_VERSION is installed in $home"
