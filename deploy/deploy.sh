@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # ilastik-batch in Azure, from an empty subscription to a running system; again at any time to change or repair it.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 if ((BASH_VERSINFO[0] < 5)); then
   echo "bash 5 or later is needed; this is $BASH_VERSION. Azure Cloud Shell has one." >&2
@@ -37,7 +38,6 @@ same options changes nothing; options that were given once are kept until they a
 END
 }
 
-# shellcheck source-path=SCRIPTDIR
 # shellcheck source=lib/common.sh
 source "$here/lib/common.sh"
 # shellcheck source=lib/preflight.sh
@@ -57,7 +57,7 @@ group='' location='' subscription='' project='' ilastik_archive='' ilastik_sha25
 mode=deploy smoke=auto redeploy=no forget=no delete_results=no assume_yes=no upgrade=no
 options=()
 # What deployments answer.
-blob_endpoint='' scale_formula='' drain_formula=''
+blob_endpoint='' scale_formula=''
 readonly DEPLOYMENT=ilastik-batch
 
 camel() { # --max-nodes -> maxNodes
@@ -126,14 +126,13 @@ read_value() { # option, value
 }
 
 # Puts the parameters together; the arguments are what this script decides itself.
+declare -A parameter
 write_parameters() {
-  kept_options=$("$python" -IS "$here/lib/parameters.py" write --built "$work/built.json" \
+  local name value
+  kept_options=$("$python" -IS "$here/lib/parameters.py" --built "$work/built.json" \
     --remembered "$work/remembered.json" --template "$work/template.json" --out "$work/parameters.json" \
-    "${options[@]}" "$@") || fail "The options need attention (see above). Nothing was made."
-}
-
-parameter() {
-  "$python" -IS "$here/lib/parameters.py" get --template "$work/template.json" --parameters "$work/parameters.json" "$1"
+    --values "$work/values" "${options[@]}" "$@") || fail "The options need attention (see above). Nothing was made."
+  while IFS=$'\t' read -r name value; do parameter[$name]=$value; done <"$work/values"
 }
 
 understand_parameters() {
@@ -147,28 +146,18 @@ understand_parameters() {
     [[ -s $work/remembered.json ]] || printf 'null' >"$work/remembered.json"
   fi
   write_parameters
-  prefix=$(parameter prefix)
-  location=$(parameter location)
-  ilastik_version=$(parameter ilastikVersion)
+  prefix=${parameter[prefix]}
+  location=${parameter[location]:-}
+  ilastik_version=${parameter[ilastikVersion]}
   archive_blob=ilastik/ilastik-$ilastik_version-Linux.tar.bz2
   suffix=$(digest suffix "$subscription" "$group")
   mark=$prefix$suffix
   [[ -z $kept_options ]] || say "Options of this and earlier runs: $kept_options"
 }
 
-find_existing() {
-  data_account='' batch_account='' topic=''
-  [[ -n $group_location ]] || return 0
-  find_part data_account data
-  find_part batch_account batch
-  # An account can have one topic only; a security product may have made it.
-  [[ -z $data_account ]] || lookup topic eventgrid system-topic list --resource-group "$group" \
-    --query "[?ends_with(source, '/storageAccounts/$data_account')].name | [0]"
-}
-
 find_budget_start() {
   budget_start=
-  [[ $(parameter monthlyBudget) == 0 || -z $group_location ]] || lookup budget_start rest --method get --url \
+  [[ ${parameter[monthlyBudget]} == 0 || -z $group_location ]] || lookup budget_start rest --method get --url \
     "$ARM/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Consumption/budgets/$prefix-budget?api-version=2024-08-01" \
     --query properties.timePeriod.startDate
   budget_start=${budget_start:-$(date -u +%Y-%m-01)}
@@ -176,10 +165,8 @@ find_budget_start() {
 
 decide_internal() {
   local scripts start_task existing='' create=true
-  scripts=$(digest scripts)
-  start_task=$(digest start-task)
-  pool=$(digest pool "$ilastik_version" "$prefix" "$archive_sha256" "$(parameter vmSize)" "$(parameter osDiskGb)" \
-    "$(parameter slotsPerNode)")
+  read -r scripts start_task pool < <(digest names "$ilastik_version" "$prefix" "$archive_sha256" \
+    "${parameter[vmSize]}" "${parameter[osDiskGb]}" "${parameter[slotsPerNode]}")
   [[ -z $batch_account ]] || lookup existing rest --method get --url "$(pools_url "$pool")" --query name
   [[ -z $existing ]] || create=false
   find_budget_start
@@ -199,13 +186,12 @@ preflight() {
   lookup group_location group show --name "$group" --query location
   understand_parameters
   check_location
-  check_only_one
   check_permissions
   check_providers
   find_existing
   [[ $upgrade == no || -n $data_account ]] ||
     problem "There is nothing to upgrade in '$group' yet; leave out --upgrade-ilastik."
-  check_machines "$(parameter vmSize)" "$(parameter maxNodes)" "$(parameter spotNodes)"
+  check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
   check_names
   check_files
   tell_problems
@@ -240,7 +226,6 @@ make_room() {
 # Scripts and archive come before whatever starts to use them, so that no task meets a gap.
 stage() {
   step "Uploads scripts and ilastik where they are new"
-  wait_for_data_access
   stage_scripts
   stage_archive
 }
@@ -249,12 +234,13 @@ deploy_template() {
   step "Deploys storage, events, function app, Batch account, pool, roles and monitoring (about five minutes)"
   patiently "The deployment" az deployment group create --resource-group "$group" --name "$DEPLOYMENT" \
     --template-file "$work/template.json" --parameters "@$work/parameters.json" --only-show-errors --output none
-  local entry
-  for entry in data_account=dataAccount batch_account=batchAccount batch_endpoint=batchEndpoint \
-    blob_endpoint=blobEndpoint app=functionApp scale_formula=scaleFormula drain_formula=drainFormula; do
-    lookup "${entry%%=*}" deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
-      --query "properties.outputs.${entry#*=}.value"
-  done
+  local found
+  lookup found deployment group show --resource-group "$group" --name "$DEPLOYMENT" --query \
+    '[properties.outputs.[dataAccount.value, batchAccount.value, functionApp.value, batchEndpoint.value, blobEndpoint.value]]'
+  IFS=$'\t' read -r data_account batch_account app batch_endpoint blob_endpoint <<<"$found"
+  lookup scale_formula deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
+    --query properties.outputs.scaleFormula.value
+  wait_for_data_access
 }
 
 deploy() {
@@ -280,7 +266,7 @@ deploy() {
   deploy_code
   step "Looks after the pools"
   set_formula "$pool" "$scale_formula"
-  drain_other_pools "$pool" "$drain_formula"
+  drain_other_pools "$pool"
   upload_project
   check_new_quota
   if [[ $smoke == yes ]] || [[ $smoke == auto && $changed == 1 ]]; then smoke_test; fi
@@ -297,7 +283,7 @@ upload_project() {
 # What a new account may use is known only once there is the account.
 check_new_quota() {
   problems=() unregistered=()
-  check_machines "$(parameter vmSize)" "$(parameter maxNodes)" "$(parameter spotNodes)"
+  check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
   ((${#problems[@]} == 0)) ||
     fail "${problems[0]} Everything else is in place, and files will wait. Run this again when there are cores."
 }

@@ -71,8 +71,3 @@ patiently() { # what it is, as words for people; then the command
 
 answers() { "$python" -IS "$here/lib/answers.py" "$@"; }
 digest() { "$python" -IS "$here/lib/digests.py" "$@"; }
-
-# Name of a part of this deployment, by its tags. (`--tag` and `--resource-group` exclude each other.)
-find_part() { # variable; data, host, batch or app
-  lookup "$1" resource list --resource-group "$group" --query "[?tags.\"ilastik-batch-part\"=='$2'].name | [0]"
-}

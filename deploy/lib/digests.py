@@ -57,15 +57,11 @@ def main(arguments: Sequence[str]) -> int:
     if command == "file":
         print(file_digest(Path(rest[0])))
     elif command == "tools":
-        for path, name in task_tools():
-            print(f"{path}\t{scripts_folder()}{name}")
-        print(f"{_START_TASK}\t{start_task_blob()}")
-    elif command == "scripts":
-        print(scripts_folder())
-    elif command == "start-task":
-        print(start_task_blob())
-    elif command == "pool":
-        print(pool_id(*rest))
+        folder = scripts_folder()
+        for path, blob in [*((path, folder + name) for path, name in task_tools()), (_START_TASK, start_task_blob())]:
+            print(f"{path}\t{blob}\t{file_digest(path)}")
+    elif command == "names":
+        print(scripts_folder(), start_task_blob(), pool_id(*rest))
     elif command == "suffix":
         print(suffix(*rest))
     else:

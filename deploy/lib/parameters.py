@@ -46,6 +46,8 @@ def effective(
             faults.append(f"There is no option {_kebab(name)}; main.bicep lists the parameters.")
             continue
         given[name] = _typed(name, text, known[name], faults)
+    if faults:
+        raise ParameterError("\n".join(faults))
     kept = {name: value for name, value in remembered.items() if name in known and name not in INTERNAL} | given
     values = {name: entry["value"] for name, entry in from_file.items() if name not in INTERNAL} | kept
     for name, value in values.items():
@@ -126,26 +128,14 @@ def _json(path: Path) -> Any:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    write = commands.add_parser("write", help="write the parameter file of a deployment")
-    write.add_argument("--built", type=Path, required=True, help="what `az bicep build-params --stdout` printed")
-    write.add_argument("--remembered", type=Path, required=True, help="options of earlier runs: a JSON object or null")
-    write.add_argument("--option", action="append", default=[], metavar="NAME=TEXT")
-    write.add_argument("--internal", action="append", default=[], metavar="NAME=JSON")
-    write.add_argument("--template", type=Path, required=True, help="the template is written here")
-    write.add_argument("--out", type=Path, required=True, help="the parameters are written here")
-    get = commands.add_parser(
-        "get", help="print a value, or the template's default; nothing where that is an expression"
-    )
-    get.add_argument("--template", type=Path, required=True)
-    get.add_argument("--parameters", type=Path, required=True)
-    get.add_argument("name")
+    parser.add_argument("--built", type=Path, required=True, help="what `az bicep build-params --stdout` printed")
+    parser.add_argument("--remembered", type=Path, required=True, help="options of earlier runs: a JSON object or null")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=TEXT")
+    parser.add_argument("--internal", action="append", default=[], metavar="NAME=JSON")
+    parser.add_argument("--template", type=Path, required=True, help="the template is written here")
+    parser.add_argument("--out", type=Path, required=True, help="the parameters are written here")
+    parser.add_argument("--values", type=Path, required=True, help="all plain values, a line each: name, tab, value")
     arguments = parser.parse_args()
-    if arguments.command == "get":
-        template = _json(arguments.template)
-        values = {name: entry["value"] for name, entry in _json(arguments.parameters)["parameters"].items()}
-        print((defaults(template, values) | values).get(arguments.name, ""))
-        return 0
     built = _json(arguments.built)
     template = json.loads(built["templateJson"])
     from_file = json.loads(built["parametersJson"])["parameters"]
@@ -161,6 +151,9 @@ def main() -> int:
     parameters = {name: {"value": value} for name, value in values.items()}
     document = {"$schema": schema, "contentVersion": "1.0.0.0", "parameters": parameters}
     arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    plain = defaults(template, values) | values
+    lines = [f"{name}\t{' '.join(str(value).split())}\n" for name, value in plain.items()]
+    arguments.values.write_text("".join(lines), encoding="utf-8")
     print(", ".join(f"{_kebab(name)[2:]} {value}" for name, value in sorted(kept.items())))
     return 0
 

@@ -15,8 +15,8 @@ set_formula() { # pool, formula
   changed=1
 }
 
-drain_other_pools() { # the current pool, formula for the others
-  local other jobs
+drain_other_pools() { # the current pool
+  local other jobs drain
   fetch "$work/pools.json" rest --method get --url "$(pools_url)"
   answers other-pools "$1" <"$work/pools.json" >"$work/others"
   while read -r other; do
@@ -27,7 +27,9 @@ drain_other_pools() { # the current pool, formula for the others
       say "   deletes the pool $other, on which no job runs any more"
       change "Deleting the pool $other" rest --method delete --url "$(pools_url "$other")"
     else
-      set_formula "$other" "$2"
+      lookup drain deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
+        --query properties.outputs.drainFormula.value
+      set_formula "$other" "$drain"
       warn "The pool $other finishes its work and then has no nodes. The next run deletes it, once its job ($jobs) is closed: that happens a day after the job's last file."
     fi
   done <"$work/others"

@@ -16,7 +16,7 @@ check_programs() {
   done
   python=
   for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
-    if [[ -n $name ]] && "$name" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    if [[ -n $name ]] && "$name" -c 'import sys, importlib.util as u; sys.exit(sys.version_info < (3, 11) or not u.find_spec("pip"))' 2>/dev/null; then
       python=$name
       break
     fi
@@ -42,25 +42,36 @@ check_login() {
 }
 
 check_location() {
-  local known where
+  local known
   [[ -n $location ]] || location=$group_location
   [[ -n $location ]] ||
     fail "The resource group '$group' does not exist yet: say where to make it, as in --location westeurope."
   lookup known account list-locations --query "[?name=='$location'].name | [0]"
   [[ -n $known ]] || fail "There is no region '$location'. See: az account list-locations --query '[].name'"
-  [[ -n $group_location ]] || return 0
-  lookup where resource list --resource-group "$group" --query "[?tags.\"ilastik-batch-part\"=='data'].location | [0]"
-  [[ -z $where || $where == "$location" ]] ||
-    problem "The deployment in '$group' is in $where and cannot move to $location; take another resource group."
 }
 
-check_only_one() {
-  local other
+# Names of what is there already: data_account, batch_account, topic.
+find_existing() {
+  local found part name where owner
+  data_account='' batch_account='' topic=''
   [[ -n $group_location ]] || return 0
-  lookup other resource list --resource-group "$group" \
-    --query "[?tags.\"ilastik-batch-part\"=='data' && tags.\"ilastik-batch\"!='$mark'].name | [0]"
-  [[ -z $other ]] ||
-    problem "'$group' has a deployment with another --prefix (its data is in $other); take another resource group."
+  # `--tag` and `--resource-group` exclude each other.
+  lookup found resource list --resource-group "$group" \
+    --query '[?tags."ilastik-batch-part"].[tags."ilastik-batch-part", name, location, tags."ilastik-batch"]'
+  while IFS=$'\t' read -r part name where owner; do
+    case $part in
+      data) data_account=$name ;;
+      batch) batch_account=$name ;;
+      *) continue ;;
+    esac
+    [[ $owner == "$mark" ]] ||
+      problem "'$group' has a deployment with another --prefix ($name belongs to it); take another resource group."
+    [[ $where == "$location" ]] ||
+      problem "The deployment in '$group' is in $where ($name), which cannot move to $location; take another resource group."
+  done <<<"$found"
+  # An account can have one topic only; a security product may have made it.
+  [[ -z $data_account ]] || lookup topic eventgrid system-topic list --resource-group "$group" \
+    --query "[?ends_with(source, '/storageAccounts/$data_account')].name | [0]"
 }
 
 check_permissions() {
@@ -74,11 +85,11 @@ check_permissions() {
 }
 
 check_providers() {
-  local name state
+  local name registered
+  lookup registered provider list --query "[?registrationState=='Registered'].namespace"
   unregistered=()
   for name in "${PROVIDERS[@]}"; do
-    lookup state provider show --namespace "$name" --query registrationState
-    [[ $state == Registered ]] || unregistered+=("$name")
+    grep -qixF -- "$name" <<<"$registered" || unregistered+=("$name")
   done
 }
 
@@ -136,6 +147,7 @@ check_names() {
 }
 
 check_files() {
+  digest tools >"$work/tools" || fail "A script that nodes need is missing in this clone; the message is above."
   if [[ -n $project ]]; then
     [[ -f $project ]] || problem "There is no file '$project' (--project)."
     [[ $project == *.ilp ]] || problem "'$project' (--project) is no project of ilastik: its name does not end in .ilp."

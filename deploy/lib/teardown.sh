@@ -19,7 +19,8 @@ teardown() {
     return
   fi
   printf '%s\n' "$found" >"$work/resources"
-  [[ $delete_results == yes ]] || find_part kept data
+  [[ $delete_results == yes ]] || lookup kept resource list --resource-group "$group" \
+    --query "[?tags.\"ilastik-batch-part\"=='data'].name | [0]"
   say "This removes from the resource group '$group':"
   while IFS=$'\t' read -r _ _ name; do
     [[ $name == "$kept" ]] || say "   $name"

@@ -19,13 +19,13 @@ wait_for_data_access() {
     --only-show-errors --output none
 }
 
+# The folders are named by the content of their files: what is there is right.
 stage_scripts() {
-  local file blob sha stored
-  digest tools >"$work/tools" || fail "A script of deploy/pool is missing; the message is above."
-  while IFS=$'\t' read -r file blob; do
-    sha=$(digest file "$file")
-    stored_digest stored "$blob"
-    [[ $stored != "$sha" ]] || continue
+  local file blob sha present
+  lookup present storage blob list --account-name "$data_account" --auth-mode login --container-name tools \
+    --num-results '*' --query '[].name'
+  while IFS=$'\t' read -r file blob sha; do
+    [[ $'\n'$present$'\n' != *$'\n'"$blob"$'\n'* ]] || continue
     say "   uploads $blob"
     patiently "Uploading $blob" upload_tool "$file" "$blob" "$sha"
     changed=1

@@ -1,0 +1,159 @@
+"""What stands in the way of deploy.sh is said in a sentence before anything is made; what breaks can be repeated."""
+
+import pytest
+
+
+def logged_out(azure):
+    azure.logged_in = False
+
+
+def old_cli(azure):
+    azure.version = "2.60.0"
+
+
+def no_roles(azure):
+    azure.permissions = [{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}]
+
+
+def no_size(azure):
+    azure.vm_sizes = {"Standard_E8ds_v5": 8}
+
+
+def no_account(azure):
+    azure.batch_accounts_allowed = 0
+
+
+def name_taken(azure):
+    azure._storage_account_check_name = lambda call: {"nameAvailable": False, "message": "It is taken."}
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "sentence"),
+    [
+        (logged_out, "You are not logged in. Run: az login"),
+        (old_cli, "Azure CLI 2.60.0 is too old"),
+        (no_roles, "You may not assign roles (role Role Based Access Control Administrator, or Owner)"),
+        (no_size, "Batch offers no machines of size Standard_D4ds_v5 in westeurope"),
+        (no_account, "has 0 Batch accounts in westeurope and may have 0"),
+        (name_taken, "It is taken.). Take another --prefix"),
+    ],
+)
+def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
+    """One sentence that says what to do, exit code 1, and not one changing call."""
+    obstacle(empty.azure)
+    done = empty.run("--location", "westeurope")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert empty.azure.changes == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--max-nodes", "many"), "--max-nodes is 'many'; it must be a whole number."),
+        (("--max-nodes", "0"), "--max-nodes is 0; it must be at least 1."),
+        (("--export-source", "Everything"), "it must be one of Simple Segmentation"),
+        (("--prefix", "Lab;rm"), "it must be lower-case letters and digits"),
+        (("--pool-id", "mine"), "There is no option --pool-id"),
+        (("--colour", "red"), "There is no option --colour"),
+        (("--alert-mail", "a b@c"), "which is no mail address"),
+        (("--monthly-budget", "5"), "--monthly-budget needs --alert-mail"),
+        (("--vm-size", "$(id)"), "it must look like Standard_D4ds_v5"),
+        (("--ilastik-version", "../1"), "it must look like 1.4.2"),
+        (("--ilastik-sha256", "12"), "64 hexadecimal digits"),
+        (("--project", "missing.ilp"), "There is no file"),
+        (("--upgrade-ilastik", "1.4.3"), "There is nothing to upgrade in 'lab' yet"),
+        (("--max-nodes",), "--max-nodes needs a value"),
+        (("now",), "'now' is no option"),
+        (("--location", "mars"), "There is no region 'mars'"),
+        (("--location", "West Europe'"), "is no region"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(empty, options, sentence):
+    """Every faulty option is named with what it must be, before anything is made."""
+    done = empty.run("--location", "westeurope", *options)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert empty.azure.changes == []
+
+
+def test_all_obstacles_are_told_at_once(empty):
+    """Nobody has to run it once for each problem."""
+    no_roles(empty.azure)
+    no_size(empty.azure)
+    done = empty.run("--location", "westeurope", "--project", "missing.ilp")
+    assert "3 thing(s) stand in the way" in done.stderr
+
+
+@pytest.mark.parametrize("group", ["it's", "a b", "x/../y", "-x", "$(id)", ""])
+def test_an_impossible_resource_group_is_refused(empty, group):
+    """Names that Azure does not allow go no further than the command line."""
+    assert empty.run("--location", "westeurope", group=group).returncode == 1
+    assert empty.azure.calls == []
+
+
+def test_a_missing_quota_is_said_when_it_is_known(empty):
+    """Only a Batch account has a quota: the first run ends with the sentence, the next one begins with it."""
+    empty.azure.spot_cores = 0
+    done = empty.run("--location", "westeurope")
+    assert done.returncode == 1
+    assert "may use 0 spot cores" in done.stderr
+    assert "Everything else is in place" in done.stderr
+    empty.azure.changes.clear()
+    assert empty.run().returncode == 1
+    assert empty.azure.changes == []
+
+
+def test_another_region_is_refused(lab):
+    """What is there cannot move."""
+    done = lab.run("--location", "northeurope")
+    assert done.returncode == 1
+    assert "cannot move to northeurope" in done.stderr
+    assert lab.azure.changes == []
+
+
+def test_a_second_prefix_is_refused(lab):
+    """A resource group holds one deployment."""
+    done = lab.run("--prefix", "other")
+    assert done.returncode == 1
+    assert "another --prefix" in done.stderr
+
+
+def test_a_failed_smoke_test_fails_the_run(empty):
+    """The sentence says how the file ended and where to look."""
+    empty.azure.end_of_files = "FAILED"
+    done = empty.run("--location", "westeurope")
+    assert done.returncode == 1
+    assert "The smoke test ended as FAILED: So it is." in done.stderr
+
+
+def edges(changes):
+    """Numbers (from 1) of the changing calls that are the first of a kind in a row."""
+    return [n + 1 for n in range(len(changes)) if n == 0 or changes[n] != changes[n - 1]]
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, after_effect):
+    """Whatever call breaks, before or after its effect: the run says so, and the next one ends as an unbroken one."""
+    numbers = edges(deployed.changes)
+    # Where the effect was there already, only what is more than a repetition is of interest.
+    tidying = {"storage blob delete", "storage blob delete-batch"}
+    for number in numbers:
+        what = deployed.changes[number - 1]
+        if what in tidying or (after_effect and what == "storage blob upload"):
+            continue
+        with make_empty() as broken:
+            broken.azure.fail_at, broken.azure.fail_after_effect = number, after_effect
+            done = broken.run("--location", "westeurope")
+            assert done.returncode == 1, what
+            assert broken.azure.changes[-1] == what
+            assert "run this again" in done.stderr, done.stderr
+            broken.up("--no-smoke-test")
+            assert state(broken.azure) == state(deployed), what
+
+
+def state(azure):
+    """What exists, without what is left of smoke tests."""
+    blobs = {key for key in azure.blobs if "smoke" not in key[1]}
+    names = sorted(r["name"] for r in azure.resources)
+    return names, set(azure.pools), blobs, len(set(azure.published))

@@ -1,0 +1,234 @@
+"""deploy.sh from an empty subscription to a running system; again; changed; removed."""
+
+import re
+
+import pytest
+
+
+def commands(lab):
+    """The changing commands of all runs so far, those of one kind in a row as one."""
+    found = []
+    for change in lab.azure.changes:
+        if not found or found[-1] != change:
+            found.append(change)
+    return found
+
+
+def current_pool(lab):
+    """The values that the newest pool was deployed with."""
+    return list(lab.azure.pools.values())[-1]["values"]
+
+
+def test_an_empty_subscription_becomes_a_running_system(empty):
+    """One command makes everything, waits for roles, and ends with where to drop files."""
+    empty.azure.providers["Microsoft.Batch"] = "NotRegistered"
+    done = empty.up()
+    assert commands(empty) == [
+        "provider register",
+        "group create",
+        "deployment group create",
+        "storage blob upload",
+        "publish",
+        "storage blob upload",
+        "storage blob delete",
+        "storage blob delete-batch",
+    ]
+    account = empty.azure.resource("Microsoft.Storage/storageAccounts")["name"]
+    assert f"Drop a file here:   https://{account}.blob.core.windows.net/input/" in done.stdout
+    assert "the TIFF is there" in done.stdout
+    assert "New roles take up to fifteen minutes" in done.stdout
+
+
+def test_what_the_pool_needs_is_where_the_pool_looks_for_it(lab):
+    """Start task, scripts and archive are stored under the very names that pool and app are given."""
+    values = current_pool(lab)
+    tools = {blob for container, blob in lab.azure.blobs if container == "tools"}
+    assert values["startTaskBlob"] in tools
+    assert f"{values['taskScripts']}run_task.sh" in tools
+    archive = lab.azure.blobs["tools", values["ilastikArchive"]]
+    assert bytes.fromhex(archive["content"]) == lab.azure.archive
+    assert archive["metadata"]["sha256"] == values["ilastikSha256"]
+
+
+def test_a_second_run_changes_nothing(lab):
+    """Nothing is made, uploaded or tested again; only the deployment itself is repeated."""
+    done = lab.up()
+    assert lab.azure.changes == ["deployment group create"]
+    assert len(lab.azure.pools) == 1
+    assert "Sends a tiny image" not in done.stdout
+
+
+def test_the_region_and_the_options_of_earlier_runs_are_kept(lab):
+    """A second run needs no --location, and --max-nodes holds until another one is given or --forget is."""
+    lab.up("--max-nodes", "3")
+    assert lab.run().returncode == 0
+    assert options(lab) == {"location": "westeurope", "maxNodes": 3}
+    (pool,) = lab.azure.pools.values()
+    assert "maxNodes = 3;" in str(pool["properties"])
+    assert lab.run("--forget").returncode == 0
+    assert options(lab) == {}
+
+
+def options(lab):
+    """The options that later runs keep."""
+    return lab.azure.deployments["ilastik-batch"]["parameters"]["options"]["value"]
+
+
+def test_new_scale_settings_patch_the_pool(lab):
+    """Another number of nodes is a PATCH of the pool there is: no new pool, no new code."""
+    lab.up("--max-nodes", "4", "--no-smoke-test")
+    assert lab.azure.changes == ["deployment group create", "rest patch"]
+    (pool,) = lab.azure.pools.values()
+    assert pool["properties"]["scaleSettings"]["autoScale"]["formula"].startswith("maxNodes = 4;")
+
+
+@pytest.mark.parametrize(
+    "options", [("--vm-size", "Standard_E8ds_v5"), ("--upgrade-ilastik", "1.4.3")], ids=["size", "ilastik"]
+)
+def test_another_kind_of_pool_is_another_pool(lab, options):
+    """Another machine size or ilastik makes a new pool; the old one ends its work and goes once its jobs have."""
+    (old,) = lab.azure.pools
+    lab.azure.jobs = [{"id": "ilastik-2026-11", "state": "active", "poolInfo": {"poolId": old}}]
+    done = lab.up(*options, "--no-smoke-test")
+    assert set(lab.azure.pools) > {old}
+    assert "minNodesWorkingHours = 0" in str(lab.azure.pools[old]["properties"])
+    assert "The next run deletes it" in done.stderr
+    lab.azure.jobs[0]["state"] = "completed"
+    lab.up("--no-smoke-test")
+    assert old not in lab.azure.pools
+    assert len(lab.azure.pools) == 1
+
+
+def test_scripts_and_archive_come_before_what_uses_them(lab):
+    """In an update nothing refers to a script, a start task or an archive that is not stored yet."""
+    lab.new_start_task("#!/bin/bash\necho new\n")
+    lab.up("--no-smoke-test", "--upgrade-ilastik", "1.4.3")
+    assert commands(lab) == ["storage blob upload", "deployment group create", "rest delete"]
+
+
+def test_pools_of_others_are_left_alone(lab):
+    """A pool without the mark of deploy.sh is never drained or deleted."""
+    lab.azure.pools["somebodys"] = {"name": "somebodys", "properties": {}}
+    lab.up()
+    assert "somebodys" in lab.azure.pools
+
+
+def test_new_code_is_deployed_and_tested(lab):
+    """A package with another digest is published, and a tiny image goes through everything."""
+    lab.new_code("2" * 64)
+    done = lab.up()
+    assert "publish" in lab.azure.changes
+    assert "Sends a tiny image" in done.stdout
+
+
+def test_a_topic_that_somebody_else_made_is_used(lab):
+    """An account has one system topic at most: one that a security product made is taken over."""
+    topic = lab.azure.resource("Microsoft.EventGrid/systemTopics")
+    topic["name"] = "made-by-defender"
+    lab.up()
+    assert [r["name"] for r in lab.azure.resources if "Topics" in r["type"]] == ["made-by-defender"]
+
+
+def test_a_budget_keeps_its_beginning(lab):
+    """Azure refuses another start date: a run in a later month passes the one that the budget has."""
+    lab.up("--monthly-budget", "50", "--alert-mail", "lab@example.org")
+    lab.azure.budgets["ilastik-budget"] = "2026-01-01"
+    lab.up()
+
+
+def test_what_if_changes_nothing(empty):
+    """--what-if makes, uploads and registers nothing, before a first deployment and after it."""
+    empty.azure.providers["Microsoft.Batch"] = "NotRegistered"
+    assert "would be made in westeurope" in empty.up("--what-if").stdout
+    assert empty.azure.changes == []
+    empty.up()
+    empty.azure.changes.clear()
+    empty.up("--what-if", "--vm-size", "Standard_E8ds_v5")
+    assert empty.azure.changes == []
+    assert empty.azure.calls[-1].command == "deployment group what-if"
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(empty):
+    """What came through of the archive is kept, and the next run asks for the rest only."""
+    empty.azure.archive_cut_at = 100
+    assert empty.run("--location", "westeurope").returncode == 1
+    assert empty.azure.changes == []
+    partial = empty.cached_archive().with_name(empty.cached_archive().name + ".partial")
+    assert partial.read_bytes() == empty.azure.archive[:100]
+    empty.up()
+    assert empty.cached_archive().read_bytes() == empty.azure.archive
+
+
+def test_an_archive_with_another_digest_is_not_used(empty):
+    """With --ilastik-sha256 another archive stops the run before anything is made, and is not kept."""
+    done = empty.run("--location", "westeurope", "--ilastik-sha256", "0" * 64)
+    assert done.returncode == 1
+    assert "It is not used" in done.stderr
+    assert empty.azure.changes == []
+    assert not empty.cached_archive().exists()
+
+
+def test_a_classifier_is_uploaded_under_its_own_name(lab):
+    """--project puts the file into `projects`, and the last lines name its folder."""
+    (lab.clone / "nuclei.ilp").write_bytes(b"a project")
+    done = lab.up("--project", "nuclei.ilp", "--no-smoke-test")
+    assert lab.azure.blobs["projects", "nuclei.ilp"]["content"] == b"a project".hex()
+    assert "/input/nuclei/FILE.h5" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["it's; rm -rf $HOME `id` $(id).ilp", "@secret.ilp", "-rf.ilp", 'two "words"\nand a line.ilp', "größe.ilp"]
+)
+def test_hostile_names_stay_names(lab, name):
+    """A classifier's name reaches Azure as it is, whatever a shell or the CLI would make of it."""
+    (lab.clone / "secret.ilp").write_text("not to be read")
+    (lab.clone / name).write_bytes(b"a project")
+    lab.up("--project", name, "--no-smoke-test")
+    assert lab.azure.blobs["projects", name]["content"] == b"a project".hex()
+
+
+def test_no_token_on_a_command_line(deployed):
+    """Tokens reach curl by a descriptor: no argument of any program holds one."""
+    words = [word for call in deployed.calls for word in call.arguments] + deployed.curl_words
+    assert "--config" in words
+    assert [word for word in words if deployed.token in word] == []
+
+
+def test_teardown_keeps_the_results(lab):
+    """Everything goes but the account with images and results, and the roles on that."""
+    data = lab.azure.resource("Microsoft.Storage/storageAccounts")
+    others = {"id": "x", "type": "Microsoft.Compute/disks", "name": "x", "location": "", "tags": None, "group": "lab"}
+    lab.azure.resources.append(others)
+    done = lab.run("--teardown", stdin="lab\n")
+    assert done.returncode == 0, done.stderr
+    assert lab.azure.resources == [data, others]
+    assert lab.azure.role_assignments == []
+    assert lab.run("--teardown", "--delete-results", "--yes").returncode == 0
+    assert lab.azure.resources == [others]
+
+
+@pytest.mark.parametrize("typed", ["", "y\n", "Lab\n"])
+def test_teardown_asks_for_the_name(lab, typed):
+    """Anything but the resource group's own name removes nothing."""
+    assert lab.run("--teardown", stdin=typed).returncode == 1
+    assert lab.azure.changes == []
+
+
+def test_a_deployment_after_a_teardown_takes_up_the_data(lab):
+    """The same names come back around the account that was kept."""
+    names = {r["name"] for r in lab.azure.resources}
+    lab.run("--teardown", "--yes")
+    lab.azure.pools.clear()
+    lab.azure.published.clear()
+    lab.up()
+    assert {r["name"] for r in lab.azure.resources} == names
+
+
+def test_help_names_every_option(empty):
+    """--help works without a login and names every option of the script."""
+    empty.azure.logged_in = False
+    done = empty.run("--help")
+    assert done.returncode == 0
+    script = (empty.clone / "deploy/deploy.sh").read_text()
+    options = set(re.findall(r"(?m)^\s+(--[a-z][a-z0-9-]+)\) ", script))
+    assert {option for option in options if option not in done.stdout} == set()
