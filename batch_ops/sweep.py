@@ -16,7 +16,7 @@ from batch_ops import naming
 from batch_ops.executor import Executor
 from batch_ops.model import Blob, Board, Stand, SweepMark
 from batch_ops.start import is_same_content
-from batch_ops.take_up import TakeUp
+from batch_ops.take_up import TakeUp, project_of_blob
 
 log = logging.getLogger("batch_ops")
 
@@ -75,13 +75,14 @@ class Sweep:
         return len(missed)
 
     async def _projects(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
-        """Projects whose version nobody has read: an image may wait for it or have been rejected by an older one."""
-        changed = 0
-        for blob in blobs:
-            project = blob.name.removesuffix(naming.PROJECT_SUFFIX)
-            if project != blob.name and await self._worklist.project(project, blob.etag) is None:
-                changed += await self._take_up(project)
-        return changed
+        """Projects written lately: an image may wait for them or have been rejected by what they were before.
+
+        That somebody has read a version says nothing: it may have been for another image. So each is taken up by
+        two cycles, the second for images that were looked at with the old version in mind when the first came by.
+        """
+        since = mark.next_cycle - 2 * self._settings.sweep_every
+        written = {project_of_blob(blob.name) for blob in blobs if blob.modified >= since}
+        return sum([await self._take_up(project) for project in sorted(filter(None, written))])
 
 
 def is_missed(blob: Blob, stand: Stand | None) -> bool:

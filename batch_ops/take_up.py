@@ -44,7 +44,7 @@ class TakeUp:
             async with gate:
                 await self._outbox.look_again(name, f"project-{naming.file_hash(name)}", _SEEN_BY_ALL)
 
-        await asyncio.gather(*(look(name) for name in names))
+        await asyncio.gather(*(look(name) for name in sorted(names)))
         if names:
             log.info("The project %s changed: %d images are looked at again.", naming.plain(project), len(names))
         return len(names)

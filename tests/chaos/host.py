@@ -7,11 +7,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from batch_ops.errors import Conflict, ServiceFault
-from batch_ops.messages import LookOrder
-from batch_ops.model import CollectOrder
-from tests.chaos.process import Crash, Process
-from tests.fakes import Cloud
-from tests.fakes.cloud import call
+from tests.chaos.process import Crash, Process, Queue
+from tests.fakes import Cloud, FakeOutbox
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
@@ -19,36 +16,36 @@ if TYPE_CHECKING:
 # The host hides a message for so long while a function has it, and for so long after a failure (host.json).
 LEASE = timedelta(minutes=10)
 RETRY = timedelta(seconds=5)
-MAX_DEQUEUES = 5
+MAX_DELIVERIES = 5
 
 
 @dataclass(slots=True)
 class Message:
     """`lease` tells a delivery from the ones before it."""
 
-    body: LookOrder | CollectOrder
-    dequeues: int = 0
+    queue: Queue
+    body: bytes
+    deliveries: int = 0
     lease: int = 0
     is_done: bool = False
 
 
-class ChaosOutbox:
+class _Pipe(list[Any]):
+    """What a fake appends to it, the host delivers."""
+
+    def __init__(self, host: "Host", queue: Queue) -> None:
+        self._host, self._queue = host, queue
+
+    def append(self, message: Any) -> None:
+        self._host.enqueue(self._queue, message.text.encode(), message.visible)
+
+
+class ChaosOutbox(FakeOutbox):
     """Port `Outbox`: the host delivers what is sent."""
 
-    service = "outbox"
-
     def __init__(self, cloud: Cloud, host: "Host") -> None:
-        self.cloud, self._host = cloud, host
-
-    @call()
-    def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for the results of a run to be collected."""
-        self._host.enqueue(order, delay)
-
-    @call()
-    def look_again(self, name: str, correlation_id: str, delay: timedelta = timedelta()) -> None:
-        """Ask for an image to be looked at."""
-        self._host.enqueue(LookOrder(name, "", correlation_id), delay)
+        super().__init__(cloud)
+        self._collect, self._looks = _Pipe(host, Queue.COLLECT), _Pipe(host, Queue.BLOB_CREATED)
 
 
 class Host:
@@ -60,7 +57,6 @@ class Host:
         self.processes: list[Process] = []
         self.poison: list[Message] = []
         self.faults: list[str] = []
-        self.waiting = 0
 
     def open(self) -> None:
         """Start the processes."""
@@ -80,25 +76,22 @@ class Host:
 
     # Queues
 
-    def enqueue(self, body: LookOrder | CollectOrder, delay: timedelta = timedelta()) -> None:
+    def enqueue(self, queue: Queue, body: bytes, visible: datetime) -> None:
         """A message is put into a queue."""
-        self.waiting += 1
-        self._show(Message(body), self._world.cloud.now + delay)
+        self._show(Message(queue, body), visible)
 
     def _show(self, message: Message, at: datetime) -> None:
         self._timeline.at(at, lambda: self._deliver(message))
 
     def _deliver(self, message: Message) -> None:
-        message.dequeues += 1
+        message.deliveries += 1
         message.lease += 1
-        if message.dequeues > MAX_DEQUEUES:
+        if message.deliveries > MAX_DELIVERIES:
             message.is_done = True
-            self.waiting -= 1
             self.poison.append(message)
             return
         process = self.any_process()
-        body = message.body
-        work = process.look(body) if isinstance(body, LookOrder) else process.collect(body)
+        work = process.receive(message.queue, message.body, message.deliveries)
         self._timeline.spawn(self._invoke(message, process, work))
 
     async def _invoke(self, message: Message, process: Process, work: Coroutine[Any, Any, None]) -> None:
@@ -111,9 +104,7 @@ class Host:
             self._note(exc)
             self._again(message, lease, self._world.cloud.now + RETRY)
         else:
-            if not message.is_done:
-                message.is_done = True
-                self.waiting -= 1
+            message.is_done = True
 
     def _again(self, message: Message, lease: int, at: datetime) -> None:
         if not message.is_done and message.lease == lease:

@@ -122,7 +122,9 @@ def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leave
         found.append(f"provenance.json of {name} names {sorted(named)} of other content than {sorted(should)}")
     if leaves != {PROVENANCE, *expected, *([LOG] if document["log"] else [])}:
         found.append(f"The folder of {name} holds {sorted(leaves)}")
-    found += [f"{name}: {leaf} is wrong" for leaf, d in expected.items() if leaf in leaves and _read(world, name, leaf) != d]
+    found += [
+        f"{name}: {leaf} is wrong" for leaf, d in expected.items() if leaf in leaves and _read(world, name, leaf) != d
+    ]
     if digest not in classifiers:
         found.append(f"{name} was segmented by a classifier that nobody uploaded")
     elif content.startswith(NEEDS) and content.split()[1] not in classifiers[digest].split():

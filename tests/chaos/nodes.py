@@ -141,9 +141,7 @@ class Nodes:
 class _Execution:
     """One node with one task."""
 
-    def __init__(
-        self, world: "World", nodes: Nodes, task_id: str, requeues: int, spec: TaskSpec, number: int
-    ) -> None:
+    def __init__(self, world: "World", nodes: Nodes, task_id: str, requeues: int, spec: TaskSpec, number: int) -> None:
         self._nodes, self._batch, self._blobs = nodes, world.batch, world.blobs
         self._world = world
         self._task_id, self._requeues = task_id, requeues

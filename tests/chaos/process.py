@@ -8,24 +8,32 @@ import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from batch_ops.collect import Collect
 from batch_ops.errors import ServiceFault
 from batch_ops.executor import Executor
-from batch_ops.messages import LookOrder
-from batch_ops.model import CollectOrder
+from batch_ops.inbox import Inbox
+from batch_ops.poisoned import Poisoned
 from batch_ops.projects import Projects
 from batch_ops.reconcile import Reconcile
-from batch_ops.start import Hint, Start
+from batch_ops.start import Start
 from batch_ops.sweep import Sweep
-from batch_ops.take_up import TakeUp, project_of_blob
-from batch_ops.wiring import OUTAGE_PAUSE
+from batch_ops.take_up import TakeUp
 from tests.chaos.timeline import turn
 from tests.fakes import Cloud, When
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
+
+
+class Queue(StrEnum):
+    """The function app's queues."""
+
+    BLOB_CREATED = "blob-created"
+    COLLECT = "collect"
+
 
 type Happening = Callable[["ProcessCloud", str], Awaitable[None]]
 
@@ -124,29 +132,19 @@ class Process:
             settings,
             cloud.clock,
         )
-        self._settings, self._outbox = settings, executor.outbox
-        self._start = Start(executor, Projects(blobs, worklist, check, settings, cloud.clock), check, world.new_id)
-        self._take_up = TakeUp(executor)
-        self._reconcile = Reconcile(executor, self._start, Sweep(executor, self._take_up))
-        self._collect = Collect(executor, self._start)
+        start = Start(executor, Projects(blobs, worklist, check, settings, cloud.clock), check, world.new_id)
+        take_up = TakeUp(executor)
+        self._reconcile = Reconcile(executor, start, Sweep(executor, take_up))
+        self._inbox = Inbox(executor, start, take_up, Collect(executor, start), Poisoned(executor, world.new_id))
 
     # The triggers, as in function_app.py
 
-    async def look(self, order: LookOrder) -> None:
-        """A message in `blob-created`."""
-        try:
-            if order.container == self._settings.projects_container:
-                project = project_of_blob(order.name)
-                if project is not None:
-                    await self._take_up(project)
-                return
-            await self._start(Hint(order.name, order.correlation_id, order.sequencer))
-        except ServiceFault as fault:
-            await self._outbox.look_again(order.name, order.correlation_id, fault.retry_after or OUTAGE_PAUSE)
-
-    async def collect(self, order: CollectOrder) -> None:
-        """A message in `collect`."""
-        await self._collect(order)
+    async def receive(self, queue: Queue, body: bytes, deliveries: int) -> None:
+        """A message comes."""
+        if queue is Queue.COLLECT:
+            await self._inbox.collect(body, deliveries)
+        else:
+            await self._inbox.blob_created(body, deliveries)
 
     async def tick(self) -> None:
         """The timer fires."""

@@ -192,9 +192,8 @@ def _event(world: World) -> None:
 
 
 def _look(world: World) -> None:
-    from batch_ops.messages import LookOrder
-
-    world.tell(LookOrder(NAME, "input", "event", f"{10**6:016x}"), 0)
+    blob = world.blobs._container("input").blobs[NAME].blob
+    world.tell("input", blob, 0)
 
 
 def _tick(world: World) -> None:
@@ -248,7 +247,12 @@ def _without_project(world: World) -> None:
 
 def _archive(world: World) -> None:
     world.blobs.set_tier("input", NAME, "Archive")
-    world.timeline.at(world.cloud.now + timedelta(minutes=30), lambda: world.blobs.set_tier("input", NAME, "Hot"))
+
+    def bring_back() -> None:
+        if world.has("input", NAME):
+            world.blobs.set_tier("input", NAME, "Hot")
+
+    world.timeline.at(world.cloud.now + timedelta(minutes=30), bring_back)
 
 
 def _restore(content: bytes) -> Callable[[World], None]:
@@ -262,11 +266,23 @@ SCENES = (
     Scene("a dropped image", _dropped, _look),
     Scene("an image that is refused", lambda w: _dropped(w, b"REFUSE It is cut off."), _look),
     Scene("an image that can't be checked to its end", lambda w: _dropped(w, b"UNSURE image 5"), _look),
-    Scene("an image that the classifier refuses", lambda w: _dropped(w, b"NEEDS neuron 5"), _both(_look, _restore(OTHER_CLASSIFIER))),
+    Scene(
+        "an image that the classifier refuses",
+        lambda w: _dropped(w, b"NEEDS neuron 5"),
+        _both(_look, _restore(OTHER_CLASSIFIER)),
+    ),
     Scene("an image before its project", lambda w: w.drop(NAME, FIRST), _both(_look, _restore(CLASSIFIER))),
-    Scene("an image with an untrained project", _both(lambda w: w.project(b"REFUSE"), lambda w: w.drop(NAME, FIRST)), _both(_look, _restore(CLASSIFIER))),
+    Scene(
+        "an image with an untrained project",
+        _both(lambda w: w.project(b"REFUSE"), lambda w: w.drop(NAME, FIRST)),
+        _both(_look, _restore(CLASSIFIER)),
+    ),
     Scene("an archived image", _both(_dropped, _archive), _look),
-    Scene("a project appears, found by asking", _waiting, _both(lambda w: w.project(CLASSIFIER), _after(2 * _MINUTE, _tick))),
+    Scene(
+        "a project appears, found by asking",
+        _waiting,
+        _both(lambda w: w.project(CLASSIFIER), _after(2 * _MINUTE, _tick)),
+    ),
     Scene("a project appears, told by its event", _waiting, _project(CLASSIFIER), timedelta(seconds=12)),
     Scene("a fitting project comes", _rejected, _project(OTHER_CLASSIFIER), timedelta(seconds=12)),
     Scene("another image while the first waits", _waiting, _both(_drop(SECOND), _restore(CLASSIFIER))),
@@ -283,14 +299,20 @@ SCENES = (
     Scene("a wrong image while the task runs", _known_running, _drop(b"REFUSE It is cut off.")),
     Scene("a wrong image while results are moved", _collecting, _drop(b"REFUSE It is cut off.")),
     Scene("a wrong image after success", _succeeded, _drop(b"REFUSE It is cut off.")),
-    Scene("another image that has to wait while the task runs", _both(_known_running, _without_project), _both(_drop(SECOND), _restore(CLASSIFIER))),
+    Scene(
+        "another image that has to wait while the task runs",
+        _both(_known_running, _without_project),
+        _both(_drop(SECOND), _restore(CLASSIFIER)),
+    ),
     Scene("an edit of the metadata while the task runs", _known_running, _edit),
     Scene("an edit of the metadata while results are moved", _collecting, _edit),
     Scene("an edit of the metadata after success", _succeeded, _edit),
     Scene("the waiting image is deleted", _both(_waiting, _delete), _after(2 * _MINUTE, _tick)),
     Scene("the image is deleted before its task began", lambda w: _active_without_nodes(w), _delete_and_tick),
     Scene("a closed job", _job_is_closed, _look),
-    Scene("Batch can't answer", _batch_is_down, _both(_look, lambda w: w.timeline.at(w.cloud.now + _MINUTE, w.down.clear))),
+    Scene(
+        "Batch can't answer", _batch_is_down, _both(_look, lambda w: w.timeline.at(w.cloud.now + _MINUTE, w.down.clear))
+    ),
     Scene("a task began", _running, _tick),
     Scene("a task is done", _completed, _tick),
     *(

@@ -1,5 +1,6 @@
 """One cloud in virtual time: people, the function host with its processes, and nodes, over the shared fakes."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,14 +12,14 @@ from typing import Any
 from batch_ops.errors import ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.ledger_writes import Write
-from batch_ops.messages import LookOrder
-from batch_ops.model import Entry, FileRecord, Intent, SweepMark
+from batch_ops.model import Blob, Entry, FileRecord, Intent, SweepMark
 from batch_ops.ports import RangeReader
 from batch_ops.settings import Settings
 from batch_ops.task_spec import TaskSpec
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
 from tests.chaos.nodes import Nodes
+from tests.chaos.process import Queue
 from tests.chaos.timeline import Timeline
 from tests.fakes.check import PROJECT
 from tests.fakes.cloud import call
@@ -134,18 +135,33 @@ class World:
     def drop(self, name: str, content: bytes, *delays: float) -> None:
         """Somebody uploads an image; its event comes once for each delay (seconds)."""
         blob = self.blobs.upload("input", name, content)
-        self.tell(LookOrder(name, "input", f"event-{blob.etag}", f"{next(self._sequencers):016x}"), *delays)
+        self.tell("input", blob, *delays)
 
     def project(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
         """An operator puts a classifier."""
         blob = self.blobs.upload("projects", f"{name}.ilp", content)
         self.classifiers.append(content)
-        self.tell(LookOrder(f"{name}.ilp", "projects", f"event-{blob.etag}", f"{next(self._sequencers):016x}"), *delays)
+        self.tell("projects", blob, *delays)
 
-    def tell(self, order: LookOrder, *delays: float) -> None:
-        """Event Grid delivers an event, so often and so late."""
+    def tell(self, container: str, blob: Blob, *delays: float) -> None:
+        """Event Grid delivers a BlobCreated event of this version, so often and so late (seconds)."""
+        number = next(self._sequencers)
+        event = {
+            "eventType": "Microsoft.Storage.BlobCreated",
+            "id": f"event-{number}",
+            "eventTime": self.cloud.now.isoformat(),
+            "subject": f"/blobServices/default/containers/{container}/blobs/{blob.name}",
+            "data": {
+                "url": f"https://data.blob.example/{container}/{blob.name}",
+                "api": "PutBlob",
+                "eTag": blob.etag,
+                "contentLength": blob.length,
+                "sequencer": f"{number:020x}",
+            },
+        }
+        body = json.dumps(event).encode()
         for delay in delays:
-            self.host.enqueue(order, timedelta(seconds=delay))
+            self.host.enqueue(Queue.BLOB_CREATED, body, self.cloud.now + timedelta(seconds=delay))
 
     def has(self, container: str, name: str) -> bool:
         """Whether there is such a blob."""
