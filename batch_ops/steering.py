@@ -33,6 +33,7 @@ class Chosen:
 
     name: str
     run: int
+    state: State = State.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Steering:
             if why := objection(record):
                 left[why] += 1
             else:
-                chosen.append(Chosen(record.name, record.run))
+                chosen.append(Chosen(record.name, record.run, record.state))
         return Plan(tuple(chosen), left)
 
     async def retry(self, chosen: Sequence[Chosen]) -> None:

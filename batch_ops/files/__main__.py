@@ -1,0 +1,62 @@
+"""The composition root of the command: environment, streams and clock come in here.
+
+Exit codes: 0 done; 1 not done, or not all (declined, no such file); 2 wrong usage; 3 settings are incomplete or a
+service could not do it: try again.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+
+from batch_ops.errors import IlastikBatchError
+from batch_ops.files.arguments import parser
+from batch_ops.files.commands import Tools, run
+from batch_ops.files.console import Console
+from batch_ops.files.settings_file import VARIABLE, read_settings
+from batch_ops.wiring import System
+
+_INTERRUPTED = 130
+_FAULT = 3
+
+
+async def _main(arguments: Sequence[str], environment: Mapping[str, str], console: Console) -> int:
+    args = parser().parse_args(arguments)
+    file = getattr(args, "settings", None) or environment.get(VARIABLE, "")
+    try:
+        system = await System.open(read_settings(file) if file else environment)
+        try:
+            tools = Tools(system.steering, system.backfiller, system.poison)
+            return await run(args, tools, console)
+        finally:
+            await system.close()
+    except IlastikBatchError as exc:
+        console.complain(str(exc))
+        return _FAULT
+
+
+def main() -> int:
+    """Run the command of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that can't show a character shows a question mark instead.
+            stream.reconfigure(errors="replace")
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    width = shutil.get_terminal_size((120, 24)).columns
+    console = Console(sys.stdin, sys.stdout, sys.stderr, width, asks=sys.stdin.isatty() and sys.stderr.isatty())
+    try:
+        code = asyncio.run(_main(sys.argv[1:], os.environ, console))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not flush into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

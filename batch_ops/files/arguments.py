@@ -1,0 +1,132 @@
+"""The words of the command line."""
+
+import argparse
+
+from batch_ops.model import State
+
+_OPEN = "OPEN"
+
+
+def parser() -> argparse.ArgumentParser:
+    """`python -m batch_ops.files COMMAND ...`"""
+    top = argparse.ArgumentParser(
+        prog="python -m batch_ops.files",
+        description="Look at the files of the system and steer them, in Azure or on one machine.",
+        epilog="Exit codes: 0 done, 1 not (all) done, 2 wrong usage, 3 settings or a service are at fault.",
+    )
+    _common(top, default=None)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_list(commands)
+    _add_show(commands)
+    _add_retry(commands)
+    _add_cancel(commands)
+    for name, help_ in (
+        ("pause", "let nothing new begin; what has begun goes on"),
+        ("resume", "end a pause: what waited is taken up at once"),
+    ):
+        command = _command(commands, name, help_)
+        command.add_argument("--project", default="", help="of this project only")
+    _add_backfill(commands)
+    _add_poison(commands)
+    return top
+
+
+type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _command(commands: _Commands, name: str, help_: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
+    _common(command, default=argparse.SUPPRESS)
+    command.add_argument("--json", action="store_true", help="JSON for programs instead of text for people")
+    return command
+
+
+def _common(command: argparse.ArgumentParser, default: str | None) -> None:
+    command.add_argument(
+        "--settings",
+        metavar="FILE",
+        default=default,
+        help="the function app's settings: a local.settings.json, or the output of `az functionapp config "
+        "appsettings list`; else BATCH_OPS_SETTINGS names such a file, or the environment holds the settings",
+    )
+
+
+def _selection(command: argparse.ArgumentParser) -> None:
+    command.add_argument("names", nargs="*", metavar="NAME", help="the blob's name in the container of inputs")
+    command.add_argument("--prefix", default="", help="files whose names begin so")
+    command.add_argument("--project", default="", help="files of this project")
+    command.add_argument(
+        "--state",
+        dest="states",
+        action="append",
+        default=[],
+        type=str.upper,
+        choices=[*State, _OPEN],
+        metavar="STATE",
+        help=f"files in this state (may be repeated): {', '.join(State)}, or {_OPEN} for all that are not final",
+    )
+
+
+def states_of(words: list[str]) -> frozenset[State]:
+    """The states that `--state` named."""
+    found = {State(word) for word in words if word != _OPEN}
+    return frozenset(found | {state for state in State if not state.is_final} if _OPEN in words else found)
+
+
+def _care(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_list(commands: _Commands) -> None:
+    command = _command(commands, "list", "list files with their states and reasons")
+    _selection(command)
+    command.add_argument(
+        "--limit", type=int, default=None, metavar="N", help="at most so many (1000 as text, all as JSON; 0: all)"
+    )
+
+
+def _add_show(commands: _Commands) -> None:
+    command = _command(commands, "show", "show all that is known of a file and its runs")
+    command.add_argument("name", metavar="NAME")
+
+
+def _add_retry(commands: _Commands) -> None:
+    command = _command(commands, "retry", "run failed or cancelled files again")
+    _selection(command)
+    command.add_argument("--all", action="store_true", help="all failed and cancelled files")
+    command.add_argument("--force", action="store_true", help="also those that succeeded or were rejected")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _care(command)
+
+
+def _add_cancel(commands: _Commands) -> None:
+    command = _command(commands, "cancel", "end open files and their tasks")
+    _selection(command)
+    command.add_argument("--all", action="store_true", help="all open files")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _care(command)
+
+
+def _add_backfill(commands: _Commands) -> None:
+    command = _command(commands, "backfill", "segment older files, which are not taken up by themselves")
+    command.add_argument("prefix", metavar="PREFIX", help="files whose names begin so ('' for all)")
+    command.add_argument("--slots", type=_positive, default=10, metavar="N", help="task slots to estimate with (10)")
+    command.add_argument("--dry-run", action="store_true", help="only count and estimate")
+    _care(command)
+
+
+def _add_poison(commands: _Commands) -> None:
+    command = _command(commands, "poison", "messages that could not be handled: see them, put them back, drop them")
+    command.add_argument("action", choices=["list", "retry", "drop"])
+    command.add_argument("--queue", default="", help="of this queue (the one that they failed in)")
+    command.add_argument("--id", dest="ids", action="append", default=[], metavar="ID", help="may be repeated")
+    command.add_argument("--prefix", default="", help="about files whose names begin so")
+    command.add_argument("--all", action="store_true", help="all of them")
+    _care(command)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

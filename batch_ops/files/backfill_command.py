@@ -1,0 +1,59 @@
+"""`backfill`: count, estimate, ask, enqueue."""
+
+from argparse import Namespace
+
+from batch_ops import naming
+from batch_ops.backfill import Backfill, Backfiller
+from batch_ops.files.console import Console
+from batch_ops.files.records import files
+
+
+async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
+    """The exit code. Raises `ServiceFault`."""
+    plan = await backfiller.plan(args.prefix)
+    if not args.json:
+        for line in estimate(args.prefix, plan, args.slots):
+            console.say(line)
+    asked = 0
+    if plan.names and not args.dry_run:
+        if not console.agrees(f"{files(len(plan.names))} will be segmented.", yes=args.yes):
+            return 1
+        await backfiller.ask(plan)
+        asked = len(plan.names)
+    if args.json:
+        console.tell(as_json(plan, args.slots) | {"asked": asked})
+    elif asked:
+        console.say(f"Asked for {files(asked)}; `list --prefix` shows how they fare.")
+    return 0
+
+
+def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
+    """What the back-fill comes to, in sentences."""
+    which = f"whose names begin with '{naming.plain(prefix)}'" if prefix else "of all projects"
+    lines = [f"{files(len(plan.names))} {which}, {plan.gigabytes:,.1f} GB; {plan.known:,} others are known already."]
+    if plan.archived:
+        lines.append(f"{plan.archived:,} of them lie in the archive tier and wait until they are brought back.")
+    if plan.names:
+        basis = f"by {files(plan.pace.samples)} that finished" if plan.pace.samples else "a guess: no finished file yet"
+        lines.append(
+            f"About {plan.hours(slots):,.1f} hours with {slots} task slots, {plan.slot_hours:,.1f} with one ({basis})."
+        )
+    if plan.days > 1:
+        lines.append(f"The daily limit of {plan.daily_limit:,} spreads their starts over {plan.days:,} days.")
+    return lines
+
+
+def as_json(plan: Backfill, slots: int) -> dict[str, float | int]:
+    """The same for programs."""
+    return {
+        "files": len(plan.names),
+        "bytes": plan.total_bytes,
+        "archived": plan.archived,
+        "known": plan.known,
+        "slots": slots,
+        "hours": round(plan.hours(slots), 2),
+        "slot_hours": round(plan.slot_hours, 2),
+        "samples": plan.pace.samples,
+        "daily_limit": plan.daily_limit,
+        "days": plan.days,
+    }
