@@ -49,6 +49,11 @@ measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function h
 	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure warm
 	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure memory
 
+# Real processes under faults
+.PHONY: soak
+soak: setup ## 200 files in twenty minutes while processes are killed: nothing lost, nothing doubled (ARGS="--seed 7")
+	@$(PYTHON_BIN) -W ignore -m tests.soak $(ARGS)
+
 .PHONY: clean
 clean: ## remove what set-up and runs made (not your --data folders)
 	rm -rf .venv local_cloud/node_modules .demo .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis build

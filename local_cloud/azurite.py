@@ -29,6 +29,7 @@ _PROGRAM = _HERE / "node_modules/azurite/dist/src/azurite.js"
 _GUARD = _HERE / "azurite_guard.cjs"
 _JOURNAL = _HERE / "events/journal.cjs"
 _LATENCY = _HERE / "azurite_latency.cjs"
+_CUT = _HERE / "azurite_cut.cjs"
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)")
 
 
@@ -187,7 +188,7 @@ class Azurite:
     def _command(self, node: str) -> list[str]:
         return [
             node,
-            *("--require", str(_GUARD), "--require", str(_JOURNAL), "--require", str(_LATENCY)),
+            *("--require", str(_GUARD), "--require", str(_JOURNAL), "--require", str(_LATENCY), "--require", str(_CUT)),
             str(self._program),
             *("--location", str(self._data)),
             *("--blobPort", str(self._ports.blob)),

@@ -1,0 +1,132 @@
+"""What a soak's cloud has in its books: rows, worklist, tasks, blobs, and what really ran on the nodes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azure.batch.models import BatchTask
+from azure.storage.blob import BlobProperties
+
+from batch_ops import naming
+from batch_ops.model import FINAL
+from tests.acceptance.lab import Lab
+
+# An ilastik that notes in a file of its own when it came to its end, whatever Batch and the ledger make of it.
+_NOTING = """#!/bin/sh
+"{stand_in}/run_ilastik.sh" "$@"
+code=$?
+echo "$AZ_BATCH_TASK_ID $code" >> "{notes}"
+exit $code
+"""
+
+
+def noting_ilastik(home: Path, stand_in: Path) -> Path:
+    """Make such an ILASTIK_HOME; the file of notes."""
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/python").symlink_to(stand_in / "bin/python")
+    notes = home / "ran.txt"
+    notes.touch()
+    program = home / "run_ilastik.sh"
+    program.write_text(_NOTING.format(stand_in=stand_in, notes=notes))
+    program.chmod(0o755)
+    return notes
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """All by file. `runs`: every run, the current one as the file's row has it. `ran`: by task, successful ends."""
+
+    rows: dict[str, dict[str, Any]]
+    runs: dict[str, dict[int, dict[str, Any]]]
+    intents: list[dict[str, Any]]
+    tasks: dict[str, list[BatchTask]]
+    ran: Counter[str]
+    inputs: dict[str, BlobProperties]
+    results: dict[str, dict[str, BlobProperties]]
+    staging: dict[str, list[str]]
+    strays: list[str]
+    poison: dict[str, int]
+
+
+def read(lab: Lab, names: list[str], notes: Path) -> Books:
+    """Everything at once; take it while nothing moves."""
+    rows, runs = _ledger(lab)
+    by_hash = {naming.file_hash(name): name for name in names}
+    tasks: dict[str, list[BatchTask]] = defaultdict(list)
+    strays = []
+    for job in lab.batch.list_jobs():
+        for task in lab.batch.list_tasks(job.id):
+            name = by_hash.get(naming.file_of_task(task.id) or "")
+            tasks[name or ""].append(task)
+            strays += [] if name else [f"task {task.id}"]
+    folders = {naming.results_folder(name): name for name in names}
+    results: dict[str, dict[str, BlobProperties]] = defaultdict(dict)
+    for blob in lab.blobs.get_container_client("results").list_blobs(include=["metadata"]):
+        folder, _, leaf = blob.name.rpartition("/")
+        name = folders.get(f"{folder}/")
+        if name is None:
+            strays.append(f"result {blob.name}")
+        else:
+            results[name][leaf] = blob
+    staging: dict[str, list[str]] = defaultdict(list)
+    for blob in lab.blobs.get_container_client("staging").list_blobs():
+        name = by_hash.get(naming.file_of_task(blob.name.partition("/")[0]) or "")
+        staging[name or ""].append(blob.name)
+        strays += [] if name else [f"staged {blob.name}"]
+    inputs = {blob.name: blob for blob in lab.blobs.get_container_client("input").list_blobs()}
+    ran = Counter(task for task, code in map(str.split, notes.read_text().splitlines()) if code == "0")
+    return Books(rows, runs, intents(lab), tasks, ran, inputs, results, staging, strays, _poison(lab))
+
+
+def _ledger(lab: Lab) -> tuple[dict[str, dict[str, Any]], dict[str, dict[int, dict[str, Any]]]]:
+    rows: dict[str, dict[str, Any]] = {}
+    runs: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for entity in lab.tables.get_table_client("files").list_entities():
+        row = {key: getattr(value, "value", value) for key, value in entity.items()}
+        if row["is_file"]:
+            rows[row["name"]] = row
+        else:
+            runs[row["name"]][row["run"]] = row
+    for name, row in rows.items():
+        runs[name][row["run"]] = row
+    return rows, runs
+
+
+def states(lab: Lab) -> Counter[str]:
+    """How many files are in which state."""
+    table = lab.tables.get_table_client("files")
+    return Counter(str(row["state"]) for row in table.query_entities("is_file eq true", select=["state"]))
+
+
+def intents(lab: Lab) -> list[dict[str, Any]]:
+    """The worklist's entries of files that are on their way."""
+    found = lab.tables.get_table_client("work").query_entities("PartitionKey eq 'open'")
+    return [dict(row) for row in found if row["RowKey"].startswith("i!") and not row.get("cleaning")]
+
+
+def settled(lab: Lab, names: list[str], is_done: Callable[[str, dict[str, Any] | None, str | None], bool]) -> list[str]:
+    """The files that are not done yet; `is_done` gets name, row, and the ETag in `input` (None: nothing there)."""
+    rows, _ = _ledger(lab)
+    etags = {blob.name: blob.etag.strip('"') for blob in lab.blobs.get_container_client("input").list_blobs()}
+    return [name for name in names if not is_done(name, rows.get(name), etags.get(name))]
+
+
+def is_over(row: dict[str, Any] | None) -> bool:
+    """Nothing more happens to this file by itself."""
+    return row is not None and row["state"] in set(map(str, FINAL))
+
+
+def put_back(task: BatchTask) -> int:
+    """How often Batch put a task back into its queue."""
+    return int(task.execution_info.requeue_count or 0) if task.execution_info else 0
+
+
+def _poison(lab: Lab) -> dict[str, int]:
+    found = {}
+    for queue in lab.queues.list_queues():
+        if queue.name.endswith("-poison"):
+            client = lab.queues.get_queue_client(queue.name)
+            found[queue.name] = client.get_queue_properties().approximate_message_count or 0
+    return found
