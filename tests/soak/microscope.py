@@ -47,7 +47,7 @@ class Microscope:
         """The file's bytes."""
         if content not in self._made:
             path = self._folder / f"{len(self._made)}.h5"
-            data = h5(path, content.seed, content.axes, content.shape).read_bytes()
+            data = h5(path, content.seed, shape=content.shape, tagged=content.tagged).read_bytes()
             self._made[content] = data[: len(data) // 2] if content.cut else data
         return self._made[content]
 

@@ -8,27 +8,29 @@ from enum import StrEnum
 _UPLOADS_END = 0.8
 _STEMS = ("Zelle größe", "細胞", "well A1", 'it\'s "so"', "100% #", "émoji 🔬", "e\u0301tape", "a+b&c=d", "Ünïcode ñ")
 _FOLDERS = ("", "run 1/", "日付/2026-11/", "deep/er/and/deeper/")
-PROJECTS = ("default", "Zellkerne µm", "late")
+UNTAGGED = "Zellkerne µm"  # its configuration names the axes
 LATE = "late"
+PROJECTS = ("default", UNTAGGED, LATE)
 _SECONDS_BETWEEN_KILLS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One image: equal contents must give equal pixels. `cut`: only the first half of the file's bytes."""
+    """One image (txyzc): equal contents must give equal pixels. `cut`: only the first half of the file's bytes."""
 
     seed: int
-    axes: str
     shape: tuple[int, ...]
+    tagged: bool = True
     cut: bool = False
 
 
+# What the sample classifier takes: t, x, y, z, c.
 _SHAPES = (
-    ("txyzc", (2, 24, 22, 16, 1)),
-    ("txyzc", (1, 20, 20, 15, 1)),
-    ("txyzc", (4, 16, 18, 14, 1)),
-    ("tzyxc", (3, 14, 18, 20, 1)),
-    ("zyxc", (16, 20, 24, 1)),
+    (2, 24, 22, 16, 1),
+    (1, 20, 20, 15, 1),
+    (4, 16, 18, 14, 1),
+    (3, 14, 30, 14, 1),
+    (2, 60, 50, 20, 1),
 )
 
 
@@ -130,7 +132,8 @@ def _file(rng: random.Random, number: int, name: str) -> File:
     # The first six files have one fate each, so that the smallest soak has them all.
     fates = list(Fate)
     fate = fates[number] if number < len(fates) else rng.choices(fates, [_WEIGHTS[f] for f in fates])[0]
-    first, second, third = rng.sample([Content(n, *shape) for n in range(4) for shape in _SHAPES], 3)
+    tagged = not name.startswith(f"{UNTAGGED}/") or rng.random() < 0.3
+    first, second, third = rng.sample([Content(n, shape, tagged) for n in range(4) for shape in _SHAPES], 3)
     match fate:
         case Fate.OVERWRITTEN:
             versions = (first, second, third)[: rng.choice((2, 2, 3))]

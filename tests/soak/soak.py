@@ -15,7 +15,7 @@ from batch_ops import naming
 from tests.acceptance.lab import REPOSITORY, Lab, laboratory
 from tests.soak import books, rules
 from tests.soak.microscope import Microscope, client, insist
-from tests.soak.plan import LATE, PROJECTS, Fault, Plan
+from tests.soak.plan import LATE, UNTAGGED, Fault, Plan
 from tests.soak.trouble import Trouble
 
 SETTINGS = {
@@ -65,9 +65,8 @@ class _Soak:
     def run(self) -> Report:
         """Uploads and trouble, each in a thread of its own, while this one tells how it goes."""
         plan, lab, stop = self._plan, self._lab, threading.Event()
-        for project in PROJECTS:
-            if project != LATE:
-                lab.project(project)
+        lab.project("default")
+        lab.project(UNTAGGED, axes="txyzc")
         self._began = time.monotonic()
         trouble = Trouble(lab, self._began)
         with ThreadPoolExecutor(3) as threads:

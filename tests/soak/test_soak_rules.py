@@ -21,7 +21,7 @@ from tests.soak.plan import Content, Fate, Fault, File, plan
 from tests.soak.rules import complaints
 
 NAME = "default/a.h5"
-FILE = File(NAME, Fate.PLAIN, (Content(0, "zyxc", (16, 20, 24, 1)),))
+FILE = File(NAME, Fate.PLAIN, (Content(0, (1, 20, 20, 15, 1)),))
 TASK = naming.task_id(NAME, 1, 1)
 MD5 = hashlib.md5(b"image").hexdigest()  # noqa: S324
 
