@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs the Azure CLI from PyPI into an environment of its own and prints where its `az` is.
+#
+#   AZURE_CLI_BIN=$(tests/local_cloud/batch/install_azure_cli.sh [FOLDER]) pytest -m slow ...
+#
+# It is several hundred megabytes; a second call with the same folder finds it there.
+set -eu
+
+version=2.91.0
+folder=${1:-.local_cloud/azure-cli}
+python=${PYTHON:-python3.13}
+
+if ! command -v "$python" > /dev/null; then
+    echo "There is no $python: install Python 3.13 or name one with PYTHON=..." >&2
+    exit 1
+fi
+if [ ! -x "$folder/bin/az" ]; then
+    "$python" -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "azure-cli==$version" >&2
+fi
+echo "$(cd "$folder/bin" && pwd)/az"
