@@ -20,6 +20,7 @@ from batch_ops.wiring import System
 
 _INTERRUPTED = 130
 _FAULT = 3
+_WIDE = 200
 
 
 async def _main(arguments: Sequence[str], environment: Mapping[str, str], console: Console) -> int:
@@ -44,7 +45,8 @@ def main() -> int:
             # A terminal that can't show a character shows a question mark instead.
             stream.reconfigure(errors="replace")
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    width = shutil.get_terminal_size((120, 24)).columns
+    # What goes into a file or a filter need not fit a screen.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
     console = Console(sys.stdin, sys.stdout, sys.stderr, width, asks=sys.stdin.isatty() and sys.stderr.isatty())
     try:
         code = asyncio.run(_main(sys.argv[1:], os.environ, console))

@@ -69,7 +69,7 @@ def moment(at: datetime | None) -> str:
 
 def as_row(record: FileRecord) -> tuple[str, ...]:
     """A line of `list`."""
-    return (record.state, str(record.run), moment(record.updated_at), record.name, record.reason)
+    return (record.state, str(record.run), moment(record.updated_at)[:16], record.name, record.reason)
 
 
 def run_row(record: FileRecord) -> tuple[str, ...]:

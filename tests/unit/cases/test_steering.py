@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -547,3 +548,9 @@ async def test_every_kind_of_message_tells_its_file(world):
     world.poison.add("collect", collect_message(CollectOrder("fly/done.h5", 1, "t", "c")))
     for prefix, found in (("fly/event", 1), ("fly/done", 1), ("fly/", 2), ("", 2)):
         assert len(await world.poison_care.oldest(PoisonSelection(prefix=prefix))) == found
+
+
+def test_the_last_delivery_is_the_hosts():
+    """After as many deliveries as host.json says the host gives a message up: not one later."""
+    host = json.loads((Path(__file__).parents[3] / "host.json").read_text())
+    assert host["extensions"]["queues"]["maxDequeueCount"] == LAST_DELIVERY

@@ -1,0 +1,191 @@
+"""Steering by hand: the command as an operator types it, against a whole cloud in real processes."""
+
+import base64
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+from local_cloud.cloud.folder import write_atomically
+from tests.acceptance.lab import REPOSITORY, Lab, until
+
+SECONDS = 60
+
+
+class Operator:
+    """Somebody with a shell and the settings file of the cloud."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def types(self, *words: str, code: int = 0) -> str:
+        """Run a command; what it wrote."""
+        done = subprocess.run(
+            [sys.executable, "-m", "batch_ops.files", "--settings", str(self.lab.folder.app_settings), *words],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def reads(self, *words: str, code: int = 0) -> list[Any]:
+        """The JSON lines of a command."""
+        return [json.loads(line) for line in self.types(*words, "--json", code=code).splitlines()]
+
+
+@pytest.fixture
+def operator(lab: Lab) -> Operator:
+    return Operator(lab)
+
+
+@contextmanager
+def deaf(lab: Lab) -> Iterator[None]:
+    """No event of an image is delivered: what is uploaded meanwhile is an older file to the system."""
+    write_atomically(lab.folder.events_control, json.dumps({"copies": 0}))
+    try:
+        yield
+    finally:
+        lab.folder.events_control.unlink()
+
+
+def test_list_and_show_tell_what_the_rows_tell(lab, operator):
+    """By name, prefix, project and state, as a table and as JSON; a name of any characters comes back exactly."""
+    name = "steer list/größe 'x' 細胞.h5"
+    lab.project("steer list")
+    lab.image(name, seed=41)
+    lab.upload("steer list/broken.h5", b"no HDF5 at all")
+    lab.wait(name, "SUCCEEDED")
+    lab.wait("steer list/broken.h5", "REJECTED")
+    rows = {row["name"]: row for row in operator.reads("list", "--project", "steer list")}
+    assert {key: row["state"] for key, row in rows.items()} == {name: "SUCCEEDED", "steer list/broken.h5": "REJECTED"}
+    assert [r["name"] for r in operator.reads("list", "--state", "rejected", "--prefix", "steer list/")] == [
+        "steer list/broken.h5"
+    ]
+    table = operator.types("list", "--prefix", "steer list/")
+    assert "größe 'x' 細胞.h5" in table
+    assert "2 files" in table
+    [shown] = operator.reads("show", name)
+    assert (shown["name"], shown["tiffs"], len(shown["runs"])) == (name, 2, 1)
+    assert "ilastik" in operator.types("show", name)
+    operator.types("show", "steer list/none.h5", code=1)
+
+
+def test_cancel_and_retry(lab, operator):
+    """A task at work is ended within seconds; a retry is a run of its own; a finished file runs again by force."""
+    name = "default/hang-steered.h5"
+    lab.image(name, seed=42)
+    lab.wait(name, "RUNNING")
+    assert operator.reads("cancel", name) == [{"chosen": 1, "done": 1, "left": {}, "dry_run": False}]
+    row = lab.wait(name, "CANCELLED")
+    assert row["reason"] == "Cancelled by an operator."
+    until(
+        lambda: [task.state for task in lab.tasks(name)] == ["completed"],
+        SECONDS,
+        lambda: "The task should have ended.",
+    )
+    operator.types("retry", "--prefix", name, "--yes")
+    lab.wait(name, "RUNNING", run=2)
+    operator.types("cancel", "--prefix", "default/hang-steered", "--state", "open", "--yes")
+    assert lab.wait(name, run=2)["state"] == "CANCELLED"
+
+    good = "default/steered again.h5"
+    lab.image(good, seed=43)
+    lab.wait(good, "SUCCEEDED")
+    assert operator.reads("retry", good)[0]["left"] == {"SUCCEEDED: only with --force": 1}
+    operator.types("retry", good, "--force")
+    assert lab.wait(good, "SUCCEEDED", run=2)["reason"] == "2 TIFFs in the results."
+    assert set(lab.results(good)) == {"steered_again0.tiff", "steered_again1.tiff", "provenance.json", "ilastik.log"}
+
+
+def test_pause_and_resume_of_a_project(lab, operator):
+    """New files of the project wait, those of others go on; resume takes them up within seconds."""
+    lab.project("steer pause")
+    operator.types("pause", "--project", "steer pause")
+    names = [f"steer pause/{n}.h5" for n in range(3)]
+    # Every instance has heard of it by then.
+    heard = datetime.now(UTC) + timedelta(seconds=6)
+    until(lambda: datetime.now(UTC) > heard, SECONDS, lambda: "Time stands still.")
+    for number, name in enumerate(names):
+        lab.image(name, seed=50 + number)
+    for name in names:
+        assert "paused by an operator" in lab.wait(name, "WAITING")["reason"]
+    lab.image("default/not paused.h5", seed=53)
+    lab.wait("default/not paused.h5", "SUCCEEDED")
+    assert "has been paused by an operator since" in operator.types("list", "--project", "steer pause")
+    assert {lab.row(name)["state"] for name in names} == {"WAITING"}
+    assert operator.reads("resume", "--project", "steer pause") == [{"resumed": "steer pause", "taken_up": 3}]
+    for name in names:
+        assert lab.wait(name)["state"] == "SUCCEEDED"
+
+
+def test_backfill_counts_first_and_keeps_the_daily_limit(lab, operator):
+    """Files nobody told of: counted, then started as far as the day has room; the rest waits for its day."""
+    lab.project("steer old")
+    names = [f"steer old/{n}.h5" for n in range(3)]
+    with deaf(lab):
+        for number, name in enumerate(names):
+            lab.image(name, seed=60 + number)
+        [plan] = operator.reads("backfill", "steer old/", "--dry-run")
+        assert (plan["files"], plan["known"], plan["asked"]) == (3, 0, 0)
+        assert plan["bytes"] > 10_000
+    assert "3 files whose names begin with 'steer old/'" in operator.types("backfill", "steer old/", code=1)
+    assert [lab.row(name) for name in names] == [None] * 3
+    with nearly_spent_day(lab, operator):
+        operator.types("backfill", "steer old/", "--yes")
+        rows = [lab.wait(name, "SUCCEEDED", "WAITING") for name in names]
+        assert sorted(row["state"] for row in rows) == ["SUCCEEDED", "WAITING", "WAITING"]
+        [waiting, _] = [row for row in rows if row["state"] == "WAITING"]
+        assert "daily limit of 1,000" in waiting["reason"]
+    assert operator.reads("backfill", "steer old/", "--dry-run")[0]["files"] == 0
+    operator.types("retry", "--project", "steer old", "--state", "waiting", "--yes")
+    for name in names:
+        assert lab.wait(name)["state"] == "SUCCEEDED"
+
+
+@contextmanager
+def nearly_spent_day(lab: Lab, operator: Operator) -> Iterator[None]:
+    """Of a thousand turns of this day one is left."""
+    work = lab.tables.get_table_client("work")
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    work.upsert_entity({"PartitionKey": "gate", "RowKey": "turns", "day": today, "given": 999})
+    try:
+        yield
+    finally:
+        work.delete_entity("gate", "turns")
+
+
+def test_poison_is_listed_put_back_and_dropped(lab, operator):
+    """What no function can read ends in the poison queue and can be dropped; a lost order is put back and done."""
+    name = "default/given up.h5"
+    with deaf(lab):
+        lab.image(name, seed=70)
+        assert operator.reads("list", name, code=1) == []
+    poison = lab.queues.get_queue_client("blob-created-poison")
+    with contextlib.suppress(ResourceExistsError):
+        poison.create_queue()
+    order = json.dumps({"look_again": name, "correlation_id": "by hand"})
+    poison.send_message(base64.b64encode(order.encode()).decode())
+    assert [row["name"] for row in operator.reads("poison", "list", "--prefix", name)] == [name]
+    operator.types("poison", "retry", "--prefix", "default/given", "--yes")
+    assert lab.wait(name)["state"] == "SUCCEEDED"
+
+    lab.queues.get_queue_client("blob-created").send_message(base64.b64encode(b"gibberish").decode())
+
+    def given_up() -> list[Any]:
+        with contextlib.suppress(ResourceNotFoundError):
+            return [row for row in operator.reads("poison", "list") if row["text"] == "gibberish"]
+        return []
+
+    [message] = until(given_up, SECONDS, lambda: "Gibberish should end in the poison queue.")
+    assert operator.reads("poison", "drop", "--id", message["id"], "--yes") == [{"action": "drop", "done": 1}]
+    assert given_up() == []
