@@ -47,8 +47,9 @@ async def fail(world: World, name: str) -> FileRecord:
     world.tell(row.task_id, "DISK_FULL", "The disk is full.", 74)
     world.batch.complete(row.task_id, 74)
     await world.tick()
-    assert world.row(name).state is State.FAILED
-    return world.row(name)
+    failed: FileRecord = world.row(name)
+    assert failed.state is State.FAILED
+    return failed
 
 
 async def selected(world: World, **what) -> list[str]:
