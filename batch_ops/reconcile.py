@@ -112,6 +112,8 @@ class Reconcile:
         if task.requeues > record.requeues and record.node_id and task.task_id == record.task_id:
             preempted = await self._batch.was_preempted(record.pool_id, record.node_id)
         step = observe(record, task, cause, self._clock(), self._do.policy, preempted=preempted)
+        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._if_deleted(entry)):
+            return gone
         return await self._do.apply(entry, step) if step else entry
 
     # What was not heard of for long
@@ -191,7 +193,7 @@ class Reconcile:
             task = None
         if task is not None:
             entry = await self._take_in(entry, task)
-            if entry.record.state is State.ACTIVE and await self._was_deleted(entry):
+            if entry.record.state is State.ACTIVE and await self._if_deleted(entry):
                 return
             if entry.record.state is State.ACTIVE:
                 await self._check_job(entry)
@@ -211,14 +213,13 @@ class Reconcile:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
                 await self._do.apply(entry, failed(entry.record, cause, self._clock(), self._do.policy))
 
-    async def _was_deleted(self, entry: Entry) -> bool:
-        """A deleted image whose task has not begun is cancelled."""
+    async def _if_deleted(self, entry: Entry) -> Entry | None:
+        """A deleted image whose task has not begun, or could not fetch it, is cancelled; None if it is there."""
         record = entry.record
         if await self._do.blobs.head(self._settings.input_container, record.name) is not None:
-            return False
+            return None
         reason = "The file was deleted before its task began."
-        await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
-        return True
+        return await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
 
     async def _say(self, entry: Entry, reason: str) -> None:
         if entry.record.reason != reason:

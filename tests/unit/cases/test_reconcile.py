@@ -184,6 +184,17 @@ async def test_an_image_deleted_before_its_task_began(world):
     assert await world.open() == []
 
 
+async def test_an_image_deleted_before_its_node_fetched_it(world):
+    """CANCELLED when the node finds no image: there is nothing to try again."""
+    row = world.row(NAME)
+    world.blobs.remove("input", NAME)
+    failure = TaskFailure("usererror", "BlobNotFound", "One of the specified blobs is not found")
+    world.batch.complete(row.task_id, exit_code=None, failure=failure)
+    await world.tick()
+    assert (world.row(NAME).state, world.row(NAME).attempt) == (State.CANCELLED, 1)
+    assert await world.open() == []
+
+
 async def test_a_lost_collect_message_is_sent_again(world):
     """COLLECTING that nobody works on is ordered again."""
     row = world.row(NAME)
