@@ -10,9 +10,10 @@ from pathlib import Path
 
 from local_cloud.batch.account import Account
 from local_cloud.batch.agent import NodeAgent, TaskRun
+from local_cloud.batch.agents import Agents
 from local_cloud.batch.execution import Stop, StopReason
-from local_cloud.batch.fleet import Fleet
 from local_cloud.batch.model import Failure, Job, Node, NodeState, Task, TaskState
+from local_cloud.batch.node_life import NodeLife
 from local_cloud.batch.outcomes import ENDED_BY_USER, began, completed, requeued, settle
 from local_cloud.batch.placement import Placement, next_placement
 from local_cloud.batch.retention import files_until
@@ -24,9 +25,10 @@ _RECENT = 10  # tasks that a node remembers
 class Dispatcher:
     """Starts tasks where there are free slots; nothing here waits for anything."""
 
-    def __init__(self, account: Account, fleet: Fleet) -> None:
+    def __init__(self, account: Account, agents: Agents, life: NodeLife) -> None:
         self._account = account
-        self._fleet = fleet
+        self._agents = agents
+        self._life = life
         self._kicked: set[str] = set()
         self._stopped = False
         self.on_task_ended: Callable[[str, Task | None], None] = lambda job, task: None
@@ -56,7 +58,7 @@ class Dispatcher:
         if pool is None:
             return None
         free = [
-            (node, self._fleet.agent(node).free_slots)
+            (node, self._agents.of(node).free_slots)
             for node in self._account.nodes[pool_key].values()
             if node.takes_tasks
         ]
@@ -71,16 +73,14 @@ class Dispatcher:
     def _begin(self, placement: Placement) -> None:
         task, node = placement.task, placement.node
         job = self._account.jobs[task.job]
-        agent = self._fleet.agent(node)
+        agent = self._agents.of(node)
         previous = next(
             (run for key, run in agent.runs.items() if key[:2] == (task.job, task.key)), None
         )  # of a deleted task with the same id
         task = self._account.put_task(began(task, node.pool, node.key, self._account.clock.now()))
         run = agent.runs[task.job, task.key, task.seq] = TaskRun(task.slots)
-        self._fleet.busy_changed(
-            agent, recent=((job.id, task.id), *node.recent)[:_RECENT], tasks_run=node.tasks_run + 1
-        )
-        run.follower = self._fleet.spawn(self._follow(job, task, agent, run, previous), f"task {job.id}/{task.id}")
+        self._life.busy_changed(agent, recent=((job.id, task.id), *node.recent)[:_RECENT], tasks_run=node.tasks_run + 1)
+        run.follower = self._agents.spawn(self._follow(job, task, agent, run, previous), f"task {job.id}/{task.id}")
 
     async def _follow(self, job: Job, task: Task, agent: NodeAgent, run: TaskRun, previous: TaskRun | None) -> None:
         final: Task | None = None
@@ -98,7 +98,7 @@ class Dispatcher:
             node = self._account.find_node(agent.pool, agent.node)
             good = final is not None and final.succeeded
             done = (node.tasks_succeeded if node else 0) + (1 if good else 0)
-            self._fleet.busy_changed(agent, tasks_succeeded=done)
+            self._life.busy_changed(agent, tasks_succeeded=done)
             until = None if final is None else files_until(final)
             if until is not None:
                 agent.retained_until = max(until, agent.retained_until or until)
@@ -138,7 +138,7 @@ class Dispatcher:
         agent.lost.clear()
         node = self._account.find_node(agent.pool, agent.node)
         if node is not None and node.state is not NodeState.UNUSABLE:
-            self._fleet.lose(node)
+            self._life.lose(node)
 
     def retries_of(self, task: Task) -> int:
         """A task's retry limit: its own, else its job's, else 0."""
@@ -151,7 +151,7 @@ class Dispatcher:
         node = self._account.find_node(task.pool, task.node)
         if node is None:
             return None
-        return self._fleet.agent(node).runs.get((task.job, task.key, task.seq))
+        return self._agents.of(node).runs.get((task.job, task.key, task.seq))
 
     def end_task(self, task: Task, reason: StopReason) -> None:
         """End a task that is active or running."""
@@ -171,9 +171,9 @@ class Dispatcher:
         if run is not None:
             run.stop.request(StopReason.DELETED)
         if node is not None and task.state is not TaskState.ACTIVE:
-            agent = self._fleet.agent(node)
+            agent = self._agents.of(node)
             folder = agent.paths.task(job.id, task.id).root
-            self._fleet.spawn(self._clean(folder, task.seq, run), f"clean-up of task {task.id}")
+            self._agents.spawn(self._clean(folder, task.seq, run), f"clean-up of task {task.id}")
         if run is None:
             self.on_task_ended(task.job, None)
 
@@ -188,11 +188,11 @@ class Dispatcher:
 
     def runs_of_job(self, job_key: str) -> list[TaskRun]:
         """The runs of a job's tasks, deleted ones included."""
-        return [run for agent in self._fleet.agents() for key, run in agent.runs.items() if key[0] == job_key]
+        return [run for agent in self._agents.all() for key, run in agent.runs.items() if key[0] == job_key]
 
     def rerun(self, node: Node) -> None:
         """A node recovers from a failure of its own: its tasks run again there, uncounted."""
-        for run in list(self._fleet.agent(node).runs.values()):
+        for run in list(self._agents.of(node).runs.values()):
             run.stop.request(StopReason.NODE_RECOVERED)
 
     def recover(self) -> None:

@@ -97,12 +97,15 @@ def parse_http_fault(body: dict[str, Any]) -> HttpFault:
     kind = body.get("kind")
     if kind not in ("error", DROP, LATENCY):
         raise ServiceError("InvalidRequestBody", "A fault's kind is 'error', 'drop' or 'latency'.")
+    status = body.get("status", 503)
+    if not 400 <= status <= 599:
+        raise ServiceError("InvalidRequestBody", "A fault's status is from 400 to 599.")
     fault = HttpFault(kind=kind, match=body.get("match", ""), rate=float(body.get("rate", 1.0)))
     return replace(
         fault,
         count=body.get("count"),
         code=body.get("code", "ServerBusy"),
-        status=body.get("status", 503),
+        status=status,
         retry_after=body.get("retryAfter"),
         seconds=float(body.get("seconds", 0.0)),
     )

@@ -48,7 +48,7 @@ def _task_root(service: Service, call: Call) -> Path:
         raise ServiceError("TaskFilesCleanedup", f"The retention time of task '{task.id}' is over.")
     if node is None:
         raise ServiceError("TaskFilesUnavailable", f"The node that ran the task '{task.id}' is gone.")
-    root = service.fleet.agent(node).paths.task(account.jobs[task.job].id, task.id).root
+    root = service.agents.of(node).paths.task(account.jobs[task.job].id, task.id).root
     if not root.is_dir():
         if task.state is TaskState.COMPLETED:
             raise ServiceError("TaskFilesUnavailable", f"The files of task '{task.id}' are not there any more.")
@@ -58,7 +58,7 @@ def _task_root(service: Service, call: Call) -> Path:
 
 def _node_root(service: Service, call: Call) -> Path:
     node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    root = service.fleet.agent(node).paths.root
+    root = service.agents.of(node).paths.root
     if not root.is_dir():
         raise ServiceError("OperationInvalidForCurrentState", f"The node '{node.id}' is not ready.")
     return root

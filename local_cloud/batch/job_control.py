@@ -5,9 +5,9 @@ import shutil
 from datetime import timedelta
 
 from local_cloud.batch.account import Account
+from local_cloud.batch.agents import Agents
 from local_cloud.batch.dispatcher import Dispatcher
 from local_cloud.batch.execution import StopReason
-from local_cloud.batch.fleet import Fleet
 from local_cloud.batch.model import Job, JobState, Task, TaskState
 from local_cloud.batch.retention import Retention
 from local_cloud.batch.timers import Timers
@@ -21,11 +21,11 @@ class JobControl:
     """Moves jobs through their states; a state that ends in -ing lasts until the last run has ended."""
 
     def __init__(
-        self, account: Account, dispatcher: Dispatcher, fleet: Fleet, timers: Timers, retention: Retention
+        self, account: Account, dispatcher: Dispatcher, agents: Agents, timers: Timers, retention: Retention
     ) -> None:
         self._account = account
         self._dispatcher = dispatcher
-        self._fleet = fleet
+        self._agents = agents
         self._timers = timers
         self._retention = retention
 
@@ -113,11 +113,11 @@ class JobControl:
         if job.state is JobState.TERMINATING:
             return self._to(job, JobState.COMPLETED, end=self._account.clock.now())
         if job.state is JobState.DELETING:
-            self._fleet.spawn(self._remove(job), f"removal of job {job.id}")
+            self._agents.spawn(self._remove(job), f"removal of job {job.id}")
         return job
 
     async def _remove(self, job: Job) -> None:
-        folders = [agent.paths.job(job.id) for agent in self._fleet.agents()]
+        folders = [agent.paths.job(job.id) for agent in self._agents.all()]
         for folder in folders:
             await asyncio.to_thread(shutil.rmtree, folder, True)
         found = self._account.jobs.get(job.key)

@@ -94,17 +94,17 @@ def _arm(faults: Faults, pool_key: str, body: Json) -> None:
 def _preempt(service: Service, node: Node) -> None:
     if node.dedicated:
         raise ServiceError("OperationNotValidOnNode", "Only spot nodes are preempted.")
-    service.fleet.vanish(node, NodeState.PREEMPTED)
+    service.life.vanish(node, NodeState.PREEMPTED)
 
 
 def _lose(service: Service, node: Node) -> None:
-    service.fleet.lose(node)
+    service.life.lose(node)
 
 
 def _restore(service: Service, node: Node) -> None:
     if node.state not in (NodeState.PREEMPTED, NodeState.UNUSABLE):
         raise ServiceError("OperationInvalidForCurrentState", f"The node '{node.id}' is {node.state}.")
-    service.fleet.restore(node)
+    service.life.restore(node)
 
 
 def _recover(service: Service, node: Node) -> None:

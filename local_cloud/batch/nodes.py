@@ -40,7 +40,7 @@ _NOT_UP = {
 
 def _view(service: Service, call: Call, node: Node) -> Json:
     account = service.account
-    runs = service.fleet.agent(node).runs.values()
+    runs = service.agents.of(node).runs.values()
     recent = []
     for job_id, task_id in node.recent:
         index = account.tasks.get(job_id.lower())
@@ -84,7 +84,7 @@ def reboot_node(service: Service, call: Call) -> Reply:
         raise ServiceError(_NOT_UP[node.state], f"The node '{node.id}' is {node.state}.")
     if node.leaving is not None or node.state is NodeState.PREEMPTED:
         raise ServiceError("OperationInvalidForCurrentState", f"The node '{node.id}' is {node.state}.")
-    service.fleet.reboot(node, Deallocation(body.get("nodeRebootOption", "requeue")))
+    service.life.reboot(node, Deallocation(body.get("nodeRebootOption", "requeue")))
     return Reply(202, headers={"DataServiceId": call.url()})
 
 
@@ -98,7 +98,7 @@ def disable_scheduling(service: Service, call: Call) -> Reply:
     option = body.get("nodeDisableSchedulingOption", "requeue")
     reason = {"requeue": StopReason.REQUEUED, "terminate": StopReason.TERMINATED}.get(option)
     if reason is not None:
-        for run in list(service.fleet.agent(node).runs.values()):
+        for run in list(service.agents.of(node).runs.values()):
             run.stop.request(reason)
     return Reply(200, headers={"DataServiceId": call.url()})
 

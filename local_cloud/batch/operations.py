@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from local_cloud.batch import bodies, files, jobs, nodes, pools, task_bodies, tasks, undone
+from local_cloud.batch import bodies, files, jobs, nodes, pool_reports, pools, task_bodies, tasks, undone
 from local_cloud.batch.calls import Call, Reply
 from local_cloud.batch.fields import Record, Support
 from local_cloud.batch.service_protocol import Service
@@ -57,8 +57,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", _POOL + "/enableautoscale", pools.enable_autoscale, body=bodies.ENABLE_AUTOSCALE),
     Operation("POST", _POOL + "/disableautoscale", pools.disable_autoscale),
     Operation("POST", _POOL + "/evaluateautoscale", pools.evaluate_autoscale, body=bodies.EVALUATE_AUTOSCALE),
-    Operation("GET", "/nodecounts", pools.list_node_counts, _FILTERED),
-    Operation("GET", "/poolusagemetrics", pools.list_usage, _FILTERED | {"starttime", "endtime"}),
+    Operation("GET", "/nodecounts", pool_reports.list_node_counts, _FILTERED),
+    Operation("GET", "/poolusagemetrics", pool_reports.list_usage, _FILTERED | {"starttime", "endtime"}),
     Operation("GET", "/supportedimages", undone.list_images, _FILTERED),
     Operation("GET", "/applications", undone.list_applications, _LIST),
     Operation("GET", "/applications/{applicationId}", undone.get_application),

@@ -1,8 +1,6 @@
 """Requests about pools and the counts of their nodes."""
 
-from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 from local_cloud.batch.account import Account
 from local_cloud.batch.calls import Call, Reply, listing, one, versioned
@@ -11,8 +9,6 @@ from local_cloud.batch.model import (
     AllocationState,
     Deallocation,
     Json,
-    Node,
-    NodeState,
     Pool,
     PoolState,
 )
@@ -35,7 +31,6 @@ FILTERS: Properties[Pool] = {
         lambda pool: pool.spec.get("enableInterNodeCommunication", False), Type.BOOLEAN, EQUALITY
     ),
 }
-NODE_COUNT_FILTERS: Properties[Pool] = {"poolId": Property(lambda pool: pool.id, operators=frozenset({"eq"}))}
 _SIZE = (
     "targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout", "enableAutoScale",
     "autoScaleFormula", "autoScaleEvaluationInterval",
@@ -113,14 +108,14 @@ def pool_exists(service: Service, call: Call) -> Reply:
 
 def list_pools(service: Service, call: Call) -> Reply:
     """GET /pools"""
-    pools = _after(service, call)
+    pools = pools_after(service, call)
     if "$filter" in call.query:
         wanted = parse_filter(call.query["$filter"], FILTERS)
         pools = [pool for pool in pools if wanted(pool)]
     return listing(call, "pools", pools, lambda pool: _view(service, call, pool), lambda pool: pool.key)
 
 
-def _after(service: Service, call: Call) -> list[Pool]:
+def pools_after(service: Service, call: Call) -> list[Pool]:
     token = call.query.get("$skiptoken", "")
     pools = sorted(service.account.pools.values(), key=lambda pool: pool.key)
     return [pool for pool in pools if pool.key > token]
@@ -248,39 +243,3 @@ def evaluate_autoscale(service: Service, call: Call) -> Reply:
         raise ServiceError("OperationNotValidOnPool", f"Autoscale is not enabled on the pool '{pool.id}'.")
     run = service.autoscaling.evaluate(pool, body["autoScaleFormula"])
     return one(call, "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun", run.view)
-
-
-def _counts(nodes: list[Node]) -> Json:
-    states: Counter[str] = Counter(node.state for node in nodes)
-    names = {
-        "starttaskfailed": "startTaskFailed",
-        "leavingpool": "leavingPool",
-        "waitingforstarttask": "waitingForStartTask",
-        "upgradingos": "upgradingOS",
-    }
-    every = [*NodeState, "reimaging", "upgradingos", "deallocated", "deallocating"]
-    counts: dict[str, Any] = {names.get(state, str(state)): states[state] for state in every}
-    return {**counts, "total": len(nodes)}
-
-
-def list_node_counts(service: Service, call: Call) -> Reply:
-    """GET /nodecounts"""
-    pools = _after(service, call)
-    if "$filter" in call.query:
-        wanted = parse_filter(call.query["$filter"], NODE_COUNT_FILTERS)
-        pools = [pool for pool in pools if wanted(pool)]
-
-    def view(pool: Pool) -> Json:
-        nodes = list(service.account.nodes[pool.key].values())
-        return {
-            "poolId": pool.id,
-            "dedicated": _counts([node for node in nodes if node.dedicated]),
-            "lowPriority": _counts([node for node in nodes if not node.dedicated]),
-        }
-
-    return listing(call, "poolnodecounts", pools, view, lambda pool: pool.key, most=10)
-
-
-def list_usage(service: Service, call: Call) -> Reply:
-    """GET /poolusagemetrics: nothing is billed here, so there is no usage."""
-    return listing(call, "poolusagemetrics", list[Json](), lambda entry: entry, lambda entry: "")

@@ -5,7 +5,7 @@ import shutil
 from datetime import datetime, timedelta
 
 from local_cloud.batch.account import Account
-from local_cloud.batch.fleet import Fleet
+from local_cloud.batch.agents import Agents
 from local_cloud.batch.model import Task, TaskState
 from local_cloud.batch.timers import Timers
 from local_cloud.batch.times import parse_duration
@@ -16,9 +16,9 @@ DEFAULT = timedelta(days=7)
 class Retention:
     """Removes the folders of tasks whose retention time is over."""
 
-    def __init__(self, account: Account, fleet: Fleet, timers: Timers) -> None:
+    def __init__(self, account: Account, agents: Agents, timers: Timers) -> None:
         self._account = account
-        self._fleet = fleet
+        self._agents = agents
         self._timers = timers
 
     def watch(self, task: Task) -> None:
@@ -40,8 +40,8 @@ class Retention:
             return
         node = self._account.find_node(task.pool, task.node)
         if node is not None:
-            root = self._fleet.agent(node).paths.task(self._account.jobs[job].id, task.id).root
-            self._fleet.spawn(_remove(str(root)), f"clean-up of task {task.id}")
+            root = self._agents.of(node).paths.task(self._account.jobs[job].id, task.id).root
+            self._agents.spawn(_remove(str(root)), f"clean-up of task {task.id}")
 
 
 async def _remove(folder: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from local_cloud.batch.account import Account
+from local_cloud.batch.agents import Agents
 from local_cloud.batch.auth import Authenticator
 from local_cloud.batch.autoscaling import Autoscaling
 from local_cloud.batch.blob_access import BlobAccess
@@ -19,6 +20,7 @@ from local_cloud.batch.faults import Faults
 from local_cloud.batch.fleet import Fleet
 from local_cloud.batch.identities import Identities
 from local_cloud.batch.job_control import JobControl
+from local_cloud.batch.node_life import NodeLife
 from local_cloud.batch.node_paths import TaskPaths
 from local_cloud.batch.orphans import end_orphans
 from local_cloud.batch.pools import new_pool
@@ -55,13 +57,16 @@ class BatchService:
             on_started=self._program_started,
             on_ended=self._program_ended,
         )
-        self.fleet = Fleet(self.account, settings, tools, self.faults, self.timers, lambda: self.endpoint)
-        self.dispatcher = Dispatcher(self.account, self.fleet)
-        self.retention = Retention(self.account, self.fleet, self.timers)
-        self.jobs = JobControl(self.account, self.dispatcher, self.fleet, self.timers, self.retention)
+        self.agents = Agents(self.account, settings, tools, self.faults, lambda: self.endpoint)
+        self.life = NodeLife(self.account, self.agents, clock, settings)
+        self.fleet = Fleet(self.account, self.agents, self.life, self.faults, self.timers)
+        self.dispatcher = Dispatcher(self.account, self.agents, self.life)
+        self.retention = Retention(self.account, self.agents, self.timers)
+        self.jobs = JobControl(self.account, self.dispatcher, self.agents, self.timers, self.retention)
         self.autoscaling = Autoscaling(self.account, self.fleet, self.timers)
-        self.fleet.on_ready = self.dispatcher.kick
-        self.fleet.on_change = self._flush_soon
+        self.life.on_ready = self.dispatcher.kick
+        self.life.on_change = self._flush_soon
+        self.agents.on_change = self._flush_soon
         self.dispatcher.on_change = self._flush_soon
         self.dispatcher.on_task_ended = self.jobs.task_ended
         self._flushing = False
@@ -111,7 +116,7 @@ class BatchService:
         self._stopping = True
         self.dispatcher.stop()
         await self.timers.stop()
-        await self.fleet.stop()
+        await self.agents.stop()
         await self.access.close()
         self.store.close()
         self._lock.close()

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from local_cloud.batch.account import Account
+from local_cloud.batch.agents import Agents
 from local_cloud.batch.auth import Authenticator
 from local_cloud.batch.autoscaling import Autoscaling
 from local_cloud.batch.blob_access import BlobAccess
@@ -12,6 +13,7 @@ from local_cloud.batch.faults import Faults
 from local_cloud.batch.fleet import Fleet
 from local_cloud.batch.identities import Identities
 from local_cloud.batch.job_control import JobControl
+from local_cloud.batch.node_life import NodeLife
 
 
 class Service(Protocol):
@@ -24,6 +26,8 @@ class Service(Protocol):
     clock: Clock
     dispatcher: Dispatcher
     faults: Faults
+    agents: Agents
     fleet: Fleet
+    life: NodeLife
     identities: Identities
     jobs: JobControl

@@ -82,7 +82,13 @@ async def test_answers_can_be_slow(service, raw):
 
 @pytest.mark.parametrize(
     "body",
-    [{"kind": "earthquake"}, {"kind": "error", "rate": "often"}, {"kind": "error", "surprise": 1}, {}],
+    [
+        {"kind": "earthquake"},
+        {"kind": "error", "rate": "often"},
+        {"kind": "error", "surprise": 1},
+        {"kind": "error", "status": 0},
+        {},
+    ],
 )
 async def test_an_unknown_fault_is_refused(service, body):
     """A fault that there is not is refused rather than ignored."""

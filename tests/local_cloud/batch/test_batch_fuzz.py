@@ -19,9 +19,7 @@ ANYTHING = st.recursive(
     max_leaves=8,
 )
 IDS = st.sampled_from(["j", "J", "p", "t", "none", "", "x" * 70, "a b", "ü", "..", "%"])
-FEW = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 class Conversation:

@@ -299,7 +299,7 @@ async def test_many_tasks_all_complete_once(new_job):
             return (await client.get_job_task_counts("j")).task_counts.succeeded == 200
 
         await eventually(all_done, 30)
-        files = [agent.paths.shared / "ran" for agent in service.service.fleet.agents()]
+        files = [agent.paths.shared / "ran" for agent in service.service.agents.all()]
         read = await asyncio.gather(*(asyncio.to_thread(file.read_text) for file in files))
         ran = "".join(read).split()
         assert sorted(ran) == sorted(f"t{n}" for n in range(200))

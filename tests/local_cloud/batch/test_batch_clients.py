@@ -1,0 +1,91 @@
+"""Other ways to the service: the synchronous SDK, the command's options."""
+
+import asyncio
+from typing import Any
+
+from azure.batch import BatchClient, models
+from azure.core.credentials import AzureNamedKeyCredential
+
+from local_cloud.batch.cli import _parser, settings_from
+from local_cloud.batch.settings import DEFAULT_KEY
+from local_cloud.batch.testing import eventually, running_service, shell
+
+
+async def test_the_synchronous_client_works_as_well(service):
+    """The synchronous SDK makes, lists, reads and removes, and its pollers come to an end."""
+
+    def use() -> tuple[list[str], bytes]:
+        with BatchClient(service.endpoint, AzureNamedKeyCredential(service.account, service.key)) as client:
+            info = models.BatchPoolInfo(pool_id="ilastik")
+            client.create_job(models.BatchJobCreateOptions(id="j", pool_info=info))
+            tasks = [models.BatchTaskCreateOptions(id=f"t{n}", command_line="echo hi") for n in range(120)]
+            assert len(client.create_tasks("j", tasks, max_concurrency=3).result_values or []) == 120
+            names = [task.id for task in client.list_tasks("j", max_results=50)]
+            reason: Any = {"terminateReason": "done"}  # its model is private to the SDK
+            client.begin_terminate_job("j", options=reason, polling_interval=0).result()
+            done = next(iter(client.list_tasks("j", filter="state eq 'completed'")))
+            text = b"".join(client.download_task_file("j", done.id, "stdout.txt"))
+            client.begin_delete_job("j", polling_interval=0).result()
+            return names, text
+
+    names, text = await asyncio.to_thread(use)
+
+    assert sorted(names) == sorted(f"t{n}" for n in range(120))
+    assert text in (b"hi\n", b"")  # the first may have been ended by the request
+
+
+async def test_readiness_and_latency():
+    """/_local/ready answers at once; --latency-ms holds every other answer back."""
+    async with running_service(latency=0.3) as service, service.raw() as raw:
+        assert (await service.local("GET", "ready"))["ready"] is True
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        assert (await raw.send("GET", "/pools")).status == 200
+        assert loop.time() - before >= 0.3
+
+
+async def test_a_nodes_image_sets_variables(new_job, new_task, finished, text_of):
+    """Variables of the node are seen by every task, which may set them anew."""
+    environment = {"PATH": "/usr/bin:/bin", "ILASTIK_HOME": "/somewhere"}
+    async with running_service(nodes=1, node_environment=environment) as service, service.client() as client:
+        await new_job(client)
+        await new_task(client, "t", shell("echo $ILASTIK_HOME $PATH"))
+        own = [models.EnvironmentSetting(name="ILASTIK_HOME", value="mine")]
+        await new_task(client, "u", shell("echo $ILASTIK_HOME"), environment_settings=own)
+        await finished(client, "t")
+        await finished(client, "u")
+
+        assert await text_of(client, "t") == "/somewhere /usr/bin:/bin\n"
+        assert await text_of(client, "u") == "mine\n"
+
+
+def test_options_become_settings(tmp_path):
+    """The command's options and the environment they name become the service's settings."""
+    options = [
+        *("--port", "8100", "--nodes", "2", "--pool", "P", "--task-slots", "3", "--latency-ms", "250"),
+        *("--account", "acct", "--key-env", "KEY", "--storage-connection-string-env", "STORE"),
+        *("--pool-identity", "a", "--pool-identity", "b", "--node-env", "X=y=z", "--task-memory-mb", "100"),
+        *("--node-start-seconds", "4"),
+    ]
+
+    settings = settings_from(_parser().parse_args(options), {"KEY": DEFAULT_KEY, "STORE": "AccountName=x"}, tmp_path)
+
+    assert (settings.port, settings.nodes, settings.pool, settings.task_slots) == (8100, 2, "P", 3)
+    assert (settings.latency, settings.account, settings.key) == (0.25, "acct", DEFAULT_KEY)
+    assert settings.storage_connection_string == "AccountName=x"
+    assert settings.pool_identities == ("a", "b")
+    assert settings.node_environment["X"] == "y=z"
+    assert settings.task_memory_bytes == 100 << 20
+    assert settings.allocation_time + settings.boot_time == 4
+
+
+async def test_the_default_pool_follows_its_option(tmp_path):
+    """A restart with another number of nodes brings the default pool to it."""
+    for count in (1, 3, 2):
+        async with running_service(tmp_path, nodes=count) as service, service.client() as client:
+
+            async def sized(client=client, count=count):
+                pool = await client.get_pool("ilastik")
+                return (pool.current_dedicated_nodes, pool.allocation_state) == (count, "steady")
+
+            await eventually(sized)
