@@ -21,14 +21,17 @@ class Selection:
         """Nothing was given."""
         return not (self.names or self.prefix or self.project or self.states)
 
+    def names_it(self, name: str) -> bool:
+        """Whether a file of this name may be meant."""
+        return (
+            (not self.names or name in self.names)
+            and name.startswith(self.prefix)
+            and self.project in {"", naming.project_of(name)}
+        )
+
     def matches(self, record: FileRecord) -> bool:
         """Whether a file is meant."""
-        return (
-            (not self.names or record.name in self.names)
-            and record.name.startswith(self.prefix)
-            and self.project in {"", naming.project_of(record.name)}
-            and (not self.states or record.state in self.states)
-        )
+        return self.names_it(record.name) and (not self.states or record.state in self.states)
 
     def projects(self, known: Iterable[str]) -> tuple[str, ...]:
         """The projects, of those that are known, in which such files may be."""

@@ -92,8 +92,9 @@ class Steering:
                 yield record
             return
         if selection.states and selection.states <= _OPEN:
-            names = {intent.name for intent in (await self._worklist.board()).open}
-            async for record in self._by_name(sorted(names), selection):
+            board = await self._worklist.board()
+            names = sorted({intent.name for intent in board.open if selection.names_it(intent.name)})
+            async for record in self._by_name(names, selection):
                 yield record
             return
         known = () if selection.project or "/" in selection.prefix else await self.projects()

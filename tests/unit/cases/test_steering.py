@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -284,6 +285,44 @@ async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world):
     assert world.row(NAME).state is State.CANCELLED
     await world.tick(timedelta(minutes=2))
     assert world.tasks(TaskState.RUNNING) == []
+
+
+class Crash(BaseException):
+    """The operator's machine goes down."""
+
+
+@pytest.mark.parametrize("when", [fakes.When.BEFORE, fakes.When.AFTER])
+async def test_a_cancel_may_end_anywhere_and_be_typed_again(when):
+    """After any of its calls, in any order of events: no task goes on, nothing stays open, one answer."""
+    for crash_at in count(1):
+        world = World()
+        world.project("fly")
+        await begin(world, "fly/a.h5", "late/x.h5")
+        world.batch.run(world.row("fly/a.h5").task_id)
+        calls = count(1)
+
+        async def hook(call: str, now: fakes.When, calls=calls, crash_at=crash_at) -> None:
+            if now is when and next(calls) == crash_at:
+                raise Crash
+
+        world.cloud.hook = hook
+        plan = [Chosen("fly/a.h5", 1), Chosen("late/x.h5", 1)]
+        try:
+            for one in plan:
+                await world.steering.cancel([one])
+        except Crash:
+            world.cloud.hook = None
+        else:
+            break
+        world.new_process()
+        await world.steering.cancel(plan)
+        for _ in range(8):
+            await world.tick(timedelta(minutes=4))
+            await world.deliver()
+        assert {world.row(one.name).state for one in plan} == {State.CANCELLED}, crash_at
+        assert world.tasks(TaskState.RUNNING) == [], crash_at
+        assert await world.open() == [], crash_at
+    assert crash_at > 10, "Every call was tried."
 
 
 # Pause and resume
