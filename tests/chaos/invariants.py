@@ -107,7 +107,8 @@ def _problem(world: World, record: FileRecord, leaves: set[str], state: State, s
 
 def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leaves: set[str]) -> list[str]:
     name = record.name
-    if record.etag != blob.etag:
+    # An edit of the properties alone may go unnoticed.
+    if record.etag != blob.etag and (record.length, record.md5) != (blob.length, blob.md5):
         return [f"{name} is now {blob.etag}, its row speaks of {record.etag}"]
     if PROVENANCE not in leaves:
         return [f"{name} has no provenance.json: {sorted(leaves)}"]
@@ -140,7 +141,9 @@ def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leave
 def _folder(world: World, name: str) -> list[Blob]:
     prefix = naming.results_folder(name)
     blobs = world.blobs._container("results").blobs
-    return [blobs[found].blob for found in world.blobs.names("results", prefix)]
+    # Another file's folder may lie in this one.
+    names = (found for found in world.blobs.names("results", prefix) if "/" not in found[len(prefix) :])
+    return [blobs[found].blob for found in names]
 
 
 def _read(world: World, name: str, leaf: str) -> bytes:

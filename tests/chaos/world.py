@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,7 +13,7 @@ from batch_ops.errors import ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.ledger_writes import Write
 from batch_ops.model import Blob, Entry, FileRecord, Intent, SweepMark
-from batch_ops.ports import RangeReader
+from batch_ops.ports import Fence, RangeReader
 from batch_ops.settings import Settings
 from batch_ops.task_spec import TaskSpec
 from tests import fakes
@@ -65,6 +65,27 @@ class ChaosBatch(fakes.FakeBatch):
             self.world.wake_nodes()
 
 
+class ChaosBlobs(fakes.FakeBlobs):
+    """Slow copies end after a while, one in twenty badly."""
+
+    world: "World"
+
+    async def copy(
+        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str], **how: Any
+    ) -> Blob:
+        """Start a server-side copy."""
+        copied = await super().copy(source, target, fence=fence, metadata=metadata, **how)
+        if copied.copy_status == "pending":
+            due = self.world.cloud.now + timedelta(seconds=40 * self.world.rng.random())
+            self.world.timeline.at(due, self._end_copies)
+        return copied
+
+    def _end_copies(self) -> None:
+        if self.world.rng.random() < 0.05:
+            self.abort_copies("failed")
+        self.finish_copies()
+
+
 class ChaosCheck(fakes.FakeCheck):
     """Content that starts with `NEEDS <word>` is refused by classifiers whose content lacks the word."""
 
@@ -105,7 +126,8 @@ class World:
         self.ledger = ChaosLedger(self.cloud)
         self.worklist = fakes.FakeWorklist(self.cloud)
         self.worklist.table._strict = False
-        self.blobs = fakes.FakeBlobs(self.cloud)
+        self.blobs = ChaosBlobs(self.cloud)
+        self.blobs.world = self
         self.blobs.slow_copies = slow_copies
         self.batch = ChaosBatch(self.cloud)
         self.batch.world = self
@@ -192,7 +214,6 @@ class World:
     def settle(self) -> None:
         """Time moves on until nothing is open and nothing is on its way."""
         for _ in range(_LONGEST_SETTLING):
-            self.blobs.finish_copies()
             wake = self._next_due()
             if wake is None:
                 return

@@ -1,0 +1,88 @@
+"""Plays a plan: actions at their times, everything else in an order drawn from the seed; then days without faults."""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+
+from batch_ops.errors import BlobChanged, Conflict, ServiceFault
+from tests.chaos.invariants import complaints
+from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
+from tests.chaos.process import Crash, Happening, ProcessCloud
+from tests.chaos.world import PROJECT_NAME, World
+
+_PROCESSES = 3
+_CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy", "blobs.delete"}
+
+
+def play(seed: int, plan: Sequence[Action]) -> list[str]:
+    """What is wrong after this history; nothing, if all is well."""
+    world = World(Random(seed), processes=_PROCESSES, slow_copies=seed % 4 == 0)
+    begin = world.cloud.now
+    for action in plan:
+        world.timeline.at(begin + timedelta(seconds=action.at), lambda action=action: _carry_out(world, action))
+    try:
+        world.pass_time(timedelta(seconds=(plan[-1].at if plan else 0.0) + 60))
+        _make_good(world)
+        world.come_to_rest()
+    except AssertionError as exc:
+        return [str(exc)]
+    return complaints(world)
+
+
+def _make_good(world: World) -> None:
+    """In the end there is a project that every image can be segmented with, and nothing lies in an archive."""
+    world.project(CLASSIFIERS[-1])
+    for name in world.blobs.names("input"):
+        world.blobs.set_tier("input", name, "Hot")
+
+
+def _carry_out(world: World, action: Action) -> None:
+    name = file_name(action.file)
+    match action.kind:
+        case Kind.DROP:
+            world.drop(name, action.content, *action.delays)
+        case Kind.PROJECT:
+            world.project(action.content, *action.delays)
+        case Kind.NO_PROJECT if world.has("projects", f"{PROJECT_NAME}.ilp"):
+            world.blobs.remove("projects", f"{PROJECT_NAME}.ilp")
+        case Kind.EDIT if world.has("input", name):
+            world.tell("input", world.blobs.edit("input", name, {"at": f"{action.at:.0f}"}), *action.delays)
+        case Kind.DELETE if world.has("input", name):
+            world.blobs.remove("input", name)
+        case Kind.ARCHIVE if world.has("input", name):
+            world.blobs.set_tier("input", name, "Archive")
+        case Kind.BRING_BACK if world.has("input", name):
+            world.blobs.set_tier("input", name, "Hot")
+        case Kind.FATE:
+            world.nodes.fates.setdefault(name, deque()).append(action.fate)
+        case Kind.OUTAGE:
+            world.down.add(action.service)
+            world.timeline.at(
+                world.cloud.now + timedelta(seconds=action.seconds), lambda: world.down.discard(action.service)
+            )
+        case Kind.TICK:
+            world.host.tick()
+        case Kind.RESTART:
+            world.host.restart()
+        case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LOST_ANSWER:
+            cloud = world.host.processes[action.process % _PROCESSES].cloud
+            cloud.script[cloud.made + action.calls, action.when] = _happening(world, action)
+
+
+def _happening(world: World, action: Action) -> Happening:
+    async def happen(cloud: ProcessCloud, label: str) -> None:
+        match action.kind:
+            case Kind.CRASH:
+                cloud.die()
+                raise Crash
+            case Kind.STALL:
+                await world.timeline.sleep(timedelta(seconds=action.seconds))
+            case Kind.FAULT:
+                raise ServiceFault(f"{label} can't be answered now.")
+            case Kind.LOST_ANSWER if label in _CONDITIONAL:
+                if label.startswith("blobs"):
+                    raise BlobChanged(f"{label} was repeated.")
+                raise Conflict(f"{label} was repeated.")
+
+    return happen

@@ -1,0 +1,191 @@
+"""Random histories: what people do, and what goes wrong, drawn from a seed. A plan is a list that can be shortened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum, auto
+from random import Random
+
+from tests.chaos.nodes import BEARABLE, FINAL_FATES, Fate
+from tests.chaos.world import PROJECT_NAME
+from tests.fakes import When
+
+
+class Kind(StrEnum):
+    """What an action is."""
+
+    DROP = auto()
+    EDIT = auto()
+    DELETE = auto()
+    ARCHIVE = auto()
+    BRING_BACK = auto()
+    PROJECT = auto()
+    NO_PROJECT = auto()
+    FATE = auto()
+    CRASH = auto()
+    STALL = auto()
+    FAULT = auto()
+    LOST_ANSWER = auto()
+    OUTAGE = auto()
+    TICK = auto()
+    RESTART = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`at` seconds after the beginning. What the other fields mean is the kind's business."""
+
+    at: float
+    kind: Kind
+    file: int = 0
+    content: bytes = b""
+    delays: tuple[float, ...] = ()
+    process: int = 0
+    calls: int = 0
+    when: When = When.BEFORE
+    seconds: float = 0.0
+    service: str = ""
+    fate: Fate = Fate.WELL
+
+    def __str__(self) -> str:
+        at = f"{timedelta(seconds=round(self.at))}"
+        name = file_name(self.file)
+        told = f"events after {', '.join(f'{d:.0f} s' for d in self.delays)}" if self.delays else "no event"
+        process = f"process {self.process} at its {self.calls}th call from now, {self.when}"
+        match self.kind:
+            case Kind.DROP:
+                text = f"{name} is uploaded: {self.content.decode()!r}, {told}"
+            case Kind.PROJECT:
+                text = f"the project is uploaded: {self.content.decode()!r}, {told}"
+            case Kind.FATE:
+                text = f"the next execution of {name} ends: {self.fate}"
+            case Kind.CRASH:
+                text = f"crash of {process}"
+            case Kind.STALL:
+                text = f"{process}: stands still for {self.seconds:.0f} s"
+            case Kind.FAULT:
+                text = f"{process}: the service can't answer"
+            case Kind.LOST_ANSWER:
+                text = f"{process}: a conditional write is repeated as its answer was lost"
+            case Kind.OUTAGE:
+                text = f"{self.service} can't answer for {self.seconds:.0f} s"
+            case Kind.EDIT | Kind.DELETE | Kind.ARCHIVE | Kind.BRING_BACK:
+                text = f"{name}: {self.kind}"
+            case _:
+                text = str(self.kind)
+        return f"{at}  {text}"
+
+
+def file_name(index: int) -> str:
+    """The files of a history; two differ in their case alone, one lies at the root."""
+    return (
+        (
+            f"{PROJECT_NAME}/a.h5",
+            f"{PROJECT_NAME}/A.h5",
+            f"{PROJECT_NAME}/a.h5/b.h5",
+        )[index]
+        if index < 3
+        else f"{PROJECT_NAME}/image {index}.h5"
+    )
+
+
+CLASSIFIERS = (b"cell", b"cell neuron", b"cell neuron wing")
+_SPAN = 2 * 3600.0
+
+
+def make_plan(seed: int, files: int = 10) -> list[Action]:
+    """The history of a seed, in the order of time."""
+    rng = Random(seed)
+    plan = [*_projects(rng)]
+    for file in range(files):
+        plan += _file(rng, file)
+    plan += _troubles(rng)
+    return sorted(plan, key=lambda action: action.at)
+
+
+def _projects(rng: Random) -> list[Action]:
+    first = rng.choice((0.0, 0.0, 900.0))
+    plan = [Action(first, Kind.PROJECT, content=rng.choice(CLASSIFIERS), delays=_event(rng))]
+    if rng.random() < 0.2:
+        plan.append(Action(0.0, Kind.PROJECT, content=b"REFUSE", delays=_event(rng)))
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        plan.append(Action(rng.random() * _SPAN, Kind.PROJECT, content=rng.choice(CLASSIFIERS), delays=_event(rng)))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.NO_PROJECT))
+    return plan
+
+
+def _file(rng: Random, file: int) -> list[Action]:
+    at = rng.random() * _SPAN / 2
+    plan = [Action(at, Kind.DROP, file, content=_content(rng, file), delays=_event(rng))]
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
+        at += rng.choice((1.0, 30.0, 300.0, 3000.0)) * rng.random()
+        plan.append(_change(rng, at, file))
+    if rng.random() < 0.4:
+        fate = rng.choice(list(BEARABLE))
+        plan += [Action(0.0, Kind.FATE, file, fate=fate) for _ in range(rng.randint(1, BEARABLE[fate]))]
+    return plan
+
+
+def _change(rng: Random, at: float, file: int) -> Action:
+    kind = rng.choices((Kind.DROP, Kind.EDIT, Kind.DELETE, Kind.ARCHIVE, Kind.BRING_BACK), weights=(10, 3, 2, 1, 1))[0]
+    content = _content(rng, file) if kind is Kind.DROP else b""
+    return Action(at, kind, file, content=content, delays=_event(rng))
+
+
+def _content(rng: Random, file: int) -> bytes:
+    """Few different ones of the same length, so that old ones come back."""
+    version = rng.randint(3, 5)
+    roll = rng.random()
+    if roll < 0.08:
+        return b"REFUSE It is cut off. %d" % version
+    if roll < 0.12:
+        return b"NEEDS neuron %d" % version
+    if roll < 0.14:
+        return b"UNSURE image %d" % version
+    if roll < 0.18:
+        return b"DOOMED %s %d" % (rng.choice(list(FINAL_FATES)).encode(), version)
+    return b"image %d vers %d" % (file, version)
+
+
+def _event(rng: Random) -> tuple[float, ...]:
+    """How often an event comes, and how late: mostly once and soon."""
+    roll = rng.random()
+    if roll < 0.1:
+        return ()
+    times = 1 if roll < 0.8 else 2 if roll < 0.95 else 3
+    return tuple(rng.choice((1.0, 1.0, 5.0, 60.0, 1800.0)) * rng.random() for _ in range(times))
+
+
+def _troubles(rng: Random) -> list[Action]:
+    plan: list[Action] = []
+
+    def some(most: int, make: Callable[[], Action]) -> None:
+        plan.extend(make() for _ in range(rng.randint(0, most)))
+
+    def at_a_call(kind: Kind, seconds: float = 0.0, when: When | None = None) -> Action:
+        return Action(
+            rng.random() * _SPAN,
+            kind,
+            process=rng.randint(0, 2),
+            calls=rng.randint(1, 60),
+            when=when or rng.choice(list(When)),
+            seconds=seconds,
+        )
+
+    some(4, lambda: at_a_call(Kind.CRASH))
+    some(3, lambda: at_a_call(Kind.STALL, rng.choice((20.0, 200.0, 590.0)) * rng.random()))
+    some(3, lambda: at_a_call(Kind.FAULT))
+    some(2, lambda: at_a_call(Kind.LOST_ANSWER, when=When.AFTER))
+    if rng.random() < 0.3:
+        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="batch", seconds=1800))
+    if rng.random() < 0.2:
+        service = rng.choice(("blobs", "ledger", "worklist"))
+        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=20.0 * rng.random()))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.RESTART))
+    at = 0.0
+    while at < _SPAN:
+        at += rng.choice((30.0, 120.0, 400.0, 1500.0)) * (0.5 + rng.random())
+        plan += [Action(at, Kind.TICK)] * rng.choice((1, 1, 2))
+    return plan
