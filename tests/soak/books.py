@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from azure.storage.blob import BlobProperties
 
 from batch_ops import naming
 from batch_ops.model import FINAL
+from batch_ops.reconcile import LEFTOVER_AGE
 from tests.acceptance.lab import Lab
 
+_LEFTOVER_SLACK = timedelta(minutes=1)
 # An ilastik that notes in a file of its own when it came to its end, whatever Batch and the ledger make of it.
 _NOTING = """#!/bin/sh
 "{stand_in}/run_ilastik.sh" "$@"
@@ -101,9 +104,22 @@ def states(lab: Lab) -> Counter[str]:
 
 
 def intents(lab: Lab) -> list[dict[str, Any]]:
-    """The worklist's entries of files that are on their way."""
-    found = lab.tables.get_table_client("work").query_entities("PartitionKey eq 'open'")
-    return [dict(row) for row in found if row["RowKey"].startswith("i!") and not row.get("cleaning")]
+    """The worklist's entries of files that are on their way.
+
+    A start that was killed between intent and claim leaves one without an owner, which is taken off by design once no
+    invocation can be at work any more: until then it is no complaint.
+    """
+    table = lab.tables.get_table_client("work")
+    rows, _ = _ledger(lab)
+    now = datetime.now(UTC)
+    found = []
+    for entry in table.query_entities("PartitionKey eq 'open' and cleaning eq false"):
+        if entry["RowKey"].startswith("i!"):
+            row = rows.get(entry["name"])
+            owned = row is not None and row.get("intent") == entry["nonce"]
+            if owned or now - entry["added"] > LEFTOVER_AGE + _LEFTOVER_SLACK:
+                found.append(dict(entry))
+    return found
 
 
 def settled(lab: Lab, names: list[str], is_done: Callable[[str, dict[str, Any] | None, str | None], bool]) -> list[str]:
