@@ -22,8 +22,8 @@ up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)
 	@$(PYTHON_BIN) -m local_cloud up $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: setup ## the whole test suite
-	@$(PYTHON_BIN) -m pytest
+test: setup ## the whole test suite (ARGS="-k name")
+	@$(PYTHON_BIN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: setup ## lint, format, types, shell scripts
