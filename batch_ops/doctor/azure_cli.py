@@ -1,0 +1,96 @@
+"""Asks the Azure CLI, if it is there and logged in, what only the management plane knows."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batch_ops.doctor.management import Place
+from batch_ops.naming import plain
+
+
+class CliFault(Exception):
+    """The CLI could not tell; the text is the end of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class AzureCli:
+    """`program` is the path of `az`."""
+
+    program: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def found(cls, environment: Mapping[str, str]) -> "AzureCli | None":
+        """The one on the PATH."""
+        program = shutil.which("az", path=environment.get("PATH"))
+        return cls(program, environment) if program else None
+
+    async def is_logged_in(self) -> bool:
+        """Whether it has an account."""
+        try:
+            await self._ask("account", "show")
+        except CliFault:
+            return False
+        return True
+
+    async def batch_account(self, where: Place) -> Mapping[str, Any]:
+        """The Batch account with its quotas."""
+        answer = await self._ask("batch", "account", "show", "--name", where.batch_account, *_at(where))
+        return dict(answer)
+
+    async def event_subscriptions(self, where: Place) -> Sequence[Mapping[str, Any]]:
+        """Those of every system topic of the storage account."""
+        end = f"/storageaccounts/{where.storage_account}"
+        found: list[Mapping[str, Any]] = []
+        for topic in await self._ask("eventgrid", "system-topic", "list", *_at(where)):
+            if str(topic.get("source", "")).lower().endswith(end):
+                found += await self._ask(
+                    *("eventgrid", "system-topic", "event-subscription", "list"),
+                    *("--system-topic-name", str(topic["name"]), *_at(where)),
+                )
+        return found
+
+    async def role_assignments(self, client_id: str, where: Place) -> Sequence[Mapping[str, Any]]:
+        """Every role of an identity in the subscription."""
+        words = ("role", "assignment", "list", "--all", "--assignee", client_id, "--subscription", where.subscription)
+        return list(await self._ask(*words))
+
+    async def client_id(self, identity: str) -> str:
+        """The client id of a user-assigned identity."""
+        return str((await self._ask("identity", "show", "--ids", identity))["clientId"])
+
+    async def _ask(self, *words: str) -> Any:
+        process = await asyncio.create_subprocess_exec(
+            self.program,
+            *words,
+            *("--output", "json", "--only-show-errors"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(self.environment),
+            start_new_session=True,
+        )
+        try:
+            out, err = await process.communicate()
+        except asyncio.CancelledError:
+            # `az` is a script above Python: the whole group ends.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            raise
+        if process.returncode:
+            raise CliFault(plain(" ".join(err.decode("utf-8", "replace").split())[-300:], 300))
+        try:
+            return json.loads(out)
+        except ValueError as exc:
+            raise CliFault("its answer is not JSON") from exc
+
+
+def _at(where: Place) -> tuple[str, ...]:
+    return ("--resource-group", where.group, "--subscription", where.subscription)

@@ -1,0 +1,49 @@
+"""What the doctor says: a level, one plain sentence, and what to do about it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """`note`: nothing could or need be judged; it counts as little as `ok`."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+_EXIT_CODES = {Level.OK: 0, Level.NOTE: 0, Level.WARN: 1, Level.FAIL: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `remedy` is empty where nothing is to be done."""
+
+    area: str
+    level: Level
+    sentence: str
+    remedy: str = ""
+
+    @property
+    def line(self) -> str:
+        """Finding and remedy for a terminal."""
+        text = f"{self.level:<4}  {self.area:<8}  {self.sentence}"
+        return f"{text} To do: {self.remedy}" if self.remedy else text
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs; the keys are the fields."""
+        return {**asdict(self), "level": str(self.level)}
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """0 all is well, 1 something needs attention, 2 something does not work."""
+    return max((_EXIT_CODES[finding.level] for finding in findings), default=0)
+
+
+def joined(names: Iterable[str]) -> str:
+    """A list for a sentence: `a, b and c`."""
+    *first, last = list(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last

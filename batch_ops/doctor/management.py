@@ -1,0 +1,190 @@
+"""What only the management plane knows: quotas, event subscriptions, role assignments. Judges the Azure CLI's JSON."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batch_ops.doctor.findings import Finding, Level
+from batch_ops.doctor.pool import PoolSight
+from batch_ops.settings import Settings
+
+_READ = frozenset({"Storage Blob Data Reader", "Storage Blob Data Contributor", "Storage Blob Data Owner"})
+_WRITE = _READ - {"Storage Blob Data Reader"}
+_QUEUE = frozenset({"Storage Queue Data Contributor"})
+_TABLE = frozenset({"Storage Table Data Contributor"})
+_SUBMIT = frozenset({"Azure Batch Job Submitter", "Azure Batch Data Contributor"})
+_AGAIN = "run deploy.sh again: it assigns the roles."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the deployment is, as far as the settings tell."""
+
+    subscription: str
+    group: str
+    storage_account: str
+    batch_account: str
+
+
+def place(settings: Settings, values: Mapping[str, str]) -> Place | None:
+    """From the pool's identity and the services' addresses; None where they do not tell."""
+    found = re.match(r"(?i)/subscriptions/([^/]+)/resourceGroups/([^/]+)/", settings.pool_identity)
+    storage = re.match(r"https://([a-z0-9]+)\.", values.get(f"{settings.data_storage}__blobServiceUri", ""))
+    batch = re.match(r"https://([a-z0-9]+)\.", settings.batch_endpoint)
+    if not (found and storage and batch):
+        return None
+    return Place(found[1], found[2], storage[1], batch[1])
+
+
+def how_to_look(where: Place | None, why: str) -> Finding:
+    """What a person can do instead of the doctor."""
+    if where is None:
+        told = "Quotas, event subscriptions and roles were not looked at: the settings name no Azure subscription."
+        return Finding("azure", Level.NOTE, told)
+    at = f"--subscription {where.subscription} --resource-group {where.group}"
+    told = f"Quotas, event subscriptions and roles were not looked at: {why}."
+    remedy = (
+        "install the Azure CLI and run `az login`, or look in the portal: the system topic's event subscriptions and "
+        f"the Batch account's quotas. By hand: az eventgrid system-topic list {at}; az batch account show {at} "
+        f"--name {where.batch_account}."
+    )
+    return Finding("azure", Level.NOTE, told, remedy)
+
+
+def judge_quota(account: Mapping[str, Any], active_jobs: int | None, pool: PoolSight | None) -> Sequence[Finding]:
+    """From `az batch account show`."""
+    findings = []
+    jobs = account.get("activeJobAndJobScheduleQuota")
+    if jobs is not None and active_jobs is not None:
+        told = f"{active_jobs} of {jobs} active jobs are used."
+        level = Level.FAIL if active_jobs >= jobs else Level.WARN if active_jobs >= 0.8 * jobs else Level.OK
+        remedy = "terminate jobs that nobody needs, or ask for more quota." if level is not Level.OK else ""
+        findings.append(Finding("quota", level, told, remedy))
+    if pool is not None and (size := _size(pool.vm_size)) is not None:
+        cores, family = size
+        findings += _cores("dedicated", _dedicated(account, family), cores, pool.current[0])
+        if pool.target[1] or pool.current[1]:
+            findings += _cores("spot", account.get("lowPriorityCoreQuota"), cores, pool.current[1])
+    return findings
+
+
+def _cores(kind: str, quota: int | None, cores: int, nodes: int) -> Sequence[Finding]:
+    if quota is None:
+        return [Finding("quota", Level.NOTE, f"Azure does not say how many {kind} cores this account may use.")]
+    told = f"The pool uses {nodes * cores} of the {quota} {kind} cores that the Batch account may."
+    if quota < cores:
+        told = f"The Batch account may use {quota} {kind} cores, but one node has {cores}: there will be none."
+        return [Finding("quota", Level.FAIL, told, "ask for more quota, or deploy with another VM size.")]
+    return [Finding("quota", Level.OK, told)]
+
+
+def _size(vm_size: str) -> tuple[int, str] | None:
+    """(cores, family) of a size such as STANDARD_D4s_v5, by Azure's way of naming them."""
+    found = re.fullmatch(r"(?i)standard_([a-z]+)(\d+)(?:-\d+)?([a-z]*)_?(v\d+)?", vm_size)
+    return (int(found[2]), f"standard{found[1]}{found[3]}{found[4] or ''}family".lower()) if found else None
+
+
+def _dedicated(account: Mapping[str, Any], family: str) -> int | None:
+    if not account.get("dedicatedCoreQuotaPerVmFamilyEnforced", account.get("dedicatedCoreQuotaPerVMFamilyEnforced")):
+        found = account.get("dedicatedCoreQuota")
+        return None if found is None else int(found)
+    families = account.get("dedicatedCoreQuotaPerVmFamily") or account.get("dedicatedCoreQuotaPerVMFamily") or ()
+    return next((int(f["coreQuota"]) for f in families if str(f["name"]).lower() == family), None)
+
+
+def judge_subscriptions(subscriptions: Sequence[Mapping[str, Any]], settings: Settings) -> Sequence[Finding]:
+    """From `az eventgrid system-topic event-subscription list` of the storage account's topics."""
+    findings = []
+    for container in (settings.input_container, settings.projects_container):
+        begins = f"/blobservices/default/containers/{container}/"
+        fitting = [
+            item
+            for item in subscriptions
+            if str((item.get("filter") or {}).get("subjectBeginsWith", "")).lower().startswith(begins)
+            and _queue(item) == settings.blob_created_queue
+        ]
+        good = [item for item in fitting if str(item.get("provisioningState", "")).lower() == "succeeded"]
+        if good:
+            told = f"Events of the container '{container}' go to the queue '{settings.blob_created_queue}'."
+            findings.append(Finding("events", Level.OK, told))
+        elif fitting:
+            told = f"The event subscription of '{container}' is {fitting[0].get('provisioningState')}."
+            findings.append(Finding("events", Level.FAIL, told, "run deploy.sh again."))
+        else:
+            told = f"No event subscription brings what arrives in '{container}' to '{settings.blob_created_queue}'."
+            findings.append(
+                Finding("events", Level.FAIL, told, "run deploy.sh again; until then only the sweep looks.")
+            )
+    return findings
+
+
+def _queue(item: Mapping[str, Any]) -> str:
+    target = item.get("destination") or (item.get("deliveryWithResourceIdentity") or {}).get("destination") or {}
+    return str((target.get("properties") or target).get("queueName", ""))
+
+
+def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
+    """(end of a resource's id, roles of which one is needed)."""
+    account = f"/storageaccounts/{where.storage_account}"
+    containers = f"{account}/blobservices/default/containers"
+    read = (settings.input_container, settings.projects_container)
+    write = (settings.frozen_container, settings.staging_container, settings.results_container)
+    return [
+        *((f"{containers}/{name}", _READ) for name in read),
+        *((f"{containers}/{name}", _WRITE) for name in write),
+        *(
+            (f"{account}/queueservices/default/queues/{name}", _QUEUE)
+            for name in (settings.blob_created_queue, settings.collect_queue)
+        ),
+        *(
+            (f"{account}/tableservices/default/tables/{name}", _TABLE)
+            for name in (settings.files_table, settings.work_table)
+        ),
+        (f"/batchaccounts/{where.batch_account}", _SUBMIT),
+    ]
+
+
+def needs_of_pool(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
+    """As `needs_of_app`, of the identity that the pool's nodes have."""
+    containers = f"/storageaccounts/{where.storage_account}/blobservices/default/containers"
+    read = (settings.input_container, settings.frozen_container, settings.tools_container)
+    return [*((f"{containers}/{name}", _READ) for name in read), (f"{containers}/{settings.staging_container}", _WRITE)]
+
+
+def judge_roles(
+    who: str,
+    assignments: Sequence[Mapping[str, Any]],
+    needs: Sequence[tuple[str, frozenset[str]]],
+    settings: Settings,
+    where: Place,
+) -> Sequence[Finding]:
+    """From `az role assignment list` of one identity: what it lacks, and what lets it decide what the pool runs."""
+    held = [(str(a.get("roleDefinitionName", "")), str(a.get("scope", "")).lower()) for a in assignments]
+    lacking = [
+        f"one of {' / '.join(sorted(roles))} on ...{end}"
+        for end, roles in needs
+        if not any(role in roles and _covers(scope, end, where) for role, scope in held)
+    ]
+    findings = [Finding("roles", Level.FAIL, f"{who} lacks {need}.", _AGAIN) for need in lacking]
+    if not lacking:
+        findings.append(Finding("roles", Level.OK, f"{who} has every role that it needs."))
+    containers = f"/storageaccounts/{where.storage_account}/blobservices/default/containers"
+    for name in (settings.input_container, settings.projects_container, settings.tools_container):
+        end = f"{containers}/{name}"
+        for role, scope in held:
+            if role in _WRITE and _covers(scope, end, where):
+                told = f"{who} may write into '{name}' ({role} on {scope}), and with that decide what the pool runs."
+                findings.append(Finding("roles", Level.FAIL, told, "remove this role assignment."))
+    return findings
+
+
+def _covers(scope: str, end: str, where: Place) -> bool:
+    """Whether a scope is the resource that ends so, or holds it."""
+    if scope.endswith(end.lower()):
+        return True
+    account = f"/storageaccounts/{where.storage_account}"
+    if scope.endswith(account):
+        return end.startswith(account)
+    subscription = f"/subscriptions/{where.subscription}".lower()
+    return scope in {"/", subscription, f"{subscription}/resourcegroups/{where.group}".lower()}

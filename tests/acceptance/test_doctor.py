@@ -1,0 +1,89 @@
+"""The doctor as a program, at the bedside of a whole cloud."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.lab import REPOSITORY
+
+SECONDS = 120
+
+
+def doctor(settings: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "batch_ops.doctor", "--settings", settings, *options],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+
+def levels(done: subprocess.CompletedProcess[str]) -> dict[str, set[str]]:
+    """Area -> levels of its findings."""
+    found: dict[str, set[str]] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        found.setdefault(finding["area"], set()).add(finding["level"])
+    return found
+
+
+def everything(lab) -> list[str]:
+    """Names of all blobs, in every container."""
+    return sorted(
+        f"{container.name}/{blob.name}"
+        for container in lab.blobs.list_containers()
+        for blob in lab.blobs.get_container_client(container.name).list_blobs()
+        if container.name in {"input", "projects", "frozen", "tools", "results"}
+    )
+
+
+def test_a_cloud_that_works_is_found_well_and_left_as_it_was(lab):
+    """Everything answers, every sentence names what was looked at, no probe stays; a failure is none of them."""
+    lab.image("default/doctor.h5", seed=9)
+    assert lab.wait("default/doctor.h5")["state"] == "SUCCEEDED"
+    before = everything(lab)
+    done = doctor(lab.folder.app_settings, "--json")
+
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    found = levels(done)
+    for area in ("settings", "storage", "tools", "pool", "parser"):
+        assert found[area] <= {"ok", "note"}, (area, done.stdout)
+    assert {"queues", "files", "projects", "azure"} <= set(found)
+    assert "default.ilp' can be used" in done.stdout
+    assert not [name for name in everything(lab) if "doctor-probe" in name]
+    assert set(before) <= set(everything(lab))
+
+
+def test_its_lines_are_for_people(lab):
+    """A level, an area and a sentence a line."""
+    lines = doctor(lab.folder.app_settings).stdout.splitlines()
+    assert lines[0] == "ok    settings  The app's settings are complete."
+    assert {line.split()[0] for line in lines} <= {"ok", "note", "warn", "fail"}
+    assert [line for line in lines if "These settings hold the storage account's key" in line]
+
+
+@pytest.mark.parametrize(
+    ("change", "area", "told"),
+    [
+        ({"BATCH_POOL_ID": "no-such-pool"}, "pool", "has no pool 'no-such-pool'"),
+        ({"INPUT_CONTAINER": "no-such-container"}, "storage", "The container 'no-such-container' does not exist."),
+        ({"TASK_SCRIPTS": "elsewhere/"}, "tools", "there is no tools/elsewhere/run_task.sh"),
+        ({"BATCH_ACCOUNT_KEY": "d3Jvbmc="}, "pool", "Azure Batch does not let this app look at the pool"),
+        ({"BATCH_POOL_ID": ""}, "settings", "BATCH_POOL_ID is missing"),
+    ],
+)
+def test_what_is_wrong_is_told_and_the_rest_too(lab, tmp_path, change, area, told):
+    """Each fault fails in its own area, and hides no other finding."""
+    values = json.loads(lab.folder.app_settings.read_text())["Values"]
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"Values": values | change}))
+    done = doctor(file, "--json")
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    failed = [f for f in json.loads(done.stdout)["findings"] if f["level"] == "fail"]
+    assert [f["area"] for f in failed if told in f["sentence"]] == [area], failed
+    if area != "settings":
+        assert "parser" in levels(done)
