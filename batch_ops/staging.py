@@ -112,5 +112,8 @@ class Staging:
             async for blob in self._blobs.list(self.container, naming.file_prefix(name))
             if (run := naming.run_of_task(blob.name.partition("/")[0])) is not None and run <= up_to_run
         ]
-        await asyncio.gather(*(delete(name) for name in names))
+        # Manifests first: what is half cleared must not look like an execution without a log.
+        manifests = {name for name in names if name.endswith(f"/{headless.MANIFEST_NAME}")}
+        await asyncio.gather(*(delete(name) for name in sorted(manifests)))
+        await asyncio.gather(*(delete(name) for name in names if name not in manifests))
         return len(names)
