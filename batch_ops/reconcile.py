@@ -149,7 +149,7 @@ class Reconcile:
                 return
             again = await self._start(Hint(record.name, record.correlation_id))
             if again is not None and again.record.intent == intent.nonce:
-                await self._worklist.defer(intent, max(again.record.turn or self._clock(), self._patience(intent)))
+                await self._worklist.defer(intent, self._patience(intent))
         elif record.state is State.SUBMITTING:
             if record.not_before is None or record.not_before <= self._clock():
                 entry = await self._do.submit(entry)

@@ -96,8 +96,11 @@ async def test_a_file_that_waits_for_its_turn_costs_nothing_until_then(world):
         await world.tick(timedelta(minutes=20))
     gets = world.cloud.calls["ledger.get"]
     assert gets <= 3 * 21, "Only the tasks at work are looked at."
-    await world.start(NAMES[-1])
+    given = await world.worklist.turns()
+    for _ in range(4):
+        await world.start(NAMES[-1])
     assert world.row(NAMES[-1]) == before
+    assert await world.worklist.turns() == given
 
 
 async def test_a_new_upload_needs_no_turn(world):
@@ -201,9 +204,11 @@ async def test_ticks_do_not_begin_what_is_paused(world):
     """Nor do they forget it: it begins by itself once the pause is over."""
     await pause(world)
     await world.start(NAMES[0])
+    world.cloud.reset_counters()
     for _ in range(3):
         await world.tick(timedelta(minutes=15))
     assert world.tasks() == []
+    assert world.cloud.calls["blobs.read"] == 0
     await world.worklist.resume("")
     await world.tick(timedelta(minutes=15))
     assert world.row(NAMES[0]).state is State.ACTIVE

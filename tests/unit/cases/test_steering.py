@@ -471,6 +471,22 @@ async def test_what_is_given_up_has_a_row_with_the_reason(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
+async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world):
+    """A late copy of an event fails: the row of that very version stays as it is; one of a newer version waits."""
+    await begin(world, NAME)
+    done = await world.finish(NAME)
+    body = look_again_message(NAME, "c").encode()
+    for state, content in ((done, None), (None, b"a newer version")):
+        if content:
+            world.drop(NAME, content)
+        world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
+        with pytest.raises(RequestRefused):
+            await world.inbox.blob_created(body, LAST_DELIVERY)
+        if state:
+            assert world.row(NAME) == state
+    assert (world.row(NAME).run, world.row(NAME).state) == (2, State.WAITING)
+
+
 async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world):
     """The others go on, and it is not tried at every tick."""
     await begin(world, "late/bad.h5", "late/good.h5")
