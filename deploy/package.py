@@ -55,11 +55,11 @@ def build(out: Path, folder: Path) -> str:
     _install(folder / SITE_PACKAGES)
     partial = out.with_name(out.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(_kept(folder)):
-            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _TIME)
+        for name in sorted(path.relative_to(folder).as_posix() for path in _kept(folder)):
+            info = zipfile.ZipInfo(name, _TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
-            archive.writestr(info, path.read_bytes())
+            archive.writestr(info, (folder / name).read_bytes())
     partial.replace(out)
     return hashlib.sha256(out.read_bytes()).hexdigest()
 

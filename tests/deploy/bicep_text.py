@@ -70,7 +70,7 @@ def mapping(path: Path, variable: str) -> dict[str, str]:
 
 def _block(path: Path, name: str, opening: str, closing: str) -> list[str]:
     text = path.read_text()
-    start = re.search(rf"(?m)^(\s*)(?:var )?{name}(?: =|:) {re.escape(opening)}", text)
+    start = re.search(rf"(?m)^([ \t]*)(?:var )?{name}(?: =|:) {re.escape(opening)}", text)
     if start is None:
         raise ValueError(f"{path.name} has no {name}.")
     rest = text[start.end() :]

@@ -7,7 +7,7 @@ import pytest
 
 def commands(lab):
     """The changing commands of all runs so far, those of one kind in a row as one."""
-    found = []
+    found: list[str] = []
     for change in lab.azure.changes:
         if not found or found[-1] != change:
             found.append(change)
