@@ -54,6 +54,12 @@ measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function h
 soak: setup ## 200 files in twenty minutes while processes are killed: nothing lost, nothing doubled (ARGS="--seed 7")
 	@$(PYTHON_BIN) -W ignore -m tests.soak $(ARGS)
 
+# Random histories in virtual time
+.PHONY: chaos
+chaos: setup ## random histories, then every use case disturbed at every call (SEED=0 SEEDS=1000)
+	@$(PYTHON_BIN) -m tests.chaos --seed $(or $(SEED),0) --seeds $(or $(SEEDS),1000)
+	@$(PYTHON_BIN) -m pytest tests/chaos -m "slow or not slow"
+
 .PHONY: clean
 clean: ## remove what set-up and runs made (not your --data folders)
 	rm -rf .venv local_cloud/node_modules .demo .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis build

@@ -1,32 +1,35 @@
 """Plays a plan: actions at their times, everything else in an order drawn from the seed; then days without faults."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from random import Random
 
-from batch_ops.errors import BlobChanged, Conflict, ServiceFault
+from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer
 from tests.chaos.invariants import complaints
 from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
-from tests.chaos.process import Crash, Happening, ProcessCloud
+from tests.chaos.process import Happening, ProcessCloud, crash
 from tests.chaos.world import PROJECT_NAME, World
 
 _PROCESSES = 3
-_CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy", "blobs.delete"}
 
 
-def play(seed: int, plan: Sequence[Action]) -> list[str]:
-    """What is wrong after this history; nothing, if all is well."""
-    world = World(Random(seed), processes=_PROCESSES, slow_copies=seed % 4 == 0)
+def play(
+    seed: int, plan: Sequence[Action], salt: int = 0, watch: Callable[[World], object] = lambda world: None
+) -> list[str]:
+    """What is wrong after this history; nothing, if all is well. Another `salt` is another order of the same."""
+    world = World(Random(f"{seed} {salt}"), processes=_PROCESSES, slow_copies=seed % 4 == 0)
     begin = world.cloud.now
     for action in plan:
-        world.timeline.at(begin + timedelta(seconds=action.at), lambda action=action: _carry_out(world, action))
+        world.timeline.at(begin + timedelta(seconds=action.at), partial(_carry_out, world, action))
     try:
         world.pass_time(timedelta(seconds=(plan[-1].at if plan else 0.0) + 60))
         _make_good(world)
         world.come_to_rest()
     except AssertionError as exc:
         return [str(exc)]
+    watch(world)
     return complaints(world)
 
 
@@ -74,15 +77,12 @@ def _happening(world: World, action: Action) -> Happening:
     async def happen(cloud: ProcessCloud, label: str) -> None:
         match action.kind:
             case Kind.CRASH:
-                cloud.die()
-                raise Crash
+                await crash(cloud, label)
             case Kind.STALL:
                 await world.timeline.sleep(timedelta(seconds=action.seconds))
             case Kind.FAULT:
-                raise ServiceFault(f"{label} can't be answered now.")
-            case Kind.LOST_ANSWER if label in _CONDITIONAL:
-                if label.startswith("blobs"):
-                    raise BlobChanged(f"{label} was repeated.")
-                raise Conflict(f"{label} was repeated.")
+                await fail(cloud, label)
+            case Kind.LOST_ANSWER if label in CONDITIONAL:
+                await lose_answer(cloud, label)
 
     return happen

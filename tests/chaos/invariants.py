@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
 from batch_ops import naming
@@ -25,7 +26,7 @@ def complaints(world: World, *, may_end: frozenset[str] = frozenset()) -> list[s
 def _of_the_host(world: World) -> list[str]:
     found = [f"A fault in the code: {fault}" for fault in world.host.faults]
     found += [f"A fault of the simulation: {fault!r}" for fault in world.timeline.faults]
-    found += [f"Poison: {message.body}" for message in world.host.poison]
+    found += [f"Poison: {message.body!r}" for message in world.host.poison]
     return found
 
 
@@ -46,7 +47,7 @@ def _of_histories(world: World) -> list[str]:
     """Row by row along the table of transitions; a run never comes back."""
     found = []
     for name, trail in world.ledger.trail.items():
-        for before, after in zip(trail, trail[1:], strict=False):
+        for before, after in pairwise(trail):
             same = before.run == after.run
             if (same and after.state not in ALLOWED[before.state]) or after.run < before.run:
                 found.append(f"{name} went from run {before.run} {before.state} to run {after.run} {after.state}")

@@ -108,23 +108,26 @@ class Nodes:
         self.fates: dict[str, deque[Fate]] = {}
         self.completions: list[Completion] = []
         self.losses: Counter[str] = Counter()
-        self.at_work = 0
+        self.are_there = True
+        # Executions that began for a version long after another one had taken its place.
+        self.in_vain: list[str] = []
+
+    def come(self) -> None:
+        """The pool gets nodes."""
+        self.are_there = True
+        self.take_up()
 
     def take_up(self) -> None:
         """Nodes begin with what waits for one."""
+        if not self.are_there:
+            return
+        active = {job for job, state in self._batch.jobs().items() if state == "active"}
         for task, spec in self._batch.tasks(TaskState.ACTIVE):
             key = (task.task_id, task.requeues)
-            if key not in self._taken and self._batch.jobs()[task.job_id] == "active":
+            if key not in self._taken and task.job_id in active:
                 self._taken.add(key)
-                self.at_work += 1
-                self._world.timeline.spawn(self._work(task.task_id, task.requeues, spec))
-
-    async def _work(self, task_id: str, requeues: int, spec: TaskSpec) -> None:
-        execution = _Execution(self._world, self, task_id, requeues, spec, next(self._numbers))
-        try:
-            await execution()
-        finally:
-            self.at_work -= 1
+                number = next(self._numbers)
+                self._world.timeline.spawn(_Execution(self._world, self, task.task_id, task.requeues, spec, number)())
 
     async def pause(self, seconds: float) -> None:
         """Some time, at most this."""

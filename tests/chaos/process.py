@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from batch_ops.collect import Collect
 from batch_ops.errors import ServiceFault
@@ -40,6 +40,12 @@ type Happening = Callable[["ProcessCloud", str], Awaitable[None]]
 
 class Crash(BaseException):
     """The process is no more."""
+
+
+async def crash(cloud: "ProcessCloud", label: str) -> None:
+    """The process is no more."""
+    cloud.die()
+    raise Crash
 
 
 class ProcessCloud(Cloud):
@@ -109,8 +115,8 @@ class ProcessCloud(Cloud):
 
 def bound[F](fake: F, cloud: Cloud) -> F:
     """The same service as one process sees it."""
-    view: Any = copy.copy(fake)
-    view.cloud = cloud
+    view = copy.copy(fake)
+    cast(Any, view).cloud = cloud
     return view
 
 

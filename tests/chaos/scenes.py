@@ -1,12 +1,14 @@
 """Scenes: a state of affairs, and the one thing that then happens. Enumerations disturb it at every call."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from batch_ops.model import State, TaskState
 from tests.chaos.nodes import Fate
-from tests.chaos.process import Crash, Happening, Process, ProcessCloud
+from tests.chaos.process import Happening, Process, crash
 from tests.chaos.world import PROJECT_NAME, World
 from tests.fakes import When
 
@@ -62,12 +64,6 @@ class Point:
         return f"{self.when} call {self.number}, {self.label}"
 
 
-async def crash(cloud: ProcessCloud, label: str) -> None:
-    """The process is no more."""
-    cloud.die()
-    raise Crash
-
-
 # States of affairs
 
 
@@ -107,7 +103,7 @@ def _known_running(world: World) -> None:
 
 
 def _completed(world: World, *fates: Fate) -> None:
-    world.nodes.fates[NAME] = __import__("collections").deque(fates)
+    world.nodes.fates[NAME] = deque(fates)
     _active(world)
     _until(world, lambda: _task_is(world, TaskState.COMPLETED))
 
@@ -116,16 +112,12 @@ def _collecting(world: World) -> None:
     """The order to collect is in its queue, but nobody has it yet."""
     _completed(world)
     process = Process(world)
-    process.cloud.script[_call_number(world, "outbox.send"), When.BEFORE] = crash
+    # A tick that sees one task completed: board, list, get, advance, send.
+    process.cloud.script[5, When.BEFORE] = crash
     world.host.processes = [process]
     world.host.tick()
     world.pass_time(timedelta(seconds=1))
     assert _is(world, State.COLLECTING)
-
-
-def _call_number(world: World, label: str) -> int:
-    # A tick that sees one task completed: board, list, row, board, send.
-    return {"outbox.send": 5}[label]
 
 
 def _is(world: World, state: State) -> bool:
@@ -262,6 +254,83 @@ def _restore(content: bytes) -> Callable[[World], None]:
     return later
 
 
+def _active_without_nodes(world: World) -> None:
+    world.nodes.are_there = False
+    _active(world)
+    world.timeline.at(world.cloud.now + timedelta(hours=2), world.nodes.come)
+
+
+def _ended(fate: Fate, world: World) -> None:
+    _completed(world, fate)
+
+
+def _doomed(fate: Fate, world: World) -> None:
+    _active(world, b"DOOMED %s" % fate.encode())
+    _until(world, lambda: _task_is(world, TaskState.COMPLETED))
+
+
+def _at_second_try(world: World) -> None:
+    _active(world, b"DOOMED command")
+    for _ in range(2):
+        _until(world, lambda: _task_is(world, TaskState.COMPLETED))
+        if world.row(NAME).attempt == 1:
+            world.tick()
+
+
+def _requeued(world: World, fate: Fate) -> None:
+    world.nodes.fates[NAME] = deque([fate])
+    _known_running(world)
+    _until(world, lambda: _task_is(world, TaskState.ACTIVE))
+
+
+def _gone(world: World) -> None:
+    world.nodes.fates[NAME] = deque([Fate.TASK_LOST])
+    _known_running(world)
+    _until(world, lambda: not world.batch.tasks())
+    for _ in range(30):
+        world.tick()
+        if world.row(NAME).missing_since:
+            world.pass_time(2 * _MINUTE)
+            return
+    raise AssertionError("Nobody misses it.")
+
+
+def _second_completed(world: World) -> None:
+    _succeeded(world)
+    world.drop(NAME, SECOND, 0)
+    world.pass_time(timedelta(seconds=2))
+    _until(world, lambda: _task_is(world, TaskState.COMPLETED))
+
+
+def _twice(world: World) -> None:
+    world.nodes.fates[NAME] = deque([Fate.HALF_TWICE])
+    _known_running(world)
+    _until(world, lambda: _task_is(world, TaskState.COMPLETED))
+
+
+def _missed(world: World) -> None:
+    _succeeded(world)
+    world.drop(NAME, SECOND)
+    world.pass_time(timedelta(days=1))
+
+
+def _missed_project(world: World) -> None:
+    _rejected(world)
+    world.project(OTHER_CLASSIFIER)
+    # Somebody else's image was the first to need it.
+    world.drop(f"{PROJECT_NAME}/b.h5", b"image of b 5", 6)
+    world.pass_time(timedelta(seconds=10))
+    world.settle()
+    world.pass_time(timedelta(days=1))
+
+
+def _kept(world: World) -> None:
+    _failed(world)
+    world.drop(NAME, SECOND, 60)
+    world.settle()
+    world.pass_time(timedelta(days=2))
+
+
 SCENES = (
     Scene("a dropped image", _dropped, _look),
     Scene("an image that is refused", lambda w: _dropped(w, b"REFUSE It is cut off."), _look),
@@ -307,8 +376,12 @@ SCENES = (
     Scene("an edit of the metadata while the task runs", _known_running, _edit),
     Scene("an edit of the metadata while results are moved", _collecting, _edit),
     Scene("an edit of the metadata after success", _succeeded, _edit),
-    Scene("the waiting image is deleted", _both(_waiting, _delete), _after(2 * _MINUTE, _tick)),
-    Scene("the image is deleted before its task began", lambda w: _active_without_nodes(w), _delete_and_tick),
+    Scene(
+        "the waiting image is deleted",
+        _both(_waiting, _delete),
+        _both(_after(2 * _MINUTE, _tick), _restore(CLASSIFIER)),
+    ),
+    Scene("the image is deleted before its task began", _active_without_nodes, _delete_and_tick),
     Scene("a closed job", _job_is_closed, _look),
     Scene(
         "Batch can't answer", _batch_is_down, _both(_look, lambda w: w.timeline.at(w.cloud.now + _MINUTE, w.down.clear))
@@ -316,94 +389,19 @@ SCENES = (
     Scene("a task began", _running, _tick),
     Scene("a task is done", _completed, _tick),
     *(
-        Scene(f"a task ended: {fate}", lambda w, fate=fate: _completed(w, fate), _tick, timedelta(minutes=2))
+        Scene(f"a task ended: {fate}", partial(_ended, fate), _tick, timedelta(minutes=2))
         for fate in (Fate.COMMAND, Fate.OUT_OF_MEMORY, Fate.STAGING_OUT, Fate.NODE, Fate.NO_OUTPUT, Fate.CUT)
     ),
-    *(
-        Scene(f"the last try ended: {fate}", lambda w, fate=fate: _doomed(w, fate), _tick)
-        for fate in (Fate.TIMEOUT, Fate.DISK_FULL)
-    ),
-    Scene("a second try ended", lambda w: _at_second_try(w), _tick),
+    *(Scene(f"the last try ended: {fate}", partial(_doomed, fate), _tick) for fate in (Fate.TIMEOUT, Fate.DISK_FULL)),
+    Scene("a second try ended", _at_second_try, _tick),
     Scene("a node was lost", lambda w: _requeued(w, Fate.NODE_LOST), _tick),
     Scene("a node was preempted", lambda w: _requeued(w, Fate.PREEMPTED), _tick),
-    Scene("a task is gone", lambda w: _gone(w), _tick, timedelta(seconds=3)),
+    Scene("a task is gone", _gone, _tick, timedelta(seconds=3)),
     Scene("results are moved", _collecting, _after(11 * _MINUTE, _tick)),
-    Scene("results of a second version are moved", lambda w: _second_completed(w), _tick),
-    Scene("results of a second execution are moved", lambda w: _twice(w), _tick),
+    Scene("results of a second version are moved", _second_completed, _tick),
+    Scene("results of a second execution are moved", _twice, _tick),
     Scene("an idle job is closed", _idle_for_a_day, _tick),
-    Scene("a missed image is found", lambda w: _missed(w), _tick),
-    Scene("a missed project is found", lambda w: _missed_project(w), _tick, timedelta(seconds=12)),
-    Scene("staging of a failed run is removed", lambda w: _kept(w), _tick),
+    Scene("a missed image is found", _missed, _tick),
+    Scene("a missed project is found", _missed_project, _tick, timedelta(seconds=12)),
+    Scene("staging of a failed run is removed", _kept, _tick),
 )
-
-
-def _active_without_nodes(world: World) -> None:
-    world.nodes.take_up = lambda: None  # type: ignore[method-assign]  # a pool without nodes
-    _active(world)
-
-
-def _doomed(world: World, fate: Fate) -> None:
-    _active(world, b"DOOMED %s" % fate.encode())
-    _until(world, lambda: _task_is(world, TaskState.COMPLETED))
-
-
-def _at_second_try(world: World) -> None:
-    _active(world, b"DOOMED command")
-    for _ in range(2):
-        _until(world, lambda: _task_is(world, TaskState.COMPLETED))
-        if world.row(NAME).attempt == 1:  # type: ignore[union-attr]
-            world.tick()
-
-
-def _requeued(world: World, fate: Fate) -> None:
-    world.nodes.fates[NAME] = __import__("collections").deque([fate])
-    _known_running(world)
-    _until(world, lambda: _task_is(world, TaskState.ACTIVE))
-
-
-def _gone(world: World) -> None:
-    world.nodes.fates[NAME] = __import__("collections").deque([Fate.TASK_LOST])
-    _known_running(world)
-    _until(world, lambda: not world.batch.tasks())
-    for _ in range(30):
-        world.tick()
-        if world.row(NAME).missing_since:  # type: ignore[union-attr]
-            world.pass_time(2 * _MINUTE)
-            return
-    raise AssertionError("Nobody misses it.")
-
-
-def _second_completed(world: World) -> None:
-    _succeeded(world)
-    world.drop(NAME, SECOND, 0)
-    world.pass_time(timedelta(seconds=2))
-    _until(world, lambda: _task_is(world, TaskState.COMPLETED))
-
-
-def _twice(world: World) -> None:
-    world.nodes.fates[NAME] = __import__("collections").deque([Fate.HALF_TWICE])
-    _known_running(world)
-    _until(world, lambda: _task_is(world, TaskState.COMPLETED))
-
-
-def _missed(world: World) -> None:
-    _succeeded(world)
-    world.drop(NAME, SECOND)
-    world.pass_time(timedelta(days=1))
-
-
-def _missed_project(world: World) -> None:
-    _rejected(world)
-    world.project(OTHER_CLASSIFIER)
-    # Somebody else's image was the first to need it.
-    world.drop(f"{PROJECT_NAME}/b.h5", b"image of b 5", 6)
-    world.pass_time(timedelta(seconds=10))
-    world.settle()
-    world.pass_time(timedelta(days=1))
-
-
-def _kept(world: World) -> None:
-    _failed(world)
-    world.drop(NAME, SECOND, 60)
-    world.settle()
-    world.pass_time(timedelta(days=2))

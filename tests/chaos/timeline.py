@@ -30,7 +30,7 @@ class Timeline(asyncio.AbstractEventLoop):
         self._cloud = cloud
         self._rng = rng
         self._ready: list[asyncio.Handle] = []
-        self._timers: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._timers: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
         self.faults: list[BaseException] = []
 
@@ -39,10 +39,10 @@ class Timeline(asyncio.AbstractEventLoop):
     async def sleep(self, span: timedelta) -> None:
         """Go on when this time has passed."""
         done = asyncio.Future[None](loop=self)
-        self.at(self._cloud.now + span, lambda: done.cancelled() or done.set_result(None))
+        self.at(self._cloud.now + span, lambda: done.set_result(None))
         await done
 
-    def at(self, time: datetime, action: Callable[[], object]) -> None:
+    def at(self, time: datetime, action: Callable[[], None]) -> None:
         """Have something done at a time."""
         heapq.heappush(self._timers, (time, next(self._numbers), action))
 
@@ -78,7 +78,8 @@ class Timeline(asyncio.AbstractEventLoop):
                 due, _, action = heapq.heappop(self._timers)
                 self._cloud.now = max(self._cloud.now, due)
                 action()
-        return task.result()
+        result: R = task.result()
+        return result
 
     def _drain(self) -> None:
         ready, rng = self._ready, self._rng
@@ -100,7 +101,9 @@ class Timeline(asyncio.AbstractEventLoop):
 
     # What asyncio asks of a loop
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon[*P](
+        self, callback: Callable[[*P], object], *args: *P, context: Context | None = None
+    ) -> asyncio.Handle:
         """Have a step of a task run."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)

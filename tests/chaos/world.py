@@ -121,7 +121,7 @@ class World:
         self.settings = SETTINGS
         self.rng = rng or Random(0)
         self.cloud = fakes.Cloud(START)
-        self.timeline = Timeline(self.cloud, rng)
+        self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets
         self.down: set[str] = set()
         self.ledger = ChaosLedger(self.cloud)
         self.worklist = fakes.FakeWorklist(self.cloud)

@@ -1,0 +1,98 @@
+"""What happens at one point of a scene: the process crashes, a call fails, or others go on while it stands still."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from batch_ops.errors import BlobChanged, Conflict, ServiceFault
+from batch_ops.messages import collect_message
+from batch_ops.model import CollectOrder
+from tests.chaos.process import Process, ProcessCloud
+from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, SECOND, Point, Scene
+from tests.chaos.world import World
+from tests.fakes import When
+
+# Less than the host allows a function; others do all their work meanwhile.
+_STANDSTILL = timedelta(minutes=9)
+CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy", "blobs.delete"}
+
+
+async def fail(cloud: ProcessCloud, label: str) -> None:
+    """The service can't answer, or its answer is lost."""
+    raise ServiceFault(f"{label} can't be answered now.")
+
+
+async def lose_answer(cloud: ProcessCloud, label: str) -> None:
+    """The client repeats a conditional write whose answer it did not hear: somebody - we - was first."""
+    if label.startswith("blobs"):
+        raise BlobChanged(f"{label} was repeated.")
+    raise Conflict(f"{label} was repeated.")
+
+
+def is_conditional(point: Point) -> bool:
+    """Whether an answer can be lost there."""
+    return point.when is When.AFTER and point.label in CONDITIONAL
+
+
+def _again(world: World) -> None:
+    if world.has("input", NAME):
+        world.tell("input", world.blobs._container("input").blobs[NAME].blob, 0)
+    if (row := world.row(NAME)) is not None:
+        order = CollectOrder(NAME, row.run, row.task_id or "none", "again")
+        world.outbox.put("collect", collect_message(order))
+
+
+def _edit(world: World) -> None:
+    if world.has("input", NAME):
+        world.tell("input", world.blobs.edit("input", NAME, {"sample": "8"}), 0)
+
+
+def _delete(world: World) -> None:
+    if world.has("input", NAME):
+        world.blobs.remove("input", NAME)
+
+
+def _there_and_back(*delays: float) -> Callable[[World], None]:
+    def later(world: World) -> None:
+        before = world.blobs.content("input", NAME) if world.has("input", NAME) else FIRST
+        world.drop(NAME, SECOND, *delays)
+        back = world.cloud.now + timedelta(seconds=100)
+        world.timeline.at(back, lambda: world.drop(NAME, before, 0))
+
+    return later
+
+
+MEANWHILE: Mapping[str, Callable[[World], None]] = MappingProxyType(
+    {
+        "nothing but ticks": lambda world: None,
+        "a newer version": lambda world: world.drop(NAME, SECOND, 0),
+        "a wrong newer version": lambda world: world.drop(NAME, b"REFUSE It is cut.", 0),
+        "a version that fails": lambda world: world.drop(NAME, b"DOOMED timeout", 0),
+        "every message comes again": _again,
+        "the metadata are edited": _edit,
+        "the image is deleted": _delete,
+        "another version and back": _there_and_back(0),
+        "another version and back, unnoticed": _there_and_back(),
+        "another classifier": lambda world: world.project(OTHER_CLASSIFIER, 0),
+    }
+)
+
+
+def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None]) -> World:
+    """Play a scene whose process stands still at a point while others see to everything, and then goes on."""
+    worlds: list[World] = []
+
+    def prepare(world: World) -> None:
+        worlds.append(world)
+        scene.prepare(world)
+
+    async def wait(cloud: ProcessCloud, label: str) -> None:
+        world = worlds[0]
+        world.host.processes = [Process(world)]
+        meanwhile(world)
+        for number in range(1, 18):
+            world.timeline.at(world.cloud.now + number * timedelta(seconds=30), world.host.tick)
+        await world.timeline.sleep(_STANDSTILL)
+
+    world, _ = Scene(scene.name, prepare, scene.trigger, timedelta(minutes=10)).play(point, wait)
+    return world

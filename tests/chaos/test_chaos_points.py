@@ -1,0 +1,73 @@
+"""Every use case, disturbed at every single call: whatever happens there, everything ends well."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.chaos.disturbances import MEANWHILE, fail, is_conditional, lose_answer, stand_still
+from tests.chaos.invariants import complaints
+from tests.chaos.process import Happening, crash
+from tests.chaos.scenes import SCENES, Point, Scene
+from tests.chaos.world import World
+
+_COLLECT = next(scene for scene in SCENES if scene.name == "results of a second version are moved")
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_an_undisturbed_scene_ends_well(scene: Scene) -> None:
+    """What the enumerations start from is right itself."""
+    world, labels = scene.play()
+    assert labels
+    assert _ends_badly(world) == []
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_a_crash_at_any_call(scene: Scene) -> None:
+    """The process may die before or after any call took effect."""
+    _enumerate(scene, crash, lambda point: True)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_a_lost_answer(scene: Scene) -> None:
+    """A conditional write that took effect may be told to have failed, as clients repeat what was not answered."""
+    _enumerate(scene, lose_answer, is_conditional)
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_collect_stands_still_at_any_call(meanwhile: str) -> None:
+    """Collect may stop anywhere while another version is uploaded, run and published completely, and then go on."""
+    for point in _COLLECT.points():
+        world = stand_still(_COLLECT, point, MEANWHILE[meanwhile])
+        assert _ends_badly(world) == [], f"stood still {point}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_a_service_fault_at_any_call(scene: Scene) -> None:
+    """Any call may find its service unable to answer, with or without effect."""
+    _enumerate(scene, fail, lambda point: True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_standing_still_at_any_call(scene: Scene, meanwhile: str) -> None:
+    """Any process may stop anywhere while others go on."""
+    for point in scene.points():
+        world = stand_still(scene, point, MEANWHILE[meanwhile])
+        assert _ends_badly(world) == [], f"stood still {point}"
+
+
+def _enumerate(scene: Scene, happening: Happening, fits: Callable[[Point], bool]) -> None:
+    for point in _points(scene, fits):
+        world, _ = scene.play(point, happening)
+        assert _ends_badly(world) == [], str(point)
+
+
+def _points(scene: Scene, fits: Callable[[Point], bool]) -> Iterator[Point]:
+    return (point for point in scene.points() if fits(point))
+
+
+def _ends_badly(world: World) -> list[str]:
+    world.come_to_rest()
+    return complaints(world)
