@@ -21,9 +21,21 @@ def decode[R](kind: type[R], text: str) -> R:
     return record
 
 
+_NAMES: dict[type, tuple[str, ...]] = {}  # fields() is slow, and records are written often
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(entry.name for entry in fields(kind)) if is_dataclass(kind) else ()
+    return _NAMES[kind]
+
+
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    if value is None or isinstance(value, str | int | dict):
+        return value
+    names = _names(type(value))
+    if names:
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):

@@ -130,7 +130,7 @@ async def run(
 
 async def _prepare(work: Work, tools: Tools, disk_is_full: Callable[[], bool]) -> Failure | None:
     try:
-        await asyncio.to_thread(work.paths.make)
+        work.paths.make()  # a moment's work: a thread would cost more
     except OSError as exc:
         return failure("ResourceDirectoryCreateFailed", "The task's folders could not be made", str(exc))
     if disk_is_full():

@@ -57,6 +57,9 @@ class Front:
         dropped = False
         try:
             if request.path.startswith(LOCAL_PREFIX):
+                if "origin" in request.headers:
+                    # No web page has business here, though a browser would carry its request to us.
+                    raise ServiceError("AuthenticationFailed", "These routes are not for web pages.")
                 reply = await answer_local(self._service, self._wall, request.method, request.path, request.body)
             else:
                 dropped, reply = await self._answer(request)

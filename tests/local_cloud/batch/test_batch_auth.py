@@ -144,3 +144,12 @@ def test_a_token_expires_and_cannot_be_altered():
     ):
         with pytest.raises(ServiceError, match="AuthenticationFailed"):
             door.check(**request, headers={"authorization": f"Bearer {wrong}"}, now=moment)
+
+
+async def test_web_pages_stay_out_of_the_local_routes(raw):
+    """A request that a browser sends for a page is refused by the service's own routes."""
+    answer = await raw.send(
+        "POST", "/_local/identities", {"resourceId": "x"}, headers={"Origin": "http://evil.example"}, signed=False
+    )
+
+    assert (answer.status, answer.code) == (403, "AuthenticationFailed")
