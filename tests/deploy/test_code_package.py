@@ -57,7 +57,7 @@ print(*sorted(function.name for function in worker.functions))
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip, as deploy.sh builds it."""
     out = tmp_path_factory.mktemp("package") / "app.zip"
-    command = [sys.executable, REPOSITORY / "deploy/package.py", "--out", out]
+    command = [sys.executable, str(REPOSITORY / "deploy/package.py"), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == hashlib.sha256(out.read_bytes()).hexdigest()
