@@ -68,7 +68,8 @@ def memory(lab: Lab) -> None:
     watcher.join()
     print(f"{row['state']}: {row['reason']} ({time.monotonic() - began:.0f} s with the upload)")
     parsers = sum(child.memory_info().rss for child in host.children(recursive=True))
-    print(f"function host: {before / 1e6:.0f} MB before, peak {peak[0] / 1e6:.0f} MB; its parsers {parsers / 1e6:.0f} MB")
+    print(f"function host: {before / 1e6:.0f} MB before, peak {peak[0] / 1e6:.0f} MB")
+    print(f"its parsers: {parsers / 1e6:.0f} MB")
 
 
 def main(argv: list[str]) -> int:
