@@ -14,7 +14,7 @@ from tests.fakes import When
 
 # Less than the host allows a function; others do all their work meanwhile.
 _STANDSTILL = timedelta(minutes=9)
-CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy", "blobs.delete"}
+CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy"}
 
 
 async def fail(cloud: ProcessCloud, label: str) -> None:

@@ -21,7 +21,7 @@ from batch_ops.reconcile import Reconcile
 from batch_ops.start import Start
 from batch_ops.sweep import Sweep
 from batch_ops.take_up import TakeUp
-from tests.chaos.timeline import turn
+from tests.chaos.timeline import Timeline, turn
 from tests.fakes import Cloud, When
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class ProcessCloud(Cloud):
     `script[(n, when)]` happens at the n-th call of this process, before or after its effect.
     """
 
-    def __init__(self, root: Cloud, down: set[str]) -> None:
-        self._root, self._down = root, down
+    def __init__(self, root: Cloud, down: set[str], timeline: Timeline) -> None:
+        self._root, self._down, self._timeline = root, down, timeline
         self.examined = root.examined
         self.requests = Counter()
         self.script: dict[tuple[int, When], Happening] = {}
@@ -88,8 +88,9 @@ class ProcessCloud(Cloud):
     async def enter(self, call: str, cost: int) -> None:
         """A call begins."""
         self._refuse_if_dead()
-        await turn()
-        self._refuse_if_dead()
+        if self._timeline.is_busy:
+            await turn()
+            self._refuse_if_dead()
         self.made = made = self.made + 1
         if self.labels is not None:
             self.labels.append(call)
@@ -124,7 +125,7 @@ class Process:
     """It remembers nothing of the processes before it."""
 
     def __init__(self, world: "World") -> None:
-        self.cloud = cloud = ProcessCloud(world.cloud, world.down)
+        self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline)
         blobs, check = bound(world.blobs, cloud), bound(world.check, cloud)
         worklist = bound(world.worklist, cloud)
         worklist._noted = {}

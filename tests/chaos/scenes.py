@@ -328,7 +328,7 @@ def _kept(world: World) -> None:
     _failed(world)
     world.drop(NAME, SECOND, 60)
     world.settle()
-    world.pass_time(timedelta(days=2))
+    world.pass_time(timedelta(days=1))
 
 
 SCENES = (

@@ -8,7 +8,7 @@ import asyncio
 import heapq
 import types
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
@@ -23,13 +23,18 @@ def turn() -> Generator[None]:
     yield
 
 
+def _nothing() -> None:
+    return
+
+
 class Timeline(asyncio.AbstractEventLoop):
     """`rng` None: first come, first served."""
 
     def __init__(self, cloud: Cloud, rng: Random | None = None) -> None:
         self._cloud = cloud
         self._rng = rng
-        self._ready: list[asyncio.Handle] = []
+        self._ready: list[tuple[Context, Callable[..., object], tuple[Any, ...]]] = []
+        self._handle = asyncio.Handle(_nothing, (), self, copy_context())
         self._timers: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
         self.faults: list[BaseException] = []
@@ -49,6 +54,11 @@ class Timeline(asyncio.AbstractEventLoop):
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run this beside everything else."""
         return asyncio.Task(work, loop=self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody else could have a turn now."""
+        return bool(self._ready)
 
     # What drives it
 
@@ -87,15 +97,16 @@ class Timeline(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             while ready:
-                if rng is None:
-                    handle = ready.pop(0)
+                waiting = len(ready)
+                if waiting == 1:
+                    context, callback, arguments = ready.pop()
+                elif rng is None:
+                    context, callback, arguments = ready.pop(0)
                 else:
-                    last = len(ready) - 1
-                    chosen = int(rng.random() * len(ready))
-                    ready[chosen], ready[last] = ready[last], ready[chosen]
-                    handle = ready.pop()
-                if not handle._cancelled:
-                    handle._run()
+                    chosen = int(rng.random() * waiting)
+                    ready[chosen], ready[-1] = ready[-1], ready[chosen]
+                    context, callback, arguments = ready.pop()
+                context.run(callback, *arguments)
         finally:
             asyncio._set_running_loop(before)
 
@@ -104,10 +115,9 @@ class Timeline(asyncio.AbstractEventLoop):
     def call_soon[*P](
         self, callback: Callable[[*P], object], *args: *P, context: Context | None = None
     ) -> asyncio.Handle:
-        """Have a step of a task run."""
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
+        """Have a step of a task run. Nobody here takes such a step back, so one handle does for all."""
+        self._ready.append((context or copy_context(), callback, args))
+        return self._handle
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""

@@ -12,7 +12,7 @@ from typing import Any
 from batch_ops.errors import ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.ledger_writes import Write
-from batch_ops.model import Blob, Entry, FileRecord, Intent, SweepMark
+from batch_ops.model import Blob, Board, Entry, FileRecord, Intent, JobMark, SweepMark
 from batch_ops.ports import Fence, RangeReader
 from batch_ops.settings import Settings
 from batch_ops.task_spec import TaskSpec
@@ -27,7 +27,7 @@ from tests.fakes.cloud import call
 # Half an hour before a month's end.
 START = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
 SETTINGS = Settings(
-    batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=2)
+    batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=1)
 )
 PROJECT_NAME = "fly"
 # An image that begins so is only taken by a classifier with the same word.
@@ -50,6 +50,28 @@ class ChaosLedger(fakes.FakeLedger):
         entry = super()._write(writes)
         self.trail.setdefault(entry.record.name, []).append(entry.record)
         return entry
+
+
+class ChaosWorklist(fakes.FakeWorklist):
+    """Makes what a board shows of a row once for each version of the row."""
+
+    def __init__(self, cloud: fakes.Cloud) -> None:
+        super().__init__(cloud)
+        self.table._strict = False
+        self._shown: dict[str, Intent | JobMark | SweepMark] = {}
+
+    async def board(self) -> Board:
+        """Everything open, by one query."""
+        shown = self._shown
+        kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
+        after: str | None = ""
+        while after is not None:
+            rows, after = await self._board(after)
+            for row in rows:
+                if (value := shown.get(row.version)) is None:
+                    value = shown[row.version] = replace(row.value, version=row.version)
+                kinds[type(value)].append(value)
+        return Board(tuple(kinds[Intent]), tuple(kinds[JobMark]), tuple(kinds[SweepMark]))
 
 
 class ChaosBatch(fakes.FakeBatch):
@@ -124,8 +146,7 @@ class World:
         self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets
         self.down: set[str] = set()
         self.ledger = ChaosLedger(self.cloud)
-        self.worklist = fakes.FakeWorklist(self.cloud)
-        self.worklist.table._strict = False
+        self.worklist = ChaosWorklist(self.cloud)
         self.blobs = ChaosBlobs(self.cloud)
         self.blobs.world = self
         self.blobs.slow_copies = slow_copies
@@ -228,7 +249,7 @@ class World:
             times.append(timer + timedelta(seconds=3))
         return min(times, default=None)
 
-    def idle(self, days: int = 5) -> None:
+    def idle(self, days: int = 3) -> None:
         """Days on which nobody does anything but the timer."""
         for _ in range(days):
             self.tick(timedelta(hours=23, minutes=58))
