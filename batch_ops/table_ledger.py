@@ -102,7 +102,6 @@ class TableLedger:
             answer = await self._one(writes[0]) if len(writes) == 1 else await self._all(writes)
         return Entry(record, str(answer["etag"]))
 
-
     async def _one(self, write: Write) -> Mapping[str, Any]:
         if write.over is None:
             return await self._table.create_entity(_entity(write))
