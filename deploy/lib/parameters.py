@@ -113,7 +113,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"--alert-mail is {mail!r}, which is no mail address.")
     if values["monthlyBudget"] and not mail:
         faults.append("--monthly-budget needs --alert-mail: a budget does nothing but send mails.")
-    if isinstance(values["spotNodes"], int) and values["minNodesWorkingHours"] > values["maxNodes"]:
+    if values["minNodesWorkingHours"] > values["maxNodes"]:
         faults.append("--min-nodes-working-hours is more than --max-nodes.")
     return faults
 
