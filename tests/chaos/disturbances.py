@@ -15,6 +15,24 @@ from tests.fakes import When
 # Less than the host allows a function; others do all their work meanwhile.
 _STANDSTILL = timedelta(minutes=9)
 CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy"}
+_READS = {
+    "ledger.get",
+    "ledger.page",
+    "worklist.board",
+    "worklist.project",
+    "worklist.rejected",
+    "worklist.pauses",
+    "blobs.head",
+    "blobs.read",
+    "blobs.list",
+    "blobs.page",
+    "batch.task",
+    "batch.list",
+    "batch.job_state",
+    "batch.was_preempted",
+    "check.check_image",
+    "check.inspect_project",
+}
 
 
 async def fail(cloud: ProcessCloud, label: str) -> None:
@@ -27,6 +45,11 @@ async def lose_answer(cloud: ProcessCloud, label: str) -> None:
     if label.startswith("blobs"):
         raise BlobChanged(f"{label} was repeated.")
     raise Conflict(f"{label} was repeated.")
+
+
+def has_effect(point: Point) -> bool:
+    """Whether a crash there is another than one before the next call: what a read found is lost either way."""
+    return point.when is When.BEFORE or point.label not in _READS
 
 
 def is_conditional(point: Point) -> bool:

@@ -184,6 +184,13 @@ def _troubles(rng: Random) -> list[Action]:
         plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=20.0 * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.RESTART))
+    if rng.random() < 0.2:
+        # Somebody comes back when the job is about to be closed for want of work.
+        closing = 26 * 3600.0 + 600 * rng.random()
+        late = closing + rng.choice((-1.0, 0.0, 0.0, 1.0))
+        plan += [Action(closing, Kind.TICK), Action(closing, Kind.TICK), Action(closing + 200, Kind.TICK)]
+        plan.append(Action(late, Kind.DROP, 0, content=_content(rng, 0), delays=(0.0,)))
+        plan.append(Action(closing - 24 * 3600.0 - 700, Kind.TICK))
     at = 0.0
     while at < _SPAN:
         at += rng.choice((30.0, 120.0, 400.0, 1500.0)) * (0.5 + rng.random())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.chaos.disturbances import MEANWHILE, fail, is_conditional, lose_answer, stand_still
+from tests.chaos.disturbances import MEANWHILE, fail, has_effect, is_conditional, lose_answer, stand_still
 from tests.chaos.invariants import complaints
 from tests.chaos.process import Happening, crash
 from tests.chaos.scenes import SCENES, Point, Scene
@@ -24,7 +24,7 @@ def test_an_undisturbed_scene_ends_well(scene: Scene) -> None:
 @pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_a_crash_at_any_call(scene: Scene) -> None:
     """The process may die before or after any call took effect."""
-    _enumerate(scene, crash, lambda point: True)
+    _enumerate(scene, crash, has_effect)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
