@@ -32,6 +32,10 @@ check: setup ## lint, format, types, shell scripts
 	@$(PYTHON_BIN) -m mypy $(wildcard $(CODE))
 	@.venv/bin/shellcheck $(SHELL_SCRIPTS)
 
+.PHONY: test-azure-cli
+test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
+	@AZURE_CLI_BIN="$$(bash tests/local_cloud/batch/install_azure_cli.sh)" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
+
 .PHONY: bench
 bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, collecting (ARGS="burst --files 1000")
 	@$(PYTHON_BIN) -W ignore -m tests.bench $(ARGS)
