@@ -110,8 +110,6 @@ class Nodes:
         self.completions: list[Completion] = []
         self.losses: Counter[str] = Counter()
         self.are_there = True
-        # Executions that began for a version long after another one had taken its place.
-        self.in_vain: list[str] = []
 
     def come(self) -> None:
         """The pool gets nodes."""

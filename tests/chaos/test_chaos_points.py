@@ -10,7 +10,18 @@ from tests.chaos.process import Happening, crash
 from tests.chaos.scenes import SCENES, Point, Scene
 from tests.chaos.world import World
 
-_COLLECT = next(scene for scene in SCENES if scene.name == "results of a second version are moved")
+_BY_NAME = {scene.name: scene for scene in SCENES}
+_COLLECT = _BY_NAME["results of a second version are moved"]
+# Where standing still did harm once.
+_OVERTAKEN = (
+    ("an image that is refused", "a newer version"),
+    ("an archived image", "a newer version"),
+    ("a wrong image after success", "a newer version"),
+    ("a project appears, told by its event", "another classifier"),
+    ("a dropped image", "another version and back, unnoticed"),
+    ("another image while the task runs", "a wrong newer version"),
+    ("another image when the task is done", "the image is deleted"),
+)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
@@ -38,6 +49,14 @@ def test_collect_stands_still_at_any_call(meanwhile: str) -> None:
     """Collect may stop anywhere while another version is uploaded, run and published completely, and then go on."""
     for point in _COLLECT.points():
         world = stand_still(_COLLECT, point, MEANWHILE[meanwhile])
+        assert _ends_badly(world) == [], f"stood still {point}"
+
+
+@pytest.mark.parametrize(("scene", "meanwhile"), _OVERTAKEN)
+def test_start_stands_still_at_any_call(scene: str, meanwhile: str) -> None:
+    """Start may stop anywhere while others see to the same file; nothing of theirs is undone."""
+    for point in _BY_NAME[scene].points():
+        world = stand_still(_BY_NAME[scene], point, MEANWHILE[meanwhile])
         assert _ends_badly(world) == [], f"stood still {point}"
 
 

@@ -1,0 +1,97 @@
+"""What is left of a run when another one takes its place."""
+
+from datetime import timedelta
+
+import pytest
+
+from batch_ops.errors import Conflict
+from batch_ops.model import State, TaskState
+from tests.fakes import When
+from tests.world import World
+
+NAME = "fly/a.h5"
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+async def world() -> World:
+    """A cloud where the first version of an image is at work."""
+    world = World()
+    world.project("fly")
+    world.drop(NAME)
+    await world.start(NAME)
+    return world
+
+
+def _at_work(world: World) -> list[str]:
+    return [task.task_id for task, _ in world.tasks() if task.state is not TaskState.COMPLETED]
+
+
+async def test_every_older_task_is_ended(world: World) -> None:
+    """Also the one whose successor died before it could end it."""
+    world.drop(NAME, b"a second one")
+    world.cloud.fail("batch.terminate_task", Crash())
+    with pytest.raises(Crash):
+        await world.start(NAME)
+    world.new_process()
+    world.drop(NAME, b"and a third")
+    row = await world.start(NAME)
+    assert row is not None
+    assert _at_work(world) == [row.task_id]
+
+
+async def test_a_version_that_has_to_wait_ends_the_older_task(world: World) -> None:
+    """The new version waits for its project; nobody wants the old one's results any more."""
+    world.drop(NAME, b"a second one")
+    world.blobs.remove("projects", "fly.ilp")
+    world.cloud.advance(timedelta(seconds=10))
+    row = await world.start(NAME)
+    assert row is not None
+    assert row.state is State.WAITING_FOR_PROJECT
+    assert _at_work(world) == []
+
+
+async def test_a_claim_whose_answer_was_lost_stays_in_sight() -> None:
+    """The client repeats the claim and hears of a conflict with itself: the file stays on the worklist."""
+    world = World()
+    world.project("fly")
+    world.drop(NAME)
+    world.cloud.fail("ledger.claim", Conflict("the row exists"), when=When.AFTER)
+    row = await world.start(NAME)
+    assert row is not None
+    assert row.state is State.ACTIVE
+    assert await world.open() == [NAME]
+    assert (await world.finish(NAME)).state is State.SUCCEEDED
+
+
+async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) -> None:
+    """PROBLEM.txt asks for it: the same content is no mere edit of the properties then."""
+    for _ in range(2):
+        row = world.row(NAME)
+        assert row is not None
+        world.batch.run(row.task_id)
+        world.batch.complete(row.task_id, 1)
+        await world.tick()
+    failed = world.row(NAME)
+    assert failed is not None
+    assert failed.state is State.FAILED
+    world.drop(NAME)
+    assert (await world.start(NAME)) is not None
+    assert (await world.finish(NAME)).state is State.SUCCEEDED
+
+
+async def test_half_cleared_staging_is_no_execution(world: World) -> None:
+    """The manifest goes first: whatever else is still there does not look like a result without a log."""
+    row = world.row(NAME)
+    assert row is not None
+    world.work(row.task_id)
+    world.cloud.fail("blobs.delete", Crash(), when=When.AFTER)
+    with pytest.raises(Crash):
+        await world.executor.staging.clear(NAME, 1)
+    left = world.blobs.names("staging", row.task_id)
+    assert left
+    assert not any(name.endswith("/manifest.json") for name in left)
+    assert await world.executor.staging.execution(row.task_id) is None
