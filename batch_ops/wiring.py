@@ -1,6 +1,7 @@
 """The composition root: settings, clocks, clients and use cases come together here, once per process."""
 
 import asyncio
+import logging
 import os
 import uuid
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Self
 
 from azure.identity.aio import DefaultAzureCredential
 
+from batch_ops import log_text
 from batch_ops import settings as app_settings
 from batch_ops.azure_batch import AzureBatch, batch_client
 from batch_ops.azure_blobs import AzureBlobs
@@ -126,5 +128,6 @@ async def system() -> System:
     if _system is None:
         async with _opening:
             if _system is None:
+                log_text.install(logging.getLogger("batch_ops"))
                 _system = await System.open(os.environ)
     return _system
