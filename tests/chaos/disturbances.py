@@ -8,7 +8,7 @@ from batch_ops.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.messages import collect_message
 from batch_ops.model import CollectOrder
 from tests.chaos.process import Process, ProcessCloud
-from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, SECOND, Point, Scene
+from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
 from tests.chaos.world import World
 from tests.fakes import When
 
@@ -67,7 +67,7 @@ def _again(world: World) -> None:
 
 def _edit(world: World) -> None:
     if world.has("input", NAME):
-        world.tell("input", world.blobs.edit("input", NAME, {"sample": "8"}), 0)
+        world.edit(NAME, {"sample": "8"}, 0)
 
 
 def _delete(world: World) -> None:
@@ -78,7 +78,7 @@ def _delete(world: World) -> None:
 def _there_and_back(*delays: float) -> Callable[[World], None]:
     def later(world: World) -> None:
         before = world.blobs.content("input", NAME) if world.has("input", NAME) else FIRST
-        world.drop(NAME, SECOND, *delays)
+        world.drop(NAME, THIRD, *delays)
         back = world.cloud.now + timedelta(seconds=100)
         world.timeline.at(back, lambda: world.drop(NAME, before, 0))
 
@@ -88,7 +88,7 @@ def _there_and_back(*delays: float) -> Callable[[World], None]:
 MEANWHILE: Mapping[str, Callable[[World], None]] = MappingProxyType(
     {
         "nothing but ticks": lambda world: None,
-        "a newer version": lambda world: world.drop(NAME, SECOND, 0),
+        "a newer version": lambda world: world.drop(NAME, THIRD, 0),
         "a wrong newer version": lambda world: world.drop(NAME, b"REFUSE It is cut.", 0),
         "a version that fails": lambda world: world.drop(NAME, b"DOOMED timeout", 0),
         "every message comes again": _again,

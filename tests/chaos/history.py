@@ -50,7 +50,7 @@ def _carry_out(world: World, action: Action) -> None:
         case Kind.NO_PROJECT if world.has("projects", f"{PROJECT_NAME}.ilp"):
             world.blobs.remove("projects", f"{PROJECT_NAME}.ilp")
         case Kind.EDIT if world.has("input", name):
-            world.tell("input", world.blobs.edit("input", name, {"at": f"{action.at:.0f}"}), *action.delays)
+            world.edit(name, {"at": f"{action.at:.0f}"}, *action.delays)
         case Kind.DELETE if world.has("input", name):
             world.blobs.remove("input", name)
         case Kind.ARCHIVE if world.has("input", name):

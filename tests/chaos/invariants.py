@@ -17,7 +17,7 @@ from tests.chaos.world import NEEDS, World
 
 def complaints(world: World, *, may_end: frozenset[str] = frozenset()) -> list[str]:
     """Every broken rule as a sentence. `may_end`: files that people ended by hand."""
-    found = [*_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
+    found = [*world.wrong, *_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
     for name in sorted({*world.ledger.trail, *world.blobs.names("input")}):
         found += _of_a_file(world, name)
     return found

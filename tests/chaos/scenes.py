@@ -197,8 +197,7 @@ def _drop(content: bytes) -> Callable[[World], None]:
 
 
 def _edit(world: World) -> None:
-    world.blobs.edit("input", NAME, {"sample": "7"})
-    _look(world)
+    world.edit(NAME, {"sample": "7"}, 0)
 
 
 def _delete(world: World) -> None:

@@ -2,23 +2,24 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any
 
+from batch_ops import naming
 from batch_ops.errors import ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.ledger_writes import Write
-from batch_ops.model import Blob, Board, Entry, FileRecord, Intent, JobMark, SweepMark
+from batch_ops.model import Blob, Board, Entry, FileRecord, Intent, JobMark, State, SweepMark
 from batch_ops.ports import Fence, RangeReader
 from batch_ops.settings import Settings
 from batch_ops.task_spec import TaskSpec
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
-from tests.chaos.nodes import Nodes
+from tests.chaos.nodes import Nodes, tiffs
 from tests.chaos.process import Queue
 from tests.chaos.timeline import Timeline
 from tests.fakes.check import PROJECT
@@ -45,10 +46,14 @@ class ChaosLedger(fakes.FakeLedger):
     def __init__(self, cloud: fakes.Cloud) -> None:
         super().__init__(cloud, strict=False)
         self.trail: dict[str, list[FileRecord]] = {}
+        self.succeeded: Callable[[FileRecord], None] = lambda record: None
 
     def _write(self, writes: tuple[Write, ...]) -> Entry:
         entry = super()._write(writes)
-        self.trail.setdefault(entry.record.name, []).append(entry.record)
+        record, trail = entry.record, self.trail.setdefault(entry.record.name, [])
+        if record.state is State.SUCCEEDED and (not trail or trail[-1].state is not State.SUCCEEDED):
+            self.succeeded(record)
+        trail.append(record)
         return entry
 
 
@@ -159,6 +164,9 @@ class World:
         self._ids, self._sequencers = count(1), count(1)
         self._nodes_wake = False
         self.classifiers: list[bytes] = []
+        self.versions: dict[tuple[str, str], bytes] = {}
+        self.wrong: list[str] = []
+        self.ledger.succeeded = self._look_at_results
         self.host.open()
         self.go_live()
 
@@ -178,6 +186,13 @@ class World:
     def drop(self, name: str, content: bytes, *delays: float) -> None:
         """Somebody uploads an image; its event comes once for each delay (seconds)."""
         blob = self.blobs.upload("input", name, content)
+        self.versions[name, blob.etag] = content
+        self.tell("input", blob, *delays)
+
+    def edit(self, name: str, values: Mapping[str, str], *delays: float) -> None:
+        """Somebody changes an image's metadata."""
+        blob = self.blobs.edit("input", name, values)
+        self.versions[name, blob.etag] = self.blobs.content("input", name)
         self.tell("input", blob, *delays)
 
     def project(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
@@ -267,6 +282,15 @@ class World:
         self.idle()
 
     # What is there
+
+    def _look_at_results(self, record: FileRecord) -> None:
+        """At the moment of success the results are those of the very version that the row names, newest or not."""
+        folder = naming.results_folder(record.name)
+        image = self.versions[record.name, record.etag]
+        for leaf, data in tiffs(naming.nickname(record.name), image, record.project_digest).items():
+            name = folder + leaf
+            if not self.has("results", name) or self.blobs.content("results", name) != data:
+                self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
 
     def intents(self) -> Sequence[Intent]:
         """The worklist."""
