@@ -122,11 +122,13 @@ def intents(lab: Lab) -> list[dict[str, Any]]:
     return found
 
 
-def settled(lab: Lab, names: list[str], is_done: Callable[[str, dict[str, Any] | None, str | None], bool]) -> list[str]:
-    """The files that are not done yet; `is_done` gets name, row, and the ETag in `input` (None: nothing there)."""
+def settled(
+    lab: Lab, names: list[str], is_done: Callable[[str, dict[str, Any] | None, BlobProperties | None], bool]
+) -> list[str]:
+    """The files that are not done yet; `is_done` gets name, row, and the blob in `input` (None: nothing there)."""
     rows, _ = _ledger(lab)
-    etags = {blob.name: blob.etag.strip('"') for blob in lab.blobs.get_container_client("input").list_blobs()}
-    return [name for name in names if not is_done(name, rows.get(name), etags.get(name))]
+    stored = {blob.name: blob for blob in lab.blobs.get_container_client("input").list_blobs()}
+    return [name for name in names if not is_done(name, rows.get(name), stored.get(name))]
 
 
 def is_over(row: dict[str, Any] | None) -> bool:

@@ -116,7 +116,7 @@ class _Soak:
 
     def _is_settled(self) -> bool:
         files = {file.name: file for file in self._plan.files}
-        left = books.settled(self._lab, self._names, lambda name, row, etag: rules.is_done(files[name], row, etag))
+        left = books.settled(self._lab, self._names, lambda name, row, blob: rules.is_done(files[name], row, blob))
         return not left and not books.intents(self._lab)
 
     def _judge(self, trouble: Trouble, settled_after: float) -> Report:
