@@ -124,12 +124,15 @@ class AzureBlobs:
         fence: Fence,
         metadata: Mapping[str, str],
         length: int | None = None,
+        source_etag: str | None = None,
     ) -> Blob:
         """Start a server-side copy and give the target as it is now."""
         origin = self._service.get_blob_client(*source).url
         # A missing blob is the source: of the target the service says that the condition does not hold.
         known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
+        known["SourceConditionNotMet"] = BlobChanged(f"{_shown(*source)} is no longer the version to be copied.")
         condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
+        condition |= {f"source_{key}": value for key, value in _if_match(source_etag).items()}
         with calls(_SERVICE, f"copy {_shown(*source)} to {_shown(*target)}", known):
             answer: Mapping[str, Any] = await self._service.get_blob_client(*target).start_copy_from_url(
                 origin, metadata=_headers(metadata), **condition

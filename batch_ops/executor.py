@@ -180,6 +180,15 @@ class Executor:
         if record.intent:
             await self.worklist.remove(record.name, record.intent)
 
+    async def withdraw(self, name: str, nonce: str) -> None:
+        """A claim met a conflict: somebody else was first - or we were, and the client repeated what was not answered.
+
+        Only in the first case is the intent that was added for it taken off again.
+        """
+        found = await self.ledger.get(name)
+        if found is None or found.record.intent != nonce:
+            await self.worklist.remove(name, nonce)
+
     async def clean_later(self, record: FileRecord) -> None:
         """What a run that is over left in staging is kept for those who look for the reason, and then removed."""
         now = self.clock()

@@ -24,6 +24,7 @@ class Poisoned:
     """Asked for at the last delivery of a message. Never raises an error of ours: the first one matters more."""
 
     def __init__(self, executor: Executor, new_id: Callable[[], str]) -> None:
+        self._do = executor
         self._ledger, self._worklist, self._blobs = executor.ledger, executor.worklist, executor.blobs
         self._settings, self._clock, self._new_id = executor.settings, executor.clock, new_id
 
@@ -62,7 +63,7 @@ class Poisoned:
         try:
             await self._ledger.claim(record, entry)
         except Conflict:
-            await self._worklist.remove(name, record.intent)
+            await self._do.withdraw(name, record.intent)
             raise
         log.error("%s", reason, extra=fields(record))
 

@@ -170,11 +170,13 @@ class BlobStore(Protocol):
         fence: Fence,
         metadata: Mapping[str, str],
         length: int | None = None,
+        source_etag: str | None = None,
     ) -> Blob:
         """Start a server-side copy and give the target as it is now: its `copy_status` may be `pending`.
 
         With the source's `length`, if it is known, a complete copy is not looked at: half the calls, and no `md5`.
-        Raises `BlobMissing` for the source, `BlobChanged` if the fence does not hold.
+        Raises `BlobMissing` for the source, `BlobChanged` if the fence does not hold or the source is not of the
+        version `source_etag`.
         """
 
     async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:

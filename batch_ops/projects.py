@@ -124,7 +124,7 @@ class Projects:
         return {"digest": digest.hexdigest(), "facts": facts.to_json()}
 
     async def _freeze(self, name: str, blob: Blob, digest: str) -> None:
-        """Keep the content under its digest. The ETag is looked at afterwards: ETags never recur."""
+        """Keep the content under its digest: copied only if it is still the version that was read."""
         frozen = naming.frozen_blob(digest)
         source = (self._settings.projects_container, blob.name)
         target = await self._blobs.head(self._settings.frozen_container, frozen)
@@ -133,15 +133,16 @@ class Projects:
             metadata = {"project": name, "etag": blob.etag}
             try:
                 target = await self._blobs.copy(
-                    source, (self._settings.frozen_container, frozen), fence=fence, metadata=metadata
+                    source,
+                    (self._settings.frozen_container, frozen),
+                    fence=fence,
+                    metadata=metadata,
+                    source_etag=blob.etag,
                 )
             except BlobChanged:
-                # Somebody else freezes the same content.
                 target = await self._blobs.head(self._settings.frozen_container, frozen)
-            else:
-                after = await self._blobs.head(*source)
-                if after is None or after.etag != blob.etag:
-                    await self._blobs.delete(self._settings.frozen_container, frozen, etag=target.etag)
-                    raise BlobChanged(f"{blob.name} changed while it was copied.")
-        if target is None or target.copy_status == "pending":
+                if target is None or target.etag == fence.etag:
+                    raise
+                # Somebody else freezes the same content.
+        if target.copy_status not in {None, "success"}:
             raise ServiceFault(f"The project '{naming.plain(name)}' is still being copied.", retry_after=_FRESH)

@@ -292,7 +292,7 @@ class Start:
         try:
             claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
         except Conflict:
-            await self._withdraw(record.name, nonce)
+            await self._do.withdraw(record.name, nonce)
             raise
         if old and old.intent and old.intent != nonce:
             await self._worklist.remove(old.name, old.intent)
@@ -301,12 +301,6 @@ class Start:
             with suppress(ServiceFault):
                 await self._do.end_previous(record)
         return claimed
-
-    async def _withdraw(self, name: str, nonce: str) -> None:
-        """Somebody else was first - or we were, and the client repeated a claim whose answer was lost."""
-        found = await self._ledger.get(name)
-        if found is None or found.record.intent != nonce:
-            await self._worklist.remove(name, nonce)
 
 
 def _is_older(sequencer: str, record: FileRecord) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from batch_ops.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.messages import collect_message
 from batch_ops.model import CollectOrder
-from tests.chaos.process import Process, ProcessCloud
+from tests.chaos.process import Process, ProcessCloud, crash
 from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
 from tests.chaos.world import World
 from tests.fakes import When
@@ -50,6 +50,11 @@ async def lose_answer(cloud: ProcessCloud, label: str) -> None:
 def has_effect(point: Point) -> bool:
     """Whether a crash there is another than one before the next call: what a read found is lost either way."""
     return point.when is When.BEFORE or point.label not in _READS
+
+
+def is_late(point: Point) -> bool:
+    """Whether something takes effect after that point, however late."""
+    return point.when is When.BEFORE and point.label not in _READS
 
 
 def is_conditional(point: Point) -> bool:
@@ -101,8 +106,11 @@ MEANWHILE: Mapping[str, Callable[[World], None]] = MappingProxyType(
 )
 
 
-def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None]) -> World:
-    """Play a scene whose process stands still at a point while others see to everything, and then goes on."""
+def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None], *, dies: bool = False) -> World:
+    """Play a scene whose process stands still at a point while others see to everything, and then goes on.
+
+    `dies`: no further than the call that it stood still before, which still takes effect.
+    """
     worlds: list[World] = []
 
     def prepare(world: World) -> None:
@@ -116,6 +124,8 @@ def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None]) 
         for number in range(1, 18):
             world.timeline.at(world.cloud.now + number * timedelta(seconds=30), world.host.tick)
         await world.timeline.sleep(_STANDSTILL)
+        if dies:
+            cloud.script[cloud.made, When.AFTER] = crash
 
     world, _ = Scene(scene.name, prepare, scene.trigger, timedelta(minutes=10)).play(point, wait)
     return world

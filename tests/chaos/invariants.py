@@ -37,6 +37,10 @@ def _of_rest(world: World) -> list[str]:
             found.append(f"{name} is open: {trail[-1].state} {trail[-1].reason!r}")
     found += [f"The job {job} is {state}" for job, state in world.batch.jobs().items() if state != "completed"]
     found += [f"In staging: {blob}" for blob in world.blobs.names("staging")]
+    for name in world.blobs.names("frozen"):
+        digest = hashlib.sha256(world.blobs.content("frozen", name)).hexdigest()
+        if name != naming.frozen_blob(digest):
+            found.append(f"Frozen under another digest than its own: {name}")
     for task, _ in world.batch.tasks():
         if task.state is not TaskState.COMPLETED:
             found.append(f"The task {task.task_id} is {task.state}")

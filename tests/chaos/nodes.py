@@ -36,6 +36,8 @@ class Fate(StrEnum):
     NODE = auto()
     NO_OUTPUT = auto()
     CUT = auto()
+    SHORT_TIFF = auto()
+    LACKS_TIFF = auto()
     TIMEOUT = auto()
     DISK_FULL = auto()
     PREEMPTED = auto()
@@ -53,6 +55,8 @@ BEARABLE = {
     Fate.STAGING_OUT: 3,
     Fate.NODE: 2,
     Fate.NO_OUTPUT: 1,
+    Fate.SHORT_TIFF: 1,
+    Fate.LACKS_TIFF: 1,
     Fate.PREEMPTED: 3,
     Fate.NODE_LOST: 1,
     Fate.TASK_LOST: 1,
@@ -65,6 +69,8 @@ FINAL_FATES = {
     Fate.COMMAND: FailureKind.COMMAND,
     Fate.OUT_OF_MEMORY: FailureKind.OUT_OF_MEMORY,
     Fate.CUT: FailureKind.NO_OUTPUT,
+    Fate.SHORT_TIFF: FailureKind.NO_OUTPUT,
+    Fate.LACKS_TIFF: FailureKind.NO_OUTPUT,
     Fate.NODE_LOST: FailureKind.NODE,
 }
 _EXITS = {
@@ -78,7 +84,7 @@ _EXITS = {
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An execution that wrote its manifest: of which image and classifier, and in which task."""
+    """An execution that wrote its manifest over all it names: of which image and classifier, and in which task."""
 
     name: str
     etag: str
@@ -199,6 +205,9 @@ class _Execution:
             case Fate.CUT:
                 if await self._upload(image, parts=1):
                     batch.complete(task)
+            case Fate.SHORT_TIFF | Fate.LACKS_TIFF:
+                if await self._upload(image, fate=fate):
+                    batch.complete(task)
             case Fate.STAGING_OUT:
                 if await self._upload(image, parts=1):
                     batch.complete(task, 0, _UPLOAD_FAILED)
@@ -226,12 +235,18 @@ class _Execution:
             self._batch.requeue(self._task_id)
             self._world.wake_nodes()
 
-    async def _upload(self, image: bytes, parts: int = 100) -> bool:
-        """TIFFs, log and manifest one by one; False if the task was ended meanwhile."""
+    async def _upload(self, image: bytes, parts: int = 100, fate: Fate = Fate.WELL) -> bool:
+        """TIFFs, log and manifest one by one; False if the task was ended meanwhile.
+
+        The fate may be that the manifest promises more than is there: a last TIFF that is short, or none.
+        """
         told, folder = self._told, f"{self._task_id}/{self._id}"
         files = tiffs(told.nickname, image, told.project_digest)
+        *_, last = files
         for leaf, data in list(files.items())[:parts]:
-            self._blobs.upload("staging", f"{folder}/{leaf}", data, md5=False)
+            if leaf != last or fate is not Fate.LACKS_TIFF:
+                stored = data[:-1] if leaf == last and fate is Fate.SHORT_TIFF else data
+                self._blobs.upload("staging", f"{folder}/{leaf}", stored, md5=False)
             await self._nodes.pause(2)
             if not self._is_alive():
                 return False
@@ -239,9 +254,10 @@ class _Execution:
         if parts < len(files) or parts == 1:
             return True
         self._blobs.upload("staging", f"{folder}/manifest.json", self._manifest(files, image), md5=False)
-        self._nodes.completions.append(
-            Completion(told.image_name, told.image_etag, told.project_digest, self._task_id, self._id)
-        )
+        if fate is Fate.WELL:
+            self._nodes.completions.append(
+                Completion(told.image_name, told.image_etag, told.project_digest, self._task_id, self._id)
+            )
         await self._nodes.pause(2)
         return self._is_alive()
 

@@ -389,7 +389,16 @@ SCENES = (
     Scene("a task is done", _completed, _tick),
     *(
         Scene(f"a task ended: {fate}", partial(_ended, fate), _tick, timedelta(minutes=2))
-        for fate in (Fate.COMMAND, Fate.OUT_OF_MEMORY, Fate.STAGING_OUT, Fate.NODE, Fate.NO_OUTPUT, Fate.CUT)
+        for fate in (
+            Fate.COMMAND,
+            Fate.OUT_OF_MEMORY,
+            Fate.STAGING_OUT,
+            Fate.NODE,
+            Fate.NO_OUTPUT,
+            Fate.CUT,
+            Fate.SHORT_TIFF,
+            Fate.LACKS_TIFF,
+        )
     ),
     *(Scene(f"the last try ended: {fate}", partial(_doomed, fate), _tick) for fate in (Fate.TIMEOUT, Fate.DISK_FULL)),
     Scene("a second try ended", _at_second_try, _tick),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.chaos.disturbances import MEANWHILE, fail, has_effect, is_conditional, lose_answer, stand_still
+from tests.chaos.disturbances import MEANWHILE, fail, has_effect, is_conditional, is_late, lose_answer, stand_still
 from tests.chaos.invariants import complaints
 from tests.chaos.process import Happening, crash
 from tests.chaos.scenes import SCENES, Point, Scene
@@ -21,6 +21,11 @@ _OVERTAKEN = (
     ("a dropped image", "another version and back, unnoticed"),
     ("another image while the task runs", "a wrong newer version"),
     ("another image when the task is done", "the image is deleted"),
+)
+_TOO_LATE = (
+    ("a dropped image", "another classifier"),
+    ("another image while the task runs", "a newer version"),
+    ("a task is done", "every message comes again"),
 )
 
 
@@ -60,6 +65,14 @@ def test_start_stands_still_at_any_call(scene: str, meanwhile: str) -> None:
         assert _ends_badly(world) == [], f"stood still {point}"
 
 
+@pytest.mark.parametrize(("scene", "meanwhile"), _TOO_LATE)
+def test_a_process_stands_still_and_dies_after_one_more_effect(scene: str, meanwhile: str) -> None:
+    """What reaches a service late is nobody's to mend: it does no harm by itself."""
+    for point in _points(_BY_NAME[scene], is_late):
+        world = stand_still(_BY_NAME[scene], point, MEANWHILE[meanwhile], dies=True)
+        assert _ends_badly(world) == [], f"stood still {point}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_a_service_fault_at_any_call(scene: Scene) -> None:
@@ -74,6 +87,16 @@ def test_standing_still_at_any_call(scene: Scene, meanwhile: str) -> None:
     """Any process may stop anywhere while others go on."""
     for point in scene.points():
         world = stand_still(scene, point, MEANWHILE[meanwhile])
+        assert _ends_badly(world) == [], f"stood still {point}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_one_late_effect_at_any_call(scene: Scene, meanwhile: str) -> None:
+    """Any process may stand still before any effect of its own, and be ended right after it."""
+    for point in _points(scene, is_late):
+        world = stand_still(scene, point, MEANWHILE[meanwhile], dies=True)
         assert _ends_badly(world) == [], f"stood still {point}"
 
 

@@ -25,9 +25,10 @@ async def put(hands, name, data=b"data", fence=NOTHING, **metadata):
     return await hands.store.put(hands.container, name, data, fence=fence, metadata=metadata, content_type="text/plain")
 
 
-async def copy(hands, source, target, fence=NOTHING, length=None, **metadata):
+async def copy(hands, source, target, fence=NOTHING, length=None, source_etag=None, **metadata):
     pair = (hands.container, source), (hands.container, target)
-    return await hands.store.copy(*pair, fence=fence, metadata=metadata or {"run": "1"}, length=length)
+    how = {"metadata": metadata or {"run": "1"}, "length": length, "source_etag": source_etag}
+    return await hands.store.copy(*pair, fence=fence, **how)
 
 
 async def names(hands, prefix: str = "", *, flat: bool = True) -> list[str]:
@@ -211,6 +212,23 @@ async def test_copy_keeps_the_fence(hands):
         await copy(hands, "source", "a", Fence(etag))
     assert copied.etag == (await hands.store.head(hands.container, "a")).etag
     assert await names(hands) == ["a", "source"]
+
+
+async def test_copy_of_a_version_copies_that_one_alone(hands):
+    """A source that was written since leaves nothing in the target; one that is gone is missing."""
+    etag = await put(hands, "source", b"first")
+    target = await copy(hands, "source", "a", source_etag=etag)
+    newer = await put(hands, "source", b"second", Fence(etag))
+    for name, fence in (("a", Fence(target.etag)), ("b", NOTHING)):
+        with pytest.raises(BlobChanged):
+            await copy(hands, "source", name, fence, source_etag=etag)
+    assert await names(hands) == ["a", "source"]
+    assert await hands.content("a") == b"first"
+    await copy(hands, "source", "a", Fence(target.etag), source_etag=newer)
+    assert await hands.content("a") == b"second"
+    await hands.store.delete(hands.container, "source")
+    with pytest.raises(BlobMissing):
+        await copy(hands, "source", "b", source_etag=newer)
 
 
 async def test_copy_of_a_missing_blob_is_told_and_leaves_nothing(hands):

@@ -99,19 +99,25 @@ class FakeBlobs:
         fence: Fence,
         metadata: Mapping[str, str],
         length: int | None = None,
+        source_etag: str | None = None,
     ) -> Blob:
         """Start a server-side copy and give the target as it is now."""
-        copied = await self._copy(source, target, fence, metadata)
+        copied = await self._copy(source, target, fence, metadata, source_etag)
         if length is None or copied.copy_status != "success":
             return await self.head(*target) or copied
         return replace(copied, length=length, md5=None, tier=None)
 
     @call()
     def _copy(
-        self, source: tuple[str, str], target: tuple[str, str], fence: Fence, metadata: Mapping[str, str]
+        self,
+        source: tuple[str, str],
+        target: tuple[str, str],
+        fence: Fence,
+        metadata: Mapping[str, str],
+        source_etag: str | None,
     ) -> Blob:
         self._container(target[0])
-        origin = self._version(*source, None)
+        origin = self._version(*source, source_etag)
         if is_archived(origin) or origin.blob.copy_status == "pending":
             raise ServiceFault(f"Blob storage could not copy {'/'.join(source)} now.")
         self._check_fence(*target, fence)

@@ -1,10 +1,14 @@
 """What is left of a run when another one takes its place."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
-from batch_ops.errors import Conflict
+from batch_ops import naming
+from batch_ops.errors import Conflict, RequestRefused
+from batch_ops.inbox import LAST_DELIVERY
+from batch_ops.messages import look_again_message
 from batch_ops.model import State, TaskState
 from tests.fakes import When
 from tests.world import World
@@ -65,6 +69,51 @@ async def test_a_claim_whose_answer_was_lost_stays_in_sight() -> None:
     assert row.state is State.ACTIVE
     assert await world.open() == [NAME]
     assert (await world.finish(NAME)).state is State.SUCCEEDED
+
+
+async def test_a_poisoned_claim_whose_answer_was_lost_stays_in_sight() -> None:
+    """As above, where the claim says that the file's message was given up."""
+    world = World()
+    world.project("fly")
+    world.drop(NAME)
+    world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
+    world.cloud.fail("ledger.claim", Conflict("the row exists"), when=When.AFTER)
+    with pytest.raises(RequestRefused):
+        await world.inbox.blob_created(look_again_message(NAME, "c").encode(), LAST_DELIVERY)
+    assert await world.open() == [NAME]
+    await world.tick(timedelta(minutes=11))
+    row = world.row(NAME)
+    assert row is not None
+    assert row.state is State.ACTIVE
+
+
+async def test_a_project_replaced_while_it_is_frozen_freezes_nothing_else() -> None:
+    """Under a digest lies the content of that digest or nothing, even if the process dies then."""
+    world = World()
+    world.project("fly", b"one")
+    world.drop(NAME)
+
+    async def replace_and_die(call: str, when: When) -> None:
+        if world.blobs.content("projects", "fly.ilp") == b"two":
+            raise Crash
+        if call == "blobs.copy":
+            world.project("fly", b"two")
+
+    world.cloud.hook = replace_and_die
+    with pytest.raises(Crash):
+        await world.start(NAME)
+    world.cloud.hook = None
+    world.new_process()
+    for content in (b"two", b"one"):
+        world.project("fly", content)
+        world.cloud.advance(timedelta(seconds=10))
+        name = f"fly/{content.decode()}.h5"
+        world.drop(name)
+        row = await world.start(name)
+        assert row is not None
+        assert row.state is State.ACTIVE
+    for name in world.blobs.names("frozen"):
+        assert name == naming.frozen_blob(hashlib.sha256(world.blobs.content("frozen", name)).hexdigest())
 
 
 async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) -> None:
