@@ -18,6 +18,8 @@ from batch_ops.transitions import Policy, Step, Then
 
 log = logging.getLogger("batch_ops")
 
+# An invocation is surely over by then: the host ends it after ten minutes (host.json).
+LEFTOVER_AGE = timedelta(minutes=15)
 _FIRST_WAIT = timedelta(seconds=15)
 _LONGEST_WAIT = timedelta(minutes=10)
 _JOB_GENERATIONS = 50
@@ -196,6 +198,16 @@ class Executor:
         intent = Intent(record.name, nonce, now + self.settings.staging_kept, now, cleaning=True)
         with suppress(Conflict):
             await self.worklist.add(intent)
+
+    async def tidy_later(self, overtaken: FileRecord) -> None:
+        """What a handler of an overtaken run may still write in the results is taken away once it is surely over.
+
+        An order to collect that is not of the file's current run does just that.
+        """
+        # A run that never got a task has no id of one.
+        task_id = overtaken.task_id or naming.task_id(overtaken.name, overtaken.run, 1)
+        order = CollectOrder(overtaken.name, overtaken.run, task_id, overtaken.correlation_id)
+        await self.outbox.send(order, LEFTOVER_AGE)
 
     async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
         """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""

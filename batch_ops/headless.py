@@ -108,8 +108,7 @@ class TaskEnvironment:
     def to_env(self) -> dict[str, str]:
         """Environment variables; raises TaskEnvironmentError for values that the node would refuse."""
         self._refuse_faults()
-        values = dataclasses.asdict(self)
-        return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> TaskEnvironment:
@@ -140,7 +139,7 @@ class TaskEnvironment:
         return f"image/{self.nickname}.h5"
 
     def _refuse_faults(self) -> None:
-        texts = [v for v in dataclasses.asdict(self).values() if isinstance(v, str)]
+        texts = [v for v in vars(self).values() if isinstance(v, str)]
         rules = (
             (_NICKNAME.fullmatch(self.nickname), "the nickname must be 1 to 64 of A-Z a-z 0-9 . _ -"),
             (set(self.axes) <= set(AXES), f"the axes must be letters out of '{AXES}'"),

@@ -29,6 +29,7 @@ _MAX_BLOB_BYTES = 2**48
 _EXECUTION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _TIFF_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}\.tiff")
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -209,7 +210,7 @@ def _text(value: object, what: str, limit: int, pattern: re.Pattern[str] | None 
         _refuse(f"{what} is longer than {limit} characters")
     if pattern and not pattern.fullmatch(value):
         _refuse(f"{what} is not written as it must be")
-    if any("\ud800" <= char <= "\udfff" or char == "\0" for char in value):
+    if _FORBIDDEN.search(value):
         _refuse(f"{what} holds characters that no text may hold")
 
 

@@ -74,7 +74,7 @@ def look_order(body: bytes) -> LookOrder | None:
             backfill=values.flag("backfill"),
             again=values.whole("again", 0),
         )
-    event = blob_created(body)
+    event = _blob_created(values)
     if event.api in _EMPTY_FILE_APIS:
         return None
     return LookOrder(event.name, event.container, event.event_id, event.sequencer)
@@ -98,7 +98,10 @@ def collect_order(body: bytes) -> CollectOrder:
 
 def blob_created(body: bytes) -> BlobCreated:
     """The event in a message of Event Grid's own schema. Raises `BadMessage`."""
-    event = _Fields.parse(body, "a BlobCreated event")
+    return _blob_created(_Fields.parse(body, "a BlobCreated event"))
+
+
+def _blob_created(event: "_Fields") -> BlobCreated:
     if (kind := event.text("eventType")) != _EVENT_TYPE:
         raise BadMessage(f"An event of type {kind!r} came where {_EVENT_TYPE} was expected.")
     data = event.part("data")

@@ -1,6 +1,5 @@
 """The values that the product speaks of. Frozen; changed only through `evolve`."""
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -121,7 +120,8 @@ class Task:
     requeues: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: a row has fifty fields, and a copy of the one dictionary is what makes `evolve` cheap.
+@dataclass(frozen=True)
 class FileRecord:
     """All that is known of one file: its current run, and how that run fares.
 
@@ -185,7 +185,11 @@ class FileRecord:
 
     def evolve(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        if not changes.keys() <= self.__dataclass_fields__.keys():
+            raise TypeError(f"No fields of a record: {sorted(changes.keys() - self.__dataclass_fields__.keys())}.")
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, **changes)
+        return new
 
     def to(self, state: State, now: datetime, reason: str = "", **changes: Any) -> Self:
         """The record in another state, with the move noted in its history (the last 40 moves are kept)."""

@@ -82,6 +82,7 @@ def run_key(name: str, run: int) -> str:
     return f"r!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}!{run:08d}"
 
 
+@lru_cache(maxsize=16_384)
 def nickname(name: str) -> str:
     """The image's local name on a node without suffix, which ilastik puts into the names of its TIFFs.
 
@@ -146,5 +147,5 @@ def frozen_blob(digest: str) -> str:
 
 def plain(text: str, limit: int = 200) -> str:
     """A name from outside as it may stand in a sentence: no control characters, not endless."""
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    clean = text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from batch_ops import naming
 from batch_ops.errors import BlobChanged, Conflict, JobMissing, ServiceFault
-from batch_ops.executor import Executor, fields
+from batch_ops.executor import LEFTOVER_AGE, Executor, fields
 from batch_ops.failures import Cause, cause_of, refined
 from batch_ops.model import Board, Entry, FailureKind, Intent, JobMark, JobState, State, Task, TaskState
 from batch_ops.start import Hint, Start
@@ -25,8 +25,6 @@ from batch_ops.transitions import failed, missing, observe
 log = logging.getLogger("batch_ops")
 
 OVERLAP = timedelta(minutes=5)
-# An invocation that added an intent is surely over by then: the host ends it after ten minutes (host.json).
-LEFTOVER_AGE = timedelta(minutes=15)
 _CANCELLED_AGAIN = timedelta(minutes=4)
 _AT_ONCE = 16
 _REMEMBERED = 50_000

@@ -289,6 +289,9 @@ class Start:
         await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
         if old and old.task_id and not old.state.is_final:
             await self._do.clean_later(old)
+        if old and old.run != record.run and old.state not in {State.SUCCEEDED, State.CANCELLED}:
+            # Somebody may be about to write its PROBLEM.txt, and die before it is seen that the run is overtaken.
+            await self._do.tidy_later(old)
         try:
             claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
         except Conflict:

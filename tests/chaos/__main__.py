@@ -2,15 +2,19 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from tests.chaos.history import play
 from tests.chaos.plan import Action, make_plan
 from tests.chaos.shrink import shortest
 
 _SALTS = 6
+_CHUNK = 20
 
 
 def report(seed: int, files: int) -> str | None:
@@ -46,12 +50,36 @@ def _numbers(plan: Sequence[Action], short: Sequence[Action]) -> str:
     return ",".join(str(number) for number, action in enumerate(plan) if id(action) in wanted)
 
 
+def timed(seed: int, files: int) -> tuple[str | None, float]:
+    """`report`, and the seconds of CPU time that it took."""
+    begin = time.process_time()
+    return report(seed, files), time.process_time() - begin
+
+
+def play_all(seeds: range, files: int, workers: int) -> int:
+    """Play histories on so many processes, print those that fail and then the pace; the number of failures."""
+    begin, failed, used = time.perf_counter(), 0, 0.0
+    with ProcessPoolExecutor(workers, initializer=logging.disable, initargs=(logging.CRITICAL,)) as pool:
+        for text, seconds in pool.map(partial(timed, files=files), seeds, chunksize=_CHUNK):
+            used += seconds
+            if text is not None:
+                failed += 1
+                print(text, flush=True)
+    pace = len(seeds) / (time.perf_counter() - begin)
+    print(
+        f"{len(seeds)} histories of {files} files, {failed} failed; {pace:.1f} a second on {workers} processes, "
+        f"{1000 * used / max(len(seeds), 1):.1f} ms of CPU time each."
+    )
+    return failed
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every history ends well."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, one after another")
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--files", type=int, default=10, help="files in a history")
+    parser.add_argument("--workers", type=int, default=os.process_cpu_count() or 1, help="processes at work")
     parser.add_argument("--only", default="", help="numbers of the actions to be played, as a report names them")
     parser.add_argument("--salt", type=int, default=0, help="which order of what happens at once")
     options = parser.parse_args(arguments)
@@ -62,14 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = play(options.seed, part, options.salt)
         print(*part, "", *(found or ["All is well."]), sep="\n")
         return bool(found)
-    begin, failed = time.process_time(), 0
-    for seed in range(options.seed, options.seed + options.seeds):
-        if (text := report(seed, options.files)) is not None:
-            failed += 1
-            print(text, flush=True)
-    rate = options.seeds / max(time.process_time() - begin, 1e-9)
-    print(f"{options.seeds} histories of {options.files} files, {failed} failed; {rate:.1f} a second of CPU time.")
-    return bool(failed)
+    seeds = range(options.seed, options.seed + options.seeds)
+    return bool(play_all(seeds, options.files, options.workers))
 
 
 if __name__ == "__main__":

@@ -47,9 +47,17 @@ async def lose_answer(cloud: ProcessCloud, label: str) -> None:
     raise Conflict(f"{label} was repeated.")
 
 
-def has_effect(point: Point) -> bool:
-    """Whether a crash there is another than one before the next call: what a read found is lost either way."""
-    return point.when is When.BEFORE or point.label not in _READS
+def is_distinct(point: Point) -> bool:
+    """Whether a crash there leaves the services in another state than one at the point before it.
+
+    What a read found dies with the process; and after one call is before the next.
+    """
+    return point.is_edge if point.when is When.BEFORE else point.label not in _READS
+
+
+def is_stop(point: Point) -> bool:
+    """Whether to stand still there is another thing than at the point that follows."""
+    return point.when is When.BEFORE or point.is_edge
 
 
 def is_late(point: Point) -> bool:
@@ -121,8 +129,8 @@ def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None], 
         world = worlds[0]
         world.host.processes = [Process(world)]
         meanwhile(world)
-        for number in range(1, 18):
-            world.timeline.at(world.cloud.now + number * timedelta(seconds=30), world.host.tick)
+        for number in range(1, 9):
+            world.timeline.at(world.cloud.now + number * timedelta(minutes=1), world.host.tick)
         await world.timeline.sleep(_STANDSTILL)
         if dies:
             cloud.script[cloud.made, When.AFTER] = crash

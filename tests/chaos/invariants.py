@@ -37,9 +37,9 @@ def _of_rest(world: World) -> list[str]:
             found.append(f"{name} is open: {trail[-1].state} {trail[-1].reason!r}")
     found += [f"The job {job} is {state}" for job, state in world.batch.jobs().items() if state != "completed"]
     found += [f"In staging: {blob}" for blob in world.blobs.names("staging")]
-    for name in world.blobs.names("frozen"):
-        digest = hashlib.sha256(world.blobs.content("frozen", name)).hexdigest()
-        if name != naming.frozen_blob(digest):
+    for name, stored in world.blobs._container("frozen").blobs.items():
+        is_copied = stored.blob.copy_status in {None, "success"}
+        if is_copied and name != naming.frozen_blob(hashlib.sha256(stored.data).hexdigest()):
             found.append(f"Frozen under another digest than its own: {name}")
     for task, _ in world.batch.tasks():
         if task.state is not TaskState.COMPLETED:

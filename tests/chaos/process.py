@@ -59,7 +59,8 @@ class ProcessCloud(Cloud):
         self.examined = root.examined
         self.requests = Counter()
         self.script: dict[tuple[int, When], Happening] = {}
-        self.labels: list[str] | None = None
+        # The calls made so far; None where an invocation begins.
+        self.labels: list[str | None] | None = None
         self.made = 0
         self.is_dead = False
         self.hook = None
@@ -80,6 +81,11 @@ class ProcessCloud(Cloud):
     def number(self) -> int:
         """A number that never recurs."""
         return self._root.number()
+
+    def begin(self) -> None:
+        """An invocation begins."""
+        if self.labels is not None:
+            self.labels.append(None)
 
     def die(self) -> None:
         """The process crashes."""
@@ -148,6 +154,7 @@ class Process:
 
     async def receive(self, queue: Queue, body: bytes, deliveries: int) -> None:
         """A message comes."""
+        self.cloud.begin()
         if queue is Queue.COLLECT:
             await self._inbox.collect(body, deliveries)
         else:
@@ -155,6 +162,7 @@ class Process:
 
     async def tick(self) -> None:
         """The timer fires."""
+        self.cloud.begin()
         try:
             await self._reconcile()
         except ServiceFault:

@@ -31,8 +31,11 @@ class Scene:
     def __str__(self) -> str:
         return self.name
 
-    def play(self, point: "Point | None" = None, happening: Happening | None = None) -> tuple[World, list[str]]:
-        """Play it, with something happening at a point; the calls that one process made until then."""
+    def play(self, point: "Point | None" = None, happening: Happening | None = None) -> tuple[World, list[str | None]]:
+        """Play it, with something happening at a point; the calls that one process made until then.
+
+        A None among them says that an invocation begins.
+        """
         world = World()
         self.prepare(world)
         process = Process(world)
@@ -47,18 +50,25 @@ class Scene:
     def points(self) -> Iterator["Point"]:
         """Before and after every call of the undisturbed scene."""
         _, labels = self.play()
-        for number, label in enumerate(labels, 1):
-            for when in When:
-                yield Point(number, when, label)
+        number = 0
+        for before, label, after in zip([None, *labels], labels, [*labels[1:], None], strict=False):
+            if label is not None:
+                number += 1
+                yield Point(number, When.BEFORE, label, is_edge=before is None)
+                yield Point(number, When.AFTER, label, is_edge=after is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A moment in a process: before or after its n-th call took effect."""
+    """A moment in a process: before or after its n-th call took effect; `is_edge`: before its first or after its last.
+
+    Between a call and the next one of the same invocation nothing happens but pure code.
+    """
 
     number: int
     when: When
     label: str
+    is_edge: bool = False
 
     def __str__(self) -> str:
         return f"{self.when} call {self.number}, {self.label}"
@@ -77,7 +87,9 @@ def _until(world: World, reached: Callable[[], bool]) -> None:
     for _ in range(2000):
         if reached():
             return
-        world.pass_time(timedelta(seconds=0.5))
+        timer = world.timeline.next_timer()
+        assert timer is not None, "This state is never reached."
+        world.pass_time(timer - world.cloud.now)
     raise AssertionError("This state is never reached.")
 
 

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.chaos.disturbances import MEANWHILE, fail, has_effect, is_conditional, is_late, lose_answer, stand_still
+from tests.chaos.disturbances import (
+    MEANWHILE,
+    fail,
+    is_conditional,
+    is_distinct,
+    is_late,
+    is_stop,
+    lose_answer,
+    stand_still,
+)
 from tests.chaos.invariants import complaints
 from tests.chaos.process import Happening, crash
 from tests.chaos.scenes import SCENES, Point, Scene
@@ -25,6 +34,8 @@ _OVERTAKEN = (
 _TOO_LATE = (
     ("a dropped image", "another classifier"),
     ("another image while the task runs", "a newer version"),
+    ("a wrong image after success", "a newer version"),
+    ("a second try ended", "a newer version"),
     ("a task is done", "every message comes again"),
 )
 
@@ -39,8 +50,8 @@ def test_an_undisturbed_scene_ends_well(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_a_crash_at_any_call(scene: Scene) -> None:
-    """The process may die before or after any call took effect."""
-    _enumerate(scene, crash, has_effect)
+    """The process may die before or after any call took effect: at every point that differs from the one before."""
+    _enumerate(scene, crash, is_distinct)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
@@ -52,7 +63,7 @@ def test_a_lost_answer(scene: Scene) -> None:
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
 def test_collect_stands_still_at_any_call(meanwhile: str) -> None:
     """Collect may stop anywhere while another version is uploaded, run and published completely, and then go on."""
-    for point in _COLLECT.points():
+    for point in _points(_COLLECT, is_stop):
         world = stand_still(_COLLECT, point, MEANWHILE[meanwhile])
         assert _ends_badly(world) == [], f"stood still {point}"
 
@@ -60,7 +71,7 @@ def test_collect_stands_still_at_any_call(meanwhile: str) -> None:
 @pytest.mark.parametrize(("scene", "meanwhile"), _OVERTAKEN)
 def test_start_stands_still_at_any_call(scene: str, meanwhile: str) -> None:
     """Start may stop anywhere while others see to the same file; nothing of theirs is undone."""
-    for point in _BY_NAME[scene].points():
+    for point in _points(_BY_NAME[scene], is_stop):
         world = stand_still(_BY_NAME[scene], point, MEANWHILE[meanwhile])
         assert _ends_badly(world) == [], f"stood still {point}"
 
@@ -75,6 +86,13 @@ def test_a_process_stands_still_and_dies_after_one_more_effect(scene: str, meanw
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_a_crash_at_every_single_point(scene: Scene) -> None:
+    """As above, with the points that should make no difference."""
+    _enumerate(scene, crash, lambda point: not is_distinct(point))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_a_service_fault_at_any_call(scene: Scene) -> None:
     """Any call may find its service unable to answer, with or without effect."""
     _enumerate(scene, fail, lambda point: True)
@@ -85,7 +103,7 @@ def test_a_service_fault_at_any_call(scene: Scene) -> None:
 @pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_standing_still_at_any_call(scene: Scene, meanwhile: str) -> None:
     """Any process may stop anywhere while others go on."""
-    for point in scene.points():
+    for point in _points(scene, is_stop):
         world = stand_still(scene, point, MEANWHILE[meanwhile])
         assert _ends_badly(world) == [], f"stood still {point}"
 

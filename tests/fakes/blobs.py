@@ -124,11 +124,10 @@ class FakeBlobs:
         kept = metadata or dict(origin.blob.metadata)
         copy_id = f"copy-{self.cloud.number()}"
         if self.slow_copies:
-            self._write(*target, b"", None, kept)
+            copied = self._write(*target, b"", None, kept, copied=("pending", copy_id))
             self._pending[target] = origin
-            return self._mark(target, "pending", copy_id)
-        self._write(*target, origin.data, origin.blob.md5, kept)
-        return self._mark(target, "success", copy_id)
+            return copied
+        return self._write(*target, origin.data, origin.blob.md5, kept, copied=("success", copy_id))
 
     @call()
     def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
@@ -169,8 +168,10 @@ class FakeBlobs:
         md5: str | None,
         metadata: Mapping[str, str],
         tier: str = "Hot",
+        copied: tuple[str | None, str | None] = (None, None),
     ) -> Blob:
         check_name(name)
+        status, copy_id = copied
         blob = Blob(
             name=name,
             etag=f"0x8DE{self.cloud.number():012X}",
@@ -179,6 +180,8 @@ class FakeBlobs:
             md5=md5,
             tier=tier,
             metadata=checked_metadata(metadata),
+            copy_status=status,
+            copy_id=copy_id,
         )
         self._pending.pop((container, name), None)
         self._container(container).put(Stored(blob, data))
@@ -214,8 +217,8 @@ class FakeBlobs:
         """Complete what is pending: the content appears, under a new ETag."""
         for target, origin in list(self._pending.items()):
             before = self._version(*target, None).blob
-            self._write(*target, origin.data, origin.blob.md5, dict(before.metadata))
-            self._mark(target, "success", before.copy_id)
+            kept = dict(before.metadata)
+            self._write(*target, origin.data, origin.blob.md5, kept, copied=("success", before.copy_id))
 
     def abort_copies(self, status: str = "aborted") -> None:
         """End what is pending as `aborted` or `failed`: an empty blob stays behind."""

@@ -173,7 +173,8 @@ class FakeWorklist:
         self._projects[key] = _Known(etag, tuple(values.items()))
 
     def _put(self, key: str, value: _Mark, *, over: str | None = None, new: bool = False) -> str:
-        return self.table.write("open", [Change(key, replace(value, version=""), over=over, new=new)])[0]
+        bare = replace(value, version="") if value.version else value
+        return self.table.write("open", [Change(key, bare, over=over, new=new)])[0]
 
 
 def _intent_key(name: str, nonce: str) -> str:
