@@ -26,7 +26,6 @@ from batch_ops.transitions import failed
 log = logging.getLogger("batch_ops")
 
 _AT_ONCE = 16
-_OUTAGE = timedelta(seconds=30)
 
 
 class Collect:
@@ -46,13 +45,22 @@ class Collect:
             if await self._is_still_the_image(entry):
                 await self._publish(entry)
         except ServiceFault as fault:
-            log.warning("Ordered again: %s", fault.sentence, extra=fields(entry.record))
-            await self._do.order_collect(entry.record, fault.retry_after or _OUTAGE)
+            await self._put_off(entry, fault)
         except NewerRun as exc:
             await self._overtaken(entry, exc)
         except (Conflict, BlobChanged) as exc:
             log.info("Another run or another handler was first: %s", exc, extra=fields(entry.record))
             await self._do.order_collect(entry.record, self._settings.copy_poll)
+
+    async def _put_off(self, entry: Entry, fault: ServiceFault) -> None:
+        """The row tells why and until when; the order comes back then."""
+        try:
+            noted = (await self._do.note(entry, fault)).record
+        except Conflict:
+            # The run was moved on meanwhile; an order that is of no use any more does nothing.
+            noted = entry.record
+        delay = noted.not_before - self._clock() if noted.not_before else self._settings.copy_poll
+        await self._do.order_collect(noted, max(delay, timedelta()))
 
     async def _overtaken(self, entry: Entry, exc: NewerRun) -> None:
         """A newer run writes in the folder: by the row as it is now it has taken over, or the ledger was reset."""
@@ -147,8 +155,8 @@ class Collect:
         record = entry.record
         await self._do.staging.clear(record.name, record.run)
         reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
-        done = record.to(State.SUCCEEDED, self._clock(), reason, kind=None, tiffs=tiffs, result_bytes=length)
-        await self._do.end(entry, done)
+        outcome = {"kind": None, "not_before": None, "tiffs": tiffs, "result_bytes": length}
+        await self._do.end(entry, record.to(State.SUCCEEDED, self._clock(), reason, **outcome))
 
     async def _tidy(self, order: CollectOrder, entry: Entry | None) -> None:
         """An order for a run that is over: take away what a handler that was overtaken may have left."""

@@ -124,14 +124,18 @@ class Executor:
 
     async def postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
         """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
-        now = self.clock()
-        record = entry.record
+        entry = await self.note(entry, fault)
+        if entry.record.not_before is not None:
+            await self._remind(entry.record, entry.record.not_before)
+        return entry
+
+    async def note(self, entry: Entry, fault: ServiceFault) -> Entry:
+        """Write reason and `not_before` of a transient fault into the row; each pause is longer than the last."""
+        now, record = self.clock(), entry.record
         waited = now - record.updated_at if record.updated_at and record.not_before else timedelta()
         wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
         log.warning("Not now: %s", fault.sentence, extra=fields(record))
-        entry = await self.ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
-        await self._remind(record, now + wait)
-        return entry
+        return await self.ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
 
     async def apply(self, entry: Entry, step: Step) -> Entry:
         """Write the step's record, then do what follows from it. Raises `Conflict`."""

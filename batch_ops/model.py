@@ -287,6 +287,11 @@ class Board:
         """The files that are on their way."""
         return tuple(intent for intent in self.intents if not intent.cleaning)
 
+    @property
+    def at_work(self) -> tuple[Intent, ...]:
+        """The files that have a task, or are about to have one."""
+        return tuple(intent for intent in self.open if not intent.waiting)
+
 
 @dataclass(frozen=True, slots=True)
 class Stand:

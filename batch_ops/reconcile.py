@@ -42,8 +42,8 @@ class Reconcile:
     async def __call__(self) -> None:
         """One tick. Faults of a service end the part that met them; the next tick goes on."""
         board = await self._worklist.board()
-        if board.open:
-            intents = {naming.file_hash(intent.name): intent for intent in board.open}
+        if at_work := board.at_work:
+            intents = {naming.file_hash(intent.name): intent for intent in at_work}
             for mark in board.jobs:
                 await self._guarded(f"job {mark.job_id}", self._follow(mark, intents))
         await self._look_at_due(board)
@@ -235,8 +235,8 @@ class Reconcile:
     # Jobs with nothing open
 
     async def _rest_jobs(self, board: Board) -> None:
-        """Close a job that had nothing open for a day; a job that is followed costs a call a tick."""
-        if board.open:
+        """Close a job that had nothing at work for a day; a job that is followed costs a call a tick."""
+        if board.at_work:
             return
         now = self._clock()
         for mark in board.jobs:
@@ -248,7 +248,7 @@ class Reconcile:
     async def _close(self, mark: JobMark) -> None:
         await self._batch.close_job(mark.job_id)
         await self._worklist.drop_job(mark)
-        log.info("Closed the job %s: nothing of it was open for %s.", mark.job_id, self._settings.job_idle)
+        log.info("Closed the job %s: nothing of it was at work for %s.", mark.job_id, self._settings.job_idle)
 
 
 def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:

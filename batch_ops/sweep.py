@@ -1,20 +1,24 @@
 """The rolling sweep: finds what events missed, one page of the listing a tick, a full cycle a day by default.
 
 A file is missed if it was written since the system went live and the ledger has no row of it, or a row of another
-version. It is looked at by message, as if its event had come. Cost of a cycle: one listing call for 5,000 blobs, and
-for each project on a page one range query (one call for 1,000 rows). Between cycles it costs nothing.
+version. It is looked at by message, as if its event had come. One that is open without being on the worklist (which
+should not be) is put back there. Cost of a cycle: one listing call for 5,000 blobs, and for each project on a page
+one range query (one call for 1,000 rows). Between cycles it costs nothing.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from batch_ops import naming
-from batch_ops.executor import Executor
-from batch_ops.model import Blob, Board, Stand, SweepMark
+from batch_ops.errors import Conflict
+from batch_ops.executor import Executor, fields
+from batch_ops.model import Blob, Board, Intent, Stand, SweepMark
 from batch_ops.start import is_same_content
 from batch_ops.take_up import TakeUp, project_of_blob
 
@@ -38,7 +42,7 @@ class Sweep:
         now = self._clock()
         known = {mark.container: mark for mark in board.sweeps}
         for container, look in (
-            (self._settings.input_container, self._images),
+            (self._settings.input_container, partial(self._images, {intent.name for intent in board.open})),
             (self._settings.projects_container, self._projects),
         ):
             mark = known.get(container)
@@ -53,7 +57,7 @@ class Sweep:
                     replace(mark, marker=marker, next_cycle=following, found=mark.found + found)
                 )
 
-    async def _images(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
+    async def _images(self, in_sight: Collection[str], blobs: Sequence[Blob], mark: SweepMark) -> int:
         settled = self._clock() - _SETTLED
         by_project: dict[str, list[Blob]] = defaultdict(list)
         for blob in blobs:
@@ -63,6 +67,9 @@ class Sweep:
         for project, images in by_project.items():
             stands = await self._ledger.stands(project, [blob.name for blob in images])
             missed += [blob for blob in images if is_missed(blob, stands.get(blob.name))]
+            for stand in stands.values():
+                if not stand.state.is_final and stand.name not in in_sight:
+                    await self._bring_back(stand.name)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def look(blob: Blob) -> None:
@@ -73,6 +80,16 @@ class Sweep:
         if missed:
             log.warning("The sweep found %d files that no event had told of.", len(missed))
         return len(missed)
+
+    async def _bring_back(self, name: str) -> None:
+        """Have an open file followed again; one that was claimed or ended since the board was read is left alone."""
+        entry = await self._ledger.get(name)
+        if entry is None or entry.record.state.is_final or not entry.record.intent:
+            return
+        now, record = self._clock(), entry.record
+        with suppress(Conflict):
+            await self._worklist.add(Intent(name, record.intent, now, now, waiting=record.state.is_waiting))
+            log.warning("It was open, but not on the worklist.", extra=fields(record))
 
     async def _projects(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
         """Projects written lately: an image may wait for them or have been rejected by what they were before.

@@ -187,6 +187,26 @@ async def test_an_outage_is_ordered_again():
     assert world.row(NAME).state is State.SUCCEEDED
 
 
+async def test_an_outage_is_told_in_the_row_with_a_growing_pause():
+    """Somebody deleted the container of results: the row says so and when it is tried again; then all is well."""
+    world = await collecting()
+    results = world.blobs._containers.pop("results")
+    pauses = []
+    for _ in range(8):
+        await world.deliver()
+        row = world.row(NAME)
+        assert row.state is State.COLLECTING
+        assert "no container results" in row.reason
+        pauses.append(row.not_before - world.cloud.now)
+        assert len(world.outbox) == 1
+        world.cloud.advance(pauses[-1])
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == timedelta(minutes=10)
+    world.blobs._containers["results"] = results
+    await world.deliver()
+    assert (world.row(NAME).state, world.row(NAME).not_before) == (State.SUCCEEDED, None)
+
+
 async def test_a_crash_at_any_call_is_finished():
     """Wherever collect dies, before or after a call took effect, the redelivered order ends in the same results."""
     probe = await collecting()

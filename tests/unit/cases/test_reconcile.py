@@ -246,6 +246,18 @@ async def test_jobs_are_closed_after_a_day_with_nothing_open(world):
     assert (await world.start("fly/b.h5")).state is State.ACTIVE
 
 
+async def test_a_file_that_waits_keeps_no_job_open(world):
+    """An image whose project never comes has no task: jobs are closed all the same, and are not followed for it."""
+    await world.finish(NAME)
+    world.drop("late/x.h5")
+    await world.start("late/x.h5")
+    await world.tick()
+    await world.tick(timedelta(days=1, minutes=1))
+    assert set(world.batch.jobs().values()) == {"completed"}
+    assert await world.open() == ["late/x.h5"]
+    assert (await world.worklist.board()).jobs == ()
+
+
 async def test_the_sweep_finds_what_events_missed():
     """Written since the system went live, no row: found within a cycle; older files are left alone."""
     world = World()
@@ -272,6 +284,25 @@ async def test_the_sweep_finds_a_version_that_no_event_told_of(world):
     await world.tick(SETTINGS.sweep_every + MINUTE)
     await world.deliver()
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
+
+
+async def test_the_sweep_brings_back_what_fell_out_of_sight(world):
+    """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
+    await world.finish(NAME)
+    await settle(world)
+    world.drop("fly/b.h5")
+    row = await world.start("fly/b.h5")
+    await world.worklist.remove(row.name, row.intent)
+    assert await world.open() == []
+    world.batch.run(row.task_id)
+    world.work(row.task_id)
+    world.batch.complete(row.task_id)
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    assert await world.open() == [row.name]
+    await world.tick()
+    await world.deliver()
+    assert world.row(row.name).state is State.SUCCEEDED
+    assert await world.open() == []
 
 
 async def test_a_project_takes_up_what_it_rejected():
