@@ -16,6 +16,9 @@ import aiohttp
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
 from yarl import URL
 
 from local_cloud.batch.auth import Authenticator, string_to_sign
@@ -89,6 +92,21 @@ class RawClient:
         return await self.send("GET", parts.path, query=parts.query)
 
 
+class RefusalsRead(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Reads the body of every refused download.
+
+    The SDK leaves it unread: its error then has no code, and the connection stays open until the garbage
+    collector warns of it, in whatever test that happens to be.
+    """
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Send the request, and read a refusal to its end."""
+        response = await self.next.send(request)
+        if response.http_response.status_code >= 400 and request.context.options.get("stream"):
+            await response.http_response.read()
+        return response
+
+
 @dataclass(frozen=True, slots=True)
 class RunningService:
     """A service that runs, and what a client needs to know of it."""
@@ -100,7 +118,8 @@ class RunningService:
 
     def client(self, **options: Any) -> BatchClient:
         """The SDK's asynchronous client for it."""
-        return BatchClient(self.endpoint, AzureNamedKeyCredential(self.account, self.key), **options)
+        key = AzureNamedKeyCredential(self.account, self.key)
+        return BatchClient(self.endpoint, key, per_retry_policies=[RefusalsRead()], **options)
 
     @contextlib.asynccontextmanager
     async def raw(self) -> AsyncIterator[RawClient]:

@@ -53,6 +53,12 @@ async def test_a_part_of_a_file_can_be_read(client, raw, files_there):
         assert (answer.status, answer.code) == (416, "InvalidRange")
 
 
+async def test_a_refused_download_is_read_and_says_why(client, files_there):
+    """The error of a download that is refused has the service's code: no connection is left half read."""
+    with refused("FileNotFound", 404):
+        await client.download_task_file("j", "t", "nothing.txt")
+
+
 async def test_properties_of_a_file(client, raw, files_there):
     """HEAD of a file tells its size, times, mode and address; of a folder that it is one."""
     found = await client.get_task_file_properties("j", "t", "wd/out put.txt")
