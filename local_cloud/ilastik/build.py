@@ -1,8 +1,9 @@
-"""Compile the kernel (native/*.c) with the system's C compiler: `python -m local_cloud.ilastik.build`.
+"""Compile the kernel (native/*.c) with the system's C compiler: `python -m local_cloud.ilastik.build [--portable]`.
 
 Done once at set-up, so that no run ever waits for a compiler. Up to date means: a library for this source, these
 flags and this kind of processor exists. Running it twice at once is harmless: each writes a file of its own and
-renames it.
+renames it. `--portable` makes a library that runs on every processor of this kind, with AVX2 or without (slower): for
+a folder that several machines share. It is used where no other fits, and gives the same pixels.
 """
 
 import contextlib
@@ -23,20 +24,20 @@ _FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-ma
 _AVX2_FLAGS = ("-mavx2", "-mfma")
 
 
-def library_path(source: Path = _SOURCE) -> Path:
-    """Return where the library for this source and this processor belongs."""
-    digest = hashlib.sha256(" ".join(_flags()).encode())
+def library_path(source: Path = _SOURCE, *, portable: bool = False) -> Path:
+    """Return where the library for this source and this processor, or any processor of its kind, belongs."""
+    digest = hashlib.sha256(" ".join(_flags(portable)).encode())
     for file in _sources(source):
         digest.update(file.name.encode() + file.read_bytes())
     return source / "build" / f"pixels-{platform.machine()}-{digest.hexdigest()[:16]}.so"
 
 
-def build(compiler: str | None = None, source: Path = _SOURCE) -> Path:
+def build(compiler: str | None = None, source: Path = _SOURCE, *, portable: bool = False) -> Path:
     """Make the library unless it is there; return its path.
 
     Raises NotBuiltError where there is no compiler, or it fails.
     """
-    target = library_path(source)
+    target = library_path(source, portable=portable)
     if target.exists():
         return target
     compiler = compiler or next(filter(None, map(shutil.which, _COMPILERS)), None)
@@ -51,7 +52,7 @@ def build(compiler: str | None = None, source: Path = _SOURCE) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         sources = [str(file) for file in _sources(source) if file.suffix == ".c"]
         done = subprocess.run(
-            [compiler, *_flags(), *sources, "-o", str(temporary), "-lm"],
+            [compiler, *_flags(portable), *sources, "-o", str(temporary), "-lm"],
             capture_output=True,
             text=True,
             check=False,
@@ -72,8 +73,8 @@ def _sources(source: Path) -> list[Path]:
     return sorted(file for file in source.iterdir() if file.suffix in (".c", ".h"))
 
 
-def _flags() -> tuple[str, ...]:
-    return (*_FLAGS, *_AVX2_FLAGS) if _has_avx2() else _FLAGS
+def _flags(portable: bool) -> tuple[str, ...]:
+    return (*_FLAGS, *_AVX2_FLAGS) if not portable and _has_avx2() else _FLAGS
 
 
 def _has_avx2() -> bool:
@@ -88,6 +89,6 @@ def _has_avx2() -> bool:
 
 if __name__ == "__main__":
     try:
-        print(build())
+        print(build(portable="--portable" in sys.argv[1:]))
     except IlastikError as exc:
         sys.exit(str(exc))

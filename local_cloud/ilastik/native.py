@@ -123,13 +123,14 @@ def box_struct(region: Region) -> BoxStruct:
 
 
 def load() -> ctypes.CDLL:
-    """Load the library that build.py made.
+    """Load the library that build.py made: the one for this processor, else a portable one.
 
     Raises NotBuiltError where there is none for this source and processor: nothing is ever compiled here.
     """
     path = library_path()
+    portable = library_path(portable=True)
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(portable if portable.exists() and not path.exists() else path))
     except OSError as exc:
         raise NotBuiltError(
             f"The compiled kernel '{path}' is missing or cannot be loaded ({exc}): run 'python -m "

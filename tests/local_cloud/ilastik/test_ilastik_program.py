@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -13,6 +14,7 @@ import tifffile
 from local_cloud.ilastik import build as building
 from local_cloud.ilastik.build import build, library_path
 from local_cloud.ilastik.errors import NotBuiltError
+from tests.local_cloud.ilastik.made_up import Ilastik, Recipe, write_image, write_project
 
 _HOME = Path(building.__file__).resolve().parent
 _PLAIN = {"PATH": "/usr/bin:/bin", "LOCAL_CLOUD_PYTHON": sys.executable}
@@ -118,6 +120,12 @@ def elsewhere(tmp_path: Path) -> Path:
     return copy.parent
 
 
+@pytest.fixture(scope="module")
+def portable() -> Path:
+    """Return the kernel as it is without AVX2; it stays beside the other, and is used where that one is missing."""
+    return build(portable=True)
+
+
 def test_two_builds_at_once_are_harmless(tmp_path: Path) -> None:
     """Two processes that build at the same time both end well, and leave one library and nothing else."""
     (tmp_path / "small.c").write_text("int answer(void) { return 42; }")
@@ -183,6 +191,39 @@ def test_a_missing_kernel_is_never_made_at_run_time(elsewhere: Path, samples: Pa
     assert "local_cloud.ilastik.build" in done.stderr
     assert not (tmp_path / "r.h5").exists()
     assert not (elsewhere / "local_cloud" / "ilastik" / "native" / "build").exists()
+
+
+@pytest.mark.parametrize("in_2d", [False, True])
+def test_without_avx2_the_pixels_are_the_same(
+    in_2d: bool, elsewhere: Path, portable: Path, tmp_path: Path, ilastik: Ilastik
+) -> None:
+    """A kernel for processors without AVX2 gives the very probabilities and labels, in 2D and in 3D."""
+    (elsewhere / "local_cloud/ilastik/native/build").mkdir()
+    (elsewhere / "local_cloud/ilastik/native/build" / portable.name).symlink_to(portable)
+    image = np.random.default_rng(5).integers(0, 250, (1, 15, 41, 83, 1)).astype(np.uint8)
+    ticked = [(feature, scale) for feature in range(6) for scale in (0, 2, 3)]
+    recipe = Recipe(ticked, in_2d=[in_2d] * 7, pure=False, depth=5, lane=("zyxc", (15, 41, 83, 1)))
+    project = write_project(tmp_path / "p.ilp", recipe, image[0].astype(np.float32))
+    file = write_image(tmp_path / "i.h5", image, "zyxc")
+    arguments = ("--headless", f"--project={project}", str(file), "--output_format=hdf5")
+    for source in ("Probabilities", "Simple Segmentation"):
+        ended = ilastik(*arguments, f"--export_source={source}", f"--output_filename_format={tmp_path}/fast.h5")
+        assert ended.exit_code == 0, ended.said
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "local_cloud.ilastik", *arguments, f"--export_source={source}"),
+                f"--output_filename_format={tmp_path}/portable.h5",
+            ],
+            cwd=elsewhere,
+            env={**os.environ, "PYTHONPATH": str(elsewhere)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        with h5py.File(tmp_path / "fast.h5") as fast, h5py.File(tmp_path / "portable.h5") as slow:
+            assert np.array_equal(fast["exported_data"][()], slow["exported_data"][()])
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
