@@ -341,15 +341,19 @@ async def test_a_task_arrives_whole(local):
     assert task.constraints.max_task_retry_count == 0
 
 
-@pytest.mark.parametrize(("status", "code"), [(429, "TooManyRequests"), (503, "ServerBusy"), (500, "InternalError")])
-async def test_a_busy_service_is_a_fault_with_its_wish_to_wait(local, status, code):
+async def test_a_busy_service_is_a_fault_with_its_wish_to_wait():
     """Throttling and outages leave the adapter as data, once its own few tries are used up."""
-    service, client = local
-    fault = {"kind": "error", "match": "POST /jobs", "code": code, "status": status, "retryAfter": 0}
-    await service.local("POST", "faults", fault)
-    with pytest.raises(ServiceFault, match=f"busy .*create the job {JOB} \\({code}\\)") as caught:
-        await AzureBatch(client).create_job(JOB, POOL)
-    assert caught.value.retry_after == timedelta()
+
+    async def meet(status: int, code: str) -> None:
+        async with local_service() as (service, client):
+            fault = {"kind": "error", "match": "POST /jobs", "code": code, "status": status, "retryAfter": 0}
+            await service.local("POST", "faults", fault)
+            with pytest.raises(ServiceFault, match=f"busy .*create the job {JOB} \\({code}\\)") as caught:
+                await AzureBatch(client).create_job(JOB, POOL)
+            assert caught.value.retry_after == timedelta()
+
+    # Together, for each waits between its tries.
+    await asyncio.gather(meet(429, "TooManyRequests"), meet(503, "ServerBusy"), meet(500, "InternalError"))
 
 
 async def test_a_service_out_of_reach_is_a_fault():

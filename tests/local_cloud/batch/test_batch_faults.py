@@ -45,13 +45,13 @@ async def test_faults_come_at_a_rate(service, raw):
     """A fault with a rate happens to about that part of the requests, and to none after it is cleared."""
     await service.local("POST", "faults", {"kind": "error", "rate": 0.5})
 
-    answers = [(await raw.send("GET", "/pools")).status for _ in range(100)]
+    answers = [(await raw.send("GET", "/pools")).status for _ in range(60)]
     await service.local("DELETE", "faults")
-    after = [(await raw.send("GET", "/pools")).status for _ in range(20)]
+    after = [(await raw.send("GET", "/pools")).status for _ in range(10)]
 
-    assert 20 <= answers.count(503) <= 80
-    assert answers.count(200) + answers.count(503) == 100
-    assert after == [200] * 20
+    assert 10 <= answers.count(503) <= 50
+    assert answers.count(200) + answers.count(503) == 60
+    assert after == [200] * 10
 
 
 async def test_a_dropped_connection_leaves_the_request_done(service, new_job):
@@ -73,10 +73,10 @@ async def test_answers_can_be_slow(service, raw):
     """Latency holds an answer back."""
     import asyncio
 
-    await service.local("POST", "faults", {"kind": "latency", "seconds": 30, "match": "GET /pools"})
+    await service.local("POST", "faults", {"kind": "latency", "seconds": 1, "match": "GET /pools"})
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(raw.send("GET", "/pools"), 0.3)
+        await asyncio.wait_for(raw.send("GET", "/pools"), 0.2)
     assert (await asyncio.wait_for(raw.send("GET", "/jobs"), 10)).status == 200
 
 

@@ -13,9 +13,12 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError
 
+from local_cloud.batch.cli import main
+from local_cloud.batch.clock import SystemClock
 from local_cloud.batch.orphans import ROOT_VARIABLE, end_orphans
 from local_cloud.batch.process import started_at
-from local_cloud.batch.settings import DEFAULT_ACCOUNT, DEFAULT_KEY
+from local_cloud.batch.service import BatchService
+from local_cloud.batch.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, Settings
 from local_cloud.batch.store import ProcessRecord
 from local_cloud.batch.testing import eventually, running_service, shell
 
@@ -154,18 +157,15 @@ async def test_completed_tasks_and_all_else_survive_a_restart(start, tmp_path, f
     assert await again.end(signal.SIGTERM) == 0
 
 
-async def test_two_services_cannot_share_a_folder(start, tmp_path):
+def test_two_services_cannot_share_a_folder(tmp_path, capsys):
     """A second service on the same data folder ends with a sentence."""
-    await start()
-    second = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "local_cloud.batch", "--data", str(tmp_path / "data")),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, told = await asyncio.wait_for(second.communicate(), 30)
+    first = BatchService(Settings(data=tmp_path), SystemClock())
 
-    assert second.returncode == 1
-    assert told.decode().startswith("Another Batch service uses ")
-    assert "Traceback" not in told.decode()
+    assert main(["--data", str(tmp_path)]) == 1
+
+    assert capsys.readouterr().err.startswith(f"Another Batch service uses {tmp_path}: end it, or ")
+    asyncio.run(first.stop())
+    asyncio.run(BatchService(Settings(data=tmp_path), SystemClock()).stop())
 
 
 @pytest.mark.parametrize(
@@ -176,15 +176,13 @@ async def test_two_services_cannot_share_a_folder(start, tmp_path):
         (["--node-env", "NOVALUE"], "--node-env takes NAME=VALUE"),
     ],
 )
-async def test_wrong_settings_end_with_a_sentence(arguments, told):
+def test_wrong_settings_end_with_a_sentence(arguments, told, capsys):
     """Settings that can't be end the command with one sentence and exit code 1."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "local_cloud.batch", *arguments), stderr=asyncio.subprocess.PIPE
-    )
-    _, text = await asyncio.wait_for(process.communicate(), 30)
+    assert main(arguments) == 1
 
-    assert process.returncode == 1
-    assert text.decode().startswith(told)
+    said = capsys.readouterr()
+    assert said.err.startswith(told)
+    assert (said.err.count("\n"), said.out) == (1, "")
 
 
 async def test_an_answered_request_is_on_disk(start, finished):

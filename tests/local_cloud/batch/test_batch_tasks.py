@@ -288,18 +288,18 @@ async def test_counts_follow_the_tasks(client, new_job, new_task, finished):
 
 
 async def test_many_tasks_all_complete_once(new_job):
-    """200 tasks on four slots complete, each having run once."""
+    """100 tasks on four slots complete, each having run once."""
     async with running_service(nodes=2, task_slots=2) as service, service.client() as client:
         await new_job(client)
         line = shell("echo $AZ_BATCH_TASK_ID >> $AZ_BATCH_NODE_SHARED_DIR/ran")
-        tasks = [m.BatchTaskCreateOptions(id=f"t{n}", command_line=line) for n in range(200)]
+        tasks = [m.BatchTaskCreateOptions(id=f"t{n}", command_line=line) for n in range(100)]
         await client.create_tasks("j", tasks)
 
         async def all_done():
-            return (await client.get_job_task_counts("j")).task_counts.succeeded == 200
+            return (await client.get_job_task_counts("j")).task_counts.succeeded == 100
 
         await eventually(all_done, 30)
         files = [agent.paths.shared / "ran" for agent in service.service.agents.all()]
         read = await asyncio.gather(*(asyncio.to_thread(file.read_text) for file in files))
         ran = "".join(read).split()
-        assert sorted(ran) == sorted(f"t{n}" for n in range(200))
+        assert sorted(ran) == sorted(f"t{n}" for n in range(100))
