@@ -13,6 +13,7 @@ from azure.storage.blob import BlobProperties
 from batch_ops import naming
 from batch_ops.notes import attempts_of
 from batch_ops.result_folder import LOG, PROBLEM, PROVENANCE
+from batch_ops.transitions import NODE_LOSSES
 from tests.soak.books import Books, is_over, put_back
 from tests.soak.plan import Content, File
 
@@ -59,7 +60,7 @@ def complaints(
     alike: dict[Content, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in files:
         row = books.rows.get(file.name)
-        told = [*_of_end(file, row), *_of_tasks(file.name, books)]
+        told = [*_of_end(file, row, books), *_of_tasks(file.name, books)]
         if row is not None and row["state"] == "SUCCEEDED":
             told += _of_results(file, row, books, read)
             if file.last is not None and file.name in books.results:
@@ -76,7 +77,7 @@ def complaints(
     return found
 
 
-def _of_end(file: File, row: dict[str, Any] | None) -> list[str]:
+def _of_end(file: File, row: dict[str, Any] | None, books: Books) -> list[str]:
     if row is None:
         return ["it has no row"] if file.last is not None else []
     said = f"it is {row['state']}: {row.get('reason', '')!r}"
@@ -85,8 +86,12 @@ def _of_end(file: File, row: dict[str, Any] | None) -> list[str]:
     if file.last is None:
         # A deletion may come before, amid and after all that happens to a file.
         return [] if row["state"] in {"SUCCEEDED", "CANCELLED"} or row.get("reason") else [said]
-    wanted = "REJECTED" if file.last.cut else "SUCCEEDED"
-    return [] if row["state"] == wanted and row.get("reason") else [said]
+    wanted = {"REJECTED"} if file.last.cut else {"SUCCEEDED"}
+    task = next((task for task in books.tasks[file.name] if task.id == row.get("task_id")), None)
+    if task and put_back(task) >= NODE_LOSSES and row.get("kind") == "NODE":
+        # On a machine that is short of breath every try may meet a kill: so many losses end a run by the table.
+        wanted.add("FAILED")
+    return [] if row["state"] in wanted and row.get("reason") else [said]
 
 
 def _of_tasks(name: str, books: Books) -> list[str]:

@@ -120,6 +120,19 @@ def test_a_loss_on_record_permits_a_second_segmentation():
     assert good(put_back_and_told) == []
 
 
+@pytest.mark.parametrize(("requeues", "ends_well"), [(3, False), (4, True)])
+def test_a_file_whose_every_try_met_a_kill_may_be_given_up(requeues, ends_well):
+    """FAILED for lost nodes is an end only where Batch itself counts as many losses as the table wants."""
+
+    def give_up(books, contents):
+        books.rows[NAME].update(state="FAILED", kind="NODE", reason="It took down its node.", requeues=requeues)
+        books.tasks[NAME][0].execution_info.requeue_count = requeues
+        books.results[NAME] = {"PROBLEM.txt": SimpleNamespace(metadata={"run": "1"})}
+        contents["PROBLEM.txt"] = b"It took down its node."
+
+    assert (good(give_up) == []) is ends_well
+
+
 def test_a_seed_makes_the_same_plan():
     """Two plans of one seed are equal, those of two seeds are not."""
     assert plan(30, 300, 5) == plan(30, 300, 5)
