@@ -18,10 +18,9 @@ from batch_ops import naming
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import BlobChanged, BlobMissing, IlastikBatchError, RequestRefused
 from batch_ops.model import Blob
-from batch_ops.ports import Fence
+from batch_ops.ports import LARGEST_PAGE, Fence
 
 _SERVICE = "Blob storage"
-_PAGE = 5000
 _MISSING_CODES = ("BlobNotFound", "ResourceNotFound")
 _CHANGED_CODES = ("ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet")
 _SOURCE_MISSING_CODES = (*_MISSING_CODES, "CannotVerifyCopySource")
@@ -79,9 +78,9 @@ class AzureBlobs:
                 if isinstance(item, BlobProperties) and not _is_folder(item):
                     yield _blob(item)
 
-    async def page(self, container: str, marker: str) -> tuple[Sequence[Blob], str]:
+    async def page(self, container: str, marker: str, most: int = LARGEST_PAGE) -> tuple[Sequence[Blob], str]:
         """One page of all blobs in the service's order, and the marker of the next ("": the last)."""
-        listing = self._service.get_container_client(container).list_blobs(results_per_page=_PAGE)
+        listing = self._service.get_container_client(container).list_blobs(results_per_page=most)
         try:
             with calls(_SERVICE, f"list {container}"):
                 pages: Any = listing.by_page(marker or None)
@@ -91,7 +90,7 @@ class AzureBlobs:
         except RequestRefused:
             if not marker:
                 raise
-            return await self.page(container, "")
+            return await self.page(container, "", most)
         return items, pages.continuation_token or ""
 
     async def put(

@@ -1,6 +1,10 @@
-"""What the queues carry: Event Grid's `BlobCreated` events, our own orders to look again and to collect. Pure."""
+"""What the queues carry: Event Grid's `BlobCreated` events, our own orders to look again and to collect. Pure.
+
+So is what Event Grid leaves in the dead-letter container: lists of events that it could not deliver.
+"""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -10,9 +14,11 @@ from batch_ops.errors import BadMessage
 from batch_ops.model import CollectOrder
 
 _EVENT_TYPE = "Microsoft.Storage.BlobCreated"
+_AN_EVENT = "a BlobCreated event"
 _LOOK_AGAIN = "look_again"
 # On accounts with a hierarchical namespace: an empty file, made before its content is flushed.
 _EMPTY_FILE_APIS = frozenset({"CreateFile"})
+_LONGEST_NAME = 1024
 _CONTAINERS = "/containers/"
 _BLOBS = "/blobs/"
 
@@ -32,6 +38,23 @@ class BlobCreated:
     sequencer: str
     event_id: str
     event_time: datetime
+
+    @property
+    def means_nothing(self) -> bool:
+        """Whether another event follows once the blob has its content."""
+        return self.api in _EMPTY_FILE_APIS
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """What one blob of the dead-letter container holds.
+
+    `reasons` are Event Grid's words, one an event; `unknown` entries are no events of ours.
+    """
+
+    events: tuple[BlobCreated, ...]
+    reasons: tuple[str, ...]
+    unknown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +88,7 @@ def look_again_message(
 
 def look_order(body: bytes) -> LookOrder | None:
     """What a message in `blob-created` asks for; None for an event that means nothing. Raises `BadMessage`."""
-    values = _Fields.parse(body, "a BlobCreated event")
+    values = _Fields.parse(body, _AN_EVENT)
     if values.has(_LOOK_AGAIN):
         return LookOrder(
             values.text(_LOOK_AGAIN),
@@ -74,8 +97,8 @@ def look_order(body: bytes) -> LookOrder | None:
             backfill=values.flag("backfill"),
             again=values.whole("again", 0),
         )
-    event = _blob_created(values)
-    if event.api in _EMPTY_FILE_APIS:
+    event = _event(values)
+    if event.means_nothing:
         return None
     return LookOrder(event.name, event.container, event.event_id, event.sequencer)
 
@@ -98,10 +121,35 @@ def collect_order(body: bytes) -> CollectOrder:
 
 def blob_created(body: bytes) -> BlobCreated:
     """The event in a message of Event Grid's own schema. Raises `BadMessage`."""
-    return _blob_created(_Fields.parse(body, "a BlobCreated event"))
+    return _event(_Fields.parse(body, _AN_EVENT))
 
 
-def _blob_created(event: "_Fields") -> BlobCreated:
+def dead_letters(body: bytes) -> DeadLetters:
+    """The events of a dead-letter blob: a JSON list of events that also tell why. Raises `BadMessage`."""
+    try:
+        entries = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as exc:
+        raise BadMessage(f"A dead letter should be a JSON list of events, but it is {body[:100]!r}.") from exc
+    if not isinstance(entries, list):
+        raise BadMessage("A dead letter should be a JSON list of events, but it is no list.")
+    found = []
+    for entry in entries:
+        with suppress(BadMessage):
+            values = _Fields(entry, _AN_EVENT)
+            event, reason = _event(values), values.text("deadLetterReason", "")
+            if not _is_possible(event.name):
+                raise BadMessage("No blob has such a name.")
+            found.append((event, reason))
+    events, reasons = tuple(event for event, _ in found), tuple(reason for _, reason in found)
+    return DeadLetters(events, reasons, len(entries) - len(found))
+
+
+def _is_possible(name: str) -> bool:
+    """Whether a blob can have this name: an order to look at another one would never end well."""
+    return len(name) <= _LONGEST_NAME and not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _event(event: "_Fields") -> BlobCreated:
     if (kind := event.text("eventType")) != _EVENT_TYPE:
         raise BadMessage(f"An event of type {kind!r} came where {_EVENT_TYPE} was expected.")
     data = event.part("data")
@@ -133,7 +181,10 @@ def _name_in_url(url: str, container: str) -> str | None:
     The URL is percent-encoded and whole, while subjects were seen without characters beyond the first
     65,536 of Unicode; so the subject's name is only taken where the URL has none.
     """
-    path = urlsplit(url).path.removeprefix("/")
+    try:
+        path = urlsplit(url).path.removeprefix("/")
+    except ValueError:
+        return None
     for _ in range(2):
         first, _, path = path.partition("/")
         if unquote(first) == container and path:

@@ -28,6 +28,9 @@ from batch_ops.model import (
 )
 from batch_ops.task_spec import TaskSpec
 
+# As many blobs as a listing gives at a time, at most.
+LARGEST_PAGE = 5000
+
 
 class Ledger(Protocol):
     """Table `files`: a row a file with its current run, and beside it a row for every run that has ended."""
@@ -144,8 +147,8 @@ class BlobStore(Protocol):
     def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
         """The blobs whose names start so, with metadata, in the service's order; not flat: this folder's own only."""
 
-    async def page(self, container: str, marker: str) -> tuple[Sequence[Blob], str]:
-        """One page of all blobs in the service's order (up to 5,000), and the marker of the next ("": the last).
+    async def page(self, container: str, marker: str, most: int = LARGEST_PAGE) -> tuple[Sequence[Blob], str]:
+        """One page of all blobs in the service's order, and the marker of the next ("": the last).
 
         A marker that the service no longer takes starts again from the beginning.
         """

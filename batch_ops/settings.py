@@ -27,6 +27,7 @@ class Settings:
     staging_container: str = "staging"
     results_container: str = "results"
     tools_container: str = "tools"
+    dead_letter_container: str = "dead-letter"
     task_scripts: str = "task/"
     blob_created_queue: str = "blob-created"
     collect_queue: str = "collect"
@@ -123,6 +124,7 @@ def from_mapping(values: Mapping[str, str]) -> Settings:
         staging_container=read.text("STAGING_CONTAINER", default.staging_container),
         results_container=read.text("RESULTS_CONTAINER", default.results_container),
         tools_container=read.text("TOOLS_CONTAINER", default.tools_container),
+        dead_letter_container=read.text("DEAD_LETTER_CONTAINER", default.dead_letter_container),
         task_scripts=read.text("TASK_SCRIPTS", default.task_scripts),
         blob_created_queue=read.text("BLOB_CREATED_QUEUE", default.blob_created_queue),
         collect_queue=read.text("COLLECT_QUEUE", default.collect_queue),

@@ -1,9 +1,10 @@
-"""The rolling sweep: finds what events missed, one page of the listing a tick, a full cycle a day by default.
+"""The rolling sweep: finds what events missed, one page of a listing a tick, a full cycle a day by default.
 
 A file is missed if it was written since the system went live and the ledger has no row of it, or a row of another
 version. It is looked at by message, as if its event had come. One that is open without being on the worklist (which
 should not be) is put back there. Cost of a cycle: one listing call for 5,000 blobs, and for each project on a page
-one range query (one call for 1,000 rows). Between cycles it costs nothing.
+one range query (one call for 1,000 rows). Between cycles it costs nothing. The container of undeliverable events has
+a cycle of its own, of one listing call where there is none.
 """
 
 import asyncio
@@ -16,9 +17,11 @@ from datetime import timedelta
 from functools import partial
 
 from batch_ops import naming
+from batch_ops.dead_letters import DeadLetters
 from batch_ops.errors import Conflict
 from batch_ops.executor import Executor, fields
 from batch_ops.model import Blob, Board, Intent, Stand, SweepMark
+from batch_ops.ports import LARGEST_PAGE
 from batch_ops.start import is_same_content
 from batch_ops.take_up import TakeUp, project_of_blob
 
@@ -27,30 +30,34 @@ log = logging.getLogger("batch_ops")
 # A younger file's event is on its way.
 _SETTLED = timedelta(minutes=2)
 _AT_ONCE = 16
+# Each blob of undeliverable events is read, so a tick takes fewer of them.
+_LETTERS_A_TICK = 100
 
 
 class Sweep:
-    """Looks over the containers `input` and `projects`."""
+    """Looks over the containers `input` and `projects`, and that of events which could not be delivered."""
 
     def __init__(self, executor: Executor, take_up: TakeUp) -> None:
         self._blobs, self._ledger, self._worklist = executor.blobs, executor.ledger, executor.worklist
         self._outbox, self._settings, self._clock = executor.outbox, executor.settings, executor.clock
-        self._take_up = take_up
+        self._take_up, self._letters = take_up, DeadLetters(executor)
 
     async def __call__(self, board: Board) -> None:
         """Go on with the cycles that are due, a page each."""
         now = self._clock()
         known = {mark.container: mark for mark in board.sweeps}
-        for container, look in (
-            (self._settings.input_container, partial(self._images, {intent.name for intent in board.open})),
-            (self._settings.projects_container, self._projects),
+        open_names = {intent.name for intent in board.open}
+        for container, look, most in (
+            (self._settings.input_container, partial(self._images, open_names), LARGEST_PAGE),
+            (self._settings.projects_container, self._projects, LARGEST_PAGE),
+            (self._settings.dead_letter_container, self._undelivered, _LETTERS_A_TICK),
         ):
             mark = known.get(container)
             if mark is None:
                 # The system goes live: what lies there already is the business of a backfill.
                 await self._worklist.save_sweep(SweepMark(container, now, now + self._settings.sweep_every))
             elif mark.marker or mark.next_cycle <= now:
-                blobs, marker = await self._blobs.page(container, mark.marker)
+                blobs, marker = await self._blobs.page(container, mark.marker, most)
                 found = await look(blobs, mark)
                 following = mark.next_cycle if marker else now + self._settings.sweep_every
                 await self._worklist.save_sweep(
@@ -100,6 +107,9 @@ class Sweep:
         since = mark.next_cycle - 2 * self._settings.sweep_every
         written = {project_of_blob(blob.name) for blob in blobs if blob.modified >= since}
         return sum([await self._take_up(project) for project in sorted(filter(None, written))])
+
+    async def _undelivered(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
+        return await self._letters(blobs)
 
 
 def is_missed(blob: Blob, stand: Stand | None) -> bool:

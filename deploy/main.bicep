@@ -340,6 +340,7 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertMail)) {
     location: location
     mail: alertMail
     batchAccountId: batch.outputs.id
+    topicId: topic.outputs.id
     workspaceId: monitoring.outputs.workspaceId
     tags: marked
   }

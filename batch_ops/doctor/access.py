@@ -81,7 +81,12 @@ def _claims(token: str) -> Mapping[str, Any]:
 def plan(who: Visitor, settings: Settings) -> Sequence[Ask]:
     """The probes that tell whether this visitor has what they need, and no more."""
     read_only = (settings.input_container, settings.projects_container)
-    written = (settings.frozen_container, settings.staging_container, settings.results_container)
+    written = (
+        settings.frozen_container,
+        settings.staging_container,
+        settings.results_container,
+        settings.dead_letter_container,
+    )
     containers = (*read_only, *written) if who is Visitor.APP else (*read_only, *written, settings.tools_container)
     asks = [Ask(Kind.CONTAINER, name, Act.READ) for name in containers]
     if who is not Visitor.OPERATOR:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from batch_ops.doctor import access, classifiers, file_probes, management, pool, queue_sights, work
+from batch_ops.doctor import access, classifiers, file_probes, letters, management, pool, queue_sights, work
 from batch_ops.doctor.access import Visitor
 from batch_ops.doctor.azure_cli import AzureCli, CliFault
 from batch_ops.doctor.batch_probes import BatchProbes
@@ -16,9 +16,6 @@ from batch_ops.doctor.storage_probes import StorageProbes
 from batch_ops.errors import ServiceFault
 from batch_ops.ports import BlobStore, ImageCheck, Ledger, Worklist
 from batch_ops.settings import Settings
-
-_DEAD_LETTERS = "dead-letter"
-_SOME_LETTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +88,9 @@ class Patient:
         return [classifiers.judge_parser(await file_probes.parse(self.check))]
 
     async def _dead_letters(self) -> Sequence[Finding]:
-        names = await self.storage.first_names(_DEAD_LETTERS, _SOME_LETTERS) if self.place else None
-        if names is None:
-            return []
-        if not names:
-            return [Finding("events", Level.OK, "Every event could be delivered.")]
-        count = f"{len(names)}{' or more' if len(names) == _SOME_LETTERS else ''}"
-        told = f"{count} events could not be delivered; they lie in the container '{_DEAD_LETTERS}'."
-        return [Finding("events", Level.WARN, told, "the sweep takes up their files; look at the topic's roles.")]
+        container = self.settings.dead_letter_container
+        names = await self.storage.first_names(container, letters.SOME)
+        return letters.judge(container, names, (await self.worklist.board()).sweeps)
 
     async def _management(self) -> Sequence[Finding]:
         if self.place is None:

@@ -129,7 +129,12 @@ def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozen
     account = f"/storageaccounts/{where.storage_account}"
     containers = f"{account}/blobservices/default/containers"
     read = (settings.input_container, settings.projects_container)
-    write = (settings.frozen_container, settings.staging_container, settings.results_container)
+    write = (
+        settings.frozen_container,
+        settings.staging_container,
+        settings.results_container,
+        settings.dead_letter_container,
+    )
     return [
         *((f"{containers}/{name}", _READ) for name in read),
         *((f"{containers}/{name}", _WRITE) for name in write),

@@ -12,14 +12,21 @@ param mail string
 @description('Id of the Batch account.')
 param batchAccountId string
 
+@description('Id of the Event Grid topic.')
+param topicId string
+
 @description('Id of the Log Analytics workspace.')
 param workspaceId string
 
 @description('Tags of the deployment.')
 param tags object
 
-type nodeAlert = {
+type metricAlert = {
   name: string
+  @description('Id of the resource that has the metric.')
+  scope: string
+  @description('Its type.')
+  kind: 'Microsoft.Batch/batchAccounts' | 'Microsoft.EventGrid/systemTopics'
   metric: string
   text: string
   aggregation: 'Average' | 'Total'
@@ -29,9 +36,11 @@ type nodeAlert = {
   severity: int
 }
 
-var onMetrics nodeAlert[] = [
+var onMetrics metricAlert[] = [
   {
     name: 'start-task-failed'
+    scope: batchAccountId
+    kind: 'Microsoft.Batch/batchAccounts'
     metric: 'StartTaskFailedNodeCount'
     text: 'A node could not install ilastik. Its files wait. Look at startup/stderr.txt of the node in the Batch account.'
     aggregation: 'Average'
@@ -41,6 +50,8 @@ var onMetrics nodeAlert[] = [
   }
   {
     name: 'unusable-node'
+    scope: batchAccountId
+    kind: 'Microsoft.Batch/batchAccounts'
     metric: 'UnusableNodeCount'
     text: 'A node of the pool is unusable; its tasks may wait forever. Remove the node in the Batch account.'
     aggregation: 'Average'
@@ -50,6 +61,8 @@ var onMetrics nodeAlert[] = [
   }
   {
     name: 'idle-nodes'
+    scope: batchAccountId
+    kind: 'Microsoft.Batch/batchAccounts'
     metric: 'IdleNodeCount'
     text: 'Nodes are paid for and have had nothing to do for an hour. Look at the pool\'s autoscale formula.'
     aggregation: 'Average'
@@ -59,8 +72,21 @@ var onMetrics nodeAlert[] = [
   }
   {
     name: 'failed-tasks'
+    scope: batchAccountId
+    kind: 'Microsoft.Batch/batchAccounts'
     metric: 'TaskFailEvent'
     text: 'Tasks failed. PROBLEM.txt in the results of the files says why, if trying again did not help.'
+    aggregation: 'Total'
+    window: 'PT1H'
+    above: 0
+    severity: 2
+  }
+  {
+    name: 'undeliverable'
+    scope: topicId
+    kind: 'Microsoft.EventGrid/systemTopics'
+    metric: 'DeadLetteredCount'
+    text: 'Events could not be delivered to the queue for a day. The sweep takes up their files; the doctor shows more.'
     aggregation: 'Total'
     window: 'PT1H'
     above: 0
@@ -113,7 +139,7 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
       severity: alert.severity
       enabled: true
       autoMitigate: true
-      scopes: [batchAccountId]
+      scopes: [alert.scope]
       evaluationFrequency: 'PT15M'
       windowSize: alert.window
       criteria: {
@@ -122,7 +148,7 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
           {
             criterionType: 'StaticThresholdCriterion'
             name: alert.name
-            metricNamespace: 'Microsoft.Batch/batchAccounts'
+            metricNamespace: alert.kind
             metricName: alert.metric
             timeAggregation: alert.aggregation
             operator: 'GreaterThan'

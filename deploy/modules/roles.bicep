@@ -45,6 +45,7 @@ var onContainers = [
   { who: 'app', name: 'frozen', role: 'storageBlobDataContributor' }
   { who: 'app', name: 'staging', role: 'storageBlobDataContributor' }
   { who: 'app', name: 'results', role: 'storageBlobDataContributor' }
+  { who: 'app', name: 'dead-letter', role: 'storageBlobDataContributor' }
   { who: 'pool', name: 'input', role: 'storageBlobDataReader' }
   { who: 'pool', name: 'frozen', role: 'storageBlobDataReader' }
   { who: 'pool', name: 'tools', role: 'storageBlobDataReader' }

@@ -24,4 +24,5 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
 }
 
 output name string = topic.name
+output id string = topic.id
 output principalId string = topic.identity.principalId

@@ -25,7 +25,7 @@ from local_cloud.cloud.errors import CloudError
 from local_cloud.cloud.folder import CloudIdentity
 from local_cloud.cloud.stack import POOL_ID, batch_endpoint
 
-CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools")
+CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools", "dead-letter")
 QUEUES = ("blob-created", "collect")
 TABLES = ("files", "work")
 _SECONDS_TO_RESIZE = 30

@@ -49,7 +49,7 @@ def test_a_cloud_that_works_is_found_well_and_left_as_it_was(lab):
 
     assert done.returncode in {0, 1}, done.stdout + done.stderr
     found = levels(done)
-    for area in ("settings", "storage", "tools", "pool", "parser"):
+    for area in ("settings", "storage", "tools", "pool", "parser", "events"):
         assert found[area] <= {"ok", "note"}, (area, done.stdout)
     assert {"queues", "files", "projects", "azure"} <= set(found)
     assert "default.ilp' can be used" in done.stdout

@@ -1,5 +1,6 @@
 """Scenes: a state of affairs, and the one thing that then happens. Enumerations disturb it at every call."""
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -325,6 +326,14 @@ def _missed(world: World) -> None:
     world.pass_time(timedelta(days=1))
 
 
+def _undelivered(world: World) -> None:
+    _missed(world)
+    subject = f"/blobServices/default/containers/input/blobs/{NAME}"
+    data = {"api": "PutBlob", "eTag": "0x8D", "contentLength": 1, "url": f"https://data/input/{NAME}"}
+    event = {"id": "given-up", "eventType": "Microsoft.Storage.BlobCreated", "subject": subject, "data": data}
+    world.blobs.upload("dead-letter", "1.json", json.dumps([event | {"eventTime": "2026-03-01T12:00:00Z"}]).encode())
+
+
 def _missed_project(world: World) -> None:
     _rejected(world)
     world.project(OTHER_CLASSIFIER)
@@ -422,6 +431,7 @@ SCENES = (
     Scene("results of a second execution are moved", _twice, _tick),
     Scene("an idle job is closed", _idle_for_a_day, _tick),
     Scene("a missed image is found", _missed, _tick),
+    Scene("an event that could not be delivered is found", _undelivered, _tick),
     Scene("a missed project is found", _missed_project, _tick, timedelta(seconds=12)),
     Scene("staging of a failed run is removed", _kept, _tick),
 )

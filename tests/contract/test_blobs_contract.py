@@ -285,6 +285,17 @@ async def test_a_page_holds_all_blobs_of_a_small_container(hands):
     assert all(blob.length == 4 and blob.md5 for blob in blobs)
 
 
+async def test_a_page_can_be_smaller(hands):
+    """With a marker each that leads to the next, to the last blob; also where those of a page are deleted meanwhile."""
+    for name in ("a", "b", "c"):
+        await put(hands, name)
+    first, marker = await hands.store.page(hands.container, "", 2)
+    for blob in first:
+        await hands.store.delete(hands.container, blob.name)
+    last, end = await hands.store.page(hands.container, marker, 2)
+    assert ([blob.name for blob in first], [blob.name for blob in last], end) == (["a", "b"], ["c"], "")
+
+
 async def test_a_page_of_an_empty_container_is_empty(hands):
     """And the last."""
     assert [*(await hands.store.page(hands.container, ""))[0]] == []

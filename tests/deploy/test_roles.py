@@ -1,5 +1,6 @@
 """The roles of the deployment beside the calls that the code makes: nothing is missing, nothing is too much."""
 
+import json
 import random
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ import pytest
 
 from local_cloud.cloud.folder import DataFolder, load_or_make_identity, port_is_free
 from local_cloud.cloud.stack import connection_string
+from local_cloud.events.schema import BlobCreated
 from local_cloud.functions.worker import Worker
 from tests.acceptance.lab import MISBEHAVING, REPOSITORY, SETTINGS, laboratory, until
 from tests.deploy import bicep_text, rbac
@@ -22,6 +24,21 @@ def open_work(lab):
     """What is on the worklist, leftovers that wait to be cleared away among it."""
     entries = lab.tables.get_table_client("work").query_entities("PartitionKey eq 'open' and RowKey lt 'j'")
     return [dict(entry) for entry in entries]
+
+
+def dead_letters(lab):
+    """What lies in the container of undeliverable events."""
+    return list(lab.blobs.get_container_client("dead-letter").list_blob_names())
+
+
+def undelivered(lab, name):
+    """Event Grid gives up an event of an image."""
+    event = BlobCreated(
+        *("id", "/topic", "2026-03-01T12:00:00Z", "input", name, lab.blobs.url.rstrip("/"), "PutBlob", "0x8D", 1),
+        *("application/octet-stream", "BlockBlob", 1, "client", "request"),
+    )
+    letter = [event.as_json() | {"deadLetterReason": "MaxDeliveryAttemptsExceeded", "deliveryAttempts": 30}]
+    lab.blobs.get_blob_client("dead-letter", "IMAGES/2026/3/1/12/1.json").upload_blob(json.dumps(letter))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +70,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]]
         with laboratory(tmp, settings, home) as lab:
             live(lab)
             until(lambda: not open_work(lab), 30, lambda: f"still open: {open_work(lab)}")
+            until(lambda: not dead_letters(lab), 30, lambda: f"not taken up: {dead_letters(lab)}")
             yield list(rec.requests)
 
 
@@ -75,6 +93,7 @@ def live(lab):
     lab.image("default/good.h5", seed=6, shape=(1, 24, 22, 16, 1))
     lab.wait("default/good.h5", "SUCCEEDED", run=2)
     lab.wait("default/slow.h5", "SUCCEEDED", run=2)
+    undelivered(lab, "default/good.h5")
 
 
 def needs_of_topic() -> set[Need]:

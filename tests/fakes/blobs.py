@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 from batch_ops.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFault
 from batch_ops.model import Blob
-from batch_ops.ports import Fence
+from batch_ops.ports import LARGEST_PAGE, Fence
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.container import Container, Stored, check_name, check_not_pending, checked_metadata, is_archived
 
-CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools")
-PAGE = 5000
+CONTAINERS = ("input", "projects", "frozen", "staging", "results", "tools", "dead-letter")
 # Sorts behind what may follow a prefix.
 _LAST = "\U0010ffff"
 
@@ -68,17 +67,17 @@ class FakeBlobs:
         store = self._container(container)
         first = bisect_left(store.names, after)
         end = bisect_left(store.names, prefix + _LAST)
-        stop = min(first + PAGE, end)
+        stop = min(first + LARGEST_PAGE, end)
         rest = store.names[stop] if stop < end else None
         return [store.blobs[name].blob for name in store.names[first:stop]], rest
 
     @call()
-    def page(self, container: str, marker: str) -> tuple[Sequence[Blob], str]:
+    def page(self, container: str, marker: str, most: int = LARGEST_PAGE) -> tuple[Sequence[Blob], str]:
         """One page of all blobs, and the marker of the next; a marker is the name to begin with."""
         store = self._container(container)
         first = bisect_left(store.names, marker)
-        names = store.names[first : first + PAGE]
-        following = store.names[first + PAGE : first + PAGE + 1]
+        names = store.names[first : first + most]
+        following = store.names[first + most : first + most + 1]
         return [replace(store.blobs[name].blob, metadata=()) for name in names], "".join(following)
 
     @call()

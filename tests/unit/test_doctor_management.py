@@ -76,7 +76,7 @@ def app_grants():
     return [
         grant(reader, f"{containers}/input"),
         grant(reader, f"{containers}/projects"),
-        *(grant(writer, f"{containers}/{name}") for name in ("frozen", "staging", "results")),
+        *(grant(writer, f"{containers}/{name}") for name in ("frozen", "staging", "results", "dead-letter")),
         *(
             grant("Storage Queue Data Contributor", f"{ACCOUNT}/queueServices/default/queues/{name}")
             for name in ("blob-created", "collect")
@@ -101,7 +101,7 @@ def test_the_roles_of_the_template_are_enough_and_not_too_many():
     assert [finding.level for finding in roles_of_app(app_grants())] == [Level.OK]
 
 
-@pytest.mark.parametrize("index", range(10))
+@pytest.mark.parametrize("index", range(11))
 def test_each_lacking_role_is_told(index):
     """Whichever is gone."""
     left = app_grants()
@@ -130,7 +130,7 @@ def test_roles_elsewhere_do_not_count():
     """Another account whose name ends alike gives nothing."""
     other = ACCOUNT.replace("labdata", "otherlabdata")
     elsewhere = [grant(g["roleDefinitionName"], g["scope"].replace(ACCOUNT, other)) for g in app_grants()]
-    assert len([f for f in roles_of_app(elsewhere) if f.level is Level.FAIL]) == 9
+    assert len([f for f in roles_of_app(elsewhere) if f.level is Level.FAIL]) == 10
 
 
 def test_the_pool_writes_staging_alone():

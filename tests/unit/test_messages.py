@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from batch_ops.errors import BadMessage
 from batch_ops.messages import (
+    DeadLetters,
     LookOrder,
     blob_created,
     collect_message,
     collect_order,
+    dead_letters,
     look_again_message,
     look_order,
 )
@@ -142,3 +144,56 @@ def test_what_is_no_collect_order_is_told(broken):
     """Never half an order."""
     with pytest.raises(BadMessage):
         collect_order(broken)
+
+
+def test_dead_letters_tell_which_events_and_why():
+    """A list of events with Event Grid's own words beside them; what is no event of ours is counted."""
+    letter = [event("p/a.h5", deadLetterReason="MaxDeliveryAttemptsExceeded", deliveryAttempts=30), event("p/b.h5"), 7]
+    read = dead_letters(body(letter))
+    assert [found.name for found in read.events] == ["p/a.h5", "p/b.h5"]
+    assert (read.reasons, read.unknown) == (("MaxDeliveryAttemptsExceeded", ""), 1)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [b"", b"\xff\xfe", b"{}", b"null", b"[" * 200_000, b"[1", b"[" + b"9" * 5000 + b"]"],
+)
+def test_what_is_no_list_is_no_dead_letter(letter):
+    """Whatever lies in the container, it is refused in one way."""
+    with pytest.raises(BadMessage):
+        dead_letters(letter)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subject": "/blobServices/default/containers/input/blobs/" + "x" * 2000, "data": {"url": "-"}},
+        {"subject": "/blobServices/default/containers/input/blobs/\ud800.h5", "data": {"url": "-"}},
+        {"data": {"url": "https://[account/input/a.h5"}, "subject": "nothing"},
+        {"eventType": "Microsoft.Storage.BlobDeleted"},
+        {"data": None},
+        {"deadLetterReason": ["a", "list"]},
+        {"eventTime": "yesterday"},
+    ],
+)
+def test_an_event_that_cannot_be_is_left_out(changes):
+    """Of such a blob nobody could ever find anything; the others of the list count all the same."""
+    entry = event() | {key: value for key, value in changes.items() if key != "data"}
+    entry["data"] = entry["data"] | changes["data"] if changes.get("data") else changes.get("data", entry["data"])
+    read = dead_letters(json.dumps([entry, event("p/b.h5")]).encode())
+    assert [found.name for found in read.events] == ["p/b.h5"]
+    assert read.unknown == 1
+
+
+@given(st.lists(JSON), st.dictionaries(st.sampled_from(sorted(event())), JSON))
+def test_whatever_a_list_holds_it_is_read(entries, changes):
+    """Hostile entries raise nothing: each is an event or is counted."""
+    read = dead_letters(json.dumps([*entries, event() | changes]).encode())
+    assert isinstance(read, DeadLetters)
+    assert len(read.events) + read.unknown == len(entries) + 1
