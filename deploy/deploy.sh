@@ -12,8 +12,9 @@ usage() {
   cat <<'END'
 deploy.sh --resource-group NAME --location REGION [options]
 
-Brings ilastik-batch into a resource group of Azure, or brings what is there up to date. Running it again with the
-same options changes nothing; options that were given once are kept until they are given again or --forget is.
+Brings ilastik-batch into a resource group of Azure, or brings what is there up to date, and has the doctor look at it.
+Running it again with the same options changes nothing; options that were given once are kept until they are given
+again or --forget is.
 
   --resource-group NAME     made if it does not exist
   --location REGION         such as westeurope; needed the first time
@@ -50,6 +51,8 @@ source "$here/lib/code.sh"
 source "$here/lib/pools.sh"
 # shellcheck source=lib/smoke.sh
 source "$here/lib/smoke.sh"
+# shellcheck source=lib/doctor.sh
+source "$here/lib/doctor.sh"
 # shellcheck source=lib/teardown.sh
 source "$here/lib/teardown.sh"
 
@@ -269,7 +272,11 @@ deploy() {
   drain_other_pools "$pool"
   upload_project
   check_new_quota
+  smoke_failure=
   if [[ $smoke == yes ]] || [[ $smoke == auto && $changed == 1 ]]; then smoke_test; fi
+  # New roles may not have spread to every queue and table yet.
+  if [[ $is_new == yes ]]; then examine 20; else examine 1; fi
+  [[ -z $smoke_failure ]] || fail "$smoke_failure"
   farewell
 }
 
@@ -297,6 +304,8 @@ farewell() {
   say ""
   say "For example:"
   say "  az storage blob upload --auth-mode login --account-name $data_account --container-name input --name $(printf '%q' "$example")/FILE.h5 --file FILE.h5"
+  [[ $doctor_says != 2 ]] ||
+    fail "Everything is deployed, but the doctor found something that does not work: see 'fail' above. When it is put right, run this again: what is done stays done."
 }
 
 main() {

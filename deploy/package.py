@@ -1,10 +1,12 @@
 """Builds the code package of the function app: a zip with its dependencies, for Linux and Python 3.13.
 
     python3 deploy/package.py --out app.zip
+    python3 deploy/package.py --libraries FOLDER
 
 Azure builds nothing: its remote build has taken another Python than the app's, and what was built beforehand can be
 tried beforehand. The same sources and versions give the same bytes, so the digest tells whether there is anything
-to deploy. Needs Python 3.11 or later with pip, and the package index.
+to deploy. The libraries are those of the doctor, for the Python that runs this. Needs Python 3.11 or later with pip,
+and the package index.
 """
 
 from __future__ import annotations
@@ -64,18 +66,32 @@ def build(out: Path, folder: Path) -> str:
     return hashlib.sha256(out.read_bytes()).hexdigest()
 
 
+def libraries(target: Path) -> None:
+    """What the doctor imports: all that the app needs but the functions library, which wants Python 3.13."""
+    lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / "requirements.txt"
+        wanted.write_text("\n".join(line for line in lines if not line.startswith("azure-functions")), encoding="utf-8")
+        _pip("--target", str(target), "--requirement", str(wanted))
+
+
 def _install(target: Path) -> None:
     platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
+    _pip(
+        *("--target", str(target), "--python-version", PYTHON_VERSION, "--implementation", "cp", *platforms),
+        *("--requirement", str(REPOSITORY / "requirements.txt")),
+    )
+
+
+def _pip(*words: str) -> None:
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-        *("--target", str(target), "--no-compile", "--only-binary", ":all:"),
-        *("--python-version", PYTHON_VERSION, "--implementation", "cp", *platforms),
-        *("--requirement", str(REPOSITORY / "requirements.txt")),
+        *("--no-compile", "--only-binary", ":all:", *words),
         *("--constraint", str(REPOSITORY / "local_cloud/constraints.txt")),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PackageError(f"pip could not bring the app's dependencies together:\n{done.stderr.strip()}")
+        raise PackageError(f"pip could not bring the libraries together:\n{done.stderr.strip()}")
 
 
 def _kept(folder: Path) -> Iterator[Path]:
@@ -90,11 +106,16 @@ def _kept(folder: Path) -> Iterator[Path]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Builds the code package of the function app.")
-    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
-    out: Path = parser.parse_args().out
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", type=Path, help="the zip to write")
+    what.add_argument("--libraries", type=Path, help="the folder to fill with what the doctor imports")
+    arguments = parser.parse_args()
     try:
+        if arguments.libraries:
+            libraries(arguments.libraries)
+            return 0
         with tempfile.TemporaryDirectory() as folder:
-            print(build(out, Path(folder)))
+            print(build(arguments.out, Path(folder)))
     except PackageError as fault:
         print(fault, file=sys.stderr)
         return 1

@@ -69,5 +69,8 @@ patiently() { # what it is, as words for people; then the command
   done
 }
 
+# What is worth keeping from one run to the next on this machine.
+cache_folder() { printf '%s' "${ILASTIK_BATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ilastik-batch}"; }
+
 answers() { "$python" -IS "$here/lib/answers.py" "$@"; }
 digest() { "$python" -IS "$here/lib/digests.py" "$@"; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def pool_id(version: str, *parts: str) -> str:
     return f"ilastik-{re.sub(r'[^A-Za-z0-9]+', '-', version)[:20]}-{digest}"
 
 
+def libraries() -> str:
+    """A name for the doctor's libraries: they are of these versions, and of this Python on this kind of machine."""
+    files = [file_digest(REPOSITORY / name) for name in ("requirements.txt", "local_cloud/constraints.txt")]
+    return _short([*files, sys.implementation.cache_tag, sysconfig.get_platform()])
+
+
 def suffix(subscription: str, group: str) -> str:
     """The end of names that must be unique in the world: the same for the same resource group."""
     return _short([subscription.lower(), group.lower()], 8)
@@ -62,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{path}\t{blob}\t{file_digest(path)}")
     elif command == "names":
         print(scripts_folder(), start_task_blob(), pool_id(*rest))
+    elif command == "libraries":
+        print(libraries())
     elif command == "suffix":
         print(suffix(*rest))
     else:

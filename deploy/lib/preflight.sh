@@ -15,7 +15,7 @@ check_programs() {
     command -v "$name" >/dev/null || fail "The program '$name' is missing. Azure CLI: https://aka.ms/azure-cli"
   done
   python=
-  for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+  for name in "${PYTHON:-}" python3.13 python3.12 python3 python3.11; do
     if [[ -n $name ]] && "$name" -c 'import sys, importlib.util as u; sys.exit(sys.version_info < (3, 11) or not u.find_spec("pip"))' 2>/dev/null; then
       python=$name
       break

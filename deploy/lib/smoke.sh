@@ -8,8 +8,16 @@ upload_blob() { # file, container, blob
     --file="$1" --name="$3" --overwrite true --no-progress --only-show-errors --output none
 }
 
+# The row's state and reason, in $work/row; nothing before there is one.
+smoke_row() { # name
+  az storage entity query --account-name "$data_account" --auth-mode login --table-name files \
+    --filter "PartitionKey eq 'smoke-test' and name eq '$1' and is_file eq true" \
+    --query 'items[].[state, reason]' --only-show-errors --output tsv >"$work/row"
+}
+
+# Sets smoke_failure to a sentence where it does not end well.
 smoke_test() {
-  local name began now state last='' last_at reason row tiffs
+  local name began now state last='' last_at reason tiffs
   # A new name each time: the same bytes under the same name are the same file, and nothing would run.
   name=smoke-test/$(date -u +%Y%m%dT%H%M%SZ).h5
   step "Sends a tiny image through everything (from an empty pool about ten minutes)"
@@ -19,11 +27,10 @@ smoke_test() {
   patiently "Uploading the image of the smoke test" upload_blob "$here/smoke/tiny.h5" input "$name"
   say "   uploaded as input/$name"
   while :; do
-    lookup row storage entity query --account-name "$data_account" --auth-mode login --table-name files \
-      --filter "PartitionKey eq 'smoke-test' and name eq '$name' and is_file eq true" \
-      --query 'items[].[state, reason]'
+    patiently "Looking into the table of files" smoke_row "$name"
     now=$(date +%s)
-    IFS=$'\t' read -r state reason <<<"$row" || true
+    state='' reason=''
+    IFS=$'\t' read -r state reason <"$work/row" || true
     if [[ -n $state && $state != "$last" ]]; then
       printf '   %5d s  %s (%d s after the step before)\n' "$((now - began))" "$state" "$((now - last_at))"
       last=$state last_at=$now
@@ -31,16 +38,22 @@ smoke_test() {
     case $last in
       SUCCEEDED) break ;;
       REJECTED | FAILED | CANCELLED | SUPERSEDED)
-        fail "The smoke test ended as $last: $reason See results/$name/ in $data_account, and: python -m batch_ops.doctor"
+        smoke_failure="The smoke test ended as $last: $reason See results/$name/ in $data_account, and what the doctor found."
+        return
         ;;
     esac
-    ((now - began < SMOKE_MINUTES * 60)) ||
-      fail "The smoke test is not done after $SMOKE_MINUTES minutes (${last:-nothing was seen of it} ${reason:-}). It goes on by itself; python -m batch_ops.doctor tells what it waits for."
+    if ((now - began >= SMOKE_MINUTES * 60)); then
+      smoke_failure="The smoke test is not done after $SMOKE_MINUTES minutes (${last:-nothing was seen of it} ${reason:-}). It goes on by itself; see what the doctor found."
+      return
+    fi
     sleep "$((PAUSE > 5 ? 5 : PAUSE))"
   done
   lookup tiffs storage blob list --account-name "$data_account" --auth-mode login --container-name results \
     --prefix "$name/" --query "length([?ends_with(name, '.tiff')])"
-  ((tiffs > 0)) || fail "The smoke test succeeded, but there is no TIFF in results/$name/ of $data_account."
+  if ((tiffs == 0)); then
+    smoke_failure="The smoke test succeeded, but there is no TIFF in results/$name/ of $data_account."
+    return
+  fi
   say "   the TIFF is there: $((now - began)) s in all; the smoke test's files are removed"
   az storage blob delete --account-name "$data_account" --auth-mode login --container-name input --name "$name" \
     --only-show-errors --output none || warn "input/$name is left over."

@@ -60,8 +60,8 @@ find_archive() {
 }
 
 download_archive() {
-  local cache=${ILASTIK_BATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ilastik-batch}
-  local name=ilastik-$ilastik_version-Linux.tar.bz2
+  local cache name=ilastik-$ilastik_version-Linux.tar.bz2
+  cache=$(cache_folder)
   archive_file=$cache/$name
   [[ ! -f $archive_file ]] || return 0
   mkdir -p "$cache"

@@ -10,13 +10,13 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.deploy import bicep_text
+from tests.deploy import app_settings, bicep_text
 from tests.deploy.az_cli import Call, CliError
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -29,8 +29,32 @@ CHANGING = {
     *("group create", "provider register", "deployment group create", "resource delete", "role assignment delete"),
     *("storage blob upload", "storage blob delete", "storage blob delete-batch"),
 }
-_STATE = ("groups", "resources", "deployments", "blobs", "pools", "published", "role_assignments", "budgets")
+_STATE = (
+    "groups",
+    "resources",
+    "deployments",
+    "blobs",
+    "pools",
+    "published",
+    "role_assignments",
+    "budgets",
+    "app_settings",
+)
 NO_ROLE = "You do not have the required permissions needed to perform this operation. (AuthorizationPermissionMismatch)"
+
+
+def _outputs(names: Mapping[str, tuple[str, str]], group: str, location: str) -> dict[str, str]:
+    """What the modules of main.bicep tell of resources with these names: part -> (type, name)."""
+    data, batch = names["data"][1], names["batch"][1]
+    identities = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers"
+    return {
+        "identities.appClientId": "client-of-app",
+        "identities.poolId": f"{identities}/{'/'.join(names['pool-identity'])}",
+        "storage.blobEndpoint": f"https://{data}.blob.core.windows.net/",
+        "storage.queueEndpoint": f"https://{data}.queue.core.windows.net/",
+        "storage.tableEndpoint": f"https://{data}.table.core.windows.net/",
+        "batch.endpoint": f"https://{batch}.{location}.batch.azure.com",
+    }
 
 
 @dataclass
@@ -58,6 +82,7 @@ class Azure:
     roles_spread_in: int = 0
     roles_to_spread: int = 2
     budgets: dict[str, str] = field(default_factory=dict)
+    app_settings: dict[str, str] = field(default_factory=dict)
     end_of_files: str = "SUCCEEDED"
     # What the archive's server has, and how many bytes of it come through at a time.
     archive: bytes = b"an archive of ilastik " * 50
@@ -113,7 +138,7 @@ class Azure:
             raise CliError(f"The subscription of '{call['--subscription']}' doesn't exist in cloud 'AzureCloud'.")
 
     def _account_get_access_token(self, call: Call) -> Any:
-        return {"accessToken": self.token}
+        return {"accessToken": self.token, "expires_on": 4_000_000_000}
 
     @property
     def token(self) -> str:
@@ -341,6 +366,7 @@ class Azure:
                     {"id": f"{scope}/{found['name']}", "scope": scope, "principalId": found["principalId"]}
                 )
         self._put_pool(values)
+        self.app_settings = app_settings.deployed(self.deploy, values, _outputs(names, group, location))
         if values["monthlyBudget"]:
             begun = self.budgets.setdefault(f"{prefix}-budget", values["budgetStart"])
             if begun != values["budgetStart"]:
@@ -396,6 +422,18 @@ class Azure:
             },
         }
 
+    def _eventgrid_system_topic_event_subscription_list(self, call: Call) -> Any:
+        begins = "/blobServices/default/containers/"
+        return [
+            {
+                "name": name,
+                "provisioningState": "Succeeded",
+                "filter": {"subjectBeginsWith": f"{begins}{container}/blobs/"},
+                "deliveryWithResourceIdentity": {"destination": {"queueName": "blob-created"}},
+            }
+            for name, container in (("images", "input"), ("projects", "projects"))
+        ]
+
     def _eventgrid_system_topic_list(self, call: Call) -> Any:
         return [r for r in self.resources if r["type"] == "Microsoft.EventGrid/systemTopics"]
 
@@ -408,6 +446,9 @@ class Azure:
 
     def _functionapp_function_list(self, call: Call) -> Any:
         return [{"name": name} for name in ("blob_created", "reconcile", "collect")] if self.published else []
+
+    def _functionapp_config_appsettings_list(self, call: Call) -> Any:
+        return [{"name": name, "slotSetting": False, "value": value} for name, value in self.app_settings.items()]
 
     # Addresses
 

@@ -1,6 +1,7 @@
 """A copy of deploy/ that builds its package in no time, and a shell in which it meets the stand-in for Azure."""
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,23 @@ from tests.deploy.programs import programs
 REPOSITORY = Path(__file__).resolve().parents[2]
 # The real builder needs the package index; tests/deploy/test_code_package.py proves it.
 _PACKAGE = """import pathlib, sys
-pathlib.Path(sys.argv[2]).write_bytes(b"the code")
-print({digest!r})
+if sys.argv[1] == "--libraries":
+    pathlib.Path(sys.argv[2]).mkdir(parents=True)
+else:
+    pathlib.Path(sys.argv[2]).write_bytes(b"the code")
+    print({digest!r})
+"""
+# The real doctor needs the libraries and a network; tests/deploy/test_deploy_doctor.py runs it. This one notes what it
+# was asked and says what its list of exit codes holds next, the last of them for ever.
+_DOCTOR = """import json, os, pathlib, sys
+here = pathlib.Path(__file__).parent
+asked = [sys.argv[1:], json.load(open(sys.argv[2])), sys.path[:2], os.environ["AZURE_TOKEN_CREDENTIALS"]]
+with open(here / "asked", "a") as notes:
+    print(json.dumps(asked), file=notes)
+codes = (here / "codes").read_text().split() if (here / "codes").exists() else ["0"]
+(here / "codes").write_text(" ".join(codes[1:] or codes))
+print("ok    doctor    It was asked.")
+sys.exit(int(codes[0]))
 """
 
 
@@ -67,6 +84,15 @@ class Deployer:
         """The start task from now on."""
         (self.clone / "deploy/pool/start_task.sh").write_text(text)
 
+    def doctor_says(self, *codes: int) -> None:
+        """Its exit codes from now on, run by run; the last one stays."""
+        (self.clone / "batch_ops/doctor/codes").write_text(" ".join(map(str, codes)))
+
+    def asked(self) -> list[Any]:
+        """What the doctor was asked, run by run: (arguments, settings, begin of the path, kind of login)."""
+        notes = self.clone / "batch_ops/doctor/asked"
+        return [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+
     def cached_archive(self) -> Path:
         """Where the download of ilastik is kept."""
         return self.clone / ".cache/ilastik-batch/ilastik-1.4.2-Linux.tar.bz2"
@@ -89,8 +115,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
     for part in ("deploy", "batch_ops", "local_cloud/sample_data"):
         shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("requirements.txt", "local_cloud/constraints.txt"):
+        shutil.copy(REPOSITORY / file, folder / file)
     (folder / "deploy/package.py").write_text(_PACKAGE.format(digest="1" * 64))
     (folder / "deploy/pool/start_task.sh").write_text("#!/bin/bash\n")
+    (folder / "batch_ops/doctor/__main__.py").write_text(_DOCTOR)
     return folder
 
 

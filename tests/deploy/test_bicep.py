@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from batch_ops import settings
 from local_cloud.cloud import provision
 from tests.deploy import bicep_text
+from tests.deploy.app_settings import deployed, expressions, host_expressions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
@@ -53,7 +55,7 @@ def test_no_key_and_no_secret():
     for path in BICEP:
         text = path.read_text()
         assert not re.search(r"list(Keys|AccountSas|ServiceSas|Credentials|Secrets)\(|AccountKey=|@secure", text), path
-    given = app_settings() | host_settings()
+    given = expressions(DEPLOY) | host_expressions(DEPLOY)
     assert [name for name in given if re.search(r"(?i)key|secret|password|sas", name)] == []
     assert "AzureWebJobsStorage" not in given
     for setting in (
@@ -73,26 +75,13 @@ def test_shared_keys_are_off(account):
     assert secured["minimumTlsVersion"] == "'TLS1_2'"
 
 
-def app_settings() -> dict[str, str]:
-    """The settings that main.bicep gives the app, as expressions."""
-    return bicep_text.mapping(DEPLOY / "main.bicep", "appSettings")
-
-
-def host_settings() -> dict[str, str]:
-    """Those of the function host."""
-    return bicep_text.mapping(DEPLOY / "modules/functions.bicep", "hostSettings")
-
-
 def test_the_app_accepts_its_settings():
     """The settings of the template are complete, and each is one that the app or the host reads."""
-    defaults = bicep_text.template(DEPLOY / "main.bicep")["parameters"]
+    parameters = bicep_text.template(DEPLOY / "main.bicep")["parameters"]
     source = (REPOSITORY / "batch_ops/settings.py").read_text()
-    values = {}
-    for name, expression in app_settings().items():
-        if parameter := re.fullmatch(r"(?:string\()?(\w+)(?: - 1)?\)?", expression):
-            values[name] = str(defaults[parameter[1]]["defaultValue"])
-        else:
-            values[name] = expression.strip("'") if expression.startswith("'") else f"https://{name.lower()}/"
+    defaults = {name: entry["defaultValue"] for name, entry in parameters.items()}
+    values = deployed(DEPLOY, defaults, defaultdict(lambda: "https://somewhere/"))
+    for name in values:
         if not re.match(r"DATA_STORAGE__|RECONCILE_SCHEDULE$", name):
             assert f'"{name}"' in source, name
     found = settings.from_mapping(values | {"WEBSITE_SITE_NAME": "app"})
@@ -163,7 +152,7 @@ def test_the_functions_doctor_finds_nothing(tmp_path_factory):
         shutil.copy(REPOSITORY / name, app)
     shutil.copytree(REPOSITORY / "batch_ops", app / "batch_ops", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(DEPLOY / "modules", app / "infra")
-    values = {name: text.strip("'") for name, text in (app_settings() | host_settings()).items()}
+    values = {name: text.strip("'") for name, text in (expressions(DEPLOY) | host_expressions(DEPLOY)).items()}
     (app / "local.settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": values}))
     program = Path(sys.executable).with_name("azure-functions-doctor")
     options = ("--path", app, "--profile", "deploy", "--target-python", "3.13", "--format", "json")
