@@ -30,6 +30,7 @@ CHANGING = {
     *("storage blob upload", "storage blob delete", "storage blob delete-batch"),
 }
 _STATE = (
+    "providers",
     "groups",
     "resources",
     "deployments",
@@ -41,6 +42,11 @@ _STATE = (
     "app_settings",
 )
 NO_ROLE = "You do not have the required permissions needed to perform this operation. (AuthorizationPermissionMismatch)"
+
+
+def _tell(output: Path, text: str, status: str) -> tuple[int, str, str]:
+    output.write_text(text)
+    return 0, status, ""
 
 
 def _outputs(names: Mapping[str, tuple[str, str]], group: str, location: str) -> dict[str, str]:
@@ -89,11 +95,18 @@ class Azure:
     archive_cut_at: int | None = None
     calls: list[Call] = field(default_factory=list)
     curl_words: list[str] = field(default_factory=list)
-    # Makes the n-th changing call fail (counted from 1), before or after its effect.
-    fail_at: int | None = None
-    fail_after_effect: bool = False
+    # Makes the n-th call of all (counted from 1) fail, before or after its effect.
+    break_at: int | None = None
+    break_after_effect: bool = False
+    # What was called: all of it, and what changes something.
+    asked: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def state(self) -> str:
+        """All that exists, as text; names of smoke tests, which tell the time, are left out."""
+        blobs = sorted(key for key in self.blobs if "smoke" not in key[1])
+        return repr({name: getattr(self, name) for name in _STATE if name != "blobs"} | {"blobs": blobs})
 
     def take_over(self, other: "Azure") -> None:
         """Be in the state of another one, without its history."""
@@ -109,14 +122,15 @@ class Azure:
             if not self.logged_in and call.command not in {"version", "account set"}:
                 raise CliError("Please run 'az login' to setup account.")
             method = call.get("--method").lower()
-            if call.command in CHANGING or method in {"patch", "put", "post", "delete"}:
-                return self._changing(f"{call.command} {method}".strip(), lambda: self._answer(call))
-            return self._answer(call)
+            changing = call.command in CHANGING or method in {"patch", "put", "post", "delete"}
+            return self._perhaps(f"{call.command} {method}".strip(), changing, lambda: self._answer(call))
 
-    def _changing(self, what: str, effect: Callable[[], Any]) -> Any:
-        self.changes.append(what)
-        broken = self.fail_at == len(self.changes)
-        if broken and not self.fail_after_effect:
+    def _perhaps(self, what: str, changing: bool, effect: Callable[[], Any]) -> Any:
+        self.asked.append(what)
+        if changing:
+            self.changes.append(what)
+        broken = self.break_at == len(self.asked)
+        if broken and not self.break_after_effect:
             raise CliError("The connection was reset by peer.")
         result = effect()
         if broken:
@@ -490,24 +504,27 @@ class Azure:
             value = dict(itertools.pairwise(arguments))
             self.curl_words += [word for word in arguments if word != value.get("--config")]
             url = urlsplit(arguments[-1])
+            output = Path(value["--output"])
             if url.netloc == "files.ilastik.org":
-                return self._download(Path(value["--output"]))
+                return self._curled("download", False, lambda: self._download(output))
             if not re.fullmatch(r'header = "Authorization: Bearer [\w.-]+"', value.get("--config", "").strip()):
                 return 22, "", "curl: 401"
             if url.path == "/api/deployments/latest":
-                Path(value["--output"]).write_text(json.dumps({"status": 4}))
-                return 0, "", ""
+                return self._curled("published?", False, lambda: _tell(output, json.dumps({"status": 4}), ""))
             if url.path != "/api/publish" or "RemoteBuild=false" not in url.query:
                 return 22, "", f"curl: {url.path}?{url.query} is not known here"
-            try:
-                self._changing("publish", lambda: self._publish(Path(value["--data-binary"].removeprefix("@"))))
-            except CliError as fault:
-                return 56, "", f"curl: {fault}"
-            Path(value["--output"]).write_text("")
-            return 0, "202", ""
+            package = Path(value["--data-binary"].removeprefix("@"))
+            return self._curled("publish", True, lambda: self._publish(package, output))
 
-    def _publish(self, package: Path) -> None:
+    def _curled(self, what: str, changing: bool, effect: Callable[[], tuple[int, str, str]]) -> tuple[int, str, str]:
+        try:
+            return self._perhaps(what, changing, effect)
+        except CliError as fault:
+            return 56, "", f"curl: {fault}"
+
+    def _publish(self, package: Path, output: Path) -> tuple[int, str, str]:
         self.published.append(package.read_bytes())
+        return _tell(output, "", "202")
 
     def _download(self, target: Path) -> tuple[int, str, str]:
         begun = target.read_bytes() if target.exists() else b""

@@ -120,6 +120,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "deploy/package.py").write_text(_PACKAGE.format(digest="1" * 64))
     (folder / "deploy/pool/start_task.sh").write_text("#!/bin/bash\n")
     (folder / "batch_ops/doctor/__main__.py").write_text(_DOCTOR)
+    # Each of the many is uploaded alike: two will do.
+    tools = folder / "deploy/pool/task_tools.txt"
+    tools.write_text("".join(line for line in tools.read_text().splitlines(keepends=True) if "run_task." in line))
     return folder
 
 
@@ -134,6 +137,7 @@ def empty(tmp_path: Path, source: Path) -> Iterator[Deployer]:
 def deployed(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Azure:
     """A subscription after the first run."""
     with laboratory(tmp_path_factory.mktemp("deployed") / "lab", source) as deployer:
+        deployer.azure.providers["Microsoft.Web"] = "NotRegistered"
         deployer.up()
         return deployer.azure
 
