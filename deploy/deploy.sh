@@ -27,7 +27,8 @@ again or --forget is.
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
-                            --alert-mail --monthly-budget --prefix ...; main.bicepparam holds a lab's own values
+                            --alert-mail --monthly-budget --prefix --backfill-daily-limit --rerun-finished --max-image-gb
+                            --sweep-hours --more-settings ...; main.bicepparam holds a lab's own values
   --what-if                 show what would change and change nothing
   --smoke-test              send a tiny image through everything even if nothing was changed
   --no-smoke-test           do not

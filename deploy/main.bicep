@@ -87,6 +87,24 @@ param wallClockMinutes int = 240
 @allowed(['Simple Segmentation', 'Probabilities', 'Uncertainty'])
 param exportSource string = 'Simple Segmentation'
 
+@description('Largest image in GB (10^9 bytes); larger ones are rejected.')
+@minValue(1)
+param maxImageGb int = 200
+
+@description('Whether files that succeeded are segmented again when their project changes.')
+param rerunFinished bool = false
+
+@description('Images older than the system that an operator asks for (`backfill`): so many start on one day.')
+@minValue(0)
+param backfillDailyLimit int = 1000
+
+@description('Hours of a cycle of the sweep for files that no event told of, and for events that could not be delivered.')
+@minValue(1)
+param sweepHours int = 24
+
+@description('Any other settings of README.md, as name: value; what this template sets itself goes before. No secrets.')
+param moreSettings object = {}
+
 @description('When the state of tasks is looked up, as NCRONTAB with seconds.')
 param reconcileSchedule string = '0 * * * * *'
 
@@ -327,7 +345,12 @@ module functions 'modules/functions.bicep' = {
       // Before the lifecycle rule would remove what the ledger still names.
       STAGING_KEPT_DAYS: string(stagingDays - 1)
       NODE_DISK_GB: string(nodeDiskGb)
+      MAX_IMAGE_BYTES: '${maxImageGb}000000000'
+      RERUN_FINISHED: string(rerunFinished)
+      BACKFILL_DAILY_LIMIT: string(backfillDailyLimit)
+      SWEEP_HOURS: string(sweepHours)
     }
+    moreSettings: moreSettings
     tags: marked
   }
   dependsOn: [roles]

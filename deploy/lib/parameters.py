@@ -115,6 +115,15 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append("--monthly-budget needs --alert-mail: a budget does nothing but send mails.")
     if values["minNodesWorkingHours"] > values["maxNodes"]:
         faults.append("--min-nodes-working-hours is more than --max-nodes.")
+    for name, value in values["moreSettings"].items():
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or isinstance(value, (dict, list)) or value is None:
+            faults.append(
+                f"--more-settings has {name!r}: {value!r}; a setting is a name of A-Z, 0-9 and _, and a text."
+            )
+        elif re.search(r"KEY|SECRET|PASSWORD|SAS|CONNECTION", name):
+            faults.append(
+                f"--more-settings has {name}: the app acts by its identity, and no secret goes into its settings."
+            )
     return faults
 
 

@@ -36,6 +36,9 @@ param instanceMemoryMb int
 @description('Settings of the app besides those of the host: see README.md.')
 param appSettings object
 
+@description('Further settings of the app; those above go before.')
+param moreSettings object
+
 @description('Tags of the deployment.')
 param tags object
 
@@ -72,9 +75,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       appSettings: [
-        for item in items(union(hostSettings, appSettings)): {
+        for item in items(union(moreSettings, hostSettings, appSettings)): {
           name: item.key
-          value: item.value
+          value: string(item.value)
         }
       ]
     }

@@ -23,12 +23,15 @@ def deployed(deploy: Path, parameters: Mapping[str, Any], outputs: Mapping[str, 
 
     `outputs` are such as "storage.blobEndpoint". Raises `ValueError` for a form of expression that is not known here.
     """
-    return {name: _value(text, parameters, outputs) for name, text in expressions(deploy).items()}
+    more = {name: str(value) for name, value in parameters["moreSettings"].items()}
+    return more | {name: _value(text, parameters, outputs) for name, text in expressions(deploy).items()}
 
 
 def _value(text: str, parameters: Mapping[str, Any], outputs: Mapping[str, str]) -> str:
     if found := re.fullmatch(r"'([^'$]*)'", text):
         return found[1]
+    if found := re.fullmatch(r"'\$\{(\w+)\}(\w+)'", text):
+        return f"{parameters[found[1]]}{found[2]}"
     if found := re.fullmatch(r"(\w+)\.outputs\.(\w+)", text):
         return outputs[f"{found[1]}.{found[2]}"]
     if found := re.fullmatch(r"string\((\w+)( - 1)?\)|(\w+)", text):

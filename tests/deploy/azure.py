@@ -518,7 +518,8 @@ class Azure:
 
     def _curled(self, what: str, changing: bool, effect: Callable[[], tuple[int, str, str]]) -> tuple[int, str, str]:
         try:
-            return self._perhaps(what, changing, effect)
+            answer: tuple[int, str, str] = self._perhaps(what, changing, effect)
+            return answer
         except CliError as fault:
             return 56, "", f"curl: {fault}"
 

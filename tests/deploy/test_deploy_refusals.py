@@ -92,6 +92,11 @@ def test_an_option_that_cannot_be_is_refused(empty, options, sentence):
         ("minNodesWorkingHours=50", "is more than --max-nodes"),
         ("vmSize=$(id)", "it must look like Standard_D4ds_v5"),
         ("ilastikVersion=../1", "it must look like 1.4.2"),
+        ('moreSettings={"BATCH_ACCOUNT_KEY": "x"}', "no secret goes into its settings"),
+        ('moreSettings={"a b": "x"}', "a setting is a name of A-Z, 0-9 and _, and a text"),
+        ('moreSettings={"X": null}', "--more-settings has 'X': None"),
+        ("rerunFinished=yes", "--rerun-finished is 'yes'; it must be true or false."),
+        ("backfillDailyLimit=-1", "--backfill-daily-limit is -1; it must be at least 0."),
         ("tags=[]", "--tags is '[]'; it must be a JSON object."),
     ],
 )

@@ -1,8 +1,12 @@
 """deploy.sh from an empty subscription to a running system; again; changed; removed."""
 
+import json
 import re
+from datetime import timedelta
 
 import pytest
+
+from batch_ops.settings import from_mapping
 
 
 def commands(lab):
@@ -72,6 +76,18 @@ def test_the_region_and_the_options_of_earlier_runs_are_kept(lab):
 def options(lab):
     """The options that later runs keep."""
     return lab.azure.deployments["ilastik-batch"]["parameters"]["options"]["value"]
+
+
+def test_settings_of_the_app_are_options(lab):
+    """Those that a lab chooses are parameters, all others go by --more-settings; what the template sets itself wins."""
+    more = {"DUE_PER_TICK": 500, "TASK_RETENTION_HOURS": "24", "BATCH_POOL_ID": "mine"}
+    chosen = ("--backfill-daily-limit", "50", "--rerun-finished", "true", "--sweep-hours", "6", "--max-image-gb", "80")
+    lab.up("--no-smoke-test", *chosen, "--more-settings", json.dumps(more))
+    found = from_mapping(lab.azure.app_settings)
+    assert (found.backfill_daily_limit, found.rerun_finished, found.sweep_every) == (50, True, timedelta(hours=6))
+    assert (found.max_image_bytes, found.due_per_tick, found.task_retention) == (80 * 10**9, 500, timedelta(days=1))
+    assert found.pool_id in lab.azure.pools
+    assert lab.azure.changes == ["deployment group create"]
 
 
 def test_new_scale_settings_patch_the_pool(lab):
