@@ -23,7 +23,7 @@ again or --forget is.
   --ilastik-version 1.4.2   version of ilastik
   --upgrade-ilastik VERSION another version for a running deployment; files in work finish with the old one
   --ilastik-archive FILE    ilastik's archive from a file instead of files.ilastik.org
-  --ilastik-sha256 DIGEST   insist on this digest of the archive
+  --ilastik-sha256 DIGEST   insist on this digest of the archive instead of the one in ilastik.sha256
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days

@@ -51,12 +51,19 @@ find_archive() {
     download_archive
   fi
   archive_sha256=$(digest file "$archive_file")
-  if [[ -z $ilastik_sha256 ]]; then
+  local expected=$ilastik_sha256
+  [[ -n $expected ]] || expected=$(known_digest)
+  if [[ -z $expected ]]; then
     warn "The SHA-256 of ilastik $ilastik_version is taken as $archive_sha256 from now on; --ilastik-sha256 insists on one."
-  elif [[ $archive_sha256 != "$ilastik_sha256" ]]; then
+  elif [[ $archive_sha256 != "$expected" ]]; then
     [[ -n $ilastik_archive ]] || rm -f -- "$archive_file"
-    fail "The archive of ilastik $ilastik_version has the SHA-256 $archive_sha256 instead of $ilastik_sha256. It is not used."
+    fail "The archive of ilastik $ilastik_version has the SHA-256 $archive_sha256 instead of $expected. It is not used. If you know it to be right: --ilastik-sha256 $archive_sha256"
   fi
+}
+
+# The digest that is on record for this version; nothing where none is.
+known_digest() {
+  sed -n "s/^\([0-9a-f]\{64\}\)  ilastik-${ilastik_version//./\\.}-Linux\.tar\.bz2\$/\1/p" "$here/ilastik.sha256"
 }
 
 download_archive() {

@@ -120,6 +120,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "deploy/package.py").write_text(_PACKAGE.format(digest="1" * 64))
     (folder / "deploy/pool/start_task.sh").write_text("#!/bin/bash\n")
     (folder / "batch_ops/doctor/__main__.py").write_text(_DOCTOR)
+    # The archive of the stand-in is nobody's.
+    (folder / "deploy/ilastik.sha256").write_text("# none\n")
     # Each of the many is uploaded alike: two will do.
     tools = folder / "deploy/pool/task_tools.txt"
     tools.write_text("".join(line for line in tools.read_text().splitlines(keepends=True) if "run_task." in line))

@@ -1,5 +1,6 @@
 """deploy.sh from an empty subscription to a running system; again; changed; removed."""
 
+import hashlib
 import json
 import re
 from datetime import timedelta
@@ -7,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.settings import from_mapping
+from tests.deploy.test_bicep import DEPLOY
 
 
 def commands(lab):
@@ -182,6 +184,27 @@ def test_an_archive_with_another_digest_is_not_used(empty):
     assert "It is not used" in done.stderr
     assert empty.azure.changes == []
     assert not empty.cached_archive().exists()
+
+
+def test_a_digest_on_record_is_insisted_on(empty):
+    """An archive that is not the recorded one is not used, unless the person at the keyboard says that it is right."""
+    record = empty.clone / "deploy/ilastik.sha256"
+    right = hashlib.sha256(empty.azure.archive).hexdigest()
+    record.write_text(f"{'0' * 64}  ilastik-1.4.2-Linux.tar.bz2\n{right}  ilastik-1.4.20-Linux.tar.bz2\n")
+    done = empty.run("--location", "westeurope")
+    assert done.returncode == 1
+    assert f"It is not used. If you know it to be right: --ilastik-sha256 {right}" in done.stderr
+    assert empty.azure.changes == []
+    record.write_text(f"# As it should be.\n{right}  ilastik-1.4.2-Linux.tar.bz2\n")
+    assert "is taken as" not in empty.up("--no-smoke-test").stderr
+
+
+def test_digests_on_record_are_digests():
+    """A line for each version, as sha256sum reads them."""
+    lines = (DEPLOY / "ilastik.sha256").read_text().splitlines()
+    entries = [line for line in lines if not line.startswith("#")]
+    assert entries
+    assert [line for line in entries if not re.fullmatch(r"[0-9a-f]{64}  ilastik-[\w.]+-Linux\.tar\.bz2", line)] == []
 
 
 def test_a_classifier_is_uploaded_under_its_own_name(lab):
