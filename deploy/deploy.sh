@@ -161,9 +161,8 @@ understand_parameters() {
 
 find_budget_start() {
   budget_start=
-  [[ ${parameter[monthlyBudget]} == 0 || -z $group_location ]] || lookup budget_start rest --method get --url \
-    "$ARM/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Consumption/budgets/$prefix-budget?api-version=2024-08-01" \
-    --query properties.timePeriod.startDate
+  [[ ${parameter[monthlyBudget]} == 0 || -z $group_location ]] || lookup budget_start rest --method get \
+    --url "$(budget_url "$prefix")" --query properties.timePeriod.startDate
   budget_start=${budget_start:-$(date -u +%Y-%m-01)}
 }
 

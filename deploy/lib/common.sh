@@ -72,5 +72,10 @@ patiently() { # what it is, as words for people; then the command
 # What is worth keeping from one run to the next on this machine.
 cache_folder() { printf '%s' "${ILASTIK_BATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ilastik-batch}"; }
 
+budget_url() { # prefix
+  printf '%s' "$ARM/subscriptions/$subscription/resourceGroups/$group" \
+    "/providers/Microsoft.Consumption/budgets/$1-budget?api-version=2024-08-01"
+}
+
 answers() { "$python" -IS "$here/lib/answers.py" "$@"; }
 digest() { "$python" -IS "$here/lib/digests.py" "$@"; }

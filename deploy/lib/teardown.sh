@@ -32,6 +32,7 @@ teardown() {
   fi
   confirm
   [[ -z $kept ]] || remove_roles_on "$kept"
+  remove_budget
   remove_resources "$kept"
   say "Removed."
 }
@@ -52,6 +53,15 @@ remove_resources() { # name to keep
       change "Removing $name" resource delete --ids "$id"
     done 3<"$work/resources"
   done
+}
+
+# A budget is no resource of the group's list, and has no tags: its name follows from the mark of the others.
+remove_budget() {
+  local mark url budget
+  lookup mark resource list --resource-group "$group" --query '[?tags."ilastik-batch"].tags."ilastik-batch" | [0]'
+  url=$(budget_url "${mark%"$(digest suffix "$subscription" "$group")"}")
+  lookup budget rest --method get --url "$url" --query name
+  [[ -z $budget ]] || change "Removing the budget $budget" rest --method delete --url "$url"
 }
 
 # Roles of identities that are about to go would stay on the account that is kept, as "identity not found".

@@ -479,7 +479,9 @@ class Azure:
         if found := re.search(r"/Microsoft\.Consumption/budgets/([\w-]+)$", path):
             if found[1] not in self.budgets:
                 raise CliError('Not Found({"error":{"code":"404"}})')
-            return {"properties": {"timePeriod": {"startDate": self.budgets[found[1]]}}}
+            if method == "delete":
+                return self.budgets.pop(found[1])
+            return {"name": found[1], "properties": {"timePeriod": {"startDate": self.budgets[found[1]]}}}
         if found := re.search(r"/batchAccounts/[\w-]+/pools(?:/([\w-]+))?$", path):
             if found[1] is None:
                 return {"value": list(self.pools.values())}

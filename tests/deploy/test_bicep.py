@@ -126,7 +126,7 @@ def test_names_that_deploy_sh_expects_are_those_of_the_template():
         assert f"'${{prefix}}{kind}${{suffix}}'" in main
         assert f'"${{prefix}}{kind}$suffix"' in preflight
     assert "name: '${prefix}-budget'" in main
-    assert "budgets/$prefix-budget" in (DEPLOY / "deploy.sh").read_text()
+    assert "budgets/$1-budget" in (DEPLOY / "lib/common.sh").read_text()
 
 
 def test_the_image_that_is_looked_for_is_the_pool_s():

@@ -246,6 +246,14 @@ def test_teardown_keeps_the_results(lab):
     assert lab.azure.resources == [others]
 
 
+def test_teardown_removes_the_budget(lab):
+    """It is no resource with tags, and would go on to send mails about nothing."""
+    lab.up("--monthly-budget", "50", "--alert-mail", "lab@example.org", "--no-smoke-test")
+    assert list(lab.azure.budgets) == ["ilastik-budget"]
+    assert lab.run("--teardown", "--yes").returncode == 0
+    assert lab.azure.budgets == {}
+
+
 @pytest.mark.parametrize("typed", ["", "y\n", "Lab\n"])
 def test_teardown_asks_for_the_name(lab, typed):
     """Anything but the resource group's own name removes nothing."""
