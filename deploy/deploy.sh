@@ -210,7 +210,8 @@ what_if() {
   archive_sha256=
   [[ -z $data_account ]] || stored_digest archive_sha256 "$archive_blob"
   # Which pool it would be depends on the archive; an unknown one stands for itself.
-  archive_sha256=${archive_sha256:-${ilastik_sha256:-not-mirrored-yet}}
+  archive_sha256=${archive_sha256:-${ilastik_sha256:-$(known_digest)}}
+  archive_sha256=${archive_sha256:-not-mirrored-yet}
   decide_internal
   az deployment group what-if --resource-group "$group" --name "$DEPLOYMENT" --template-file "$work/template.json" \
     --parameters "@$work/parameters.json" --only-show-errors || fail "Azure could not tell; its message is above."

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.deploy import quick_python
 from tests.deploy.azure import Azure
 from tests.deploy.programs import programs
 
@@ -102,17 +104,18 @@ class Deployer:
 def laboratory(folder: Path, source: Path) -> Iterator[Deployer]:
     """An empty subscription and a fresh clone."""
     clone, tools = folder / "clone", folder / "bin"
-    shutil.copytree(source, clone)
-    tools.mkdir()
+    shutil.copytree(source / "clone", clone)
+    shutil.copytree(source / "bin", tools)
     azure = Azure(clone / "deploy")
     with programs(azure, tools) as faults:
         yield Deployer(azure, clone, tools, faults)
 
 
 @pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What deploy.sh needs of the repository, as it is now; its package is built in no time."""
-    folder = tmp_path_factory.mktemp("source")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What deploy.sh needs of the repository, as it is now; its package is built in no time. And a quick Python."""
+    source = tmp_path_factory.mktemp("source")
+    folder, tools = source / "clone", source / "bin"
     for part in ("deploy", "batch_ops", "local_cloud/sample_data"):
         shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("requirements.txt", "local_cloud/constraints.txt"):
@@ -123,9 +126,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The archive of the stand-in is nobody's.
     (folder / "deploy/ilastik.sha256").write_text("# none\n")
     # Each of the many is uploaded alike: two will do.
-    tools = folder / "deploy/pool/task_tools.txt"
-    tools.write_text("".join(line for line in tools.read_text().splitlines(keepends=True) if "run_task." in line))
-    return folder
+    listed = folder / "deploy/pool/task_tools.txt"
+    listed.write_text("".join(line for line in listed.read_text().splitlines(keepends=True) if "run_task." in line))
+    tools.mkdir()
+    with quick_python.running(str(Path(sys.base_prefix) / "bin/python3.13")) as client:
+        (tools / "python3.13").write_text(client)
+        (tools / "python3.13").chmod(0o755)
+        yield source
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`az` and `curl` on a PATH of their own: tiny scripts that ask the stand-in for Azure in the test's process."""
 
 import socketserver
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def programs(azure: Azure, folder: Path) -> Iterator[list[Exception]]:
-    """Puts `az`, `curl` and a Python into `folder`; gives the faults of the stand-in itself."""
+    """Puts `az` and `curl` into `folder`; gives the faults of the stand-in itself."""
     with _Server(azure) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
@@ -77,9 +76,6 @@ def programs(azure: Azure, folder: Path) -> Iterator[list[Exception]]:
             path = folder / name
             path.write_text(_CLIENT.format(port=server.server_address[1], name=name))
             path.chmod(0o755)
-        python = folder / "python3.13"
-        if not python.exists():
-            python.symlink_to(sys.executable)
         try:
             yield server.faults
         finally:

@@ -1,9 +1,12 @@
 """deploy.sh has the doctor look at what it deployed."""
 
+import ast
 import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.deploy.test_bicep import DEPLOY, REPOSITORY
 
@@ -121,3 +124,9 @@ def test_the_login_is_named_as_cloud_shell_needs_it():
     """There the libraries would take the machine's own identity first, which cannot be asked as the app's."""
     assert "AZURE_TOKEN_CREDENTIALS=AzureCliCredential" in (DEPLOY / "lib/doctor.sh").read_text()
     assert "AZURE_TOKEN_CREDENTIALS=AzureCliCredential" in (DEPLOY / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "batch_ops").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_doctor_can_be_read_by_python_3_12(path):
+    """Cloud Shell has no newer one; the app itself runs on 3.13."""
+    ast.parse(path.read_text(), feature_version=(3, 12))

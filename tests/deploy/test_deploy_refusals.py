@@ -172,6 +172,8 @@ def test_a_failed_smoke_test_fails_the_run(empty):
 TIDYING = {"storage blob delete", "storage blob delete-batch"}
 
 
+# Seventy runs, a minute on an idle machine.
+@pytest.mark.timeout(600)
 def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty):
     """Whatever call breaks, before or after its effect: the run ends there, and the next ends as an unbroken one."""
     followed: set[str] = set()
