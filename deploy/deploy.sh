@@ -276,7 +276,7 @@ deploy() {
   smoke_failure=
   if [[ $smoke == yes ]] || [[ $smoke == auto && $changed == 1 ]]; then smoke_test; fi
   # New roles may not have spread to every queue and table yet.
-  if [[ $is_new == yes ]]; then examine 20; else examine 1; fi
+  if [[ $is_new == yes && -z $smoke_failure ]]; then examine 12; else examine 1; fi
   [[ -z $smoke_failure ]] || fail "$smoke_failure"
   farewell
 }

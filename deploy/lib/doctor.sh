@@ -42,6 +42,7 @@ examine() { # most tries
   fi
   fetch "$work/app-settings.json" functionapp config appsettings list --resource-group "$group" --name "$app"
   while ((code == 2 && tries++ < $1)); do
+    ((tries != 2)) || say "   something does not work yet; new roles take minutes to spread, so it is asked again for a while"
     ((tries == 1)) || sleep "$PAUSE"
     code=0
     run_doctor "$libraries" "$work/app-settings.json" >"$work/doctor" || code=$?

@@ -57,11 +57,15 @@ remove_resources() { # name to keep
 
 # A budget is no resource of the group's list, and has no tags: its name follows from the mark of the others.
 remove_budget() {
-  local mark url budget
+  local mark url
   lookup mark resource list --resource-group "$group" --query '[?tags."ilastik-batch"].tags."ilastik-batch" | [0]'
   url=$(budget_url "${mark%"$(digest suffix "$subscription" "$group")"}")
-  lookup budget rest --method get --url "$url" --query name
-  [[ -z $budget ]] || change "Removing the budget $budget" rest --method delete --url "$url"
+  if az rest --method get --url "$url" --only-show-errors --output none 2>"$work/error"; then
+    change "Removing the budget" rest --method delete --url "$url"
+  elif ! grep -qiE "$MISSING" "$work/error"; then
+    # Some kinds of subscription have no budgets at all.
+    warn "Azure does not tell whether there is a budget; look under Cost Management, Budgets, of the group '$group'."
+  fi
 }
 
 # Roles of identities that are about to go would stay on the account that is kept, as "identity not found".
