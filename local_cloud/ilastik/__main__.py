@@ -15,9 +15,19 @@ from local_cloud.ilastik.errors import IlastikError
 from local_cloud.ilastik.settings import available_cores, read_settings
 
 
+class _Stopped(BaseException):
+    """A signal asked the run to end; no handler of errors on the way may keep it from doing so."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run ilastik's command line; returns the exit code."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as for nohup, and what a shell puts in the background
+            signal.signal(number, _stop)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         streams: list[TextIO] = [sys.stderr]
@@ -34,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
         except IlastikError as exc:
             say(f"ERROR: {exc}")
             return exc.exit_code
+        except _Stopped as exc:
+            say(f"ERROR: Stopped by {exc}. What was not finished is removed.")
+            return exc.exit_code
         except MemoryError:
             say("ERROR: There is not enough memory. Set LAZYFLOW_TOTAL_RAM_MB to what this machine can spare.")
             return 1
@@ -48,8 +61,13 @@ def _open_log(path: Path) -> TextIO:
 
 
 def _stop(number: int, _: object) -> None:
-    raise SystemExit(128 + number)
+    signal.signal(number, signal.SIG_IGN)  # impatience must not disturb the clearing up
+    raise _Stopped(number)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if code:
+        # At a normal exit HDF5 tries once more to write what the disk had no room for, and crashes.
+        sys.stderr.flush()
+        os._exit(code)

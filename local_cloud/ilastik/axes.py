@@ -20,7 +20,7 @@ def parse_axistags(text: str) -> str | None:
     """Return the order that vigra's axis-tag JSON states, or None where an axis has no known meaning."""
     try:
         keys = "".join(str(axis["key"]) for axis in json.loads(text)["axes"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return keys if is_order(keys) else None
 
@@ -38,7 +38,7 @@ def parse_pixel_sizes(text: str) -> dict[str, float]:
     """Return the sampling distance by axis that vigra's JSON states, where it states one."""
     try:
         stated = {str(axis["key"]): float(axis.get("resolution", 0)) for axis in json.loads(text)["axes"]}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return {key: value for key, value in stated.items() if value}
 

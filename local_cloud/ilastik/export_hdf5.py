@@ -10,6 +10,7 @@ import numpy as np
 
 from local_cloud.ilastik import axes
 from local_cloud.ilastik.command import Format
+from local_cloud.ilastik.errors import ExportError
 from local_cloud.ilastik.export import Output
 
 _CHUNK_BYTES = 512_000
@@ -20,21 +21,28 @@ class Hdf5Dataset:
 
     def __init__(self, path: Path, output: Output, pixel_sizes: Mapping[str, float], units: Mapping[str, str]) -> None:
         """Create the dataset, replacing one of that name; `pixel_sizes` are in `units`, absent if unknown."""
-        self._order, size = output.order, output.size
+        self._path, self._order, size = output.path, output.order, output.size
         dtype = np.dtype(output.dtype)
         compressed = output.format is Format.COMPRESSED_HDF5
         limits = [1 if key in "tc" else size[key] for key in self._order]
         self._file = h5py.File(path, "a")
-        if output.internal_path in self._file:
-            del self._file[output.internal_path]
-        self._dataset = self._file.create_dataset(
-            output.internal_path,
-            shape=tuple(size[key] for key in self._order),
-            dtype=dtype,
-            chunks=_chunk(limits, _CHUNK_BYTES // dtype.itemsize),
-            compression="gzip" if compressed else None,
-            compression_opts=1 if compressed else None,
-        )
+        try:
+            if output.internal_path in self._file:
+                del self._file[output.internal_path]
+            self._dataset = self._file.create_dataset(
+                output.internal_path,
+                shape=tuple(size[key] for key in self._order),
+                dtype=dtype,
+                chunks=_chunk(limits, _CHUNK_BYTES // dtype.itemsize),
+                compression="gzip" if compressed else None,
+                compression_opts=1 if compressed else None,
+            )
+        except (KeyError, ValueError, TypeError, OSError, RuntimeError) as exc:
+            self._close()
+            raise ExportError(
+                f"The dataset '{output.internal_path}' cannot be made in '{output.path}': {exc}. Give another "
+                "--output_internal_path."
+            ) from exc
         attributes = self._dataset.attrs
         attributes["axistags"] = axes.axistags_json(self._order, pixel_sizes)
         attributes["drange"] = (0.0, 1.0)
@@ -50,15 +58,27 @@ class Hdf5Dataset:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        problem = self._close()
+        if problem is not None and error is None:
+            raise ExportError(f"The results cannot be written to '{self._path}': {problem}.") from problem
+
+    def _close(self) -> Exception | None:
+        """Close the file; what there was no room for shows here at the latest."""
+        try:
+            self._file.close()
+        except (OSError, RuntimeError) as exc:
+            return exc
+        return None
 
     def write(self, corner: Mapping[str, int], block: np.ndarray) -> None:
         """Write a block (t, z, y, x, c) with its first element at `corner` (by axis, default 0)."""
         block = axes.with_order(block, axes.INSIDE, self._order)
         starts = [corner.get(key, 0) for key in self._order]
-        self._dataset[tuple(slice(a, a + n) for a, n in zip(starts, block.shape, strict=True))] = block.astype(
-            self._dataset.dtype, copy=False
-        )
+        where = tuple(slice(a, a + n) for a, n in zip(starts, block.shape, strict=True))
+        try:
+            self._dataset[where] = block.astype(self._dataset.dtype, copy=False)
+        except (OSError, RuntimeError) as exc:
+            raise ExportError(f"The results cannot be written to '{self._path}': {exc}.") from exc
 
 
 def _chunk(limits: list[int], volume: int) -> tuple[int, ...]:

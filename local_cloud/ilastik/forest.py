@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from local_cloud.ilastik.errors import ProjectError
+from local_cloud.ilastik.stored import value_of
 
 _INNER = 0
 _LEAF = 0x40000000
@@ -71,7 +72,7 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
     Raises ProjectError where it is not a forest of vigra's, or disagrees with the numbers given.
     """
     weighted = group.get("_options/predict_weighted_")
-    if weighted is not None and np.any(weighted[()]):
+    if weighted is not None and np.any(value_of(weighted)):
         raise ProjectError(
             f"The classifier in {group.file.filename} weighs its leaves ({group.name}): this is not supported."
         )
@@ -92,8 +93,8 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
 
 def _read_tree(group: h5py.Group) -> tuple[Tree, int, int]:
     try:
-        topology = group["topology"][()].astype(np.int64)
-        parameters = group["parameters"][()].astype(np.float64)
+        topology = value_of(group["topology"], large=True).astype(np.int64)
+        parameters = value_of(group["parameters"], large=True).astype(np.float64)
         columns, classes = int(topology[0]), int(topology[1])
         nodes = list(_walk(topology, parameters, columns, classes))
     except (KeyError, IndexError, AttributeError, ValueError) as exc:
@@ -120,10 +121,12 @@ def _walk(topology: np.ndarray, parameters: np.ndarray, columns: int, classes: i
         raise ValueError(f"{columns} features and {classes} classes")
     nodes: list[list[object]] = []
     todo: list[tuple[int, list[object] | None]] = [(_ROOT, None)]
+    seen: set[int] = set()
     while todo:
         address, parent = todo.pop()
-        if len(nodes) > len(topology):
-            raise ValueError("its nodes form a circle")
+        if address in seen:
+            raise ValueError("its nodes form a circle or share a child")
+        seen.add(address)
         if parent is not None:
             parent[2] = len(nodes)
         kind, values = int(topology[address]), int(topology[address + 1])

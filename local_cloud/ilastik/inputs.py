@@ -51,6 +51,8 @@ def locate(text: str) -> Image:
     file, inside = split_path(text)
     if not file.exists():
         raise InputError(f"The input file '{file}' does not exist.")
+    if not file.is_file():
+        raise InputError(f"The input '{file}' is no file.")
     if file.suffix not in _EXTENSIONS:
         raise NotSupportedError(f"'{file}' is not an HDF5 file ({', '.join(_EXTENSIONS)}): only those are supported.")
     try:
@@ -128,7 +130,7 @@ def _attribute(dataset: h5py.Dataset, name: str) -> str:
 def _units(text: str) -> dict[str, str]:
     try:
         stated = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(key): str(unit) for key, unit in stated.items()} if isinstance(stated, dict) else {}
 

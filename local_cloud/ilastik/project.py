@@ -12,6 +12,7 @@ import numpy as np
 from local_cloud.ilastik.errors import ProjectError
 from local_cloud.ilastik.features import Feature, Selection
 from local_cloud.ilastik.forest import Classifier, read_forest
+from local_cloud.ilastik.stored import as_text, refuse_links_elsewhere, text_of, value_of
 from local_cloud.ilastik.training_lane import TrainingLane, read_lane
 
 _WORKFLOW = "Pixel Classification"
@@ -51,19 +52,22 @@ def open_project(path: Path) -> Project:
     """
     if not path.exists():
         raise ProjectError(f"Project file '{path}' does not exist.")
+    if not path.is_file():
+        raise ProjectError(f"'{path}' is not an ilastik project: it is no file.")
     try:
         file = h5py.File(path, "r")
     except OSError as exc:
         raise ProjectError(f"'{path}' is not an ilastik project: it cannot be opened as HDF5 ({exc}).") from exc
     with file:
         try:
+            refuse_links_elsewhere(file)
             return _read(path, file)
         except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, RuntimeError) as exc:
             raise ProjectError(f"The project '{path}' is damaged: {exc}.") from exc
 
 
 def _read(path: Path, file: h5py.File) -> Project:
-    workflow = _text(file["workflowName"]) if "workflowName" in file else None
+    workflow = text_of(file["workflowName"]) if "workflowName" in file else None
     if workflow != _WORKFLOW:
         found = "states no workflow" if workflow is None else f"is of the workflow '{workflow}'"
         raise ProjectError(f"The project '{path}' {found}; only '{_WORKFLOW}' can be run.")
@@ -77,7 +81,7 @@ def _read(path: Path, file: h5py.File) -> Project:
         )
     return Project(
         path=path,
-        version=_text(file["ilastikVersion"]) if "ilastikVersion" in file else "unknown",
+        version=text_of(file["ilastikVersion"]) if "ilastikVersion" in file else "unknown",
         selection=selection,
         classifier=classifier,
         classes=classes,
@@ -92,14 +96,14 @@ def _read_selection(path: Path, file: h5py.File) -> Selection:
         raise ProjectError(f"No features are selected in '{path}': select features and train before using it.")
     if "FeatureListFilename" in group:
         raise ProjectError(f"The project '{path}' takes its features from another file: this is not supported.")
-    names = [_as_text(name) for name in group["FeatureIds"][()]]
+    names = [as_text(name) for name in value_of(group["FeatureIds"])]
     try:
         features = tuple(Feature(name) for name in names)
     except ValueError as exc:
         raise ProjectError(f"The project '{path}' uses an unknown feature: {exc}.") from exc
-    scales = tuple(float(scale) for scale in group["Scales"][()])
-    matrix = np.asarray(group["SelectionMatrix"][()], dtype=bool)
-    in_2d = tuple(bool(flag) for flag in group["ComputeIn2d"][()]) if "ComputeIn2d" in group else None
+    scales = tuple(float(scale) for scale in value_of(group["Scales"]))
+    matrix = np.asarray(value_of(group["SelectionMatrix"]), dtype=bool)
+    in_2d = tuple(bool(flag) for flag in value_of(group["ComputeIn2d"])) if "ComputeIn2d" in group else None
     if matrix.shape != (len(features), len(scales)) or (in_2d is not None and len(in_2d) != len(scales)):
         raise ProjectError(
             f"The feature selection of '{path}' does not fit together: {len(features)} features and "
@@ -134,7 +138,7 @@ def _read_classifier(path: Path, file: h5py.File) -> Classifier:
         raise ProjectError(f"The classifier of '{path}' is empty.")
     labels = tuple(range(1, classes + 1))
     if "known_labels" in group:
-        labels = tuple(int(label) for label in group["known_labels"][()])
+        labels = tuple(int(label) for label in value_of(group["known_labels"]))
     if len(labels) != classes or min(labels) < 1 or len(set(labels)) != classes:
         raise ProjectError(
             f"The classifier of '{path}' has {classes} classes but is said to know the labels {labels}: train it again."
@@ -160,18 +164,12 @@ def _read_export(file: h5py.File) -> ExportDefaults:
     group = file.get("Prediction Export", {})
     standard = ExportDefaults()
     return ExportDefaults(
-        output_format=_text(group["OutputFormat"]) if "OutputFormat" in group else standard.output_format,
+        output_format=text_of(group["OutputFormat"]) if "OutputFormat" in group else standard.output_format,
         filename_format=(
-            _text(group["OutputFilenameFormat"]) if "OutputFilenameFormat" in group else standard.filename_format
+            text_of(group["OutputFilenameFormat"]) if "OutputFilenameFormat" in group else standard.filename_format
         ),
-        internal_path=(_text(group["OutputInternalPath"]) if "OutputInternalPath" in group else standard.internal_path),
-        dtype=_text(group["ExportDtype"]) if "ExportDtype" in group else None,
+        internal_path=(
+            text_of(group["OutputInternalPath"]) if "OutputInternalPath" in group else standard.internal_path
+        ),
+        dtype=text_of(group["ExportDtype"]) if "ExportDtype" in group else None,
     )
-
-
-def _text(dataset: h5py.Dataset) -> str:
-    return _as_text(dataset[()])
-
-
-def _as_text(value: object) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

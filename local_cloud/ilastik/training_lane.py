@@ -13,6 +13,7 @@ import h5py
 from local_cloud.ilastik import axes
 from local_cloud.ilastik.errors import InputError, ProjectError
 from local_cloud.ilastik.inputs import locate
+from local_cloud.ilastik.stored import as_text, text_of, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ def read_lane(path: Path, file: h5py.File) -> TrainingLane | None:
 
 
 def _read_one(path: Path, name: str, info: h5py.Group) -> TrainingLane:
-    order = axes.parse_axistags(_text(info["axistags"])) if "axistags" in info else None
+    order = axes.parse_axistags(text_of(info["axistags"])) if "axistags" in info else None
     if order is None and "axisorder" in info:
-        order = _text(info["axisorder"])
+        order = text_of(info["axisorder"])
     if "shape" in info and order is not None:
-        return TrainingLane(order=order, shape=tuple(int(n) for n in info["shape"][()]))
-    image = _text(info["filePath"]) if "filePath" in info else ""
+        return _lane(name, order, tuple(int(n) for n in value_of(info["shape"])))
+    image = text_of(info["filePath"]) if "filePath" in info else ""
     try:
         found = locate(str(path.absolute().parent / image))
     except InputError as exc:
@@ -53,7 +54,13 @@ def _read_one(path: Path, name: str, info: h5py.Group) -> TrainingLane:
             f"so that ilastik needs the image itself: {exc} Put the image to be processed, or a link to it, at "
             f"'{image}' beside the project, or save the project with a current ilastik."
         ) from exc
-    return TrainingLane(order=order or found.order, shape=found.shape)
+    return _lane(name, order or found.order, found.shape)
+
+
+def _lane(name: str, order: str, shape: tuple[int, ...]) -> TrainingLane:
+    if not axes.is_order(order) or len(order) != len(shape):
+        raise ValueError(f"{name} has the axes '{order}' and the shape {shape}")
+    return TrainingLane(order=order, shape=shape)
 
 
 def _check_labels(path: Path, file: h5py.File, number: int, lane: TrainingLane) -> None:
@@ -66,7 +73,7 @@ def _check_labels(path: Path, file: h5py.File, number: int, lane: TrainingLane) 
     for block in blocks.values():
         if "axistags" in block.attrs or "blockSlice" not in block.attrs:
             continue
-        starts = [int(start) for start in re.findall(r"(\d+):\d+", _as_text(block.attrs["blockSlice"]))]
+        starts = [int(start) for start in re.findall(r"(\d+):\d+", as_text(block.attrs["blockSlice"]))]
         if len(starts) == len(shape) and any(a >= n for a, n in zip(starts, shape, strict=True)):
             raise ProjectError(
                 f"The labels of '{path}' were stored by an old version in the order "
@@ -74,11 +81,3 @@ def _check_labels(path: Path, file: h5py.File, number: int, lane: TrainingLane) 
                 "not intersect'). Remove what is in PixelClassification/LabelSets from a copy of the project: its "
                 "classifier does not need it."
             )
-
-
-def _text(dataset: h5py.Dataset) -> str:
-    return _as_text(dataset[()])
-
-
-def _as_text(value: object) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

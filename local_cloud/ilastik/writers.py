@@ -33,7 +33,9 @@ def open_writer(output: Output, image: Image) -> Iterator[Writer]:
     nothing is left behind.
     """
     files = output.files
-    partial = tuple(file.with_name(f".{file.name}.{os.getpid()}.partial") for file in files)
+    # Not made of the files' own names, to which nothing could be added where they are as long as names may be.
+    partial = tuple(file.with_name(f".ilastik-{os.getpid()}-{index}.partial") for index, file in enumerate(files))
+    _refuse_places(files, image)
     try:
         for directory in {file.parent for file in files}:
             directory.mkdir(parents=True, exist_ok=True)
@@ -52,6 +54,15 @@ def open_writer(output: Output, image: Image) -> Iterator[Writer]:
         for temporary in partial:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _refuse_places(files: tuple[Path, ...], image: Image) -> None:
+    """Refuse what would fail, or do harm, only when the first of the files are in their places."""
+    for file in files:
+        if file.is_dir():
+            raise ExportError(f"The results cannot be written to '{file}': there is a folder of that name.")
+        if file.exists() and file.samefile(image.file):
+            raise ExportError(f"The results cannot be written to '{file}': that is the input. Name another file.")
 
 
 def _tiff_writer(output: Output, image: Image, files: tuple[Path, ...]) -> Writer:

@@ -186,6 +186,52 @@ def test_a_failed_run_leaves_nothing_behind(ilastik: Ilastik, place: Path) -> No
     assert (place / "out" / "image07.tiff").read_bytes() == b"an older result"
 
 
+@pytest.mark.parametrize("name", ["volume/data/below", "/", "."])
+def test_datasets_that_cannot_be_made_are_an_error(ilastik: Ilastik, place: Path, name: str) -> None:
+    """An internal path that HDF5 has no place for is refused; the file stays as it was."""
+    write_image(place / "old.h5", _IMAGE[:1], "zyx")
+    before = (place / "old.h5").read_bytes()
+    ended = ilastik(
+        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5"), "--output_format=hdf5"),
+        *(f"--output_filename_format={place / 'old.h5'}", f"--output_internal_path={name}"),
+    )
+    assert ended.exit_code == 1
+    assert "--output_internal_path" in ended.said
+    assert (place / "old.h5").read_bytes() == before
+    assert sorted(file.name for file in place.iterdir()) == ["image.h5", "old.h5", "p.ilp"]
+
+
+def test_the_input_is_never_written_to(ilastik: Ilastik, place: Path) -> None:
+    """A result that would go into the file of its input is refused, as ilastik cannot open it twice."""
+    ended = ilastik(
+        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5"), "--output_format=hdf5"),
+        "--output_filename_format={dataset_dir}/{nickname}",
+    )
+    assert ended.exit_code == 1
+    assert "that is the input" in ended.said
+
+
+def test_a_folder_in_the_place_of_a_result_is_seen_before_any_is_placed(ilastik: Ilastik, place: Path) -> None:
+    """Where the last file of a sequence has no place, the first ones do not appear either."""
+    (place / "out" / "10.tiff").mkdir(parents=True)
+    ended = ilastik(
+        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5")),
+        *("--export_source=Simple Segmentation", "--output_format=multipage tiff sequence"),
+        f"--output_filename_format={place}/out/{{slice_index}}",
+    )
+    assert ended.exit_code == 1
+    assert [file.name for file in (place / "out").iterdir()] == ["10.tiff"]
+
+
+def test_names_may_be_as_long_as_the_disk_permits(ilastik: Ilastik, place: Path) -> None:
+    """A name of 255 bytes is written to; unfinished files have names of their own."""
+    ended = ilastik(
+        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5"), "--output_format=hdf5"),
+        f"--output_filename_format={place}/out/{'ü' * 126}.h5",
+    )
+    assert ended.exit_code == 0, ended.said
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(ilastik: Ilastik, place: Path) -> None:
     """Where a file stands in the way of the output folder, the run fails in a sentence."""
     (place / "out").write_bytes(b"")

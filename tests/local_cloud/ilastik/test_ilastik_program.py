@@ -1,6 +1,7 @@
 """The program as others start it: the shell script, the Python beside it, the build."""
 
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,59 @@ def test_errors_are_sentences_with_exit_codes(
     assert done.returncode == code
     assert "ERROR: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("output_format", ["hdf5", "multipage tiff"])
+def test_a_full_disk_is_a_sentence(samples: Path, tmp_path: Path, output_format: str) -> None:
+    """Without room for the result: exit code 1, one sentence, nothing left; HDF5 does not crash at the end."""
+    case = samples / "cells2d"
+    limited = 'ulimit -f 32; exec "$@"'  # 32 units of 512 or 1024 bytes a file: what a full disk answers as well
+    done = start(
+        Path("/bin/sh"),
+        *("-c", limited, "sh", str(_HOME / "run_ilastik.sh"), "--headless", f"--project={case / 'project.ilp'}"),
+        *(str(case / "input.h5"), "--export_source=Probabilities", f"--output_format={output_format}"),
+        f"--output_filename_format={tmp_path}/out/r",
+        directory=tmp_path,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "ERROR: The results cannot be written to " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a project `p.ilp` and an image `i.h5` that take a few seconds."""
+    folder = tmp_path_factory.mktemp("long")
+    image = np.random.default_rng(3).integers(0, 250, (12, 40, 120, 120, 1)).astype(np.uint8)
+    ticked = [(feature, scale) for feature in range(6) for scale in range(4)]
+    write_project(folder / "p.ilp", Recipe(ticked, forests=(50,)), image[0, :, :30, :30].astype(np.float32))
+    write_image(folder / "i.h5", image, "tzyxc")
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_stopped_leaves_nothing(long_work: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, a polite end and a closed terminal end a run with a sentence and without half a result."""
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        [
+            *(str(_HOME / "run_ilastik.sh"), "--headless", f"--project={long_work / 'p.ilp'}", str(long_work / "i.h5")),
+            *("--export_source=Simple Segmentation", "--output_format=hdf5", f"--output_filename_format={out}/r"),
+        ],
+        env=_PLAIN,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        while "% of i.h5" not in running.stderr.readline():
+            assert running.poll() is None
+        assert [file.suffix for file in out.iterdir()] == [".partial"]
+        running.send_signal(number)
+        said = running.stderr.readlines()
+    assert running.returncode == 128 + number
+    assert said[-1].endswith(f"ERROR: Stopped by {number.name}. What was not finished is removed.\n")
+    assert list(out.iterdir()) == []
 
 
 def test_help_is_offered(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which projects are read, and what is said about the others."""
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,80 @@ def test_damaged_trees_are_refused(project: Path, index: int, value: int) -> Non
         name = next(tree for tree in group if group[tree]["topology"][2] == 0)
         group[name]["topology"][index] = value
     assert "Forest0000" in refusal(project)
+
+
+_TREE = "PixelClassification/ClassifierForests/Forest0000/Tree_0"
+_LANE = "Input Data/infos/lane0000/Raw Data"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("workflowName", "FeatureSelections/Scales", "FeatureSelections/FeatureIds", f"{_TREE}/topology"),
+        *(f"{_TREE}/parameters", "PixelClassification/ClassifierForests/known_labels", f"{_LANE}/shape"),
+    ],
+)
+def test_values_that_only_a_declaration_makes_many_are_refused(project: Path, name: str) -> None:
+    """A few bytes that declare billions of values cost neither time nor memory."""
+    with h5py.File(project, "a") as file:
+        del file[name]
+        file.create_dataset(name, (10**10,), "i4", chunks=(1024,))
+    assert "10000000000 values" in refusal(project)
+
+
+@pytest.mark.parametrize("where", ["PixelClassification/ClassifierForests", "PixelClassification/elsewhere"])
+def test_links_to_other_files_are_never_followed(project: Path, tmp_path: Path, where: str) -> None:
+    """A project that links to another file is refused before anybody waits for that file."""
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(project, "a") as file:
+        file.pop(where, None)
+        file[where] = h5py.ExternalLink(tmp_path / "pipe", "/x")
+    assert "links to another file" in refusal(project)
+
+
+def test_values_in_other_files_are_never_read(project: Path, tmp_path: Path) -> None:
+    """Datasets whose values lie in another file are refused before anybody waits for that file."""
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(project, "a") as file:
+        del file["FeatureSelections/Scales"]
+        file.create_dataset("FeatureSelections/Scales", (7,), "f8", external=[(tmp_path / "pipe", 0, 56)])
+    assert "in another file" in refusal(project)
+
+
+def test_pipes_are_no_projects_and_no_images(project: Path, tmp_path: Path, ilastik: Ilastik) -> None:
+    """Nobody waits for what a pipe might bring."""
+    os.mkfifo(tmp_path / "pipe.h5")
+    assert "is no file" in refusal(tmp_path / "pipe.h5")
+    assert "is no file" in ilastik("--headless", f"--project={project}", "pipe.h5").said
+    assert "is no file" in refusal(tmp_path)
+
+
+def test_trees_whose_branches_meet_again_are_refused(project: Path) -> None:
+    """Forty nodes whose children are the same would be a tree of a million million nodes."""
+    nodes = [n for i in range(40) for n in (0, 0, 7 + 5 * i, 7 + 5 * i, 0)]
+    with h5py.File(project, "a") as file:
+        topology = np.zeros(10**6, np.int32)
+        topology[:204] = [*file[f"{_TREE}/topology"][:2], *nodes, 0x40000000, 0]
+        del file[f"{_TREE}/topology"]
+        file[f"{_TREE}/topology"] = topology
+    assert "share a child" in refusal(project)
+
+
+def test_a_lane_whose_axes_do_not_fit_is_damaged(project: Path) -> None:
+    """Five axes for two sizes are refused in a sentence."""
+    with h5py.File(project, "a") as file:
+        del file[f"{_LANE}/shape"]
+        file[f"{_LANE}/shape"] = (2, 24)
+    assert "damaged: lane0000 has the axes 'txyzc' and the shape (2, 24)" in refusal(project)
+
+
+def test_axistags_nested_without_end_say_nothing(project: Path, tmp_path: Path, ilastik: Ilastik) -> None:
+    """Axis tags that no parser gets to the bottom of are none."""
+    image = write_image(tmp_path / "i.h5", _FRAME[None], "zyx", tagged=False)
+    with h5py.File(image, "a") as file:
+        file["volume/data"].attrs["axistags"] = "[" * 30_000
+    ended = ilastik("--headless", f"--project={project}", "i.h5", "--ignore_training_axistags", "--output_format=hdf5")
+    assert ended.exit_code == 0, ended.said
 
 
 def test_a_file_that_is_no_project_is_refused(tmp_path: Path) -> None:
