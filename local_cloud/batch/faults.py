@@ -98,8 +98,11 @@ def parse_http_fault(body: dict[str, Any]) -> HttpFault:
     if kind not in ("error", DROP, LATENCY):
         raise ServiceError("InvalidRequestBody", "A fault's kind is 'error', 'drop' or 'latency'.")
     status = body.get("status", 503)
-    if not 400 <= status <= 599:
-        raise ServiceError("InvalidRequestBody", "A fault's status is from 400 to 599.")
+    for name, lowest, highest in (
+        ("status", 400, 599), ("rate", 0, 1), ("count", 1, 10**9), ("seconds", 0, 86_400), ("retryAfter", 0, 86_400),
+    ):  # fmt: skip
+        if not lowest <= body.get(name, lowest) <= highest:
+            raise ServiceError("InvalidRequestBody", f"A fault's {name} is from {lowest} to {highest}.")
     fault = HttpFault(kind=kind, match=body.get("match", ""), rate=float(body.get("rate", 1.0)))
     return replace(
         fault,

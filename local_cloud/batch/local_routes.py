@@ -81,7 +81,7 @@ def _arm(faults: Faults, pool_key: str, body: Json) -> None:
     """Arm faults of a pool's nodes: a number of times each, -1 for every time; 0 disarms."""
     armed = faults.pool(pool_key)
     for name, value in body.items():
-        if name in _ARMABLE and isinstance(value, int) and not isinstance(value, bool):
+        if name in _ARMABLE and isinstance(value, int) and not isinstance(value, bool) and value >= -1:
             setattr(armed, _ARMABLE[name], value)
         elif name == "resizeCode" and isinstance(value, str):
             armed.resize_code = value

@@ -87,13 +87,25 @@ async def test_answers_can_be_slow(service, raw):
         {"kind": "error", "rate": "often"},
         {"kind": "error", "surprise": 1},
         {"kind": "error", "status": 0},
+        {"kind": "error", "rate": 5},
+        {"kind": "error", "rate": -0.1},
+        {"kind": "error", "count": 0},
+        {"kind": "error", "retryAfter": -1},
+        {"kind": "latency", "seconds": -5},
         {},
     ],
 )
 async def test_an_unknown_fault_is_refused(service, body):
-    """A fault that there is not is refused rather than ignored."""
+    """A fault that there is not, or that would never happen as it says, is refused rather than ignored."""
     with pytest.raises(ValueError, match="InvalidRequestBody"):
         await service.local("POST", "faults", body)
+
+
+@pytest.mark.parametrize("body", [{"startTask": -2}, {"upload": True}, {"surprise": 1}])
+async def test_an_unknown_fault_of_a_pool_is_refused(service, body):
+    """A pool's faults happen a number of times, or with -1 always; nothing else can be armed."""
+    with pytest.raises(ValueError, match="InvalidRequestBody"):
+        await service.local("POST", "pools/ilastik/faults", body)
 
 
 async def test_preempted_tasks_run_again_elsewhere(client, service, new_job, new_task):
