@@ -3,7 +3,7 @@
 Every file of a task goes by the pool's managed identity, so that no address holds a secret or expires.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +17,12 @@ from batch_ops.azure_errors import calls
 from batch_ops.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
 from batch_ops.model import JobState, Task, TaskFailure, TaskState
 from batch_ops.task_spec import OutputFile, ResourceFile, TaskSpec
+from batch_ops.together import Together
 
 _SERVICE = "Azure Batch"
 _CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive")
+# The service takes 100 tasks and a megabyte in one call: so many with the longest names and addresses stay below it.
+_TASKS_A_CALL = 16
 _TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
 
 # Without options the SDK (15.1) fails before it sends anything, and it does not export their type.
@@ -27,13 +30,19 @@ _TERMINATION: Any = {"terminateReason": "NothingOpen"}
 
 
 class _Already(IlastikBatchError):
-    """What was asked for is so already."""
+    """What was asked for is so already, or is to be asked for in another way."""
 
 
-def batch_client(endpoint: str, account: str, key: str, credential: AsyncTokenCredential | None) -> BatchClient:
-    """A client that speaks with the account's key where there is one, else by the given identity."""
+def batch_client(
+    endpoint: str, account: str, key: str, credential: AsyncTokenCredential | None, *, proxies: bool = True
+) -> BatchClient:
+    """A client that speaks with the account's key where there is one, else by the given identity.
+
+    `proxies`: whether the environment is asked for a proxy (see `storage_clients`).
+    """
     # A few short tries: what stays broken is a reason in the row, and reconcile tries again.
-    options = {"retry_total": 3, "retry_backoff_factor": 0.4, "connection_timeout": 10, "read_timeout": 60}
+    tries = {"retry_total": 3, "retry_backoff_factor": 0.4}
+    options: dict[str, Any] = {**tries, "connection_timeout": 10, "read_timeout": 60, "use_env_settings": proxies}
     if key:
         return BatchClient(endpoint, AzureNamedKeyCredential(account, key), **options)
     if credential is None:
@@ -46,6 +55,7 @@ class AzureBatch:
 
     def __init__(self, client: BatchClient) -> None:
         self._client = client
+        self._together = Together(self._create_tasks, _TASKS_A_CALL)
 
     async def create_job(self, job_id: str, pool_id: str) -> None:
         """Create the job on a pool; an existing one is success."""
@@ -65,13 +75,39 @@ class AzureBatch:
             await self._client.create_job(job)
 
     async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
-        """True if the task is new, False if a task of this id is already there."""
+        """True if the task is new, False if a task of this id is already there.
+
+        What a burst creates at the same time goes in one call; each task is answered for by itself.
+        """
+        return await self._together(job_id, spec)
+
+    async def _create_tasks(self, job_id: str, specs: Sequence[TaskSpec]) -> Sequence[bool | IlastikBatchError]:
+        settled = await self._create_collection(job_id, specs) if len(specs) > 1 else {}
+        return [settled[s.id] if s.id in settled else await self._create_one(job_id, s) for s in specs]
+
+    async def _create_collection(self, job_id: str, specs: Sequence[TaskSpec]) -> Mapping[str, bool]:
+        """Which tasks are new or there already. What is not told of had another end: by itself it tells which."""
+        known = _job_errors(job_id) | _already("RequestBodyTooLarge")
+        # The service wants each id once, though two may ask for the same task.
+        tasks = [create_options(spec) for spec in {spec.id: spec for spec in specs}.values()]
+        try:
+            with calls(_SERVICE, f"create {len(tasks)} tasks", known):
+                answer = await self._client.create_task_collection(job_id, models.BatchTaskGroup(task_values=tasks))
+        except _Already:
+            return {}
+        results = answer.result_values or []
+        new = {result.task_id: True for result in results if _word(result.status) == "success"}
+        return new | {r.task_id: False for r in results if r.error is not None and r.error.code == "TaskExists"}
+
+    async def _create_one(self, job_id: str, spec: TaskSpec) -> bool | IlastikBatchError:
         known = _job_errors(job_id) | _already("TaskExists")
         try:
             with calls(_SERVICE, f"create the task {spec.id}", known):
                 await self._client.create_task(job_id, create_options(spec))
         except _Already:
             return False
+        except IlastikBatchError as exc:
+            return exc
         return True
 
     async def task(self, job_id: str, task_id: str) -> Task | None:

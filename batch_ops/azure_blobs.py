@@ -126,7 +126,8 @@ class AzureBlobs:
         source_etag: str | None = None,
     ) -> Blob:
         """Start a server-side copy and give the target as it is now."""
-        origin = self._service.get_blob_client(*source).url
+        # A connection by signature hands its own on.
+        origin = "".join((self.url(*source), *self._service.url.partition("?")[1:]))
         # A missing blob is the source: of the target the service says that the condition does not hold.
         known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
         known["SourceConditionNotMet"] = BlobChanged(f"{_shown(*source)} is no longer the version to be copied.")
@@ -153,10 +154,9 @@ class AzureBlobs:
 
     def url(self, container: str, name: str = "") -> str:
         """The URL of a container or blob, percent-encoded, without a signature."""
-        client = (
-            self._service.get_blob_client(container, name) if name else self._service.get_container_client(container)
-        )
-        return client.url.partition("?")[0]
+        # As the SDK's clients have it; to make one of them for every URL is dear.
+        address = f"{self._service.url.partition('?')[0].rstrip('/')}/{quote(container)}"
+        return f"{address}/{quote(name, safe='~/')}" if name else address
 
     @asynccontextmanager
     async def _version(self, container: str, name: str, purpose: str) -> AsyncIterator[None]:

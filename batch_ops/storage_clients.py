@@ -30,32 +30,39 @@ _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
 
 @dataclass(frozen=True, slots=True)
 class StorageConnection:
-    """Where a storage account is and how one may speak to it."""
+    """Where a storage account is and how one may speak to it.
+
+    `proxies`: whether the environment is asked for a proxy, which takes two threads' turns for every request.
+    """
 
     name: str
     values: Mapping[str, str]
     credential: AsyncTokenCredential | None = None
+    proxies: bool = True
 
     def blob_service(self) -> BlobServiceClient:
         """The account's blobs. Raises `SettingsError`."""
-        options = _BLOB_OPTIONS | _TIMEOUTS
+        options = _BLOB_OPTIONS | self._transport()
         if text := self._connection_string():
             return BlobServiceClient.from_connection_string(text, **options)
         return BlobServiceClient(self._uri("blob"), credential=self._credential(), **options)
 
     def table_service(self) -> TableServiceClient:
         """The account's tables. Raises `SettingsError`."""
-        options = _TABLE_OPTIONS | _TIMEOUTS
+        options = _TABLE_OPTIONS | self._transport()
         if text := self._connection_string():
             return TableServiceClient.from_connection_string(text, **options)
         return TableServiceClient(self._uri("table"), credential=self._credential(), **options)
 
     def queue_service(self) -> QueueServiceClient:
         """The account's queues. Raises `SettingsError`."""
-        options = _BLOB_OPTIONS | _TIMEOUTS
+        options = _BLOB_OPTIONS | self._transport()
         if text := self._connection_string():
             return QueueServiceClient.from_connection_string(text, **options)
         return QueueServiceClient(self._uri("queue"), credential=self._credential(), **options)
+
+    def _transport(self) -> dict[str, Any]:
+        return {**_TIMEOUTS, "use_env_settings": self.proxies}
 
     def _connection_string(self) -> str:
         return self.values.get(self.name, "").strip()

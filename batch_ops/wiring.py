@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
+from urllib.request import getproxies
 
 from azure.identity.aio import DefaultAzureCredential
 
@@ -73,12 +74,15 @@ class System:
         if not values.get(settings.data_storage) or not settings.uses_batch_key:
             client_id = settings.client_id or None
             credential = await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
-        storage = StorageConnection(settings.data_storage, values, credential)
+        proxies = bool(getproxies())
+        storage = StorageConnection(settings.data_storage, values, credential, proxies)
         blob_service = await stack.enter_async_context(storage.blob_service())
         table_service = await stack.enter_async_context(storage.table_service())
         queue_service = await stack.enter_async_context(storage.queue_service())
         batch = await stack.enter_async_context(
-            batch_client(settings.batch_endpoint, settings.batch_account, settings.batch_key, credential)
+            batch_client(
+                settings.batch_endpoint, settings.batch_account, settings.batch_key, credential, proxies=proxies
+            )
         )
         check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
         blobs = AzureBlobs(blob_service)

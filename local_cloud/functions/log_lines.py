@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LEVELS = {
@@ -59,13 +60,13 @@ class ByCategory(logging.Filter):
 
     def __init__(self, levels: Mapping[str, str], invocation: Callable[[], tuple[str, str] | None]) -> None:
         super().__init__()
-        self._levels = levels
+        self._level_of = cache(lambda category: level_of(category, levels))
         self._invocation = invocation
 
     def filter(self, record: logging.LogRecord) -> bool:
         running = None if record.name.startswith(("Host.", "Function.")) else self._invocation()
         category = f"Function.{running[1]}.User" if running else record.name
-        return record.levelno >= level_of(category, self._levels)
+        return record.levelno >= self._level_of(category)
 
 
 def configure(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
+from urllib.request import getproxies
 
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
@@ -22,6 +23,8 @@ _EMULATOR = Endpoints(
 ).connection_string
 # Seconds and tries. The SDK's own first pause is 15 s: far longer than a listener may be deaf, or a stop take.
 _RETRIES: dict[str, Any] = {"initial_backoff": 0.3, "increment_base": 1, "random_jitter_range": 1, "retry_total": 2}
+# Proxies are looked for at every request, by way of threads: only where there are any.
+_OPTIONS: dict[str, Any] = {**_RETRIES, "use_env_settings": bool(getproxies())}
 
 
 class Storage:
@@ -62,7 +65,7 @@ class Storage:
             text = _EMULATOR  # the Python SDK does not know this short form
         if text:
             try:
-                return kind.from_connection_string(text, **_RETRIES)
+                return kind.from_connection_string(text, **_OPTIONS)
             except ValueError as exc:
                 raise SettingsError(f"The setting '{connection}' is not a connection string: {exc}.") from exc
         account = self._setting(f"{connection}__accountName")
@@ -74,7 +77,7 @@ class Storage:
                 f"There is no storage connection '{connection}': set '{connection}' to a connection string, "
                 f"or '{connection}__{service}ServiceUri' to the account's address for an identity."
             )
-        return kind(url, credential=await self._credential(self._setting(f"{connection}__clientId")), **_RETRIES)
+        return kind(url, credential=await self._credential(self._setting(f"{connection}__clientId")), **_OPTIONS)
 
     async def _credential(self, client_id: str) -> Any:
         # Imported here: with connection strings, as on one machine, it would only cost memory.

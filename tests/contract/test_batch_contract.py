@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from azure.batch import models
@@ -304,6 +304,30 @@ async def test_ids_have_at_most_64_characters(with_job):
             await with_job.batch.create_task(JOB, spec(bad))
 
 
+async def test_tasks_of_one_moment_are_each_answered_for(with_job):
+    """New ones, one that is there, one asked for twice, one with an id that is refused: each has its own end."""
+    assert await with_job.batch.create_task(JOB, spec("there"))
+    ids = ["first", "a", "b", "there", "twice", "twice", "a b", "c"]
+    ends = await asyncio.gather(
+        *(with_job.batch.create_task(JOB, spec(task_id)) for task_id in ids), return_exceptions=True
+    )
+    assert [ends[ids.index(task_id)] for task_id in ("first", "a", "b", "c")] == [True] * 4
+    assert ends[ids.index("there")] is False
+    assert ends[4:6].count(True) >= 1
+    assert all(isinstance(end, bool) for end in ends[4:6])
+    assert isinstance(ends[ids.index("a b")], RequestRefused)
+    for task_id in ("first", "a", "b", "c", "there", "twice"):
+        assert (await with_job.batch.task(JOB, task_id)).state is TaskState.ACTIVE
+
+
+async def test_tasks_of_one_moment_all_hear_of_a_missing_job(account):
+    """As one task does."""
+    ends = await asyncio.gather(
+        *(account.batch.create_task(JOB, spec(f"t{number}")) for number in range(5)), return_exceptions=True
+    )
+    assert [type(end) for end in ends] == [JobMissing] * 5
+
+
 async def test_a_node_that_is_gone_was_not_preempted(with_job):
     """Only the service's word counts."""
     assert not await with_job.batch.was_preempted(POOL, "none")
@@ -339,6 +363,36 @@ async def test_a_task_arrives_whole(local):
     assert task.constraints.max_wall_clock_time == SPEC.wall_clock
     assert task.constraints.retention_time == SPEC.retention
     assert task.constraints.max_task_retry_count == 0
+
+
+class Counting:
+    """A client that notes by which call tasks are created."""
+
+    def __init__(self, client: BatchClient) -> None:
+        self._client = client
+        self.sent: list[str] = []
+
+    async def create_task(self, *given: Any) -> None:
+        self.sent.append("task")
+        await self._client.create_task(*given)
+
+    async def create_task_collection(self, *given: Any) -> models.BatchCreateTaskCollectionResult:
+        self.sent.append("collection")
+        return await self._client.create_task_collection(*given)
+
+
+async def test_a_burst_goes_in_few_calls(local):
+    """Together as many as the service takes; where it finds them too large, one by one."""
+    service, client = local
+    await AzureBatch(client).create_job(JOB, POOL)
+    counting = Counting(client)
+    batch = AzureBatch(cast(BatchClient, counting))
+    assert await asyncio.gather(*(batch.create_task(JOB, spec(f"t{number}")) for number in range(40))) == [True] * 40
+    assert counting.sent == ["collection"] * 3
+    too_large = {"kind": "error", "match": f"POST /jobs/{JOB}/addtaskcollection", "status": 413}
+    await service.local("POST", "faults", too_large | {"code": "RequestBodyTooLarge"})
+    assert await asyncio.gather(*(batch.create_task(JOB, spec(f"l{number}")) for number in range(3))) == [True] * 3
+    assert counting.sent[3:] == ["collection", *["task"] * 3]
 
 
 async def test_a_busy_service_is_a_fault_with_its_wish_to_wait():

@@ -65,6 +65,14 @@ async def test_a_job_is_not_noted_again_for_five_minutes(storage, unique):
         assert [mark.job_id for mark in (await ours.board()).jobs] == ["job"]
 
 
+@pytest.mark.parametrize("name", ["", "p/\u00e4 #?%~\u20ac.h5", "/a//b.h5", "'x'+y&z=1.h5"])
+async def test_addresses_are_the_sdks_own(name):
+    """A node finds the very blob that the SDK would, however odd its name."""
+    async with OUTAGE.blob_service() as service:
+        client = service.get_blob_client("input", name) if name else service.get_container_client("input")
+        assert AzureBlobs(service).url("input", name) == client.url
+
+
 async def test_an_outage_of_storage_is_a_fault_within_seconds():
     """Each adapter gives up after a few short tries: what it was to do is tried again later."""
     async with (
