@@ -37,7 +37,7 @@ test-azure-cli: setup ## the Azure CLI (installed into an environment of its own
 	@AZURE_CLI_BIN="$$(bash tests/local_cloud/batch/install_azure_cli.sh)" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
 
 .PHONY: bench
-bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, collecting (ARGS="burst --files 1000")
+bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, collecting (ARGS="burst --files 1000"; ARGS=--write keeps the figures)
 	@$(PYTHON_BIN) -W ignore -m tests.bench $(ARGS)
 
 .PHONY: bench-ilastik

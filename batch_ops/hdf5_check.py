@@ -1,7 +1,7 @@
 """Is this .h5 whole, harmless and right for its project? Asked before a machine is paid for.
 
 A few ranged reads answer it, never the whole file. What a look at the first bytes can't tell is told by a
-parser in a process of its own (`hdf5_server`), for the HDF5 library crashes and hangs on corrupt files; the
+parser in a process apart (`hdf5_server`), for the HDF5 library crashes and hangs on corrupt files; the
 ranges are fetched here, asynchronously, so that many checks overlap and no parser ever sees a credential.
 Why h5py and not pyfive, a parser in pure Python, stands in `hdf5_parser`.
 """
@@ -30,7 +30,7 @@ from batch_ops.hdf5_superblock import (
 )
 from batch_ops.image_problems import NAME_LENGTH, explain
 from batch_ops.image_rules import judge_image
-from batch_ops.naming import plain
+from batch_ops.naming import plain, project_of
 from batch_ops.project_check import judge_project
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Hdf5Checker:
         job = {"kind": "image", "internal_path": options.internal_path, "max_objects": limits.max_objects}
         try:
             async with self._turn_within(name, limits):
-                found = image_findings(await self._look_into(name, blob, job, limits))
+                found = image_findings(await self._look_into(name, blob, job, limits, project_of(name)))
         except _Cut as cut:
             return cut.verdict
         except BadFindings:
@@ -151,9 +151,12 @@ class Hdf5Checker:
                 raise _Cut(Unchecked(f"{file} was not checked to its end: {seconds} were not enough.")) from late
 
     async def _look_into(
-        self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits
+        self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits, group: str | None = None
     ) -> dict[str, Any]:
-        """Signature and length here, all else in a parser: its findings. Raises `_Cut`, `BudgetSpent`."""
+        """Signature and length here, all else in a parser: its findings. Raises `_Cut`, `BudgetSpent`.
+
+        Only files of one `group` ever share a parser: whoever may drop one of them may write over the others.
+        """
         head = await _beginning(name, blob)
         job |= {
             "size": blob.size,
@@ -164,7 +167,7 @@ class Hdf5Checker:
         }
         for _attempt in range(2):
             try:
-                return await next(self._turn).run(job, head, blob.fetch)
+                return await next(self._turn).run(job, head, blob.fetch, group)
             except ParserDied as died:
                 if died.signal in _FILE_IS_TO_BLAME:
                     raise _Cut(_damaged(name)) from died

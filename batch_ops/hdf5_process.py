@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from batch_ops.hdf5_server import DONE, LENGTH, MAX_FINDINGS_BYTES, NUMBER, RANGE, REQUEST, STATUS
+from batch_ops.hdf5_server import NUMBER, STATUS
+from batch_ops.hdf5_talk import Broken, Fetch, Talk
 
 PARSER = "batch_ops.hdf5_parser:parse"
 _STATUS_SECONDS = 1.0
 _STOP_SECONDS = 10.0
-
-Fetch = Callable[[int, int], Awaitable[bytes]]
+_FILES_A_PARSER = 16
+_MOST_IDLE = 8
+# What a sound file takes many times over; one that computes longer has its full time in a process of its own.
+_HASTY_CPU_SECONDS = 0.1
 
 
 class ParserDied(Exception):
@@ -42,17 +44,64 @@ class ForkServer:
         self._number = 0
         self._ends: dict[int, asyncio.Future[int | None]] = {}
         self._starting = asyncio.Lock()
+        self._idle: list[tuple[str, Talk]] = []
 
     @property
     def pid(self) -> int | None:
         """The server's process id while one is running."""
         return self._process.pid if self._process and self._control else None
 
-    async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch, group: str | None = None) -> dict[str, Any]:
         """Have a file parsed; `fetch(offset, length)` is awaited for what the parser misses.
+
+        A few files of one `group` may be parsed by the same process, one after the other: a fork costs ten times what
+        it takes to parse a small file. Such a process is believed only as long as all goes well: where it finds
+        anything but a sound dataset, ends or lingers, a process of its own decides on the file.
 
         Raises `ParserDied`; an exception of `fetch` ends the parser and is raised on.
         """
+        if (used := self._take(group)) is not None:
+            fetch = _once(fetch)
+            with contextlib.suppress(Broken):
+                hasty = {**job, "cpu_seconds": min(job["cpu_seconds"], _HASTY_CPU_SECONDS)}
+                findings = await self._ask(used, group, hasty, head, fetch)
+                if _is_sound(findings):
+                    return findings
+        return await self._ask(await self._open(), group, job, head, fetch)
+
+    async def _ask(
+        self, talk: Talk, group: str | None, job: Mapping[str, Any], head: bytes, fetch: Fetch
+    ) -> dict[str, Any]:
+        kept = False
+        try:
+            findings = await talk.ask(job, head, fetch)
+            if kept := group is not None and _is_sound(findings) and talk.files < _FILES_A_PARSER:
+                self._keep(group or "", talk)
+            return findings
+        except Broken as exc:
+            if talk.files:
+                raise
+            raise ParserDied(await self._cause(talk.end)) from exc
+        finally:
+            if not kept:
+                self._close(talk)
+
+    def _take(self, group: str | None) -> Talk | None:
+        """An idle parser of the group."""
+        index = next((index for index, (known, _) in enumerate(self._idle) if known == group), None)
+        return None if index is None else self._idle.pop(index)[1]
+
+    def _keep(self, group: str, talk: Talk) -> None:
+        self._idle.append((group, talk))
+        if len(self._idle) > _MOST_IDLE:
+            self._close(self._idle.pop(0)[1])
+
+    def _close(self, talk: Talk) -> None:
+        self._ends.pop(talk.number, None)
+        talk.close()
+
+    async def _open(self) -> Talk:
+        """A new parser."""
         await self._start()
         self._number += 1
         number = self._number
@@ -62,7 +111,7 @@ class ForkServer:
         try:
             with theirs:
                 self._send(number, theirs)
-            reader, writer = await asyncio.open_connection(sock=ours)
+            return Talk(number, *await asyncio.open_connection(sock=ours), end)
         except OSError as exc:
             ours.close()
             self._ends.pop(number, None)
@@ -70,15 +119,6 @@ class ForkServer:
                 # The server is gone; once its end is noticed, the next job starts another.
                 await asyncio.wait({self._reader}, timeout=_STATUS_SECONDS)
             raise ParserDied(None) from exc
-        try:
-            text = json.dumps(dict(job)).encode()
-            writer.write(LENGTH.pack(len(text)) + text + LENGTH.pack(len(head)) + head)
-            return await _converse(reader, writer, fetch)
-        except _Broken as exc:
-            raise ParserDied(await self._cause(end)) from exc
-        finally:
-            self._ends.pop(number, None)
-            writer.close()
 
     def _send(self, number: int, theirs: socket.socket) -> None:
         if self._control is None:
@@ -161,6 +201,8 @@ class ForkServer:
 
     async def stop(self) -> None:
         """End the server and every parser of it."""
+        while self._idle:
+            self._close(self._idle.pop()[1])
         if self._reader is not None:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -182,38 +224,17 @@ class ForkServer:
         self._process = None
 
 
-class _Broken(Exception):
-    """The conversation with a parser ended, or it said what no parser says."""
+def _once(fetch: Fetch) -> Fetch:
+    """The same, asking for each range once: a second look costs no call."""
+    seen: dict[tuple[int, int], bytes] = {}
+
+    async def remembered(offset: int, length: int) -> bytes:
+        if (offset, length) not in seen:
+            seen[offset, length] = await fetch(offset, length)
+        return seen[offset, length]
+
+    return remembered
 
 
-async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fetch: Fetch) -> dict[str, Any]:
-    """Answer requests until the findings come. Raises `_Broken`; what `fetch` raises passes."""
-    while True:
-        kind = await _read(reader, 1)
-        if kind == REQUEST:
-            offset, length = RANGE.unpack(await _read(reader, RANGE.size))
-            writer.write(await fetch(offset, length))
-        elif kind == DONE:
-            (size,) = LENGTH.unpack(await _read(reader, LENGTH.size))
-            if size > MAX_FINDINGS_BYTES:
-                raise _Broken
-            return _findings(await _read(reader, size))
-        else:
-            raise _Broken
-
-
-async def _read(reader: asyncio.StreamReader, length: int) -> bytes:
-    try:
-        return await reader.readexactly(length)
-    except (asyncio.IncompleteReadError, ConnectionError) as exc:
-        raise _Broken from exc
-
-
-def _findings(data: bytes) -> dict[str, Any]:
-    try:
-        findings = json.loads(data)
-    except ValueError as exc:
-        raise _Broken from exc
-    if not isinstance(findings, dict):
-        raise _Broken
-    return findings
+def _is_sound(findings: Mapping[str, Any]) -> bool:
+    return findings.get("finding") == "dataset"

@@ -1,16 +1,16 @@
-"""The fork server of the HDF5 check: imports h5py once, then gives every job a process of its own.
+"""The fork server of the HDF5 check: imports h5py once, then forks the processes that parse.
 
 A corrupt file can crash the HDF5 library, hang it in C with the interpreter's lock held, or damage the
-heap for whoever comes next. So this process never parses: it forks one that does, in about three
-milliseconds, confined before it sees the first byte: CPU time and wall time end it from within (timers with
-the default action, which need no interpreter), its address space is what it has plus an allowance, and it
-can open no file, so that no link leads anywhere. Nothing outlives the parent: the end of the control socket
-ends this process, the timers and the end of its own socket end a parser.
+heap for whoever comes next. So this process never parses: it forks one that does, for a file or for as many as
+the parent trusts it with (see `hdf5_process`), confined before it sees the first byte: CPU time and wall time end
+it from within (timers with the default action, which need no interpreter), its address space is what it has plus
+an allowance, and it can open no file, so that no link leads anywhere. Nothing outlives the parent: the end of the
+control socket ends this process, the timers and the end of its own socket end a parser.
 
 Started as `python -P -m batch_ops.hdf5_server FD MODULE:FUNCTION`. On the control socket FD come 8 bytes of
 job number with the job's own socket attached; back go 12 bytes, number and wait status. On the job's
 socket: a length and the job in JSON, a length and the file's head; then requests "R" + offset + length,
-each answered by that many bytes, and at the end "D" + length + findings in JSON.
+each answered by that many bytes, and at the end "D" + length + findings in JSON. Then the next job, soon.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ STATUS = struct.Struct("!Qi")
 LENGTH = struct.Struct("!I")
 RANGE = struct.Struct("!QI")
 REQUEST, DONE = b"R", b"D"
+IDLE_SECONDS = 2.0
 MAX_FINDINGS_BYTES = 256 * 1024
 
 Parse = Callable[[dict[str, Any], bytes, Callable[[int, int], bytes]], dict[str, Any]]
@@ -88,17 +89,23 @@ def _work(descriptor: int, parse: Parse) -> None:
     code = 1
     try:
         parent = socket.socket(fileno=descriptor)
-        job: dict[str, Any] = json.loads(_receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size))))
-        head = _receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size)))
-        confine(job["cpu_seconds"], job["wall_seconds"], job["memory_bytes"])
 
         def fetch(offset: int, length: int) -> bytes:
             parent.sendall(REQUEST + RANGE.pack(offset, length))
             return _receive(parent, length)
 
-        findings = json.dumps(parse(job, head, fetch)).encode()
-        parent.sendall(DONE + LENGTH.pack(len(findings)) + findings)
-        code = 0
+        confined = False
+        while True:
+            # Where there is no next job, this ends the process well.
+            job: dict[str, Any] = json.loads(_receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size))))
+            head = _receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size)))
+            set_timers(job["cpu_seconds"], job["wall_seconds"])
+            if not confined:
+                confine(job["memory_bytes"])
+                confined = True
+            findings = json.dumps(parse(job, head, fetch)).encode()
+            set_timers(0, IDLE_SECONDS)
+            parent.sendall(DONE + LENGTH.pack(len(findings)) + findings)
     finally:
         # No clean-up: the library's own may crash on what it has read.
         os._exit(code)
@@ -116,10 +123,14 @@ def _receive(parent: socket.socket, length: int) -> bytes:
     return bytes(data)
 
 
-def confine(cpu_seconds: float, wall_seconds: float, memory_bytes: int) -> None:
-    """From here on this process can only compute, for so long, with so much memory, and talk to its socket."""
+def set_timers(cpu_seconds: float, wall_seconds: float) -> None:
+    """Let this process compute, and live, for so long from now on; 0 is no limit."""
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
     signal.setitimer(signal.ITIMER_REAL, wall_seconds)
+
+
+def confine(memory_bytes: int) -> None:
+    """From here on this process can only compute, with so much memory, and talk to its socket."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         used = int(statm.read_text().split()[0]) * resource.getpagesize()

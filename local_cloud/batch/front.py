@@ -103,6 +103,7 @@ class Front:
             raise ServiceError("RequestBodyTooLarge", MaxLimit=LARGEST_BODY)
         service.authenticator.check(request.method, request.raw_path, request.query, request.headers, self._wall.now())
         operation, parts = self._match(request)
+        service.calls[f"{operation.method} {operation.path}"] += 1
         call = Call(
             method=request.method,
             base=service.endpoint,

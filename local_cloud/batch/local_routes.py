@@ -1,4 +1,4 @@
-"""The service's own routes below `/_local`: readiness, identities, tokens and faults on demand.
+"""The service's own routes below `/_local`: readiness, counters, identities, tokens and faults on demand.
 
 They need no signature: the service listens on this machine only.
 """
@@ -31,6 +31,8 @@ async def answer_local(service: Service, wall: Clock, method: str, path: str, ra
     match (method, *path.removeprefix(LOCAL_PREFIX).strip("/").split("/")):
         case ("GET", "ready"):
             return Reply(body={"ready": True, "account": service.authenticator.account})
+        case ("GET", "calls"):
+            return Reply(body={"calls": dict(service.calls)})
         case ("POST", "token"):
             token, expires = service.authenticator.issue(wall.now())
             return Reply(body={"access_token": token, "expires": iso(expires)})

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -47,6 +48,7 @@ class BatchService:
         self.access = BlobAccess(settings.storage_connection_string, self.identities)
         self.authenticator = Authenticator(settings.account, settings.key)
         self.faults = Faults()
+        self.calls: Counter[str] = Counter()
         self.timers = Timers(clock)
         tools = Tools(
             clock=clock,

@@ -1,5 +1,6 @@
 """What handlers use of the service: named here so that they need not import how it is put together."""
 
+from collections import Counter
 from typing import Protocol
 
 from local_cloud.batch.account import Account
@@ -31,3 +32,4 @@ class Service(Protocol):
     life: NodeLife
     identities: Identities
     jobs: JobControl
+    calls: Counter[str]

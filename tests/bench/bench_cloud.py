@@ -1,11 +1,14 @@
-"""The services that a benchmark needs, with latency and counters: Azurite, the Batch service, a function host."""
+"""The services that a benchmark needs, with latency and counters: Azurite, the Batch service, a function host.
+
+A scan of a table is refused there (see `local_cloud/azurite_latency.cjs`).
+"""
 
 import asyncio
+import http.client
 import json
 import os
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +19,8 @@ from urllib.parse import urlsplit
 import h5py
 import numpy as np
 import psutil
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 
 from local_cloud.azurite import Azurite
 from local_cloud.cloud.provision import provision_storage
@@ -24,26 +29,47 @@ from local_cloud.cloud.services import Program, ProgramPart
 REPOSITORY = Path(__file__).resolve().parents[2]
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
 BATCH_PORT, HOST_PORT = 10930, 10931
+BATCH_URL = f"http://127.0.0.1:{BATCH_PORT}"
 BATCH_KEY = "YmVuY2htYXJrYmVuY2htYXJrYmVuY2htYXJrYmVuY2g="
 
 
 @dataclass(frozen=True, slots=True)
 class BenchCloud:
-    """Where the services are, and what was asked of storage so far."""
+    """Where the services are, what was asked of them so far, and what that cost."""
 
     settings: dict[str, str]
     azurite: Azurite
     tally: Path
     folder: Path
 
-    def storage_calls(self) -> Counter[str]:
-        """Requests to Azurite as `service METHOD kind` (counted once a second)."""
+    async def calls(self) -> Counter[str]:
+        """Requests so far as `service METHOD kind container` or `batch METHOD operation`, and `table entities`."""
+        # Azurite's are written down once a second.
+        await asyncio.sleep(1.2)
         services = {urlsplit(getattr(self.azurite.endpoints, name)).port: name for name in ("blob", "queue", "table")}
         found: Counter[str] = Counter()
         for key, count in json.loads(self.tally.read_text() if self.tally.exists() else "{}").items():
             port, _, rest = key.partition(" ")
             found[f"{services[int(port)]} {rest}"] += count
+        for operation, count in (await asyncio.to_thread(_batch_calls)).items():
+            found[f"batch {operation}"] += count
         return found
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds so far by process; the parsers' stand apart from the function host's."""
+        used = {"Azurite": 0.0, "the Batch service": 0.0, "the function host": 0.0, "its HDF5 parsers": 0.0}
+        for process in psutil.Process().children():
+            command = " ".join(process.cmdline()) if process.status() != psutil.STATUS_ZOMBIE else ""
+            if "local_cloud.functions" in command:
+                used["the function host"] += _cpu(process)
+                for server in process.children():
+                    times = server.cpu_times()
+                    used["its HDF5 parsers"] += _cpu(server) + times.children_user + times.children_system
+            elif "local_cloud.batch" in command:
+                used["the Batch service"] += _cpu(process)
+            elif process.pid == self.azurite.pid:
+                used["Azurite"] += _cpu(process)
+        return used
 
     def host(self, **settings: str) -> ProgramPart:
         """A function host over these services; not started."""
@@ -78,7 +104,7 @@ async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[Bench
                     *("--storage-connection-string-env", "BENCH_STORAGE", "--pool-identity", IDENTITY),
                 ),
                 log=folder / "batch.log",
-                ready_url=f"http://127.0.0.1:{BATCH_PORT}",
+                ready_url=BATCH_URL,
             )
         )
         stack.push_async_callback(batch.stop)
@@ -87,7 +113,7 @@ async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[Bench
         settings = {
             "AzureWebJobsStorage": azurite.connection_string,
             "DATA_STORAGE": azurite.connection_string,
-            "BATCH_ACCOUNT_ENDPOINT": f"http://127.0.0.1:{BATCH_PORT}",
+            "BATCH_ACCOUNT_ENDPOINT": BATCH_URL,
             "BATCH_ACCOUNT_NAME": "bench",
             "BATCH_ACCOUNT_KEY": BATCH_KEY,
             "BATCH_POOL_ID": "ilastik",
@@ -97,6 +123,11 @@ async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[Bench
             "RECONCILE_SCHEDULE": "0 0 0 1 1 *",
         }
         yield BenchCloud(settings, azurite, tally, folder)
+
+
+def batch_client() -> BatchClient:
+    """The SDK's client of the Batch service."""
+    return BatchClient(BATCH_URL, AzureNamedKeyCredential("bench", BATCH_KEY))
 
 
 def small_image() -> bytes:
@@ -121,27 +152,21 @@ async def gathered[T](work: Callable[[T], object], items: list[T], at_once: int)
     await asyncio.gather(*(worker() for _ in range(at_once)))
 
 
-class Stopwatch:
-    """Wall seconds and the CPU seconds of this process."""
+def _batch_calls() -> dict[str, int]:
+    connection = http.client.HTTPConnection("127.0.0.1", BATCH_PORT, timeout=60)
+    try:
+        connection.request("GET", "/_local/calls")
+        calls: dict[str, int] = json.loads(connection.getresponse().read())["calls"]
+    finally:
+        connection.close()
+    return calls
 
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self.reset()
 
-    def reset(self) -> None:
-        """Start again."""
-        self._wall, self._cpu = time.monotonic(), self._busy()
+def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """CPU seconds between two looks."""
+    return {name: after[name] - before.get(name, 0.0) for name in after}
 
-    def _busy(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
 
-    @property
-    def wall(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._wall
-
-    @property
-    def cpu(self) -> float:
-        """CPU seconds since the start."""
-        return self._busy() - self._cpu
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

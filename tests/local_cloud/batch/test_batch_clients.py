@@ -44,6 +44,14 @@ async def test_readiness_and_latency():
         assert loop.time() - before >= 0.3
 
 
+async def test_requests_are_counted_by_operation():
+    """A benchmark's figures are counts, refusals included; the service's own routes do not count."""
+    async with running_service() as service, service.raw() as raw:
+        for path in ("/jobs/a", "/jobs/b", "/pools"):
+            await raw.send("GET", path)
+        assert (await service.local("GET", "calls"))["calls"] == {"GET /jobs/{jobId}": 2, "GET /pools": 1}
+
+
 async def test_a_nodes_image_sets_variables(new_job, new_task, finished, text_of):
     """Variables of the node are seen by every task, which may set them anew."""
     environment = {"PATH": "/usr/bin:/bin", "ILASTIK_HOME": "/somewhere"}

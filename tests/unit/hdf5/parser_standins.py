@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ ACCEPTED = {
     "axistags": None,
     "tags_readable": True,
 }
+
+
+_calls = count(1)
 
 
 def warm_up() -> None:
@@ -94,3 +98,35 @@ def fetch_twice(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any
     fetch(0, 8)
     fetch(8, 8)
     return ACCEPTED
+
+
+def tell_process(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Names the process."""
+    return ACCEPTED | {"name": str(os.getpid())}
+
+
+def refuse_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """From its second file on, damaged by the first, a process finds fault with every file."""
+    return tell_process(job, head, fetch) if next(_calls) == 1 else {"finding": "damaged"}
+
+
+def crash_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """The first file's damage ends the process at its second."""
+    return tell_process(job, head, fetch) if next(_calls) == 1 else crash(job, head, fetch)
+
+
+def spin_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """The first file's damage has the process loop at its second."""
+    return tell_process(job, head, fetch) if next(_calls) == 1 else spin(job, head, fetch)
+
+
+def hoard_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """The first file's leak leaves the second too little."""
+    if next(_calls) == 1:
+        _leak.append(bytearray(40 * 2**20))
+        return tell_process(job, head, fetch)
+    _leak.append(bytearray(40 * 2**20))
+    return ACCEPTED
+
+
+_leak: list[bytearray] = []

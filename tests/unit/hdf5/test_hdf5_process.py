@@ -66,7 +66,7 @@ async def test_parser_gets_64_mb_and_no_more(check_with):
 
 
 async def test_crash_is_the_files_fault(check_with):
-    """A parser is fresh for each file, so a crash is this file's."""
+    """It happened in a process of its own, so it is this file's."""
     verdict = await check_with("crash")
     assert isinstance(verdict, Refused)
     assert "damaged" in verdict.sentence
