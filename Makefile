@@ -49,9 +49,9 @@ bench-batch: setup ## the local Batch service at 100,000 tasks (ARGS="--help")
 	@$(PYTHON_BIN) -W ignore -m local_cloud.batch.bench $(ARGS)
 
 .PHONY: measure
-measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function host's memory beneath a 2 GB file
-	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure warm
-	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure memory
+measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function host's memory beneath a 2 GB file (ARGS=--write)
+	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure warm $(ARGS)
+	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure memory $(ARGS)
 
 # Real processes under faults
 .PHONY: soak

@@ -1,4 +1,6 @@
-"""Figures of the whole path in real processes: `python -m tests.acceptance.measure warm | memory`.
+"""Figures of the whole path in real processes: `python -m tests.acceptance.measure warm | memory [--write]`.
+
+Prints Markdown; `--write` keeps it in tests/bench/RESULTS.md as well.
 
 warm    ten files one after the other on a cloud whose nodes are there: the seconds from the end of the upload to the
         row's SUCCEEDED beyond the task's own run time (start to end as Batch tells them)
@@ -17,16 +19,17 @@ from pathlib import Path
 import psutil
 
 from tests.acceptance.lab import REPOSITORY, Lab, h5, laboratory
+from tests.bench.bench_report import Report
 
 HOME = REPOSITORY / "local_cloud/ilastik"
 PADDED_BYTES = 2 * 10**9
 
 
-def warm(lab: Lab, files: int = 10) -> None:
-    """Print overhead of each file, median and worst."""
+def warm(lab: Lab, report: Report, files: int = 10) -> None:
+    """The overhead of each file, median and worst."""
     lab.image("default/first.h5")
     lab.wait("default/first.h5", "SUCCEEDED")
-    overheads = []
+    overheads, rows = [], []
     for number in range(files):
         name = f"default/warm{number}.h5"
         lab.image(name, seed=number)
@@ -35,12 +38,14 @@ def warm(lab: Lab, files: int = 10) -> None:
         task = (row["task_ended_at"] - row["task_started_at"]).total_seconds()
         whole = (row["finished_at"] - uploaded).total_seconds()
         overheads.append(whole - task)
-        print(f"{name}: {whole:.2f} s from upload to SUCCEEDED, task {task:.2f} s, overhead {whole - task:.2f} s")
-    print(f"overhead: median {statistics.median(overheads):.2f} s, worst of {files} {max(overheads):.2f} s")
+        rows.append((name, f"{whole:.2f}", f"{task:.2f}", f"{whole - task:.2f}", ""))
+    rows.append(("median", "", "", f"{statistics.median(overheads):.2f}", "<= 5"))
+    rows.append((f"worst of {files}", "", "", f"{max(overheads):.2f}", "<= 8"))
+    report.table(("file", "upload to SUCCEEDED, s", "its task, s", "overhead, s", "target"), rows)
 
 
-def memory(lab: Lab) -> None:
-    """Print the host's resident memory before, and its peak while the padded file passes through."""
+def memory(lab: Lab, report: Report) -> None:
+    """The host's resident memory before, and its peak while the padded file passes through."""
     host = lab.process("local_cloud.functions")
     lab.image("default/first.h5")
     lab.wait("default/first.h5", "SUCCEEDED")
@@ -66,20 +71,38 @@ def memory(lab: Lab) -> None:
     row = lab.wait("default/padded.h5", seconds=300)
     done.set()
     watcher.join()
-    print(f"{row['state']}: {row['reason']} ({time.monotonic() - began:.0f} s with the upload)")
     parsers = sum(child.memory_info().rss for child in host.children(recursive=True))
-    print(f"function host: {before / 1e6:.0f} MB before, peak {peak[0] / 1e6:.0f} MB")
-    print(f"its parsers: {parsers / 1e6:.0f} MB")
+    report.table(
+        ("resident memory of", "MB", "target"),
+        [
+            ("the function host before", f"{before / 1e6:.0f}", ""),
+            ("the function host, peak", f"{peak[0] / 1e6:.0f}", "<= 180"),
+            ("its parsers, which are processes of their own, afterwards", f"{parsers / 1e6:.0f}", ""),
+        ],
+    )
+    report.say(f"The file ended as {row['state']}, {time.monotonic() - began:.0f} s after its upload began.")
+
+
+_MEASURES = {
+    "warm": ("A file on nodes that are there", warm),
+    "memory": ("A small image in a file of 2 GB", memory),
+}
 
 
 def main(argv: list[str]) -> int:
     """Run one measure on a cloud of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["warm", "memory"])
-    what = parser.parse_args(argv).what
+    parser.add_argument("--write", action="store_true", help="keep the table in tests/bench/RESULTS.md")
+    given = parser.parse_args(argv)
+    title, measure = _MEASURES[given.what]
+    report = Report(given.what, title, f"python -m tests.acceptance.measure {given.what}")
     with tempfile.TemporaryDirectory() as tmp, laboratory(Path(tmp), {}, HOME) as lab:
         lab.project("default")
-        {"warm": warm, "memory": memory}[what](lab)
+        measure(lab, report)
+    print(report.markdown(), end="\n\n", flush=True)
+    if given.write:
+        report.write()
     return 0
 
 

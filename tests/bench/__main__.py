@@ -28,19 +28,23 @@ def main(argv: list[str]) -> int:
     latency = f"{given.latency_ms} ms added to every call"
     if given.what in {"tick", "all"}:
         options = f"tick --finished {given.finished} --changed {' '.join(map(str, given.changed))}"
-        report = Report("tick", f"Reconcile tick, {latency}", options)
+        report = Report("tick", f"Reconcile tick, {latency}", _command(options))
         asyncio.run(ticks(report, given.finished, given.changed, given.latency_ms))
         _done(report, given.write)
     if given.what in {"burst", "all"}:
-        report = Report("burst", f"Burst of uploads, {latency}", f"burst --files {given.files}")
+        report = Report("burst", f"Burst of uploads, {latency}", _command(f"burst --files {given.files}"))
         asyncio.run(burst(report, given.files, given.latency_ms))
         _done(report, given.write)
     if given.what in {"collect", "all"}:
         options = f"collect --tiffs {given.tiffs} --rounds {given.rounds}"
-        report = Report("collect", f"Collecting TIFFs, {latency}", options)
+        report = Report("collect", f"Collecting TIFFs, {latency}", _command(options))
         asyncio.run(collect(report, given.tiffs, given.rounds, given.latency_ms))
         _done(report, given.write)
     return 0
+
+
+def _command(options: str) -> str:
+    return f'make bench ARGS="{options}"'
 
 
 def _done(report: Report, write: bool) -> None:

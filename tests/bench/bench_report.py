@@ -15,10 +15,10 @@ _REPOSITORY = Path(__file__).parents[2]
 class Report:
     """A section: a heading, the command, where and when, then tables and sentences."""
 
-    def __init__(self, name: str, title: str, arguments: str) -> None:
+    def __init__(self, name: str, title: str, command: str) -> None:
         self.name = name
         self._began = os.getloadavg()[0]
-        self._title, self._command = title, f'make bench ARGS="{arguments}"'
+        self._title, self._command = title, command
         self._parts: list[str] = []
 
     def say(self, sentence: str) -> None:
