@@ -76,14 +76,19 @@ class Azurite:
         program: Path = _PROGRAM,
         latency_ms: int = 0,
         tally: Path | None = None,
+        keep: bool = True,
     ) -> None:
-        """`latency_ms` is added to every request; `tally` is a file in which requests are counted, each second."""
+        """`latency_ms` is added to every request; `tally` is a file in which requests are counted, each second.
+
+        Without `keep` nothing is saved: it holds everything in memory, and forgets it.
+        """
         self._data = data.resolve()
         self._ports = ports
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._node = node
         self._program = program
+        self._keep = keep
         self._extras = {"AZURITE_LATENCY_MS": str(latency_ms), "AZURITE_CALLS": str(tally or "")}
         self._process: asyncio.subprocess.Process | None = None
         self._drain: asyncio.Task[None] | None = None
@@ -190,7 +195,7 @@ class Azurite:
             node,
             *("--require", str(_GUARD), "--require", str(_JOURNAL), "--require", str(_LATENCY), "--require", str(_CUT)),
             str(self._program),
-            *("--location", str(self._data)),
+            *(("--location", str(self._data)) if self._keep else ("--inMemoryPersistence",)),
             *("--blobPort", str(self._ports.blob)),
             *("--queuePort", str(self._ports.queue)),
             *("--tablePort", str(self._ports.table)),

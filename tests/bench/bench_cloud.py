@@ -88,11 +88,16 @@ class BenchCloud:
 
 @asynccontextmanager
 async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[BenchCloud]:
-    """Azurite and the Batch service with added latency, containers and queues made, a project uploaded."""
+    """Azurite and the Batch service with added latency; containers, queues and tables are made.
+
+    Azurite keeps all in memory: else it stands still every five seconds to write down everything it has.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         tally = folder / "calls.json"
-        azurite = await stack.enter_async_context(Azurite(folder / "azurite", latency_ms=latency_ms, tally=tally))
+        azurite = await stack.enter_async_context(
+            Azurite(folder / "azurite", latency_ms=latency_ms, tally=tally, keep=False)
+        )
         os.environ["BENCH_STORAGE"] = azurite.connection_string
         command = (sys.executable, "-m", "local_cloud.batch", "--port", str(BATCH_PORT), "--nodes", str(nodes))
         batch = ProgramPart(
