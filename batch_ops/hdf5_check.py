@@ -157,7 +157,8 @@ class Hdf5Checker:
 
         Only files of one `group` ever share a parser: whoever may drop one of them may write over the others.
         """
-        head = await _beginning(name, blob)
+        wanted = "the .ilp that ilastik saved" if job["kind"] == "project" else "the image as .h5"
+        head = await _beginning(name, blob, wanted)
         job |= {
             "size": blob.size,
             "cpu_seconds": limits.parser_cpu_seconds,
@@ -187,8 +188,11 @@ class _Memory:
         return self._data[offset : offset + length]
 
 
-async def _beginning(name: str, blob: BudgetedReader) -> bytes:
-    """The head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other."""
+async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
+    """The head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
+
+    `wanted`: what is to be uploaded instead of a file that is no HDF5.
+    """
     file = plain(name, NAME_LENGTH)
     if blob.size == 0:
         raise _Cut(Refused(f"{file} is empty (0 bytes): nothing of it was uploaded; upload it again."))
@@ -196,9 +200,7 @@ async def _beginning(name: str, blob: BudgetedReader) -> bytes:
     start = await _superblock_bytes(blob, head)
     if start is None:
         seems = looks_like(head)
-        raise _Cut(
-            Refused(f"{file} is not an HDF5 file{f': it is {seems}' if seems else ''}; upload the image as .h5.")
-        )
+        raise _Cut(Refused(f"{file} is not an HDF5 file{f': it is {seems}' if seems else ''}; upload {wanted}."))
     try:
         superblock = parse_superblock(*start)
     except DamagedSuperblock:

@@ -34,13 +34,15 @@ def judge(sight: QueueSight, now: datetime) -> Finding:
     age = now - sight.oldest if sight.oldest else timedelta()
     if not sight.count:
         return Finding(_AREA, Level.OK, f"The queue '{name}' is empty.")
+    one = sight.count == 1
+    messages, wait, were = ("1 message", "waits", "was") if one else (f"{sight.count:,} messages", "wait", "were")
     if sight.poison:
-        told = f"About {sight.count:,} messages were given up after five tries: '{name}', the oldest {shown(age)} ago."
+        told = f"About {messages} {were} given up after five tries: '{name}', the oldest {shown(age)} ago."
         return Finding(_AREA, Level.WARN, told, "python -m batch_ops.files poison list, then poison retry.")
     if age > _LONG:
-        told = f"About {sight.count:,} messages wait in the queue '{name}', the oldest since {shown(age)}."
+        told = f"About {messages} {wait} in the queue '{name}', the oldest for {shown(age)}."
         return Finding(_AREA, Level.FAIL, told, "is the function app running? Look at its log stream.")
-    return Finding(_AREA, Level.OK, f"About {sight.count:,} messages wait in the queue '{name}'.")
+    return Finding(_AREA, Level.OK, f"About {messages} {wait} in the queue '{name}'.")
 
 
 def shown(age: timedelta) -> str:

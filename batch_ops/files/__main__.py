@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
-from batch_ops.errors import IlastikBatchError
+from batch_ops.errors import IlastikBatchError, SettingsError
 from batch_ops.files.arguments import parser
 from batch_ops.files.commands import Tools, run
 from batch_ops.files.console import Console
@@ -33,6 +33,9 @@ async def _main(arguments: Sequence[str], environment: Mapping[str, str], consol
             return await run(args, tools, console)
         finally:
             await system.close()
+    except SettingsError as exc:
+        console.complain(str(exc) if file else f"{exc} Name the file that holds them with --settings or {VARIABLE}.")
+        return _FAULT
     except IlastikBatchError as exc:
         console.complain(str(exc))
         return _FAULT

@@ -61,7 +61,7 @@ def _selection(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=str.upper,
-        choices=[*State, _OPEN],
+        choices=[*map(str, State), _OPEN],
         metavar="STATE",
         help=f"files in this state (may be repeated): {', '.join(State)}, or {_OPEN} for all that are not final",
     )

@@ -30,7 +30,8 @@ async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
 def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
     """What the back-fill comes to, in sentences."""
     which = f"whose names begin with '{naming.plain(prefix)}'" if prefix else "of all projects"
-    lines = [f"{files(len(plan.names))} {which}, {plan.gigabytes:,.1f} GB; {plan.known:,} others are known already."]
+    known = "1 other is" if plan.known == 1 else f"{plan.known:,} others are"
+    lines = [f"{files(len(plan.names))} {which}, {plan.gigabytes:,.1f} GB; {known} known already."]
     if plan.archived:
         lines.append(f"{plan.archived:,} of them lie in the archive tier and wait until they are brought back.")
     if plan.names:

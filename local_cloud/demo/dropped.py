@@ -34,6 +34,16 @@ class FileState(StrEnum):
 _ENDS = {FileState.SUCCEEDED, FileState.REJECTED, FileState.FAILED, FileState.SUPERSEDED, FileState.CANCELLED}
 
 
+def printable(name: str) -> str:
+    """A file's name for people: line ends, escape codes and bytes that are no text can't play tricks in a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 file", "5 files"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 @dataclass(frozen=True, slots=True)
 class DroppedFile:
     """A local file, its name within the demo's project and the state that it should end in."""

@@ -20,7 +20,7 @@ from local_cloud.cloud.attached import AttachedCloud, attached_cloud
 from local_cloud.cloud.errors import CloudError, FolderInUseError
 from local_cloud.cloud.folder import DataFolder, is_held
 from local_cloud.cloud.stack import REPOSITORY
-from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, dropped_files
+from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, counted, dropped_files, printable
 from local_cloud.demo.pictures import save_picture
 from local_cloud.demo.progress import View, lines, view_for
 from local_cloud.demo.report import faults, summarize, summary_lines
@@ -32,6 +32,11 @@ _PROJECT = "demo"
 _SAMPLE_PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
 _LOOK_EVERY = 0.25  # seconds
 _SECONDS_FOR_SAMPLES = 300.0
+# How long a project may be looked at again and again before it is believed to be of no use.
+_SECONDS_FOR_A_PROJECT = 10.0
+# What the samples and the services need, and how often an image lies about: stored, on its node, as TIFFs.
+_SPACE_FOR_ALL = 100 * 10**6  # bytes
+_COPIES_OF_A_FILE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +68,57 @@ def parse(argv: Sequence[str]) -> DemoOptions:
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="give up after this time")
     given = parser.parse_args(argv)
     for path in [*given.files, *([given.project] if given.project else [])]:
-        if not path.is_file():
-            parser.error(f"{path} is not a file.")
+        if wrong := _wrong_with(path):
+            parser.error(f"{printable(str(path))} {wrong}")
+    for path in given.files:
+        if path.suffix.lower() != ".h5":
+            parser.error(f"{printable(str(path))} does not end in .h5, and only such files are taken up.")
     limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
     return DemoOptions(tuple(given.files), given.project or _SAMPLE_PROJECT, given.data.resolve(), given.keep, limit)
+
+
+def _wrong_with(path: Path) -> str | None:
+    """Why this file can't be uploaded, as the rest of a sentence."""
+    if not path.is_file():
+        return "is not a file."
+    try:
+        path.name.encode()
+        path.open("rb").close()
+    except UnicodeEncodeError:
+        return "has a name that is no UTF-8 text: rename it."
+    except OSError as exc:
+        return f"can't be read: {exc.strerror}."
+    return None
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the demo; 0 only if every file is in the state it should be. Raises CloudError."""
     options = parse(argv)
-    console = Console(highlight=False, soft_wrap=True)
+    try:
+        return _run(options)
+    except OSError as exc:  # a full disk, most of all
+        where = f" ({printable(str(exc.filename))})" if exc.filename else ""
+        raise CloudError(f"The demo can't go on: {exc.strerror or exc}{where}.") from exc
+
+
+def _run(options: DemoOptions) -> int:
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     folder = DataFolder(options.data)
     _begin_anew(folder)
+    _check_space(folder, options.files)
     with ExitStack() as stack:
         console.print(f"Starting the cloud in {folder.root} ...")
         begun = time.monotonic()
         cloud = stack.enter_context(attached_cloud(folder))
         files = dropped_files(options.files) if options.files else write_samples(folder.root / "samples")
         exports = cloud.wait_ready()
-        console.print(f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {len(files)} files.")
+        console.print(
+            f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {counted(len(files), 'file')}; "
+            f"the classifier projects/{_PROJECT}.ilp is {printable(options.project.name)}."
+        )
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
         storage.upload_project(options.project)
-        rows = _watch(cloud, storage, files, view_for(console), options.time_limit, folder.log("functions"))
+        rows = _watch(cloud, storage, files, view_for(console, len(files)), options.time_limit, folder.log("functions"))
         problems = _collect(console, folder, storage, files, rows, options)
         if options.keep:
             cloud.keep()
@@ -106,6 +140,17 @@ def _begin_anew(folder: DataFolder) -> None:
     folder.demo_mark.touch()
 
 
+def _check_space(folder: DataFolder, files: Sequence[Path]) -> None:
+    """Raises CloudError where the disk has no room; some services crash, and none can say so, once it is full."""
+    needed = _SPACE_FOR_ALL + _COPIES_OF_A_FILE * sum(path.stat().st_size for path in files)
+    free = shutil.disk_usage(folder.root).free
+    if free < needed:
+        raise CloudError(
+            f"The demo needs about {needed // 10**6:,} MB of disk, and {folder.root} has {free // 10**6:,} MB left. "
+            "Make room, or name a folder on another disk with --data."
+        )
+
+
 def _watch(
     cloud: AttachedCloud,
     storage: DemoStorage,
@@ -118,6 +163,7 @@ def _watch(
     uploaded: dict[str, datetime] = {}
     rows: dict[str, FileRow] = {}
     given_up = 0
+    stuck: float | None = None
     deadline = None if time_limit is None else time.monotonic() + time_limit
     with view, _storage_errors_as_sentences():
         for file in files:
@@ -131,6 +177,9 @@ def _watch(
             view.show(lines(files, rows, uploaded, datetime.now(UTC)))
             if len(rows) == len(files) and all(row.state.is_end for row in rows.values()):
                 return rows
+            stuck = (stuck or time.monotonic()) if _needs_another_project(rows, files) else None
+            if stuck is not None and time.monotonic() - stuck > _SECONDS_FOR_A_PROJECT:
+                return rows
             if deadline is not None and time.monotonic() > deadline:
                 return rows
             if cloud.has_ended():
@@ -141,6 +190,12 @@ def _watch(
                     f"Why stands in {log}."
                 )
             time.sleep(_LOOK_EVERY)
+
+
+def _needs_another_project(rows: Mapping[str, FileRow], files: Sequence[DroppedFile]) -> bool:
+    """Whether nothing more will happen, because the demo's project can't be used and stays as it is."""
+    waits = FileState.WAITING_FOR_PROJECT
+    return len(rows) == len(files) and all(row.state.is_end or row.state is waits for row in rows.values())
 
 
 @contextlib.contextmanager
@@ -174,12 +229,12 @@ def _collect(
             save_picture(picture, file.path, options.project, own)
             pictures.append(picture)
         except NoPlaneError as exc:
-            problems.append(f"No picture of {file.name}: {exc}")
+            problems.append(f"No picture of {printable(file.name)}: {exc}")
     problems += faults(rows, files, tiffs)
     summary = summarize(rows, files, sum(tiffs.values()))
     console.print()
     for line in summary_lines(summary, folder.root, pictures, kept=options.keep):
-        console.print(line, markup=False)
+        console.print(line)
     for problem in problems:
-        console.print(f"NOT AS IT SHOULD BE: {problem}", markup=False, style="red")
+        console.print(f"NOT AS IT SHOULD BE: {problem}", style="red")
     return problems

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local_cloud.demo.dropped import DroppedFile, FileRow, FileState
+from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, printable
 
 _COLOURS = {
     FileState.SUCCEEDED: "green",
@@ -25,6 +25,9 @@ _COLOURS = {
     FileState.COLLECTING: "cyan",
 }
 _NOT_SEEN_YET = "UPLOADED"
+# A narrower table has no room for names and reasons, and one with more lines than the terminal hides the last.
+_COLUMNS_OF_A_TABLE = 72
+_ROWS_AROUND_A_TABLE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,16 @@ def lines(
     """What to show for each file; `rows` and `uploaded` are keyed by the file's name. Pure."""
     shown = []
     for file in files:
+        name = printable(file.name)
         row = rows.get(file.name)
         begun = uploaded.get(file.name, now)
         if row is None:
-            shown.append(Line(file.name, _NOT_SEEN_YET, (now - begun).total_seconds(), "", "", "white"))
+            shown.append(Line(name, _NOT_SEEN_YET, (now - begun).total_seconds(), "", "", "white"))
             continue
         end = row.finished_at if row.state.is_end and row.finished_at else now
         seconds = max(0.0, (end - begun).total_seconds())
-        shown.append(
-            Line(file.name, row.state.value, seconds, row.node_id, row.reason, _COLOURS.get(row.state, "white"))
-        )
+        colour = _COLOURS.get(row.state, "white")
+        shown.append(Line(name, row.state.value, seconds, row.node_id, row.reason, colour))
     return shown
 
 
@@ -88,7 +91,7 @@ class LiveView:
 
 
 class PlainView:
-    """A line whenever a file's state changes, for logs and pipes."""
+    """A line whenever a file's state changes: for logs and pipes, and where a table has no room."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -110,8 +113,10 @@ class PlainView:
                 self._console.out(f"{line.seconds:6.1f} s  {line.name:<20} {line.state:<20} {rest}".rstrip())
 
 
-def view_for(console: Console) -> View:
-    return LiveView(console) if console.is_terminal else PlainView(console)
+def view_for(console: Console, files: int) -> View:
+    """The view that shows so many files best."""
+    fits = console.width >= _COLUMNS_OF_A_TABLE and files + _ROWS_AROUND_A_TABLE <= console.height
+    return LiveView(console) if console.is_terminal and fits else PlainView(console)
 
 
 def table(shown: Sequence[Line]) -> Table:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from local_cloud.demo.dropped import DroppedFile, FileRow, FileState
+from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, counted, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +44,25 @@ def faults(rows: Mapping[str, FileRow], files: Sequence[DroppedFile], tiffs: Map
     """A sentence for each file that is not in the state it should be, or has no TIFF although it should."""
     found = []
     for file in files:
-        row = rows.get(file.name)
+        row, name = rows.get(file.name), printable(file.name)
         if row is None:
-            found.append(f"{file.name} should be {file.should_be}, but was never seen by the function app.")
+            found.append(f"{name} should be {file.should_be}, but was never seen by the function app.")
         elif row.state is not file.should_be:
-            why = f" ({row.reason})" if row.reason else ""
-            found.append(f"{file.name} should be {file.should_be}, but is {row.state}{why}.")
+            why = f": {row.reason}" if row.reason else "."
+            found.append(f"{name} is {row.state} instead of {file.should_be}{why}")
         elif file.should_be is FileState.SUCCEEDED and not tiffs.get(file.name):
-            found.append(f"{file.name} is SUCCEEDED, but no TIFF of it is in results.")
+            found.append(f"{name} is SUCCEEDED, but no TIFF of it is in results.")
         elif file.should_be is FileState.REJECTED and not row.reason:
-            found.append(f"{file.name} is REJECTED, but no reason is given.")
+            found.append(f"{name} is REJECTED, but no reason is given.")
     return found
 
 
 def summary_lines(summary: Summary, folder: Path, pictures: Sequence[Path], *, kept: bool) -> list[str]:
     """The summary as lines of text."""
     told = [
-        f"{summary.files} files: {summary.succeeded} succeeded, {summary.rejected} rejected"
+        f"{counted(summary.files, 'file')}: {summary.succeeded} succeeded, {summary.rejected} rejected"
         + (f", {summary.other} neither" if summary.other else "")
-        + f"; {summary.tiffs} TIFFs."
+        + f"; {counted(summary.tiffs, 'TIFF')}."
     ]
     if summary.waiting is not None and summary.running is not None and summary.collecting is not None:
         told.append(
@@ -71,7 +71,7 @@ def summary_lines(summary: Summary, folder: Path, pictures: Sequence[Path], *, k
         )
     told.append(f"Results   {folder / 'results'}")
     if pictures:
-        told.append(f"Pictures  {folder / 'pictures'}: {', '.join(path.name for path in pictures)}")
+        told.append(f"Pictures  {folder / 'pictures'}: {', '.join(printable(path.name) for path in pictures)}")
     told.append(f"Logs      {folder / 'logs'}")
     if kept:
         told += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,11 @@ def axistags(axes: str) -> str:
 
 def write_volume(path: Path, volume: NDArray[np.generic], axes: str, *, internal_path: str = "volume/data") -> None:
     """Write `volume`, whose dimensions are `axes`, as one compressed, tagged dataset."""
-    with h5py.File(path, "w") as file:
+    made = io.BytesIO()  # on a full disk the HDF5 library crashes instead of raising OSError
+    with h5py.File(made, "w") as file:
         dataset = file.create_dataset(internal_path, data=volume, chunks=True, compression="gzip", compression_opts=1)
         dataset.attrs["axistags"] = axistags(axes)
+    path.write_bytes(made.getvalue())
 
 
 def read_middle_plane(path: Path, project: Path) -> Plane:

@@ -26,7 +26,8 @@ HOUR = timedelta(hours=1)
     [
         (QueueSight("q", False), Level.OK, "The queue 'q' is empty"),
         (QueueSight("q", False, count=3, oldest=NOW - HOUR / 3), Level.OK, "About 3 messages wait"),
-        (QueueSight("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest since 60 minutes"),
+        (QueueSight("q", False, count=1, oldest=NOW - HOUR / 3), Level.OK, "About 1 message waits"),
+        (QueueSight("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest for 60 minutes"),
         (QueueSight("q", False, count=3), Level.OK, "About 3 messages"),
         (QueueSight("q", False, Came.MISSING, "QueueNotFound"), Level.FAIL, "can't be looked at"),
         (QueueSight("q", True, Came.MISSING), Level.OK, "Nothing was ever given up"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from batch_ops.errors import SettingsError
+from batch_ops.files.__main__ import _main as command_line
 from batch_ops.files.arguments import parser
 from batch_ops.files.commands import Tools, run
 from batch_ops.files.console import Console
@@ -332,6 +333,24 @@ def test_settings_come_from_a_file(tmp_path, content):
     file = tmp_path / "settings.json"
     file.write_text(json.dumps(content))
     assert read_settings(str(file)) == {"A": "1", "B": "x"}
+
+
+async def test_without_settings_it_says_where_they_may_be():
+    """Somebody who named no settings is told how to, besides what is missing."""
+    err = io.StringIO()
+    console = Console(io.StringIO(), io.StringIO(), err, 100, asks=False)
+    assert await command_line(["list"], {}, console) == 3
+    assert "BATCH_POOL_ID is missing" in err.getvalue()
+    assert "--settings or BATCH_OPS_SETTINGS" in err.getvalue()
+
+
+def test_a_state_that_does_not_exist_is_answered_with_those_that_do(capsys):
+    """The states as one types them, none as Python writes them."""
+    with pytest.raises(SystemExit):
+        parser().parse_args(["list", "--state", "done"])
+    told = capsys.readouterr().err
+    assert "'SUCCEEDED'" in told
+    assert "<State" not in told
 
 
 @pytest.mark.parametrize("content", [None, "{", "3", '{"Values": 3}'])

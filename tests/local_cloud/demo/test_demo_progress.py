@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, row_from_entity
-from local_cloud.demo.progress import PlainView, lines, table, view_for
+from local_cloud.demo.progress import LiveView, PlainView, lines, table, view_for
 from local_cloud.demo.report import faults, summarize, summary_lines
 
 NOW = datetime(2026, 11, 22, 9, 0, 30, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_plain_view_prints_changes_only() -> None:
     """Without a terminal each state of a file is one line, once."""
     out = io.StringIO()
     console = Console(file=out, width=200)
-    view = view_for(console)
+    view = view_for(console, 1)
     assert isinstance(view, PlainView)
     active = lines([dropped("a.h5")], {"a.h5": FileRow("demo/a.h5", FileState.ACTIVE)}, {}, NOW)
     rejected = FileRow("demo/a.h5", FileState.REJECTED, reason="It is [bold]no HDF5[/bold].", finished_at=NOW)
@@ -71,6 +71,25 @@ def test_table_shows_names_and_reasons_as_they_are() -> None:
     Console(file=out, width=160).print(table(lines([dropped("[red]x.h5")], {"[red]x.h5": row}, {}, NOW)))
     assert "[red]x.h5" in out.getvalue()
     assert "[/] no" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "files", "view"),
+    [(100, 40, 5, LiveView), (40, 40, 5, PlainView), (100, 40, 36, PlainView)],
+)
+def test_a_table_only_where_it_has_room(width: int, height: int, files: int, view: type) -> None:
+    """In a narrow terminal a table would lose names and reasons, with many files its end: lines lose nothing."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=height)
+    assert isinstance(view_for(console, files), view)
+
+
+def test_a_name_cannot_forge_lines() -> None:
+    """Line ends and escape codes in a file's name are shown as one replacement character each."""
+    hostile = dropped("a\n  1.0 s  b.h5 SUCCEEDED\x1b[2J.h5")
+    shown = lines([hostile], {}, {}, NOW)[0].name
+    told = faults({}, [hostile], {})[0]
+    assert shown == "a\ufffd  1.0 s  b.h5 SUCCEEDED\ufffd[2J.h5"
+    assert shown in told
 
 
 def test_row_times_may_be_text_or_dates() -> None:
@@ -104,13 +123,14 @@ def test_summary_counts_and_times() -> None:
     told = summary_lines(summary, Path("/data"), [], kept=True)
     assert told[0] == "3 files: 1 succeeded, 1 rejected, 1 neither; 3 TIFFs."
     assert any("local_cloud down --data /data" in line for line in told)
+    assert summary_lines(summarize({}, files[:1], tiffs=1), Path("/data"), [], kept=False)[0].startswith("1 file: ")
 
 
 @pytest.mark.parametrize(
     ("row", "tiffs", "fault"),
     [
         (None, 0, "never seen"),
-        (FileRow("demo/a.h5", FileState.FAILED, reason="no luck"), 0, "is FAILED (no luck)"),
+        (FileRow("demo/a.h5", FileState.FAILED, reason="no luck"), 0, "a.h5 is FAILED instead of SUCCEEDED: no luck"),
         (done("a.h5"), 0, "no TIFF"),
         (done("a.h5"), 3, None),
     ],

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from azure.storage.blob import BlobServiceClient
 
 from local_cloud.cloud.attached import attached_cloud
 from local_cloud.cloud.folder import DataFolder
+from local_cloud.demo.main import parse
 from local_cloud.demo.samples import nuclei
 from local_cloud.demo.volumes import write_volume
 
@@ -39,11 +41,31 @@ def test_own_files_and_a_wrong_one(tmp_path: Path, image: Path) -> None:
         timeout=110,
     )
     assert ended.returncode == 1, ended.stderr
-    assert "NOT AS IT SHOULD BE: thin.h5 should be SUCCEEDED, but is REJECTED" in ended.stdout
+    assert "NOT AS IT SHOULD BE: thin.h5 is REJECTED instead of SUCCEEDED: demo/thin.h5 has 4 z slices" in ended.stdout
     assert (data / "pictures/embryo.h5.png").exists()
     results = sorted(path.name for path in (data / "results/embryo.h5").iterdir())
     assert results == ["embryo0.tiff", "embryo1.tiff", "ilastik.log", "provenance.json"]
     assert [path.name for path in (data / "results/thin.h5").iterdir()] == ["PROBLEM.txt"]
+
+
+def test_a_project_of_no_use_ends_the_demo(tmp_path: Path, image: Path) -> None:
+    """A project that can't be used will not change while the demo runs: it ends, and says what is wrong with it."""
+    project = tmp_path / "objects.ilp"
+    with h5py.File(project, "w") as file:
+        file["workflowName"] = b"Object Classification"
+    arguments = [f"--project={project}", f"--data={tmp_path / 'data'}", str(image)]
+    ended = subprocess.run(
+        [sys.executable, "-m", "local_cloud", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "the classifier projects/demo.ilp is objects.ilp" in ended.stdout
+    assert (
+        "NOT AS IT SHOULD BE: embryo.h5 is WAITING_FOR_PROJECT instead of SUCCEEDED: demo.ilp is a project of the "
+        "workflow 'Object Classification'" in ended.stdout
+    )
 
 
 def test_readme_python_works_as_printed(tmp_path: Path, image: Path, wait_until) -> None:
@@ -60,6 +82,34 @@ def test_readme_python_works_as_printed(tmp_path: Path, image: Path, wait_until)
         with BlobServiceClient.from_connection_string(connection) as blobs:
             done = blobs.get_blob_client("results", "embryos/monday/embryo.h5/provenance.json")
             wait_until(done.exists, 60)
+
+
+def test_a_file_that_may_not_be_read_is_told_first(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything starts, a file without permission to read is named."""
+    closed = image.with_name("closed.h5")
+    closed.write_bytes(b"x")
+    closed.chmod(0)
+    if os.access(closed, os.R_OK):  # whoever may read everything sees the same with a link that leads to itself
+        closed.unlink()
+        closed.symlink_to(closed)
+    with pytest.raises(SystemExit):
+        parse([str(image), str(closed)])
+    assert "closed.h5" in capsys.readouterr().err
+
+
+def test_a_disk_without_room_is_told_first(tmp_path: Path, image: Path) -> None:
+    """Before anything starts, the demo says how much room it needs and where there is too little."""
+    huge = tmp_path / "huge.h5"
+    with huge.open("wb") as file:
+        file.truncate(2**43)
+    ended = subprocess.run(
+        [sys.executable, "-m", "local_cloud", "demo", "--data", str(tmp_path / "data"), str(huge)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert re.search(r"needs about [\d,]+ MB of disk, and \S+ has [\d,]+ MB left", ended.stderr)
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
@@ -83,6 +133,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
         ((), "usage: python -m local_cloud COMMAND"),
         (("fly",), "usage: python -m local_cloud COMMAND"),
         (("demo", "nowhere.h5"), "nowhere.h5 is not a file"),
+        (("demo", "README.md"), "README.md does not end in .h5"),
         (("up", "--setting", "GRACE_SECONDS"), "NAME=VALUE"),
         (("up", "--nodes", "0"), "at least 1"),
     ],

@@ -212,6 +212,12 @@ async def test_many_and_hostile_class_names_stay_small(inspect):
     assert len(facts.to_json().encode()) <= 4096
 
 
+async def test_a_project_that_is_no_hdf5_asks_for_a_project(checker):
+    """What lies in the place of a project and is no HDF5 file is to be replaced by an .ilp, not by an image."""
+    verdict = await checker.inspect_project("default.ilp", b"II*\0" + bytes(100))
+    assert verdict.sentence == "default.ilp is not an HDF5 file: it is a TIFF; upload the .ilp that ilastik saved."
+
+
 async def test_image_is_no_project(h5, checker):
     """An image under the name of a project is told so."""
     assert "no ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence
