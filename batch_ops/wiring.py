@@ -122,16 +122,30 @@ class System:
         await self._resources.aclose()
 
 
+async def _close_at_the_end(opened: System) -> None:
+    """Wait for ever, then close it.
+
+    An app has no hook for the end of its process. But whoever ran its loop with `asyncio.run`, as a worker does,
+    cancels all tasks before the loop closes: that is the moment.
+    """
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await opened.close()
+
+
 _system: System | None = None
+_closing: asyncio.Task[None] | None = None
 _opening = asyncio.Lock()
 
 
 async def system() -> System:
     """The process's one system; opened by the first function that runs."""
-    global _system
+    global _system, _closing
     if _system is None:
         async with _opening:
             if _system is None:
                 log_text.install(logging.getLogger("batch_ops"))
                 _system = await System.open(os.environ)
+                _closing = asyncio.create_task(_close_at_the_end(_system), name="close the clients at the end")
     return _system

@@ -61,8 +61,6 @@ async def _run(arguments: argparse.Namespace) -> int:
         left = await host.run(
             lambda port: _log.info("Host '%s' listens on http://127.0.0.1:%d", identity.host_id, port)
         )
-    # An app has no hook in which to close its clients; that they die with the process is no news.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if left:
         # A thread of a synchronous function cannot be ended; the interpreter would wait for it for ever.
         _log.warning("%d invocations did not end; the process ends without them.", left)
