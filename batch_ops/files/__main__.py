@@ -23,7 +23,8 @@ _FAULT = 3
 _WIDE = 200
 
 
-async def _main(arguments: Sequence[str], environment: Mapping[str, str], console: Console) -> int:
+async def command_line(arguments: Sequence[str], environment: Mapping[str, str], console: Console) -> int:
+    """Run one command; its exit code."""
     args = parser().parse_args(arguments)
     file = getattr(args, "settings", None) or environment.get(VARIABLE, "")
     try:
@@ -52,7 +53,7 @@ def main() -> int:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
     console = Console(sys.stdin, sys.stdout, sys.stderr, width, asks=sys.stdin.isatty() and sys.stderr.isatty())
     try:
-        code = asyncio.run(_main(sys.argv[1:], os.environ, console))
+        code = asyncio.run(command_line(sys.argv[1:], os.environ, console))
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; the interpreter must not flush into the closed pipe.

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from azure.core.exceptions import AzureError
 from rich.console import Console
 
-from local_cloud.cloud.attached import AttachedCloud, attached_cloud
+from local_cloud.cloud.attached import attached_cloud
 from local_cloud.cloud.errors import CloudError, FolderInUseError
 from local_cloud.cloud.folder import DataFolder, is_held
 from local_cloud.cloud.stack import REPOSITORY
 from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, counted, dropped_files, printable
 from local_cloud.demo.pictures import save_picture
-from local_cloud.demo.progress import View, lines, view_for
+from local_cloud.demo.progress import view_for
 from local_cloud.demo.report import faults, summarize, summary_lines
 from local_cloud.demo.samples import write_samples
 from local_cloud.demo.storage import DemoStorage
 from local_cloud.demo.volumes import NoPlaneError
+from local_cloud.demo.watch import watch
 
 _PROJECT = "demo"
 _SAMPLE_PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
-_LOOK_EVERY = 0.25  # seconds
 _SECONDS_FOR_SAMPLES = 300.0
-# How long a project may be looked at again and again before it is believed to be of no use.
-_SECONDS_FOR_A_PROJECT = 10.0
 # What the samples and the services need, and how often an image lies about: stored, on its node, as TIFFs.
 _SPACE_FOR_ALL = 100 * 10**6  # bytes
 _COPIES_OF_A_FILE = 4
@@ -118,7 +113,7 @@ def _run(options: DemoOptions) -> int:
         )
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
         storage.upload_project(options.project)
-        rows = _watch(cloud, storage, files, view_for(console, len(files)), options.time_limit, folder.log("functions"))
+        rows = watch(cloud, storage, files, view_for(console, len(files)), options.time_limit, folder.log("functions"))
         problems = _collect(console, folder, storage, files, rows, options)
         if options.keep:
             cloud.keep()
@@ -149,61 +144,6 @@ def _check_space(folder: DataFolder, files: Sequence[Path]) -> None:
             f"The demo needs about {needed // 10**6:,} MB of disk, and {folder.root} has {free // 10**6:,} MB left. "
             "Make room, or name a folder on another disk with --data."
         )
-
-
-def _watch(
-    cloud: AttachedCloud,
-    storage: DemoStorage,
-    files: Sequence[DroppedFile],
-    view: View,
-    time_limit: float | None,
-    log: Path,
-) -> dict[str, FileRow]:
-    """Drop the files and show them until all have come to an end, or the time is over."""
-    uploaded: dict[str, datetime] = {}
-    rows: dict[str, FileRow] = {}
-    given_up = 0
-    stuck: float | None = None
-    deadline = None if time_limit is None else time.monotonic() + time_limit
-    with view, _storage_errors_as_sentences():
-        for file in files:
-            storage.drop(file)
-            uploaded[file.name] = datetime.now(UTC)
-            view.show(lines(files, rows, uploaded, datetime.now(UTC)))
-        while True:
-            with contextlib.suppress(AzureError):  # storage may be started again; a cloud that ended is told below
-                rows = storage.rows(files)
-                given_up = storage.given_up()
-            view.show(lines(files, rows, uploaded, datetime.now(UTC)))
-            if len(rows) == len(files) and all(row.state.is_end for row in rows.values()):
-                return rows
-            stuck = (stuck or time.monotonic()) if _needs_another_project(rows, files) else None
-            if stuck is not None and time.monotonic() - stuck > _SECONDS_FOR_A_PROJECT:
-                return rows
-            if deadline is not None and time.monotonic() > deadline:
-                return rows
-            if cloud.has_ended():
-                raise CloudError("The cloud ended before the files did; its log is in the folder logs.")
-            if given_up:
-                raise CloudError(
-                    f"The function app failed on {given_up} messages, which lie in its poison queues now. "
-                    f"Why stands in {log}."
-                )
-            time.sleep(_LOOK_EVERY)
-
-
-def _needs_another_project(rows: Mapping[str, FileRow], files: Sequence[DroppedFile]) -> bool:
-    """Whether nothing more will happen, because the demo's project can't be used and stays as it is."""
-    waits = FileState.WAITING_FOR_PROJECT
-    return len(rows) == len(files) and all(row.state.is_end or row.state is waits for row in rows.values())
-
-
-@contextlib.contextmanager
-def _storage_errors_as_sentences() -> Iterator[None]:
-    try:
-        yield
-    except AzureError as exc:
-        raise CloudError(f"The storage of the cloud does not answer: {exc.message.splitlines()[0]}") from exc
 
 
 def _collect(

@@ -42,6 +42,8 @@ SETTINGS = {
     "PROJECT_POLL_SECONDS": "1",
     "RECHECK_SECONDS": "20",
     "RECONCILE_SCHEDULE": "*/2 * * * * *",
+    # Five tries of a message that can't be handled take five seconds.
+    "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
 }
 
 

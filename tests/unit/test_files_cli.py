@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batch_ops.errors import SettingsError
-from batch_ops.files.__main__ import _main as command_line
+from batch_ops.files.__main__ import command_line
 from batch_ops.files.arguments import parser
 from batch_ops.files.commands import Tools, run
 from batch_ops.files.console import Console

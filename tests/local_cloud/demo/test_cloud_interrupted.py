@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.cloud.attached import attached_cloud
 from local_cloud.cloud.folder import DataFolder, is_held, read_owner
 
 MOMENTS = ["local_cloud up", "azurite.js", "local_cloud.batch", "local_cloud.functions", "run_task"]
@@ -104,17 +103,3 @@ def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, start, leftovers, wa
     first.terminate()
     first.wait(40)
     leftovers.wait_gone()
-
-
-def test_kept_cloud_outlives_its_starter(tmp_path: Path) -> None:
-    """`--keep`: the cloud goes on after the program that started it, until `down`."""
-    folder = DataFolder(tmp_path / "data")
-    with attached_cloud(folder) as cloud:
-        cloud.wait_ready()
-        cloud.keep()
-    try:
-        assert is_held(folder)
-    finally:
-        down = [sys.executable, "-m", "local_cloud", "down", "--data", str(folder.root)]
-        subprocess.run(down, check=True, timeout=60, stdout=subprocess.DEVNULL)
-    assert not is_held(folder)
