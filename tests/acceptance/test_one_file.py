@@ -29,14 +29,20 @@ def test_a_dropped_image_is_segmented(lab):
     assert lab.staged(name) == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Zellkerne/größe µm 'it' \"is\" 細胞.h5", "default/$(touch pwned);`id`&|>x.h5", "default/100% #1?.h5"],
-)
-def test_any_name_will_do(lab, name):
+ANY_NAMES = ["Zellkerne/größe µm 'it' \"is\" 細胞.h5", "default/$(touch pwned);`id`&|>x.h5", "default/100% #1?.h5"]
+
+
+@pytest.fixture(scope="module")
+def strange_names(lab):
+    """Images of all these names, dropped at once."""
+    for name in ANY_NAMES:
+        lab.project(naming.project_of(name))
+        lab.image(name, seed=2)
+
+
+@pytest.mark.parametrize("name", ANY_NAMES)
+def test_any_name_will_do(lab, strange_names, name):
     """Unicode, spaces, quotes and shell characters go all the way, and nothing of them is run."""
-    lab.project(naming.project_of(name))
-    lab.image(name, seed=2)
     row = lab.wait(name)
     assert row["state"] == "SUCCEEDED", row["reason"]
     assert "provenance.json" in lab.results(name)
@@ -121,10 +127,20 @@ def test_a_2d_image(lab, cells2d):
     assert tifffile.imread(io.BytesIO(lab.results(name)["plane.tiff"])).shape == (36, 40)
 
 
-def test_a_task_that_exits_1(lab):
+EXITS_1, DOES_NOTHING, HANGS = "default/exit-one.h5", "default/nothing.h5", "hurry/hang.h5"
+
+
+@pytest.fixture(scope="module")
+def misbehaved(lab):
+    """Images of which ilastik makes nothing good, dropped at once."""
+    lab.project("hurry", wall_clock_minutes=0.1)
+    for name in (EXITS_1, DOES_NOTHING, HANGS):
+        lab.image(name)
+
+
+def test_a_task_that_exits_1(lab, misbehaved):
     """Tried once more, then FAILED with ilastik's own words in row and PROBLEM.txt; the log stays in staging."""
-    name = "default/exit-one.h5"
-    lab.image(name)
+    name = EXITS_1
     row = lab.wait(name)
     assert (row["state"], row.get("kind"), row["attempt"]) == ("FAILED", "COMMAND", 2)
     assert "not to my taste" in row["reason"]
@@ -132,20 +148,17 @@ def test_a_task_that_exits_1(lab):
     assert any(blob.endswith("ilastik.log") for blob in lab.staged(name))
 
 
-def test_a_task_that_does_nothing(lab):
+def test_a_task_that_does_nothing(lab, misbehaved):
     """Exit code 0 without output is no success."""
-    name = "default/nothing.h5"
-    lab.image(name)
+    name = DOES_NOTHING
     row = lab.wait(name)
     assert (row["state"], row.get("kind")) == ("FAILED", "NO_OUTPUT")
     assert set(lab.results(name)) == {"PROBLEM.txt"}
 
 
-def test_a_task_that_takes_too_long(lab):
+def test_a_task_that_takes_too_long(lab, misbehaved):
     """Killed at its wall clock limit, FAILED with the limit."""
-    lab.project("hurry", wall_clock_minutes=0.1)
-    name = "hurry/hang.h5"
-    lab.image(name)
+    name = HANGS
     row = lab.wait(name)
     assert (row["state"], row.get("kind")) == ("FAILED", "TIMEOUT"), row["reason"]
     assert "0.1 minutes" in row["reason"]
