@@ -166,7 +166,10 @@ class Collect:
         folder = ResultFolder(self._blobs, self._settings.results_container, author)
         if await folder.load_overtaken() > order.run:
             await folder.sweep(())
-        await self._do.staging.clear(order.name, order.run)
+        ended = {record.run: record.state for record in await self._do.ledger.runs(order.name)}
+        # What a failed run left is kept for those who look for the reason.
+        if ended.get(order.run) is not State.FAILED:
+            await self._do.staging.clear(order.name, order.run)
 
 
 def _is_current(record: FileRecord, order: CollectOrder) -> bool:

@@ -14,7 +14,7 @@ from tests.fakes import When
 
 # Less than the host allows a function; others do all their work meanwhile.
 _STANDSTILL = timedelta(minutes=9)
-CONDITIONAL = {"ledger.claim", "ledger.advance", "blobs.put", "blobs.copy"}
+CONDITIONAL = {"ledger.claim", "ledger.advance", "worklist.add", "blobs.put", "blobs.copy"}
 _READS = {
     "ledger.get",
     "ledger.page",

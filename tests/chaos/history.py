@@ -64,6 +64,10 @@ def _carry_out(world: World, action: Action) -> None:
             world.timeline.at(
                 world.cloud.now + timedelta(seconds=action.seconds), lambda: world.down.discard(action.service)
             )
+        case Kind.PAUSE_JOBS:
+            world.pause_jobs(timedelta(seconds=action.seconds))
+        case Kind.DELETE_JOBS:
+            world.delete_jobs()
         case Kind.TICK:
             world.host.tick()
         case Kind.RESTART:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from batch_ops import headless, naming
 from batch_ops.manifest import SCHEMA, Report
-from batch_ops.model import FailureKind, TaskFailure, TaskState
+from batch_ops.model import FailureKind, Task, TaskFailure, TaskState
 from batch_ops.task_spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -134,9 +134,11 @@ class Nodes:
                 number = next(self._numbers)
                 self._world.timeline.spawn(_Execution(self._world, self, task.task_id, task.requeues, spec, number)())
 
-    def forget(self, task_id: str, requeues: int) -> None:
+    def lose(self, task: Task, spec: TaskSpec) -> None:
         """A task is gone; one of the same id may come again."""
-        self._taken.discard((task_id, requeues))
+        self.losses[headless.TaskEnvironment.from_env(dict(spec.environment)).image_name] += 1
+        for requeues in range(task.requeues + 1):
+            self._taken.discard((task.task_id, requeues))
 
     async def pause(self, seconds: float) -> None:
         """Some time, at most this."""
@@ -156,7 +158,7 @@ class _Execution:
     def __init__(self, world: "World", nodes: Nodes, task_id: str, requeues: int, spec: TaskSpec, number: int) -> None:
         self._nodes, self._batch, self._blobs = nodes, world.batch, world.blobs
         self._world = world
-        self._task_id, self._requeues = task_id, requeues
+        self._task_id, self._requeues, self._spec = task_id, requeues, spec
         self._node = f"node-{number}"
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
         self._told = headless.TaskEnvironment.from_env(dict(spec.environment))
@@ -217,9 +219,9 @@ class _Execution:
             case Fate.NODE_LOST:
                 self._requeue()
             case Fate.TASK_LOST:
-                self._nodes.losses[self._told.image_name] += 1
+                _, lost = batch._find(task)
                 batch.lose(task)
-                self._nodes.forget(task, self._requeues)
+                self._nodes.lose(lost, self._spec)
             case Fate.NODE:
                 batch.complete(task, None, _NODE_FAILED)
             case Fate.TIMEOUT:
@@ -321,7 +323,8 @@ class _Execution:
         except KeyError:
             return False
         allowed = states or (TaskState.PREPARING, TaskState.RUNNING)
-        return task.requeues == self._requeues and task.state in allowed
+        is_ours = task.node_id in {None, self._node} and task.requeues == self._requeues
+        return is_ours and task.state in allowed
 
 
 def _md5(data: bytes) -> str:

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     FAULT = auto()
     LOST_ANSWER = auto()
     OUTAGE = auto()
+    PAUSE_JOBS = auto()
+    DELETE_JOBS = auto()
     TICK = auto()
     RESTART = auto()
 
@@ -69,6 +71,10 @@ class Action:
                 text = f"{process}: a conditional write is repeated as its answer was lost"
             case Kind.OUTAGE:
                 text = f"{self.service} can't answer for {self.seconds:.0f} s"
+            case Kind.PAUSE_JOBS:
+                text = f"an operator disables the jobs for {self.seconds:.0f} s"
+            case Kind.DELETE_JOBS:
+                text = "an operator deletes the jobs with their tasks"
             case Kind.EDIT | Kind.DELETE | Kind.ARCHIVE | Kind.BRING_BACK:
                 text = f"{name}: {self.kind}"
             case _:
@@ -184,6 +190,10 @@ def _troubles(rng: Random) -> list[Action]:
         plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=20.0 * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.RESTART))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.PAUSE_JOBS, seconds=3000 * rng.random()))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.DELETE_JOBS))
     if rng.random() < 0.2:
         # Somebody comes back when the job is about to be closed for want of work.
         closing = 26 * 3600.0 + 600 * rng.random()

@@ -201,6 +201,27 @@ class World:
         self.classifiers.append(content)
         self.tell("projects", blob, *delays)
 
+    def pause_jobs(self, span: timedelta) -> None:
+        """An operator disables every job for a while."""
+        paused = [job for job, state in self.batch.jobs().items() if state == "active"]
+        for job in paused:
+            self.batch.disable_job(job)
+
+        def go_on() -> None:
+            for job in paused:
+                if self.batch.jobs().get(job) == "disabled":
+                    self.batch.enable_job(job)
+            self.wake_nodes()
+
+        self.timeline.at(self.cloud.now + span, go_on)
+
+    def delete_jobs(self) -> None:
+        """An operator deletes every job with its tasks."""
+        for task, spec in self.batch.tasks():
+            self.nodes.lose(task, spec)
+        for job in self.batch.jobs():
+            self.batch.delete_job(job)
+
     def tell(self, container: str, blob: Blob, *delays: float) -> None:
         """Event Grid delivers a BlobCreated event of this version, so often and so late (seconds)."""
         number = next(self._sequencers)

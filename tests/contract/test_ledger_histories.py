@@ -26,8 +26,6 @@ from tests.fakes.cloud import START
 NAMES = ("p/a.h5", "p/A.h5", "p/a.h5/b.h5", "q/\U0001f9ea'.h5")
 SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STATES = st.sampled_from(list(State))
-OPEN_SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-STATES = st.sampled_from([state for state in State if not state.is_final])
 
 
 class Histories(RuleBasedStateMachine):

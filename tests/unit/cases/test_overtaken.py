@@ -132,6 +132,26 @@ async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) ->
     assert (await world.finish(NAME)).state is State.SUCCEEDED
 
 
+async def test_a_new_upload_leaves_a_failed_runs_staging_for_those_who_look(world: World) -> None:
+    """What is tidied away after a run was overtaken is not what its failure is explained by."""
+    row = world.row(NAME)
+    assert row is not None
+    world.batch.run(row.task_id)
+    world.work(row.task_id, complete=False)
+    world.batch.complete(row.task_id, 137)
+    await world.tick()
+    again = world.row(NAME)
+    assert again is not None
+    world.batch.run(again.task_id)
+    world.batch.complete(again.task_id, 137)
+    await world.tick()
+    world.drop(NAME, b"a second one")
+    await world.start(NAME)
+    world.cloud.advance(timedelta(minutes=16))
+    await world.deliver()
+    assert world.blobs.names("staging", row.task_id)
+
+
 async def test_half_cleared_staging_is_no_execution(world: World) -> None:
     """The manifest goes first: whatever else is still there does not look like a result without a log."""
     row = world.row(NAME)

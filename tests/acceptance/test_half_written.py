@@ -1,0 +1,63 @@
+"""Files that are written in pieces: only a whole one is started, and nobody has to help it."""
+
+import uuid
+
+from azure.storage.blob import BlobBlock
+
+from tests.acceptance.lab import h5
+from tests.acceptance.test_once import event, send
+
+
+def pieces(lab, seed, count=3):
+    """An image, cut."""
+    whole = h5(lab.tmp / f"pieces{seed}.h5", seed).read_bytes()
+    size = -(-len(whole) // count)
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
+
+
+def test_blocks_that_are_committed_by_and_by(lab):
+    """Every commit is an event: the part is refused, the whole runs, once."""
+    name = "default/in blocks.h5"
+    blob = lab.blobs.get_blob_client("input", name)
+    blocks, length = [], 0
+    for piece in pieces(lab, 31):
+        blocks.append(BlobBlock(uuid.uuid4().hex))
+        blob.stage_block(blocks[-1].id, piece)
+        blob.commit_block_list(blocks)
+        length += len(piece)
+        if len(blocks) < 3:
+            assert f"{length:,}" in lab.wait(name, "REJECTED", run=len(blocks))["reason"]
+    row = lab.wait(name, "SUCCEEDED")
+    assert row["etag"] == blob.get_blob_properties().etag.strip('"')
+    assert len(lab.tasks(name)) == 1
+    assert "PROBLEM.txt" not in lab.results(name)
+
+
+def test_a_blob_that_is_appended_to(lab):
+    """Event Grid tells of its creation alone; it is refused while it grows, and runs once it is whole."""
+    name = "default/appended.h5"
+    blob = lab.blobs.get_blob_client("input", name)
+    created = blob.create_append_blob()["etag"]
+    send(lab, event(lab, name, created))
+    lab.wait(name, "REJECTED")
+    for piece in pieces(lab, 32):
+        blob.append_block(piece)
+        # As the sweep does for what no event told of.
+        send(lab, event(lab, name, "0x0"))
+    assert lab.wait(name, "SUCCEEDED")["length"] == blob.get_blob_properties().size
+    assert len(lab.tasks(name)) == 1
+
+
+def test_an_upload_into_a_folder_that_flushes_later(lab):
+    """Accounts with folders create an empty file first and tell of it; only its content is an image."""
+    name = "default/flushed.h5"
+    empty = lab.upload(name, b"")
+    message = event(lab, name, empty)
+    message["data"] |= {"api": "CreateFile", "contentLength": 0}
+    send(lab, message)
+    flushed = lab.image(name, seed=33)
+    message = event(lab, name, flushed, number=1)
+    message["data"] |= {"api": "FlushWithClose", "sequencer": "0" * 31 + "2"}
+    send(lab, message)
+    assert lab.wait(name, "SUCCEEDED")["etag"] == flushed
+    assert len(lab.tasks(name)) == 1
