@@ -144,6 +144,14 @@ class AzureBatch:
             # The poller is not waited for: the job ends by itself.
             await self._client.begin_terminate_job(job_id, _TERMINATION)
 
+    async def is_done(self, job_id: str) -> bool:
+        """Whether every task of the job is completed; a job that is gone is done."""
+        open_tasks = "state ne 'completed'"
+        with suppress(_Already), calls(_SERVICE, f"look for work of the job {job_id}", _already("JobNotFound")):
+            async for _ in self._client.list_tasks(job_id, filter=open_tasks, select=["id"], max_results=1):
+                return False
+        return True
+
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
         """Whether the node was a spot node that Azure took back; a node that is gone was not."""
         try:

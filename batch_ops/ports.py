@@ -213,6 +213,9 @@ class BatchService(Protocol):
     async def close_job(self, job_id: str) -> None:
         """Terminate the job; one that is closed or gone is success."""
 
+    async def is_done(self, job_id: str) -> bool:
+        """Whether every task of the job is completed; a job that is gone is done."""
+
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
         """Whether the node was a spot node that Azure took back; a node that is gone was not."""
 

@@ -17,6 +17,7 @@ from batch_ops import naming
 from batch_ops.errors import BlobChanged, Conflict, JobMissing, ServiceFault
 from batch_ops.executor import LEFTOVER_AGE, Executor, fields
 from batch_ops.failures import Cause, cause_of, refined
+from batch_ops.idle_jobs import IdleJobs
 from batch_ops.model import Board, Entry, FailureKind, Intent, JobMark, JobState, State, Task, TaskState
 from batch_ops.start import Hint, Start
 from batch_ops.sweep import Sweep
@@ -37,6 +38,7 @@ class Reconcile:
         self._do, self._start, self._sweep = executor, start, sweep
         self._ledger, self._worklist, self._batch = executor.ledger, executor.worklist, executor.batch
         self._settings, self._clock = executor.settings, executor.clock
+        self._idle = IdleJobs(executor)
         self._seen: OrderedDict[str, tuple[TaskState, datetime, int]] = OrderedDict()
 
     async def __call__(self) -> None:
@@ -47,7 +49,7 @@ class Reconcile:
             for mark in board.jobs:
                 await self._guarded(f"job {mark.job_id}", self._follow(mark, intents))
         await self._look_at_due(board)
-        await self._rest_jobs(board)
+        await self._guarded("jobs with nothing at work", self._idle.rest(board))
         await self._guarded("the sweep", self._sweep(board))
 
     async def _guarded(self, what: str, work: Awaitable[None]) -> bool:
@@ -90,6 +92,8 @@ class Reconcile:
         done = await self._guarded_all(works)
         if done and (latest != mark.watermark or mark.idle_since is not None):
             await self._worklist.save_job(replace(mark, watermark=latest, idle_since=None))
+        elif done:
+            await self._idle.close_if_done(mark)
 
     async def _observe(self, name: str, task: Task) -> None:
         entry = await self._ledger.get(name)
@@ -231,24 +235,6 @@ class Reconcile:
         """Waiting files are asked for less and less often, at least every ten minutes."""
         now = self._clock()
         return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)
-
-    # Jobs with nothing open
-
-    async def _rest_jobs(self, board: Board) -> None:
-        """Close a job that had nothing at work for a day; a job that is followed costs a call a tick."""
-        if board.at_work:
-            return
-        now = self._clock()
-        for mark in board.jobs:
-            if mark.idle_since is None:
-                await self._worklist.save_job(replace(mark, idle_since=now))
-            elif now - mark.idle_since >= self._settings.job_idle:
-                await self._guarded(f"job {mark.job_id}", self._close(mark))
-
-    async def _close(self, mark: JobMark) -> None:
-        await self._batch.close_job(mark.job_id)
-        await self._worklist.drop_job(mark)
-        log.info("Closed the job %s: nothing of it was at work for %s.", mark.job_id, self._settings.job_idle)
 
 
 def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:

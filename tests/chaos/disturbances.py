@@ -29,6 +29,7 @@ _READS = {
     "batch.task",
     "batch.list",
     "batch.job_state",
+    "batch.is_done",
     "batch.was_preempted",
     "check.check_image",
     "check.inspect_project",

@@ -250,6 +250,17 @@ async def test_changed_lists_what_moved_since_a_time_of_the_services(with_job):
     assert [task async for task in with_job.batch.changed(JOB, None)] == [first]
 
 
+async def test_a_job_is_done_when_all_its_tasks_are(with_job):
+    """Empty, done; with one that waits, not; done again when it ended; and one that is gone is done."""
+    assert await with_job.batch.is_done(JOB)
+    await with_job.batch.create_task(JOB, LONG)
+    assert not await with_job.batch.is_done(JOB)
+    await with_job.batch.terminate_task(JOB, LONG.id)
+    await with_job.until(LONG.id, TaskState.COMPLETED)
+    assert await with_job.batch.is_done(JOB)
+    assert await with_job.batch.is_done("none")
+
+
 async def test_a_running_task_is_terminated(with_job):
     """The node's process is ended; the task says that it did not end by itself."""
     await with_job.batch.create_task(JOB, LONG)

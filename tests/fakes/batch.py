@@ -108,6 +108,12 @@ class FakeBatch:
                 self._end(job, task)
 
     @call()
+    def is_done(self, job_id: str) -> bool:
+        """Whether every task of the job is completed."""
+        job = self._jobs.get(job_id.lower())
+        return job is None or all(task.state is TaskState.COMPLETED for task in job.tasks.values())
+
+    @call()
     def was_preempted(self, pool_id: str, node_id: str) -> bool:
         """Whether the node was a spot node that Azure took back."""
         return node_id in self.preempted_nodes
