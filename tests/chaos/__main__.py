@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -17,10 +17,10 @@ _SALTS = 6
 _CHUNK = 20
 
 
-def report(seed: int, files: int) -> str | None:
+def report(seed: int, files: int, play: Callable[[int, Sequence[Action], int], list[str]] = play) -> str | None:
     """The minimal history of a seed that fails, and what is wrong after it; None if all is well."""
     plan = make_plan(seed, files)
-    if not play(seed, plan):
+    if not play(seed, plan, 0):
         return None
     salt = 0
 

@@ -1,10 +1,12 @@
 """Random histories: ten of them here, as many as one likes with `make chaos`."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.chaos.__main__ import report
 from tests.chaos.history import play
-from tests.chaos.plan import make_plan
+from tests.chaos.plan import Action, Kind, make_plan
 from tests.chaos.shrink import shortest
 
 FILES = 10
@@ -25,6 +27,26 @@ def test_a_seed_is_one_history() -> None:
 def test_a_failing_history_is_shortened() -> None:
     """Only what is needed for the failure stays."""
     assert shortest(range(100), lambda part: {17, 64} <= set(part)) == [17, 64]
+
+
+def test_a_failing_seed_prints_its_minimal_history() -> None:
+    """The actions that it takes, what is wrong after them, and the command that plays just these again."""
+    plan = make_plan(3)
+    culprit = next(action for action in plan if action.kind is Kind.DROP)
+
+    def broken(seed: int, part: Sequence[Action], salt: int) -> list[str]:
+        return ["It is broken."] if culprit in part and salt == 2 else []
+
+    def also_at_first(seed: int, part: Sequence[Action], salt: int) -> list[str]:
+        return ["It is broken."] if len(part) == len(plan) else broken(seed, part, salt)
+
+    text = report(3, FILES, also_at_first)
+    assert text is not None
+    assert f"Its shortest history that does, 1 of {len(plan)} actions" in text
+    assert [str(culprit), "It is broken."] == [line.strip() for line in text.splitlines() if line.startswith("    ")][
+        :2
+    ]
+    assert text.endswith(f"--seed 3 --files 10 --salt 2 --only {plan.index(culprit)}")
 
 
 def _rows(seed: int) -> list[str]:

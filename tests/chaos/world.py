@@ -33,7 +33,7 @@ SETTINGS = Settings(
 PROJECT_NAME = "fly"
 # An image that begins so is only taken by a classifier with the same word.
 NEEDS = b"NEEDS "
-_LONGEST_SETTLING = 600
+_LONGEST_SETTLING = 300
 
 
 class Unsettled(AssertionError):
