@@ -34,8 +34,9 @@ def play(
 
 
 def _make_good(world: World) -> None:
-    """In the end there is a project that every image can be segmented with, and nothing lies in an archive."""
+    """In the end there is a project that every image can be segmented with, and nothing is archived or paused."""
     world.project(CLASSIFIERS[-1])
+    world.worklist._pauses.clear()
     for name in world.blobs.names("input"):
         world.blobs.set_tier("input", name, "Hot")
 
@@ -64,6 +65,12 @@ def _carry_out(world: World, action: Action) -> None:
             world.timeline.at(
                 world.cloud.now + timedelta(seconds=action.seconds), lambda: world.down.discard(action.service)
             )
+        case Kind.CANCEL:
+            world.cancel(name)
+        case Kind.RETRY:
+            world.retry(name)
+        case Kind.PAUSE:
+            world.pause(timedelta(seconds=action.seconds))
         case Kind.PAUSE_JOBS:
             world.pause_jobs(timedelta(seconds=action.seconds))
         case Kind.DELETE_JOBS:

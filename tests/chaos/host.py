@@ -1,6 +1,6 @@
 """The function host: queue messages with visibility and dequeue counts, poison after five, several processes."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -113,6 +113,20 @@ class Host:
     def _note(self, exc: Exception) -> None:
         if not isinstance(exc, (Conflict, ServiceFault)):
             self.faults.append(f"{type(exc).__name__}: {exc}")
+
+    # Operators
+
+    def operate(self, work: Callable[[Process], Coroutine[Any, Any, None]]) -> None:
+        """Somebody types a command; it may die half-way, or find a service out of reach."""
+        self._timeline.spawn(self._operate(work(self.any_process())))
+
+    async def _operate(self, command: Coroutine[Any, Any, None]) -> None:
+        try:
+            await command
+        except Crash:
+            return
+        except Exception as exc:
+            self._note(exc)
 
     # The timer
 

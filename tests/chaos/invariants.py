@@ -15,8 +15,8 @@ from tests.chaos.nodes import FINAL_FATES, doom, tiffs
 from tests.chaos.world import NEEDS, World
 
 
-def complaints(world: World, *, may_end: frozenset[str] = frozenset()) -> list[str]:
-    """Every broken rule as a sentence. `may_end`: files that people ended by hand."""
+def complaints(world: World) -> list[str]:
+    """Every broken rule as a sentence."""
     found = [*world.wrong, *_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
     for name in sorted({*world.ledger.trail, *world.blobs.names("input")}):
         found += _of_a_file(world, name)
@@ -70,7 +70,7 @@ def _of_completions(world: World) -> list[str]:
         recorded: Counter[int] = Counter()
         for record in world.ledger.trail[name]:
             recorded[record.run] = max(recorded[record.run], len(attempts_of(record.attempts)))
-        allowed = 1 + sum(recorded.values()) + world.nodes.losses[name]
+        allowed = 1 + sum(recorded.values()) + world.nodes.losses[name] + world.retried[name]
         if len(executions) > allowed:
             found.append(f"{name} {etag} was segmented {len(executions)} times by {digest[:6]}: {sorted(executions)}")
     return found
@@ -87,6 +87,8 @@ def _of_a_file(world: World, name: str) -> list[str]:
         return [f"{name} has no row"]
     ours = {blob.name: blob for blob in _folder(world, name)}
     leaves = {blob[len(naming.results_folder(name)) :] for blob in ours}
+    if record.state is State.CANCELLED and name in world.cancelled:
+        return [f"{name} was cancelled, but has a {PROBLEM}"] if PROBLEM in leaves else []
     content = stored.data
     if content.startswith(b"REFUSE"):
         return _problem(world, record, leaves, State.REJECTED, content[6:].decode().strip())

@@ -27,6 +27,9 @@ class Kind(StrEnum):
     FAULT = auto()
     LOST_ANSWER = auto()
     OUTAGE = auto()
+    CANCEL = auto()
+    RETRY = auto()
+    PAUSE = auto()
     PAUSE_JOBS = auto()
     DELETE_JOBS = auto()
     TICK = auto()
@@ -71,6 +74,10 @@ class Action:
                 text = f"{process}: a conditional write is repeated as its answer was lost"
             case Kind.OUTAGE:
                 text = f"{self.service} can't answer for {self.seconds:.0f} s"
+            case Kind.CANCEL | Kind.RETRY:
+                text = f"an operator: {self.kind} {name}"
+            case Kind.PAUSE:
+                text = f"an operator lets nothing new begin for {self.seconds:.0f} s"
             case Kind.PAUSE_JOBS:
                 text = f"an operator disables the jobs for {self.seconds:.0f} s"
             case Kind.DELETE_JOBS:
@@ -127,6 +134,10 @@ def _file(rng: Random, file: int) -> list[Action]:
     for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
         at += rng.choice((1.0, 30.0, 300.0, 3000.0)) * rng.random()
         plan.append(_change(rng, at, file))
+    if rng.random() < 0.1:
+        plan.append(Action(at + 1500 * rng.random(), Kind.CANCEL, file))
+    if rng.random() < 0.1:
+        plan.append(Action(at + 3000 * rng.random(), Kind.RETRY, file))
     if rng.random() < 0.4:
         fate = rng.choice(list(BEARABLE))
         plan += [Action(0.0, Kind.FATE, file, fate=fate) for _ in range(rng.randint(1, BEARABLE[fate]))]
@@ -190,6 +201,8 @@ def _troubles(rng: Random) -> list[Action]:
         plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=20.0 * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.RESTART))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.PAUSE, seconds=3000 * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.PAUSE_JOBS, seconds=3000 * rng.random()))
     if rng.random() < 0.1:

@@ -19,6 +19,7 @@ from batch_ops.poisoned import Poisoned
 from batch_ops.projects import Projects
 from batch_ops.reconcile import Reconcile
 from batch_ops.start import Start
+from batch_ops.steering import Steering
 from batch_ops.sweep import Sweep
 from batch_ops.take_up import TakeUp
 from tests.chaos.timeline import Timeline, turn
@@ -147,6 +148,7 @@ class Process:
         )
         start = Start(executor, Projects(blobs, worklist, check, settings, cloud.clock), check, world.new_id)
         take_up = TakeUp(executor)
+        self.steering = Steering(executor)
         self._reconcile = Reconcile(executor, start, Sweep(executor, take_up))
         self._inbox = Inbox(executor, start, take_up, Collect(executor, start), Poisoned(executor, world.new_id))
 

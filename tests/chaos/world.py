@@ -15,12 +15,13 @@ from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, R
 from batch_ops.ledger_writes import Write
 from batch_ops.model import Blob, Board, Entry, FileRecord, Intent, JobMark, State, SweepMark
 from batch_ops.ports import Fence, RangeReader
+from batch_ops.selection import Selection
 from batch_ops.settings import Settings
 from batch_ops.task_spec import TaskSpec
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
 from tests.chaos.nodes import Nodes, tiffs
-from tests.chaos.process import Queue
+from tests.chaos.process import Process, Queue
 from tests.chaos.timeline import Timeline
 from tests.fakes.check import PROJECT
 from tests.fakes.cloud import call
@@ -166,6 +167,8 @@ class World:
         self.classifiers: list[bytes] = []
         self.versions: dict[tuple[str, str], bytes] = {}
         self.wrong: list[str] = []
+        self.cancelled: set[str] = set()
+        self.retried: Counter[str] = Counter()
         self.ledger.succeeded = self._look_at_results
         self.host.open()
         self.go_live()
@@ -200,6 +203,38 @@ class World:
         blob = self.blobs.upload("projects", f"{name}.ilp", content)
         self.classifiers.append(content)
         self.tell("projects", blob, *delays)
+
+    def cancel(self, name: str) -> None:
+        """An operator cancels a file."""
+
+        async def command(process: Process) -> None:
+            plan = await process.steering.plan_cancel(Selection(names=(name,)))
+            await process.steering.cancel(plan.chosen)
+
+        self.cancelled.add(name)
+        self.host.operate(command)
+
+    def retry(self, name: str) -> None:
+        """An operator asks for another run of a file that failed or was cancelled."""
+
+        async def command(process: Process) -> None:
+            plan = await process.steering.plan_retry(Selection(names=(name,)))
+            self.retried[name] += len(plan.chosen)
+            await process.steering.retry(plan.chosen)
+
+        self.host.operate(command)
+
+    def pause(self, span: timedelta) -> None:
+        """An operator lets nothing new begin for a while."""
+        self.host.operate(lambda process: process.steering.pause())
+
+        async def resume(process: Process) -> None:
+            await process.steering.resume()
+
+        def go_on() -> None:
+            self.host.operate(resume)
+
+        self.timeline.at(self.cloud.now + span, go_on)
 
     def pause_jobs(self, span: timedelta) -> None:
         """An operator disables every job for a while."""
