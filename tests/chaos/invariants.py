@@ -32,6 +32,7 @@ def _of_the_host(world: World) -> list[str]:
 
 def _of_rest(world: World) -> list[str]:
     found = [f"On the worklist: {intent}" for intent in world.intents()]
+    found += [f"{name} fell out of sight until the sweep found it" for name in world.worklist.put_back]
     for name, trail in world.ledger.trail.items():
         if not trail[-1].state.is_final:
             found.append(f"{name} is open: {trail[-1].state} {trail[-1].reason!r}")

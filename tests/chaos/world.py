@@ -59,12 +59,26 @@ class ChaosLedger(fakes.FakeLedger):
 
 
 class ChaosWorklist(fakes.FakeWorklist):
-    """Makes what a board shows of a row once for each version of the row."""
+    """Makes what a board shows of a row once for each version of the row; notes what has to be put back on it.
+
+    The sweep mends it when an open file fell out of sight; that it ever has to is a fault all the same.
+    """
 
     def __init__(self, cloud: fakes.Cloud) -> None:
         super().__init__(cloud)
         self.table._strict = False
         self._shown: dict[str, Intent | JobMark | SweepMark] = {}
+        self._known: set[tuple[str, str]] = set()
+        self.put_back: list[str] = []
+
+    async def add(self, intent: Intent) -> Intent:
+        """Insert an intent."""
+        added = await super().add(intent)
+        key = (intent.name, intent.nonce)
+        if key in self._known and not intent.cleaning:
+            self.put_back.append(intent.name)
+        self._known.add(key)
+        return added
 
     async def board(self) -> Board:
         """Everything open, by one query."""
