@@ -64,20 +64,20 @@ class ChaosWorklist(fakes.FakeWorklist):
     The sweep mends it when an open file fell out of sight; that it ever has to is a fault all the same.
     """
 
+    world: "World"
+
     def __init__(self, cloud: fakes.Cloud) -> None:
         super().__init__(cloud)
         self.table._strict = False
         self._shown: dict[str, Intent | JobMark | SweepMark] = {}
-        self._known: set[tuple[str, str]] = set()
         self.put_back: list[str] = []
 
     async def add(self, intent: Intent) -> Intent:
         """Insert an intent."""
         added = await super().add(intent)
-        key = (intent.name, intent.nonce)
-        if key in self._known and not intent.cleaning:
+        # An intent comes before the claim that names it.
+        if (row := self.world.row(intent.name)) is not None and row.intent == intent.nonce:
             self.put_back.append(intent.name)
-        self._known.add(key)
         return added
 
     async def board(self) -> Board:
@@ -167,6 +167,7 @@ class World:
         self.down: set[str] = set()
         self.ledger = ChaosLedger(self.cloud)
         self.worklist = ChaosWorklist(self.cloud)
+        self.worklist.world = self
         self.blobs = ChaosBlobs(self.cloud)
         self.blobs.world = self
         self.blobs.slow_copies = slow_copies
