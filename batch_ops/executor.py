@@ -163,19 +163,32 @@ class Executor:
         await self.outbox.send(order, delay)
 
     async def end(self, entry: Entry, record: FileRecord) -> Entry:
-        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist."""
+        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist.
+
+        Raises `Conflict`: then PROBLEM.txt is as the row wants it that somebody else wrote.
+        """
+        await self._tell(record)
+        if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
+            await self.clean_later(record)
+        try:
+            entry = await self.ledger.advance(entry, record)
+        except Conflict:
+            decided = await self.ledger.get(record.name)
+            if decided is not None and decided.record.run == record.run:
+                await self._tell(decided.record)
+            raise
+        await self.dismiss(record)
+        level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
+        log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
+        return entry
+
+    async def _tell(self, record: FileRecord) -> None:
+        """Have PROBLEM.txt say what this end of a run is; other states say nothing there."""
         if record.state in {State.REJECTED, State.FAILED}:
             tail = await self.staging.last_lines(record.task_id) if record.task_id else ()
             await self.report(record, tail)
         elif record.state is State.CANCELLED:
             await self.retract(record)
-        if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
-            await self.clean_later(record)
-        entry = await self.ledger.advance(entry, record)
-        await self.dismiss(record)
-        level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
-        log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
-        return entry
 
     async def dismiss(self, record: FileRecord) -> None:
         """What follows the end of a run: no task works for it any more, and it is off the worklist."""

@@ -47,6 +47,19 @@ async def test_every_older_task_is_ended(world: World) -> None:
     assert _at_work(world) == [row.task_id]
 
 
+@pytest.mark.parametrize("first", [State.FAILED, State.CANCELLED])
+async def test_problem_txt_says_what_the_row_says(world: World, first: State) -> None:
+    """Two ticks end one run in their own words: whose row stands, his words stand (a cancelled run has none)."""
+    entry = await world.ledger.get(NAME)
+    assert entry is not None
+    await world.executor.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
+    with pytest.raises(Conflict):
+        await world.executor.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
+    told = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
+    assert list(told) == (["PROBLEM.txt"] if first is State.FAILED else [])
+    assert all("The first word." in text and "Another" not in text for text in told.values())
+
+
 async def test_a_version_that_has_to_wait_ends_the_older_task(world: World) -> None:
     """The new version waits for its project; nobody wants the old one's results any more."""
     world.drop(NAME, b"a second one")
