@@ -1,16 +1,16 @@
 """Carries out what was decided: creates tasks, applies steps, ends runs. Each part may be repeated at any point."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from batch_ops import naming
-from batch_ops.errors import BlobChanged, Conflict, JobClosed, JobMissing, NewerRun, ServiceFault
+from batch_ops.errors import Conflict, JobClosed, JobMissing, ServiceFault
+from batch_ops.log_text import fields
 from batch_ops.model import CollectOrder, Entry, FileRecord, Intent, State
 from batch_ops.ports import BatchService, BlobStore, Ledger, Outbox, Worklist
-from batch_ops.problem import problem_text
-from batch_ops.result_folder import PROBLEM, PROVENANCE, Author, ResultFolder
+from batch_ops.problem_file import ProblemFile
 from batch_ops.settings import Settings
 from batch_ops.staging import Staging
 from batch_ops.task_spec import task_spec
@@ -23,17 +23,6 @@ LEFTOVER_AGE = timedelta(minutes=15)
 _FIRST_WAIT = timedelta(seconds=15)
 _LONGEST_WAIT = timedelta(minutes=10)
 _JOB_GENERATIONS = 50
-
-
-def fields(record: FileRecord) -> dict[str, str]:
-    """The structured part of a log line about a file."""
-    return {
-        "correlation_id": record.correlation_id,
-        "file": naming.plain(record.name, 1100),
-        "state": str(record.state),
-        "run": str(record.run),
-        "task_id": record.task_id,
-    }
 
 
 class Executor:
@@ -59,6 +48,7 @@ class Executor:
         self.settings, self.clock = settings, clock
         self.policy = Policy(settings.job_prefix, settings.large_pool_id, settings.lost_after)
         self.staging = Staging(blobs, settings.staging_container)
+        self.problem_file = ProblemFile(blobs, settings.results_container, self.staging)
 
     async def submit(self, entry: Entry) -> Entry:
         """Create the task of a claim as it is stored; whoever finds a claim without a task may call this again.
@@ -167,7 +157,7 @@ class Executor:
 
         Raises `Conflict`: then PROBLEM.txt is as the row wants it that somebody else wrote.
         """
-        await self._tell(record)
+        await self.problem_file.tell(record)
         if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
             await self.clean_later(record)
         try:
@@ -175,20 +165,12 @@ class Executor:
         except Conflict:
             decided = await self.ledger.get(record.name)
             if decided is not None and decided.record.run == record.run:
-                await self._tell(decided.record)
+                await self.problem_file.tell(decided.record)
             raise
         await self.dismiss(record)
         level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
         log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
         return entry
-
-    async def _tell(self, record: FileRecord) -> None:
-        """Have PROBLEM.txt say what this end of a run is; other states say nothing there."""
-        if record.state in {State.REJECTED, State.FAILED}:
-            tail = await self.staging.last_lines(record.task_id) if record.task_id else ()
-            await self.report(record, tail)
-        elif record.state is State.CANCELLED:
-            await self.retract(record)
 
     async def dismiss(self, record: FileRecord) -> None:
         """What follows the end of a run: no task works for it any more, and it is off the worklist."""
@@ -225,31 +207,3 @@ class Executor:
         task_id = overtaken.task_id or naming.task_id(overtaken.name, overtaken.run, 1)
         order = CollectOrder(overtaken.name, overtaken.run, task_id, overtaken.correlation_id)
         await self.outbox.send(order, LEFTOVER_AGE)
-
-    async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
-        """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""
-        author = Author(record.name, record.run, record.task_id, record.correlation_id)
-        folder = ResultFolder(self.blobs, self.settings.results_container, author)
-        try:
-            await folder.load()
-            if folder.has_own(PROVENANCE):
-                return
-            await folder.put(PROBLEM, problem_text(record, tail), "text/plain; charset=utf-8")
-            if record.state.is_final:
-                await folder.sweep({PROBLEM})
-            # Whoever publishes looks at the folder after that, and we after this: one of us sees the other.
-            newest = await folder.load_overtaken()
-            if folder.has_own(PROBLEM) and (newest > record.run or folder.has_own(PROVENANCE)):
-                await folder.remove(PROBLEM)
-        except (NewerRun, BlobChanged) as exc:
-            log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
-
-    async def retract(self, record: FileRecord) -> None:
-        """Take this run's or an older PROBLEM.txt away; results of earlier versions stay."""
-        author = Author(record.name, record.run, record.task_id, record.correlation_id)
-        folder = ResultFolder(self.blobs, self.settings.results_container, author)
-        try:
-            await folder.load()
-            await folder.remove(PROBLEM)
-        except (NewerRun, BlobChanged) as exc:
-            log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))

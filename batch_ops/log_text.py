@@ -2,7 +2,21 @@
 
 import logging
 
+from batch_ops import naming
+from batch_ops.model import FileRecord
+
 FIELDS = ("file", "correlation_id", "task_id", "run", "state")
+
+
+def fields(record: FileRecord) -> dict[str, str]:
+    """The structured part of a log line about a file."""
+    return {
+        "correlation_id": record.correlation_id,
+        "file": naming.plain(record.name, 1100),
+        "state": str(record.state),
+        "run": str(record.run),
+        "task_id": record.task_id,
+    }
 
 
 class FieldsInText(logging.Filter):

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from batch_ops import naming
 from batch_ops.errors import Conflict, IlastikBatchError
-from batch_ops.executor import Executor, fields
+from batch_ops.executor import Executor
+from batch_ops.log_text import fields
 from batch_ops.model import CollectOrder, Entry, FileRecord, Intent, State
 
 log = logging.getLogger("batch_ops")

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batch_ops import naming, project_config
@@ -11,6 +10,7 @@ from batch_ops.errors import BlobChanged, BlobMissing, ServiceFault
 from batch_ops.facts import ProjectFacts, Refused
 from batch_ops.model import Blob
 from batch_ops.ports import BlobStore, Fence, ImageCheck, Worklist
+from batch_ops.project import NoProject, Project
 from batch_ops.project_config import ConfigError, ProjectConfig
 from batch_ops.ranges import BlobRanges
 from batch_ops.settings import Settings
@@ -18,24 +18,6 @@ from batch_ops.settings import Settings
 # A changed project is seen this late at most by images that are dropped in a burst.
 _FRESH = timedelta(seconds=5)
 _CHUNK = 4 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A usable classifier: its version, the SHA-256 of its content, what it asks of images, its configuration."""
-
-    name: str
-    etag: str
-    digest: str
-    facts: ProjectFacts
-    config: ProjectConfig
-
-
-@dataclass(frozen=True, slots=True)
-class NoProject:
-    """There is no usable classifier; the sentence says what is missing or wrong."""
-
-    sentence: str
 
 
 class Projects:

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 
 from batch_ops import naming
 from batch_ops.errors import BlobChanged, Conflict, JobMissing, ServiceFault
-from batch_ops.executor import LEFTOVER_AGE, Executor, fields
+from batch_ops.executor import LEFTOVER_AGE, Executor
 from batch_ops.failures import Cause, cause_of, refined
 from batch_ops.idle_jobs import IdleJobs
+from batch_ops.log_text import fields
 from batch_ops.model import Board, Entry, FailureKind, Intent, JobMark, JobState, State, Task, TaskState
 from batch_ops.start import Hint, Start
 from batch_ops.sweep import Sweep

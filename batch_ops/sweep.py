@@ -19,7 +19,8 @@ from functools import partial
 from batch_ops import naming
 from batch_ops.dead_letters import DeadLetters
 from batch_ops.errors import Conflict
-from batch_ops.executor import Executor, fields
+from batch_ops.executor import Executor
+from batch_ops.log_text import fields
 from batch_ops.model import Blob, Board, Intent, Stand, SweepMark
 from batch_ops.ports import LARGEST_PAGE
 from batch_ops.start import is_same_content
