@@ -48,7 +48,7 @@ class Claims:
             held = await self._hold(entry, record, patience)
             waiting = held.record.to(state, now, reason)
             await self._do.problem_file.report(waiting)
-            claimed = await self._ledger.advance(held, waiting)
+            claimed = await self._do.advance_told(held, waiting)
         else:
             claimed = await self._insert(entry, record.to(state, now, reason), patience)
         log.info("%s", reason, extra=fields(claimed.record))

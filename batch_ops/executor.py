@@ -153,24 +153,28 @@ class Executor:
         await self.outbox.send(order, delay)
 
     async def end(self, entry: Entry, record: FileRecord) -> Entry:
-        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist.
-
-        Raises `Conflict`: then PROBLEM.txt is as the row wants it that somebody else wrote.
-        """
+        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist. Raises `Conflict`."""
         await self.problem_file.tell(record)
         if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
             await self.clean_later(record)
+        entry = await self.advance_told(entry, record)
+        await self.dismiss(record)
+        level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
+        log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
+        return entry
+
+    async def advance_told(self, entry: Entry, record: FileRecord) -> Entry:
+        """Write a row whose PROBLEM.txt is there already.
+
+        Raises `Conflict` if somebody else has decided meanwhile: then PROBLEM.txt says what that row says.
+        """
         try:
-            entry = await self.ledger.advance(entry, record)
+            return await self.ledger.advance(entry, record)
         except Conflict:
             decided = await self.ledger.get(record.name)
             if decided is not None and decided.record.run == record.run:
                 await self.problem_file.tell(decided.record)
             raise
-        await self.dismiss(record)
-        level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
-        log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
-        return entry
 
     async def dismiss(self, record: FileRecord) -> None:
         """What follows the end of a run: no task works for it any more, and it is off the worklist."""

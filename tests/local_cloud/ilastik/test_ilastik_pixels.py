@@ -78,7 +78,7 @@ def cases(draw: st.DrawFn) -> tuple[Recipe, np.ndarray, str]:
 
 
 @settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

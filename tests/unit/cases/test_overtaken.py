@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from batch_ops import naming
+from batch_ops.claims import Claims
 from batch_ops.errors import Conflict, RequestRefused
 from batch_ops.inbox import LAST_DELIVERY
 from batch_ops.messages import look_again_message
-from batch_ops.model import State, TaskState
+from batch_ops.model import FailureKind, State, TaskState
 from tests.fakes import When
 from tests.world import World
 
@@ -58,6 +59,22 @@ async def test_problem_txt_says_what_the_row_says(world: World, first: State) ->
     told = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
     assert list(told) == (["PROBLEM.txt"] if first is State.FAILED else [])
     assert all("The first word." in text and "Another" not in text for text in told.values())
+
+
+async def test_a_late_word_of_waiting_gives_way() -> None:
+    """Who stood still before he wrote that the file waits leaves the last word to the end that it has come to."""
+    world = World()
+    world.drop(NAME)
+    await world.start(NAME)
+    entry = await world.ledger.get(NAME)
+    assert entry is not None
+    now = world.cloud.clock()
+    await world.executor.end(entry, entry.record.to(State.FAILED, now, "The last word.", kind=FailureKind.LOST))
+    with pytest.raises(Conflict):
+        await Claims(world.executor, lambda: "late").wait(entry, entry.record, State.WAITING, "It waits.")
+    text = world.results(NAME)["PROBLEM.txt"].decode()
+    assert "The last word." in text
+    assert "It waits." not in text
 
 
 async def test_a_version_that_has_to_wait_ends_the_older_task(world: World) -> None:
