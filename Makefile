@@ -21,10 +21,10 @@ demo: setup ## everything once: start, drop sample images, show progress and res
 up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)
 	@$(PYTHON_BIN) -m local_cloud up $(if $(DATA),--data "$(DATA)")
 
-# Three workers on two cores, as much of the time is waiting; whole clouds first, so that none is left for the end.
+# Four workers on two cores, as much of the time is waiting; whole clouds first, so that none is left for the end.
 .PHONY: test
 test: setup ## the whole test suite (ARGS="-k name")
-	@$(PYTHON_BIN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON_BIN) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: setup ## lint, format, types, shell scripts
@@ -33,9 +33,9 @@ check: setup ## lint, format, types, shell scripts
 	@$(PYTHON_BIN) -m mypy $(wildcard $(CODE))
 	@.venv/bin/shellcheck $(SHELL_SCRIPTS)
 
-.PHONY: test-deploy
-test-deploy: setup ## deploy.sh broken at every single call it makes (a minute or two)
-	@$(PYTHON_BIN) -m pytest -m slow tests/deploy
+.PHONY: test-slow
+test-slow: setup ## deploy.sh broken at every single call, a soak of a minute (three minutes in all)
+	@$(PYTHON_BIN) -m pytest -m slow tests/deploy tests/soak
 
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service

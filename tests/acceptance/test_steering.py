@@ -19,6 +19,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from batch_ops.files.__main__ import command_line
 from batch_ops.files.console import Console
 from local_cloud.cloud.folder import write_atomically
+from local_cloud.events.journal import Journal
 from tests.acceptance.lab import REPOSITORY, Lab, until
 
 SECONDS = 60
@@ -69,8 +70,17 @@ def deaf(lab: Lab) -> Iterator[None]:
     write_atomically(lab.folder.events_control, json.dumps({"copies": 0}))
     try:
         yield
+        until(lambda: heard_all(lab), 20, lambda: "An event is still on its way.")
     finally:
         lab.folder.events_control.unlink()
+
+
+def heard_all(lab: Lab) -> bool:
+    """Whether whoever delivers events is done with every upload so far."""
+    try:
+        return not Journal(lab.folder.storage / "journal").read()
+    except FileNotFoundError:
+        return False  # a file of the journal went while it was looked for
 
 
 def test_list_and_show_tell_what_the_rows_tell(lab, operator):

@@ -11,6 +11,7 @@ from tests.soak.soak import soak
 SEED = 3
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_small_soak(tmp_path: Path):
     """Twelve files of every fate, host and Batch killed twice each, storage paused and cut: no rule is broken."""
