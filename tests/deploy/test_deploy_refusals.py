@@ -183,7 +183,7 @@ TIDYING = {"storage blob delete", "storage blob delete-batch"}
 def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, everywhere):
     """Whatever call breaks, before or after its effect: the run ends there, and the next ends as an unbroken one.
 
-    Everywhere, or at the first of each kind of call: then one that changes something after its effect only.
+    Everywhere, or after the effect of the first of each kind of call that changes something.
     """
     followed: set[str] = set()
 
@@ -215,11 +215,11 @@ def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, everywh
         calls = [(number, False) for number in range(1, len(deployed.asked) + 1)]
         calls += [(number, True) for number, _ in calls if deployed.asked[number - 1] in has_effect]
     else:
-        firsts = {what: number for number, what in reversed([*enumerate(deployed.asked, 1)])}
-        calls = [(number, what in has_effect) for what, number in firsts.items()]
+        firsts = {what: number for number, what in reversed([*enumerate(deployed.asked, 1)]) if what in has_effect}
+        calls = [(number, True) for number in firsts.values()]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda call: break_at(*call), calls))
-    assert len(followed) > 5
+    assert len(followed) > (5 if everywhere else 2)
 
 
 def state(azure):

@@ -255,7 +255,7 @@ def test_an_installation_that_never_ends_is_told(node):
 def test_a_run_that_is_killed_leaves_nothing_that_passes_for_ilastik(node, tmp_path):
     """SIGKILL in the middle of the self-test; the next run cleans up and installs."""
     mark = tmp_path / "tried"
-    program = f'#!/bin/sh\n[ -e "{mark}" ] || {{ touch "{mark}"; exec sleep 20; }}\n'
+    program = f'#!/bin/sh\n[ -e "{mark}" ] || {{ touch "{mark}"; exec sleep 6; }}\n'
     node.offer(ilastik_archive(program=program))
     process = node.start()
     try:

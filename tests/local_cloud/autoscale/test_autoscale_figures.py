@@ -18,6 +18,7 @@ def test_the_documentation_gives_figures() -> None:
     assert len(_FIGURES) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "table"), _FIGURES)
 def test_every_table_is_what_its_command_prints(command: str, table: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever changes formula, simulator or traces renews the tables."""

@@ -80,14 +80,14 @@ def _check(text: str) -> None:
         assert evaluation.targets == Targets(3, 4)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_formulas)
 def test_well_formed_formulas_give_targets_or_an_error(text: str) -> None:
     """Any combination of the language's words, whatever its types, is evaluated or told what is wrong."""
     _check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(_words, max_size=30).map(" ".join)))
 def test_any_text_is_a_formula_or_a_formula_error(text: str) -> None:
     """parse() raises FormulaError with a position inside the text, and nothing else."""

@@ -2,6 +2,8 @@
 
 import struct
 
+import pytest
+
 from tests.unit.hdf5.fuzz import lookup3, run
 
 
@@ -11,11 +13,12 @@ def test_checksums_are_made_as_the_library_makes_them(h5):
     assert struct.pack("<I", lookup3(data[:44])) == data[44:48]
 
 
-async def test_no_broken_file_breaks_the_check():
+@pytest.mark.parametrize("cases", [100, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_no_broken_file_breaks_the_check(cases):
     """Never a crash, a hang, a sentence that is none, or a read outside the blob - and not by refusing everything."""
-    report = await run(cases=300, seed=1)
+    report = await run(cases=cases, seed=1)
     assert report.broken == []
-    assert report.outcomes.total() == 300
-    assert report.outcomes["Accepted"] > 10
-    assert report.outcomes["Refused"] > 100
+    assert report.outcomes.total() == cases
+    assert report.outcomes["Accepted"] > cases / 30
+    assert report.outcomes["Refused"] > cases / 3
     assert report.most_reads <= 64
