@@ -39,7 +39,7 @@ test-slow: setup ## deploy.sh broken at every call, thousands of broken HDF5 fil
 
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
-	@AZURE_CLI_BIN="$$(bash tests/local_cloud/batch/install_azure_cli.sh)" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
+	@az="$$(bash tests/local_cloud/batch/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
 
 .PHONY: bench
 bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, collecting (ARGS="burst --files 1000"; ARGS=--write keeps the figures)

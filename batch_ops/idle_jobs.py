@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from batch_ops.executor import Executor
-from batch_ops.model import Board, JobMark
+from batch_ops.model import JobMark
 
 log = logging.getLogger("batch_ops")
 
@@ -18,16 +18,13 @@ class IdleJobs:
         self._settings, self._clock = executor.settings, executor.clock
         self._ask_again: dict[str, datetime] = {}
 
-    async def rest(self, board: Board) -> None:
-        """Nothing is at work at all: note since when, and close what has rested for long enough."""
-        if board.at_work:
-            return
+    async def rest(self, mark: JobMark) -> None:
+        """Nothing is at work in any job: note since when, and close this one if it has rested for long enough."""
         now = self._clock()
-        for mark in board.jobs:
-            if mark.idle_since is None:
-                await self._worklist.save_job(replace(mark, idle_since=now))
-            elif now - mark.idle_since >= self._settings.job_idle:
-                await self._close(mark)
+        if mark.idle_since is None:
+            await self._worklist.save_job(replace(mark, idle_since=now))
+        elif now - mark.idle_since >= self._settings.job_idle:
+            await self._close(mark)
 
     async def close_if_done(self, mark: JobMark) -> None:
         """Others are at work, perhaps always: a job whose tasks have stood still for long is asked if any is left."""

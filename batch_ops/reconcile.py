@@ -50,7 +50,8 @@ class Reconcile:
             for mark in board.jobs:
                 await self._guarded(f"job {mark.job_id}", self._follow(mark, intents))
         await self._look_at_due(board)
-        await self._guarded("jobs with nothing at work", self._idle.rest(board))
+        for mark in () if board.at_work else board.jobs:
+            await self._guarded(f"job {mark.job_id}", self._idle.rest(mark))
         await self._guarded("the sweep", self._sweep(board))
 
     async def _guarded(self, what: str, work: Awaitable[None]) -> bool:

@@ -8,10 +8,10 @@ set -eu
 
 version=2.91.0
 folder=${1:-.local_cloud/azure-cli}
-python=${PYTHON:-python3.13}
+python=${PYTHON:-.venv/bin/python} # what `make setup` has found
 
-if ! command -v "$python" > /dev/null; then
-    echo "There is no $python: install Python 3.13 or name one with PYTHON=..." >&2
+if ! "$python" -c "" > /dev/null; then
+    echo "There is no working $python: run 'make setup' or name a Python with PYTHON=..." >&2
     exit 1
 fi
 if [ ! -x "$folder/bin/az" ]; then

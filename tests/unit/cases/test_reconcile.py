@@ -246,6 +246,19 @@ async def test_jobs_are_closed_after_a_day_with_nothing_open(world):
     assert (await world.start("fly/b.h5")).state is State.ACTIVE
 
 
+async def test_a_job_that_cannot_be_closed_keeps_no_other_open(world):
+    """Each is closed by itself: one that Batch refuses to close is tried again at the next tick."""
+    await world.finish(NAME)
+    await world.worklist.note_job("ilastik-pool-older")
+    await world.batch.create_job("ilastik-pool-older", "pool")
+    await world.tick()
+    world.cloud.fail("batch.close_job", ServiceFault("Azure Batch can't be asked now."))
+    await world.tick(timedelta(hours=25))
+    assert sorted(world.batch.jobs().values()) == ["active", "completed"]
+    await world.tick()
+    assert set(world.batch.jobs().values()) == {"completed"}
+
+
 async def test_an_old_job_is_closed_though_others_are_never_idle(world):
     """There is always something at work: last month's job ends a day after its last task, not sooner, for few calls."""
     old = world.row(NAME)
