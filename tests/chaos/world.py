@@ -116,11 +116,13 @@ class ChaosBlobs(fakes.FakeBlobs):
         self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str], **how: Any
     ) -> Blob:
         """Start a server-side copy."""
-        copied = await super().copy(source, target, fence=fence, metadata=metadata, **how)
-        if copied.copy_status == "pending":
-            due = self.world.cloud.now + timedelta(seconds=40 * self.world.rng.random())
-            self.world.timeline.at(due, self._end_copies)
-        return copied
+        try:
+            return await super().copy(source, target, fence=fence, metadata=metadata, **how)
+        finally:
+            # Also when the asking process crashed: the service goes on.
+            if target in self._pending:
+                due = self.world.cloud.now + timedelta(seconds=40 * self.world.rng.random())
+                self.world.timeline.at(due, self._end_copies)
 
     def _end_copies(self) -> None:
         if self.world.rng.random() < 0.05:
