@@ -26,10 +26,11 @@ ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 
 _HERE = Path(__file__).parent
 _PROGRAM = _HERE / "node_modules/azurite/dist/src/azurite.js"
-_GUARD = _HERE / "azurite_guard.cjs"
-_JOURNAL = _HERE / "events/journal.cjs"
-_LATENCY = _HERE / "azurite_latency.cjs"
-_CUT = _HERE / "azurite_cut.cjs"
+# Loaded into its process before it starts; each says what it does.
+_PRELOADS = [
+    *(_HERE / f"azurite_{name}.cjs" for name in ("guard", "latency", "cut", "removals")),
+    _HERE / "events/journal.cjs",
+]
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)")
 
 
@@ -193,7 +194,7 @@ class Azurite:
     def _command(self, node: str) -> list[str]:
         return [
             node,
-            *("--require", str(_GUARD), "--require", str(_JOURNAL), "--require", str(_LATENCY), "--require", str(_CUT)),
+            *(word for preload in _PRELOADS for word in ("--require", str(preload))),
             str(self._program),
             *(("--location", str(self._data)) if self._keep else ("--inMemoryPersistence",)),
             *("--blobPort", str(self._ports.blob)),
