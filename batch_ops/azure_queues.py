@@ -13,7 +13,7 @@ from batch_ops import naming
 from batch_ops.azure_errors import calls
 from batch_ops.errors import Conflict, IlastikBatchError
 from batch_ops.messages import collect_message, look_again_message
-from batch_ops.model import CollectOrder, PoisonMessage
+from batch_ops.orders import CollectOrder, LookOrder, PoisonMessage
 
 _SERVICE = "Queue storage"
 POISON = "-poison"
@@ -35,20 +35,12 @@ class AzureOutbox:
         with calls(_SERVICE, f"ask for the results of {naming.plain(order.name)}"):
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
-    async def look_again(
-        self,
-        name: str,
-        correlation_id: str,
-        delay: timedelta = timedelta(),
-        *,
-        container: str = "",
-        backfill: bool = False,
-        again: int = 0,
-    ) -> None:
+    async def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
         """Ask for an image to be looked at, as if an event had come, not before the delay is over."""
-        message = look_again_message(name, correlation_id, container=container, backfill=backfill, again=again)
-        with calls(_SERVICE, f"ask for another look at {naming.plain(name)}"):
-            await self._blob_created.send_message(message, visibility_timeout=ceil(delay.total_seconds()))
+        with calls(_SERVICE, f"ask for another look at {naming.plain(order.name)}"):
+            await self._blob_created.send_message(
+                look_again_message(order), visibility_timeout=ceil(delay.total_seconds())
+            )
 
 
 class AzurePoisonQueues:

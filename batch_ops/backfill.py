@@ -9,6 +9,7 @@ from batch_ops import naming
 from batch_ops.executor import Executor
 from batch_ops.many import for_all
 from batch_ops.model import Blob, FileRecord, State
+from batch_ops.orders import LookOrder
 from batch_ops.sweep import is_missed
 
 _PAGE = 1000
@@ -139,6 +140,6 @@ class Backfiller:
         """Ask for each file, by message: it starts at once, or on the day on which its turn comes."""
 
         async def look(name: str) -> None:
-            await self._outbox.look_again(name, f"backfill-{naming.file_hash(name)}", backfill=True)
+            await self._outbox.look_again(LookOrder(name, f"backfill-{naming.file_hash(name)}", backfill=True))
 
         await for_all(backfill.names, look)

@@ -12,7 +12,8 @@ from batch_ops import naming
 from batch_ops.errors import Conflict, ServiceFault
 from batch_ops.executor import Executor
 from batch_ops.log_text import fields
-from batch_ops.model import Entry, FileRecord, Intent, State
+from batch_ops.model import Entry, FileRecord, State
+from batch_ops.open_work import Intent
 from batch_ops.project import Project
 from batch_ops.run_plan import run_key
 

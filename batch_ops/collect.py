@@ -17,7 +17,8 @@ from batch_ops.errors import BlobChanged, BlobMissing, Conflict, NewerRun, Servi
 from batch_ops.executor import Executor
 from batch_ops.failures import Cause
 from batch_ops.log_text import fields
-from batch_ops.model import CollectOrder, Entry, FailureKind, FileRecord, State
+from batch_ops.model import Entry, FailureKind, FileRecord, State
+from batch_ops.orders import CollectOrder
 from batch_ops.provenance import provenance
 from batch_ops.result_folder import LOG, PROVENANCE, Author, ResultFolder
 from batch_ops.staging import Execution

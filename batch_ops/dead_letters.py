@@ -14,6 +14,7 @@ from batch_ops.errors import BadMessage, BlobChanged, BlobMissing
 from batch_ops.executor import Executor
 from batch_ops.messages import BlobCreated
 from batch_ops.model import Blob
+from batch_ops.orders import LookOrder
 
 log = logging.getLogger("batch_ops")
 
@@ -78,7 +79,7 @@ class DeadLetters:
         async def look(container: str, name: str, correlation_id: str) -> None:
             async with gate:
                 where = "" if container == settings.input_container else container
-                await self._outbox.look_again(name, correlation_id, container=where)
+                await self._outbox.look_again(LookOrder(name, correlation_id, where))
 
         ours = {settings.input_container, settings.projects_container}
         await asyncio.gather(*(look(*blob, told) for blob, told in latest.items() if blob[0] in ours))

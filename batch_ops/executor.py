@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from batch_ops import naming
 from batch_ops.errors import Conflict, JobClosed, JobMissing, ServiceFault
 from batch_ops.log_text import fields
-from batch_ops.model import CollectOrder, Entry, FileRecord, Intent, State
-from batch_ops.ports import BatchService, BlobStore, Ledger, Outbox, Worklist
+from batch_ops.model import Entry, FileRecord, State
+from batch_ops.open_work import Intent
+from batch_ops.orders import CollectOrder
+from batch_ops.ports import BatchService, BlobStore, Outbox
 from batch_ops.problem_file import ProblemFile
 from batch_ops.settings import Settings
 from batch_ops.staging import Staging
+from batch_ops.table_ports import Ledger, Worklist
 from batch_ops.task_spec import task_spec
 from batch_ops.transitions import Policy, Step, Then
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from batch_ops.executor import Executor
-from batch_ops.model import JobMark
+from batch_ops.open_work import JobMark
 
 log = logging.getLogger("batch_ops")
 

@@ -5,20 +5,21 @@ What raises anything else comes back by itself; at its last delivery the file's 
 """
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from batch_ops import messages
 from batch_ops.collect import Collect
 from batch_ops.errors import ServiceFault
 from batch_ops.executor import Executor
-from batch_ops.messages import LookOrder
+from batch_ops.orders import LookOrder
 from batch_ops.poisoned import Poisoned
 from batch_ops.start import Hint, Start
 from batch_ops.take_up import TakeUp, project_of_blob
 
 log = logging.getLogger("batch_ops")
 
-OUTAGE_PAUSE = timedelta(seconds=30)
+OUTAGE_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=8)
 # As host.json has it (maxDequeueCount): after this one the host moves a message to the poison queue.
 LAST_DELIVERY = 5
 
@@ -40,14 +41,7 @@ class Inbox:
             await self._look(order)
         except ServiceFault as fault:
             log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
-            await self._outbox.look_again(
-                order.name,
-                order.correlation_id,
-                fault.retry_after or OUTAGE_PAUSE,
-                container=order.container,
-                backfill=order.backfill,
-                again=order.again,
-            )
+            await self._outbox.look_again(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY and order.container != self._settings.projects_container:
                 await self._poisoned.look(order.name, order.correlation_id, exc)
@@ -69,8 +63,13 @@ class Inbox:
             await self._collect(order)
         except ServiceFault as fault:
             log.warning("Ordered again: %s", fault.sentence, extra=told)
-            await self._outbox.send(order, fault.retry_after or OUTAGE_PAUSE)
+            await self._outbox.send(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY:
                 await self._poisoned.collect(order, exc)
             raise
+
+
+def _pause(fault: ServiceFault, tries: int) -> timedelta:
+    """What the service asks for; else twice as long each time, as thousands of messages may be waiting."""
+    return fault.retry_after or min(OUTAGE_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)

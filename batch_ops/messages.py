@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from batch_ops.errors import BadMessage
-from batch_ops.model import CollectOrder
+from batch_ops.orders import CollectOrder, LookOrder
 
 _EVENT_TYPE = "Microsoft.Storage.BlobCreated"
 _AN_EVENT = "a BlobCreated event"
@@ -57,33 +57,11 @@ class DeadLetters:
     unknown: int
 
 
-@dataclass(frozen=True, slots=True)
-class LookOrder:
-    """A blob that may be new: `container` is "" for an image that we ask ourselves to look at again.
-
-    `backfill` and `again` are what an operator wants of it: see `start.Hint`.
-    """
-
-    name: str
-    container: str
-    correlation_id: str
-    sequencer: str = ""
-    backfill: bool = False
-    again: int = 0
-
-
-def look_again_message(
-    name: str, correlation_id: str, *, container: str = "", backfill: bool = False, again: int = 0
-) -> str:
-    """The text of an order to look at an image (or at a blob of that container) again."""
-    order: dict[str, str | bool | int] = {_LOOK_AGAIN: name, "correlation_id": correlation_id}
-    if container:
-        order["container"] = container
-    if backfill:
-        order["backfill"] = True
-    if again:
-        order["again"] = again
-    return json.dumps(order, ensure_ascii=False)
+def look_again_message(order: LookOrder) -> str:
+    """The text of an order to look at a blob again. Its sequencer is left out: nothing older than now is meant."""
+    values: dict[str, str | bool | int] = {_LOOK_AGAIN: order.name, "correlation_id": order.correlation_id}
+    wishes = {"container": order.container, "backfill": order.backfill, "again": order.again, "tries": order.tries}
+    return json.dumps(values | {key: wish for key, wish in wishes.items() if wish}, ensure_ascii=False)
 
 
 def look_order(body: bytes) -> LookOrder | None:
@@ -92,15 +70,16 @@ def look_order(body: bytes) -> LookOrder | None:
     if values.has(_LOOK_AGAIN):
         return LookOrder(
             values.text(_LOOK_AGAIN),
-            values.text("container", ""),
             values.text("correlation_id"),
+            values.text("container", ""),
             backfill=values.flag("backfill"),
             again=values.whole("again", 0),
+            tries=values.whole("tries", 0),
         )
     event = _event(values)
     if event.means_nothing:
         return None
-    return LookOrder(event.name, event.container, event.event_id, event.sequencer)
+    return LookOrder(event.name, event.event_id, event.container, event.sequencer)
 
 
 def collect_message(order: CollectOrder) -> str:
@@ -116,6 +95,7 @@ def collect_order(body: bytes) -> CollectOrder:
         run=values.whole("run"),
         task_id=values.text("task_id"),
         correlation_id=values.text("correlation_id"),
+        tries=values.whole("tries", 0),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from batch_ops import messages
 from batch_ops.errors import BadMessage
-from batch_ops.model import PoisonMessage
+from batch_ops.orders import PoisonMessage
 from batch_ops.ports import PoisonQueues
 
 

@@ -12,7 +12,9 @@ from batch_ops import naming
 from batch_ops.errors import Conflict, IlastikBatchError
 from batch_ops.executor import Executor
 from batch_ops.log_text import fields
-from batch_ops.model import CollectOrder, Entry, FileRecord, Intent, State
+from batch_ops.model import Entry, FileRecord, State
+from batch_ops.open_work import Intent
+from batch_ops.orders import CollectOrder
 
 log = logging.getLogger("batch_ops")
 

@@ -19,7 +19,8 @@ from batch_ops.executor import LEFTOVER_AGE, Executor
 from batch_ops.failures import Cause, cause_of, refined
 from batch_ops.idle_jobs import IdleJobs
 from batch_ops.log_text import fields
-from batch_ops.model import Board, Entry, FailureKind, Intent, JobMark, JobState, State, Task, TaskState
+from batch_ops.model import Entry, FailureKind, JobState, State, Task, TaskState
+from batch_ops.open_work import Board, Intent, JobMark
 from batch_ops.start import Hint, Start
 from batch_ops.sweep import Sweep
 from batch_ops.transitions import failed, missing, observe

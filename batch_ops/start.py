@@ -15,7 +15,8 @@ from batch_ops.executor import Executor
 from batch_ops.facts import Accepted, CheckLimits, Refused, Verdict
 from batch_ops.gate import Gate, day_of
 from batch_ops.log_text import fields
-from batch_ops.model import Blob, Entry, FileRecord, Stand, State
+from batch_ops.model import Blob, Entry, FileRecord, State
+from batch_ops.open_work import Stand
 from batch_ops.ports import ImageCheck
 from batch_ops.project import NoProject, Project
 from batch_ops.projects import Projects

@@ -16,7 +16,9 @@ from batch_ops.errors import Conflict
 from batch_ops.executor import Executor
 from batch_ops.gate import FRESH
 from batch_ops.many import AT_ONCE, for_all
-from batch_ops.model import FileRecord, Intent, Pause, State
+from batch_ops.model import FileRecord, State
+from batch_ops.open_work import Intent, Pause
+from batch_ops.orders import LookOrder
 from batch_ops.selection import Selection
 from batch_ops.take_up import project_of_blob
 
@@ -138,7 +140,7 @@ class Steering:
 
         async def ask(one: Chosen) -> None:
             correlation_id = f"retry-{naming.file_hash(one.name)}-{one.run}"
-            await self._outbox.look_again(one.name, correlation_id, again=one.run)
+            await self._outbox.look_again(LookOrder(one.name, correlation_id, again=one.run))
 
         await for_all(chosen, ask)
 
@@ -203,7 +205,7 @@ class Steering:
         }
 
         async def look(name: str) -> None:
-            await self._outbox.look_again(name, f"resume-{naming.file_hash(name)}", _HEARD)
+            await self._outbox.look_again(LookOrder(name, f"resume-{naming.file_hash(name)}"), _HEARD)
 
         await for_all(sorted(names), look)
         return len(names)

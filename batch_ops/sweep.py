@@ -21,7 +21,9 @@ from batch_ops.dead_letters import DeadLetters
 from batch_ops.errors import Conflict
 from batch_ops.executor import Executor
 from batch_ops.log_text import fields
-from batch_ops.model import Blob, Board, Intent, Stand, SweepMark
+from batch_ops.model import Blob
+from batch_ops.open_work import Board, Intent, Stand, SweepMark
+from batch_ops.orders import LookOrder
 from batch_ops.ports import LARGEST_PAGE
 from batch_ops.start import is_same_content
 from batch_ops.take_up import TakeUp, project_of_blob
@@ -69,12 +71,13 @@ class Sweep:
         settled = self._clock() - _SETTLED
         by_project: dict[str, list[Blob]] = defaultdict(list)
         for blob in blobs:
-            if naming.is_image(blob.name) and mark.live_since <= blob.modified <= settled:
+            if naming.is_image(blob.name) and blob.modified <= settled:
                 by_project[naming.project_of(blob.name)].append(blob)
         missed = []
         for project, images in by_project.items():
             stands = await self._ledger.stands(project, [blob.name for blob in images])
-            missed += [blob for blob in images if is_missed(blob, stands.get(blob.name))]
+            recent = [blob for blob in images if mark.live_since <= blob.modified]
+            missed += [blob for blob in recent if is_missed(blob, stands.get(blob.name))]
             for stand in stands.values():
                 if not stand.state.is_final and stand.name not in in_sight:
                     await self._bring_back(stand.name)
@@ -82,7 +85,7 @@ class Sweep:
 
         async def look(blob: Blob) -> None:
             async with gate:
-                await self._outbox.look_again(blob.name, f"sweep-{blob.etag}")
+                await self._outbox.look_again(LookOrder(blob.name, f"sweep-{blob.etag}"))
 
         await asyncio.gather(*(look(blob) for blob in missed))
         if missed:

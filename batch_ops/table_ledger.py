@@ -11,7 +11,8 @@ from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict
 from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
-from batch_ops.model import Entry, FileRecord, Stand, State
+from batch_ops.model import Entry, FileRecord, State
+from batch_ops.open_work import Stand
 
 _SERVICE = "Table storage"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")

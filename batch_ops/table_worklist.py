@@ -21,7 +21,7 @@ from azure.data.tables.aio import TableClient
 from batch_ops import naming, rows
 from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.errors import Conflict, IlastikBatchError
-from batch_ops.model import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.open_work import Board, Intent, JobMark, Pause, SweepMark, Turns
 
 _SERVICE = "Table storage"
 _OPEN = "open"

@@ -7,6 +7,7 @@ from datetime import timedelta
 from batch_ops import naming, project_config
 from batch_ops.executor import Executor
 from batch_ops.model import State
+from batch_ops.orders import LookOrder
 
 log = logging.getLogger("batch_ops")
 
@@ -42,7 +43,7 @@ class TakeUp:
 
         async def look(name: str) -> None:
             async with gate:
-                await self._outbox.look_again(name, f"project-{naming.file_hash(name)}", _SEEN_BY_ALL)
+                await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), _SEEN_BY_ALL)
 
         await asyncio.gather(*(look(name) for name in sorted(names)))
         if names:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.model import SweepMark
+from batch_ops.open_work import SweepMark
 
 SOME = 100
 _AREA = "events"

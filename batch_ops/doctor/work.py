@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from batch_ops.doctor.findings import Finding, Level, joined
 from batch_ops.doctor.queue_sights import shown
-from batch_ops.model import Board, FileRecord, Pause
+from batch_ops.model import FileRecord
 from batch_ops.naming import plain
+from batch_ops.open_work import Board, Pause
 
 _AREA = "files"
 # Reconcile runs every minute or so, and takes what is due.

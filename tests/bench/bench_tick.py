@@ -14,7 +14,8 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 
 from batch_ops import naming, rows
 from batch_ops.ledger_writes import file_key, partition_key
-from batch_ops.model import FileRecord, Intent, JobMark, State
+from batch_ops.model import FileRecord, State
+from batch_ops.open_work import Intent, JobMark
 from batch_ops.table_worklist import intent_key
 from batch_ops.wiring import System
 from tests.bench.bench_cloud import BenchCloud, batch_client, bench_cloud, gathered

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from batch_ops.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.messages import collect_message
-from batch_ops.model import CollectOrder
+from batch_ops.orders import CollectOrder
 from tests.chaos.process import Process, ProcessCloud, crash
 from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
 from tests.chaos.world import World

@@ -13,7 +13,8 @@ from batch_ops import naming
 from batch_ops.errors import ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.ledger_writes import Write
-from batch_ops.model import Blob, Board, Entry, FileRecord, Intent, JobMark, State, SweepMark
+from batch_ops.model import Blob, Entry, FileRecord, State
+from batch_ops.open_work import Board, Intent, JobMark, SweepMark
 from batch_ops.ports import Fence, RangeReader
 from batch_ops.selection import Selection
 from batch_ops.settings import Settings

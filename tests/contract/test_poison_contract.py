@@ -8,6 +8,7 @@ import pytest
 
 from batch_ops.azure_queues import AzurePoisonQueues
 from batch_ops.messages import look_again_message, look_order
+from batch_ops.orders import LookOrder
 from batch_ops.ports import PoisonQueues
 from tests import fakes
 
@@ -58,7 +59,7 @@ async def poison(request, storage, unique) -> AsyncIterator[Poison]:
 
 
 def look(name: str) -> str:
-    return look_again_message(name, "c")
+    return look_again_message(LookOrder(name, "c"))
 
 
 async def test_what_was_given_up_is_seen_and_stays(poison):

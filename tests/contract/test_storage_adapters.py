@@ -9,7 +9,8 @@ from azure.data.tables.aio import TableClient
 from batch_ops.azure_blobs import AzureBlobs
 from batch_ops.azure_queues import AzureOutbox
 from batch_ops.errors import ServiceFault
-from batch_ops.model import CollectOrder, FileRecord, State
+from batch_ops.model import FileRecord, State
+from batch_ops.orders import CollectOrder
 from batch_ops.storage_clients import StorageConnection, host_queue
 from batch_ops.table_ledger import TableLedger
 from batch_ops.table_worklist import TableWorklist

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batch_ops.errors import RequestRefused
-from batch_ops.messages import LookOrder, collect_message, collect_order, look_again_message, look_order
-from batch_ops.model import CollectOrder
+from batch_ops.messages import collect_message, collect_order, look_again_message, look_order
+from batch_ops.orders import CollectOrder, LookOrder
 from tests.fakes.cloud import Cloud, call
 
 _LARGEST_MESSAGE = 64 * 1024
@@ -34,19 +34,9 @@ class FakeOutbox:
         self._collect.append(self._message(collect_message(order), delay))
 
     @call()
-    def look_again(
-        self,
-        name: str,
-        correlation_id: str,
-        delay: timedelta = timedelta(),
-        *,
-        container: str = "",
-        backfill: bool = False,
-        again: int = 0,
-    ) -> None:
+    def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
         """Ask for an image to be looked at."""
-        text = look_again_message(name, correlation_id, container=container, backfill=backfill, again=again)
-        self._looks.append(self._message(text, delay))
+        self._looks.append(self._message(look_again_message(order), delay))
 
     def orders(self) -> list[CollectOrder]:
         """Take the orders to collect that are visible now, in the order of sending."""

@@ -6,7 +6,7 @@ import pytest
 
 from batch_ops.doctor.findings import Level
 from batch_ops.doctor.letters import SOME, judge
-from batch_ops.model import SweepMark
+from batch_ops.open_work import SweepMark
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -15,7 +15,8 @@ from batch_ops.doctor.work import WorkSight
 from batch_ops.errors import ServiceFault
 from batch_ops.facts import Refused, Unchecked
 from batch_ops.hdf5_check import Hdf5Checker
-from batch_ops.model import Board, FileRecord, Intent, Pause, State
+from batch_ops.model import FileRecord, State
+from batch_ops.open_work import Board, Intent, Pause
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

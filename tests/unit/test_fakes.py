@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from batch_ops import ports
+from batch_ops import ports, table_ports
 from batch_ops.errors import BlobChanged, Conflict, RequestRefused, ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
-from batch_ops.model import FileRecord, Intent, State
+from batch_ops.model import FileRecord, State
+from batch_ops.open_work import Intent
+from batch_ops.orders import LookOrder
 from batch_ops.ports import Fence
 from batch_ops.task_spec import TaskSpec
 from tests import fakes
@@ -218,7 +220,7 @@ async def test_the_quota_of_active_jobs_counts_open_jobs():
 async def test_messages_wait_for_their_time():
     """Until the clock says so."""
     outbox = fakes.FakeOutbox()
-    await outbox.look_again("p/a.h5", "c", timedelta(seconds=10))
+    await outbox.look_again(LookOrder("p/a.h5", "c"), timedelta(seconds=10))
     assert outbox.looks() == []
     outbox.cloud.advance(timedelta(seconds=10))
     assert [look.name for look in outbox.looks()] == ["p/a.h5"]
@@ -249,8 +251,8 @@ async def test_the_check_reads_its_verdict_in_the_image(head, verdict):
 def test_every_fake_has_the_shape_of_its_port():
     """The type checker compares them here, method by method."""
     cloud = fakes.Cloud()
-    ledger: ports.Ledger = fakes.FakeLedger(cloud)
-    worklist: ports.Worklist = fakes.FakeWorklist(cloud)
+    ledger: table_ports.Ledger = fakes.FakeLedger(cloud)
+    worklist: table_ports.Worklist = fakes.FakeWorklist(cloud)
     blobs: ports.BlobStore = fakes.FakeBlobs(cloud)
     batch: ports.BatchService = fakes.FakeBatch(cloud)
     outbox: ports.Outbox = fakes.FakeOutbox(cloud)

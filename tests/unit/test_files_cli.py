@@ -17,6 +17,7 @@ from batch_ops.files.settings_file import read_settings
 from batch_ops.files.tables import Column, cut, shown, table, width_of
 from batch_ops.messages import look_again_message
 from batch_ops.model import State, TaskState
+from batch_ops.orders import LookOrder
 from tests.world import SETTINGS, World
 
 NAME = "fly/a.h5"
@@ -274,7 +275,7 @@ async def test_backfill_tells_programs_the_same(operator):
 async def test_poison_is_listed_put_back_and_dropped(operator):
     """A table with the file that each is about; retry needs no question, drop does."""
     operator.world.drop(NAME)
-    operator.world.poison.add("blob-created", look_again_message(NAME, "c"))
+    operator.world.poison.add("blob-created", look_again_message(LookOrder(NAME, "c")))
     kept = operator.world.poison.add("collect", "\x1bstrange")
     answer = await operator.types("poison", "list")
     assert NAME in answer.out

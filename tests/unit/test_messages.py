@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from batch_ops.errors import BadMessage
 from batch_ops.messages import (
     DeadLetters,
-    LookOrder,
     blob_created,
     collect_message,
     collect_order,
@@ -20,7 +19,7 @@ from batch_ops.messages import (
     look_again_message,
     look_order,
 )
-from batch_ops.model import CollectOrder
+from batch_ops.orders import CollectOrder, LookOrder
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 
@@ -122,9 +121,10 @@ def test_what_is_no_event_is_told_by_its_field(broken, told):
 def test_a_look_order_is_an_event_or_a_request_of_our_own():
     """Both come through one queue."""
     assert look_order(body(event())) == LookOrder(
-        "p/a.h5", "input", "831e1650-001e-001b-66ab-eeb76e069631", "00000000000004420000000000028963"
+        "p/a.h5", "831e1650-001e-001b-66ab-eeb76e069631", "input", "00000000000004420000000000028963"
     )
-    assert look_order(look_again_message("p/\U0001f48e'.h5", "c").encode()) == LookOrder("p/\U0001f48e'.h5", "", "c")
+    order = LookOrder("p/\U0001f48e'.h5", "c")
+    assert look_order(look_again_message(order).encode()) == order
 
 
 def test_an_empty_file_of_a_hierarchical_account_means_nothing():

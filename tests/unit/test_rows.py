@@ -8,7 +8,8 @@ from azure.data.tables import EdmType, EntityProperty
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.model import FileRecord, Intent, JobMark, Stand, State, SweepMark
+from batch_ops.model import FileRecord, State
+from batch_ops.open_work import Intent, JobMark, Stand, SweepMark
 from batch_ops.rows import from_properties, to_properties
 
 MOMENTS = st.datetimes(datetime(1700, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.errors import ServiceFault
-from batch_ops.model import CollectOrder, State
+from batch_ops.model import State
+from batch_ops.orders import CollectOrder
 from tests import fakes
 from tests.world import World
 

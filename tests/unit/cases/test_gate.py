@@ -8,7 +8,8 @@ import pytest
 
 from batch_ops.errors import Conflict, ServiceFault
 from batch_ops.gate import Gate, day_of, next_turn
-from batch_ops.model import Pause, State, Turns
+from batch_ops.model import State
+from batch_ops.open_work import Pause, Turns
 from batch_ops.start import Hint
 from tests.world import SETTINGS, World
 

@@ -11,6 +11,7 @@ from batch_ops.errors import Conflict, RequestRefused
 from batch_ops.inbox import LAST_DELIVERY
 from batch_ops.messages import look_again_message
 from batch_ops.model import FailureKind, State, TaskState
+from batch_ops.orders import LookOrder
 from tests.fakes import When
 from tests.world import World
 
@@ -109,7 +110,7 @@ async def test_a_poisoned_claim_whose_answer_was_lost_stays_in_sight() -> None:
     world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
     world.cloud.fail("ledger.claim", Conflict("the row exists"), when=When.AFTER)
     with pytest.raises(RequestRefused):
-        await world.inbox.blob_created(look_again_message(NAME, "c").encode(), LAST_DELIVERY)
+        await world.inbox.blob_created(look_again_message(LookOrder(NAME, "c")).encode(), LAST_DELIVERY)
     assert await world.open() == [NAME]
     await world.tick(timedelta(minutes=11))
     row = world.row(NAME)

@@ -327,11 +327,17 @@ async def test_the_sweep_finds_a_version_that_no_event_told_of(world):
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
 
 
-async def test_the_sweep_brings_back_what_fell_out_of_sight(world):
+@pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
+async def test_the_sweep_brings_back_what_fell_out_of_sight(is_older):
     """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
-    await world.finish(NAME)
+    world = World()
+    world.project("fly")
+    if is_older:
+        world.drop("fly/b.h5")
+        world.cloud.advance(MINUTE)
     await settle(world)
-    world.drop("fly/b.h5")
+    if not is_older:
+        world.drop("fly/b.h5")
     row = await world.start("fly/b.h5")
     await world.worklist.remove(row.name, row.intent)
     assert await world.open() == []

@@ -13,7 +13,9 @@ from batch_ops.backfill import Pace, pace_of
 from batch_ops.errors import BlobMissing, RequestRefused, ServiceFault
 from batch_ops.inbox import LAST_DELIVERY
 from batch_ops.messages import collect_message, look_again_message
-from batch_ops.model import CollectOrder, FileRecord, Intent, State, TaskState
+from batch_ops.model import FileRecord, State, TaskState
+from batch_ops.open_work import Intent
+from batch_ops.orders import CollectOrder, LookOrder
 from batch_ops.poison import PoisonSelection
 from batch_ops.reconcile import fair_share
 from batch_ops.selection import Selection
@@ -457,7 +459,7 @@ async def test_the_estimate_counts_slots_and_days(world):
 async def test_what_is_given_up_has_a_row_with_the_reason(world):
     """At the last delivery, not before; the file waits and is taken up once the fault is mended."""
     world.drop(NAME)
-    body = look_again_message(NAME, "c").encode()
+    body = look_again_message(LookOrder(NAME, "c")).encode()
     for delivery in range(1, LAST_DELIVERY + 1):
         assert world.row(NAME) is None
         world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
@@ -475,7 +477,7 @@ async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(worl
     """A late copy of an event fails: the row of that very version stays as it is; one of a newer version waits."""
     await begin(world, NAME)
     done = await world.finish(NAME)
-    body = look_again_message(NAME, "c").encode()
+    body = look_again_message(LookOrder(NAME, "c")).encode()
     for state, content in ((done, None), (None, b"a newer version")):
         if content:
             world.drop(NAME, content)
@@ -555,7 +557,7 @@ async def test_results_are_ordered_again_after_hours_without_anyones_help(world)
 async def test_an_outage_uses_up_no_delivery(world):
     """The order is sent again with all that it asks for, and no message is given up."""
     world.drop(NAME)
-    wish = look_again_message(NAME, "c", backfill=True).encode()
+    wish = look_again_message(LookOrder(NAME, "c", backfill=True)).encode()
     world.cloud.fail("ledger.get", ServiceFault("Table storage is busy."))
     await world.inbox.blob_created(wish, LAST_DELIVERY)
     world.cloud.fail("ledger.get", ServiceFault("Table storage is busy."))
@@ -566,17 +568,32 @@ async def test_an_outage_uses_up_no_delivery(world):
     assert len(world.outbox.orders()) == 1
 
 
+async def test_a_long_outage_is_asked_ever_more_seldom(world):
+    """Half a minute, then twice as long each time, up to eight minutes: thousands of messages may be waiting."""
+    world.drop(NAME)
+    body, pauses = look_again_message(LookOrder(NAME, "c")).encode(), []
+    for _ in range(6):
+        world.cloud.fail("ledger.get", ServiceFault("Table storage is busy."))
+        await world.inbox.blob_created(body, 1)
+        began = world.cloud.now
+        while not (looks := world.outbox.looks()):
+            world.cloud.advance(timedelta(seconds=30))
+        pauses.append((world.cloud.now - began) / timedelta(minutes=1))
+        body = look_again_message(looks[0]).encode()
+    assert pauses == [0.5, 1, 2, 4, 8, 8]
+
+
 async def test_a_change_of_a_project_survives_an_outage(world):
     """It is not mistaken for an image when it comes again."""
     await begin(world, "late/x.h5")
     world.project("late")
-    body = look_again_message("late.ilp", "c", container="projects").encode()
+    body = look_again_message(LookOrder("late.ilp", "c", "projects")).encode()
     world.cloud.fail("worklist.board", ServiceFault("Table storage is busy."))
     await world.inbox.blob_created(body, 1)
     world.cloud.advance(timedelta(minutes=1))
     [look] = world.outbox.looks()
     assert (look.name, look.container) == ("late.ilp", "projects")
-    again = look_again_message(look.name, "c", container=look.container).encode()
+    again = look_again_message(look).encode()
     await world.inbox.blob_created(again, 1)
     world.cloud.advance(timedelta(minutes=1))
     await world.deliver()
@@ -585,8 +602,8 @@ async def test_a_change_of_a_project_survives_an_outage(world):
 
 async def test_poison_is_put_back_or_dropped_by_choice(world):
     """By queue, by id, by the file that it is about; what is not meant stays and can be seen at once."""
-    kept = world.poison.add("blob-created", look_again_message("worm/a.h5", "c"))
-    world.poison.add("blob-created", look_again_message("fly/a.h5", "c"))
+    kept = world.poison.add("blob-created", look_again_message(LookOrder("worm/a.h5", "c")))
+    world.poison.add("blob-created", look_again_message(LookOrder("fly/a.h5", "c")))
     strange = world.poison.add("collect", "no JSON at all")
     care = world.poison_care
     assert await care.retry(PoisonSelection(prefix="fly/")) == 1
