@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from batch_ops import naming, project_config
@@ -86,14 +86,22 @@ class Projects:
         return project_config.parse(config, data)
 
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
-        """The digest and facts of this version: from the worklist's memory, or by reading it once."""
+        """The digest and facts of this version: from the worklist's memory, or by reading it once.
+
+        It is read again if somebody deleted its frozen copy, which every task would miss.
+        """
         known = await self._worklist.project(name, blob.etag)
-        if known is None:
+        if known is None or not await self._is_kept(known):
             known = await self._read(name, blob)
             await self._worklist.save_project(name, blob.etag, known)
         if known.get("refused"):
             return NoProject(known["refused"])
         return known["digest"], ProjectFacts.from_json(known["facts"])
+
+    async def _is_kept(self, known: Mapping[str, str]) -> bool:
+        if known.get("refused"):
+            return True
+        return await self._blobs.head(self._settings.frozen_container, naming.frozen_blob(known["digest"])) is not None
 
     async def _read(self, name: str, blob: Blob) -> dict[str, str]:
         ranges = BlobRanges(self._blobs, self._settings.projects_container, blob)

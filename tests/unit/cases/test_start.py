@@ -164,6 +164,18 @@ async def test_an_unusable_project_is_told():
     assert (row.state, row.reason) == (State.WAITING_FOR_PROJECT, "It was never trained.")
 
 
+async def test_a_frozen_classifier_that_was_deleted_is_frozen_again(world):
+    """Whoever tidies up too much costs the files under way, never those that come later."""
+    row = await world.start(NAME)
+    world.blobs.remove("frozen", naming.frozen_blob(row.project_digest))
+    world.cloud.advance(timedelta(seconds=6))
+    world.drop("fly/b.h5")
+    again = await world.start("fly/b.h5")
+    assert again.state is State.ACTIVE
+    assert again.project_digest == row.project_digest
+    assert world.blobs.names("frozen") == [naming.frozen_blob(row.project_digest)]
+
+
 async def test_a_deleted_image_that_waited_is_cancelled():
     """CANCELLED, closed, and PROBLEM.txt is gone."""
     world = World()
