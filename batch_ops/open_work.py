@@ -1,5 +1,6 @@
 """What is open, and how far it was followed: the values of the worklist and of the sweep. Frozen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,3 +94,13 @@ class Stand:
     length: int
     md5: str | None
     state: State
+
+
+def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:
+    """Those that are looked at now, the longest due first; however many only wait, half is left for the others."""
+    by_time = sorted(due, key=lambda intent: intent.due)
+    waiting = [intent for intent in by_time if intent.waiting]
+    others = [intent for intent in by_time if not intent.waiting]
+    room = limit - min(len(others), limit - limit // 2)
+    waiting = waiting[:room]
+    return others[: limit - len(waiting)] + waiting

@@ -9,7 +9,7 @@ and skewed clocks are harmless: every effect is guarded by the row's version or 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from batch_ops.failures import Cause, cause_of, refined
 from batch_ops.idle_jobs import IdleJobs
 from batch_ops.log_text import fields
 from batch_ops.model import Entry, FailureKind, JobState, State, Task, TaskState
-from batch_ops.open_work import Board, Intent, JobMark
+from batch_ops.open_work import Board, Intent, JobMark, fair_share
 from batch_ops.start import Hint, Start
 from batch_ops.sweep import Sweep
 from batch_ops.transitions import failed, missing, observe
@@ -112,6 +112,8 @@ class Reconcile:
             cause = cause_of(task, timedelta(seconds=entry.record.wall_clock_seconds))
             if cause is not None:
                 cause = refined(cause, await self._do.staging.cause(task.task_id))
+            if cause is not None and cause.kind is FailureKind.ENDED:
+                cause = await self._who_ended(task, cause)
         record = entry.record
         preempted = False
         if task.requeues > record.requeues and record.node_id and task.task_id == record.task_id:
@@ -120,6 +122,12 @@ class Reconcile:
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._if_deleted(entry)):
             return gone
         return await self._do.apply(entry, step) if step else entry
+
+    async def _who_ended(self, task: Task, cause: Cause) -> Cause:
+        """A task that ended with its job was not meant: an idle job is closed, and one came at that moment."""
+        if await self._batch.job_state(task.job_id) is not JobState.CLOSED:
+            return cause
+        return Cause(FailureKind.LOST, "Its job was closed in Azure Batch, which ended the task.")
 
     # What was not heard of for long
 
@@ -238,16 +246,6 @@ class Reconcile:
         """Waiting files are asked for less and less often, at least every ten minutes."""
         now = self._clock()
         return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)
-
-
-def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:
-    """Those that are looked at now, the longest due first; however many only wait, half is left for the others."""
-    by_time = sorted(due, key=lambda intent: intent.due)
-    waiting = [intent for intent in by_time if intent.waiting]
-    others = [intent for intent in by_time if not intent.waiting]
-    room = limit - min(len(others), limit - limit // 2)
-    waiting = waiting[:room]
-    return others[: limit - len(waiting)] + waiting
 
 
 def _sight(task: Task) -> tuple[TaskState, datetime, int]:

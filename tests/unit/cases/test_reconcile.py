@@ -175,6 +175,18 @@ async def test_a_job_closed_by_somebody(world):
     assert again.job_id != row.job_id
 
 
+async def test_a_task_that_ended_with_its_job(world):
+    """It is run in another job: an idle job may be closed at the very moment in which a task is created in it."""
+    row = world.row(NAME)
+    world.batch.run(row.task_id)
+    await world.batch.close_job(row.job_id)
+    await world.tick()
+    again = world.row(NAME)
+    assert (again.state, again.attempt) == (State.ACTIVE, 2)
+    assert again.job_id != row.job_id
+    assert "job was closed" in again.attempts
+
+
 async def test_an_image_deleted_before_its_task_began(world):
     """CANCELLED, and the task is ended."""
     world.blobs.remove("input", NAME)

@@ -14,10 +14,9 @@ from batch_ops.errors import BlobMissing, RequestRefused, ServiceFault
 from batch_ops.inbox import LAST_DELIVERY
 from batch_ops.messages import collect_message, look_again_message
 from batch_ops.model import FileRecord, State, TaskState
-from batch_ops.open_work import Intent
+from batch_ops.open_work import Intent, fair_share
 from batch_ops.orders import CollectOrder, LookOrder
 from batch_ops.poison import PoisonSelection
-from batch_ops.reconcile import fair_share
 from batch_ops.selection import Selection
 from batch_ops.steering import Chosen
 from tests import fakes
