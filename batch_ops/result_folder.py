@@ -139,6 +139,9 @@ class ResultFolder:
                 return
             except BlobChanged:
                 await self._refresh(leaf)
+                if self.is_copied(leaf, length) is not False:
+                    # Another handler of this run was first, and may have published it: it is let be.
+                    return
         raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
 
     async def _refresh(self, leaf: str) -> None:

@@ -181,8 +181,11 @@ class Start:
         return await self._check.check_image(blob.name, ranges, project.facts, options, self._limits, head=head)
 
     async def _left_behind(self, old: FileRecord | None, goes_on: bool) -> tuple[str, str]:
-        """Job and task of the older version that have to be ended, whoever gets to do it; "" for none."""
-        if old is None or old.state.is_final:
+        """Job and task of the older run that have to be ended, whoever gets to do it; "" for none.
+
+        Of a run that was cancelled or given up, the task may still be there: Batch was out, or the process died.
+        """
+        if old is None or old.state in {State.SUCCEEDED, State.REJECTED, State.SUPERSEDED}:
             return "", ""
         if goes_on or not old.task_id:
             return old.previous_job_id, old.previous_task_id

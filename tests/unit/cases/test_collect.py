@@ -1,5 +1,6 @@
 """Use case collect: results are moved once, whole, and never mixed."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -175,6 +176,29 @@ async def test_a_repeated_order_does_nothing():
     before = world.results(NAME)
     await world.collect(order)
     assert world.results(NAME) == before
+
+
+async def test_a_handler_that_stood_still_lets_what_is_published_be():
+    """It wakes up before its first copy when another one has published: nothing is copied a second time."""
+    world = await collecting()
+    order = order_of(world)
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(call: str, when: fakes.When) -> None:
+        if call == "blobs.copy" and when is fakes.When.BEFORE and not held.is_set():
+            held.set()
+            await go_on.wait()
+
+    world.cloud.hook = hold
+    late = asyncio.create_task(world.collect(order))
+    await held.wait()
+    world.cloud.fail("blobs.delete", ServiceFault("Blob storage is busy."))
+    await world.collect(order)
+    assert "provenance.json" in world.results(NAME)
+    published = {blob.name: blob.etag async for blob in world.blobs.list("results", "") if blob.name.endswith(".tiff")}
+    go_on.set()
+    await late
+    assert {b.name: b.etag async for b in world.blobs.list("results", "") if b.name.endswith(".tiff")} == published
 
 
 async def test_an_outage_is_ordered_again():

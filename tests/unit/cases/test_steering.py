@@ -288,6 +288,20 @@ async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world):
     assert world.tasks(TaskState.RUNNING) == []
 
 
+async def test_a_retry_ends_the_task_that_a_cancel_could_not(world):
+    """Batch was out, and the file runs again before anybody came back to its old task: two never run at once."""
+    await begin(world, NAME)
+    old = world.row(NAME)
+    world.batch.run(old.task_id)
+    world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
+    with pytest.raises(ServiceFault):
+        await world.steering.cancel([Chosen(NAME, 1)])
+    await world.steering.retry([Chosen(NAME, 1)])
+    await world.deliver()
+    assert (world.row(NAME).state, world.row(NAME).run) == (State.ACTIVE, 2)
+    assert [task.task_id for task, _ in world.tasks(TaskState.COMPLETED)] == [old.task_id]
+
+
 class Crash(BaseException):
     """The operator's machine goes down."""
 
