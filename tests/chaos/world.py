@@ -76,8 +76,9 @@ class ChaosWorklist(fakes.FakeWorklist):
     async def add(self, intent: Intent) -> Intent:
         """Insert an intent."""
         added = await super().add(intent)
-        # An intent comes before the claim that names it.
-        if (row := self.world.row(intent.name)) is not None and row.intent == intent.nonce:
+        # An intent comes before the claim that names it. A sweep that stood still may put back what is over: no harm.
+        row = self.world.row(intent.name)
+        if row is not None and row.intent == intent.nonce and not row.state.is_final:
             self.put_back.append(intent.name)
         return added
 
