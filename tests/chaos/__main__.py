@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -51,7 +52,11 @@ def report(seed: int, files: int, play: Callable[[int, Sequence[Action], int], l
 def timed(seed: int, files: int) -> tuple[str | None, float]:
     """`report`, and the seconds of CPU time that it took."""
     begin = time.process_time()
-    return report(seed, files), time.process_time() - begin
+    try:
+        text = report(seed, files)
+    except Exception:
+        text = f"Seed {seed} breaks the simulation itself:\n{traceback.format_exc()}"
+    return text, time.process_time() - begin
 
 
 def play_all(seeds: range, files: int, workers: int) -> int:

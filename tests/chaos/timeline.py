@@ -44,7 +44,13 @@ class Timeline(asyncio.AbstractEventLoop):
     async def sleep(self, span: timedelta) -> None:
         """Go on when this time has passed."""
         done = asyncio.Future[None](loop=self)
-        self.at(self._cloud.now + span, lambda: done.set_result(None))
+
+        def wake() -> None:
+            # Whoever sleeps may have been cancelled.
+            if not done.done():
+                done.set_result(None)
+
+        self.at(self._cloud.now + span, wake)
         await done
 
     def at(self, time: datetime, action: Callable[[], None]) -> None:
