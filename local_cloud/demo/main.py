@@ -18,7 +18,7 @@ from local_cloud.cloud.errors import CloudError, FolderInUseError
 from local_cloud.cloud.folder import DataFolder, is_held
 from local_cloud.cloud.stack import REPOSITORY
 from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, counted, dropped_files, printable
-from local_cloud.demo.pictures import save_picture
+from local_cloud.demo.pictures import read_segmentation, save_picture
 from local_cloud.demo.progress import view_for
 from local_cloud.demo.report import faults, summarize, summary_lines
 from local_cloud.demo.samples import write_samples
@@ -36,10 +36,13 @@ _COPIES_OF_A_FILE = 4
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`files` empty: the five samples. `time_limit` in seconds, None: as long as it takes."""
+    """`files` empty: the five samples. `time_limit` in seconds, None: as long as it takes.
+
+    `project`: the classifier, and its configuration where one lies beside it.
+    """
 
     files: tuple[Path, ...]
-    project: Path
+    project: tuple[Path, ...]
     data: Path
     keep: bool
     time_limit: float | None
@@ -54,7 +57,10 @@ def parse(argv: Sequence[str]) -> DemoOptions:
         "files", nargs="*", type=Path, metavar="FILE.h5", help="your own images (default: five samples)"
     )
     parser.add_argument(
-        "--project", type=Path, metavar="FILE.ilp", help="your own ilastik Pixel Classification project"
+        "--project",
+        type=Path,
+        metavar="FILE.ilp",
+        help="your own ilastik Pixel Classification project; a configuration FILE.json beside it is taken along",
     )
     parser.add_argument(
         "--data", type=Path, default=REPOSITORY / ".demo", help="folder for everything (default: .demo)"
@@ -62,14 +68,20 @@ def parse(argv: Sequence[str]) -> DemoOptions:
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="give up after this time")
     given = parser.parse_args(argv)
-    for path in [*given.files, *([given.project] if given.project else [])]:
+    project = _with_configuration(given.project) if given.project else (_SAMPLE_PROJECT,)
+    for path in [*given.files, *project]:
         if wrong := _wrong_with(path):
             parser.error(f"{printable(str(path))} {wrong}")
     for path in given.files:
         if path.suffix.lower() != ".h5":
             parser.error(f"{printable(str(path))} does not end in .h5, and only such files are taken up.")
     limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
-    return DemoOptions(tuple(given.files), given.project or _SAMPLE_PROJECT, given.data.resolve(), given.keep, limit)
+    return DemoOptions(tuple(given.files), project, given.data.resolve(), given.keep, limit)
+
+
+def _with_configuration(project: Path) -> tuple[Path, ...]:
+    configuration = project.with_suffix(".json")
+    return (project, configuration) if configuration.exists() else (project,)
 
 
 def _wrong_with(path: Path) -> str | None:
@@ -109,10 +121,10 @@ def _run(options: DemoOptions) -> int:
         exports = cloud.wait_ready()
         console.print(
             f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {counted(len(files), 'file')}; "
-            f"the classifier projects/{_PROJECT}.ilp is {printable(options.project.name)}."
+            f"the classifier projects/{_PROJECT}.ilp is {printable(' with '.join(p.name for p in options.project))}."
         )
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
-        storage.upload_project(options.project)
+        storage.upload_project(*options.project)
         rows = watch(cloud, storage, files, view_for(console, len(files)), options.time_limit, folder.log("functions"))
         problems = _collect(console, folder, storage, files, rows, options)
         if options.keep:
@@ -160,13 +172,16 @@ def _collect(
     problems: list[str] = []
     for file in files:
         saved = storage.download_results(file, folder.root / "results")
-        own = [path for path in saved if path.suffix == ".tiff"]
-        tiffs[file.name] = len(own)
+        tiffs[file.name] = sum(path.suffix == ".tiff" for path in saved)
         if file.name not in rows or rows[file.name].state is not FileState.SUCCEEDED:
+            continue
+        segmentation = read_segmentation(saved)
+        if not segmentation.has_labels:
+            console.print(f"No picture of {printable(file.name)}: {segmentation.export_source} has no outlines.")
             continue
         picture = folder.root / "pictures" / f"{file.name}.png"
         try:
-            save_picture(picture, file.path, options.project, own)
+            save_picture(picture, file.path, options.project[0], segmentation)
             pictures.append(picture)
         except NoPlaneError as exc:
             problems.append(f"No picture of {printable(file.name)}: {exc}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -19,13 +21,36 @@ _GAP = 8
 _CAPTION_HEIGHT = 22
 
 
-def save_picture(picture: Path, raw: Path, project: Path, tiffs: Sequence[Path]) -> None:
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """The results of one file: its TIFFs, and what its provenance.json says they were made of."""
+
+    tiffs: Sequence[Path]
+    internal_path: str
+    axes: str
+    export_source: str
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether its values are labels: those of probabilities and uncertainties have no outlines."""
+        return self.export_source == "Simple Segmentation"
+
+
+def read_segmentation(results: Iterable[Path]) -> Segmentation:
+    """From the files of a results folder."""
+    files = {path.name: path for path in results}
+    made = json.loads(files["provenance.json"].read_bytes())
+    tiffs = [path for path in files.values() if path.suffix == ".tiff"]
+    return Segmentation(tiffs, made["input"]["dataset"], made["input"]["axes"], made["ilastik"]["export_source"])
+
+
+def save_picture(picture: Path, raw: Path, project: Path, segmentation: Segmentation) -> None:
     """Write a PNG of the middle slice of `raw`, alone and with the outlines of its segmentation.
 
-    `tiffs` are the results of that file. Raises NoPlaneError where they do not fit together.
+    Raises NoPlaneError where they do not fit together.
     """
-    plane = read_middle_plane(raw, project)
-    labels = read_labels(plane, tiffs)
+    plane = read_middle_plane(raw, segmentation.internal_path, segmentation.axes)
+    labels = read_labels(plane, segmentation.tiffs)
     if labels.shape != plane.pixels.shape:
         raise NoPlaneError(f"The slice of {raw.name} is {plane.pixels.shape}, that of its TIFF is {labels.shape}.")
     picture.parent.mkdir(parents=True, exist_ok=True)

@@ -34,9 +34,13 @@ class DemoStorage:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def upload_project(self, path: Path) -> None:
-        with path.open("rb") as data:
-            self._blobs.get_blob_client("projects", f"{self._project}.ilp").upload_blob(data, overwrite=True)
+    def upload_project(self, *paths: Path) -> None:
+        """The classifier, and its configuration if it has one: they keep their suffixes."""
+        # The configuration first: the classifier is what images wait for.
+        for path in reversed(paths):
+            with path.open("rb") as data:
+                blob = self._blobs.get_blob_client("projects", self._project + path.suffix)
+                blob.upload_blob(data, overwrite=True)
 
     def drop(self, file: DroppedFile) -> None:
         """Upload into `input`; everything else happens by itself."""

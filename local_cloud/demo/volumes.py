@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 # vigra's type flags of an axis, as ilastik stores them: channel 1, space 2, time 8.
 _TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
-# What ilastik assumes of a dataset without axistags, by number of dimensions.
-_DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 
 
 class NoPlaneError(Exception):
@@ -51,15 +49,16 @@ def write_volume(path: Path, volume: NDArray[np.generic], axes: str, *, internal
     path.write_bytes(made.getvalue())
 
 
-def read_middle_plane(path: Path, project: Path) -> Plane:
+def read_middle_plane(path: Path, internal_path: str, axes: str) -> Plane:
     """The plane in the middle of time and depth, first channel; only that plane is read.
 
-    Axes come from the file, else from the project's training data, else they are ilastik's defaults.
+    `internal_path` and `axes` are those that it was segmented with.
     """
     try:
         with h5py.File(path, "r") as file:
-            dataset = _only_dataset(file)
-            axes = _axes(dataset) or _training_axes(project) or _DEFAULT_AXES.get(dataset.ndim, "")
+            dataset = file.get(internal_path) if internal_path else None
+            if not isinstance(dataset, h5py.Dataset):
+                raise NoPlaneError(f"{path.name} has no dataset '{internal_path}' (any more).")
             if len(axes) != dataset.ndim or not {"x", "y"} <= set(axes):
                 raise NoPlaneError(f"The axes of {path.name} are not known, so no plane of it can be shown.")
             size = dict(zip(axes, dataset.shape, strict=True))
@@ -70,25 +69,3 @@ def read_middle_plane(path: Path, project: Path) -> Plane:
             return Plane(plane, at["t"], size.get("t", 1), at["z"], size.get("z", 1))
     except OSError as exc:
         raise NoPlaneError(f"{path.name} could not be read: {exc}") from exc
-
-
-def _only_dataset(file: h5py.File) -> h5py.Dataset:
-    found: list[h5py.Dataset] = []
-    file.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-    if len(found) != 1:
-        raise NoPlaneError(f"{Path(file.filename).name} has {len(found)} datasets; the picture needs exactly one.")
-    return found[0]
-
-
-def _axes(dataset: h5py.Dataset) -> str | None:
-    return _keys(dataset.attrs.get("axistags"))
-
-
-def _training_axes(project: Path) -> str | None:
-    with h5py.File(project, "r") as file:
-        stored = file.get("Input Data/infos/lane0000/Raw Data/axistags")
-        return _keys(stored[()]) if isinstance(stored, h5py.Dataset) else None
-
-
-def _keys(tags: str | bytes | None) -> str | None:
-    return None if tags is None else "".join(axis["key"] for axis in json.loads(tags)["axes"])

@@ -1,5 +1,6 @@
 """The demo's pictures."""
 
+import json
 from pathlib import Path
 
 import h5py
@@ -8,17 +9,22 @@ import pytest
 import tifffile
 from PIL import Image
 
-from local_cloud.demo.pictures import background_label, draw_side_by_side, read_labels, save_picture
+from local_cloud.demo.pictures import (
+    Segmentation,
+    background_label,
+    draw_side_by_side,
+    read_labels,
+    read_segmentation,
+    save_picture,
+)
 from local_cloud.demo.volumes import NoPlaneError, Plane, read_middle_plane, write_volume
 
 GREEN = np.array((0, 255, 80))
 
 
-def write_project(path: Path, names: list[bytes], axistags: str | None = None) -> Path:
+def write_project(path: Path, names: list[bytes]) -> Path:
     with h5py.File(path, "w") as file:
         file["PixelClassification/LabelNames"] = np.array(names)
-        if axistags is not None:
-            file["Input Data/infos/lane0000/Raw Data/axistags"] = axistags
     return path
 
 
@@ -82,7 +88,12 @@ def test_tiffs_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
     raw = tmp_path / "raw.h5"
     write_volume(raw, np.zeros((2, 7, 7), np.uint8), "zyx")
     with pytest.raises(NoPlaneError, match=r"raw\.h5 is \(7, 7\)"):
-        save_picture(tmp_path / "p.png", raw, write_project(tmp_path / "p.ilp", [b"a"]), [path])
+        save_picture(
+            tmp_path / "p.png",
+            raw,
+            write_project(tmp_path / "p.ilp", [b"a"]),
+            Segmentation([path], "volume/data", "zyx", "Simple Segmentation"),
+        )
 
 
 def test_background_is_found_by_its_name(tmp_path: Path) -> None:
@@ -91,26 +102,44 @@ def test_background_is_found_by_its_name(tmp_path: Path) -> None:
     assert background_label(write_project(tmp_path / "b.ilp", [b"Label 1", b"Label 2"])) == 1
 
 
-def test_untagged_files_take_the_axes_of_the_training_data(tmp_path: Path) -> None:
-    """As ilastik does: tags of the file, else those of the project, else defaults by dimensions."""
+def test_a_plane_of_the_dataset_and_axes_that_were_segmented(tmp_path: Path) -> None:
+    """Of several datasets the one that was used, and a file without tags by the axes that were configured for it."""
     raw = tmp_path / "raw.h5"
     with h5py.File(raw, "w") as file:
-        file["data"] = np.arange(2 * 3 * 4).reshape(2, 3, 4)
-    tags = '{"axes": [{"key": "x"}, {"key": "y"}, {"key": "z"}]}'
-    trained = read_middle_plane(raw, write_project(tmp_path / "t.ilp", [b"a"], tags))
-    assert trained.pixels.shape == (3, 2)
-    default = read_middle_plane(raw, write_project(tmp_path / "d.ilp", [b"a"]))
-    assert default.pixels.shape == (3, 4)
+        file["thumbnail"] = np.zeros((2, 2))
+        file["volume/data"] = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+    assert (read_middle_plane(raw, "volume/data", "xyz").pixels == np.arange(24).reshape(2, 3, 4)[..., 2].T).all()
+    assert (read_middle_plane(raw, "volume/data", "zyx").pixels == np.arange(24).reshape(2, 3, 4)[1]).all()
+    with pytest.raises(NoPlaneError, match=r"raw\.h5 has no dataset 'other'"):
+        read_middle_plane(raw, "other", "zyx")
+    with pytest.raises(NoPlaneError, match=r"axes of raw\.h5 are not known"):
+        read_middle_plane(raw, "volume/data", "yx")
+
+
+def results_of(folder: Path, source: str = "Simple Segmentation") -> list[Path]:
+    """A results folder with one TIFF of two pages."""
+    folder.mkdir()
+    tifffile.imwrite(folder / "raw.tiff", np.ones((2, 30, 40), np.uint8), photometric="minisblack")
+    made = {"input": {"dataset": "volume/data", "axes": "zyx"}, "ilastik": {"export_source": source}}
+    (folder / "provenance.json").write_text(json.dumps(made))
+    return sorted(folder.iterdir())
+
+
+def test_provenance_tells_what_was_segmented(tmp_path: Path) -> None:
+    """Dataset and axes are those that the run used; probabilities have no outlines to draw."""
+    segmentation = read_segmentation(results_of(tmp_path / "labels"))
+    assert (segmentation.internal_path, segmentation.axes, segmentation.has_labels) == ("volume/data", "zyx", True)
+    assert [path.name for path in segmentation.tiffs] == ["raw.tiff"]
+    assert not read_segmentation(results_of(tmp_path / "chances", "Probabilities")).has_labels
 
 
 def test_picture_is_saved_as_png(tmp_path: Path) -> None:
     """A good file gives a PNG of two halves."""
     raw = tmp_path / "raw.h5"
     write_volume(raw, np.random.default_rng(1).integers(0, 255, (2, 30, 40), np.uint8), "zyx")
-    tiff = tmp_path / "raw.tiff"
-    tifffile.imwrite(tiff, np.ones((2, 30, 40), np.uint8), photometric="minisblack")
     picture = tmp_path / "out" / "raw.png"
-    save_picture(picture, raw, write_project(tmp_path / "p.ilp", [b"a", b"b"]), [tiff])
+    segmentation = read_segmentation(results_of(tmp_path / "results"))
+    save_picture(picture, raw, write_project(tmp_path / "p.ilp", [b"a", b"b"]), segmentation)
     with Image.open(picture) as image:
         assert image.format == "PNG"
         assert image.width > 2 * 576

@@ -52,10 +52,9 @@ def test_nuclei_stand_out_of_the_background() -> None:
     assert 0.01 < np.mean(volume > 80) < 0.15
 
 
-def test_middle_plane_is_rows_by_columns(samples: list[DroppedFile], tmp_path: Path) -> None:
+def test_middle_plane_is_rows_by_columns(samples: list[DroppedFile]) -> None:
     """A txyzc volume is shown with y downwards and x to the right, in the middle of time and depth."""
-    project = Path("local_cloud/sample_data/default.ilp")
-    plane = read_middle_plane(samples[0].path, project)
+    plane = read_middle_plane(samples[0].path, "volume/data", "txyzc")
     with h5py.File(samples[0].path) as file:
         expected = file["volume/data"][2, :, :, 12, 0].T
     assert (plane.time, plane.times, plane.depth, plane.depths) == (2, 4, 12, 24)

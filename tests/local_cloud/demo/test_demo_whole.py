@@ -3,11 +3,13 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -36,11 +38,20 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_own_files_and_a_wrong_one(tmp_path: Path, image: Path) -> None:
-    """One's own image gives TIFFs and a picture; a file that cannot be segmented makes the demo fail, by name."""
-    thin = tmp_path / "thin.h5"
+    """One's own images give TIFFs and pictures; a file that cannot be segmented makes the demo fail, by name.
+
+    The configuration beside the classifier tells which of several datasets is meant, and its axes.
+    """
+    thin, plain = tmp_path / "thin.h5", tmp_path / "plain.h5"
     write_volume(thin, np.zeros((2, 64, 48, 4, 1), np.uint8), "txyzc")
+    with h5py.File(plain, "w") as file:
+        file["thumbnail"] = np.zeros((8, 8), np.uint8)
+        file["volume/data"] = nuclei(8)[:2, :64, :48, :16]
+    project = tmp_path / "mine.ilp"
+    shutil.copy(PROJECT, project)
+    project.with_suffix(".json").write_text('{"internal_path": "volume/data", "axes": "txyzc"}')
     data = tmp_path / "data"
-    arguments = ["--project", str(PROJECT), "--data", str(data), "--time-limit", "90", str(image), str(thin)]
+    arguments = ["--project", str(project), "--data", str(data), "--time-limit", "90", *map(str, (image, thin, plain))]
     ended = subprocess.run(
         [sys.executable, "-m", "local_cloud", "demo", *arguments],
         capture_output=True,
@@ -49,7 +60,8 @@ def test_own_files_and_a_wrong_one(tmp_path: Path, image: Path) -> None:
     )
     assert ended.returncode == 1, ended.stderr
     assert "NOT AS IT SHOULD BE: thin.h5 is REJECTED instead of SUCCEEDED: demo/thin.h5 has 4 z slices" in ended.stdout
-    assert (data / "pictures/embryo.h5.png").exists()
+    assert "the classifier projects/demo.ilp is mine.ilp with mine.json." in ended.stdout
+    assert sorted(path.name for path in (data / "pictures").iterdir()) == ["embryo.h5.png", "plain.h5.png"]
     results = sorted(path.name for path in (data / "results/embryo.h5").iterdir())
     assert results == ["embryo0.tiff", "embryo1.tiff", "ilastik.log", "provenance.json"]
     assert [path.name for path in (data / "results/thin.h5").iterdir()] == ["PROBLEM.txt"]
