@@ -104,7 +104,7 @@ def plan(who: Visitor, settings: Settings) -> Sequence[Ask]:
 
 
 def judge(who: Visitor, answers: Iterable[Answer]) -> Sequence[Finding]:
-    """One sentence for all that is as it must be, one for each thing that is not."""
+    """One sentence for all that is as it must be, one for each thing that is not, one for each reason not to know."""
     answers = list(answers)
     missing = {(a.ask.kind, a.ask.name) for a in answers if a.came is Came.MISSING}
     findings = [
@@ -118,6 +118,11 @@ def judge(who: Visitor, answers: Iterable[Answer]) -> Sequence[Finding]:
                 done = "are there and can be read" if act is Act.READ else "can be written"
                 findings.append(Finding(_AREA, Level.OK, f"With {who.value} the {kind}s {joined(names)} {done}."))
     findings += [finding for answer in rest if (finding := _fault(who, answer)) is not None]
+    unknown: dict[str, list[Ask]] = {}
+    for answer in rest:
+        if answer.came is Came.FAILED:
+            unknown.setdefault(answer.detail, []).append(answer.ask)
+    findings += [_unknown(who, asks, detail) for detail, asks in unknown.items()]
     if refused := [a.ask.name for a in rest if not a.ask.allowed and a.came is Came.REFUSED]:
         told = f"{who.value.capitalize()} can't write into {joined(refused)}, and must not."
         findings.append(Finding(_AREA, Level.OK, told))
@@ -130,12 +135,21 @@ def judge(who: Visitor, answers: Iterable[Answer]) -> Sequence[Finding]:
     return findings
 
 
+def _unknown(who: Visitor, asks: Sequence[Ask], detail: str) -> Finding:
+    """What could not be tried for one reason, in one sentence: where nothing answers, that is everything."""
+    parts = []
+    for kind in Kind:
+        names = list(dict.fromkeys(f"'{ask.name}'" for ask in asks if ask.kind is kind))
+        if names:
+            parts.append(f"the {kind}{'s' if len(names) > 1 else ''} {joined(names)}")
+    acts = joined(act for act in Act if act in {ask.act for ask in asks})
+    told = f"It could not be found out whether {who.value} can {acts} {'; '.join(parts)}: {detail}."
+    return Finding(_AREA, Level.FAIL, told, "look at the address in the settings, firewalls and the network.")
+
+
 def _fault(who: Visitor, answer: Answer) -> Finding | None:
     ask = answer.ask
     where = f"the {ask.kind} '{ask.name}'"
-    if answer.came is Came.FAILED:
-        told = f"It could not be found out whether {who.value} can {ask.act} {where}: {answer.detail}."
-        return Finding(_AREA, Level.FAIL, told, "look at the address in the settings, firewalls and the network.")
     if ask.allowed and answer.came is Came.REFUSED:
         told = f"Storage does not let {who.value} {ask.act} {where} ({answer.detail})."
         return Finding(_AREA, Level.FAIL, told, _AGAIN)

@@ -65,6 +65,16 @@ def test_all_as_it_must_be_is_fine(who):
     assert all(ask.name in text for ask in plan(who, SETTINGS))
 
 
+def test_what_does_not_answer_at_all_is_one_sentence():
+    """It names everything once, whatever was tried with it; another reason has a sentence of its own."""
+    asks = plan(Visitor.KEY, SETTINGS)
+    answers = [Answer(ask, Came.FAILED, "no route") for ask in asks[1:]] + [Answer(asks[0], Came.FAILED, "a timeout")]
+    first, second = (f.sentence for f in judge(Visitor.KEY, answers) if f.level is Level.FAIL)
+    assert first.endswith("; the queues 'blob-created' and 'collect'; the tables 'files' and 'work': no route.")
+    assert all(first.count(f"'{ask.name}'") == 1 for ask in asks[1:])
+    assert second.endswith("can read the container 'input': a timeout.")
+
+
 def test_a_key_says_that_roles_do_not_apply():
     """Where a key opens everything there is nothing to refuse."""
     assert [f.sentence for f in judge(Visitor.KEY, as_it_must_be(Visitor.KEY)) if f.level is Level.NOTE] == [
