@@ -41,7 +41,9 @@ async def test_a_tick_with_nothing_open_is_one_query():
     assert world.cloud.requests == {"worklist.board": 1}
 
 
-@pytest.mark.parametrize("finished", [1000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "finished", [1000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+)
 async def test_history_costs_nothing(world, finished):
     """A tick costs the same with no finished file and with a million: in requests and in rows that are looked at."""
     await settle(world)
