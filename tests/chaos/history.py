@@ -77,6 +77,8 @@ def _carry_out(world: World, action: Action) -> None:
             world.delete_jobs()
         case Kind.TICK:
             world.host.tick()
+        case Kind.SKEW:
+            world.host.skews[action.process] = timedelta(seconds=action.seconds)
         case Kind.RESTART:
             world.host.restart()
         case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LOST_ANSWER:

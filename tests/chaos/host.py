@@ -57,16 +57,18 @@ class Host:
         self.processes: list[Process] = []
         self.poison: list[Message] = []
         self.faults: list[str] = []
+        # How far the clock of each machine is ahead; a process that replaces another runs on its machine.
+        self.skews: dict[int, timedelta] = {}
 
     def open(self) -> None:
         """Start the processes."""
-        self.processes = [Process(self._world) for _ in range(self._wanted)]
+        self.processes = [Process(self._world, number) for number in range(self._wanted)]
 
     def any_process(self) -> Process:
         """One of those that are alive."""
         for index, process in enumerate(self.processes):
             if process.cloud.is_dead:
-                self.processes[index] = Process(self._world)
+                self.processes[index] = Process(self._world, index)
         return self.processes[int(self._rng.random() * len(self.processes))]
 
     def restart(self) -> None:

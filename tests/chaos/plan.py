@@ -34,6 +34,7 @@ class Kind(StrEnum):
     DELETE_JOBS = auto()
     TICK = auto()
     RESTART = auto()
+    SKEW = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Action:
                 text = f"{self.service} can't answer for {self.seconds:.0f} s"
             case Kind.CANCEL | Kind.RETRY:
                 text = f"an operator: {self.kind} {name}"
+            case Kind.SKEW:
+                text = f"the clock of process {self.process} is {self.seconds:.0f} s ahead from now on"
             case Kind.PAUSE:
                 text = f"an operator lets nothing new begin for {self.seconds:.0f} s"
             case Kind.PAUSE_JOBS:
@@ -218,4 +221,11 @@ def _troubles(rng: Random) -> list[Action]:
     while at < _SPAN:
         at += rng.choice((30.0, 120.0, 400.0, 1500.0)) * (0.5 + rng.random())
         plan += [Action(at, Kind.TICK)] * rng.choice((1, 1, 2))
+    if rng.random() < 0.3:
+        # Wrong clocks, which may also be set right, or jump back.
+        for _ in range(rng.randint(1, 3)):
+            skew = rng.choice((2.0, 60.0, 300.0)) * (2 * rng.random() - 1)
+            plan.append(
+                Action(rng.choice((0.0, rng.random() * _SPAN)), Kind.SKEW, process=rng.randint(0, 2), seconds=skew)
+            )
     return plan

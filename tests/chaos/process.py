@@ -7,7 +7,7 @@ is refused with the same, so that no `finally` of the product can tidy up.
 import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,8 +55,8 @@ class ProcessCloud(Cloud):
     `script[(n, when)]` happens at the n-th call of this process, before or after its effect.
     """
 
-    def __init__(self, root: Cloud, down: set[str], timeline: Timeline) -> None:
-        self._root, self._down, self._timeline = root, down, timeline
+    def __init__(self, root: Cloud, down: set[str], timeline: Timeline, skew: Callable[[], timedelta]) -> None:
+        self._root, self._down, self._timeline, self._skew = root, down, timeline, skew
         self.examined = root.examined
         self.requests = Counter()
         self.script: dict[tuple[int, When], Happening] = {}
@@ -68,7 +68,7 @@ class ProcessCloud(Cloud):
 
     @property
     def now(self) -> datetime:
-        """The one time."""
+        """The services' time."""
         return self._root.now
 
     @now.setter
@@ -76,8 +76,8 @@ class ProcessCloud(Cloud):
         raise AttributeError(value)
 
     def clock(self) -> datetime:
-        """The one time."""
-        return self._root.now
+        """The time as the process's own machine has it."""
+        return self._root.now + self._skew()
 
     def number(self) -> int:
         """A number that never recurs."""
@@ -131,8 +131,11 @@ def bound[F](fake: F, cloud: Cloud) -> F:
 class Process:
     """It remembers nothing of the processes before it."""
 
-    def __init__(self, world: "World") -> None:
-        self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline)
+    def __init__(self, world: "World", machine: int = 0) -> None:
+        def skew() -> timedelta:
+            return world.host.skews.get(machine, timedelta())
+
+        self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
         blobs, check = bound(world.blobs, cloud), bound(world.check, cloud)
         worklist = bound(world.worklist, cloud)
         worklist._noted = {}
