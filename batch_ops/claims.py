@@ -59,7 +59,7 @@ class Claims:
         """End the version as `REJECTED`, remembered under its project: another classifier may take it."""
         held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.project_of(record.name), record.name)
-        key = run_key(record.name, record.etag, project, self._settings)
+        key = run_key(record, project, self._settings)
         rejected = held.record.to(State.REJECTED, self._clock(), sentence, run_key=key, project_etag=project.etag)
         return await self._do.end(held, rejected)
 

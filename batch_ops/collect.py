@@ -18,11 +18,12 @@ from batch_ops.executor import Executor
 from batch_ops.failures import Cause
 from batch_ops.log_text import fields
 from batch_ops.model import Entry, FailureKind, FileRecord, State
-from batch_ops.orders import CollectOrder
+from batch_ops.orders import CollectOrder, LookOrder
 from batch_ops.provenance import provenance
 from batch_ops.result_folder import LOG, PROVENANCE, Author, ResultFolder
 from batch_ops.staging import Execution
 from batch_ops.start import Hint, Start
+from batch_ops.take_up import SEEN_BY_ALL
 from batch_ops.transitions import failed
 
 log = logging.getLogger("batch_ops")
@@ -158,6 +159,9 @@ class Collect:
         await self._do.staging.clear(record.name, record.run)
         reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
         outcome = {"kind": None, "not_before": None, "tiffs": tiffs, "result_bytes": length}
+        if self._settings.rerun_finished:
+            # Its project may have changed while it ran, when it was not a finished file yet.
+            await self._do.outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)
         await self._do.end(entry, record.to(State.SUCCEEDED, self._clock(), reason, **outcome))
 
     async def _tidy(self, order: CollectOrder, entry: Entry | None) -> None:

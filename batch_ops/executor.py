@@ -12,10 +12,10 @@ from batch_ops.model import Entry, FileRecord, State
 from batch_ops.open_work import Intent
 from batch_ops.orders import CollectOrder
 from batch_ops.ports import BatchService, BlobStore, Outbox
+from batch_ops.ports_tables import Ledger, Worklist
 from batch_ops.problem_file import ProblemFile
 from batch_ops.settings import Settings
 from batch_ops.staging import Staging
-from batch_ops.table_ports import Ledger, Worklist
 from batch_ops.task_spec import task_spec
 from batch_ops.transitions import Policy, Step, Then
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from batch_ops import naming
 from batch_ops.errors import Conflict, ServiceFault
 from batch_ops.open_work import Turns
+from batch_ops.ports_tables import Worklist
 from batch_ops.settings import Settings
-from batch_ops.table_ports import Worklist
 
 # A pause reaches other instances this late at most.
 FRESH = timedelta(seconds=5)

@@ -10,11 +10,11 @@ from batch_ops.errors import BlobChanged, BlobMissing, ServiceFault
 from batch_ops.facts import ProjectFacts, Refused
 from batch_ops.model import Blob
 from batch_ops.ports import BlobStore, Fence, ImageCheck
+from batch_ops.ports_tables import Worklist
 from batch_ops.project import NoProject, Project
 from batch_ops.project_config import ConfigError, ProjectConfig
 from batch_ops.ranges import BlobRanges
 from batch_ops.settings import Settings
-from batch_ops.table_ports import Worklist
 
 # A changed project is seen this late at most by images that are dropped in a burst.
 _FRESH = timedelta(seconds=5)

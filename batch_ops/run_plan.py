@@ -34,10 +34,14 @@ def _exported(project: Project, settings: Settings) -> tuple[int, int]:
     return len(project.facts.classes) if per_class else 1, bytes_per_value
 
 
-def run_key(name: str, etag: str, project: Project, settings: Settings) -> str:
-    """What makes a run what it is: image, classifier, effective settings, ilastik."""
+def run_key(image: FileRecord, project: Project, settings: Settings) -> str:
+    """What makes a run what it is: image, classifier, effective settings, ilastik.
+
+    The image is known by its Content-MD5 where it has one: an edit of its properties, which changes the ETag, leaves
+    the run what it is.
+    """
     effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
-    key = [name, etag, project.digest, effective, settings.ilastik_version]
+    key = [image.name, image.md5 or image.etag, project.digest, effective, settings.ilastik_version]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -50,7 +54,7 @@ def claimed(
         State.SUBMITTING,
         now,
         reason,
-        run_key=run_key(fresh.name, fresh.etag, project, settings),
+        run_key=run_key(fresh, project, settings),
         project_etag=project.etag,
         project_digest=project.digest,
         ilastik_version=settings.ilastik_version,

@@ -99,10 +99,7 @@ class Start:
         if record.state is not State.REJECTED and not again:
             return False
         project = await self._projects.get(naming.project_of(record.name))
-        return (
-            isinstance(project, Project)
-            and run_key(record.name, record.etag, project, self._settings) != record.run_key
-        )
+        return isinstance(project, Project) and run_key(record, project, self._settings) != record.run_key
 
     async def _unreachable(self, hint: Hint) -> Entry:
         """No address leads to such a blob: neither its content nor a PROBLEM.txt; the row alone can say so."""

@@ -13,7 +13,7 @@ log = logging.getLogger("batch_ops")
 
 _AT_ONCE = 16
 # Other instances may have the old project in mind for so long (`projects`).
-_SEEN_BY_ALL = timedelta(seconds=6)
+SEEN_BY_ALL = timedelta(seconds=6)
 
 
 def project_of_blob(name: str) -> str | None:
@@ -43,7 +43,7 @@ class TakeUp:
 
         async def look(name: str) -> None:
             async with gate:
-                await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), _SEEN_BY_ALL)
+                await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), SEEN_BY_ALL)
 
         await asyncio.gather(*(look(name) for name in sorted(names)))
         if names:

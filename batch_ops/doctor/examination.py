@@ -15,8 +15,8 @@ from batch_ops.doctor.management import Place
 from batch_ops.doctor.storage_probes import StorageProbes
 from batch_ops.errors import ServiceFault
 from batch_ops.ports import BlobStore, ImageCheck
+from batch_ops.ports_tables import Ledger, Worklist
 from batch_ops.settings import Settings
-from batch_ops.table_ports import Ledger, Worklist
 
 
 @dataclass(frozen=True, slots=True)

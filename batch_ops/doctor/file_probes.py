@@ -11,9 +11,9 @@ from batch_ops.errors import BlobMissing
 from batch_ops.facts import CheckLimits, ImageOptions, ProjectFacts, Verdict
 from batch_ops.model import Blob, FileRecord
 from batch_ops.ports import BlobStore, ImageCheck
+from batch_ops.ports_tables import Ledger, Worklist
 from batch_ops.project_config import ConfigError
 from batch_ops.ranges import BlobRanges
-from batch_ops.table_ports import Ledger, Worklist
 
 MOST_RECORDS = 200
 MOST_PROJECTS = 50

@@ -2,15 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
 
+from batch_ops.settings import Settings
 from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer
 from tests.chaos.invariants import complaints
 from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
 from tests.chaos.process import Happening, ProcessCloud, crash
-from tests.chaos.world import PROJECT_NAME, World
+from tests.chaos.world import PROJECT_NAME, SETTINGS, World
 
 _PROCESSES = 3
 
@@ -19,7 +21,9 @@ def play(
     seed: int, plan: Sequence[Action], salt: int = 0, watch: Callable[[World], object] = lambda world: None
 ) -> list[str]:
     """What is wrong after this history; nothing, if all is well. Another `salt` is another order of the same."""
-    world = World(Random(f"{seed} {salt}"), processes=_PROCESSES, slow_copies=seed % 4 == 0)
+    world = World(
+        Random(f"{seed} {salt}"), processes=_PROCESSES, slow_copies=seed % 4 == 0, settings=_settings_of(seed)
+    )
     begin = world.cloud.now
     for action in plan:
         world.timeline.at(begin + timedelta(seconds=action.at), partial(_carry_out, world, action))
@@ -31,6 +35,14 @@ def play(
         return [str(exc)]
     watch(world)
     return complaints(world)
+
+
+def _settings_of(seed: int) -> Settings:
+    """What operators choose: some have a pool for what needs more memory, some have finished files run again."""
+    settings = SETTINGS
+    if seed % 3 == 0:
+        settings = replace(settings, large_pool_id="large", large_slot_memory_mb=64_000)
+    return replace(settings, rerun_finished=seed % 5 == 1)
 
 
 def _make_good(world: World) -> None:

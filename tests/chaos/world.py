@@ -163,8 +163,15 @@ class ChaosCheck(fakes.FakeCheck):
 class World:
     """`rng` None: everything happens in the order of asking, and nodes take no time to speak of."""
 
-    def __init__(self, rng: Random | None = None, *, processes: int = 1, slow_copies: bool = False) -> None:
-        self.settings = SETTINGS
+    def __init__(
+        self,
+        rng: Random | None = None,
+        *,
+        processes: int = 1,
+        slow_copies: bool = False,
+        settings: Settings = SETTINGS,
+    ) -> None:
+        self.settings = settings
         self.rng = rng or Random(0)
         self.cloud = fakes.Cloud(START)
         self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets

@@ -12,9 +12,9 @@ from batch_ops.azure_queues import AzureOutbox
 from batch_ops.messages import collect_order, look_order
 from batch_ops.orders import CollectOrder, LookOrder
 from batch_ops.ports import BlobStore, Outbox
+from batch_ops.ports_tables import Ledger, Worklist
 from batch_ops.storage_clients import StorageConnection, host_queue
 from batch_ops.table_ledger import TableLedger
-from batch_ops.table_ports import Ledger, Worklist
 from batch_ops.table_worklist import TableWorklist
 from tests import fakes
 

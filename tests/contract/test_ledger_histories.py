@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from batch_ops.errors import Conflict, IllegalTransition
 from batch_ops.model import Entry, FileRecord, State
+from batch_ops.ports_tables import Ledger
 from batch_ops.table_ledger import TableLedger
-from batch_ops.table_ports import Ledger
 from batch_ops.transitions import ALLOWED
 from tests import fakes
 from tests.fakes.cloud import START

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batch_ops import ports, table_ports
+from batch_ops import ports, ports_tables
 from batch_ops.errors import BlobChanged, Conflict, RequestRefused, ServiceFault
 from batch_ops.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.model import FileRecord, State
@@ -251,8 +251,8 @@ async def test_the_check_reads_its_verdict_in_the_image(head, verdict):
 def test_every_fake_has_the_shape_of_its_port():
     """The type checker compares them here, method by method."""
     cloud = fakes.Cloud()
-    ledger: table_ports.Ledger = fakes.FakeLedger(cloud)
-    worklist: table_ports.Worklist = fakes.FakeWorklist(cloud)
+    ledger: ports_tables.Ledger = fakes.FakeLedger(cloud)
+    worklist: ports_tables.Worklist = fakes.FakeWorklist(cloud)
     blobs: ports.BlobStore = fakes.FakeBlobs(cloud)
     batch: ports.BatchService = fakes.FakeBatch(cloud)
     outbox: ports.Outbox = fakes.FakeOutbox(cloud)
