@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from batch_ops import naming
 from batch_ops.errors import Conflict, JobClosed, JobMissing, ServiceFault
 from batch_ops.log_text import fields
-from batch_ops.model import Entry, FileRecord, State
+from batch_ops.model import Entry, FailureKind, FileRecord, State
+from batch_ops.notes import attempts_of
 from batch_ops.open_work import Intent
 from batch_ops.orders import CollectOrder
 from batch_ops.ports import BatchService, BlobStore, Outbox
@@ -134,6 +135,9 @@ class Executor:
         """Write the step's record, then do what follows from it. Raises `Conflict`."""
         if step.then is Then.REPORT:
             return await self.end(entry, step.record)
+        if step.then is Then.SUBMIT and _was_lost(step.record):
+            # Its node may be at work still, or tidying up: what it stores after the next attempt has to go, too.
+            await self.clean_later(entry.record)
         if step.record != entry.record:
             entry = await self.ledger.advance(entry, step.record)
             log.info("%s", step.record.reason or step.record.state, extra=fields(step.record))
@@ -214,3 +218,9 @@ class Executor:
         task_id = overtaken.task_id or naming.task_id(overtaken.name, overtaken.run, 1)
         order = CollectOrder(overtaken.name, overtaken.run, task_id, overtaken.correlation_id)
         await self.outbox.send(order, LEFTOVER_AGE)
+
+
+def _was_lost(record: FileRecord) -> bool:
+    """Whether the attempt before this one was given up without a word from its node."""
+    attempts = attempts_of(record.attempts)
+    return bool(attempts) and attempts[-1].kind is FailureKind.LOST

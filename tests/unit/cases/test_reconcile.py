@@ -191,6 +191,19 @@ async def test_a_task_that_ended_with_its_job(world):
     assert "job was closed" in again.attempts
 
 
+async def test_what_a_lost_task_stores_later_is_removed(world):
+    """Nobody knows when its node stops: what it stores after the file has succeeded goes after a while, too."""
+    row = world.row(NAME)
+    world.batch.run(row.task_id)
+    await world.batch.close_job(row.job_id)
+    await world.tick()
+    await world.finish(NAME)
+    assert world.row(NAME).state is State.SUCCEEDED
+    world.blobs.upload("staging", f"{row.task_id}/logs/late/ilastik.log", b"going on\n")
+    await world.tick(SETTINGS.staging_kept + MINUTE)
+    assert world.blobs.names("staging") == []
+
+
 async def test_an_image_deleted_before_its_task_began(world):
     """CANCELLED, and the task is ended."""
     world.blobs.remove("input", NAME)
