@@ -51,8 +51,10 @@ class Gate:
         if not self._is_fresh():
             async with self._looking:
                 if not self._is_fresh():
+                    # As old as the question: the answer may be long in coming.
+                    fresh_until = self._clock() + FRESH
                     self._paused = frozenset(pause.project for pause in await self._worklist.pauses())
-                    self._fresh_until = self._clock() + FRESH
+                    self._fresh_until = fresh_until
         if "" in self._paused:
             return "Waits: the system was paused by an operator."
         if project in self._paused:

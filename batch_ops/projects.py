@@ -44,9 +44,14 @@ class Projects:
         async with self._locks.setdefault(name, asyncio.Lock()):
             if (fresh := self._fresh(name)) is not None:
                 return fresh
+            begun = self._clock()
             project = await self._look(name)
+            if self._clock() - begun > _FRESH:
+                # It was read in full for the first time, or the process stood still: others may know better by now.
+                begun = self._clock()
+                project = await self._look(name)
             if isinstance(project, Project):
-                self._seen[name] = (self._clock() + _FRESH, project)
+                self._seen[name] = (begun + _FRESH, project)
             return project
 
     def _fresh(self, name: str) -> Project | None:

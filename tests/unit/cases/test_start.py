@@ -1,5 +1,6 @@
 """Use case start: one look at one image."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -162,6 +163,20 @@ async def test_an_unusable_project_is_told():
     world.drop(NAME)
     row = await world.start(NAME)
     assert (row.state, row.reason) == (State.WAITING_FOR_PROJECT, "It was never trained.")
+
+
+async def test_a_process_that_stood_still_knows_no_project(world):
+    """Whatever it had learnt of the classifier may be out of date: it looks again before anything is started."""
+
+    async def stand_still(call: str, when: fakes.When) -> None:
+        if call == "worklist.save_project" and when is fakes.When.AFTER:
+            world.cloud.hook = None
+            world.cloud.advance(timedelta(minutes=6))
+            world.project("fly", b"a better classifier")
+
+    world.cloud.hook = stand_still
+    row = await world.start(NAME)
+    assert row.project_digest == hashlib.sha256(b"a better classifier").hexdigest()
 
 
 async def test_a_frozen_classifier_that_was_deleted_is_frozen_again(world):
