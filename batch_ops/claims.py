@@ -57,6 +57,8 @@ class Claims:
 
     async def reject(self, entry: Entry | None, record: FileRecord, project: Project, sentence: str) -> Entry:
         """End the version as `REJECTED`, remembered under its project: another classifier may take it."""
+        if entry and entry.record.run == record.run:
+            await self._do.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         key = run_key(record, project, self._settings)
@@ -78,8 +80,9 @@ class Claims:
         await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
         if old and old.task_id and not old.state.is_final:
             await self._do.clean_later(old)
-        if old and old.run != record.run and old.state not in {State.SUCCEEDED, State.CANCELLED}:
-            # Somebody may be about to write its PROBLEM.txt, and die before it is seen that the run is overtaken.
+        moves_on = old is not None and (old.run != record.run or not waiting)
+        if old and moves_on and old.state not in {State.SUCCEEDED, State.CANCELLED}:
+            # Somebody may be about to write its PROBLEM.txt, and die before it is seen that this is out of date.
             await self._do.tidy_later(old)
         try:
             claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)

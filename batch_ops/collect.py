@@ -166,6 +166,8 @@ class Collect:
 
     async def _tidy(self, order: CollectOrder, entry: Entry | None) -> None:
         """An order for a run that is over: take away what a handler that was overtaken may have left."""
+        if entry is not None and entry.record.run == order.run:
+            await self._do.problem_file.settle(entry.record)
         if entry is None or entry.record.run <= order.run:
             return
         author = Author(order.name, order.run, order.task_id, order.correlation_id)

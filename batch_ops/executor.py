@@ -210,9 +210,9 @@ class Executor:
             await self.worklist.add(intent)
 
     async def tidy_later(self, overtaken: FileRecord) -> None:
-        """What a handler of an overtaken run may still write in the results is taken away once it is surely over.
+        """What a handler that was overtaken may still write in the results is set right once it is surely over.
 
-        An order to collect that is not of the file's current run does just that.
+        An order to collect for a run that is not being collected does just that.
         """
         # A run that never got a task has no id of one.
         task_id = overtaken.task_id or naming.task_id(overtaken.name, overtaken.run, 1)

@@ -28,6 +28,13 @@ class ProblemFile:
         elif record.state is State.CANCELLED:
             await self.retract(record)
 
+    async def settle(self, record: FileRecord) -> None:
+        """Somebody may have written here late, and died: have it say what the row says, once the run is over."""
+        if record.state is State.SUCCEEDED:
+            await self.retract(record)
+        else:
+            await self.tell(record)
+
     async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
         """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""
         folder = self._folder(record)

@@ -113,6 +113,7 @@ class Start:
         if entry is None or not entry.record.state.is_waiting:
             return entry
         reason = "The file was deleted before it was started."
+        await self._do.tidy_later(entry.record)
         return await self._do.end(entry, entry.record.to(State.CANCELLED, self._clock(), reason))
 
     async def _begin(self, hint: Hint, blob: Blob, head: bytes, entry: Entry | None) -> Entry:

@@ -166,6 +166,8 @@ class Steering:
             try:
                 if record.task_id:
                     await self._see_to_its_end(record)
+                elif record.state.is_waiting:
+                    await self._do.tidy_later(record)
                 # The row first: nobody creates a further task of a run that is over.
                 await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
             except Conflict:

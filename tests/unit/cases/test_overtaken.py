@@ -12,6 +12,7 @@ from batch_ops.inbox import LAST_DELIVERY
 from batch_ops.messages import look_again_message
 from batch_ops.model import FailureKind, State, TaskState
 from batch_ops.orders import LookOrder
+from batch_ops.result_folder import PROBLEM, Author, ResultFolder
 from tests.fakes import When
 from tests.world import World
 
@@ -195,3 +196,26 @@ async def test_half_cleared_staging_is_no_execution(world: World) -> None:
     assert left
     assert not any(name.endswith("/manifest.json") for name in left)
     assert await world.executor.staging.execution(row.task_id) is None
+
+
+@pytest.mark.parametrize(("content", "state"), [(b"image", State.SUCCEEDED), (b"REFUSE too thin", State.REJECTED)])
+async def test_a_late_word_of_waiting_is_set_right(content: bytes, state: State) -> None:
+    """Somebody wrote PROBLEM.txt when the file waited no more, and died: a quarter of an hour later it is right."""
+    world = World()
+    world.drop(NAME, content)
+    await world.start(NAME)
+    folder = ResultFolder(world.blobs, "results", Author(NAME, 1, "", "late"))
+    world.project(naming.project_of(NAME))
+    row = await world.start(NAME)
+    if state is State.SUCCEEDED:
+        row = await world.finish(NAME)
+    assert row.state is state
+    await folder.load()
+    await folder.put(PROBLEM, b"It waits.", "text/plain")
+    world.cloud.advance(timedelta(minutes=16))
+    await world.deliver()
+    left = world.results(NAME)
+    if state is State.SUCCEEDED:
+        assert PROBLEM not in left
+    else:
+        assert row.reason in world.blobs.content("results", f"{NAME}/{PROBLEM}").decode()
