@@ -361,7 +361,8 @@ class World:
         for process in self.host.processes:
             process.cloud.script.clear()
         self.settle()
-        self.idle()
+        # The sweep may need two days to find the last classifier: what runs again for it closes its job a day later.
+        self.idle(5 if self.settings.rerun_finished else 3)
 
     # What is there
 
