@@ -38,6 +38,7 @@ def _of_rest(world: World) -> list[str]:
             found.append(f"{name} is open: {trail[-1].state} {trail[-1].reason!r}")
     found += [f"The job {job} is {state}" for job, state in world.batch.jobs().items() if state != "completed"]
     found += [f"In staging: {blob}" for blob in world.blobs.names("staging")]
+    found += [f"Undelivered, and nobody cared: {blob}" for blob in world.blobs.names("dead-letter")]
     for name, stored in world.blobs._container("frozen").blobs.items():
         is_copied = stored.blob.copy_status in {None, "success"}
         if is_copied and name != naming.frozen_blob(hashlib.sha256(stored.data).hexdigest()):
