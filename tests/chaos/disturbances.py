@@ -7,7 +7,7 @@ from types import MappingProxyType
 from batch_ops.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.messages import collect_message
 from batch_ops.orders import CollectOrder
-from tests.chaos.process import Process, ProcessCloud, crash
+from tests.chaos.process import Process, ProcessCloud, Unforeseen, crash
 from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
 from tests.chaos.world import World
 from tests.fakes import When
@@ -39,6 +39,11 @@ _READS = {
 async def fail(cloud: ProcessCloud, label: str) -> None:
     """The service can't answer, or its answer is lost."""
     raise ServiceFault(f"{label} can't be answered now.")
+
+
+async def surprise(cloud: ProcessCloud, label: str) -> None:
+    """Something nobody thought of happens there, once."""
+    raise Unforeseen(f"{label} did what nobody thought of.")
 
 
 async def lose_answer(cloud: ProcessCloud, label: str) -> None:

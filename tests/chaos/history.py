@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from batch_ops.settings import Settings
-from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer
+from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise
 from tests.chaos.invariants import complaints
 from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
 from tests.chaos.process import Happening, ProcessCloud, crash
@@ -93,7 +93,7 @@ def _carry_out(world: World, action: Action) -> None:
             world.host.skews[action.process] = timedelta(seconds=action.seconds)
         case Kind.RESTART:
             world.host.restart()
-        case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LOST_ANSWER:
+        case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LOST_ANSWER | Kind.SURPRISE:
             cloud = world.host.processes[action.process % _PROCESSES].cloud
             cloud.script[cloud.made + action.calls, action.when] = _happening(world, action)
 
@@ -107,6 +107,8 @@ def _happening(world: World, action: Action) -> Happening:
                 await world.timeline.sleep(timedelta(seconds=action.seconds))
             case Kind.FAULT:
                 await fail(cloud, label)
+            case Kind.SURPRISE:
+                await surprise(cloud, label)
             case Kind.LOST_ANSWER if label in CONDITIONAL:
                 await lose_answer(cloud, label)
 

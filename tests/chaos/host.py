@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from batch_ops.errors import Conflict, ServiceFault
-from tests.chaos.process import Crash, Process, Queue
+from tests.chaos.process import Crash, Process, Queue, Unforeseen
 from tests.fakes import Cloud, FakeOutbox
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Host:
             self._show(message, at)
 
     def _note(self, exc: Exception) -> None:
-        if not isinstance(exc, (Conflict, ServiceFault)):
+        if not isinstance(exc, (Conflict, ServiceFault, Unforeseen)):
             self.faults.append(f"{type(exc).__name__}: {exc}")
 
     # Operators

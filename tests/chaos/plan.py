@@ -35,6 +35,7 @@ class Kind(StrEnum):
     TICK = auto()
     RESTART = auto()
     SKEW = auto()
+    SURPRISE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Action:
                 text = f"{self.service} can't answer for {self.seconds:.0f} s"
             case Kind.CANCEL | Kind.RETRY:
                 text = f"an operator: {self.kind} {name}"
+            case Kind.SURPRISE:
+                text = f"{process}: something nobody thought of"
             case Kind.SKEW:
                 text = f"the clock of process {self.process} is {self.seconds:.0f} s ahead from now on"
             case Kind.PAUSE:
@@ -228,4 +231,6 @@ def _troubles(rng: Random) -> list[Action]:
             plan.append(
                 Action(rng.choice((0.0, rng.random() * _SPAN)), Kind.SKEW, process=rng.randint(0, 2), seconds=skew)
             )
+    if rng.random() < 0.3:
+        some(3, lambda: at_a_call(Kind.SURPRISE))
     return plan

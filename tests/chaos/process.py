@@ -43,6 +43,10 @@ class Crash(BaseException):
     """The process is no more."""
 
 
+class Unforeseen(Exception):
+    """What nobody thought of: neither a fault of a service nor one that the product knows."""
+
+
 async def crash(cloud: "ProcessCloud", label: str) -> None:
     """The process is no more."""
     cloud.die()

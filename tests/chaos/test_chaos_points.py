@@ -13,6 +13,7 @@ from tests.chaos.disturbances import (
     is_stop,
     lose_answer,
     stand_still,
+    surprise,
 )
 from tests.chaos.invariants import complaints
 from tests.chaos.process import Happening, crash
@@ -96,6 +97,13 @@ def test_a_crash_at_every_single_point(scene: Scene) -> None:
 def test_a_service_fault_at_any_call(scene: Scene) -> None:
     """Any call may find its service unable to answer, with or without effect."""
     _enumerate(scene, fail, lambda point: True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_a_surprise_at_any_call(scene: Scene) -> None:
+    """Any call may end in an error that nobody thought of: once, and the file goes its way all the same."""
+    _enumerate(scene, surprise, lambda point: True)
 
 
 @pytest.mark.slow
