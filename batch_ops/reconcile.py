@@ -19,7 +19,7 @@ from batch_ops.executor import LEFTOVER_AGE, Executor
 from batch_ops.failures import Cause, cause_of, refined
 from batch_ops.idle_jobs import IdleJobs
 from batch_ops.log_text import fields
-from batch_ops.model import Entry, FailureKind, JobState, State, Task, TaskState
+from batch_ops.model import Entry, FailureKind, FileRecord, JobState, State, Task, TaskState
 from batch_ops.open_work import Board, Intent, JobMark, fair_share
 from batch_ops.start import Hint, Start
 from batch_ops.sweep import Sweep
@@ -168,11 +168,20 @@ class Reconcile:
                 entry = await self._do.submit(entry)
             await self._worklist.defer(intent, entry.record.not_before or self._later())
         elif record.state is State.COLLECTING:
-            if record.not_before is None or record.not_before <= self._clock():
-                await self._do.order_collect(record)
-            await self._worklist.defer(intent, max(record.not_before or self._clock(), self._later()))
+            await self._worklist.defer(intent, await self._see_to_collecting(record))
         else:
             await self._check_task(intent, entry)
+
+    async def _see_to_collecting(self, record: FileRecord) -> datetime:
+        """Order it again, unless it was put off or has just been ordered; when to look again."""
+        now = self._clock()
+        if record.not_before and record.not_before > now:
+            return max(record.not_before, self._later())
+        # Whoever moved it to this state has ordered it as well, if they did not die in between.
+        if record.updated_at and (patience := record.updated_at + self._settings.grace) > now:
+            return patience
+        await self._do.order_collect(record)
+        return self._later()
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
         """The time that a failed run's staging was kept for is over, or an operator cancelled a run."""
