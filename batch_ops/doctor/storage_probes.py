@@ -53,11 +53,12 @@ class StorageProbes:
         return await self.blobs.get_blob_client(container, name).exists()
 
     async def first_names(self, container: str, count: int) -> Sequence[str] | None:
-        """The first names of a container; None if it does not exist."""
+        """The first names of a container, those of a doctor's own probes apart; None if it does not exist."""
         names: list[str] = []
         try:
             async for name in self.blobs.get_container_client(container).list_blob_names(results_per_page=count):
-                names.append(str(name))
+                if not name.startswith(_NAME):
+                    names.append(str(name))
                 if len(names) == count:
                     break
         except ResourceNotFoundError:

@@ -93,12 +93,13 @@ async def test_a_queue_tells_how_many_wait_and_since_when(storage, place):
 
 
 async def test_blobs_are_found(storage, place):
-    """One by its name, the first of many by listing."""
-    for name in ("a", "b", "c"):
+    """One by its name, the first of many by listing; a probe that another check makes just then is none of them."""
+    for name in ("a", "b", "c", "doctor-probe-1"):
         await storage.blobs.get_blob_client(place, name).upload_blob(b"")
     assert await storage.has_blob(place, "b")
     assert not await storage.has_blob(place, "d")
     assert await storage.first_names(place, 2) == ["a", "b"]
+    assert await storage.first_names(place, 9) == ["a", "b", "c"]
 
 
 async def test_a_pool_is_seen_with_its_nodes_and_formula():
