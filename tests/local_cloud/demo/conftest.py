@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -39,17 +40,25 @@ class Leftovers:
                 continue
         return found
 
+    def commands(self) -> list[str]:
+        """Their command lines; those that end meanwhile are left out."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                found.append(" ".join(process.cmdline()))
+        return found
+
     def wait_gone(self, seconds: float = 20.0) -> None:
         """Return once none is left; fails with their command lines otherwise."""
         try:
             wait_until(lambda: not self.processes(), seconds)
         except AssertionError:
-            left = [" ".join(process.cmdline()) for process in self.processes()]
-            pytest.fail(f"left behind: {left}")
+            pytest.fail(f"left behind: {self.commands()}")
 
     def kill(self) -> None:
         for process in self.processes():
-            process.kill()
+            with contextlib.suppress(psutil.Error):
+                process.kill()
 
 
 @pytest.fixture

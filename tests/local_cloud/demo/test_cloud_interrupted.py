@@ -38,7 +38,7 @@ def start(leftovers, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[
 
 
 def runs(leftovers, words: str) -> bool:
-    return any(words in " ".join(process.cmdline()) for process in leftovers.processes())
+    return any(words in command for command in leftovers.commands())
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
