@@ -1,6 +1,6 @@
 // Loaded into Azurite's process (node --require). Azurite keeps messages, rows and blobs in LokiJS, which sorts every
 // index of a collection anew when a batch is removed, be it of one document or of none: and each deletion of a message
-// first removes what has expired. With 10,000 messages in a queue that was four fifths of Azurite's CPU time, for
+// first removes what has expired. In a burst of 10,000 messages that was more than half of Azurite's CPU time, for
 // which nothing stands in the real service. Here none is nothing, and one is removed as LokiJS removes one.
 "use strict";
 
