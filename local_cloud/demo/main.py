@@ -38,11 +38,12 @@ _COPIES_OF_A_FILE = 4
 class DemoOptions:
     """`files` empty: the five samples. `time_limit` in seconds, None: as long as it takes.
 
-    `project`: the classifier, and its configuration where one lies beside it.
+    `configuration`: of the project, where one lies beside it.
     """
 
     files: tuple[Path, ...]
-    project: tuple[Path, ...]
+    project: Path
+    configuration: Path | None
     data: Path
     keep: bool
     time_limit: float | None
@@ -68,20 +69,23 @@ def parse(argv: Sequence[str]) -> DemoOptions:
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="give up after this time")
     given = parser.parse_args(argv)
-    project = _with_configuration(given.project) if given.project else (_SAMPLE_PROJECT,)
-    for path in [*given.files, *project]:
+    project: Path = given.project or _SAMPLE_PROJECT
+    configuration = _configuration_of(project)
+    for path in [*given.files, project, *([configuration] if configuration else [])]:
         if wrong := _wrong_with(path):
             parser.error(f"{printable(str(path))} {wrong}")
     for path in given.files:
         if path.suffix.lower() != ".h5":
             parser.error(f"{printable(str(path))} does not end in .h5, and only such files are taken up.")
     limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
-    return DemoOptions(tuple(given.files), project, given.data.resolve(), given.keep, limit)
+    return DemoOptions(tuple(given.files), project, configuration, given.data.resolve(), given.keep, limit)
 
 
-def _with_configuration(project: Path) -> tuple[Path, ...]:
-    configuration = project.with_suffix(".json")
-    return (project, configuration) if configuration.exists() else (project,)
+def _configuration_of(project: Path) -> Path | None:
+    if not project.is_file():
+        return None
+    found = project.with_suffix(".json")
+    return found if found.exists() else None
 
 
 def _wrong_with(path: Path) -> str | None:
@@ -121,10 +125,11 @@ def _run(options: DemoOptions) -> int:
         exports = cloud.wait_ready()
         console.print(
             f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {counted(len(files), 'file')}; "
-            f"the classifier projects/{_PROJECT}.ilp is {printable(' with '.join(p.name for p in options.project))}."
+            f"the classifier projects/{_PROJECT}.ilp is {printable(options.project.name)}"
+            f"{f' with {printable(options.configuration.name)}' if options.configuration else ''}."
         )
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
-        storage.upload_project(*options.project)
+        storage.upload_project(options.project, options.configuration)
         rows = watch(cloud, storage, files, view_for(console, len(files)), options.time_limit, folder.log("functions"))
         problems = _collect(console, folder, storage, files, rows, options)
         if options.keep:
@@ -181,7 +186,7 @@ def _collect(
             continue
         picture = folder.root / "pictures" / f"{file.name}.png"
         try:
-            save_picture(picture, file.path, options.project[0], segmentation)
+            save_picture(picture, file.path, options.project, segmentation)
             pictures.append(picture)
         except NoPlaneError as exc:
             problems.append(f"No picture of {printable(file.name)}: {exc}")

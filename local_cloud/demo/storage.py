@@ -34,13 +34,14 @@ class DemoStorage:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def upload_project(self, *paths: Path) -> None:
-        """The classifier, and its configuration if it has one: they keep their suffixes."""
+    def upload_project(self, classifier: Path, configuration: Path | None) -> None:
+        """Whatever their files are called here."""
         # The configuration first: the classifier is what images wait for.
-        for path in reversed(paths):
-            with path.open("rb") as data:
-                blob = self._blobs.get_blob_client("projects", self._project + path.suffix)
-                blob.upload_blob(data, overwrite=True)
+        for path, suffix in ((configuration, ".json"), (classifier, ".ilp")):
+            if path is not None:
+                with path.open("rb") as data:
+                    blob = self._blobs.get_blob_client("projects", self._project + suffix)
+                    blob.upload_blob(data, overwrite=True)
 
     def drop(self, file: DroppedFile) -> None:
         """Upload into `input`; everything else happens by itself."""

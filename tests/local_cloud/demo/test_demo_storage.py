@@ -67,6 +67,20 @@ async def test_rows_are_those_of_the_dropped_files(connection: str, tmp_path: Pa
     assert {name: row.blob_name for name, row in found.items()} == {"a.h5": "demo/a.h5"}
 
 
+async def test_a_classifier_is_found_whatever_its_file_is_called(connection: str, tmp_path: Path) -> None:
+    """Images of the folder look for one name, and so does its configuration."""
+    await asyncio.to_thread(provision_storage, connection, ())
+    classifier, configuration = tmp_path / "MY TRAINING.ILP", tmp_path / "MY TRAINING.json"
+    classifier.write_bytes(b"classifier")
+    configuration.write_bytes(b"{}")
+    with DemoStorage(connection, "demo") as storage:
+        storage.upload_project(classifier, None)
+        storage.upload_project(classifier, configuration)
+    with BlobServiceClient.from_connection_string(connection) as blobs:
+        found = {blob.name for blob in blobs.get_container_client("projects").list_blobs()}
+    assert found == {"demo.ilp", "demo.json"}
+
+
 async def test_results_land_below_the_file_s_name(connection: str, tmp_path: Path) -> None:
     """Only what lies in the file's own folder is saved: `a.h5x/...` is another's."""
     await asyncio.to_thread(provision_storage, connection, ())
