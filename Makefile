@@ -51,7 +51,7 @@ bench-ilastik: setup ## the stand-in's speed on a 10x300x275x50 volume (ARGS="--
 
 .PHONY: bench-batch
 bench-batch: setup ## the local Batch service at 100,000 tasks (ARGS="--help")
-	@$(PYTHON_BIN) -W ignore -m local_cloud.batch.bench $(ARGS)
+	@$(PYTHON_BIN) -W ignore -m tests.bench.bench_batch $(ARGS)
 
 .PHONY: measure
 measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function host's memory beneath a 2 GB file (ARGS=--write)

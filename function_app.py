@@ -5,7 +5,7 @@ import logging
 import azure.functions as func
 
 from batch_ops import wiring
-from batch_ops.errors import ServiceFault
+from batch_ops.domain.errors import ServiceFault
 
 app = func.FunctionApp()
 log = logging.getLogger("batch_ops")

@@ -13,30 +13,30 @@ from urllib.request import getproxies
 
 from azure.identity.aio import DefaultAzureCredential
 
-from batch_ops import log_text
-from batch_ops import settings as app_settings
-from batch_ops.azure_batch import AzureBatch, batch_client
-from batch_ops.azure_blobs import AzureBlobs
-from batch_ops.azure_queues import POISON, AzureOutbox, AzurePoisonQueues
-from batch_ops.backfill import Backfiller
-from batch_ops.collect import Collect
-from batch_ops.executor import Executor
-from batch_ops.hdf5_check import Hdf5Checker
-from batch_ops.inbox import OUTAGE_PAUSE as OUTAGE_PAUSE
-from batch_ops.inbox import Inbox
-from batch_ops.poison import PoisonCare
-from batch_ops.poisoned import Poisoned
-from batch_ops.ports import Outbox
-from batch_ops.projects import Projects
-from batch_ops.reconcile import Reconcile
-from batch_ops.settings import Settings
-from batch_ops.start import Start
-from batch_ops.steering import Steering
-from batch_ops.storage_clients import StorageConnection, host_queue
-from batch_ops.sweep import Sweep
-from batch_ops.table_ledger import TableLedger
-from batch_ops.table_worklist import TableWorklist
-from batch_ops.take_up import TakeUp
+from batch_ops import log_fields
+from batch_ops.adapters.batch import AzureBatch, batch_client
+from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.adapters.clients import StorageConnection, host_queue
+from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
+from batch_ops.adapters.worklist import TableWorklist
+from batch_ops.containers.classifiers import Projects
+from batch_ops.domain import settings as app_settings
+from batch_ops.domain.settings import Settings
+from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.ports.services import Outbox
+from batch_ops.runs.executor import Executor
+from batch_ops.use_cases.backfill import Backfiller
+from batch_ops.use_cases.collect import Collect
+from batch_ops.use_cases.inbox import OUTAGE_PAUSE as OUTAGE_PAUSE
+from batch_ops.use_cases.inbox import Inbox
+from batch_ops.use_cases.last_delivery import Poisoned
+from batch_ops.use_cases.poison_queues import PoisonCare
+from batch_ops.use_cases.project_changed import TakeUp
+from batch_ops.use_cases.reconcile import Reconcile
+from batch_ops.use_cases.start import Start
+from batch_ops.use_cases.steering import Steering
+from batch_ops.use_cases.sweep import Sweep
 
 
 def utc_now() -> datetime:
@@ -145,7 +145,7 @@ async def system() -> System:
     if _system is None:
         async with _opening:
             if _system is None:
-                log_text.install(logging.getLogger("batch_ops"))
+                log_fields.install(logging.getLogger("batch_ops"))
                 _system = await System.open(os.environ)
                 _closing = asyncio.create_task(_close_at_the_end(_system), name="close the clients at the end")
     return _system

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local_cloud.azurite import Azurite, AzuriteError
+from local_cloud.azurite.server import Azurite, AzuriteError
 
 _STOP_SECONDS = 30
 

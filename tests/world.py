@@ -6,23 +6,24 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from batch_ops import headless, naming
-from batch_ops.backfill import Backfiller
-from batch_ops.collect import Collect
-from batch_ops.executor import Executor
-from batch_ops.inbox import Inbox
-from batch_ops.manifest import Manifest, ManifestFile, ManifestImage, Report
-from batch_ops.model import State, Task, TaskState
-from batch_ops.poison import PoisonCare
-from batch_ops.poisoned import Poisoned
-from batch_ops.projects import Projects
-from batch_ops.reconcile import Reconcile
-from batch_ops.settings import Settings
-from batch_ops.start import Hint, Start
-from batch_ops.steering import Steering
-from batch_ops.sweep import Sweep
-from batch_ops.take_up import TakeUp
-from batch_ops.task_spec import TaskSpec
+from batch_ops.containers.classifiers import Projects
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import State, Task, TaskState
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.task_spec import TaskSpec
+from batch_ops.runs.executor import Executor
+from batch_ops.task import contract
+from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
+from batch_ops.use_cases.backfill import Backfiller
+from batch_ops.use_cases.collect import Collect
+from batch_ops.use_cases.inbox import Inbox
+from batch_ops.use_cases.last_delivery import Poisoned
+from batch_ops.use_cases.poison_queues import PoisonCare
+from batch_ops.use_cases.project_changed import TakeUp
+from batch_ops.use_cases.reconcile import Reconcile
+from batch_ops.use_cases.start import Hint, Start
+from batch_ops.use_cases.steering import Steering
+from batch_ops.use_cases.sweep import Sweep
 from tests import fakes
 
 SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
@@ -87,7 +88,7 @@ class World:
     def work(self, task_id: str, *, tiffs: int = 2, complete: bool = True) -> str:
         """A node runs the task and uploads an execution (without its manifest if not complete); its id."""
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
-        told = headless.TaskEnvironment.from_env(dict(spec.environment))
+        told = contract.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
         read = self.blobs.content("input", told.image_name)
         image = read.decode(errors="replace")

@@ -16,22 +16,22 @@ from datetime import UTC, datetime
 from azure.core.exceptions import AzureError
 from azure.identity.aio import DefaultAzureCredential
 
-from batch_ops import settings as app_settings
-from batch_ops.azure_batch import batch_client
-from batch_ops.azure_blobs import AzureBlobs
-from batch_ops.doctor import access, management
+from batch_ops.adapters.batch import batch_client
+from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.adapters.clients import StorageConnection
+from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.worklist import TableWorklist
+from batch_ops.doctor import management, storage_access
 from batch_ops.doctor.azure_cli import AzureCli
 from batch_ops.doctor.batch_probes import BatchProbes
-from batch_ops.doctor.checkup import examine
-from batch_ops.doctor.examination import Patient
+from batch_ops.doctor.checks import Patient
 from batch_ops.doctor.findings import Finding, Level, exit_code
+from batch_ops.doctor.runner import examine
 from batch_ops.doctor.storage_probes import StorageProbes
-from batch_ops.errors import SettingsError
-from batch_ops.files.settings_file import VARIABLE, read_settings
-from batch_ops.hdf5_check import Hdf5Checker
-from batch_ops.storage_clients import StorageConnection
-from batch_ops.table_ledger import TableLedger
-from batch_ops.table_worklist import TableWorklist
+from batch_ops.domain import settings as app_settings
+from batch_ops.domain.errors import SettingsError
+from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.settings_file import VARIABLE, read_settings
 
 _STORAGE_SCOPE = "https://storage.azure.com/.default"
 
@@ -87,7 +87,7 @@ async def _examine(values: Mapping[str, str], environment: Mapping[str, str], se
         )
         patient = Patient(
             settings=settings,
-            visitor=access.visitor(settings, uses_key, token),
+            visitor=storage_access.visitor(settings, uses_key, token),
             storage=StorageProbes(blob_service, queue_service, table_service),
             batch=BatchProbes(batch),
             blobs=AzureBlobs(blob_service),

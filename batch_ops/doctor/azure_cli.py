@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.doctor.management import Place
-from batch_ops.naming import plain
+from batch_ops.domain.naming import plain
 
 
 class CliFault(Exception):

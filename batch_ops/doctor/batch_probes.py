@@ -9,9 +9,9 @@ from typing import Any
 from azure.batch import models
 from azure.batch.aio import BatchClient
 
-from batch_ops.azure_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.doctor.pool import NodeSight, PoolSight
-from batch_ops.naming import plain
+from batch_ops.domain.naming import plain
 
 _SERVICE = "Azure Batch"
 _WORDS_BYTES = 4096

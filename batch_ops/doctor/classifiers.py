@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.facts import Accepted, ProjectFacts, Refused, Verdict
-from batch_ops.naming import plain
+from batch_ops.domain.checks import Accepted, ProjectFacts, Refused, Verdict
+from batch_ops.domain.naming import plain
 
 _AREA = "projects"
 _NAME_CHARS = 100

@@ -4,16 +4,16 @@ import asyncio
 import heapq
 import io
 
-from batch_ops import naming, project_config
+from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.doctor.classifiers import ProjectSight
-from batch_ops.doctor.work import WorkSight
-from batch_ops.errors import BlobMissing
-from batch_ops.facts import CheckLimits, ImageOptions, ProjectFacts, Verdict
-from batch_ops.model import Blob, FileRecord
-from batch_ops.ports import BlobStore, ImageCheck
-from batch_ops.ports_tables import Ledger, Worklist
-from batch_ops.project_config import ConfigError
-from batch_ops.ranges import BlobRanges
+from batch_ops.doctor.open_files import WorkSight
+from batch_ops.domain import naming, project_config
+from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Verdict
+from batch_ops.domain.errors import BlobMissing
+from batch_ops.domain.file_record import Blob, FileRecord
+from batch_ops.domain.project_config import ConfigError
+from batch_ops.ports.services import BlobStore, ImageCheck
+from batch_ops.ports.tables import Ledger, Worklist
 
 MOST_RECORDS = 200
 MOST_PROJECTS = 50

@@ -7,7 +7,7 @@ from typing import Any
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.doctor.pool import PoolSight
-from batch_ops.settings import Settings
+from batch_ops.domain.settings import Settings
 
 _READ = frozenset({"Storage Blob Data Reader", "Storage Blob Data Contributor", "Storage Blob Data Owner"})
 _WRITE = _READ - {"Storage Blob Data Reader"}

@@ -12,10 +12,10 @@ from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batch_ops.azure_errors import SDK_ERRORS, code_of
-from batch_ops.azure_queues import POISON
-from batch_ops.doctor.access import Act, Answer, Ask, Came, Kind
-from batch_ops.doctor.queue_sights import QueueSight
+from batch_ops.adapters.queues import POISON
+from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
+from batch_ops.doctor.queues import QueueSight
+from batch_ops.doctor.storage_access import Act, Answer, Ask, Came, Kind
 
 # No image, classifier or configuration by its name, so nobody reacts to it.
 _NAME = "doctor-probe-"

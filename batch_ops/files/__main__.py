@@ -11,11 +11,11 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
-from batch_ops.errors import IlastikBatchError, SettingsError
+from batch_ops.domain.errors import IlastikBatchError, SettingsError
 from batch_ops.files.arguments import parser
 from batch_ops.files.commands import Tools, run
 from batch_ops.files.console import Console
-from batch_ops.files.settings_file import VARIABLE, read_settings
+from batch_ops.settings_file import VARIABLE, read_settings
 from batch_ops.wiring import System
 
 _INTERRUPTED = 130

@@ -2,7 +2,7 @@
 
 import argparse
 
-from batch_ops.model import State
+from batch_ops.domain.file_record import State
 
 _OPEN = "OPEN"
 

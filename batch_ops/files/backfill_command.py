@@ -2,10 +2,10 @@
 
 from argparse import Namespace
 
-from batch_ops import naming
-from batch_ops.backfill import Backfill, Backfiller
+from batch_ops.domain import naming
 from batch_ops.files.console import Console
 from batch_ops.files.records import files
+from batch_ops.use_cases.backfill import Backfill, Backfiller
 
 
 async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:

@@ -4,8 +4,9 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from batch_ops import naming
-from batch_ops.backfill import Backfiller
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.selection import Selection
 from batch_ops.files import backfill_command, poison_command
 from batch_ops.files.arguments import states_of
 from batch_ops.files.console import Console
@@ -23,10 +24,9 @@ from batch_ops.files.records import (
     sentence_of_left,
 )
 from batch_ops.files.tables import shown, table
-from batch_ops.model import FileRecord, State
-from batch_ops.poison import PoisonCare
-from batch_ops.selection import Selection
-from batch_ops.steering import Plan, Steering
+from batch_ops.use_cases.backfill import Backfiller
+from batch_ops.use_cases.poison_queues import PoisonCare
+from batch_ops.use_cases.steering import Plan, Steering
 
 DONE, NOT_DONE, USAGE = 0, 1, 2
 _LINES = 1000

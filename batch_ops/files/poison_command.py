@@ -5,7 +5,7 @@ from argparse import Namespace
 from batch_ops.files.console import Console
 from batch_ops.files.records import moment
 from batch_ops.files.tables import Column, table
-from batch_ops.poison import PoisonCare, PoisonSelection, name_in
+from batch_ops.use_cases.poison_queues import PoisonCare, PoisonSelection, name_in
 
 _COLUMNS = (
     Column("QUEUE"),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from batch_ops.domain.attempts import attempts_of, tries_of
+from batch_ops.domain.file_record import FileRecord
 from batch_ops.files.tables import Column
-from batch_ops.model import FileRecord
-from batch_ops.notes import attempts_of, tries_of
 
 COLUMNS = (
     Column("STATE"),

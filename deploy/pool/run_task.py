@@ -1,4 +1,4 @@
-"""One image through ilastik on a node, by the rule of true success (batch_ops/headless.py has the contract).
+"""One image through ilastik on a node, by the rule of true success (batch_ops/task/contract.py has the contract).
 
 Runs in the task's working directory under the Python that ships with ilastik (3.9 or newer; h5py and
 tifffile come with it). Leaves `out/<execution>/` complete or not at all, and `logs/<execution>/` always.
@@ -14,7 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from batch_ops import export_plan, headless, manifest, verdict
+from batch_ops.task import contract, export_plan, manifest, true_success
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
@@ -40,44 +40,44 @@ def main() -> int:
         except Ended:
             end_descendants()
             sentence = "The task was ended from outside before it was done."
-            outcome = verdict.failure(headless.EXIT_ENDED, sentence)
+            outcome = true_success.failure(contract.EXIT_ENDED, sentence)
     # Before the report, for which a full disk has room only now.
     shutil.rmtree(execution.partial.parent, ignore_errors=True)
     try:
         execution.logs.mkdir(parents=True, exist_ok=True)
-        (execution.logs / headless.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
+        (execution.logs / contract.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
     except (OSError, manifest.ManifestError) as exc:
         say(f"The outcome could not be written: {exc}")
     say(f"{outcome.kind.value} (exit code {outcome.exit_code}): {outcome.sentence}")
     return outcome.exit_code
 
 
-def attempt(execution: Execution) -> verdict.Outcome:
+def attempt(execution: Execution) -> true_success.Outcome:
     """Every way to end but a signal, as an outcome."""
     try:
         return run(execution, Path(os.environ["ILASTIK_HOME"]))
     except Refusal as refusal:
         return refusal.outcome
-    except headless.TaskEnvironmentError as exc:
-        return verdict.failure(headless.EXIT_INTERNAL, f"The task was given wrong values: {exc}")
+    except contract.TaskEnvironmentError as exc:
+        return true_success.failure(contract.EXIT_INTERNAL, f"The task was given wrong values: {exc}")
     except ImportError as exc:
-        return verdict.failure(headless.EXIT_NODE, f"The Python that ships with ilastik is incomplete: {exc}.")
+        return true_success.failure(contract.EXIT_NODE, f"The Python that ships with ilastik is incomplete: {exc}.")
     except Exception as exc:  # the report must be written, whatever the fault is
         traceback.print_exc()
         if is_disk_full(exc):
             free = shutil.disk_usage(execution.root).free
-            sentence = f"The node's disk is full ({verdict.size(free)} free): {exc}."
-            return verdict.failure(headless.EXIT_DISK_FULL, sentence)
+            sentence = f"The node's disk is full ({true_success.size(free)} free): {exc}."
+            return true_success.failure(contract.EXIT_DISK_FULL, sentence)
         sentence = f"The task script failed: {type(exc).__name__}: {exc}"
-        return verdict.failure(headless.EXIT_INTERNAL, sentence)
+        return true_success.failure(contract.EXIT_INTERNAL, sentence)
 
 
-def run(execution: Execution, home: Path) -> verdict.Outcome:
+def run(execution: Execution, home: Path) -> true_success.Outcome:
     """Image and project to TIFFs with their manifest; whatever is not so raises or is told by the outcome."""
     root = execution.root
-    task = execution.task = headless.TaskEnvironment.from_env(os.environ)
+    task = execution.task = contract.TaskEnvironment.from_env(os.environ)
     say(f"Task {task.task_id}, execution {execution.name}, correlation id {task.correlation_id}")
-    for folder in (headless.PARTIAL_FOLDER, headless.OUT_FOLDER):
+    for folder in (contract.PARTIAL_FOLDER, contract.OUT_FOLDER):
         # An earlier execution in this directory, of which nobody knows how it ended.
         shutil.rmtree(root / folder, ignore_errors=True)
     for made in (execution.partial, execution.logs):
@@ -88,11 +88,11 @@ def run(execution: Execution, home: Path) -> verdict.Outcome:
         project = prepare_project(root, task, image)
         plan = plan_export(root, task, image, project)
     # The very image may have axes other than the project's training images; its own are the truth.
-    command = headless.command(
+    command = contract.command(
         str(home / "run_ilastik.sh"),
         project.file,
         image.argument,
-        f"{headless.PARTIAL_FOLDER}/{execution.name}/{task.nickname}",
+        f"{contract.PARTIAL_FOLDER}/{execution.name}/{task.nickname}",
         task.export_source,
         plan,
         ignore_training_axes=bool(project.axes - {image.axes}),
@@ -103,7 +103,7 @@ def run(execution: Execution, home: Path) -> verdict.Outcome:
         found = find_tiffs(execution.partial)
         free = shutil.disk_usage(root).free
         assert execution.ilastik_exit_code is not None
-        outcome = verdict.verdict(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
+        outcome = true_success.verdict(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
         if not outcome.succeeded:
             return outcome
         files = tuple(
@@ -116,7 +116,7 @@ def run(execution: Execution, home: Path) -> verdict.Outcome:
 
 
 def plan_export(
-    root: Path, task: headless.TaskEnvironment, image: LocalImage, project: LocalProject
+    root: Path, task: contract.TaskEnvironment, image: LocalImage, project: LocalProject
 ) -> export_plan.ExportPlan:
     """The plan from the real shape; refuses what classic TIFF or the node's disk can't hold."""
     by_class, bytes_per_value = export_plan.EXPORT_SOURCES[task.export_source]
@@ -128,15 +128,15 @@ def plan_export(
             bytes_per_value=bytes_per_value,
         )
     except export_plan.PlanError as exc:
-        refuse(headless.EXIT_BAD_IMAGE, str(exc))
+        refuse(contract.EXIT_BAD_IMAGE, str(exc))
     if not plan.fits_classic_tiff:
         refuse(
-            headless.EXIT_BAD_IMAGE,
+            contract.EXIT_BAD_IMAGE,
             f"One TIFF would have {plan.bytes_per_file / 1e9:.1f} GB; ilastik writes at most 4 GB a file.",
         )
     free = shutil.disk_usage(root).free
     if plan.files * plan.bytes_per_file > free:
-        raise Refusal(verdict.disk_full(plan, free))
+        raise Refusal(true_success.disk_full(plan, free))
     return plan
 
 

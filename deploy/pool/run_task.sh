@@ -1,6 +1,6 @@
 #!/bin/bash
 # Finds ilastik on this node and hands over to run_task.py, run by the Python that ships with ilastik.
-# Exit code 86: this node has no usable ilastik (headless.EXIT_NODE).
+# Exit code 86: this node has no usable ilastik (contract.EXIT_NODE).
 set -u
 
 no_ilastik() {

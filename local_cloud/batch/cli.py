@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_cloud.batch.errors import ConfigurationError
 from local_cloud.batch.server import serving
-from local_cloud.batch.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, DEFAULT_PATH, Settings
+from local_cloud.batch.state.errors import ConfigurationError
+from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, DEFAULT_PATH, Settings
 
 
 def _parser() -> argparse.ArgumentParser:

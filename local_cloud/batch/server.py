@@ -8,11 +8,11 @@ from typing import Any
 
 import uvicorn
 
-from local_cloud.batch.clock import Clock, SystemClock
-from local_cloud.batch.errors import ConfigurationError
-from local_cloud.batch.front import Front
+from local_cloud.batch.rest.front import Front
 from local_cloud.batch.service import BatchService
-from local_cloud.batch.settings import Settings
+from local_cloud.batch.state.clock import Clock, SystemClock
+from local_cloud.batch.state.errors import ConfigurationError
+from local_cloud.batch.state.settings import Settings
 
 
 class _Server(uvicorn.Server):

@@ -8,28 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from local_cloud.batch.account import Account
-from local_cloud.batch.agents import Agents
-from local_cloud.batch.auth import Authenticator
-from local_cloud.batch.autoscaling import Autoscaling
-from local_cloud.batch.blob_access import BlobAccess
-from local_cloud.batch.clock import Clock
-from local_cloud.batch.dispatcher import Dispatcher
-from local_cloud.batch.errors import ConfigurationError
-from local_cloud.batch.execution import Tools
-from local_cloud.batch.faults import Faults
-from local_cloud.batch.fleet import Fleet
-from local_cloud.batch.identities import Identities
-from local_cloud.batch.job_control import JobControl
-from local_cloud.batch.node_life import NodeLife
-from local_cloud.batch.node_paths import TaskPaths
-from local_cloud.batch.orphans import end_orphans
-from local_cloud.batch.pools import new_pool
-from local_cloud.batch.process import RunningProgram
-from local_cloud.batch.retention import Retention
-from local_cloud.batch.settings import Settings
-from local_cloud.batch.store import ProcessRecord, Store
-from local_cloud.batch.timers import Timers
+from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.blob_access import BlobAccess
+from local_cloud.batch.node.execution import Tools
+from local_cloud.batch.node.identities import Identities
+from local_cloud.batch.node.node_life import NodeLife
+from local_cloud.batch.node.node_paths import TaskPaths
+from local_cloud.batch.node.orphans import end_orphans
+from local_cloud.batch.node.process import RunningProgram
+from local_cloud.batch.rest.handlers.pools import new_pool
+from local_cloud.batch.scheduling.autoscaling import Autoscaling
+from local_cloud.batch.scheduling.dispatcher import Dispatcher
+from local_cloud.batch.scheduling.fleet import Fleet
+from local_cloud.batch.scheduling.job_control import JobControl
+from local_cloud.batch.scheduling.retention import Retention
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.auth import Authenticator
+from local_cloud.batch.state.clock import Clock
+from local_cloud.batch.state.errors import ConfigurationError
+from local_cloud.batch.state.faults import Faults
+from local_cloud.batch.state.settings import Settings
+from local_cloud.batch.state.store import ProcessRecord, Store
+from local_cloud.batch.state.timers import Timers
 
 
 class BatchService:

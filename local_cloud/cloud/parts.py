@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from local_cloud.azurite import Azurite, AzuriteError
+from local_cloud.azurite.server import Azurite, AzuriteError
 from local_cloud.cloud.errors import ServiceEndedError
 from local_cloud.events import EventGrid
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local_cloud.azurite import Azurite
-from local_cloud.azurite import Ports as StoragePorts
+from local_cloud.azurite.server import Azurite
+from local_cloud.azurite.server import Ports as StoragePorts
 from local_cloud.cloud.folder import (
     CloudIdentity,
     DataFolder,

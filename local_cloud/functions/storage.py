@@ -13,7 +13,7 @@ from urllib.request import getproxies
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite import ACCOUNT, Endpoints
+from local_cloud.azurite.server import ACCOUNT, Endpoints
 from local_cloud.functions.errors import SettingsError
 
 _EMULATOR = Endpoints(

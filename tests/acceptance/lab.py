@@ -19,7 +19,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from batch_ops import naming
+from batch_ops.domain import naming
 from local_cloud.cloud.attached import attached_cloud
 from local_cloud.cloud.folder import DataFolder
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import tifffile
 
-from batch_ops import naming
+from batch_ops.domain import naming
 
 
 def test_a_dropped_image_is_segmented(lab):

@@ -1,6 +1,6 @@
 """The services that a benchmark needs, with latency and counters: Azurite, the Batch service, a function host.
 
-A scan of a table is refused there (see `local_cloud/azurite_latency.cjs`).
+A scan of a table is refused there (see `local_cloud/azurite/latency.cjs`).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ import psutil
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
-from local_cloud.azurite import Azurite
+from local_cloud.azurite.server import Azurite
 from local_cloud.cloud.provision import provision_storage
 from local_cloud.cloud.services import Program, ProgramPart
 

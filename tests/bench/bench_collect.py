@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import psutil
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from batch_ops.manifest import Manifest, ManifestFile, ManifestImage
-from batch_ops.model import FileRecord, State
-from batch_ops.naming import task_id
-from batch_ops.orders import CollectOrder
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.naming import task_id
+from batch_ops.domain.orders import CollectOrder
+from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage
 from batch_ops.wiring import System
 from tests.bench.bench_cloud import BenchCloud, bench_cloud, gathered
 from tests.bench.bench_report import Report

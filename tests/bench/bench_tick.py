@@ -12,11 +12,12 @@ from azure.core.exceptions import ServiceRequestError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from batch_ops import naming, rows
-from batch_ops.ledger_writes import file_key, partition_key
-from batch_ops.model import FileRecord, State
-from batch_ops.open_work import Intent, JobMark
-from batch_ops.table_worklist import intent_key
+from batch_ops.adapters import table_rows
+from batch_ops.adapters.worklist import intent_key
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.ledger_writes import file_key, partition_key
+from batch_ops.domain.worklist import Intent, JobMark
 from batch_ops.wiring import System
 from tests.bench.bench_cloud import BenchCloud, batch_client, bench_cloud, gathered
 from tests.bench.bench_report import Report
@@ -119,11 +120,11 @@ def _run(client: BatchClient, tasks: list[batch_models.BatchTaskCreateOptions]) 
 
 def _row(record: FileRecord) -> dict[str, Any]:
     keys = {"PartitionKey": partition_key(record.name), "RowKey": file_key(record.name)}
-    return {**keys, "is_file": True, "project": naming.project_of(record.name), **rows.to_properties(record)}
+    return {**keys, "is_file": True, "project": naming.project_of(record.name), **table_rows.to_properties(record)}
 
 
 def _open_row(key: str, value: Intent | JobMark) -> dict[str, Any]:
-    return {"PartitionKey": "open", "RowKey": key, **rows.to_properties(value)}
+    return {"PartitionKey": "open", "RowKey": key, **table_rows.to_properties(value)}
 
 
 async def _insert(table: TableClient, entities: list[dict[str, Any]]) -> None:

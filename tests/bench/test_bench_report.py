@@ -10,7 +10,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 
-from local_cloud.azurite import Azurite
+from local_cloud.azurite.server import Azurite
 from tests.bench.bench_report import RESULTS, Report, cpu_table
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from batch_ops.errors import BlobChanged, Conflict, ServiceFault
-from batch_ops.messages import collect_message
-from batch_ops.orders import CollectOrder
+from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
+from batch_ops.domain.messages import collect_message
+from batch_ops.domain.orders import CollectOrder
 from tests.chaos.process import Process, ProcessCloud, Unforeseen, crash
 from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
 from tests.chaos.world import World

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from random import Random
 
-from batch_ops.settings import Settings
+from batch_ops.domain.settings import Settings
 from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise
 from tests.chaos.invariants import complaints
 from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from batch_ops.errors import Conflict, ServiceFault
+from batch_ops.domain.errors import Conflict, ServiceFault
 from tests.chaos.process import Crash, Process, Queue, Unforeseen
 from tests.fakes import Cloud, FakeOutbox
 

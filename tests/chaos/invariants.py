@@ -6,11 +6,12 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import Any
 
-from batch_ops import naming
-from batch_ops.model import Blob, FileRecord, State, TaskState
-from batch_ops.notes import attempts_of
-from batch_ops.result_folder import LOG, PROBLEM, PROVENANCE
-from batch_ops.transitions import ALLOWED
+from batch_ops.containers.results import PROBLEM, PROVENANCE
+from batch_ops.domain import naming
+from batch_ops.domain.attempts import attempts_of
+from batch_ops.domain.file_record import Blob, FileRecord, State, TaskState
+from batch_ops.domain.provenance import LOG
+from batch_ops.domain.transitions import ALLOWED
 from tests.chaos.nodes import FINAL_FATES, doom, tiffs
 from tests.chaos.world import NEEDS, World
 

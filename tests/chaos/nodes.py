@@ -10,10 +10,11 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
-from batch_ops import headless, naming
-from batch_ops.manifest import SCHEMA, Report
-from batch_ops.model import FailureKind, Task, TaskFailure, TaskState
-from batch_ops.task_spec import TaskSpec
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FailureKind, Task, TaskFailure, TaskState
+from batch_ops.domain.task_spec import TaskSpec
+from batch_ops.task import contract
+from batch_ops.task.manifest import SCHEMA, Report
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
@@ -76,9 +77,9 @@ FINAL_FATES = {
 _EXITS = {
     Fate.COMMAND: (1, "COMMAND"),
     Fate.OUT_OF_MEMORY: (137, "OUT_OF_MEMORY"),
-    Fate.STAGING_IN: (headless.EXIT_STAGING_IN, "STAGING_IN"),
-    Fate.NO_OUTPUT: (headless.EXIT_NO_OUTPUT, "NO_OUTPUT"),
-    Fate.DISK_FULL: (headless.EXIT_DISK_FULL, "DISK_FULL"),
+    Fate.STAGING_IN: (contract.EXIT_STAGING_IN, "STAGING_IN"),
+    Fate.NO_OUTPUT: (contract.EXIT_NO_OUTPUT, "NO_OUTPUT"),
+    Fate.DISK_FULL: (contract.EXIT_DISK_FULL, "DISK_FULL"),
 }
 
 
@@ -136,7 +137,7 @@ class Nodes:
 
     def lose(self, task: Task, spec: TaskSpec) -> None:
         """A task is gone; one of the same id may come again."""
-        self.losses[headless.TaskEnvironment.from_env(dict(spec.environment)).image_name] += 1
+        self.losses[contract.TaskEnvironment.from_env(dict(spec.environment)).image_name] += 1
         for requeues in range(task.requeues + 1):
             self._taken.discard((task.task_id, requeues))
 
@@ -161,7 +162,7 @@ class _Execution:
         self._task_id, self._requeues, self._spec = task_id, requeues, spec
         self._node = f"node-{number}"
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
-        self._told = headless.TaskEnvironment.from_env(dict(spec.environment))
+        self._told = contract.TaskEnvironment.from_env(dict(spec.environment))
 
     async def __call__(self) -> None:
         nodes, batch = self._nodes, self._batch

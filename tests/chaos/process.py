@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
-from batch_ops.collect import Collect
-from batch_ops.errors import ServiceFault
-from batch_ops.executor import Executor
-from batch_ops.inbox import Inbox
-from batch_ops.poisoned import Poisoned
-from batch_ops.projects import Projects
-from batch_ops.reconcile import Reconcile
-from batch_ops.start import Start
-from batch_ops.steering import Steering
-from batch_ops.sweep import Sweep
-from batch_ops.take_up import TakeUp
+from batch_ops.containers.classifiers import Projects
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.runs.executor import Executor
+from batch_ops.use_cases.collect import Collect
+from batch_ops.use_cases.inbox import Inbox
+from batch_ops.use_cases.last_delivery import Poisoned
+from batch_ops.use_cases.project_changed import TakeUp
+from batch_ops.use_cases.reconcile import Reconcile
+from batch_ops.use_cases.start import Start
+from batch_ops.use_cases.steering import Steering
+from batch_ops.use_cases.sweep import Sweep
 from tests.chaos.timeline import Timeline, turn
 from tests.fakes import Cloud, When
 

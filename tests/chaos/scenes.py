@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from batch_ops.model import State, TaskState
+from batch_ops.domain.file_record import State, TaskState
 from tests.chaos.nodes import Fate
 from tests.chaos.process import Happening, Process, crash
 from tests.chaos.world import PROJECT_NAME, World

@@ -9,16 +9,16 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from batch_ops import naming
-from batch_ops.errors import ServiceFault
-from batch_ops.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
-from batch_ops.ledger_writes import Write
-from batch_ops.model import Blob, Entry, FileRecord, State
-from batch_ops.open_work import Board, Intent, JobMark, SweepMark
-from batch_ops.ports import Fence, RangeReader
-from batch_ops.selection import Selection
-from batch_ops.settings import Settings
-from batch_ops.task_spec import TaskSpec
+from batch_ops.domain import naming
+from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.file_record import Blob, Entry, FileRecord, State
+from batch_ops.domain.ledger_writes import Write
+from batch_ops.domain.selection import Selection
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.task_spec import TaskSpec
+from batch_ops.domain.worklist import Board, Intent, JobMark, SweepMark
+from batch_ops.ports.services import Fence, RangeReader
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
 from tests.chaos.nodes import Nodes, tiffs

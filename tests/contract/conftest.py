@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
-from batch_ops.azure_blobs import AzureBlobs
-from batch_ops.azure_queues import AzureOutbox
-from batch_ops.messages import collect_order, look_order
-from batch_ops.orders import CollectOrder, LookOrder
-from batch_ops.ports import BlobStore, Outbox
-from batch_ops.ports_tables import Ledger, Worklist
-from batch_ops.storage_clients import StorageConnection, host_queue
-from batch_ops.table_ledger import TableLedger
-from batch_ops.table_worklist import TableWorklist
+from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.adapters.clients import StorageConnection, host_queue
+from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.queues import AzureOutbox
+from batch_ops.adapters.worklist import TableWorklist
+from batch_ops.domain.messages import collect_order, look_order
+from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.ports.services import BlobStore, Outbox
+from batch_ops.ports.tables import Ledger, Worklist
 from tests import fakes
 
 BACKENDS = ["fake", "azurite"]

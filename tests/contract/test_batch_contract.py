@@ -12,13 +12,13 @@ import pytest
 from azure.batch import models
 from azure.batch.aio import BatchClient
 
-from batch_ops.azure_batch import AzureBatch, batch_client
-from batch_ops.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.model import JobState, Task, TaskState
-from batch_ops.ports import BatchService
-from batch_ops.task_spec import OutputFile, ResourceFile, TaskSpec
-from local_cloud.batch import testing
+from batch_ops.adapters.batch import AzureBatch, batch_client
+from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
+from batch_ops.domain.file_record import JobState, Task, TaskState
+from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
+from batch_ops.ports.services import BatchService
 from tests import fakes
+from tests.local_cloud.batch.running import RunningService, running_service
 
 POOL = "pool"
 JOB = "Job-2026-03"
@@ -108,10 +108,10 @@ class Account:
 
 
 @asynccontextmanager
-async def local_service() -> AsyncIterator[tuple[testing.RunningService, BatchClient]]:
+async def local_service() -> AsyncIterator[tuple[RunningService, BatchClient]]:
     """A local Batch service with an empty pool, and the real SDK's client of it."""
     async with (
-        testing.running_service() as running,
+        running_service() as running,
         batch_client(running.endpoint, running.account, running.key, None) as made,
     ):
         await made.create_pool(
@@ -131,7 +131,7 @@ async def local_service() -> AsyncIterator[tuple[testing.RunningService, BatchCl
 
 
 @pytest.fixture
-async def local() -> AsyncIterator[tuple[testing.RunningService, BatchClient]]:
+async def local() -> AsyncIterator[tuple[RunningService, BatchClient]]:
     """The local service, for what only an adapter does."""
     async with local_service() as both:
         yield both

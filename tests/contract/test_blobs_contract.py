@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch_ops.errors import BlobChanged, BlobMissing, ServiceFault
-from batch_ops.ports import Fence
+from batch_ops.domain.errors import BlobChanged, BlobMissing, ServiceFault
+from batch_ops.ports.services import Fence
 
 NOTHING = Fence(None)
 NAMES = [

@@ -9,10 +9,10 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_ac
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batch_ops.doctor.access import Act, Ask, Came, Kind
 from batch_ops.doctor.batch_probes import BatchProbes
+from batch_ops.doctor.storage_access import Act, Ask, Came, Kind
 from batch_ops.doctor.storage_probes import StorageProbes
-from local_cloud.batch.testing import eventually, running_service, shell
+from tests.local_cloud.batch.running import eventually, running_service, shell
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from batch_ops.errors import Conflict, IllegalTransition
-from batch_ops.model import Entry, FileRecord, State
-from batch_ops.ports_tables import Ledger
-from batch_ops.table_ledger import TableLedger
-from batch_ops.transitions import ALLOWED
+from batch_ops.adapters.ledger import TableLedger
+from batch_ops.domain.errors import Conflict, IllegalTransition
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.transitions import ALLOWED
+from batch_ops.ports.tables import Ledger
 from tests import fakes
 from tests.fakes.cloud import START
 

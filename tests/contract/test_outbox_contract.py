@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from batch_ops.azure_queues import AzureOutbox
-from batch_ops.errors import ServiceFault
-from batch_ops.orders import CollectOrder, LookOrder
-from batch_ops.storage_clients import host_queue
+from batch_ops.adapters.clients import host_queue
+from batch_ops.adapters.queues import AzureOutbox
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.orders import CollectOrder, LookOrder
 
 NAMES = ["p/a.h5", "p/\u00e4\u4e2d\U0001f9ea 'q' \"d\" <x>&\n.h5", "\U0001f9ea" * 1000 + ".h5"]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from batch_ops.azure_queues import AzurePoisonQueues
-from batch_ops.messages import look_again_message, look_order
-from batch_ops.orders import LookOrder
-from batch_ops.ports import PoisonQueues
+from batch_ops.adapters.queues import AzurePoisonQueues
+from batch_ops.domain.messages import look_again_message, look_order
+from batch_ops.domain.orders import LookOrder
+from batch_ops.ports.services import PoisonQueues
 from tests import fakes
 
 BACKENDS = ["fake", "azurite"]

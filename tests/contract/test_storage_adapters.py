@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from azure.data.tables.aio import TableClient
 
-from batch_ops.azure_blobs import AzureBlobs
-from batch_ops.azure_queues import AzureOutbox
-from batch_ops.errors import ServiceFault
-from batch_ops.model import FileRecord, State
-from batch_ops.orders import CollectOrder
-from batch_ops.storage_clients import StorageConnection, host_queue
-from batch_ops.table_ledger import TableLedger
-from batch_ops.table_worklist import TableWorklist
+from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.adapters.clients import StorageConnection, host_queue
+from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.queues import AzureOutbox
+from batch_ops.adapters.worklist import TableWorklist
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import CollectOrder
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9/account"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from batch_ops.errors import Conflict
-from batch_ops.open_work import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.errors import Conflict
+from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

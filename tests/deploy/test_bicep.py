@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_ops import settings
+from batch_ops.domain import settings
 from local_cloud.cloud import provision
 from tests.deploy import bicep_text
 from tests.deploy.app_settings import deployed, expressions, host_expressions
@@ -78,7 +78,7 @@ def test_shared_keys_are_off(account):
 def test_the_app_accepts_its_settings():
     """The settings of the template are complete, and each is one that the app or the host reads."""
     parameters = bicep_text.template(DEPLOY / "main.bicep")["parameters"]
-    source = (REPOSITORY / "batch_ops/settings.py").read_text()
+    source = (REPOSITORY / "batch_ops/domain/settings.py").read_text()
     defaults = {name: entry["defaultValue"] for name, entry in parameters.items()}
     values = deployed(DEPLOY, defaults, defaultdict(lambda: "https://somewhere/"))
     for name in values:

@@ -23,8 +23,8 @@ outside = [m.__file__ for m in list(sys.modules.values()) if "site-packages" in 
 assert all(path.startswith({site!r}) for path in outside), outside
 assert outside
 
-from batch_ops.hdf5_check import Hdf5Checker
-from batch_ops.facts import ImageOptions
+from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.domain.checks import ImageOptions
 
 class Bytes:
     def __init__(self, data): self.data = data

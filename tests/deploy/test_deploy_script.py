@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from batch_ops.settings import from_mapping
+from batch_ops.domain.settings import from_mapping
 from tests.deploy.test_bicep import DEPLOY
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_ops import log_text
+from batch_ops import log_fields
 from tests.world import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ NAME = "fly/a.h5"
 async def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What is logged of a file whose task fails twice."""
     logger = logging.getLogger("batch_ops")
-    log_text.install(logger)
+    log_fields.install(logger)
     caplog.set_level(logging.INFO, logger.name)
     try:
         world = World()

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from batch_ops.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFault
-from batch_ops.model import Blob
-from batch_ops.ports import LARGEST_PAGE, Fence
+from batch_ops.domain.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFault
+from batch_ops.domain.file_record import Blob
+from batch_ops.ports.services import LARGEST_PAGE, Fence
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.container import Container, Stored, check_name, check_not_pending, checked_metadata, is_archived
 

@@ -1,6 +1,6 @@
 """A check of images that reads its verdict in the image."""
 
-from batch_ops.facts import (
+from batch_ops.domain.checks import (
     Accepted,
     CheckLimits,
     ImageFacts,
@@ -10,7 +10,7 @@ from batch_ops.facts import (
     Unchecked,
     Verdict,
 )
-from batch_ops.ports import RangeReader
+from batch_ops.ports.services import RangeReader
 from tests.fakes.cloud import Cloud, call
 
 IMAGE = ImageFacts(internal_path="exported_data", shape=(8, 64, 64), dtype="uint8", axes="zyx", tagged=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-from batch_ops import naming
-from batch_ops.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
-from batch_ops.model import Entry, FileRecord, State
-from batch_ops.open_work import Stand
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
+from batch_ops.domain.worklist import Stand
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from batch_ops.errors import RequestRefused
-from batch_ops.messages import collect_message, collect_order, look_again_message, look_order
-from batch_ops.orders import CollectOrder, LookOrder
+from batch_ops.domain.errors import RequestRefused
+from batch_ops.domain.messages import collect_message, collect_order, look_again_message, look_order
+from batch_ops.domain.orders import CollectOrder, LookOrder
 from tests.fakes.cloud import Cloud, call
 
 _LARGEST_MESSAGE = 64 * 1024

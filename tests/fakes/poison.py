@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from batch_ops.errors import RequestRefused
-from batch_ops.orders import PoisonMessage
+from batch_ops.domain.errors import RequestRefused
+from batch_ops.domain.orders import PoisonMessage
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.outbox import FakeOutbox
 

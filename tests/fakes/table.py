@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from batch_ops.errors import Conflict, RequestRefused
-from batch_ops.rows import from_properties, to_properties
+from batch_ops.adapters.table_rows import from_properties, to_properties
+from batch_ops.domain.errors import Conflict, RequestRefused
 from tests.fakes.cloud import Cloud
 
 PAGE = 1000

@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from batch_ops import naming
-from batch_ops.errors import Conflict
-from batch_ops.open_work import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict
+from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table, check_key, check_value
 

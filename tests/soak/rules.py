@@ -10,10 +10,11 @@ from typing import Any
 import tifffile
 from azure.storage.blob import BlobProperties
 
-from batch_ops import naming
-from batch_ops.notes import attempts_of
-from batch_ops.result_folder import LOG, PROBLEM, PROVENANCE
-from batch_ops.transitions import NODE_LOSSES
+from batch_ops.containers.results import PROBLEM, PROVENANCE
+from batch_ops.domain import naming
+from batch_ops.domain.attempts import attempts_of
+from batch_ops.domain.provenance import LOG
+from batch_ops.domain.transitions import NODE_LOSSES
 from tests.soak.books import Books, is_over, put_back
 from tests.soak.plan import Content, File
 

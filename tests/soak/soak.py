@@ -11,7 +11,7 @@ from pathlib import Path
 
 from azure.core.exceptions import AzureError
 
-from batch_ops import naming
+from batch_ops.domain import naming
 from tests.acceptance.lab import REPOSITORY, Lab, laboratory
 from tests.soak import books, rules
 from tests.soak.microscope import Microscope, client, insist

@@ -13,8 +13,8 @@ import pytest
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobServiceClient
 
-from batch_ops import naming
-from local_cloud.azurite import Azurite
+from batch_ops.domain import naming
+from local_cloud.azurite.server import Azurite
 from tests.acceptance.lab import until
 from tests.soak.books import Books
 from tests.soak.plan import Content, Fate, Fault, File, plan

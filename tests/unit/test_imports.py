@@ -1,4 +1,4 @@
-"""Dependencies point one way: function_app -> wiring -> adapters -> ports <- use cases -> pure core."""
+"""Dependencies point one way: every folder of `batch_ops` stands on those before it, and on nothing else."""
 
 import ast
 from collections.abc import Iterator
@@ -9,53 +9,46 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PRODUCT = REPOSITORY / "batch_ops"
-MODULES = sorted(path.stem for path in PRODUCT.glob("*.py") if path.stem != "__init__")
 
-# Where things come together: they may know everything.
-ROOTS = {"wiring"}
-ADAPTERS = {
-    "azure_batch",
-    "azure_blobs",
-    "azure_errors",
-    "azure_queues",
-    "rows",
-    "storage_clients",
-    "table_ledger",
-    "table_worklist",
-}
-# Who may import an SDK: everybody else speaks to a port.
-SDKS = {
-    "azure.batch": {"azure_batch"},
-    "azure.storage.blob": {"azure_blobs", "storage_clients"},
-    "azure.storage.queue": {"azure_queues", "storage_clients"},
-    "azure.data.tables": {"rows", "storage_clients", "table_ledger", "table_worklist"},
-    "azure.identity": ROOTS,
+# The floors of the house, the lowest first. A room sees its own floor's rooms only where it is one room.
+FLOORS: tuple[frozenset[str], ...] = tuple(
+    frozenset(rooms.split())
+    for rooms in (
+        "concurrency task",
+        "domain",
+        "log_fields ports inspection.parser",
+        "inspection",
+        "containers adapters",
+        "runs",
+        "use_cases",
+        "wiring settings_file",
+        "files doctor",
+    )
+)
+# Who may import an SDK or a library: everybody else speaks to a port.
+IMPORTERS = {
+    "azure.batch": {"adapters.batch", "doctor"},
+    "azure.storage.blob": {"adapters.blobs", "adapters.clients", "doctor"},
+    "azure.storage.queue": {"adapters.queues", "adapters.clients", "doctor"},
+    "azure.data.tables": {"adapters.table_rows", "adapters.clients", "adapters.ledger", "adapters.worklist", "doctor"},
+    "azure.identity": {"wiring", "doctor"},
     "azure.functions": set(),
-    "azure.core": ADAPTERS,
-    "h5py": {module for module in MODULES if module.startswith("hdf5_")},
-    "numpy": {module for module in MODULES if module.startswith("hdf5_")},
+    "azure.core": {"adapters", "doctor"},
+    "h5py": {"inspection.parser", "doctor"},
+    "numpy": {"inspection.parser", "doctor"},
 }
-# Decide, and know of no service; so does whatever they import.
-CORE = {
-    "errors",
-    "export_plan",
-    "facts",
-    "failures",
-    "headless",
-    "ledger_writes",
-    "manifest",
-    "messages",
-    "model",
-    "naming",
-    "notes",
-    "problem",
-    "project",
-    "project_config",
-    "run_plan",
-    "settings",
-    "task_spec",
-    "transitions",
-    "verdict",
+# No await, and no service: whatever is decided can be tried as a plain function.
+PURE = {"task", "domain"}
+
+
+def dotted(path: Path) -> str:
+    """`batch_ops/domain/naming.py` -> `domain.naming`."""
+    parts = path.relative_to(PRODUCT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {
+    dotted(path): path for path in sorted(PRODUCT.rglob("*.py")) if path.parent != PRODUCT or path.stem[0] != "_"
 }
 
 
@@ -69,79 +62,36 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def is_within(module: str, room: str) -> bool:
+    """Whether the module is that room, or in it."""
+    return module == room or module.startswith(f"{room}.")
+
+
 @cache
 def neighbours(module: str) -> frozenset[str]:
     """The product's modules that one of them imports."""
-    parts = (name.split(".") for name in imports(PRODUCT / f"{module}.py"))
-    return frozenset(part[1] for part in parts if part[0] == "batch_ops" and len(part) > 1) & frozenset(MODULES)
+    names = (name.removeprefix("batch_ops.") for name in imports(MODULES[module]) if name.startswith("batch_ops."))
+    return frozenset(name if name in MODULES else name.rpartition(".")[0] for name in names)
 
 
-def reach(module: str) -> set[str]:
-    """All modules that one imports, directly or not."""
-    found: set[str] = set()
-    waiting = [module]
-    while waiting:
-        new = neighbours(waiting.pop()) - found
-        found |= new
-        waiting += new
-    return found
+def room_of(module: str) -> str:
+    """The innermost room of the list that a module is in."""
+    rooms = [room for floor in FLOORS for room in floor if is_within(module, room)]
+    assert rooms, f"{module} is in no room of the list."
+    return max(rooms, key=len)
 
 
-# Whatever speaks to a service, through a port or without one.
-SHELL = ADAPTERS | ROOTS | {"ports"} | {module for module in MODULES if "ports" in reach(module)}
+def floor_of(module: str) -> int:
+    """The floor that a module is on."""
+    room = room_of(module)
+    return next(number for number, floor in enumerate(FLOORS) if room in floor)
 
 
-def files(folder: str) -> list[Path]:
-    return [path for path in (REPOSITORY / folder).rglob("*.py") if "node_modules" not in path.parts]
-
-
-@pytest.mark.parametrize("sdk", SDKS)
-def test_each_sdk_has_its_own_importers(sdk):
-    """SDK errors and models stop at one narrow adapter."""
-    users = {
-        module
-        for module in MODULES
-        for name in imports(PRODUCT / f"{module}.py")
-        if name == sdk or name.startswith(f"{sdk}.")
-    }
-    assert users <= SDKS[sdk]
-
-
-def test_no_other_azure_package_is_imported():
-    """A further SDK needs an adapter of its own, and a line above."""
-    known = tuple(f"{sdk}." for sdk in SDKS)
-    strangers = {
-        (module, name)
-        for module in MODULES
-        for name in imports(PRODUCT / f"{module}.py")
-        if name.startswith("azure.") and not f"{name}.".startswith(known)
-    }
-    assert not strangers
-
-
-@pytest.mark.parametrize("module", sorted(set(MODULES) - ADAPTERS - ROOTS))
-def test_only_the_roots_know_the_adapters(module):
-    """Use cases and core speak to ports."""
-    assert not neighbours(module) & (ADAPTERS | ROOTS)
-
-
-@pytest.mark.parametrize("module", sorted(CORE))
-def test_the_core_knows_no_port_and_waits_for_nothing(module):
-    """Nor does anything that it imports, however far away."""
-    for part in {module, *reach(module)}:
-        assert part not in SHELL
-        assert "asyncio" not in set(imports(PRODUCT / f"{part}.py"))
-
-
-@pytest.mark.parametrize("module", sorted(ADAPTERS))
-def test_adapters_import_ports_core_and_each_other(module):
-    """Never a use case."""
-    assert not (neighbours(module) - ADAPTERS - {"ports"}) & SHELL
-
-
-def test_the_ports_stand_on_the_core():
-    """And on nothing else."""
-    assert not reach("ports") & SHELL
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_stands_on_lower_floors_and_its_own_room(module):
+    """Never on a floor above, nor on a neighbouring room of its floor."""
+    for other in neighbours(module):
+        assert room_of(other) == room_of(module) or floor_of(other) < floor_of(module), f"{module} imports {other}."
 
 
 def test_no_module_depends_on_itself():
@@ -159,11 +109,44 @@ def test_no_module_depends_on_itself():
         visit(module, ())
 
 
+@pytest.mark.parametrize("library", IMPORTERS)
+def test_each_library_has_its_own_importers(library):
+    """SDK errors and models stop at one narrow adapter."""
+    users = {module for module in MODULES for name in imports(MODULES[module]) if is_within(name, library)}
+    strangers = {user for user in users if not any(is_within(user, room) for room in IMPORTERS[library])}
+    assert not strangers
+
+
+def test_no_other_azure_package_is_imported():
+    """A further SDK needs an adapter of its own, and a line above."""
+    strangers = {
+        (module, name)
+        for module in MODULES
+        for name in imports(MODULES[module])
+        if is_within(name, "azure") and not any(is_within(name, sdk) for sdk in IMPORTERS)
+    }
+    assert not strangers
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) not in {"wiring", "doctor"}])
+def test_only_wiring_and_the_doctor_know_the_adapters(module):
+    """Use cases and commands speak to ports."""
+    if room_of(module) != "adapters":
+        assert not [other for other in neighbours(module) if room_of(other) == "adapters"]
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) in PURE])
+def test_what_decides_waits_for_nothing(module):
+    """Task and domain are plain functions and frozen values."""
+    assert "asyncio" not in set(imports(MODULES[module]))
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+
+
 def test_the_triggers_touch_no_adapter():
     """`function_app` decodes, logs and calls; `wiring` builds."""
     names = list(imports(REPOSITORY / "function_app.py"))
-    product = {name.split(".")[1] for name in names if name.startswith("batch_ops.")}
-    assert not product & ADAPTERS
+    assert not [name for name in names if is_within(name, "batch_ops.adapters")]
     assert all(name.startswith(("azure.functions", "batch_ops")) for name in names if name.startswith("azure"))
 
 
@@ -174,19 +157,20 @@ def test_product_and_stand_in_cloud_know_nothing_of_each_other(folder, strangers
     """The product runs unchanged in Azure; the local cloud serves any client."""
     found = {
         (path.relative_to(REPOSITORY).as_posix(), name)
-        for path in files(folder)
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if "node_modules" not in path.parts
         for name in imports(path)
         if name.split(".")[0] in strangers
     }
     assert not found
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - ROOTS))
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "wiring" and not m.endswith("__main__")])
 def test_time_and_environment_are_arguments(module):
-    """Nobody below a root asks the clock what time it is, or the environment for a setting."""
+    """Nobody but the composition root and the commands asks the clock what time it is, or the environment for a setting."""
     asked = {
         ast.unparse(node)
-        for node in ast.walk(ast.parse((PRODUCT / f"{module}.py").read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
     }
     forbidden = {"datetime.now", "datetime.utcnow", "datetime.today", "time.time", "os.environ", "os.getenv"}

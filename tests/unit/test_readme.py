@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from batch_ops.model import State
-from batch_ops.settings import from_mapping
+from batch_ops.domain.file_record import State
+from batch_ops.domain.settings import from_mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batch_ops import headless, manifest, verdict
+from batch_ops.task import contract, manifest, true_success
 from node.image import LocalImage
 
 
@@ -24,21 +24,21 @@ class Execution:
     name: str
     started: datetime.datetime
     seconds: dict[str, float] = field(default_factory=dict)
-    task: headless.TaskEnvironment | None = None
+    task: contract.TaskEnvironment | None = None
     ilastik_exit_code: int | None = None
     log_lines: tuple[str, ...] = ()
 
     @property
     def partial(self) -> Path:
-        return self.root / headless.PARTIAL_FOLDER / self.name
+        return self.root / contract.PARTIAL_FOLDER / self.name
 
     @property
     def out(self) -> Path:
-        return self.root / headless.OUT_FOLDER / self.name
+        return self.root / contract.OUT_FOLDER / self.name
 
     @property
     def logs(self) -> Path:
-        return self.root / headless.LOGS_FOLDER / self.name
+        return self.root / contract.LOGS_FOLDER / self.name
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -51,7 +51,7 @@ class Execution:
 
 def publish(
     execution: Execution,
-    task: headless.TaskEnvironment,
+    task: contract.TaskEnvironment,
     image: LocalImage,
     command: list[str],
     files: tuple[manifest.ManifestFile, ...],
@@ -74,12 +74,12 @@ def publish(
         image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image.md5),
         files=files,
     )
-    (execution.partial / headless.MANIFEST_NAME).write_bytes(content.to_json())
+    (execution.partial / contract.MANIFEST_NAME).write_bytes(content.to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)
     execution.partial.rename(execution.out)
 
 
-def report(execution: Execution, outcome: verdict.Outcome) -> manifest.Report:
+def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Report:
     """The content of outcome.json."""
     task = execution.task
     return manifest.Report(
@@ -98,7 +98,7 @@ def report(execution: Execution, outcome: verdict.Outcome) -> manifest.Report:
     )
 
 
-def ilastik_version(home: Path, task: headless.TaskEnvironment) -> str:
+def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
     """By the installation (a file VERSION, the package, conda's records), else as the task was told."""
     with suppress(OSError, UnicodeDecodeError):
         return manifest.plain_line((home / "VERSION").read_text().strip(), 100)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from batch_ops import verdict
+from batch_ops.task import true_success
 
 BLOCK_BYTES = 2**20
 
@@ -17,14 +17,14 @@ BLOCK_BYTES = 2**20
 class Refusal(Exception):
     """The task can't go on; carries how it ends."""
 
-    def __init__(self, outcome: verdict.Outcome) -> None:
+    def __init__(self, outcome: true_success.Outcome) -> None:
         super().__init__(outcome.sentence)
         self.outcome = outcome
 
 
 def refuse(exit_code: int, sentence: str) -> NoReturn:
-    """End the task with one of the exit codes of batch_ops/headless.py."""
-    raise Refusal(verdict.failure(exit_code, sentence))
+    """End the task with one of the exit codes of batch_ops/task/contract.py."""
+    raise Refusal(true_success.failure(exit_code, sentence))
 
 
 def open_hdf5(path: Path, mode: str) -> Any:

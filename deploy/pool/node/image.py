@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batch_ops import headless
+from batch_ops.task import contract
 from node.files import faults_of_file, md5_of, open_hdf5, refuse
 
 LINK = "local.h5"  # ilastik takes a name with `.h5` in its middle, `*` or `:` apart
@@ -30,11 +30,11 @@ class LocalImage:
     md5: str
 
 
-def prepare_image(root: Path, task: headless.TaskEnvironment) -> LocalImage:
+def prepare_image(root: Path, task: contract.TaskEnvironment) -> LocalImage:
     """Find the dataset and its axes; the local copy gets its tags, an odd dataset name a plain one."""
     path = root / task.image_file
     if not path.is_file():
-        refuse(headless.EXIT_STAGING_IN, f"The image {task.image_name} was not brought to the node.")
+        refuse(contract.EXIT_STAGING_IN, f"The image {task.image_name} was not brought to the node.")
     image = _changed_before(root, path) or _change(root, path, task)
     link = root / LINK
     link.unlink(missing_ok=True)
@@ -42,16 +42,16 @@ def prepare_image(root: Path, task: headless.TaskEnvironment) -> LocalImage:
     return image
 
 
-def _change(root: Path, path: Path, task: headless.TaskEnvironment) -> LocalImage:
+def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImage:
     length = path.stat().st_size
     if length != task.image_length:
         refuse(
-            headless.EXIT_STAGING_IN,
+            contract.EXIT_STAGING_IN,
             f"The image {task.image_name} came with {length} bytes, but the one that was checked has "
             f"{task.image_length}: it was overwritten since, or the transfer was cut off.",
         )
     md5 = md5_of(path)
-    with faults_of_file(headless.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
+    with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
         name = find_dataset(file, task)
         # Axes are configured for images whose own are missing or unusable.
         axes = task.axes or axes_of(file[name].attrs.get("axistags"))
@@ -59,14 +59,14 @@ def _change(root: Path, path: Path, task: headless.TaskEnvironment) -> LocalImag
         listed = listed_name(file, name)
     if not axes:
         refuse(
-            headless.EXIT_BAD_IMAGE,
+            contract.EXIT_BAD_IMAGE,
             f"The dataset {name!r} has no axistags, and no axes are configured for the project.",
         )
     plain = PLAIN_DATASET.fullmatch(listed) is not None
     image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", axes, shape, md5)
     if not plain or task.axes:
         what = f"The local copy of {task.image_name}"
-        with faults_of_file(headless.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
+        with faults_of_file(contract.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
             if task.axes:
                 file[name].attrs["axistags"] = vigra_axistags(axes)
             if not plain:
@@ -91,7 +91,7 @@ def _state(path: Path) -> list[int]:
     return [found.st_ino, found.st_size, found.st_mtime_ns]
 
 
-def find_dataset(file: Any, task: headless.TaskEnvironment) -> str:
+def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
     """Path of the dataset without leading slash: the configured one, or the only one of 2 to 5 dimensions."""
     import h5py
 
@@ -102,15 +102,15 @@ def find_dataset(file: Any, task: headless.TaskEnvironment) -> str:
         if len(names) != 1:
             told = f": {', '.join(names[:5])}" if names else ""
             refuse(
-                headless.EXIT_BAD_IMAGE,
+                contract.EXIT_BAD_IMAGE,
                 f"The image must hold one dataset, or its project name one; there are {len(names)}{told}.",
             )
         name = names[0]
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        refuse(headless.EXIT_BAD_IMAGE, f"The image holds no dataset {name!r}.")
+        refuse(contract.EXIT_BAD_IMAGE, f"The image holds no dataset {name!r}.")
     if dataset.file.filename != file.filename or dataset.is_virtual or dataset.external:
-        refuse(headless.EXIT_BAD_IMAGE, f"The dataset {name!r} keeps its pixels in another file.")
+        refuse(contract.EXIT_BAD_IMAGE, f"The dataset {name!r} keeps its pixels in another file.")
     return name
 
 

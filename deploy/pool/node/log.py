@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from batch_ops import headless, manifest, verdict
+from batch_ops.task import contract, manifest, true_success
 
 
 class LogTee(threading.Thread):
@@ -41,7 +41,7 @@ class LogTee(threading.Thread):
                 sys.stdout.buffer.flush()
             self._write(raw)
             line = raw.decode("utf-8", "replace").rstrip()
-            keep = self.LINES_AFTER_EVIDENCE if verdict.is_evidence(line) else keep - 1
+            keep = self.LINES_AFTER_EVIDENCE if true_success.is_evidence(line) else keep - 1
             with self._lock:
                 if keep > 0 and len(self._evidence) < self.MOST_EVIDENCE:
                     self._evidence.append(line)
@@ -61,7 +61,7 @@ class LogTee(threading.Thread):
             return "\n".join([*self._evidence, *self._last])
 
     def _write(self, raw: bytes) -> None:
-        if self._file is None or self._written > headless.LOG_LIMIT_BYTES:
+        if self._file is None or self._written > contract.LOG_LIMIT_BYTES:
             return
         try:
             self._file.write(raw)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batch_ops import headless
+from batch_ops.task import contract
 from node.execution import Execution
 from node.files import refuse, say
 from node.log import LogTee
@@ -41,10 +41,10 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run_ilastik(execution: Execution, task: headless.TaskEnvironment, command: list[str]) -> str:
+def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: list[str]) -> str:
     """Run ilastik to its end; sets its exit code and last lines, and returns what its log tells."""
     say("Running: " + json.dumps(command))
-    environment = headless.ilastik_environment(os.environ, task.threads, task.ram_mb)
+    environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb)
     try:
         # In this script's process group, so that Batch's own kill reaches ilastik even without this script.
         process = subprocess.Popen(
@@ -56,9 +56,9 @@ def run_ilastik(execution: Execution, task: headless.TaskEnvironment, command: l
             stderr=subprocess.STDOUT,
         )
     except OSError as exc:
-        refuse(headless.EXIT_NODE, f"ilastik can't be started on this node: {exc}.")
+        refuse(contract.EXIT_NODE, f"ilastik can't be started on this node: {exc}.")
     assert process.stdout is not None
-    tee = LogTee(process.stdout, execution.logs / headless.LOG_NAME)
+    tee = LogTee(process.stdout, execution.logs / contract.LOG_NAME)
     tee.start()
     try:
         execution.ilastik_exit_code = process.wait()

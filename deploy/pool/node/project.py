@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batch_ops import headless
+from batch_ops.task import contract
 from node.files import faults_of_file, open_hdf5, refuse, sha256_of
 from node.image import LocalImage, axes_of
 
@@ -24,18 +24,18 @@ class LocalProject:
     axes: frozenset[str]
 
 
-def prepare_project(root: Path, task: headless.TaskEnvironment, image: LocalImage) -> LocalProject:
+def prepare_project(root: Path, task: contract.TaskEnvironment, image: LocalImage) -> LocalProject:
     """Check the digest; a project of an old version is copied and made to fit (see `renew`)."""
-    path = root / headless.PROJECT_FILE
+    path = root / contract.PROJECT_FILE
     if not path.is_file():
-        refuse(headless.EXIT_STAGING_IN, "The project file was not brought to the node.")
+        refuse(contract.EXIT_STAGING_IN, "The project file was not brought to the node.")
     if sha256_of(path) != task.project_digest:
-        refuse(headless.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
+        refuse(contract.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
     copy = root / COPY
     copy.unlink(missing_ok=True)
     axes = set()
     old = False
-    with faults_of_file(headless.EXIT_BAD_PROJECT, "The project file"), open_hdf5(path, "r") as file:
+    with faults_of_file(contract.EXIT_BAD_PROJECT, "The project file"), open_hdf5(path, "r") as file:
         for info in training_images(file):
             if is_old(info):
                 old = True
@@ -43,9 +43,9 @@ def prepare_project(root: Path, task: headless.TaskEnvironment, image: LocalImag
                 axes.add(axes_of(info["axistags"][()]))
         classes = len(file["PixelClassification/LabelNames"])
     if not old:
-        return LocalProject(headless.PROJECT_FILE, classes, frozenset(axes))
+        return LocalProject(contract.PROJECT_FILE, classes, frozenset(axes))
     shutil.copyfile(path, copy)
-    with faults_of_file(headless.EXIT_BAD_PROJECT, "The project file"), open_hdf5(copy, "r+") as file:
+    with faults_of_file(contract.EXIT_BAD_PROJECT, "The project file"), open_hdf5(copy, "r+") as file:
         renew(file, image)
     return LocalProject(COPY, classes, frozenset(axes))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batch_ops.verdict import FoundTiff
+from batch_ops.task.true_success import FoundTiff
 
 
 def find_tiffs(folder: Path) -> list[FoundTiff]:

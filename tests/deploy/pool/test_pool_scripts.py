@@ -8,12 +8,12 @@ import pytest
 from azure.batch import models as m
 from azure.storage.blob.aio import BlobServiceClient
 
-from batch_ops.headless import TaskEnvironment
-from batch_ops.manifest import Manifest
-from local_cloud.batch.testing import eventually, running_service
+from batch_ops.task.contract import TaskEnvironment
+from batch_ops.task.manifest import Manifest
 from local_cloud.cloud.provision import task_tools
 from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, ilastik_archive
 from tests.deploy.pool.tools_server import CLIENT_ID
+from tests.local_cloud.batch.running import eventually, running_service
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
 OURS = m.BatchNodeIdentityReference(resource_id=IDENTITY)

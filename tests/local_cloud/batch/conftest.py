@@ -11,7 +11,7 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 from jsonschema import Draft202012Validator
 
-from local_cloud.batch.testing import RawClient, RunningService, eventually, running_service
+from tests.local_cloud.batch.running import RawClient, RunningService, eventually, running_service
 
 POOL = "ilastik"
 DATA = Path(__file__).parents[2] / "data/batch"

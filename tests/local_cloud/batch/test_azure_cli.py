@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.batch.testing import eventually, running_service, shell
+from tests.local_cloud.batch.running import eventually, running_service, shell
 
 AZ = os.environ.get("AZURE_CLI_BIN", "")
 pytestmark = [

@@ -9,12 +9,12 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 
-from local_cloud.batch.auth import Authenticator
-from local_cloud.batch.clock import SystemClock
-from local_cloud.batch.errors import ServiceError
-from local_cloud.batch.settings import DEFAULT_KEY
-from local_cloud.batch.testing import refused
-from local_cloud.batch.times import http_date
+from local_cloud.batch.state.auth import Authenticator
+from local_cloud.batch.state.clock import SystemClock
+from local_cloud.batch.state.errors import ServiceError
+from local_cloud.batch.state.settings import DEFAULT_KEY
+from local_cloud.batch.state.times import http_date
+from tests.local_cloud.batch.running import refused
 
 NOW = SystemClock().now
 

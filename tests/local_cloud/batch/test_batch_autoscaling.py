@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from azure.batch import models as m
 
-from local_cloud.batch.clock import ManualClock
-from local_cloud.batch.testing import eventually, refused, running_service
+from local_cloud.batch.state.clock import ManualClock
+from tests.local_cloud.batch.running import eventually, refused, running_service
 
 FOLLOW = """
 tasks = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 5) < 70

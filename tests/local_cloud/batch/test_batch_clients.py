@@ -8,8 +8,8 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
 from local_cloud.batch.cli import _parser, settings_from
-from local_cloud.batch.settings import DEFAULT_KEY
-from local_cloud.batch.testing import eventually, running_service, shell
+from local_cloud.batch.state.settings import DEFAULT_KEY
+from tests.local_cloud.batch.running import eventually, running_service, shell
 
 
 async def test_the_synchronous_client_works_as_well(service):

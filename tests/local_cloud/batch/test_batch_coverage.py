@@ -1,13 +1,10 @@
 """COVERAGE.md is true."""
 
-from pathlib import Path
-
 import pytest
+from tests.local_cloud.batch.coverage import DOCUMENT, TESTS, document, fields_done, fields_shown, records
 
-from local_cloud.batch.coverage import DOCUMENT, document, fields_done, fields_shown, records
-from local_cloud.batch.fields import Support
+from local_cloud.batch.rest.fields import Support
 
-TESTS = Path(__file__).parent
 # Gone from the published API, still sent by older clients.
 OLDER = {"BatchTaskCreateOptions.authenticationTokenSettings"}
 
@@ -30,7 +27,7 @@ def test_every_published_field_is_declared(schema, name):
 
 def test_every_published_body_is_declared(schema):
     """Every request body of an operation that is done is read by a declared record."""
-    from local_cloud.batch.operations import OPERATIONS
+    from local_cloud.batch.rest.operations import OPERATIONS
 
     bodies = {(route["method"], route["path"]): route["request"] for route in schema["routes"]}
     for entry in OPERATIONS:
@@ -41,7 +38,7 @@ def test_every_published_body_is_declared(schema):
 
 
 def test_the_document_is_up_to_date():
-    """COVERAGE.md's lists are what the code says: renew them with python -m local_cloud.batch.coverage."""
+    """COVERAGE.md's lists are what the code says: renew them with python -m tests.local_cloud.batch.coverage."""
     text = DOCUMENT.read_text(encoding="utf-8")
 
     assert text == document(text, fields_shown(TESTS))

@@ -4,7 +4,7 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from local_cloud.batch.testing import eventually, refused, running_service, shell
+from tests.local_cloud.batch.running import eventually, refused, running_service, shell
 
 
 async def in_state(client, wanted, task_id="t"):

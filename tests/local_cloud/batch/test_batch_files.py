@@ -3,7 +3,7 @@
 import pytest
 from azure.batch import models as m
 
-from local_cloud.batch.testing import refused, shell
+from tests.local_cloud.batch.running import refused, shell
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_cloud.batch import files, jobs, nodes, pool_reports, pools, tasks, undone
-from local_cloud.batch.errors import ServiceError
-from local_cloud.batch.odata import ORDER, PREFIX, Property, Type, parse_filter, parse_select
+from local_cloud.batch.rest.handlers import files, jobs, nodes, pool_reports, pools, tasks, undone
+from local_cloud.batch.rest.odata import ORDER, PREFIX, Property, Type, parse_filter, parse_select
+from local_cloud.batch.state.errors import ServiceError
 
 
 @dataclass

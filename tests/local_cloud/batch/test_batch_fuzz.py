@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_cloud.batch.operations import OPERATIONS
-from local_cloud.batch.testing import Answer, RawClient, running_service
+from local_cloud.batch.rest.operations import OPERATIONS
+from tests.local_cloud.batch.running import Answer, RawClient, running_service
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

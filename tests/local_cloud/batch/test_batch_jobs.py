@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from azure.batch import models as m
 
-from local_cloud.batch.testing import eventually, refused, running_service, shell
+from tests.local_cloud.batch.running import eventually, refused, running_service, shell
 
 
 async def job_in(client, *states, job="j"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local_cloud.batch.patterns import expand, find
+from local_cloud.batch.node.patterns import expand, find
 
 FILES = (
     "a.gif",

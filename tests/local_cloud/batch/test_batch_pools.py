@@ -7,8 +7,8 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import ResourceNotFoundError
 
-from local_cloud.batch.clock import ManualClock
-from local_cloud.batch.testing import eventually, refused, running_service, shell
+from local_cloud.batch.state.clock import ManualClock
+from tests.local_cloud.batch.running import eventually, refused, running_service, shell
 
 
 def pool_of(pool_id="p", **fields):

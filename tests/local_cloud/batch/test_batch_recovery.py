@@ -14,13 +14,13 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError
 
 from local_cloud.batch.cli import main
-from local_cloud.batch.clock import SystemClock
-from local_cloud.batch.orphans import ROOT_VARIABLE, end_orphans
-from local_cloud.batch.process import started_at
+from local_cloud.batch.node.orphans import ROOT_VARIABLE, end_orphans
+from local_cloud.batch.node.process import started_at
 from local_cloud.batch.service import BatchService
-from local_cloud.batch.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, Settings
-from local_cloud.batch.store import ProcessRecord
-from local_cloud.batch.testing import eventually, running_service, shell
+from local_cloud.batch.state.clock import SystemClock
+from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, Settings
+from local_cloud.batch.state.store import ProcessRecord
+from tests.local_cloud.batch.running import eventually, running_service, shell
 
 WARNINGS = ("-W", "error", "-W", "ignore:datetime.datetime.utcnow:DeprecationWarning")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local_cloud.batch.fields import Support
-from local_cloud.batch.operations import OPERATIONS
-from local_cloud.batch.testing import Answer, RawClient, eventually, running_service, shell
+from local_cloud.batch.rest.fields import Support
+from local_cloud.batch.rest.operations import OPERATIONS
+from tests.local_cloud.batch.running import Answer, RawClient, eventually, running_service, shell
 
 POOL = {
     "id": "p",

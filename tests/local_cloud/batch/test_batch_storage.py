@@ -8,7 +8,7 @@ from azure.batch import models as m
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from azure.storage.blob.aio import BlobServiceClient
 
-from local_cloud.batch.testing import running_service, shell
+from tests.local_cloud.batch.running import running_service, shell
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
 OURS = m.BatchNodeIdentityReference(resource_id=IDENTITY.upper())

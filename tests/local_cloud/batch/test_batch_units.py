@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_cloud.batch.clock import ManualClock
-from local_cloud.batch.codec import decode, decode_task, encode, encode_task
-from local_cloud.batch.etags import Revisions
-from local_cloud.batch.execution import Ended, StopReason
-from local_cloud.batch.model import (
+from local_cloud.batch.node.execution import Ended, StopReason
+from local_cloud.batch.node.outcomes import settle
+from local_cloud.batch.scheduling.placement import next_placement
+from local_cloud.batch.state.clock import ManualClock
+from local_cloud.batch.state.codec import decode, decode_task, encode, encode_task
+from local_cloud.batch.state.etags import Revisions
+from local_cloud.batch.state.model import (
     Deallocation,
     Execution,
     Failure,
@@ -24,11 +26,9 @@ from local_cloud.batch.model import (
     Task,
     TaskState,
 )
-from local_cloud.batch.outcomes import settle
-from local_cloud.batch.placement import next_placement
-from local_cloud.batch.task_index import TaskIndex
-from local_cloud.batch.timers import Timers
-from local_cloud.batch.times import NO_LIMIT, format_duration, iso, parse_duration, parse_moment
+from local_cloud.batch.state.task_index import TaskIndex
+from local_cloud.batch.state.timers import Timers
+from local_cloud.batch.state.times import NO_LIMIT, format_duration, iso, parse_duration, parse_moment
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))

@@ -9,7 +9,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from local_cloud.azurite import Azurite
+from local_cloud.azurite.server import Azurite
 from local_cloud.cloud.errors import CloudError
 from local_cloud.cloud.provision import CONTAINERS, Tool, provision_storage, task_tools
 from local_cloud.demo.dropped import DroppedFile, FileState

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batch_ops.errors import SettingsError
-from batch_ops.model import State
-from batch_ops.settings import from_mapping
+from batch_ops.domain.errors import SettingsError
+from batch_ops.domain.file_record import State
+from batch_ops.domain.settings import from_mapping
 from local_cloud.demo.dropped import FileState
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ import pytest_asyncio
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite import Azurite
+from local_cloud.azurite.server import Azurite
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

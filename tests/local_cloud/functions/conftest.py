@@ -16,7 +16,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite import Azurite
+from local_cloud.azurite.server import Azurite
 
 REPOSITORY = Path(__file__).parents[3]
 APP = REPOSITORY / "tests/data/function_app"

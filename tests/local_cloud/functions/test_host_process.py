@@ -11,7 +11,7 @@ import psutil
 import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite import Azurite, Ports
+from local_cloud.azurite.server import Azurite, Ports
 
 
 async def test_status_functions_and_manual_start(account, start_host):

@@ -1,0 +1,1 @@
+"""One narrow adapter for each Azure service: the only importer of its SDK."""

@@ -1,0 +1,252 @@
+"""The Batch account (port `BatchService`). Decides on error codes: the SDK's types say too little.
+
+Every file of a task goes by the pool's managed identity, so that no address holds a secret or expires.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from azure.batch import models
+from azure.batch.aio import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
+
+from batch_ops.adapters.sdk_errors import calls
+from batch_ops.concurrency import Coalesced
+from batch_ops.domain.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
+from batch_ops.domain.file_record import JobState, Task, TaskFailure, TaskState
+from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
+
+_SERVICE = "Azure Batch"
+_CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive")
+# The service takes 100 tasks and a megabyte in one call: so many with the longest names and addresses stay below it.
+_TASKS_A_CALL = 16
+_TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
+
+# Without options the SDK (15.1) fails before it sends anything, and it does not export their type.
+_TERMINATION: Any = {"terminateReason": "NothingOpen"}
+
+
+class _Already(IlastikBatchError):
+    """What was asked for is so already, or is to be asked for in another way."""
+
+
+def batch_client(
+    endpoint: str, account: str, key: str, credential: AsyncTokenCredential | None, *, proxies: bool = True
+) -> BatchClient:
+    """A client that speaks with the account's key where there is one, else by the given identity.
+
+    `proxies`: whether the environment is asked for a proxy (see `storage_clients`).
+    """
+    # A few short tries: what stays broken is a reason in the row, and reconcile tries again.
+    tries = {"retry_total": 3, "retry_backoff_factor": 0.4}
+    options: dict[str, Any] = {**tries, "connection_timeout": 10, "read_timeout": 60, "use_env_settings": proxies}
+    if key:
+        return BatchClient(endpoint, AzureNamedKeyCredential(account, key), **options)
+    if credential is None:
+        raise ValueError("A Batch account is spoken to with its key or by an identity; there is neither.")
+    return BatchClient(endpoint, credential, **options)
+
+
+class AzureBatch:
+    """Jobs and their tasks."""
+
+    def __init__(self, client: BatchClient) -> None:
+        self._client = client
+        self._together = Coalesced(self._create_tasks, _TASKS_A_CALL)
+
+    async def create_job(self, job_id: str, pool_id: str) -> None:
+        """Create the job on a pool; an existing one is success."""
+        job = models.BatchJobCreateOptions(
+            id=job_id,
+            pool_info=models.BatchPoolInfo(pool_id=pool_id),
+            # A task that fails is looked at before it is tried again, and the job stays open for the next file.
+            constraints=models.BatchJobConstraints(max_task_retry_count=0),
+            all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
+        )
+        # One about to end is an existing one too: the first task tells.
+        known = _already("JobExists", "JobBeingTerminated", "JobBeingDeleted") | {
+            "PoolNotFound": ServiceFault(f"The pool {pool_id} does not exist in the Batch account; deploy it."),
+            "ActiveJobAndScheduleQuotaReached": ServiceFault("The Batch account's quota of active jobs is reached."),
+        }
+        with suppress(_Already), calls(_SERVICE, f"create the job {job_id}", known):
+            await self._client.create_job(job)
+
+    async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
+        """True if the task is new, False if a task of this id is already there.
+
+        What a burst creates at the same time goes in one call; each task is answered for by itself.
+        """
+        return await self._together(job_id, spec)
+
+    async def _create_tasks(self, job_id: str, specs: Sequence[TaskSpec]) -> Sequence[bool | IlastikBatchError]:
+        settled = await self._create_collection(job_id, specs) if len(specs) > 1 else {}
+        return [settled[s.id] if s.id in settled else await self._create_one(job_id, s) for s in specs]
+
+    async def _create_collection(self, job_id: str, specs: Sequence[TaskSpec]) -> Mapping[str, bool]:
+        """Which tasks are new or there already. What is not told of had another end: by itself it tells which."""
+        known = _job_errors(job_id) | _already("RequestBodyTooLarge")
+        # The service wants each id once, though two may ask for the same task.
+        tasks = [create_options(spec) for spec in {spec.id: spec for spec in specs}.values()]
+        try:
+            with calls(_SERVICE, f"create {len(tasks)} tasks", known):
+                answer = await self._client.create_task_collection(job_id, models.BatchTaskGroup(task_values=tasks))
+        except _Already:
+            return {}
+        results = answer.result_values or []
+        new = {result.task_id: True for result in results if _word(result.status) == "success"}
+        return new | {r.task_id: False for r in results if r.error is not None and r.error.code == "TaskExists"}
+
+    async def _create_one(self, job_id: str, spec: TaskSpec) -> bool | IlastikBatchError:
+        known = _job_errors(job_id) | _already("TaskExists")
+        try:
+            with calls(_SERVICE, f"create the task {spec.id}", known):
+                await self._client.create_task(job_id, create_options(spec))
+        except _Already:
+            return False
+        except IlastikBatchError as exc:
+            return exc
+        return True
+
+    async def task(self, job_id: str, task_id: str) -> Task | None:
+        """The task; None if the job has none of this id."""
+        known = _job_errors(job_id) | _already("TaskNotFound")
+        try:
+            with calls(_SERVICE, f"look at the task {task_id}", known):
+                return _task(job_id, await self._client.get_task(job_id, task_id, select=_TASK_FIELDS))
+        except _Already:
+            return None
+
+    async def changed(self, job_id: str, since: datetime | None) -> AsyncIterator[Task]:
+        """The tasks whose state changed at or after a time of the service's."""
+        # Whole seconds in the filter: services differ in the fractions that they read.
+        moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if since else None
+        with calls(_SERVICE, f"list the tasks of the job {job_id}", _job_errors(job_id)):
+            async for found in self._client.list_tasks(
+                job_id, filter=f"stateTransitionTime ge DateTime'{moment}'" if moment else None, select=_TASK_FIELDS
+            ):
+                task = _task(job_id, found)
+                if since is None or task.changed >= since:
+                    yield task
+
+    async def terminate_task(self, job_id: str, task_id: str) -> None:
+        """End a task; one that is completed or gone is success."""
+        ended = _already("TaskCompleted", "TaskNotFound", "JobNotFound", *_CLOSED_CODES)
+        with suppress(_Already), calls(_SERVICE, f"end the task {task_id}", ended):
+            await self._client.terminate_task(job_id, task_id)
+
+    async def close_job(self, job_id: str) -> None:
+        """Terminate the job; one that is closed or gone is success."""
+        closed = _already("JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted")
+        with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):
+            # The poller is not waited for: the job ends by itself.
+            await self._client.begin_terminate_job(job_id, _TERMINATION)
+
+    async def is_done(self, job_id: str) -> bool:
+        """Whether every task of the job is completed; a job that is gone is done."""
+        open_tasks = "state ne 'completed'"
+        with suppress(_Already), calls(_SERVICE, f"look for work of the job {job_id}", _already("JobNotFound")):
+            async for _ in self._client.list_tasks(job_id, filter=open_tasks, select=["id"], max_results=1):
+                return False
+        return True
+
+    async def was_preempted(self, pool_id: str, node_id: str) -> bool:
+        """Whether the node was a spot node that Azure took back; a node that is gone was not."""
+        try:
+            with calls(_SERVICE, f"look at the node {node_id}", _already("NodeNotFound", "PoolNotFound")):
+                node = await self._client.get_node(pool_id, node_id, select=["id", "state"])
+        except _Already:
+            return False
+        return _word(node.state) == "preempted"
+
+    async def job_state(self, job_id: str) -> JobState:
+        """Whether the job works; one that is gone counts as closed."""
+        try:
+            with calls(_SERVICE, f"look at the job {job_id}", _already("JobNotFound")):
+                job = await self._client.get_job(job_id, select=["id", "state"])
+        except _Already:
+            return JobState.CLOSED
+        state = _word(job.state)
+        if state in {"disabling", "disabled"}:
+            return JobState.PAUSED
+        return JobState.CLOSED if state in {"terminating", "completed", "deleting"} else JobState.OPEN
+
+
+def create_options(spec: TaskSpec) -> models.BatchTaskCreateOptions:
+    """The SDK's form of a task."""
+    identity = models.BatchNodeIdentityReference(resource_id=spec.identity)
+    return models.BatchTaskCreateOptions(
+        id=spec.id,
+        display_name=spec.display_name,
+        command_line=spec.command_line,
+        environment_settings=[models.EnvironmentSetting(name=name, value=value) for name, value in spec.environment],
+        resource_files=[_resource_file(file, identity) for file in spec.resource_files],
+        output_files=[_output_file(file, identity) for file in spec.output_files],
+        required_slots=spec.required_slots,
+        constraints=models.BatchTaskConstraints(
+            max_wall_clock_time=spec.wall_clock, retention_time=spec.retention, max_task_retry_count=0
+        ),
+    )
+
+
+def _resource_file(file: ResourceFile, identity: models.BatchNodeIdentityReference) -> models.ResourceFile:
+    if file.http_url:
+        return models.ResourceFile(http_url=file.http_url, file_path=file.path, identity_reference=identity)
+    return models.ResourceFile(
+        storage_container_url=file.container_url,
+        blob_prefix=file.blob_prefix or None,
+        file_path=file.path,
+        identity_reference=identity,
+    )
+
+
+def _output_file(file: OutputFile, identity: models.BatchNodeIdentityReference) -> models.OutputFile:
+    condition = models.OutputFileUploadCondition
+    return models.OutputFile(
+        file_pattern=file.pattern,
+        destination=models.OutputFileDestination(
+            container=models.OutputFileBlobContainerDestination(
+                container_url=file.container_url, path=file.path, identity_reference=identity
+            )
+        ),
+        upload_options=models.OutputFileUploadConfiguration(
+            upload_condition=condition.TASK_COMPLETION if file.always else condition.TASK_SUCCESS
+        ),
+    )
+
+
+def _task(job_id: str, found: models.BatchTask) -> Task:
+    info = found.execution_info
+    failure = info.failure_info if info else None
+    return Task(
+        job_id=job_id,
+        task_id=found.id,
+        state=TaskState(_word(found.state)),
+        changed=found.state_transition_time,
+        exit_code=info.exit_code if info else None,
+        succeeded=_word(info.result) == "success" if info and info.result else None,
+        failure=TaskFailure(_word(failure.category), failure.code or "", failure.message or "") if failure else None,
+        node_id=found.node_info.node_id if found.node_info else None,
+        started=info.start_time if info else None,
+        ended=info.end_time if info else None,
+        requeues=(info.requeue_count or 0) if info else 0,
+    )
+
+
+def _word(value: object) -> str:
+    return str(getattr(value, "value", value)).lower()
+
+
+def _already(*codes: str) -> dict[str, IlastikBatchError]:
+    return dict.fromkeys(codes, _Already())
+
+
+def _job_errors(job_id: str) -> dict[str, IlastikBatchError]:
+    closed = JobClosed(f"The job {job_id} takes no more tasks.")
+    return {
+        "JobNotFound": JobMissing(f"Azure Batch knows no job {job_id}."),
+        "JobDisabled": ServiceFault(f"The job {job_id} is paused by an operator."),
+        **dict.fromkeys(_CLOSED_CODES, closed),
+    }

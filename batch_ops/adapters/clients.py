@@ -1,0 +1,84 @@
+"""Clients of the storage account from a connection's name, as the Functions host reads such settings.
+
+Either `NAME` holds a connection string, or `NAME__blobServiceUri`, `NAME__queueServiceUri` and
+`NAME__tableServiceUri` hold URLs and the caller brings a credential.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.data.tables.aio import TableServiceClient
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue import TextBase64EncodePolicy
+from azure.storage.queue.aio import QueueClient, QueueServiceClient
+
+from batch_ops.domain.errors import SettingsError
+
+# A few short tries: a function that sleeps is paid for, and what stays broken is tried again by reconcile.
+_TABLE_OPTIONS: dict[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.4, "retry_backoff_max": 5}
+# The SDK waits initial + base ** tries seconds: a second each time, here.
+_BLOB_OPTIONS: dict[str, Any] = {
+    "initial_backoff": 0,
+    "increment_base": 1,
+    "random_jitter_range": 0.3,
+    "retry_total": 3,
+}
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class StorageConnection:
+    """Where a storage account is and how one may speak to it.
+
+    `proxies`: whether the environment is asked for a proxy, which takes two threads' turns for every request.
+    """
+
+    name: str
+    values: Mapping[str, str]
+    credential: AsyncTokenCredential | None = None
+    proxies: bool = True
+
+    def blob_service(self) -> BlobServiceClient:
+        """The account's blobs. Raises `SettingsError`."""
+        options = _BLOB_OPTIONS | self._transport()
+        if text := self._connection_string():
+            return BlobServiceClient.from_connection_string(text, **options)
+        return BlobServiceClient(self._uri("blob"), credential=self._credential(), **options)
+
+    def table_service(self) -> TableServiceClient:
+        """The account's tables. Raises `SettingsError`."""
+        options = _TABLE_OPTIONS | self._transport()
+        if text := self._connection_string():
+            return TableServiceClient.from_connection_string(text, **options)
+        return TableServiceClient(self._uri("table"), credential=self._credential(), **options)
+
+    def queue_service(self) -> QueueServiceClient:
+        """The account's queues. Raises `SettingsError`."""
+        options = _BLOB_OPTIONS | self._transport()
+        if text := self._connection_string():
+            return QueueServiceClient.from_connection_string(text, **options)
+        return QueueServiceClient(self._uri("queue"), credential=self._credential(), **options)
+
+    def _transport(self) -> dict[str, Any]:
+        return {**_TIMEOUTS, "use_env_settings": self.proxies}
+
+    def _connection_string(self) -> str:
+        return self.values.get(self.name, "").strip()
+
+    def _uri(self, service: str) -> str:
+        variable = f"{self.name}__{service}ServiceUri"
+        if uri := self.values.get(variable, "").strip():
+            return uri
+        raise SettingsError(f"Neither {self.name} nor {variable} is set: the storage account is unknown.")
+
+    def _credential(self) -> AsyncTokenCredential:
+        if self.credential is None:
+            raise SettingsError(f"{self.name} names a storage account by its URL, but there is no identity.")
+        return self.credential
+
+
+def host_queue(service: QueueServiceClient, name: str) -> QueueClient:
+    """A queue whose messages are base64, as the Functions host and Event Grid write them."""
+    return service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())

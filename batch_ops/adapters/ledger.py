@@ -1,0 +1,141 @@
+"""The ledger in Azure Table storage (port `Ledger`)."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from batch_ops.adapters import table_rows
+from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
+from batch_ops.domain.worklist import Stand
+
+_SERVICE = "Table storage"
+_MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
+_CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", *_MISSING_CODES)
+# Sorts behind every character of a key (see `naming.key_safe`).
+_KEY_END = "~~"
+
+
+class TableLedger:
+    """Partition = project; a file's row `f!...` and its runs' rows `r!...` stand in the same partition."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    async def get(self, name: str) -> Entry | None:
+        """The file's current run."""
+        try:
+            row = await self._table.get_entity(partition_key(name), file_key(name))
+        except SDK_ERRORS as exc:
+            if code_of(exc) in _MISSING_CODES:
+                return None
+            raise translated(exc, _SERVICE, f"read the row of {_shown(name)}") from exc
+        return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
+
+    async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
+        """Make `new` the file's current run, in one transaction with the end of the previous one."""
+        return await self._write(claim_writes(new, previous), "claim")
+
+    async def advance(self, entry: Entry, record: FileRecord) -> Entry:
+        """Replace this version of the row; a final state also ends the run's own row."""
+        return await self._write(advance_writes(entry, record), "advance")
+
+    async def runs(self, name: str) -> Sequence[FileRecord]:
+        """Every run of a file, the oldest first; the current one as the file's row has it."""
+        first = naming.run_key(name, 0).rpartition("!")[0] + "!"
+        stored = [
+            record
+            async for record in self._query(partition_key(name), first, f"read the runs of {_shown(name)}")
+            if record.name == name
+        ]
+        current = await self.get(name)
+        return with_current(stored, current)
+
+    async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
+        """The versions that the ledger has of these files, by one query over their range of keys."""
+        keys = [naming.file_key(name) for name in names]
+        if not keys:
+            return {}
+        wanted = set(names)
+        found: dict[str, Stand] = {}
+        with calls(_SERVICE, f"compare the files of {_shown(project)}"):
+            pages = self._table.query_entities(
+                "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
+                parameters={"partition": naming.partition_key(project), "first": min(keys), "last": max(keys)},
+                select=["name", "etag", "length", "md5", "state"],
+            )
+            async for row in pages:
+                if row["name"] in wanted:
+                    found[row["name"]] = table_rows.from_properties(Stand, row)
+        return found
+
+    async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
+        """The files of a project by name; beyond the 240 characters of a key their order is by hash."""
+        start = naming.file_key(prefix).rpartition("!!")[0]
+        purpose = f"list the files of {_shown(project)}"
+        async for record in self._query(naming.partition_key(project), start, purpose, states):
+            if record.name.startswith(prefix):
+                yield record
+
+    async def _query(
+        self, partition: str, start: str, purpose: str, states: Collection[State] = ()
+    ) -> AsyncIterator[FileRecord]:
+        wanted = " or ".join(f"state eq '{state}'" for state in sorted(states))
+        keys = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
+        with calls(_SERVICE, purpose):
+            pages = self._table.query_entities(
+                f"{keys} and ({wanted})" if wanted else keys,
+                parameters={"partition": partition, "start": start, "end": start + _KEY_END},
+            )
+            async for row in pages:
+                yield table_rows.from_properties(FileRecord, row)
+
+    async def _write(self, writes: tuple[Write, ...], verb: str) -> Entry:
+        record = writes[0].record
+        purpose = f"{verb} the row of {_shown(record.name)}"
+        conflict = Conflict(f"The row of {_shown(record.name)} was changed by somebody else in the meantime.")
+        with calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, conflict)):
+            answer = await self._one(writes[0]) if len(writes) == 1 else await self._all(writes)
+        return Entry(record, str(answer["etag"]))
+
+    async def _one(self, write: Write) -> Mapping[str, Any]:
+        if write.over is None:
+            return await self._table.create_entity(_entity(write))
+        return await self._table.update_entity(_entity(write), UpdateMode.REPLACE, **_guard(write.over))
+
+    async def _all(self, writes: tuple[Write, ...]) -> Mapping[str, Any]:
+        return (await self._table.submit_transaction([_operation(write) for write in writes]))[0]
+
+
+def _operation(write: Write) -> Any:
+    entity = _entity(write)
+    if write.over is not None:
+        return ("update", entity, {"mode": UpdateMode.REPLACE, **_guard(write.over)})
+    if write.is_file:
+        return ("create", entity)
+    return ("upsert", entity, {"mode": UpdateMode.REPLACE})
+
+
+def _entity(write: Write) -> dict[str, Any]:
+    return {
+        "PartitionKey": partition_key(write.record.name),
+        "RowKey": write.key,
+        # For people and their tools: tables of files without their runs.
+        "is_file": write.is_file,
+        "project": naming.project_of(write.record.name),
+        **table_rows.to_properties(write.record),
+    }
+
+
+def _guard(version: str) -> dict[str, Any]:
+    return {"etag": version, "match_condition": MatchConditions.IfNotModified}
+
+
+def _shown(name: str) -> str:
+    return naming.plain(name)

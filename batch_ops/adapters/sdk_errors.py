@@ -1,0 +1,70 @@
+"""The SDKs' errors in the product's own words, decided by the service's code, never by the SDK's type."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+from batch_ops.domain.errors import IlastikBatchError, RequestRefused, ServiceFault
+
+_BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_BUSY_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError", "TooManyRequests"})
+# The request is right, but the account is not (yet) as it should be: that passes, or an operator mends it.
+_LATER_STATUS = frozenset({404, 409, 412})
+
+# What a call of an SDK may raise: its own errors, and the transport's where the SDK lets them through.
+SDK_ERRORS = (AzureError, OSError)
+
+
+@contextmanager
+def calls(service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None) -> Iterator[None]:
+    """Run calls of an SDK; its errors leave as ours. `purpose` completes "could not ...".
+
+    `known` holds the codes that mean something particular to this call.
+    """
+    try:
+        yield
+    except SDK_ERRORS as exc:
+        raise translated(exc, service, purpose, known) from exc
+
+
+def translated(
+    error: Exception, service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None
+) -> IlastikBatchError:
+    """What an SDK's error means to us."""
+    code = code_of(error)
+    if known and code in known:
+        return known[code]
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    told = code or str(status or type(error).__name__)
+    if status in {401, 403} or isinstance(error, ClientAuthenticationError):
+        return ServiceFault(f"{service} does not let this app {purpose} ({told}); check its role assignments.")
+    if status is None or status < 400:
+        return ServiceFault(f"{service} could not be reached to {purpose} ({told}).")
+    if status in _BUSY_STATUS or code in _BUSY_CODES:
+        busy = f"{service} is busy and could not {purpose} ({told})."
+        return ServiceFault(busy, retry_after=_retry_after(error))
+    if status in _LATER_STATUS:
+        return ServiceFault(f"{service} could not {purpose} now ({told}).", retry_after=_retry_after(error))
+    return RequestRefused(f"{service} refused to {purpose} ({told}).")
+
+
+def code_of(error: Exception) -> str:
+    """The service's error code; empty where the answer had none (or there was no answer)."""
+    inner = getattr(error, "error", None)
+    code = getattr(error, "error_code", None) or getattr(inner, "code", None)
+    if not code:
+        response = getattr(error, "response", None)
+        code = response.headers.get("x-ms-error-code") if response is not None else None
+    return str(getattr(code, "value", code) or "")
+
+
+def _retry_after(error: Exception) -> timedelta | None:
+    response = getattr(error, "response", None)
+    headers = response.headers if response is not None else {}
+    for name, unit in (("x-ms-retry-after-ms", "milliseconds"), ("retry-after-ms", "milliseconds")):
+        if (value := headers.get(name, "")).isdigit():
+            return timedelta(**{unit: int(value)})
+    value = headers.get("Retry-After", "")
+    return timedelta(seconds=int(value)) if value.isdigit() else None

@@ -1,0 +1,73 @@
+"""Work on many things at once: the same work for each, or one call for many askers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+AT_ONCE = 16
+
+
+async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int = AT_ONCE) -> None:
+    """Do it with each, `at_once` at a time; the first error ends the rest and is raised."""
+    todo = iter(items)
+
+    async def worker() -> None:
+        for item in todo:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(worker())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+
+
+class Coalesced[Item, Answer]:
+    """Hands items to `send(key, items)`, at most `most` at a time and one call at a time for each key.
+
+    `send` gives an answer for each item, in their order; an exception in its place is raised to that asker alone,
+    one that `send` itself raises to all of the call. Nobody waits for company: the first call goes at once.
+    """
+
+    def __init__(
+        self, send: Callable[[str, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]], most: int
+    ) -> None:
+        self._send, self._most = send, most
+        self._waiting: dict[str, list[tuple[Item, asyncio.Future[Answer]]]] = {}
+        self._senders: dict[str, asyncio.Task[None]] = {}
+
+    async def __call__(self, key: str, item: Item) -> Answer:
+        """The answer for one item."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append((item, answer))
+        if key not in self._senders:
+            # A task of its own: the call goes on for the others when one asker is cancelled.
+            self._senders[key] = asyncio.create_task(self._send_all(key))
+        return await answer
+
+    async def _send_all(self, key: str) -> None:
+        try:
+            while waiting := self._waiting.pop(key, []):
+                group, rest = waiting[: self._most], waiting[self._most :]
+                if rest:
+                    self._waiting[key] = rest
+                await self._send_group(key, group)
+        finally:
+            del self._senders[key]
+
+    async def _send_group(self, key: str, group: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers: Sequence[Answer | Exception] = await self._send(key, [item for item, _ in group])
+        except Exception as exc:
+            answers = [exc] * len(group)
+        except BaseException:
+            for _, asker in group:
+                asker.cancel()
+            raise
+        for (_, asker), answer in zip(group, answers, strict=True):
+            if asker.done():
+                continue
+            if isinstance(answer, Exception):
+                asker.set_exception(answer)
+            else:
+                asker.set_result(answer)

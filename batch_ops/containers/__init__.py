@@ -1,0 +1,1 @@
+"""One blob container each: what its blobs are called and mean."""

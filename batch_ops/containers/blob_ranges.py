@@ -1,0 +1,21 @@
+"""Ranged reads of one version of a blob."""
+
+from batch_ops.domain.file_record import Blob
+from batch_ops.ports.services import BlobStore
+
+
+class BlobRanges:
+    """A `RangeReader`; raises `BlobChanged` or `BlobMissing` once the version is gone."""
+
+    def __init__(self, blobs: BlobStore, container: str, blob: Blob) -> None:
+        self._blobs, self._container, self._blob = blobs, container, blob
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self._blob.length
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """The bytes from `offset`; fewer only at the end of the blob."""
+        _, data = await self._blobs.read(self._container, self._blob.name, offset, length, etag=self._blob.etag)
+        return data

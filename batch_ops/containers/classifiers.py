@@ -1,0 +1,144 @@
+"""Which classifier an image is segmented with: looked up, checked once per version, frozen once per content."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from batch_ops.containers.blob_ranges import BlobRanges
+from batch_ops.domain import naming, project_config
+from batch_ops.domain.checks import ProjectFacts, Refused
+from batch_ops.domain.errors import BlobChanged, BlobMissing, ServiceFault
+from batch_ops.domain.file_record import Blob
+from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.project_config import ConfigError, ProjectConfig
+from batch_ops.domain.settings import Settings
+from batch_ops.ports.services import BlobStore, Fence, ImageCheck
+from batch_ops.ports.tables import Worklist
+
+# A changed project is seen this late at most by images that are dropped in a burst.
+_FRESH = timedelta(seconds=5)
+_CHUNK = 4 * 2**20
+
+
+class Projects:
+    """The container `projects` as the images see it. Many askers at once cost one look."""
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        worklist: Worklist,
+        check: ImageCheck,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._blobs, self._worklist, self._check = blobs, worklist, check
+        self._settings, self._clock = settings, clock
+        self._seen: dict[str, tuple[datetime, Project]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def get(self, name: str) -> Project | NoProject:
+        """The project of this name as it is now (a usable one may be five seconds old)."""
+        if (fresh := self._fresh(name)) is not None:
+            return fresh
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            if (fresh := self._fresh(name)) is not None:
+                return fresh
+            begun = self._clock()
+            project = await self._look(name)
+            if self._clock() - begun > _FRESH:
+                # It was read in full for the first time, or the process stood still: others may know better by now.
+                begun = self._clock()
+                project = await self._look(name)
+            if isinstance(project, Project):
+                self._seen[name] = (begun + _FRESH, project)
+            return project
+
+    def _fresh(self, name: str) -> Project | None:
+        until, project = self._seen.get(name, (None, None))
+        return project if until is not None and self._clock() < until else None
+
+    async def _look(self, name: str) -> Project | NoProject:
+        container = self._settings.projects_container
+        shown = naming.plain(name)
+        blob = await self._blobs.head(container, naming.project_blob(name))
+        if blob is None:
+            return NoProject(
+                f"There is no project '{shown}.ilp' in the container '{container}' yet; "
+                "it must be uploaded there by whoever looks after the classifiers."
+            )
+        try:
+            config = await self._config(name)
+            known = await self._learn(name, blob)
+        except ConfigError as exc:
+            return NoProject(str(exc))
+        except (BlobChanged, BlobMissing):
+            return NoProject(f"The project '{shown}.ilp' is being replaced right now.")
+        if isinstance(known, NoProject):
+            return known
+        digest, facts = known
+        return Project(name, blob.etag, digest, facts, config)
+
+    async def _config(self, name: str) -> ProjectConfig:
+        container = self._settings.projects_container
+        config = f"{name}{project_config.CONFIG_SUFFIX}"
+        try:
+            blob, data = await self._blobs.read(container, config, 0, project_config.LARGEST_CONFIG)
+        except BlobMissing:
+            return ProjectConfig()
+        if blob.length > project_config.LARGEST_CONFIG:
+            raise ConfigError(f"The configuration '{naming.plain(config)}' is longer than 64 KiB.")
+        return project_config.parse(config, data)
+
+    async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
+        """The digest and facts of this version: from the worklist's memory, or by reading it once.
+
+        It is read again if somebody deleted its frozen copy, which every task would miss.
+        """
+        known = await self._worklist.project(name, blob.etag)
+        if known is None or not await self._is_kept(known):
+            known = await self._read(name, blob)
+            await self._worklist.save_project(name, blob.etag, known)
+        if known.get("refused"):
+            return NoProject(known["refused"])
+        return known["digest"], ProjectFacts.from_json(known["facts"])
+
+    async def _is_kept(self, known: Mapping[str, str]) -> bool:
+        if known.get("refused"):
+            return True
+        return await self._blobs.head(self._settings.frozen_container, naming.frozen_blob(known["digest"])) is not None
+
+    async def _read(self, name: str, blob: Blob) -> dict[str, str]:
+        ranges = BlobRanges(self._blobs, self._settings.projects_container, blob)
+        facts = await self._check.inspect_project(blob.name, ranges)
+        if isinstance(facts, Refused):
+            return {"refused": facts.sentence}
+        digest = hashlib.sha256()
+        for offset in range(0, blob.length, _CHUNK):
+            digest.update(await ranges.read(offset, _CHUNK))
+        await self._freeze(name, blob, digest.hexdigest())
+        return {"digest": digest.hexdigest(), "facts": facts.to_json()}
+
+    async def _freeze(self, name: str, blob: Blob, digest: str) -> None:
+        """Keep the content under its digest: copied only if it is still the version that was read."""
+        frozen = naming.frozen_blob(digest)
+        source = (self._settings.projects_container, blob.name)
+        target = await self._blobs.head(self._settings.frozen_container, frozen)
+        if target is None or target.copy_status in {"failed", "aborted"}:
+            fence = Fence(target.etag if target else None)
+            metadata = {"project": name, "etag": blob.etag}
+            try:
+                target = await self._blobs.copy(
+                    source,
+                    (self._settings.frozen_container, frozen),
+                    fence=fence,
+                    metadata=metadata,
+                    source_etag=blob.etag,
+                )
+            except BlobChanged:
+                target = await self._blobs.head(self._settings.frozen_container, frozen)
+                if target is None or target.etag == fence.etag:
+                    raise
+                # Somebody else freezes the same content.
+        if target.copy_status not in {None, "success"}:
+            raise ServiceFault(f"The project '{naming.plain(name)}' is still being copied.", retry_after=_FRESH)

@@ -1,0 +1,66 @@
+"""PROBLEM.txt in the results folder of a file: why there are no results, for who dropped it. It goes on success."""
+
+import logging
+from collections.abc import Sequence
+
+from batch_ops.containers.results import PROBLEM, PROVENANCE, Author, ResultFolder
+from batch_ops.containers.staging import Staging
+from batch_ops.domain.errors import BlobChanged, NewerRun
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.problem_text import problem_text
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import BlobStore
+
+log = logging.getLogger("batch_ops")
+
+
+class ProblemFile:
+    """Writes and removes it as one run may; what a newer run says there stands."""
+
+    def __init__(self, blobs: BlobStore, container: str, staging: Staging) -> None:
+        self._blobs, self._container, self._staging = blobs, container, staging
+
+    async def tell(self, record: FileRecord) -> None:
+        """Have PROBLEM.txt say what this end of a run is; other states say nothing there."""
+        if record.state in {State.REJECTED, State.FAILED}:
+            tail = await self._staging.last_lines(record.task_id) if record.task_id else ()
+            await self.report(record, tail)
+        elif record.state is State.CANCELLED:
+            await self.retract(record)
+
+    async def settle(self, record: FileRecord) -> None:
+        """Somebody may have written here late, and died: have it say what the row says, once the run is over."""
+        if record.state is State.SUCCEEDED:
+            await self.retract(record)
+        else:
+            await self.tell(record)
+
+    async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
+        """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""
+        folder = self._folder(record)
+        try:
+            await folder.load()
+            if folder.has_own(PROVENANCE):
+                return
+            await folder.put(PROBLEM, problem_text(record, tail), "text/plain; charset=utf-8")
+            if record.state.is_final:
+                await folder.sweep({PROBLEM})
+            # Whoever publishes looks at the folder after that, and we after this: one of us sees the other.
+            newest = await folder.load_overtaken()
+            if folder.has_own(PROBLEM) and (newest > record.run or folder.has_own(PROVENANCE)):
+                await folder.remove(PROBLEM)
+        except (NewerRun, BlobChanged) as exc:
+            log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
+
+    async def retract(self, record: FileRecord) -> None:
+        """Take this run's or an older PROBLEM.txt away; results of earlier versions stay."""
+        folder = self._folder(record)
+        try:
+            await folder.load()
+            await folder.remove(PROBLEM)
+        except (NewerRun, BlobChanged) as exc:
+            log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
+
+    def _folder(self, record: FileRecord) -> ResultFolder:
+        author = Author(record.name, record.run, record.task_id, record.correlation_id)
+        return ResultFolder(self._blobs, self._container, author)

@@ -1,0 +1,120 @@
+"""What the nodes left in `staging`: complete executions, logs, outcomes. Written by tasks, so read with suspicion.
+
+<task id>/<execution>/*.tiff, manifest.json
+<task id>/logs/<execution>/ilastik.log, outcome.json
+<task id>/logs/stdout.txt, stderr.txt
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batch_ops.domain import naming
+from batch_ops.domain.errors import BlobChanged, BlobMissing
+from batch_ops.domain.failures import Cause
+from batch_ops.domain.file_record import Blob, FailureKind
+from batch_ops.ports.services import BlobStore
+from batch_ops.task import contract
+from batch_ops.task.manifest import MAX_BYTES, Manifest, ManifestError, Report
+
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A complete execution: every file of its manifest is there with the length that it names."""
+
+    id: str
+    folder: str
+    manifest: Manifest
+    has_log: bool
+
+
+class Staging:
+    """The staging folders of tasks."""
+
+    def __init__(self, blobs: BlobStore, container: str) -> None:
+        self._blobs = blobs
+        self.container = container
+
+    async def execution(self, task_id: str) -> Execution | None:
+        """The first complete execution of a task (a task may run twice; the first keeps being the first)."""
+        prefix = f"{task_id}/"
+        found = {blob.name[len(prefix) :]: blob async for blob in self._blobs.list(self.container, prefix)}
+        manifests = sorted(leaf for leaf in found if leaf.endswith(f"/{contract.MANIFEST_NAME}"))
+        for leaf in manifests:
+            execution = leaf.removesuffix(f"/{contract.MANIFEST_NAME}")
+            if "/" in execution:
+                continue
+            manifest = await self._manifest(prefix + leaf, found[leaf])
+            if manifest and self._is_complete(manifest, execution, found):
+                log = f"{contract.LOGS_FOLDER}/{execution}/{contract.LOG_NAME}"
+                return Execution(execution, f"{prefix}{execution}/", manifest, log in found)
+        return None
+
+    async def _manifest(self, name: str, blob: Blob) -> Manifest | None:
+        if blob.length > MAX_BYTES:
+            return None
+        try:
+            _, data = await self._blobs.read(self.container, name, 0, MAX_BYTES, etag=blob.etag)
+            return Manifest.parse(data)
+        except (ManifestError, BlobMissing, BlobChanged):
+            return None
+
+    @staticmethod
+    def _is_complete(manifest: Manifest, execution: str, found: dict[str, Blob]) -> bool:
+        return manifest.execution == execution and not manifest.lacks(
+            {
+                file.name: found[f"{execution}/{file.name}"].length
+                for file in manifest.files
+                if f"{execution}/{file.name}" in found
+            }
+        )
+
+    def log_of(self, task_id: str, execution: str) -> str:
+        """The name of an execution's log in `staging`."""
+        return f"{task_id}/{contract.LOGS_FOLDER}/{execution}/{contract.LOG_NAME}"
+
+    async def report(self, task_id: str) -> Report | None:
+        """What the task script found out about its latest execution; None if it left nothing that can be read."""
+        prefix = f"{task_id}/{contract.LOGS_FOLDER}/"
+        leaf = f"/{contract.OUTCOME_NAME}"
+        names = [blob.name async for blob in self._blobs.list(self.container, prefix) if blob.name.endswith(leaf)]
+        if not names:
+            return None
+        try:
+            _, data = await self._blobs.read(self.container, max(names), 0, MAX_BYTES)
+            return Report.parse(data)
+        except (ManifestError, BlobMissing):
+            return None
+
+    async def cause(self, task_id: str) -> Cause | None:
+        """Why a task failed, as the task script saw it."""
+        report = await self.report(task_id)
+        if report is None or report.kind not in FailureKind:
+            return None
+        return Cause(FailureKind(report.kind), report.sentence)
+
+    async def last_lines(self, task_id: str) -> Sequence[str]:
+        """The end of ilastik's log; empty if there is none."""
+        report = await self.report(task_id)
+        return report.last_lines if report else ()
+
+    async def clear(self, name: str, up_to_run: int) -> int:
+        """Delete what the tasks of a file's runs left here, up to this run; the number of blobs."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def delete(name: str) -> None:
+            async with gate:
+                await self._blobs.delete(self.container, name)
+
+        names = [
+            blob.name
+            async for blob in self._blobs.list(self.container, naming.file_prefix(name))
+            if (run := naming.run_of_task(blob.name.partition("/")[0])) is not None and run <= up_to_run
+        ]
+        # Manifests first: what is half cleared must not look like an execution without a log.
+        manifests = {name for name in names if name.endswith(f"/{contract.MANIFEST_NAME}")}
+        await asyncio.gather(*(delete(name) for name in sorted(manifests)))
+        await asyncio.gather(*(delete(name) for name in names if name not in manifests))
+        return len(names)

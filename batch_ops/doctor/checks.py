@@ -1,0 +1,150 @@
+"""Which checks there are for a deployment: what is looked at, and who judges it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from batch_ops.doctor import (
+    classifiers,
+    file_probes,
+    management,
+    open_files,
+    pool,
+    queues,
+    storage_access,
+    undelivered,
+)
+from batch_ops.doctor.azure_cli import AzureCli, CliFault
+from batch_ops.doctor.batch_probes import BatchProbes
+from batch_ops.doctor.findings import Finding, Level
+from batch_ops.doctor.management import Place
+from batch_ops.doctor.runner import Check
+from batch_ops.doctor.storage_access import Visitor
+from batch_ops.doctor.storage_probes import StorageProbes
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.settings import Settings
+from batch_ops.ports.services import BlobStore, ImageCheck
+from batch_ops.ports.tables import Ledger, Worklist
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """All that is looked at. `place`: None where the settings name no subscription; `cli`: None without one."""
+
+    settings: Settings
+    visitor: Visitor
+    storage: StorageProbes
+    batch: BatchProbes
+    blobs: BlobStore
+    ledger: Ledger
+    worklist: Worklist
+    check: ImageCheck
+    place: Place | None
+    cli: AzureCli | None
+    clock: Callable[[], datetime]
+
+    def checks(self) -> Sequence[Check]:
+        """In the order in which they are told."""
+        return [
+            Check("storage", "try what may be done to storage", self._access),
+            Check("tools", "look for the task's scripts", self._tools),
+            Check("queues", "look at the queues", self._queues),
+            Check("pool", "look at the pool", self._pools),
+            Check("files", "read what is open", self._work),
+            Check("projects", "look at the projects", self._projects),
+            Check("parser", "start the parser", self._parser),
+            Check("events", "look for events that could not be delivered", self._dead_letters),
+            Check("azure", "ask the Azure CLI", self._management),
+        ]
+
+    async def _access(self) -> Sequence[Finding]:
+        asks = storage_access.plan(self.visitor, self.settings)
+        return storage_access.judge(self.visitor, await self.storage.answers(asks))
+
+    async def _tools(self) -> Sequence[Finding]:
+        if self.visitor is Visitor.APP:
+            # The app has no business there.
+            return []
+        container, blob = self.settings.tools_container, f"{self.settings.task_scripts}run_task.sh"
+        if await self.storage.has_blob(container, blob):
+            return [Finding("tools", Level.OK, f"The task's scripts are there: {container}/{blob}.")]
+        told = f"The task's scripts are missing: there is no {container}/{blob}, and every task will fail."
+        return [Finding("tools", Level.FAIL, told, "run deploy.sh again; look at TASK_SCRIPTS in the app's settings.")]
+
+    async def _queues(self) -> Sequence[Finding]:
+        names = (self.settings.blob_created_queue, self.settings.collect_queue)
+        sights = await asyncio.gather(
+            *(self.storage.queue(name, poison=poison) for name in names for poison in (False, True))
+        )
+        return [queues.judge(sight, self.clock()) for sight in sights]
+
+    async def _pools(self) -> Sequence[Finding]:
+        findings: list[Finding] = []
+        for pool_id, slots in ((self.settings.pool_id, self.settings.slots_per_node), (self.settings.large_pool_id, 1)):
+            if pool_id:
+                findings += pool.judge(await self.batch.pool(pool_id), pool_id, slots, self.clock())
+        return findings
+
+    async def _work(self) -> Sequence[Finding]:
+        return open_files.judge(await file_probes.work(self.worklist, self.ledger), self.clock())
+
+    async def _projects(self) -> Sequence[Finding]:
+        container = self.settings.projects_container
+        sights, more = await file_probes.projects(self.blobs, self.check, container)
+        return classifiers.judge_projects(sights, more, container)
+
+    async def _parser(self) -> Sequence[Finding]:
+        return [classifiers.judge_parser(await file_probes.parse(self.check))]
+
+    async def _dead_letters(self) -> Sequence[Finding]:
+        container = self.settings.dead_letter_container
+        names = await self.storage.first_names(container, undelivered.SOME)
+        return undelivered.judge(container, names, (await self.worklist.board()).sweeps)
+
+    async def _management(self) -> Sequence[Finding]:
+        if self.place is None:
+            return [management.how_to_look(None, "")]
+        if self.cli is None:
+            return [management.how_to_look(self.place, "there is no Azure CLI on this machine")]
+        if not await self.cli.is_logged_in():
+            return [management.how_to_look(self.place, "the Azure CLI is not logged in")]
+        parts = (
+            self._quota(self.cli, self.place),
+            self._events(self.cli, self.place),
+            self._roles(self.cli, self.place),
+        )
+        findings: list[Finding] = []
+        for result in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(result, CliFault):
+                findings.append(management.how_to_look(self.place, f"the Azure CLI says: {result}"))
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                findings += result
+        return findings
+
+    async def _quota(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+        account = await cli.batch_account(where)
+        try:
+            jobs, found = await self.batch.active_jobs(), await self.batch.pool(self.settings.pool_id)
+        except ServiceFault:
+            # The check of the pool tells why.
+            jobs, found = None, None
+        return management.judge_quota(account, jobs, found)
+
+    async def _events(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+        return management.judge_subscriptions(await cli.event_subscriptions(where), self.settings)
+
+    async def _roles(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+        pool_client = await cli.client_id(self.settings.pool_identity)
+        subjects = [("The pool's identity", pool_client, management.needs_of_pool(self.settings, where))]
+        if self.settings.client_id:
+            subjects.insert(
+                0, ("The app's identity", self.settings.client_id, management.needs_of_app(self.settings, where))
+            )
+        findings: list[Finding] = []
+        for who, client_id, needs in subjects:
+            held = await cli.role_assignments(client_id, where)
+            findings += management.judge_roles(who, held, needs, self.settings, where)
+        return findings

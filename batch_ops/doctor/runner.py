@@ -1,0 +1,38 @@
+"""Runs checks side by side, each with a time limit, and gives what they found in the order of the checks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from batch_ops.doctor.findings import Finding, Level
+from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.domain.naming import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`what` completes "could not ..."."""
+
+    area: str
+    what: str
+    look: Callable[[], Awaitable[Sequence[Finding]]]
+
+
+async def examine(checks: Sequence[Check], seconds: float) -> Sequence[Finding]:
+    """A check that fails or hangs is a finding itself; it keeps no other from being made."""
+    found = await asyncio.gather(*(_within(check, seconds) for check in checks))
+    return [finding for findings in found for finding in findings]
+
+
+async def _within(check: Check, seconds: float) -> Sequence[Finding]:
+    remedy = "look at the address in the settings, the network and your login; then run the doctor again."
+    try:
+        async with asyncio.timeout(seconds):
+            return await check.look()
+    except TimeoutError:
+        told = f"It took longer than {seconds:g} seconds to {check.what}."
+    except IlastikBatchError as exc:
+        told = str(exc)
+    except Exception as exc:  # whatever the world holds, the other findings must be told
+        told = f"It was not possible to {check.what}: {type(exc).__name__}: {plain(' '.join(str(exc).split()), 300)}"
+    return [Finding(check.area, Level.FAIL, told, remedy)]

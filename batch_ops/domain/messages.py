@@ -1,0 +1,227 @@
+"""What the queues carry: Event Grid's `BlobCreated` events, our own orders to look again and to collect. Pure.
+
+So is what Event Grid leaves in the dead-letter container: lists of events that it could not deliver.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+from batch_ops.domain.errors import BadMessage
+from batch_ops.domain.orders import CollectOrder, LookOrder
+
+_EVENT_TYPE = "Microsoft.Storage.BlobCreated"
+_AN_EVENT = "a BlobCreated event"
+_LOOK_AGAIN = "look_again"
+# On accounts with a hierarchical namespace: an empty file, made before its content is flushed.
+_EMPTY_FILE_APIS = frozenset({"CreateFile"})
+_LONGEST_NAME = 1024
+_CONTAINERS = "/containers/"
+_BLOBS = "/blobs/"
+
+
+@dataclass(frozen=True, slots=True)
+class BlobCreated:
+    """An event of a blob that was committed: a hint, as events come twice, late and out of order.
+
+    `etag` is without quotation marks. `sequencer` orders the events of one blob where their lengths agree.
+    """
+
+    name: str
+    container: str
+    etag: str
+    length: int
+    api: str
+    sequencer: str
+    event_id: str
+    event_time: datetime
+
+    @property
+    def means_nothing(self) -> bool:
+        """Whether another event follows once the blob has its content."""
+        return self.api in _EMPTY_FILE_APIS
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """What one blob of the dead-letter container holds.
+
+    `reasons` are Event Grid's words, one an event; `unknown` entries are no events of ours.
+    """
+
+    events: tuple[BlobCreated, ...]
+    reasons: tuple[str, ...]
+    unknown: int
+
+
+def look_again_message(order: LookOrder) -> str:
+    """The text of an order to look at a blob again. Its sequencer is left out: nothing older than now is meant."""
+    values: dict[str, str | bool | int] = {_LOOK_AGAIN: order.name, "correlation_id": order.correlation_id}
+    wishes = {"container": order.container, "backfill": order.backfill, "again": order.again, "tries": order.tries}
+    return json.dumps(values | {key: wish for key, wish in wishes.items() if wish}, ensure_ascii=False)
+
+
+def look_order(body: bytes) -> LookOrder | None:
+    """What a message in `blob-created` asks for; None for an event that means nothing. Raises `BadMessage`."""
+    values = _Fields.parse(body, _AN_EVENT)
+    if values.has(_LOOK_AGAIN):
+        return LookOrder(
+            values.text(_LOOK_AGAIN),
+            values.text("correlation_id"),
+            values.text("container", ""),
+            backfill=values.flag("backfill"),
+            again=values.whole("again", 0),
+            tries=values.whole("tries", 0),
+        )
+    event = _event(values)
+    if event.means_nothing:
+        return None
+    return LookOrder(event.name, event.event_id, event.container, event.sequencer)
+
+
+def collect_message(order: CollectOrder) -> str:
+    """The text of an order."""
+    return json.dumps(asdict(order), ensure_ascii=False)
+
+
+def collect_order(body: bytes) -> CollectOrder:
+    """The order in a message. Raises `BadMessage`."""
+    values = _Fields.parse(body, "a collect message")
+    return CollectOrder(
+        name=values.text("name"),
+        run=values.whole("run"),
+        task_id=values.text("task_id"),
+        correlation_id=values.text("correlation_id"),
+        tries=values.whole("tries", 0),
+    )
+
+
+def blob_created(body: bytes) -> BlobCreated:
+    """The event in a message of Event Grid's own schema. Raises `BadMessage`."""
+    return _event(_Fields.parse(body, _AN_EVENT))
+
+
+def dead_letters(body: bytes) -> DeadLetters:
+    """The events of a dead-letter blob: a JSON list of events that also tell why. Raises `BadMessage`."""
+    try:
+        entries = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as exc:
+        raise BadMessage(f"A dead letter should be a JSON list of events, but it is {body[:100]!r}.") from exc
+    if not isinstance(entries, list):
+        raise BadMessage("A dead letter should be a JSON list of events, but it is no list.")
+    found = []
+    for entry in entries:
+        with suppress(BadMessage):
+            values = _Fields(entry, _AN_EVENT)
+            event, reason = _event(values), values.text("deadLetterReason", "")
+            if not _is_possible(event.name):
+                raise BadMessage("No blob has such a name.")
+            found.append((event, reason))
+    events, reasons = tuple(event for event, _ in found), tuple(reason for _, reason in found)
+    return DeadLetters(events, reasons, len(entries) - len(found))
+
+
+def _is_possible(name: str) -> bool:
+    """Whether a blob can have this name: an order to look at another one would never end well."""
+    return len(name) <= _LONGEST_NAME and not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _event(event: "_Fields") -> BlobCreated:
+    if (kind := event.text("eventType")) != _EVENT_TYPE:
+        raise BadMessage(f"An event of type {kind!r} came where {_EVENT_TYPE} was expected.")
+    data = event.part("data")
+    container, raw_name = _subject(event.text("subject"))
+    return BlobCreated(
+        name=_name_in_url(data.text("url"), container) or raw_name,
+        container=container,
+        etag=data.text("eTag").strip('"'),
+        length=data.whole("contentLength"),
+        api=data.text("api"),
+        sequencer=data.text("sequencer", ""),
+        event_id=event.text("id"),
+        event_time=event.moment("eventTime"),
+    )
+
+
+def _subject(subject: str) -> tuple[str, str]:
+    """Container and name in `/blobServices/default/containers/<container>/blobs/<name>`."""
+    _, mark, rest = subject.partition(_CONTAINERS)
+    container, slash, name = rest.partition(_BLOBS)
+    if not (mark and slash and container and name) or "/" in container:
+        raise BadMessage(f"The event's subject {subject!r} names no blob.")
+    return container, name
+
+
+def _name_in_url(url: str, container: str) -> str | None:
+    """The blob's name in its URL: host-style (`/container/name`) or path-style (`/account/container/name`).
+
+    The URL is percent-encoded and whole, while subjects were seen without characters beyond the first
+    65,536 of Unicode; so the subject's name is only taken where the URL has none.
+    """
+    try:
+        path = urlsplit(url).path.removeprefix("/")
+    except ValueError:
+        return None
+    for _ in range(2):
+        first, _, path = path.partition("/")
+        if unquote(first) == container and path:
+            try:
+                return unquote(path, errors="strict")
+            except UnicodeDecodeError:
+                return None
+    return None
+
+
+class _Fields:
+    """A JSON object whose fields are what they should be, or `BadMessage` is raised."""
+
+    def __init__(self, values: Any, what: str) -> None:
+        self._what = what
+        if not isinstance(values, dict):
+            raise BadMessage(f"A message should be {what}, but it is no JSON object.")
+        self._values: dict[str, Any] = values
+
+    @classmethod
+    def parse(cls, body: bytes, what: str) -> Self:
+        try:
+            return cls(json.loads(body.decode("utf-8-sig")), what)
+        except ValueError as exc:
+            raise BadMessage(f"A message should be {what}, but it is not JSON: {body[:200]!r}.") from exc
+
+    def has(self, name: str) -> bool:
+        return name in self._values
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._values.get(name, default)
+        if not isinstance(value, str) or (not value and default is None):
+            raise self._fault(name, "a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._values.get(name, False)
+        if not isinstance(value, bool):
+            raise self._fault(name, "true or false")
+        return value
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        value = self._values.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self._fault(name, "a whole number")
+        return value
+
+    def moment(self, name: str) -> datetime:
+        try:
+            moment = datetime.fromisoformat(self.text(name))
+        except ValueError as exc:
+            raise self._fault(name, "a time") from exc
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def part(self, name: str) -> Self:
+        return type(self)(self._values.get(name), f"{self._what} with {name!r}")
+
+    def _fault(self, name: str, wanted: str) -> BadMessage:
+        value = repr(self._values.get(name))[:200]
+        return BadMessage(f"A message should be {self._what}, but its field {name!r} is not {wanted}: {value}.")

@@ -1,0 +1,24 @@
+"""A classifier as the images of its folder see it. Pure."""
+
+from dataclasses import dataclass
+
+from batch_ops.domain.checks import ProjectFacts
+from batch_ops.domain.project_config import ProjectConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A usable classifier: its version, the SHA-256 of its content, what it asks of images, its configuration."""
+
+    name: str
+    etag: str
+    digest: str
+    facts: ProjectFacts
+    config: ProjectConfig
+
+
+@dataclass(frozen=True, slots=True)
+class NoProject:
+    """There is no usable classifier; the sentence says what is missing or wrong."""
+
+    sentence: str

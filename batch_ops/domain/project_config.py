@@ -1,0 +1,80 @@
+"""The optional `<project>.json` beside a classifier: how its images are read and its results exported. Pure."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batch_ops.domain import naming
+from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
+
+CONFIG_SUFFIX = ".json"
+LARGEST_CONFIG = 64 * 1024
+_LONGEST_MINUTES = 7 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectConfig:
+    """`internal_path`: the dataset to segment where a file holds several. `axes`: letters for files without
+    axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own."""
+
+    internal_path: str | None = None
+    axes: str | None = None
+    export_source: str | None = None
+    wall_clock: timedelta | None = None
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the text says why and what may stand there."""
+
+
+def parse(name: str, data: bytes) -> ProjectConfig:
+    """The configuration in a JSON text. Raises `ConfigError`."""
+    where = f"The configuration '{naming.plain(name)}'"
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise ConfigError(f"{where} is not JSON.") from exc
+    known = ("internal_path", "axes", "export_source", "wall_clock_minutes")
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"{where} has '{naming.plain(unknown[0])}'; known are {', '.join(known)}.")
+    return ProjectConfig(
+        internal_path=_text(where, values, "internal_path"),
+        axes=_axes(where, values),
+        export_source=_export_source(where, values),
+        wall_clock=_wall_clock(where, values),
+    )
+
+
+def _text(where: str, values: dict[str, object], key: str) -> str | None:
+    value = values.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or len(value) > 500 or not value.isprintable():
+        raise ConfigError(f"{where} must give {key} as a short text.")
+    return value.strip("/") if key == "internal_path" else value
+
+
+def _axes(where: str, values: dict[str, object]) -> str | None:
+    axes = _text(where, values, "axes")
+    if axes is not None and (set(axes) - set(AXES) or len(set(axes)) != len(axes)):
+        raise ConfigError(f"{where} must give axes as different letters out of '{AXES}'.")
+    return axes
+
+
+def _export_source(where: str, values: dict[str, object]) -> str | None:
+    source = _text(where, values, "export_source")
+    if source is not None and source not in EXPORT_SOURCES:
+        raise ConfigError(f"{where} must give export_source as one of {', '.join(EXPORT_SOURCES)}.")
+    return source
+
+
+def _wall_clock(where: str, values: dict[str, object]) -> timedelta | None:
+    minutes = values.get("wall_clock_minutes")
+    if minutes is None:
+        return None
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 < minutes <= _LONGEST_MINUTES:
+        raise ConfigError(f"{where} must give wall_clock_minutes as a number above 0, at most {_LONGEST_MINUTES}.")
+    return timedelta(minutes=minutes)

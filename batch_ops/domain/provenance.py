@@ -1,0 +1,65 @@
+"""provenance.json: what is a result of a run, and where it came from. Written last; what it does not name is none."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.task.manifest import Manifest
+
+SCHEMA = 1
+# The name of the log beside the results.
+LOG = "ilastik.log"
+
+
+def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: datetime) -> bytes:
+    """UTF-8 JSON. Lengths in bytes, digests in hex, times in UTC; files in the order of their names."""
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "input": {
+            "name": record.name,
+            "etag": record.etag,
+            "length": manifest.image.length,
+            "md5": manifest.image.md5,
+            "dataset": record.internal_path or None,
+            "axes": record.axes or None,
+            "shape": [int(n) for n in record.shape.split("x")] if record.shape else None,
+        },
+        "project": {"sha256": record.project_digest, "etag": record.project_etag},
+        "ilastik": {
+            "version": manifest.ilastik_version,
+            "command": list(manifest.command),
+            "export_source": record.export_source,
+        },
+        "run": {
+            "number": record.run,
+            "attempt": record.attempt,
+            "key": record.run_key,
+            "correlation_id": record.correlation_id,
+            "job_id": record.job_id,
+            "task_id": record.task_id,
+            "execution": manifest.execution,
+            "node_id": record.node_id or manifest.node,
+        },
+        "times": {
+            "dropped": _iso(record.dropped_at),
+            "submitted": _iso(record.submitted_at),
+            "task_started": _iso(record.task_started_at),
+            "task_ended": _iso(record.task_ended_at),
+            "published": _iso(now),
+            "seconds": dict(manifest.seconds),
+        },
+        "values": "1 is the first label of the project, 2 the second, and so on",
+        "files": [
+            {"name": file.name, "length": file.length, "md5": file.md5, "pages": file.pages}
+            for file in sorted(manifest.files, key=lambda file: file.name)
+        ],
+        "log": LOG if has_log else None,
+    }
+    if record.export_source != "Simple Segmentation":
+        del document["values"]
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="milliseconds") if time else None

@@ -1,0 +1,87 @@
+"""What a run of an image under a project is: its key, what its node is told, what it needs of the node. Pure."""
+
+import hashlib
+import json
+from datetime import datetime
+
+from batch_ops.domain import naming
+from batch_ops.domain.checks import ImageFacts, ImageOptions
+from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.project import Project
+from batch_ops.domain.settings import Settings
+from batch_ops.task.export_plan import EXPORT_SOURCES, export_plan
+
+
+def export_source(project: Project, settings: Settings) -> str:
+    """What ilastik exports: the project's own choice, else the system's."""
+    return project.config.export_source or settings.export_source
+
+
+def image_options(project: Project, settings: Settings) -> ImageOptions:
+    """What the check of an image has to know of the run."""
+    channels, bytes_per_value = _exported(project, settings)
+    return ImageOptions(
+        internal_path=project.config.internal_path,
+        axes=project.config.axes,
+        output_channels=channels,
+        bytes_per_value=bytes_per_value,
+    )
+
+
+def _exported(project: Project, settings: Settings) -> tuple[int, int]:
+    """Channels and bytes a value of the export."""
+    per_class, bytes_per_value = EXPORT_SOURCES[export_source(project, settings)]
+    return len(project.facts.classes) if per_class else 1, bytes_per_value
+
+
+def run_key(image: FileRecord, project: Project, settings: Settings) -> str:
+    """What makes a run what it is: image, classifier, effective settings, ilastik.
+
+    The image is known by its Content-MD5 where it has one: an edit of its properties, which changes the ETag, leaves
+    the run what it is.
+    """
+    effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
+    key = [image.name, image.md5 or image.etag, project.digest, effective, settings.ilastik_version]
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
+
+def claimed(
+    fresh: FileRecord, project: Project, facts: ImageFacts | None, settings: Settings, now: datetime, reason: str
+) -> FileRecord:
+    """All that the task needs, with the ids of job and task: recovery never derives them again."""
+    wall_clock = project.config.wall_clock or settings.wall_clock
+    return fresh.to(
+        State.SUBMITTING,
+        now,
+        reason,
+        run_key=run_key(fresh, project, settings),
+        project_etag=project.etag,
+        project_digest=project.digest,
+        ilastik_version=settings.ilastik_version,
+        internal_path=facts.internal_path if facts else project.config.internal_path or "",
+        axes=facts.axes if facts else project.config.axes or "",
+        tagged=facts.tagged if facts else not project.config.axes,
+        shape="x".join(map(str, facts.shape)) if facts else "",
+        export_source=export_source(project, settings),
+        wall_clock_seconds=max(1, round(wall_clock.total_seconds())),
+        pool_id=settings.pool_id,
+        job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
+        task_id=naming.task_id(fresh.name, fresh.run, 1),
+        attempt=1,
+    )
+
+
+def disk_fault(blob: Blob, facts: ImageFacts, project: Project, settings: Settings) -> str:
+    """A sentence if image and TIFFs do not fit the node's disk together (0: the size is not known)."""
+    if not settings.node_disk_gb:
+        return ""
+    channels, bytes_per_value = _exported(project, settings)
+    plan = export_plan(facts.axes, facts.shape, channels=channels, bytes_per_value=bytes_per_value)
+    # An untagged image is copied once more to be tagged.
+    need = (blob.length * (1 if facts.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
+    if need <= settings.node_disk_gb:
+        return ""
+    return (
+        f"'{naming.plain(blob.name)}' and its TIFFs need {need:.1f} GB, but a node's disk has "
+        f"{settings.node_disk_gb} GB; split the image, or ask for nodes with larger disks."
+    )

@@ -1,0 +1,98 @@
+"""A claimed run -> the Batch task that computes it. Pure.
+
+No name from outside is part of the command line, of a local path or of a shell's text: the image becomes
+`image/<nickname>.h5`, everything else travels in environment variables.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.settings import Settings
+from batch_ops.task import contract
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFile:
+    """One blob, or all blobs of a container under a prefix, brought to the node before the task starts."""
+
+    path: str
+    http_url: str = ""
+    container_url: str = ""
+    blob_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """Files that the node uploads when the task has ended: always, or on success only."""
+
+    pattern: str
+    container_url: str
+    path: str
+    always: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """An Azure Batch task; every file goes by the pool's managed identity `identity` (a resource id)."""
+
+    id: str
+    display_name: str
+    command_line: str
+    identity: str
+    environment: tuple[tuple[str, str], ...]
+    resource_files: tuple[ResourceFile, ...]
+    output_files: tuple[OutputFile, ...]
+    wall_clock: timedelta
+    retention: timedelta
+    required_slots: int = 1
+
+
+def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
+    """The task of the record's current attempt. `url(container, blob)` gives percent-encoded addresses."""
+    nickname = naming.nickname(record.name)
+    is_large = bool(settings.large_pool_id) and record.pool_id == settings.large_pool_id
+    slots = settings.slots_per_node if record.alone and not is_large else 1
+    memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
+    environment = contract.TaskEnvironment(
+        nickname=nickname,
+        internal_path=record.internal_path,
+        axes="" if record.tagged else record.axes,
+        export_source=record.export_source,
+        image_name=record.name,
+        image_etag=record.etag,
+        image_length=record.length,
+        project_digest=record.project_digest,
+        correlation_id=record.correlation_id,
+        task_id=record.task_id,
+        run=record.run,
+        attempt=record.attempt,
+        threads=settings.slot_threads * slots,
+        ram_mb=memory_mb * slots,
+        ilastik_version=record.ilastik_version,
+    )
+    staging = url(settings.staging_container, "")
+    return TaskSpec(
+        id=record.task_id,
+        display_name=naming.plain(record.name, 200),
+        command_line=f"/bin/bash {settings.task_scripts}run_task.sh",
+        identity=settings.pool_identity,
+        environment=tuple(sorted(environment.to_env().items())),
+        resource_files=(
+            # Batch keeps the whole blob name below `path`, hence the folder of the command line.
+            ResourceFile(path=".", container_url=url(settings.tools_container, ""), blob_prefix=settings.task_scripts),
+            ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.name)),
+            ResourceFile(
+                path="project.ilp",
+                http_url=url(settings.frozen_container, naming.frozen_blob(record.project_digest)),
+            ),
+        ),
+        output_files=tuple(
+            OutputFile(o.pattern, staging, f"{record.task_id}{o.folder}", o.always) for o in contract.OUTPUT_FILES
+        ),
+        wall_clock=timedelta(seconds=record.wall_clock_seconds),
+        retention=settings.task_retention,
+        required_slots=slots,
+    )

@@ -1,0 +1,221 @@
+"""What becomes of a file when something is learnt of its task: (record, observation, now) -> step. Pure.
+
+The store refuses every move that `ALLOWED` does not have; the use cases carry out what a step asks for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from types import MappingProxyType
+
+from batch_ops.domain import naming
+from batch_ops.domain.attempts import Attempt, attempts_of, tries_of, with_attempt, with_try
+from batch_ops.domain.errors import IllegalTransition
+from batch_ops.domain.failures import Cause
+from batch_ops.domain.file_record import FailureKind, FileRecord, State, Task, TaskState
+
+_BEFORE = {State.WAITING, State.WAITING_FOR_PROJECT}
+_TASK = {State.ACTIVE, State.PREPARING, State.RUNNING}
+_ENDS = {State.FAILED, State.SUPERSEDED, State.CANCELLED}
+
+ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType(
+    {
+        State.WAITING: frozenset({*_BEFORE, State.SUBMITTING, State.REJECTED, *_ENDS}),
+        State.WAITING_FOR_PROJECT: frozenset({*_BEFORE, State.SUBMITTING, State.REJECTED, *_ENDS}),
+        State.SUBMITTING: frozenset({State.SUBMITTING, *_TASK, State.COLLECTING, *_ENDS}),
+        **{state: frozenset({*_TASK, State.COLLECTING, State.SUBMITTING, *_ENDS}) for state in _TASK},
+        State.COLLECTING: frozenset({State.COLLECTING, State.SUBMITTING, State.SUCCEEDED, *_ENDS}),
+        # A final row keeps its state: only its version of the blob may be noted anew (a metadata edit).
+        **{state: frozenset({state}) for state in State if state.is_final},
+    }
+)
+
+
+def check_move(old: State, new: State) -> None:
+    """Raise `IllegalTransition` for a move that the table does not have."""
+    if new not in ALLOWED[old]:
+        raise IllegalTransition(f"A file can't go from {old} to {new}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a kind of failure is tried in all, how long to wait in between, and whether alone on a node."""
+
+    tries: int
+    delay: timedelta = timedelta()
+    alone: bool = False
+
+
+RETRIES: Mapping[FailureKind, Retry] = MappingProxyType(
+    {
+        FailureKind.STAGING_IN: Retry(tries=5, delay=timedelta(seconds=30)),
+        FailureKind.NODE: Retry(tries=4),
+        FailureKind.COMMAND: Retry(tries=2),
+        FailureKind.OUT_OF_MEMORY: Retry(tries=2, alone=True),
+        FailureKind.DISK_FULL: Retry(tries=1),
+        FailureKind.TIMEOUT: Retry(tries=1),
+        FailureKind.STAGING_OUT: Retry(tries=5, delay=timedelta(seconds=30)),
+        FailureKind.NO_OUTPUT: Retry(tries=2),
+        FailureKind.LOST: Retry(tries=3),
+        FailureKind.ENDED: Retry(tries=1),
+    }
+)
+
+
+# A task that was put back so often because its node was lost is held to be what takes the nodes down.
+NODE_LOSSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator's settings add to the tables: where a run that needs more memory goes."""
+
+    job_prefix: str = "ilastik"
+    large_pool_id: str = ""
+    lost_after: timedelta = timedelta(minutes=2)
+
+
+class Then(Enum):
+    """What is to be done once the step's record is in the ledger."""
+
+    NOTHING = auto()
+    COLLECT = auto()
+    SUBMIT = auto()
+    REPORT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The row as it is to be, and what follows."""
+
+    record: FileRecord
+    then: Then = Then.NOTHING
+
+
+def observe(
+    record: FileRecord,
+    task: Task,
+    cause: Cause | None,
+    now: datetime,
+    policy: Policy = Policy(),
+    *,
+    preempted: bool = False,
+) -> Step | None:
+    """What a task as Batch shows it means for its file; None if it tells nothing new.
+
+    `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
+    requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing.
+    """
+    if (task.job_id, task.task_id) != (record.job_id, record.task_id):
+        return None
+    if record.state is not State.SUBMITTING and not record.state.has_task:
+        return None
+    lost = 0 if preempted else max(0, task.requeues - record.requeues)
+    seen = record.evolve(
+        missing_since=None,
+        node_losses=record.node_losses + lost,
+        node_id=task.node_id or record.node_id,
+        requeues=max(task.requeues, record.requeues),
+        task_started_at=task.started or record.task_started_at,
+    )
+    if task.state is TaskState.COMPLETED:
+        return _completed(seen, task, cause, now, policy)
+    if seen.node_losses >= NODE_LOSSES:
+        sentence = f"It took down its node: {seen.node_losses} nodes were lost while they worked on it."
+        return Step(seen.to(State.FAILED, now, sentence, kind=FailureKind.NODE), Then.REPORT)
+    state = State(task.state.upper())
+    if state is record.state and seen == record:
+        return None
+    return Step(seen.to(state, now, _reason(state, task), previous_job_id="", previous_task_id=""))
+
+
+def _reason(state: State, task: Task) -> str:
+    match state:
+        case State.ACTIVE if task.requeues:
+            return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
+        case State.ACTIVE:
+            return "Waits for a free node of the pool."
+        case State.PREPARING:
+            return "The node fetches the image and the project."
+        case _:
+            return "ilastik is at work."
+
+
+def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, policy: Policy) -> Step:
+    ended = record.evolve(
+        exit_code=task.exit_code,
+        task_ended_at=task.ended or now,
+        previous_job_id="",
+        previous_task_id="",
+    )
+    if cause is None:
+        return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
+    return failed(ended, cause, now, policy)
+
+
+def missing(record: FileRecord, now: datetime, policy: Policy) -> Step | None:
+    """What it means that Batch knows no task of the row's id (the job being there): twice, some time apart, is LOST."""
+    if not record.state.has_task:
+        return None
+    if record.missing_since is None:
+        return Step(record.evolve(missing_since=now, updated_at=now))
+    if now - record.missing_since < policy.lost_after:
+        return None
+    sentence = f"Batch no longer knows the task {record.task_id}."
+    return failed(record.evolve(missing_since=None), Cause(FailureKind.LOST, sentence), now, policy)
+
+
+def failed(
+    record: FileRecord,
+    cause: Cause,
+    now: datetime,
+    policy: Policy = Policy(),
+) -> Step:
+    """Another attempt, or the end, by the retry table."""
+    rule = RETRIES[cause.kind]
+    counted = with_try(record.tries, cause.kind)
+    done = tries_of(counted)[cause.kind]
+    attempts = with_attempt(
+        record.attempts,
+        Attempt(record.attempt, record.task_id, cause.kind, cause.sentence, record.node_id, now),
+    )
+    record = record.evolve(tries=counted, attempts=attempts)
+    if done >= rule.tries:
+        total = len(attempts_of(attempts))
+        sentence = _LAST_WORDS.get(cause.kind, "") + cause.sentence
+        sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
+        return Step(record.to(State.FAILED, now, sentence, kind=cause.kind), Then.REPORT)
+    step = next_attempt(record, now, rule, f"{cause.sentence} It is tried again.", cause.kind)
+    if cause.kind is FailureKind.OUT_OF_MEMORY and policy.large_pool_id:
+        job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
+        step = step.evolve(pool_id=policy.large_pool_id, job_id=job_id)
+    return Step(step, Then.SUBMIT)
+
+
+_LAST_WORDS: Mapping[FailureKind, str] = MappingProxyType(
+    {FailureKind.OUT_OF_MEMORY: "It needs more memory than a node has. "}
+)
+
+
+def next_attempt(record: FileRecord, now: datetime, rule: Retry, reason: str, kind: FailureKind | None) -> FileRecord:
+    """The claim of a further attempt: written before its task is created, after the old one ended or is gone."""
+    attempt = record.attempt + 1
+    wait = rule.delay * 2 ** (tries_of(record.tries).get(kind, 1) - 1) if kind else timedelta()
+    return record.to(
+        State.SUBMITTING,
+        now,
+        reason,
+        attempt=attempt,
+        task_id=naming.task_id(record.name, record.run, attempt),
+        previous_job_id=record.job_id,
+        previous_task_id=record.task_id,
+        alone=record.alone or rule.alone,
+        not_before=now + wait if wait else None,
+        exit_code=None,
+        node_id="",
+        requeues=0,
+        task_started_at=None,
+        task_ended_at=None,
+        missing_since=None,
+    )

@@ -1,0 +1,106 @@
+"""What is open, and how far it was followed: the values of the worklist and of the sweep. Frozen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from batch_ops.domain.file_record import State
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An entry of the worklist: this file is open, look at it when `due`.
+
+    `waiting`: no task yet, for want of a project or the like. `cleaning`: over, only its staging is to be removed.
+    """
+
+    name: str
+    nonce: str
+    due: datetime
+    added: datetime
+    waiting: bool = False
+    cleaning: bool = False
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobMark:
+    """How far the tasks of a job were followed: `watermark` is the service's own time, `idle_since` ours."""
+
+    job_id: str
+    watermark: datetime | None = None
+    idle_since: datetime | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMark:
+    """How far the rolling sweep of a container has come.
+
+    `live_since`: older files are not taken up by themselves. `marker` is the service's own, empty between two
+    cycles; the next cycle begins at `next_cycle`.
+    """
+
+    container: str
+    live_since: datetime
+    next_cycle: datetime
+    marker: str = ""
+    found: int = 0
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An operator lets nothing new begin: of one project, or (project "") of all."""
+
+    project: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How far the turns of back-filled files are given out: so many of `day` (its midnight, UTC), none later."""
+
+    day: datetime
+    given: int
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What is open, as one query gives it, and how far the sweeps are."""
+
+    intents: tuple[Intent, ...] = ()
+    jobs: tuple[JobMark, ...] = ()
+    sweeps: tuple[SweepMark, ...] = ()
+
+    @property
+    def open(self) -> tuple[Intent, ...]:
+        """The files that are on their way."""
+        return tuple(intent for intent in self.intents if not intent.cleaning)
+
+    @property
+    def at_work(self) -> tuple[Intent, ...]:
+        """The files that have a task, or are about to have one."""
+        return tuple(intent for intent in self.open if not intent.waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What the sweep compares with the blob listing: the version that a file's row is about."""
+
+    name: str
+    etag: str
+    length: int
+    md5: str | None
+    state: State
+
+
+def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:
+    """Those that are looked at now, the longest due first; however many only wait, half is left for the others."""
+    by_time = sorted(due, key=lambda intent: intent.due)
+    waiting = [intent for intent in by_time if intent.waiting]
+    others = [intent for intent in by_time if not intent.waiting]
+    room = limit - min(len(others), limit - limit // 2)
+    waiting = waiting[:room]
+    return others[: limit - len(waiting)] + waiting

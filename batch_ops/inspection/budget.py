@@ -1,0 +1,57 @@
+"""A reader that counts: what one check may cost in reads and bytes, and nothing outside the blob."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from batch_ops.domain.checks import CheckLimits
+
+
+class RangeReader(Protocol):
+    """A blob of one version: ranged reads, never the whole.
+
+    `read` returns exactly `length` bytes from `offset`; it is only asked for what lies inside `size`.
+    Whatever it raises ends the check and reaches the caller.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    async def read(self, offset: int, length: int) -> bytes: ...
+
+
+class BudgetSpent(Exception):
+    """One more read would exceed the budget; the text says which, as in "64 reads"."""
+
+
+class OutsideBlob(Exception):
+    """The parser asked for bytes that the blob does not have: only a broken parser does."""
+
+
+class BudgetedReader:
+    """Ranged reads of `reader` within the limits; `head` is what the caller has of the beginning already."""
+
+    def __init__(self, reader: RangeReader, limits: CheckLimits, head: bytes = b"") -> None:
+        self._reader = reader
+        self._limits = limits
+        self._head = head[: reader.size]
+        self.size = reader.size
+        self.reads = 0
+        self.bytes = 0
+
+    async def fetch(self, offset: int, length: int) -> bytes:
+        """Exactly this range. Raises `BudgetSpent`, `OutsideBlob`, and what the reader raises."""
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise OutsideBlob
+        if offset + length <= len(self._head):
+            return self._head[offset : offset + length]
+        if self.reads + 1 > self._limits.max_reads:
+            raise BudgetSpent(f"{self._limits.max_reads} reads")
+        if self.bytes + length > self._limits.max_bytes:
+            raise BudgetSpent(f"{self._limits.max_bytes / 2**20:.0f} MiB")
+        self.reads += 1
+        self.bytes += length
+        data = await self._reader.read(offset, length)
+        if len(data) != length:
+            raise OSError(f"A read of {length} bytes at {offset} gave {len(data)} bytes.")
+        return data

@@ -1,0 +1,242 @@
+"""Is this .h5 whole, harmless and right for its project? Asked before a machine is paid for.
+
+A few ranged reads answer it, never the whole file. What a look at the first bytes can't tell is told by a
+parser in a process apart (`parser/fork_server`), for the HDF5 library crashes and hangs on corrupt files; the
+ranges are fetched here, asynchronously, so that many checks overlap and no parser ever sees a credential.
+Why h5py and not pyfive, a parser in pure Python, stands in `parser/entry`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
+from batch_ops.domain.naming import plain, project_of
+from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob, RangeReader
+from batch_ops.inspection.findings import BadFindings, Dataset, Problem, image_findings
+from batch_ops.inspection.image_rules import judge_image
+from batch_ops.inspection.parser.block_file import BLOCK_BYTES
+from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
+from batch_ops.inspection.project_rules import judge_project
+from batch_ops.inspection.sentences import NAME_LENGTH, explain
+from batch_ops.inspection.superblock import (
+    MAX_SUPERBLOCK_BYTES,
+    SIGNATURE,
+    DamagedSuperblock,
+    looks_like,
+    parse_superblock,
+    signature_offsets,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["Hdf5Checker", "RangeReader"]
+
+CHECKS_PER_PARSER = 8
+# What the library does to itself on a corrupt file. SIGPROF: it computed until its time was up.
+_FILE_IS_TO_BLAME = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGPROF}
+)
+# A project is read more deeply than an image and comes from an operator.
+_PROJECT_LIMITS = CheckLimits(max_reads=256, max_bytes=64 * 2**20, parser_cpu_seconds=10.0)
+
+
+class _Cut(Exception):
+    """The check ends here, with this verdict."""
+
+    def __init__(self, verdict: Refused | Unchecked) -> None:
+        super().__init__(verdict.sentence)
+        self.verdict = verdict
+
+
+class Hdf5Checker:
+    """Asynchronous context manager; one for the life of the function host serves any number of checks.
+
+    `parsers` fork servers, each with a few checks at a time; they start with the first check, are replaced
+    when they die, and end with the parent. `environment`: variables that the Python of the host needs to
+    start (LD_LIBRARY_PATH on some), nothing else is handed on. `code`: what parses, as "module:function".
+    """
+
+    def __init__(self, *, parsers: int = 2, environment: Mapping[str, str] | None = None, code: str = PARSER) -> None:
+        self._servers = [ForkServer(code, environment) for _ in range(parsers)]
+        self._turn = itertools.cycle(self._servers)
+        self._places = asyncio.Semaphore(parsers * CHECKS_PER_PARSER)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The fork servers that run now; each leads a process group with its parsers."""
+        return tuple(server.pid for server in self._servers if server.pid is not None)
+
+    async def close(self) -> None:
+        """End all processes; no check may be under way."""
+        for server in self._servers:
+            await server.stop()
+
+    async def check_image(
+        self,
+        name: str,
+        reader: RangeReader,
+        project: ProjectFacts,
+        options: ImageOptions = ImageOptions(),  # noqa: B008 - a frozen value
+        limits: CheckLimits = CheckLimits(),  # noqa: B008 - a frozen value
+        *,
+        head: bytes = b"",
+    ) -> Verdict:
+        """The verdict on an image; `name` is only for its sentences.
+
+        The first read is `read(0, 65536)` (or the whole of a smaller file), unless `head` - the first bytes,
+        where the caller has them already - covers it. What the reader raises is raised on.
+        """
+        blob = BudgetedReader(reader, limits, head)
+        job = {"kind": "image", "internal_path": options.internal_path, "max_objects": limits.max_objects}
+        try:
+            async with self._turn_within(name, limits):
+                found = image_findings(await self._look_into(name, blob, job, limits, project_of(name)))
+        except _Cut as cut:
+            return cut.verdict
+        except BadFindings:
+            return _damaged(name)
+        if isinstance(found, Dataset):
+            return judge_image(name, blob.size, found, project, options, limits)
+        return _unfinished(name, found) or explain(name, found, options)
+
+    async def inspect_project(
+        self,
+        name: str,
+        source: RangeReader | bytes,
+        limits: CheckLimits = _PROJECT_LIMITS,
+        *,
+        head: bytes = b"",
+    ) -> ProjectFacts | Refused:
+        """What a project (.ilp) asks of its images, or why it can't be run."""
+        blob = BudgetedReader(_Memory(source) if isinstance(source, bytes) else source, limits, head)
+        try:
+            async with self._turn_within(name, limits):
+                found = await self._look_into(name, blob, {"kind": "project"}, limits)
+            if found.get("finding") == "project":
+                return judge_project(name, found)
+        except _Cut as cut:
+            return Refused(cut.verdict.sentence)
+        except BadFindings:
+            return _damaged(name)
+        return explain(name, Problem("damaged", detail=str(found.get("detail", ""))), ImageOptions())
+
+    @asynccontextmanager
+    async def _turn_within(self, name: str, limits: CheckLimits) -> AsyncIterator[None]:
+        """A place among the checks that run, and from then on the budget of seconds."""
+        file = plain(name, NAME_LENGTH)
+        async with self._places:
+            deadline = asyncio.timeout(limits.max_seconds)
+            try:
+                async with deadline:
+                    yield
+            except BudgetSpent as spent:
+                raise _Cut(Unchecked(f"{file} was not checked to its end: {spent} were not enough.")) from spent
+            except TimeoutError as late:
+                if not deadline.expired():
+                    raise
+                seconds = f"{limits.max_seconds:g} seconds"
+                raise _Cut(Unchecked(f"{file} was not checked to its end: {seconds} were not enough.")) from late
+
+    async def _look_into(
+        self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits, group: str | None = None
+    ) -> dict[str, Any]:
+        """Signature and length here, all else in a parser: its findings. Raises `_Cut`, `BudgetSpent`.
+
+        Only files of one `group` ever share a parser: whoever may drop one of them may write over the others.
+        """
+        wanted = "the .ilp that ilastik saved" if job["kind"] == "project" else "the image as .h5"
+        head = await _beginning(name, blob, wanted)
+        job |= {
+            "size": blob.size,
+            "cpu_seconds": limits.parser_cpu_seconds,
+            # Ends a parser whose parent neither answers nor closes its socket.
+            "wall_seconds": limits.max_seconds + 5,
+            "memory_bytes": limits.parser_memory_bytes,
+        }
+        for _attempt in range(2):
+            try:
+                return await next(self._turn).run(job, head, blob.fetch, group)
+            except ParserDied as died:
+                if died.signal in _FILE_IS_TO_BLAME:
+                    raise _Cut(_damaged(name)) from died
+            except OutsideBlob as outside:
+                raise _Cut(_damaged(name)) from outside
+        raise _Cut(Unchecked(f"{plain(name, NAME_LENGTH)} was not checked: the parser was stopped twice."))
+
+
+class _Memory:
+    """Bytes at hand, read as a blob is."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
+
+
+async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
+    """The head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
+
+    `wanted`: what is to be uploaded instead of a file that is no HDF5.
+    """
+    file = plain(name, NAME_LENGTH)
+    if blob.size == 0:
+        raise _Cut(Refused(f"{file} is empty (0 bytes): nothing of it was uploaded; upload it again."))
+    head = await blob.fetch(0, min(BLOCK_BYTES, blob.size))
+    start = await _superblock_bytes(blob, head)
+    if start is None:
+        seems = looks_like(head)
+        raise _Cut(Refused(f"{file} is not an HDF5 file{f': it is {seems}' if seems else ''}; upload {wanted}."))
+    try:
+        superblock = parse_superblock(*start)
+    except DamagedSuperblock:
+        raise _Cut(_damaged(name)) from None
+    if superblock.end is not None and superblock.end > blob.size:
+        raise _Cut(
+            Refused(
+                f"{file} has {blob.size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was "
+                f"not closed by the program that wrote it; upload it again."
+            )
+        )
+    if not superblock.closed:
+        raise _Cut(
+            Refused(
+                f"{file} was not closed by the program that wrote it, so no other can open it; close it there (or "
+                f"run h5clear -s on it) and upload it again."
+            )
+        )
+    return head
+
+
+async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:
+    """The superblock's bytes and their place, looked for wherever the library would; None if there is none."""
+    for offset in signature_offsets(blob.size):
+        end = min(offset + MAX_SUPERBLOCK_BYTES, blob.size)
+        data = head[offset:end] if end <= len(head) else await blob.fetch(offset, end - offset)
+        if data.startswith(SIGNATURE):
+            return data, offset
+    return None
+
+
+def _damaged(name: str) -> Refused:
+    return explain(name, Problem("damaged"), ImageOptions())
+
+
+def _unfinished(name: str, found: Problem) -> Unchecked | None:
+    if found.kind != "too many":
+        return None
+    return Unchecked(f"{plain(name, NAME_LENGTH)} was not checked to its end: it holds too many groups and datasets.")

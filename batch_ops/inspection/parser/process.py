@@ -1,0 +1,240 @@
+"""The parent's side of the fork server: starts it, hands it jobs, answers the parsers' requests for ranges."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from batch_ops.inspection.parser.fork_server import NUMBER, STATUS
+from batch_ops.inspection.parser.talk import Broken, Fetch, Talk
+
+PARSER = "batch_ops.inspection.parser.entry:parse"
+_STATUS_SECONDS = 1.0
+_STOP_SECONDS = 10.0
+_FILES_A_PARSER = 16
+_MOST_IDLE = 8
+# What a sound file takes many times over; one that computes longer has its full time in a process of its own.
+_HASTY_CPU_SECONDS = 0.1
+
+
+class ParserDied(Exception):
+    """A parser ended without findings. `signal`: what ended it, None if it exited or the server died."""
+
+    def __init__(self, ended_by: signal.Signals | None) -> None:
+        super().__init__(f"the parser ended without findings ({ended_by.name if ended_by else 'exit'})")
+        self.signal = ended_by
+
+
+class ForkServer:
+    """One server process; any number of jobs at a time. Started by the first job, again if it died."""
+
+    def __init__(self, code: str = PARSER, environment: Mapping[str, str] | None = None) -> None:
+        self._code = code
+        self._environment = dict(environment or {})
+        self._process: asyncio.subprocess.Process | None = None
+        self._control: socket.socket | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._number = 0
+        self._ends: dict[int, asyncio.Future[int | None]] = {}
+        self._starting = asyncio.Lock()
+        self._idle: list[tuple[str, Talk]] = []
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while one is running."""
+        return self._process.pid if self._process and self._control else None
+
+    async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch, group: str | None = None) -> dict[str, Any]:
+        """Have a file parsed; `fetch(offset, length)` is awaited for what the parser misses.
+
+        A few files of one `group` may be parsed by the same process, one after the other: a fork costs ten times what
+        it takes to parse a small file. Such a process is believed only as long as all goes well: where it finds
+        anything but a sound dataset, ends or lingers, a process of its own decides on the file.
+
+        Raises `ParserDied`; an exception of `fetch` ends the parser and is raised on.
+        """
+        if (used := self._take(group)) is not None:
+            fetch = _once(fetch)
+            with contextlib.suppress(Broken):
+                hasty = {**job, "cpu_seconds": min(job["cpu_seconds"], _HASTY_CPU_SECONDS)}
+                findings = await self._ask(used, group, hasty, head, fetch)
+                if _is_sound(findings):
+                    return findings
+        return await self._ask(await self._open(), group, job, head, fetch)
+
+    async def _ask(
+        self, talk: Talk, group: str | None, job: Mapping[str, Any], head: bytes, fetch: Fetch
+    ) -> dict[str, Any]:
+        kept = False
+        try:
+            findings = await talk.ask(job, head, fetch)
+            if kept := group is not None and _is_sound(findings) and talk.files < _FILES_A_PARSER:
+                self._keep(group or "", talk)
+            return findings
+        except Broken as exc:
+            if talk.files:
+                raise
+            raise ParserDied(await self._cause(talk.end)) from exc
+        finally:
+            if not kept:
+                self._close(talk)
+
+    def _take(self, group: str | None) -> Talk | None:
+        """An idle parser of the group."""
+        index = next((index for index, (known, _) in enumerate(self._idle) if known == group), None)
+        return None if index is None else self._idle.pop(index)[1]
+
+    def _keep(self, group: str, talk: Talk) -> None:
+        self._idle.append((group, talk))
+        if len(self._idle) > _MOST_IDLE:
+            self._close(self._idle.pop(0)[1])
+
+    def _close(self, talk: Talk) -> None:
+        self._ends.pop(talk.number, None)
+        talk.close()
+
+    async def _open(self) -> Talk:
+        """A new parser."""
+        await self._start()
+        self._number += 1
+        number = self._number
+        end: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._ends[number] = end
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._send(number, theirs)
+            return Talk(number, *await asyncio.open_connection(sock=ours), end)
+        except OSError as exc:
+            ours.close()
+            self._ends.pop(number, None)
+            if self._reader is not None:
+                # The server is gone; once its end is noticed, the next job starts another.
+                await asyncio.wait({self._reader}, timeout=_STATUS_SECONDS)
+            raise ParserDied(None) from exc
+
+    def _send(self, number: int, theirs: socket.socket) -> None:
+        if self._control is None:
+            raise ConnectionError
+        socket.send_fds(self._control, [NUMBER.pack(number)], [theirs.fileno()])
+
+    async def _cause(self, end: asyncio.Future[int | None]) -> signal.Signals | None:
+        """The signal that ended a parser, from its wait status, which comes a moment after its socket's end."""
+        with contextlib.suppress(TimeoutError):
+            status = await asyncio.wait_for(end, _STATUS_SECONDS)
+            if status is not None and os.WIFSIGNALED(status):
+                return signal.Signals(os.WTERMSIG(status))
+        return None
+
+    async def _start(self) -> None:
+        async with self._starting:
+            if self._control is not None:
+                return
+            await self._reap()
+            ours, theirs = socket.socketpair()
+            try:
+                with theirs:
+                    self._process = await self._spawn(theirs.fileno())
+            except BaseException:
+                # A server that came up all the same ends with this socket.
+                ours.close()
+                raise
+            ours.setblocking(False)
+            self._control = ours
+            self._reader = asyncio.create_task(self._listen(ours))
+
+    async def _spawn(self, control: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "batch_ops.inspection.parser.fork_server",
+            str(control),
+            self._code,
+            env=self._child_environment(),
+            pass_fds=[control],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _child_environment(self) -> dict[str, str]:
+        """No credential, no proxy: the parent's import path, one thread, and no filter plugins from anywhere."""
+        paths = [path or str(Path.cwd()) for path in sys.path]
+        return {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "HDF5_PLUGIN_PRELOAD": "::",
+            **self._environment,
+        }
+
+    async def _listen(self, control: socket.socket) -> None:
+        """Take in the wait statuses until the server is gone."""
+        loop = asyncio.get_running_loop()
+        pending = b""
+        with contextlib.suppress(OSError):
+            while data := await loop.sock_recv(control, 4096):
+                pending += data
+                while len(pending) >= STATUS.size:
+                    number, status = STATUS.unpack_from(pending)
+                    pending = pending[STATUS.size :]
+                    self._settle(number, status)
+        self._control = None
+        control.close()
+        for number in list(self._ends):
+            self._settle(number, None)
+
+    def _settle(self, number: int, status: int | None) -> None:
+        end = self._ends.get(number)
+        if end is not None and not end.done():
+            end.set_result(status)
+
+    async def stop(self) -> None:
+        """End the server and every parser of it."""
+        while self._idle:
+            self._close(self._idle.pop()[1])
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+            self._reader = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        await self._reap()
+
+    async def _reap(self) -> None:
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            # The server leads a session of its own, so this reaches its parsers and nobody else.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+        self._process = None
+
+
+def _once(fetch: Fetch) -> Fetch:
+    """The same, asking for each range once: a second look costs no call."""
+    seen: dict[tuple[int, int], bytes] = {}
+
+    async def remembered(offset: int, length: int) -> bytes:
+        if (offset, length) not in seen:
+            seen[offset, length] = await fetch(offset, length)
+        return seen[offset, length]
+
+    return remembered
+
+
+def _is_sound(findings: Mapping[str, Any]) -> bool:
+    return findings.get("finding") == "dataset"

@@ -1,0 +1,69 @@
+"""The conversation with one parser process over its socket: a job goes out, requests for ranges come, then findings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from batch_ops.inspection.parser.fork_server import DONE, LENGTH, MAX_FINDINGS_BYTES, RANGE, REQUEST
+
+Fetch = Callable[[int, int], Awaitable[bytes]]
+
+
+class Broken(Exception):
+    """The conversation with a parser ended, or it said what no parser says."""
+
+
+class Talk:
+    """One parser. `end` gets its wait status; `files` counts what it has parsed well."""
+
+    def __init__(
+        self,
+        number: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        end: asyncio.Future[int | None],
+    ) -> None:
+        self.number, self.end, self.files = number, end, 0
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, job: Mapping[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+        """The findings about one file. Raises `Broken`; what `fetch` raises passes."""
+        text = json.dumps(dict(job)).encode()
+        self._writer.write(LENGTH.pack(len(text)) + text + LENGTH.pack(len(head)) + head)
+        while True:
+            kind = await self._read(1)
+            if kind == REQUEST:
+                offset, length = RANGE.unpack(await self._read(RANGE.size))
+                self._writer.write(await fetch(offset, length))
+            elif kind == DONE:
+                (size,) = LENGTH.unpack(await self._read(LENGTH.size))
+                if size > MAX_FINDINGS_BYTES:
+                    raise Broken
+                findings = _findings(await self._read(size))
+                self.files += 1
+                return findings
+            else:
+                raise Broken
+
+    async def _read(self, length: int) -> bytes:
+        try:
+            return await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError) as exc:
+            raise Broken from exc
+
+    def close(self) -> None:
+        """Ends the parser: that of its socket is its own."""
+        self._writer.close()
+
+
+def _findings(data: bytes) -> dict[str, Any]:
+    try:
+        findings = json.loads(data)
+    except ValueError as exc:
+        raise Broken from exc
+    if not isinstance(findings, dict):
+        raise Broken
+    return findings

@@ -1,0 +1,88 @@
+"""Who may begin now: operators' pauses, and the daily turns of back-filled files.
+
+A turn is the day (UTC) on which a back-filled file may start. Turns are given out one after the other, so each file
+is asked for once and looked at once more, on its day, however many wait.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict, ServiceFault
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.worklist import Turns
+from batch_ops.ports.tables import Worklist
+
+# A pause reaches other instances this late at most.
+FRESH = timedelta(seconds=5)
+_RACES = 20
+_DAY = timedelta(days=1)
+
+
+def day_of(moment: datetime) -> datetime:
+    """The midnight (UTC) that a moment's day began with."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_turn(last: Turns | None, today: datetime, limit: int) -> Turns:
+    """The turns with one more given out: on the first day, from today on, that has not reached the limit."""
+    if last is None or last.day < today:
+        return Turns(today, 1, last.version if last else "")
+    if last.given < limit:
+        return replace(last, given=last.given + 1)
+    return replace(last, day=last.day + _DAY, given=1)
+
+
+class Gate:
+    """Asked before a claim. Many askers at once cost one look."""
+
+    def __init__(self, worklist: Worklist, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._worklist, self._settings, self._clock = worklist, settings, clock
+        self._paused: frozenset[str] = frozenset()
+        self._fresh_until: datetime | None = None
+        self._looking = asyncio.Lock()
+        self._turns: Turns | None = None
+        self._giving = asyncio.Lock()
+
+    async def hold(self, project: str) -> str:
+        """Why nothing of this project may begin now; "" if it may (an answer may be five seconds old)."""
+        if not self._is_fresh():
+            async with self._looking:
+                if not self._is_fresh():
+                    # As old as the question: the answer may be long in coming.
+                    fresh_until = self._clock() + FRESH
+                    self._paused = frozenset(pause.project for pause in await self._worklist.pauses())
+                    self._fresh_until = fresh_until
+        if "" in self._paused:
+            return "Waits: the system was paused by an operator."
+        if project in self._paused:
+            return f"Waits: the project '{naming.plain(project)}' was paused by an operator."
+        return ""
+
+    def _is_fresh(self) -> bool:
+        return self._fresh_until is not None and self._clock() < self._fresh_until
+
+    async def turn(self) -> datetime:
+        """Give a turn to a back-filled file: the midnight (UTC) from which it may start."""
+        today, limit = day_of(self._clock()), self._settings.backfill_daily_limit
+        if not limit:
+            return today
+        async with self._giving:
+            for _ in range(_RACES):
+                last, self._turns = self._turns, None
+                try:
+                    given = await self._worklist.save_turns(
+                        next_turn(last or await self._worklist.turns(), today, limit)
+                    )
+                except Conflict:
+                    continue
+                self._turns = given
+                return given.day
+        raise ServiceFault("Too many back-filled files ask for their turn at the same time.")
+
+    def wait_sentence(self, turn: datetime) -> str:
+        """The reason of a file whose turn is on a later day."""
+        limit = self._settings.backfill_daily_limit
+        return f"Waits, by the daily limit of {limit:,} back-filled files: it starts on {turn:%Y-%m-%d} (UTC)."

@@ -1,0 +1,98 @@
+"""How a version of an image becomes its file's run: an intent first, then the claim, then what follows from it.
+
+A crash in between leaves an intent, which has reconcile look again; the claim names all that is created after it.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict, ServiceFault
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.project import Project
+from batch_ops.domain.run_plan import run_key
+from batch_ops.domain.worklist import Intent
+from batch_ops.log_fields import fields
+from batch_ops.runs.executor import Executor
+
+log = logging.getLogger("batch_ops")
+
+
+class Claims:
+    """`entry` is the file's row as it was read, `record` what the new version is to be. Any may raise `Conflict`."""
+
+    def __init__(self, executor: Executor, new_id: Callable[[], str]) -> None:
+        self._do, self._new_id = executor, new_id
+        self._ledger, self._worklist = executor.ledger, executor.worklist
+        self._settings, self._clock = executor.settings, executor.clock
+
+    async def claim(self, entry: Entry | None, record: FileRecord) -> Entry:
+        """Claim the run, ending the one before it, and create its task."""
+        claimed = await self._insert(entry, record, self._settings.grace)
+        if entry and entry.record.state is State.REJECTED:
+            await self._worklist.forget_rejected(naming.project_of(record.name), record.name)
+        log.info("Claimed.", extra=fields(record))
+        return await self._do.submit(claimed)
+
+    async def wait(
+        self, entry: Entry | None, record: FileRecord, state: State, reason: str, *, reported: bool = True
+    ) -> Entry:
+        """Have the version wait in this state; `reported`: PROBLEM.txt tells the reason to who dropped the file."""
+        now, old = self._clock(), entry.record if entry else None
+        if entry and old and (old.state, old.reason, old.etag, old.turn) == (state, reason, record.etag, record.turn):
+            return entry
+        until_turn = record.turn - now if record.turn else timedelta()
+        patience = max(self._settings.project_poll, until_turn)
+        if reported:
+            held = await self._hold(entry, record, patience)
+            waiting = held.record.to(state, now, reason)
+            await self._do.problem_file.report(waiting)
+            claimed = await self._do.advance_told(held, waiting)
+        else:
+            claimed = await self._insert(entry, record.to(state, now, reason), patience)
+        log.info("%s", reason, extra=fields(claimed.record))
+        return claimed
+
+    async def reject(self, entry: Entry | None, record: FileRecord, project: Project, sentence: str) -> Entry:
+        """End the version as `REJECTED`, remembered under its project: another classifier may take it."""
+        if entry and entry.record.run == record.run:
+            await self._do.tidy_later(entry.record)
+        held = await self._hold(entry, record, self._settings.grace)
+        await self._worklist.note_rejected(naming.project_of(record.name), record.name)
+        key = run_key(record, project, self._settings)
+        rejected = held.record.to(State.REJECTED, self._clock(), sentence, run_key=key, project_etag=project.etag)
+        return await self._do.end(held, rejected)
+
+    async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
+        """Claim the run before PROBLEM.txt tells of it: who is overtaken must not clear away another's results."""
+        if entry is not None and entry.record.run == record.run:
+            return Entry(record, entry.version)
+        return await self._insert(entry, record.to(State.WAITING, self._clock(), "Is being looked at."), due_in)
+
+    async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
+        """Intent first, then the claim; the older run's intent goes once the claim stands."""
+        now = self._clock()
+        nonce = self._new_id()
+        waiting = record.state.is_waiting
+        old = entry.record if entry else None
+        await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
+        if old and old.task_id and not old.state.is_final:
+            await self._do.clean_later(old)
+        moves_on = old is not None and (old.run != record.run or not waiting)
+        if old and moves_on and old.state not in {State.SUCCEEDED, State.CANCELLED}:
+            # Somebody may be about to write its PROBLEM.txt, and die before it is seen that this is out of date.
+            await self._do.tidy_later(old)
+        try:
+            claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
+        except Conflict:
+            await self._do.withdraw(record.name, nonce)
+            raise
+        if old and old.intent and old.intent != nonce:
+            await self._worklist.remove(old.name, old.intent)
+        if waiting and record.previous_task_id:
+            # Once more when this version is submitted or over.
+            with suppress(ServiceFault):
+                await self._do.end_previous(record)
+        return claimed

@@ -1,0 +1,194 @@
+"""ilastik headless on a node: what is brought there, what is run, and what it must write.
+
+Pure and stdlib only, for Python 3.9 (the oldest that ships with ilastik) and newer, which is why its
+dataclasses have no slots: the product imports this module, and the same file travels to the node beside
+the task script. The contract between the two:
+
+**Brought by the resource files** into the task's working directory: `task/run_task.sh`, `task/run_task.py`,
+and beside them whatever deploy/pool/task_tools.txt lists, `image/<nickname>.h5`, `project.ilp`. The command
+line runs `run_task.sh`; everything else arrives as environment variables (`TaskEnvironment`).
+
+**Written by the task**, for an execution id such as `20261122T085551Z-1f0c3a9e` (a fresh one each time the
+script starts, as Batch may run a task twice):
+
+    partial/<execution>/            ilastik writes here; nothing uploads it
+    out/<execution>/<name>.tiff     moved here in one step, complete, verified, with
+    out/<execution>/manifest.json   (manifest.py); on failure there is no such folder
+    logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES
+    logs/<execution>/outcome.json   an `Outcome` (verdict.py): kind, sentence, exit code, timings, last lines
+
+**Uploaded by the output files** (`OUTPUT_FILES`) under the task's folder in `staging`:
+
+    <task id>/<execution>/*.tiff, manifest.json     on success only
+    <task id>/logs/<execution>/*                    always
+    <task id>/logs/stdout.txt, stderr.txt           always
+
+**Exit codes**: 0 success; EXIT_* below where the script itself found the reason; otherwise ilastik's own
+(137 killed for memory, 139 crashed; death by signal N is 128 + N). An ilastik that itself ends with one of
+the EXIT_* codes, or with 0 although its log shows an unhandled exception, becomes 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, ExportPlan
+
+PROJECT_FILE = "project.ilp"
+PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
+MANIFEST_NAME, LOG_NAME, OUTCOME_NAME = "manifest.json", "ilastik.log", "outcome.json"
+LOG_LIMIT_BYTES = 64 * 2**20
+
+EXIT_NO_OUTPUT = 81  # ilastik said success, but the TIFFs are missing or not as they must be
+EXIT_DISK_FULL = 82  # the node's disk is too small for this image
+EXIT_BAD_IMAGE = 83  # found only here: no such dataset, axes that do not fit, too large for TIFF
+EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
+EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
+EXIT_NODE = 86  # no ilastik on this node
+EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
+EXIT_ENDED = 143  # SIGTERM: the task was ended from outside
+RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_INTERNAL + 1)
+
+
+@dataclass(frozen=True)
+class OutputRule:
+    """Files to upload: `pattern` from the working directory, `folder` is appended to the task's own."""
+
+    pattern: str
+    folder: str
+    always: bool
+
+
+OUTPUT_FILES = (
+    OutputRule("out/**/*", "", always=False),
+    OutputRule("logs/**/*", "/logs", always=True),
+    OutputRule("../std*.txt", "/logs", always=True),
+)
+
+_NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LEAST_RAM_MB = 500  # lazyflow refuses less
+
+
+class TaskEnvironmentError(ValueError):
+    """The environment variables of a task are incomplete or wrong; all faults in one text."""
+
+
+@dataclass(frozen=True)
+class TaskEnvironment:
+    """All that a task is told, beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
+
+    `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
+    without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
+    those of the checked and frozen blobs. `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share.
+    """
+
+    nickname: str
+    internal_path: str
+    axes: str
+    export_source: str
+    image_name: str
+    image_etag: str
+    image_length: int
+    project_digest: str
+    correlation_id: str
+    task_id: str
+    run: int
+    attempt: int
+    threads: int
+    ram_mb: int
+    ilastik_version: str = ""
+
+    PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
+
+    def to_env(self) -> dict[str, str]:
+        """Environment variables; raises TaskEnvironmentError for values that the node would refuse."""
+        self._refuse_faults()
+        return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> TaskEnvironment:
+        """The reverse of `to_env`; other variables are ignored."""
+        values: dict[str, Any] = {}
+        faults = []
+        for field in dataclasses.fields(cls):
+            name = f"{cls.PREFIX}{field.name.upper()}"
+            text = environ.get(name)
+            if text is None and field.default is dataclasses.MISSING:
+                faults.append(f"{name} is missing")
+            elif text is not None and field.type == "int":
+                if re.fullmatch(r"[0-9]{1,18}", text):
+                    values[field.name] = int(text)
+                else:
+                    faults.append(f"{name} is not a whole number")
+            elif text is not None:
+                values[field.name] = text
+        if faults:
+            raise TaskEnvironmentError("; ".join(faults) + ".")
+        environment = cls(**values)
+        environment._refuse_faults()
+        return environment
+
+    @property
+    def image_file(self) -> str:
+        """Where the resource file puts the image, relative to the working directory."""
+        return f"image/{self.nickname}.h5"
+
+    def _refuse_faults(self) -> None:
+        texts = [v for v in vars(self).values() if isinstance(v, str)]
+        rules = (
+            (_NICKNAME.fullmatch(self.nickname), "the nickname must be 1 to 64 of A-Z a-z 0-9 . _ -"),
+            (set(self.axes) <= set(AXES), f"the axes must be letters out of '{AXES}'"),
+            (
+                self.export_source in EXPORT_SOURCES,
+                f"the export source must be one of {list(EXPORT_SOURCES)}",
+            ),
+            (_SHA256.fullmatch(self.project_digest), "the project digest must be 64 hex digits"),
+            (self.image_length > 0, "the image length must be above 0"),
+            (self.threads > 0, "threads must be above 0"),
+            (self.ram_mb >= _LEAST_RAM_MB, f"ram_mb must be at least {_LEAST_RAM_MB}"),
+            (all("\0" not in text for text in texts), "no value may hold a null character"),
+        )
+        faults = [sentence for holds, sentence in rules if not holds]
+        if faults:
+            raise TaskEnvironmentError("; ".join(faults) + ".")
+
+
+def command(
+    program: str,
+    project: str,
+    image: str,
+    output_stem: str,
+    export_source: str,
+    plan: ExportPlan,
+    *,
+    ignore_training_axes: bool = False,
+) -> list[str]:
+    """The arguments of one headless run, for an exec without a shell; all paths relative to its directory.
+
+    `image` is `<file>.h5/<dataset>`, `output_stem` folder and name without number and suffix.
+    `ignore_training_axes` makes ilastik believe the image's own axistags where the project's differ.
+    """
+    number = "{slice_index}" if plan.is_sequence else ""
+    return [
+        program,
+        "--headless",
+        "--readonly",
+        f"--project={project}",
+        image,
+        f"--export_source={export_source}",
+        f"--output_format={plan.output_format}",
+        f"--output_filename_format={output_stem}{number}.tiff",
+        *(["--ignore_training_axistags"] if ignore_training_axes else []),
+    ]
+
+
+def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int) -> dict[str, str]:
+    """The node's environment without this task's values, Python's settings and Batch's token."""
+    dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
+    kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
+    return {**kept, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}

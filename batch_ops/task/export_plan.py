@@ -1,0 +1,89 @@
+"""The TIFF files that one image becomes when ilastik exports it: their number, pages, names and lengths.
+
+Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SEQUENCE = "multipage tiff sequence"
+SINGLE_FILE = "multipage tiff"
+
+AXES = "tzyxc"
+# ilastik writes classic TIFF, whose offsets are 32 bits; the writer keeps a reserve for its tags.
+CLASSIC_TIFF_LIMIT_BYTES = 2**32 - 2**25
+# Upper bounds of what stands beside the pixels: one directory of tags a page, one OME description a file.
+_TAGS_BYTES_PER_PAGE = 256
+_TAGS_BYTES_PER_FILE = 4096
+
+
+class PlanError(ValueError):
+    """The axes and the shape do not describe an image that ilastik could export as TIFF."""
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """The TIFF files that one image becomes.
+
+    `page_shape` is (rows, columns) = (y, x) in pixels, `pages_per_file` counts z (and t, and channels,
+    where they stand in one file), `bytes_per_file` is an upper estimate of one file's length.
+    """
+
+    output_format: str
+    files: int
+    pages_per_file: int
+    page_shape: tuple[int, int]
+    bytes_per_file: int
+
+    @property
+    def is_sequence(self) -> bool:
+        return self.output_format == SEQUENCE
+
+    @property
+    def fits_classic_tiff(self) -> bool:
+        return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
+
+    def file_names(self, nickname: str) -> tuple[str, ...]:
+        """Names in the order of t; the number is zero-padded to the digits of the number of files."""
+        if not self.is_sequence:
+            return (f"{nickname}.tiff",)
+        digits = len(str(self.files))
+        return tuple(f"{nickname}{index:0{digits}}.tiff" for index in range(self.files))
+
+
+def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
+    """How ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
+
+    The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
+    one a class (float32, `bytes_per_value` 4). The sequence (one file a time point, one page a z) steps
+    along the *first* axis that is longer than 1 and needs all of t, z, y and x to be so; hence it is taken
+    only where that first axis is t. Everything else becomes one file with a page for each t, z and channel.
+    Raises PlanError for axes that are unknown, repeated, without x and y, or do not fit the shape.
+    """
+    if len(axes) != len(shape):
+        raise PlanError(f"The axes '{axes}' name {len(axes)} dimensions, but the image has {len(shape)}.")
+    if len(set(axes)) != len(axes) or not set(axes) <= set(AXES):
+        raise PlanError(f"The axes '{axes}' are not made of different letters out of '{AXES}'.")
+    if not {"x", "y"} <= set(axes):
+        raise PlanError(f"The axes '{axes}' lack x or y; ilastik needs both.")
+    if min(shape) < 1 or channels < 1:
+        raise PlanError(f"The image is empty: its shape is {tuple(shape)}.")
+    size = {axis: int(shape[index]) for index, axis in enumerate(axes)}
+    long_axes = [axis for axis in axes if axis != "c" and size[axis] > 1]
+    t, z = size.get("t", 1), size.get("z", 1)
+    sequence = len(long_axes) == 4 and long_axes[0] == "t"
+    files, pages = (t, z * channels) if sequence else (1, t * z * channels)
+    rows, columns = size["y"], size["x"]
+    return ExportPlan(
+        output_format=SEQUENCE if sequence else SINGLE_FILE,
+        files=files,
+        pages_per_file=pages,
+        page_shape=(rows, columns),
+        bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE) + _TAGS_BYTES_PER_FILE,
+    )
+
+
+# What ilastik can export as TIFF: does each class make a channel, and bytes of one value.
+EXPORT_SOURCES = {"Simple Segmentation": (False, 1), "Probabilities": (True, 4), "Uncertainty": (False, 4)}

@@ -1,0 +1,202 @@
+"""When a run of ilastik counts as success, and what is said where it does not.
+
+Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from batch_ops.task import contract
+from batch_ops.task.export_plan import ExportPlan
+
+
+class OutcomeKind(Enum):
+    """How a task ended; the failures by the names that the ledger uses."""
+
+    SUCCEEDED = "SUCCEEDED"
+    STAGING_IN = "STAGING_IN"
+    NODE = "NODE"
+    COMMAND = "COMMAND"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DISK_FULL = "DISK_FULL"
+    NO_OUTPUT = "NO_OUTPUT"
+    ENDED = "ENDED"
+
+
+_KIND_OF_EXIT = {
+    contract.EXIT_NO_OUTPUT: OutcomeKind.NO_OUTPUT,
+    contract.EXIT_DISK_FULL: OutcomeKind.DISK_FULL,
+    contract.EXIT_BAD_IMAGE: OutcomeKind.COMMAND,
+    contract.EXIT_BAD_PROJECT: OutcomeKind.COMMAND,
+    contract.EXIT_STAGING_IN: OutcomeKind.STAGING_IN,
+    contract.EXIT_NODE: OutcomeKind.NODE,
+    contract.EXIT_INTERNAL: OutcomeKind.COMMAND,
+    contract.EXIT_ENDED: OutcomeKind.ENDED,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended: its kind, the exit code that Batch sees, and one plain sentence."""
+
+    kind: OutcomeKind
+    exit_code: int
+    sentence: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.kind is OutcomeKind.SUCCEEDED
+
+
+@dataclass(frozen=True)
+class FoundTiff:
+    """A file that ilastik left: length in bytes, pages, the (rows, columns) that all pages share.
+
+    `problem` says why it could not be read to its end ("" = it could).
+    """
+
+    name: str
+    length: int
+    pages: int = 0
+    page_shape: tuple[int, int] = (0, 0)
+    problem: str = ""
+
+
+def size(length: float) -> str:
+    """A number of bytes for people, in powers of 1,000."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if length < 1000:
+            return f"{length:.3g} {unit}"
+        length /= 1000
+    return f"{length:.4g} TB"
+
+
+def failure(exit_code: int, sentence: str) -> Outcome:
+    """A failure that the task script found by itself; `exit_code` is one of the contract.EXIT_* codes."""
+    return Outcome(_KIND_OF_EXIT[exit_code], exit_code, sentence)
+
+
+def disk_full(plan: ExportPlan, free_bytes: int) -> Outcome:
+    """The node's disk can't hold the TIFFs; says both sizes."""
+    need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
+    return failure(
+        contract.EXIT_DISK_FULL,
+        f"The node's disk is full: {free} are free, and the TIFFs of this image need {need}. "
+        "Use nodes with a larger disk, or split the image.",
+    )
+
+
+_DISK_MARKS = ("no space left on device", "errno 28]", "errno = 28")
+_MEMORY_MARKS = ("memoryerror", "unable to allocate", "bad_alloc", "cannot allocate memory")
+_THREAD_MARKS = ("unhandled exception",)
+_HARDLY_ANY_BYTES = 2**20
+_ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
+_LOG_RECORD = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
+_LONGEST_COMPLAINT = 500
+
+
+def is_evidence(line: str) -> bool:
+    """Whether `verdict` needs this line of the log; lets a long log be read without keeping it."""
+    return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
+
+
+def verdict(
+    exit_code: int,
+    found: Sequence[FoundTiff],
+    log: str,
+    plan: ExportPlan,
+    nickname: str,
+    free_bytes: int,
+) -> Outcome:
+    """The rule of true success, as exit code 0 alone proves nothing.
+
+    Success is exit code 0 *and* exactly the planned TIFFs, each readable to its end with the planned pages,
+    *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
+    (negative: a signal); `free_bytes` are those of the disk after the run.
+    """
+    code = 128 - exit_code if exit_code < 0 else exit_code
+    if _tells(log, _DISK_MARKS):
+        return disk_full(plan, free_bytes)
+    if code:
+        return _failed(1 if code in contract.RESERVED_EXITS else code, log)
+    unhandled = _from_first(log, _THREAD_MARKS)
+    if unhandled:
+        sentence = f"A part of ilastik failed although it went on to its end: {complaint(unhandled)}"
+        return Outcome(OutcomeKind.COMMAND, 1, sentence)
+    problems = _compare(found, plan, nickname)
+    if problems and free_bytes < _HARDLY_ANY_BYTES:
+        return disk_full(plan, free_bytes)
+    if problems:
+        more = f" (and {len(problems) - 1} more such faults)" if len(problems) > 1 else ""
+        return failure(
+            contract.EXIT_NO_OUTPUT,
+            f"ilastik ended without an error, but its output is not complete: {problems[0]}{more}.",
+        )
+    return Outcome(OutcomeKind.SUCCEEDED, 0, f"ilastik wrote {plan.files} TIFF file(s).")
+
+
+def complaint(log: str) -> str:
+    """What a log says last: the last error with the lines that follow it, else its last line."""
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
+    told = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
+    return " ".join(told.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
+
+
+def _tells(log: str, marks: Sequence[str]) -> bool:
+    lower = log.lower()
+    return any(mark in lower for mark in marks)
+
+
+def _from_first(log: str, marks: Sequence[str]) -> str:
+    """The log from the first line with one of the marks on; "" without such a line."""
+    lines = log.splitlines()
+    first = next((index for index, line in enumerate(lines) if _tells(line, marks)), len(lines))
+    return "\n".join(lines[first:])
+
+
+def _until_next_record(lines: Sequence[str]) -> list[str]:
+    """The first line and those after it that are no records of the logger, as messages have several lines."""
+    end = next((i for i, line in enumerate(lines) if i and _LOG_RECORD.match(line)), len(lines))
+    return list(lines[:end])
+
+
+def _failed(code: int, log: str) -> Outcome:
+    if code == 137:
+        sentence = "ilastik was killed (exit code 137), most likely for using more memory than the node has."
+        return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
+    if _tells(log, _MEMORY_MARKS):
+        sentence = f"ilastik ran out of memory (exit code {code}): {complaint(log)}"
+        return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
+    crashed = "crashed" if code > 128 else "ended"
+    return Outcome(OutcomeKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
+
+
+def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> list[str]:
+    by_name = {tiff.name: tiff for tiff in found}
+    expected = plan.file_names(nickname)
+    missing = [name for name in expected if name not in by_name]
+    problems = []
+    if missing:
+        problems.append(f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}")
+    for name in expected:
+        tiff = by_name.pop(name, None)
+        if tiff is None:
+            continue
+        if tiff.length == 0:
+            problems.append(f"{name} is empty")
+        elif tiff.problem:
+            problems.append(f"{name} is damaged: {tiff.problem}")
+        elif tiff.pages != plan.pages_per_file:
+            problems.append(f"{name} has {tiff.pages} pages instead of {plan.pages_per_file}")
+        elif tiff.page_shape != plan.page_shape:
+            rows, columns = plan.page_shape
+            problems.append(
+                f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of {rows} x {columns}"
+            )
+    problems.extend(f"there is a file that nobody expects, {name!r}" for name in sorted(by_name))
+    return problems

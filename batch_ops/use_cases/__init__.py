@@ -1,0 +1,1 @@
+"""What the triggers and the commands call."""

@@ -1,0 +1,145 @@
+"""Back-fill: older files, which nothing takes up by itself, are counted, estimated and asked for by an operator."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from batch_ops.concurrency import for_all
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.runs.executor import Executor
+from batch_ops.use_cases.sweep import is_missed
+
+_PAGE = 1000
+_SAMPLES = 200
+_PROJECTS_SAMPLED = 5
+_GB = 1e9
+# What a task costs besides its computing: fetch, start ilastik, upload.
+_OVERHEAD_SECONDS = 60.0
+# For a first estimate only; four cores do a few million voxels a second.
+_GUESSED_SECONDS_A_GB = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds that one task slot needs: for each file, and for each GB of them. `samples` finished files say so."""
+
+    seconds_a_file: float = _OVERHEAD_SECONDS
+    seconds_a_gb: float = _GUESSED_SECONDS_A_GB
+    samples: int = 0
+
+
+def pace_of(finished: Iterable[FileRecord]) -> Pace:
+    """What finished files teach; a guess where there are none."""
+    spans = [
+        ((r.task_ended_at - r.task_started_at).total_seconds(), r.length)
+        for r in finished
+        if r.task_started_at and r.task_ended_at and r.task_ended_at > r.task_started_at
+    ]
+    if not spans:
+        return Pace()
+    # The quickest file shows what every task costs, however small its image.
+    overhead = min(seconds for seconds, _ in spans)
+    beyond = sum(seconds - overhead for seconds, _ in spans)
+    total_gb = sum(length for _, length in spans) / _GB
+    return Pace(overhead, beyond / total_gb if total_gb else 0.0, len(spans))
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """The files that are to be asked for, and what it means.
+
+    `archived` of them lie in the archive tier and wait to be brought back; `known` others need nothing: they have
+    a row of their current version.
+    """
+
+    names: tuple[str, ...]
+    total_bytes: int
+    archived: int
+    known: int
+    pace: Pace
+    daily_limit: int
+
+    @property
+    def gigabytes(self) -> float:
+        """Their length together (GB = 10^9 bytes)."""
+        return self.total_bytes / _GB
+
+    @property
+    def slot_hours(self) -> float:
+        """The hours of one task slot."""
+        return (len(self.names) * self.pace.seconds_a_file + self.gigabytes * self.pace.seconds_a_gb) / 3600
+
+    def hours(self, slots: int) -> float:
+        """From the first task to the last, with so many task slots; never less than the daily limit makes of it."""
+        return max(self.slot_hours / slots, 24.0 * (self.days - 1))
+
+    @property
+    def days(self) -> int:
+        """On how many days (UTC) they start."""
+        return math.ceil(len(self.names) / self.daily_limit) if self.daily_limit else min(1, len(self.names))
+
+
+class Backfiller:
+    """Looks at `input` and asks for what nobody has asked for yet."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._blobs, self._ledger, self._outbox = executor.blobs, executor.ledger, executor.outbox
+        self._settings = executor.settings
+
+    async def plan(self, prefix: str) -> Backfill:
+        """The images whose names start so and that have no row of their version: a listing and a query for 1,000."""
+        names: list[str] = []
+        length = archived = images = 0
+        page: list[Blob] = []
+        pages = self._blobs.list(self._settings.input_container, prefix)
+
+        async def take() -> None:
+            nonlocal length, archived
+            for blob in await self._missed(page):
+                names.append(blob.name)
+                length += blob.length
+                archived += (blob.tier or "").lower() == "archive"
+            page.clear()
+
+        async for blob in pages:
+            if naming.is_image(blob.name):
+                images += 1
+                page.append(blob)
+            if len(page) >= _PAGE:
+                await take()
+        await take()
+        pace = pace_of(await self._finished({naming.project_of(name) for name in names}))
+        limit = self._settings.backfill_daily_limit
+        return Backfill(tuple(names), length, archived, images - len(names), pace, limit)
+
+    async def _missed(self, blobs: Sequence[Blob]) -> list[Blob]:
+        by_project: dict[str, list[Blob]] = defaultdict(list)
+        for blob in blobs:
+            by_project[naming.project_of(blob.name)].append(blob)
+        missed = []
+        for project, images in by_project.items():
+            stands = await self._ledger.stands(project, [blob.name for blob in images])
+            missed += [blob for blob in images if is_missed(blob, stands.get(blob.name))]
+        return missed
+
+    async def _finished(self, projects: Iterable[str]) -> list[FileRecord]:
+        found: list[FileRecord] = []
+        for project in sorted(projects)[:_PROJECTS_SAMPLED]:
+            taken = 0
+            async for record in self._ledger.files(project, states=(State.SUCCEEDED,)):
+                found.append(record)
+                taken += 1
+                if taken == _SAMPLES:
+                    break
+        return found
+
+    async def ask(self, backfill: Backfill) -> None:
+        """Ask for each file, by message: it starts at once, or on the day on which its turn comes."""
+
+        async def look(name: str) -> None:
+            await self._outbox.look_again(LookOrder(name, f"backfill-{naming.file_hash(name)}", backfill=True))
+
+        await for_all(backfill.names, look)

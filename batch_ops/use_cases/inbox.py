@@ -1,0 +1,75 @@
+"""What the triggers do with the messages of the queues: decode, call the use case, and see to it that none is lost.
+
+A service that can't answer now is no reason to use up a message's deliveries: the order is sent again with a delay.
+What raises anything else comes back by itself; at its last delivery the file's row tells of it.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from batch_ops.domain import messages
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.orders import LookOrder
+from batch_ops.runs.executor import Executor
+from batch_ops.use_cases.collect import Collect
+from batch_ops.use_cases.last_delivery import Poisoned
+from batch_ops.use_cases.project_changed import TakeUp, project_of_blob
+from batch_ops.use_cases.start import Hint, Start
+
+log = logging.getLogger("batch_ops")
+
+OUTAGE_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=8)
+# As host.json has it (maxDequeueCount): after this one the host moves a message to the poison queue.
+LAST_DELIVERY = 5
+
+
+class Inbox:
+    """Takes the body of a message and how often it was delivered, this time included."""
+
+    def __init__(self, executor: Executor, start: Start, take_up: TakeUp, collect: Collect, poisoned: Poisoned) -> None:
+        self._outbox, self._settings = executor.outbox, executor.settings
+        self._start, self._take_up, self._collect, self._poisoned = start, take_up, collect, poisoned
+
+    async def blob_created(self, body: bytes, deliveries: int) -> None:
+        """An image was dropped or a project changed (Event Grid's BlobCreated), or somebody asks for another look."""
+        order = messages.look_order(body)
+        if order is None:
+            return
+        log.info("Looks at %s.", order.name, extra={"correlation_id": order.correlation_id})
+        try:
+            await self._look(order)
+        except ServiceFault as fault:
+            log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
+            await self._outbox.look_again(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
+        except Exception as exc:
+            if deliveries >= LAST_DELIVERY and order.container != self._settings.projects_container:
+                await self._poisoned.look(order.name, order.correlation_id, exc)
+            raise
+
+    async def _look(self, order: LookOrder) -> None:
+        if order.container != self._settings.projects_container:
+            hint = Hint(order.name, order.correlation_id, order.sequencer, order.backfill, order.again)
+            await self._start(hint)
+        elif (project := project_of_blob(order.name)) is not None:
+            await self._take_up(project)
+
+    async def collect(self, body: bytes, deliveries: int) -> None:
+        """The results of a run are to be moved."""
+        order = messages.collect_order(body)
+        told = {"correlation_id": order.correlation_id, "task_id": order.task_id}
+        log.info("Collects %s.", order.name, extra=told)
+        try:
+            await self._collect(order)
+        except ServiceFault as fault:
+            log.warning("Ordered again: %s", fault.sentence, extra=told)
+            await self._outbox.send(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
+        except Exception as exc:
+            if deliveries >= LAST_DELIVERY:
+                await self._poisoned.collect(order, exc)
+            raise
+
+
+def _pause(fault: ServiceFault, tries: int) -> timedelta:
+    """What the service asks for; else twice as long each time, as thousands of messages may be waiting."""
+    return fault.retry_after or min(OUTAGE_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)

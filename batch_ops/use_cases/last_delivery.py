@@ -1,0 +1,93 @@
+"""What is left behind when a message is given up: a row with the reason, for the host moves the message away.
+
+The file is not given up with it: a row that waits is looked at again by reconcile, results that could not be moved
+are ordered again after some hours, so that a mended app finishes both without anyone's help.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict, IlastikBatchError
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.worklist import Intent
+from batch_ops.log_fields import fields
+from batch_ops.runs.executor import Executor
+
+log = logging.getLogger("batch_ops")
+
+# Each further order that fails leaves another message in the poison queue.
+_COLLECT_AGAIN = timedelta(hours=6)
+_ERROR_CHARS = 300
+
+
+class Poisoned:
+    """Asked for at the last delivery of a message. Never raises an error of ours: the first one matters more."""
+
+    def __init__(self, executor: Executor, new_id: Callable[[], str]) -> None:
+        self._do = executor
+        self._ledger, self._worklist, self._blobs = executor.ledger, executor.worklist, executor.blobs
+        self._settings, self._clock, self._new_id = executor.settings, executor.clock, new_id
+
+    async def look(self, name: str, correlation_id: str, error: Exception) -> None:
+        """An image could not be looked at."""
+        if not naming.is_image(name):
+            return
+        try:
+            entry = await self._ledger.get(name)
+            reason = _reason(error, self._settings.blob_created_queue)
+            if entry is None or entry.record.state.is_final:
+                await self._begin_to_wait(name, correlation_id, entry, reason)
+            else:
+                await self._ledger.advance(entry, entry.record.to(entry.record.state, self._clock(), reason))
+        except IlastikBatchError as exc:
+            log.warning("%s has no row that tells of it: %s", naming.plain(name), exc)
+
+    async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
+        blob = await self._blobs.head(self._settings.input_container, name)
+        if blob is None or (entry and entry.record.etag == blob.etag):
+            return
+        now, old = self._clock(), entry.record if entry else None
+        record = FileRecord(
+            name=name,
+            run=old.run + 1 if old else 1,
+            state=State.WAITING,
+            etag=blob.etag,
+            length=blob.length,
+            md5=blob.md5,
+            correlation_id=correlation_id,
+            dropped_at=blob.modified,
+            intent=self._new_id(),
+        ).to(State.WAITING, now, reason)
+        due = now + self._settings.recheck
+        await self._worklist.add(Intent(name, record.intent, due, now, waiting=True))
+        try:
+            await self._ledger.claim(record, entry)
+        except Conflict:
+            await self._do.withdraw(name, record.intent)
+            raise
+        log.error("%s", reason, extra=fields(record))
+
+    async def collect(self, order: CollectOrder, error: Exception) -> None:
+        """The results of a run could not be moved."""
+        try:
+            entry = await self._ledger.get(order.name)
+            if entry is None or (entry.record.run, entry.record.state) != (order.run, State.COLLECTING):
+                return
+            now, reason = self._clock(), _reason(error, self._settings.collect_queue)
+            record = entry.record.to(State.COLLECTING, now, reason, not_before=now + _COLLECT_AGAIN)
+            await self._ledger.advance(entry, record)
+            log.error("%s", reason, extra=fields(record))
+        except IlastikBatchError as exc:
+            log.warning("The row of %s does not tell of it: %s", naming.plain(order.name), exc)
+
+
+def _reason(error: Exception, queue: str) -> str:
+    told = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
+    told = naming.plain(told, _ERROR_CHARS).rstrip(".")
+    return (
+        f"It could not be handled: {told}. Its message lies in the queue {queue}-poison; "
+        "`python -m batch_ops.files poison retry` puts it back."
+    )

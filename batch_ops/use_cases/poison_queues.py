@@ -1,0 +1,87 @@
+"""Poison messages by hand: what they are about, back into their queue, or away."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from batch_ops.domain import messages
+from batch_ops.domain.errors import BadMessage
+from batch_ops.domain.orders import PoisonMessage
+from batch_ops.ports.services import PoisonQueues
+
+
+def name_in(message: PoisonMessage) -> str:
+    """The blob that a message is about; "" where it can't be told."""
+    body = message.text.encode(errors="replace")
+    try:
+        order = messages.look_order(body)
+        return order.name if order else ""
+    except BadMessage:
+        pass
+    try:
+        return messages.collect_order(body).name
+    except BadMessage:
+        pass
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return ""
+    subject = told.get("subject") if isinstance(told, dict) else None
+    return subject.partition("/blobs/")[2] if isinstance(subject, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonSelection:
+    """All of what is given must hold; what is empty does not matter."""
+
+    queue: str = ""
+    ids: frozenset[str] = frozenset()
+    prefix: str = ""
+
+    def matches(self, message: PoisonMessage) -> bool:
+        """Whether a message is meant."""
+        return (
+            self.queue in {"", message.queue}
+            and (not self.ids or message.id in self.ids)
+            and name_in(message).startswith(self.prefix)
+        )
+
+
+class PoisonCare:
+    """Over the port."""
+
+    def __init__(self, queues: PoisonQueues, names: Sequence[str]) -> None:
+        self._queues, self._names = queues, names
+
+    async def counts(self) -> Mapping[str, int]:
+        """About how many there are of each queue."""
+        return await self._queues.counts()
+
+    async def oldest(self, selection: PoisonSelection) -> Sequence[PoisonMessage]:
+        """Those among the oldest 32 of each queue that are meant; nothing changes."""
+        return [message for message in await self._queues.peek() if selection.matches(message)]
+
+    async def retry(self, selection: PoisonSelection) -> int:
+        """Put them back into their queues; how many."""
+        return await self._settle(selection, back=True)
+
+    async def drop(self, selection: PoisonSelection) -> int:
+        """Delete them; how many."""
+        return await self._settle(selection, back=False)
+
+    async def _settle(self, selection: PoisonSelection, *, back: bool) -> int:
+        done = 0
+        for queue in self._names:
+            others = []
+            try:
+                async for message in self._queues.take(queue):
+                    if not selection.matches(message):
+                        others.append(message)
+                        continue
+                    await (self._queues.put_back(message) if back else self._queues.drop(message))
+                    done += 1
+            finally:
+                # Only now: what is let go at once would be taken again.
+                for message in others:
+                    await self._queues.release(message)
+        return done

@@ -1,0 +1,51 @@
+"""A project appeared or changed: its images that waited for it, or were rejected under it, are looked at again."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from batch_ops.domain import naming, project_config
+from batch_ops.domain.file_record import State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.runs.executor import Executor
+
+log = logging.getLogger("batch_ops")
+
+_AT_ONCE = 16
+# Other instances may have the old project in mind for so long (`projects`).
+SEEN_BY_ALL = timedelta(seconds=6)
+
+
+def project_of_blob(name: str) -> str | None:
+    """The project that a blob in `projects` belongs to: `<project>.ilp` or `<project>.json`."""
+    for suffix in (naming.PROJECT_SUFFIX, project_config.CONFIG_SUFFIX):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return name.removesuffix(suffix)
+    return None
+
+
+class TakeUp:
+    """By message, as if the images' own events had come again: a project may have many."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._ledger, self._worklist, self._outbox = executor.ledger, executor.worklist, executor.outbox
+        self._settings = executor.settings
+
+    async def __call__(self, project: str) -> int:
+        """The number of images that are looked at again."""
+        board = await self._worklist.board()
+        names = {i.name for i in board.open if i.waiting and naming.project_of(i.name) == project}
+        names.update(await self._worklist.rejected(project))
+        if self._settings.rerun_finished:
+            # The one place that reads a project's history: an operator asked for just that.
+            names.update([r.name async for r in self._ledger.files(project) if r.state is State.SUCCEEDED])
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(name: str) -> None:
+            async with gate:
+                await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), SEEN_BY_ALL)
+
+        await asyncio.gather(*(look(name) for name in sorted(names)))
+        if names:
+            log.info("The project %s changed: %d images are looked at again.", naming.plain(project), len(names))
+        return len(names)

@@ -1,0 +1,213 @@
+"""What operators do by hand: look, retry, cancel, pause, resume.
+
+Everything is guarded by the rows' versions and may be repeated: two operators at once are harmless. What may
+concern thousands goes by message, for the function app to work off.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from batch_ops.concurrency import AT_ONCE, for_all
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.selection import Selection
+from batch_ops.domain.worklist import Intent, Pause
+from batch_ops.runs.admission import FRESH
+from batch_ops.runs.executor import Executor
+from batch_ops.use_cases.project_changed import project_of_blob
+
+_RACES = 8
+_CANCELLED_LOOK = timedelta(minutes=1)
+# Every instance has heard of the end of a pause by then.
+_HEARD = FRESH + timedelta(seconds=1)
+_OPEN = frozenset(state for state in State if not state.is_final)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One file that something is to be done with."""
+
+    name: str
+    run: int
+    state: State = State.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, and how many of the selected files are left alone, by reason."""
+
+    chosen: tuple[Chosen, ...] = ()
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+def retry_objection(record: FileRecord, *, force: bool) -> str:
+    """Why a file gets no other run; "" if it does."""
+    match record.state:
+        case State.FAILED | State.CANCELLED | State.WAITING | State.WAITING_FOR_PROJECT:
+            return ""
+        case State.SUCCEEDED | State.REJECTED:
+            return "" if force else f"{record.state}: only with --force"
+        case _:
+            return "at work"
+
+
+def cancel_objection(record: FileRecord) -> str:
+    """Why a file is not cancelled; "" if it is."""
+    if record.state.is_final:
+        return "over already"
+    return "its results are being moved" if record.state is State.COLLECTING else ""
+
+
+class Steering:
+    """Over the ports alone, so that it works on Azure and on one machine."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._do = executor
+        self._ledger, self._worklist, self._outbox = executor.ledger, executor.worklist, executor.outbox
+        self._settings, self._clock = executor.settings, executor.clock
+
+    # Look
+
+    async def projects(self) -> Sequence[str]:
+        """The projects that have a classifier or open files, and `default`."""
+        found = {naming.DEFAULT_PROJECT}
+        async for blob in self._do.blobs.list(self._settings.projects_container, ""):
+            if (project := project_of_blob(blob.name)) is not None:
+                found.add(project)
+        found.update(naming.project_of(intent.name) for intent in (await self._worklist.board()).open)
+        return sorted(found)
+
+    async def select(self, selection: Selection) -> AsyncIterator[FileRecord]:
+        """The files that are meant, project by project in the order of their names.
+
+        Names cost a call each; open states are looked up among what is open; anything else reads the rows of
+        whole projects, a call for 1,000.
+        """
+        if selection.names:
+            async for record in self._by_name(selection.names, selection):
+                yield record
+            return
+        if selection.states and selection.states <= _OPEN:
+            board = await self._worklist.board()
+            names = sorted({intent.name for intent in board.open if selection.names_it(intent.name)})
+            async for record in self._by_name(names, selection):
+                yield record
+            return
+        known = () if selection.project or "/" in selection.prefix else await self.projects()
+        for project in selection.projects(known):
+            async for record in self._ledger.files(project, selection.prefix, selection.states):
+                yield record
+
+    async def _by_name(self, names: Sequence[str], selection: Selection) -> AsyncIterator[FileRecord]:
+        for start in range(0, len(names), AT_ONCE):
+            entries = await asyncio.gather(*(self._ledger.get(name) for name in names[start : start + AT_ONCE]))
+            for entry in entries:
+                if entry is not None and selection.matches(entry.record):
+                    yield entry.record
+
+    async def show(self, name: str) -> Sequence[FileRecord]:
+        """Every run of a file, the current one last; empty if there is no such file."""
+        return await self._ledger.runs(name)
+
+    # Retry and cancel
+
+    async def plan_retry(self, selection: Selection, *, force: bool = False) -> Plan:
+        """The files that get another run, and the waiting ones that are looked at now."""
+        return await self._plan(selection, lambda record: retry_objection(record, force=force))
+
+    async def plan_cancel(self, selection: Selection) -> Plan:
+        """The open files."""
+        return await self._plan(selection, cancel_objection)
+
+    async def _plan(self, selection: Selection, objection: Callable[[FileRecord], str]) -> Plan:
+        chosen: list[Chosen] = []
+        left: Counter[str] = Counter()
+        async for record in self.select(selection):
+            if why := objection(record):
+                left[why] += 1
+            else:
+                chosen.append(Chosen(record.name, record.run, record.state))
+        return Plan(tuple(chosen), left)
+
+    async def retry(self, chosen: Sequence[Chosen]) -> None:
+        """Ask for another run of each, by message; a run that is not the file's last any more is not repeated."""
+
+        async def ask(one: Chosen) -> None:
+            correlation_id = f"retry-{naming.file_hash(one.name)}-{one.run}"
+            await self._outbox.look_again(LookOrder(one.name, correlation_id, again=one.run))
+
+        await for_all(chosen, ask)
+
+    async def cancel(self, chosen: Sequence[Chosen], reason: str = "Cancelled by an operator.") -> Mapping[str, int]:
+        """End these runs and their tasks; how many were left alone, by reason."""
+        left: Counter[str] = Counter()
+
+        async def end(one: Chosen) -> None:
+            if why := await self._cancel(one, reason):
+                left[why] += 1
+
+        await for_all(chosen, end)
+        return left
+
+    async def _cancel(self, chosen: Chosen, reason: str) -> str:
+        for _ in range(_RACES):
+            entry = await self._ledger.get(chosen.name)
+            if entry is None or entry.record.run != chosen.run:
+                return "another version took its place"
+            if why := cancel_objection(entry.record):
+                return why
+            record = entry.record
+            try:
+                if record.task_id:
+                    await self._see_to_its_end(record)
+                elif record.state.is_waiting:
+                    await self._do.tidy_later(record)
+                # The row first: nobody creates a further task of a run that is over.
+                await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+            except Conflict:
+                continue
+            if record.task_id:
+                await self._do.end_previous(record)
+                await self._do.batch.terminate_task(record.job_id, record.task_id)
+            return ""
+        return "it kept changing"
+
+    async def _see_to_its_end(self, record: FileRecord) -> None:
+        """Have reconcile end the task as well, as somebody may be about to create it, and clear its staging."""
+        now = self._clock()
+        intent = Intent(record.name, f"cancel-{record.task_id}", now + _CANCELLED_LOOK, now, cleaning=True)
+        with suppress(Conflict):
+            await self._worklist.add(intent)
+
+    # Pause and resume
+
+    async def pauses(self) -> Sequence[Pause]:
+        """What is paused."""
+        return await self._worklist.pauses()
+
+    async def pause(self, project: str = "") -> None:
+        """Let nothing new begin, of a project or (project "") at all. What has begun goes on."""
+        await self._worklist.pause(Pause(project, self._clock()))
+
+    async def resume(self, project: str = "") -> int:
+        """End a pause; the number of files that are taken up."""
+        await self._worklist.resume(project)
+        # What is due much later waits for something else: its turn among the back-filled files.
+        latest = self._clock() + max(self._settings.recheck, self._settings.project_poll)
+        names = {
+            intent.name
+            for intent in (await self._worklist.board()).open
+            if intent.waiting and intent.due <= latest and project in {"", naming.project_of(intent.name)}
+        }
+
+        async def look(name: str) -> None:
+            await self._outbox.look_again(LookOrder(name, f"resume-{naming.file_hash(name)}"), _HEARD)
+
+        await for_all(sorted(names), look)
+        return len(names)

@@ -1,0 +1,123 @@
+"""The rolling sweep: finds what events missed, one page of a listing a tick, a full cycle a day by default.
+
+A file is missed if it was written since the system went live and the ledger has no row of it, or a row of another
+version. It is looked at by message, as if its event had come. One that is open without being on the worklist (which
+should not be) is put back there. Cost of a cycle: one listing call for 5,000 blobs, and for each project on a page
+one range query (one call for 1,000 rows). Between cycles it costs nothing. The container of undeliverable events has
+a cycle of its own, of one listing call where there is none.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict
+from batch_ops.domain.file_record import Blob
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.worklist import Board, Intent, Stand, SweepMark
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import LARGEST_PAGE
+from batch_ops.runs.executor import Executor
+from batch_ops.use_cases.project_changed import TakeUp, project_of_blob
+from batch_ops.use_cases.start import is_same_content
+from batch_ops.use_cases.undelivered_events import DeadLetters
+
+log = logging.getLogger("batch_ops")
+
+# A younger file's event is on its way.
+_SETTLED = timedelta(minutes=2)
+_AT_ONCE = 16
+# Each blob of undeliverable events is read, so a tick takes fewer of them.
+_LETTERS_A_TICK = 100
+
+
+class Sweep:
+    """Looks over the containers `input` and `projects`, and that of events which could not be delivered."""
+
+    def __init__(self, executor: Executor, take_up: TakeUp) -> None:
+        self._blobs, self._ledger, self._worklist = executor.blobs, executor.ledger, executor.worklist
+        self._outbox, self._settings, self._clock = executor.outbox, executor.settings, executor.clock
+        self._take_up, self._letters = take_up, DeadLetters(executor)
+
+    async def __call__(self, board: Board) -> None:
+        """Go on with the cycles that are due, a page each."""
+        now = self._clock()
+        known = {mark.container: mark for mark in board.sweeps}
+        open_names = {intent.name for intent in board.open}
+        for container, look, most in (
+            (self._settings.input_container, partial(self._images, open_names), LARGEST_PAGE),
+            (self._settings.projects_container, self._projects, LARGEST_PAGE),
+            (self._settings.dead_letter_container, self._undelivered, _LETTERS_A_TICK),
+        ):
+            mark = known.get(container)
+            if mark is None:
+                # The system goes live: what lies there already is the business of a backfill.
+                await self._worklist.save_sweep(SweepMark(container, now, now + self._settings.sweep_every))
+            elif mark.marker or mark.next_cycle <= now:
+                blobs, marker = await self._blobs.page(container, mark.marker, most)
+                found = await look(blobs, mark)
+                following = mark.next_cycle if marker else now + self._settings.sweep_every
+                await self._worklist.save_sweep(
+                    replace(mark, marker=marker, next_cycle=following, found=mark.found + found)
+                )
+
+    async def _images(self, in_sight: Collection[str], blobs: Sequence[Blob], mark: SweepMark) -> int:
+        settled = self._clock() - _SETTLED
+        by_project: dict[str, list[Blob]] = defaultdict(list)
+        for blob in blobs:
+            if naming.is_image(blob.name) and blob.modified <= settled:
+                by_project[naming.project_of(blob.name)].append(blob)
+        missed = []
+        for project, images in by_project.items():
+            stands = await self._ledger.stands(project, [blob.name for blob in images])
+            recent = [blob for blob in images if mark.live_since <= blob.modified]
+            missed += [blob for blob in recent if is_missed(blob, stands.get(blob.name))]
+            for stand in stands.values():
+                if not stand.state.is_final and stand.name not in in_sight:
+                    await self._bring_back(stand.name)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(blob: Blob) -> None:
+            async with gate:
+                await self._outbox.look_again(LookOrder(blob.name, f"sweep-{blob.etag}"))
+
+        await asyncio.gather(*(look(blob) for blob in missed))
+        if missed:
+            log.warning("The sweep found %d files that no event had told of.", len(missed))
+        return len(missed)
+
+    async def _bring_back(self, name: str) -> None:
+        """Have an open file followed again; one that was claimed or ended since the board was read is left alone."""
+        entry = await self._ledger.get(name)
+        if entry is None or entry.record.state.is_final or not entry.record.intent:
+            return
+        now, record = self._clock(), entry.record
+        with suppress(Conflict):
+            await self._worklist.add(Intent(name, record.intent, now, now, waiting=record.state.is_waiting))
+            log.warning("It was open, but not on the worklist.", extra=fields(record))
+
+    async def _projects(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
+        """Projects written lately: an image may wait for them or have been rejected by what they were before.
+
+        That somebody has read a version says nothing: it may have been for another image. So each is taken up by
+        two cycles, the second for images that were looked at with the old version in mind when the first came by.
+        """
+        since = mark.next_cycle - 2 * self._settings.sweep_every
+        written = {project_of_blob(blob.name) for blob in blobs if blob.modified >= since}
+        return sum([await self._take_up(project) for project in sorted(filter(None, written))])
+
+    async def _undelivered(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
+        return await self._letters(blobs)
+
+
+def is_missed(blob: Blob, stand: Stand | None) -> bool:
+    """Whether the ledger knows nothing of this version of an image."""
+    if stand is None:
+        return True
+    return blob.etag != stand.etag and not is_same_content(stand, blob)

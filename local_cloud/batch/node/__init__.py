@@ -1,0 +1,1 @@
+"""What a node does: fetch files, run processes, upload outputs."""

@@ -1,0 +1,148 @@
+"""A node's agent: the runs of tasks on one node, and its folders."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from local_cloud.batch.node.environment import settings_of, task_environment
+from local_cloud.batch.node.execution import Ended, Stop, StopReason, Tools, Work, run
+from local_cloud.batch.node.node_paths import NodePaths, TaskPaths
+from local_cloud.batch.node.staging import failure
+from local_cloud.batch.state.clock import Clock
+from local_cloud.batch.state.faults import Faults
+from local_cloud.batch.state.model import Failure, Json, Task
+from local_cloud.batch.state.times import parse_duration
+
+type RunKey = tuple[str, str, int]  # job, task and the task's creation number
+
+
+@dataclass(slots=True)
+class TaskRun:
+    """A task on this node: the slots it holds, and how to end it."""
+
+    slots: int
+    stop: Stop = field(default_factory=Stop)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    follower: asyncio.Task[None] | None = None
+
+
+class NodeAgent:
+    """Runs what a node is given; the node's records are kept by others."""
+
+    def __init__(
+        self,
+        pool: str,
+        node: str,
+        slots: int,
+        paths: NodePaths,
+        environment: Mapping[str, str],
+        tools: Tools,
+        faults: Faults,
+    ) -> None:
+        self.pool = pool
+        self.node = node
+        self.slots = slots
+        self.paths = paths
+        self.runs: dict[RunKey, TaskRun] = {}
+        self.start_stop: Stop | None = None
+        self.start_follower: asyncio.Task[None] | None = None
+        self.lost = asyncio.Event()
+        self.boot = 0
+        self.retained_until: datetime | None = None  # the latest time at which a task's files may go
+        self.hurry = asyncio.Event()  # nobody cares for the files any more
+        self._environment = environment
+        self._tools = tools
+        self._faults = faults
+
+    def next_boot(self) -> int:
+        """Count a start of the node; a start under way with an older number gives up."""
+        self.boot += 1
+        return self.boot
+
+    @property
+    def free_slots(self) -> int:
+        """Task slots that nothing holds."""
+        return self.slots - sum(entry.slots for entry in self.runs.values())
+
+    async def run_start_task(self, body: Json, stop: Stop) -> Ended:
+        """Run the pool's start task once."""
+        paths = TaskPaths(self.paths.startup)
+        if self._faults.take(self.pool, "start_task"):
+            message = "The start task was made to fail"
+            return Ended(exit_code=1, failure=failure("FailureExitCode", message))
+        work = Work(
+            command_line=body["commandLine"],
+            paths=paths,
+            environment=task_environment(
+                self._environment,
+                job=None,
+                task=None,
+                paths=paths,
+                common={},
+                own=settings_of(body.get("environmentSettings", [])),
+            ),
+            resource_files=body.get("resourceFiles", []),
+            output_files=[],
+        )
+        return await run(work, self._tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
+
+    async def run_task(self, job_id: str, common: list[Json], task: Task, stop: Stop) -> Ended:
+        """Run a task once."""
+        body = task.body()
+        paths = self.paths.task(job_id, task.id)
+        limit = body.get("constraints", {}).get("maxWallClockTime")
+        work = Work(
+            command_line=body["commandLine"],
+            paths=paths,
+            environment=task_environment(
+                self._environment,
+                job=job_id,
+                task=task.id,
+                paths=paths,
+                common=settings_of(common),
+                own=settings_of(body.get("environmentSettings", [])),
+            ),
+            resource_files=body.get("resourceFiles", []),
+            output_files=body.get("outputFiles", []),
+            time_limit=None if limit is None else parse_duration(limit).total_seconds(),
+        )
+        return await run(work, self._tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
+
+    def stop_all(self, reason: StopReason) -> None:
+        """Ask everything on this node to end."""
+        if self.start_stop is not None:
+            self.start_stop.request(reason)
+        for entry in self.runs.values():
+            entry.stop.request(reason)
+
+    async def retired(self, clock: Clock) -> None:
+        """Return when no task's files must be kept any longer."""
+        if self.retained_until is None:
+            return
+        left = (self.retained_until - clock.now()).total_seconds()
+        waiting = {asyncio.ensure_future(clock.sleep(left)), asyncio.ensure_future(self.hurry.wait())}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waiting:
+                wait.cancel()
+
+    async def drained(self) -> None:
+        """Return when no task runs here and no start task does."""
+        while self.runs:
+            await next(iter(self.runs.values())).ended.wait()
+        if self.start_follower is not None and self.start_follower is not asyncio.current_task():
+            await asyncio.wait({self.start_follower})
+
+    def _disk_is_full(self) -> bool:
+        return self.node in self._faults.pool(self.pool).disk_full
+
+    async def _upload_hook(self, uploaded: int) -> Failure | None:
+        if uploaded and self._faults.take(self.pool, "lose_during_upload"):
+            self.lost.set()
+            await asyncio.Event().wait()  # the run is cancelled when the node is gone
+        if self._faults.take(self.pool, "upload"):
+            code = self._faults.pool(self.pool).upload_code
+            return failure(code, "An output file could not be uploaded", "the upload was made to fail")
+        return None

@@ -1,0 +1,221 @@
+"""The life of a node: its start, its start task, reboots, loss, and the way out of its pool."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from local_cloud.batch.node.agent import NodeAgent
+from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.execution import Stop, StopReason
+from local_cloud.batch.node.outcomes import EXIT_CODE
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.clock import Clock
+from local_cloud.batch.state.model import Deallocation, Failure, Json, Node, NodeState, StartTaskInfo
+from local_cloud.batch.state.settings import Settings
+
+NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")
+_STOP_FOR = {
+    Deallocation.REQUEUE: StopReason.REQUEUED,
+    Deallocation.TERMINATE: StopReason.TERMINATED,
+}
+
+
+class NodeLife:
+    """Moves nodes through their states; every way in and out of a state is here."""
+
+    def __init__(self, account: Account, agents: Agents, clock: Clock, settings: Settings) -> None:
+        self._account = account
+        self._agents = agents
+        self._clock = clock
+        self._settings = settings
+        self.on_ready: Callable[[str], None] = lambda pool: None
+        self.on_allocated: Callable[[str], None] = lambda pool: None
+        self.on_gone: Callable[[str], None] = lambda pool: None
+        self.on_change: Callable[[], None] = lambda: None
+
+    def allocate(self, node: Node) -> None:
+        """Get a new node its machine and start it."""
+        self._agents.spawn(self._bring_up(node), f"start of {node.id}")
+
+    async def _bring_up(self, node: Node) -> None:
+        if self._settings.allocation_time > 0:
+            await self._clock.sleep(self._settings.allocation_time)
+        await self.boot(node)
+
+    async def boot(self, node: Node) -> None:
+        """Start a node: its system, then its pool's start task."""
+        if self._set_state(node, NodeState.STARTING) is None:
+            return
+        agent = self._agents.of(node)
+        boot = agent.next_boot()
+        self.on_allocated(node.pool)
+        if self._settings.boot_time > 0:
+            await self._clock.sleep(self._settings.boot_time)
+        pool = self._account.pools.get(node.pool)
+        if pool is None or boot != agent.boot:
+            return  # preempted, rebooted or removed meanwhile
+        agent.slots = pool.slots_per_node
+        agent.paths.make()
+        body = pool.spec.get("startTask")
+        booted = self._account.clock.now()
+        if self._set_state(node, NodeState.WAITING_FOR_START_TASK, booted=booted, errors=()) is None:
+            return
+        if body is None:
+            self._ready(node)
+            return
+        agent.start_stop = stop = Stop()
+        agent.start_follower = asyncio.current_task()
+        if not body.get("waitForSuccess", True):
+            self._ready(node)
+        try:
+            await self._start_task(node, body, stop)
+        finally:
+            agent.start_stop = agent.start_follower = None
+
+    async def _start_task(self, node: Node, body: Json, stop: Stop) -> None:
+        agent, clock = self._agents.of(node), self._account.clock
+        retries, last_retry = 0, None
+        limit = int(body.get("maxTaskRetryCount", 0))
+        while True:
+            began = clock.now()
+            self._note(node, StartTaskInfo(True, began, retries=retries, last_retry=last_retry))
+            ended = await agent.run_start_task(body, stop)
+            if ended.stopped is not None:
+                return
+            good = ended.exit_code == 0 and ended.failure is None
+            retryable = ended.exit_code not in (None, 0)
+            if good or not retryable or not (limit < 0 or retries < limit):
+                break
+            retries, last_retry = retries + 1, clock.now()
+        trouble = None if good else (ended.failure or EXIT_CODE)
+        info = StartTaskInfo(False, began, clock.now(), ended.exit_code, trouble, retries, last_retry)
+        self._note(node, info)
+        if not body.get("waitForSuccess", True):
+            return
+        if good:
+            self._ready(node)
+        else:
+            assert trouble is not None
+            self._set_state(node, NodeState.START_TASK_FAILED, errors=(_node_error(trouble),))
+
+    def _note(self, node: Node, info: StartTaskInfo) -> None:
+        found = self._account.find_node(node.pool, node.key)
+        if found is not None:
+            self._account.put_node(replace(found, start_task=info))
+            self.on_change()
+
+    def _ready(self, node: Node) -> None:
+        if self._set_state(node, NodeState.IDLE) is not None:
+            self.on_ready(node.pool)
+
+    def _set_state(self, node: Node, state: NodeState, **changes: Any) -> Node | None:
+        """The node in another state; None when it is gone or leaving, and nothing was changed."""
+        found = self._account.find_node(node.pool, node.key)
+        if found is None or found.leaving is not None:
+            return None
+        found = self._account.put_node(replace(found, state=state, state_since=self._account.clock.now(), **changes))
+        self.on_change()
+        return found
+
+    def busy_changed(self, agent: NodeAgent, **changes: Any) -> None:
+        """Note on the node's record whether it runs tasks, and what else has changed."""
+        node = self._account.find_node(agent.pool, agent.node)
+        if node is None:
+            return
+        state = node.state
+        if state in (NodeState.IDLE, NodeState.RUNNING):
+            state = NodeState.RUNNING if agent.runs else NodeState.IDLE
+        since = node.state_since if state is node.state else self._account.clock.now()
+        self._account.put_node(replace(node, state=state, state_since=since, **changes))
+
+    def remove(self, node: Node, option: Deallocation) -> None:
+        """Send a node off; its tasks go as `option` says."""
+        if node.leaving is not None:
+            return
+        node = self._account.put_node(replace(node, leaving=option))
+        self._agents.spawn(self._bring_down(node, option), f"removal of {node.id}")
+
+    async def _bring_down(self, node: Node, option: Deallocation) -> None:
+        agent = self._agents.of(node)
+        reason = _STOP_FOR.get(option)
+        if agent.start_stop is not None:
+            agent.start_stop.request(StopReason.NODE_GONE)
+        if reason is not None:
+            for entry in list(agent.runs.values()):
+                entry.stop.request(reason)
+        await agent.drained()
+        if option is Deallocation.RETAINED_DATA:
+            await agent.retired(self._clock)
+        found = self._account.find_node(node.pool, node.key)
+        if found is None:
+            return
+        self._account.put_node(replace(found, state=NodeState.LEAVING_POOL, state_since=self._account.clock.now()))
+        await asyncio.to_thread(agent.paths.remove)
+        self._agents.forget(node)
+        self._account.drop_node(node)
+        self.on_gone(node.pool)
+
+    def reboot(self, node: Node, option: Deallocation) -> None:
+        """Restart a node; its tasks go as `option` says, its files stay."""
+        self._set_state(node, NodeState.REBOOTING)
+        self._agents.spawn(self._reboot(node, _STOP_FOR.get(option)), f"reboot of {node.id}")
+
+    async def _reboot(self, node: Node, reason: StopReason | None) -> None:
+        agent = self._agents.of(node)
+        agent.next_boot()
+        if agent.start_stop is not None:
+            agent.start_stop.request(StopReason.NODE_GONE)
+        if reason is not None:
+            for entry in list(agent.runs.values()):
+                entry.stop.request(reason)
+        await agent.drained()
+        await self.boot(node)
+
+    def vanish(self, node: Node, state: NodeState, error: Failure | None = None) -> None:
+        """A node is preempted or lost: its processes end at once, its tasks are queued again."""
+        errors = () if error is None else (_node_error(error),)
+        self._set_state(node, state, errors=errors)
+        self._agents.of(node).next_boot()
+        self._agents.of(node).stop_all(StopReason.NODE_GONE)
+        self._agents.spawn(self._wipe(node), f"end of {node.id}")
+
+    def lose(self, node: Node) -> None:
+        """A node does not answer any more: it is unusable until it is restored or removed."""
+        self.vanish(node, NodeState.UNUSABLE, NODE_LOST)
+
+    async def _wipe(self, node: Node) -> None:
+        agent = self._agents.of(node)
+        await agent.drained()
+        await asyncio.to_thread(agent.paths.remove)
+
+    def hurry(self, node: Node) -> None:
+        """Let a node that is leaving wait for nothing any more."""
+        agent = self._agents.of(node)
+        agent.hurry.set()
+        for entry in list(agent.runs.values()):
+            entry.stop.request(StopReason.REQUEUED)
+
+    def resume(self, node: Node) -> None:
+        """After a restart of the service: start a node as from a reboot."""
+        if node.state is NodeState.CREATING:
+            self.allocate(node)
+        elif node.state not in (NodeState.PREEMPTED, NodeState.UNUSABLE, NodeState.OFFLINE):
+            self._set_state(node, NodeState.REBOOTING)
+            self._agents.spawn(self.boot(node), f"start of {node.id}")
+
+    def restore(self, node: Node) -> None:
+        """Start a preempted or lost node afresh."""
+        self._agents.spawn(self._restore(node), f"return of {node.id}")
+
+    async def _restore(self, node: Node) -> None:
+        await self._agents.of(node).drained()
+        await self.boot(node)
+
+
+def _node_error(trouble: Failure) -> Json:
+    return {
+        "code": trouble.code,
+        "message": trouble.message,
+        "errorDetails": [{"name": name, "value": value} for name, value in trouble.details],
+    }

@@ -1,0 +1,243 @@
+"""How request bodies are declared: each property with its type, its limits and what becomes of it.
+
+A body is read by a `Record`; the same declarations are the source of COVERAGE.md's field lists.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Protocol
+
+from local_cloud.batch.state.errors import ServiceError, bad_property
+from local_cloud.batch.state.times import LONGEST, format_duration, parse_duration, parse_moment
+
+_INTEGER = re.compile(r"[+-]?\d{1,19}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Support(Enum):
+    """What becomes of a property."""
+
+    DONE = "done"
+    IGNORED = "accepted and ignored"
+    REFUSED = "refused"
+
+
+class Kind(Protocol):
+    """A type of value in a request's body."""
+
+    def read(self, value: object, path: str) -> Any:
+        """The value in its canonical form; raises ServiceError when it is not of this type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of at most `longest` characters."""
+
+    longest: int = 32_768
+    shortest: int = 0
+
+    def read(self, value: object, path: str) -> str:
+        if not isinstance(value, str):
+            raise bad_property(path, value, "it must be a string", "InvalidRequestBody")
+        if "\0" in value:
+            raise bad_property(path, "(text with a NUL)", "it must not hold a NUL character")
+        if not self.shortest <= len(value) <= self.longest:
+            raise bad_property(path, value, f"it must have {self.shortest} to {self.longest} characters")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An id: letters, digits, hyphens and underscores, at most 64 of them."""
+
+    def read(self, value: object, path: str) -> str:
+        text = Text().read(value, path)
+        if _IDENTIFIER.fullmatch(text) is None:
+            raise bad_property(path, value, "an id has 1 to 64 of A-Z, a-z, 0-9, '-' and '_'")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """An integer within limits; some clients send it as a string."""
+
+    lowest: int = -(2**31)
+    highest: int = 2**31 - 1
+
+    def read(self, value: object, path: str) -> int:
+        if isinstance(value, str) and _INTEGER.fullmatch(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise bad_property(path, value, "it must be an integer", "InvalidRequestBody")
+        if not self.lowest <= value <= self.highest:
+            raise bad_property(path, value, f"it must be from {self.lowest} to {self.highest}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """true or false."""
+
+    def read(self, value: object, path: str) -> bool:
+        if not isinstance(value, bool):
+            raise bad_property(path, value, "it must be true or false", "InvalidRequestBody")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words, read without regard to case."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: object, path: str) -> str:
+        if not isinstance(value, str):
+            raise bad_property(path, value, "it must be a string", "InvalidRequestBody")
+        for word in self.words:
+            if word.lower() == value.lower():
+                return word
+        raise bad_property(path, value, f"it must be one of {', '.join(self.words)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """An ISO 8601 duration within limits."""
+
+    shortest: timedelta = timedelta(0)
+    longest: timedelta = LONGEST + timedelta(seconds=1)  # clients round it on the way
+
+    def read(self, value: object, path: str) -> str:
+        if not isinstance(value, str):
+            raise bad_property(path, value, "it must be a duration such as PT15M", "InvalidRequestBody")
+        try:
+            length = parse_duration(value)
+        except ValueError as exc:
+            raise bad_property(path, value, "it must be a duration such as PT15M", "InvalidRequestBody") from exc
+        if not self.shortest <= length <= self.longest:
+            limits = f"{format_duration(self.shortest)} to {format_duration(self.longest)}"
+            raise bad_property(path, value, f"it must be from {limits}")
+        return format_duration(length)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A date and time."""
+
+    def read(self, value: object, path: str) -> str:
+        text = Text(64).read(value, path)
+        try:
+            parse_moment(text)
+        except ValueError as exc:
+            raise bad_property(path, value, "it must be a date and time", "InvalidRequestBody") from exc
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """An object or list whose inside is kept but not looked at."""
+
+    type: type = dict
+
+    def read(self, value: object, path: str) -> Any:
+        if not isinstance(value, self.type):
+            wanted = "an object" if self.type is dict else "a list"
+            raise bad_property(path, value, f"it must be {wanted}", "InvalidRequestBody")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list of values of one kind."""
+
+    kind: Kind
+    longest: int = 10_000
+
+    def read(self, value: object, path: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise bad_property(path, value, "it must be a list", "InvalidRequestBody")
+        if len(value) > self.longest:
+            raise bad_property(path, f"{len(value)} entries", f"at most {self.longest} entries are permitted")
+        return [self.kind.read(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property of a record."""
+
+    kind: Kind
+    required: bool = False
+    support: Support = Support.DONE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object with named properties; any other property is refused.
+
+    `read_only` names are dropped silently: clients that send back what they got include them.
+    `check` sees the whole record when its properties are read, and raises ServiceError.
+    """
+
+    name: str
+    fields: Mapping[str, Field]
+    read_only: frozenset[str] = frozenset()
+    check: Callable[[dict[str, Any], str], None] | None = field(default=None, compare=False)
+
+    def read(self, value: object, path: str = "") -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise bad_property(path or "body", value, "it must be an object", "InvalidRequestBody")
+        prefix = f"{path}." if path else ""
+        out: dict[str, Any] = {}
+        for name, entry in value.items():
+            declared = self.fields.get(name)
+            if declared is None:
+                if name in self.read_only or name.startswith("odata."):
+                    continue
+                raise ServiceError(
+                    "InvalidRequestBody",
+                    f"The property '{name}' does not exist on {self.name}.",
+                    PropertyName=f"{prefix}{name}",
+                )
+            if entry is None:
+                continue
+            if declared.support is Support.REFUSED and entry not in (False, [], {}):
+                raise bad_property(
+                    f"{prefix}{name}",
+                    entry,
+                    f"the local Batch service does not do it{': ' + declared.note if declared.note else ''}",
+                    "UnsupportedProperty",
+                )
+            out[name] = declared.kind.read(entry, f"{prefix}{name}")
+        for name, declared in self.fields.items():
+            if declared.required and name not in out:
+                raise ServiceError(
+                    "MissingRequiredProperty",
+                    f"The property '{prefix}{name}' is required.",
+                    PropertyName=f"{prefix}{name}",
+                )
+        if self.check is not None:
+            self.check(out, prefix)
+        return out
+
+
+def ignored(kind: Kind, note: str = "") -> Field:
+    """A property that is kept and shown, without effect."""
+    return Field(kind, support=Support.IGNORED, note=note)
+
+
+def refused(kind: Kind | None = None, note: str = "") -> Field:
+    """A property that is answered with an error."""
+    return Field(kind or Anything(object), support=Support.REFUSED, note=note)
+
+
+def required(kind: Kind) -> Field:
+    """A property that must be there."""
+    return Field(kind, required=True)
+
+
+def done(kind: Kind) -> Field:
+    """A property that has its effect."""
+    return Field(kind)

@@ -1,0 +1,113 @@
+"""Requests about nodes."""
+
+from dataclasses import replace
+
+from local_cloud.batch.node.execution import StopReason
+from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one
+from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type, parse_filter
+from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.rest.views import execution_view, node_view
+from local_cloud.batch.state.errors import ServiceError
+from local_cloud.batch.state.model import Deallocation, Json, Node, NodeState
+
+FILTERS: Properties[Node] = {
+    "state": Property(lambda node: node.state),
+    "stateTransitionTime": Property(lambda node: node.state_since, Type.MOMENT, ORDER),
+    "lastBootTime": Property(lambda node: node.booted, Type.MOMENT, ORDER),
+    "allocationTime": Property(lambda node: node.allocated, Type.MOMENT, ORDER),
+    "startTaskInfo/state": Property(
+        lambda node: node.start_task and ("running" if node.start_task.running else "completed"),
+        operators=frozenset({"eq"}),
+    ),
+    "startTaskInfo/result": Property(
+        lambda node: (
+            None
+            if node.start_task is None or node.start_task.running
+            else ("success" if node.start_task.failure is None else "failure")
+        )
+    ),
+    "startTaskInfo/exitCode": Property(lambda node: node.start_task and node.start_task.exit_code, Type.NUMBER, ORDER),
+    "startTaskInfo/startTime": Property(lambda node: node.start_task and node.start_task.start, Type.MOMENT, ORDER),
+    "startTaskInfo/endTime": Property(lambda node: node.start_task and node.start_task.end, Type.MOMENT, ORDER),
+}
+_NOT_UP = {
+    NodeState.REBOOTING: "NodeBeingRebooted",
+    NodeState.STARTING: "NodeBeingStarted",
+    NodeState.CREATING: "NodeBeingStarted",
+    NodeState.UNUSABLE: "NodeStateUnusable",
+}
+
+
+def _view(service: Service, call: Call, node: Node) -> Json:
+    account = service.account
+    runs = service.agents.of(node).runs.values()
+    recent = []
+    for job_id, task_id in node.recent:
+        index = account.tasks.get(job_id.lower())
+        task = index.tasks.get(task_id.lower()) if index else None
+        if task is not None:
+            recent.append(
+                {
+                    "taskUrl": f"{call.base}/jobs/{job_id}/tasks/{task_id}",
+                    "jobId": job_id,
+                    "taskId": task_id,
+                    "taskState": task.state,
+                    "executionInfo": execution_view(task.execution),
+                }
+            )
+    return node_view(node, account.pools[node.pool], call.base, len(runs), sum(run.slots for run in runs), recent)
+
+
+def get_node(service: Service, call: Call) -> Reply:
+    """GET /pools/{poolId}/nodes/{nodeId}"""
+    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    return one(call, "nodes", _view(service, call, node))
+
+
+def list_nodes(service: Service, call: Call) -> Reply:
+    """GET /pools/{poolId}/nodes"""
+    pool = service.account.pool(call.parts["poolId"])
+    first = numeric_token(call)
+    nodes = [node for node in service.account.nodes[pool.key].values() if node.number > first]
+    if "$filter" in call.query:
+        wanted = parse_filter(call.query["$filter"], FILTERS)
+        nodes = [node for node in nodes if wanted(node)]
+    nodes.sort(key=lambda node: node.number)
+    return listing(call, "nodes", nodes, lambda node: _view(service, call, node), lambda node: str(node.number))
+
+
+def reboot_node(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/nodes/{nodeId}/reboot"""
+    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    body = call.body()
+    if node.state in (NodeState.REBOOTING, NodeState.STARTING, NodeState.CREATING):
+        raise ServiceError(_NOT_UP[node.state], f"The node '{node.id}' is {node.state}.")
+    if node.leaving is not None or node.state is NodeState.PREEMPTED:
+        raise ServiceError("OperationInvalidForCurrentState", f"The node '{node.id}' is {node.state}.")
+    service.life.reboot(node, Deallocation(body.get("nodeRebootOption", "requeue")))
+    return Reply(202, headers={"DataServiceId": call.url()})
+
+
+def disable_scheduling(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/nodes/{nodeId}/disablescheduling"""
+    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    body = call.body()
+    if not node.scheduling:
+        raise ServiceError("NodeAlreadyInTargetSchedulingState", f"'{node.id}' takes no tasks already.")
+    service.account.put_node(replace(node, scheduling=False))
+    option = body.get("nodeDisableSchedulingOption", "requeue")
+    reason = {"requeue": StopReason.REQUEUED, "terminate": StopReason.TERMINATED}.get(option)
+    if reason is not None:
+        for run in list(service.agents.of(node).runs.values()):
+            run.stop.request(reason)
+    return Reply(200, headers={"DataServiceId": call.url()})
+
+
+def enable_scheduling(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/nodes/{nodeId}/enablescheduling"""
+    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    if node.scheduling:
+        raise ServiceError("NodeAlreadyInTargetSchedulingState", f"'{node.id}' takes tasks already.")
+    service.account.put_node(replace(node, scheduling=True))
+    service.dispatcher.kick(node.pool)
+    return Reply(200, headers={"DataServiceId": call.url()})

@@ -1,0 +1,239 @@
+"""Requests about pools and the counts of their nodes."""
+
+from dataclasses import replace
+
+from local_cloud.batch.rest.calls import Call, Reply, listing, one, versioned
+from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type, parse_filter
+from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.rest.views import pool_view
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.errors import ServiceError
+from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Pool, PoolState
+from local_cloud.batch.state.times import parse_duration
+
+FILTERS: Properties[Pool] = {
+    "id": Property(lambda pool: pool.id, operators=PREFIX | ORDER),
+    "state": Property(lambda pool: pool.state),
+    "stateTransitionTime": Property(lambda pool: pool.state_since, Type.MOMENT, ORDER),
+    "creationTime": Property(lambda pool: pool.created, Type.MOMENT, ORDER),
+    "lastModified": Property(lambda pool: pool.modified, Type.MOMENT, ORDER),
+    "allocationState": Property(lambda pool: pool.allocation),
+    "allocationStateTransitionTime": Property(lambda pool: pool.allocation_since, Type.MOMENT, ORDER),
+    "enableAutoScale": Property(lambda pool: pool.autoscale, Type.BOOLEAN, EQUALITY),
+    "vmSize": Property(lambda pool: pool.spec["vmSize"], operators=PREFIX | EQUALITY),
+    "enableInterNodeCommunication": Property(
+        lambda pool: pool.spec.get("enableInterNodeCommunication", False), Type.BOOLEAN, EQUALITY
+    ),
+}
+_SIZE = (
+    "targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout", "enableAutoScale",
+    "autoScaleFormula", "autoScaleEvaluationInterval",
+)  # fmt: skip
+
+
+def new_pool(body: Json, account: Account) -> Pool:
+    """The record of a pool made from a create body; its size comes with the first resize."""
+    now = account.clock.now()
+    spec = {name: value for name, value in body.items() if name not in _SIZE}
+    pool = Pool(
+        key=body["id"].lower(),
+        id=body["id"],
+        spec=spec,
+        revision=account.next_revision(),
+        created=now,
+        modified=now,
+        state=PoolState.ACTIVE,
+        state_since=now,
+        allocation=AllocationState.STEADY,
+        allocation_since=now,
+        autoscale=body.get("enableAutoScale", False),
+        formula=body.get("autoScaleFormula", ""),
+    )
+    if "resizeTimeout" in body:
+        pool = replace(pool, resize_timeout=parse_duration(body["resizeTimeout"]))
+    if "autoScaleEvaluationInterval" in body:
+        pool = replace(pool, interval=parse_duration(body["autoScaleEvaluationInterval"]))
+    return pool
+
+
+def create_pool(service: Service, call: Call) -> Reply:
+    """POST /pools"""
+    body = call.body()
+    account = service.account
+    if body["id"].lower() in account.pools:
+        raise ServiceError("PoolExists", f"There is a pool '{body['id']}' already.")
+    if body.get("enableAutoScale"):
+        service.autoscaling.check(body["autoScaleFormula"])
+    pool = account.put_pool(new_pool(body, account))
+    if pool.autoscale:
+        service.autoscaling.begin(pool)
+    else:
+        dedicated, low = body.get("targetDedicatedNodes", 0), body.get("targetLowPriorityNodes", 0)
+        pool = service.fleet.resize(pool, dedicated, low)
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(201, headers={**versioned(pool.revision, pool.modified, url), "Location": url})
+
+
+def _view(service: Service, call: Call, pool: Pool) -> Json:
+    nodes = service.account.nodes[pool.key].values()
+    dedicated = sum(node.dedicated for node in nodes)
+    view = pool_view(pool, call.base, dedicated, len(nodes) - dedicated)
+    if pool.spec.get("identity") is None and (granted := service.identities.all()):
+        view["identity"] = {
+            "type": "UserAssigned",
+            "userAssignedIdentities": [{"resourceId": identity} for identity in granted],
+        }
+    return view
+
+
+def get_pool(service: Service, call: Call) -> Reply:
+    """GET /pools/{poolId}"""
+    pool = service.account.pool(call.parts["poolId"])
+    call.check_conditions(pool.revision, pool.modified)
+    return one(call, "pools", _view(service, call, pool), versioned(pool.revision, pool.modified))
+
+
+def pool_exists(service: Service, call: Call) -> Reply:
+    """HEAD /pools/{poolId}"""
+    pool = service.account.pool(call.parts["poolId"])
+    call.check_conditions(pool.revision, pool.modified)
+    return Reply(headers=versioned(pool.revision, pool.modified))
+
+
+def list_pools(service: Service, call: Call) -> Reply:
+    """GET /pools"""
+    pools = pools_after(service, call)
+    if "$filter" in call.query:
+        wanted = parse_filter(call.query["$filter"], FILTERS)
+        pools = [pool for pool in pools if wanted(pool)]
+    return listing(call, "pools", pools, lambda pool: _view(service, call, pool), lambda pool: pool.key)
+
+
+def pools_after(service: Service, call: Call) -> list[Pool]:
+    token = call.query.get("$skiptoken", "")
+    pools = sorted(service.account.pools.values(), key=lambda pool: pool.key)
+    return [pool for pool in pools if pool.key > token]
+
+
+def _changeable(service: Service, call: Call) -> Pool:
+    """The pool of a request that changes it."""
+    pool = service.account.pool(call.parts["poolId"])
+    call.check_conditions(pool.revision, pool.modified)
+    if pool.state is PoolState.DELETING:
+        raise ServiceError("PoolBeingDeleted", f"The pool '{pool.id}' is being deleted.")
+    return pool
+
+
+def update_pool(service: Service, call: Call) -> Reply:
+    """PATCH /pools/{poolId}: only what is given changes."""
+    pool = _changeable(service, call)
+    body = call.body()
+    fixed = {"vmSize", "taskSlotsPerNode", "virtualMachineConfiguration"} & body.keys()
+    if fixed and service.account.nodes[pool.key]:
+        raise ServiceError(
+            "OperationInvalidForCurrentState",
+            f"{', '.join(sorted(fixed))} can be changed in an empty pool only.",
+        )
+    pool = service.account.touch_pool(pool, spec={**pool.spec, **body})
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(200, headers=versioned(pool.revision, pool.modified, url))
+
+
+def replace_pool_properties(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/updateproperties: what is not given is removed."""
+    pool = _changeable(service, call)
+    body = call.body()
+    spec = {name: value for name, value in pool.spec.items() if name not in ("startTask", "metadata")}
+    pool = service.account.touch_pool(pool, spec={**spec, **body})
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(204, headers=versioned(pool.revision, pool.modified, url))
+
+
+def delete_pool(service: Service, call: Call) -> Reply:
+    """DELETE /pools/{poolId}"""
+    pool = _changeable(service, call)
+    now = service.account.clock.now()
+    service.fleet.delete_pool(service.account.touch_pool(pool, state=PoolState.DELETING, state_since=now))
+    return Reply(202)
+
+
+def _steady(pool: Pool) -> None:
+    if pool.autoscale:
+        raise ServiceError(
+            "OperationNotValidOnPool", f"The pool '{pool.id}' takes its size from its autoscale formula."
+        )
+    if pool.allocation is not AllocationState.STEADY:
+        raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
+
+
+def resize_pool(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/resize"""
+    pool = _changeable(service, call)
+    body = call.body()
+    _steady(pool)
+    if "resizeTimeout" in body:
+        pool = replace(pool, resize_timeout=parse_duration(body["resizeTimeout"]))
+    pool = service.fleet.resize(
+        pool,
+        body.get("targetDedicatedNodes", pool.target_dedicated),
+        body.get("targetLowPriorityNodes", pool.target_low_priority),
+        Deallocation(body.get("nodeDeallocationOption", "requeue")),
+    )
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(202, headers=versioned(pool.revision, pool.modified, url))
+
+
+def stop_resize(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/stopresize"""
+    pool = _changeable(service, call)
+    if pool.allocation is not AllocationState.RESIZING:
+        raise ServiceError("OperationInvalidForCurrentState", f"The pool '{pool.id}' is not being resized.")
+    pool = service.fleet.stop_resize(pool)
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(202, headers=versioned(pool.revision, pool.modified, url))
+
+
+def remove_nodes(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/removenodes: the pool's targets shrink with it."""
+    pool = _changeable(service, call)
+    body = call.body()
+    if not body["nodeList"]:
+        raise ServiceError("InvalidPropertyValue", "nodeList names no node.", PropertyName="nodeList")
+    if pool.allocation is not AllocationState.STEADY:
+        raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
+    nodes = {node.key: node for node in (service.account.node(pool.id, name) for name in body["nodeList"])}
+    pool = service.fleet.remove_nodes(
+        pool, list(nodes.values()), Deallocation(body.get("nodeDeallocationOption", "requeue"))
+    )
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(202, headers=versioned(pool.revision, pool.modified, url))
+
+
+def enable_autoscale(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/enableautoscale"""
+    pool = _changeable(service, call)
+    body = call.body()
+    interval = body.get("autoScaleEvaluationInterval")
+    pool = service.autoscaling.enable(
+        pool, body.get("autoScaleFormula"), None if interval is None else parse_duration(interval)
+    )
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(200, headers=versioned(pool.revision, pool.modified, url))
+
+
+def disable_autoscale(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/disableautoscale"""
+    pool = _changeable(service, call)
+    pool = service.account.touch_pool(pool, autoscale=False, formula="", last_run=None)
+    url = f"{call.base}/pools/{pool.id}"
+    return Reply(200, headers=versioned(pool.revision, pool.modified, url))
+
+
+def evaluate_autoscale(service: Service, call: Call) -> Reply:
+    """POST /pools/{poolId}/evaluateautoscale"""
+    pool = service.account.pool(call.parts["poolId"])
+    body = call.body()
+    if not pool.autoscale:
+        raise ServiceError("OperationNotValidOnPool", f"Autoscale is not enabled on the pool '{pool.id}'.")
+    run = service.autoscaling.evaluate(pool, body["autoScaleFormula"])
+    return one(call, "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun", run.view)

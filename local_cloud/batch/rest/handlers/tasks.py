@@ -1,0 +1,206 @@
+"""Requests about tasks."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from local_cloud.batch.node.execution import StopReason
+from local_cloud.batch.node.outcomes import reactivated
+from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one, versioned
+from local_cloud.batch.rest.handlers.jobs import refuse_if_ended
+from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type, parse_filter
+from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.rest.task_bodies import TASK_CREATE, TASKS_PER_COLLECTION
+from local_cloud.batch.rest.views import node_info, task_view
+from local_cloud.batch.state.errors import ServiceError, bad_property
+from local_cloud.batch.state.etags import etag
+from local_cloud.batch.state.model import Job, Json, Result, Task, TaskState
+from local_cloud.batch.state.times import http_date, iso
+
+FILTERS: Properties[Task] = {
+    "id": Property(lambda task: task.id, operators=PREFIX),
+    "state": Property(lambda task: task.state),
+    "stateTransitionTime": Property(lambda task: task.state_since, Type.MOMENT, ORDER),
+    "creationTime": Property(lambda task: task.created, Type.MOMENT, ORDER),
+    "executionInfo/startTime": Property(lambda task: task.execution.start, Type.MOMENT, ORDER),
+    "executionInfo/endTime": Property(lambda task: task.execution.end, Type.MOMENT, ORDER),
+    "executionInfo/exitCode": Property(lambda task: task.execution.exit_code, Type.NUMBER, ORDER),
+    "executionInfo/result": Property(lambda task: task.execution.result),
+}
+
+
+def _new_task(service: Service, job: Job, body: Json) -> Task:
+    account = service.account
+    now = account.clock.now()
+    return Task(
+        job=job.key,
+        key=body["id"].lower(),
+        id=body["id"],
+        seq=account.next_seq(),
+        spec=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        revision=account.next_revision(),
+        created=now,
+        modified=now,
+        state=TaskState.ACTIVE,
+        state_since=now,
+        slots=body.get("requiredSlots", 1),
+    )
+
+
+def _check_slots(service: Service, job: Job, body: Json) -> None:
+    pool = service.account.pools.get(job.pool_key)
+    slots = body.get("requiredSlots", 1)
+    if pool is not None and slots > pool.slots_per_node:
+        raise bad_property(
+            "requiredSlots", slots, f"a node of the pool '{pool.id}' has {pool.slots_per_node} task slots"
+        )
+
+
+def create_task(service: Service, call: Call) -> Reply:
+    """POST /jobs/{jobId}/tasks"""
+    job = service.account.job(call.parts["jobId"])
+    body = call.body()
+    refuse_if_ended(job)
+    if body["id"].lower() in service.account.tasks[job.key].tasks:
+        raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{body['id']}' already.")
+    _check_slots(service, job, body)
+    task = _new_task(service, job, body)
+    service.account.add_tasks([task])
+    service.dispatcher.kick(job.pool_key)
+    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
+    return Reply(201, headers={**versioned(task.revision, task.modified, url), "Location": url})
+
+
+def create_collection(service: Service, call: Call) -> Reply:
+    """POST /jobs/{jobId}/addtaskcollection: each task has its own result."""
+    job = service.account.job(call.parts["jobId"])
+    entries = call.body()["value"]
+    refuse_if_ended(job)
+    if not 1 <= len(entries) <= TASKS_PER_COLLECTION:
+        raise bad_property("value", f"{len(entries)} tasks", f"a request may hold 1 to {TASKS_PER_COLLECTION} tasks")
+    known = service.account.tasks[job.key].tasks
+    added: dict[str, Task] = {}
+    results = []
+    for entry in entries:
+        named = entry.get("id") if isinstance(entry, dict) else None
+        task_id = named if isinstance(named, str) else ""
+        try:
+            body = TASK_CREATE.read(entry)
+            _check_slots(service, job, body)
+            key = body["id"].lower()
+            if key in known or key in added:
+                raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{task_id}' already.")
+        except ServiceError as error:
+            results.append({"status": "clienterror", "taskId": task_id, "error": _inner(service, error)})
+            continue
+        task = added[key] = _new_task(service, job, body)
+        results.append(
+            {
+                "status": "success",
+                "taskId": task.id,
+                "eTag": etag(task.revision),
+                "lastModified": iso(task.modified),
+                "location": f"{call.base}/jobs/{job.id}/tasks/{task.id}",
+            }
+        )
+    service.account.add_tasks(added.values())
+    service.dispatcher.kick(job.pool_key)
+    return Reply(body={"odata.metadata": f"{call.base}/$metadata#taskaddresult", "value": results})
+
+
+def _inner(service: Service, error: ServiceError) -> Json:
+    body = error.body("", iso(service.clock.now()))
+    body.pop("odata.metadata")
+    body["message"]["value"] = error.message
+    return body
+
+
+def _view(service: Service, call: Call, task: Task) -> Json:
+    account = service.account
+    job = account.jobs[task.job]
+    pool = account.pools.get(task.pool or "")
+    info = node_info(task, job.id, pool, account.find_node(task.pool, task.node), call.base)
+    retries = job.spec.get("constraints", {}).get("maxTaskRetryCount", 0)
+    return task_view(task, job.id, call.base, retries, info)
+
+
+def get_task(service: Service, call: Call) -> Reply:
+    """GET /jobs/{jobId}/tasks/{taskId}"""
+    task = service.account.task(call.parts["jobId"], call.parts["taskId"])
+    call.check_conditions(task.revision, task.modified)
+    view = _view(service, call, task)
+    return one(call, "tasks", view, versioned(task.revision, task.modified, view["url"]))
+
+
+def list_tasks(service: Service, call: Call) -> Reply:
+    """GET /jobs/{jobId}/tasks, in order of creation."""
+    index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
+    tasks: Iterator[Task] = index.after(numeric_token(call))
+    if "$filter" in call.query:
+        tasks = filter(parse_filter(call.query["$filter"], FILTERS), tasks)
+    return listing(call, "tasks", tasks, lambda task: _view(service, call, task), lambda task: str(task.seq))
+
+
+def list_subtasks(service: Service, call: Call) -> Reply:
+    """GET /jobs/{jobId}/tasks/{taskId}/subtasksinfo: only multi-instance tasks have any."""
+    service.account.task(call.parts["jobId"], call.parts["taskId"])
+    return listing(call, "subtasks", list[Json](), lambda entry: entry, lambda entry: "")
+
+
+def _changeable(service: Service, call: Call) -> tuple[Job, Task]:
+    task = service.account.task(call.parts["jobId"], call.parts["taskId"])
+    call.check_conditions(task.revision, task.modified)
+    return service.account.jobs[task.job], task
+
+
+def _touched(service: Service, task: Task, **changes: Any) -> Task:
+    return service.account.put_task(
+        replace(task, revision=service.account.next_revision(), modified=service.clock.now(), **changes)
+    )
+
+
+def replace_task(service: Service, call: Call) -> Reply:
+    """PUT /jobs/{jobId}/tasks/{taskId}: the constraints are replaced, what is not given takes its default."""
+    job, task = _changeable(service, call)
+    body = call.body()
+    if task.state is TaskState.COMPLETED:
+        raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
+    spec = {name: value for name, value in task.body().items() if name != "constraints"}
+    text = json.dumps({**spec, **body}, ensure_ascii=False, separators=(",", ":"))
+    task = _touched(service, task, spec=text)
+    service.account.store.save_task_body(task)
+    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
+    return Reply(200, headers=versioned(task.revision, task.modified, url))
+
+
+def delete_task(service: Service, call: Call) -> Reply:
+    """DELETE /jobs/{jobId}/tasks/{taskId}"""
+    job, task = _changeable(service, call)
+    service.dispatcher.delete_task(job, task)
+    return Reply(200)
+
+
+def terminate_task(service: Service, call: Call) -> Reply:
+    """POST /jobs/{jobId}/tasks/{taskId}/terminate"""
+    job, task = _changeable(service, call)
+    if task.state is TaskState.COMPLETED:
+        raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
+    service.dispatcher.end_task(task, StopReason.TERMINATED)
+    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
+    headers = {"DataServiceId": url, "Last-Modified": http_date(task.modified)}
+    return Reply(204, headers={**headers, "ETag": f'"{etag(task.revision)}"'})
+
+
+def reactivate_task(service: Service, call: Call) -> Reply:
+    """POST /jobs/{jobId}/tasks/{taskId}/reactivate"""
+    job, task = _changeable(service, call)
+    refuse_if_ended(job)
+    if task.state is not TaskState.COMPLETED:
+        raise ServiceError("TaskNotCompleted", f"The task '{task.id}' is {task.state}.")
+    if task.execution.result is Result.SUCCESS:
+        raise ServiceError("TaskSucceeded", f"The task '{task.id}' has succeeded.")
+    task = _touched(service, reactivated(task, service.clock.now()))
+    service.dispatcher.kick(job.pool_key)
+    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
+    return Reply(204, headers=versioned(task.revision, task.modified, url))

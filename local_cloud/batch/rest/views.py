@@ -1,0 +1,230 @@
+"""Records as the service writes them."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from local_cloud.batch.state.etags import etag
+from local_cloud.batch.state.model import Execution, Failure, Job, Json, Node, Pool, StartTaskInfo, Task, TaskState
+from local_cloud.batch.state.times import NO_LIMIT, format_duration, iso
+
+AGENT_VERSION = "1.0.0-local"
+
+
+def without_empty(values: Mapping[str, Any]) -> Json:
+    """The entries that have a value."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def moment(value: datetime | None) -> str | None:
+    """A time as text, None kept."""
+    return None if value is None else iso(value)
+
+
+def failure_view(failure: Failure | None) -> Json | None:
+    """A failureInfo object."""
+    if failure is None:
+        return None
+    return {
+        "category": failure.category,
+        "code": failure.code,
+        "message": failure.message,
+        "details": [{"name": name, "value": value} for name, value in failure.details],
+    }
+
+
+def pool_view(pool: Pool, base: str, dedicated: int, low_priority: int) -> Json:
+    """A pool; `dedicated` and `low_priority` are the nodes it has now."""
+    spec = pool.spec
+    view = {
+        "id": pool.id,
+        "displayName": spec.get("displayName"),
+        "url": f"{base}/pools/{pool.id}",
+        "eTag": etag(pool.revision),
+        "lastModified": iso(pool.modified),
+        "creationTime": iso(pool.created),
+        "state": pool.state,
+        "stateTransitionTime": iso(pool.state_since),
+        "allocationState": pool.allocation,
+        "allocationStateTransitionTime": iso(pool.allocation_since),
+        "vmSize": spec["vmSize"],
+        "virtualMachineConfiguration": spec.get("virtualMachineConfiguration"),
+        "resizeTimeout": None if pool.autoscale else format_duration(pool.resize_timeout),
+        "resizeErrors": list(pool.resize_errors) or None,
+        "currentDedicatedNodes": dedicated,
+        "currentLowPriorityNodes": low_priority,
+        "targetDedicatedNodes": pool.target_dedicated,
+        "targetLowPriorityNodes": pool.target_low_priority,
+        "enableAutoScale": pool.autoscale,
+        "autoScaleFormula": pool.formula if pool.autoscale else None,
+        "autoScaleEvaluationInterval": format_duration(pool.interval) if pool.autoscale else None,
+        "autoScaleRun": pool.last_run if pool.autoscale else None,
+        "enableInterNodeCommunication": spec.get("enableInterNodeCommunication", False),
+        "taskSlotsPerNode": pool.slots_per_node,
+        "taskSchedulingPolicy": spec.get("taskSchedulingPolicy", {"nodeFillType": "spread"}),
+    }
+    for name in ("networkConfiguration", "startTask", "metadata", "upgradePolicy"):
+        view[name] = spec.get(name)
+    if "userAccounts" in spec:
+        view["userAccounts"] = [
+            # The published schema requires the property; what it holds is nobody's business.
+            {**account, "password": ""} if isinstance(account, dict) else account
+            for account in spec["userAccounts"]
+        ]
+    return without_empty(view)
+
+
+def start_task_view(info: StartTaskInfo) -> Json:
+    """A node's startTaskInfo."""
+    finished = not info.running
+    return without_empty(
+        {
+            "state": "running" if info.running else "completed",
+            "startTime": iso(info.start),
+            "endTime": moment(info.end),
+            "exitCode": info.exit_code,
+            "failureInfo": failure_view(info.failure),
+            "retryCount": info.retries,
+            "lastRetryTime": moment(info.last_retry),
+            "result": ("success" if info.failure is None else "failure") if finished else None,
+        }
+    )
+
+
+def node_view(node: Node, pool: Pool, base: str, running: int, slots: int, recent: list[Json]) -> Json:
+    """A node; `running` tasks hold `slots` slots of it."""
+    spec = pool.spec
+    image = spec.get("virtualMachineConfiguration", {}).get("imageReference")
+    return without_empty(
+        {
+            "id": node.id,
+            "url": f"{base}/pools/{pool.id}/nodes/{node.id}",
+            "state": node.state,
+            "schedulingState": "enabled" if node.scheduling else "disabled",
+            "stateTransitionTime": iso(node.state_since),
+            "lastBootTime": iso(node.booted),
+            "allocationTime": iso(node.allocated),
+            "ipAddress": "127.0.0.1",
+            "ipv6Address": "::1",
+            "affinityId": node.affinity,
+            "vmSize": spec["vmSize"],
+            "totalTasksRun": node.tasks_run,
+            "runningTasksCount": running,
+            "runningTaskSlotsCount": slots,
+            "totalTasksSucceeded": node.tasks_succeeded,
+            "recentTasks": recent or None,
+            "startTask": spec.get("startTask"),
+            "startTaskInfo": None if node.start_task is None else start_task_view(node.start_task),
+            "errors": list(node.errors) or None,
+            "isDedicated": node.dedicated,
+            "endpointConfiguration": {"inboundEndpoints": []},
+            "nodeAgentInfo": {"version": AGENT_VERSION, "lastUpdateTime": iso(node.booted)},
+            "virtualMachineInfo": without_empty({"imageReference": image}),
+        }
+    )
+
+
+def job_view(job: Job, base: str) -> Json:
+    """A job, with the service's defaults where the creator gave no value."""
+    spec = job.spec
+    constraints = spec.get("constraints", {})
+    return without_empty(
+        {
+            "id": job.id,
+            "displayName": spec.get("displayName"),
+            "usesTaskDependencies": False,
+            "url": f"{base}/jobs/{job.id}",
+            "eTag": etag(job.revision),
+            "lastModified": iso(job.modified),
+            "creationTime": iso(job.created),
+            "state": job.state,
+            "stateTransitionTime": iso(job.state_since),
+            "previousState": job.previous_state,
+            "previousStateTransitionTime": moment(job.previous_since),
+            "priority": job.priority,
+            "allowTaskPreemption": spec.get("allowTaskPreemption", False),
+            "maxParallelTasks": spec.get("maxParallelTasks", -1),
+            "constraints": {
+                "maxWallClockTime": constraints.get("maxWallClockTime", NO_LIMIT),
+                "maxTaskRetryCount": constraints.get("maxTaskRetryCount", 0),
+            },
+            "commonEnvironmentSettings": spec.get("commonEnvironmentSettings"),
+            "poolInfo": spec["poolInfo"],
+            "onAllTasksComplete": spec.get("onAllTasksComplete", "noaction"),
+            "onTaskFailure": "noaction",
+            "metadata": spec.get("metadata"),
+            "executionInfo": without_empty(
+                {
+                    "startTime": iso(job.start or job.created),
+                    "endTime": moment(job.end),
+                    "poolId": spec["poolInfo"]["poolId"],
+                    "terminateReason": job.terminate_reason,
+                }
+            ),
+        }
+    )
+
+
+def execution_view(execution: Execution) -> Json:
+    """A task's executionInfo."""
+    return without_empty(
+        {
+            "startTime": moment(execution.start),
+            "endTime": moment(execution.end),
+            "exitCode": execution.exit_code,
+            "failureInfo": failure_view(execution.failure),
+            "retryCount": execution.retries,
+            "lastRetryTime": moment(execution.last_retry),
+            "requeueCount": execution.requeues,
+            "lastRequeueTime": moment(execution.last_requeue),
+            "result": execution.result,
+        }
+    )
+
+
+def task_view(task: Task, job_id: str, base: str, default_retries: int, node: Json | None) -> Json:
+    """A task; `node` is its nodeInfo."""
+    spec: Json = json.loads(task.spec)
+    constraints = spec.pop("constraints", {})
+    del spec["id"]
+    return without_empty(
+        {
+            "id": task.id,
+            "url": f"{base}/jobs/{job_id}/tasks/{task.id}",
+            "eTag": etag(task.revision),
+            "lastModified": iso(task.modified),
+            "creationTime": iso(task.created),
+            "state": task.state,
+            "stateTransitionTime": iso(task.state_since),
+            "previousState": task.previous_state,
+            "previousStateTransitionTime": moment(task.previous_since),
+            **spec,
+            "requiredSlots": task.slots,
+            "constraints": {
+                "maxWallClockTime": constraints.get("maxWallClockTime", NO_LIMIT),
+                "retentionTime": constraints.get("retentionTime", "P7D"),
+                "maxTaskRetryCount": constraints.get("maxTaskRetryCount", default_retries),
+            },
+            "executionInfo": execution_view(task.execution),
+            "nodeInfo": node,
+        }
+    )
+
+
+def node_info(task: Task, job_id: str, pool: Pool | None, node: Node | None, base: str) -> Json | None:
+    """Where a task ran last, None before its first run."""
+    if task.node is None or task.state is TaskState.ACTIVE:
+        return None
+    folder = f"workitems/{job_id}/job-1/{task.id}"
+    pool_id = pool.id if pool else task.pool
+    node_id = node.id if node else task.node
+    node_url = f"{base}/pools/{pool_id}/nodes/{node_id}"
+    return {
+        "affinityId": f"TVM:{node_id}",
+        "nodeUrl": node_url,
+        "poolId": pool_id,
+        "nodeId": node_id,
+        "taskRootDirectory": folder,
+        "taskRootDirectoryUrl": f"{node_url}/files/{folder}",
+    }

@@ -1,0 +1,1 @@
+"""Which task runs where, and how many nodes there are."""

@@ -1,0 +1,67 @@
+"""How long a completed task's files are kept on its node."""
+
+import asyncio
+import shutil
+from datetime import datetime, timedelta
+
+from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.model import Task, TaskState
+from local_cloud.batch.state.timers import Timers
+from local_cloud.batch.state.times import parse_duration
+
+DEFAULT = timedelta(days=7)
+
+
+class Retention:
+    """Removes the folders of tasks whose retention time is over."""
+
+    def __init__(self, account: Account, agents: Agents, timers: Timers) -> None:
+        self._account = account
+        self._agents = agents
+        self._timers = timers
+
+    def watch(self, task: Task) -> None:
+        """Clean up after a completed task in due time."""
+        due = files_until(task)
+        if due is None or task.node is None:
+            return
+        self._timers.at(due, lambda: self._clean(task.job, task.key, task.seq))
+
+    def watch_all(self) -> None:
+        """After a restart: watch every completed task."""
+        for index in self._account.tasks.values():
+            for task in index.in_state(TaskState.COMPLETED):
+                self.watch(task)
+
+    def _clean(self, job: str, key: str, seq: int) -> None:
+        task = self._account.find_task(job, key, seq)
+        if task is None or not files_are_gone(task, self._account.clock.now()):
+            return
+        node = self._account.find_node(task.pool, task.node)
+        if node is not None:
+            root = self._agents.of(node).paths.task(self._account.jobs[job].id, task.id).root
+            self._agents.spawn(_remove(str(root)), f"clean-up of task {task.id}")
+
+
+async def _remove(folder: str) -> None:
+    await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
+def files_until(task: Task) -> datetime | None:
+    """When the files of a completed task may go; None for a task that is not completed, or never."""
+    if task.state is not TaskState.COMPLETED or task.execution.end is None:
+        return None
+    kept = DEFAULT
+    if '"retentionTime"' in task.spec:
+        kept = parse_duration(task.body()["constraints"].get("retentionTime", "P7D"))
+    try:
+        return task.execution.end + kept
+    except OverflowError:
+        return None
+
+
+def files_are_gone(task: Task, now: datetime) -> bool:
+    """Whether a completed task's retention time is over."""
+    due = files_until(task)
+    return due is not None and due <= now

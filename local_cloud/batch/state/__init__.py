@@ -1,0 +1,1 @@
+"""What the service remembers, and the small values that everything else is made of."""

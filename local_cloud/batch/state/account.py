@@ -1,0 +1,164 @@
+"""The account: pools, nodes, jobs and tasks in memory, every change written through to the store."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from local_cloud.batch.state.clock import Clock
+from local_cloud.batch.state.codec import decode, encode
+from local_cloud.batch.state.errors import ServiceError
+from local_cloud.batch.state.etags import Revisions
+from local_cloud.batch.state.model import Job, Node, Pool, Task
+from local_cloud.batch.state.store import Store
+from local_cloud.batch.state.task_index import TaskIndex
+
+
+class Account:
+    """All state of the service; ids are looked up without regard to case."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.pools: dict[str, Pool] = {}
+        self.nodes: dict[str, dict[str, Node]] = {}
+        self.jobs: dict[str, Job] = {}
+        self.tasks: dict[str, TaskIndex] = {}
+        self._revisions = Revisions(clock)
+        self._seq = 0
+
+    def load(self) -> None:
+        """Read what an earlier service has left."""
+        for pool in (decode(Pool, body) for body in self.store.read("pool")):
+            self.pools[pool.key] = pool
+            self.nodes[pool.key] = {}
+            self._revisions.seen(pool.revision)
+        for node in sorted((decode(Node, body) for body in self.store.read("node")), key=lambda n: n.number):
+            self.nodes[node.pool][node.key] = node
+        for job in sorted((decode(Job, body) for body in self.store.read("job")), key=lambda j: j.seq):
+            self.jobs[job.key] = job
+            self.tasks[job.key] = TaskIndex()
+            self._revisions.seen(job.revision)
+            self._seq = max(self._seq, job.seq)
+        for task in self.store.read_tasks():
+            self.tasks[task.job].put(task)
+            self._revisions.seen(task.revision)
+            self._seq = max(self._seq, task.seq)
+
+    def next_seq(self) -> int:
+        """A number that orders jobs and tasks by creation."""
+        self._seq += 1
+        return self._seq
+
+    def next_revision(self) -> int:
+        """A revision for something new or changed by a request."""
+        return self._revisions.next()
+
+    # Pools and nodes -----------------------------------------------------------------------------
+
+    def pool(self, pool_id: str) -> Pool:
+        """The pool of this id; PoolNotFound otherwise."""
+        pool = self.pools.get(pool_id.lower())
+        if pool is None:
+            raise ServiceError("PoolNotFound", f"There is no pool '{pool_id}'.")
+        return pool
+
+    def put_pool(self, pool: Pool) -> Pool:
+        """Add or replace a pool."""
+        self.pools[pool.key] = pool
+        self.nodes.setdefault(pool.key, {})
+        self.store.save("pool", pool.key, encode(pool))
+        return pool
+
+    def touch_pool(self, pool: Pool, **changes: Any) -> Pool:
+        """Change a pool on a request: with a new revision and modification time."""
+        return self.put_pool(replace(pool, revision=self.next_revision(), modified=self.clock.now(), **changes))
+
+    def drop_pool(self, key: str) -> None:
+        """Remove a pool."""
+        self.pools.pop(key, None)
+        self.nodes.pop(key, None)
+        self.store.drop("pool", key)
+
+    def node(self, pool_id: str, node_id: str) -> Node:
+        """A node of a pool; PoolNotFound or NodeNotFound otherwise."""
+        node = self.nodes[self.pool(pool_id).key].get(node_id.lower())
+        if node is None:
+            raise ServiceError("NodeNotFound", f"The pool '{pool_id}' has no node '{node_id}'.")
+        return node
+
+    def find_node(self, pool_key: str | None, node_key: str | None) -> Node | None:
+        """A node by its keys, or None."""
+        return self.nodes.get(pool_key or "", {}).get(node_key or "")
+
+    def put_node(self, node: Node) -> Node:
+        """Add or replace a node."""
+        self.nodes[node.pool][node.key] = node
+        self.store.save("node", f"{node.pool}/{node.key}", encode(node))
+        return node
+
+    def drop_node(self, node: Node) -> None:
+        """Remove a node."""
+        self.nodes.get(node.pool, {}).pop(node.key, None)
+        self.store.drop("node", f"{node.pool}/{node.key}")
+
+    # Jobs and tasks ------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Job:
+        """The job of this id; JobNotFound otherwise."""
+        job = self.jobs.get(job_id.lower())
+        if job is None:
+            raise ServiceError("JobNotFound", f"There is no job '{job_id}'.")
+        return job
+
+    def put_job(self, job: Job) -> Job:
+        """Add or replace a job."""
+        self.jobs[job.key] = job
+        self.tasks.setdefault(job.key, TaskIndex())
+        self.store.save("job", job.key, encode(job))
+        return job
+
+    def touch_job(self, job: Job, **changes: Any) -> Job:
+        """Change a job on a request: with a new revision and modification time."""
+        return self.put_job(replace(job, revision=self.next_revision(), modified=self.clock.now(), **changes))
+
+    def drop_job(self, key: str) -> None:
+        """Remove a job with its tasks."""
+        self.jobs.pop(key, None)
+        self.tasks.pop(key, None)
+        self.store.drop("job", key)
+        self.store.drop_tasks(key)
+
+    def task(self, job_id: str, task_id: str) -> Task:
+        """A task of a job; JobNotFound or TaskNotFound otherwise."""
+        task = self.tasks[self.job(job_id).key].tasks.get(task_id.lower())
+        if task is None:
+            raise ServiceError("TaskNotFound", f"The job '{job_id}' has no task '{task_id}'.")
+        return task
+
+    def find_task(self, job_key: str, task_key: str, seq: int) -> Task | None:
+        """The very task of this creation number, or None when it was deleted since."""
+        index = self.tasks.get(job_key)
+        task = index.tasks.get(task_key) if index else None
+        return task if task is not None and task.seq == seq else None
+
+    def add_tasks(self, tasks: Iterable[Task]) -> None:
+        """Add new tasks to their jobs."""
+        added = list(tasks)
+        for task in added:
+            self.tasks[task.job].put(task)
+        self.store.add_tasks(added)
+
+    def put_task(self, task: Task) -> Task:
+        """Replace a task whose state has changed."""
+        self.tasks[task.job].put(task)
+        self.store.save_task(task)
+        return task
+
+    def drop_task(self, task: Task) -> None:
+        """Remove a task."""
+        self.tasks[task.job].remove(task.key)
+        self.store.drop_task(task.job, task.key)
+
+    def jobs_on(self, pool_key: str) -> Iterator[Job]:
+        """The jobs that name a pool."""
+        return (job for job in self.jobs.values() if job.pool_key == pool_key)

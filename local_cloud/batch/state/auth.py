@@ -1,0 +1,124 @@
+"""Who may ask: Shared Key signatures of the account, and bearer tokens of the local issuer."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs
+
+from local_cloud.batch.state.errors import ServiceError
+from local_cloud.batch.state.times import parse_moment
+
+_SIGNED = (
+    "content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
+    "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range",
+)  # fmt: skip
+_SKEW = timedelta(minutes=15)  # by which a request's date may differ from ours
+AUDIENCE = "https://batch.core.windows.net/"
+
+
+class Authenticator:
+    """Checks the Authorization header of requests."""
+
+    def __init__(self, account: str, key: str, issuer: str = "local-batch") -> None:
+        self.account = account
+        self._key = base64.b64decode(key, validate=True)
+        self._issuer = issuer
+
+    def check(self, method: str, path: str, query: str, headers: Mapping[str, str], now: datetime) -> None:
+        """Raise ServiceError unless the request may pass.
+
+        `path` is as it was sent, still encoded; `headers` have lower-case names.
+        """
+        scheme, _, credential = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "sharedkey" and ":" in credential:
+            self._check_signature(method, path, query, headers, credential.strip(), now)
+        elif scheme.lower() == "bearer":
+            self._check_token(credential.strip(), now)
+        else:
+            raise _refuse("The Authorization header is missing or malformed.", status=401)
+
+    def _check_signature(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        credential: str,
+        now: datetime,
+    ) -> None:
+        account, _, signature = credential.partition(":")
+        if account.lower() != self.account.lower():
+            raise _refuse(f"This endpoint serves the account '{self.account}', not '{account}'.")
+        dated = headers.get("ocp-date") or headers.get("date")
+        try:
+            fresh = dated is not None and abs(parse_moment(dated) - now) <= _SKEW
+        except ValueError:
+            fresh = False
+        if not fresh:
+            raise _refuse("The request's date is missing or more than 15 minutes from the service's time.")
+        for names_lowered in (False, True):
+            wanted = self.sign(string_to_sign(method, path, query, headers, account, names_lowered))
+            if hmac.compare_digest(wanted.encode(), signature.encode()):
+                return
+        raise _refuse(
+            "The signature is wrong.",
+            AuthenticationErrorDetail="The MAC signature found in the HTTP request is not the same as any"
+            " computed signature. The server used the following string to sign: "
+            + repr(string_to_sign(method, path, query, headers, account, True)),
+        )
+
+    def sign(self, text: str) -> str:
+        """The signature of `text` with the account's key."""
+        return base64.b64encode(hmac.new(self._key, text.encode(), hashlib.sha256).digest()).decode()
+
+    def issue(self, now: datetime, lifetime: timedelta = timedelta(hours=1)) -> tuple[str, datetime]:
+        """A bearer token and the moment it expires: the local issuer's answer to anyone on this machine."""
+        expires = now + lifetime
+        claims = {"iss": self._issuer, "aud": AUDIENCE, "exp": int(expires.timestamp())}
+        body = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
+        return f"{body}.{self._token_signature(body)}", expires
+
+    def _check_token(self, token: str, now: datetime) -> None:
+        body, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(self._token_signature(body).encode(), signature.encode()):
+            raise _refuse("The bearer token was not issued by the local issuer.", status=401)
+        payload = body.partition(".")[2]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        if claims["exp"] <= now.timestamp():
+            raise _refuse("The bearer token has expired.", status=401)
+
+    def _token_signature(self, body: str) -> str:
+        digest = hmac.new(self._key, f"token.{body}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def string_to_sign(
+    method: str, path: str, query: str, headers: Mapping[str, str], account: str, names_lowered: bool
+) -> str:
+    """The text that a Shared Key signature is made of."""
+    lines = [method]
+    for name in _SIGNED:
+        value = headers.get(name, "")
+        if name == "content-length":
+            # An empty body is signed as 0 by requests that could have one, and not at all by the others.
+            value = "" if method in ("GET", "HEAD") else value or "0"
+        lines.append(value)
+    lines += [f"{name}:{value}" for name, value in sorted(headers.items()) if "ocp-" in name and value]
+    lines.append(f"/{account}{path}")
+    parameters = {name.lower() if names_lowered else name: values[0] for name, values in parse_qs(query).items()}
+    lines += [f"{name}:{parameters[name]}" for name in sorted(parameters) if parameters[name]]
+    return "\n".join(lines)
+
+
+def _encode(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _refuse(message: str, status: int = 403, **details: object) -> ServiceError:
+    headers = {"WWW-Authenticate": f'Bearer authorization_uri="local", resource="{AUDIENCE}"'}
+    return ServiceError(
+        "AuthenticationFailed", message, status=status, headers=headers if status == 401 else None, **details
+    )

@@ -1,0 +1,114 @@
+"""Faults on demand: what is armed, and who takes it. Nothing here happens by itself."""
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from local_cloud.batch.state.errors import ServiceError
+
+LATENCY = "latency"
+DROP = "drop"  # apply the request, then cut the connection
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFault:
+    """A fault of the front door, for requests whose `METHOD /path` begins with `match`.
+
+    `kind` is `error` (answer `code` with `status` instead of doing anything), `drop` (do it, then cut the
+    connection) or `latency` (wait `seconds`, then do it). It happens at `rate`, at most `count` times.
+    """
+
+    kind: str
+    match: str = ""
+    rate: float = 1.0
+    count: int | None = None
+    code: str = "ServerBusy"
+    status: int = 503
+    retry_after: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class NodeFaults:
+    """What is armed for the nodes of one pool: each number is how many times it still happens."""
+
+    start_task: int = 0
+    resize: int = 0
+    resize_code: str = "AllocationFailed"
+    upload: int = 0
+    upload_code: str = "FileUploadMiscError"
+    lose_during_upload: int = 0
+    disk_full: set[str] = field(default_factory=set)
+
+
+class Faults:
+    """Everything armed at present."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.http: list[HttpFault] = []
+        self._pools: dict[str, NodeFaults] = {}
+        self._random = random.Random(seed)
+
+    def pool(self, pool_key: str) -> NodeFaults:
+        """The faults of a pool's nodes."""
+        return self._pools.setdefault(pool_key, NodeFaults())
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self.http.clear()
+        self._pools.clear()
+
+    def take_http(self, method: str, path: str) -> list[HttpFault]:
+        """The faults that happen to this request."""
+        line = f"{method} {path}"
+        taken = []
+        for position, fault in enumerate(self.http):
+            if not line.startswith(fault.match) and not path.startswith(fault.match):
+                continue
+            if fault.count == 0 or self._random.random() >= fault.rate:
+                continue
+            if fault.count is not None:
+                self.http[position] = replace(fault, count=fault.count - 1)
+            taken.append(fault)
+            if fault.kind != LATENCY:
+                break  # the others wait for the next request
+        self.http = [fault for fault in self.http if fault.count != 0]
+        return taken
+
+    def take(self, pool_key: str, name: str) -> bool:
+        """Whether the named fault of a pool happens now; it is used up a little."""
+        armed = self.pool(pool_key)
+        left: int = getattr(armed, name)
+        if left == 0:
+            return False
+        setattr(armed, name, left - 1 if left > 0 else left)
+        return True
+
+
+def parse_http_fault(body: dict[str, Any]) -> HttpFault:
+    """A front-door fault from its JSON form."""
+    known = {
+        "kind": str, "match": str, "rate": (int, float), "count": int, "code": str,
+        "status": int, "retryAfter": (int, float), "seconds": (int, float),
+    }  # fmt: skip
+    for name, value in body.items():
+        if name not in known or not isinstance(value, known[name]) or isinstance(value, bool):  # type: ignore[arg-type] # a table of types
+            raise ServiceError("InvalidRequestBody", f"A fault has no '{name}' like {value!r}.")
+    kind = body.get("kind")
+    if kind not in ("error", DROP, LATENCY):
+        raise ServiceError("InvalidRequestBody", "A fault's kind is 'error', 'drop' or 'latency'.")
+    status = body.get("status", 503)
+    for name, lowest, highest in (
+        ("status", 400, 599), ("rate", 0, 1), ("count", 1, 10**9), ("seconds", 0, 86_400), ("retryAfter", 0, 86_400),
+    ):  # fmt: skip
+        if not lowest <= body.get(name, lowest) <= highest:
+            raise ServiceError("InvalidRequestBody", f"A fault's {name} is from {lowest} to {highest}.")
+    fault = HttpFault(kind=kind, match=body.get("match", ""), rate=float(body.get("rate", 1.0)))
+    return replace(
+        fault,
+        count=body.get("count"),
+        code=body.get("code", "ServerBusy"),
+        status=status,
+        retry_after=body.get("retryAfter"),
+        seconds=float(body.get("seconds", 0.0)),
+    )

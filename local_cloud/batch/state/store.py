@@ -1,0 +1,107 @@
+"""The service's state on disk: one SQLite file, written as things change.
+
+A process killed at any moment loses nothing that was answered: every answer is preceded by `flush`.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_cloud.batch.state.codec import decode_task, encode_task
+from local_cloud.batch.state.model import Task
+
+_SCHEMA = """
+create table if not exists records (kind text, key text, body text, primary key (kind, key)) without rowid;
+create table if not exists tasks (
+  job text, key text, seq integer, spec text, state text, primary key (job, key)) without rowid;
+create table if not exists processes (pid integer primary key, started real, directory text);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """A process that was started: its id says nothing without its start time (seconds since 1970)."""
+
+    pid: int
+    started: float
+    directory: str
+
+
+class Store:
+    """Reads and writes the state file."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path)
+        self._db.execute("pragma journal_mode = wal")
+        # A killed process loses nothing with this; only a power cut could cost the last moments.
+        self._db.execute("pragma synchronous = normal")
+        self._db.executescript(_SCHEMA)
+
+    def save(self, kind: str, key: str, body: str) -> None:
+        """Write a record, new or changed."""
+        self._db.execute("insert or replace into records values (?, ?, ?)", (kind, key, body))
+
+    def drop(self, kind: str, key: str) -> None:
+        """Remove a record."""
+        self._db.execute("delete from records where kind = ? and key = ?", (kind, key))
+
+    def read(self, kind: str) -> list[str]:
+        """The bodies of all records of one kind."""
+        return [body for (body,) in self._db.execute("select body from records where kind = ?", (kind,))]
+
+    def add_tasks(self, tasks: Iterable[Task]) -> None:
+        """Write new tasks."""
+        self._db.executemany(
+            "insert or replace into tasks values (?, ?, ?, ?, ?)",
+            ((task.job, task.key, task.seq, task.spec, encode_task(task)) for task in tasks),
+        )
+
+    def save_task(self, task: Task) -> None:
+        """Write what has changed of a task."""
+        self._db.execute(
+            "update tasks set state = ? where job = ? and key = ?", (encode_task(task), task.job, task.key)
+        )
+
+    def save_task_body(self, task: Task) -> None:
+        """Write a task whose body was replaced."""
+        self._db.execute("update tasks set spec = ? where job = ? and key = ?", (task.spec, task.job, task.key))
+
+    def drop_task(self, job: str, key: str) -> None:
+        """Remove a task."""
+        self._db.execute("delete from tasks where job = ? and key = ?", (job, key))
+
+    def drop_tasks(self, job: str) -> None:
+        """Remove all tasks of a job."""
+        self._db.execute("delete from tasks where job = ?", (job,))
+
+    def read_tasks(self) -> Iterator[Task]:
+        """Every task, in the order of creation."""
+        for row in self._db.execute("select job, key, seq, spec, state from tasks order by seq"):
+            yield decode_task(*row)
+
+    def add_process(self, process: ProcessRecord) -> None:
+        """Remember a started process, so that a later service can end it; on disk when this returns."""
+        self._db.execute(
+            "insert or replace into processes values (?, ?, ?)",
+            (process.pid, process.started, process.directory),
+        )
+        self.flush()
+
+    def drop_process(self, pid: int) -> None:
+        """Forget a process that has ended."""
+        self._db.execute("delete from processes where pid = ?", (pid,))
+
+    def read_processes(self) -> list[ProcessRecord]:
+        """The processes that had not ended when the service was last seen."""
+        return [ProcessRecord(*row) for row in self._db.execute("select * from processes")]
+
+    def flush(self) -> None:
+        """Make everything written so far survive the end of this process."""
+        if self._db.in_transaction:
+            self._db.commit()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self.flush()
+        self._db.close()

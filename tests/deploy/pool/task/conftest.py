@@ -1,0 +1,205 @@
+"""A task's working directory as Batch would fill it, and stand-ins for ilastik that misbehave on request."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from batch_ops.task.contract import TaskEnvironment
+from batch_ops.task.manifest import Manifest, Report
+from local_cloud.cloud.provision import task_tools
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+TIMEOUT_S = 60
+# The Python that ships with ilastik is older than ours: NODE_PYTHON=... runs the script under another one.
+NODE_PYTHON = os.environ.get("NODE_PYTHON", sys.executable)
+
+# What every made-up ilastik can use: its options, its image, and a way to write honest TIFFs.
+PRELUDE = """
+import json, os, signal, subprocess, sys, time
+import h5py, numpy, tifffile
+options = dict(a[2:].split("=", 1) for a in sys.argv[1:] if a.startswith("--") and "=" in a)
+flags = [a for a in sys.argv[1:] if a.startswith("--") and "=" not in a]
+image = next(a for a in sys.argv[1:] if not a.startswith("--"))
+file, _, dataset = image.partition(".h5/")
+pattern = options["output_filename_format"]
+def write(count=2, shape=(3, 5, 4), digits=1):
+    for index in range(count):
+        tifffile.imwrite(pattern.replace("{slice_index}", f"{index:0{digits}}"), numpy.ones(shape, "uint8"),
+                         photometric="minisblack", metadata={"axes": "ZYX"[-len(shape):]}, ome=True)
+"""
+
+
+def axistags(axes: str) -> str:
+    """The vigra attribute as ilastik's users have it in their files."""
+    flags = {"c": 1, "t": 8}
+    tags = [{"key": a, "typeFlags": flags.get(a, 2), "resolution": 0, "description": ""} for a in axes]
+    return json.dumps({"axes": tags})
+
+
+@dataclass
+class Ended:
+    """How the script ended: exit code, and all that it printed."""
+
+    code: int
+    printed: str
+
+
+@dataclass
+class TaskFolder:
+    """One working directory `wd` with a 3D+t image (t, z, y, x = 2, 3, 5, 4) and a project of today."""
+
+    wd: Path
+    home: Path
+    shape: tuple[int, ...] = (2, 4, 5, 3, 1)
+    axes: str = "txyzc"
+    extra: dict[str, str] = field(default_factory=dict)
+    values: dict[str, object] = field(default_factory=dict)
+    nickname: str = "nuclei"
+
+    @property
+    def image(self) -> Path:
+        return self.wd / "image" / f"{self.nickname}.h5"
+
+    @property
+    def project(self) -> Path:
+        return self.wd / "project.ilp"
+
+    def bring(self) -> None:
+        """The resource files: scripts, image and project."""
+        for tool in task_tools(REPOSITORY):
+            target = self.wd / tool.blob
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tool.path, target)
+        self.make_image()
+        self.make_project()
+
+    def make_image(self, *, tagged: bool = True, dataset: str = "volume/data") -> None:
+        self.image.parent.mkdir(exist_ok=True)
+        with h5py.File(self.image, "w") as file:
+            made = file.create_dataset(dataset, data=np.zeros(self.shape, "uint8"))
+            if tagged:
+                made.attrs["axistags"] = axistags(self.axes)
+
+    def make_project(self, *, old: bool = False, lane: str = "trained.h5/volume/data") -> None:
+        """A project with what the task looks at; an old one stores neither shape nor axes of its images."""
+        with h5py.File(self.project, "w") as file:
+            file["workflowName"] = "Pixel Classification"
+            info = file.create_group("Input Data/infos/lane0000/Raw Data")
+            info["filePath"] = lane
+            info["location"] = "FileSystem"
+            file.create_group("Input Data/infos/lane0000/Prediction Mask")
+            if not old:
+                info["shape"] = np.array(self.shape)
+                info["axistags"] = axistags(self.axes)
+            file["PixelClassification/LabelNames"] = np.array([b"Background", b"Cell"])
+            file["PixelClassification/LabelSets/labels000/block0000"] = np.ones((1, 2, 2, 2, 1), "uint8")
+
+    def ilastik(self, body: str) -> None:
+        """Install a made-up ilastik whose run is this Python text (after PRELUDE)."""
+        (self.home / "bin").mkdir(parents=True, exist_ok=True)
+        python = self.home / "bin" / "python"
+        python.write_text(f'#!/bin/sh\nexec {shlex.quote(NODE_PYTHON)} "$@"\n')
+        (self.home / "body.py").write_text(PRELUDE + body)
+        script = self.home / "run_ilastik.sh"
+        # As the real one does, this leaves bash above Python instead of replacing it.
+        script.write_text(f'#!/bin/bash\n"{sys.executable}" "$(dirname "$0")/body.py" "$@"\nexit $?\n')
+        for program in (python, script):
+            program.chmod(0o755)
+
+    def environment(self) -> dict[str, str]:
+        values: dict[str, object] = {
+            "nickname": self.nickname,
+            "internal_path": "",
+            "axes": "",
+            "export_source": "Simple Segmentation",
+            "image_name": "lab/nuclei.h5",
+            "image_etag": "0x8DC0FFEE",
+            "image_length": self.image.stat().st_size if self.image.exists() else 1,
+            "project_digest": _digest(self.project),
+            "correlation_id": "0f4c",
+            "task_id": "nuclei-abc-1-1",
+            "run": 1,
+            "attempt": 1,
+            "threads": 2,
+            "ram_mb": 1500,
+            **self.values,
+        }
+        told = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        base = {"PATH": os.environ["PATH"], "ILASTIK_HOME": str(self.home), "AZ_BATCH_NODE_ID": "tvm-1"}
+        return {**base, **told, **self.extra}
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["/bin/bash", "task/run_task.sh"],
+            cwd=self.wd,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self) -> Ended:
+        process = self.start()
+        try:
+            printed, _ = process.communicate(timeout=TIMEOUT_S)
+        finally:
+            # The bounds of this test are not the script's: whatever it left must not outlive it.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return Ended(process.returncode, printed)
+
+    def manifest(self) -> Manifest:
+        (found,) = (self.wd / "out").glob("*/manifest.json")
+        return Manifest.parse(found.read_bytes())
+
+    def report(self) -> Report:
+        *_, last = sorted((self.wd / "logs").glob("*/outcome.json"), key=lambda path: path.stat().st_mtime)
+        return Report.parse(last.read_bytes())
+
+    def tiffs(self) -> list[Path]:
+        return sorted(self.wd.rglob("*.tiff"))
+
+    def uploads_on_success(self) -> list[Path]:
+        return sorted(path for path in (self.wd / "out").rglob("*") if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "0" * 64
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = TIMEOUT_S) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    return wait_until
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[TaskFolder]:
+    """A working directory whose own path is as odd as the names of files."""
+    made = TaskFolder(tmp_path / "wd of a 'task' é$(touch pwned)", tmp_path / "shared dir" / "ilastik")
+    made.wd.mkdir()
+    made.bring()
+    made.ilastik("write()")
+    yield made
+    assert not list(tmp_path.rglob("pwned")), "a name was run as code"

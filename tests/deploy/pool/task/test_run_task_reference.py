@@ -1,0 +1,73 @@
+"""The task script above the ilastik stand-in, on images of which the real ilastik's output is known."""
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+REFERENCE = REPOSITORY.parent / "shared/reference/ilastik"
+STAND_IN = REPOSITORY / "local_cloud/ilastik"
+
+
+@pytest.fixture
+def reference(folder):
+    """A function that puts a reference case into the working directory, below the ilastik stand-in."""
+    if not REFERENCE.exists():
+        pytest.skip("the reference output of ilastik is not beside this repository")
+    folder.extra = {"ILASTIK_HOME": str(STAND_IN)}
+
+    def take(case: str):
+        shutil.copy(REFERENCE / case / "input.h5", folder.image)
+        shutil.copy(REFERENCE / case / "project.ilp", folder.project)
+        return folder
+
+    return take
+
+
+def assert_same_pixels(folder, case: str) -> None:
+    execution = folder.wd / "out" / folder.manifest().execution
+    for expected in sorted((REFERENCE / case / "expected").glob("*.tiff")):
+        found = tifffile.imread(execution / expected.name.replace("input", folder.nickname))
+        np.testing.assert_array_equal(found, tifffile.imread(expected), err_msg=expected.name)
+
+
+@pytest.mark.parametrize("case", ["nuclei3d", "cells2d"])
+def test_the_tiffs_are_those_of_the_real_ilastik(reference, case):
+    """From resource files to published TIFFs: names by nickname, every pixel as ilastik wrote it."""
+    folder = reference(case)
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
+    assert_same_pixels(folder, case)
+    assert folder.manifest().total_bytes == sum(path.stat().st_size for path in folder.tiffs())
+
+
+def test_an_untagged_image_and_an_old_project_give_the_same_pixels(reference):
+    """What the script mends in its local copies is all that ilastik lacks."""
+    folder = reference("nuclei3d")
+    with h5py.File(folder.image, "a") as file:
+        del file["volume/data"].attrs["axistags"]
+    with h5py.File(folder.project, "a") as file:
+        info = file["Input Data/infos/lane0000/Raw Data"]
+        del info["shape"], info["axistags"], info["filePath"]
+        info["filePath"] = "../../elsewhere/trained.h5/volume/data"
+    folder.values = {"axes": "txyzc"}
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
+    assert_same_pixels(folder, "nuclei3d")
+
+
+def test_a_refusal_of_ilastik_becomes_the_sentence_of_the_report(reference):
+    """Exit code and message of ilastik reach the person who dropped the file."""
+    folder = reference("nuclei3d")
+    shutil.copy(REFERENCE / "edge/thin_z.h5", folder.image)
+    ended = folder.run()
+
+    report = folder.report()
+    assert (ended.code, report.kind, report.ilastik_exit_code) == (1, "COMMAND", 1)
+    assert "3.5" in report.sentence, report.sentence

@@ -1,0 +1,183 @@
+"""For tests: a Batch service in this process on a free port, clients for it, and a way to wait."""
+
+import asyncio
+import contextlib
+import io
+import json
+import shlex
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from azure.batch.aio import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from yarl import URL
+
+from local_cloud.batch.server import serving
+from local_cloud.batch.service import BatchService
+from local_cloud.batch.state.auth import Authenticator, string_to_sign
+from local_cloud.batch.state.clock import Clock, SystemClock
+from local_cloud.batch.state.settings import Settings
+from local_cloud.batch.state.times import http_date
+
+API_VERSION = "2025-06-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a raw request got: `body` is parsed where it is JSON; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def code(self) -> str:
+        """The error code of the answer."""
+        return str(self.body["code"])
+
+
+@dataclass(frozen=True, slots=True)
+class RawClient:
+    """Sends signed requests as they are: for what the SDK can't be made to send."""
+
+    endpoint: str
+    account: str
+    key: str
+    session: aiohttp.ClientSession
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: str = f"api-version={API_VERSION}",
+        headers: Mapping[str, str] | None = None,
+        signed: bool = True,
+    ) -> Answer:
+        """One request; `path` and `query` are sent as they are, a `body` that is no bytes as JSON."""
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        sent = {
+            "ocp-date": http_date(SystemClock().now()),
+            "content-type": "application/json; odata=minimalmetadata" if data is not None else "",
+            "content-length": str(len(data)) if data is not None else "",
+            **{name.lower(): text for name, text in (headers or {}).items()},
+        }
+        sent = {name: text for name, text in sent.items() if text}
+        if signed and "authorization" not in sent:
+            text = string_to_sign(method, path, query, sent, self.account, False)
+            signature = Authenticator(self.account, self.key).sign(text)
+            sent["authorization"] = f"SharedKey {self.account}:{signature}"
+        url = URL(f"{self.endpoint}{path}" + (f"?{query}" if query else ""), encoded=True)
+        async with self.session.request(method, url, data=data and io.BytesIO(data), headers=sent) as answer:
+            names = {name.lower(): text for name, text in answer.headers.items()}
+            return Answer(answer.status, names, await answer.read())
+
+    async def follow(self, link: str) -> Answer:
+        """GET an `odata.nextLink`."""
+        parts = urlsplit(link)
+        return await self.send("GET", parts.path, query=parts.query)
+
+
+class RefusalsRead(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Reads the body of every refused download.
+
+    The SDK leaves it unread: its error then has no code, and the connection stays open until the garbage
+    collector warns of it, in whatever test that happens to be.
+    """
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Send the request, and read a refusal to its end."""
+        response = await self.next.send(request)
+        if response.http_response.status_code >= 400 and request.context.options.get("stream"):
+            await response.http_response.read()
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A service that runs, and what a client needs to know of it."""
+
+    endpoint: str
+    account: str
+    key: str
+    service: BatchService
+
+    def client(self, **options: Any) -> BatchClient:
+        """The SDK's asynchronous client for it."""
+        key = AzureNamedKeyCredential(self.account, self.key)
+        return BatchClient(self.endpoint, key, per_retry_policies=[RefusalsRead()], **options)
+
+    @contextlib.asynccontextmanager
+    async def raw(self) -> AsyncIterator[RawClient]:
+        """A client for raw requests."""
+        async with aiohttp.ClientSession(skip_auto_headers=("Content-Type",)) as session:
+            yield RawClient(self.endpoint, self.account, self.key, session)
+
+    async def local(self, method: str, path: str, body: Any = None) -> Any:
+        """A request below `/_local`; what it answers."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.endpoint}/_local/{path}", json=body) as answer,
+        ):
+            text = await answer.text()
+            if answer.status >= 400:
+                raise ValueError(f"{method} /_local/{path} answered {answer.status}: {text}")
+            return json.loads(text) if text else None
+
+
+@contextlib.asynccontextmanager
+async def running_service(
+    data: Path | None = None, *, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[RunningService]:
+    """Run a service in this event loop; `settings` are fields of `Settings`.
+
+    Without `data` its folder is temporary.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="local-batch-")))
+        chosen = Settings(data=folder, **settings)
+        async with serving(chosen, clock) as service:
+            yield RunningService(service.endpoint, chosen.account, chosen.key, service)
+
+
+async def eventually[R](look: Callable[[], Awaitable[R]], seconds: float = 15.0, every: float = 0.02) -> R:
+    """What `look` gives as soon as it is true; TimeoutError after `seconds`."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not (found := await look()):
+        if loop.time() > end:
+            raise TimeoutError(f"this did not come true in {seconds:g} s; the last look gave {found!r}")
+        await asyncio.sleep(every)
+    return found
+
+
+def shell(script: str) -> str:
+    """The command line that runs a script in a shell."""
+    return f"/bin/sh -c {shlex.quote(script)}"
+
+
+@contextlib.contextmanager
+def refused(code: str, status: int | None = None) -> Iterator[None]:
+    """The block must end in an error of the service with this code (and status)."""
+    try:
+        yield
+    except HttpResponseError as error:
+        found = error.error.code if error.error else None
+        if found != code or (status is not None and error.status_code != status):
+            raise AssertionError(f"{code} was expected, not {error.status_code} {found}") from error
+        return
+    raise AssertionError(f"{code} was expected, but nothing was refused")

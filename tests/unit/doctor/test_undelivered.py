@@ -1,0 +1,42 @@
+"""The doctor's view of events that could not be delivered."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch_ops.doctor.findings import Level
+from batch_ops.doctor.undelivered import SOME, judge
+from batch_ops.domain.worklist import SweepMark
+
+SINCE = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def sweeps(found: int) -> list[SweepMark]:
+    return [SweepMark(name, SINCE, SINCE + timedelta(days=1), found=found) for name in ("input", "dead-letter")]
+
+
+def test_letters_that_lie_there_are_told_with_when_the_sweep_comes():
+    """A warning: something is wrong with the delivery, and the files are not lost."""
+    (finding,) = judge("dead-letter", ["a.json", "b.json"], sweeps(0))
+    assert finding.level is Level.WARN
+    assert "2 blobs" in finding.sentence
+    assert "by itself at 2026-03-02 00:00 UTC" in finding.remedy
+
+
+def test_many_letters_are_not_counted():
+    """Only the first hundred are listed."""
+    (finding,) = judge("dead-letter", ["a.json"] * SOME, ())
+    assert "100 or more blobs" in finding.sentence
+
+
+@pytest.mark.parametrize(("found", "level"), [(0, Level.OK), (7, Level.NOTE)])
+def test_what_the_sweep_took_up_is_remembered(found, level):
+    """Events that were undeliverable are seen also after their letters have gone."""
+    (finding,) = judge("dead-letter", [], sweeps(found))
+    assert finding.level is level
+    assert found == 0 or "7 events could not be delivered since 2026-03-01" in finding.sentence
+
+
+def test_a_missing_container_is_told_once():
+    """By the check of what may be done to storage."""
+    assert judge("dead-letter", None, sweeps(3)) == []

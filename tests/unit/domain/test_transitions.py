@@ -1,0 +1,226 @@
+"""The table of transitions and the retry table."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_ops.domain.attempts import attempts_of, tries_of
+from batch_ops.domain.errors import IllegalTransition
+from batch_ops.domain.failures import Cause, cause_of, refined
+from batch_ops.domain.file_record import FailureKind, FileRecord, State, Task, TaskFailure, TaskState
+from batch_ops.domain.transitions import (
+    ALLOWED,
+    NODE_LOSSES,
+    RETRIES,
+    Policy,
+    Then,
+    check_move,
+    failed,
+    missing,
+    observe,
+)
+from batch_ops.task import contract
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def record(state: State = State.RUNNING, **changes) -> FileRecord:
+    """A file on its way."""
+    base = FileRecord(
+        name="fly/a.h5",
+        run=3,
+        state=state,
+        etag="e1",
+        length=10,
+        correlation_id="c",
+        job_id="j",
+        task_id="a-x-3-1",
+        attempt=1,
+        wall_clock_seconds=3600,
+        history=f"{state}@x",
+    )
+    return base.evolve(**changes)
+
+
+def task(state: TaskState = TaskState.COMPLETED, **changes) -> Task:
+    """Its task."""
+    values: dict[str, Any] = {"job_id": "j", "task_id": "a-x-3-1", "state": state, "changed": NOW} | changes
+    return Task(**values)
+
+
+def test_every_state_has_its_row():
+    """The table names each state once, and final states lead nowhere."""
+    assert set(ALLOWED) == set(State)
+    for state in State:
+        if state.is_final:
+            assert ALLOWED[state] == {state}
+            with pytest.raises(IllegalTransition):
+                check_move(state, State.ACTIVE)
+
+
+STATES = st.sampled_from(list(State))
+TASKS = st.builds(
+    task,
+    state=st.sampled_from(list(TaskState)),
+    exit_code=st.none() | st.sampled_from([0, 1, 81, 82, 83, 137, 139, 143]),
+    succeeded=st.none() | st.booleans(),
+    failure=st.none()
+    | st.builds(
+        TaskFailure,
+        category=st.sampled_from(["usererror", "UserError", "servererror"]),
+        code=st.sampled_from(["BlobNotFound", "TaskEnded", "DiskFull", "FileUploadMiscError", "Strange", ""]),
+        message=st.text(max_size=20),
+    ),
+    started=st.none() | st.just(NOW - 2 * HOUR),
+    ended=st.none() | st.just(NOW),
+    requeues=st.integers(0, 5),
+)
+
+
+@given(STATES, TASKS)
+def test_whatever_is_seen_moves_along_the_table(state, seen):
+    """No observation of a task ever asks for a move that the table forbids, nor wakes a finished file."""
+    before = record(state)
+    step = observe(before, seen, cause_of(seen, HOUR) if seen.state is TaskState.COMPLETED else None, NOW)
+    if step is None:
+        return
+    check_move(before.state, step.record.state)
+    assert not before.state.is_final
+    assert step.record.reason
+    assert (step.record.run, step.record.name, step.record.etag) == (3, "fly/a.h5", "e1")
+
+
+@given(st.lists(st.sampled_from(list(FailureKind)), min_size=40, max_size=40))
+def test_retries_end(kinds):
+    """However causes alternate, a run ends after a bounded number of attempts, each with a task id of its own."""
+    current, ids = record(), set()
+    for kind in kinds:
+        ids.add(current.task_id)
+        step = failed(current, Cause(kind, "Why."), NOW)
+        if step.then is Then.REPORT:
+            break
+        assert step.record.previous_task_id == current.task_id
+        assert step.record.state is State.SUBMITTING
+        current = step.record
+    assert step.then is Then.REPORT
+    assert len(ids) <= sum(rule.tries - 1 for rule in RETRIES.values()) + 1
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
+    """The retry table decides; the reasons of all attempts stay in the row."""
+    current = record()
+    tries = RETRIES[kind].tries
+    for count in range(1, tries + 1):
+        step = failed(current, Cause(kind, "Why."), NOW)
+        assert tries_of(step.record.tries)[kind] == count
+        current = step.record.evolve(state=State.RUNNING)
+    assert step.then is Then.REPORT
+    assert step.record.state is State.FAILED
+    assert step.record.kind is kind
+    assert [a.kind for a in attempts_of(step.record.attempts)] == [kind] * tries
+
+
+def test_preempted_nodes_are_free():
+    """A spot node that Azure takes back costs the run nothing, however often."""
+    current = record()
+    for requeues in range(1, 20):
+        seen = task(TaskState.ACTIVE, requeues=requeues)
+        current = observe(current, seen, None, NOW, preempted=True).record
+    assert current.state is State.ACTIVE
+    assert current.node_losses == 0
+
+
+def test_a_file_that_takes_down_its_nodes_ends():
+    """The fourth node lost under a task is held to be the task's doing."""
+    current = record()
+    for requeues in range(1, NODE_LOSSES):
+        current = observe(current, task(TaskState.ACTIVE, requeues=requeues), None, NOW).record
+        assert current.state is State.ACTIVE
+    last = observe(current, task(TaskState.ACTIVE, requeues=NODE_LOSSES), None, NOW)
+    assert last.then is Then.REPORT
+    assert "took down its node" in last.record.reason
+
+
+def test_memory_moves_to_the_larger_pool():
+    """Where a larger pool is configured, the second try goes there, into a job of that pool."""
+    policy = Policy(large_pool_id="big")
+    step = failed(record(pool_id="small"), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    assert (step.record.pool_id, step.record.job_id) == ("big", "ilastik-big-2026-11")
+    end = failed(step.record.evolve(state=State.RUNNING), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    assert "more memory than a node has" in end.record.reason
+
+
+def test_waits_between_tries_grow():
+    """A storage fault is tried again after 30, 60, 120 seconds."""
+    current, waits = record(), []
+    for _ in range(3):
+        current = failed(current, Cause(FailureKind.STAGING_IN, "Why."), NOW).record
+        assert current.not_before is not None
+        waits.append((current.not_before - NOW).total_seconds())
+        current = current.evolve(state=State.RUNNING)
+    assert waits == [30, 60, 120]
+
+
+def test_memory_is_tried_once_more_alone():
+    """Too little memory: once more alone on a node."""
+    step = failed(record(), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW)
+    assert step.record.alone
+
+
+def test_success_needs_exit_code_zero_and_no_failure():
+    """Exit code 0 with an upload failure is no success."""
+    assert cause_of(task(exit_code=0), HOUR) is None
+    upload = TaskFailure("usererror", "FileUploadMiscError", "no")
+    assert cause_of(task(exit_code=0, failure=upload), HOUR).kind is FailureKind.STAGING_OUT
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"exit_code": 137}, FailureKind.OUT_OF_MEMORY),
+        ({"exit_code": 1}, FailureKind.COMMAND),
+        ({"exit_code": contract.EXIT_NO_OUTPUT}, FailureKind.NO_OUTPUT),
+        ({"exit_code": contract.EXIT_DISK_FULL}, FailureKind.DISK_FULL),
+        ({"failure": TaskFailure("UserError", "BlobNotFound", "gone")}, FailureKind.STAGING_IN),
+        ({"failure": TaskFailure("usererror", "DiskFull", "")}, FailureKind.DISK_FULL),
+        ({"failure": TaskFailure("servererror", "Unknown", "")}, FailureKind.NODE),
+        ({"exit_code": None, "succeeded": None}, FailureKind.NODE),
+        ({"exit_code": 143, "failure": TaskFailure("usererror", "TaskEnded", "")}, FailureKind.ENDED),
+        ({"exit_code": 143, "started": NOW - HOUR, "ended": NOW}, FailureKind.TIMEOUT),
+    ],
+)
+def test_causes_are_read_from_codes(changes, kind):
+    """Batch's codes and the task script's exit codes tell the kind of failure."""
+    assert cause_of(task(**changes), HOUR).kind is kind
+
+
+def test_the_task_script_knows_better_than_batch():
+    """What the script found replaces the bare exit code, except where Batch ended the task."""
+    told = Cause(FailureKind.DISK_FULL, "7 GB are missing.")
+    assert refined(Cause(FailureKind.COMMAND, "exit 1"), told) == told
+    assert refined(Cause(FailureKind.TIMEOUT, "too long"), told).kind is FailureKind.TIMEOUT
+
+
+def test_lost_needs_two_looks_some_time_apart():
+    """A task that is absent once is not lost."""
+    first = missing(record(), NOW, Policy())
+    assert first.then is Then.NOTHING
+    assert missing(first.record, NOW + timedelta(minutes=1), Policy()) is None
+    lost = missing(first.record, NOW + timedelta(minutes=2), Policy())
+    assert lost.then is Then.SUBMIT
+    assert attempts_of(lost.record.attempts)[0].kind is FailureKind.LOST
+
+
+def test_a_task_that_is_not_the_rows_tells_nothing():
+    """An older attempt's task has no say."""
+    assert observe(record(), task(task_id="a-x-3-0"), None, NOW) is None
+
+
+def test_an_unchanged_state_is_no_step():
+    """Seeing the same again writes nothing."""
+    assert observe(record(), task(TaskState.RUNNING), None, NOW) is None

@@ -1,0 +1,131 @@
+"""Makers of HDF5 files and a counting reader, shared by the tests of the check."""
+
+import io
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
+from batch_ops.inspection.checker import Hdf5Checker
+
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
+PROJECT_3D = ProjectFacts(
+    ilastik_version="1.4.2",
+    workflow="Pixel Classification",
+    axes="tzyxc",
+    channels=1,
+    spatial_dimensions=3,
+    classes=("Background", "Cell"),
+    sigma_3d=1.6,
+    sigma_2d=0.0,
+    chooses_2d=True,
+    scalar_features=2,
+    eigen_2d=0,
+    eigen_3d=1,
+    columns=5,
+)
+
+
+class CountingReader:
+    """A blob in memory or on disk that notes every read and refuses one outside itself.
+
+    `before` is awaited before each read: what slow, stuck or failing storage does.
+    """
+
+    def __init__(self, source: bytes | Path, before: Callable[[int], Awaitable[None]] | None = None) -> None:
+        self._source = source
+        self._before = before
+        self.size = source.stat().st_size if isinstance(source, Path) else len(source)
+        self.reads: list[tuple[int, int]] = []
+
+    async def read(self, offset: int, length: int) -> bytes:
+        assert offset >= 0
+        assert length > 0
+        assert offset + length <= self.size
+        self.reads.append((offset, length))
+        if self._before is not None:
+            await self._before(offset)
+        if isinstance(self._source, bytes):
+            return self._source[offset : offset + length]
+        descriptor = os.open(self._source, os.O_RDONLY)
+        try:
+            return os.pread(descriptor, length, offset)
+        finally:
+            os.close(descriptor)
+
+
+def axistags(letters: str, **flags: int) -> str:
+    """The attribute as vigra writes it."""
+    kinds = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1} | flags
+    return json.dumps(
+        {"axes": [{"key": k, "typeFlags": kinds.get(k, 0), "resolution": 0, "description": ""} for k in letters]}
+    )
+
+
+def make_h5(build: Callable[[h5py.File], object] | None = None, **options: object) -> bytes:
+    """The bytes of an HDF5 file that `build` fills; without it, one good image."""
+    memory = io.BytesIO()
+    with h5py.File(memory, "w", **options) as file:
+        (build or add_image)(file)
+    return memory.getvalue()
+
+
+def add_image(
+    file: h5py.File,
+    path: str = "volume/data",
+    shape: tuple[int, ...] = (2, 12, 20, 22, 1),
+    axes: str | None = "tzyxc",
+    dtype: str = "u1",
+    **options: object,
+) -> h5py.Dataset:
+    """A tagged dataset with a pattern in it."""
+    if "data" not in options and "external" not in options:
+        options["data"] = (np.arange(np.prod(shape)) % 251).reshape(shape).astype(dtype)
+        dataset = file.create_dataset(path, **options)
+    else:
+        dataset = file.create_dataset(path, shape=shape, dtype=dtype, **options)
+    if axes is not None:
+        dataset.attrs["axistags"] = axistags(axes)
+    return dataset
+
+
+@pytest.fixture(scope="session")
+def h5():
+    """The makers: `h5.file(build)`, `h5.add(file, ...)`, `h5.tags(letters)`, `h5.project`, `h5.reader(...)`."""
+    return SimpleNamespace(
+        file=make_h5, add=add_image, tags=axistags, project=PROJECT_3D, reader=CountingReader, reference=REFERENCE
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def checker():
+    """One checker for all tests of a module, as one serves the whole life of a function host."""
+    async with Hdf5Checker() as started:
+        yield started
+
+
+@pytest.fixture
+def check(checker):
+    """`await check(data, ...)` gives the verdict on a file."""
+
+    async def run(
+        data: bytes | Path | CountingReader,
+        project: ProjectFacts = PROJECT_3D,
+        internal_path: str | None = None,
+        axes: str | None = None,
+        name: str = "x.h5",
+        limits: CheckLimits | None = None,
+        head: bytes = b"",
+    ):
+        reader = data if isinstance(data, CountingReader) else CountingReader(data)
+        options = ImageOptions(internal_path=internal_path, axes=axes)
+        return await checker.check_image(name, reader, project, options, limits or CheckLimits(), head=head)
+
+    return run

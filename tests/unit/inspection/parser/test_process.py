@@ -1,0 +1,221 @@
+"""The process around the parser: whatever a parser does, the check answers and nothing is left behind."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
+from batch_ops.inspection.checker import Hdf5Checker
+
+STANDINS = "tests.unit.inspection.parser_standins"
+PROJECT_AXES = ImageOptions(axes="zyx")
+
+
+@pytest.fixture
+def project(h5):
+    return replace(h5.project, axes="", channels=None, spatial_dimensions=None, columns=None)
+
+
+@pytest.fixture
+def check_with(h5, project):
+    """`await check_with("spin")`: the verdict on a good file when that stand-in parses."""
+
+    async def run(standin: str, limits: CheckLimits = CheckLimits(), reader=None):  # noqa: B008 - a frozen value
+        async with Hdf5Checker(parsers=1, code=f"{STANDINS}:{standin}", environment={"AZURE_KEY": "0"}) as checker:
+            return await checker.check_image("x.h5", reader or h5.reader(h5.file()), project, PROJECT_AXES, limits)
+
+    return run
+
+
+async def until(condition, seconds: float = 10.0):
+    """Wait for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.01)
+
+
+async def test_parser_that_loops_with_the_lock_held_is_ended(check_with):
+    """Two seconds of computing are a damaged file, however busy the machine is."""
+    before = os.times()
+    verdict = await check_with("spin")
+    after = os.times()
+    assert isinstance(verdict, Refused)
+    assert "damaged" in verdict.sentence
+    assert after.children_user - before.children_user < 2.0 + 1.0  # the server's own start included
+
+
+async def test_parser_that_sleeps_is_given_up(check_with):
+    """A hang without computing ends with the budget of seconds, and the file runs."""
+    verdict = await check_with("sleep", replace(CheckLimits(), max_seconds=0.5))
+    assert isinstance(verdict, Unchecked)
+
+
+async def test_parser_gets_64_mb_and_no_more(check_with):
+    """Memory is bounded to the idle parser's and the allowance."""
+    assert "memory" in (await check_with("hoard")).sentence
+    roomy = replace(CheckLimits(), parser_memory_bytes=80 * 2**20)
+    assert isinstance(await check_with("hoard", roomy), Accepted)
+
+
+async def test_crash_is_the_files_fault(check_with):
+    """It happened in a process of its own, so it is this file's."""
+    verdict = await check_with("crash")
+    assert isinstance(verdict, Refused)
+    assert "damaged" in verdict.sentence
+
+
+async def test_parser_that_leaves_is_tried_again_then_let_run(check_with):
+    """An end that says nothing about the file refuses nothing."""
+    assert isinstance(await check_with("leave"), Unchecked)
+
+
+async def test_read_outside_the_blob_is_refused_and_never_made(check_with):
+    """The reader is asked for nothing that the blob does not have (it would assert)."""
+    assert isinstance(await check_with("stray"), Refused)
+
+
+async def test_endless_requests_end_with_the_budget(check_with, h5):
+    """Reads are counted here, where the parser can't."""
+    data = h5.file()
+    reader = h5.reader(data * (2**17 // len(data) + 1))
+    verdict = await check_with("ask_again", replace(CheckLimits(), max_seconds=0.5), reader)
+    assert isinstance(verdict, Unchecked)
+    assert len(reader.reads) <= CheckLimits().max_reads
+
+
+async def test_nonsense_of_a_parser_is_refused(check_with):
+    """Findings are taken in with care."""
+    assert isinstance(await check_with("talk_nonsense"), Refused)
+
+
+async def test_parser_sees_no_secret_no_file_and_no_network(check_with, monkeypatch):
+    """Whoever takes a parser over has a socket to the parent and nothing else."""
+    monkeypatch.setenv("STORAGE_SECRET", "x")
+    verdict = await check_with("look_around")
+    assert "(AZURE_KEY)" in verdict.sentence  # what this test handed on itself: the look is a real one
+
+
+async def test_many_checks_overlap(h5, project):
+    """Slow storage delays a check, not the others: 64 checks of two reads take a few reads' time."""
+
+    under_way: list[int] = []
+    most = 0
+
+    async def slow(offset):
+        nonlocal most
+        under_way.append(offset)
+        most = max(most, len(under_way))
+        await asyncio.sleep(0.02)
+        under_way.pop()
+
+    async with Hdf5Checker(parsers=2, code=f"{STANDINS}:fetch_twice") as checker:
+        data = h5.file()
+        verdicts = await asyncio.gather(
+            *(checker.check_image("x.h5", h5.reader(data, slow), project, PROJECT_AXES) for _ in range(64))
+        )
+    assert all(isinstance(verdict, Accepted) for verdict in verdicts)
+    assert most > 8
+
+
+async def test_processes_killed_at_random_lose_no_check(h5, project):
+    """Fork servers and parsers die again and again; every check answers, none is refused for it."""
+    options = ImageOptions()
+    data = h5.file()
+    chance = random.Random(7)
+    async with Hdf5Checker(parsers=2) as checker:
+        verdicts = []
+
+        async def one():
+            await asyncio.sleep(chance.random() * 2)
+            verdicts.append(await checker.check_image("x.h5", h5.reader(data), project, options))
+
+        checks = asyncio.gather(*(one() for _ in range(60)))
+        for _ in range(12):
+            await asyncio.sleep(0.15)
+            for pid in checker.pids:
+                if chance.random() < 0.5:
+                    os.kill(pid, signal.SIGKILL)
+        await asyncio.wait_for(checks, 60)
+        after = await checker.check_image("x.h5", h5.reader(data), project, options)
+    assert len(verdicts) == 60
+    assert not any(isinstance(verdict, Refused) for verdict in verdicts)
+    assert isinstance(after, Accepted)
+
+
+async def test_cancelled_check_leaves_no_parser(h5, project):
+    """A caller that goes away takes its parser along."""
+
+    async def stuck_later(offset):
+        if offset > 0:
+            await asyncio.Event().wait()
+
+    data = h5.file(lambda f: [f.create_dataset("a", data=[0] * 50_000), h5.add(f)])
+    async with Hdf5Checker(parsers=1) as checker:
+        running = asyncio.create_task(checker.check_image("x.h5", h5.reader(data, stuck_later), project))
+        await until(lambda: checker.pids and psutil.Process(checker.pids[0]).children())
+        server = psutil.Process(checker.pids[0])
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await until(lambda: not server.children())
+
+
+async def test_close_ends_all_processes(h5, project):
+    """Nothing is left of a checker, not even a parser that hangs."""
+    checker = Hdf5Checker(parsers=2, code=f"{STANDINS}:sleep")
+    checks = [
+        asyncio.create_task(checker.check_image("x.h5", h5.reader(h5.file()), project, PROJECT_AXES)) for _ in range(2)
+    ]
+    await until(lambda: len(checker.pids) == 2 and all(psutil.Process(pid).children() for pid in checker.pids))
+    family = [process for pid in checker.pids for process in (psutil.Process(pid), *psutil.Process(pid).children())]
+    for task in checks:
+        task.cancel()
+    await asyncio.gather(*checks, return_exceptions=True)
+    await checker.close()
+    await until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family))
+
+
+PARENT = """
+import asyncio, sys
+from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
+from batch_ops.inspection.checker import Hdf5Checker
+class Reader:
+    size = 2000
+    reads = 0
+    async def read(self, offset, length):
+        self.reads += 1
+        if self.reads > 1:
+            await asyncio.Event().wait()
+        return (b"\\x89HDF\\r\\n\\x1a\\n" + bytes([0] * 5 + [8, 8] + [0] * 9) + bytes(2000))[:length]
+async def main():
+    checker = Hdf5Checker(parsers=1, code="tests.unit.inspection.parser_standins:" + sys.argv[1])
+    task = asyncio.create_task(checker.check_image("x", Reader(), None, ImageOptions(), CheckLimits()))
+    while not checker.pids:
+        await asyncio.sleep(0.01)
+    print(checker.pids[0], flush=True)
+    await task
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("standin", ["spin", "fetch_twice"])
+async def test_nothing_outlives_a_killed_parent(standin):
+    """SIGKILL leaves the parent no word to say; its processes end by themselves."""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, standin, stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    assert parent.stdout is not None
+    server = psutil.Process(int(await parent.stdout.readline()))
+    await until(server.children)
+    family = [server, *server.children()]
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), 20)

@@ -1,0 +1,24 @@
+"""Broken files by the hundred; `python -m tests.unit.inspection.fuzz` runs as many as one likes."""
+
+import struct
+
+import pytest
+
+from tests.unit.inspection.fuzz import lookup3, run
+
+
+def test_checksums_are_made_as_the_library_makes_them(h5):
+    """Otherwise the fuzz would never get past them: the superblock's own is reproduced."""
+    data = h5.file(libver="latest")
+    assert struct.pack("<I", lookup3(data[:44])) == data[44:48]
+
+
+@pytest.mark.parametrize("cases", [100, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_no_broken_file_breaks_the_check(cases):
+    """Never a crash, a hang, a sentence that is none, or a read outside the blob - and not by refusing everything."""
+    report = await run(cases=cases, seed=1)
+    assert report.broken == []
+    assert report.outcomes.total() == cases
+    assert report.outcomes["Accepted"] > cases / 30
+    assert report.outcomes["Refused"] > cases / 3
+    assert report.most_reads <= 64

@@ -1,0 +1,212 @@
+"""Does an image fit its project? The rules alone, without files."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused
+from batch_ops.inspection.findings import BadFindings, Dataset, image_findings
+from batch_ops.inspection.image_rules import judge_image
+
+
+def tags(letters, **flags):
+    kinds = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1} | flags
+    return json.dumps({"axes": [{"key": k, "typeFlags": kinds[k]} for k in letters]})
+
+
+def dataset(shape=(2, 20, 30, 40, 1), axes="tzyxc", **changes):
+    values = {
+        "path": "data",
+        "shape": shape,
+        "dtype": "uint8",
+        "item_bytes": 1,
+        "offset": None,
+        "filters": ((1, "deflate"),),
+        "axistags": tags(axes) if axes else None,
+        "tags_readable": True,
+    }
+    return Dataset(**(values | changes))
+
+
+def judge(found, project, options=None, size=10**6, limits=None):
+    return judge_image("x.h5", size, found, project, options or ImageOptions(), limits or CheckLimits())
+
+
+def words(verdict):
+    assert isinstance(verdict, Refused), verdict
+    return verdict.sentence
+
+
+@pytest.fixture
+def project(h5):
+    return h5.project
+
+
+@pytest.fixture
+def old(project):
+    """A project that stores neither axes nor which scales are 2D."""
+    return replace(project, axes="", channels=None, spatial_dimensions=None, chooses_2d=False)
+
+
+def test_same_axes_in_another_order_are_refused(project):
+    """ilastik would force the training order on the image and swap its axes."""
+    assert "order tzxyc" in words(judge(dataset(axes="tzxyc"), project))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "told"),
+    [
+        ("zyxc", (20, 30, 40, 1), "lacks time"),
+        ("tzyx", (2, 20, 30, 40), "lacks channel"),
+        ("yx", (30, 40), "lacks time, z and channel"),
+    ],
+)
+def test_missing_axes_are_named(project, axes, shape, told):
+    """The number of dimensions must be the training images'; the sentence says which are missing."""
+    assert told in words(judge(dataset(shape, axes), project))
+
+
+def test_surplus_axes_are_named(project):
+    """An axis that the project does not know is named as well."""
+    flat = replace(project, axes="zyx")
+    assert "adds time and channel" in words(judge(dataset(), flat))
+
+
+def test_any_axes_fit_a_project_that_stores_none(old):
+    """An old project takes the image's own."""
+    assert judge(dataset((20, 30, 40), "zyx"), old).facts.axes == "zyx"
+
+
+def test_channels_must_be_the_training_images(project, old):
+    """From the stored shape, or from the number of features that the classifier takes."""
+    found = dataset((2, 20, 30, 40, 3))
+    assert "3 channels, but its project was trained on 1 channel" in words(judge(found, project))
+    assert "3 channels, but its project was trained on 1 channel" in words(judge(found, old))
+
+
+def test_single_z_does_not_fit_a_3d_project(project, old):
+    """From the stored shape, or from the number of features."""
+    found = dataset((2, 1, 30, 40, 1))
+    assert "is 2D" in words(judge(found, project))
+    assert "is 2D" in words(judge(found, old))
+
+
+def test_volume_does_not_fit_a_2d_project(project):
+    """Nor the other way round."""
+    flat = replace(project, spatial_dimensions=2)
+    assert "is 3D (20 z slices)" in words(judge(dataset(), flat))
+
+
+def test_old_project_filters_a_single_slice_in_2d(old):
+    """Without stored choice a single z is filtered in 2D, and z's length does not matter."""
+    flat = replace(old, columns=old.feature_columns(1, 1))
+    assert isinstance(judge(dataset((2, 1, 30, 40, 1)), flat), Accepted)
+
+
+@pytest.mark.parametrize("axis", ["z", "y", "x"])
+@given(sigma=st.sampled_from([0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0]))
+def test_every_spatial_axis_holds_the_largest_filter(axis, sigma):
+    """ceil(3.5 sigma) + 1 pixels, not one fewer."""
+    needed = {0.3: 3, 0.7: 4, 1.0: 5, 1.6: 7, 3.5: 14, 5.0: 19, 10.0: 36}[sigma]
+    facts = ProjectFacts("1.4.2", "", "zyx", None, None, (), sigma, 0.0, True, 1, 0, 0, None)
+    for length, fits in ((needed, True), (needed - 1, False)):
+        shape = tuple(length if letter == axis else 50 for letter in "zyx")
+        verdict = judge(dataset(shape, "zyx"), facts)
+        assert isinstance(verdict, Accepted) == fits
+        if not fits:
+            assert f"needs at least {needed}" in words(verdict)
+
+
+def test_filters_in_2d_leave_z_alone():
+    """A scale filtered in 2D asks for y and x only."""
+    facts = ProjectFacts("1.4.2", "", "zyx", None, None, (), 0.3, 10.0, True, 1, 0, 0, None)
+    assert isinstance(judge(dataset((3, 36, 36), "zyx"), facts), Accepted)
+    assert "along y" in words(judge(dataset((3, 35, 36), "zyx"), facts))
+
+
+def test_tiff_over_4_gb_is_refused(project):
+    """ilastik writes classic TIFF; a sequence has a file a time point, everything else one file."""
+    facts = replace(project, columns=None)
+    many = dataset((9, 900, 2000, 2000, 1))
+    one = dataset((1, 1200, 2000, 2000, 1))
+    assert isinstance(judge(many, facts, size=10**9), Accepted)
+    assert "4 GB a file" in words(judge(one, facts, size=10**9))
+
+
+def test_probabilities_are_larger(project):
+    """A channel a class and four bytes a value count for the limit."""
+    found = dataset((2, 200, 1000, 1000, 1))
+    assert isinstance(judge(found, project, size=10**9), Accepted)
+    export = ImageOptions(output_channels=6, bytes_per_value=4)
+    assert "4 GB a file" in words(judge(found, project, export, size=10**9))
+
+
+def test_contiguous_pixels_must_lie_in_the_file(project):
+    """What begins inside and ends outside is damaged, however whole the file claims to be."""
+    pixels = 2 * 20 * 30 * 40
+    assert isinstance(judge(dataset(offset=2048), project, size=2048 + pixels), Accepted)
+    assert "damaged" in words(judge(dataset(offset=2048), project, size=2047 + pixels))
+
+
+def test_sizes_beyond_what_compression_can_do_are_refused(project):
+    """1,100 times the file's length, beside a gigabyte that may simply be empty."""
+    facts = replace(project, columns=None)
+    found = dataset((2, 4, 1000, 1000, 1000 // 4), dtype="uint8")
+    facts = replace(facts, sigma_3d=0.3, channels=None)
+    declared = 2 * 10**9
+    enough = (declared - 2**30) // 1100 + 1
+    assert isinstance(judge(found, facts, size=enough), Accepted)
+    assert "next to nothing" in words(judge(found, facts, size=enough - 2))
+
+
+def test_tags_of_odd_types_are_written_anew(project):
+    """Right letters with types that vigra would not take for the same: the task has to write them."""
+    verdict = judge(dataset(axistags=tags("tzyxc", c=2)), project)
+    assert (verdict.facts.axes, verdict.facts.tagged) == ("tzyxc", False)
+
+
+def test_configured_axes_do_not_override_tags(project):
+    """The file knows best."""
+    options = ImageOptions(axes="tzxyc")
+    assert judge(dataset(), project, options).facts.axes == "tzyxc"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": "x"},
+        {"shape": [-1]},
+        {"shape": [True, 2]},
+        {"dtype": 3},
+        {"filters": [["a", "b"]]},
+        {"axistags": 3},
+        {"offset": "x"},
+        {"finding": None},
+    ],
+)
+def test_findings_of_wrong_kinds_are_noticed(change):
+    """The parser has met a hostile file; what it says is not trusted."""
+    good = {
+        "finding": "dataset",
+        "name": "d",
+        "shape": [2, 3],
+        "dtype": "uint8",
+        "item_bytes": 1,
+        "offset": None,
+        "filters": [],
+        "axistags": None,
+        "tags_readable": True,
+    }
+    assert isinstance(image_findings(good), Dataset)
+    with pytest.raises(BadFindings):
+        image_findings(good | change)
+
+
+def test_facts_survive_the_table(project):
+    """What is kept of a project comes back the same, and is small."""
+    many = replace(project, classes=tuple("\N{GREEK SMALL LETTER SIGMA}" * 40 for _ in range(20)))
+    assert ProjectFacts.from_json(many.to_json()) == many
+    assert len(many.to_json().encode()) <= 4096

@@ -1,0 +1,223 @@
+"""Can a project be run headless? Findings of whole project files, made as ilastik stores them."""
+
+import h5py
+import numpy as np
+import pytest
+
+from batch_ops.domain.checks import ProjectFacts, Refused
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+IDS = [
+    "GaussianSmoothing",
+    "LaplacianOfGaussian",
+    "GaussianGradientMagnitude",
+    "DifferenceOfGaussians",
+    "StructureTensorEigenvalues",
+    "HessianOfGaussianEigenvalues",
+]
+SCALES = [0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0]
+
+
+def selection(*chosen: tuple[int, int]):
+    matrix = np.zeros((6, 7), bool)
+    for row, column in chosen:
+        matrix[row, column] = True
+    return matrix
+
+
+@pytest.fixture
+def build(h5):
+    """`build(file)` writes a good project: smoothing at 0.3 and 1.6, Hessian at 1.6, two classes, 3D."""
+
+    def write(file: h5py.File) -> None:
+        file["workflowName"] = b"Pixel Classification"
+        file["ilastikVersion"] = b"1.4.2"
+        features = file.create_group("FeatureSelections")
+        features["FeatureIds"] = [name.encode() for name in IDS]
+        features["Scales"] = SCALES
+        features["SelectionMatrix"] = selection((0, 0), (0, 3), (5, 3))
+        features["ComputeIn2d"] = [False] * 7
+        forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
+        forest["_ext_param/column_count_"] = [5.0]
+        forest["Tree_0/topology"] = np.arange(9, dtype="i4")
+        forest["Tree_0/parameters"] = np.arange(9.0)
+        file["PixelClassification/ClassifierForests/known_labels"] = np.array([1, 2], "u4")
+        file["PixelClassification/LabelNames"] = [b"Background", b"Cell"]
+        lane = file.create_group("Input Data/infos/lane0000/Raw Data")
+        lane["shape"] = [4, 40, 96, 88, 1]
+        lane["axistags"] = h5.tags("tzyxc").encode()
+        lane["filePath"] = b"training.h5/volume/data"
+        lane["location"] = b"FileSystem"
+
+    return write
+
+
+@pytest.fixture
+def inspect(h5, checker, build):
+    """`await inspect(change)`: the project after `change(file)`."""
+
+    async def run(change=lambda file: None, **options):
+        data = h5.file(lambda f: [build(f), change(f)], **options)
+        return await checker.inspect_project("default.ilp", data)
+
+    return run
+
+
+def put(path, value):
+    """A change that replaces a dataset."""
+
+    def change(file):
+        if path in file:
+            del file[path]
+        if value is not None:
+            file[path] = value
+
+    return change
+
+
+async def test_good_project_gives_its_facts(inspect):
+    """Everything that an image must meet."""
+    assert await inspect() == ProjectFacts(
+        ilastik_version="1.4.2",
+        workflow="Pixel Classification",
+        axes="tzyxc",
+        channels=1,
+        spatial_dimensions=3,
+        classes=("Background", "Cell"),
+        sigma_3d=1.6,
+        sigma_2d=0.0,
+        chooses_2d=True,
+        scalar_features=2,
+        eigen_2d=0,
+        eigen_3d=1,
+        columns=5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        ("workflowName", None, "no ilastik project"),
+        ("workflowName", b"Object Classification", "'Object Classification'"),
+        ("FeatureSelections/SelectionMatrix", None, "no feature selection"),
+        ("FeatureSelections/SelectionMatrix", np.zeros((6, 7), bool), "no feature"),
+        ("FeatureSelections/SelectionMatrix", np.zeros((6, 3), bool), "contradicts itself"),
+        ("FeatureSelections/ComputeIn2d", [True], "contradicts itself"),
+        ("FeatureSelections/FeatureIds", [b"Magic"] * 6, "'Magic'"),
+        ("PixelClassification/ClassifierForests", None, "no stored classifier"),
+        ("PixelClassification/ClassifierForests/Forest0000/Tree_0/topology", None, "no stored classifier"),
+        ("PixelClassification/LabelNames", [b"Background"], "more classes than"),
+        ("PixelClassification/ClassifierForests/Forest0000/_ext_param/column_count_", [16.0], "trained with 16"),
+        ("Input Data/infos/lane0000/Raw Data/axistags", b"{", "can't be used"),
+        ("Input Data/infos/lane0000/Raw Data/shape", [4, 40], "can't be used"),
+    ],
+)
+async def test_unusable_project_is_refused(inspect, path, value, word):
+    """What ilastik would fail on, or silently do something else with, is told before anything is paid for."""
+    verdict = await inspect(put(path, value))
+    assert isinstance(verdict, Refused)
+    assert verdict.sentence.startswith("default.ilp ")
+    assert word in verdict.sentence
+
+
+async def test_2d_scales_are_told_apart(inspect):
+    """Which sigma counts for z, and how many eigenvalues there are."""
+
+    def change(file):
+        put("FeatureSelections/SelectionMatrix", selection((0, 0), (4, 4), (5, 3)))(file)
+        put("FeatureSelections/ComputeIn2d", [False, False, False, False, True, True, True])(file)
+        put("PixelClassification/ClassifierForests/Forest0000/_ext_param/column_count_", [6.0])(file)
+
+    facts = await inspect(change)
+    assert (facts.sigma_3d, facts.sigma_2d, facts.eigen_2d, facts.eigen_3d) == (1.6, 3.5, 1, 1)
+
+
+async def test_old_project_names_the_place_of_its_image(inspect):
+    """Without a stored shape the image is looked for; its path, from any machine, is only information."""
+    facts = await inspect(
+        lambda file: [
+            put("Input Data/infos/lane0000/Raw Data/shape", None)(file),
+            put("Input Data/infos/lane0000/Raw Data/axistags", None)(file),
+            put("Input Data/infos/lane0000/Raw Data/filePath", b"C:\\me\\training.h5/data")(file),
+        ]
+    )
+    assert (facts.axes, facts.channels, facts.lane_path) == ("", None, "C:\\me\\training.h5/data")
+
+
+async def test_axes_are_the_last_lanes_channels_the_first(h5, inspect):
+    """ilastik forces the last training image's axes and compares with the first one's channels."""
+
+    def change(file):
+        put("PixelClassification/ClassifierForests/Forest0000/_ext_param/column_count_", None)(file)
+        lane = file.create_group("Input Data/infos/lane0001/Raw Data")
+        lane["shape"] = [3, 40, 96, 88]
+        lane["axistags"] = h5.tags("czyx").encode()
+
+    facts = await inspect(change)
+    assert (facts.axes, facts.channels) == ("czyx", 1)
+
+
+async def test_pickles_stay_closed(inspect, tmp_path):
+    """A project may carry code; nothing of it runs."""
+    trap = tmp_path / "ran"
+    pickle = f"cos\nsystem\n(S'touch {trap}'\ntR.".encode()
+
+    def change(file):
+        file["PixelClassification/ClassifierFactory"] = np.void(pickle)
+        file["PixelClassification/ClassifierForests/pickled_type"] = np.void(pickle)
+        file["PixelClassification/Bookmarks/0000"] = np.void(pickle)
+
+    assert isinstance(await inspect(change), ProjectFacts)
+    assert not trap.exists()
+
+
+async def test_links_and_foreign_storage_are_not_followed(inspect):
+    """A project's values must stand in the project."""
+
+    def link(file):
+        del file["workflowName"]
+        file["workflowName"] = h5py.ExternalLink("/etc/other.h5", "/k")
+
+    def storage(file):
+        del file["workflowName"]
+        file.create_dataset("workflowName", shape=(1,), dtype="S20", external=[("/etc/passwd", 0, 20)])
+
+    for change in (link, storage):
+        assert "no ilastik project" in (await inspect(change)).sentence
+
+
+async def test_huge_values_are_not_read(inspect):
+    """What should be a handful of numbers and is gigabytes counts as missing."""
+
+    def change(file):
+        del file["FeatureSelections/Scales"]
+        file.create_dataset("FeatureSelections/Scales", shape=(10**9,), dtype="f8", chunks=(10**6,))
+
+    assert "no feature selection" in (await inspect(change)).sentence
+
+
+@pytest.mark.parametrize(("cut", "word"), [(0, "empty"), (40, "damaged"), (3000, "3,000 of")])
+async def test_broken_project_is_refused(h5, checker, build, cut, word):
+    """A cut-off project is told by its length."""
+    verdict = await checker.inspect_project("default.ilp", h5.file(build)[:cut])
+    assert isinstance(verdict, Refused)
+    assert word in verdict.sentence
+
+
+async def test_many_and_hostile_class_names_stay_small(inspect):
+    """255 labels with long names fit the table's property, and are counted right."""
+    names = [("\N{SNOWMAN}\n" * 50).encode()] * 255
+    facts = await inspect(put("PixelClassification/LabelNames", names))
+    assert len(facts.classes) == 255
+    assert len(facts.to_json().encode()) <= 4096
+
+
+async def test_a_project_that_is_no_hdf5_asks_for_a_project(checker):
+    """What lies in the place of a project and is no HDF5 file is to be replaced by an .ilp, not by an image."""
+    verdict = await checker.inspect_project("default.ilp", b"II*\0" + bytes(100))
+    assert verdict.sentence == "default.ilp is not an HDF5 file: it is a TIFF; upload the .ilp that ilastik saved."
+
+
+async def test_image_is_no_project(h5, checker):
+    """An image under the name of a project is told so."""
+    assert "no ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence
