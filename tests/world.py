@@ -6,24 +6,14 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from batch_ops.containers.classifiers import Projects
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import State, Task, TaskState
+from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
-from batch_ops.runs.executor import Executor
+from batch_ops.system import Ports, assemble
 from batch_ops.task import contract
 from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
-from batch_ops.use_cases.backfill import Backfiller
-from batch_ops.use_cases.collect import Collect
-from batch_ops.use_cases.inbox import Inbox
-from batch_ops.use_cases.last_delivery import Poisoned
-from batch_ops.use_cases.poison_queues import PoisonCare
-from batch_ops.use_cases.project_changed import TakeUp
-from batch_ops.use_cases.reconcile import Reconcile
-from batch_ops.use_cases.start import Hint, Start
-from batch_ops.use_cases.steering import Steering
-from batch_ops.use_cases.sweep import Sweep
 from tests import fakes
 
 SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
@@ -49,20 +39,10 @@ class World:
 
     def new_process(self) -> None:
         """The function app starts anew: it remembers nothing."""
-        executor = Executor(
-            self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.settings, self.cloud.clock
-        )
-        projects = Projects(self.blobs, self.worklist, self.check, self.settings, self.cloud.clock)
-        self.start_use_case = Start(executor, projects, self.check, lambda: f"id{next(self._ids)}")
-        self.take_up = TakeUp(executor)
-        self.reconcile = Reconcile(executor, self.start_use_case, Sweep(executor, self.take_up))
-        self.collect = Collect(executor, self.start_use_case)
-        poisoned = Poisoned(executor, lambda: f"id{next(self._ids)}")
-        self.inbox = Inbox(executor, self.start_use_case, self.take_up, self.collect, poisoned)
-        self.steering = Steering(executor)
-        self.backfiller = Backfiller(executor)
-        self.poison_care = PoisonCare(self.poison, (self.settings.blob_created_queue, self.settings.collect_queue))
-        self.executor = executor
+        ports = Ports(self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison)
+        self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
+        self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
+        self.backfiller, self.poison_care, self.collect = system.backfiller, system.poison, system.collect
 
     # What people do
 
@@ -76,7 +56,7 @@ class World:
 
     async def start(self, name: str, **how: Any) -> Any:
         """An event comes; the row afterwards."""
-        await self.start_use_case(Hint(name, f"event-{name}", **how))
+        await self.system.start(LookOrder(name, f"event-{name}", **how))
         return self.row(name)
 
     # What nodes do
@@ -153,7 +133,7 @@ class World:
             for order in orders:
                 await self.collect(order)
             for look in looks if not orders else ():
-                await self.start_use_case(Hint(look.name, look.correlation_id, "", look.backfill, look.again))
+                await self.system.start(look)
 
     async def finish(self, name: str, **how: Any) -> Any:
         """Run the file's task well and collect its results."""

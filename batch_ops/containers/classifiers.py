@@ -21,11 +21,12 @@ _FRESH = timedelta(seconds=5)
 _CHUNK = 4 * 2**20
 
 
-class Projects:
+class Classifiers:
     """The container `projects` as the images see it. Many askers at once cost one look."""
 
     def __init__(
         self,
+        *,
         blobs: BlobStore,
         worklist: Worklist,
         check: ImageCheck,

@@ -16,7 +16,7 @@ from batch_ops.files.arguments import parser
 from batch_ops.files.commands import Tools, run
 from batch_ops.files.console import Console
 from batch_ops.settings_file import VARIABLE, read_settings
-from batch_ops.wiring import System
+from batch_ops.wiring import opened
 
 _INTERRUPTED = 130
 _FAULT = 3
@@ -28,12 +28,8 @@ async def command_line(arguments: Sequence[str], environment: Mapping[str, str],
     args = parser().parse_args(arguments)
     file = getattr(args, "settings", None) or environment.get(VARIABLE, "")
     try:
-        system = await System.open(read_settings(file) if file else environment)
-        try:
-            tools = Tools(system.steering, system.backfiller, system.poison)
-            return await run(args, tools, console)
-        finally:
-            await system.close()
+        async with opened(read_settings(file) if file else environment) as system:
+            return await run(args, Tools(system.steering, system.backfiller, system.poison), console)
     except SettingsError as exc:
         console.complain(str(exc) if file else f"{exc} Name the file that holds them with --settings or {VARIABLE}.")
         return _FAULT

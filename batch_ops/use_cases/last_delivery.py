@@ -6,15 +6,18 @@ are ordered again after some hours, so that a mended app finishes both without a
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, IlastikBatchError
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
-from batch_ops.runs.executor import Executor
+from batch_ops.ports.services import BlobStore
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.claims import Claims
 
 log = logging.getLogger("batch_ops")
 
@@ -23,13 +26,22 @@ _COLLECT_AGAIN = timedelta(hours=6)
 _ERROR_CHARS = 300
 
 
-class Poisoned:
+class LastDelivery:
     """Asked for at the last delivery of a message. Never raises an error of ours: the first one matters more."""
 
-    def __init__(self, executor: Executor, new_id: Callable[[], str]) -> None:
-        self._do = executor
-        self._ledger, self._worklist, self._blobs = executor.ledger, executor.worklist, executor.blobs
-        self._settings, self._clock, self._new_id = executor.settings, executor.clock, new_id
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        blobs: BlobStore,
+        claims: Claims,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._ledger, self._worklist, self._blobs, self._claims = ledger, worklist, blobs, claims
+        self._settings, self._clock, self._new_id = settings, clock, new_id
 
     async def look(self, name: str, correlation_id: str, error: Exception) -> None:
         """An image could not be looked at."""
@@ -66,7 +78,7 @@ class Poisoned:
         try:
             await self._ledger.claim(record, entry)
         except Conflict:
-            await self._do.withdraw(name, record.intent)
+            await self._claims.withdraw(name, record.intent)
             raise
         log.error("%s", reason, extra=fields(record))
 
@@ -85,9 +97,9 @@ class Poisoned:
 
 
 def _reason(error: Exception, queue: str) -> str:
-    told = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
-    told = naming.plain(told, _ERROR_CHARS).rstrip(".")
+    message = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
+    message = naming.plain(message, _ERROR_CHARS).rstrip(".")
     return (
-        f"It could not be handled: {told}. Its message lies in the queue {queue}-poison; "
+        f"It could not be handled: {message}. Its message lies in the queue {queue}-poison; "
         "`python -m batch_ops.files poison retry` puts it back."
     )

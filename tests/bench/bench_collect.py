@@ -11,8 +11,10 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.naming import task_id
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.ports.tables import Ledger
+from batch_ops.system import System, assemble
 from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage
-from batch_ops.wiring import System
+from batch_ops.wiring import connect, new_id, utc_now
 from tests.bench.bench_cloud import BenchCloud, bench_cloud, gathered
 from tests.bench.bench_report import Report
 
@@ -48,8 +50,9 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
     async with (
         bench_cloud(latency_ms) as cloud,
         BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs,
+        connect(cloud.settings) as connection,
     ):
-        system = await System.open(cloud.settings)
+        system, ledger = assemble(connection.ports, connection.settings, utc_now, new_id), connection.ports.ledger
         source = blobs.get_container_client("frozen")
         names = [f"many{number:04}.tiff" for number in range(tiffs)]
 
@@ -57,9 +60,8 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
             await source.upload_blob(name, bytes(TIFF_BYTES))
 
         await gathered(put, names, _AT_ONCE)
-        found = [await _round(cloud, system, blobs, names, number) for number in range(rounds)]
+        found = [await _round(cloud, system, ledger, blobs, names, number) for number in range(rounds)]
         one_by_one = await _one_by_one(source, blobs.get_container_client("tools"), names[:_ONE_BY_ONE])
-        await system.close()
     ratios = [one.ratio for one in found]
     middle = sorted(found, key=lambda one: one.ratio)[len(found) // 2]
     report.table(
@@ -84,7 +86,9 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
     )
 
 
-async def _round(cloud: BenchCloud, system: System, blobs: BlobServiceClient, names: list[str], number: int) -> Round:
+async def _round(
+    cloud: BenchCloud, system: System, ledger: Ledger, blobs: BlobServiceClient, names: list[str], number: int
+) -> Round:
     name = f"fly/many{number}.h5"
     task = task_id(name, 1, 1)
     image = await blobs.get_blob_client("input", name).upload_blob(IMAGE, overwrite=True)
@@ -95,7 +99,6 @@ async def _round(cloud: BenchCloud, system: System, blobs: BlobServiceClient, na
     record = FileRecord(
         name, 1, State.COLLECTING, etag, len(IMAGE), "c", md5=IMAGE_MD5, job_id="j", task_id=task, attempt=1
     )
-    ledger = system.collect._do.ledger
     await ledger.claim(record, None)
     calls_before = await cloud.calls()
     before = psutil.Process().memory_info().rss
@@ -144,7 +147,7 @@ async def _bare(source: ContainerClient, target: ContainerClient, folder: str, n
 async def _published(cloud: BenchCloud, system: System, name: str, task: str) -> tuple[float, float, float]:
     """Seconds until provenance.json was there, the calls until then, when it went on; collect goes on to its end."""
     seen: list[float] = []
-    staging = system.collect._do.staging
+    staging = system.staging
     clear = staging.clear
     began = time.monotonic()
 

@@ -18,7 +18,8 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.ledger_writes import file_key, partition_key
 from batch_ops.domain.worklist import Intent, JobMark
-from batch_ops.wiring import System
+from batch_ops.system import System
+from batch_ops.wiring import opened
 from tests.bench.bench_cloud import BenchCloud, batch_client, bench_cloud, gathered
 from tests.bench.bench_report import Report
 
@@ -34,10 +35,10 @@ async def ticks(report: Report, finished: int, changes: Sequence[int], latency_m
     async with (
         bench_cloud(latency_ms, nodes=2) as cloud,
         TableServiceClient.from_connection_string(cloud.azurite.connection_string) as tables,
+        opened(cloud.settings) as system,
     ):
         files, work = tables.get_table_client("files"), tables.get_table_client("work")
         await _insert(files, [_row(_finished(number)) for number in range(finished)])
-        system = await System.open(cloud.settings)
         client = batch_client()
         client.create_job(
             batch_models.BatchJobCreateOptions(id=JOB, pool_info=batch_models.BatchPoolInfo(pool_id="ilastik"))
@@ -50,7 +51,6 @@ async def ticks(report: Report, finished: int, changes: Sequence[int], latency_m
             ended += changed
             lines.append((f"{changed:,}", *await _tick(system, cloud, changed, ended)))
         lists, a_list, tasks = await asyncio.to_thread(_list_all, client)
-        await system.close()
     every = finished + sum(changes)
     report.table(("changed tasks", "calls", "of them to Batch", "entities", "seconds", "calls a changed task"), lines)
     report.say(

@@ -8,9 +8,10 @@ import pytest
 
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Pause, Turns
-from batch_ops.runs.admission import Gate, day_of, next_turn
-from batch_ops.use_cases.start import Hint
+from batch_ops.runs.admission import Admission
 from tests.world import SETTINGS, World
 
 NAMES = [f"fly/{letter}.h5" for letter in "abcdefg"]
@@ -128,7 +129,7 @@ async def test_the_same_order_twice_takes_one_turn(world):
 
 async def test_many_at_once_get_no_more_turns_than_there_are(world):
     """Two instances, all files at the same time: three start today."""
-    gates = [Gate(world.worklist, world.settings, world.cloud.clock) for _ in range(2)]
+    gates = [Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock) for _ in range(2)]
     turns = await asyncio.gather(*(gates[i % 2].turn() for i in range(30)))
     assert {day: turns.count(day) for day in turns} == {TODAY + n * DAY: 3 for n in range(10)}
 
@@ -167,7 +168,7 @@ async def test_turns_that_can_not_be_given_out_are_a_fault_that_passes(world):
 
 async def test_an_outage_of_the_worklist_loses_no_turn_for_good(world):
     """What failed half-way is read again before the next turn is given."""
-    gate = Gate(world.worklist, world.settings, world.cloud.clock)
+    gate = Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock)
     await gate.turn()
     world.cloud.fail("worklist.save_turns", ServiceFault("busy"), when="after")
     with pytest.raises(ServiceFault):
@@ -218,7 +219,7 @@ async def test_ticks_do_not_begin_what_is_paused(world):
 async def test_the_gate_asks_once_for_many(world):
     """A burst of files costs one look."""
     world.cloud.reset_counters()
-    await asyncio.gather(*(world.start_use_case(Hint(name, "event")) for name in NAMES))
+    await asyncio.gather(*(world.system.start(LookOrder(name, "event")) for name in NAMES))
     assert world.cloud.calls["worklist.pauses"] == 1
 
 

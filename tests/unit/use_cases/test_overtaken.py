@@ -11,7 +11,6 @@ from batch_ops.domain.errors import Conflict, RequestRefused
 from batch_ops.domain.file_record import FailureKind, State, TaskState
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
-from batch_ops.runs.claims import Claims
 from batch_ops.use_cases.inbox import LAST_DELIVERY
 from tests.fakes import When
 from tests.world import World
@@ -55,9 +54,9 @@ async def test_problem_txt_says_what_the_row_says(world: World, first: State) ->
     """Two ticks end one run in their own words: whose row stands, his words stand (a cancelled run has none)."""
     entry = await world.ledger.get(NAME)
     assert entry is not None
-    await world.executor.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
+    await world.system.ending.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
     with pytest.raises(Conflict):
-        await world.executor.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
+        await world.system.ending.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
     told = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
     assert list(told) == (["PROBLEM.txt"] if first is State.FAILED else [])
     assert all("The first word." in text and "Another" not in text for text in told.values())
@@ -71,9 +70,9 @@ async def test_a_late_word_of_waiting_gives_way() -> None:
     entry = await world.ledger.get(NAME)
     assert entry is not None
     now = world.cloud.clock()
-    await world.executor.end(entry, entry.record.to(State.FAILED, now, "The last word.", kind=FailureKind.LOST))
+    await world.system.ending.end(entry, entry.record.to(State.FAILED, now, "The last word.", kind=FailureKind.LOST))
     with pytest.raises(Conflict):
-        await Claims(world.executor, lambda: "late").wait(entry, entry.record, State.WAITING, "It waits.")
+        await world.system.claims.wait(entry, entry.record, State.WAITING, "It waits.")
     text = world.results(NAME)["PROBLEM.txt"].decode()
     assert "The last word." in text
     assert "It waits." not in text
@@ -191,11 +190,11 @@ async def test_half_cleared_staging_is_no_execution(world: World) -> None:
     world.work(row.task_id)
     world.cloud.fail("blobs.delete", Crash(), when=When.AFTER)
     with pytest.raises(Crash):
-        await world.executor.staging.clear(NAME, 1)
+        await world.system.staging.clear(NAME, 1)
     left = world.blobs.names("staging", row.task_id)
     assert left
     assert not any(name.endswith("/manifest.json") for name in left)
-    assert await world.executor.staging.execution(row.task_id) is None
+    assert await world.system.staging.execution(row.task_id) is None
 
 
 @pytest.mark.parametrize(("content", "state"), [(b"image", State.SUCCEEDED), (b"REFUSE too thin", State.REJECTED)])
