@@ -80,7 +80,7 @@ def test_an_image_that_does_not_fit_is_rejected():
 
 def test_an_image_larger_than_the_nodes_disk_is_rejected():
     """Before a machine is paid for."""
-    decision = decide(case(blob=replace(BLOB, length=10**15)), ACCEPTED, SETTINGS)
+    decision = decide(case(blob=replace(BLOB, length=10**12)), ACCEPTED, replace(SETTINGS, node_disk_gb=100))
     assert isinstance(decision, Reject)
     assert "GB" in decision.sentence
 
