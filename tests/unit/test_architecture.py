@@ -59,7 +59,7 @@ def test_tests_mirror_the_code(code):
 
 def test_every_import_follows_the_arrow():
     """A room imports from floors that are drawn before its own."""
-    order = [[room.replace("/", ".") for room in floor.split(", ")] for floor in BLOCKS[1].strip().split(" < ")]
+    order = [[room.replace("/", ".") for room in floor.strip().split(", ")] for floor in BLOCKS[1].split("<")]
     floor = {room: number for number, rooms in enumerate(order) for room in rooms}
     known = modules(REPOSITORY / "batch_ops")
     rooms = by_room(by_file("batch_ops", known), known)
