@@ -34,6 +34,9 @@ from batch_ops.use_cases.steering import Steering
 from batch_ops.use_cases.sweep import Sweep
 from batch_ops.use_cases.undelivered_events import UndeliveredEvents
 
+type Clock = Callable[[], datetime]
+type NewId = Callable[[], str]
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -68,25 +71,97 @@ class System:
     staging: Staging
 
 
-def assemble(ports: Ports, settings: Settings, clock: Callable[[], datetime], new_id: Callable[[], str]) -> System:
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What the use cases share."""
+
+    policy: Policy
+    staging: Staging
+    problem_file: ProblemFile
+    ending: Ending
+    launcher: Launcher
+    steps: Steps
+    claims: Claims
+    admission: Admission
+
+
+def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> System:
     """Put the app together. It has called nothing yet, and remembers nothing."""
-    ledger, worklist, blobs, batch, outbox = ports.ledger, ports.worklist, ports.blobs, ports.batch, ports.outbox
-    policy = Policy(settings.job_prefix, settings.large_pool_id, settings.lost_after)
-    staging = Staging(blobs, settings.staging_container)
-    problem_file = ProblemFile(blobs, settings.results_container, staging)
+    runs = _runs(ports, settings, clock, new_id)
+    start = _start(ports, runs, settings, clock)
+    project_changed = ProjectChanged(
+        ledger=ports.ledger, worklist=ports.worklist, outbox=ports.outbox, settings=settings
+    )
+    collect = Collect(
+        ledger=ports.ledger,
+        blobs=ports.blobs,
+        outbox=ports.outbox,
+        staging=runs.staging,
+        problem_file=runs.problem_file,
+        launcher=runs.launcher,
+        ending=runs.ending,
+        steps=runs.steps,
+        start=start,
+        policy=runs.policy,
+        settings=settings,
+        clock=clock,
+    )
+    last_delivery = LastDelivery(
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        blobs=ports.blobs,
+        claims=runs.claims,
+        settings=settings,
+        clock=clock,
+        new_id=new_id,
+    )
+    return System(
+        inbox=Inbox(
+            outbox=ports.outbox,
+            start=start,
+            project_changed=project_changed,
+            collect=collect,
+            last_delivery=last_delivery,
+            projects_container=settings.projects_container,
+        ),
+        reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
+        steering=Steering(
+            ledger=ports.ledger,
+            worklist=ports.worklist,
+            blobs=ports.blobs,
+            batch=ports.batch,
+            outbox=ports.outbox,
+            ending=runs.ending,
+            settings=settings,
+            clock=clock,
+        ),
+        backfiller=Backfiller(ledger=ports.ledger, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
+        poison=PoisonCare(ports.poison, (settings.blob_created_queue, settings.collect_queue)),
+        start=start,
+        collect=collect,
+        project_changed=project_changed,
+        claims=runs.claims,
+        ending=runs.ending,
+        staging=runs.staging,
+    )
+
+
+def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Runs:
+    ledger, worklist, batch = ports.ledger, ports.worklist, ports.batch
+    staging = Staging(ports.blobs, settings.staging_container)
+    problem_file = ProblemFile(ports.blobs, settings.results_container, staging)
     ending = Ending(
         ledger=ledger,
         worklist=worklist,
         batch=batch,
-        outbox=outbox,
+        outbox=ports.outbox,
         problem_file=problem_file,
         staging_kept=settings.staging_kept,
         clock=clock,
     )
     launcher = Launcher(
-        ledger=ledger, worklist=worklist, blobs=blobs, batch=batch, ending=ending, settings=settings, clock=clock
+        ledger=ledger, worklist=worklist, blobs=ports.blobs, batch=batch, ending=ending, settings=settings, clock=clock
     )
-    steps = Steps(ledger=ledger, outbox=outbox, launcher=launcher, ending=ending)
     claims = Claims(
         ledger=ledger,
         worklist=worklist,
@@ -97,116 +172,82 @@ def assemble(ports: Ports, settings: Settings, clock: Callable[[], datetime], ne
         clock=clock,
         new_id=new_id,
     )
-    admission = Admission(worklist=worklist, settings=settings, clock=clock)
-    start = Start(
-        ledger=ledger,
-        blobs=blobs,
-        check=ports.check,
-        classifiers=Classifiers(blobs=blobs, worklist=worklist, check=ports.check, settings=settings, clock=clock),
-        admission=admission,
-        claims=claims,
-        launcher=launcher,
+    return _Runs(
+        policy=Policy(settings.job_prefix, settings.large_pool_id, settings.lost_after),
+        staging=staging,
+        problem_file=problem_file,
         ending=ending,
+        launcher=launcher,
+        steps=Steps(ledger=ledger, outbox=ports.outbox, launcher=launcher, ending=ending),
+        claims=claims,
+        admission=Admission(worklist=worklist, settings=settings, clock=clock),
+    )
+
+
+def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start:
+    classifiers = Classifiers(
+        blobs=ports.blobs, worklist=ports.worklist, check=ports.check, settings=settings, clock=clock
+    )
+    return Start(
+        ledger=ports.ledger,
+        blobs=ports.blobs,
+        check=ports.check,
+        classifiers=classifiers,
+        admission=runs.admission,
+        claims=runs.claims,
+        launcher=runs.launcher,
+        ending=runs.ending,
         settings=settings,
         clock=clock,
     )
+
+
+def _reconcile(
+    ports: Ports, runs: _Runs, start: Start, project_changed: ProjectChanged, settings: Settings, clock: Clock
+) -> Reconcile:
     observation = Observation(
-        ledger=ledger,
-        blobs=blobs,
-        batch=batch,
-        staging=staging,
-        steps=steps,
-        ending=ending,
-        policy=policy,
+        ledger=ports.ledger,
+        blobs=ports.blobs,
+        batch=ports.batch,
+        staging=runs.staging,
+        steps=runs.steps,
+        ending=runs.ending,
+        policy=runs.policy,
         settings=settings,
         clock=clock,
     )
     due_files = DueFiles(
-        ledger=ledger,
-        worklist=worklist,
-        batch=batch,
-        outbox=outbox,
-        staging=staging,
-        admission=admission,
-        launcher=launcher,
-        ending=ending,
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        batch=ports.batch,
+        outbox=ports.outbox,
+        staging=runs.staging,
+        admission=runs.admission,
+        launcher=runs.launcher,
+        ending=runs.ending,
         start=start,
         observation=observation,
         settings=settings,
         clock=clock,
     )
-    project_changed = ProjectChanged(ledger=ledger, worklist=worklist, outbox=outbox, settings=settings)
     sweep = Sweep(
-        ledger=ledger,
-        worklist=worklist,
-        blobs=blobs,
-        outbox=outbox,
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        blobs=ports.blobs,
+        outbox=ports.outbox,
         project_changed=project_changed,
-        undelivered_events=UndeliveredEvents(blobs=blobs, outbox=outbox, settings=settings),
+        undelivered_events=UndeliveredEvents(blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         settings=settings,
         clock=clock,
     )
-    reconcile = Reconcile(
-        ledger=ledger,
-        worklist=worklist,
-        batch=batch,
+    return Reconcile(
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        batch=ports.batch,
         observation=observation,
         due_files=due_files,
-        idle_jobs=IdleJobs(worklist=worklist, batch=batch, settings=settings, clock=clock),
+        idle_jobs=IdleJobs(worklist=ports.worklist, batch=ports.batch, settings=settings, clock=clock),
         sweep=sweep,
         settings=settings,
         clock=clock,
-    )
-    collect = Collect(
-        ledger=ledger,
-        blobs=blobs,
-        outbox=outbox,
-        staging=staging,
-        problem_file=problem_file,
-        launcher=launcher,
-        ending=ending,
-        steps=steps,
-        start=start,
-        policy=policy,
-        settings=settings,
-        clock=clock,
-    )
-    inbox = Inbox(
-        outbox=outbox,
-        start=start,
-        project_changed=project_changed,
-        collect=collect,
-        last_delivery=LastDelivery(
-            ledger=ledger,
-            worklist=worklist,
-            blobs=blobs,
-            claims=claims,
-            settings=settings,
-            clock=clock,
-            new_id=new_id,
-        ),
-        projects_container=settings.projects_container,
-    )
-    steering = Steering(
-        ledger=ledger,
-        worklist=worklist,
-        blobs=blobs,
-        batch=batch,
-        outbox=outbox,
-        ending=ending,
-        settings=settings,
-        clock=clock,
-    )
-    return System(
-        inbox=inbox,
-        reconcile=reconcile,
-        steering=steering,
-        backfiller=Backfiller(ledger=ledger, blobs=blobs, outbox=outbox, settings=settings),
-        poison=PoisonCare(ports.poison, (settings.blob_created_queue, settings.collect_queue)),
-        start=start,
-        collect=collect,
-        project_changed=project_changed,
-        claims=claims,
-        ending=ending,
-        staging=staging,
     )
