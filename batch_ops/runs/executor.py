@@ -10,7 +10,7 @@ from batch_ops.containers.staging import Staging
 from batch_ops.domain import naming
 from batch_ops.domain.attempts import attempts_of
 from batch_ops.domain.errors import Conflict, JobClosed, JobMissing, ServiceFault
-from batch_ops.domain.file_record import Entry, FailureKind, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import task_spec
@@ -19,6 +19,7 @@ from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore, Outbox
 from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.task.failure_kinds import FailureKind
 
 log = logging.getLogger("batch_ops")
 

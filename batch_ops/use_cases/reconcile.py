@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, Conflict, JobMissing, ServiceFault
 from batch_ops.domain.failures import Cause, cause_of, refined
-from batch_ops.domain.file_record import Entry, FailureKind, FileRecord, JobState, State, Task, TaskState
+from batch_ops.domain.file_record import Entry, FileRecord, JobState, State, Task, TaskState
 from batch_ops.domain.transitions import failed, missing, observe
 from batch_ops.domain.worklist import Board, Intent, JobMark, fair_share
 from batch_ops.log_fields import fields
 from batch_ops.runs.executor import LEFTOVER_AGE, Executor
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.start import Hint, Start
 from batch_ops.use_cases.sweep import Sweep

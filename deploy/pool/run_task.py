@@ -48,7 +48,7 @@ def main() -> int:
         (execution.logs / contract.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
     except (OSError, manifest.ManifestError) as exc:
         say(f"The outcome could not be written: {exc}")
-    say(f"{outcome.kind.value} (exit code {outcome.exit_code}): {outcome.sentence}")
+    say(f"{outcome.word} (exit code {outcome.exit_code}): {outcome.sentence}")
     return outcome.exit_code
 
 
@@ -103,7 +103,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
         found = find_tiffs(execution.partial)
         free = shutil.disk_usage(root).free
         assert execution.ilastik_exit_code is not None
-        outcome = true_success.verdict(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
+        outcome = true_success.outcome_of(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
         if not outcome.succeeded:
             return outcome
         files = tuple(

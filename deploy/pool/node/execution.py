@@ -83,7 +83,7 @@ def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Repo
     """The content of outcome.json."""
     task = execution.task
     return manifest.Report(
-        kind=outcome.kind.value,
+        kind=outcome.word,
         exit_code=outcome.exit_code,
         sentence=manifest.plain_line(outcome.sentence, manifest.MAX_SENTENCE_CHARS),
         execution=execution.name,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from batch_ops.task import contract
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan
-from batch_ops.task.true_success import FoundTiff, OutcomeKind, complaint, is_evidence, size, verdict
+from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.true_success import FoundTiff, complaint, is_evidence, outcome_of, size
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 REFERENCE = REPOSITORY.parent / "shared/reference/ilastik"
@@ -200,14 +201,14 @@ def test_the_command_is_that_of_the_reference_runs():
 
 def test_success_is_exit_0_and_every_planned_tiff():
     """The one case that counts as success."""
-    outcome = verdict(0, GOOD, "INFO Completed Batch Processing", PLAN, "a", PLENTY)
-    assert (outcome.kind, outcome.exit_code, outcome.succeeded) == (OutcomeKind.SUCCEEDED, 0, True)
+    outcome = outcome_of(0, GOOD, "INFO Completed Batch Processing", PLAN, "a", PLENTY)
+    assert (outcome.kind, outcome.exit_code, outcome.succeeded) == (None, 0, True)
 
 
 @given(st.integers(-64, 255), st.sets(st.sampled_from(GOOD)), st.sampled_from(["", "Unhandled exception", "ok"]))
 def test_nothing_else_is_success(exit_code, found, log):
     """Success exactly if exit 0, complete output and no unhandled exception; the exit code agrees with it."""
-    outcome = verdict(exit_code, sorted(found, key=str), log, PLAN, "a", PLENTY)
+    outcome = outcome_of(exit_code, sorted(found, key=str), log, PLAN, "a", PLENTY)
     assert outcome.succeeded == (exit_code == 0 and len(found) == 2 and "Unhandled" not in log)
     assert outcome.succeeded == (outcome.exit_code == 0)
     assert 0 <= outcome.exit_code <= 255
@@ -218,21 +219,21 @@ def test_nothing_else_is_success(exit_code, found, log):
 @pytest.mark.parametrize(
     ("exit_code", "log", "kind", "code", "told"),
     [
-        (-9, "", OutcomeKind.OUT_OF_MEMORY, 137, "more memory"),
-        (137, "", OutcomeKind.OUT_OF_MEMORY, 137, "more memory"),
-        (-11, "Segmentation fault", OutcomeKind.COMMAND, 139, "crashed"),
-        (1, "MemoryError: Unable to allocate 9 GiB", OutcomeKind.OUT_OF_MEMORY, 1, "9 GiB"),
-        (1, "OSError: [Errno 28] No space left on device", OutcomeKind.DISK_FULL, 82, "are free"),
-        (0, "errno = 28, error message = 'x'", OutcomeKind.DISK_FULL, 82, "are free"),
-        (81, "", OutcomeKind.COMMAND, 1, "printed nothing"),
-        (1, "lazyflow.X.ReadError: bad\nmore of it\nINFO bye", OutcomeKind.COMMAND, 1, "ReadError: bad more of it"),
-        (1, "ValueError: first\nTypeError: second", OutcomeKind.COMMAND, 1, "TypeError: second"),
-        (2, "usage\nilastik: error: bad option", OutcomeKind.COMMAND, 2, "ilastik: error: bad option"),
+        (-9, "", FailureKind.OUT_OF_MEMORY, 137, "more memory"),
+        (137, "", FailureKind.OUT_OF_MEMORY, 137, "more memory"),
+        (-11, "Segmentation fault", FailureKind.COMMAND, 139, "crashed"),
+        (1, "MemoryError: Unable to allocate 9 GiB", FailureKind.OUT_OF_MEMORY, 1, "9 GiB"),
+        (1, "OSError: [Errno 28] No space left on device", FailureKind.DISK_FULL, 82, "are free"),
+        (0, "errno = 28, error message = 'x'", FailureKind.DISK_FULL, 82, "are free"),
+        (81, "", FailureKind.COMMAND, 1, "printed nothing"),
+        (1, "lazyflow.X.ReadError: bad\nmore of it\nINFO bye", FailureKind.COMMAND, 1, "ReadError: bad more of it"),
+        (1, "ValueError: first\nTypeError: second", FailureKind.COMMAND, 1, "TypeError: second"),
+        (2, "usage\nilastik: error: bad option", FailureKind.COMMAND, 2, "ilastik: error: bad option"),
     ],
 )
 def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code, told):
     """ilastik's own codes pass, reserved ones don't, signals are 128 + N, the cause is in the sentence."""
-    outcome = verdict(exit_code, (), log, PLAN, "a", PLENTY)
+    outcome = outcome_of(exit_code, (), log, PLAN, "a", PLENTY)
     assert (outcome.kind, outcome.exit_code) == (kind, code)
     assert told in outcome.sentence
 
@@ -259,10 +260,10 @@ def test_sizes_are_told_in_units_that_people_read(length, told):
 )
 def test_output_that_is_not_the_plan_is_no_output(found, told):
     """Each deviation is told by file; on a disk without room it is the disk's fault."""
-    outcome = verdict(0, found, "", PLAN, "a", PLENTY)
-    assert (outcome.kind, outcome.exit_code) == (OutcomeKind.NO_OUTPUT, contract.EXIT_NO_OUTPUT)
+    outcome = outcome_of(0, found, "", PLAN, "a", PLENTY)
+    assert (outcome.kind, outcome.exit_code) == (FailureKind.NO_OUTPUT, contract.EXIT_NO_OUTPUT)
     assert told in outcome.sentence
-    assert verdict(0, found, "", PLAN, "a", 1000).kind is OutcomeKind.DISK_FULL
+    assert outcome_of(0, found, "", PLAN, "a", 1000).kind is FailureKind.DISK_FULL
 
 
 @pytest.mark.parametrize("name", ["thin_z", "no_axistags", "two_datasets_no_internal_path", "wrong_export_source"])
