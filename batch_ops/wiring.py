@@ -23,7 +23,7 @@ from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.containers.classifiers import Projects
 from batch_ops.domain import settings as app_settings
 from batch_ops.domain.settings import Settings
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 from batch_ops.ports.services import Outbox
 from batch_ops.runs.executor import Executor
 from batch_ops.use_cases.backfill import Backfiller
@@ -84,7 +84,7 @@ class System:
                 settings.batch_endpoint, settings.batch_account, settings.batch_key, credential, proxies=proxies
             )
         )
-        check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
+        check = await stack.enter_async_context(ImageChecker(parsers=settings.check_processes))
         blobs = AzureBlobs(blob_service)
         worklist = TableWorklist(table_service.get_table_client(settings.work_table))
         ledger = TableLedger(table_service.get_table_client(settings.files_table))

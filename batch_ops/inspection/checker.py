@@ -16,9 +16,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.naming import plain, project_of
-from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob, RangeReader
-from batch_ops.inspection.findings import BadFindings, Dataset, Problem, image_findings
+from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob
+from batch_ops.inspection.findings import BadFindings, Dataset, NoDataset, image_findings
 from batch_ops.inspection.image_rules import judge_image
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES
 from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
@@ -32,11 +33,10 @@ from batch_ops.inspection.superblock import (
     parse_superblock,
     signature_offsets,
 )
+from batch_ops.ports.services import RangeReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-__all__ = ["Hdf5Checker", "RangeReader"]
 
 CHECKS_PER_PARSER = 8
 # What the library does to itself on a corrupt file. SIGPROF: it computed until its time was up.
@@ -47,7 +47,7 @@ _FILE_IS_TO_BLAME = frozenset(
 _PROJECT_LIMITS = CheckLimits(max_reads=256, max_bytes=64 * 2**20, parser_cpu_seconds=10.0)
 
 
-class _Cut(Exception):
+class _Cut(IlastikBatchError):
     """The check ends here, with this verdict."""
 
     def __init__(self, verdict: Refused | Unchecked) -> None:
@@ -55,7 +55,7 @@ class _Cut(Exception):
         self.verdict = verdict
 
 
-class Hdf5Checker:
+class ImageChecker:
     """Asynchronous context manager; one for the life of the function host serves any number of checks.
 
     `parsers` fork servers, each with a few checks at a time; they start with the first check, are replaced
@@ -131,7 +131,7 @@ class Hdf5Checker:
             return Refused(cut.verdict.sentence)
         except BadFindings:
             return _damaged(name)
-        return explain(name, Problem("damaged", detail=str(found.get("detail", ""))), ImageOptions())
+        return explain(name, NoDataset("damaged", detail=str(found.get("detail", ""))), ImageOptions())
 
     @asynccontextmanager
     async def _turn_within(self, name: str, limits: CheckLimits) -> AsyncIterator[None]:
@@ -233,10 +233,10 @@ async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, i
 
 
 def _damaged(name: str) -> Refused:
-    return explain(name, Problem("damaged"), ImageOptions())
+    return explain(name, NoDataset("damaged"), ImageOptions())
 
 
-def _unfinished(name: str, found: Problem) -> Unchecked | None:
+def _unfinished(name: str, found: NoDataset) -> Unchecked | None:
     if found.kind != "too many":
         return None
     return Unchecked(f"{plain(name, NAME_LENGTH)} was not checked to its end: it holds too many groups and datasets.")

@@ -1,28 +1,33 @@
-"""Sentences for files in which there is no dataset to judge; pure."""
+"""What is said of files: the sentences for those in which there is no dataset to judge; pure."""
 
 from __future__ import annotations
 
 from batch_ops.domain.checks import ImageOptions, Refused
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.naming import plain
-from batch_ops.inspection.findings import Problem
+from batch_ops.inspection.findings import NoDataset
 
 # Names of files and datasets are hostile; a sentence holds a few of them at most so long.
 NAME_LENGTH = 120
 
 
-def explain(name: str, problem: Problem, options: ImageOptions) -> Refused:
+class Unfit(IlastikBatchError):
+    """What is wrong with an image or a project, as the rest of a sentence that begins with its name."""
+
+
+def explain(name: str, found: NoDataset, options: ImageOptions) -> Refused:
     """The sentence for a file in which there is no dataset to judge."""
-    file, inside = plain(name, NAME_LENGTH), plain(problem.name, NAME_LENGTH)
-    names = ", ".join(plain(item, NAME_LENGTH) for item in problem.names) + (", ..." if problem.more else "")
-    detail = plain(problem.detail, NAME_LENGTH)
+    file, inside = plain(name, NAME_LENGTH), plain(found.name, NAME_LENGTH)
+    names = ", ".join(plain(item, NAME_LENGTH) for item in found.names) + (", ..." if found.more else "")
+    detail = plain(found.detail, NAME_LENGTH)
     wanted = plain(options.internal_path or "", NAME_LENGTH)
-    match problem.kind:
+    match found.kind:
         case "several":
             return Refused(
                 f"{file} holds several datasets ({names}); upload it with one only, or have the operator set "
                 f"internal_path for its project."
             )
-        case "none" if problem.names:
+        case "none" if found.names:
             return Refused(
                 f"{file} holds no image of its own: {names} is a link to somewhere else; upload a file that "
                 f"contains the data itself."

@@ -8,6 +8,8 @@ beginning was moved by a user block.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from batch_ops.domain.errors import IlastikBatchError
+
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_SUPERBLOCK_BYTES = 128
 _UNDEFINED = 2**64 - 1
@@ -33,8 +35,8 @@ _OTHER_FORMATS = (
 )
 
 
-class DamagedSuperblock(ValueError):
-    """The signature is right, but what follows can't be."""
+class DamagedSuperblock(IlastikBatchError):
+    """The signature of HDF5 is right, but what follows can't be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
 PROJECT_3D = ProjectFacts(
@@ -107,7 +107,7 @@ def h5():
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def checker():
     """One checker for all tests of a module, as one serves the whole life of a function host."""
-    async with Hdf5Checker() as started:
+    async with ImageChecker() as started:
         yield started
 
 

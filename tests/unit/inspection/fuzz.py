@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ProjectFacts, Refused, Unchecked
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, axistags, make_h5
 
 MOST_SECONDS = 2.0
@@ -215,7 +215,7 @@ async def run(cases: int, seed: int) -> Report:
     report = Report()
     images, projects = seeds()
     begun = time.monotonic()
-    async with Hdf5Checker(parsers=1) as checker:
+    async with ImageChecker(parsers=1) as checker:
         for number in range(cases):
             reader = CountingReader(case(number, seed, images, projects))
             before = _computed(checker)
@@ -239,14 +239,14 @@ async def run(cases: int, seed: int) -> Report:
 
 
 async def _look(
-    checker: Hdf5Checker, reader: CountingReader, number: int
+    checker: ImageChecker, reader: CountingReader, number: int
 ) -> Accepted | Refused | Unchecked | ProjectFacts:
     if is_project(number):
         return await checker.inspect_project("p.ilp", reader, CheckLimits())
     return await checker.check_image("x.h5", reader, PROJECT_3D)
 
 
-def _computed(checker: Hdf5Checker) -> float:
+def _computed(checker: ImageChecker) -> float:
     """CPU seconds of all parsers so far."""
     total = 0.0
     for pid in checker.pids:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 
 STANDINS = "tests.unit.inspection.parser_standins"
 PROJECT_AXES = ImageOptions(axes="zyx")
@@ -28,7 +28,7 @@ def check_with(h5, project):
     """`await check_with("spin")`: the verdict on a good file when that stand-in parses."""
 
     async def run(standin: str, limits: CheckLimits = CheckLimits(), reader=None):  # noqa: B008 - a frozen value
-        async with Hdf5Checker(parsers=1, code=f"{STANDINS}:{standin}", environment={"AZURE_KEY": "0"}) as checker:
+        async with ImageChecker(parsers=1, code=f"{STANDINS}:{standin}", environment={"AZURE_KEY": "0"}) as checker:
             return await checker.check_image("x.h5", reader or h5.reader(h5.file()), project, PROJECT_AXES, limits)
 
     return run
@@ -116,7 +116,7 @@ async def test_many_checks_overlap(h5, project):
         await asyncio.sleep(0.02)
         under_way.pop()
 
-    async with Hdf5Checker(parsers=2, code=f"{STANDINS}:fetch_twice") as checker:
+    async with ImageChecker(parsers=2, code=f"{STANDINS}:fetch_twice") as checker:
         data = h5.file()
         verdicts = await asyncio.gather(
             *(checker.check_image("x.h5", h5.reader(data, slow), project, PROJECT_AXES) for _ in range(64))
@@ -130,7 +130,7 @@ async def test_processes_killed_at_random_lose_no_check(h5, project):
     options = ImageOptions()
     data = h5.file()
     chance = random.Random(7)
-    async with Hdf5Checker(parsers=2) as checker:
+    async with ImageChecker(parsers=2) as checker:
         verdicts = []
 
         async def one():
@@ -158,7 +158,7 @@ async def test_cancelled_check_leaves_no_parser(h5, project):
             await asyncio.Event().wait()
 
     data = h5.file(lambda f: [f.create_dataset("a", data=[0] * 50_000), h5.add(f)])
-    async with Hdf5Checker(parsers=1) as checker:
+    async with ImageChecker(parsers=1) as checker:
         running = asyncio.create_task(checker.check_image("x.h5", h5.reader(data, stuck_later), project))
         await until(lambda: checker.pids and psutil.Process(checker.pids[0]).children())
         server = psutil.Process(checker.pids[0])
@@ -170,7 +170,7 @@ async def test_cancelled_check_leaves_no_parser(h5, project):
 
 async def test_close_ends_all_processes(h5, project):
     """Nothing is left of a checker, not even a parser that hangs."""
-    checker = Hdf5Checker(parsers=2, code=f"{STANDINS}:sleep")
+    checker = ImageChecker(parsers=2, code=f"{STANDINS}:sleep")
     checks = [
         asyncio.create_task(checker.check_image("x.h5", h5.reader(h5.file()), project, PROJECT_AXES)) for _ in range(2)
     ]
@@ -186,7 +186,7 @@ async def test_close_ends_all_processes(h5, project):
 PARENT = """
 import asyncio, sys
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 class Reader:
     size = 2000
     reads = 0
@@ -196,7 +196,7 @@ class Reader:
             await asyncio.Event().wait()
         return (b"\\x89HDF\\r\\n\\x1a\\n" + bytes([0] * 5 + [8, 8] + [0] * 9) + bytes(2000))[:length]
 async def main():
-    checker = Hdf5Checker(parsers=1, code="tests.unit.inspection.parser_standins:" + sys.argv[1])
+    checker = ImageChecker(parsers=1, code="tests.unit.inspection.parser_standins:" + sys.argv[1])
     task = asyncio.create_task(checker.check_image("x", Reader(), None, ImageOptions(), CheckLimits()))
     while not checker.pids:
         await asyncio.sleep(0.01)
