@@ -7,7 +7,7 @@ from batch_ops.domain.file_record import Task, TaskFailure
 from batch_ops.task.contract import EXIT_ENDED
 from batch_ops.task.failure_kinds import KIND_OF_BATCH_CODE, KIND_OF_EXIT, RULES, FailureKind
 
-# Start and end are told in fractions of a second that need not add up to the limit exactly.
+# Start and end are given in fractions of a second that need not add up to the limit exactly.
 _CLOCK_TOLERANCE = timedelta(seconds=0.5)
 
 
@@ -31,22 +31,22 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
     if _ran_out_of_time(task, wall_clock, code):
         return Cause(FailureKind.TIMEOUT, f"Stopped: it ran longer than the limit of {_minutes(wall_clock)}.")
     if task.failure and "upload" in code:
-        return Cause(FailureKind.STAGING_OUT, f"The results could not be stored: {_told(task.failure)}")
+        return Cause(FailureKind.STAGING_OUT, f"The results could not be stored: {_message(task.failure)}")
     if task.failure and (kind := KIND_OF_BATCH_CODE.get(code)):
-        return Cause(kind, f"{RULES[kind].lead}: {_told(task.failure)}")
+        return Cause(kind, f"{RULES[kind].lead}: {_message(task.failure)}")
     if task.exit_code is not None and (kind := KIND_OF_EXIT.get(task.exit_code)):
         return Cause(kind, RULES[kind].exits[task.exit_code])
     if code == "taskended":
         return Cause(FailureKind.ENDED, RULES[FailureKind.ENDED].exits[EXIT_ENDED])
     if task.exit_code:
         return Cause(FailureKind.COMMAND, f"ilastik ended with exit code {task.exit_code}.")
-    told = _told(task.failure) if task.failure else "no reason given"
-    return Cause(FailureKind.NODE, f"Batch could not run the task: {told}")
+    reason = _message(task.failure) if task.failure else "no reason given"
+    return Cause(FailureKind.NODE, f"Batch could not run the task: {reason}")
 
 
-def refined(cause: Cause, told: Cause | None) -> Cause:
-    """The cause with what the task script itself found, where it saw more than Batch can."""
-    return cause if told is None or RULES[cause.kind].only_batch_knows else told
+def refined(cause: Cause, found: Cause | None) -> Cause:
+    """The cause that the task script itself found, where it saw more than Batch can."""
+    return cause if found is None or RULES[cause.kind].only_batch_knows else found
 
 
 def _ran_out_of_time(task: Task, wall_clock: timedelta, code: str) -> bool:
@@ -58,7 +58,7 @@ def _ran_out_of_time(task: Task, wall_clock: timedelta, code: str) -> bool:
     return ended_from_outside and task.ended - task.started >= wall_clock - _CLOCK_TOLERANCE
 
 
-def _told(failure: TaskFailure) -> str:
+def _message(failure: TaskFailure) -> str:
     message = failure.message.strip().splitlines()[0].strip() if failure.message.strip() else ""
     return f"{message} ({failure.code})" if message else failure.code
 

@@ -1,6 +1,6 @@
 """Is this .h5 whole, harmless and right for its project? Asked before a machine is paid for.
 
-A few ranged reads answer it, never the whole file. What a look at the first bytes can't tell is told by a
+A few ranged reads answer it, never the whole file. What a look at the first bytes can't settle is left to a
 parser in a process apart (`parser/fork_server`), for the HDF5 library crashes and hangs on corrupt files; the
 ranges are fetched here, asynchronously, so that many checks overlap and no parser ever sees a credential.
 Why h5py and not pyfive, a parser in pure Python, stands in `parser/entry`.
@@ -29,6 +29,7 @@ from batch_ops.inspection.superblock import (
     MAX_SUPERBLOCK_BYTES,
     SIGNATURE,
     DamagedSuperblock,
+    Superblock,
     looks_like,
     parse_superblock,
     signature_offsets,
@@ -110,7 +111,10 @@ class ImageChecker:
             return _damaged(name)
         if isinstance(found, Dataset):
             return judge_image(name, blob.size, found, project, options, limits)
-        return _unfinished(name, found) or explain(name, found, options)
+        if found.kind == "too many":
+            file = plain(name, NAME_LENGTH)
+            return Unchecked(f"{file} was not checked to its end: it holds too many groups and datasets.")
+        return explain(name, found, options)
 
     async def inspect_project(
         self,
@@ -205,21 +209,24 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
         superblock = parse_superblock(*start)
     except DamagedSuperblock:
         raise _Cut(_damaged(name)) from None
-    if superblock.end is not None and superblock.end > blob.size:
-        raise _Cut(
-            Refused(
-                f"{file} has {blob.size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was "
-                f"not closed by the program that wrote it; upload it again."
-            )
+    if fault := _unfinished(superblock, blob.size):
+        raise _Cut(Refused(f"{file} {fault}"))
+    return head
+
+
+def _unfinished(superblock: Superblock, size: int) -> str:
+    """What keeps a file from being opened though its superblock is sound; "" for nothing."""
+    if superblock.end is not None and superblock.end > size:
+        return (
+            f"has {size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was not closed by the "
+            f"program that wrote it; upload it again."
         )
     if not superblock.closed:
-        raise _Cut(
-            Refused(
-                f"{file} was not closed by the program that wrote it, so no other can open it; close it there (or "
-                f"run h5clear -s on it) and upload it again."
-            )
+        return (
+            "was not closed by the program that wrote it, so no other can open it; close it there (or run h5clear -s "
+            "on it) and upload it again."
         )
-    return head
+    return ""
 
 
 async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:
@@ -234,9 +241,3 @@ async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, i
 
 def _damaged(name: str) -> Refused:
     return explain(name, NoDataset("damaged"), ImageOptions())
-
-
-def _unfinished(name: str, found: NoDataset) -> Unchecked | None:
-    if found.kind != "too many":
-        return None
-    return Unchecked(f"{plain(name, NAME_LENGTH)} was not checked to its end: it holds too many groups and datasets.")

@@ -81,7 +81,7 @@ class TaskEnvironmentError(ValueError):
 
 @dataclass(frozen=True)
 class TaskEnvironment:
-    """All that a task is told, beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
+    """All that a task gets beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
 
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are

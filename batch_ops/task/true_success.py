@@ -125,8 +125,8 @@ def complaint(log: str) -> str:
     """What a log says last: the last error with the lines that follow it, else its last line."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
-    told = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
-    return " ".join(told.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
+    last = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
+    return " ".join(last.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
 
 
 def _tells(log: str, marks: Sequence[str]) -> bool:

@@ -73,7 +73,7 @@ def attempt(execution: Execution) -> true_success.Outcome:
 
 
 def run(execution: Execution, home: Path) -> true_success.Outcome:
-    """Image and project to TIFFs with their manifest; whatever is not so raises or is told by the outcome."""
+    """Image and project to TIFFs with their manifest; what goes wrong raises, or is in the outcome."""
     root = execution.root
     task = execution.task = contract.TaskEnvironment.from_env(os.environ)
     say(f"Task {task.task_id}, execution {execution.name}, correlation id {task.correlation_id}")

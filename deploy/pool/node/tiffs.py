@@ -46,13 +46,13 @@ def _inspect(path: Path, folder: Path) -> FoundTiff:
 @contextmanager
 def _complaints_of(library: str) -> Iterator[list[str]]:
     """What a library logs as warning or error meanwhile: tifffile reads on past damage and only logs it."""
-    told: list[str] = []
+    complaints: list[str] = []
     handler = logging.handlers.BufferingHandler(capacity=10**6)
     handler.setLevel(logging.WARNING)
     logger = logging.getLogger(library)
     logger.addHandler(handler)
     try:
-        yield told
+        yield complaints
     finally:
         logger.removeHandler(handler)
-        told.extend(record.getMessage() for record in handler.buffer)
+        complaints.extend(record.getMessage() for record in handler.buffer)
