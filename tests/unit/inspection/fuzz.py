@@ -22,7 +22,7 @@ import psutil
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ProjectFacts, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
-from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, axistags, make_h5
+from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, add_project, axistags, make_h5
 
 MOST_SECONDS = 2.0
 MOST_SENTENCE = 1_500
@@ -38,22 +38,6 @@ class Report:
     ended: int = 0
     most_reads: int = 0
     seconds: float = 0.0
-
-
-def _project_file(file: h5py.File) -> None:
-    file["workflowName"] = b"Pixel Classification"
-    file["ilastikVersion"] = b"1.4.2"
-    file["FeatureSelections/FeatureIds"] = [b"GaussianSmoothing", b"HessianOfGaussianEigenvalues"]
-    file["FeatureSelections/Scales"] = [0.3, 1.6]
-    file["FeatureSelections/SelectionMatrix"] = np.ones((2, 2), bool)
-    file["PixelClassification/LabelNames"] = [b"a", b"b"]
-    forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
-    forest["_ext_param/column_count_"] = [8.0]
-    forest["Tree_0/topology"] = np.arange(9, dtype="i4")
-    forest["Tree_0/parameters"] = np.arange(9.0)
-    lane = file.create_group("Input Data/infos/lane0000/Raw Data")
-    lane["shape"] = [4, 40, 96, 88, 1]
-    lane["axistags"] = axistags("tzyxc").encode()
 
 
 def _busy(file: h5py.File) -> None:
@@ -89,7 +73,7 @@ def seeds() -> tuple[list[bytes], list[bytes]]:
     versions = ("earliest", "v110")
     images = [make_h5(build, libver=v) for build in (add_image, _busy, _linked, _tagged, _late) for v in versions]
     images.append(make_h5(userblock_size=512))
-    return images, [make_h5(_project_file, libver=version) for version in versions]
+    return images, [make_h5(add_project, libver=version) for version in versions]
 
 
 def _truncate(data: bytearray, chance: random.Random) -> None:

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import sys
-import time
 from dataclasses import replace
 
 import psutil
@@ -13,8 +12,9 @@ import pytest
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
+from tests.unit.inspection.conftest import until
+from tests.unit.inspection.parser.standins import STANDINS
 
-STANDINS = "tests.unit.inspection.parser_standins"
 PROJECT_AXES = ImageOptions(axes="zyx")
 
 
@@ -34,14 +34,6 @@ def check_with(h5, project):
     return run
 
 
-async def until(condition, seconds: float = 10.0):
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
-
-
 async def test_parser_that_loops_with_the_lock_held_is_ended(check_with):
     """Two seconds of computing are a damaged file, however busy the machine is."""
     before = os.times()
@@ -54,14 +46,14 @@ async def test_parser_that_loops_with_the_lock_held_is_ended(check_with):
 
 async def test_parser_that_sleeps_is_given_up(check_with):
     """A hang without computing ends with the budget of seconds, and the file runs."""
-    verdict = await check_with("sleep", replace(CheckLimits(), max_seconds=0.5))
+    verdict = await check_with("sleep", CheckLimits(max_seconds=0.5))
     assert isinstance(verdict, Unchecked)
 
 
 async def test_parser_gets_64_mb_and_no_more(check_with):
     """Memory is bounded to the idle parser's and the allowance."""
     assert "memory" in (await check_with("hoard")).sentence
-    roomy = replace(CheckLimits(), parser_memory_bytes=80 * 2**20)
+    roomy = CheckLimits(parser_memory_bytes=80 * 2**20)
     assert isinstance(await check_with("hoard", roomy), Accepted)
 
 
@@ -86,7 +78,7 @@ async def test_endless_requests_end_with_the_budget(check_with, h5):
     """Reads are counted here, where the parser can't."""
     data = h5.file()
     reader = h5.reader(data * (2**17 // len(data) + 1))
-    verdict = await check_with("ask_again", replace(CheckLimits(), max_seconds=0.5), reader)
+    verdict = await check_with("ask_again", CheckLimits(max_seconds=0.5), reader)
     assert isinstance(verdict, Unchecked)
     assert len(reader.reads) <= CheckLimits().max_reads
 
@@ -196,7 +188,7 @@ class Reader:
             await asyncio.Event().wait()
         return (b"\\x89HDF\\r\\n\\x1a\\n" + bytes([0] * 5 + [8, 8] + [0] * 9) + bytes(2000))[:length]
 async def main():
-    checker = ImageChecker(parsers=1, code="tests.unit.inspection.parser_standins:" + sys.argv[1])
+    checker = ImageChecker(parsers=1, code=sys.argv[1])
     task = asyncio.create_task(checker.check_image("x", Reader(), None, ImageOptions(), CheckLimits()))
     while not checker.pids:
         await asyncio.sleep(0.01)
@@ -210,7 +202,12 @@ asyncio.run(main())
 async def test_nothing_outlives_a_killed_parent(standin):
     """SIGKILL leaves the parent no word to say; its processes end by themselves."""
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PARENT, standin, stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": ":".join(sys.path)}
+        sys.executable,
+        "-c",
+        PARENT,
+        f"{STANDINS}:{standin}",
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert parent.stdout is not None
     server = psutil.Process(int(await parent.stdout.readline()))

@@ -4,7 +4,6 @@ import asyncio
 import os
 import time
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
 import numpy as np
 import psutil
@@ -13,14 +12,15 @@ import pytest
 from batch_ops.domain.checks import Accepted, CheckLimits, Refused
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.inspection.parser.process import ForkServer
+from tests.unit.inspection.conftest import until
+from tests.unit.inspection.parser.standins import STANDINS
 
-STANDINS = "tests.unit.inspection.parser_standins"
-LIMITS = asdict(CheckLimits())
+LIMITS = CheckLimits()
 JOB = {
     "size": 1,
-    "cpu_seconds": LIMITS["parser_cpu_seconds"],
-    "wall_seconds": LIMITS["max_seconds"],
-    "memory_bytes": LIMITS["parser_memory_bytes"],
+    "cpu_seconds": LIMITS.parser_cpu_seconds,
+    "wall_seconds": LIMITS.max_seconds,
+    "memory_bytes": LIMITS.parser_memory_bytes,
 }
 
 
@@ -38,14 +38,6 @@ async def parsing(standin: str):
         yield server, parse
     finally:
         await server.stop()
-
-
-async def until(condition, seconds: float = 20.0):
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
 
 
 async def test_files_of_one_group_share_a_process():
