@@ -21,7 +21,7 @@ from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain import settings as app_settings
 from batch_ops.domain.settings import Settings
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 from batch_ops.system import Ports, System, assemble
 
 
@@ -62,7 +62,7 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
                 settings.batch_endpoint, settings.batch_account, settings.batch_key, credential, proxies=proxies
             )
         )
-        check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
+        check = await stack.enter_async_context(ImageChecker(parsers=settings.check_processes))
         queues = (settings.blob_created_queue, settings.collect_queue)
         ports = Ports(
             ledger=TableLedger(table_service.get_table_client(settings.files_table)),

@@ -48,7 +48,7 @@ class TableLedger:
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """Every run of a file, the oldest first; the current one as the file's row has it."""
-        first = naming.run_key(name, 0).rpartition("!")[0] + "!"
+        first = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
         stored = [
             record
             async for record in self._query(partition_key(name), first, f"read the runs of {_shown(name)}")

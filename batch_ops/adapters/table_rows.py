@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import Enum
 from functools import cache
 from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
@@ -48,7 +48,7 @@ class _Column:
         if self.kind is datetime:
             # The SDK's own subclass would travel on into the product otherwise.
             return datetime.combine(value.date(), value.timetz())
-        return self.kind(value) if issubclass(self.kind, StrEnum) else value
+        return self.kind(value) if issubclass(self.kind, Enum) else value
 
 
 def to_properties(value: Any) -> dict[str, Any]:

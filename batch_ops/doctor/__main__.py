@@ -30,7 +30,7 @@ from batch_ops.doctor.runner import examine
 from batch_ops.doctor.storage_probes import StorageProbes
 from batch_ops.domain import settings as app_settings
 from batch_ops.domain.errors import SettingsError
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 from batch_ops.settings_file import VARIABLE, read_settings
 
 _STORAGE_SCOPE = "https://storage.azure.com/.default"
@@ -93,7 +93,7 @@ async def _examine(values: Mapping[str, str], environment: Mapping[str, str], se
             blobs=AzureBlobs(blob_service),
             ledger=TableLedger(table_service.get_table_client(settings.files_table)),
             worklist=TableWorklist(table_service.get_table_client(settings.work_table)),
-            check=await stack.enter_async_context(Hdf5Checker(parsers=1)),
+            check=await stack.enter_async_context(ImageChecker(parsers=1)),
             place=None if uses_key else management.place(settings, values),
             cli=AzureCli.found(environment),
             clock=lambda: datetime.now(UTC),

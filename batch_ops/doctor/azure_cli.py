@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.doctor.management import Place
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.naming import plain
 
 
-class CliFault(Exception):
-    """The CLI could not tell; the text is the end of what it said."""
+class CliFault(IlastikBatchError):
+    """The Azure CLI could not answer; the sentence ends in what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class AzureCli:
         return str((await self._ask("identity", "show", "--ids", identity))["clientId"])
 
     async def _ask(self, *words: str) -> Any:
+        asked = " ".join(("az", *itertools.takewhile(lambda word: not word.startswith("--"), words)))
         process = await asyncio.create_subprocess_exec(
             self.program,
             *words,
@@ -85,11 +88,12 @@ class AzureCli:
             await process.wait()
             raise
         if process.returncode:
-            raise CliFault(plain(" ".join(err.decode("utf-8", "replace").split())[-300:], 300))
+            said = plain(" ".join(err.decode("utf-8", "replace").split())[-300:], 300)
+            raise CliFault(f"The Azure CLI could not do `{asked}`: {said}")
         try:
             return json.loads(out)
         except ValueError as exc:
-            raise CliFault("its answer is not JSON") from exc
+            raise CliFault(f"The answer of `{asked}` is not JSON.") from exc
 
 
 def _at(where: Place) -> tuple[str, ...]:

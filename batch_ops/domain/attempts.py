@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from batch_ops.domain.file_record import FailureKind
+from batch_ops.task.failure_kinds import FailureKind
 
 _ATTEMPTS_KEPT = 12
 _SENTENCE_CHARS = 300

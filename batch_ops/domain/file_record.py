@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from batch_ops.task.failure_kinds import FailureKind
+
 HISTORY_LENGTH = 40
 
 
@@ -41,21 +43,6 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.SUCCEEDED, State.REJECTED, State.FAILED, State.SUPERSEDED, State.CANCELLED})
-
-
-class FailureKind(StrEnum):
-    """Why a task did not do its work; each with its rule in `transitions.RETRIES`."""
-
-    STAGING_IN = "STAGING_IN"
-    NODE = "NODE"
-    COMMAND = "COMMAND"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    DISK_FULL = "DISK_FULL"
-    TIMEOUT = "TIMEOUT"
-    STAGING_OUT = "STAGING_OUT"
-    NO_OUTPUT = "NO_OUTPUT"
-    LOST = "LOST"
-    ENDED = "ENDED"
 
 
 @dataclass(frozen=True, slots=True)

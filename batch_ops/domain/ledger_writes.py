@@ -16,7 +16,7 @@ _REASON_CHARS = 4000
 
 # A file's row is written several times in a row, and its key takes longer to make than the decision.
 file_key = lru_cache(4096)(naming.file_key)
-run_key = lru_cache(4096)(naming.run_key)
+run_row_key = lru_cache(4096)(naming.run_row_key)
 
 
 @lru_cache(4096)
@@ -90,7 +90,7 @@ def _file(record: FileRecord, over: str | None) -> Write:
 
 
 def _run(record: FileRecord) -> Write:
-    return Write(run_key(record.name, record.run), record, is_file=False)
+    return Write(run_row_key(record.name, record.run), record, is_file=False)
 
 
 def _superseded(old: FileRecord, new: FileRecord) -> FileRecord:

@@ -1,27 +1,10 @@
 """The text of PROBLEM.txt: for the person who dropped the file and reads no tables. Pure."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import FailureKind, FileRecord, State
-
-_REMEDIES: Mapping[FailureKind, str] = MappingProxyType(
-    {
-        FailureKind.STAGING_IN: "Upload the file again. If that does not help, ask whoever runs this system.",
-        FailureKind.NODE: "Upload the file again. If that does not help, ask whoever runs this system.",
-        FailureKind.COMMAND: "Open the image and the project together in ilastik on your own computer: "
-        "it shows there what is wrong. The last lines of its log are below.",
-        FailureKind.OUT_OF_MEMORY: "Cut the image into smaller volumes, or ask for larger machines.",
-        FailureKind.DISK_FULL: "Cut the image into smaller volumes, or ask for machines with larger disks.",
-        FailureKind.TIMEOUT: "Cut the image into smaller volumes, or ask for a longer time limit.",
-        FailureKind.STAGING_OUT: "Upload the file again. If that does not help, ask whoever runs this system.",
-        FailureKind.NO_OUTPUT: "Open the image and the project together in ilastik on your own computer. "
-        "The last lines of ilastik's log are below.",
-        FailureKind.LOST: "Upload the file again.",
-        FailureKind.ENDED: "Upload the file again if you still want it segmented.",
-    }
-)
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.task.failure_kinds import RULES
 
 
 def remedy(record: FileRecord) -> str:
@@ -31,7 +14,7 @@ def remedy(record: FileRecord) -> str:
     if record.state is State.CANCELLED:
         return "Upload the file again if you still want it segmented."
     if record.kind is not None:
-        return _REMEDIES[record.kind]
+        return RULES[record.kind].remedy
     return "Repair the file and upload it again under the same name: it is then taken up by itself."
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batch_ops.domain import naming
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 
 CONFIG_SUFFIX = ".json"
@@ -23,7 +24,7 @@ class ProjectConfig:
     wall_clock: timedelta | None = None
 
 
-class ConfigError(ValueError):
+class ConfigError(IlastikBatchError):
     """The configuration can't be used; the text says why and what may stand there."""
 
 

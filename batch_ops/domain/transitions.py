@@ -13,7 +13,8 @@ from batch_ops.domain import naming
 from batch_ops.domain.attempts import Attempt, attempts_of, tries_of, with_attempt, with_try
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import FailureKind, FileRecord, State, Task, TaskState
+from batch_ops.domain.file_record import FileRecord, State, Task, TaskState
+from batch_ops.task.failure_kinds import RULES, FailureKind, FailureRule
 
 _BEFORE = {State.WAITING, State.WAITING_FOR_PROJECT}
 _TASK = {State.ACTIVE, State.PREPARING, State.RUNNING}
@@ -38,38 +39,13 @@ def check_move(old: State, new: State) -> None:
         raise IllegalTransition(f"A file can't go from {old} to {new}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often a kind of failure is tried in all, how long to wait in between, and whether alone on a node."""
-
-    tries: int
-    delay: timedelta = timedelta()
-    alone: bool = False
-
-
-RETRIES: Mapping[FailureKind, Retry] = MappingProxyType(
-    {
-        FailureKind.STAGING_IN: Retry(tries=5, delay=timedelta(seconds=30)),
-        FailureKind.NODE: Retry(tries=4),
-        FailureKind.COMMAND: Retry(tries=2),
-        FailureKind.OUT_OF_MEMORY: Retry(tries=2, alone=True),
-        FailureKind.DISK_FULL: Retry(tries=1),
-        FailureKind.TIMEOUT: Retry(tries=1),
-        FailureKind.STAGING_OUT: Retry(tries=5, delay=timedelta(seconds=30)),
-        FailureKind.NO_OUTPUT: Retry(tries=2),
-        FailureKind.LOST: Retry(tries=3),
-        FailureKind.ENDED: Retry(tries=1),
-    }
-)
-
-
 # A task that was put back so often because its node was lost is held to be what takes the nodes down.
 NODE_LOSSES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an operator's settings add to the tables: where a run that needs more memory goes."""
+    """What an operator's settings add to the rules: where a run that needs more memory goes."""
 
     job_prefix: str = "ilastik"
     large_pool_id: str = ""
@@ -172,8 +148,8 @@ def failed(
     now: datetime,
     policy: Policy = Policy(),
 ) -> Step:
-    """Another attempt, or the end, by the retry table."""
-    rule = RETRIES[cause.kind]
+    """Another attempt, or the end, by the rule for its kind of failure."""
+    rule = RULES[cause.kind]
     counted = with_try(record.tries, cause.kind)
     done = tries_of(counted)[cause.kind]
     attempts = with_attempt(
@@ -183,25 +159,20 @@ def failed(
     record = record.evolve(tries=counted, attempts=attempts)
     if done >= rule.tries:
         total = len(attempts_of(attempts))
-        sentence = _LAST_WORDS.get(cause.kind, "") + cause.sentence
+        sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
         return Step(record.to(State.FAILED, now, sentence, kind=cause.kind), Then.REPORT)
-    step = next_attempt(record, now, rule, f"{cause.sentence} It is tried again.", cause.kind)
-    if cause.kind is FailureKind.OUT_OF_MEMORY and policy.large_pool_id:
+    step = _next_attempt(record, now, rule, done, f"{cause.sentence} It is tried again.")
+    if rule.alone and policy.large_pool_id:
         job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
         step = step.evolve(pool_id=policy.large_pool_id, job_id=job_id)
     return Step(step, Then.SUBMIT)
 
 
-_LAST_WORDS: Mapping[FailureKind, str] = MappingProxyType(
-    {FailureKind.OUT_OF_MEMORY: "It needs more memory than a node has. "}
-)
-
-
-def next_attempt(record: FileRecord, now: datetime, rule: Retry, reason: str, kind: FailureKind | None) -> FileRecord:
+def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: int, reason: str) -> FileRecord:
     """The claim of a further attempt: written before its task is created, after the old one ended or is gone."""
     attempt = record.attempt + 1
-    wait = rule.delay * 2 ** (tries_of(record.tries).get(kind, 1) - 1) if kind else timedelta()
+    wait = rule.delay * 2 ** (done - 1)
     return record.to(
         State.SUBMITTING,
         now,

@@ -15,7 +15,7 @@ script starts, as Batch may run a task twice):
     out/<execution>/<name>.tiff     moved here in one step, complete, verified, with
     out/<execution>/manifest.json   (manifest.py); on failure there is no such folder
     logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES
-    logs/<execution>/outcome.json   an `Outcome` (verdict.py): kind, sentence, exit code, timings, last lines
+    logs/<execution>/outcome.json   a `Report` (manifest.py): kind, sentence, exit code, timings, last lines
 
 **Uploaded by the output files** (`OUTPUT_FILES`) under the task's folder in `staging`:
 
@@ -50,6 +50,7 @@ EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
 EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
 EXIT_NODE = 86  # no ilastik on this node
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
+EXIT_KILLED = 137  # SIGKILL, as the kernel sends it for memory
 EXIT_ENDED = 143  # SIGTERM: the task was ended from outside
 RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_INTERNAL + 1)
 
@@ -80,7 +81,7 @@ class TaskEnvironmentError(ValueError):
 
 @dataclass(frozen=True)
 class TaskEnvironment:
-    """All that a task is told, beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
+    """All that a task gets beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
 
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are

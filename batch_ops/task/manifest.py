@@ -139,7 +139,7 @@ class Manifest:
 class Report:
     """How an execution ended (`outcome.json`), for the ledger and for PROBLEM.txt.
 
-    `kind` is a name of contract.OutcomeKind, `exit_code` what Batch sees, `last_lines` the end of ilastik's
+    `kind` is `SUCCEEDED` or a `FailureKind`, `exit_code` what Batch sees, `last_lines` the end of ilastik's
     log. `ilastik_exit_code` is None where ilastik was never started; the ids are "" where they were unknown.
     """
 

@@ -19,7 +19,7 @@ from batch_ops.containers.results import PROVENANCE, Author, ResultFolder
 from batch_ops.containers.staging import Execution, Staging
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, NewerRun, ServiceFault
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import Entry, FailureKind, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.provenance import LOG, provenance
 from batch_ops.domain.settings import Settings
@@ -30,6 +30,7 @@ from batch_ops.ports.tables import Ledger
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from batch_ops.use_cases.start import Start
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.errors import JobMissing
 from batch_ops.domain.failures import Cause, cause_of, refined
-from batch_ops.domain.file_record import Entry, FailureKind, JobState, State, Task, TaskState
+from batch_ops.domain.file_record import Entry, JobState, State, Task, TaskState
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import Policy, failed, missing, observe
 from batch_ops.log_fields import fields
@@ -15,6 +15,7 @@ from batch_ops.ports.services import BatchService, BlobStore
 from batch_ops.ports.tables import Ledger
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.steps import Steps
+from batch_ops.task.failure_kinds import FailureKind
 
 log = logging.getLogger("batch_ops")
 

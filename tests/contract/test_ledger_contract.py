@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from batch_ops.domain.errors import Conflict, IllegalTransition
-from batch_ops.domain.file_record import FailureKind, FileRecord, State
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.worklist import Stand
+from batch_ops.task.failure_kinds import FailureKind
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

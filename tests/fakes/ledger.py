@@ -36,7 +36,7 @@ class FakeLedger:
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """Every run of a file, the oldest first."""
-        start = naming.run_key(name, 0).rpartition("!")[0] + "!"
+        start = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
         stored = [record async for record in self._query(partition_key(name), start)]
         return with_current(stored, await self.get(name))
 

@@ -47,13 +47,7 @@ def main(arguments: list[str]) -> None:
     module = importlib.import_module(module_name)
     parse: Parse = getattr(module, function_name)
     module.warm_up()
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(woken, False)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    for ends in (signal.SIGPROF, signal.SIGALRM, signal.SIGPIPE):
-        signal.signal(ends, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    woken, wake = _wake_on_ends()
     gc.freeze()
     numbers: dict[int, int] = {}
     while True:
@@ -74,6 +68,18 @@ def main(arguments: list[str]) -> None:
                 _work(descriptors[0], parse)
             numbers[pid] = NUMBER.unpack(message)[0]
             os.close(descriptors[0])
+
+
+def _wake_on_ends() -> tuple[int, int]:
+    """A pipe that is written to when a parser has ended: (the end to read, the end to write)."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    for ends in (signal.SIGPROF, signal.SIGALRM, signal.SIGPIPE):
+        signal.signal(ends, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return woken, wake
 
 
 def _reap(control: socket.socket, numbers: dict[int, int]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import NUMBER, STATUS
 from batch_ops.inspection.parser.talk import Broken, Fetch, Talk
 
@@ -24,7 +25,7 @@ _MOST_IDLE = 8
 _HASTY_CPU_SECONDS = 0.1
 
 
-class ParserDied(Exception):
+class ParserDied(IlastikBatchError):
     """A parser ended without findings. `signal`: what ended it, None if it exited or the server died."""
 
     def __init__(self, ended_by: signal.Signals | None) -> None:

@@ -59,28 +59,28 @@ def _forests(root: Any) -> dict[str, Any]:
 def _lanes(root: Any) -> dict[str, Any]:
     """The first and the last training image, and the place of one whose shape is not stored."""
     group = _group(root, LANES)
-    lanes: list[dict[str, Any]] = []
-    paths: list[str] = []
     names = _names(group)[:MAX_LANES] if group is not None else []
-    for name in names:
-        lane = _group(group, f"{name}/{ROLE}") or _group(group, name)
-        if lane is None or not _names(lane):
-            continue
-        shape = _numbers(_value(lane, "shape"))
-        tags = _text(_value(lane, "axistags"))
-        lanes.append(
-            {
-                "shape": [int(n) for n in shape] if shape else None,
-                "axistags": tags,
-                "axisorder": _text(_value(lane, "axisorder")),
-            }
-        )
-        if shape is None and _text(_value(lane, "location")) == "FileSystem":
-            paths.append(_text(_value(lane, "filePath")) or "")
+    found = (_group(group, f"{name}/{ROLE}") or _group(group, name) for name in names)
+    groups = [lane for lane in found if lane is not None and _names(lane)]
+    lanes = [_lane(lane) for lane in groups]
+    paths = (
+        _text(_value(group, "filePath")) or ""
+        for group, lane in zip(groups, lanes, strict=True)
+        if lane["shape"] is None and _text(_value(group, "location")) == "FileSystem"
+    )
     return {
         "first_lane": lanes[0] if lanes else None,
         "last_lane": lanes[-1] if lanes else None,
-        "lane_path": paths[0] if paths else None,
+        "lane_path": next(paths, None),
+    }
+
+
+def _lane(lane: Any) -> dict[str, Any]:
+    shape = _numbers(_value(lane, "shape"))
+    return {
+        "shape": None if shape is None else [int(n) for n in shape],
+        "axistags": _text(_value(lane, "axistags")),
+        "axisorder": _text(_value(lane, "axisorder")),
     }
 
 

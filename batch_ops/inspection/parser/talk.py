@@ -7,12 +7,13 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import DONE, LENGTH, MAX_FINDINGS_BYTES, RANGE, REQUEST
 
 Fetch = Callable[[int, int], Awaitable[bytes]]
 
 
-class Broken(Exception):
+class Broken(IlastikBatchError):
     """The conversation with a parser ended, or it said what no parser says."""
 
 

@@ -100,10 +100,10 @@ def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
         names: list[str] = []
         file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) and 2 <= o.ndim <= 5 else None)
         if len(names) != 1:
-            told = f": {', '.join(names[:5])}" if names else ""
+            which = f": {', '.join(names[:5])}" if names else ""
             refuse(
                 contract.EXIT_BAD_IMAGE,
-                f"The image must hold one dataset, or its project name one; there are {len(names)}{told}.",
+                f"The image must hold one dataset, or its project name one; there are {len(names)}{which}.",
             )
         name = names[0]
     dataset = file.get(name)

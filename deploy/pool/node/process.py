@@ -42,7 +42,7 @@ def adopt_orphans() -> None:
 
 
 def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: list[str]) -> str:
-    """Run ilastik to its end; sets its exit code and last lines, and returns what its log tells."""
+    """Run ilastik to its end; sets its exit code and last lines, and returns the telling part of its log."""
     say("Running: " + json.dumps(command))
     environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb)
     try:

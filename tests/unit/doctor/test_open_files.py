@@ -16,7 +16,7 @@ from batch_ops.domain.checks import Refused, Unchecked
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.worklist import Board, Intent, Pause
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -103,9 +103,9 @@ def test_projects_are_told_one_by_one():
 
 async def test_the_parser_is_tried_on_an_image_that_must_be_accepted():
     """With the real parser; a parser that can't work is a failure with its sentence."""
-    async with Hdf5Checker(parsers=1) as check:
+    async with ImageChecker(parsers=1) as check:
         assert classifiers.judge_parser(await file_probes.parse(check)).level is Level.OK
-    async with Hdf5Checker(parsers=1, code="batch_ops.inspection.parser.entry:no_such_function") as check:
+    async with ImageChecker(parsers=1, code="batch_ops.inspection.parser.entry:no_such_function") as check:
         assert classifiers.judge_parser(await file_probes.parse(check)).level is Level.FAIL
     assert classifiers.judge_parser(Unchecked("why")).level is Level.FAIL
 

@@ -1,4 +1,4 @@
-"""The table of transitions and the retry table."""
+"""The table of transitions, and what the rules for failures make of a run."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from batch_ops.domain.attempts import attempts_of, tries_of
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause, cause_of, refined
-from batch_ops.domain.file_record import FailureKind, FileRecord, State, Task, TaskFailure, TaskState
+from batch_ops.domain.file_record import FileRecord, State, Task, TaskFailure, TaskState
 from batch_ops.domain.transitions import (
     ALLOWED,
     NODE_LOSSES,
-    RETRIES,
     Policy,
     Then,
     check_move,
@@ -23,6 +22,7 @@ from batch_ops.domain.transitions import (
     observe,
 )
 from batch_ops.task import contract
+from batch_ops.task.failure_kinds import RULES, FailureKind
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -107,14 +107,14 @@ def test_retries_end(kinds):
         assert step.record.state is State.SUBMITTING
         current = step.record
     assert step.then is Then.REPORT
-    assert len(ids) <= sum(rule.tries - 1 for rule in RETRIES.values()) + 1
+    assert len(ids) <= sum(rule.tries - 1 for rule in RULES.values()) + 1
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))
 def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
-    """The retry table decides; the reasons of all attempts stay in the row."""
+    """Its rule decides; the reasons of all attempts stay in the row."""
     current = record()
-    tries = RETRIES[kind].tries
+    tries = RULES[kind].tries
     for count in range(1, tries + 1):
         step = failed(current, Cause(kind, "Why."), NOW)
         assert tries_of(step.record.tries)[kind] == count

@@ -8,9 +8,10 @@ import pytest
 from batch_ops.containers.results import PROBLEM, Author, ResultFolder
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, RequestRefused
-from batch_ops.domain.file_record import FailureKind, State, TaskState
+from batch_ops.domain.file_record import State, TaskState
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.inbox import LAST_DELIVERY
 from tests.fakes import When
 from tests.world import World

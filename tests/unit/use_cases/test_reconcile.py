@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain.errors import ServiceFault
-from batch_ops.domain.file_record import FailureKind, FileRecord, State, TaskFailure, TaskState
+from batch_ops.domain.file_record import FileRecord, State, TaskFailure, TaskState
 from batch_ops.domain.naming import task_id
+from batch_ops.task.failure_kinds import FailureKind
 from tests.world import SETTINGS, World
 
 NAME = "fly/a.h5"

@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+# For `code=f"{STANDINS}:spin"`.
+STANDINS = __name__
 Fetch = Callable[[int, int], bytes]
 ACCEPTED = {
     "finding": "dataset",
@@ -22,9 +24,8 @@ ACCEPTED = {
     "axistags": None,
     "tags_readable": True,
 }
-
-
 _calls = count(1)
+_leak: list[bytearray] = []
 
 
 def warm_up() -> None:
@@ -127,6 +128,3 @@ def hoard_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any
         return tell_process(job, head, fetch)
     _leak.append(bytearray(40 * 2**20))
     return ACCEPTED
-
-
-_leak: list[bytearray] = []
