@@ -63,6 +63,7 @@ async def test_a_row_that_moves_on_loses_nothing(table):
     ledger = TableLedger(client)
     for name in NAMES:
         entry = await ledger.get(name)
+        assert entry
         await ledger.advance(entry, entry.record)
     after = by_key([entity async for entity in contents(client)])
     assert after == by_key(read("files.json"))
@@ -84,12 +85,15 @@ async def test_the_worklist_is_written_as_it_was_read(table):
         await new.save_sweep(replace(sweep, version=""))
     for pause in await old.pauses():
         await new.pause(pause)
-    await new.save_turns(replace(await old.turns(), version=""))
+    turns = await old.turns()
+    assert turns
+    await new.save_turns(replace(turns, version=""))
     for project in sorted({naming.project_of(name) for name in NAMES}):
         for name in await old.rejected(project):
             await new.note_rejected(project, name)
     for wire in (entity for entity in wires if entity["PartitionKey"] == "projects"):
         known = await old.project(wire["project"], wire["project_etag"])
+        assert known
         await new.save_project(wire["project"], wire["project_etag"], known)
     assert by_key([entity async for entity in contents(client)]) == by_key(wires)
 
@@ -100,6 +104,7 @@ async def test_what_was_learnt_of_a_project_still_holds(table):
     refused = []
     for wire in (entity for entity in read("work.json") if entity["PartitionKey"] == "projects"):
         known = await worklist.project(wire["project"], wire["project_etag"])
+        assert known
         if sentence := known.get("refused"):
             refused.append(sentence)
             continue
