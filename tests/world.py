@@ -127,6 +127,12 @@ class World:
         self.cloud.advance(after)
         await self.reconcile()
 
+    async def settle(self) -> None:
+        """Ticks until the sweep has had its first look; calls are counted from then on."""
+        for _ in range(3):
+            await self.tick()
+        self.cloud.reset_counters()
+
     async def deliver(self) -> None:
         """The queues' visible messages reach their functions, until there are none."""
         while (orders := self.outbox.orders()) or (looks := self.outbox.looks()):

@@ -27,17 +27,10 @@ async def world() -> World:
     return world
 
 
-async def settle(world: World) -> None:
-    """Ticks until the sweep has had its first look."""
-    for _ in range(3):
-        await world.tick()
-    world.cloud.reset_counters()
-
-
 async def test_a_tick_with_nothing_open_is_one_query():
     """One query tells that nothing is open, and that is all."""
     world = World()
-    await settle(world)
+    await world.settle()
     await world.tick()
     assert world.cloud.requests == {"worklist.board": 1}
 
@@ -47,7 +40,7 @@ async def test_a_tick_with_nothing_open_is_one_query():
 )
 async def test_history_costs_nothing(world, finished):
     """A tick costs the same with no finished file and with a million: in requests and in rows that are looked at."""
-    await settle(world)
+    await world.settle()
     await world.tick()
     few = dict(world.cloud.requests), dict(world.cloud.examined)
     done = FileRecord("", 1, State.SUCCEEDED, "e", 1, "c", run_key="k")
@@ -264,134 +257,3 @@ async def test_half_an_hour_without_batch(world):
     for _ in range(25):
         await world.tick()
     assert world.row("fly/b.h5").state is State.ACTIVE
-
-
-async def test_jobs_are_closed_after_a_day_with_nothing_open(world):
-    """The job is closed once, and a new month begins with a new one."""
-    await world.finish(NAME)
-    await world.tick()
-    await world.tick(timedelta(hours=25))
-    assert set(world.batch.jobs().values()) == {"completed"}
-    world.drop("fly/b.h5")
-    assert (await world.start("fly/b.h5")).state is State.ACTIVE
-
-
-async def test_a_job_that_cannot_be_closed_keeps_no_other_open(world):
-    """Each is closed by itself: one that Batch refuses to close is tried again at the next tick."""
-    await world.finish(NAME)
-    await world.worklist.note_job("ilastik-pool-older")
-    await world.batch.create_job("ilastik-pool-older", "pool")
-    await world.tick()
-    world.cloud.fail("batch.close_job", ServiceFault("Azure Batch can't be asked now."))
-    await world.tick(timedelta(hours=25))
-    assert sorted(world.batch.jobs().values()) == ["active", "completed"]
-    await world.tick()
-    assert set(world.batch.jobs().values()) == {"completed"}
-
-
-async def test_an_old_job_is_closed_though_others_are_never_idle(world):
-    """There is always something at work: last month's job ends a day after its last task, not sooner, for few calls."""
-    old = world.row(NAME)
-    for day in range(40):
-        world.drop(f"fly/{day}.h5")
-        await world.start(f"fly/{day}.h5")
-        await world.tick(timedelta(days=1))
-    assert len(world.batch.jobs()) == 2
-    assert world.batch.jobs()[old.job_id] == "active"
-    for task, _ in world.tasks(TaskState.ACTIVE):
-        if task.job_id == old.job_id:
-            world.work(task.task_id)
-            world.batch.complete(task.task_id)
-    for _ in range(3):
-        await world.tick()
-        await world.deliver()
-    await world.tick(timedelta(hours=23))
-    assert world.batch.jobs()[old.job_id] == "active"
-    await world.tick(timedelta(hours=2))
-    assert world.batch.jobs()[old.job_id] == "completed"
-    assert [job for job, state in world.batch.jobs().items() if state == "active"] == [world.row("fly/39.h5").job_id]
-    assert [mark.job_id for mark in (await world.worklist.board()).jobs] == [world.row("fly/39.h5").job_id]
-    world.cloud.reset_counters()
-    for _ in range(20):
-        await world.tick()
-    assert world.cloud.calls["batch.is_done"] <= 2
-
-
-async def test_a_file_that_waits_keeps_no_job_open(world):
-    """An image whose project never comes has no task: jobs are closed all the same, and are not followed for it."""
-    await world.finish(NAME)
-    world.drop("late/x.h5")
-    await world.start("late/x.h5")
-    await world.tick()
-    await world.tick(timedelta(days=1, minutes=1))
-    assert set(world.batch.jobs().values()) == {"completed"}
-    assert await world.open() == ["late/x.h5"]
-    assert (await world.worklist.board()).jobs == ()
-
-
-async def test_the_sweep_finds_what_events_missed():
-    """Written since the system went live, no row: found within a cycle; older files are left alone."""
-    world = World()
-    world.project("fly")
-    world.drop("fly/old.h5")
-    world.cloud.advance(timedelta(days=1))
-    await settle(world)
-    world.drop("fly/new.h5")
-    world.drop("fly/notes.txt")
-    await world.tick(SETTINGS.sweep_every + MINUTE)
-    await world.deliver()
-    assert world.row("fly/new.h5").state is State.ACTIVE
-    assert world.row("fly/old.h5") is None
-    world.cloud.reset_counters()
-    await world.tick(SETTINGS.sweep_every + MINUTE)
-    assert world.outbox.looks() == []
-
-
-async def test_the_sweep_finds_a_version_that_no_event_told_of(world):
-    """A row of an older version: the newer one is started."""
-    await world.finish(NAME)
-    await settle(world)
-    world.drop(NAME, b"newer")
-    await world.tick(SETTINGS.sweep_every + MINUTE)
-    await world.deliver()
-    assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
-
-
-@pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
-async def test_the_sweep_brings_back_what_fell_out_of_sight(is_older):
-    """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
-    world = World()
-    world.project("fly")
-    if is_older:
-        world.drop("fly/b.h5")
-        world.cloud.advance(MINUTE)
-    await settle(world)
-    if not is_older:
-        world.drop("fly/b.h5")
-    row = await world.start("fly/b.h5")
-    await world.worklist.remove(row.name, row.intent)
-    assert await world.open() == []
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
-    await world.tick(SETTINGS.sweep_every + MINUTE)
-    assert await world.open() == [row.name]
-    await world.tick()
-    await world.deliver()
-    assert world.row(row.name).state is State.SUCCEEDED
-    assert await world.open() == []
-
-
-async def test_a_project_takes_up_what_it_rejected():
-    """An image that was rejected under a project is looked at again when the project changes, and only then."""
-    world = World()
-    world.project("fly")
-    world.drop(NAME, b"REFUSE too thin")
-    await world.start(NAME)
-    assert (await world.start(NAME)).run == 1
-    world.project("fly", b"a better classifier")
-    world.cloud.advance(MINUTE)
-    assert await world.system.project_changed("fly") == 1
-    world.cloud.advance(MINUTE)
-    await world.deliver()
-    assert (world.row(NAME).run, world.row(NAME).state) == (2, State.REJECTED)
