@@ -226,7 +226,7 @@ def _task(job_id: str, found: models.BatchTask) -> Task:
         state=TaskState(_word(found.state)),
         changed=found.state_transition_time,
         exit_code=info.exit_code if info else None,
-        succeeded=_word(info.result) == "success" if info and info.result else None,
+        succeeded=info is not None and _word(info.result) == "success",
         failure=TaskFailure(_word(failure.category), failure.code or "", failure.message or "") if failure else None,
         node_id=found.node_info.node_id if found.node_info else None,
         started=info.start_time if info else None,

@@ -20,7 +20,7 @@ class Cause:
 
 
 def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
-    """Why this completed task failed; None if it succeeded (exit code 0 and no `failureInfo`)."""
+    """Say why this completed task failed; None if it succeeded (exit code 0 and no `failureInfo`)."""
     if task.failure is None and task.exit_code == 0:
         return None
     if task.failure is None and task.exit_code is None:
@@ -45,7 +45,7 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
 
 
 def refined(cause: Cause, found: Cause | None) -> Cause:
-    """The cause that the task script itself found, where it saw more than Batch can."""
+    """Prefer the cause that the task script itself found, where it saw more than Batch can."""
     return cause if found is None or RULES[cause.kind].only_batch_knows else found
 
 

@@ -8,7 +8,7 @@ from batch_ops.task.failure_kinds import RULES
 
 
 def remedy(record: FileRecord) -> str:
-    """What the reader can do about it."""
+    """Say what the reader can do about it."""
     if record.state.is_waiting:
         return "Nothing to do for this file: it goes on by itself as soon as that has changed."
     if record.state is State.CANCELLED:
@@ -19,7 +19,7 @@ def remedy(record: FileRecord) -> str:
 
 
 def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
-    """UTF-8 with the sentence, what to do, and the last lines of ilastik's log where there are any."""
+    """Write, in UTF-8, the sentence, what to do, and the last lines of ilastik's log where there are any."""
     name = naming.plain(record.name, 1100)
     title = "waits" if record.state.is_waiting else "was not segmented"
     when = f"{record.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.updated_at else ""

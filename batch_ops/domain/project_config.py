@@ -29,7 +29,7 @@ class ConfigError(IlastikBatchError):
 
 
 def parse(name: str, data: bytes) -> ProjectConfig:
-    """The configuration in a JSON text. Raises `ConfigError`."""
+    """Read the configuration in a JSON text. Raises `ConfigError`."""
     where = f"The configuration '{naming.plain(name)}'"
     try:
         values = json.loads(data)

@@ -28,7 +28,7 @@ class Tags:
 
 
 def checked(letters: str, dimensions: int) -> str:
-    """The letters, if they can name the axes of an image of so many dimensions. Raises `AxesError`."""
+    """Give the letters back if they can name the axes of an image of so many dimensions. Raises `AxesError`."""
     unknown = sorted(set(letters) - set(LETTERS))
     if unknown:
         raise AxesError(f"they name {', '.join(map(repr, unknown))}, but ilastik knows only t, z, y, x and c")
@@ -42,7 +42,7 @@ def checked(letters: str, dimensions: int) -> str:
 
 
 def parse_tags(text: str) -> Tags | None:
-    """What an `axistags` attribute says; None where it leaves an axis open ("?"), which counts as untagged.
+    """Read an `axistags` attribute; None where it leaves an axis open ("?"), which counts as untagged.
 
     Raises `AxesError` if it is not what vigra writes.
     """
@@ -62,6 +62,6 @@ def parse_tags(text: str) -> Tags | None:
 
 
 def sizes(letters: str, shape: tuple[int, ...]) -> dict[str, int]:
-    """Pixels along each of t, z, y, x, c; 1 for an axis that the image lacks."""
+    """Count the pixels along each of t, z, y, x, c; 1 for an axis that the image lacks."""
     present = dict(zip(letters, shape, strict=True))
     return {letter: present.get(letter, 1) for letter in LETTERS}

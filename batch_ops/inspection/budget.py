@@ -27,7 +27,7 @@ class BudgetedReader:
         self.bytes = 0
 
     async def fetch(self, offset: int, length: int) -> bytes:
-        """Exactly this range. Raises `BudgetSpent`, `OutsideBlob`, and what the reader raises."""
+        """Read exactly this range. Raises `BudgetSpent`, `OutsideBlob`, and what the reader raises."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise OutsideBlob
         if offset + length <= len(self._head):

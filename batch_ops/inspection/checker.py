@@ -95,7 +95,7 @@ class ImageChecker:
         *,
         head: bytes = b"",
     ) -> Verdict:
-        """The verdict on an image; `name` is only for its sentences.
+        """Judge an image; `name` is only for the sentences.
 
         The first read is `read(0, 65536)` (or the whole of a smaller file), unless `head` - the first bytes,
         where the caller has them already - covers it. What the reader raises is raised on.
@@ -124,7 +124,7 @@ class ImageChecker:
         *,
         head: bytes = b"",
     ) -> ProjectFacts | Refused:
-        """What a project (.ilp) asks of its images, or why it can't be run."""
+        """Find out what a project (.ilp) asks of its images, or why it can't be run."""
         blob = BudgetedReader(_Memory(source) if isinstance(source, bytes) else source, limits, head)
         try:
             async with self._turn_within(name, limits):
@@ -139,7 +139,7 @@ class ImageChecker:
 
     @asynccontextmanager
     async def _turn_within(self, name: str, limits: CheckLimits) -> AsyncIterator[None]:
-        """A place among the checks that run, and from then on the budget of seconds."""
+        """Wait for a place among the checks that run; from then on the seconds count."""
         file = plain(name, NAME_LENGTH)
         async with self._places:
             deadline = asyncio.timeout(limits.max_seconds)
@@ -157,7 +157,7 @@ class ImageChecker:
     async def _look_into(
         self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits, group: str | None = None
     ) -> dict[str, Any]:
-        """Signature and length here, all else in a parser: its findings. Raises `_Cut`, `BudgetSpent`.
+        """Check signature and length here, and have a parser find all else. Raises `_Cut`, `BudgetSpent`.
 
         Only files of one `group` ever share a parser: whoever may drop one of them may write over the others.
         """
@@ -193,7 +193,7 @@ class _Memory:
 
 
 async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
-    """The head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
+    """Read the head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
 
     `wanted`: what is to be uploaded instead of a file that is no HDF5.
     """
@@ -215,7 +215,7 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
 
 
 def _unfinished(superblock: Superblock, size: int) -> str:
-    """What keeps a file from being opened though its superblock is sound; "" for nothing."""
+    """Say what keeps a file from being opened though its superblock is sound; "" for nothing."""
     if superblock.end is not None and superblock.end > size:
         return (
             f"has {size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was not closed by the "
@@ -230,7 +230,7 @@ def _unfinished(superblock: Superblock, size: int) -> str:
 
 
 async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:
-    """The superblock's bytes and their place, looked for wherever the library would; None if there is none."""
+    """Find the superblock's bytes and their place, wherever the library would; None if there is none."""
     for offset in signature_offsets(blob.size):
         end = min(offset + MAX_SUPERBLOCK_BYTES, blob.size)
         data = head[offset:end] if end <= len(head) else await blob.fetch(offset, end - offset)

@@ -43,7 +43,7 @@ class NoDataset:
 
 
 def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
-    """The findings of an image job. Raises `BadFindings`."""
+    """Read the findings of an image job. Raises `BadFindings`."""
     kind = text(data.get("finding"))
     if kind != "dataset":
         return NoDataset(

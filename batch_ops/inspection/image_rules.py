@@ -41,7 +41,7 @@ _USUAL = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 def judge_image(
     name: str, size: int, found: Dataset, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
 ) -> Verdict:
-    """The verdict on the one dataset of a file of `size` bytes. `name` is the file's, as people know it."""
+    """Judge the one dataset of a file of `size` bytes. `name` is the file's, as people know it."""
     file = plain(name, NAME_LENGTH)
     try:
         _check_name(found)
@@ -103,7 +103,7 @@ def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
 
 
 def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple[str, bool]:
-    """The letters of the image's axes, and whether its own tags say so."""
+    """Give the letters of the image's axes, and whether its own tags say so."""
     dimensions = len(found.shape)
     try:
         if not found.tags_readable:
@@ -145,14 +145,21 @@ def _check_project(letters: str, shape: tuple[int, ...], project: ProjectFacts) 
         )
     size = axis_rules.sizes(letters, shape)
     if project.channels is not None and size["c"] != project.channels:
-        raise Unfit(
-            f"has {_count(size['c'], 'channel')}, but its project was trained on "
-            f"{_count(project.channels, 'channel')}; upload images like those it was trained on."
-        )
-    flat = size["z"] == 1
-    if project.spatial_dimensions is not None and flat != (project.spatial_dimensions == 2):
-        mine, theirs = ("2D (one z slice)", "3D") if flat else (f"3D ({size['z']} z slices)", "2D")
-        raise Unfit(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
+        raise _other_channels(size["c"], project.channels)
+    if project.spatial_dimensions is not None and (size["z"] == 1) != (project.spatial_dimensions == 2):
+        raise _other_dimensions(size["z"])
+
+
+def _other_channels(channels: int, trained: int) -> Unfit:
+    return Unfit(
+        f"has {_count(channels, 'channel')}, but its project was trained on {_count(trained, 'channel')}; upload "
+        f"images like those it was trained on."
+    )
+
+
+def _other_dimensions(z: int) -> Unfit:
+    mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
+    return Unfit(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
 
 
 def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
@@ -171,21 +178,17 @@ def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -
 
 
 def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
-    """The classifier takes so many features a pixel; another number only fails after hours in the queue."""
+    """Compare the number of features a pixel: a wrong one would only fail after hours in the queue."""
     size = axis_rules.sizes(letters, shape)
     channels, z = size["c"], size["z"]
     if project.columns is None or project.feature_columns(channels, z) == project.columns:
         return
     other = 2 if z == 1 else 1
     if project.feature_columns(channels, other) == project.columns:
-        mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
-        raise Unfit(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
+        raise _other_dimensions(z)
     one = project.feature_columns(1, z)
     if one and project.columns % one == 0:
-        raise Unfit(
-            f"has {_count(channels, 'channel')}, but its project was trained on "
-            f"{_count(project.columns // one, 'channel')}; upload images like those it was trained on."
-        )
+        raise _other_channels(channels, project.columns // one)
     raise Unfit(
         f"gives {project.feature_columns(channels, z)} features a pixel, but the classifier of its project was trained "
         f"with {project.columns}; have the project trained and saved again."

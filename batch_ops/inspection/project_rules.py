@@ -25,7 +25,7 @@ _AGAIN = "open it in ilastik, train it (Live Update), and save it again."
 
 
 def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
-    """The facts of a project, or the sentence why it can't be run. Raises `findings.BadFindings`."""
+    """Give the facts of a project, or the sentence why it can't be run. Raises `findings.BadFindings`."""
     try:
         return _facts(found)
     except Unfit as unfit:
@@ -62,7 +62,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
 
 
 def _consistent(facts: ProjectFacts) -> ProjectFacts:
-    """The facts, where the stored classifier takes the features that the project selects."""
+    """Pass the facts on if the stored classifier takes the features that the project selects."""
     if facts.columns is not None and facts.channels is not None and facts.spatial_dimensions is not None:
         expected = facts.feature_columns(facts.channels, 1 if facts.spatial_dimensions == 2 else 2)
         if expected != facts.columns:
@@ -74,7 +74,7 @@ def _consistent(facts: ProjectFacts) -> ProjectFacts:
 
 
 def _features(found: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `ProjectFacts` that follow from the feature selection."""
+    """Give the fields of `ProjectFacts` that follow from the feature selection."""
     in_2d = sequence(found.get("in_2d") or [])
     ids, scales, rows = (sequence(found.get(key) or []) for key in ("feature_ids", "scales", "matrix"))
     chosen = _chosen(ids, scales, rows, in_2d)
@@ -89,7 +89,7 @@ def _features(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]) -> list[tuple[bool, float, bool]]:
-    """(has eigenvalues, scale in pixels, filtered in 2D) of each selected feature."""
+    """List the selected features: (has eigenvalues, scale in pixels, filtered in 2D)."""
     if not ids or not scales or not rows:
         raise Unfit(f"has no feature selection; {_AGAIN}")
     widths = {len(sequence(row)) for row in rows} | ({len(in_2d)} if in_2d else set())
@@ -111,7 +111,7 @@ def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]
 
 
 def _training(found: dict[str, Any]) -> tuple[str, int | None, int | None]:
-    """(axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
+    """Give (axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
     first, last = found.get("first_lane"), found.get("last_lane")
     axes = _lane_axes(last) if last else ""
     if not first or not first.get("shape"):
@@ -138,7 +138,7 @@ def _lane_axes(lane: dict[str, Any]) -> str:
 
 
 def _short(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; numbers in their place where they are too many to be kept."""
+    """Keep the names, or numbers in their place where they are too many."""
     if sum(len(name.encode()) + 3 for name in classes) <= _CLASS_NAMES_BYTES:
         return classes
     return tuple(str(index + 1) for index in range(min(len(classes), 255)))

@@ -42,7 +42,7 @@ class Unfit(IlastikBatchError):
 
 
 def explain(name: str, found: NoDataset, options: ImageOptions) -> Refused:
-    """The sentence for a file in which there is no dataset to judge."""
+    """Refuse a file in which there is no dataset to judge, with its sentence."""
     names = ", ".join(plain(item, NAME_LENGTH) for item in found.names) + (", ..." if found.more else "")
     detail = plain(found.detail, NAME_LENGTH)
     kind = "none but a link" if found.kind == "none" and found.names else found.kind

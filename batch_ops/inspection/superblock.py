@@ -52,7 +52,7 @@ class Superblock:
 
 
 def signature_offsets(size: int) -> Iterator[int]:
-    """Where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, 2048, ..."""
+    """Give the places where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, 2048, ..."""
     offset = 0
     while offset + len(SIGNATURE) <= size:
         yield offset
@@ -60,7 +60,7 @@ def signature_offsets(size: int) -> Iterator[int]:
 
 
 def looks_like(head: bytes) -> str | None:
-    """What a file that is not HDF5 seems to be, as "a TIFF"; None if its beginning does not say."""
+    """Guess what a file that is not HDF5 is, as "a TIFF"; None if its beginning does not say."""
     if head and not any(head):
         return "nothing but zeros at its beginning, as an interrupted transfer leaves it"
     return next((name for start, name in _OTHER_FORMATS if head.startswith(start)), None)

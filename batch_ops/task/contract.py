@@ -107,13 +107,13 @@ class TaskEnvironment:
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
     def to_env(self) -> dict[str, str]:
-        """Environment variables; raises TaskEnvironmentError for values that the node would refuse."""
+        """Give the environment variables; raises TaskEnvironmentError for values that the node would refuse."""
         self._refuse_faults()
         return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> TaskEnvironment:
-        """The reverse of `to_env`; other variables are ignored."""
+        """Read what `to_env` gave; other variables are ignored."""
         values: dict[str, Any] = {}
         faults = []
         for field in dataclasses.fields(cls):
@@ -169,7 +169,7 @@ def command(
     *,
     ignore_training_axes: bool = False,
 ) -> list[str]:
-    """The arguments of one headless run, for an exec without a shell; all paths relative to its directory.
+    """Give the arguments of one headless run, for an exec without a shell; all paths relative to its directory.
 
     `image` is `<file>.h5/<dataset>`, `output_stem` folder and name without number and suffix.
     `ignore_training_axes` makes ilastik believe the image's own axistags where the project's differ.
@@ -189,7 +189,7 @@ def command(
 
 
 def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int) -> dict[str, str]:
-    """The node's environment without this task's values, Python's settings and Batch's token."""
+    """Give the node's environment without this task's values, Python's settings and Batch's token."""
     dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
     kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
     return {**kept, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}

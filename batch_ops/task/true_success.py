@@ -49,7 +49,7 @@ class FoundTiff:
 
 
 def size(length: float) -> str:
-    """A number of bytes for people, in powers of 1,000."""
+    """Write a number of bytes for people, in powers of 1,000."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if length < 1000:
             return f"{length:.3g} {unit}"
@@ -58,12 +58,12 @@ def size(length: float) -> str:
 
 
 def failure(exit_code: int, sentence: str) -> Outcome:
-    """A failure that the task script found by itself; `exit_code` is one of contract.EXIT_*."""
+    """Describe a failure that the task script found by itself; `exit_code` is one of contract.EXIT_*."""
     return Outcome(KIND_OF_EXIT[exit_code], exit_code, sentence)
 
 
 def disk_full(plan: ExportPlan, free_bytes: int) -> Outcome:
-    """The node's disk can't hold the TIFFs; says both sizes."""
+    """Say that the node's disk can't hold the TIFFs, with both sizes."""
     need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
     return failure(
         contract.EXIT_DISK_FULL,
@@ -82,7 +82,7 @@ _LONGEST_COMPLAINT = 500
 
 
 def is_evidence(line: str) -> bool:
-    """Whether `outcome_of` needs this line of the log; lets a long log be read without keeping it."""
+    """Say whether `outcome_of` needs this line: a long log need not be kept."""
     return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
 
 
@@ -94,7 +94,7 @@ def outcome_of(
     nickname: str,
     free_bytes: int,
 ) -> Outcome:
-    """The rule of true success, as exit code 0 alone proves nothing.
+    """Judge a run by the rule of true success, as exit code 0 alone proves nothing.
 
     Success is exit code 0 *and* exactly the planned TIFFs, each readable to its end with the planned pages,
     *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
@@ -122,7 +122,7 @@ def outcome_of(
 
 
 def complaint(log: str) -> str:
-    """What a log says last: the last error with the lines that follow it, else its last line."""
+    """Find what a log says last: the last error with the lines that follow it, else its last line."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
     last = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
@@ -135,14 +135,14 @@ def _tells(log: str, marks: Sequence[str]) -> bool:
 
 
 def _from_first(log: str, marks: Sequence[str]) -> str:
-    """The log from the first line with one of the marks on; "" without such a line."""
+    """Cut the log to what follows from the first line with one of the marks; "" without such a line."""
     lines = log.splitlines()
     first = next((index for index, line in enumerate(lines) if _tells(line, marks)), len(lines))
     return "\n".join(lines[first:])
 
 
 def _until_next_record(lines: Sequence[str]) -> list[str]:
-    """The first line and those after it that are no records of the logger, as messages have several lines."""
+    """Take the first line and those after it that are no records of the logger, as messages have several lines."""
     end = next((i for i, line in enumerate(lines) if i and _LOG_RECORD.match(line)), len(lines))
     return list(lines[:end])
 

@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def attempt(execution: Execution) -> true_success.Outcome:
-    """Every way to end but a signal, as an outcome."""
+    """Turn every way to end but a signal into an outcome."""
     try:
         return run(execution, Path(os.environ["ILASTIK_HOME"]))
     except Refusal as refusal:
@@ -73,7 +73,7 @@ def attempt(execution: Execution) -> true_success.Outcome:
 
 
 def run(execution: Execution, home: Path) -> true_success.Outcome:
-    """Image and project to TIFFs with their manifest; what goes wrong raises, or is in the outcome."""
+    """Make TIFFs with their manifest of image and project; what goes wrong raises, or is in the outcome."""
     root = execution.root
     task = execution.task = contract.TaskEnvironment.from_env(os.environ)
     say(f"Task {task.task_id}, execution {execution.name}, correlation id {task.correlation_id}")
@@ -118,7 +118,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
 def plan_export(
     root: Path, task: contract.TaskEnvironment, image: LocalImage, project: LocalProject
 ) -> export_plan.ExportPlan:
-    """The plan from the real shape; refuses what classic TIFF or the node's disk can't hold."""
+    """Plan the export from the real shape; refuses what classic TIFF or the node's disk can't hold."""
     by_class, bytes_per_value = export_plan.EXPORT_SOURCES[task.export_source]
     try:
         plan = export_plan.export_plan(

@@ -49,7 +49,7 @@ class Fate(StrEnum):
     HALF_TWICE = auto()
 
 
-# What ends well when tried again, and how many times such an end is within the limits of the retry table.
+# What ends well when tried again, and how many times such an end is within the limits of its rule.
 BEARABLE = {
     Fate.COMMAND: 1,
     Fate.OUT_OF_MEMORY: 1,

@@ -193,7 +193,7 @@ async def test_a_new_task_waits(with_job):
     task = await with_job.batch.task(JOB, SPEC.id)
     assert task is not None
     assert (task.job_id, task.task_id, task.state) == (JOB, SPEC.id, TaskState.ACTIVE)
-    assert (task.exit_code, task.succeeded, task.failure, task.node_id) == (None, None, None, None)
+    assert (task.exit_code, task.succeeded, task.failure, task.node_id) == (None, False, None, None)
     assert (task.started, task.ended, task.requeues) == (None, None, 0)
     assert task.changed.tzinfo is not None
     assert await with_job.batch.task(JOB.lower(), SPEC.id.upper()) is not None

@@ -80,7 +80,7 @@ def publish(
 
 
 def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Report:
-    """The content of outcome.json."""
+    """Give the content of outcome.json."""
     task = execution.task
     return manifest.Report(
         kind=outcome.word,
@@ -99,7 +99,7 @@ def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Repo
 
 
 def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
-    """By the installation (a file VERSION, the package, conda's records), else as the task's environment has it."""
+    """Ask the installation (a file VERSION, the package, conda's records), else the task's environment."""
     with suppress(OSError, UnicodeDecodeError):
         return manifest.plain_line((home / "VERSION").read_text().strip(), 100)
     with suppress(importlib.metadata.PackageNotFoundError):

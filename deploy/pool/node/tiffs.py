@@ -13,12 +13,12 @@ from batch_ops.task.true_success import FoundTiff
 
 
 def find_tiffs(folder: Path) -> list[FoundTiff]:
-    """Every file below a folder, whatever its name, in the order of names."""
+    """Inspect every file below a folder, whatever its name, in the order of names."""
     return [_inspect(path, folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
 
 
 def _inspect(path: Path, folder: Path) -> FoundTiff:
-    """Pages, their shape, and whether all pixels that the pages speak of are inside the file."""
+    """Find the pages, their shape, and whether all pixels that they speak of are inside the file."""
     import tifffile
 
     name, length = path.relative_to(folder).as_posix(), path.stat().st_size
@@ -45,7 +45,7 @@ def _inspect(path: Path, folder: Path) -> FoundTiff:
 
 @contextmanager
 def _complaints_of(library: str) -> Iterator[list[str]]:
-    """What a library logs as warning or error meanwhile: tifffile reads on past damage and only logs it."""
+    """Collect what a library logs as warning or error: tifffile reads on past damage and only logs it."""
     complaints: list[str] = []
     handler = logging.handlers.BufferingHandler(capacity=10**6)
     handler.setLevel(logging.WARNING)

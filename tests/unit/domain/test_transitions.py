@@ -67,7 +67,7 @@ TASKS = st.builds(
     task,
     state=st.sampled_from(list(TaskState)),
     exit_code=st.none() | st.sampled_from([0, 1, 81, 82, 83, 137, 139, 143]),
-    succeeded=st.none() | st.booleans(),
+    succeeded=st.booleans(),
     failure=st.none()
     | st.builds(
         TaskFailure,
@@ -189,7 +189,7 @@ def test_success_needs_exit_code_zero_and_no_failure():
         ({"failure": TaskFailure("UserError", "BlobNotFound", "gone")}, FailureKind.STAGING_IN),
         ({"failure": TaskFailure("usererror", "DiskFull", "")}, FailureKind.DISK_FULL),
         ({"failure": TaskFailure("servererror", "Unknown", "")}, FailureKind.NODE),
-        ({"exit_code": None, "succeeded": None}, FailureKind.NODE),
+        ({"exit_code": None}, FailureKind.NODE),
         ({"exit_code": 143, "failure": TaskFailure("usererror", "TaskEnded", "")}, FailureKind.ENDED),
         ({"exit_code": 143, "started": NOW - HOUR, "ended": NOW}, FailureKind.TIMEOUT),
     ],
