@@ -36,7 +36,6 @@ class FakeBlobs:
 
     @call()
     def head(self, container: str, name: str) -> Blob | None:
-        """The blob's properties."""
         found = self._container(container).blobs.get(name)
         return found.blob if found else None
 
@@ -44,7 +43,6 @@ class FakeBlobs:
     def read(
         self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
     ) -> tuple[Blob, bytes]:
-        """A range and the properties of the version it came from."""
         found = self._version(container, name, etag)
         if is_archived(found):
             if etag is not None:
@@ -54,7 +52,6 @@ class FakeBlobs:
         return replace(found.blob, tier=None), found.data[offset : offset + length]
 
     async def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
-        """The blobs whose names start so."""
         after: str | None = prefix
         while after is not None:
             page, after = await self._list(container, prefix, after)
@@ -84,7 +81,6 @@ class FakeBlobs:
     def put(
         self, container: str, name: str, data: bytes, *, fence: Fence, metadata: Mapping[str, str], content_type: str
     ) -> str:
-        """Write a small blob and give its ETag."""
         if not content_type.isascii():
             raise RequestRefused(f"{content_type!r} is no content type.")
         self._check_fence(container, name, fence)
@@ -100,7 +96,6 @@ class FakeBlobs:
         length: int | None = None,
         source_etag: str | None = None,
     ) -> Blob:
-        """Start a server-side copy and give the target as it is now."""
         copied = await self._copy(source, target, fence, metadata, source_etag)
         if length is None or copied.copy_status != "success":
             return await self.head(*target) or copied
@@ -130,7 +125,6 @@ class FakeBlobs:
 
     @call()
     def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
-        """Delete a blob (of that version)."""
         try:
             found = self._version(container, name, etag)
         except BlobMissing:
@@ -139,7 +133,6 @@ class FakeBlobs:
         self.remove(container, name)
 
     def url(self, container: str, name: str = "") -> str:
-        """The URL of a container or blob."""
         path = f"{container}/{quote(name, safe='~/')}" if name else container
         return f"https://data.blob.example/{path}"
 
@@ -200,7 +193,6 @@ class FakeBlobs:
         self._container(container).put(replace(found, blob=replace(found.blob, tier=tier)))
 
     def remove(self, container: str, name: str) -> None:
-        """Delete a blob, whatever its version."""
         self._pending.pop((container, name), None)
         self._container(container).remove(name)
 
