@@ -13,10 +13,11 @@ from batch_ops.domain.file_record import Blob, FileRecord, State, TaskState
 from batch_ops.domain.provenance import LOG
 from batch_ops.domain.transitions import ALLOWED
 from tests.chaos.nodes import FINAL_FATES, doom, tiffs
-from tests.chaos.world import NEEDS, World
+from tests.chaos.services import NEEDS
+from tests.chaos.simulation import Simulation
 
 
-def complaints(world: World) -> list[str]:
+def complaints(world: Simulation) -> list[str]:
     """Every broken rule as a sentence."""
     found = [*world.wrong, *_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
     for name in sorted({*world.ledger.trail, *world.blobs.names("input")}):
@@ -24,15 +25,15 @@ def complaints(world: World) -> list[str]:
     return found
 
 
-def _of_the_host(world: World) -> list[str]:
+def _of_the_host(world: Simulation) -> list[str]:
     found = [f"A fault in the code: {fault}" for fault in world.host.faults]
     found += [f"A fault of the simulation: {fault!r}" for fault in world.timeline.faults]
     found += [f"Poison: {message.body!r}" for message in world.host.poison]
     return found
 
 
-def _of_rest(world: World) -> list[str]:
-    found = [f"On the worklist: {intent}" for intent in world.intents()]
+def _of_rest(world: Simulation) -> list[str]:
+    found = [f"On the worklist: {intent}" for intent in world.worklist.intents()]
     found += [f"{name} fell out of sight until the sweep found it" for name in world.worklist.put_back]
     for name, trail in world.ledger.trail.items():
         if not trail[-1].state.is_final:
@@ -40,7 +41,7 @@ def _of_rest(world: World) -> list[str]:
     found += [f"The job {job} is {state}" for job, state in world.batch.jobs().items() if state != "completed"]
     found += [f"In staging: {blob}" for blob in world.blobs.names("staging")]
     found += [f"Undelivered, and nobody cared: {blob}" for blob in world.blobs.names("dead-letter")]
-    for name, stored in world.blobs._container("frozen").blobs.items():
+    for name, stored in world.blobs.containers["frozen"].blobs.items():
         is_copied = stored.blob.copy_status in {None, "success"}
         if is_copied and name != naming.frozen_blob(hashlib.sha256(stored.data).hexdigest()):
             found.append(f"Frozen under another digest than its own: {name}")
@@ -50,7 +51,7 @@ def _of_rest(world: World) -> list[str]:
     return found
 
 
-def _of_histories(world: World) -> list[str]:
+def _of_histories(world: Simulation) -> list[str]:
     """Row by row along the table of transitions; a run never comes back."""
     found = []
     for name, trail in world.ledger.trail.items():
@@ -61,7 +62,7 @@ def _of_histories(world: World) -> list[str]:
     return found
 
 
-def _of_completions(world: World) -> list[str]:
+def _of_completions(world: Simulation) -> list[str]:
     """No version was segmented twice by one classifier, except after a loss or a failure that was recorded."""
     by_key: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for done in world.nodes.completions:
@@ -82,8 +83,8 @@ def _of_completions(world: World) -> list[str]:
     return found
 
 
-def _of_a_file(world: World, name: str) -> list[str]:
-    stored = world.blobs._container("input").blobs.get(name)
+def _of_a_file(world: Simulation, name: str) -> list[str]:
+    stored = world.blobs.find("input", name)
     record = world.row(name)
     if stored is None:
         if record is not None and record.state not in {State.CANCELLED, State.SUCCEEDED, State.REJECTED, State.FAILED}:
@@ -107,7 +108,7 @@ def _of_a_file(world: World, name: str) -> list[str]:
     return _results(world, record, stored.blob, content, leaves)
 
 
-def _problem(world: World, record: FileRecord, leaves: set[str], state: State, sentence: str) -> list[str]:
+def _problem(world: Simulation, record: FileRecord, leaves: set[str], state: State, sentence: str) -> list[str]:
     found = []
     if record.state is not state or sentence not in record.reason or not record.reason:
         found.append(f"{record.name} is {record.state} ({record.reason}), not {state} ({sentence})")
@@ -118,7 +119,7 @@ def _problem(world: World, record: FileRecord, leaves: set[str], state: State, s
     return found
 
 
-def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leaves: set[str]) -> list[str]:
+def _results(world: Simulation, record: FileRecord, blob: Blob, content: bytes, leaves: set[str]) -> list[str]:
     name = record.name
     # An edit of the properties alone may go unnoticed.
     if record.etag != blob.etag and (record.length, record.md5) != (blob.length, blob.md5):
@@ -153,13 +154,13 @@ def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leave
     return found
 
 
-def _folder(world: World, name: str) -> list[Blob]:
+def _folder(world: Simulation, name: str) -> list[Blob]:
     prefix = naming.results_folder(name)
-    blobs = world.blobs._container("results").blobs
+    blobs = world.blobs.containers["results"].blobs
     # Another file's folder may lie in this one.
     names = (found for found in world.blobs.names("results", prefix) if "/" not in found[len(prefix) :])
     return [blobs[found].blob for found in names]
 
 
-def _read(world: World, name: str, leaf: str) -> bytes:
+def _read(world: Simulation, name: str, leaf: str) -> bytes:
     return world.blobs.content("results", naming.results_folder(name) + leaf)

@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from random import Random
 
 from tests.chaos.nodes import BEARABLE, FINAL_FATES, Fate
-from tests.chaos.world import PROJECT_NAME
+from tests.chaos.simulation import PROJECT_NAME
 from tests.fakes import When
 
 

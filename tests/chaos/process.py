@@ -26,7 +26,7 @@ from tests.chaos.timeline import Timeline, turn
 from tests.fakes import Cloud, When
 
 if TYPE_CHECKING:
-    from tests.chaos.world import World
+    from tests.chaos.simulation import Simulation
 
 
 class Queue(StrEnum):
@@ -135,14 +135,14 @@ def bound[F](fake: F, cloud: Cloud) -> F:
 class Process:
     """It remembers nothing of the processes before it."""
 
-    def __init__(self, world: "World", machine: int = 0) -> None:
+    def __init__(self, world: "Simulation", machine: int = 0) -> None:
         def skew() -> timedelta:
             return world.host.skews.get(machine, timedelta())
 
         self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
         blobs, check = bound(world.blobs, cloud), bound(world.check, cloud)
         worklist = bound(world.worklist, cloud)
-        worklist._noted = {}
+        worklist.forget_noted_jobs()
         settings = world.settings
         executor = Executor(
             bound(world.ledger, cloud),

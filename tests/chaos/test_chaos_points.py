@@ -17,8 +17,9 @@ from tests.chaos.disturbances import (
 )
 from tests.chaos.invariants import complaints
 from tests.chaos.process import Happening, crash
-from tests.chaos.scenes import SCENES, Point, Scene
-from tests.chaos.world import World
+from tests.chaos.scene import Point, Scene
+from tests.chaos.scenes import SCENES
+from tests.chaos.simulation import Simulation
 
 _BY_NAME = {scene.name: scene for scene in SCENES}
 _COLLECT = _BY_NAME["results of a second version are moved"]
@@ -136,6 +137,6 @@ def _points(scene: Scene, fits: Callable[[Point], bool]) -> Iterator[Point]:
     return (point for point in scene.points() if fits(point))
 
 
-def _ends_badly(world: World) -> list[str]:
+def _ends_badly(world: Simulation) -> list[str]:
     world.come_to_rest()
     return complaints(world)

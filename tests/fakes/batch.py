@@ -133,6 +133,11 @@ class FakeBatch:
             if not states or task.state in states
         ]
 
+    def find(self, task_id: str) -> Task | None:
+        """The task of this id in any job."""
+        key = task_id.lower()
+        return next((job.tasks[key] for job in self._jobs.values() if key in job.tasks), None)
+
     def move(self, task_id: str, state: TaskState, **changes: Any) -> Task:
         """Put a task into a state, now."""
         job, task = self._find(task_id)

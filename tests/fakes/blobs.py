@@ -29,14 +29,14 @@ class FakeBlobs:
     def __init__(self, cloud: Cloud | None = None, containers: Iterable[str] = CONTAINERS) -> None:
         self.cloud = cloud or Cloud()
         self.slow_copies = False
-        self._containers = {name: Container() for name in containers}
+        self.containers = {name: Container() for name in containers}
         self._pending: dict[tuple[str, str], Stored] = {}
 
     # The port
 
     @call()
     def head(self, container: str, name: str) -> Blob | None:
-        found = self._container(container).blobs.get(name)
+        found = self.find(container, name)
         return found.blob if found else None
 
     @call()
@@ -196,6 +196,10 @@ class FakeBlobs:
         self._pending.pop((container, name), None)
         self._container(container).remove(name)
 
+    def find(self, container: str, name: str) -> Stored | None:
+        """A blob with its bytes."""
+        return self._container(container).blobs.get(name)
+
     def content(self, container: str, name: str) -> bytes:
         """The bytes of a blob."""
         return self._version(container, name, None).data
@@ -229,13 +233,13 @@ class FakeBlobs:
         return self.cloud.now.replace(microsecond=0)
 
     def _container(self, name: str) -> Container:
-        found = self._containers.get(name)
+        found = self.containers.get(name)
         if found is None:
             raise ServiceFault(f"Blob storage has no container {name} (ContainerNotFound).")
         return found
 
     def _version(self, container: str, name: str, etag: str | None) -> Stored:
-        found = self._container(container).blobs.get(name)
+        found = self.find(container, name)
         if found is None:
             raise BlobMissing(f"There is no {container}/{name}.")
         if etag is not None and found.blob.etag != etag:
@@ -243,7 +247,7 @@ class FakeBlobs:
         return found
 
     def _check_fence(self, container: str, name: str, fence: Fence) -> None:
-        found = self._container(container).blobs.get(name)
+        found = self.find(container, name)
         if (found.blob.etag if found else None) != fence.etag:
             raise BlobChanged(f"Somebody else wrote {container}/{name} in the meantime.")
         if found:

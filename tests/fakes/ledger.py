@@ -21,7 +21,7 @@ class FakeLedger:
 
     @call()
     def get(self, name: str) -> Entry | None:
-        return self._entry(name)
+        return self.entry(name)
 
     @call()
     def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
@@ -67,7 +67,8 @@ class FakeLedger:
     ) -> tuple[list[Row[FileRecord]], str | None]:
         return self.table.page(partition, start, end, after)
 
-    def _entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> Entry | None:
+        """`get` without a call: not of the port."""
         row = self.table.get(partition_key(name), file_key(name))
         return Entry(row.value, row.version) if row else None
 

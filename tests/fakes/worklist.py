@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
@@ -28,9 +29,9 @@ class FakeWorklist:
 
     service = "worklist"
 
-    def __init__(self, cloud: Cloud | None = None) -> None:
+    def __init__(self, cloud: Cloud | None = None, *, strict: bool = True) -> None:
         self.cloud = cloud or Cloud()
-        self.table: Table[_Mark] = Table(self.cloud, "work")
+        self.table: Table[_Mark] = Table(self.cloud, "work", strict=strict)
         self._rejected: dict[str, dict[str, str]] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
@@ -38,22 +39,17 @@ class FakeWorklist:
         self._turns: Turns | None = None
 
     async def board(self) -> Board:
-        intents: list[Intent] = []
-        jobs: list[JobMark] = []
-        sweeps: list[SweepMark] = []
+        kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
         after: str | None = ""
         while after is not None:
             rows, after = await self._board(after)
             for row in rows:
-                value = replace(row.value, version=row.version)
-                match value:
-                    case Intent():
-                        intents.append(value)
-                    case JobMark():
-                        jobs.append(value)
-                    case SweepMark():
-                        sweeps.append(value)
-        return Board(tuple(intents), tuple(jobs), tuple(sweeps))
+                value = self._shown(row)
+                kinds[type(value)].append(value)
+        return Board(tuple(kinds[Intent]), tuple(kinds[JobMark]), tuple(kinds[SweepMark]))
+
+    def _shown(self, row: Row[_Mark]) -> _Mark:
+        return replace(row.value, version=row.version)
 
     @call()
     def _board(self, after: str) -> tuple[list[Row[_Mark]], str | None]:
@@ -99,8 +95,7 @@ class FakeWorklist:
     @call()
     def save_sweep(self, mark: SweepMark) -> None:
         with suppress(Conflict):
-            key = f"s!{naming.key_safe(mark.container)}"
-            self._put(key, mark, over=mark.version or None, new=not mark.version)
+            self._put(_sweep_key(mark), mark, over=mark.version or None, new=not mark.version)
 
     @call()
     def note_rejected(self, project: str, name: str) -> None:
@@ -155,6 +150,24 @@ class FakeWorklist:
         check_key(key)
         self._projects[key] = _Known(etag, tuple(values.items()))
 
+    # Not of the port
+
+    def intents(self) -> list[Intent]:
+        """Every intent, those of files that are only tidied up too."""
+        return [mark for mark in self.table.all("open") if isinstance(mark, Intent)]
+
+    def swept(self, mark: SweepMark) -> None:
+        """A container was swept before."""
+        self._put(_sweep_key(mark), mark, new=True)
+
+    def resume_all(self) -> None:
+        """Nothing is paused any more."""
+        self._pauses.clear()
+
+    def forget_noted_jobs(self) -> None:
+        """What a new process does not remember."""
+        self._noted = {}
+
     def _put(self, key: str, value: _Mark, *, over: str | None = None, new: bool = False) -> str:
         bare = replace(value, version="") if value.version else value
         return self.table.write("open", [Change(key, bare, over=over, new=new)])[0]
@@ -162,6 +175,10 @@ class FakeWorklist:
 
 def _intent_key(name: str, nonce: str) -> str:
     return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
+
+
+def _sweep_key(mark: SweepMark) -> str:
+    return f"s!{naming.key_safe(mark.container)}"
 
 
 def _job_key(job_id: str) -> str:
