@@ -104,7 +104,10 @@ def _of_tasks(name: str, books: Books) -> list[str]:
         own = [task for task in tasks if naming.run_of_task(task.id) == number]
         done[run.md5 or run.etag] += sum(books.ran[task.id] for task in own)
         losses[run.md5 or run.etag] += run.failures + sum(put_back(task) for task in own)
-    seen = [rules.Task(t.id, str(t.state), t.execution_info.exit_code == 0, put_back(t)) for t in tasks]
+    seen = [
+        rules.Task(t.id, str(getattr(t.state, "value", t.state)), t.execution_info.exit_code == 0, put_back(t))
+        for t in tasks
+    ]
     return [*rules.of_runs(runs, seen), *rules.of_segmentations(done, losses)]
 
 
