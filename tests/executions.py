@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
 from tests.fakes import FakeBlobs
 
-STARTED, FINISHED = "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"
+_STARTED, _FINISHED = "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"
 
 
 def md5(data: bytes) -> str:
@@ -15,35 +16,13 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def manifest(
-    task_id: str,
-    execution: str,
-    image: ManifestImage,
-    files: tuple[ManifestFile, ...],
-    *,
-    run: int = 1,
-    attempt: int = 1,
-    correlation_id: str = "c",
-    node: str = "node-1",
-    digest: str = "0" * 64,
-) -> bytes:
-    """The manifest of a whole execution."""
-    return Manifest(
-        execution=execution,
-        task_id=task_id,
-        run=run,
-        attempt=attempt,
-        correlation_id=correlation_id,
-        node=node,
-        started=STARTED,
-        finished=FINISHED,
-        seconds={"ilastik": 60.0},
-        ilastik_version="1.4.2",
-        command=("run_ilastik.sh",),
-        project_sha256=digest,
-        image=image,
-        files=files,
-    ).to_json()
+def manifest(task_id: str, execution: str, image: ManifestImage, files: tuple[ManifestFile, ...], **told: Any) -> bytes:
+    """The manifest of a whole execution; `told` are fields that are not as usual."""
+    usual = {"run": 1, "attempt": 1, "correlation_id": "c", "node": "node-1", "project_sha256": "0" * 64}
+    times = {"started": _STARTED, "finished": _FINISHED, "seconds": {"ilastik": 60.0}}
+    program = {"ilastik_version": "1.4.2", "command": ("run_ilastik.sh",)}
+    more: dict[str, Any] = times | program | usual | told
+    return Manifest(execution=execution, task_id=task_id, image=image, files=files, **more).to_json()
 
 
 class Staged:
@@ -67,7 +46,7 @@ class Staged:
             attempt=told.attempt,
             correlation_id=told.correlation_id,
             node=self._node,
-            digest=told.project_digest,
+            project_sha256=told.project_digest,
         )
         self._put("manifest.json", text)
 
@@ -82,8 +61,8 @@ class Staged:
             exit_code=exit_code,
             sentence=sentence,
             execution=self._execution,
-            started=STARTED,
-            finished=FINISHED,
+            started=_STARTED,
+            finished=_FINISHED,
             seconds={},
             last_lines=last_lines,
             task_id=self._task_id,
