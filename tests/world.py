@@ -1,6 +1,5 @@
 """The product's use cases over the fakes, with people who drop files and nodes that work."""
 
-import hashlib
 import json
 from datetime import timedelta
 from itertools import count
@@ -13,14 +12,39 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.system import Ports, assemble
 from batch_ops.task import contract
-from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
 from tests import fakes
+from tests.executions import Staged
 
 SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
 EXECUTION = "20260301T120000Z-"
 
 
-class World:
+class Services:
+    """The services of one cloud, and what is there."""
+
+    cloud: fakes.Cloud
+    ledger: fakes.FakeLedger
+    worklist: fakes.FakeWorklist
+    blobs: fakes.FakeBlobs
+    batch: fakes.FakeBatch
+
+    def row(self, name: str) -> Any:
+        """The file's row."""
+        entry = self.ledger.entry(name)
+        return entry.record if entry else None
+
+    def results(self, name: str) -> dict[str, bytes]:
+        """What lies in the file's folder; another file's may lie in it."""
+        folder = naming.results_folder(name)
+        leaves = [found.removeprefix(folder) for found in self.blobs.names("results", folder)]
+        return {leaf: self.blobs.content("results", folder + leaf) for leaf in leaves if "/" not in leaf}
+
+    def provenance(self, name: str) -> Any:
+        """What is a result, and where it came from."""
+        return json.loads(self.results(name)["provenance.json"])
+
+
+class World(Services):
     """One cloud, one function app."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
@@ -70,55 +94,21 @@ class World:
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
         told = contract.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
-        read = self.blobs.content("input", told.image_name)
-        image = read.decode(errors="replace")
-        files = [(f"{told.nickname}{i}.tiff", f"TIFF {i} of {image}".encode()) for i in range(tiffs)]
-        for leaf, data in files:
-            self.blobs.upload("staging", f"{task_id}/{execution}/{leaf}", data)
-        manifest = Manifest(
-            execution=execution,
-            task_id=task_id,
-            run=told.run,
-            attempt=told.attempt,
-            correlation_id=told.correlation_id,
-            node="node-1",
-            started="2026-03-01T12:00:00Z",
-            finished="2026-03-01T12:01:00Z",
-            seconds={"ilastik": 60.0},
-            ilastik_version="1.4.2",
-            command=("run_ilastik.sh",),
-            project_sha256=told.project_digest,
-            image=ManifestImage(
-                told.image_name,
-                told.image_etag,
-                told.image_length,
-                hashlib.md5(read, usedforsecurity=False).hexdigest(),
-            ),
-            files=tuple(
-                ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1)
-                for leaf, data in files
-            ),
-        )
-        self.blobs.upload("staging", f"{task_id}/logs/{execution}/ilastik.log", b"all is well\n")
+        staged = Staged(self.blobs, task_id, execution)
+        image = self.blobs.content("input", told.image_name)
+        text = image.decode(errors="replace")
+        files = {f"{told.nickname}{i}.tiff": f"TIFF {i} of {text}".encode() for i in range(tiffs)}
+        for leaf, data in files.items():
+            staged.tiff(leaf, data)
+        staged.log()
         if complete:
-            self.blobs.upload("staging", f"{task_id}/{execution}/manifest.json", manifest.to_json())
+            staged.manifest(told, files, image)
         return execution
 
     def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:
         """The task script leaves word of its failure."""
         execution = f"{EXECUTION}{next(self._executions):08x}"
-        report = Report(
-            kind=kind,
-            exit_code=exit_code,
-            sentence=sentence,
-            execution=execution,
-            started="2026-03-01T12:00:00Z",
-            finished="2026-03-01T12:01:00Z",
-            seconds={},
-            last_lines=lines,
-            task_id=task_id,
-        )
-        self.blobs.upload("staging", f"{task_id}/logs/{execution}/outcome.json", report.to_json())
+        Staged(self.blobs, task_id, execution).outcome(kind, sentence, exit_code, *lines)
 
     # What the host does
 
@@ -150,23 +140,6 @@ class World:
         await self.tick()
         await self.deliver()
         return self.row(name)
-
-    # What is there
-
-    def row(self, name: str) -> Any:
-        """The file's row."""
-        entry = self.ledger._entry(name)
-        return entry.record if entry else None
-
-    def results(self, name: str) -> dict[str, bytes]:
-        """The file's folder."""
-        folder = naming.results_folder(name)
-        names = self.blobs.names("results", folder)
-        return {found[len(folder) :]: self.blobs.content("results", found) for found in names}
-
-    def provenance(self, name: str) -> Any:
-        """What is a result, and where it came from."""
-        return json.loads(self.results(name)["provenance.json"])
 
     def states(self, name: str) -> list[str]:
         """The states that the file's current run went through."""

@@ -58,7 +58,6 @@ class AzureBatch:
         self._together = Coalesced(self._create_tasks, _TASKS_A_CALL)
 
     async def create_job(self, job_id: str, pool_id: str) -> None:
-        """Create the job on a pool; an existing one is success."""
         job = models.BatchJobCreateOptions(
             id=job_id,
             pool_info=models.BatchPoolInfo(pool_id=pool_id),
@@ -111,7 +110,6 @@ class AzureBatch:
         return True
 
     async def task(self, job_id: str, task_id: str) -> Task | None:
-        """The task; None if the job has none of this id."""
         known = _job_errors(job_id) | _already("TaskNotFound")
         try:
             with calls(_SERVICE, f"look at the task {task_id}", known):
@@ -120,7 +118,6 @@ class AzureBatch:
             return None
 
     async def changed(self, job_id: str, since: datetime | None) -> AsyncIterator[Task]:
-        """The tasks whose state changed at or after a time of the service's."""
         # Whole seconds in the filter: services differ in the fractions that they read.
         moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if since else None
         with calls(_SERVICE, f"list the tasks of the job {job_id}", _job_errors(job_id)):
@@ -132,20 +129,17 @@ class AzureBatch:
                     yield task
 
     async def terminate_task(self, job_id: str, task_id: str) -> None:
-        """End a task; one that is completed or gone is success."""
         ended = _already("TaskCompleted", "TaskNotFound", "JobNotFound", *_CLOSED_CODES)
         with suppress(_Already), calls(_SERVICE, f"end the task {task_id}", ended):
             await self._client.terminate_task(job_id, task_id)
 
     async def close_job(self, job_id: str) -> None:
-        """Terminate the job; one that is closed or gone is success."""
         closed = _already("JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted")
         with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):
             # The poller is not waited for: the job ends by itself.
             await self._client.begin_terminate_job(job_id, _TERMINATION)
 
     async def is_done(self, job_id: str) -> bool:
-        """Whether every task of the job is completed; a job that is gone is done."""
         open_tasks = "state ne 'completed'"
         with suppress(_Already), calls(_SERVICE, f"look for work of the job {job_id}", _already("JobNotFound")):
             async for _ in self._client.list_tasks(job_id, filter=open_tasks, select=["id"], max_results=1):
@@ -153,7 +147,6 @@ class AzureBatch:
         return True
 
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
-        """Whether the node was a spot node that Azure took back; a node that is gone was not."""
         try:
             with calls(_SERVICE, f"look at the node {node_id}", _already("NodeNotFound", "PoolNotFound")):
                 node = await self._client.get_node(pool_id, node_id, select=["id", "state"])
@@ -162,7 +155,6 @@ class AzureBatch:
         return _word(node.state) == "preempted"
 
     async def job_state(self, job_id: str) -> JobState:
-        """Whether the job works; one that is gone counts as closed."""
         try:
             with calls(_SERVICE, f"look at the job {job_id}", _already("JobNotFound")):
                 job = await self._client.get_job(job_id, select=["id", "state"])

@@ -29,7 +29,6 @@ class TableLedger:
         self._table = table
 
     async def get(self, name: str) -> Entry | None:
-        """The file's current run."""
         try:
             row = await self._table.get_entity(partition_key(name), file_key(name))
         except SDK_ERRORS as exc:
@@ -39,11 +38,9 @@ class TableLedger:
         return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
 
     async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
-        """Make `new` the file's current run, in one transaction with the end of the previous one."""
         return await self._write(claim_writes(new, previous), "claim")
 
     async def advance(self, entry: Entry, record: FileRecord) -> Entry:
-        """Replace this version of the row; a final state also ends the run's own row."""
         return await self._write(advance_writes(entry, record), "advance")
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
@@ -58,7 +55,6 @@ class TableLedger:
         return with_current(stored, current)
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
-        """The versions that the ledger has of these files, by one query over their range of keys."""
         keys = [naming.file_key(name) for name in names]
         if not keys:
             return {}

@@ -31,12 +31,10 @@ class AzureOutbox:
         self._collect, self._blob_created = collect, blob_created
 
     async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for the results of a run to be collected, not before the delay is over."""
         with calls(_SERVICE, f"ask for the results of {naming.plain(order.name)}"):
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
     async def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for an image to be looked at, as if an event had come, not before the delay is over."""
         with calls(_SERVICE, f"ask for another look at {naming.plain(order.name)}"):
             await self._blob_created.send_message(
                 look_again_message(order), visibility_timeout=ceil(delay.total_seconds())
@@ -53,7 +51,6 @@ class AzurePoisonQueues:
         self._queues = queues
 
     async def counts(self) -> Mapping[str, int]:
-        """About how many there are of each queue."""
         found = {}
         for queue, (_, poison) in self._queues.items():
             with _may_be_missing(), calls(_SERVICE, f"look at {queue}{POISON}", _MISSING):
@@ -61,7 +58,6 @@ class AzurePoisonQueues:
         return found
 
     async def peek(self) -> Sequence[PoisonMessage]:
-        """The oldest of each queue, at most 32, left where they are."""
         found: list[PoisonMessage] = []
         for queue, (_, poison) in self._queues.items():
             with _may_be_missing(), calls(_SERVICE, f"look into {queue}{POISON}", _MISSING):
@@ -69,7 +65,6 @@ class AzurePoisonQueues:
         return found
 
     async def take(self, queue: str) -> AsyncIterator[PoisonMessage]:
-        """Every message, hidden from others for five minutes."""
         _, poison = self._queues[queue]
         with _may_be_missing(), calls(_SERVICE, f"empty {queue}{POISON}", _MISSING):
             async for message in poison.receive_messages(
@@ -78,18 +73,15 @@ class AzurePoisonQueues:
                 yield _poison(queue, message)
 
     async def put_back(self, message: PoisonMessage) -> None:
-        """Send it to its queue as it was, then drop it."""
         with calls(_SERVICE, f"put a message back into {message.queue}"):
             await self._queues[message.queue][0].send_message(message.raw)
         await self.drop(message)
 
     async def drop(self, message: PoisonMessage) -> None:
-        """Delete it; silent if it is gone."""
         with _may_be_missing(), calls(_SERVICE, f"drop a message of {message.queue}{POISON}", _MISSING):
             await self._queues[message.queue][1].delete_message(message.id, message.receipt)
 
     async def release(self, message: PoisonMessage) -> None:
-        """Leave it where it is and let others see it; silent if it is gone."""
         with _may_be_missing(), calls(_SERVICE, f"leave a message in {message.queue}{POISON}", _MISSING):
             await self._queues[message.queue][1].update_message(message.id, message.receipt, visibility_timeout=0)
 

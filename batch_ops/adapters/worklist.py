@@ -45,7 +45,6 @@ class TableWorklist:
         self._noted: dict[str, float] = {}
 
     async def board(self) -> Board:
-        """Everything open, by one query."""
         intents: list[Intent] = []
         jobs: list[JobMark] = []
         sweeps: list[SweepMark] = []
@@ -62,14 +61,12 @@ class TableWorklist:
         return Board(tuple(intents), tuple(jobs), tuple(sweeps))
 
     async def add(self, intent: Intent) -> Intent:
-        """Insert an intent; its nonce is new."""
         taken = Conflict(f"The worklist has an entry {intent.nonce} of {naming.plain(intent.name)} already.")
         with calls(_SERVICE, f"note {naming.plain(intent.name)} as open", {"EntityAlreadyExists": taken}):
             answer = await self._table.create_entity(_entity(intent_key(intent.name, intent.nonce), intent))
         return replace(intent, version=str(answer["etag"]))
 
     async def defer(self, intent: Intent, due: datetime) -> None:
-        """Look at it at another time. Silent if the intent is gone, or was changed since this version was read."""
         purpose = f"defer {naming.plain(intent.name)}"
         if not intent.version:
             key = intent_key(intent.name, intent.nonce)
@@ -81,11 +78,9 @@ class TableWorklist:
         await self._replace(row, intent.version, purpose)
 
     async def remove(self, name: str, nonce: str) -> None:
-        """Take the intent off. Silent if it is gone."""
         await self._delete(intent_key(name, nonce), None, f"take {naming.plain(name)} off the worklist")
 
     async def note_job(self, job_id: str) -> None:
-        """Have a job followed. Silent if it already is."""
         noted = self._noted.get(job_id)
         if noted is not None and self._clock() - noted < _REMEMBERED_SECONDS:
             return
@@ -95,17 +90,14 @@ class TableWorklist:
         self._noted[job_id] = self._clock()
 
     async def save_job(self, mark: JobMark) -> None:
-        """Replace a job's mark as read; silent if somebody else did so first."""
         row = _entity(_job_key(mark.job_id), mark)
         await self._replace(row, mark.version, f"save how far the job {mark.job_id} was followed")
 
     async def drop_job(self, mark: JobMark) -> None:
-        """Follow a job no more; silent if its mark changed meanwhile."""
         self._noted.pop(mark.job_id, None)
         await self._delete(_job_key(mark.job_id), mark.version, f"drop the job {mark.job_id}")
 
     async def save_sweep(self, mark: SweepMark) -> None:
-        """Insert (version "") or replace a sweep's mark as read; silent if somebody else did so first."""
         row = _entity(f"s!{naming.key_safe(mark.container)}", mark)
         purpose = f"save how far {mark.container} was swept"
         if mark.version:
@@ -115,13 +107,11 @@ class TableWorklist:
             await self._table.create_entity(row)
 
     async def note_rejected(self, project: str, name: str) -> None:
-        """Remember that an image was rejected under a project."""
         row = {"PartitionKey": _REJECTED, "RowKey": _rejected_key(project, name), "name": name}
         with calls(_SERVICE, f"note {naming.plain(name)} as rejected"):
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def rejected(self, project: str) -> Sequence[str]:
-        """The images of a project that `note_rejected` remembers."""
         first = _rejected_key(project, None)
         with calls(_SERVICE, f"read what {naming.plain(project)} rejected"):
             found = self._table.query_entities(
@@ -131,25 +121,21 @@ class TableWorklist:
             return [str(row["name"]) async for row in found]
 
     async def forget_rejected(self, project: str, name: str) -> None:
-        """Undo `note_rejected`; silent if there is nothing."""
         known: dict[str, IlastikBatchError] = dict.fromkeys(_MISSING_CODES, Conflict(""))
         with suppress(Conflict), calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", known):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
     async def pauses(self) -> Sequence[Pause]:
-        """What operators have paused."""
         with calls(_SERVICE, "read what is paused"):
             found = self._table.query_entities(f"PartitionKey eq '{_GATE}' and RowKey ge 'p!' and RowKey lt 'p~'")
             return [table_rows.from_properties(Pause, row) async for row in found]
 
     async def pause(self, pause: Pause) -> None:
-        """Note a pause; one that stands already stays as it is."""
         row = {"PartitionKey": _GATE, "RowKey": _pause_key(pause.project), **table_rows.to_properties(pause)}
         with suppress(Conflict), calls(_SERVICE, "note a pause", {"EntityAlreadyExists": Conflict("")}):
             await self._table.create_entity(row)
 
     async def resume(self, project: str) -> bool:
-        """Take a pause away; False if there was none."""
         key = _pause_key(project)
         try:
             # A delete of what is not there is no error to the SDK.
@@ -162,7 +148,6 @@ class TableWorklist:
         return True
 
     async def turns(self) -> Turns | None:
-        """How far the turns of back-filled files are given out; None if never any was."""
         try:
             row = await self._table.get_entity(_GATE, _TURNS)
         except SDK_ERRORS as exc:
@@ -172,7 +157,6 @@ class TableWorklist:
         return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
 
     async def save_turns(self, turns: Turns) -> Turns:
-        """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
         properties = table_rows.to_properties(replace(turns, version=""))
         row: dict[str, Any] = {"PartitionKey": _GATE, "RowKey": _TURNS, **properties}
         taken = Conflict("Somebody else gave out a turn in the meantime.")
@@ -187,7 +171,6 @@ class TableWorklist:
         return replace(turns, version=str(answer["etag"]))
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        """What `save_project` kept for this version of a project."""
         try:
             row = await self._table.get_entity(_PROJECTS, naming.partition_key(name))
         except SDK_ERRORS as exc:
@@ -200,7 +183,6 @@ class TableWorklist:
         return {str(key): str(value) for key, value in json.loads(text).items()}
 
     async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
-        """Keep what was learnt of a version of a project; replaces older versions."""
         text = json.dumps(dict(values))
         # A property holds 32 Ki characters, a project's facts may be longer.
         chunks = [text[start : start + _CHUNK_CHARS] for start in range(0, len(text), _CHUNK_CHARS)]

@@ -17,7 +17,7 @@ from tests.chaos.timeline import Timeline, turn
 from tests.fakes import Cloud, FakePoisonQueues, When
 
 if TYPE_CHECKING:
-    from tests.chaos.world import World
+    from tests.chaos.simulation import Simulation
 
 
 class Queue(StrEnum):
@@ -126,13 +126,13 @@ def bound[F](fake: F, cloud: Cloud) -> F:
 class Process:
     """It remembers nothing of the processes before it."""
 
-    def __init__(self, world: "World", machine: int = 0) -> None:
+    def __init__(self, world: "Simulation", machine: int = 0) -> None:
         def skew() -> timedelta:
             return world.host.skews.get(machine, timedelta())
 
         self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
         worklist = bound(world.worklist, cloud)
-        worklist._noted = {}
+        worklist.forget_noted_jobs()
         outbox = bound(world.outbox, cloud)
         ports = Ports(
             ledger=bound(world.ledger, cloud),

@@ -215,7 +215,7 @@ async def test_an_outage_is_ordered_again():
 async def test_an_outage_is_told_in_the_row_with_a_growing_pause():
     """Somebody deleted the container of results: the row says so and when it is tried again; then all is well."""
     world = await collecting()
-    results = world.blobs._containers.pop("results")
+    results = world.blobs.containers.pop("results")
     pauses = []
     for _ in range(8):
         await world.deliver()
@@ -227,7 +227,7 @@ async def test_an_outage_is_told_in_the_row_with_a_growing_pause():
         world.cloud.advance(pauses[-1])
     assert pauses == sorted(pauses)
     assert pauses[-1] == timedelta(minutes=10)
-    world.blobs._containers["results"] = results
+    world.blobs.containers["results"] = results
     await world.deliver()
     assert (world.row(NAME).state, world.row(NAME).not_before) == (State.SUCCEEDED, None)
 

@@ -44,7 +44,7 @@ async def test_history_costs_nothing(world, finished):
     await world.tick()
     few = dict(world.cloud.requests), dict(world.cloud.examined)
     done = FileRecord("", 1, State.SUCCEEDED, "e", 1, "c", run_key="k")
-    world.ledger.table._strict = False
+    world.ledger.table.strict = False
     for number in range(finished):
         await world.ledger.claim(done.evolve(name=f"fly/old{number}.h5"), None)
     world.cloud.reset_counters()

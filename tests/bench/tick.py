@@ -20,8 +20,9 @@ from batch_ops.domain.ledger_writes import file_key, partition_key
 from batch_ops.domain.worklist import Intent, JobMark
 from batch_ops.system import System
 from batch_ops.wiring import opened
-from tests.bench.bench_cloud import BenchCloud, batch_client, bench_cloud, gathered
-from tests.bench.bench_report import Report
+from tests.bench.cloud import BenchCloud, batch_client, bench_cloud, gathered
+from tests.bench.measure import spent
+from tests.bench.report import Report
 
 JOB = "ilastik-bench"
 _PROJECTS = 100
@@ -66,16 +67,14 @@ async def ticks(report: Report, finished: int, changes: Sequence[int], latency_m
 
 async def _tick(system: System, cloud: BenchCloud, changed: int, ended: int) -> tuple[object, ...]:
     """One line of the table. All tasks that `ended` in the last minutes are listed: ticks overlap."""
-    before = await cloud.calls()
-    began = time.monotonic()
-    await system.reconcile()
-    seconds = time.monotonic() - began
-    calls = await cloud.calls() - before
+    async with cloud.cost() as cost:
+        await system.reconcile()
+    calls = cost.calls
     entities = calls.pop("table entities", 0)
     to_batch = sum(n for name, n in calls.items() if name.startswith("batch "))
     a_task = f"{calls.total() / changed:.2f}" if changed else ""
     listed = ended if to_batch else 0
-    return f"{calls.total():,}", f"{to_batch:,}", f"{entities + listed:,}", f"{seconds:.2f}", a_task
+    return f"{calls.total():,}", f"{to_batch:,}", f"{entities + listed:,}", f"{cost.seconds:.2f}", a_task
 
 
 def _finished(number: int) -> FileRecord:
@@ -154,7 +153,7 @@ async def _insert(table: TableClient, entities: list[dict[str, Any]]) -> None:
 
 def _list_all(client: BatchClient) -> tuple[int, float, int]:
     """List every task; calls, seconds a call and tasks."""
-    began = time.monotonic()
-    tasks = sum(1 for _ in client.list_tasks(JOB))
+    with spent() as listing:
+        tasks = sum(1 for _ in client.list_tasks(JOB))
     calls = -(-tasks // 1000)
-    return calls, (time.monotonic() - began) / max(calls, 1), tasks
+    return calls, listing.wall / max(calls, 1), tasks

@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 
 from local_cloud.azurite.server import Azurite
-from tests.bench.bench_report import RESULTS, Report, cpu_table
+from tests.bench.report import REPOSITORY, RESULTS, Report, cpu_table
 
 
 def written(file: Path, words: str) -> str:
@@ -50,10 +50,16 @@ def test_a_section_without_a_place_is_refused(tmp_path):
     assert file.read_text() == "# Title\n"
 
 
-@pytest.mark.parametrize("name", ["tick", "burst", "collect", "warm", "memory"])
-def test_every_measure_has_its_place_in_the_results(name):
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        *((name, RESULTS) for name in ("tick", "burst", "collect", "warm", "memory")),
+        *(("measured", REPOSITORY / f"local_cloud/{part}/BENCHMARKS.md") for part in ("batch", "ilastik")),
+    ],
+)
+def test_every_measure_has_its_place_in_the_results(name, file):
     """Measuring again is one command."""
-    assert re.search(rf"<!-- {name} -->\n.*\n<!-- end of {name} -->", RESULTS.read_text(), re.DOTALL)
+    assert re.search(rf"<!-- {name} -->\n.*\n<!-- end of {name} -->", file.read_text(), re.DOTALL)
 
 
 def test_cpu_is_told_in_all_and_for_each():

@@ -1,11 +1,9 @@
 """Collecting a run of many TIFFs against the copy rate of the same Azurite, bare, in turns; and one by one."""
 
-import hashlib
 import statistics
 import time
 from dataclasses import dataclass
 
-import psutil
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batch_ops.domain.file_record import FileRecord, State
@@ -13,14 +11,16 @@ from batch_ops.domain.naming import task_id
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.ports.tables import Ledger
 from batch_ops.system import System, assemble
-from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage
+from batch_ops.task.manifest import ManifestFile, ManifestImage
 from batch_ops.wiring import connect, new_id, utc_now
-from tests.bench.bench_cloud import BenchCloud, bench_cloud, gathered
-from tests.bench.bench_report import Report
+from tests.bench.cloud import BenchCloud, bench_cloud, gathered
+from tests.bench.measure import resident, spent
+from tests.bench.report import Report
+from tests.executions import manifest, md5
 
 TIFF_BYTES = 345_320
 IMAGE = b"image"
-IMAGE_MD5 = hashlib.md5(IMAGE, usedforsecurity=False).hexdigest()
+IMAGE_MD5 = md5(IMAGE)
 _EXECUTION = "20260301T120000Z-00000001"
 _AT_ONCE = 16
 _ONE_BY_ONE = 100
@@ -94,17 +94,17 @@ async def _round(
     image = await blobs.get_blob_client("input", name).upload_blob(IMAGE, overwrite=True)
     staging, folder = blobs.get_container_client("staging"), f"{task}/{_EXECUTION}"
     bare = await _bare(blobs.get_container_client("frozen"), staging, folder, names)
-    await staging.upload_blob(f"{folder}/manifest.json", _manifest(name, task, names).to_json())
+    await staging.upload_blob(f"{folder}/manifest.json", _manifest(name, task, names))
     etag = str(image["etag"]).strip('"')
     record = FileRecord(
         name, 1, State.COLLECTING, etag, len(IMAGE), "c", md5=IMAGE_MD5, job_id="j", task_id=task, attempt=1
     )
     await ledger.claim(record, None)
     calls_before = await cloud.calls()
-    before = psutil.Process().memory_info().rss
+    before = resident()
     published, calls, cleared = await _published(cloud, system, name, task)
     deletions = time.monotonic() - cleared
-    grown = psutil.Process().memory_info().rss - before
+    grown = resident() - before
     row = await ledger.get(name)
     assert row is not None
     assert row.record.state is State.SUCCEEDED, row.record.reason
@@ -112,24 +112,9 @@ async def _round(
     return Round(bare, len(names) / published, deletions, grown / 1e6, calls)
 
 
-def _manifest(name: str, task: str, names: list[str]) -> Manifest:
-    digest = hashlib.md5(bytes(TIFF_BYTES), usedforsecurity=False).hexdigest()
-    return Manifest(
-        execution=_EXECUTION,
-        task_id=task,
-        run=1,
-        attempt=1,
-        correlation_id="c",
-        node="n",
-        started="2026-03-01T12:00:00Z",
-        finished="2026-03-01T12:01:00Z",
-        seconds={},
-        ilastik_version="1.4.2",
-        command=("run_ilastik.sh",),
-        project_sha256="0" * 64,
-        image=ManifestImage(name, "e", len(IMAGE), IMAGE_MD5),
-        files=tuple(ManifestFile(tiff, TIFF_BYTES, digest, 1) for tiff in names),
-    )
+def _manifest(name: str, task: str, names: list[str]) -> bytes:
+    image, digest = ManifestImage(name, "e", len(IMAGE), IMAGE_MD5), md5(bytes(TIFF_BYTES))
+    return manifest(task, _EXECUTION, image, tuple(ManifestFile(tiff, TIFF_BYTES, digest, 1) for tiff in names))
 
 
 async def _bare(source: ContainerClient, target: ContainerClient, folder: str, names: list[str]) -> float:
@@ -139,9 +124,9 @@ async def _bare(source: ContainerClient, target: ContainerClient, folder: str, n
         url = source.get_blob_client(name).url
         await target.get_blob_client(f"{folder}/{name}").start_copy_from_url(url)
 
-    began = time.monotonic()
-    await gathered(copy, names, _AT_ONCE)
-    return len(names) / (time.monotonic() - began)
+    with spent() as copying:
+        await gathered(copy, names, _AT_ONCE)
+    return len(names) / copying.wall
 
 
 async def _published(cloud: BenchCloud, system: System, name: str, task: str) -> tuple[float, float, float]:
@@ -167,7 +152,7 @@ async def _published(cloud: BenchCloud, system: System, name: str, task: str) ->
 
 async def _one_by_one(source: ContainerClient, target: ContainerClient, names: list[str]) -> float:
     """The naive way: copy, then wait, then the next. TIFFs a second."""
-    began = time.monotonic()
-    for name in names:
-        await target.get_blob_client(name).start_copy_from_url(source.get_blob_client(name).url)
-    return len(names) / (time.monotonic() - began)
+    with spent() as copying:
+        for name in names:
+            await target.get_blob_client(name).start_copy_from_url(source.get_blob_client(name).url)
+    return len(names) / copying.wall

@@ -2,30 +2,24 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
-from typing import Any
 
 from batch_ops.domain import naming
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
-from batch_ops.domain.errors import ServiceFault
-from batch_ops.domain.file_record import Blob, Entry, FileRecord, State
-from batch_ops.domain.ledger_writes import Write
+from batch_ops.domain.file_record import Blob, FileRecord
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.settings import Settings
-from batch_ops.domain.task_spec import TaskSpec
-from batch_ops.domain.worklist import Board, Intent, JobMark, SweepMark
-from batch_ops.ports.services import Fence, RangeReader
+from batch_ops.domain.worklist import SweepMark
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
 from tests.chaos.nodes import Nodes, tiffs
 from tests.chaos.process import Process, Queue
+from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
 from tests.chaos.timeline import Timeline
-from tests.fakes.check import PROJECT
-from tests.fakes.cloud import call
+from tests.events import blob_created, undelivered
+from tests.world import Services
 
 # Half an hour before a month's end.
 START = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
@@ -33,8 +27,6 @@ SETTINGS = Settings(
     batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=1)
 )
 PROJECT_NAME = "fly"
-# An image that begins so is only taken by a classifier with the same word.
-NEEDS = b"NEEDS "
 _LONGEST_SETTLING = 300
 
 
@@ -42,126 +34,13 @@ class Unsettled(AssertionError):
     """The system never came to rest."""
 
 
-class ChaosLedger(fakes.FakeLedger):
-    """Remembers every version of every row."""
-
-    def __init__(self, cloud: fakes.Cloud) -> None:
-        super().__init__(cloud, strict=False)
-        self.trail: dict[str, list[FileRecord]] = {}
-        self.succeeded: Callable[[FileRecord], None] = lambda record: None
-
-    def _write(self, writes: tuple[Write, ...]) -> Entry:
-        entry = super()._write(writes)
-        record, trail = entry.record, self.trail.setdefault(entry.record.name, [])
-        if record.state is State.SUCCEEDED and (not trail or trail[-1].state is not State.SUCCEEDED):
-            self.succeeded(record)
-        trail.append(record)
-        return entry
-
-
-class ChaosWorklist(fakes.FakeWorklist):
-    """Makes what a board shows of a row once for each version of the row; notes what has to be put back on it.
-
-    The sweep mends it when an open file fell out of sight; that it ever has to is a fault all the same.
-    """
-
-    world: "World"
-
-    def __init__(self, cloud: fakes.Cloud) -> None:
-        super().__init__(cloud)
-        self.table._strict = False
-        self._shown: dict[str, Intent | JobMark | SweepMark] = {}
-        self.put_back: list[str] = []
-
-    async def add(self, intent: Intent) -> Intent:
-        """Insert an intent."""
-        added = await super().add(intent)
-        # An intent comes before the claim that names it. A sweep that stood still may put back what is over: no harm.
-        row = self.world.row(intent.name)
-        if row is not None and row.intent == intent.nonce and not row.state.is_final:
-            self.put_back.append(intent.name)
-        return added
-
-    async def board(self) -> Board:
-        """Everything open, by one query."""
-        shown = self._shown
-        kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
-        after: str | None = ""
-        while after is not None:
-            rows, after = await self._board(after)
-            for row in rows:
-                if (value := shown.get(row.version)) is None:
-                    value = shown[row.version] = replace(row.value, version=row.version)
-                kinds[type(value)].append(value)
-        return Board(tuple(kinds[Intent]), tuple(kinds[JobMark]), tuple(kinds[SweepMark]))
-
-
-class ChaosBatch(fakes.FakeBatch):
-    """Wakes the nodes when there is work."""
-
-    world: "World"
-
-    async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
-        """True if the task is new."""
-        try:
-            return await super().create_task(job_id, spec)
-        finally:
-            self.world.wake_nodes()
-
-
-class ChaosBlobs(fakes.FakeBlobs):
-    """Slow copies end after a while, one in twenty badly."""
-
-    world: "World"
-
-    async def copy(
-        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str], **how: Any
-    ) -> Blob:
-        """Start a server-side copy."""
-        try:
-            return await super().copy(source, target, fence=fence, metadata=metadata, **how)
-        finally:
-            # Also when the asking process crashed: the service goes on.
-            if target in self._pending:
-                due = self.world.cloud.now + timedelta(seconds=40 * self.world.rng.random())
-                self.world.timeline.at(due, self._end_copies)
-
-    def _end_copies(self) -> None:
-        if self.world.rng.random() < 0.05:
-            self.abort_copies("failed")
-        self.finish_copies()
-
-
-class ChaosCheck(fakes.FakeCheck):
-    """Content that starts with `NEEDS <word>` is refused by classifiers whose content lacks the word."""
-
-    async def check_image(
-        self,
-        name: str,
-        reader: RangeReader,
-        project: ProjectFacts,
-        options: ImageOptions,
-        limits: CheckLimits,
-        *,
-        head: bytes = b"",
-    ) -> Verdict:
-        """Whether the project can segment this image."""
-        verdict = await super().check_image(name, reader, project, options, limits, head=head)
-        if isinstance(verdict, Accepted) and head.startswith(NEEDS):
-            word = head.split()[1].decode()
-            if word not in project.classes:
-                return Refused(f"The classifier has no class {word}.")
-        return verdict
-
-    @call(cost=0)
-    def _inspect_project(self, name: str, head: bytes) -> ProjectFacts | Refused:
-        if head.startswith(b"REFUSE"):
-            return Refused("The classifier was never trained.")
-        return replace(PROJECT, classes=tuple(head.decode().split()))
-
-
-class World:
+class Simulation(Services):
     """`rng` None: everything happens in the order of asking, and nodes take no time to speak of."""
+
+    ledger: ChaosLedger
+    worklist: ChaosWorklist
+    blobs: ChaosBlobs
+    batch: ChaosBatch
 
     def __init__(
         self,
@@ -178,12 +57,10 @@ class World:
         self.down: set[str] = set()
         self.ledger = ChaosLedger(self.cloud)
         self.worklist = ChaosWorklist(self.cloud)
-        self.worklist.world = self
         self.blobs = ChaosBlobs(self.cloud)
-        self.blobs.world = self
         self.blobs.slow_copies = slow_copies
         self.batch = ChaosBatch(self.cloud)
-        self.batch.world = self
+        self.worklist.world = self.blobs.world = self.batch.world = self
         self.check = ChaosCheck(self.cloud)
         self.host = Host(self, self.rng, processes)
         self.outbox = ChaosOutbox(self.cloud, self.host)
@@ -207,8 +84,7 @@ class World:
         """The sweep has seen the containers once, an hour ago."""
         then = self.cloud.now - timedelta(hours=1)
         for container in ("input", "projects"):
-            mark = SweepMark(container, then, then + self.settings.sweep_every)
-            self.worklist._put(f"s!{container}", mark, new=True)
+            self.worklist.swept(SweepMark(container, then, then + self.settings.sweep_every))
 
     # What people do
 
@@ -257,10 +133,7 @@ class World:
         async def resume(process: Process) -> None:
             await process.steering.resume()
 
-        def go_on() -> None:
-            self.host.operate(resume)
-
-        self.timeline.at(self.cloud.now + span, go_on)
+        self.later(span, lambda: self.host.operate(resume))
 
     def pause_jobs(self, span: timedelta) -> None:
         """An operator disables every job for a while."""
@@ -274,7 +147,7 @@ class World:
                     self.batch.enable_job(job)
             self.wake_nodes()
 
-        self.timeline.at(self.cloud.now + span, go_on)
+        self.later(span, go_on)
 
     def delete_jobs(self) -> None:
         """An operator deletes every job with its tasks."""
@@ -286,42 +159,37 @@ class World:
     def tell(self, container: str, blob: Blob, *delays: float) -> None:
         """Event Grid delivers a BlobCreated event of this version, so often and so late (seconds)."""
         number = next(self._sequencers)
-        event = {
-            "eventType": "Microsoft.Storage.BlobCreated",
-            "id": f"event-{number}",
-            "eventTime": self.cloud.now.isoformat(),
-            "subject": f"/blobServices/default/containers/{container}/blobs/{blob.name}",
-            "data": {
-                "url": f"https://data.blob.example/{container}/{blob.name}",
-                "api": "PutBlob",
-                "eTag": blob.etag,
-                "contentLength": blob.length,
-                "sequencer": f"{number:020x}",
-            },
-        }
+        event = blob_created(
+            *(blob.name, blob.etag, number),
+            container=container,
+            length=blob.length,
+            time=self.cloud.now.isoformat(),
+        )
         body = json.dumps(event).encode()
         for delay in delays:
             self.host.enqueue(Queue.BLOB_CREATED, body, self.cloud.now + timedelta(seconds=delay))
         if not delays and number % 2:
             # Lost for good every other time; else Event Grid tells of it in the end.
-            letter = json.dumps([event | {"deadLetterReason": "TimeToLiveExceeded"}]).encode()
-
-            def give_up() -> None:
-                self.blobs.upload("dead-letter", f"{number}.json", letter)
-
-            self.timeline.at(self.cloud.now + timedelta(hours=24 * self.rng.random()), give_up)
+            self.later(
+                timedelta(hours=24 * self.rng.random()),
+                lambda: self.blobs.upload("dead-letter", f"{number}.json", undelivered(event)),
+            )
 
     def has(self, container: str, name: str) -> bool:
         """Whether there is such a blob."""
-        return name in self.blobs._container(container).blobs
+        return self.blobs.find(container, name) is not None
 
     # Time
+
+    def later(self, span: timedelta, action: Callable[[], object]) -> None:
+        """Have something done when this time has passed."""
+        self.timeline.at(self.cloud.now + span, action)
 
     def wake_nodes(self) -> None:
         """Nodes look for work in a moment."""
         if not self._nodes_wake:
             self._nodes_wake = True
-            self.timeline.at(self.cloud.now + timedelta(seconds=1), self._look_for_work)
+            self.later(timedelta(seconds=1), self._look_for_work)
 
     def _look_for_work(self) -> None:
         self._nodes_wake = False
@@ -348,7 +216,7 @@ class World:
 
     def _next_due(self) -> datetime | None:
         """When there is something for a tick to do; None if everything is over."""
-        times = [intent.due for intent in self.intents() if not intent.cleaning]
+        times = [intent.due for intent in self.worklist.intents() if not intent.cleaning]
         timer = self.timeline.next_timer()
         if timer is not None:
             times.append(timer + timedelta(seconds=3))
@@ -383,23 +251,9 @@ class World:
             if not self.has("results", name) or self.blobs.content("results", name) != data:
                 self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
 
-    def intents(self) -> Sequence[Intent]:
-        """The worklist."""
-        partition: Any = self.worklist.table._partitions.get("open")
-        return [row.value for row in partition.rows.values() if isinstance(row.value, Intent)] if partition else []
-
     def open(self) -> list[str]:
         """The names of what is open."""
-        return sorted(intent.name for intent in self.intents() if not intent.cleaning)
-
-    def row(self, name: str) -> FileRecord | None:
-        """The file's row."""
-        entry = self.ledger._entry(name)
-        return entry.record if entry else None
+        return sorted(intent.name for intent in self.worklist.intents() if not intent.cleaning)
 
     def _wait_reasons(self) -> Counter[str]:
         return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.row(name)))
-
-    def fault(self, sentence: str = "The service is busy.") -> ServiceFault:
-        """A fault to be injected."""
-        return ServiceFault(sentence)

@@ -1,10 +1,8 @@
-"""Measure the stand-in: `python -m local_cloud.ilastik.bench [--project P.ilp] [--write]`.
+"""The ilastik stand-in's speed on an image like the one of the original demonstration.
 
-The image is made here: 10 time points of nuclei-like blobs on noise, 300 x 275 x 50 (x, y, z), as the data set of
-the original demonstration. `--write` puts the tables into BENCHMARKS.md, between its two marks.
+The image is made here: 10 time points of nuclei-like blobs on noise, 300 x 275 x 50 (x, y, z).
 """
 
-import argparse
 import ctypes
 import os
 import shutil
@@ -13,14 +11,14 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import h5py
 import numpy as np
+import psutil
 from scipy.ndimage import gaussian_filter
 
 from local_cloud.ilastik import axes, native
@@ -31,15 +29,24 @@ from local_cloud.ilastik.inputs import Reader, locate
 from local_cloud.ilastik.native import Region
 from local_cloud.ilastik.project import open_project
 from local_cloud.ilastik.tables import make_tables
+from tests.bench.measure import Peak
+from tests.bench.report import REPOSITORY, Report
 
-_HOME = Path(__file__).resolve().parent
-_REPOSITORY = _HOME.parents[1]
+_HOME = REPOSITORY / "local_cloud/ilastik"
 _PROJECTS = (
-    _REPOSITORY.parent / "shared" / "reference" / "seed" / "pixelClassification.ilp",
-    _REPOSITORY / "tests" / "data" / "ilastik" / "edge" / "project.ilp",
+    REPOSITORY.parent / "shared" / "reference" / "seed" / "pixelClassification.ilp",
+    REPOSITORY / "tests" / "data" / "ilastik" / "edge" / "project.ilp",
 )
+_STAGES = {
+    "read": "reading and unpacking the image",
+    "presmooth_planes": "presmoothing along x and y",
+    "presmooth_depth": "presmoothing along z",
+    "tile_features": "features and their ranks",
+    "segment": "forests",
+    "other": "Python around them",
+    "all": "all",
+}
 _SIZE = {"t": 10, "x": 300, "y": 275, "z": 50, "c": 1}
-_MARKS = ("<!-- measured -->", "<!-- end of measured -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +107,14 @@ def run(project: Path, image: Path, output_format: str, threads: int) -> Measure
         stderr=subprocess.PIPE,
         text=True,
     )
-    first_block = memory = 0.0
+    first_block = 0.0
     assert process.stderr is not None
-    for line in process.stderr:
-        if "%" in line and not first_block:
-            first_block = time.monotonic() - started
-        if "ERROR" in line:
-            sys.stderr.write(line)
-        memory = max(memory, _peak_memory(process.pid))
+    with Peak(psutil.Process(process.pid)) as peak:
+        for line in process.stderr:
+            if "%" in line and not first_block:
+                first_block = time.monotonic() - started
+            if "ERROR" in line:
+                sys.stderr.write(line)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
@@ -118,18 +125,9 @@ def run(project: Path, image: Path, output_format: str, threads: int) -> Measure
         threads=threads,
         wall=time.monotonic() - started,
         cpu=used.ru_utime + used.ru_stime,
-        memory=memory,
+        memory=peak.bytes / 2**20,
         first_block=first_block,
     )
-
-
-def _peak_memory(pid: int) -> float:
-    """Return the peak resident memory of a running program in MB, 0 where the system does not tell."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 class _Stopwatch:
@@ -174,80 +172,27 @@ def stages(project: Path, image: Path) -> dict[str, float]:
     return {name: seconds / whole.voxels * 1e9 for name, seconds in best.items()}
 
 
-def report(project: Path, image: Path, repeats: int) -> str:
-    """Return the tables in Markdown: the fastest of the repeats."""
-    lines = [
-        "| export | threads | wall s | CPU s | peak RSS MB | first block s |",
-        "|---|---|---|---|---|---|",
-    ]
-    for output_format, threads in (("multipage tiff sequence", 2), ("multipage tiff sequence", 1), ("hdf5", 2)):
-        runs = [run(project, image, output_format, threads) for _ in range(repeats)]
-        best = min(runs, key=lambda measured: measured.wall)
-        lines.append(
-            f"| {output_format} | {threads} | {best.wall:.1f} | {min(r.cpu for r in runs):.1f} | {best.memory:.0f} | "
-            f"{min(r.first_block for r in runs):.2f} |"
-        )
-    spent = stages(project, image)
-    other = spent["all"] - sum(value for name, value in spent.items() if name != "all")
-    lines += [
-        "",
-        "| stage | CPU ns a voxel |",
-        "|---|---|",
-        f"| reading and unpacking the image | {spent['read']:.0f} |",
-        f"| presmoothing along x and y | {spent['presmooth_planes']:.0f} |",
-        f"| presmoothing along z | {spent.get('presmooth_depth', 0.0):.0f} |",
-        f"| features and their ranks | {spent['tile_features']:.0f} |",
-        f"| forests | {spent['segment']:.0f} |",
-        f"| Python around them | {other:.0f} |",
-        f"| all | {spent['all']:.0f} |",
-    ]
-    return "\n".join(lines)
-
-
-@contextmanager
-def _workplace() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="bench-ilastik-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Measure and print; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local_cloud.ilastik.bench", description=__doc__)
-    parser.add_argument("--project", type=Path, help="the .ilp to use")
-    parser.add_argument("--repeats", type=int, default=2, help="how often to run each (the fastest counts)")
-    parser.add_argument("--times", type=int, default=_SIZE["t"], help="number of time points")
-    parser.add_argument("--write", action="store_true", help="put the tables into BENCHMARKS.md")
-    given = parser.parse_args(arguments)
-    source = given.project or next((path for path in _PROJECTS if path.exists()), None)
-    if source is None or not source.exists():
-        sys.stderr.write(f"There is no project to measure with: name one by --project (looked for {source}).\n")
-        return 1
-    with _workplace() as folder:
-        image, project = folder / "image.h5", folder / "project.ilp"
-        make_image(image, given.times)
-        make_project(source, project, image)
-        title = f"{source.name}, {given.times} x 300 x 275 x 50 voxels, {_machine()}"
-        tables = f"{title}; the fastest of {given.repeats} runs.\n\n{report(project, image, given.repeats)}"
-    print(tables)
-    if given.write:
-        page = _HOME / "BENCHMARKS.md"
-        before, rest = page.read_text(encoding="utf-8").split(_MARKS[0])
-        after = rest.split(_MARKS[1])[1]
-        page.write_text(f"{before}{_MARKS[0]}\n{tables}\n{_MARKS[1]}{after}", encoding="utf-8")
-    return 0
-
-
-def _machine() -> str:
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in (Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else "").splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{len(names) or os.cpu_count()} cores {names[0] if names else ''}; load by others {os.getloadavg()[0]:.1f}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def ilastik(report: Report, project: Path | None, repeats: int, times: int) -> None:
+    """The fastest of the repeats of each export, and where a voxel's time goes."""
+    source = project or next((path for path in _PROJECTS if path.exists()), _PROJECTS[-1])
+    if not source.exists():
+        raise SystemExit(f"There is no project to measure with: name one by --project (looked for {source}).")
+    with tempfile.TemporaryDirectory(prefix="bench-ilastik-") as folder:
+        image, copy = Path(folder) / "image.h5", Path(folder) / "project.ilp"
+        make_image(image, times)
+        make_project(source, copy, image)
+        report.say(f"{source.name}, {times} x 300 x 275 x 50 voxels; the fastest of {repeats} runs.")
+        rows = []
+        for output_format, threads in (("multipage tiff sequence", 2), ("multipage tiff sequence", 1), ("hdf5", 2)):
+            runs = [run(copy, image, output_format, threads) for _ in range(repeats)]
+            best = min(runs, key=lambda measured: measured.wall)
+            cpu, first = min(r.cpu for r in runs), min(r.first_block for r in runs)
+            rows.append(
+                (output_format, threads, f"{best.wall:.1f}", f"{cpu:.1f}", f"{best.memory:.0f}", f"{first:.2f}")
+            )
+        report.table(("export", "threads", "wall s", "CPU s", "peak RSS MB", "first block s"), rows)
+        spent = stages(copy, image)
+    spent["other"] = spent["all"] - sum(value for name, value in spent.items() if name != "all")
+    report.table(
+        ("stage", "CPU ns a voxel"), [(told, f"{spent.get(stage, 0.0):.0f}") for stage, told in _STAGES.items()]
+    )

@@ -11,8 +11,10 @@ from azure.batch import models as batch_models
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueClient
 
-from tests.bench.bench_cloud import REPOSITORY, BenchCloud, batch_client, bench_cloud, gathered, small_image, spent
-from tests.bench.bench_report import Report, cpu_table
+from tests.bench.cloud import REPOSITORY, BenchCloud, batch_client, bench_cloud, gathered, small_image
+from tests.bench.measure import spent
+from tests.bench.report import Report, cpu_table
+from tests.events import blob_created
 
 _NAIVE_FILES = 200
 _MEANING = {
@@ -36,34 +38,33 @@ async def burst(report: Report, files: int, latency_ms: int) -> None:
     async with bench_cloud(latency_ms) as cloud:
         await _upload(cloud, files)
         host, client = cloud.host(), batch_client()
-        before, cpu_before = await cloud.calls(), cloud.cpu()
         began = time.monotonic()
-        await host.start()
         try:
-            start_up, cpu_started = time.monotonic() - began, cloud.cpu()
-            while (there := _tasks(client)) < files:
-                if time.monotonic() - began > 120 + files / 2:
-                    report.say(f"Given up: only {there} of {files} tasks after {time.monotonic() - began:.0f} s.")
-                    return
-                await asyncio.sleep(0.5)
-            seconds = time.monotonic() - began
-            cpu = spent(cpu_before, cloud.cpu())
-            calls = await cloud.calls() - before
+            async with cloud.cost() as cost:
+                with spent() as start_up:
+                    await host.start()
+                loading = cloud.cpu()["the function host"]
+                while (there := _tasks(client)) < files:
+                    if time.monotonic() - began > 120 + files / 2:
+                        report.say(f"Given up: only {there} of {files} tasks after {time.monotonic() - began:.0f} s.")
+                        return
+                    await asyncio.sleep(0.5)
         finally:
             await host.stop()
+    cpu, seconds = cost.cpu, cost.seconds
     naive_rate, naive_cpu = await _naive(min(files, _NAIVE_FILES), latency_ms)
-    cpu["the function host"] -= (loading := cpu_started["the function host"])
-    hosts = Counter({name: n for name, n in calls.items() if _is_hosts(name)})
-    ours = Counter({name: n for name, n in calls.items() if not _is_hosts(name) and name not in _OURS_NOT})
+    cpu["the function host"] -= loading
+    hosts = Counter({name: n for name, n in cost.calls.items() if _is_hosts(name)})
+    ours = Counter({name: n for name, n in cost.calls.items() if not _is_hosts(name) and name not in _OURS_NOT})
     report.table(
         ("figure", "measured", "target"),
         [
             ("files until all tasks exist", f"{files:,}", ""),
-            ("seconds, with the start of the host", f"{seconds:.1f} ({start_up:.1f} for the start)", ""),
+            ("seconds, with the start of the host", f"{seconds:.1f} ({start_up.wall:.1f} for the start)", ""),
             ("files/s", f"{files / seconds:.1f}", ">= 30"),
             ("service calls of ours a file", f"{ours.total() / files:.3f}", "<= 6"),
             ("calls of the host a file (queue messages, leases)", f"{hosts.total() / files:.3f}", ""),
-            ("entities in answers to table queries", f"{calls['table entities']:,}", ""),
+            ("entities in answers to table queries", f"{cost.calls['table entities']:,}", ""),
             (f"naive, {min(files, _NAIVE_FILES)} files one after the other: files/s", f"{naive_rate:.1f}", ""),
         ],
     )
@@ -95,12 +96,12 @@ async def _naive(files: int, latency_ms: int) -> tuple[float, float]:
         async with BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs:
             container = blobs.get_container_client("input")
             await container.upload_blob("a.h5", b"x", overwrite=True)
-            began, before = time.monotonic(), cloud.cpu()
-            for number in range(files):
-                await container.get_blob_client("a.h5").get_blob_properties()
-                client.create_task("naive", batch_models.BatchTaskCreateOptions(id=f"t{number}", command_line="true"))
-            seconds = time.monotonic() - began
-            return files / seconds, 1000 * sum(spent(before, cloud.cpu()).values()) / files
+            async with cloud.cost() as cost:
+                for number in range(files):
+                    await container.get_blob_client("a.h5").get_blob_properties()
+                    task = batch_models.BatchTaskCreateOptions(id=f"t{number}", command_line="true")
+                    client.create_task("naive", task)
+        return files / cost.seconds, 1000 * sum(cost.cpu.values()) / files
 
 
 async def _upload(cloud: BenchCloud, files: int) -> None:
@@ -117,21 +118,10 @@ async def _upload(cloud: BenchCloud, files: int) -> None:
             name = f"burst/{number:06}.h5"
             client = blobs.get_blob_client("input", name)
             etag = (await client.upload_blob(image, overwrite=True))["etag"]
-            await queue.send_message(
-                base64.b64encode(json.dumps(_event(name, etag, client.url, number)).encode()).decode()
-            )
+            event = json.dumps(blob_created(name, etag, number, account=blobs.url.rstrip("/")))
+            await queue.send_message(base64.b64encode(event.encode()).decode())
 
         await gathered(upload, list(range(files)), 32)
-
-
-def _event(name: str, etag: str, url: str, number: int) -> dict[str, object]:
-    return {
-        "subject": f"/blobServices/default/containers/input/blobs/{name}",
-        "eventType": "Microsoft.Storage.BlobCreated",
-        "id": f"burst-{number}",
-        "eventTime": "2026-01-01T00:00:00Z",
-        "data": {"api": "PutBlob", "eTag": etag, "contentLength": 1, "url": url, "sequencer": f"{number:032x}"},
-    }
 
 
 def _tasks(client: BatchClient) -> int:

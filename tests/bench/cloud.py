@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,12 +25,22 @@ from azure.core.credentials import AzureNamedKeyCredential
 from local_cloud.azurite.server import Azurite
 from local_cloud.cloud.provision import provision_storage
 from local_cloud.cloud.services import Program, ProgramPart
+from tests.bench.measure import cpu_seconds, spent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
 BATCH_PORT, HOST_PORT = 10930, 10931
 BATCH_URL = f"http://127.0.0.1:{BATCH_PORT}"
 BATCH_KEY = "YmVuY2htYXJrYmVuY2htYXJrYmVuY2htYXJrYmVuY2g="
+
+
+@dataclass(slots=True)
+class Cost:
+    """What a piece of work took: seconds, CPU seconds by process, requests."""
+
+    seconds: float = 0.0
+    cpu: dict[str, float] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +71,24 @@ class BenchCloud:
         for process in psutil.Process().children():
             command = " ".join(process.cmdline()) if process.status() != psutil.STATUS_ZOMBIE else ""
             if "local_cloud.functions" in command:
-                used["the function host"] += _cpu(process)
-                for server in process.children():
-                    times = server.cpu_times()
-                    used["its HDF5 parsers"] += _cpu(server) + times.children_user + times.children_system
+                used["the function host"] += cpu_seconds(process)
+                used["its HDF5 parsers"] += sum(cpu_seconds(child, with_children=True) for child in process.children())
             elif "local_cloud.batch" in command:
-                used["the Batch service"] += _cpu(process)
+                used["the Batch service"] += cpu_seconds(process)
             elif process.pid == self.azurite.pid:
-                used["Azurite"] += _cpu(process)
+                used["Azurite"] += cpu_seconds(process)
         return used
+
+    @asynccontextmanager
+    async def cost(self) -> AsyncIterator[Cost]:
+        """Measure what happens inside; the figures are there at its end."""
+        found = Cost()
+        calls, cpu = await self.calls(), self.cpu()
+        with spent() as time:
+            yield found
+        found.seconds = time.wall
+        found.cpu = {name: used - cpu[name] for name, used in self.cpu().items()}
+        found.calls = await self.calls() - calls
 
     def host(self, **settings: str) -> ProgramPart:
         """A function host over these services; not started."""
@@ -165,13 +184,3 @@ def _batch_calls() -> dict[str, int]:
     finally:
         connection.close()
     return calls
-
-
-def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    """CPU seconds between two looks."""
-    return {name: after[name] - before.get(name, 0.0) for name in after}
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)

@@ -1,20 +1,17 @@
-"""The figures of the Batch service: `python -m tests.bench.bench_batch`.
+"""The local Batch service at 100,000 tasks.
 
-Each measure starts a service of its own as a process, drives it with the SDK and prints one line with the
-figure, its target and whether it is met. Times on a busy machine say little: CPU time is printed beside them.
+Each measure starts a service of its own as a process and drives it with the SDK. Times on a busy machine say little:
+CPU time is told beside them.
 """
 
-import argparse
 import contextlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -23,6 +20,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from local_cloud.batch.node.orphans import ROOT_VARIABLE
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY
+from tests.acceptance.lab import until
+from tests.bench.measure import Spent, resident, spent
+from tests.bench.report import Report
 
 _PATIENCE = 180.0  # seconds after which a measure has failed
 
@@ -42,12 +42,10 @@ class Figure:
     def met(self) -> bool:
         return self.value >= self.target if self.at_least else self.value <= self.target
 
-    def line(self) -> str:
-        """One line for people."""
-        sign = ">=" if self.at_least else "<="
-        verdict = "ok  " if self.met else "MISS"
-        note = f"  ({self.note})" if self.note else ""
-        return f"{verdict} {self.name}: {self.value:.4g} {self.unit} (target {sign} {self.target:g}){note}"
+    def row(self) -> tuple[str, ...]:
+        """A line of the table."""
+        target = f"{'>=' if self.at_least else '<='} {self.target:g} {self.unit}".rstrip()
+        return self.name, target, f"{self.value:.4g} {self.unit}".rstrip(), self.note, "yes" if self.met else "NO"
 
 
 class ServiceProcess:
@@ -66,11 +64,6 @@ class ServiceProcess:
         self.endpoint = line.split()[3]
         self.info = psutil.Process(self._process.pid)
         self.client = BatchClient(self.endpoint, AzureNamedKeyCredential(DEFAULT_ACCOUNT, DEFAULT_KEY))
-
-    def cpu(self) -> float:
-        """CPU seconds of the service itself so far."""
-        times = self.info.cpu_times()
-        return float(times.user + times.system)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -111,11 +104,7 @@ def _task(task_id: str, command: str) -> models.BatchTaskCreateOptions:
 
 
 def _wait(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while not what():
-        if time.monotonic() > end:
-            raise RuntimeError("The measure took too long.")
-        time.sleep(0.05)
+    until(what, _PATIENCE, lambda: "The measure took too long.")
 
 
 def measure_large_job(tasks: int = 100_000) -> list[Figure]:
@@ -124,48 +113,41 @@ def measure_large_job(tasks: int = 100_000) -> list[Figure]:
         client = service.client
         _job(client, "big", "none")
         chunk = 10_000
-        durations, used, client_used = [], [], []
+        creating, listing = [], []
         for start in range(0, tasks, chunk):
             group = [
                 _task(f"{'wanted' if n % (tasks // 100) == 0 else 'task'}-{n:06d}", "true")
                 for n in range(start, start + chunk)
             ]
-            began, cpu, own = time.monotonic(), service.cpu(), time.process_time()
-            client.create_tasks("big", group, max_concurrency=2)
-            durations.append(time.monotonic() - began)
-            used.append(service.cpu() - cpu)
-            client_used.append(time.process_time() - own)
-        listing, found, cpu, own = [], 0, service.cpu(), time.process_time()
+            with spent(service.info) as took:
+                client.create_tasks("big", group, max_concurrency=2)
+            creating.append(took)
         for _ in range(5):
-            began = time.monotonic()
-            found = len(list(client.list_tasks("big", filter="startswith(id,'wanted') and state eq 'active'")))
-            listing.append(time.monotonic() - began)
-        assert found == 100
-        listing_cpu = (service.cpu() - cpu) / len(listing)
-        listing_own = (time.process_time() - own) / len(listing)
-        memory = service.info.memory_info().rss / (1 << 20)
-        cpu, began = service.cpu(), time.monotonic()
-        time.sleep(10)
-        idle = 100 * (service.cpu() - cpu) / (time.monotonic() - began)
-        worst = max(durations)
+            with spent(service.info) as took:
+                found = list(client.list_tasks("big", filter="startswith(id,'wanted') and state eq 'active'"))
+            assert len(found) == 100
+            listing.append(took)
+        memory = resident(service.info) / 2**20
+        with spent(service.info) as idling:
+            time.sleep(10)
+        worst, (used, own) = max(took.wall for took in creating), _cpu(creating, max)
+        middle, (list_used, list_own) = statistics.median(took.wall for took in listing), _cpu(listing, statistics.mean)
         return [
-            Figure(
-                "create_tasks of 10,000",
-                worst,
-                "s",
-                10,
-                note=f"CPU: service {max(used):.2f} s, client {max(client_used):.2f} s",
-            ),
+            Figure("create_tasks of 10,000", worst, "s", 10, note=f"CPU: service {used:.2f} s, client {own:.2f} s"),
             Figure(
                 "filtered list, 100 of 100,000",
-                statistics.median(listing),
+                middle,
                 "s",
                 0.3,
-                note=f"CPU: service {listing_cpu:.3f} s, client {listing_own:.3f} s",
+                note=f"CPU: service {list_used:.3f} s, client {list_own:.3f} s",
             ),
             Figure("memory with 100,000 tasks", memory, "MB", 400),
-            Figure("idle CPU", idle, "%", 2),
+            Figure("idle CPU", 100 * idling.cpu / idling.wall, "%", 2),
         ]
+
+
+def _cpu(several: Sequence[Spent], summary: Callable[[list[float]], float]) -> tuple[float, float]:
+    return summary([took.cpu for took in several]), summary([took.own for took in several])
 
 
 def measure_throughput(tasks: int = 500) -> list[Figure]:
@@ -173,14 +155,14 @@ def measure_throughput(tasks: int = 500) -> list[Figure]:
     with _service("--nodes", "2") as (service, _):
         client = service.client
         _job(client, "many")
-        cpu = service.cpu()
-        client.create_tasks("many", [_task(f"t{n}", "true") for n in range(tasks)])
-        _wait(lambda: client.get_job_task_counts("many").task_counts.completed == tasks)
+        with spent(service.info) as took:
+            client.create_tasks("many", [_task(f"t{n}", "true") for n in range(tasks)])
+            _wait(lambda: client.get_job_task_counts("many").task_counts.completed == tasks)
         runs = [task.execution_info for task in client.list_tasks("many")]
         starts = [run.start_time for run in runs if run and run.start_time]
         ends = [run.end_time for run in runs if run and run.end_time]
         rate = tasks / (max(ends) - min(starts)).total_seconds()
-        note = f"service's CPU {1000 * (service.cpu() - cpu) / tasks:.1f} ms a task"
+        note = f"service's CPU {1000 * took.cpu / tasks:.1f} ms a task"
         return [Figure("trivial tasks on 2 slots", rate, "tasks/s", 50, at_least=True, note=note)]
 
 
@@ -197,10 +179,9 @@ def measure_kill(tasks: int = 200) -> list[Figure]:
         before = _processes_of(data)
         first.kill()
         second = ServiceProcess(data, *arguments)
-        restarted = time.monotonic()
         try:
-            _wait(lambda: not before & _processes_of(data))
-            ended = time.monotonic() - restarted
+            with spent() as ending:
+                _wait(lambda: not before & _processes_of(data))
             client = second.client
             _wait(lambda: client.get_job_task_counts("j").task_counts.completed == tasks)
             runs = [task.execution_info for task in client.list_tasks("j")]
@@ -209,7 +190,7 @@ def measure_kill(tasks: int = 200) -> list[Figure]:
             second.stop()
         left = len(_processes_of(data))
         return [
-            Figure("orphans ended after a restart", ended, "s", 2, note=f"{len(before)} processes"),
+            Figure("orphans ended after a restart", ending.wall, "s", 2, note=f"{len(before)} processes"),
             Figure("tasks completed after SIGKILL", good, f"of {tasks}", tasks, at_least=True),
             Figure("processes left at the end", left, "", 0),
         ]
@@ -225,29 +206,9 @@ def _processes_of(data: Path) -> set[int]:
     return found
 
 
-def main() -> int:
-    """Print all figures; 1 when a target is missed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.bench_batch", description=__doc__)
-    parser.add_argument(
-        "--only", choices=("large", "throughput", "kill"), help="measure one thing instead of all three"
-    )
-    parser.add_argument("--tasks", type=int, default=100_000, help="tasks of the large job")
-    arguments = parser.parse_args()
-    warnings.filterwarnings("ignore", "datetime.datetime.utcnow", DeprecationWarning)
-    figures: list[Figure] = []
-    measures: dict[str, Callable[[], list[Figure]]] = {
-        "large": partial(measure_large_job, arguments.tasks),
-        "throughput": measure_throughput,
-        "kill": measure_kill,
-    }
-    for name, measure in measures.items():
-        if arguments.only not in (None, name):
-            continue
-        for figure in measure():
-            print(figure.line(), flush=True)
-            figures.append(figure)
-    return 0 if all(figure.met for figure in figures) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def batch(report: Report, only: str | None, tasks: int) -> None:
+    """One part or all three; a missed target makes the report a bad one."""
+    parts = {"large": lambda: measure_large_job(tasks), "throughput": measure_throughput, "kill": measure_kill}
+    figures = [figure for name, measure in parts.items() if only in {None, name} for figure in measure()]
+    report.table(("measure", "target", "measured", "note", "target met"), [figure.row() for figure in figures])
+    report.is_good = all(figure.met for figure in figures)
