@@ -121,7 +121,7 @@ class Hdf5Checker:
         head: bytes = b"",
     ) -> ProjectFacts | Refused:
         """What a project (.ilp) asks of its images, or why it can't be run."""
-        blob = BudgetedReader(_Memory(source) if isinstance(source, bytes) else source, limits, head)
+        blob = BudgetedReader(InMemory(source) if isinstance(source, bytes) else source, limits, head)
         try:
             async with self._turn_within(name, limits):
                 found = await self._look_into(name, blob, {"kind": "project"}, limits)
@@ -177,7 +177,7 @@ class Hdf5Checker:
         raise _Cut(Unchecked(f"{plain(name, NAME_LENGTH)} was not checked: the parser was stopped twice."))
 
 
-class _Memory:
+class InMemory:
     """Bytes at hand, read as a blob is."""
 
     def __init__(self, data: bytes) -> None:
