@@ -57,7 +57,7 @@ def judge_quota(account: Mapping[str, Any], active_jobs: int | None, pool: PoolS
     findings = []
     jobs = account.get("activeJobAndJobScheduleQuota")
     if jobs is not None and active_jobs is not None:
-        message = f"{active_jobs} of {jobs} active jobs are used."
+        message = f"{active_jobs} of {jobs} active jobs are in use."
         level = Level.FAIL if active_jobs >= jobs else Level.WARN if active_jobs >= 0.8 * jobs else Level.OK
         remedy = "terminate jobs that nobody needs, or ask for more quota." if level is not Level.OK else ""
         findings.append(Finding("quota", level, message, remedy))
@@ -72,7 +72,7 @@ def judge_quota(account: Mapping[str, Any], active_jobs: int | None, pool: PoolS
 def _cores(kind: str, quota: int | None, cores: int, nodes: int) -> Sequence[Finding]:
     if quota is None:
         return [Finding("quota", Level.NOTE, f"Azure does not say how many {kind} cores this account may use.")]
-    message = f"The pool uses {nodes * cores} of the {quota} {kind} cores that the Batch account may."
+    message = f"The pool uses {nodes * cores} of the {quota} {kind} cores that the Batch account may use."
     if quota < cores:
         message = f"The Batch account may use {quota} {kind} cores, but one node has {cores}: there will be none."
         return [Finding("quota", Level.FAIL, message, "ask for more quota, or deploy with another VM size.")]

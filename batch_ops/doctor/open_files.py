@@ -55,11 +55,12 @@ def judge(found: OpenFiles, now: datetime) -> Sequence[Finding]:
     oldest = min(files, key=lambda intent: intent.added)
     states = joined(f"{count:,} {state}" for state, count in sorted(Counter(r.state for r in found.records).items()))
     among = "" if len(found.records) >= len(files) else f" (of the {len(found.records):,} oldest)"
-    message = f"{len({intent.name for intent in files}):,} files are open{f': {states}{among}' if states else ''}."
+    names = len({intent.name for intent in files})
+    count = "1 file is" if names == 1 else f"{names:,} files are"
+    message = f"{count} open{f': {states}{among}' if states else ''}."
     age = now - oldest.added
-    aged = (
-        f"The oldest open file is '{plain(oldest.name, _NAME_CHARS)}', since {shown(age)}{_reason(found, oldest.name)}."
-    )
+    name = plain(oldest.name, _NAME_CHARS)
+    aged = f"The oldest open file, '{name}', has been open for {shown(age)}{_reason(found, oldest.name)}."
     level = Level.WARN if age > _LONG else Level.OK
     remedy = "python -m batch_ops.files show NAME tells what it waits for." if level is Level.WARN else ""
     return [Finding(_AREA, Level.OK, message), Finding(_AREA, level, aged, remedy), *findings]
@@ -89,7 +90,7 @@ def _paused(pauses: Sequence[Pause], now: datetime) -> Sequence[Finding]:
         Finding(
             _AREA,
             Level.WARN,
-            f"An operator has paused {f'the project {plain(p.project)}' if p.project else 'everything'} "
+            f"An operator paused {f'the project {plain(p.project)}' if p.project else 'everything'} "
             f"{shown(now - p.since)} ago: nothing new begins.",
             resume,
         )

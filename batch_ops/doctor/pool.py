@@ -58,7 +58,9 @@ def _resize(status: PoolStatus) -> Sequence[Finding]:
 
 def _scale(status: PoolStatus, now: datetime) -> Finding:
     if not status.autoscale:
-        return Finding(_AREA, Level.NOTE, f"The pool has a fixed size: {sum(status.target)} nodes cost all the time.")
+        return Finding(
+            _AREA, Level.NOTE, f"The pool has a fixed size: {sum(status.target)} nodes cost money all the time."
+        )
     if status.scale_error:
         message = f"The autoscale formula can't be evaluated, so the pool keeps its size: {status.scale_error}."
         return Finding(_AREA, Level.FAIL, message, "correct deploy/pool/autoscale.formula and run deploy.sh again.")
@@ -115,7 +117,7 @@ def _image(status: PoolStatus, today: date) -> Finding:
     if end is None:
         return Finding(_AREA, Level.OK, f"No end is announced for the image {status.image}.")
     if end <= today:
-        message = f"Batch serves the image {status.image} no more since {end}: the pool gets no new nodes."
+        message = f"Batch stopped serving the image {status.image} on {end}: the pool gets no new nodes."
         return Finding(_AREA, Level.FAIL, message, _REDEPLOY)
     level = Level.WARN if end - today < _SOON else Level.OK
     return Finding(

@@ -14,7 +14,7 @@ def judge(status: QueueStatus, now: datetime) -> Finding:
     name = f"{status.name}-poison" if status.poison else status.name
     if status.poison and status.outcome is Outcome.MISSING:
         # The Functions host makes it for its first message.
-        return Finding(_AREA, Level.OK, f"Nothing was ever given up from the queue '{status.name}'.")
+        return Finding(_AREA, Level.OK, f"No message of the queue '{status.name}' was ever given up.")
     if status.outcome is not Outcome.DONE:
         message = f"The queue '{name}' can't be looked at ({status.detail})."
         return Finding(_AREA, Level.FAIL, message, "run deploy.sh again; look at your roles on the storage account.")

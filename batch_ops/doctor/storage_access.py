@@ -77,7 +77,7 @@ def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
         findings.append(Finding(_AREA, Level.OK, message))
     if who is Visitor.KEY:
         message = (
-            "These settings hold the storage account's key, which opens everything: no roles are there to look at."
+            "These settings hold the storage account's key, which opens everything: there are no roles to look at."
         )
         findings.append(Finding(_AREA, Level.NOTE, message))
     elif who is Visitor.OPERATOR:

@@ -31,7 +31,7 @@ def judge(container: str, names: Sequence[str] | None, sweeps: Sequence[SweepMar
         when = f" at {mark.next_cycle:%Y-%m-%d %H:%M} UTC" if mark else ""
         remedy = (
             f"the sweep takes up their files by itself{when}; look why Event Grid could not deliver (the field "
-            "deadLetterReason), and at the topic's roles. What the sweep leaves there it does not understand."
+            "deadLetterReason), and at the topic's roles. What the sweep leaves there, it could not understand."
         )
         return [Finding(_AREA, Level.WARN, message, remedy)]
     if mark is not None and mark.found:
@@ -39,4 +39,4 @@ def judge(container: str, names: Sequence[str] | None, sweeps: Sequence[SweepMar
             f"{mark.found:,} events could not be delivered since {mark.live_since:%Y-%m-%d}; the sweep took them up."
         )
         return [Finding(_AREA, Level.NOTE, message)]
-    return [Finding(_AREA, Level.OK, "Every event could be delivered.")]
+    return [Finding(_AREA, Level.OK, "Every event was delivered.")]

@@ -10,12 +10,13 @@ from batch_ops.doctor.findings import Finding, Level, exit_code
 from batch_ops.doctor.open_files import OpenFiles
 from batch_ops.doctor.projects import ProjectStatus
 from batch_ops.doctor.runner import Check, examine
-from batch_ops.domain.checks import Refused, Unchecked
+from batch_ops.domain.checks import ProjectFacts, Refused, Unchecked
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.worklist import Board, Intent, Pause
 from batch_ops.inspection.checker import Hdf5Checker
 from batch_ops.ports.health import Outcome, QueueStatus
+from tests import fakes
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -30,7 +31,7 @@ HOUR = timedelta(hours=1)
         (QueueStatus("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest for 60 minutes"),
         (QueueStatus("q", False, count=3), Level.OK, "About 3 messages"),
         (QueueStatus("q", False, Outcome.MISSING, "QueueNotFound"), Level.FAIL, "can't be looked at"),
-        (QueueStatus("q", True, Outcome.MISSING), Level.OK, "Nothing was ever given up"),
+        (QueueStatus("q", True, Outcome.MISSING), Level.OK, "was ever given up"),
         (QueueStatus("q", True, Outcome.REFUSED, "403"), Level.FAIL, "'q-poison' can't be looked at (403)"),
         (QueueStatus("q", True), Level.OK, "'q-poison' is empty"),
         (QueueStatus("q", True, count=2, oldest=NOW - 72 * HOUR), Level.WARN, "the oldest 3 days ago"),
@@ -64,7 +65,7 @@ def test_open_files_are_counted_by_state_and_the_oldest_is_named():
     findings = judged(intent("p/a.h5", 30 * HOUR), intent("p/b.h5", HOUR), records=records)
     text = " ".join(finding.sentence for finding in findings)
     assert "2 files are open: 1 RUNNING and 1 WAITING_FOR_PROJECT." in text
-    assert "'p/a.h5', since 30 hours, WAITING_FOR_PROJECT: There is no project 'p.ilp'." in text
+    assert "'p/a.h5', has been open for 30 hours, WAITING_FOR_PROJECT: There is no project 'p.ilp'." in text
     assert exit_code(findings) == 1
 
 
@@ -72,7 +73,7 @@ def test_files_on_their_way_for_a_short_time_are_fine():
     """What is only being cleaned up is not open."""
     findings = judged(intent("p/a.h5", HOUR), intent("p/b.h5", 90 * HOUR, cleaning=True))
     assert {finding.level for finding in findings} == {Level.OK}
-    assert "1 files are open" in findings[0].sentence
+    assert "1 file is open" in findings[0].sentence
 
 
 def test_a_timer_that_stands_still_is_noticed():
@@ -98,6 +99,22 @@ def test_each_project_has_its_sentence():
     assert [f.level for f in findings] == [Level.OK, Level.WARN, Level.WARN, Level.NOTE]
     (none,) = projects.judge([], more=False, container="projects")
     assert none.level is Level.WARN
+
+
+async def test_projects_are_inspected_as_before_a_run():
+    """With their configurations; what is no project, or in a folder, is none of them."""
+    blobs = fakes.FakeBlobs(containers=["projects"])
+    contents = {"a.ilp": b"", "b.ILP": b"REFUSE It is not trained.", "b.json": b"{", "c.txt": b"", "d/e.ilp": b""}
+    for name, content in contents.items():
+        blobs.upload("projects", name, content)
+    found, more = await projects.look(blobs, fakes.FakeCheck(), "projects")
+    assert not more
+    assert [(project.blob, type(project.found)) for project in found] == [("a.ilp", ProjectFacts), ("b.ILP", Refused)]
+    assert [bool(project.config_fault) for project in found] == [False, True]
+    for number in range(projects.MOST_PROJECTS):
+        blobs.upload("projects", f"{number}.ilp", b"")
+    found, more = await projects.look(blobs, fakes.FakeCheck(), "projects")
+    assert (len(found), more) == (projects.MOST_PROJECTS, True)
 
 
 async def test_the_parser_is_tried_on_an_image_that_must_be_accepted():

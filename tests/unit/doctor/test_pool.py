@@ -66,7 +66,11 @@ def test_a_missing_pool_fails():
         ({"image_support": ImageSupport.UNKNOWN}, Level.NOTE, "is not known here"),
         ({"image_end": date(2028, 6, 30)}, Level.OK, "until 2028-06-30"),
         ({"image_end": date(2027, 1, 1)}, Level.WARN, "until 2027-01-01"),
-        ({"image_end": date(2026, 11, 22)}, Level.FAIL, "no more since 2026-11-22"),
+        (
+            {"image_end": date(2026, 11, 22)},
+            Level.FAIL,
+            "stopped serving the image canonical:ubuntu-24_04-lts:server on 2026-11-22",
+        ),
     ],
 )
 def test_each_side_of_a_pool_has_its_sentence(changes, level, message):

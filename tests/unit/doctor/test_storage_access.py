@@ -73,7 +73,7 @@ def test_what_does_not_answer_at_all_is_one_sentence():
 def test_a_key_says_that_roles_do_not_apply():
     """Where a key opens everything there is nothing to refuse."""
     assert [f.sentence for f in judge(Visitor.KEY, as_it_must_be(Visitor.KEY)) if f.level is Level.NOTE] == [
-        "These settings hold the storage account's key, which opens everything: no roles are there to look at."
+        "These settings hold the storage account's key, which opens everything: there are no roles to look at."
     ]
 
 
