@@ -14,14 +14,18 @@ from azure.identity.aio import DefaultAzureCredential
 
 from batch_ops import log_fields
 from batch_ops.adapters.batch import AzureBatch, batch_client
+from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.login import AzureLogin
 from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
+from batch_ops.adapters.storage_health import AzureStorageHealth
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain import settings as app_settings
 from batch_ops.domain.settings import Settings
 from batch_ops.inspection.checker import ImageChecker
+from batch_ops.ports.health import Health
 from batch_ops.system import Ports, System, assemble
 
 
@@ -41,6 +45,7 @@ class Connection:
 
     settings: Settings
     ports: Ports
+    health: Health
 
 
 @asynccontextmanager
@@ -81,7 +86,12 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
                 }
             ),
         )
-        yield Connection(settings, ports)
+        health = Health(
+            storage=AzureStorageHealth(blob_service, queue_service, table_service),
+            batch=AzureBatchHealth(batch),
+            login=AzureLogin(credential) if credential else None,
+        )
+        yield Connection(settings, ports, health)
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ class AzureBatch:
         except _Already:
             return {}
         results = answer.result_values or []
-        new = {result.task_id: True for result in results if _word(result.status) == "success"}
+        new = {result.task_id: True for result in results if word(result.status) == "success"}
         return new | {r.task_id: False for r in results if r.error is not None and r.error.code == "TaskExists"}
 
     async def _create_one(self, job_id: str, spec: TaskSpec) -> bool | IlastikBatchError:
@@ -152,7 +152,7 @@ class AzureBatch:
                 node = await self._client.get_node(pool_id, node_id, select=["id", "state"])
         except _Already:
             return False
-        return _word(node.state) == "preempted"
+        return word(node.state) == "preempted"
 
     async def job_state(self, job_id: str) -> JobState:
         try:
@@ -160,7 +160,7 @@ class AzureBatch:
                 job = await self._client.get_job(job_id, select=["id", "state"])
         except _Already:
             return JobState.CLOSED
-        state = _word(job.state)
+        state = word(job.state)
         if state in {"disabling", "disabled"}:
             return JobState.PAUSED
         return JobState.CLOSED if state in {"terminating", "completed", "deleting"} else JobState.OPEN
@@ -215,11 +215,11 @@ def _task(job_id: str, found: models.BatchTask) -> Task:
     return Task(
         job_id=job_id,
         task_id=found.id,
-        state=TaskState(_word(found.state)),
+        state=TaskState(word(found.state)),
         changed=found.state_transition_time,
         exit_code=info.exit_code if info else None,
-        succeeded=info is not None and _word(info.result) == "success",
-        failure=TaskFailure(_word(failure.category), failure.code or "", failure.message or "") if failure else None,
+        succeeded=info is not None and word(info.result) == "success",
+        failure=TaskFailure(word(failure.category), failure.code or "", failure.message or "") if failure else None,
         node_id=found.node_info.node_id if found.node_info else None,
         started=info.start_time if info else None,
         ended=info.end_time if info else None,
@@ -227,7 +227,8 @@ def _task(job_id: str, found: models.BatchTask) -> Task:
     )
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """Give a word of the service in small letters: the SDK has some as enums, some as text."""
     return str(getattr(value, "value", value)).lower()
 
 

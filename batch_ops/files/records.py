@@ -8,7 +8,7 @@ from typing import Any
 
 from batch_ops.domain.attempts import attempts_of, tries_of
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.files.tables import Column
+from batch_ops.files.text_table import Column
 
 COLUMNS = (
     Column("STATE"),

@@ -125,7 +125,7 @@ class ImageChecker:
         head: bytes = b"",
     ) -> ProjectFacts | Refused:
         """Find out what a project (.ilp) asks of its images, or why it can't be run."""
-        blob = BudgetedReader(_Memory(source) if isinstance(source, bytes) else source, limits, head)
+        blob = BudgetedReader(InMemory(source) if isinstance(source, bytes) else source, limits, head)
         try:
             async with self._turn_within(name, limits):
                 found = await self._look_into(name, blob, {"kind": "project"}, limits)
@@ -181,7 +181,7 @@ class ImageChecker:
         raise _Cut(Unchecked(f"{plain(name, NAME_LENGTH)} was not checked: the parser was stopped twice."))
 
 
-class _Memory:
+class InMemory:
     """Bytes at hand, read as a blob is."""
 
     def __init__(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from batch_ops.concurrency import for_all
 from batch_ops.containers.problem_file import ProblemFile
-from batch_ops.containers.results import PROVENANCE, Author, ResultFolder
+from batch_ops.containers.results import PROVENANCE, Author, Copy, ResultFolder
 from batch_ops.containers.staging import Execution, Staging
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, NewerRun, ServiceFault
 from batch_ops.domain.failures import Cause
@@ -121,8 +121,8 @@ class Collect:
     async def _publish(self, entry: Entry) -> None:
         record = entry.record
         execution = await self._staging.execution(record.task_id)
-        folder = ResultFolder(self._blobs, self._settings.results_container, _author(record, execution))
-        await folder.load()
+        place = (self._blobs, self._settings.results_container, _author(record, execution))
+        folder = await ResultFolder.read(*place)
         if execution is None:
             if not folder.has_own(PROVENANCE):
                 cause = Cause(FailureKind.NO_OUTPUT, "The task ended well, but its results are not (all) in staging.")
@@ -149,14 +149,14 @@ class Collect:
             document = provenance(record, execution.manifest, has_log=execution.has_log, now=self._clock())
             await folder.put(PROVENANCE, document, "application/json")
             # Whoever was overtaken and still wrote here did so by now, or sees that this run is published.
-            await folder.load()
+            folder = await ResultFolder.read(*place)
         await folder.sweep({PROVENANCE, *_leaves(execution)})
         await self._finish(entry, len(execution.manifest.files), execution.manifest.total_bytes)
 
     async def _copied(self, folder: ResultFolder, record: FileRecord, execution: Execution) -> bool:
         """Start what is not copied yet; True once every copy is complete."""
         staging = self._staging.container
-        outcomes: list[bool] = []
+        copies: list[Copy] = []
         sources = {file.name: (f"{execution.folder}{file.name}", file.length) for file in execution.manifest.files}
         if execution.has_log:
             name = self._staging.log_of(record.task_id, execution.id)
@@ -164,14 +164,10 @@ class Collect:
 
         async def one(file: tuple[str, tuple[str, int]]) -> None:
             leaf, (source, length) = file
-            done = folder.is_copied(leaf, length)
-            if done is False:
-                await folder.copy(leaf, (staging, source), length)
-                done = folder.is_copied(leaf, length)
-            outcomes.append(bool(done))
+            copies.append(await folder.copy(leaf, (staging, source), length))
 
         await for_all(sources.items(), one)
-        return all(outcomes)
+        return all(copy is Copy.DONE for copy in copies)
 
     async def _length(self, name: str) -> int:
         blob = await self._blobs.head(self._staging.container, name)
@@ -197,8 +193,8 @@ class Collect:
         if entry is None or entry.record.run <= order.run:
             return
         author = Author(order.name, order.run, order.task_id, order.correlation_id)
-        folder = ResultFolder(self._blobs, self._settings.results_container, author)
-        if await folder.load_overtaken() > order.run:
+        folder = await ResultFolder.read_overtaken(self._blobs, self._settings.results_container, author)
+        if folder.published_run > order.run:
             await folder.sweep(())
         ended = {record.run: record.state for record in await self._ledger.runs(order.name)}
         # What a failed run left is kept for those who look for the reason.

@@ -136,11 +136,11 @@ async def _published(cloud: BenchCloud, system: System, name: str, task: str) ->
     clear = staging.clear
     began = time.monotonic()
 
-    async def noted(name: str, up_to_run: int) -> int:
+    async def noted(name: str, up_to_run: int) -> None:
         seen.append(time.monotonic() - began)
         seen.append((await cloud.calls()).total())
         seen.append(time.monotonic())
-        return await clear(name, up_to_run)
+        await clear(name, up_to_run)
 
     staging.clear = noted  # type: ignore[method-assign]  # the clock is read where publication ends
     try:

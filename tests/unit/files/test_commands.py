@@ -1,75 +1,15 @@
-"""The command line of steering, over the fakes: what people and programs read, exit codes, questions."""
+"""The commands of steering: what people and programs read, exit codes, questions."""
 
-import io
-import json
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from batch_ops.domain.errors import SettingsError
 from batch_ops.domain.file_record import State, TaskState
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
-from batch_ops.files.__main__ import command_line
-from batch_ops.files.arguments import parser
-from batch_ops.files.commands import Tools, run
-from batch_ops.files.console import Console
-from batch_ops.files.tables import Column, cut, shown, table, width_of
-from batch_ops.settings_file import read_settings
-from tests.world import SETTINGS, World
+from batch_ops.files.text_table import width_of
 
 NAME = "fly/a.h5"
-
-
-@dataclass
-class Answer:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-class Operator:
-    """Somebody with a terminal of 100 columns."""
-
-    def __init__(self) -> None:
-        self.world = World(replace(SETTINGS, backfill_daily_limit=2))
-        self.world.project("fly")
-        self.world.project("worm")
-
-    async def types(self, *words: str, answers: str | None = None) -> Answer:
-        """A command, and what is answered to its questions (None: nobody is there)."""
-        out, err = io.StringIO(), io.StringIO()
-        console = Console(io.StringIO(answers or ""), out, err, 100, asks=answers is not None)
-        world = self.world
-        tools = Tools(world.steering, world.backfiller, world.poison_care)
-        code = await run(parser().parse_args(words), tools, console)
-        return Answer(code, out.getvalue(), err.getvalue())
-
-    async def begin(self, *names: str) -> None:
-        for name in names:
-            self.world.drop(name)
-            await self.world.start(name)
-
-    async def fail(self, name: str) -> None:
-        row = self.world.row(name)
-        self.world.batch.run(row.task_id)
-        self.world.tell(row.task_id, "DISK_FULL", "The disk is full.", 74)
-        self.world.batch.complete(row.task_id, 74)
-        await self.world.tick()
-
-
-@pytest.fixture
-def operator() -> Operator:
-    return Operator()
-
 
 # list
 
@@ -161,9 +101,9 @@ async def test_show_tells_all_runs_and_attempts(operator):
     assert "SUCCEEDED" in answer.out
     runs = answer.out.partition("\nRuns\n")[2].splitlines()
     assert [line.split()[:2] for line in runs[1:]] == [["1", "FAILED"], ["2", "SUCCEEDED"]]
-    [told] = (await operator.types("show", NAME, "--json")).json
-    assert [one["state"] for one in told["runs"]] == ["FAILED", "SUCCEEDED"]
-    assert told["runs"][0]["attempts"][0]["sentence"] == "The disk is full."
+    [report] = (await operator.types("show", NAME, "--json")).json
+    assert [one["state"] for one in report["runs"]] == ["FAILED", "SUCCEEDED"]
+    assert report["runs"][0]["attempts"][0]["sentence"] == "The disk is full."
 
 
 # retry and cancel
@@ -191,8 +131,8 @@ async def test_a_named_file_is_retried_without_a_question(operator):
     """Whoever types a name means it; what is left alone is said."""
     await operator.begin("fly/a.h5", "fly/b.h5")
     await operator.fail("fly/a.h5")
-    [told] = (await operator.types("retry", "--json", "fly/a.h5", "fly/b.h5", "none.h5")).json
-    assert told == {"chosen": 1, "done": 1, "left": {"at work": 1, "no such file": 1}, "dry_run": False}
+    [report] = (await operator.types("retry", "--json", "fly/a.h5", "fly/b.h5", "none.h5")).json
+    assert report == {"chosen": 1, "done": 1, "left": {"at work": 1, "no such file": 1}, "dry_run": False}
 
 
 async def test_a_dry_run_does_nothing(operator):
@@ -263,10 +203,10 @@ async def test_backfill_counts_asks_and_enqueues(operator):
 async def test_backfill_tells_programs_the_same(operator):
     """One object; with --dry-run nothing is asked for."""
     operator.world.drop(NAME, b"x" * 1000)
-    [told] = (await operator.types("backfill", "", "--dry-run", "--json", "--slots", "4")).json
-    assert (told["files"], told["bytes"], told["slots"], told["days"], told["asked"]) == (1, 1000, 4, 1, 0)
-    [told] = (await operator.types("backfill", "worm/", "--json")).json
-    assert (told["files"], told["asked"]) == (0, 0)
+    [report] = (await operator.types("backfill", "", "--dry-run", "--json", "--slots", "4")).json
+    assert (report["files"], report["bytes"], report["slots"], report["days"], report["asked"]) == (1, 1000, 4, 1, 0)
+    [report] = (await operator.types("backfill", "worm/", "--json")).json
+    assert (report["files"], report["asked"]) == (0, 0)
 
 
 # poison
@@ -290,101 +230,3 @@ async def test_poison_is_listed_put_back_and_dropped(operator):
         {"action": "drop", "done": 1}
     ]
     assert (await operator.types("poison", "retry")).code == 2
-
-
-# Words, settings, tables
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["dance"],
-        ["list", "--state", "ASLEEP"],
-        ["show"],
-        ["backfill"],
-        ["poison", "eat"],
-        ["backfill", "x", "--slots", "0"],
-    ],
-)
-def test_wrong_words_are_exit_code_2(words, capsys):
-    """With a hint on the error stream."""
-    with pytest.raises(SystemExit) as caught:
-        parser().parse_args(words)
-    assert caught.value.code == 2
-    assert "usage:" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("words", [["--settings", "f", "list"], ["list", "--settings", "f"]])
-def test_the_settings_file_is_named_before_or_after_the_command(words):
-    """Either is heard."""
-    assert parser().parse_args(words).settings == "f"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"IsEncrypted": False, "Values": {"A": "1", "B": "x"}},
-        {"A": "1", "B": "x"},
-        [{"name": "A", "slotSetting": False, "value": "1"}, {"name": "B", "value": "x"}, {"name": "C", "value": None}],
-    ],
-)
-def test_settings_come_from_a_file(tmp_path, content):
-    """A local.settings.json, its values alone, or what the Azure CLI lists of an app."""
-    file = tmp_path / "settings.json"
-    file.write_text(json.dumps(content))
-    assert read_settings(str(file)) == {"A": "1", "B": "x"}
-
-
-async def test_without_settings_it_says_where_they_may_be():
-    """Somebody who named no settings is told how to, besides what is missing."""
-    err = io.StringIO()
-    console = Console(io.StringIO(), io.StringIO(), err, 100, asks=False)
-    assert await command_line(["list"], {}, console) == 3
-    assert "BATCH_POOL_ID is missing" in err.getvalue()
-    assert "--settings or BATCH_OPS_SETTINGS" in err.getvalue()
-
-
-def test_a_state_that_does_not_exist_is_answered_with_those_that_do(capsys):
-    """The states as one types them, none as Python writes them."""
-    with pytest.raises(SystemExit):
-        parser().parse_args(["list", "--state", "done"])
-    told = capsys.readouterr().err
-    assert "'SUCCEEDED'" in told
-    assert "<State" not in told
-
-
-@pytest.mark.parametrize("content", [None, "{", "3", '{"Values": 3}'])
-def test_a_bad_settings_file_is_named(tmp_path, content):
-    """The sentence has the path in it."""
-    file = tmp_path / "settings.json"
-    if content is not None:
-        file.write_text(content)
-    with pytest.raises(SettingsError, match=r"settings\.json"):
-        read_settings(str(file))
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "head", "middle"),
-    [
-        ("short", 10, "short", "short"),
-        ("project/very/long/name.h5", 12, "project/ver\u2026", "projec\u2026me.h5"),
-        ("\u4e2d\u6587\u540d\u5b57", 5, "\u4e2d\u6587\u2026", "\u4e2d\u2026\u5b57"),
-        ("e\u0301e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301\u2026", "e\u0301\u2026e\u0301"),
-    ],
-)
-def test_what_is_too_wide_is_cut(text, width, head, middle):
-    """By the cells of a terminal; names keep their ends, and no mark loses its letter."""
-    assert cut(text, width) == head
-    assert cut(text, width, keeps_end=True) == middle
-    assert width_of(cut(text, width)) <= width
-
-
-def test_columns_that_stretch_share_what_is_left():
-    """One that needs less gives the rest to the other; fixed ones are never cut."""
-    columns = (Column("STATE"), Column("NAME", stretches=True, keeps_end=True), Column("REASON", stretches=True))
-    lines = table(columns, [("WAITING_FOR_PROJECT", "a" * 60, "why"), ("OK", "b", "x" * 3)], 60)
-    assert max(len(line) for line in lines) <= 60
-    assert lines[1].startswith("WAITING_FOR_PROJECT  aaa")
-    assert lines[1].endswith("  why")
-    assert shown("a\tb") == "a\N{REPLACEMENT CHARACTER}b"

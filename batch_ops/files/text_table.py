@@ -1,4 +1,4 @@
-"""Plain text tables: columns as wide as needed, what is too wide is cut, control characters are never printed. Pure."""
+"""Tables of plain text: columns as wide as needed, what is too wide is cut, control characters never get out. Pure."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ class Column:
 
 
 def shown(text: str) -> str:
-    """Text from outside on one line, without anything that a terminal would obey."""
+    """Put text from outside on one line, without anything that a terminal would obey."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def width_of(text: str) -> int:
-    """Cells that a terminal needs: two for wide characters of East Asia, none for combining marks."""
+    """Count the cells that a terminal needs: two for wide characters of East Asia, none for combining marks."""
     return sum(_cells(char) for char in text)
 
 
@@ -34,7 +34,7 @@ def _cells(char: str) -> int:
 
 
 def cut(text: str, width: int, *, keeps_end: bool = False) -> str:
-    """The text in at most so many cells, an ellipsis for what is missing."""
+    """Cut a text to at most so many cells, with an ellipsis for what is missing."""
     if width_of(text) <= width:
         return text
     end = _tail(text, (width - 1) // 2) if keeps_end else ""
@@ -63,7 +63,7 @@ def _tail(text: str, width: int) -> str:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """The lines of a table at most `width` cells wide, if its columns can be made narrow enough."""
+    """Write the lines of a table, at most `width` cells wide if its columns can be made so narrow."""
     cells = [[shown(cell) for cell in row] for row in rows]
     titles = [column.title for column in columns]
     needed = [max(width_of(cell) for cell in column) for column in zip(titles, *cells, strict=True)]
@@ -72,7 +72,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
 
 
 def _fitted(columns: Sequence[Column], needed: Sequence[int], room: int) -> list[int]:
-    """Fixed columns get what they need; the others share the rest evenly, and give on what they don't need."""
+    """Give fixed columns what they need; the others share the rest evenly and pass on what they don't need."""
     widths = list(needed)
     room -= sum(need for column, need in zip(columns, needed, strict=True) if not column.stretches)
     open_ = sorted((i for i, column in enumerate(columns) if column.stretches), key=lambda i: needed[i])
