@@ -14,16 +14,8 @@ PROVIDERS = (
     *("Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web"),
 )
 _STATE = (
-    "providers",
-    "groups",
-    "resources",
-    "deployments",
-    "blobs",
-    "pools",
-    "published",
-    "role_assignments",
-    "budgets",
-    "app_settings",
+    *("providers", "groups", "resources", "deployments", "blobs"),
+    *("pools", "published", "role_assignments", "budgets", "app_settings"),
 )
 
 
