@@ -4,8 +4,10 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
+from batch_ops.adapters.ledger import TableLedger
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.naming import task_id
 from batch_ops.domain.orders import CollectOrder
@@ -48,7 +50,9 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
     async with (
         bench_cloud(latency_ms) as cloud,
         BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs,
+        TableServiceClient.from_connection_string(cloud.azurite.connection_string) as tables,
     ):
+        ledger = TableLedger(tables.get_table_client("files"))
         system = await System.open(cloud.settings)
         source = blobs.get_container_client("frozen")
         names = [f"many{number:04}.tiff" for number in range(tiffs)]
@@ -57,7 +61,7 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
             await source.upload_blob(name, bytes(TIFF_BYTES))
 
         await gathered(put, names, _AT_ONCE)
-        found = [await _round(cloud, system, blobs, names, number) for number in range(rounds)]
+        found = [await _round(cloud, system, ledger, blobs, names, number) for number in range(rounds)]
         one_by_one = await _one_by_one(source, blobs.get_container_client("tools"), names[:_ONE_BY_ONE])
         await system.close()
     ratios = [one.ratio for one in found]
@@ -84,7 +88,9 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
     )
 
 
-async def _round(cloud: BenchCloud, system: System, blobs: BlobServiceClient, names: list[str], number: int) -> Round:
+async def _round(
+    cloud: BenchCloud, system: System, ledger: TableLedger, blobs: BlobServiceClient, names: list[str], number: int
+) -> Round:
     name = f"fly/many{number}.h5"
     task = task_id(name, 1, 1)
     image = await blobs.get_blob_client("input", name).upload_blob(IMAGE, overwrite=True)
@@ -95,7 +101,6 @@ async def _round(cloud: BenchCloud, system: System, blobs: BlobServiceClient, na
     record = FileRecord(
         name, 1, State.COLLECTING, etag, len(IMAGE), "c", md5=IMAGE_MD5, job_id="j", task_id=task, attempt=1
     )
-    ledger = system.collect._do.ledger
     await ledger.claim(record, None)
     calls_before = await cloud.calls()
     before = resident()
