@@ -17,23 +17,9 @@ from tests.fakes import When
 _STANDSTILL = timedelta(minutes=9)
 CONDITIONAL = {"ledger.claim", "ledger.advance", "worklist.add", "blobs.put", "blobs.copy"}
 _READS = {
-    "ledger.get",
-    "ledger.page",
-    "worklist.board",
-    "worklist.project",
-    "worklist.rejected",
-    "worklist.pauses",
-    "blobs.head",
-    "blobs.read",
-    "blobs.list",
-    "blobs.page",
-    "batch.task",
-    "batch.list",
-    "batch.job_state",
-    "batch.is_done",
-    "batch.was_preempted",
-    "check.check_image",
-    "check.inspect_project",
+    *("ledger.get", "ledger.page", "worklist.board", "worklist.project", "worklist.rejected", "worklist.pauses"),
+    *("blobs.head", "blobs.read", "blobs.list", "blobs.page", "check.check_image", "check.inspect_project"),
+    *("batch.task", "batch.list", "batch.job_state", "batch.is_done", "batch.was_preempted"),
 }
 
 
