@@ -8,7 +8,7 @@ from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
-from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -29,13 +29,10 @@ class TableLedger:
         self._table = table
 
     async def get(self, name: str) -> Entry | None:
-        try:
+        with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):
             row = await self._table.get_entity(partition_key(name), file_key(name))
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return None
-            raise translated(exc, _SERVICE, f"read the row of {_shown(name)}") from exc
-        return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
+            return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
+        return None
 
     async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
         return await self._write(claim_writes(new, previous), "claim")

@@ -9,7 +9,6 @@ the pauses `p!<project>` and, in `turns`, how many back-filled files have a day 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,9 +18,9 @@ from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
-from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
-from batch_ops.domain.errors import Conflict, IlastikBatchError
+from batch_ops.domain.errors import Conflict
 from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
 
 _SERVICE = "Table storage"
@@ -32,6 +31,7 @@ _GATE = "gate"
 _TURNS = "turns"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 _CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
+_TAKEN_CODES = ("EntityAlreadyExists",)
 _CHUNK_CHARS = 30_000
 _REMEMBERED_SECONDS = 300.0
 
@@ -70,8 +70,7 @@ class TableWorklist:
         purpose = f"defer {naming.plain(intent.name)}"
         if not intent.version:
             key = intent_key(intent.name, intent.nonce)
-            gone = dict.fromkeys(_CHANGED_CODES, Conflict(""))
-            with suppress(Conflict), calls(_SERVICE, purpose, gone):
+            with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
                 await self._table.update_entity({"PartitionKey": _OPEN, "RowKey": key, "due": due}, UpdateMode.MERGE)
             return
         row = _entity(intent_key(intent.name, intent.nonce), replace(intent, due=due))
@@ -84,8 +83,7 @@ class TableWorklist:
         noted = self._noted.get(job_id)
         if noted is not None and self._clock() - noted < _REMEMBERED_SECONDS:
             return
-        followed = Conflict(f"The job {job_id} is followed already.")
-        with suppress(Conflict), calls(_SERVICE, f"note the job {job_id}", {"EntityAlreadyExists": followed}):
+        with calls(_SERVICE, f"note the job {job_id}", ignored=_TAKEN_CODES):
             await self._table.create_entity(_entity(_job_key(job_id), JobMark(job_id)))
         self._noted[job_id] = self._clock()
 
@@ -103,7 +101,7 @@ class TableWorklist:
         if mark.version:
             await self._replace(row, mark.version, purpose)
             return
-        with suppress(Conflict), calls(_SERVICE, purpose, {"EntityAlreadyExists": Conflict("")}):
+        with calls(_SERVICE, purpose, ignored=_TAKEN_CODES):
             await self._table.create_entity(row)
 
     async def note_rejected(self, project: str, name: str) -> None:
@@ -121,8 +119,7 @@ class TableWorklist:
             return [str(row["name"]) async for row in found]
 
     async def forget_rejected(self, project: str, name: str) -> None:
-        known: dict[str, IlastikBatchError] = dict.fromkeys(_MISSING_CODES, Conflict(""))
-        with suppress(Conflict), calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", known):
+        with calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", ignored=_MISSING_CODES):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
     async def pauses(self) -> Sequence[Pause]:
@@ -132,35 +129,29 @@ class TableWorklist:
 
     async def pause(self, pause: Pause) -> None:
         row = {"PartitionKey": _GATE, "RowKey": _pause_key(pause.project), **table_rows.to_properties(pause)}
-        with suppress(Conflict), calls(_SERVICE, "note a pause", {"EntityAlreadyExists": Conflict("")}):
+        with calls(_SERVICE, "note a pause", ignored=_TAKEN_CODES):
             await self._table.create_entity(row)
 
     async def resume(self, project: str) -> bool:
         key = _pause_key(project)
-        try:
+        with calls(_SERVICE, "end a pause", ignored=_MISSING_CODES):
             # A delete of what is not there is no error to the SDK.
             await self._table.get_entity(_GATE, key, select=["RowKey"])
             await self._table.delete_entity(_GATE, key)
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return False
-            raise translated(exc, _SERVICE, "end a pause") from exc
-        return True
+            return True
+        return False
 
     async def turns(self) -> Turns | None:
-        try:
+        with calls(_SERVICE, "read the turns of back-filled files", ignored=_MISSING_CODES):
             row = await self._table.get_entity(_GATE, _TURNS)
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return None
-            raise translated(exc, _SERVICE, "read the turns of back-filled files") from exc
-        return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
+            return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
+        return None
 
     async def save_turns(self, turns: Turns) -> Turns:
         properties = table_rows.to_properties(replace(turns, version=""))
         row: dict[str, Any] = {"PartitionKey": _GATE, "RowKey": _TURNS, **properties}
         taken = Conflict("Somebody else gave out a turn in the meantime.")
-        known = dict.fromkeys((*_CHANGED_CODES, "EntityAlreadyExists"), taken)
+        known = dict.fromkeys((*_CHANGED_CODES, *_TAKEN_CODES), taken)
         with calls(_SERVICE, "give out a turn to a back-filled file", known):
             if turns.version:
                 answer = await self._table.update_entity(
@@ -171,16 +162,12 @@ class TableWorklist:
         return replace(turns, version=str(answer["etag"]))
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        try:
+        with calls(_SERVICE, f"read what is known of the project {name}", ignored=_MISSING_CODES):
             row = await self._table.get_entity(_PROJECTS, naming.partition_key(name))
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return None
-            raise translated(exc, _SERVICE, f"read what is known of the project {name}") from exc
-        if row["project_etag"] != etag:
-            return None
-        text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
-        return {str(key): str(value) for key, value in json.loads(text).items()}
+            if row["project_etag"] == etag:
+                text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
+                return {str(key): str(value) for key, value in json.loads(text).items()}
+        return None
 
     async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
         text = json.dumps(dict(values))
@@ -198,18 +185,16 @@ class TableWorklist:
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def _replace(self, row: dict[str, Any], version: str, purpose: str) -> None:
-        gone = Conflict("")
-        with suppress(Conflict), calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, gone)):
+        with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
             await self._table.update_entity(
                 row, UpdateMode.REPLACE, etag=version, match_condition=MatchConditions.IfNotModified
             )
 
     async def _delete(self, key: str, version: str | None, purpose: str) -> None:
-        gone = Conflict("")
         guard: dict[str, Any] = (
             {} if version is None else {"etag": version, "match_condition": MatchConditions.IfNotModified}
         )
-        with suppress(Conflict), calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, gone)):
+        with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
             await self._table.delete_entity(_OPEN, key, **guard)
 
 
