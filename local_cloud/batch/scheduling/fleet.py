@@ -19,8 +19,6 @@ class Fleet:
         self._life = life
         self._faults = faults
         self._timers = timers
-        life.on_allocated = self._settle
-        life.on_gone = self._shrunk
 
     def resize(
         self,
@@ -86,7 +84,7 @@ class Fleet:
             allocation=AllocationState.STOPPING,
             allocation_since=self._account.clock.now(),
         )
-        self._settle(pool.key)
+        self._account.settle_pool(pool.key)
         return self._account.pools.get(pool.key, pool)
 
     def remove_nodes(self, pool: Pool, nodes: list[Node], option: Deallocation) -> Pool:
@@ -115,24 +113,13 @@ class Fleet:
                 pool = self._add_node(pool, dedicated)
             for node in sorted(staying, key=self._departure_order)[: max(0, len(staying) - target)]:
                 self._life.remove(node, pool.deallocation)
-        self._settle(pool.key)
+        self._account.settle_pool(pool.key)
         return self._account.pools.get(pool.key, pool)
 
     def _departure_order(self, node: Node) -> tuple[bool, bool, int]:
         busy = bool(self._agents.of(node).runs)
         useful = node.state in (NodeState.IDLE, NodeState.RUNNING)
         return useful, busy, -node.number
-
-    def _settle(self, pool_key: str) -> None:
-        """A pool is steady as soon as no node is on its way in or out."""
-        pool = self._account.pools.get(pool_key)
-        if pool is None or pool.allocation is AllocationState.STEADY:
-            return
-        nodes = self._account.nodes[pool_key].values()
-        if any(node.leaving is not None or node.state is NodeState.CREATING for node in nodes):
-            return
-        now = self._account.clock.now()
-        self._account.put_pool(replace(pool, allocation=AllocationState.STEADY, allocation_since=now))
 
     def _add_node(self, pool: Pool, dedicated: bool) -> Pool:
         number = pool.nodes_made + 1
@@ -145,24 +132,14 @@ class Fleet:
         self._life.allocate(node)
         return pool
 
-    def _shrunk(self, pool_key: str) -> None:
-        """A node has left its pool."""
-        self._settle(pool_key)
-        pool = self._account.pools.get(pool_key)
-        if pool is not None and pool.state is PoolState.DELETING and not self._account.nodes[pool_key]:
-            self._account.drop_pool(pool_key)
-
     def delete_pool(self, pool: Pool) -> None:
         """Send all nodes off; the pool is gone with the last one."""
-        nodes = list(self._account.nodes[pool.key].values())
-        if not nodes:
-            self._account.drop_pool(pool.key)
-            return
-        for node in nodes:
+        for node in list(self._account.nodes[pool.key].values()):
             if node.leaving is None:
                 self._life.remove(node, Deallocation.REQUEUE)
             else:
                 self._life.hurry(node)
+        self._account.settle_pool(pool.key)
 
     def restart_all(self) -> None:
         """After a restart of the service every node starts as from a reboot."""

@@ -21,9 +21,9 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from yarl import URL
 
+from local_cloud.batch.rest.auth import Authenticator, string_to_sign
 from local_cloud.batch.server import serving
 from local_cloud.batch.service import BatchService
-from local_cloud.batch.state.auth import Authenticator, string_to_sign
 from local_cloud.batch.state.clock import Clock, SystemClock
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.times import http_date

@@ -1,9 +1,9 @@
 """COVERAGE.md is true."""
 
 import pytest
-from tests.local_cloud.batch.coverage import DOCUMENT, TESTS, document, fields_done, fields_shown, records
 
 from local_cloud.batch.rest.fields import Support
+from tests.local_cloud.batch.coverage import DOCUMENT, TESTS, document, fields_done, fields_shown, records
 
 # Gone from the published API, still sent by older clients.
 OLDER = {"BatchTaskCreateOptions.authenticationTokenSettings"}
