@@ -9,7 +9,7 @@ from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.execution import EXIT_CODE, Stop, StopReason
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
-from local_cloud.batch.state.model import Deallocation, Failure, Json, Node, NodeState, StartTaskInfo
+from local_cloud.batch.state.model import Deallocation, Failure, Json, Node, NodeState, StartTaskInfo, named_values
 from local_cloud.batch.state.settings import Settings
 
 NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")
@@ -209,5 +209,5 @@ def _node_error(trouble: Failure) -> Json:
     return {
         "code": trouble.code,
         "message": trouble.message,
-        "errorDetails": [{"name": name, "value": value} for name, value in trouble.details],
+        "errorDetails": named_values(trouble.details),
     }

@@ -69,7 +69,7 @@ def new_task() -> Callable[..., Any]:
 def finished() -> Callable[..., Any]:
     """`await finished(client, "t")`: the task of job `j` once it is completed."""
 
-    async def wait(client: BatchClient, task_id: str, job: str = "j", seconds: float = 20) -> models.BatchTask:
+    async def wait(client: BatchClient, task_id: str, job: str = "j", seconds: float = 20) -> Any:
         return await task_in(client, "completed", task_id, job, seconds)
 
     return wait
