@@ -6,7 +6,7 @@ from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.faults import Faults
-from local_cloud.batch.state.model import AllocationState, Deallocation, Node, NodeState, Pool, PoolState
+from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Node, NodeState, Pool, PoolState
 from local_cloud.batch.state.timers import Timers
 
 
@@ -37,11 +37,13 @@ class Fleet:
             target_low_priority=low_priority,
             deallocation=deallocation,
             resize_errors=(),
-            allocation=AllocationState.RESIZING,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.RESIZING),
         )
         self._limit_time(pool)
         return self.converge(pool)
+
+    def _now(self, allocation: AllocationState) -> Json:
+        return {"allocation": allocation, "allocation_since": self._account.clock.now()}
 
     def _limit_time(self, pool: Pool) -> None:
         """Give up on nodes that are not allocated within the pool's resize timeout."""
@@ -67,8 +69,7 @@ class Fleet:
             target_dedicated=dedicated,
             target_low_priority=low_priority,
             resize_errors=(error,),
-            allocation=AllocationState.STEADY,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.STEADY),
         )
 
     def stop_resize(self, pool: Pool) -> Pool:
@@ -81,8 +82,7 @@ class Fleet:
             target_dedicated=dedicated,
             target_low_priority=len(staying) - dedicated,
             resize_errors=(stopped,),
-            allocation=AllocationState.STOPPING,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.STOPPING),
         )
         self._account.settle_pool(pool.key)
         return self._account.pools.get(pool.key, pool)
@@ -94,8 +94,7 @@ class Fleet:
             pool,
             target_dedicated=max(0, pool.target_dedicated - dedicated),
             target_low_priority=max(0, pool.target_low_priority - (len(nodes) - dedicated)),
-            allocation=AllocationState.RESIZING,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.RESIZING),
         )
         for node in nodes:
             self._life.remove(node, option)
