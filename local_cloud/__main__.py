@@ -1,7 +1,5 @@
 """The commands of the local cloud: `python -m local_cloud up|down|demo|batch|autoscale ...`."""
 
-from __future__ import annotations
-
 import importlib
 import signal
 import sys

@@ -10,7 +10,6 @@ from typing import Final
 from local_cloud.autoscale import Formula, FormulaError, parse
 from local_cloud.autoscale.parameters import ParameterError, override
 from local_cloud.autoscale.simulation.clock import Run, Settings, simulate
-from local_cloud.autoscale.simulation.plot import draw
 from local_cloud.autoscale.simulation.pool import PoolShape
 from local_cloud.autoscale.simulation.report import Prices, summarise, table
 from local_cloud.autoscale.simulation.trace import (
@@ -87,6 +86,8 @@ def main(argv: Sequence[str]) -> int:
         if options.save_trace:
             write(traces[0], options.save_trace)
         if options.plot:
+            from local_cloud.autoscale.simulation.plot import draw  # only a picture needs Pillow
+
             draw(runs, options.plot)
     except (UsageError, TraceError, ParameterError, OSError, ValueError) as exc:
         sys.stderr.write(f"{exc}\n")

@@ -17,7 +17,6 @@ import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 ACCOUNT = "devstoreaccount1"
@@ -187,9 +186,7 @@ class Azurite:
     async def __aenter__(self) -> Self:
         return await self.start()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     def _command(self, node: str) -> list[str]:

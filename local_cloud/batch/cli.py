@@ -17,7 +17,8 @@ from local_cloud.batch.state.errors import ConfigurationError
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, DEFAULT_PATH, Settings
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Declare the command's options."""
     parser = argparse.ArgumentParser(
         prog="python -m local_cloud batch",
         description="An Azure Batch service on this machine: its REST API, with tasks as real processes.",
@@ -102,7 +103,7 @@ async def serve(settings: Settings) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 after a clean end, 1 when the service can't be started."""
-    arguments = _parser().parse_args(argv)
+    arguments = argument_parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         if arguments.data is not None:

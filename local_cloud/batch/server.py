@@ -29,8 +29,9 @@ async def serving(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     listening = _listen(settings.host, settings.port)
     service: BatchService | None = None
     try:
-        service = BatchService(settings, clock or SystemClock())
-        await service.start(f"http://{settings.host}:{listening.getsockname()[1]}")
+        endpoint = f"http://{settings.host}:{listening.getsockname()[1]}"
+        service = BatchService(settings, clock or SystemClock(), endpoint)
+        await service.start()
         server = _Server(
             uvicorn.Config(
                 Front(service, lambda client: _cut(server, client), SystemClock()),

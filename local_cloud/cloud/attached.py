@@ -1,7 +1,5 @@
 """A cloud that another program starts for itself: it ends with that program, unless it is to be kept."""
 
-from __future__ import annotations
-
 import contextlib
 import shlex
 import signal

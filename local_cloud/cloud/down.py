@@ -1,7 +1,5 @@
 """`python -m local_cloud down`: end the cloud of a data folder from anywhere."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

@@ -1,7 +1,5 @@
 """The data folder of one local cloud: where everything is kept, on which ports, with which key."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import fcntl

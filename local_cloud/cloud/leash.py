@@ -3,8 +3,6 @@
 Linux only where it says so; elsewhere orderly ends still end everything, a SIGKILL may not.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import ctypes

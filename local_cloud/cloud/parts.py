@@ -1,7 +1,5 @@
 """What the cloud is made of: a part starts, says when it ends by itself, and stops."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from local_cloud.azurite.server import Azurite, AzuriteError

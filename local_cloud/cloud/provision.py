@@ -1,7 +1,5 @@
 """Prepares a fresh cloud as deploy/ prepares one in Azure; everything may be there already."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A service of the cloud that is a program of its own: start it, wait until it answers, end it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

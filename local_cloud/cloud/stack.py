@@ -1,7 +1,5 @@
 """Which services make up the cloud, with which arguments and settings. Pure."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field

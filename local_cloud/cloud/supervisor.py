@@ -4,8 +4,6 @@ Azure replaces a function host or a Batch front end that dies; so does this. A p
 is a fault worth a person's attention: then everything ends, with the part's last words.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

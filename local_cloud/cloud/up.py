@@ -1,7 +1,5 @@
 """`python -m local_cloud up`: the whole cloud, until Ctrl-C or `down`."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

@@ -1,7 +1,5 @@
 """A file that the demo drops, the state it should end in, and its row as the table shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """`python -m local_cloud demo`: drop files, watch, collect, show."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import shutil

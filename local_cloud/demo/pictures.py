@@ -1,7 +1,5 @@
 """A picture a person believes: the raw slice in gray, and beside it the detected cells outlined."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

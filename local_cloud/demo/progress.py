@@ -1,12 +1,9 @@
 """What a person sees while files are under way: a live table, or plain lines without a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -61,17 +58,20 @@ def lines(
     return shown
 
 
-class View(Protocol):
+class View:
     """Shows the same lines again and again as they change."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-    def show(self, shown: Sequence[Line]) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, shown: Sequence[Line]) -> None:
+        """Show the lines as they are now."""
 
 
-class LiveView:
+class LiveView(View):
     """A table that is drawn over itself, for terminals."""
 
     def __init__(self, console: Console) -> None:
@@ -81,29 +81,19 @@ class LiveView:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def show(self, shown: Sequence[Line]) -> None:
         self._live.update(table(shown), refresh=True)
 
 
-class PlainView:
+class PlainView(View):
     """A line whenever a file's state changes: for logs and pipes, and where a table has no room."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def show(self, shown: Sequence[Line]) -> None:
         for line in shown:

@@ -1,7 +1,5 @@
 """The end of a demo: a summary, the faults, and where everything is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

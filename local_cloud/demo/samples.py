@@ -4,8 +4,6 @@ The volumes are synthetic: blurred nuclei of varying brightness that drift throu
 background, like the images that the shipped project (sample_data/default.ilp) was trained on.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

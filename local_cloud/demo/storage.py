@@ -1,7 +1,5 @@
 """The demo's own hands: it does what a user's tool would do, through the public storage interfaces alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath

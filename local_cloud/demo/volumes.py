@@ -1,7 +1,5 @@
 """HDF5 image volumes as the demo needs them: written with axistags, read one plane at a time."""
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Drops the files and looks at their rows until nothing more will happen."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence

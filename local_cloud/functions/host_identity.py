@@ -13,7 +13,6 @@ import re
 import socket
 import uuid
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 
@@ -48,9 +47,7 @@ class HostIdentity:
             os.pwrite(self._descriptor, str(self._word).encode(), 0)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
     def lease_id(self, name: str) -> str:

@@ -6,7 +6,6 @@ account and an identity opens it (NAME__clientId: a user-assigned one).
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Any, Self
 from urllib.request import getproxies
 
@@ -52,9 +51,7 @@ class Storage:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
     async def _client[C: (QueueServiceClient, BlobServiceClient)](

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 import h5py
 import numpy as np
@@ -55,9 +54,7 @@ class Hdf5Dataset:
     def __enter__(self) -> "Hdf5Dataset":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         problem = self._close()
         if problem is not None and error is None:
             raise ExportError(f"The results cannot be written to '{self._path}': {problem}.") from problem

@@ -1,19 +1,15 @@
 """Dependencies point one way: every folder of `batch_ops` stands on those before it, and on nothing else."""
 
 import ast
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-PRODUCT = REPOSITORY / "batch_ops"
+from tests.floors import REPOSITORY, House, floors, imports, is_within
 
 # The floors of the house, the lowest first. A room sees its own floor's rooms only where it is one room.
-FLOORS: tuple[frozenset[str], ...] = tuple(
-    frozenset(rooms.split())
-    for rooms in (
+HOUSE = House(
+    "batch_ops",
+    floors(
         "concurrency task",
         "domain",
         "log_fields ports inspection.parser",
@@ -24,8 +20,9 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "settings_file system",
         "wiring",
         "files doctor",
-    )
+    ),
 )
+MODULES = HOUSE.modules
 # Who may import an SDK or a library: everybody else speaks to a port.
 IMPORTERS = {
     "azure.batch": {"adapters.batch", "adapters.batch_health"},
@@ -48,72 +45,15 @@ IMPORTERS = {
 PURE = {"task", "domain"}
 
 
-def dotted(path: Path) -> str:
-    """`batch_ops/domain/naming.py` -> `domain.naming`."""
-    parts = path.relative_to(PRODUCT).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__")
-
-
-MODULES = {
-    dotted(path): path for path in sorted(PRODUCT.rglob("*.py")) if path.parent != PRODUCT or path.stem[0] != "_"
-}
-
-
-def imports(path: Path) -> Iterator[str]:
-    """The dotted names that a file imports, wherever in it, with the names taken out of packages."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively."
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def is_within(module: str, room: str) -> bool:
-    """Whether the module is that room, or in it."""
-    return module == room or module.startswith(f"{room}.")
-
-
-@cache
-def neighbours(module: str) -> frozenset[str]:
-    """The product's modules that one of them imports."""
-    names = (name.removeprefix("batch_ops.") for name in imports(MODULES[module]) if name.startswith("batch_ops."))
-    return frozenset(name if name in MODULES else name.rpartition(".")[0] for name in names)
-
-
-def room_of(module: str) -> str:
-    """The innermost room of the list that a module is in."""
-    rooms = [room for floor in FLOORS for room in floor if is_within(module, room)]
-    assert rooms, f"{module} is in no room of the list."
-    return max(rooms, key=len)
-
-
-def floor_of(module: str) -> int:
-    """The floor that a module is on."""
-    room = room_of(module)
-    return next(number for number, floor in enumerate(FLOORS) if room in floor)
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_stands_on_lower_floors_and_its_own_room(module):
     """Never on a floor above, nor on a neighbouring room of its floor."""
-    for other in neighbours(module):
-        assert room_of(other) == room_of(module) or floor_of(other) < floor_of(module), f"{module} imports {other}."
+    assert not HOUSE.wrong_imports(module)
 
 
 def test_no_module_depends_on_itself():
     """There are no cycles."""
-    done: set[str] = set()
-
-    def visit(module: str, path: tuple[str, ...]) -> None:
-        assert module not in path, f"A cycle: {' -> '.join((*path, module))}"
-        if module not in done:
-            for other in neighbours(module):
-                visit(other, (*path, module))
-            done.add(module)
-
-    for module in MODULES:
-        visit(module, ())
+    assert not HOUSE.cycle()
 
 
 @pytest.mark.parametrize("library", IMPORTERS)
@@ -135,13 +75,15 @@ def test_no_other_azure_package_is_imported():
     assert not strangers
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) not in {"wiring", "adapters"}])
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if HOUSE.room_of(module) not in {"wiring", "adapters"}]
+)
 def test_only_wiring_knows_the_adapters(module):
     """Use cases and commands speak to ports."""
-    assert not [other for other in neighbours(module) if room_of(other) == "adapters"]
+    assert not [other for other in HOUSE.neighbours(module) if HOUSE.room_of(other) == "adapters"]
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) in PURE])
+@pytest.mark.parametrize("module", [module for module in MODULES if HOUSE.room_of(module) in PURE])
 def test_what_decides_waits_for_nothing(module):
     """Task and domain are plain functions and frozen values."""
     assert "asyncio" not in set(imports(MODULES[module]))

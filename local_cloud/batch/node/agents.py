@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from local_cloud.batch.node.agent import NodeAgent
+from local_cloud.batch.node.agent import NodeAgent, TaskRun
 from local_cloud.batch.node.environment import node_environment
 from local_cloud.batch.node.execution import StopReason, Tools
 from local_cloud.batch.node.node_paths import NodePaths
@@ -21,9 +21,7 @@ _log = logging.getLogger(__name__)
 class Agents:
     """Makes the agent of a node when it is first needed and keeps it as long as the node is there."""
 
-    def __init__(
-        self, account: Account, settings: Settings, tools: Tools, faults: Faults, endpoint: Callable[[], str]
-    ) -> None:
+    def __init__(self, account: Account, settings: Settings, tools: Tools, faults: Faults, endpoint: str) -> None:
         self._account = account
         self._settings = settings
         self._tools = tools
@@ -31,7 +29,6 @@ class Agents:
         self._endpoint = endpoint
         self._agents: dict[tuple[str, str], NodeAgent] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self.on_change: Callable[[], None] = lambda: None
 
     def of(self, node: Node) -> NodeAgent:
         """The agent of a node."""
@@ -42,7 +39,7 @@ class Agents:
             environment = node_environment(
                 self._settings.node_environment,
                 account=self._settings.account,
-                url=self._endpoint(),
+                url=self._endpoint,
                 pool=pool.id,
                 node=node.id,
                 dedicated=node.dedicated,
@@ -57,6 +54,10 @@ class Agents:
         """All agents."""
         return list(self._agents.values())
 
+    def runs_of_job(self, job_key: str) -> list[TaskRun]:
+        """The runs of a job's tasks, deleted ones included."""
+        return [run for agent in self._agents.values() for key, run in agent.runs.items() if key[0] == job_key]
+
     def forget(self, node: Node) -> None:
         """Drop the agent of a node that is gone."""
         self._agents.pop((node.pool, node.key), None)
@@ -69,8 +70,6 @@ class Agents:
                 await work
             except Exception:
                 _log.exception("%s has failed", name)
-            finally:
-                self.on_change()
 
         task = asyncio.create_task(guarded(), name=name)
         self._background.add(task)

@@ -6,7 +6,8 @@ lies in that account; what a real identity could not open, this one can't either
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class BlobAccess:
         """Write what `url` holds into the file `target`; OSError when the file can't be written."""
         if identity is not None:
             client = BlobClient.from_blob_url(url, **self._options(url, identity))
-            with _Translated(url):
+            with _translated(url):
                 stream = await client.download_blob()
                 await _write(stream.chunks(), target)
             return
@@ -95,13 +96,13 @@ class BlobAccess:
     async def names(self, container_url: str, prefix: str, identity: str | None) -> list[str]:
         """The names of a container's blobs that begin with `prefix`."""
         client = ContainerClient.from_container_url(container_url, **self._options(container_url, identity))
-        with _Translated(container_url):
+        with _translated(container_url):
             return [blob.name async for blob in client.list_blobs(name_starts_with=prefix or None)]
 
     async def download_blob(self, container_url: str, name: str, identity: str | None, target: Path) -> None:
         """Write one blob of a container into the file `target`."""
         client = ContainerClient.from_container_url(container_url, **self._options(container_url, identity))
-        with _Translated(f"{container_url} {name}"):
+        with _translated(f"{container_url} {name}"):
             stream = await client.get_blob_client(name).download_blob()
             await _write(stream.chunks(), target)
 
@@ -112,7 +113,7 @@ class BlobAccess:
         client = ContainerClient.from_container_url(container_url, **self._options(container_url, identity))
         blob = client.get_blob_client(name)
         content, metadata = _headers(headers)
-        with _Translated(f"{container_url} {name}"), source.open("rb") as file:
+        with _translated(f"{container_url} {name}"), source.open("rb") as file:
             blocks: list[BlobBlock] = []
             while block := await asyncio.to_thread(file.read, _BLOCK):
                 block_id = base64.b64encode(f"{len(blocks):08d}".encode()).decode()
@@ -135,23 +136,18 @@ class BlobAccess:
         return options
 
 
-class _Translated:
-    """Turns the SDK's errors into StorageTrouble."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, HttpResponseError) and error.status_code is not None:
-            code = getattr(error, "error_code", None) or error.status_code
-            raise StorageTrouble(_by_status(error.status_code), f"{self._where}: {code}") from error
-        if isinstance(error, TimeoutError):
-            raise StorageTrouble(Trouble.TIMED_OUT, f"{self._where}: no answer in time") from error
-        if isinstance(error, (AzureError, ValueError)):
-            raise StorageTrouble(Trouble.OTHER, f"{self._where}: {error}") from error
+@contextlib.contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """Turn the SDK's errors into StorageTrouble."""
+    try:
+        yield
+    except TimeoutError as exc:
+        raise StorageTrouble(Trouble.TIMED_OUT, f"{where}: no answer in time") from exc
+    except (AzureError, ValueError) as exc:
+        if isinstance(exc, HttpResponseError) and exc.status_code is not None:
+            code = getattr(exc, "error_code", None) or exc.status_code
+            raise StorageTrouble(_by_status(exc.status_code), f"{where}: {code}") from exc
+        raise StorageTrouble(Trouble.OTHER, f"{where}: {exc}") from exc
 
 
 async def _write(chunks: AsyncIterator[bytes], target: Path) -> None:
@@ -160,16 +156,14 @@ async def _write(chunks: AsyncIterator[bytes], target: Path) -> None:
             await asyncio.to_thread(file.write, chunk)
 
 
+_BY_STATUS = {
+    401: Trouble.DENIED, 403: Trouble.DENIED, 404: Trouble.NOT_FOUND, 408: Trouble.TIMED_OUT,
+    409: Trouble.CONFLICT, 412: Trouble.CONFLICT, 504: Trouble.TIMED_OUT,
+}  # fmt: skip
+
+
 def _by_status(status: int) -> Trouble:
-    return {
-        401: Trouble.DENIED,
-        403: Trouble.DENIED,
-        404: Trouble.NOT_FOUND,
-        409: Trouble.CONFLICT,
-        412: Trouble.CONFLICT,
-        408: Trouble.TIMED_OUT,
-        504: Trouble.TIMED_OUT,
-    }.get(status, Trouble.OTHER)
+    return _BY_STATUS.get(status, Trouble.OTHER)
 
 
 def _headers(headers: Mapping[str, str]) -> tuple[ContentSettings, dict[str, str]]:

@@ -14,6 +14,14 @@ from local_cloud.batch.node.process import Program, RunningProgram
 from local_cloud.batch.node.staging import UploadHook, disk_full, failure, fetch_resource_files, send_output_files
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.model import Failure, Json
+from local_cloud.batch.state.store import ProcessRecord, Store
+
+EXIT_CODE = Failure(
+    "usererror",
+    "FailureExitCode",
+    "The task exited with an exit code representing a failure",
+    (("Message", "The task process exited with an unexpected exit code"),),
+)
 
 
 class StopReason(Enum):
@@ -83,8 +91,7 @@ class Tools:
     kill_grace: float
     memory_bytes: int | None
     memory_interval: float
-    on_started: Callable[[RunningProgram, TaskPaths], None]
-    on_ended: Callable[[RunningProgram], None]
+    store: Store
 
 
 async def run(
@@ -149,7 +156,7 @@ async def _execute(
         return None, failure("CommandProgramNotFound", "The specified command program is not found", arguments[0])
     except (OSError, ValueError) as exc:
         return None, failure("CommandLaunchFailed", "The command line could not be launched", str(exc))
-    tools.on_started(program, work.paths)
+    tools.store.add_process(ProcessRecord(program.pid, program.started, str(work.paths.root)))
     ending: asyncio.Future[Any] = asyncio.ensure_future(program.wait())
     watching = asyncio.ensure_future(_watch_memory(program, tools)) if tools.memory_bytes else None
     try:
@@ -162,7 +169,7 @@ async def _execute(
         if watching is not None:
             watching.cancel()
         program.kill()
-        tools.on_ended(program)
+        tools.store.drop_process(program.pid)
 
 
 async def _watch_memory(program: RunningProgram, tools: Tools) -> None:

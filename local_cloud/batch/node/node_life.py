@@ -1,17 +1,15 @@
 """The life of a node: its start, its start task, reboots, loss, and the way out of its pool."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from local_cloud.batch.node.agent import NodeAgent
 from local_cloud.batch.node.agents import Agents
-from local_cloud.batch.node.execution import Stop, StopReason
-from local_cloud.batch.node.outcomes import EXIT_CODE
+from local_cloud.batch.node.execution import EXIT_CODE, Stop, StopReason
 from local_cloud.batch.state.account import Account
-from local_cloud.batch.state.clock import Clock
-from local_cloud.batch.state.model import Deallocation, Failure, Json, Node, NodeState, StartTaskInfo
+from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.state.model import Deallocation, Failure, Json, Node, NodeState, StartTaskInfo, named_values
 from local_cloud.batch.state.settings import Settings
 
 NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")
@@ -24,15 +22,12 @@ _STOP_FOR = {
 class NodeLife:
     """Moves nodes through their states; every way in and out of a state is here."""
 
-    def __init__(self, account: Account, agents: Agents, clock: Clock, settings: Settings) -> None:
+    def __init__(self, account: Account, agents: Agents, agenda: Agenda, settings: Settings) -> None:
         self._account = account
         self._agents = agents
-        self._clock = clock
+        self._agenda = agenda
+        self._clock = account.clock
         self._settings = settings
-        self.on_ready: Callable[[str], None] = lambda pool: None
-        self.on_allocated: Callable[[str], None] = lambda pool: None
-        self.on_gone: Callable[[str], None] = lambda pool: None
-        self.on_change: Callable[[], None] = lambda: None
 
     def allocate(self, node: Node) -> None:
         """Get a new node its machine and start it."""
@@ -49,7 +44,7 @@ class NodeLife:
             return
         agent = self._agents.of(node)
         boot = agent.next_boot()
-        self.on_allocated(node.pool)
+        self._account.settle_pool(node.pool)
         if self._settings.boot_time > 0:
             await self._clock.sleep(self._settings.boot_time)
         pool = self._account.pools.get(node.pool)
@@ -58,7 +53,7 @@ class NodeLife:
         agent.slots = pool.slots_per_node
         agent.paths.make()
         body = pool.spec.get("startTask")
-        booted = self._account.clock.now()
+        booted = self._clock.now()
         if self._set_state(node, NodeState.WAITING_FOR_START_TASK, booted=booted, errors=()) is None:
             return
         if body is None:
@@ -74,7 +69,7 @@ class NodeLife:
             agent.start_stop = agent.start_follower = None
 
     async def _start_task(self, node: Node, body: Json, stop: Stop) -> None:
-        agent, clock = self._agents.of(node), self._account.clock
+        agent, clock = self._agents.of(node), self._clock
         retries, last_retry = 0, None
         limit = int(body.get("maxTaskRetryCount", 0))
         while True:
@@ -103,20 +98,17 @@ class NodeLife:
         found = self._account.find_node(node.pool, node.key)
         if found is not None:
             self._account.put_node(replace(found, start_task=info))
-            self.on_change()
 
     def _ready(self, node: Node) -> None:
         if self._set_state(node, NodeState.IDLE) is not None:
-            self.on_ready(node.pool)
+            self._agenda.add(node.pool)
 
     def _set_state(self, node: Node, state: NodeState, **changes: Any) -> Node | None:
         """The node in another state; None when it is gone or leaving, and nothing was changed."""
         found = self._account.find_node(node.pool, node.key)
         if found is None or found.leaving is not None:
             return None
-        found = self._account.put_node(replace(found, state=state, state_since=self._account.clock.now(), **changes))
-        self.on_change()
-        return found
+        return self._account.put_node(replace(found, state=state, state_since=self._clock.now(), **changes))
 
     def busy_changed(self, agent: NodeAgent, **changes: Any) -> None:
         """Note on the node's record whether it runs tasks, and what else has changed."""
@@ -126,7 +118,7 @@ class NodeLife:
         state = node.state
         if state in (NodeState.IDLE, NodeState.RUNNING):
             state = NodeState.RUNNING if agent.runs else NodeState.IDLE
-        since = node.state_since if state is node.state else self._account.clock.now()
+        since = node.state_since if state is node.state else self._clock.now()
         self._account.put_node(replace(node, state=state, state_since=since, **changes))
 
     def remove(self, node: Node, option: Deallocation) -> None:
@@ -150,11 +142,11 @@ class NodeLife:
         found = self._account.find_node(node.pool, node.key)
         if found is None:
             return
-        self._account.put_node(replace(found, state=NodeState.LEAVING_POOL, state_since=self._account.clock.now()))
+        self._account.put_node(replace(found, state=NodeState.LEAVING_POOL, state_since=self._clock.now()))
         await asyncio.to_thread(agent.paths.remove)
         self._agents.forget(node)
         self._account.drop_node(node)
-        self.on_gone(node.pool)
+        self._account.settle_pool(node.pool)
 
     def reboot(self, node: Node, option: Deallocation) -> None:
         """Restart a node; its tasks go as `option` says, its files stay."""
@@ -217,5 +209,5 @@ def _node_error(trouble: Failure) -> Json:
     return {
         "code": trouble.code,
         "message": trouble.message,
-        "errorDetails": [{"name": name, "value": value} for name, value in trouble.details],
+        "errorDetails": named_values(trouble.details),
     }

@@ -32,16 +32,10 @@ RESIZE_TIMEOUT = Duration(timedelta(minutes=5))
 NODES = Integer(0, 10_000)
 
 # Properties of older API versions, which have no effect here.
-_OLD_POOL = frozenset(
-    (
-        "certificateReferences",
-        "targetNodeCommunicationMode",
-        "currentNodeCommunicationMode",
-        "resourceTags",
-        "cloudServiceConfiguration",
-        "maxTasksPerNode",
-    )
-)
+_OLD_POOL = frozenset((
+    "certificateReferences", "targetNodeCommunicationMode", "currentNodeCommunicationMode", "resourceTags",
+    "cloudServiceConfiguration", "maxTasksPerNode",
+))  # fmt: skip
 
 START_TASK = Record(
     "BatchStartTask",

@@ -4,17 +4,26 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from local_cloud.batch.rest.fields import Record
-from local_cloud.batch.rest.odata import parse_select
+from local_cloud.batch.rest.odata import Properties, parse_filter, parse_select
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.etags import etag
 from local_cloud.batch.state.model import Json
 from local_cloud.batch.state.times import http_date, parse_moment
 
 MOST_RESULTS = 1000
+
+
+class Versioned(Protocol):
+    """A record that has an ETag."""
+
+    @property
+    def revision(self) -> int: ...
+    @property
+    def modified(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +151,21 @@ def _bad_query(name: str, text: str, reason: str) -> ServiceError:
     )
 
 
-def versioned(revision: int, modified: datetime, url: str | None = None) -> dict[str, str]:
-    """The headers of a resource that has an ETag."""
-    headers = {"ETag": f'"{etag(revision)}"', "Last-Modified": http_date(modified)}
-    if url is not None:
-        headers |= {"DataServiceId": url}
-    return headers
+def versioned(record: Versioned, url: str | None = None) -> dict[str, str]:
+    """Make the headers of a resource that has an ETag."""
+    headers = {"ETag": f'"{etag(record.revision)}"', "Last-Modified": http_date(record.modified)}
+    return headers if url is None else {**headers, "DataServiceId": url}
+
+
+def changed(call: Call, record: Versioned, path: str, status: int = 200) -> Reply:
+    """Answer a request that has changed the resource at `path`."""
+    return Reply(status, headers=versioned(record, f"{call.base}/{path}"))
+
+
+def created(call: Call, record: Versioned, path: str) -> Reply:
+    """Answer a request that has made the resource at `path`."""
+    url = f"{call.base}/{path}"
+    return Reply(201, headers={**versioned(record, url), "Location": url})
 
 
 def listing[R](
@@ -156,9 +174,15 @@ def listing[R](
     items: Iterable[R],
     view: Callable[[R], Json],
     token: Callable[[R], str],
+    filters: Properties[R] | None = None,
     most: int = MOST_RESULTS,
 ) -> Reply:
-    """One page of `items`, which begin after the request's `$skiptoken`, and the link to the next."""
+    """Answer one page of `items` and the link to the next.
+
+    The items begin after the request's `$skiptoken`; those that its `$filter` refuses are left out.
+    """
+    if filters is not None and "$filter" in call.query:
+        items = filter(parse_filter(call.query["$filter"], filters), items)
     limit = call.number("maxresults", 1, most) or most
     choose = call.select()
     page: list[Json] = []
@@ -175,8 +199,13 @@ def listing[R](
     return Reply(body=body)
 
 
+def empty_listing(call: Call, kind: str) -> Reply:
+    """Answer a list that never has an entry."""
+    return listing(call, kind, list[Json](), dict, str)
+
+
 def numeric_token(call: Call) -> int:
-    """The request's `$skiptoken` where it is a number; -1 for the first page."""
+    """Read the request's `$skiptoken` where it is a number; -1 for the first page."""
     text = call.query.get("$skiptoken")
     if text is None:
         return -1
@@ -186,6 +215,6 @@ def numeric_token(call: Call) -> int:
 
 
 def one(call: Call, kind: str, view: Json, headers: Mapping[str, str] | None = None) -> Reply:
-    """A single resource."""
+    """Answer a single resource."""
     body = {"odata.metadata": f"{call.base}/$metadata#{kind}/@Element", **call.select()(view)}
     return Reply(body=body, headers=headers or {})

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from local_cloud.batch.state.errors import ServiceError, bad_property
-from local_cloud.batch.state.times import LONGEST, format_duration, parse_duration, parse_moment
+from local_cloud.batch.state.times import LONGEST, format_duration, parse_duration
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -32,6 +32,12 @@ class Kind(Protocol):
         """The value in its canonical form; raises ServiceError when it is not of this type."""
 
 
+def _typed[V](kind: type[V], value: object, path: str, wanted: str) -> V:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise bad_property(path, value, f"it must be {wanted}", "InvalidRequestBody")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A string of at most `longest` characters."""
@@ -40,13 +46,12 @@ class Text:
     shortest: int = 0
 
     def read(self, value: object, path: str) -> str:
-        if not isinstance(value, str):
-            raise bad_property(path, value, "it must be a string", "InvalidRequestBody")
-        if "\0" in value:
+        text = _typed(str, value, path, "a string")
+        if "\0" in text:
             raise bad_property(path, "(text with a NUL)", "it must not hold a NUL character")
-        if not self.shortest <= len(value) <= self.longest:
-            raise bad_property(path, value, f"it must have {self.shortest} to {self.longest} characters")
-        return value
+        if not self.shortest <= len(text) <= self.longest:
+            raise bad_property(path, text, f"it must have {self.shortest} to {self.longest} characters")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,10 @@ class Integer:
     def read(self, value: object, path: str) -> int:
         if isinstance(value, str) and _INTEGER.fullmatch(value):
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise bad_property(path, value, "it must be an integer", "InvalidRequestBody")
-        if not self.lowest <= value <= self.highest:
-            raise bad_property(path, value, f"it must be from {self.lowest} to {self.highest}")
-        return value
+        number = _typed(int, value, path, "an integer")
+        if not self.lowest <= number <= self.highest:
+            raise bad_property(path, number, f"it must be from {self.lowest} to {self.highest}")
+        return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,7 @@ class Boolean:
     """true or false."""
 
     def read(self, value: object, path: str) -> bool:
-        if not isinstance(value, bool):
-            raise bad_property(path, value, "it must be true or false", "InvalidRequestBody")
-        return value
+        return _typed(bool, value, path, "true or false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,9 @@ class Choice:
     words: tuple[str, ...]
 
     def read(self, value: object, path: str) -> str:
-        if not isinstance(value, str):
-            raise bad_property(path, value, "it must be a string", "InvalidRequestBody")
+        text = _typed(str, value, path, "a string")
         for word in self.words:
-            if word.lower() == value.lower():
+            if word.lower() == text.lower():
                 return word
         raise bad_property(path, value, f"it must be one of {', '.join(self.words)}")
 
@@ -110,10 +111,8 @@ class Duration:
     longest: timedelta = LONGEST + timedelta(seconds=1)  # clients round it on the way
 
     def read(self, value: object, path: str) -> str:
-        if not isinstance(value, str):
-            raise bad_property(path, value, "it must be a duration such as PT15M", "InvalidRequestBody")
         try:
-            length = parse_duration(value)
+            length = parse_duration(_typed(str, value, path, "a duration such as PT15M"))
         except ValueError as exc:
             raise bad_property(path, value, "it must be a duration such as PT15M", "InvalidRequestBody") from exc
         if not self.shortest <= length <= self.longest:
@@ -123,29 +122,13 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A date and time."""
-
-    def read(self, value: object, path: str) -> str:
-        text = Text(64).read(value, path)
-        try:
-            parse_moment(text)
-        except ValueError as exc:
-            raise bad_property(path, value, "it must be a date and time", "InvalidRequestBody") from exc
-        return text
-
-
-@dataclass(frozen=True, slots=True)
 class Anything:
     """An object or list whose inside is kept but not looked at."""
 
     type: type = dict
 
     def read(self, value: object, path: str) -> Any:
-        if not isinstance(value, self.type):
-            wanted = "an object" if self.type is dict else "a list"
-            raise bad_property(path, value, f"it must be {wanted}", "InvalidRequestBody")
-        return value
+        return _typed(self.type, value, path, "an object" if self.type is dict else "a list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +139,10 @@ class ListOf:
     longest: int = 10_000
 
     def read(self, value: object, path: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise bad_property(path, value, "it must be a list", "InvalidRequestBody")
-        if len(value) > self.longest:
-            raise bad_property(path, f"{len(value)} entries", f"at most {self.longest} entries are permitted")
-        return [self.kind.read(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+        entries = _typed(list, value, path, "a list")
+        if len(entries) > self.longest:
+            raise bad_property(path, f"{len(entries)} entries", f"at most {self.longest} entries are permitted")
+        return [self.kind.read(entry, f"{path}[{index}]") for index, entry in enumerate(entries)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +169,9 @@ class Record:
     check: Callable[[dict[str, Any], str], None] | None = field(default=None, compare=False)
 
     def read(self, value: object, path: str = "") -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise bad_property(path or "body", value, "it must be an object", "InvalidRequestBody")
         prefix = f"{path}." if path else ""
         out: dict[str, Any] = {}
-        for name, entry in value.items():
+        for name, entry in _typed(dict, value, path or "body", "an object").items():
             declared = self.fields.get(name)
             if declared is None:
                 if name in self.read_only or name.startswith("odata."):
@@ -228,9 +208,9 @@ def ignored(kind: Kind, note: str = "") -> Field:
     return Field(kind, support=Support.IGNORED, note=note)
 
 
-def refused(kind: Kind | None = None, note: str = "") -> Field:
+def refused(kind: Kind, note: str = "") -> Field:
     """A property that is answered with an error."""
-    return Field(kind or Anything(object), support=Support.REFUSED, note=note)
+    return Field(kind, support=Support.REFUSED, note=note)
 
 
 def required(kind: Kind) -> Field:

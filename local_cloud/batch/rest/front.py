@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,9 @@ from urllib.parse import parse_qsl, unquote
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
+from local_cloud.batch.rest.auth import Authenticator
 from local_cloud.batch.rest.calls import Call, Reply
-from local_cloud.batch.rest.local_routes import LOCAL_PREFIX, answer_local
+from local_cloud.batch.rest.local_routes import LOCAL_PREFIX, LocalRoutes
 from local_cloud.batch.rest.operations import OPERATIONS, Operation
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock
@@ -47,6 +49,9 @@ class Front:
         self._service = service
         self._wall = wall  # the callers' time, which is not the service's where that is turned by hand
         self._cut = cut
+        self._authenticator = Authenticator(service.settings.account, service.settings.key)
+        self._calls: Counter[str] = Counter()
+        self._local = LocalRoutes(service, self._authenticator, self._calls, wall)
         self._routes = [(compile_path(entry.path)[0], entry) for entry in OPERATIONS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +65,7 @@ class Front:
                 if "origin" in request.headers:
                     # No web page has business here, though a browser would carry its request to us.
                     raise ServiceError("AuthenticationFailed", "These routes are not for web pages.")
-                reply = await answer_local(self._service, self._wall, request.method, request.path, request.body)
+                reply = self._local.answer(request.method, request.path, request.body)
             else:
                 dropped, reply = await self._answer(request)
         except ServiceError as error:
@@ -68,7 +73,7 @@ class Front:
         except Exception:
             _log.exception("%s %s has failed", request.method, request.path)
             reply = self._error(ServiceError("InternalError"), request_id)
-        self._service.flush()
+        self._service.store.flush()
         if dropped:
             self._cut(scope["client"])
             while (await receive())["type"] != "http.disconnect":
@@ -79,7 +84,9 @@ class Front:
     def _error(self, error: ServiceError, request_id: str) -> Reply:
         if error.status == 304:
             return Reply(304)
-        return Reply(error.status, error.body(request_id, iso(self._service.clock.now())), headers=error.headers)
+        return Reply(
+            error.status, error.body(request_id, iso(self._service.account.clock.now())), headers=error.headers
+        )
 
     async def _answer(self, request: _Request) -> tuple[bool, Reply]:
         """Whether the connection is to be cut, and the answer."""
@@ -98,15 +105,14 @@ class Front:
         return any(fault.kind == DROP for fault in faults), reply
 
     async def _handle(self, request: _Request) -> Reply:
-        service = self._service
         if request.too_large:
             raise ServiceError("RequestBodyTooLarge", MaxLimit=LARGEST_BODY)
-        service.authenticator.check(request.method, request.raw_path, request.query, request.headers, self._wall.now())
+        self._authenticator.check(request.method, request.raw_path, request.query, request.headers, self._wall.now())
         operation, parts = self._match(request)
-        service.calls[f"{operation.method} {operation.path}"] += 1
+        self._calls[f"{operation.method} {operation.path}"] += 1
         call = Call(
             method=request.method,
-            base=service.endpoint,
+            base=self._service.endpoint,
             path=request.path,
             parts=parts,
             query=_query(request.query, operation),
@@ -115,7 +121,7 @@ class Front:
             record=operation.body,
             optional=operation.optional,
         )
-        answer = operation.handler(service, call)
+        answer = operation.handler(self._service, call)
         return await answer if isinstance(answer, Awaitable) else answer
 
     def _match(self, request: _Request) -> tuple[Operation, dict[str, str]]:
@@ -134,7 +140,7 @@ class Front:
     async def _send(self, send: Send, request: _Request, reply: Reply, request_id: str) -> None:
         headers = {
             "Server": "local-batch",
-            "Date": http_date(self._service.clock.now()),
+            "Date": http_date(self._service.account.clock.now()),
             "request-id": request_id,
             "DataServiceVersion": "3.0",
         }

@@ -3,14 +3,19 @@
 They need no signature: the service listens on this machine only.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+from local_cloud.batch.node.identities import Identities
+from local_cloud.batch.node.node_life import NodeLife
+from local_cloud.batch.rest.auth import Authenticator
 from local_cloud.batch.rest.calls import Reply, parse_json
-from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.scheduling.dispatcher import Dispatcher
+from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.faults import Faults, parse_http_fault
+from local_cloud.batch.state.faults import Faults, HttpFault, parse_http_fault
 from local_cloud.batch.state.model import Json, Node, NodeState
 from local_cloud.batch.state.times import iso
 
@@ -23,42 +28,58 @@ _ARMABLE = {
 }
 
 
-async def answer_local(service: Service, wall: Clock, method: str, path: str, raw: bytes) -> Reply:
-    """Answer a request below `/_local`."""
-    body: Any = parse_json(raw) if raw.strip() else {}
-    if not isinstance(body, dict):
-        raise ServiceError("InvalidRequestBody", "The body must be a JSON object.")
-    match (method, *path.removeprefix(LOCAL_PREFIX).strip("/").split("/")):
-        case ("GET", "ready"):
-            return Reply(body={"ready": True, "account": service.authenticator.account})
-        case ("GET", "calls"):
-            return Reply(body={"calls": dict(service.calls)})
-        case ("POST", "token"):
-            token, expires = service.authenticator.issue(wall.now())
-            return Reply(body={"access_token": token, "expires": iso(expires)})
-        case ("GET", "identities"):
-            return Reply(body={"value": service.identities.all()})
-        case ("POST", "identities"):
-            service.identities.grant(_text(body, "resourceId"))
-            return Reply(204)
-        case ("DELETE", "identities"):
-            service.identities.revoke(_text(body, "resourceId"))
-            return Reply(204)
-        case ("GET", "faults"):
-            return Reply(body={"http": [_shown(fault) for fault in service.faults.http]})
-        case ("POST", "faults"):
-            service.faults.http.append(parse_http_fault(body))
-            return Reply(204)
-        case ("DELETE", "faults"):
-            service.faults.clear()
-            return Reply(204)
-        case ("POST", "pools", pool, "faults"):
-            _arm(service.faults, service.account.pool(pool).key, body)
-            return Reply(204)
-        case ("POST", "pools", pool, "nodes", node, action) if action in _NODE_ACTIONS:
-            _NODE_ACTIONS[action](service, service.account.node(pool, node))
-            return Reply(204)
-    raise ServiceError("InvalidUri", f"There is no {method} {path}.")
+class LocalService(Protocol):
+    """What these routes need of the service."""
+
+    account: Account
+    dispatcher: Dispatcher
+    faults: Faults
+    identities: Identities
+    life: NodeLife
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRoutes:
+    """Answers requests below `/_local`; `calls` counts the requests answered, `wall` is the callers' time."""
+
+    service: LocalService
+    authenticator: Authenticator
+    calls: Mapping[str, int]
+    wall: Clock
+
+    def answer(self, method: str, path: str, raw: bytes) -> Reply:
+        """Answer a request."""
+        body: Any = parse_json(raw) if raw.strip() else {}
+        if not isinstance(body, dict):
+            raise ServiceError("InvalidRequestBody", "The body must be a JSON object.")
+        service, faults = self.service, self.service.faults
+        match (method, *path.removeprefix(LOCAL_PREFIX).strip("/").split("/")):
+            case ("GET", "ready"):
+                return Reply(body={"ready": True, "account": self.authenticator.account})
+            case ("GET", "calls"):
+                return Reply(body={"calls": dict(self.calls)})
+            case ("POST", "token"):
+                token, expires = self.authenticator.issue(self.wall.now())
+                return Reply(body={"access_token": token, "expires": iso(expires)})
+            case ("GET", "identities"):
+                return Reply(body={"value": service.identities.all()})
+            case ("POST", "identities"):
+                service.identities.grant(_text(body, "resourceId"))
+            case ("DELETE", "identities"):
+                service.identities.revoke(_text(body, "resourceId"))
+            case ("GET", "faults"):
+                return Reply(body={"http": [_shown(fault) for fault in faults.http]})
+            case ("POST", "faults"):
+                faults.http.append(parse_http_fault(body))
+            case ("DELETE", "faults"):
+                faults.clear()
+            case ("POST", "pools", pool, "faults"):
+                _arm(faults, service.account.pool(pool).key, body)
+            case ("POST", "pools", pool, "nodes", node, action) if action in _NODE_ACTIONS:
+                _NODE_ACTIONS[action](service, service.account.node(pool, node))
+            case _:
+                raise ServiceError("InvalidUri", f"There is no {method} {path}.")
+        return Reply(204)
 
 
 def _text(body: Json, name: str) -> str:
@@ -68,15 +89,8 @@ def _text(body: Json, name: str) -> str:
     return value
 
 
-def _shown(fault: Any) -> Json:
-    return {
-        "kind": fault.kind,
-        "match": fault.match,
-        "rate": fault.rate,
-        "count": fault.count,
-        "code": fault.code,
-        "status": fault.status,
-    }
+def _shown(fault: HttpFault) -> Json:
+    return {name: getattr(fault, name) for name in ("kind", "match", "rate", "count", "code", "status")}
 
 
 def _arm(faults: Faults, pool_key: str, body: Json) -> None:
@@ -93,39 +107,23 @@ def _arm(faults: Faults, pool_key: str, body: Json) -> None:
             raise ServiceError("InvalidRequestBody", f"There is no fault '{name}' like {value!r}.")
 
 
-def _preempt(service: Service, node: Node) -> None:
+def _preempt(service: LocalService, node: Node) -> None:
     if node.dedicated:
         raise ServiceError("OperationNotValidOnNode", "Only spot nodes are preempted.")
     service.life.vanish(node, NodeState.PREEMPTED)
 
 
-def _lose(service: Service, node: Node) -> None:
-    service.life.lose(node)
-
-
-def _restore(service: Service, node: Node) -> None:
+def _restore(service: LocalService, node: Node) -> None:
     if node.state not in (NodeState.PREEMPTED, NodeState.UNUSABLE):
         raise ServiceError("OperationInvalidForCurrentState", f"The node '{node.id}' is {node.state}.")
     service.life.restore(node)
 
 
-def _recover(service: Service, node: Node) -> None:
-    service.dispatcher.rerun(node)
-
-
-def _fill_disk(service: Service, node: Node) -> None:
-    service.faults.pool(node.pool).disk_full.add(node.key)
-
-
-def _empty_disk(service: Service, node: Node) -> None:
-    service.faults.pool(node.pool).disk_full.discard(node.key)
-
-
-_NODE_ACTIONS: dict[str, Callable[[Service, Node], None]] = {
+_NODE_ACTIONS: dict[str, Callable[[LocalService, Node], None]] = {
     "preempt": _preempt,
-    "lose": _lose,
+    "lose": lambda service, node: service.life.lose(node),
     "restore": _restore,
-    "recover": _recover,
-    "filldisk": _fill_disk,
-    "emptydisk": _empty_disk,
+    "recover": lambda service, node: service.dispatcher.rerun(node),
+    "filldisk": lambda service, node: service.faults.pool(node.pool).disk_full.add(node.key),
+    "emptydisk": lambda service, node: service.faults.pool(node.pool).disk_full.discard(node.key),
 }

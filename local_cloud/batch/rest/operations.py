@@ -7,9 +7,9 @@ from local_cloud.batch.rest import bodies, task_bodies
 from local_cloud.batch.rest.calls import Call, Reply
 from local_cloud.batch.rest.fields import Record, Support
 from local_cloud.batch.rest.handlers import files, jobs, nodes, pool_reports, pools, tasks, undone
-from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.service import BatchService
 
-type Handler = Callable[[Service, Call], Reply | Awaitable[Reply]]
+type Handler = Callable[[BatchService, Call], Reply | Awaitable[Reply]]
 
 _LIST = frozenset({"maxresults", "$skiptoken"})
 _FILTERED = _LIST | {"$filter"}
@@ -70,10 +70,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", _NODE + "/disablescheduling", nodes.disable_scheduling, body=bodies.DISABLE_SCHEDULING, optional=True
     ),
     Operation("POST", _NODE + "/enablescheduling", nodes.enable_scheduling),
-    Operation("GET", _NODE + "/files", files.list_node_files, _FILTERED | _RECURSIVE),
-    Operation("GET", _NODE + _FILE, files.get_node_file),
-    Operation("HEAD", _NODE + _FILE, files.head_node_file),
-    Operation("DELETE", _NODE + _FILE, files.delete_node_file, _RECURSIVE),
+    Operation("GET", _NODE + "/files", files.NODE_FILES.list, _FILTERED | _RECURSIVE),
+    Operation("GET", _NODE + _FILE, files.NODE_FILES.get),
+    Operation("HEAD", _NODE + _FILE, files.NODE_FILES.head),
+    Operation("DELETE", _NODE + _FILE, files.NODE_FILES.delete, _RECURSIVE),
     Operation("POST", "/jobs", jobs.create_job, body=bodies.JOB_CREATE),
     Operation("GET", "/jobs", jobs.list_jobs, _FILTERED | _EXPAND),
     Operation("GET", _JOB, jobs.get_job, _EXPAND),
@@ -93,10 +93,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", _TASK + "/terminate", tasks.terminate_task),
     Operation("POST", _TASK + "/reactivate", tasks.reactivate_task),
     Operation("GET", _TASK + "/subtasksinfo", tasks.list_subtasks, _SELECT),
-    Operation("GET", _TASK + "/files", files.list_task_files, _FILTERED | _RECURSIVE),
-    Operation("GET", _TASK + _FILE, files.get_task_file),
-    Operation("HEAD", _TASK + _FILE, files.head_task_file),
-    Operation("DELETE", _TASK + _FILE, files.delete_task_file, _RECURSIVE),
+    Operation("GET", _TASK + "/files", files.TASK_FILES.list, _FILTERED | _RECURSIVE),
+    Operation("GET", _TASK + _FILE, files.TASK_FILES.get),
+    Operation("HEAD", _TASK + _FILE, files.TASK_FILES.head),
+    Operation("DELETE", _TASK + _FILE, files.TASK_FILES.delete, _RECURSIVE),
     _undone("POST", _NODE + "/start", undone.node_operation),
     _undone("POST", _NODE + "/reimage", undone.node_operation),
     _undone("POST", _NODE + "/deallocate", undone.node_operation),

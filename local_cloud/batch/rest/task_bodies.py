@@ -23,20 +23,10 @@ from local_cloud.batch.state.errors import bad_property
 
 TASKS_PER_COLLECTION = 100
 # Read-only properties that a client sends back with what it got.
-SENT_BACK = frozenset(
-    (
-        "url",
-        "eTag",
-        "lastModified",
-        "creationTime",
-        "state",
-        "stateTransitionTime",
-        "previousState",
-        "previousStateTransitionTime",
-        "executionInfo",
-        "stats",
-    )
-)
+SENT_BACK = frozenset((
+    "url", "eTag", "lastModified", "creationTime", "state", "stateTransitionTime", "previousState",
+    "previousStateTransitionTime", "executionInfo", "stats",
+))  # fmt: skip
 _FILE_MODE = re.compile(r"[0-7]{1,4}")
 
 

@@ -1,15 +1,29 @@
 """Records as the service writes them."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from local_cloud.batch.state.etags import etag
-from local_cloud.batch.state.model import Execution, Failure, Job, Json, Node, Pool, StartTaskInfo, Task, TaskState
+from local_cloud.batch.state.model import (
+    Execution,
+    Failure,
+    Job,
+    Json,
+    Node,
+    Pool,
+    StartTaskInfo,
+    Task,
+    TaskState,
+    named_values,
+)
 from local_cloud.batch.state.times import NO_LIMIT, format_duration, iso
 
 AGENT_VERSION = "1.0.0-local"
+_SHOWN_AS_GIVEN = (
+    "displayName", "vmSize", "virtualMachineConfiguration", "networkConfiguration", "startTask", "metadata",
+    "upgradePolicy",
+)  # fmt: skip
 
 
 def without_empty(values: Mapping[str, Any]) -> Json:
@@ -30,7 +44,20 @@ def failure_view(failure: Failure | None) -> Json | None:
         "category": failure.category,
         "code": failure.code,
         "message": failure.message,
-        "details": [{"name": name, "value": value} for name, value in failure.details],
+        "details": named_values(failure.details),
+    }
+
+
+def _common(record: Pool | Job | Task, url: str) -> Json:
+    """What pools, jobs and tasks all show."""
+    return {
+        "id": record.id,
+        "url": url,
+        "eTag": etag(record.revision),
+        "lastModified": iso(record.modified),
+        "creationTime": iso(record.created),
+        "state": record.state,
+        "stateTransitionTime": iso(record.state_since),
     }
 
 
@@ -38,18 +65,9 @@ def pool_view(pool: Pool, base: str, dedicated: int, low_priority: int) -> Json:
     """A pool; `dedicated` and `low_priority` are the nodes it has now."""
     spec = pool.spec
     view = {
-        "id": pool.id,
-        "displayName": spec.get("displayName"),
-        "url": f"{base}/pools/{pool.id}",
-        "eTag": etag(pool.revision),
-        "lastModified": iso(pool.modified),
-        "creationTime": iso(pool.created),
-        "state": pool.state,
-        "stateTransitionTime": iso(pool.state_since),
+        **_common(pool, f"{base}/pools/{pool.id}"),
         "allocationState": pool.allocation,
         "allocationStateTransitionTime": iso(pool.allocation_since),
-        "vmSize": spec["vmSize"],
-        "virtualMachineConfiguration": spec.get("virtualMachineConfiguration"),
         "resizeTimeout": None if pool.autoscale else format_duration(pool.resize_timeout),
         "resizeErrors": list(pool.resize_errors) or None,
         "currentDedicatedNodes": dedicated,
@@ -64,7 +82,7 @@ def pool_view(pool: Pool, base: str, dedicated: int, low_priority: int) -> Json:
         "taskSlotsPerNode": pool.slots_per_node,
         "taskSchedulingPolicy": spec.get("taskSchedulingPolicy", {"nodeFillType": "spread"}),
     }
-    for name in ("networkConfiguration", "startTask", "metadata", "upgradePolicy"):
+    for name in _SHOWN_AS_GIVEN:
         view[name] = spec.get(name)
     if "userAccounts" in spec:
         view["userAccounts"] = [
@@ -131,15 +149,9 @@ def job_view(job: Job, base: str) -> Json:
     constraints = spec.get("constraints", {})
     return without_empty(
         {
-            "id": job.id,
+            **_common(job, f"{base}/jobs/{job.id}"),
             "displayName": spec.get("displayName"),
             "usesTaskDependencies": False,
-            "url": f"{base}/jobs/{job.id}",
-            "eTag": etag(job.revision),
-            "lastModified": iso(job.modified),
-            "creationTime": iso(job.created),
-            "state": job.state,
-            "stateTransitionTime": iso(job.state_since),
             "previousState": job.previous_state,
             "previousStateTransitionTime": moment(job.previous_since),
             "priority": job.priority,
@@ -185,18 +197,12 @@ def execution_view(execution: Execution) -> Json:
 
 def task_view(task: Task, job_id: str, base: str, default_retries: int, node: Json | None) -> Json:
     """A task; `node` is its nodeInfo."""
-    spec: Json = json.loads(task.spec)
+    spec = task.body()
     constraints = spec.pop("constraints", {})
     del spec["id"]
     return without_empty(
         {
-            "id": task.id,
-            "url": f"{base}/jobs/{job_id}/tasks/{task.id}",
-            "eTag": etag(task.revision),
-            "lastModified": iso(task.modified),
-            "creationTime": iso(task.created),
-            "state": task.state,
-            "stateTransitionTime": iso(task.state_since),
+            **_common(task, f"{base}/jobs/{job_id}/tasks/{task.id}"),
             "previousState": task.previous_state,
             "previousStateTransitionTime": moment(task.previous_since),
             **spec,

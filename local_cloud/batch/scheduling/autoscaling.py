@@ -7,7 +7,7 @@ from local_cloud.autoscale import Evaluation, FormulaError, Samples, Targets, ev
 from local_cloud.batch.scheduling.fleet import Fleet
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.model import Deallocation, Json, NodeState, Pool, PoolState
+from local_cloud.batch.state.model import Deallocation, Json, NodeState, Pool, PoolState, named_values
 from local_cloud.batch.state.timers import Timers
 from local_cloud.batch.state.times import iso
 
@@ -88,7 +88,7 @@ class Autoscaling:
             view["error"] = {
                 "code": str(result.error.code),
                 "message": result.error.message,
-                "values": [{"name": name, "value": value} for name, value in result.error.values],
+                "values": named_values(result.error.values),
             }
         return Run(result, view)
 

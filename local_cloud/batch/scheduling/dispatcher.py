@@ -5,17 +5,18 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from local_cloud.batch.node.agent import NodeAgent, TaskRun
 from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.execution import Stop, StopReason
 from local_cloud.batch.node.node_life import NodeLife
-from local_cloud.batch.node.outcomes import ENDED_BY_USER, began, completed, requeued, settle
+from local_cloud.batch.node.retention import files_until
+from local_cloud.batch.scheduling.job_control import JobControl
+from local_cloud.batch.scheduling.outcomes import ENDED_BY_USER, began, completed, requeued, settle
 from local_cloud.batch.scheduling.placement import Placement, next_placement
-from local_cloud.batch.scheduling.retention import files_until
 from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Agenda
 from local_cloud.batch.state.model import Failure, Job, Node, NodeState, Task, TaskState
 
 _log = logging.getLogger(__name__)
@@ -25,33 +26,33 @@ _RECENT = 10  # tasks that a node remembers
 class Dispatcher:
     """Starts tasks where there are free slots; nothing here waits for anything."""
 
-    def __init__(self, account: Account, agents: Agents, life: NodeLife) -> None:
+    def __init__(self, account: Account, agents: Agents, life: NodeLife, jobs: JobControl, agenda: Agenda) -> None:
         self._account = account
         self._agents = agents
         self._life = life
-        self._kicked: set[str] = set()
-        self._stopped = False
-        self.on_task_ended: Callable[[str, Task | None], None] = lambda job, task: None
-        self.on_change: Callable[[], None] = lambda: None
+        self._jobs = jobs
+        self._agenda = agenda
+        self._placing: asyncio.Task[None] | None = None
 
-    def kick(self, pool_key: str) -> None:
-        """Look for work for a pool as soon as what goes on now is done."""
-        if not self._kicked:
-            asyncio.get_running_loop().call_soon(self._place_all)
-        self._kicked.add(pool_key)
+    def start(self) -> None:
+        """Begin to place tasks: those of every pool, then of the pools on the agenda."""
+        for pool_key in self._account.pools:
+            self._agenda.add(pool_key)
+        self._placing = asyncio.create_task(self._place_all(), name="dispatcher")
 
     def stop(self) -> None:
         """Start nothing more."""
-        self._stopped = True
+        if self._placing is not None:
+            self._placing.cancel()
 
-    def _place_all(self) -> None:
-        pools, self._kicked = self._kicked, set()
-        if self._stopped:
-            return
-        for pool_key in pools:
-            while (placement := self._next(pool_key)) is not None:
-                self._begin(placement)
-        self.on_change()
+    async def _place_all(self) -> None:
+        while True:
+            for pool_key in await self._agenda.take():
+                try:
+                    while (placement := self._next(pool_key)) is not None:
+                        self._begin(placement)
+                except Exception:
+                    _log.exception("tasks of pool %s could not be placed", pool_key)
 
     def _next(self, pool_key: str) -> Placement | None:
         pool = self._account.pools.get(pool_key)
@@ -103,8 +104,8 @@ class Dispatcher:
             if until is not None:
                 agent.retained_until = max(until, agent.retained_until or until)
             run.ended.set()
-            self.on_task_ended(task.job, final)
-            self.kick(agent.pool)
+            self._jobs.task_ended(task.job, final)
+            self._agenda.add(agent.pool)
 
     async def _attempts(self, job: Job, task: Task, agent: NodeAgent, run: TaskRun) -> Task | None:
         """Run a task as often as its retries permit; how it is then, None when it is gone or kept."""
@@ -119,7 +120,6 @@ class Dispatcher:
             if verdict is None:
                 return None
             task = self._account.put_task(verdict.task)
-            self.on_change()
             if not verdict.again:
                 return task
             if ended.stopped is not None:
@@ -161,7 +161,7 @@ class Dispatcher:
         elif reason is StopReason.TERMINATED:
             now = self._account.clock.now()
             ended = self._account.put_task(completed(task, now, exit_code=None, failure=ENDED_BY_USER))
-            self.on_task_ended(task.job, ended)
+            self._jobs.task_ended(task.job, ended)
 
     def delete_task(self, job: Job, task: Task) -> None:
         """Remove a task, end its run and clean up its folder."""
@@ -175,7 +175,7 @@ class Dispatcher:
             folder = agent.paths.task(job.id, task.id).root
             self._agents.spawn(self._clean(folder, task.seq, run), f"clean-up of task {task.id}")
         if run is None:
-            self.on_task_ended(task.job, None)
+            self._jobs.task_ended(task.job, None)
 
     async def _clean(self, folder: Path, seq: int, run: TaskRun | None) -> None:
         if run is not None:
@@ -185,10 +185,6 @@ class Dispatcher:
         with contextlib.suppress(OSError):
             os.rename(folder, away)  # noqa: PTH104 - a moment's work; it must happen before anything else
             await asyncio.to_thread(shutil.rmtree, away, True)
-
-    def runs_of_job(self, job_key: str) -> list[TaskRun]:
-        """The runs of a job's tasks, deleted ones included."""
-        return [run for agent in self._agents.all() for key, run in agent.runs.items() if key[0] == job_key]
 
     def rerun(self, node: Node) -> None:
         """A node recovers from a failure of its own: its tasks run again there, uncounted."""

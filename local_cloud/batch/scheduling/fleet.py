@@ -6,7 +6,7 @@ from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.faults import Faults
-from local_cloud.batch.state.model import AllocationState, Deallocation, Node, NodeState, Pool, PoolState
+from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Node, NodeState, Pool, PoolState
 from local_cloud.batch.state.timers import Timers
 
 
@@ -19,8 +19,6 @@ class Fleet:
         self._life = life
         self._faults = faults
         self._timers = timers
-        life.on_allocated = self._settle
-        life.on_gone = self._shrunk
 
     def resize(
         self,
@@ -39,11 +37,13 @@ class Fleet:
             target_low_priority=low_priority,
             deallocation=deallocation,
             resize_errors=(),
-            allocation=AllocationState.RESIZING,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.RESIZING),
         )
         self._limit_time(pool)
         return self.converge(pool)
+
+    def _now(self, allocation: AllocationState) -> Json:
+        return {"allocation": allocation, "allocation_since": self._account.clock.now()}
 
     def _limit_time(self, pool: Pool) -> None:
         """Give up on nodes that are not allocated within the pool's resize timeout."""
@@ -69,8 +69,7 @@ class Fleet:
             target_dedicated=dedicated,
             target_low_priority=low_priority,
             resize_errors=(error,),
-            allocation=AllocationState.STEADY,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.STEADY),
         )
 
     def stop_resize(self, pool: Pool) -> Pool:
@@ -83,10 +82,9 @@ class Fleet:
             target_dedicated=dedicated,
             target_low_priority=len(staying) - dedicated,
             resize_errors=(stopped,),
-            allocation=AllocationState.STOPPING,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.STOPPING),
         )
-        self._settle(pool.key)
+        self._account.settle_pool(pool.key)
         return self._account.pools.get(pool.key, pool)
 
     def remove_nodes(self, pool: Pool, nodes: list[Node], option: Deallocation) -> Pool:
@@ -96,8 +94,7 @@ class Fleet:
             pool,
             target_dedicated=max(0, pool.target_dedicated - dedicated),
             target_low_priority=max(0, pool.target_low_priority - (len(nodes) - dedicated)),
-            allocation=AllocationState.RESIZING,
-            allocation_since=self._account.clock.now(),
+            **self._now(AllocationState.RESIZING),
         )
         for node in nodes:
             self._life.remove(node, option)
@@ -115,24 +112,13 @@ class Fleet:
                 pool = self._add_node(pool, dedicated)
             for node in sorted(staying, key=self._departure_order)[: max(0, len(staying) - target)]:
                 self._life.remove(node, pool.deallocation)
-        self._settle(pool.key)
+        self._account.settle_pool(pool.key)
         return self._account.pools.get(pool.key, pool)
 
     def _departure_order(self, node: Node) -> tuple[bool, bool, int]:
         busy = bool(self._agents.of(node).runs)
         useful = node.state in (NodeState.IDLE, NodeState.RUNNING)
         return useful, busy, -node.number
-
-    def _settle(self, pool_key: str) -> None:
-        """A pool is steady as soon as no node is on its way in or out."""
-        pool = self._account.pools.get(pool_key)
-        if pool is None or pool.allocation is AllocationState.STEADY:
-            return
-        nodes = self._account.nodes[pool_key].values()
-        if any(node.leaving is not None or node.state is NodeState.CREATING for node in nodes):
-            return
-        now = self._account.clock.now()
-        self._account.put_pool(replace(pool, allocation=AllocationState.STEADY, allocation_since=now))
 
     def _add_node(self, pool: Pool, dedicated: bool) -> Pool:
         number = pool.nodes_made + 1
@@ -145,24 +131,14 @@ class Fleet:
         self._life.allocate(node)
         return pool
 
-    def _shrunk(self, pool_key: str) -> None:
-        """A node has left its pool."""
-        self._settle(pool_key)
-        pool = self._account.pools.get(pool_key)
-        if pool is not None and pool.state is PoolState.DELETING and not self._account.nodes[pool_key]:
-            self._account.drop_pool(pool_key)
-
     def delete_pool(self, pool: Pool) -> None:
         """Send all nodes off; the pool is gone with the last one."""
-        nodes = list(self._account.nodes[pool.key].values())
-        if not nodes:
-            self._account.drop_pool(pool.key)
-            return
-        for node in nodes:
+        for node in list(self._account.nodes[pool.key].values()):
             if node.leaving is None:
                 self._life.remove(node, Deallocation.REQUEUE)
             else:
                 self._life.hurry(node)
+        self._account.settle_pool(pool.key)
 
     def restart_all(self) -> None:
         """After a restart of the service every node starts as from a reboot."""

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.execution import StopReason
-from local_cloud.batch.scheduling.dispatcher import Dispatcher
-from local_cloud.batch.scheduling.retention import Retention
+from local_cloud.batch.node.retention import Retention
 from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Agenda
 from local_cloud.batch.state.model import Job, JobState, Task, TaskState
 from local_cloud.batch.state.timers import Timers
 from local_cloud.batch.state.times import LONGEST, parse_duration
@@ -20,12 +20,10 @@ _ENDING = (JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING)
 class JobControl:
     """Moves jobs through their states; a state that ends in -ing lasts until the last run has ended."""
 
-    def __init__(
-        self, account: Account, dispatcher: Dispatcher, agents: Agents, timers: Timers, retention: Retention
-    ) -> None:
+    def __init__(self, account: Account, agents: Agents, agenda: Agenda, timers: Timers, retention: Retention) -> None:
         self._account = account
-        self._dispatcher = dispatcher
         self._agents = agents
+        self._agenda = agenda
         self._timers = timers
         self._retention = retention
 
@@ -59,7 +57,7 @@ class JobControl:
         """Let a disabled job run again."""
         if job.state in (JobState.DISABLED, JobState.DISABLING):
             job = self._to(self._to(job, JobState.ENABLING), JobState.ACTIVE)
-        self._dispatcher.kick(job.pool_key)
+        self._agenda.add(job.pool_key)
         return self.completed_by_itself(job)
 
     def terminate(self, job: Job, reason: str) -> Job:
@@ -77,7 +75,7 @@ class JobControl:
 
     def _stop_runs(self, job: Job, reason: StopReason | None) -> None:
         if reason is not None:
-            for run in self._dispatcher.runs_of_job(job.key):
+            for run in self._agents.runs_of_job(job.key):
                 run.stop.request(reason)
 
     def _to(self, job: Job, state: JobState, **changes: object) -> Job:
@@ -106,7 +104,7 @@ class JobControl:
     def _advance(self, job_key: str) -> Job | None:
         """Leave a state that ends in -ing when nothing of the job runs any more."""
         job = self._account.jobs.get(job_key)
-        if job is None or job.state not in _PASSING or self._dispatcher.runs_of_job(job_key):
+        if job is None or job.state not in _PASSING or self._agents.runs_of_job(job_key):
             return job
         if job.state is JobState.DISABLING:
             return self._to(job, JobState.DISABLED)

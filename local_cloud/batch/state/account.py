@@ -8,7 +8,7 @@ from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.codec import decode, encode
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.etags import Revisions
-from local_cloud.batch.state.model import Job, Node, Pool, Task
+from local_cloud.batch.state.model import AllocationState, Job, Node, NodeState, Pool, PoolState, Task
 from local_cloud.batch.state.store import Store
 from local_cloud.batch.state.task_index import TaskIndex
 
@@ -72,6 +72,18 @@ class Account:
     def touch_pool(self, pool: Pool, **changes: Any) -> Pool:
         """Change a pool on a request: with a new revision and modification time."""
         return self.put_pool(replace(pool, revision=self.next_revision(), modified=self.clock.now(), **changes))
+
+    def settle_pool(self, key: str) -> None:
+        """Call a pool steady when no node is on its way in or out; drop one being deleted with its last node."""
+        pool, nodes = self.pools.get(key), self.nodes.get(key, {}).values()
+        if pool is None:
+            return
+        if pool.state is PoolState.DELETING and not nodes:
+            self.drop_pool(key)
+        elif pool.allocation is not AllocationState.STEADY and not any(
+            node.leaving is not None or node.state is NodeState.CREATING for node in nodes
+        ):
+            self.put_pool(replace(pool, allocation=AllocationState.STEADY, allocation_since=self.clock.now()))
 
     def drop_pool(self, key: str) -> None:
         """Remove a pool."""

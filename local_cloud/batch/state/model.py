@@ -1,12 +1,18 @@
 """The records the service keeps: frozen values, changed only by making new ones."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
 Json = dict[str, Any]
+
+
+def named_values(pairs: Iterable[tuple[str, str]]) -> list[Json]:
+    """Pairs as the service writes them."""
+    return [{"name": name, "value": value} for name, value in pairs]
 
 
 class PoolState(StrEnum):
@@ -205,15 +211,9 @@ class Job:
         return int(self.spec["priority"])
 
     def to(self, state: JobState, at: datetime, **changes: Any) -> Self:
-        """This job in another state, the present one remembered as the previous."""
-        return replace(
-            self,
-            state=state,
-            state_since=at,
-            previous_state=self.state,
-            previous_since=self.state_since,
-            **changes,
-        )
+        """Move the job to another state; the present one becomes the previous."""
+        before: Json = {"previous_state": self.state, "previous_since": self.state_since}
+        return replace(self, state=state, state_since=at, **before, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +243,9 @@ class Task:
         return body
 
     def to(self, state: TaskState, at: datetime, **changes: Any) -> Self:
-        """This task in another state, the present one remembered as the previous."""
-        return replace(
-            self,
-            state=state,
-            state_since=at,
-            previous_state=self.state,
-            previous_since=self.state_since,
-            **changes,
-        )
+        """Move the task to another state; the present one becomes the previous."""
+        before: Json = {"previous_state": self.state, "previous_since": self.state_since}
+        return replace(self, state=state, state_since=at, **before, **changes)
 
     @property
     def succeeded(self) -> bool:

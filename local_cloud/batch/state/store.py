@@ -1,8 +1,11 @@
 """The service's state on disk: one SQLite file, written as things change.
 
-A process killed at any moment loses nothing that was answered: every answer is preceded by `flush`.
+What is written is on disk at the event loop's next turn, and what was answered at once: every answer is
+preceded by `flush`. So a process killed at any moment loses nothing that was answered.
 """
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -37,14 +40,26 @@ class Store:
         # A killed process loses nothing with this; only a power cut could cost the last moments.
         self._db.execute("pragma synchronous = normal")
         self._db.executescript(_SCHEMA)
+        self._flush_is_due = False
+        self._closed = False
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        self._db.execute(statement, values)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_is_due:
+            with contextlib.suppress(RuntimeError):  # no event loop: whoever writes flushes
+                asyncio.get_running_loop().call_soon(self.flush)
+                self._flush_is_due = True
 
     def save(self, kind: str, key: str, body: str) -> None:
         """Write a record, new or changed."""
-        self._db.execute("insert or replace into records values (?, ?, ?)", (kind, key, body))
+        self._write("insert or replace into records values (?, ?, ?)", (kind, key, body))
 
     def drop(self, kind: str, key: str) -> None:
         """Remove a record."""
-        self._db.execute("delete from records where kind = ? and key = ?", (kind, key))
+        self._write("delete from records where kind = ? and key = ?", (kind, key))
 
     def read(self, kind: str) -> list[str]:
         """The bodies of all records of one kind."""
@@ -56,24 +71,23 @@ class Store:
             "insert or replace into tasks values (?, ?, ?, ?, ?)",
             ((task.job, task.key, task.seq, task.spec, encode_task(task)) for task in tasks),
         )
+        self._flush_soon()
 
     def save_task(self, task: Task) -> None:
         """Write what has changed of a task."""
-        self._db.execute(
-            "update tasks set state = ? where job = ? and key = ?", (encode_task(task), task.job, task.key)
-        )
+        self._write("update tasks set state = ? where job = ? and key = ?", (encode_task(task), task.job, task.key))
 
     def save_task_body(self, task: Task) -> None:
         """Write a task whose body was replaced."""
-        self._db.execute("update tasks set spec = ? where job = ? and key = ?", (task.spec, task.job, task.key))
+        self._write("update tasks set spec = ? where job = ? and key = ?", (task.spec, task.job, task.key))
 
     def drop_task(self, job: str, key: str) -> None:
         """Remove a task."""
-        self._db.execute("delete from tasks where job = ? and key = ?", (job, key))
+        self._write("delete from tasks where job = ? and key = ?", (job, key))
 
     def drop_tasks(self, job: str) -> None:
         """Remove all tasks of a job."""
-        self._db.execute("delete from tasks where job = ?", (job,))
+        self._write("delete from tasks where job = ?", (job,))
 
     def read_tasks(self) -> Iterator[Task]:
         """Every task, in the order of creation."""
@@ -90,7 +104,7 @@ class Store:
 
     def drop_process(self, pid: int) -> None:
         """Forget a process that has ended."""
-        self._db.execute("delete from processes where pid = ?", (pid,))
+        self._write("delete from processes where pid = ?", (pid,))
 
     def read_processes(self) -> list[ProcessRecord]:
         """The processes that had not ended when the service was last seen."""
@@ -98,10 +112,12 @@ class Store:
 
     def flush(self) -> None:
         """Make everything written so far survive the end of this process."""
-        if self._db.in_transaction:
+        self._flush_is_due = False
+        if not self._closed and self._db.in_transaction:
             self._db.commit()
 
     def close(self) -> None:
         """Write what is left and close the file."""
         self.flush()
+        self._closed = True
         self._db.close()

@@ -11,7 +11,7 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 from jsonschema import Draft202012Validator
 
-from tests.local_cloud.batch.running import RawClient, RunningService, eventually, running_service
+from tests.local_cloud.batch.running import RawClient, RunningService, running_service, task_in
 
 POOL = "ilastik"
 DATA = Path(__file__).parents[2] / "data/batch"
@@ -69,14 +69,8 @@ def new_task() -> Callable[..., Any]:
 def finished() -> Callable[..., Any]:
     """`await finished(client, "t")`: the task of job `j` once it is completed."""
 
-    async def wait(client: BatchClient, task_id: str, job: str = "j", seconds: float = 20) -> models.BatchTask:
-        async def look() -> models.BatchTask | None:
-            task = await client.get_task(job, task_id)
-            return task if task.state == "completed" else None
-
-        found = await eventually(look, seconds)
-        assert found is not None
-        return found
+    async def wait(client: BatchClient, task_id: str, job: str = "j", seconds: float = 20) -> Any:
+        return await task_in(client, "completed", task_id, job, seconds)
 
     return wait
 

@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from azure.batch.aio import BatchClient
+from azure.batch.models import BatchNode, BatchPool, BatchPoolCreateOptions, BatchTask
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.polling import AsyncLROPoller
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from yarl import URL
 
+from local_cloud.batch.rest.auth import Authenticator, string_to_sign
 from local_cloud.batch.server import serving
 from local_cloud.batch.service import BatchService
-from local_cloud.batch.state.auth import Authenticator, string_to_sign
 from local_cloud.batch.state.clock import Clock, SystemClock
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.times import http_date
@@ -163,6 +165,47 @@ async def eventually[R](look: Callable[[], Awaitable[R]], seconds: float = 15.0,
             raise TimeoutError(f"this did not come true in {seconds:g} s; the last look gave {found!r}")
         await asyncio.sleep(every)
     return found
+
+
+def pool_of(pool_id: str = "p", **fields: Any) -> BatchPoolCreateOptions:
+    """A pool to be made, of one node unless its size is given."""
+    sizes = {} if {"target_low_priority_nodes", "enable_auto_scale"} & fields.keys() else {"target_dedicated_nodes": 1}
+    return BatchPoolCreateOptions(id=pool_id, vm_size="STANDARD_D4S_V5", **{**sizes, **fields})
+
+
+async def task_in(client: BatchClient, state: str, task: str = "t", job: str = "j", seconds: float = 15.0) -> Any:
+    """The task once it is in this state."""
+
+    async def look() -> BatchTask | None:
+        found = await client.get_task(job, task)
+        return found if found.state == state else None
+
+    return await eventually(look, seconds)
+
+
+async def nodes_in(client: BatchClient, state: str, count: int = 1, pool: str = "p") -> Any:
+    """The nodes of a pool in this state, once there are so many."""
+
+    async def look() -> list[BatchNode] | None:
+        found = [node async for node in client.list_nodes(pool) if node.state == state]
+        return found if len(found) == count else None
+
+    return await eventually(look)
+
+
+async def pool_with(client: BatchClient, pool: str = "p", **fields: object) -> Any:
+    """The pool once its fields have these values."""
+
+    async def look() -> BatchPool | None:
+        found = await client.get_pool(pool)
+        return found if all(getattr(found, name) == value for name, value in fields.items()) else None
+
+    return await eventually(look)
+
+
+async def done(beginning: Awaitable[AsyncLROPoller[None]]) -> None:
+    """Begin one of the SDK's long operations, and wait until it has ended."""
+    await (await beginning).result()
 
 
 def shell(script: str) -> str:

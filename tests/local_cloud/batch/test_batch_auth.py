@@ -9,7 +9,7 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 
-from local_cloud.batch.state.auth import Authenticator
+from local_cloud.batch.rest.auth import Authenticator
 from local_cloud.batch.state.clock import SystemClock
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.settings import DEFAULT_KEY

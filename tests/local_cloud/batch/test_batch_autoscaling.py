@@ -6,7 +6,7 @@ import pytest
 from azure.batch import models as m
 
 from local_cloud.batch.state.clock import ManualClock
-from tests.local_cloud.batch.running import eventually, refused, running_service
+from tests.local_cloud.batch.running import pool_of, pool_with, refused, running_service, task_in
 
 FOLLOW = """
 tasks = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 5) < 70
@@ -28,7 +28,7 @@ async def client(clock):
 
 
 def scaled(formula, **fields):
-    return m.BatchPoolCreateOptions(id="p", vm_size="s", enable_auto_scale=True, auto_scale_formula=formula, **fields)
+    return pool_of(enable_auto_scale=True, auto_scale_formula=formula, **fields)
 
 
 @pytest.mark.shows(
@@ -54,17 +54,12 @@ async def test_a_pool_follows_its_work(client, clock, new_job, new_task):
     for name in ("a", "b", "c"):
         await client.terminate_task("j", name)
     await clock.advance(1200)
-
-    async def empty():
-        found = await client.get_pool("p")
-        return found.current_dedicated_nodes == 0 and found.allocation_state == "steady"
-
-    await eventually(empty)
+    await pool_with(client, current_dedicated_nodes=0, allocation_state="steady")
 
 
 async def test_a_failed_evaluation_leaves_the_size(client, clock):
     """A formula that fails at run time keeps the pool as it is and shows the error with its place."""
-    await client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="s", target_dedicated_nodes=2))
+    await client.create_pool(pool_of(target_dedicated_nodes=2))
     await clock.advance(5)
     window = "avg($CPUPercent.GetSample(TimeInterval_Hour))"
 
@@ -82,7 +77,7 @@ async def test_a_failed_evaluation_leaves_the_size(client, clock):
 )
 async def test_autoscale_can_be_enabled_changed_and_disabled(client, clock):
     """Enabling evaluates at once and then by the interval; twice in 30 s is too often; disabling stops it."""
-    await client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="s", target_dedicated_nodes=0))
+    await client.create_pool(pool_of(target_dedicated_nodes=0))
     with refused("InvalidAutoScalingSettings", 400):
         await client.enable_pool_auto_scale("p", m.BatchPoolEnableAutoScaleOptions())
     hourly = m.BatchPoolEnableAutoScaleOptions(
@@ -92,7 +87,7 @@ async def test_autoscale_can_be_enabled_changed_and_disabled(client, clock):
     await client.enable_pool_auto_scale("p", hourly)
     assert (await client.get_pool("p")).target_dedicated_nodes == 1
     with refused("OperationNotValidOnPool"):
-        await client._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
+        await client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
     await clock.advance(20)
     with refused("TooManyEnableAutoScaleRequests", 503):
         await client.enable_pool_auto_scale("p", hourly, retry_total=0)
@@ -162,22 +157,14 @@ async def test_scaling_down_lets_work_finish(client, clock, new_job, new_task):
     await clock.advance(5)
     await new_job(client, pool="p")
     await new_task(client, "t", "sleep 600")
-
-    async def running():
-        return (await client.get_task("j", "t")).state == "running"
-
-    await eventually(running)
+    await task_in(client, "running")
     await clock.advance(60)
     shrink = "$TargetDedicatedNodes = 0; $NodeDeallocationOption = taskcompletion;"
     await client.enable_pool_auto_scale("p", m.BatchPoolEnableAutoScaleOptions(auto_scale_formula=shrink))
     await clock.advance(600)
     pool = await client.get_pool("p")
     assert (pool.target_dedicated_nodes, pool.current_dedicated_nodes, pool.allocation_state) == (0, 1, "resizing")
-    assert await running()
+    assert (await client.get_task("j", "t")).state == "running"
 
     await client.terminate_task("j", "t")
-
-    async def empty():
-        return (await client.get_pool("p")).current_dedicated_nodes == 0
-
-    await eventually(empty)
+    await pool_with(client, current_dedicated_nodes=0)

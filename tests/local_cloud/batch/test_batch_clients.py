@@ -7,9 +7,9 @@ from typing import Any
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
-from local_cloud.batch.cli import _parser, settings_from
+from local_cloud.batch.cli import argument_parser, settings_from
 from local_cloud.batch.state.settings import DEFAULT_KEY
-from tests.local_cloud.batch.running import eventually, running_service, shell
+from tests.local_cloud.batch.running import pool_with, running_service, shell
 
 
 async def test_the_synchronous_client_works_as_well(service):
@@ -84,7 +84,9 @@ def test_options_become_settings(tmp_path):
         *("--node-start-seconds", "4"),
     ]
 
-    settings = settings_from(_parser().parse_args(options), {"KEY": DEFAULT_KEY, "STORE": "AccountName=x"}, tmp_path)
+    settings = settings_from(
+        argument_parser().parse_args(options), {"KEY": DEFAULT_KEY, "STORE": "AccountName=x"}, tmp_path
+    )
 
     assert (settings.port, settings.nodes, settings.pool, settings.task_slots) == (8100, 2, "P", 3)
     assert (settings.latency, settings.account, settings.key) == (0.25, "acct", DEFAULT_KEY)
@@ -99,9 +101,4 @@ async def test_the_default_pool_follows_its_option(tmp_path):
     """A restart with another number of nodes brings the default pool to it."""
     for count in (1, 3, 2):
         async with running_service(tmp_path, nodes=count) as service, service.client() as client:
-
-            async def sized(client=client, count=count):
-                pool = await client.get_pool("ilastik")
-                return (pool.current_dedicated_nodes, pool.allocation_state) == (count, "steady")
-
-            await eventually(sized)
+            await pool_with(client, "ilastik", current_dedicated_nodes=count, allocation_state="steady")

@@ -8,7 +8,7 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError
 
-from tests.local_cloud.batch.running import eventually, refused, running_service, shell
+from tests.local_cloud.batch.running import eventually, nodes_in, refused, running_service, shell
 
 
 def variables(text):
@@ -160,7 +160,7 @@ async def test_required_slots_limit_what_runs_together(new_job, new_task, finish
 async def test_affinity_prefers_a_node(new_job, new_task, finished):
     """Tasks with an affinity to one node run there as long as it has a slot."""
     async with running_service(nodes=3) as service, service.client() as client:
-        nodes = await eventually(lambda: _idle(client, 3))
+        nodes = await nodes_in(client, "idle", 3, "ilastik")
         wanted = nodes[-1]
         await new_job(client)
         for number in range(4):
@@ -169,8 +169,3 @@ async def test_affinity_prefers_a_node(new_job, new_task, finished):
             )
             ran = await finished(client, f"t{number}")
             assert ran.node_info.node_id == wanted.id
-
-
-async def _idle(client, count):
-    nodes = [node async for node in client.list_nodes("ilastik", filter="state eq 'idle'")]
-    return nodes if len(nodes) == count else None

@@ -1,25 +1,13 @@
 """Faults on demand through /_local."""
 
+import asyncio
+
 import pytest
 from azure.batch import models as m
 from azure.core.exceptions import AzureError, HttpResponseError
+from azure.storage.blob.aio import BlobServiceClient
 
-from tests.local_cloud.batch.running import eventually, refused, running_service, shell
-
-
-async def in_state(client, wanted, task_id="t"):
-    task = await client.get_task("j", task_id)
-    return task if task.state == wanted else None
-
-
-async def node_of(client, pool="p", state="idle"):
-    async def look():
-        async for node in client.list_nodes(pool):
-            if node.state == state:
-                return node
-        return None
-
-    return await eventually(look)
+from tests.local_cloud.batch.running import eventually, nodes_in, pool_of, refused, running_service, shell, task_in
 
 
 async def test_the_service_can_be_busy(service, raw):
@@ -71,8 +59,6 @@ async def test_a_dropped_connection_leaves_the_request_done(service, new_job):
 
 async def test_answers_can_be_slow(service, raw):
     """Latency holds an answer back."""
-    import asyncio
-
     await service.local("POST", "faults", {"kind": "latency", "seconds": 1, "match": "GET /pools"})
 
     with pytest.raises(TimeoutError):
@@ -110,45 +96,45 @@ async def test_an_unknown_fault_of_a_pool_is_refused(service, body):
 
 async def test_preempted_tasks_run_again_elsewhere(client, service, new_job, new_task):
     """A preempted spot node loses its task, which runs again, uncounted as retry; the node can come back."""
-    await client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="s", target_low_priority_nodes=1))
-    node = await node_of(client)
+    await client.create_pool(pool_of(target_low_priority_nodes=1))
+    (node,) = await nodes_in(client, "idle")
     await new_job(client, pool="p")
     await new_task(client, "t", "sleep 600")
-    await eventually(lambda: in_state(client, "running"))
+    await task_in(client, "running")
 
     await service.local("POST", f"pools/p/nodes/{node.id}/preempt")
 
-    task = await eventually(lambda: in_state(client, "active"))
+    task = await task_in(client, "active")
     assert (task.execution_info.retry_count, task.execution_info.requeue_count) == (0, 1)
     assert (await client.get_node("p", node.id)).state == "preempted"
     (counts,) = [entry async for entry in client.list_pool_node_counts(filter="poolId eq 'p'")]
     assert (counts.low_priority.preempted, counts.low_priority.total) == (1, 1)
 
     await service.local("POST", f"pools/p/nodes/{node.id}/restore")
-    await eventually(lambda: in_state(client, "running"))
+    await task_in(client, "running")
 
 
 async def test_only_spot_nodes_are_preempted(client, service):
     """A dedicated node can't be preempted, but it can be lost."""
-    node = await node_of(client, "ilastik")
+    (node,) = await nodes_in(client, "idle", pool="ilastik")
 
     with pytest.raises(ValueError, match="OperationNotValidOnNode"):
         await service.local("POST", f"pools/ilastik/nodes/{node.id}/preempt")
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/lose")
 
-    lost = await node_of(client, "ilastik", "unusable")
+    (lost,) = await nodes_in(client, "unusable", pool="ilastik")
     assert lost.errors[0].code == "NodeLost"
 
 
 async def test_a_lost_nodes_task_waits_for_another(client, service, new_job, new_task, finished):
     """The task of a lost node waits until the node is restored, then completes."""
-    node = await node_of(client, "ilastik")
+    (node,) = await nodes_in(client, "idle", pool="ilastik")
     await new_job(client)
     await new_task(client, "t", shell("sleep 1"))
-    await eventually(lambda: in_state(client, "running"))
+    await task_in(client, "running")
 
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/lose")
-    await eventually(lambda: in_state(client, "active"))
+    await task_in(client, "active")
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/restore")
 
     info = (await finished(client, "t")).execution_info
@@ -157,7 +143,7 @@ async def test_a_lost_nodes_task_waits_for_another(client, service, new_job, new
 
 async def test_a_recovering_node_runs_its_task_again(client, service, new_job, new_task, finished, text_of):
     """A node that recovers runs its task again there, with retry count 0 and nothing counted."""
-    node = await node_of(client, "ilastik")
+    (node,) = await nodes_in(client, "idle", pool="ilastik")
     await new_job(client)
     await new_task(client, "t", shell("echo run >> log; test $(wc -l < log) -gt 1 || sleep 600"))
 
@@ -177,17 +163,13 @@ async def test_a_recovering_node_runs_its_task_again(client, service, new_job, n
 
 async def test_start_tasks_can_fail(client, service):
     """An armed start-task failure happens to the next node, and not to the one after."""
-    await client.create_pool(
-        m.BatchPoolCreateOptions(
-            id="p", vm_size="s", target_dedicated_nodes=0, start_task=m.BatchStartTask(command_line="true")
-        )
-    )
+    await client.create_pool(pool_of(target_dedicated_nodes=0, start_task=m.BatchStartTask(command_line="true")))
     await service.local("POST", "pools/p/faults", {"startTask": 1})
 
-    await client._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=1))
-    failed = await node_of(client, "p", "starttaskfailed")
-    await client._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=2))
-    good = await node_of(client, "p", "idle")
+    await client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    (failed,) = await nodes_in(client, "starttaskfailed")
+    await client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=2))
+    (good,) = await nodes_in(client, "idle")
 
     assert failed.id != good.id
 
@@ -195,9 +177,9 @@ async def test_start_tasks_can_fail(client, service):
 async def test_resizes_can_fail(client, service):
     """An armed resize failure leaves the pool steady with the error it was given."""
     await service.local("POST", "pools/ilastik/faults", {"resize": 1, "resizeCode": "AccountCoreQuotaReached"})
-    await node_of(client, "ilastik")
+    await nodes_in(client, "idle", pool="ilastik")
 
-    await client._resize_pool_internal("ilastik", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
+    await client.begin_resize_pool("ilastik", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
 
     pool = await client.get_pool("ilastik")
     assert (pool.allocation_state, pool.current_dedicated_nodes, pool.target_dedicated_nodes) == ("steady", 1, 5)
@@ -206,7 +188,7 @@ async def test_resizes_can_fail(client, service):
 
 async def test_a_disk_can_be_full(client, service, new_job, new_task, finished):
     """Tasks on a node whose disk is full fail with DiskFull until there is room again."""
-    node = await node_of(client, "ilastik")
+    (node,) = await nodes_in(client, "idle", pool="ilastik")
     await new_job(client)
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/filldisk")
     await new_task(client, "full", "true")
@@ -234,8 +216,6 @@ def outputs(container):
 
 @pytest.fixture
 async def container(azurite, unique):
-    from azure.storage.blob.aio import BlobServiceClient
-
     async with BlobServiceClient.from_connection_string(azurite) as blobs:
         yield await blobs.create_container(unique("out"))
 
@@ -266,8 +246,8 @@ async def test_a_node_can_be_lost_in_an_upload(azurite, container, new_job, new_
         await service.local("POST", "pools/ilastik/faults", {"loseDuringUpload": 1})
         await new_task(client, "t", shell("touch a.txt b.txt c.txt"), output_files=outputs(container))
 
-        lost = await node_of(client, "ilastik", "unusable")
-        task = await eventually(lambda: in_state(client, "active"))
+        (lost,) = await nodes_in(client, "unusable", pool="ilastik")
+        task = await task_in(client, "active")
         assert task.execution_info.requeue_count == 1
         assert [blob.name async for blob in container.list_blobs()] == ["a.txt"]
 

@@ -3,7 +3,7 @@
 import pytest
 from azure.batch import models as m
 
-from tests.local_cloud.batch.running import refused, shell
+from tests.local_cloud.batch.running import done, refused, shell
 
 
 @pytest.fixture
@@ -114,10 +114,9 @@ async def test_a_task_that_has_not_run_has_no_files(raw, client, new_job, new_ta
 
 async def test_files_go_with_the_node(raw, client, files_there):
     """When the node is removed the task stays, its files are unavailable."""
-    shrinking = await client.begin_resize_pool(
-        "ilastik", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0
+    await done(
+        client.begin_resize_pool("ilastik", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0)
     )
-    await shrinking.result()
 
     answer = await raw.send("GET", "/jobs/j/tasks/t/files/stdout.txt")
 

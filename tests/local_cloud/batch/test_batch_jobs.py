@@ -5,21 +5,13 @@ from datetime import timedelta
 import pytest
 from azure.batch import models as m
 
-from tests.local_cloud.batch.running import eventually, refused, running_service, shell
+from tests.local_cloud.batch.running import done, eventually, pool_of, refused, running_service, shell, task_in
 
 
 async def job_in(client, *states, job="j"):
     async def look():
         found = await client.get_job(job)
         return found if found.state in states else None
-
-    return await eventually(look)
-
-
-async def task_in(client, state, task="t", job="j"):
-    async def look():
-        found = await client.get_task(job, task)
-        return found if found.state == state else None
 
     return await eventually(look)
 
@@ -52,7 +44,7 @@ async def test_disabling_treats_running_tasks_as_asked(client, new_job, new_task
     await new_task(client, "t", shell("sleep 1") if option == "wait" else "sleep 600")
     await task_in(client, "running")
 
-    await client._disable_job_internal("j", m.BatchJobDisableOptions(disable_tasks=option))
+    await client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks=option))
     await new_task(client, "later", "true")
     if option == "wait":
         assert (await client.get_job("j")).state == "disabling"
@@ -64,7 +56,7 @@ async def test_disabling_treats_running_tasks_as_asked(client, new_job, new_task
     assert (await client.get_task("j", "later")).state == "active"
     if option == "requeue":
         await client.terminate_task("j", "t")
-    await client._enable_job_internal("j")
+    await client.begin_enable_job("j")
     await task_in(client, "completed", "later")
     assert (await client.get_job("j")).state == "active"
 
@@ -77,7 +69,7 @@ async def test_a_terminated_job_is_over(client, new_job, new_task):
     await new_task(client, "waits", "true")
     await task_in(client, "running")
 
-    await client._terminate_job_internal("j", {"terminateReason": "enough"})
+    await client.begin_terminate_job("j", {"terminateReason": "enough"})
     job = await job_in(client, "completed")
 
     assert job.execution_info.termination_reason == "enough"
@@ -86,9 +78,9 @@ async def test_a_terminated_job_is_over(client, new_job, new_task):
     assert (await client.get_task("j", "waits")).state == "active"
     for refused_call in (
         lambda: new_task(client, "x", "true"),
-        lambda: client._terminate_job_internal("j", {"terminateReason": "again"}),
-        lambda: client._disable_job_internal("j", m.BatchJobDisableOptions(disable_tasks="wait")),
-        lambda: client._enable_job_internal("j"),
+        lambda: client.begin_terminate_job("j", {"terminateReason": "again"}),
+        lambda: client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks="wait")),
+        lambda: client.begin_enable_job("j"),
         lambda: client.update_job("j", m.BatchJobUpdateOptions(priority=1)),
         lambda: client.reactivate_task("j", "t"),
     ):
@@ -102,8 +94,7 @@ async def test_a_deleted_job_is_gone_with_everything(client, service, new_job, n
     await new_task(client, "t", "sleep 600")
     task = await task_in(client, "running")
 
-    deleting = await client.begin_delete_job("j", polling_interval=0)
-    await deleting.result()
+    await done(client.begin_delete_job("j", polling_interval=0))
 
     with refused("JobNotFound"):
         await client.get_job("j")
@@ -173,13 +164,9 @@ async def test_changed_constraints_count(client, new_job):
     await client.update_job("a", m.BatchJobUpdateOptions(constraints=shorter))
 
     assert (await job_in(client, "completed", job="a")).execution_info.termination_reason == "MaxWallClockTimeExpiry"
-
-    async def over():
-        found = await client.get_job("b")
-        return found.constraints.max_wall_clock_time > timedelta(days=9999)
-
-    assert await over()
-    assert (await client.get_job("b")).state == "active"
+    unlimited = await client.get_job("b")
+    assert unlimited.constraints.max_wall_clock_time > timedelta(days=9999)
+    assert unlimited.state == "active"
 
 
 @pytest.mark.shows(
@@ -213,14 +200,14 @@ async def test_jobs_of_higher_priority_go_first(client, new_job, new_task):
 async def test_equal_jobs_share_a_pool_or_queue_for_it(client, new_job, new_task, order, first_two):
     """Jobs of equal priority share the nodes, or go by age when the pool says so."""
     policy = m.BatchTaskSchedulingPolicy(node_fill_type="spread", job_default_order=order)
-    pool = m.BatchPoolCreateOptions(id="p", vm_size="s", target_dedicated_nodes=0, task_scheduling_policy=policy)
+    pool = pool_of(target_dedicated_nodes=0, task_scheduling_policy=policy)
     await client.create_pool(pool)
     for job in ("a", "b"):
         await new_job(client, job, pool="p")
         for task in ("x", "y"):
             await new_task(client, task, "sleep 600", job=job)
 
-    await client._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=2))
+    await client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=2))
 
     async def two_run():
         running = [job for job in ("a", "b") async for _ in client.list_tasks(job, filter="state eq 'running'")]
@@ -260,14 +247,14 @@ async def test_a_job_moves_only_while_disabled(client, new_job, new_task):
     move = m.BatchJobUpdateOptions(pool_info=m.BatchPoolInfo(pool_id="ilastik"))
     with refused("InvalidPropertyValue"):
         await client.update_job("j", move)
-    await client._disable_job_internal("j", m.BatchJobDisableOptions(disable_tasks="requeue"))
+    await client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks="requeue"))
     job = await client.get_job("j")
     job.pool_info = m.BatchPoolInfo(pool_id="nowhere")
     await client.replace_job("j", job)
     assert (await client.get_job("j")).pool_info.pool_id == "nowhere"
 
     await client.update_job("j", move)
-    await client._enable_job_internal("j")
+    await client.begin_enable_job("j")
 
     await task_in(client, "completed")
 

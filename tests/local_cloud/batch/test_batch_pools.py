@@ -1,39 +1,22 @@
 """Pools and nodes through the SDK: made, resized, changed, removed; start tasks; scheduling on them."""
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 from azure.batch import models as m
 from azure.core.exceptions import ResourceNotFoundError
 
 from local_cloud.batch.state.clock import ManualClock
-from tests.local_cloud.batch.running import eventually, refused, running_service, shell
-
-
-def pool_of(pool_id="p", **fields):
-    sizes = {} if {"target_low_priority_nodes", "enable_auto_scale"} & fields.keys() else {"target_dedicated_nodes": 1}
-    return m.BatchPoolCreateOptions(id=pool_id, vm_size="STANDARD_D4S_V5", **{**sizes, **fields})
-
-
-async def nodes_of(client, pool_id="p", wanted=None, count=None):
-    async def look():
-        found = [node async for node in client.list_nodes(pool_id)]
-        fits = all(node.state == wanted for node in found) if wanted else True
-        return found if fits and (count is None or len(found) == count) else None
-
-    return await eventually(look)
-
-
-async def gone(client, pool_id="p"):
-    async def look():
-        try:
-            await client.get_pool(pool_id)
-        except ResourceNotFoundError:
-            return True
-        return False
-
-    return await eventually(look)
+from tests.local_cloud.batch.running import (
+    done,
+    nodes_in,
+    pool_of,
+    pool_with,
+    refused,
+    running_service,
+    shell,
+    task_in,
+)
 
 
 @pytest.mark.shows(
@@ -57,7 +40,7 @@ async def test_a_pool_gets_the_nodes_it_asks_for(client):
             metadata=[m.BatchMetadataItem(name="k", value="v")],
         )
     )
-    nodes = await nodes_of(client, "pool-1", "idle", 3)
+    nodes = await nodes_in(client, "idle", 3, "pool-1")
 
     pool = await client.get_pool("POOL-1")
 
@@ -70,76 +53,20 @@ async def test_a_pool_gets_the_nodes_it_asks_for(client):
         await client.create_pool(pool_of("POOL-1"))
 
 
-@pytest.mark.shows(
-    "BatchPoolCreateOptions.startTask",
-    "BatchStartTask.commandLine",
-    "BatchStartTask.environmentSettings",
-    "BatchStartTask.maxTaskRetryCount",
-)
-async def test_a_start_task_prepares_every_node(client, new_job, new_task, finished, text_of):
-    """A start task is retried as often as it may, then its node takes tasks that see what it has made."""
-    script = "test -e again || { touch again; exit 1; }; echo $WORD > $AZ_BATCH_NODE_SHARED_DIR/word"
-    start = m.BatchStartTask(
-        command_line=shell(script),
-        max_task_retry_count=1,
-        environment_settings=[m.EnvironmentSetting(name="WORD", value="ready")],
-    )
-    await client.create_pool(pool_of(start_task=start))
-    (node,) = await nodes_of(client, "p", "idle", 1)
-    assert (node.start_task_info.retry_count, node.start_task_info.exit_code) == (1, 0)
-    assert node.start_task_info.result == "success"
-
-    await new_job(client, pool="p")
-    await new_task(client, "t", shell("cat $AZ_BATCH_NODE_SHARED_DIR/word"))
-    await finished(client, "t")
-
-    assert await text_of(client, "t") == "ready\n"
-
-
-async def test_a_failing_start_task_keeps_tasks_away(client, new_job, new_task):
-    """A node whose start task fails for good says why and takes no task; a reboot tries again."""
-    await client.create_pool(pool_of(start_task=m.BatchStartTask(command_line=shell("test -e /tmp/no-such; exit 7"))))
-    (node,) = await nodes_of(client, "p", "starttaskfailed", 1)
-    assert node.start_task_info.exit_code == 7
-    assert node.start_task_info.failure_info.code == "FailureExitCode"
-    assert node.errors[0].code == "FailureExitCode"
-    await new_job(client, pool="p")
-    await new_task(client, "t", "true")
-
-    rebooting = await client.begin_reboot_node("p", node.id, {"nodeRebootOption": "requeue"}, polling_interval=0)
-    await rebooting.result()
-
-    (again,) = await nodes_of(client, "p", "starttaskfailed", 1)
-    assert again.last_boot_time > node.last_boot_time
-    assert (await client.get_task("j", "t")).state == "active"
-
-
-@pytest.mark.shows("BatchStartTask.waitForSuccess")
-async def test_a_node_need_not_wait_for_its_start_task(client, new_job, new_task, finished):
-    """Without waitForSuccess tasks run while the start task does."""
-    start = m.BatchStartTask(command_line="sleep 600", wait_for_success=False)
-    await client.create_pool(pool_of(start_task=start))
-    await new_job(client, pool="p")
-    await new_task(client, "t", "true")
-
-    assert (await finished(client, "t")).execution_info.exit_code == 0
-    (node,) = await nodes_of(client, "p", "idle", 1)
-    assert node.start_task_info.state == "running"
-
-
 @pytest.mark.shows("BatchPoolResizeOptions.targetDedicatedNodes", "BatchPoolResizeOptions.targetLowPriorityNodes")
 async def test_a_resize_reaches_its_targets(client):
     """A resize adds and removes nodes until the targets are met, then the pool is steady."""
     await client.create_pool(pool_of())
-    await nodes_of(client, "p", "idle", 1)
+    await nodes_in(client, "idle", 1)
 
     for dedicated, spot in ((3, 0), (0, 2), (0, 0)):
-        resizing = await client.begin_resize_pool(
-            "p",
-            m.BatchPoolResizeOptions(target_dedicated_nodes=dedicated, target_low_priority_nodes=spot),
-            polling_interval=0,
+        await done(
+            client.begin_resize_pool(
+                "p",
+                m.BatchPoolResizeOptions(target_dedicated_nodes=dedicated, target_low_priority_nodes=spot),
+                polling_interval=0,
+            )
         )
-        await resizing.result()
         pool = await client.get_pool("p")
         assert (pool.allocation_state, pool.current_dedicated_nodes, pool.current_low_priority_nodes) == (
             "steady",
@@ -156,27 +83,23 @@ async def test_a_resize_reaches_its_targets(client):
 async def test_a_shrinking_pool_treats_tasks_as_asked(client, new_job, new_task, option, state, result):
     """The deallocation option decides what becomes of the tasks on a node that goes."""
     await client.create_pool(pool_of())
-    await nodes_of(client, "p", "idle", 1)
+    await nodes_in(client, "idle", 1)
     await new_job(client, pool="p")
     command = shell("sleep 0.7") if option == "taskcompletion" else "sleep 600"
     await new_task(client, "t", command)
-    await eventually(lambda: in_state(client, "running"))
+    await task_in(client, "running")
 
-    resizing = await client.begin_resize_pool(
-        "p",
-        m.BatchPoolResizeOptions(target_dedicated_nodes=0, node_deallocation_option=option),
-        polling_interval=0,
+    await done(
+        client.begin_resize_pool(
+            "p",
+            m.BatchPoolResizeOptions(target_dedicated_nodes=0, node_deallocation_option=option),
+            polling_interval=0,
+        )
     )
-    await resizing.result()
 
     task = await client.get_task("j", "t")
     assert (task.state, task.execution_info.result) == (state, result)
     assert task.execution_info.requeue_count == (1 if option == "requeue" else 0)
-
-
-async def in_state(client, wanted, task_id="t"):
-    task = await client.get_task("j", task_id)
-    return task if task.state == wanted else None
 
 
 async def test_retained_data_keeps_a_node_until_its_files_may_go(new_job, new_task, finished):
@@ -185,21 +108,17 @@ async def test_retained_data_keeps_a_node_until_its_files_may_go(new_job, new_ta
     async with running_service(clock=clock) as service, service.client() as client:
         await client.create_pool(pool_of())
         await clock.advance(1)
-        await nodes_of(client, "p", "idle", 1)
+        await nodes_in(client, "idle", 1)
         await new_job(client, pool="p")
         await new_task(client, "t", "true", constraints=m.BatchTaskConstraints(retention_time=timedelta(hours=1)))
         await finished(client, "t")
-        await client._resize_pool_internal(
+        await client.begin_resize_pool(
             "p", m.BatchPoolResizeOptions(target_dedicated_nodes=0, node_deallocation_option="retaineddata")
         )
         await clock.advance(3000)
         assert (await client.get_pool("p")).current_dedicated_nodes == 1
         await clock.advance(1000)
-
-        async def empty():
-            return (await client.get_pool("p")).current_dedicated_nodes == 0
-
-        await eventually(empty)
+        await pool_with(client, current_dedicated_nodes=0)
 
 
 @pytest.mark.shows("BatchPoolResizeOptions.resizeTimeout", "BatchPoolCreateOptions.resizeTimeout")
@@ -214,7 +133,7 @@ async def test_a_resize_gives_up_at_its_timeout():
         pool = await client.get_pool("p")
         assert (pool.allocation_state, pool.current_dedicated_nodes) == ("steady", 0)
         assert [error.code for error in pool.resize_errors or []] == ["AllocationTimedout"]
-        await client._resize_pool_internal(
+        await client.begin_resize_pool(
             "p", m.BatchPoolResizeOptions(target_dedicated_nodes=2, resize_timeout=timedelta(minutes=10))
         )
         await clock.advance(400)
@@ -227,34 +146,11 @@ async def test_a_resize_can_be_stopped(client):
     async with running_service(allocation_time=600) as service, service.client() as slow:
         await slow.create_pool(pool_of(target_dedicated_nodes=2))
         with refused("PoolBeingResized"):
-            await slow._resize_pool_internal("p", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
-        await slow._stop_pool_resize_internal("p")
+            await slow.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=5))
+        await slow.begin_stop_pool_resize("p")
         pool = await slow.get_pool("p")
         assert [error.code for error in pool.resize_errors or []] == ["ResizeStopped"]
-        await slow._delete_pool_internal("p")
-        await gone(slow)
-
-
-@pytest.mark.shows("BatchNodeRemoveOptions.nodeList", "BatchNodeRemoveOptions.nodeDeallocationOption")
-async def test_named_nodes_can_be_removed(client, new_job, new_task):
-    """Removing a named node takes it out, lowers the target and treats its task as asked."""
-    await client.create_pool(pool_of(target_dedicated_nodes=2))
-    await nodes_of(client, "p", "idle", 2)
-    await new_job(client, pool="p")
-    await new_task(client, "t", "sleep 600")
-    running = await eventually(lambda: in_state(client, "running"))
-
-    removing = await client.begin_remove_nodes(
-        "p",
-        m.BatchNodeRemoveOptions(node_ids=[running.node_info.node_id], node_deallocation_option="terminate"),
-        polling_interval=0,
-    )
-    await removing.result()
-
-    (left,) = await nodes_of(client, "p", "idle", 1)
-    assert left.id != running.node_info.node_id
-    assert (await client.get_pool("p")).target_dedicated_nodes == 1
-    assert (await client.get_task("j", "t")).execution_info.failure_info.code == "TaskEnded"
+        await done(slow.begin_delete_pool("p", polling_interval=0))
 
 
 async def test_a_deleted_pool_goes_and_its_tasks_wait(client, new_job, new_task):
@@ -262,61 +158,13 @@ async def test_a_deleted_pool_goes_and_its_tasks_wait(client, new_job, new_task)
     await client.create_pool(pool_of())
     await new_job(client, pool="p")
     await new_task(client, "t", "sleep 600")
-    await eventually(lambda: in_state(client, "running"))
+    await task_in(client, "running")
 
-    deleting = await client.begin_delete_pool("p", polling_interval=0)
-    await deleting.result()
+    await done(client.begin_delete_pool("p", polling_interval=0))
 
     assert (await client.get_task("j", "t")).state == "active"
     await client.create_pool(pool_of())
-    await eventually(lambda: in_state(client, "running"))
-
-
-@pytest.mark.shows("BatchNodeRebootOptions.nodeRebootOption")
-async def test_a_reboot_queues_its_tasks_again(client, new_job, new_task):
-    """A reboot with requeue runs the node's task again afterwards, counted as a requeue and no retry."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
-    running = await eventually(lambda: in_state(client, "running"))
-
-    rebooting = await client.begin_reboot_node(
-        "ilastik",
-        running.node_info.node_id,
-        {"nodeRebootOption": "requeue"},
-        polling_interval=0,
-    )
-    await rebooting.result()
-
-    async def again():
-        task = await client.get_task("j", "t")
-        return task if task.execution_info.requeue_count and task.state == "running" else None
-
-    task = await eventually(again)
-    assert (task.execution_info.retry_count, task.execution_info.requeue_count) == (0, 1)
-    assert task.execution_info.last_requeue_time is not None
-    await client._reboot_node_internal("ilastik", task.node_info.node_id, {"nodeRebootOption": "terminate"})
-    await eventually(lambda: in_state(client, "completed"))
-
-
-@pytest.mark.shows("BatchNodeDisableSchedulingOptions.nodeDisableSchedulingOption")
-async def test_a_node_can_be_kept_from_tasks(client, new_job, new_task, finished):
-    """A node with scheduling off takes no tasks, what runs goes as asked; on again, it takes them."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
-    node = (await eventually(lambda: in_state(client, "running"))).node_info.node_id
-
-    await client.disable_node_scheduling(
-        "ilastik", node, m.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="terminate")
-    )
-    assert (await finished(client, "t")).execution_info.failure_info.code == "TaskEnded"
-    await new_task(client, "next", "true")
-    with refused("NodeAlreadyInTargetSchedulingState"):
-        await client.disable_node_scheduling("ilastik", node, {"nodeDisableSchedulingOption": "requeue"})
-    assert (await client.get_node("ilastik", node)).scheduling_state == "disabled"
-    assert (await client.get_task("j", "next")).state == "active"
-
-    await client.enable_node_scheduling("ilastik", node)
-    await finished(client, "next")
+    await task_in(client, "running")
 
 
 @pytest.mark.shows(
@@ -330,7 +178,7 @@ async def test_a_node_can_be_kept_from_tasks(client, new_job, new_task, finished
 async def test_a_patch_changes_what_it_names(client):
     """A patch changes what it names; the machine's kind only while the pool is empty."""
     await client.create_pool(pool_of(display_name="old", metadata=[m.BatchMetadataItem(name="a", value="1")]))
-    await nodes_of(client, "p", "idle", 1)
+    await nodes_in(client, "idle", 1)
 
     await client.update_pool("p", m.BatchPoolUpdateOptions(metadata=[m.BatchMetadataItem(name="b", value="2")]))
     pool = await client.get_pool("p")
@@ -338,10 +186,7 @@ async def test_a_patch_changes_what_it_names(client):
 
     with refused("OperationInvalidForCurrentState"):
         await client.update_pool("p", m.BatchPoolUpdateOptions(vm_size="OTHER"))
-    resizing = await client.begin_resize_pool(
-        "p", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0
-    )
-    await resizing.result()
+    await done(client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0))
     await client.update_pool(
         "p",
         m.BatchPoolUpdateOptions(
@@ -377,42 +222,6 @@ async def test_replaced_properties_are_what_is_given(client):
     assert (pool.metadata, pool.start_task.command_line) == ([], "/bin/true")
     await client.replace_pool_properties("p", m.BatchPoolReplaceOptions(application_package_references=[], metadata=[]))
     assert (await client.get_pool("p")).start_task is None
-
-
-@pytest.mark.shows(
-    "BatchPoolCreateOptions.taskSchedulingPolicy",
-    "BatchTaskSchedulingPolicy.nodeFillType",
-)
-@pytest.mark.parametrize(("fill", "used"), [("spread", 2), ("pack", 1)])
-async def test_tasks_spread_or_pack(client, new_job, new_task, fill, used):
-    """Two tasks on two nodes of two slots run on both with spread and on one with pack."""
-    await client.create_pool(
-        pool_of(
-            target_dedicated_nodes=2,
-            task_slots_per_node=2,
-            task_scheduling_policy=m.BatchTaskSchedulingPolicy(node_fill_type=fill),
-        )
-    )
-    await nodes_of(client, "p", "idle", 2)
-    await new_job(client, pool="p")
-    for name in ("a", "b"):
-        await new_task(client, name, "sleep 600")
-        await eventually(partial(in_state, client, "running", name))
-
-    ran = {(await client.get_task("j", name)).node_info.node_id for name in ("a", "b")}
-    assert len(ran) == used
-
-
-async def test_node_counts_are_those_of_the_nodes(client):
-    """Node counts of a pool count its nodes by state and kind."""
-    await client.create_pool(pool_of(target_dedicated_nodes=2, target_low_priority_nodes=1))
-    await nodes_of(client, "p", "idle", 3)
-
-    (counts,) = [entry async for entry in client.list_pool_node_counts(filter="poolId eq 'p'")]
-
-    assert (counts.dedicated.idle, counts.dedicated.total) == (2, 2)
-    assert (counts.low_priority.idle, counts.low_priority.total) == (1, 1)
-    assert {entry.pool_id async for entry in client.list_pool_node_counts()} == {"p", "ilastik"}
 
 
 async def test_pool_exists_raises_for_an_unknown_pool(client):

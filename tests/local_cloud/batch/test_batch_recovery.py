@@ -159,13 +159,13 @@ async def test_completed_tasks_and_all_else_survive_a_restart(start, tmp_path, f
 
 def test_two_services_cannot_share_a_folder(tmp_path, capsys):
     """A second service on the same data folder ends with a sentence."""
-    first = BatchService(Settings(data=tmp_path), SystemClock())
+    first = BatchService(Settings(data=tmp_path), SystemClock(), "http://127.0.0.1")
 
     assert main(["--data", str(tmp_path)]) == 1
 
     assert capsys.readouterr().err.startswith(f"Another Batch service uses {tmp_path}: end it, or ")
     asyncio.run(first.stop())
-    asyncio.run(BatchService(Settings(data=tmp_path), SystemClock()).stop())
+    asyncio.run(BatchService(Settings(data=tmp_path), SystemClock(), "http://127.0.0.1").stop())
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ async def test_a_job_in_transition_gets_there_after_a_restart(tmp_path, new_job,
         await new_task(client, "t", "sleep 600")
         account = service.service.account
         job = account.job("j")
-        account.put_job(job.to(job.state.__class__("deleting"), service.service.clock.now()))
+        account.put_job(job.to(job.state.__class__("deleting"), account.clock.now()))
 
     async with running_service(tmp_path, nodes=1) as service, service.client() as client:
 

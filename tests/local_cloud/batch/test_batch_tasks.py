@@ -1,6 +1,5 @@
 """Tasks through the SDK: made, listed, ended, started again, removed."""
 
-import asyncio
 from datetime import timedelta
 
 import psutil
@@ -8,7 +7,7 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError
 
-from tests.local_cloud.batch.running import eventually, refused, running_service, shell
+from tests.local_cloud.batch.running import done, eventually, nodes_in, refused, running_service, shell, task_in
 
 
 async def ended(client, task_id="t"):
@@ -166,7 +165,7 @@ async def test_terminate_ends_a_running_task(client, new_job, new_task, finished
     """Terminating a running task completes it as ended by the user; again is TaskCompleted."""
     await new_job(client)
     await new_task(client, "t", "sleep 600")
-    await eventually(lambda: _state(client, "running"))
+    await task_in(client, "running")
 
     await client.terminate_task("j", "t")
     info = (await finished(client, "t")).execution_info
@@ -174,11 +173,6 @@ async def test_terminate_ends_a_running_task(client, new_job, new_task, finished
     assert (info.result, info.failure_info.code) == ("failure", "TaskEnded")
     with refused("TaskCompleted", 409):
         await client.terminate_task("j", "t")
-
-
-async def _state(client, wanted, task_id="t"):
-    task = await client.get_task("j", task_id)
-    return task if task.state == wanted else None
 
 
 async def test_terminate_completes_an_active_task(client, new_job, new_task, finished):
@@ -259,17 +253,13 @@ async def test_constraints_of_a_task_can_be_replaced(client, new_job, new_task, 
     await client.replace_task("j", "t", task)
 
     assert (await client.get_task("j", "t")).constraints.max_task_retry_count == 2
-    disabling = await client.begin_disable_job(
-        "j", m.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0
-    )
-    await disabling.result()
+    await done(client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0))
     await client.update_job("j", m.BatchJobUpdateOptions(pool_info=m.BatchPoolInfo(pool_id="ilastik")))
-    enabling = await client.begin_enable_job("j", polling_interval=0)
-    await enabling.result()
-    done = await finished(client, "t")
-    assert done.execution_info.retry_count == 2
+    await done(client.begin_enable_job("j", polling_interval=0))
+    ended_task = await finished(client, "t")
+    assert ended_task.execution_info.retry_count == 2
     with refused("TaskCompleted"):
-        await client.replace_task("j", "t", done)
+        await client.replace_task("j", "t", ended_task)
 
 
 async def test_counts_follow_the_tasks(client, new_job, new_task, finished):
@@ -278,7 +268,7 @@ async def test_counts_follow_the_tasks(client, new_job, new_task, finished):
     for name, command in (("a", "true"), ("b", "false"), ("c", "sleep 600"), ("d", "true")):
         await new_task(client, name, command)
     await finished(client, "b")
-    await eventually(lambda: _state(client, "running", "c"))
+    await task_in(client, "running", "c")
 
     counts = await client.get_job_task_counts("j")
 
@@ -299,7 +289,8 @@ async def test_many_tasks_all_complete_once(new_job):
             return (await client.get_job_task_counts("j")).task_counts.succeeded == 100
 
         await eventually(all_done, 30)
-        files = [agent.paths.shared / "ran" for agent in service.service.agents.all()]
-        read = await asyncio.gather(*(asyncio.to_thread(file.read_text) for file in files))
-        ran = "".join(read).split()
-        assert sorted(ran) == sorted(f"t{n}" for n in range(100))
+        ran = ""
+        for node in await nodes_in(client, "idle", 2, "ilastik"):
+            chunks = await client.download_node_file("ilastik", node.id, "shared/ran")
+            ran += b"".join([chunk async for chunk in chunks]).decode()
+        assert sorted(ran.split()) == sorted(f"t{n}" for n in range(100))

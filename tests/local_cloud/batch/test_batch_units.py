@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_cloud.batch.node.execution import Ended, StopReason
-from local_cloud.batch.node.outcomes import settle
+from local_cloud.batch.scheduling.outcomes import settle
 from local_cloud.batch.scheduling.placement import next_placement
 from local_cloud.batch.state.clock import ManualClock
 from local_cloud.batch.state.codec import decode, decode_task, encode, encode_task

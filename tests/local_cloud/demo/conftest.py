@@ -1,7 +1,5 @@
 """Shared by the tests of the supervisor, the demo and the set-up."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time

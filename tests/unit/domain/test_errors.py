@@ -8,7 +8,8 @@ import pytest
 
 from batch_ops.domain import errors
 from batch_ops.domain.errors import IlastikBatchError
-from tests.unit.test_imports import MODULES, is_within
+from tests.floors import is_within
+from tests.unit.test_imports import MODULES
 
 
 def own_errors() -> dict[type[Exception], str]:

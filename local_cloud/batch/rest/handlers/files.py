@@ -6,16 +6,18 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
+from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.retention import files_are_gone
 from local_cloud.batch.rest.calls import Call, Reply, listing
-from local_cloud.batch.rest.odata import PREFIX, Properties, Property, parse_filter
-from local_cloud.batch.rest.service_protocol import Service
-from local_cloud.batch.scheduling.retention import files_are_gone
+from local_cloud.batch.rest.odata import PREFIX, Properties, Property
+from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Json, TaskState
 from local_cloud.batch.state.times import http_date, iso
@@ -36,7 +38,14 @@ class Entry:
 FILTERS: Properties[Entry] = {"name": Property(lambda entry: entry.name, operators=PREFIX)}
 
 
-def _task_root(service: Service, call: Call) -> Path:
+class FileService(Protocol):
+    """What requests about files need."""
+
+    account: Account
+    agents: Agents
+
+
+def _task_root(service: FileService, call: Call) -> Path:
     account = service.account
     task = account.task(call.parts["jobId"], call.parts["taskId"])
     if task.state is TaskState.ACTIVE or task.node is None:
@@ -56,7 +65,7 @@ def _task_root(service: Service, call: Call) -> Path:
     return root
 
 
-def _node_root(service: Service, call: Call) -> Path:
+def _node_root(service: FileService, call: Call) -> Path:
     node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
     root = service.agents.of(node).paths.root
     if not root.is_dir():
@@ -80,12 +89,8 @@ def _find(root: Path, name: str) -> Path:
 
 def _list(call: Call, root: Path, url: str) -> Reply:
     recursive = call.flag("recursive")
-    entries = list(_walk(root, "", recursive))
-    if "$filter" in call.query:
-        wanted = parse_filter(call.query["$filter"], FILTERS)
-        entries = [entry for entry in entries if wanted(entry)]
-    token = call.query.get("$skiptoken")
-    entries = [entry for entry in entries if token is None or entry.name > token]
+    token = call.query.get("$skiptoken", "")
+    entries = (entry for entry in _walk(root, "", recursive) if entry.name > token)
 
     def view(entry: Entry) -> Json:
         shown: Json = {
@@ -107,10 +112,10 @@ def _list(call: Call, root: Path, url: str) -> Reply:
             }
         return shown
 
-    return listing(call, "files", entries, view, lambda entry: entry.name)
+    return listing(call, "files", entries, view, lambda entry: entry.name, FILTERS)
 
 
-def _walk(folder: Path, prefix: str, recursive: bool) -> Iterator[Entry]:
+def _walk(folder: Path, prefix: str, recursive: bool) -> list[Entry]:
     found: list[Entry] = []
     pending = [(folder, prefix)]
     while pending:
@@ -124,7 +129,7 @@ def _walk(folder: Path, prefix: str, recursive: bool) -> Iterator[Entry]:
             found.append(Entry(above + child.name, Path(child.path), is_folder))
             if is_folder and recursive:
                 pending.append((Path(child.path), f"{above}{child.name}/"))
-    return iter(sorted(found, key=lambda entry: entry.name))
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def _moment(seconds: float) -> datetime:
@@ -154,22 +159,6 @@ def _headers(path: Path, url: str) -> dict[str, str]:
     }
 
 
-def _check_times(call: Call, path: Path) -> None:
-    modified = _moment(path.stat().st_mtime)
-    call.check_conditions(0, modified)
-
-
-def _send(call: Call, path: Path) -> Reply:
-    _check_times(call, path)
-    if path.is_dir():
-        raise ServiceError("OperationInvalidForCurrentState", f"'{path.name}' is a folder.")
-    headers = _headers(path, call.url())
-    size = int(headers["Content-Length"])
-    first, last = _range(call, size)
-    headers["Content-Length"] = str(last - first)
-    return Reply(200, headers=headers, stream=_read(path, first, last))
-
-
 def _range(call: Call, size: int) -> tuple[int, int]:
     """The first byte and the byte after the last one wanted."""
     text = call.headers.get("ocp-range") or call.headers.get("range")
@@ -197,12 +186,7 @@ async def _read(path: Path, first: int, last: int) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def _remove(call: Call, path: Path) -> Reply:
-    await asyncio.to_thread(_remove_now, path, call.flag("recursive"))
-    return Reply(200)
-
-
-def _remove_now(path: Path, recursive: bool) -> None:
+def _remove(path: Path, recursive: bool) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
@@ -211,45 +195,41 @@ def _remove_now(path: Path, recursive: bool) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def list_task_files(service: Service, call: Call) -> Reply:
-    """GET /jobs/{jobId}/tasks/{taskId}/files"""
-    return _list(call, _task_root(service, call), call.url())
+@dataclass(frozen=True, slots=True)
+class FileRequests:
+    """Requests about the files below a root, which a request names."""
+
+    root: Callable[[FileService, Call], Path]
+
+    def list(self, service: FileService, call: Call) -> Reply:
+        """GET .../files"""
+        return _list(call, self.root(service, call), call.url())
+
+    def get(self, service: FileService, call: Call) -> Reply:
+        """GET .../files/{filePath}"""
+        path = self._path(service, call)
+        if path.is_dir():
+            raise ServiceError("OperationInvalidForCurrentState", f"'{path.name}' is a folder.")
+        headers = _headers(path, call.url())
+        first, last = _range(call, int(headers["Content-Length"]))
+        headers["Content-Length"] = str(last - first)
+        return Reply(200, headers=headers, stream=_read(path, first, last))
+
+    def head(self, service: FileService, call: Call) -> Reply:
+        """HEAD .../files/{filePath}"""
+        return Reply(200, headers=_headers(self._path(service, call), call.url()))
+
+    async def delete(self, service: FileService, call: Call) -> Reply:
+        """DELETE .../files/{filePath}"""
+        path = _find(self.root(service, call), call.parts["filePath"])
+        await asyncio.to_thread(_remove, path, call.flag("recursive"))
+        return Reply(200)
+
+    def _path(self, service: FileService, call: Call) -> Path:
+        path = _find(self.root(service, call), call.parts["filePath"])
+        call.check_conditions(0, _moment(path.stat().st_mtime))
+        return path
 
 
-def get_task_file(service: Service, call: Call) -> Reply:
-    """GET /jobs/{jobId}/tasks/{taskId}/files/{filePath}"""
-    return _send(call, _find(_task_root(service, call), call.parts["filePath"]))
-
-
-def head_task_file(service: Service, call: Call) -> Reply:
-    """HEAD /jobs/{jobId}/tasks/{taskId}/files/{filePath}"""
-    path = _find(_task_root(service, call), call.parts["filePath"])
-    _check_times(call, path)
-    return Reply(200, headers=_headers(path, call.url()))
-
-
-async def delete_task_file(service: Service, call: Call) -> Reply:
-    """DELETE /jobs/{jobId}/tasks/{taskId}/files/{filePath}"""
-    return await _remove(call, _find(_task_root(service, call), call.parts["filePath"]))
-
-
-def list_node_files(service: Service, call: Call) -> Reply:
-    """GET /pools/{poolId}/nodes/{nodeId}/files"""
-    return _list(call, _node_root(service, call), call.url())
-
-
-def get_node_file(service: Service, call: Call) -> Reply:
-    """GET /pools/{poolId}/nodes/{nodeId}/files/{filePath}"""
-    return _send(call, _find(_node_root(service, call), call.parts["filePath"]))
-
-
-def head_node_file(service: Service, call: Call) -> Reply:
-    """HEAD /pools/{poolId}/nodes/{nodeId}/files/{filePath}"""
-    path = _find(_node_root(service, call), call.parts["filePath"])
-    _check_times(call, path)
-    return Reply(200, headers=_headers(path, call.url()))
-
-
-async def delete_node_file(service: Service, call: Call) -> Reply:
-    """DELETE /pools/{poolId}/nodes/{nodeId}/files/{filePath}"""
-    return await _remove(call, _find(_node_root(service, call), call.parts["filePath"]))
+TASK_FILES = FileRequests(_task_root)
+NODE_FILES = FileRequests(_node_root)

@@ -1,12 +1,15 @@
 """Requests about jobs."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one, versioned
-from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type, parse_filter
-from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, numeric_token, one, versioned
+from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.views import job_view
+from local_cloud.batch.scheduling.job_control import JobControl
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.state.creation import new_job
 from local_cloud.batch.state.errors import ServiceError, bad_property
 from local_cloud.batch.state.model import Job, JobState
 
@@ -43,58 +46,47 @@ def refuse_if_ended(job: Job) -> None:
         raise ServiceError(code, f"The job '{job.id}' is {job.state}.")
 
 
-def create_job(service: Service, call: Call) -> Reply:
-    """POST /jobs"""
-    body = call.body()
-    account = service.account
-    if body["id"].lower() in account.jobs:
-        raise ServiceError("JobExists", f"There is a job '{body['id']}' already.")
-    body.setdefault("priority", 0)
-    now = account.clock.now()
-    job = account.put_job(
-        Job(
-            key=body["id"].lower(),
-            id=body["id"],
-            seq=account.next_seq(),
-            spec=body,
-            revision=account.next_revision(),
-            created=now,
-            modified=now,
-            state=JobState.ACTIVE,
-            state_since=now,
-            start=now,
-        )
-    )
-    service.jobs.watch_time(job)
-    job = service.jobs.completed_by_itself(job)
-    url = f"{call.base}/jobs/{job.id}"
-    return Reply(201, headers={**versioned(job.revision, job.modified, url), "Location": url})
+class JobService(Protocol):
+    """What requests about jobs need."""
+
+    account: Account
+    jobs: JobControl
+    agenda: Agenda
 
 
-def get_job(service: Service, call: Call) -> Reply:
-    """GET /jobs/{jobId}"""
-    job = service.account.job(call.parts["jobId"])
-    call.check_conditions(job.revision, job.modified)
-    return one(call, "jobs", job_view(job, call.base), versioned(job.revision, job.modified))
-
-
-def list_jobs(service: Service, call: Call) -> Reply:
-    """GET /jobs, in order of creation."""
-    first = numeric_token(call)
-    jobs = [job for job in service.account.jobs.values() if job.seq > first]
-    if "$filter" in call.query:
-        wanted = parse_filter(call.query["$filter"], FILTERS)
-        jobs = [job for job in jobs if wanted(job)]
-    return listing(call, "jobs", jobs, lambda job: job_view(job, call.base), lambda job: str(job.seq))
-
-
-def _changeable(service: Service, call: Call) -> Job:
+def _job(service: JobService, call: Call) -> Job:
+    """The job that a request names, if it is as the request's conditions want it."""
     job = service.account.job(call.parts["jobId"])
     call.check_conditions(job.revision, job.modified)
     return job
 
 
-def _changed(service: Service, call: Call, job: Job, spec: dict[str, Any]) -> Reply:
+def create_job(service: JobService, call: Call) -> Reply:
+    """POST /jobs"""
+    body = call.body()
+    account = service.account
+    if body["id"].lower() in account.jobs:
+        raise ServiceError("JobExists", f"There is a job '{body['id']}' already.")
+    job = account.put_job(new_job(body, account))
+    service.jobs.watch_time(job)
+    job = service.jobs.completed_by_itself(job)
+    return created(call, job, f"jobs/{job.id}")
+
+
+def get_job(service: JobService, call: Call) -> Reply:
+    """GET /jobs/{jobId}"""
+    job = _job(service, call)
+    return one(call, "jobs", job_view(job, call.base), versioned(job))
+
+
+def list_jobs(service: JobService, call: Call) -> Reply:
+    """GET /jobs, in order of creation."""
+    first = numeric_token(call)
+    jobs = (job for job in service.account.jobs.values() if job.seq > first)
+    return listing(call, "jobs", jobs, lambda job: job_view(job, call.base), lambda job: str(job.seq), FILTERS)
+
+
+def _changed(service: JobService, call: Call, job: Job, spec: dict[str, Any]) -> Reply:
     moved = spec["poolInfo"]["poolId"].lower() != job.pool_key
     if moved and job.state is not JobState.DISABLED:
         raise bad_property(
@@ -103,31 +95,30 @@ def _changed(service: Service, call: Call, job: Job, spec: dict[str, Any]) -> Re
     job = service.account.touch_job(job, spec=spec)
     service.jobs.watch_time(job)
     job = service.jobs.completed_by_itself(job)
-    service.dispatcher.kick(job.pool_key)
-    url = f"{call.base}/jobs/{job.id}"
-    return Reply(200, headers=versioned(job.revision, job.modified, url))
+    service.agenda.add(job.pool_key)
+    return changed(call, job, f"jobs/{job.id}")
 
 
-def update_job(service: Service, call: Call) -> Reply:
+def update_job(service: JobService, call: Call) -> Reply:
     """PATCH /jobs/{jobId}: only what is given changes."""
-    job = _changeable(service, call)
+    job = _job(service, call)
     body = call.body()
     refuse_if_ended(job)
     return _changed(service, call, job, {**job.spec, **body})
 
 
-def replace_job(service: Service, call: Call) -> Reply:
+def replace_job(service: JobService, call: Call) -> Reply:
     """PUT /jobs/{jobId}: what is not given takes its default."""
-    job = _changeable(service, call)
+    job = _job(service, call)
     body = call.body()
     refuse_if_ended(job)
     kept = {name: value for name, value in job.spec.items() if name not in _REPLACEABLE}
     return _changed(service, call, job, {**kept, "priority": 0, **body})
 
 
-def delete_job(service: Service, call: Call) -> Reply:
+def delete_job(service: JobService, call: Call) -> Reply:
     """DELETE /jobs/{jobId}"""
-    job = _changeable(service, call)
+    job = _job(service, call)
     call.flag("force")
     if job.state is JobState.DELETING:
         raise ServiceError("JobBeingDeleted", f"The job '{job.id}' is being deleted.")
@@ -135,37 +126,36 @@ def delete_job(service: Service, call: Call) -> Reply:
     return Reply(202)
 
 
-def _accepted(service: Service, call: Call, job: Job) -> Reply:
+def _accepted(service: JobService, call: Call, job: Job) -> Reply:
     job = service.account.jobs.get(job.key, job)
-    url = f"{call.base}/jobs/{job.id}"
-    return Reply(202, headers=versioned(job.revision, job.modified, url))
+    return changed(call, job, f"jobs/{job.id}", 202)
 
 
-def disable_job(service: Service, call: Call) -> Reply:
+def disable_job(service: JobService, call: Call) -> Reply:
     """POST /jobs/{jobId}/disable"""
-    job = _changeable(service, call)
+    job = _job(service, call)
     body = call.body()
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.disable(job, body["disableTasks"]))
 
 
-def enable_job(service: Service, call: Call) -> Reply:
+def enable_job(service: JobService, call: Call) -> Reply:
     """POST /jobs/{jobId}/enable"""
-    job = _changeable(service, call)
+    job = _job(service, call)
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.enable(job))
 
 
-def terminate_job(service: Service, call: Call) -> Reply:
+def terminate_job(service: JobService, call: Call) -> Reply:
     """POST /jobs/{jobId}/terminate"""
-    job = _changeable(service, call)
+    job = _job(service, call)
     call.flag("force")
     body = call.body()
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.terminate(job, body.get("terminateReason", "UserTerminate")))
 
 
-def task_counts(service: Service, call: Call) -> Reply:
+def task_counts(service: JobService, call: Call) -> Reply:
     """GET /jobs/{jobId}/taskcounts"""
     index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
     view = {"taskCounts": index.counts.wire(), "taskSlotCounts": index.slot_counts.wire()}

@@ -1,12 +1,16 @@
 """Requests about nodes."""
 
 from dataclasses import replace
+from typing import Protocol
 
+from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.execution import StopReason
+from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one
-from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type, parse_filter
-from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type
 from local_cloud.batch.rest.views import execution_view, node_view
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Agenda
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Deallocation, Json, Node, NodeState
 
@@ -38,7 +42,20 @@ _NOT_UP = {
 }
 
 
-def _view(service: Service, call: Call, node: Node) -> Json:
+class NodeService(Protocol):
+    """What requests about nodes need."""
+
+    account: Account
+    agents: Agents
+    life: NodeLife
+    agenda: Agenda
+
+
+def _node(service: NodeService, call: Call) -> Node:
+    return service.account.node(call.parts["poolId"], call.parts["nodeId"])
+
+
+def _view(service: NodeService, call: Call, node: Node) -> Json:
     account = service.account
     runs = service.agents.of(node).runs.values()
     recent = []
@@ -58,27 +75,25 @@ def _view(service: Service, call: Call, node: Node) -> Json:
     return node_view(node, account.pools[node.pool], call.base, len(runs), sum(run.slots for run in runs), recent)
 
 
-def get_node(service: Service, call: Call) -> Reply:
+def get_node(service: NodeService, call: Call) -> Reply:
     """GET /pools/{poolId}/nodes/{nodeId}"""
-    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    return one(call, "nodes", _view(service, call, node))
+    return one(call, "nodes", _view(service, call, _node(service, call)))
 
 
-def list_nodes(service: Service, call: Call) -> Reply:
+def list_nodes(service: NodeService, call: Call) -> Reply:
     """GET /pools/{poolId}/nodes"""
     pool = service.account.pool(call.parts["poolId"])
     first = numeric_token(call)
     nodes = [node for node in service.account.nodes[pool.key].values() if node.number > first]
-    if "$filter" in call.query:
-        wanted = parse_filter(call.query["$filter"], FILTERS)
-        nodes = [node for node in nodes if wanted(node)]
     nodes.sort(key=lambda node: node.number)
-    return listing(call, "nodes", nodes, lambda node: _view(service, call, node), lambda node: str(node.number))
+    return listing(
+        call, "nodes", nodes, lambda node: _view(service, call, node), lambda node: str(node.number), FILTERS
+    )
 
 
-def reboot_node(service: Service, call: Call) -> Reply:
+def reboot_node(service: NodeService, call: Call) -> Reply:
     """POST /pools/{poolId}/nodes/{nodeId}/reboot"""
-    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    node = _node(service, call)
     body = call.body()
     if node.state in (NodeState.REBOOTING, NodeState.STARTING, NodeState.CREATING):
         raise ServiceError(_NOT_UP[node.state], f"The node '{node.id}' is {node.state}.")
@@ -88,9 +103,9 @@ def reboot_node(service: Service, call: Call) -> Reply:
     return Reply(202, headers={"DataServiceId": call.url()})
 
 
-def disable_scheduling(service: Service, call: Call) -> Reply:
+def disable_scheduling(service: NodeService, call: Call) -> Reply:
     """POST /pools/{poolId}/nodes/{nodeId}/disablescheduling"""
-    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    node = _node(service, call)
     body = call.body()
     if not node.scheduling:
         raise ServiceError("NodeAlreadyInTargetSchedulingState", f"'{node.id}' takes no tasks already.")
@@ -103,11 +118,11 @@ def disable_scheduling(service: Service, call: Call) -> Reply:
     return Reply(200, headers={"DataServiceId": call.url()})
 
 
-def enable_scheduling(service: Service, call: Call) -> Reply:
+def enable_scheduling(service: NodeService, call: Call) -> Reply:
     """POST /pools/{poolId}/nodes/{nodeId}/enablescheduling"""
-    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    node = _node(service, call)
     if node.scheduling:
         raise ServiceError("NodeAlreadyInTargetSchedulingState", f"'{node.id}' takes tasks already.")
     service.account.put_node(replace(node, scheduling=True))
-    service.dispatcher.kick(node.pool)
+    service.agenda.add(node.pool)
     return Reply(200, headers={"DataServiceId": call.url()})

@@ -1,12 +1,16 @@
-"""Requests about pools and the counts of their nodes."""
+"""Requests about pools."""
 
 from dataclasses import replace
+from typing import Protocol
 
-from local_cloud.batch.rest.calls import Call, Reply, listing, one, versioned
-from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type, parse_filter
-from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.node.identities import Identities
+from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, one, versioned
+from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.views import pool_view
+from local_cloud.batch.scheduling.autoscaling import Autoscaling
+from local_cloud.batch.scheduling.fleet import Fleet
 from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.creation import new_pool
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Pool, PoolState
 from local_cloud.batch.state.times import parse_duration
@@ -25,38 +29,42 @@ FILTERS: Properties[Pool] = {
         lambda pool: pool.spec.get("enableInterNodeCommunication", False), Type.BOOLEAN, EQUALITY
     ),
 }
-_SIZE = (
-    "targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout", "enableAutoScale",
-    "autoScaleFormula", "autoScaleEvaluationInterval",
-)  # fmt: skip
 
 
-def new_pool(body: Json, account: Account) -> Pool:
-    """The record of a pool made from a create body; its size comes with the first resize."""
-    now = account.clock.now()
-    spec = {name: value for name, value in body.items() if name not in _SIZE}
-    pool = Pool(
-        key=body["id"].lower(),
-        id=body["id"],
-        spec=spec,
-        revision=account.next_revision(),
-        created=now,
-        modified=now,
-        state=PoolState.ACTIVE,
-        state_since=now,
-        allocation=AllocationState.STEADY,
-        allocation_since=now,
-        autoscale=body.get("enableAutoScale", False),
-        formula=body.get("autoScaleFormula", ""),
-    )
-    if "resizeTimeout" in body:
-        pool = replace(pool, resize_timeout=parse_duration(body["resizeTimeout"]))
-    if "autoScaleEvaluationInterval" in body:
-        pool = replace(pool, interval=parse_duration(body["autoScaleEvaluationInterval"]))
+class HasAccount(Protocol):
+    """What requests need that only look."""
+
+    account: Account
+
+
+class PoolService(HasAccount, Protocol):
+    """What requests about pools need."""
+
+    fleet: Fleet
+    autoscaling: Autoscaling
+    identities: Identities
+
+
+def _pool(service: HasAccount, call: Call) -> Pool:
+    """The pool that a request names, if it is as the request's conditions want it."""
+    pool = service.account.pool(call.parts["poolId"])
+    call.check_conditions(pool.revision, pool.modified)
     return pool
 
 
-def create_pool(service: Service, call: Call) -> Reply:
+def _changeable(service: HasAccount, call: Call) -> Pool:
+    """The pool of a request that changes it."""
+    pool = _pool(service, call)
+    if pool.state is PoolState.DELETING:
+        raise ServiceError("PoolBeingDeleted", f"The pool '{pool.id}' is being deleted.")
+    return pool
+
+
+def _changed(call: Call, pool: Pool, status: int = 200) -> Reply:
+    return changed(call, pool, f"pools/{pool.id}", status)
+
+
+def create_pool(service: PoolService, call: Call) -> Reply:
     """POST /pools"""
     body = call.body()
     account = service.account
@@ -70,11 +78,10 @@ def create_pool(service: Service, call: Call) -> Reply:
     else:
         dedicated, low = body.get("targetDedicatedNodes", 0), body.get("targetLowPriorityNodes", 0)
         pool = service.fleet.resize(pool, dedicated, low)
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(201, headers={**versioned(pool.revision, pool.modified, url), "Location": url})
+    return created(call, pool, f"pools/{pool.id}")
 
 
-def _view(service: Service, call: Call, pool: Pool) -> Json:
+def _view(service: PoolService, call: Call, pool: Pool) -> Json:
     nodes = service.account.nodes[pool.key].values()
     dedicated = sum(node.dedicated for node in nodes)
     view = pool_view(pool, call.base, dedicated, len(nodes) - dedicated)
@@ -86,45 +93,31 @@ def _view(service: Service, call: Call, pool: Pool) -> Json:
     return view
 
 
-def get_pool(service: Service, call: Call) -> Reply:
+def get_pool(service: PoolService, call: Call) -> Reply:
     """GET /pools/{poolId}"""
-    pool = service.account.pool(call.parts["poolId"])
-    call.check_conditions(pool.revision, pool.modified)
-    return one(call, "pools", _view(service, call, pool), versioned(pool.revision, pool.modified))
+    pool = _pool(service, call)
+    return one(call, "pools", _view(service, call, pool), versioned(pool))
 
 
-def pool_exists(service: Service, call: Call) -> Reply:
+def pool_exists(service: PoolService, call: Call) -> Reply:
     """HEAD /pools/{poolId}"""
-    pool = service.account.pool(call.parts["poolId"])
-    call.check_conditions(pool.revision, pool.modified)
-    return Reply(headers=versioned(pool.revision, pool.modified))
+    return Reply(headers=versioned(_pool(service, call)))
 
 
-def list_pools(service: Service, call: Call) -> Reply:
+def list_pools(service: PoolService, call: Call) -> Reply:
     """GET /pools"""
     pools = pools_after(service, call)
-    if "$filter" in call.query:
-        wanted = parse_filter(call.query["$filter"], FILTERS)
-        pools = [pool for pool in pools if wanted(pool)]
-    return listing(call, "pools", pools, lambda pool: _view(service, call, pool), lambda pool: pool.key)
+    return listing(call, "pools", pools, lambda pool: _view(service, call, pool), lambda pool: pool.key, FILTERS)
 
 
-def pools_after(service: Service, call: Call) -> list[Pool]:
+def pools_after(service: HasAccount, call: Call) -> list[Pool]:
+    """The pools by name, after the request's `$skiptoken`."""
     token = call.query.get("$skiptoken", "")
     pools = sorted(service.account.pools.values(), key=lambda pool: pool.key)
     return [pool for pool in pools if pool.key > token]
 
 
-def _changeable(service: Service, call: Call) -> Pool:
-    """The pool of a request that changes it."""
-    pool = service.account.pool(call.parts["poolId"])
-    call.check_conditions(pool.revision, pool.modified)
-    if pool.state is PoolState.DELETING:
-        raise ServiceError("PoolBeingDeleted", f"The pool '{pool.id}' is being deleted.")
-    return pool
-
-
-def update_pool(service: Service, call: Call) -> Reply:
+def update_pool(service: PoolService, call: Call) -> Reply:
     """PATCH /pools/{poolId}: only what is given changes."""
     pool = _changeable(service, call)
     body = call.body()
@@ -135,21 +128,19 @@ def update_pool(service: Service, call: Call) -> Reply:
             f"{', '.join(sorted(fixed))} can be changed in an empty pool only.",
         )
     pool = service.account.touch_pool(pool, spec={**pool.spec, **body})
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(200, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool)
 
 
-def replace_pool_properties(service: Service, call: Call) -> Reply:
+def replace_pool_properties(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/updateproperties: what is not given is removed."""
     pool = _changeable(service, call)
     body = call.body()
     spec = {name: value for name, value in pool.spec.items() if name not in ("startTask", "metadata")}
     pool = service.account.touch_pool(pool, spec={**spec, **body})
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(204, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool, 204)
 
 
-def delete_pool(service: Service, call: Call) -> Reply:
+def delete_pool(service: PoolService, call: Call) -> Reply:
     """DELETE /pools/{poolId}"""
     pool = _changeable(service, call)
     now = service.account.clock.now()
@@ -166,7 +157,7 @@ def _steady(pool: Pool) -> None:
         raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
 
 
-def resize_pool(service: Service, call: Call) -> Reply:
+def resize_pool(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/resize"""
     pool = _changeable(service, call)
     body = call.body()
@@ -179,21 +170,19 @@ def resize_pool(service: Service, call: Call) -> Reply:
         body.get("targetLowPriorityNodes", pool.target_low_priority),
         Deallocation(body.get("nodeDeallocationOption", "requeue")),
     )
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(202, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool, 202)
 
 
-def stop_resize(service: Service, call: Call) -> Reply:
+def stop_resize(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/stopresize"""
     pool = _changeable(service, call)
     if pool.allocation is not AllocationState.RESIZING:
         raise ServiceError("OperationInvalidForCurrentState", f"The pool '{pool.id}' is not being resized.")
     pool = service.fleet.stop_resize(pool)
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(202, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool, 202)
 
 
-def remove_nodes(service: Service, call: Call) -> Reply:
+def remove_nodes(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/removenodes: the pool's targets shrink with it."""
     pool = _changeable(service, call)
     body = call.body()
@@ -205,11 +194,10 @@ def remove_nodes(service: Service, call: Call) -> Reply:
     pool = service.fleet.remove_nodes(
         pool, list(nodes.values()), Deallocation(body.get("nodeDeallocationOption", "requeue"))
     )
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(202, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool, 202)
 
 
-def enable_autoscale(service: Service, call: Call) -> Reply:
+def enable_autoscale(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/enableautoscale"""
     pool = _changeable(service, call)
     body = call.body()
@@ -217,19 +205,17 @@ def enable_autoscale(service: Service, call: Call) -> Reply:
     pool = service.autoscaling.enable(
         pool, body.get("autoScaleFormula"), None if interval is None else parse_duration(interval)
     )
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(200, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool)
 
 
-def disable_autoscale(service: Service, call: Call) -> Reply:
+def disable_autoscale(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/disableautoscale"""
     pool = _changeable(service, call)
     pool = service.account.touch_pool(pool, autoscale=False, formula="", last_run=None)
-    url = f"{call.base}/pools/{pool.id}"
-    return Reply(200, headers=versioned(pool.revision, pool.modified, url))
+    return _changed(call, pool)
 
 
-def evaluate_autoscale(service: Service, call: Call) -> Reply:
+def evaluate_autoscale(service: PoolService, call: Call) -> Reply:
     """POST /pools/{poolId}/evaluateautoscale"""
     pool = service.account.pool(call.parts["poolId"])
     body = call.body()

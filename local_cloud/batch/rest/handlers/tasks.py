@@ -1,22 +1,33 @@
 """Requests about tasks."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from local_cloud.batch.node.execution import StopReason
-from local_cloud.batch.node.outcomes import reactivated
-from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one, versioned
+from local_cloud.batch.rest.calls import (
+    Call,
+    Reply,
+    changed,
+    created,
+    empty_listing,
+    listing,
+    numeric_token,
+    one,
+    versioned,
+)
 from local_cloud.batch.rest.handlers.jobs import refuse_if_ended
-from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type, parse_filter
-from local_cloud.batch.rest.service_protocol import Service
+from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.task_bodies import TASK_CREATE, TASKS_PER_COLLECTION
 from local_cloud.batch.rest.views import node_info, task_view
+from local_cloud.batch.scheduling.dispatcher import Dispatcher
+from local_cloud.batch.scheduling.outcomes import reactivated
+from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.state.creation import new_task, task_spec
 from local_cloud.batch.state.errors import ServiceError, bad_property
 from local_cloud.batch.state.etags import etag
 from local_cloud.batch.state.model import Job, Json, Result, Task, TaskState
-from local_cloud.batch.state.times import http_date, iso
+from local_cloud.batch.state.times import iso
 
 FILTERS: Properties[Task] = {
     "id": Property(lambda task: task.id, operators=PREFIX),
@@ -30,25 +41,22 @@ FILTERS: Properties[Task] = {
 }
 
 
-def _new_task(service: Service, job: Job, body: Json) -> Task:
-    account = service.account
-    now = account.clock.now()
-    return Task(
-        job=job.key,
-        key=body["id"].lower(),
-        id=body["id"],
-        seq=account.next_seq(),
-        spec=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
-        revision=account.next_revision(),
-        created=now,
-        modified=now,
-        state=TaskState.ACTIVE,
-        state_since=now,
-        slots=body.get("requiredSlots", 1),
-    )
+class TaskService(Protocol):
+    """What requests about tasks need."""
+
+    account: Account
+    dispatcher: Dispatcher
+    agenda: Agenda
 
 
-def _check_slots(service: Service, job: Job, body: Json) -> None:
+def _task(service: TaskService, call: Call) -> tuple[Job, Task]:
+    """The task that a request names, if it is as the request's conditions want it, and its job."""
+    task = service.account.task(call.parts["jobId"], call.parts["taskId"])
+    call.check_conditions(task.revision, task.modified)
+    return service.account.jobs[task.job], task
+
+
+def _check_slots(service: TaskService, job: Job, body: Json) -> None:
     pool = service.account.pools.get(job.pool_key)
     slots = body.get("requiredSlots", 1)
     if pool is not None and slots > pool.slots_per_node:
@@ -57,7 +65,7 @@ def _check_slots(service: Service, job: Job, body: Json) -> None:
         )
 
 
-def create_task(service: Service, call: Call) -> Reply:
+def create_task(service: TaskService, call: Call) -> Reply:
     """POST /jobs/{jobId}/tasks"""
     job = service.account.job(call.parts["jobId"])
     body = call.body()
@@ -65,14 +73,13 @@ def create_task(service: Service, call: Call) -> Reply:
     if body["id"].lower() in service.account.tasks[job.key].tasks:
         raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{body['id']}' already.")
     _check_slots(service, job, body)
-    task = _new_task(service, job, body)
+    task = new_task(body, job, service.account)
     service.account.add_tasks([task])
-    service.dispatcher.kick(job.pool_key)
-    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
-    return Reply(201, headers={**versioned(task.revision, task.modified, url), "Location": url})
+    service.agenda.add(job.pool_key)
+    return created(call, task, f"jobs/{job.id}/tasks/{task.id}")
 
 
-def create_collection(service: Service, call: Call) -> Reply:
+def create_collection(service: TaskService, call: Call) -> Reply:
     """POST /jobs/{jobId}/addtaskcollection: each task has its own result."""
     job = service.account.job(call.parts["jobId"])
     entries = call.body()["value"]
@@ -94,7 +101,7 @@ def create_collection(service: Service, call: Call) -> Reply:
         except ServiceError as error:
             results.append({"status": "clienterror", "taskId": task_id, "error": _inner(service, error)})
             continue
-        task = added[key] = _new_task(service, job, body)
+        task = added[key] = new_task(body, job, service.account)
         results.append(
             {
                 "status": "success",
@@ -105,18 +112,18 @@ def create_collection(service: Service, call: Call) -> Reply:
             }
         )
     service.account.add_tasks(added.values())
-    service.dispatcher.kick(job.pool_key)
+    service.agenda.add(job.pool_key)
     return Reply(body={"odata.metadata": f"{call.base}/$metadata#taskaddresult", "value": results})
 
 
-def _inner(service: Service, error: ServiceError) -> Json:
-    body = error.body("", iso(service.clock.now()))
+def _inner(service: TaskService, error: ServiceError) -> Json:
+    body = error.body("", iso(service.account.clock.now()))
     body.pop("odata.metadata")
     body["message"]["value"] = error.message
     return body
 
 
-def _view(service: Service, call: Call, task: Task) -> Json:
+def _view(service: TaskService, call: Call, task: Task) -> Json:
     account = service.account
     job = account.jobs[task.job]
     pool = account.pools.get(task.pool or "")
@@ -125,82 +132,68 @@ def _view(service: Service, call: Call, task: Task) -> Json:
     return task_view(task, job.id, call.base, retries, info)
 
 
-def get_task(service: Service, call: Call) -> Reply:
+def get_task(service: TaskService, call: Call) -> Reply:
     """GET /jobs/{jobId}/tasks/{taskId}"""
-    task = service.account.task(call.parts["jobId"], call.parts["taskId"])
-    call.check_conditions(task.revision, task.modified)
+    _, task = _task(service, call)
     view = _view(service, call, task)
-    return one(call, "tasks", view, versioned(task.revision, task.modified, view["url"]))
+    return one(call, "tasks", view, versioned(task, view["url"]))
 
 
-def list_tasks(service: Service, call: Call) -> Reply:
+def list_tasks(service: TaskService, call: Call) -> Reply:
     """GET /jobs/{jobId}/tasks, in order of creation."""
     index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
-    tasks: Iterator[Task] = index.after(numeric_token(call))
-    if "$filter" in call.query:
-        tasks = filter(parse_filter(call.query["$filter"], FILTERS), tasks)
-    return listing(call, "tasks", tasks, lambda task: _view(service, call, task), lambda task: str(task.seq))
+    tasks = index.after(numeric_token(call))
+    return listing(call, "tasks", tasks, lambda task: _view(service, call, task), lambda task: str(task.seq), FILTERS)
 
 
-def list_subtasks(service: Service, call: Call) -> Reply:
+def list_subtasks(service: TaskService, call: Call) -> Reply:
     """GET /jobs/{jobId}/tasks/{taskId}/subtasksinfo: only multi-instance tasks have any."""
     service.account.task(call.parts["jobId"], call.parts["taskId"])
-    return listing(call, "subtasks", list[Json](), lambda entry: entry, lambda entry: "")
+    return empty_listing(call, "subtasks")
 
 
-def _changeable(service: Service, call: Call) -> tuple[Job, Task]:
-    task = service.account.task(call.parts["jobId"], call.parts["taskId"])
-    call.check_conditions(task.revision, task.modified)
-    return service.account.jobs[task.job], task
-
-
-def _touched(service: Service, task: Task, **changes: Any) -> Task:
+def _touched(service: TaskService, task: Task, **changes: Any) -> Task:
     return service.account.put_task(
-        replace(task, revision=service.account.next_revision(), modified=service.clock.now(), **changes)
+        replace(task, revision=service.account.next_revision(), modified=service.account.clock.now(), **changes)
     )
 
 
-def replace_task(service: Service, call: Call) -> Reply:
+def replace_task(service: TaskService, call: Call) -> Reply:
     """PUT /jobs/{jobId}/tasks/{taskId}: the constraints are replaced, what is not given takes its default."""
-    job, task = _changeable(service, call)
+    job, task = _task(service, call)
     body = call.body()
     if task.state is TaskState.COMPLETED:
         raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
     spec = {name: value for name, value in task.body().items() if name != "constraints"}
-    text = json.dumps({**spec, **body}, ensure_ascii=False, separators=(",", ":"))
-    task = _touched(service, task, spec=text)
+    task = _touched(service, task, spec=task_spec({**spec, **body}))
     service.account.store.save_task_body(task)
-    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
-    return Reply(200, headers=versioned(task.revision, task.modified, url))
+    return changed(call, task, f"jobs/{job.id}/tasks/{task.id}")
 
 
-def delete_task(service: Service, call: Call) -> Reply:
+def delete_task(service: TaskService, call: Call) -> Reply:
     """DELETE /jobs/{jobId}/tasks/{taskId}"""
-    job, task = _changeable(service, call)
+    job, task = _task(service, call)
     service.dispatcher.delete_task(job, task)
     return Reply(200)
 
 
-def terminate_task(service: Service, call: Call) -> Reply:
+def terminate_task(service: TaskService, call: Call) -> Reply:
     """POST /jobs/{jobId}/tasks/{taskId}/terminate"""
-    job, task = _changeable(service, call)
+    job, task = _task(service, call)
     if task.state is TaskState.COMPLETED:
         raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
     service.dispatcher.end_task(task, StopReason.TERMINATED)
-    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
-    headers = {"DataServiceId": url, "Last-Modified": http_date(task.modified)}
-    return Reply(204, headers={**headers, "ETag": f'"{etag(task.revision)}"'})
+    return changed(call, task, f"jobs/{job.id}/tasks/{task.id}", 204)
 
 
-def reactivate_task(service: Service, call: Call) -> Reply:
+def reactivate_task(service: TaskService, call: Call) -> Reply:
     """POST /jobs/{jobId}/tasks/{taskId}/reactivate"""
-    job, task = _changeable(service, call)
+    job, task = _task(service, call)
     refuse_if_ended(job)
     if task.state is not TaskState.COMPLETED:
         raise ServiceError("TaskNotCompleted", f"The task '{task.id}' is {task.state}.")
     if task.execution.result is Result.SUCCESS:
         raise ServiceError("TaskSucceeded", f"The task '{task.id}' has succeeded.")
-    task = _touched(service, reactivated(task, service.clock.now()))
-    service.dispatcher.kick(job.pool_key)
-    url = f"{call.base}/jobs/{job.id}/tasks/{task.id}"
-    return Reply(204, headers=versioned(task.revision, task.modified, url))
+    task = _touched(service, reactivated(task, service.account.clock.now()))
+    service.agenda.add(job.pool_key)
+    return changed(call, task, f"jobs/{job.id}/tasks/{task.id}", 204)

@@ -3,15 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from local_cloud.batch.node.execution import Ended, StopReason
+from local_cloud.batch.node.execution import EXIT_CODE, Ended, StopReason
 from local_cloud.batch.state.model import Execution, Failure, Result, Task, TaskState
 
-EXIT_CODE = Failure(
-    "usererror",
-    "FailureExitCode",
-    "The task exited with an exit code representing a failure",
-    (("Message", "The task process exited with an unexpected exit code"),),
-)
 ENDED_BY_USER = Failure("usererror", "TaskEnded", "Task Was Ended by User Request")
 OUT_OF_TIME = Failure(
     "usererror",
