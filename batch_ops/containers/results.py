@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, NewerRun
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import BlobStore, Fence
 
 PROVENANCE = "provenance.json"

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import Blob, FailureKind
 from batch_ops.ports.services import BlobStore
 from batch_ops.task import contract
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_BYTES, Manifest, ManifestError, Report
 
 _AT_ONCE = 16

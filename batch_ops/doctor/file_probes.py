@@ -8,9 +8,10 @@ from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.doctor.classifiers import ProjectSight
 from batch_ops.doctor.open_files import WorkSight
 from batch_ops.domain import naming, project_config
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Verdict
 from batch_ops.domain.errors import BlobMissing
-from batch_ops.domain.file_record import Blob, FileRecord
+from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.project_config import ConfigError
 from batch_ops.ports.services import BlobStore, ImageCheck
 from batch_ops.ports.tables import Ledger, Worklist

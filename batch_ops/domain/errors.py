@@ -13,7 +13,7 @@
     ├── RequestRefused       a service calls a request of ours wrong: a fault in the code
     └── ServiceFault         throttled, unreachable, over quota, paused: try again later
 
-A task that fails is no exception: it is data (`model.FailureKind`).
+A task that fails is no exception: it is data (`task.failure_kinds`).
 """
 
 from datetime import timedelta

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from batch_ops.domain.file_record import FailureKind, Task, TaskFailure
+from batch_ops.domain.batch_task import Task, TaskFailure
 from batch_ops.task import contract
+from batch_ops.task.failure_kinds import FailureKind
 
 # Start and end are told in fractions of a second that need not add up to the limit exactly.
 _CLOCK_TOLERANCE = timedelta(seconds=0.5)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import FailureKind, FileRecord, State
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.task.failure_kinds import FailureKind
 
 _REMEDIES: Mapping[FailureKind, str] = MappingProxyType(
     {
@@ -39,7 +40,8 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
     """UTF-8 with the sentence, what to do, and the last lines of ilastik's log where there are any."""
     name = naming.plain(record.name, 1100)
     title = "waits" if record.state.is_waiting else "was not segmented"
-    when = f"{record.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.updated_at else ""
+    when = f"{record.times.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.times.updated_at else ""
+    task_id = record.placement.task_id or "none"
     lines = [
         f"{name} {title}.",
         "",
@@ -47,7 +49,7 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
         remedy(record),
         "",
         f"State: {record.state}. {when}".rstrip(),
-        f"For whoever runs this system: correlation id {record.correlation_id}, task {record.task_id or 'none'}.",
+        f"For whoever runs this system: correlation id {record.correlation_id}, task {task_id}.",
     ]
     if log_lines:
         lines += ["", "The last lines of the log:", *(f"    {naming.plain(line, 300)}" for line in log_lines)]

@@ -2,8 +2,7 @@
 
 import logging
 
-from batch_ops.domain.attempts import attempts_of
-from batch_ops.domain.file_record import Entry, FailureKind, FileRecord
+from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.transitions import Step, Then
 from batch_ops.log_fields import fields
@@ -11,6 +10,7 @@ from batch_ops.ports.services import Outbox
 from batch_ops.ports.tables import Ledger
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
+from batch_ops.task.failure_kinds import FailureKind
 
 log = logging.getLogger("batch_ops")
 
@@ -40,5 +40,5 @@ class Steps:
 
 def _was_lost(record: FileRecord) -> bool:
     """Whether the attempt before this one was given up without a word from its node."""
-    attempts = attempts_of(record.attempts)
+    attempts = record.tries.attempts
     return bool(attempts) and attempts[-1].kind is FailureKind.LOST

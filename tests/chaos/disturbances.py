@@ -79,8 +79,8 @@ def is_conditional(point: Point) -> bool:
 def _again(world: World) -> None:
     if world.has("input", NAME):
         world.tell("input", world.blobs._container("input").blobs[NAME].blob, 0)
-    if (row := world.row(NAME)) is not None:
-        order = CollectOrder(NAME, row.run, row.task_id or "none", "again")
+    if (row := world.known(NAME)) is not None:
+        order = CollectOrder(NAME, row.run, row.placement.task_id or "none", "again")
         world.outbox.put("collect", collect_message(order))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from batch_ops.containers.results import PROBLEM, PROVENANCE
 from batch_ops.domain import naming
-from batch_ops.domain.attempts import attempts_of
-from batch_ops.domain.file_record import Blob, FileRecord, State, TaskState
+from batch_ops.domain.batch_task import TaskState
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.provenance import LOG
 from batch_ops.domain.transitions import ALLOWED
 from tests.chaos.nodes import FINAL_FATES, doom, tiffs
@@ -72,7 +73,7 @@ def _of_completions(world: World) -> list[str]:
             continue
         recorded: Counter[int] = Counter()
         for record in world.ledger.trail[name]:
-            recorded[record.run] = max(recorded[record.run], len(attempts_of(record.attempts)))
+            recorded[record.run] = max(recorded[record.run], len(record.tries.attempts))
         allowed = 1 + sum(recorded.values()) + world.nodes.losses[name] + world.retried[name]
         if world.settings.rerun_finished:
             # A classifier that came back after another one.
@@ -84,7 +85,7 @@ def _of_completions(world: World) -> list[str]:
 
 def _of_a_file(world: World, name: str) -> list[str]:
     stored = world.blobs._container("input").blobs.get(name)
-    record = world.row(name)
+    record = world.known(name)
     if stored is None:
         if record is not None and record.state not in {State.CANCELLED, State.SUCCEEDED, State.REJECTED, State.FAILED}:
             return [f"{name} was deleted, but is {record.state}"]
@@ -121,8 +122,8 @@ def _problem(world: World, record: FileRecord, leaves: set[str], state: State, s
 def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leaves: set[str]) -> list[str]:
     name = record.name
     # An edit of the properties alone may go unnoticed.
-    if record.etag != blob.etag and (record.length, record.md5) != (blob.length, blob.md5):
-        return [f"{name} is now {blob.etag}, its row speaks of {record.etag}"]
+    if record.image.etag != blob.etag and (record.image.length, record.image.md5) != (blob.length, blob.md5):
+        return [f"{name} is now {blob.etag}, its row speaks of {record.image.etag}"]
     if PROVENANCE not in leaves:
         return [f"{name} has no provenance.json: {sorted(leaves)}"]
     document: dict[str, Any] = json.loads(_read(world, name, PROVENANCE))
@@ -148,8 +149,8 @@ def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leave
     runs = {found.meta("run") for found in _folder(world, name)}
     if runs != {str(record.run)} or document["run"]["number"] != record.run:
         found.append(f"The folder of {name} (run {record.run}) holds blobs of the runs {sorted(map(str, runs))}")
-    if record.tiffs != len(expected) or document["run"]["task_id"] != record.task_id:
-        found.append(f"The row of {name} tells of {record.tiffs} TIFFs of {record.task_id}")
+    if record.outcome.tiffs != len(expected) or document["run"]["task_id"] != record.placement.task_id:
+        found.append(f"The row of {name} tells of {record.outcome.tiffs} TIFFs of {record.placement.task_id}")
     return found
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.batch_task import TaskState
+from batch_ops.domain.file_record import State
 from tests.chaos.nodes import Fate
 from tests.chaos.process import Happening, Process, crash
 from tests.chaos.world import PROJECT_NAME, World
@@ -95,8 +96,12 @@ def _until(world: World, reached: Callable[[], bool]) -> None:
 
 
 def _task_is(world: World, state: TaskState) -> bool:
-    row = world.row(NAME)
-    return any(task.task_id == row.task_id and task.state is state for task, _ in world.batch.tasks()) if row else False
+    row = world.known(NAME)
+    return (
+        any(task.task_id == row.placement.task_id and task.state is state for task, _ in world.batch.tasks())
+        if row
+        else False
+    )
 
 
 def _active(world: World, content: bytes = FIRST) -> None:
@@ -134,7 +139,7 @@ def _collecting(world: World) -> None:
 
 
 def _is(world: World, state: State) -> bool:
-    row = world.row(NAME)
+    row = world.known(NAME)
     return row is not None and row.state is state
 
 
@@ -285,7 +290,7 @@ def _at_second_try(world: World) -> None:
     _active(world, b"DOOMED command")
     for _ in range(2):
         _until(world, lambda: _task_is(world, TaskState.COMPLETED))
-        if world.row(NAME).attempt == 1:
+        if world.row(NAME).placement.attempt == 1:
             world.tick()
 
 
@@ -301,7 +306,7 @@ def _gone(world: World) -> None:
     _until(world, lambda: not world.batch.tasks())
     for _ in range(30):
         world.tick()
-        if world.row(NAME).missing_since:
+        if world.row(NAME).placement.missing_since:
             world.pass_time(2 * _MINUTE)
             return
     raise AssertionError("Nobody misses it.")

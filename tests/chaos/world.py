@@ -10,9 +10,10 @@ from random import Random
 from typing import Any
 
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.domain.errors import ServiceFault
-from batch_ops.domain.file_record import Blob, Entry, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import Write
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.settings import Settings
@@ -77,7 +78,7 @@ class ChaosWorklist(fakes.FakeWorklist):
         """Insert an intent."""
         added = await super().add(intent)
         # An intent comes before the claim that names it. A sweep that stood still may put back what is over: no harm.
-        row = self.world.row(intent.name)
+        row = self.world.known(intent.name)
         if row is not None and row.intent == intent.nonce and not row.state.is_final:
             self.put_back.append(intent.name)
         return added
@@ -377,8 +378,8 @@ class World:
     def _look_at_results(self, record: FileRecord) -> None:
         """At the moment of success the results are those of the very version that the row names, newest or not."""
         folder = naming.results_folder(record.name)
-        image = self.versions[record.name, record.etag]
-        for leaf, data in tiffs(naming.nickname(record.name), image, record.project_digest).items():
+        image = self.versions[record.name, record.image.etag]
+        for leaf, data in tiffs(naming.nickname(record.name), image, record.plan.project_digest).items():
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:
                 self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
@@ -392,13 +393,19 @@ class World:
         """The names of what is open."""
         return sorted(intent.name for intent in self.intents() if not intent.cleaning)
 
-    def row(self, name: str) -> FileRecord | None:
+    def row(self, name: str) -> FileRecord:
         """The file's row."""
+        found = self.known(name)
+        assert found is not None, f"{name} has no row."
+        return found
+
+    def known(self, name: str) -> FileRecord | None:
+        """The file's row, if it has one."""
         entry = self.ledger._entry(name)
         return entry.record if entry else None
 
     def _wait_reasons(self) -> Counter[str]:
-        return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.row(name)))
+        return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.known(name)))
 
     def fault(self, sentence: str = "The service is busy.") -> ServiceFault:
         """A fault to be injected."""

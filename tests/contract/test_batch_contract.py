@@ -13,8 +13,8 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 
 from batch_ops.adapters.batch import AzureBatch, batch_client
+from batch_ops.domain.batch_task import JobState, Task, TaskState
 from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import JobState, Task, TaskState
 from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
 from batch_ops.ports.services import BatchService
 from tests import fakes

@@ -10,9 +10,9 @@ from typing import Any
 import tifffile
 from azure.storage.blob import BlobProperties
 
+from batch_ops.adapters.row_texts import attempts_of
 from batch_ops.containers.results import PROBLEM, PROVENANCE
 from batch_ops.domain import naming
-from batch_ops.domain.attempts import attempts_of
 from batch_ops.domain.provenance import LOG
 from batch_ops.domain.transitions import NODE_LOSSES
 from tests.soak.books import Books, is_over, put_back

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import SettingsError
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
 from batch_ops.files.__main__ import command_line
@@ -60,9 +61,9 @@ class Operator:
 
     async def fail(self, name: str) -> None:
         row = self.world.row(name)
-        self.world.batch.run(row.task_id)
-        self.world.tell(row.task_id, "DISK_FULL", "The disk is full.", 74)
-        self.world.batch.complete(row.task_id, 74)
+        self.world.batch.run(row.placement.task_id)
+        self.world.tell(row.placement.task_id, "DISK_FULL", "The disk is full.", 74)
+        self.world.batch.complete(row.placement.task_id, 74)
         await self.world.tick()
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from batch_ops.domain.batch_task import TaskState
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import BlobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import FileRecord, State, TaskState
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.messages import collect_message, look_again_message
 from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.worklist import Intent, fair_share
 from batch_ops.use_cases.backfill import Pace, pace_of
@@ -45,9 +48,9 @@ async def begin(world: World, *names: str) -> None:
 async def fail(world: World, name: str) -> FileRecord:
     """The file's task runs out of disk, which ends a run at once."""
     row = world.row(name)
-    world.batch.run(row.task_id)
-    world.tell(row.task_id, "DISK_FULL", "The disk is full.", 74)
-    world.batch.complete(row.task_id, 74)
+    world.batch.run(row.placement.task_id)
+    world.tell(row.placement.task_id, "DISK_FULL", "The disk is full.", 74)
+    world.batch.complete(row.placement.task_id, 74)
     await world.tick()
     failed: FileRecord = world.row(name)
     assert failed.state is State.FAILED
@@ -90,14 +93,14 @@ async def cancel(world: World, **what) -> dict[str, int]:
         ({"states": frozenset({State.SUCCEEDED, State.ACTIVE}), "prefix": "worm/"}, ["worm/a.h5"]),
     ],
 )
-async def test_files_are_meant_by_name_prefix_state_and_project(world, what, names):
+async def test_files_are_meant_by_name_prefix_state_and_project(world: World, what, names):
     """In the order of projects and names; files of a project without classifier are found by what is open."""
     await begin(world, "fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
     await world.finish("worm/a.h5")
     assert await selected(world, **what) == names
 
 
-async def test_open_files_are_found_without_reading_the_finished_ones(world):
+async def test_open_files_are_found_without_reading_the_finished_ones(world: World):
     """By what is open, not by a scan of the project."""
     await begin(world, *(f"fly/{n}.h5" for n in range(5)))
     for n in range(4):
@@ -110,19 +113,19 @@ async def test_open_files_are_found_without_reading_the_finished_ones(world):
 # Retry
 
 
-async def test_a_failed_file_gets_a_new_run(world):
+async def test_a_failed_file_gets_a_new_run(world: World):
     """Run 2 of the same version, claimed like any other, and it can succeed."""
     await begin(world, NAME)
     first = await fail(world, NAME)
     assert await retry(world, names=(NAME,)) == {}
     row = world.row(NAME)
-    assert (row.run, row.state, row.etag, row.attempt) == (2, State.ACTIVE, first.etag, 1)
+    assert (row.run, row.state, row.image.etag, row.placement.attempt) == (2, State.ACTIVE, first.image.etag, 1)
     done = await world.finish(NAME)
     assert done.state is State.SUCCEEDED
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_what_is_over_well_is_run_again_only_by_force(world):
+async def test_what_is_over_well_is_run_again_only_by_force(world: World):
     """SUCCEEDED and REJECTED are left alone, and it is said why."""
     await begin(world, NAME)
     await world.finish(NAME)
@@ -133,14 +136,14 @@ async def test_what_is_over_well_is_run_again_only_by_force(world):
     assert world.provenance(NAME)["run"]["number"] == 2
 
 
-async def test_what_is_at_work_is_left_alone(world):
+async def test_what_is_at_work_is_left_alone(world: World):
     """A second task of one version is never created."""
     await begin(world, NAME)
     assert await retry(world, names=(NAME,), force=True) == {"at work": 1}
     assert len(world.tasks()) == 1
 
 
-async def test_two_operators_retry_the_same_files(world):
+async def test_two_operators_retry_the_same_files(world: World):
     """However often and late the messages come, a run is repeated once."""
     await begin(world, NAME)
     await fail(world, NAME)
@@ -155,12 +158,12 @@ async def test_two_operators_retry_the_same_files(world):
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.FAILED)
 
 
-async def test_thousands_are_retried_by_one_command(world):
+async def test_thousands_are_retried_by_one_command(world: World):
     """One message for each; the plan reads whole pages of the project."""
     records = [
-        FileRecord(f"fly/{n:04}.h5", 1, State.FAILED, "0x1", 5, "c", task_id=f"t{n}").to(
-            State.FAILED, NOW, "It failed."
-        )
+        FileRecord(
+            f"fly/{n:04}.h5", 1, State.FAILED, ImageVersion("0x1", 5), "c", placement=Placement(task_id=f"t{n}")
+        ).to(State.FAILED, NOW, "It failed.")
         for n in range(3000)
     ]
     for record in records:
@@ -173,7 +176,7 @@ async def test_thousands_are_retried_by_one_command(world):
     assert world.cloud.calls["outbox.look_again"] == len(world.outbox) == 3000
 
 
-async def test_a_back_filled_file_need_not_wait_for_its_turn(world):
+async def test_a_back_filled_file_need_not_wait_for_its_turn(world: World):
     """Retry of what waits for its day starts it now."""
     world.settings = replace(SETTINGS, backfill_daily_limit=1)
     world.new_process()
@@ -189,10 +192,10 @@ async def test_a_back_filled_file_need_not_wait_for_its_turn(world):
 # Cancel
 
 
-async def test_an_open_file_is_cancelled_with_its_task(world):
+async def test_an_open_file_is_cancelled_with_its_task(world: World):
     """Row CANCELLED with the reason, task ended, nothing open."""
     await begin(world, NAME)
-    world.batch.run(world.row(NAME).task_id)
+    world.batch.run(world.row(NAME).placement.task_id)
     assert await cancel(world, names=(NAME,)) == {}
     row = world.row(NAME)
     assert (row.state, row.reason) == (State.CANCELLED, "Cancelled by an operator.")
@@ -200,21 +203,21 @@ async def test_an_open_file_is_cancelled_with_its_task(world):
     assert await world.open() == []
 
 
-async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world):
+async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world: World):
     """Finished files stay finished; results that are being moved are moved to the end."""
     await begin(world, "fly/a.h5", "fly/b.h5")
     await world.finish("fly/a.h5")
     row = world.row("fly/b.h5")
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     assert await cancel(world, project="fly") == {"over already": 1, "its results are being moved": 1}
     await world.deliver()
     assert world.row("fly/b.h5").state is State.SUCCEEDED
 
 
-async def test_what_waits_is_cancelled(world):
+async def test_what_waits_is_cancelled(world: World):
     """With its PROBLEM.txt; it does not begin when what it waited for comes."""
     await begin(world, "late/x.h5")
     await cancel(world, project="late")
@@ -225,7 +228,7 @@ async def test_what_waits_is_cancelled(world):
     assert world.results("late/x.h5") == {}
 
 
-async def test_a_new_upload_of_a_cancelled_file_runs(world):
+async def test_a_new_upload_of_a_cancelled_file_runs(world: World):
     """What was cancelled was a version."""
     await begin(world, NAME)
     await cancel(world, names=(NAME,))
@@ -234,7 +237,7 @@ async def test_a_new_upload_of_a_cancelled_file_runs(world):
     assert (row.state, row.run) == (State.ACTIVE, 2)
 
 
-async def test_a_newer_version_is_not_cancelled_by_mistake(world):
+async def test_a_newer_version_is_not_cancelled_by_mistake(world: World):
     """The run that the operator saw is cancelled, or none."""
     await begin(world, NAME)
     plan = await world.steering.plan_cancel(Selection(names=(NAME,)))
@@ -244,7 +247,7 @@ async def test_a_newer_version_is_not_cancelled_by_mistake(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_a_task_that_was_just_being_created_is_ended_too(world):
+async def test_a_task_that_was_just_being_created_is_ended_too(world: World):
     """Cancelled between claim and create: the task that appears afterwards does not run on."""
     world.drop(NAME)
     reached, go_on = asyncio.Event(), asyncio.Event()
@@ -267,7 +270,7 @@ async def test_a_task_that_was_just_being_created_is_ended_too(world):
     assert not [i for i in (await world.worklist.board()).intents if i.nonce.startswith("cancel-")]
 
 
-async def test_two_operators_cancel_at_once(world):
+async def test_two_operators_cancel_at_once(world: World):
     """Harmless, and both are told the truth."""
     await begin(world, *(f"fly/{n}.h5" for n in range(5)))
     plan = await world.steering.plan_cancel(Selection(project="fly"))
@@ -276,10 +279,10 @@ async def test_two_operators_cancel_at_once(world):
     assert {world.row(one.name).state for one in plan.chosen} == {State.CANCELLED}
 
 
-async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world):
+async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world: World):
     """The row is written, then the operator's machine dies: reconcile ends the task."""
     await begin(world, NAME)
-    world.batch.run(world.row(NAME).task_id)
+    world.batch.run(world.row(NAME).placement.task_id)
     world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
     with pytest.raises(ServiceFault):
         await world.steering.cancel([Chosen(NAME, 1)])
@@ -288,18 +291,18 @@ async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world):
     assert world.tasks(TaskState.RUNNING) == []
 
 
-async def test_a_retry_ends_the_task_that_a_cancel_could_not(world):
+async def test_a_retry_ends_the_task_that_a_cancel_could_not(world: World):
     """Batch was out, and the file runs again before anybody came back to its old task: two never run at once."""
     await begin(world, NAME)
     old = world.row(NAME)
-    world.batch.run(old.task_id)
+    world.batch.run(old.placement.task_id)
     world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
     with pytest.raises(ServiceFault):
         await world.steering.cancel([Chosen(NAME, 1)])
     await world.steering.retry([Chosen(NAME, 1)])
     await world.deliver()
     assert (world.row(NAME).state, world.row(NAME).run) == (State.ACTIVE, 2)
-    assert [task.task_id for task, _ in world.tasks(TaskState.COMPLETED)] == [old.task_id]
+    assert [task.task_id for task, _ in world.tasks(TaskState.COMPLETED)] == [old.placement.task_id]
 
 
 class Crash(BaseException):
@@ -313,7 +316,7 @@ async def test_a_cancel_may_end_anywhere_and_be_typed_again(when):
         world = World()
         world.project("fly")
         await begin(world, "fly/a.h5", "late/x.h5")
-        world.batch.run(world.row("fly/a.h5").task_id)
+        world.batch.run(world.row("fly/a.h5").placement.task_id)
         calls = count(1)
 
         async def hook(call: str, now: fakes.When, calls=calls, crash_at=crash_at) -> None:
@@ -343,7 +346,7 @@ async def test_a_cancel_may_end_anywhere_and_be_typed_again(when):
 # Pause and resume
 
 
-async def test_resume_takes_up_at_once_what_waited(world):
+async def test_resume_takes_up_at_once_what_waited(world: World):
     """All of the project, by message, without waiting for a tick; other projects' files are left alone."""
     await world.steering.pause("fly")
     await begin(world, "fly/a.h5", "fly/b.h5", "late/x.h5")
@@ -355,7 +358,7 @@ async def test_resume_takes_up_at_once_what_waited(world):
     assert await world.steering.pauses() == []
 
 
-async def test_the_pause_of_everything_and_that_of_a_project_are_two(world):
+async def test_the_pause_of_everything_and_that_of_a_project_are_two(world: World):
     """Both must be over."""
     await world.steering.pause()
     await world.steering.pause("fly")
@@ -370,7 +373,7 @@ async def test_the_pause_of_everything_and_that_of_a_project_are_two(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_resume_leaves_alone_what_waits_for_its_turn(world):
+async def test_resume_leaves_alone_what_waits_for_its_turn(world: World):
     """A hundred thousand back-filled files cost it nothing."""
     world.settings = replace(SETTINGS, backfill_daily_limit=1)
     world.new_process()
@@ -394,7 +397,7 @@ def test_waiting_files_leave_room_for_those_at_work():
 # Backfill
 
 
-async def test_a_backfill_counts_first(world):
+async def test_a_backfill_counts_first(world: World):
     """Images that the ledger has no version of, their bytes, what is archived, what needs nothing."""
     await begin(world, "fly/known.h5")
     world.drop("fly/old.h5", b"x" * 1000)
@@ -405,10 +408,10 @@ async def test_a_backfill_counts_first(world):
     plan = await world.backfiller.plan("fly/")
     assert plan.names == ("fly/old.h5", "fly/older/deep.h5")
     assert (plan.total_bytes, plan.archived, plan.known) == (1500, 1, 1)
-    assert world.row("fly/old.h5") is None
+    assert world.known("fly/old.h5") is None
 
 
-async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world):
+async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world: World):
     """The rest waits; the same back-fill again has nothing to do."""
     world.settings = replace(SETTINGS, backfill_daily_limit=2)
     world.new_process()
@@ -421,7 +424,7 @@ async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world):
     assert (await world.backfiller.plan("fly/")).names == ()
 
 
-async def test_a_backfill_of_many_lists_and_compares_in_pages(world):
+async def test_a_backfill_of_many_lists_and_compares_in_pages(world: World):
     """Of 2,500 files: one listing call, three queries."""
     for n in range(2500):
         world.drop(f"fly/{n:05}.h5")
@@ -431,19 +434,21 @@ async def test_a_backfill_of_many_lists_and_compares_in_pages(world):
     assert sum(world.cloud.requests.values()) <= 1 + 3 + 1
 
 
-async def test_the_sweep_does_not_backfill_by_itself(world):
+async def test_the_sweep_does_not_backfill_by_itself(world: World):
     """What lay there before the system went live stays until somebody asks."""
     world.drop("fly/old.h5")
     world.cloud.advance(timedelta(hours=1))
     for _ in range(4):
         await world.tick(timedelta(days=1))
         await world.deliver()
-    assert world.row("fly/old.h5") is None
+    assert world.known("fly/old.h5") is None
 
 
 def finished(seconds: float, length: int) -> FileRecord:
-    record = FileRecord("fly/x.h5", 1, State.SUCCEEDED, "0x1", length, "c", task_started_at=NOW)
-    return record.evolve(task_ended_at=NOW + timedelta(seconds=seconds))
+    record = FileRecord(
+        "fly/x.h5", 1, State.SUCCEEDED, ImageVersion("0x1", length), "c", times=Times(task_started_at=NOW)
+    )
+    return replace(record, times=replace(record.times, task_ended_at=NOW + timedelta(seconds=seconds)))
 
 
 def test_the_estimate_learns_from_finished_files():
@@ -453,7 +458,7 @@ def test_the_estimate_learns_from_finished_files():
     assert pace_of([]) == pace_of([finished(0, 10**9)]) == Pace()
 
 
-async def test_the_estimate_counts_slots_and_days(world):
+async def test_the_estimate_counts_slots_and_days(world: World):
     """Never sooner than the daily limit lets the last file start."""
     for n in range(10):
         world.drop(f"fly/{n}.h5")
@@ -469,12 +474,12 @@ async def test_the_estimate_counts_slots_and_days(world):
 # Poison
 
 
-async def test_what_is_given_up_has_a_row_with_the_reason(world):
+async def test_what_is_given_up_has_a_row_with_the_reason(world: World):
     """At the last delivery, not before; the file waits and is taken up once the fault is mended."""
     world.drop(NAME)
     body = look_again_message(LookOrder(NAME, "c")).encode()
     for delivery in range(1, LAST_DELIVERY + 1):
-        assert world.row(NAME) is None
+        assert world.known(NAME) is None
         world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
         with pytest.raises(RequestRefused):
             await world.inbox.blob_created(body, delivery)
@@ -486,7 +491,7 @@ async def test_what_is_given_up_has_a_row_with_the_reason(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world):
+async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world: World):
     """A late copy of an event fails: the row of that very version stays as it is; one of a newer version waits."""
     await begin(world, NAME)
     done = await world.finish(NAME)
@@ -502,7 +507,7 @@ async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(worl
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.WAITING)
 
 
-async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world):
+async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world: World):
     """The others go on, and it is not tried at every tick."""
     await begin(world, "late/bad.h5", "late/good.h5")
     world.project("late")
@@ -525,13 +530,13 @@ async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world):
     assert {world.row(n).state for n in ("late/bad.h5", "late/good.h5")} == {State.ACTIVE}
 
 
-async def test_results_that_can_not_be_moved_say_so_in_the_row(world):
+async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World):
     """It stays COLLECTING with the reason, orders itself again only after hours, and poison retry moves them."""
     await begin(world, NAME)
     row = world.row(NAME)
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
@@ -549,13 +554,13 @@ async def test_results_that_can_not_be_moved_say_so_in_the_row(world):
     assert world.row(NAME).state is State.SUCCEEDED
 
 
-async def test_results_are_ordered_again_after_hours_without_anyones_help(world):
+async def test_results_are_ordered_again_after_hours_without_anyones_help(world: World):
     """A mended app finishes what it gave up."""
     await begin(world, NAME)
     row = world.row(NAME)
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
@@ -567,7 +572,7 @@ async def test_results_are_ordered_again_after_hours_without_anyones_help(world)
     assert world.row(NAME).state is State.SUCCEEDED
 
 
-async def test_an_outage_uses_up_no_delivery(world):
+async def test_an_outage_uses_up_no_delivery(world: World):
     """The order is sent again with all that it asks for, and no message is given up."""
     world.drop(NAME)
     wish = look_again_message(LookOrder(NAME, "c", backfill=True)).encode()
@@ -581,7 +586,7 @@ async def test_an_outage_uses_up_no_delivery(world):
     assert len(world.outbox.orders()) == 1
 
 
-async def test_a_long_outage_is_asked_ever_more_seldom(world):
+async def test_a_long_outage_is_asked_ever_more_seldom(world: World):
     """Half a minute, then twice as long each time, up to eight minutes: thousands of messages may be waiting."""
     world.drop(NAME)
     body, pauses = look_again_message(LookOrder(NAME, "c")).encode(), []
@@ -596,7 +601,7 @@ async def test_a_long_outage_is_asked_ever_more_seldom(world):
     assert pauses == [0.5, 1, 2, 4, 8, 8]
 
 
-async def test_a_change_of_a_project_survives_an_outage(world):
+async def test_a_change_of_a_project_survives_an_outage(world: World):
     """It is not mistaken for an image when it comes again."""
     await begin(world, "late/x.h5")
     world.project("late")
@@ -613,7 +618,7 @@ async def test_a_change_of_a_project_survives_an_outage(world):
     assert world.row("late/x.h5").state is State.ACTIVE
 
 
-async def test_poison_is_put_back_or_dropped_by_choice(world):
+async def test_poison_is_put_back_or_dropped_by_choice(world: World):
     """By queue, by id, by the file that it is about; what is not meant stays and can be seen at once."""
     kept = world.poison.add("blob-created", look_again_message(LookOrder("worm/a.h5", "c")))
     world.poison.add("blob-created", look_again_message(LookOrder("fly/a.h5", "c")))
@@ -627,7 +632,7 @@ async def test_poison_is_put_back_or_dropped_by_choice(world):
     assert await care.counts() == {"blob-created": 1}
 
 
-async def test_every_kind_of_message_tells_its_file(world):
+async def test_every_kind_of_message_tells_its_file(world: World):
     """Events, orders to look and to collect; what says nothing has no name."""
     event = {"subject": "/blobServices/default/containers/input/blobs/fly/event.h5"}
     world.poison.add("blob-created", json.dumps(event))
