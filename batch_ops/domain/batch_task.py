@@ -51,7 +51,7 @@ class Task:
     state: TaskState
     changed: datetime
     exit_code: int | None = None
-    succeeded: bool | None = None
+    succeeded: bool = False
     failure: TaskFailure | None = None
     node_id: str | None = None
     started: datetime | None = None
