@@ -73,7 +73,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the simulator; 0 when the table was printed, 2 when formula, trace or arguments are at fault."""
+    """Run the simulator; 0 when the table was printed, 2 when formula, trace or arguments are at fault."""
     options = _arguments().parse_args(argv)
     try:
         traces = _traces(options)

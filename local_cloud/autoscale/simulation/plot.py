@@ -83,7 +83,7 @@ class _Panel:
             self.pen.ellipse((x - 2, y - 2, x + 2, y + 2), fill=WAIT)
 
     def _stairs(self, moments: Sequence[Moment], layer: _Layer) -> list[Point]:
-        """A value holds until the next sample: a slope would show nodes that never were."""
+        """Draw steps: a value holds until the next sample, and a slope would show nodes that never were."""
         points: list[Point] = []
         for moment in moments:
             x = self.x(moment.at)
@@ -143,6 +143,6 @@ def draw(runs: Sequence[tuple[str, Run]], path: Path) -> None:
 
 
 def _round_up(value: float) -> float:
-    """The next of 5, 10, 20, 30, 50, 100, ..."""
+    """Round up to the next of 5, 10, 20, 30, 50, 100, ..."""
     steps = (float(step * 10**power) for power in range(7) for step in (1, 2, 3, 5))
     return next((step for step in steps if step >= max(value, 5)), value)

@@ -48,12 +48,12 @@ class Pool:
         self._dice = dice
 
     def submit(self, task: Task, now: float) -> Iterator[Due]:
-        """A task joins the queue."""
+        """Put a task into the queue."""
         self.queue.append(task)
         return self._schedule(now)
 
     def resize(self, targets: Targets, option: DeallocationOption, now: float) -> Iterator[Due]:
-        """New targets: allocates what is missing as far as there is capacity, lets go what is too much."""
+        """Set targets: allocate the missing nodes as far as there is capacity, remove those that are too many."""
         self.targets = targets
         for kind, target in ((Kind.DEDICATED, targets.dedicated), (Kind.SPOT, targets.low_priority)):
             staying = [node for node in self.nodes if node.kind is kind and not node.leaving]
@@ -68,7 +68,7 @@ class Pool:
         yield from self._schedule(now)
 
     def happen(self, event: PoolEvent, now: float) -> Iterator[Due]:
-        """Something due takes place, unless the node has had another fate since."""
+        """Let an event happen, unless its node has been removed or restarted since."""
         node = event.node
         match event:
             case Ended(task=task, began=began):
@@ -85,7 +85,7 @@ class Pool:
         yield from self._schedule(now)
 
     def metrics(self) -> dict[str, float]:
-        """What the service samples."""
+        """Return what the service samples."""
         running = sum(len(node.running) for node in self.nodes)
         of = {kind: sum(node.kind is kind for node in self.nodes) for kind in Kind}
         return {
@@ -102,11 +102,11 @@ class Pool:
         }
 
     def count(self, state: State) -> int:
-        """How many nodes are in a state."""
+        """Count the nodes in a state."""
         return sum(node.state is state for node in self.nodes)
 
     def settle(self, now: float) -> None:
-        """Adds the time of the nodes still there to what is paid for."""
+        """Add the time of the nodes still there to what is paid for."""
         for node in self.nodes:
             self._bill(node, now)
 
@@ -117,7 +117,7 @@ class Pool:
             yield self._end_of(now), Preempted(node, node.life)
 
     def _end_of(self, now: float) -> float:
-        """When a spot node started now is taken away: by chance, or in the first minutes of an outage."""
+        """Choose when a spot node started now is taken away: by chance, or in an outage's first minutes."""
         rate = self._market.preemptions_per_hour
         ends = [now + self._dice.expovariate(rate / HOUR)] if rate > 0 else [float("inf")]
         for begin, _ in self._market.outages:
@@ -182,7 +182,7 @@ class Pool:
         self.nodes.remove(node)
 
     def _schedule(self, now: float) -> Iterator[Due]:
-        """Tasks in their order, each to the emptiest node it fits on (the service's default, spread)."""
+        """Start tasks in their order, each on the emptiest node it fits on (the service's default, spread)."""
         able = [node for node in self.nodes if node.state is State.READY and not node.leaving]
         while self.queue and able:
             task = self.queue[0]

@@ -2,11 +2,9 @@ import asyncio
 import base64
 import json
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
@@ -65,20 +63,3 @@ async def account(azurite):
         await blobs.create_container(made.container)
         await queues.create_queue(made.queue)
         yield made
-
-
-@pytest.fixture
-def until() -> Callable[..., Awaitable[None]]:
-    """Wait until a condition (plain or asynchronous) holds; a time-out is a failure."""
-
-    async def wait(condition, seconds: float = 15) -> None:
-        async with asyncio.timeout(seconds):
-            while True:
-                answer = condition()
-                if asyncio.iscoroutine(answer):
-                    answer = await answer
-                if answer:
-                    return
-                await asyncio.sleep(0.02)
-
-    return wait
