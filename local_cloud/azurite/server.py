@@ -79,7 +79,7 @@ class Azurite:
         tally: Path | None = None,
         keep: bool = True,
     ) -> None:
-        """`latency_ms` is added to every request; `tally` is a file in which requests are counted, each second.
+        """Add `latency_ms` to every request; count requests, each second, in the file `tally`.
 
         Without `keep` nothing is saved: it holds everything in memory, and forgets it.
         """

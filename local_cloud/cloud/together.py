@@ -6,7 +6,7 @@ from typing import Any
 
 
 async def together(*work: Coroutine[Any, Any, Any]) -> None:
-    """Do all at the same time. The first error cancels the rest and is raised as it is: it tells the cause."""
+    """Do all at the same time. The first error cancels the rest and is raised as it is: it names the cause."""
     try:
         async with asyncio.TaskGroup() as group:
             for one in work:

@@ -42,7 +42,7 @@ class Line:
 def lines(
     files: Sequence[DroppedFile], rows: Mapping[str, FileRow], uploaded: Mapping[str, datetime], now: datetime
 ) -> list[Line]:
-    """What to show for each file; `rows` and `uploaded` are keyed by the file's name. Pure."""
+    """Decide what to show for each file; `rows` and `uploaded` are keyed by the file's name. Pure."""
     shown = []
     for file in files:
         name = printable(file.name)
@@ -104,13 +104,13 @@ class PlainView(View):
 
 
 def view_for(console: Console, files: int) -> View:
-    """The view that shows so many files best."""
+    """Choose the view that shows so many files best."""
     fits = console.width >= _COLUMNS_OF_A_TABLE and files + _ROWS_AROUND_A_TABLE <= console.height
     return LiveView(console) if console.is_terminal and fits else PlainView(console)
 
 
 def table(shown: Sequence[Line]) -> Table:
-    """The lines as a table; names and reasons are text from outside and never markup."""
+    """Lay out the lines as a table; names and reasons are text from outside and never markup."""
     drawn = Table(expand=True)
     drawn.add_column("file", overflow="fold", ratio=2)
     drawn.add_column("state", no_wrap=True)

@@ -32,7 +32,7 @@ class Plane:
 
 
 def axistags(axes: str) -> str:
-    """The JSON that vigra and ilastik keep in the attribute `axistags`, for axes such as "txyzc"."""
+    """Write the JSON that vigra and ilastik keep in the attribute `axistags`, for axes such as "txyzc"."""
     return json.dumps(
         {"axes": [{"key": key, "typeFlags": _TYPE_FLAGS[key], "resolution": 0, "description": ""} for key in axes]}
     )
@@ -48,7 +48,7 @@ def write_volume(path: Path, volume: NDArray[np.generic], axes: str, *, internal
 
 
 def read_middle_plane(path: Path, internal_path: str, axes: str) -> Plane:
-    """The plane in the middle of time and depth, first channel; only that plane is read.
+    """Read the plane in the middle of time and depth, first channel, and nothing else.
 
     `internal_path` and `axes` are those that it was segmented with.
     """

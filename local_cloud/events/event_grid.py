@@ -125,7 +125,7 @@ class EventGrid:
             await self._send(subscription.queue, text)
 
     async def _send(self, queue: str, text: str) -> None:
-        """Until it is taken: as Event Grid, which tries for a day."""
+        """Send until it succeeds, as Event Grid does for a day."""
         pause = _RETRY_FIRST
         while True:
             try:
@@ -160,7 +160,7 @@ class EventGrid:
         )
 
     async def _properties(self, commit: Commit) -> tuple[int, str]:
-        """Length in bytes and content type of that very version; 0 when it is overwritten or deleted already."""
+        """Read length in bytes and content type of that very version; 0 when it was replaced or deleted since."""
         client = self._blobs.get_blob_client(commit.container, commit.blob)
         try:
             async with self._slots:
