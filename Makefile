@@ -47,16 +47,16 @@ bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, colle
 
 .PHONY: bench-ilastik
 bench-ilastik: setup ## the stand-in's speed on a 10x300x275x50 volume (ARGS="--help")
-	@$(PYTHON_BIN) -m local_cloud.ilastik.bench $(ARGS)
+	@$(PYTHON_BIN) -m tests.bench ilastik $(ARGS)
 
 .PHONY: bench-batch
 bench-batch: setup ## the local Batch service at 100,000 tasks (ARGS="--help")
-	@$(PYTHON_BIN) -W ignore -m tests.bench.bench_batch $(ARGS)
+	@$(PYTHON_BIN) -W ignore -m tests.bench batch $(ARGS)
 
 .PHONY: measure
 measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function host's memory beneath a 2 GB file (ARGS=--write)
-	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure warm $(ARGS)
-	@$(PYTHON_BIN) -W ignore -m tests.acceptance.measure memory $(ARGS)
+	@$(PYTHON_BIN) -W ignore -m tests.bench warm $(ARGS)
+	@$(PYTHON_BIN) -W ignore -m tests.bench memory $(ARGS)
 
 # Real processes under faults
 .PHONY: soak

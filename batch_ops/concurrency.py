@@ -8,7 +8,12 @@ AT_ONCE = 16
 
 async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int = AT_ONCE) -> None:
     """Do it with each, `at_once` at a time; the first error ends the rest and is raised."""
-    todo = iter(items)
+    listed = list(items)
+    if len(listed) < 2:
+        for item in listed:
+            await work(item)
+        return
+    todo = iter(listed)
 
     async def worker() -> None:
         for item in todo:
@@ -16,7 +21,7 @@ async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], a
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(at_once):
+            for _ in range(min(at_once, len(listed))):
                 group.create_task(worker())
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors

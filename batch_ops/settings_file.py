@@ -6,23 +6,23 @@ from pathlib import Path
 
 from batch_ops.domain.errors import SettingsError
 
-# Names a settings file for all commands of a shell.
+# Names the file for all commands of a shell.
 VARIABLE = "BATCH_OPS_SETTINGS"
 
 
 def read_settings(path: str) -> Mapping[str, str]:
-    """Its values. Raises `SettingsError`."""
+    """Read the values of a file. Raises `SettingsError`."""
     try:
-        told = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as exc:
         raise SettingsError(f"The settings file {path} can't be read: {exc.strerror}.") from exc
     except ValueError as exc:
         raise SettingsError(f"The settings file {path} is not JSON: {exc}") from exc
-    if isinstance(told, list):
+    if isinstance(content, list):
         # az functionapp config appsettings list
-        pairs = {item.get("name"): item.get("value") for item in told if isinstance(item, dict)}
-    elif isinstance(told, dict):
-        pairs = told.get("Values", told)
+        pairs = {item.get("name"): item.get("value") for item in content if isinstance(item, dict)}
+    elif isinstance(content, dict):
+        pairs = content.get("Values", content)
     else:
         pairs = None
     if not isinstance(pairs, dict) or not all(isinstance(name, str) for name in pairs):

@@ -1,42 +1,32 @@
-"""The composition root: settings, clocks, clients and use cases come together here, once per process."""
+"""The composition root: settings, clocks and clients come in here, once per process."""
 
 import asyncio
 import logging
 import os
 import uuid
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
 from urllib.request import getproxies
 
 from azure.identity.aio import DefaultAzureCredential
 
 from batch_ops import log_fields
 from batch_ops.adapters.batch import AzureBatch, batch_client
+from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.login import AzureLogin
 from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
+from batch_ops.adapters.storage_health import AzureStorageHealth
 from batch_ops.adapters.worklist import TableWorklist
-from batch_ops.containers.classifiers import Projects
 from batch_ops.domain import settings as app_settings
 from batch_ops.domain.settings import Settings
-from batch_ops.inspection.checker import Hdf5Checker
-from batch_ops.ports.services import Outbox
-from batch_ops.runs.executor import Executor
-from batch_ops.use_cases.backfill import Backfiller
-from batch_ops.use_cases.collect import Collect
-from batch_ops.use_cases.inbox import OUTAGE_PAUSE as OUTAGE_PAUSE
-from batch_ops.use_cases.inbox import Inbox
-from batch_ops.use_cases.last_delivery import Poisoned
-from batch_ops.use_cases.poison_queues import PoisonCare
-from batch_ops.use_cases.project_changed import TakeUp
-from batch_ops.use_cases.reconcile import Reconcile
-from batch_ops.use_cases.start import Start
-from batch_ops.use_cases.steering import Steering
-from batch_ops.use_cases.sweep import Sweep
+from batch_ops.inspection.checker import ImageChecker
+from batch_ops.ports.health import Health
+from batch_ops.system import Ports, System, assemble
 
 
 def utc_now() -> datetime:
@@ -45,31 +35,24 @@ def utc_now() -> datetime:
 
 
 def new_id() -> str:
-    """An id that no other invocation has."""
+    """Make an id that no other invocation has."""
     return uuid.uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """The use cases over the real services."""
+class Connection:
+    """The real services, as the settings name them."""
 
     settings: Settings
-    start: Start
-    reconcile: Reconcile
-    collect: Collect
-    take_up: TakeUp
-    outbox: Outbox
-    inbox: Inbox
-    steering: Steering
-    backfiller: Backfiller
-    poison: PoisonCare
-    _resources: AsyncExitStack
+    ports: Ports
+    health: Health
 
-    @classmethod
-    async def open(cls, values: Mapping[str, str]) -> Self:
-        """Build everything from settings. Raises `SettingsError` with all that is wrong with them."""
-        settings = app_settings.from_mapping(values)
-        stack = AsyncExitStack()
+
+@asynccontextmanager
+async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
+    """Make clients and parser processes, and end them. Raises `SettingsError` with all that is wrong with `values`."""
+    settings = app_settings.from_mapping(values)
+    async with AsyncExitStack() as stack:
         credential = None
         if not values.get(settings.data_storage) or not settings.uses_batch_key:
             client_id = settings.client_id or None
@@ -84,46 +67,42 @@ class System:
                 settings.batch_endpoint, settings.batch_account, settings.batch_key, credential, proxies=proxies
             )
         )
-        check = await stack.enter_async_context(Hdf5Checker(parsers=settings.check_processes))
-        blobs = AzureBlobs(blob_service)
-        worklist = TableWorklist(table_service.get_table_client(settings.work_table))
-        ledger = TableLedger(table_service.get_table_client(settings.files_table))
-        outbox = AzureOutbox(
-            host_queue(queue_service, settings.collect_queue), host_queue(queue_service, settings.blob_created_queue)
-        )
-        executor = Executor(ledger, worklist, blobs, AzureBatch(batch), outbox, settings, utc_now)
-        start = Start(executor, Projects(blobs, worklist, check, settings, utc_now), check, new_id)
-        take_up = TakeUp(executor)
-        reconcile = Reconcile(executor, start, Sweep(executor, take_up))
-        collect = Collect(executor, start)
+        check = await stack.enter_async_context(ImageChecker(parsers=settings.check_processes))
         queues = (settings.blob_created_queue, settings.collect_queue)
-        poison = AzurePoisonQueues(
-            {
-                name: (queue_service.get_queue_client(name), queue_service.get_queue_client(f"{name}{POISON}"))
-                for name in queues
-            }
+        ports = Ports(
+            ledger=TableLedger(table_service.get_table_client(settings.files_table)),
+            worklist=TableWorklist(table_service.get_table_client(settings.work_table)),
+            blobs=AzureBlobs(blob_service),
+            batch=AzureBatch(batch),
+            outbox=AzureOutbox(
+                host_queue(queue_service, settings.collect_queue),
+                host_queue(queue_service, settings.blob_created_queue),
+            ),
+            check=check,
+            poison=AzurePoisonQueues(
+                {
+                    name: (queue_service.get_queue_client(name), queue_service.get_queue_client(f"{name}{POISON}"))
+                    for name in queues
+                }
+            ),
         )
-        return cls(
-            settings,
-            start,
-            reconcile,
-            collect,
-            take_up,
-            outbox,
-            Inbox(executor, start, take_up, collect, Poisoned(executor, new_id)),
-            Steering(executor),
-            Backfiller(executor),
-            PoisonCare(poison, queues),
-            stack,
+        health = Health(
+            storage=AzureStorageHealth(blob_service, queue_service, table_service),
+            batch=AzureBatchHealth(batch),
+            login=AzureLogin(credential) if credential else None,
         )
-
-    async def close(self) -> None:
-        """End the clients and the parser processes."""
-        await self._resources.aclose()
+        yield Connection(settings, ports, health)
 
 
-async def _close_at_the_end(opened: System) -> None:
-    """Wait for ever, then close it.
+@asynccontextmanager
+async def opened(values: Mapping[str, str]) -> AsyncIterator[System]:
+    """Connect and put the system together."""
+    async with connect(values) as connection:
+        yield assemble(connection.ports, connection.settings, utc_now, new_id)
+
+
+async def _close_at_the_end(resources: AsyncExitStack) -> None:
+    """Wait for ever, then close them.
 
     An app has no hook for the end of its process. But whoever ran its loop with `asyncio.run`, as a worker does,
     cancels all tasks before the loop closes: that is the moment.
@@ -131,7 +110,7 @@ async def _close_at_the_end(opened: System) -> None:
     try:
         await asyncio.get_running_loop().create_future()
     finally:
-        await opened.close()
+        await resources.aclose()
 
 
 _system: System | None = None
@@ -140,12 +119,13 @@ _opening = asyncio.Lock()
 
 
 async def system() -> System:
-    """The process's one system; opened by the first function that runs."""
+    """Return the process's one system; opened by the first function that runs."""
     global _system, _closing
     if _system is None:
         async with _opening:
             if _system is None:
                 log_fields.install(logging.getLogger("batch_ops"))
-                _system = await System.open(os.environ)
-                _closing = asyncio.create_task(_close_at_the_end(_system), name="close the clients at the end")
+                resources = AsyncExitStack()
+                _system = await resources.enter_async_context(opened(os.environ))
+                _closing = asyncio.create_task(_close_at_the_end(resources), name="close the clients at the end")
     return _system

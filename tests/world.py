@@ -1,36 +1,57 @@
 """The product's use cases over the fakes, with people who drop files and nodes that work."""
 
-import hashlib
 import json
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from batch_ops.containers.classifiers import Projects
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import State, Task, TaskState
+from batch_ops.domain.batch_task import Task, TaskState
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
-from batch_ops.runs.executor import Executor
+from batch_ops.system import Ports, assemble
 from batch_ops.task import contract
-from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
-from batch_ops.use_cases.backfill import Backfiller
-from batch_ops.use_cases.collect import Collect
-from batch_ops.use_cases.inbox import Inbox
-from batch_ops.use_cases.last_delivery import Poisoned
-from batch_ops.use_cases.poison_queues import PoisonCare
-from batch_ops.use_cases.project_changed import TakeUp
-from batch_ops.use_cases.reconcile import Reconcile
-from batch_ops.use_cases.start import Hint, Start
-from batch_ops.use_cases.steering import Steering
-from batch_ops.use_cases.sweep import Sweep
 from tests import fakes
+from tests.executions import Staged
 
 SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
 EXECUTION = "20260301T120000Z-"
 
 
-class World:
+class Services:
+    """The services of one cloud, and what is there."""
+
+    cloud: fakes.Cloud
+    ledger: fakes.FakeLedger
+    worklist: fakes.FakeWorklist
+    blobs: fakes.FakeBlobs
+    batch: fakes.FakeBatch
+
+    def row(self, name: str) -> FileRecord:
+        """The file's row."""
+        found = self.known(name)
+        assert found is not None, f"{name} has no row."
+        return found
+
+    def known(self, name: str) -> FileRecord | None:
+        """The file's row, if it has one."""
+        entry = self.ledger.entry(name)
+        return entry.record if entry else None
+
+    def results(self, name: str) -> dict[str, bytes]:
+        """What lies in the file's folder; another file's may lie in it."""
+        folder = naming.results_folder(name)
+        leaves = [found.removeprefix(folder) for found in self.blobs.names("results", folder)]
+        return {leaf: self.blobs.content("results", folder + leaf) for leaf in leaves if "/" not in leaf}
+
+    def provenance(self, name: str) -> Any:
+        """What is a result, and where it came from."""
+        return json.loads(self.results(name)["provenance.json"])
+
+
+class World(Services):
     """One cloud, one function app."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
@@ -49,20 +70,10 @@ class World:
 
     def new_process(self) -> None:
         """The function app starts anew: it remembers nothing."""
-        executor = Executor(
-            self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.settings, self.cloud.clock
-        )
-        projects = Projects(self.blobs, self.worklist, self.check, self.settings, self.cloud.clock)
-        self.start_use_case = Start(executor, projects, self.check, lambda: f"id{next(self._ids)}")
-        self.take_up = TakeUp(executor)
-        self.reconcile = Reconcile(executor, self.start_use_case, Sweep(executor, self.take_up))
-        self.collect = Collect(executor, self.start_use_case)
-        poisoned = Poisoned(executor, lambda: f"id{next(self._ids)}")
-        self.inbox = Inbox(executor, self.start_use_case, self.take_up, self.collect, poisoned)
-        self.steering = Steering(executor)
-        self.backfiller = Backfiller(executor)
-        self.poison_care = PoisonCare(self.poison, (self.settings.blob_created_queue, self.settings.collect_queue))
-        self.executor = executor
+        ports = Ports(self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison)
+        self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
+        self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
+        self.backfiller, self.poison_care, self.collect = system.backfiller, system.poison, system.collect
 
     # What people do
 
@@ -74,9 +85,9 @@ class World:
         """Somebody uploads an image; its ETag."""
         return self.blobs.upload("input", name, content).etag
 
-    async def start(self, name: str, **how: Any) -> Any:
+    async def start(self, name: str, **how: Any) -> FileRecord:
         """An event comes; the row afterwards."""
-        await self.start_use_case(Hint(name, f"event-{name}", **how))
+        await self.system.start(LookOrder(name, f"event-{name}", **how))
         return self.row(name)
 
     # What nodes do
@@ -90,55 +101,21 @@ class World:
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
         told = contract.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
-        read = self.blobs.content("input", told.image_name)
-        image = read.decode(errors="replace")
-        files = [(f"{told.nickname}{i}.tiff", f"TIFF {i} of {image}".encode()) for i in range(tiffs)]
-        for leaf, data in files:
-            self.blobs.upload("staging", f"{task_id}/{execution}/{leaf}", data)
-        manifest = Manifest(
-            execution=execution,
-            task_id=task_id,
-            run=told.run,
-            attempt=told.attempt,
-            correlation_id=told.correlation_id,
-            node="node-1",
-            started="2026-03-01T12:00:00Z",
-            finished="2026-03-01T12:01:00Z",
-            seconds={"ilastik": 60.0},
-            ilastik_version="1.4.2",
-            command=("run_ilastik.sh",),
-            project_sha256=told.project_digest,
-            image=ManifestImage(
-                told.image_name,
-                told.image_etag,
-                told.image_length,
-                hashlib.md5(read, usedforsecurity=False).hexdigest(),
-            ),
-            files=tuple(
-                ManifestFile(leaf, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), 1)
-                for leaf, data in files
-            ),
-        )
-        self.blobs.upload("staging", f"{task_id}/logs/{execution}/ilastik.log", b"all is well\n")
+        staged = Staged(self.blobs, task_id, execution)
+        image = self.blobs.content("input", told.image_name)
+        text = image.decode(errors="replace")
+        files = {f"{told.nickname}{i}.tiff": f"TIFF {i} of {text}".encode() for i in range(tiffs)}
+        for leaf, data in files.items():
+            staged.tiff(leaf, data)
+        staged.log()
         if complete:
-            self.blobs.upload("staging", f"{task_id}/{execution}/manifest.json", manifest.to_json())
+            staged.manifest(told, files, image)
         return execution
 
     def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:
         """The task script leaves word of its failure."""
         execution = f"{EXECUTION}{next(self._executions):08x}"
-        report = Report(
-            kind=kind,
-            exit_code=exit_code,
-            sentence=sentence,
-            execution=execution,
-            started="2026-03-01T12:00:00Z",
-            finished="2026-03-01T12:01:00Z",
-            seconds={},
-            last_lines=lines,
-            task_id=task_id,
-        )
-        self.blobs.upload("staging", f"{task_id}/logs/{execution}/outcome.json", report.to_json())
+        Staged(self.blobs, task_id, execution).outcome(kind, sentence, exit_code, *lines)
 
     # What the host does
 
@@ -147,44 +124,33 @@ class World:
         self.cloud.advance(after)
         await self.reconcile()
 
+    async def settle(self) -> None:
+        """Ticks until the sweep has had its first look; calls are counted from then on."""
+        for _ in range(3):
+            await self.tick()
+        self.cloud.reset_counters()
+
     async def deliver(self) -> None:
         """The queues' visible messages reach their functions, until there are none."""
         while (orders := self.outbox.orders()) or (looks := self.outbox.looks()):
             for order in orders:
                 await self.collect(order)
             for look in looks if not orders else ():
-                await self.start_use_case(Hint(look.name, look.correlation_id, "", look.backfill, look.again))
+                await self.system.start(look)
 
-    async def finish(self, name: str, **how: Any) -> Any:
+    async def finish(self, name: str, **how: Any) -> FileRecord:
         """Run the file's task well and collect its results."""
         row = self.row(name)
-        self.batch.run(row.task_id)
-        self.work(row.task_id, **how)
-        self.batch.complete(row.task_id)
+        self.batch.run(row.placement.task_id)
+        self.work(row.placement.task_id, **how)
+        self.batch.complete(row.placement.task_id)
         await self.tick()
         await self.deliver()
         return self.row(name)
 
-    # What is there
-
-    def row(self, name: str) -> Any:
-        """The file's row."""
-        entry = self.ledger._entry(name)
-        return entry.record if entry else None
-
-    def results(self, name: str) -> dict[str, bytes]:
-        """The file's folder."""
-        folder = naming.results_folder(name)
-        names = self.blobs.names("results", folder)
-        return {found[len(folder) :]: self.blobs.content("results", found) for found in names}
-
-    def provenance(self, name: str) -> Any:
-        """What is a result, and where it came from."""
-        return json.loads(self.results(name)["provenance.json"])
-
     def states(self, name: str) -> list[str]:
         """The states that the file's current run went through."""
-        return [move.partition("@")[0] for move in self.row(name).history.split()]
+        return [str(move.state) for move in self.row(name).history]
 
     async def open(self) -> list[str]:
         """The names of what is open."""

@@ -15,8 +15,8 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.concurrency import Coalesced
+from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
-from batch_ops.domain.file_record import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
 
 _SERVICE = "Azure Batch"
@@ -58,7 +58,6 @@ class AzureBatch:
         self._together = Coalesced(self._create_tasks, _TASKS_A_CALL)
 
     async def create_job(self, job_id: str, pool_id: str) -> None:
-        """Create the job on a pool; an existing one is success."""
         job = models.BatchJobCreateOptions(
             id=job_id,
             pool_info=models.BatchPoolInfo(pool_id=pool_id),
@@ -96,7 +95,7 @@ class AzureBatch:
         except _Already:
             return {}
         results = answer.result_values or []
-        new = {result.task_id: True for result in results if _word(result.status) == "success"}
+        new = {result.task_id: True for result in results if word(result.status) == "success"}
         return new | {r.task_id: False for r in results if r.error is not None and r.error.code == "TaskExists"}
 
     async def _create_one(self, job_id: str, spec: TaskSpec) -> bool | IlastikBatchError:
@@ -111,7 +110,6 @@ class AzureBatch:
         return True
 
     async def task(self, job_id: str, task_id: str) -> Task | None:
-        """The task; None if the job has none of this id."""
         known = _job_errors(job_id) | _already("TaskNotFound")
         try:
             with calls(_SERVICE, f"look at the task {task_id}", known):
@@ -120,7 +118,6 @@ class AzureBatch:
             return None
 
     async def changed(self, job_id: str, since: datetime | None) -> AsyncIterator[Task]:
-        """The tasks whose state changed at or after a time of the service's."""
         # Whole seconds in the filter: services differ in the fractions that they read.
         moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if since else None
         with calls(_SERVICE, f"list the tasks of the job {job_id}", _job_errors(job_id)):
@@ -132,20 +129,17 @@ class AzureBatch:
                     yield task
 
     async def terminate_task(self, job_id: str, task_id: str) -> None:
-        """End a task; one that is completed or gone is success."""
         ended = _already("TaskCompleted", "TaskNotFound", "JobNotFound", *_CLOSED_CODES)
         with suppress(_Already), calls(_SERVICE, f"end the task {task_id}", ended):
             await self._client.terminate_task(job_id, task_id)
 
     async def close_job(self, job_id: str) -> None:
-        """Terminate the job; one that is closed or gone is success."""
         closed = _already("JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted")
         with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):
             # The poller is not waited for: the job ends by itself.
             await self._client.begin_terminate_job(job_id, _TERMINATION)
 
     async def is_done(self, job_id: str) -> bool:
-        """Whether every task of the job is completed; a job that is gone is done."""
         open_tasks = "state ne 'completed'"
         with suppress(_Already), calls(_SERVICE, f"look for work of the job {job_id}", _already("JobNotFound")):
             async for _ in self._client.list_tasks(job_id, filter=open_tasks, select=["id"], max_results=1):
@@ -153,22 +147,20 @@ class AzureBatch:
         return True
 
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
-        """Whether the node was a spot node that Azure took back; a node that is gone was not."""
         try:
             with calls(_SERVICE, f"look at the node {node_id}", _already("NodeNotFound", "PoolNotFound")):
                 node = await self._client.get_node(pool_id, node_id, select=["id", "state"])
         except _Already:
             return False
-        return _word(node.state) == "preempted"
+        return word(node.state) == "preempted"
 
     async def job_state(self, job_id: str) -> JobState:
-        """Whether the job works; one that is gone counts as closed."""
         try:
             with calls(_SERVICE, f"look at the job {job_id}", _already("JobNotFound")):
                 job = await self._client.get_job(job_id, select=["id", "state"])
         except _Already:
             return JobState.CLOSED
-        state = _word(job.state)
+        state = word(job.state)
         if state in {"disabling", "disabled"}:
             return JobState.PAUSED
         return JobState.CLOSED if state in {"terminating", "completed", "deleting"} else JobState.OPEN
@@ -223,11 +215,11 @@ def _task(job_id: str, found: models.BatchTask) -> Task:
     return Task(
         job_id=job_id,
         task_id=found.id,
-        state=TaskState(_word(found.state)),
+        state=TaskState(word(found.state)),
         changed=found.state_transition_time,
         exit_code=info.exit_code if info else None,
-        succeeded=_word(info.result) == "success" if info and info.result else None,
-        failure=TaskFailure(_word(failure.category), failure.code or "", failure.message or "") if failure else None,
+        succeeded=info is not None and word(info.result) == "success",
+        failure=TaskFailure(word(failure.category), failure.code or "", failure.message or "") if failure else None,
         node_id=found.node_info.node_id if found.node_info else None,
         started=info.start_time if info else None,
         ended=info.end_time if info else None,
@@ -235,7 +227,8 @@ def _task(job_id: str, found: models.BatchTask) -> Task:
     )
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """Give a word of the service in small letters: the SDK has some as enums, some as text."""
     return str(getattr(value, "value", value)).lower()
 
 

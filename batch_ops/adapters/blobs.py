@@ -16,8 +16,8 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing, IlastikBatchError, RequestRefused
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import LARGEST_PAGE, Fence
 
 _SERVICE = "Blob storage"
@@ -35,7 +35,6 @@ class AzureBlobs:
         self._service = service
 
     async def head(self, container: str, name: str) -> Blob | None:
-        """The blob's properties; None where there is none."""
         try:
             return _blob(await self._service.get_blob_client(container, name).get_blob_properties())
         except SDK_ERRORS as exc:
@@ -46,7 +45,6 @@ class AzureBlobs:
     async def read(
         self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
     ) -> tuple[Blob, bytes]:
-        """A range and the properties of its version, in one call. A range past the end is empty."""
         client = self._service.get_blob_client(container, name)
         guard, archived = _if_match(etag), False
         async with self._version(container, name, f"read {_shown(container, name)}"):
@@ -65,7 +63,6 @@ class AzureBlobs:
         return found, b""
 
     async def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
-        """The blobs whose names start so; not flat: this folder's own only."""
         client = self._service.get_container_client(container)
         include = ["metadata", "copy"]
         with calls(_SERVICE, f"list {_shown(container, prefix)}"):
@@ -79,7 +76,6 @@ class AzureBlobs:
                     yield _blob(item)
 
     async def page(self, container: str, marker: str, most: int = LARGEST_PAGE) -> tuple[Sequence[Blob], str]:
-        """One page of all blobs in the service's order, and the marker of the next ("": the last)."""
         listing = self._service.get_container_client(container).list_blobs(results_per_page=most)
         try:
             with calls(_SERVICE, f"list {container}"):
@@ -103,7 +99,6 @@ class AzureBlobs:
         metadata: Mapping[str, str],
         content_type: str,
     ) -> str:
-        """Write a small blob and give its ETag."""
         client = self._service.get_blob_client(container, name)
         with calls(_SERVICE, f"write {_shown(container, name)}", _fenced(container, name)):
             answer = await client.upload_blob(
@@ -125,7 +120,6 @@ class AzureBlobs:
         length: int | None = None,
         source_etag: str | None = None,
     ) -> Blob:
-        """Start a server-side copy and give the target as it is now."""
         # A connection by signature hands its own on.
         origin = "".join((self.url(*source), *self._service.url.partition("?")[1:]))
         # A missing blob is the source: of the target the service says that the condition does not hold.

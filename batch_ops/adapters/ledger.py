@@ -8,7 +8,7 @@ from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
-from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -29,26 +29,20 @@ class TableLedger:
         self._table = table
 
     async def get(self, name: str) -> Entry | None:
-        """The file's current run."""
-        try:
+        with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):
             row = await self._table.get_entity(partition_key(name), file_key(name))
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return None
-            raise translated(exc, _SERVICE, f"read the row of {_shown(name)}") from exc
-        return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
+            return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
+        return None
 
     async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
-        """Make `new` the file's current run, in one transaction with the end of the previous one."""
         return await self._write(claim_writes(new, previous), "claim")
 
     async def advance(self, entry: Entry, record: FileRecord) -> Entry:
-        """Replace this version of the row; a final state also ends the run's own row."""
         return await self._write(advance_writes(entry, record), "advance")
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """Every run of a file, the oldest first; the current one as the file's row has it."""
-        first = naming.run_key(name, 0).rpartition("!")[0] + "!"
+        first = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
         stored = [
             record
             async for record in self._query(partition_key(name), first, f"read the runs of {_shown(name)}")
@@ -58,7 +52,6 @@ class TableLedger:
         return with_current(stored, current)
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
-        """The versions that the ledger has of these files, by one query over their range of keys."""
         keys = [naming.file_key(name) for name in names]
         if not keys:
             return {}

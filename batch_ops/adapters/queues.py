@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from math import ceil
 
@@ -11,7 +10,6 @@ from azure.storage.queue.aio import QueueClient
 
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
-from batch_ops.domain.errors import Conflict, IlastikBatchError
 from batch_ops.domain.messages import collect_message, look_again_message
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 
@@ -19,9 +17,8 @@ _SERVICE = "Queue storage"
 POISON = "-poison"
 _MOST_AT_ONCE = 32
 _HIDDEN_SECONDS = 300
-_MISSING: Mapping[str, IlastikBatchError] = dict.fromkeys(
-    ("QueueNotFound", "MessageNotFound", "PopReceiptMismatch"), Conflict("It is not there (any more).")
-)
+# The host makes a poison queue when it needs it, and somebody else may have settled a message.
+_MISSING_CODES = ("QueueNotFound", "MessageNotFound", "PopReceiptMismatch")
 
 
 class AzureOutbox:
@@ -31,12 +28,10 @@ class AzureOutbox:
         self._collect, self._blob_created = collect, blob_created
 
     async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for the results of a run to be collected, not before the delay is over."""
         with calls(_SERVICE, f"ask for the results of {naming.plain(order.name)}"):
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
     async def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for an image to be looked at, as if an event had come, not before the delay is over."""
         with calls(_SERVICE, f"ask for another look at {naming.plain(order.name)}"):
             await self._blob_created.send_message(
                 look_again_message(order), visibility_timeout=ceil(delay.total_seconds())
@@ -53,50 +48,39 @@ class AzurePoisonQueues:
         self._queues = queues
 
     async def counts(self) -> Mapping[str, int]:
-        """About how many there are of each queue."""
         found = {}
         for queue, (_, poison) in self._queues.items():
-            with _may_be_missing(), calls(_SERVICE, f"look at {queue}{POISON}", _MISSING):
+            with calls(_SERVICE, f"look at {queue}{POISON}", ignored=_MISSING_CODES):
                 found[queue] = int((await poison.get_queue_properties()).approximate_message_count or 0)
         return found
 
     async def peek(self) -> Sequence[PoisonMessage]:
-        """The oldest of each queue, at most 32, left where they are."""
         found: list[PoisonMessage] = []
         for queue, (_, poison) in self._queues.items():
-            with _may_be_missing(), calls(_SERVICE, f"look into {queue}{POISON}", _MISSING):
+            with calls(_SERVICE, f"look into {queue}{POISON}", ignored=_MISSING_CODES):
                 found += [_poison(queue, message) for message in await poison.peek_messages(_MOST_AT_ONCE)]
         return found
 
     async def take(self, queue: str) -> AsyncIterator[PoisonMessage]:
-        """Every message, hidden from others for five minutes."""
         _, poison = self._queues[queue]
-        with _may_be_missing(), calls(_SERVICE, f"empty {queue}{POISON}", _MISSING):
+        with calls(_SERVICE, f"empty {queue}{POISON}", ignored=_MISSING_CODES):
             async for message in poison.receive_messages(
                 messages_per_page=_MOST_AT_ONCE, visibility_timeout=_HIDDEN_SECONDS
             ):
                 yield _poison(queue, message)
 
     async def put_back(self, message: PoisonMessage) -> None:
-        """Send it to its queue as it was, then drop it."""
         with calls(_SERVICE, f"put a message back into {message.queue}"):
             await self._queues[message.queue][0].send_message(message.raw)
         await self.drop(message)
 
     async def drop(self, message: PoisonMessage) -> None:
-        """Delete it; silent if it is gone."""
-        with _may_be_missing(), calls(_SERVICE, f"drop a message of {message.queue}{POISON}", _MISSING):
+        with calls(_SERVICE, f"drop a message of {message.queue}{POISON}", ignored=_MISSING_CODES):
             await self._queues[message.queue][1].delete_message(message.id, message.receipt)
 
     async def release(self, message: PoisonMessage) -> None:
-        """Leave it where it is and let others see it; silent if it is gone."""
-        with _may_be_missing(), calls(_SERVICE, f"leave a message in {message.queue}{POISON}", _MISSING):
+        with calls(_SERVICE, f"leave a message in {message.queue}{POISON}", ignored=_MISSING_CODES):
             await self._queues[message.queue][1].update_message(message.id, message.receipt, visibility_timeout=0)
-
-
-def _may_be_missing() -> suppress:
-    """The host makes a poison queue when it needs it, and somebody else may have settled a message."""
-    return suppress(Conflict)
 
 
 def _poison(queue: str, message: QueueMessage) -> PoisonMessage:

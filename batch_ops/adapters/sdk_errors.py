@@ -1,6 +1,6 @@
 """The SDKs' errors in the product's own words, decided by the service's code, never by the SDK's type."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -18,14 +18,19 @@ SDK_ERRORS = (AzureError, OSError)
 
 
 @contextmanager
-def calls(service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None) -> Iterator[None]:
+def calls(
+    service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None, *, ignored: Collection[str] = ()
+) -> Iterator[None]:
     """Run calls of an SDK; its errors leave as ours. `purpose` completes "could not ...".
 
-    `known` holds the codes that mean something particular to this call.
+    `known` holds the codes that mean something particular to this call; after one of the `ignored` codes, which say
+    that there is nothing or that it is so already, the code goes on behind the block.
     """
     try:
         yield
     except SDK_ERRORS as exc:
+        if code_of(exc) in ignored:
+            return
         raise translated(exc, service, purpose, known) from exc
 
 

@@ -9,7 +9,6 @@ the pauses `p!<project>` and, in `turns`, how many back-filled files have a day 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,9 +18,9 @@ from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
-from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
+from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
-from batch_ops.domain.errors import Conflict, IlastikBatchError
+from batch_ops.domain.errors import Conflict
 from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
 
 _SERVICE = "Table storage"
@@ -32,6 +31,7 @@ _GATE = "gate"
 _TURNS = "turns"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 _CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
+_TAKEN_CODES = ("EntityAlreadyExists",)
 _CHUNK_CHARS = 30_000
 _REMEMBERED_SECONDS = 300.0
 
@@ -45,7 +45,6 @@ class TableWorklist:
         self._noted: dict[str, float] = {}
 
     async def board(self) -> Board:
-        """Everything open, by one query."""
         intents: list[Intent] = []
         jobs: list[JobMark] = []
         sweeps: list[SweepMark] = []
@@ -62,66 +61,55 @@ class TableWorklist:
         return Board(tuple(intents), tuple(jobs), tuple(sweeps))
 
     async def add(self, intent: Intent) -> Intent:
-        """Insert an intent; its nonce is new."""
         taken = Conflict(f"The worklist has an entry {intent.nonce} of {naming.plain(intent.name)} already.")
         with calls(_SERVICE, f"note {naming.plain(intent.name)} as open", {"EntityAlreadyExists": taken}):
             answer = await self._table.create_entity(_entity(intent_key(intent.name, intent.nonce), intent))
         return replace(intent, version=str(answer["etag"]))
 
     async def defer(self, intent: Intent, due: datetime) -> None:
-        """Look at it at another time. Silent if the intent is gone, or was changed since this version was read."""
         purpose = f"defer {naming.plain(intent.name)}"
         if not intent.version:
             key = intent_key(intent.name, intent.nonce)
-            gone = dict.fromkeys(_CHANGED_CODES, Conflict(""))
-            with suppress(Conflict), calls(_SERVICE, purpose, gone):
+            with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
                 await self._table.update_entity({"PartitionKey": _OPEN, "RowKey": key, "due": due}, UpdateMode.MERGE)
             return
         row = _entity(intent_key(intent.name, intent.nonce), replace(intent, due=due))
         await self._replace(row, intent.version, purpose)
 
     async def remove(self, name: str, nonce: str) -> None:
-        """Take the intent off. Silent if it is gone."""
         await self._delete(intent_key(name, nonce), None, f"take {naming.plain(name)} off the worklist")
 
     async def note_job(self, job_id: str) -> None:
-        """Have a job followed. Silent if it already is."""
         noted = self._noted.get(job_id)
         if noted is not None and self._clock() - noted < _REMEMBERED_SECONDS:
             return
-        followed = Conflict(f"The job {job_id} is followed already.")
-        with suppress(Conflict), calls(_SERVICE, f"note the job {job_id}", {"EntityAlreadyExists": followed}):
+        with calls(_SERVICE, f"note the job {job_id}", ignored=_TAKEN_CODES):
             await self._table.create_entity(_entity(_job_key(job_id), JobMark(job_id)))
         self._noted[job_id] = self._clock()
 
     async def save_job(self, mark: JobMark) -> None:
-        """Replace a job's mark as read; silent if somebody else did so first."""
         row = _entity(_job_key(mark.job_id), mark)
         await self._replace(row, mark.version, f"save how far the job {mark.job_id} was followed")
 
     async def drop_job(self, mark: JobMark) -> None:
-        """Follow a job no more; silent if its mark changed meanwhile."""
         self._noted.pop(mark.job_id, None)
         await self._delete(_job_key(mark.job_id), mark.version, f"drop the job {mark.job_id}")
 
     async def save_sweep(self, mark: SweepMark) -> None:
-        """Insert (version "") or replace a sweep's mark as read; silent if somebody else did so first."""
         row = _entity(f"s!{naming.key_safe(mark.container)}", mark)
         purpose = f"save how far {mark.container} was swept"
         if mark.version:
             await self._replace(row, mark.version, purpose)
             return
-        with suppress(Conflict), calls(_SERVICE, purpose, {"EntityAlreadyExists": Conflict("")}):
+        with calls(_SERVICE, purpose, ignored=_TAKEN_CODES):
             await self._table.create_entity(row)
 
     async def note_rejected(self, project: str, name: str) -> None:
-        """Remember that an image was rejected under a project."""
         row = {"PartitionKey": _REJECTED, "RowKey": _rejected_key(project, name), "name": name}
         with calls(_SERVICE, f"note {naming.plain(name)} as rejected"):
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def rejected(self, project: str) -> Sequence[str]:
-        """The images of a project that `note_rejected` remembers."""
         first = _rejected_key(project, None)
         with calls(_SERVICE, f"read what {naming.plain(project)} rejected"):
             found = self._table.query_entities(
@@ -131,52 +119,39 @@ class TableWorklist:
             return [str(row["name"]) async for row in found]
 
     async def forget_rejected(self, project: str, name: str) -> None:
-        """Undo `note_rejected`; silent if there is nothing."""
-        known: dict[str, IlastikBatchError] = dict.fromkeys(_MISSING_CODES, Conflict(""))
-        with suppress(Conflict), calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", known):
+        with calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", ignored=_MISSING_CODES):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
     async def pauses(self) -> Sequence[Pause]:
-        """What operators have paused."""
         with calls(_SERVICE, "read what is paused"):
             found = self._table.query_entities(f"PartitionKey eq '{_GATE}' and RowKey ge 'p!' and RowKey lt 'p~'")
             return [table_rows.from_properties(Pause, row) async for row in found]
 
     async def pause(self, pause: Pause) -> None:
-        """Note a pause; one that stands already stays as it is."""
         row = {"PartitionKey": _GATE, "RowKey": _pause_key(pause.project), **table_rows.to_properties(pause)}
-        with suppress(Conflict), calls(_SERVICE, "note a pause", {"EntityAlreadyExists": Conflict("")}):
+        with calls(_SERVICE, "note a pause", ignored=_TAKEN_CODES):
             await self._table.create_entity(row)
 
     async def resume(self, project: str) -> bool:
-        """Take a pause away; False if there was none."""
         key = _pause_key(project)
-        try:
+        with calls(_SERVICE, "end a pause", ignored=_MISSING_CODES):
             # A delete of what is not there is no error to the SDK.
             await self._table.get_entity(_GATE, key, select=["RowKey"])
             await self._table.delete_entity(_GATE, key)
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return False
-            raise translated(exc, _SERVICE, "end a pause") from exc
-        return True
+            return True
+        return False
 
     async def turns(self) -> Turns | None:
-        """How far the turns of back-filled files are given out; None if never any was."""
-        try:
+        with calls(_SERVICE, "read the turns of back-filled files", ignored=_MISSING_CODES):
             row = await self._table.get_entity(_GATE, _TURNS)
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return None
-            raise translated(exc, _SERVICE, "read the turns of back-filled files") from exc
-        return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
+            return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
+        return None
 
     async def save_turns(self, turns: Turns) -> Turns:
-        """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
         properties = table_rows.to_properties(replace(turns, version=""))
         row: dict[str, Any] = {"PartitionKey": _GATE, "RowKey": _TURNS, **properties}
         taken = Conflict("Somebody else gave out a turn in the meantime.")
-        known = dict.fromkeys((*_CHANGED_CODES, "EntityAlreadyExists"), taken)
+        known = dict.fromkeys((*_CHANGED_CODES, *_TAKEN_CODES), taken)
         with calls(_SERVICE, "give out a turn to a back-filled file", known):
             if turns.version:
                 answer = await self._table.update_entity(
@@ -187,20 +162,14 @@ class TableWorklist:
         return replace(turns, version=str(answer["etag"]))
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        """What `save_project` kept for this version of a project."""
-        try:
+        with calls(_SERVICE, f"read what is known of the project {name}", ignored=_MISSING_CODES):
             row = await self._table.get_entity(_PROJECTS, naming.partition_key(name))
-        except SDK_ERRORS as exc:
-            if code_of(exc) in _MISSING_CODES:
-                return None
-            raise translated(exc, _SERVICE, f"read what is known of the project {name}") from exc
-        if row["project_etag"] != etag:
-            return None
-        text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
-        return {str(key): str(value) for key, value in json.loads(text).items()}
+            if row["project_etag"] == etag:
+                text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
+                return {str(key): str(value) for key, value in json.loads(text).items()}
+        return None
 
     async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
-        """Keep what was learnt of a version of a project; replaces older versions."""
         text = json.dumps(dict(values))
         # A property holds 32 Ki characters, a project's facts may be longer.
         chunks = [text[start : start + _CHUNK_CHARS] for start in range(0, len(text), _CHUNK_CHARS)]
@@ -216,18 +185,16 @@ class TableWorklist:
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def _replace(self, row: dict[str, Any], version: str, purpose: str) -> None:
-        gone = Conflict("")
-        with suppress(Conflict), calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, gone)):
+        with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
             await self._table.update_entity(
                 row, UpdateMode.REPLACE, etag=version, match_condition=MatchConditions.IfNotModified
             )
 
     async def _delete(self, key: str, version: str | None, purpose: str) -> None:
-        gone = Conflict("")
         guard: dict[str, Any] = (
             {} if version is None else {"etag": version, "match_condition": MatchConditions.IfNotModified}
         )
-        with suppress(Conflict), calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, gone)):
+        with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
             await self._table.delete_entity(_OPEN, key, **guard)
 
 

@@ -1,6 +1,6 @@
 """Ranged reads of one version of a blob."""
 
-from batch_ops.domain.file_record import Blob
+from batch_ops.domain.blob import Blob
 from batch_ops.ports.services import BlobStore
 
 
@@ -16,6 +16,6 @@ class BlobRanges:
         return self._blob.length
 
     async def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset`; fewer only at the end of the blob."""
+        """The bytes from `offset`."""
         _, data = await self._blobs.read(self._container, self._blob.name, offset, length, etag=self._blob.etag)
         return data

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.domain import naming, project_config
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import ProjectFacts, Refused
 from batch_ops.domain.errors import BlobChanged, BlobMissing, ServiceFault
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ConfigError, ProjectConfig
 from batch_ops.domain.settings import Settings
@@ -21,11 +21,12 @@ _FRESH = timedelta(seconds=5)
 _CHUNK = 4 * 2**20
 
 
-class Projects:
-    """The container `projects` as the images see it. Many askers at once cost one look."""
+class Classifiers:
+    """The container `projects` as the images see it. Many who ask at once cost one look."""
 
     def __init__(
         self,
+        *,
         blobs: BlobStore,
         worklist: Worklist,
         check: ImageCheck,
@@ -38,7 +39,7 @@ class Projects:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def get(self, name: str) -> Project | NoProject:
-        """The project of this name as it is now (a usable one may be five seconds old)."""
+        """Look up the project of this name as it is now (a usable one may be five seconds old)."""
         if (fresh := self._fresh(name)) is not None:
             return fresh
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -47,7 +48,7 @@ class Projects:
             begun = self._clock()
             project = await self._look(name)
             if self._clock() - begun > _FRESH:
-                # It was read in full for the first time, or the process stood still: others may know better by now.
+                # It was read in full for the first time, or the process stood still: it may have changed since.
                 begun = self._clock()
                 project = await self._look(name)
             if isinstance(project, Project):
@@ -68,7 +69,7 @@ class Projects:
                 "it must be uploaded there by whoever looks after the classifiers."
             )
         try:
-            config = await self._config(name)
+            config = await read_config(self._blobs, container, name)
             known = await self._learn(name, blob)
         except ConfigError as exc:
             return NoProject(str(exc))
@@ -79,21 +80,10 @@ class Projects:
         digest, facts = known
         return Project(name, blob.etag, digest, facts, config)
 
-    async def _config(self, name: str) -> ProjectConfig:
-        container = self._settings.projects_container
-        config = f"{name}{project_config.CONFIG_SUFFIX}"
-        try:
-            blob, data = await self._blobs.read(container, config, 0, project_config.LARGEST_CONFIG)
-        except BlobMissing:
-            return ProjectConfig()
-        if blob.length > project_config.LARGEST_CONFIG:
-            raise ConfigError(f"The configuration '{naming.plain(config)}' is longer than 64 KiB.")
-        return project_config.parse(config, data)
-
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
-        """The digest and facts of this version: from the worklist's memory, or by reading it once.
+        """Find the digest and facts of this version: in the worklist's memory, or by reading it once.
 
-        It is read again if somebody deleted its frozen copy, which every task would miss.
+        It is read again if somebody deleted its frozen copy, which every task needs.
         """
         known = await self._worklist.project(name, blob.etag)
         if known is None or not await self._is_kept(known):
@@ -142,3 +132,15 @@ class Projects:
                 # Somebody else freezes the same content.
         if target.copy_status not in {None, "success"}:
             raise ServiceFault(f"The project '{naming.plain(name)}' is still being copied.", retry_after=_FRESH)
+
+
+async def read_config(blobs: BlobStore, container: str, name: str) -> ProjectConfig:
+    """Read the configuration beside a project, which may lack one. Raises `ConfigError`."""
+    config = f"{name}{project_config.CONFIG_SUFFIX}"
+    try:
+        blob, data = await blobs.read(container, config, 0, project_config.LARGEST_CONFIG)
+    except BlobMissing:
+        return ProjectConfig()
+    if blob.length > project_config.LARGEST_CONFIG:
+        raise ConfigError(f"The configuration '{naming.plain(config)}' is longer than 64 KiB.")
+    return project_config.parse(config, data)

@@ -1,4 +1,4 @@
-"""PROBLEM.txt in the results folder of a file: why there are no results, for who dropped it. It goes on success."""
+"""PROBLEM.txt in the results folder of a file: tells the person who dropped it why there are no results."""
 
 import logging
 from collections.abc import Sequence
@@ -15,52 +15,51 @@ log = logging.getLogger("batch_ops")
 
 
 class ProblemFile:
-    """Writes and removes it as one run may; what a newer run says there stands."""
+    """Writes and removes it on behalf of one run, which never touches what a newer run wrote there."""
 
     def __init__(self, blobs: BlobStore, container: str, staging: Staging) -> None:
         self._blobs, self._container, self._staging = blobs, container, staging
 
     async def tell(self, record: FileRecord) -> None:
-        """Have PROBLEM.txt say what this end of a run is; other states say nothing there."""
+        """Have PROBLEM.txt say how this run ended; other states say nothing there."""
         if record.state in {State.REJECTED, State.FAILED}:
-            tail = await self._staging.last_lines(record.task_id) if record.task_id else ()
+            tail = await self._staging.last_lines(record.placement.task_id) if record.placement.task_id else ()
             await self.report(record, tail)
         elif record.state is State.CANCELLED:
             await self.retract(record)
 
     async def settle(self, record: FileRecord) -> None:
-        """Somebody may have written here late, and died: have it say what the row says, once the run is over."""
+        """Have it say what the row of a run that is over says: somebody may have written here late, and died."""
         if record.state is State.SUCCEEDED:
             await self.retract(record)
         else:
             await self.tell(record)
 
     async def report(self, record: FileRecord, tail: Sequence[str] = ()) -> None:
-        """Put PROBLEM.txt where the results would be; the end of a run replaces the whole folder by it."""
-        folder = self._folder(record)
+        """Put PROBLEM.txt where the results would be; at the end of a run it replaces the whole folder."""
+        place = self._place(record)
         try:
-            await folder.load()
+            folder = await ResultFolder.read(*place)
             if folder.has_own(PROVENANCE):
                 return
             await folder.put(PROBLEM, problem_text(record, tail), "text/plain; charset=utf-8")
             if record.state.is_final:
                 await folder.sweep({PROBLEM})
             # Whoever publishes looks at the folder after that, and we after this: one of us sees the other.
-            newest = await folder.load_overtaken()
-            if folder.has_own(PROBLEM) and (newest > record.run or folder.has_own(PROVENANCE)):
+            folder = await ResultFolder.read_overtaken(*place)
+            if folder.has_own(PROBLEM) and (folder.published_run > record.run or folder.has_own(PROVENANCE)):
                 await folder.remove(PROBLEM)
         except (NewerRun, BlobChanged) as exc:
             log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
 
     async def retract(self, record: FileRecord) -> None:
-        """Take this run's or an older PROBLEM.txt away; results of earlier versions stay."""
-        folder = self._folder(record)
+        """Remove the PROBLEM.txt of this run or an older one; results of earlier versions stay."""
         try:
-            await folder.load()
+            folder = await ResultFolder.read(*self._place(record))
             await folder.remove(PROBLEM)
         except (NewerRun, BlobChanged) as exc:
             log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
 
-    def _folder(self, record: FileRecord) -> ResultFolder:
-        author = Author(record.name, record.run, record.task_id, record.correlation_id)
-        return ResultFolder(self._blobs, self._container, author)
+    def _place(self, record: FileRecord) -> tuple[BlobStore, str, Author]:
+        author = Author(record.name, record.run, record.placement.task_id, record.correlation_id)
+        return self._blobs, self._container, author

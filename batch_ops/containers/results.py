@@ -5,20 +5,22 @@ only over nothing, an older run or this run, under the condition that it is stil
 overtaken can never write over its successor, however late it wakes up.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
+from typing import Self
 
+from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, NewerRun
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import BlobStore, Fence
 
 PROVENANCE = "provenance.json"
 PROBLEM = "PROBLEM.txt"
 
 _RACES = 5
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Author:
     execution: str = ""
 
     def metadata(self) -> Mapping[str, str]:
-        """ASCII only, as HTTP headers are."""
+        """Return it as headers of HTTP: ASCII only."""
         values = {
             "run": str(self.run),
             "file": naming.file_hash(self.name),
@@ -44,33 +46,45 @@ class Author:
 
 
 def run_of(blob: Blob) -> int:
-    """The run that wrote a blob; 0 for a blob that is not ours."""
+    """Return the run that wrote a blob; 0 for a blob that is not ours."""
     text = blob.meta("run") or ""
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
+class Copy(Enum):
+    """How far the copy of a file into the folder is."""
+
+    MISSING = "missing"
+    PENDING = "pending"
+    DONE = "done"
+
+
 class ResultFolder:
-    """What lies in the folder, and the fenced ways of changing it."""
+    """What lay in the folder when it was read, and the fenced ways of changing it. `read` makes one."""
 
-    def __init__(self, blobs: BlobStore, container: str, author: Author) -> None:
-        self._blobs = blobs
-        self._container = container
-        self._author = author
+    def __init__(self, blobs: BlobStore, container: str, author: Author, found: Mapping[str, Blob]) -> None:
+        self._blobs, self._container, self._author = blobs, container, author
         self._folder = naming.results_folder(author.name)
-        self._found: dict[str, Blob] = {}
+        self._found = dict(found)
 
-    async def load(self) -> None:
+    @classmethod
+    async def read(cls, blobs: BlobStore, container: str, author: Author) -> Self:
         """Read the folder. Raises `NewerRun` if a newer run has written in it."""
-        await self.load_overtaken()
-        for blob in self._found.values():
-            self._refuse_newer(blob)
+        folder = await cls.read_overtaken(blobs, container, author)
+        for blob in folder._found.values():
+            folder._refuse_newer(blob)
+        return folder
 
-    async def load_overtaken(self) -> int:
-        """Read the folder whoever has written in it; the run that has published there (0 for none)."""
-        self._found = {
-            blob.name[len(self._folder) :]: blob
-            async for blob in self._blobs.list(self._container, self._folder, flat=False)
-        }
+    @classmethod
+    async def read_overtaken(cls, blobs: BlobStore, container: str, author: Author) -> Self:
+        """Read the folder, whoever has written in it."""
+        prefix = naming.results_folder(author.name)
+        found = {blob.name[len(prefix) :]: blob async for blob in blobs.list(container, prefix, flat=False)}
+        return cls(blobs, container, author, found)
+
+    @property
+    def published_run(self) -> int:
+        """The newest run that has ended here, by its provenance or its PROBLEM.txt; 0 for none."""
         ends = (self._found.get(leaf) for leaf in (PROVENANCE, PROBLEM))
         return max((run_of(blob) for blob in ends if blob and self._is_of_file(blob)), default=0)
 
@@ -82,66 +96,69 @@ class ResultFolder:
         return blob.meta("file") == naming.file_hash(self._author.name)
 
     def has_own(self, leaf: str) -> bool:
-        """Whether this run has written that blob."""
+        """Tell whether this run has written that blob."""
         return self._is_own(self._found.get(leaf))
 
     def _is_own(self, blob: Blob | None) -> bool:
         return blob is not None and self._is_of_file(blob) and run_of(blob) == self._author.run
 
     def own_tiffs(self) -> tuple[int, int]:
-        """How many TIFFs of this run lie here, and their bytes together."""
+        """Count the TIFFs of this run that lie here, and their bytes together."""
         lengths = [b.length for leaf, b in self._found.items() if leaf.endswith(".tiff") and self._is_own(b)]
         return len(lengths), sum(lengths)
 
-    def is_copied(self, leaf: str, length: int) -> bool | None:
-        """Whether this execution's copy is complete; None while the service still copies."""
-        blob = self._found.get(leaf)
-        if blob is None or not self._is_own(blob) or blob.meta("execution") != self._author.execution:
-            return False
-        if blob.copy_status == "pending":
-            return None
-        return blob.copy_status in {None, "success"} and blob.length == length
-
     async def put(self, leaf: str, data: bytes, content_type: str) -> None:
         """Write a small blob. Raises `NewerRun`."""
-
-        async def write(fence: Fence) -> None:
-            await self._blobs.put(
-                self._container,
-                self._folder + leaf,
-                data,
-                fence=fence,
-                metadata=self._author.metadata(),
-                content_type=content_type,
-            )
-
         for _ in range(_RACES):
-            found = self._found.get(leaf)
             try:
-                return await write(Fence(found.etag if found else None))
+                await self._blobs.put(
+                    self._container,
+                    self._folder + leaf,
+                    data,
+                    fence=self._fence(leaf),
+                    metadata=self._author.metadata(),
+                    content_type=content_type,
+                )
             except BlobChanged:
                 await self._refresh(leaf)
+            else:
+                return
         raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
 
-    async def copy(self, leaf: str, source: tuple[str, str], length: int) -> None:
-        """Start copying a blob of that length here. Raises `NewerRun`, `BlobMissing` for the source."""
+    async def copy(self, leaf: str, source: tuple[str, str], length: int) -> Copy:
+        """Have this execution's file copied here, unless it is; tell how far that is. It has this length.
+
+        Raises `NewerRun`, and `BlobMissing` for the source.
+        """
         for _ in range(_RACES):
-            found = self._found.get(leaf)
+            # After a race: another handler of this run was first, and may have published the copy.
+            if (copy := self._copy(leaf, length)) is not Copy.MISSING:
+                return copy
             try:
                 self._found[leaf] = await self._blobs.copy(
                     source,
                     (self._container, self._folder + leaf),
-                    fence=Fence(found.etag if found else None),
+                    fence=self._fence(leaf),
                     metadata=self._author.metadata(),
                     length=length,
                 )
-                return
             except BlobChanged:
                 await self._refresh(leaf)
-                if self.is_copied(leaf, length) is not False:
-                    # Another handler of this run was first, and may have published it: it is let be.
-                    return
+            else:
+                return self._copy(leaf, length)
         raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
+
+    def _copy(self, leaf: str, length: int) -> Copy:
+        blob = self._found.get(leaf)
+        if blob is None or not self._is_own(blob) or blob.meta("execution") != self._author.execution:
+            return Copy.MISSING
+        if blob.copy_status == "pending":
+            return Copy.PENDING
+        return Copy.DONE if blob.copy_status in {None, "success"} and blob.length == length else Copy.MISSING
+
+    def _fence(self, leaf: str) -> Fence:
+        found = self._found.get(leaf)
+        return Fence(found.etag if found else None)
 
     async def _refresh(self, leaf: str) -> None:
         blob = await self._blobs.head(self._container, self._folder + leaf)
@@ -152,27 +169,22 @@ class ResultFolder:
             self._found[leaf] = blob
 
     async def remove(self, leaf: str) -> None:
-        """Delete one blob of this run's or an older one's. Raises `BlobChanged` if somebody wrote it meanwhile."""
+        """Delete one blob of this run or an older one. Raises `BlobChanged` if it was written since it was read."""
         blob = self._found.get(leaf)
         if blob is not None and self._is_of_file(blob):
             await self._blobs.delete(self._container, blob.name, etag=blob.etag)
 
-    async def sweep(self, keep: Collection[str]) -> int:
+    async def sweep(self, keep: Collection[str]) -> None:
         """Delete what this run and older ones have left here and `keep` does not name; what others put here stays."""
+
+        async def delete(blob: Blob) -> None:
+            # One that was written since is swept by its writer.
+            with suppress(BlobChanged):
+                await self._blobs.delete(self._container, blob.name, etag=blob.etag)
+
         stale = [
             blob
             for leaf, blob in self._found.items()
             if leaf not in keep and self._is_of_file(blob) and run_of(blob) <= self._author.run
         ]
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def delete(blob: Blob) -> None:
-            async with gate:
-                try:
-                    await self._blobs.delete(self._container, blob.name, etag=blob.etag)
-                except BlobChanged:
-                    # Somebody wrote it since: whoever did sweeps in turn.
-                    return
-
-        await asyncio.gather(*(delete(blob) for blob in stale))
-        return len(stale)
+        await for_all(stale, delete)

@@ -1,23 +1,22 @@
-"""What the nodes left in `staging`: complete executions, logs, outcomes. Written by tasks, so read with suspicion.
+"""What the nodes left in `staging`: complete executions, logs, outcomes. Tasks wrote it: trust nothing.
 
 <task id>/<execution>/*.tiff, manifest.json
 <task id>/logs/<execution>/ilastik.log, outcome.json
 <task id>/logs/stdout.txt, stderr.txt
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import Blob, FailureKind
 from batch_ops.ports.services import BlobStore
 from batch_ops.task import contract
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_BYTES, Manifest, ManifestError, Report
-
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Staging:
         self.container = container
 
     async def execution(self, task_id: str) -> Execution | None:
-        """The first complete execution of a task (a task may run twice; the first keeps being the first)."""
+        """Find the first complete execution of a task (a task may run twice; the first stays the first)."""
         prefix = f"{task_id}/"
         found = {blob.name[len(prefix) :]: blob async for blob in self._blobs.list(self.container, prefix)}
         manifests = sorted(leaf for leaf in found if leaf.endswith(f"/{contract.MANIFEST_NAME}"))
@@ -72,11 +71,11 @@ class Staging:
         )
 
     def log_of(self, task_id: str, execution: str) -> str:
-        """The name of an execution's log in `staging`."""
+        """Name the log of an execution in `staging`."""
         return f"{task_id}/{contract.LOGS_FOLDER}/{execution}/{contract.LOG_NAME}"
 
     async def report(self, task_id: str) -> Report | None:
-        """What the task script found out about its latest execution; None if it left nothing that can be read."""
+        """Read what the task script found out about its latest execution; None if it left nothing that can be read."""
         prefix = f"{task_id}/{contract.LOGS_FOLDER}/"
         leaf = f"/{contract.OUTCOME_NAME}"
         names = [blob.name async for blob in self._blobs.list(self.container, prefix) if blob.name.endswith(leaf)]
@@ -89,24 +88,22 @@ class Staging:
             return None
 
     async def cause(self, task_id: str) -> Cause | None:
-        """Why a task failed, as the task script saw it."""
+        """Tell why a task failed, as the task script saw it."""
         report = await self.report(task_id)
         if report is None or report.kind not in FailureKind:
             return None
         return Cause(FailureKind(report.kind), report.sentence)
 
     async def last_lines(self, task_id: str) -> Sequence[str]:
-        """The end of ilastik's log; empty if there is none."""
+        """Read the end of ilastik's log; empty if there is none."""
         report = await self.report(task_id)
         return report.last_lines if report else ()
 
-    async def clear(self, name: str, up_to_run: int) -> int:
-        """Delete what the tasks of a file's runs left here, up to this run; the number of blobs."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+    async def clear(self, name: str, up_to_run: int) -> None:
+        """Delete what the tasks of a file's runs left here, up to this run."""
 
-        async def delete(name: str) -> None:
-            async with gate:
-                await self._blobs.delete(self.container, name)
+        async def delete(blob: str) -> None:
+            await self._blobs.delete(self.container, blob)
 
         names = [
             blob.name
@@ -115,6 +112,5 @@ class Staging:
         ]
         # Manifests first: what is half cleared must not look like an execution without a log.
         manifests = {name for name in names if name.endswith(f"/{contract.MANIFEST_NAME}")}
-        await asyncio.gather(*(delete(name) for name in sorted(manifests)))
-        await asyncio.gather(*(delete(name) for name in names if name not in manifests))
-        return len(names)
+        await for_all(sorted(manifests), delete)
+        await for_all((name for name in names if name not in manifests), delete)

@@ -1,5 +1,5 @@
 """Is this deployment healthy? `python -m batch_ops.doctor` looks at everything and changes nothing that stays.
 
-Looking and judging are apart: `*_probes` and `azure_cli` ask services and give frozen sights; every other module
-turns sights into findings and knows no service.
+Looking and judging are apart: `look` and the ports of `ports.health` ask and give frozen values, `judge` turns these
+into findings. What no port knows, `azure_cli` asks.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.doctor.management import Place
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.naming import plain
 
 
-class CliFault(Exception):
-    """The CLI could not tell; the text is the end of what it said."""
+class CliFault(IlastikBatchError):
+    """The Azure CLI could not answer; the sentence ends in what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,12 @@ class AzureCli:
 
     @classmethod
     def found(cls, environment: Mapping[str, str]) -> "AzureCli | None":
-        """The one on the PATH."""
+        """Find the one on the PATH."""
         program = shutil.which("az", path=environment.get("PATH"))
         return cls(program, environment) if program else None
 
     async def is_logged_in(self) -> bool:
-        """Whether it has an account."""
+        """Ask whether it has an account."""
         try:
             await self._ask("account", "show")
         except CliFault:
@@ -40,12 +42,12 @@ class AzureCli:
         return True
 
     async def batch_account(self, where: Place) -> Mapping[str, Any]:
-        """The Batch account with its quotas."""
+        """Show the Batch account with its quotas."""
         answer = await self._ask("batch", "account", "show", "--name", where.batch_account, *_at(where))
         return dict(answer)
 
     async def event_subscriptions(self, where: Place) -> Sequence[Mapping[str, Any]]:
-        """Those of every system topic of the storage account."""
+        """List those of every system topic of the storage account."""
         end = f"/storageaccounts/{where.storage_account}"
         found: list[Mapping[str, Any]] = []
         for topic in await self._ask("eventgrid", "system-topic", "list", *_at(where)):
@@ -57,15 +59,16 @@ class AzureCli:
         return found
 
     async def role_assignments(self, client_id: str, where: Place) -> Sequence[Mapping[str, Any]]:
-        """Every role of an identity in the subscription."""
+        """List every role of an identity in the subscription."""
         words = ("role", "assignment", "list", "--all", "--assignee", client_id, "--subscription", where.subscription)
         return list(await self._ask(*words))
 
     async def client_id(self, identity: str) -> str:
-        """The client id of a user-assigned identity."""
+        """Look up the client id of a user-assigned identity."""
         return str((await self._ask("identity", "show", "--ids", identity))["clientId"])
 
     async def _ask(self, *words: str) -> Any:
+        asked = " ".join(("az", *itertools.takewhile(lambda word: not word.startswith("--"), words)))
         process = await asyncio.create_subprocess_exec(
             self.program,
             *words,
@@ -85,11 +88,12 @@ class AzureCli:
             await process.wait()
             raise
         if process.returncode:
-            raise CliFault(plain(" ".join(err.decode("utf-8", "replace").split())[-300:], 300))
+            said = plain(" ".join(err.decode("utf-8", "replace").split())[-300:], 300)
+            raise CliFault(f"The Azure CLI could not do `{asked}`: {said}")
         try:
             return json.loads(out)
         except ValueError as exc:
-            raise CliFault("its answer is not JSON") from exc
+            raise CliFault(f"The answer of `{asked}` is not JSON.") from exc
 
 
 def _at(where: Place) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which checks there are for a deployment: what is looked at, and who judges it."""
+"""The checks of a deployment: what is looked at, and which module judges it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,46 +6,40 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.doctor import (
-    classifiers,
-    file_probes,
     management,
     open_files,
     pool,
+    projects,
     queues,
+    self_test,
     storage_access,
     undelivered,
 )
 from batch_ops.doctor.azure_cli import AzureCli, CliFault
-from batch_ops.doctor.batch_probes import BatchProbes
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.doctor.management import Place
 from batch_ops.doctor.runner import Check
 from batch_ops.doctor.storage_access import Visitor
-from batch_ops.doctor.storage_probes import StorageProbes
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.services import BlobStore, ImageCheck
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.health import Health
+from batch_ops.system import Ports
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Deployment:
     """All that is looked at. `place`: None where the settings name no subscription; `cli`: None without one."""
 
     settings: Settings
     visitor: Visitor
-    storage: StorageProbes
-    batch: BatchProbes
-    blobs: BlobStore
-    ledger: Ledger
-    worklist: Worklist
-    check: ImageCheck
+    ports: Ports
+    health: Health
     place: Place | None
     cli: AzureCli | None
     clock: Callable[[], datetime]
 
     def checks(self) -> Sequence[Check]:
-        """In the order in which they are told."""
+        """List the checks in the order of their findings."""
         return [
             Check("storage", "try what may be done to storage", self._access),
             Check("tools", "look for the task's scripts", self._tools),
@@ -59,48 +53,50 @@ class Patient:
         ]
 
     async def _access(self) -> Sequence[Finding]:
-        asks = storage_access.plan(self.visitor, self.settings)
-        return storage_access.judge(self.visitor, await self.storage.answers(asks))
+        probes = storage_access.plan(self.visitor, self.settings)
+        return storage_access.judge(self.visitor, await self.health.storage.run(probes))
 
     async def _tools(self) -> Sequence[Finding]:
         if self.visitor is Visitor.APP:
             # The app has no business there.
             return []
         container, blob = self.settings.tools_container, f"{self.settings.task_scripts}run_task.sh"
-        if await self.storage.has_blob(container, blob):
+        if await self.ports.blobs.head(container, blob):
             return [Finding("tools", Level.OK, f"The task's scripts are there: {container}/{blob}.")]
-        told = f"The task's scripts are missing: there is no {container}/{blob}, and every task will fail."
-        return [Finding("tools", Level.FAIL, told, "run deploy.sh again; look at TASK_SCRIPTS in the app's settings.")]
+        message = f"The task's scripts are missing: there is no {container}/{blob}, and every task will fail."
+        return [
+            Finding("tools", Level.FAIL, message, "run deploy.sh again; look at TASK_SCRIPTS in the app's settings.")
+        ]
 
     async def _queues(self) -> Sequence[Finding]:
         names = (self.settings.blob_created_queue, self.settings.collect_queue)
-        sights = await asyncio.gather(
-            *(self.storage.queue(name, poison=poison) for name in names for poison in (False, True))
+        statuses = await asyncio.gather(
+            *(self.health.storage.queue(name, poison=poison) for name in names for poison in (False, True))
         )
-        return [queues.judge(sight, self.clock()) for sight in sights]
+        return [queues.judge(status, self.clock()) for status in statuses]
 
     async def _pools(self) -> Sequence[Finding]:
         findings: list[Finding] = []
         for pool_id, slots in ((self.settings.pool_id, self.settings.slots_per_node), (self.settings.large_pool_id, 1)):
             if pool_id:
-                findings += pool.judge(await self.batch.pool(pool_id), pool_id, slots, self.clock())
+                findings += pool.judge(await self.health.batch.pool(pool_id), pool_id, slots, self.clock())
         return findings
 
     async def _work(self) -> Sequence[Finding]:
-        return open_files.judge(await file_probes.work(self.worklist, self.ledger), self.clock())
+        return open_files.judge(await open_files.look(self.ports.worklist, self.ports.ledger), self.clock())
 
     async def _projects(self) -> Sequence[Finding]:
         container = self.settings.projects_container
-        sights, more = await file_probes.projects(self.blobs, self.check, container)
-        return classifiers.judge_projects(sights, more, container)
+        found, more = await projects.look(self.ports.blobs, self.ports.check, container)
+        return projects.judge(found, more, container)
 
     async def _parser(self) -> Sequence[Finding]:
-        return [classifiers.judge_parser(await file_probes.parse(self.check))]
+        return [self_test.judge(await self_test.look(self.ports.check))]
 
     async def _dead_letters(self) -> Sequence[Finding]:
         container = self.settings.dead_letter_container
-        names = await self.storage.first_names(container, undelivered.SOME)
-        return undelivered.judge(container, names, (await self.worklist.board()).sweeps)
+        names = await undelivered.look(self.ports.blobs, self.health.storage, container)
+        return undelivered.judge(container, names, (await self.ports.worklist.board()).sweeps)
 
     async def _management(self) -> Sequence[Finding]:
         if self.place is None:
@@ -117,7 +113,7 @@ class Patient:
         findings: list[Finding] = []
         for result in await asyncio.gather(*parts, return_exceptions=True):
             if isinstance(result, CliFault):
-                findings.append(management.how_to_look(self.place, f"the Azure CLI says: {result}"))
+                findings.append(management.how_to_look(self.place, str(result).rstrip(".")))
             elif isinstance(result, BaseException):
                 raise result
             else:
@@ -127,7 +123,7 @@ class Patient:
     async def _quota(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
         account = await cli.batch_account(where)
         try:
-            jobs, found = await self.batch.active_jobs(), await self.batch.pool(self.settings.pool_id)
+            jobs, found = await self.health.batch.active_jobs(), await self.health.batch.pool(self.settings.pool_id)
         except ServiceFault:
             # The check of the pool tells why.
             jobs, found = None, None

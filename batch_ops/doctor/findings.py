@@ -29,21 +29,21 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """Finding and remedy for a terminal."""
+        """The finding and its remedy for a terminal."""
         text = f"{self.level:<4}  {self.area:<8}  {self.sentence}"
         return f"{text} To do: {self.remedy}" if self.remedy else text
 
     def to_json(self) -> dict[str, Any]:
-        """For programs; the keys are the fields."""
+        """Give it to programs; the keys are the fields."""
         return {**asdict(self), "level": str(self.level)}
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """0 all is well, 1 something needs attention, 2 something does not work."""
+    """Give 0 if all is well, 1 if something needs attention, 2 if something does not work."""
     return max((_EXIT_CODES[finding.level] for finding in findings), default=0)
 
 
 def joined(names: Iterable[str]) -> str:
-    """A list for a sentence: `a, b and c`."""
+    """Write a list for a sentence: `a, b and c`."""
     *first, last = list(names) or [""]
     return f"{', '.join(first)} and {last}" if first else last

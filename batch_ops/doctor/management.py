@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.doctor.pool import PoolSight
 from batch_ops.domain.settings import Settings
+from batch_ops.ports.health import PoolStatus
 
 _READ = frozenset({"Storage Blob Data Reader", "Storage Blob Data Contributor", "Storage Blob Data Owner"})
 _WRITE = _READ - {"Storage Blob Data Reader"}
@@ -28,7 +28,7 @@ class Place:
 
 
 def place(settings: Settings, values: Mapping[str, str]) -> Place | None:
-    """From the pool's identity and the services' addresses; None where they do not tell."""
+    """Read it off the pool's identity and the services' addresses; None where these do not say."""
     found = re.match(r"(?i)/subscriptions/([^/]+)/resourceGroups/([^/]+)/", settings.pool_identity)
     storage = re.match(r"https://([a-z0-9]+)\.", values.get(f"{settings.data_storage}__blobServiceUri", ""))
     batch = re.match(r"https://([a-z0-9]+)\.", settings.batch_endpoint)
@@ -38,29 +38,29 @@ def place(settings: Settings, values: Mapping[str, str]) -> Place | None:
 
 
 def how_to_look(where: Place | None, why: str) -> Finding:
-    """What a person can do instead of the doctor."""
+    """Say what a person can do instead of the doctor."""
     if where is None:
-        told = "Quotas, event subscriptions and roles were not looked at: the settings name no Azure subscription."
-        return Finding("azure", Level.NOTE, told)
+        message = "Quotas, event subscriptions and roles were not looked at: the settings name no Azure subscription."
+        return Finding("azure", Level.NOTE, message)
     at = f"--subscription {where.subscription} --resource-group {where.group}"
-    told = f"Quotas, event subscriptions and roles were not looked at: {why}."
+    message = f"Quotas, event subscriptions and roles were not looked at: {why}."
     remedy = (
         "install the Azure CLI and run `az login`, or look in the portal: the system topic's event subscriptions and "
         f"the Batch account's quotas. By hand: az eventgrid system-topic list {at}; az batch account show {at} "
         f"--name {where.batch_account}."
     )
-    return Finding("azure", Level.NOTE, told, remedy)
+    return Finding("azure", Level.NOTE, message, remedy)
 
 
-def judge_quota(account: Mapping[str, Any], active_jobs: int | None, pool: PoolSight | None) -> Sequence[Finding]:
-    """From `az batch account show`."""
+def judge_quota(account: Mapping[str, Any], active_jobs: int | None, pool: PoolStatus | None) -> Sequence[Finding]:
+    """Judge the answer of `az batch account show`."""
     findings = []
     jobs = account.get("activeJobAndJobScheduleQuota")
     if jobs is not None and active_jobs is not None:
-        told = f"{active_jobs} of {jobs} active jobs are used."
+        message = f"{active_jobs} of {jobs} active jobs are in use."
         level = Level.FAIL if active_jobs >= jobs else Level.WARN if active_jobs >= 0.8 * jobs else Level.OK
         remedy = "terminate jobs that nobody needs, or ask for more quota." if level is not Level.OK else ""
-        findings.append(Finding("quota", level, told, remedy))
+        findings.append(Finding("quota", level, message, remedy))
     if pool is not None and (size := _size(pool.vm_size)) is not None:
         cores, family = size
         findings += _cores("dedicated", _dedicated(account, family), cores, pool.current[0])
@@ -72,15 +72,15 @@ def judge_quota(account: Mapping[str, Any], active_jobs: int | None, pool: PoolS
 def _cores(kind: str, quota: int | None, cores: int, nodes: int) -> Sequence[Finding]:
     if quota is None:
         return [Finding("quota", Level.NOTE, f"Azure does not say how many {kind} cores this account may use.")]
-    told = f"The pool uses {nodes * cores} of the {quota} {kind} cores that the Batch account may."
+    message = f"The pool uses {nodes * cores} of the {quota} {kind} cores that the Batch account may use."
     if quota < cores:
-        told = f"The Batch account may use {quota} {kind} cores, but one node has {cores}: there will be none."
-        return [Finding("quota", Level.FAIL, told, "ask for more quota, or deploy with another VM size.")]
-    return [Finding("quota", Level.OK, told)]
+        message = f"The Batch account may use {quota} {kind} cores, but one node has {cores}: there will be none."
+        return [Finding("quota", Level.FAIL, message, "ask for more quota, or deploy with another VM size.")]
+    return [Finding("quota", Level.OK, message)]
 
 
 def _size(vm_size: str) -> tuple[int, str] | None:
-    """(cores, family) of a size such as STANDARD_D4s_v5, by Azure's way of naming them."""
+    """Read (cores, family) off a size such as STANDARD_D4s_v5, as Azure names them."""
     found = re.fullmatch(r"(?i)standard_([a-z]+)(\d+)(?:-\d+)?([a-z]*)_?(v\d+)?", vm_size)
     return (int(found[2]), f"standard{found[1]}{found[3]}{found[4] or ''}family".lower()) if found else None
 
@@ -94,7 +94,7 @@ def _dedicated(account: Mapping[str, Any], family: str) -> int | None:
 
 
 def judge_subscriptions(subscriptions: Sequence[Mapping[str, Any]], settings: Settings) -> Sequence[Finding]:
-    """From `az eventgrid system-topic event-subscription list` of the storage account's topics."""
+    """Judge what `az eventgrid system-topic event-subscription list` says of the storage account's topics."""
     findings = []
     for container in (settings.input_container, settings.projects_container):
         begins = f"/blobservices/default/containers/{container}/"
@@ -106,15 +106,15 @@ def judge_subscriptions(subscriptions: Sequence[Mapping[str, Any]], settings: Se
         ]
         good = [item for item in fitting if str(item.get("provisioningState", "")).lower() == "succeeded"]
         if good:
-            told = f"Events of the container '{container}' go to the queue '{settings.blob_created_queue}'."
-            findings.append(Finding("events", Level.OK, told))
+            message = f"Events of the container '{container}' go to the queue '{settings.blob_created_queue}'."
+            findings.append(Finding("events", Level.OK, message))
         elif fitting:
-            told = f"The event subscription of '{container}' is {fitting[0].get('provisioningState')}."
-            findings.append(Finding("events", Level.FAIL, told, "run deploy.sh again."))
+            message = f"The event subscription of '{container}' is {fitting[0].get('provisioningState')}."
+            findings.append(Finding("events", Level.FAIL, message, "run deploy.sh again."))
         else:
-            told = f"No event subscription brings what arrives in '{container}' to '{settings.blob_created_queue}'."
+            message = f"No event subscription brings what arrives in '{container}' to '{settings.blob_created_queue}'."
             findings.append(
-                Finding("events", Level.FAIL, told, "run deploy.sh again; until then only the sweep looks.")
+                Finding("events", Level.FAIL, message, "run deploy.sh again; until then only the sweep looks.")
             )
     return findings
 
@@ -125,7 +125,7 @@ def _queue(item: Mapping[str, Any]) -> str:
 
 
 def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
-    """(end of a resource's id, roles of which one is needed)."""
+    """List what the app's identity needs: (end of a resource's id, roles of which one is enough)."""
     account = f"/storageaccounts/{where.storage_account}"
     containers = f"{account}/blobservices/default/containers"
     read = (settings.input_container, settings.projects_container)
@@ -151,7 +151,7 @@ def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozen
 
 
 def needs_of_pool(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
-    """As `needs_of_app`, of the identity that the pool's nodes have."""
+    """List the same for the identity that the pool's nodes have."""
     containers = f"/storageaccounts/{where.storage_account}/blobservices/default/containers"
     read = (settings.input_container, settings.frozen_container, settings.tools_container)
     return [*((f"{containers}/{name}", _READ) for name in read), (f"{containers}/{settings.staging_container}", _WRITE)]
@@ -164,7 +164,7 @@ def judge_roles(
     settings: Settings,
     where: Place,
 ) -> Sequence[Finding]:
-    """From `az role assignment list` of one identity: what it lacks, and what lets it decide what the pool runs."""
+    """Judge `az role assignment list` of one identity: what it lacks, and what lets it decide what the pool runs."""
     held = [(str(a.get("roleDefinitionName", "")), str(a.get("scope", "")).lower()) for a in assignments]
     lacking = [
         f"one of {' / '.join(sorted(roles))} on ...{end}"
@@ -179,13 +179,13 @@ def judge_roles(
         end = f"{containers}/{name}"
         for role, scope in held:
             if role in _WRITE and _covers(scope, end, where):
-                told = f"{who} may write into '{name}' ({role} on {scope}), and with that decide what the pool runs."
-                findings.append(Finding("roles", Level.FAIL, told, "remove this role assignment."))
+                message = f"{who} may write into '{name}' ({role} on {scope}), and with that decide what the pool runs."
+                findings.append(Finding("roles", Level.FAIL, message, "remove this role assignment."))
     return findings
 
 
 def _covers(scope: str, end: str, where: Place) -> bool:
-    """Whether a scope is the resource that ends so, or holds it."""
+    """Tell whether a scope is the resource that ends so, or holds it."""
     if scope.endswith(end.lower()):
         return True
     account = f"/storageaccounts/{where.storage_account}"

@@ -1,16 +1,21 @@
-"""Does the work go on? What is open, since when, in which states, and does anybody look after it."""
+"""Does the work go on? What is open, since when, in which states, and does anything look after it."""
 
+import asyncio
+import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from batch_ops.concurrency import for_all
 from batch_ops.doctor.findings import Finding, Level, joined
 from batch_ops.doctor.queues import shown
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.naming import plain
 from batch_ops.domain.worklist import Board, Pause
+from batch_ops.ports.tables import Ledger, Worklist
 
+MOST_RECORDS = 200
 _AREA = "files"
 # Reconcile runs every minute or so, and takes what is due.
 _OVERDUE = timedelta(minutes=15)
@@ -19,7 +24,7 @@ _NAME_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class WorkSight:
+class OpenFiles:
     """`records` are those of the open files that were looked up: the oldest, up to a limit."""
 
     board: Board
@@ -27,27 +32,42 @@ class WorkSight:
     records: tuple[FileRecord, ...] = ()
 
 
-def judge(sight: WorkSight, now: datetime) -> Sequence[Finding]:
-    """What is open, how old it is, and whether the timer still turns."""
-    files = sight.board.open
-    findings = [_overdue(sight.board, now), *_paused(sight.pauses, now)]
+async def look(worklist: Worklist, ledger: Ledger) -> OpenFiles:
+    """Read what is open by one query, and the rows of the oldest of it."""
+    board, pauses = await asyncio.gather(worklist.board(), worklist.pauses())
+    oldest = heapq.nsmallest(MOST_RECORDS, board.open, key=lambda intent: intent.added)
+    records: list[FileRecord] = []
+
+    async def read(name: str) -> None:
+        if entry := await ledger.get(name):
+            records.append(entry.record)
+
+    await for_all(dict.fromkeys(intent.name for intent in oldest), read)
+    return OpenFiles(board, tuple(pauses), tuple(records))
+
+
+def judge(found: OpenFiles, now: datetime) -> Sequence[Finding]:
+    """Say what is open, how old it is, and whether the timer still runs."""
+    files = found.board.open
+    findings = [_overdue(found.board, now), *_paused(found.pauses, now)]
     if not files:
         return [Finding(_AREA, Level.OK, "No file is open."), *findings]
     oldest = min(files, key=lambda intent: intent.added)
-    states = joined(f"{count:,} {state}" for state, count in sorted(Counter(r.state for r in sight.records).items()))
-    among = "" if len(sight.records) >= len(files) else f" (of the {len(sight.records):,} oldest)"
-    told = f"{len({intent.name for intent in files}):,} files are open{f': {states}{among}' if states else ''}."
+    states = joined(f"{count:,} {state}" for state, count in sorted(Counter(r.state for r in found.records).items()))
+    among = "" if len(found.records) >= len(files) else f" (of the {len(found.records):,} oldest)"
+    names = len({intent.name for intent in files})
+    count = "1 file is" if names == 1 else f"{names:,} files are"
+    message = f"{count} open{f': {states}{among}' if states else ''}."
     age = now - oldest.added
-    aged = (
-        f"The oldest open file is '{plain(oldest.name, _NAME_CHARS)}', since {shown(age)}{_reason(sight, oldest.name)}."
-    )
+    name = plain(oldest.name, _NAME_CHARS)
+    aged = f"The oldest open file, '{name}', has been open for {shown(age)}{_reason(found, oldest.name)}."
     level = Level.WARN if age > _LONG else Level.OK
     remedy = "python -m batch_ops.files show NAME tells what it waits for." if level is Level.WARN else ""
-    return [Finding(_AREA, Level.OK, told), Finding(_AREA, level, aged, remedy), *findings]
+    return [Finding(_AREA, Level.OK, message), Finding(_AREA, level, aged, remedy), *findings]
 
 
-def _reason(sight: WorkSight, name: str) -> str:
-    record = next((record for record in sight.records if record.name == name), None)
+def _reason(found: OpenFiles, name: str) -> str:
+    record = next((record for record in found.records if record.name == name), None)
     if record is None:
         return ""
     return f", {record.state}{f': {plain(record.reason, 300)}' if record.reason else ''}".rstrip(".")
@@ -58,9 +78,9 @@ def _overdue(board: Board, now: datetime) -> Finding:
     if not late:
         return Finding(_AREA, Level.OK, "Nothing is overdue: the timer function looks after what is open.")
     since = now - min(intent.due for intent in late)
-    told = f"{len(late):,} entries of the worklist should have been looked at, the first {shown(since)} ago."
+    message = f"{len(late):,} entries of the worklist should have been looked at, the first {shown(since)} ago."
     return Finding(
-        _AREA, Level.FAIL, told, "does the function `reconcile` run? Look at its log and RECONCILE_SCHEDULE."
+        _AREA, Level.FAIL, message, "does the function `reconcile` run? Look at its log and RECONCILE_SCHEDULE."
     )
 
 
@@ -70,7 +90,7 @@ def _paused(pauses: Sequence[Pause], now: datetime) -> Sequence[Finding]:
         Finding(
             _AREA,
             Level.WARN,
-            f"An operator has paused {f'the project {plain(p.project)}' if p.project else 'everything'} "
+            f"An operator paused {f'the project {plain(p.project)}' if p.project else 'everything'} "
             f"{shown(now - p.since)} ago: nothing new begins.",
             resume,
         )

@@ -1,4 +1,4 @@
-"""Runs checks side by side, each with a time limit, and gives what they found in the order of the checks."""
+"""Runs checks side by side, each with a time limit, and gives their findings in the order of the checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ class Check:
 
 
 async def examine(checks: Sequence[Check], seconds: float) -> Sequence[Finding]:
-    """A check that fails or hangs is a finding itself; it keeps no other from being made."""
+    """Make every check. One that fails or hangs is a finding itself, and keeps no other from being made."""
     found = await asyncio.gather(*(_within(check, seconds) for check in checks))
     return [finding for findings in found for finding in findings]
 
@@ -30,9 +30,9 @@ async def _within(check: Check, seconds: float) -> Sequence[Finding]:
         async with asyncio.timeout(seconds):
             return await check.look()
     except TimeoutError:
-        told = f"It took longer than {seconds:g} seconds to {check.what}."
+        message = f"It took longer than {seconds:g} seconds to {check.what}."
     except IlastikBatchError as exc:
-        told = str(exc)
-    except Exception as exc:  # whatever the world holds, the other findings must be told
-        told = f"It was not possible to {check.what}: {type(exc).__name__}: {plain(' '.join(str(exc).split()), 300)}"
-    return [Finding(check.area, Level.FAIL, told, remedy)]
+        message = str(exc)
+    except Exception as exc:  # whatever happened, the other findings must be shown
+        message = f"It was not possible to {check.what}: {type(exc).__name__}: {plain(' '.join(str(exc).split()), 300)}"
+    return [Finding(check.area, Level.FAIL, message, remedy)]

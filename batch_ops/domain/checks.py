@@ -66,18 +66,18 @@ class ProjectFacts:
     lane_path: str | None = None
 
     def feature_columns(self, channels: int, z: int) -> int:
-        """Features of one pixel that ilastik computes for an image of so many channels and z slices."""
+        """Count the features of one pixel that ilastik computes for an image of so many channels and z slices."""
         in_2d = self.eigen_2d + (self.eigen_3d if z == 1 else 0)
         in_3d = self.eigen_3d if z > 1 else 0
         return channels * (self.scalar_features + 2 * in_2d + 3 * in_3d)
 
     def to_json(self) -> str:
-        """Compact JSON, at most 4 KB (the readers of projects cap names and their number)."""
+        """Write compact JSON, at most 4 KB (the readers of projects cap names and their number)."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`; ValueError, KeyError or TypeError for anything else."""
+        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
         data: dict[str, Any] = json.loads(text)
         values = {field.name: data[field.name] for field in fields(cls)}
         values["classes"] = tuple(values["classes"])

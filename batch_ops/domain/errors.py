@@ -1,4 +1,4 @@
-"""Everything that can go wrong outside a task, as one tree.
+"""Everything that can go wrong, as one tree.
 
     IlastikBatchError
     ├── SettingsError        the app's settings are incomplete or contradict each other
@@ -11,16 +11,32 @@
     ├── JobClosed            the job takes no more tasks
     ├── BadMessage           a queue message that is not what its sender should have written
     ├── RequestRefused       a service calls a request of ours wrong: a fault in the code
-    └── ServiceFault         throttled, unreachable, over quota, paused: try again later
+    ├── ServiceFault         throttled, unreachable, over quota, paused: try again later
+    ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
+    ├── Unfit                inspection.sentences: what is wrong with an image or a project
+    ├── AxesError            inspection.axes: why axes can't be used
+    ├── DamagedSuperblock    inspection.superblock: an HDF5 file with a beginning that can't be
+    ├── BudgetSpent          inspection.budget: the check of a file would cost too much
+    ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have
+    ├── BadFindings          inspection.findings: a parser reports what no sane one does
+    ├── ParserDied           inspection.parser.process: a parser ended without findings
+    ├── Broken               inspection.parser.talk: the conversation with a parser broke off
+    └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
-A task that fails is no exception: it is data (`model.FailureKind`).
+Those that name their module are caught by its nearest callers. What travels to the node stands below this module and
+so outside the tree, each a ValueError: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task).
+
+A task that fails is no exception: it is data (`task.failure_kinds`).
 """
 
 from datetime import timedelta
 
 
 class IlastikBatchError(Exception):
-    """Root of the tree; its text is a sentence for people."""
+    """Root of the tree; its text is for people: a sentence where its class does not say otherwise, or its docstring."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text or type(self).__doc__)
 
 
 class SettingsError(IlastikBatchError):

@@ -77,7 +77,7 @@ def file_key(name: str) -> str:
     return f"f!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}"
 
 
-def run_key(name: str, run: int) -> str:
+def run_row_key(name: str, run: int) -> str:
     """The row key of one run of a file, in the file's partition."""
     return f"r!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}!{run:08d}"
 

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
+
+from batch_ops.domain.file_record import FileRecord
 
 
 @dataclass(frozen=True, slots=True)
 class LookOrder:
     """A blob that may be new: `container` is "" for an image that we ask ourselves to look at again.
 
-    `backfill` and `again` are what an operator wants of it: see `start.Hint`. `tries`: how often a service was out.
+    `sequencer` orders the events of one blob. `backfill`: an operator asks for an older file, which takes its turn.
+    `again`: an operator wants this run, if it is still the file's and over, to be followed by another; a run that
+    waits is not to wait for its turn. `tries`: how often a service was out.
     """
 
     name: str
@@ -29,6 +34,11 @@ class CollectOrder:
     task_id: str
     correlation_id: str
     tries: int = 0
+
+    @classmethod
+    def of(cls, record: FileRecord) -> Self:
+        """The order for a file's current run."""
+        return cls(record.name, record.run, record.placement.task_id, record.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batch_ops.domain import naming
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 
 CONFIG_SUFFIX = ".json"
@@ -23,12 +24,12 @@ class ProjectConfig:
     wall_clock: timedelta | None = None
 
 
-class ConfigError(ValueError):
+class ConfigError(IlastikBatchError):
     """The configuration can't be used; the text says why and what may stand there."""
 
 
 def parse(name: str, data: bytes) -> ProjectConfig:
-    """The configuration in a JSON text. Raises `ConfigError`."""
+    """Read the configuration in a JSON text. Raises `ConfigError`."""
     where = f"The configuration '{naming.plain(name)}'"
     try:
         values = json.loads(data)

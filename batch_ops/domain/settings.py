@@ -1,62 +1,71 @@
 """The app's settings, typed, from one mapping of strings; every fault is reported at once."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
+from typing import Annotated, Any, get_args
 
 from batch_ops.domain.errors import SettingsError
 
 AZURITE_ACCOUNT = "devstoreaccount1"
+_UNITS = {
+    "SECONDS": timedelta(seconds=1),
+    "MINUTES": timedelta(minutes=1),
+    "HOURS": timedelta(hours=1),
+    "DAYS": timedelta(days=1),
+}
+# A number is at least 1, a span of time at least nothing.
+_LEAST = {"SLOT_MEMORY_MB": 500, "BACKFILL_DAILY_LIMIT": 0, "NODE_DISK_GB": 0, "LARGE_SLOT_MEMORY_MB": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator may choose. `from_mapping` names the variable of each."""
+    """What an operator may choose, each with the variable that it is read from; its unit ends the name."""
 
-    batch_endpoint: str
-    pool_id: str
-    pool_identity: str
+    batch_endpoint: Annotated[str, "BATCH_ACCOUNT_ENDPOINT"]
+    pool_id: Annotated[str, "BATCH_POOL_ID"]
+    pool_identity: Annotated[str, "BATCH_POOL_IDENTITY"]
     data_storage: str = "DATA_STORAGE"
-    batch_account: str = ""
-    batch_key: str = ""
-    client_id: str = ""
-    input_container: str = "input"
-    projects_container: str = "projects"
-    frozen_container: str = "frozen"
-    staging_container: str = "staging"
-    results_container: str = "results"
-    tools_container: str = "tools"
-    dead_letter_container: str = "dead-letter"
-    task_scripts: str = "task/"
-    blob_created_queue: str = "blob-created"
-    collect_queue: str = "collect"
-    files_table: str = "files"
-    work_table: str = "work"
-    job_prefix: str = "ilastik"
-    ilastik_version: str = "1.4.2"
-    export_source: str = "Simple Segmentation"
-    slots_per_node: int = 1
-    slot_threads: int = 4
-    slot_memory_mb: int = 12_000
-    wall_clock: timedelta = timedelta(hours=4)
-    task_retention: timedelta = timedelta(days=2)
-    grace: timedelta = timedelta(seconds=60)
-    recheck: timedelta = timedelta(minutes=10)
-    project_poll: timedelta = timedelta(seconds=60)
-    lost_after: timedelta = timedelta(minutes=2)
-    job_idle: timedelta = timedelta(days=1)
-    copy_poll: timedelta = timedelta(seconds=10)
-    due_per_tick: int = 200
-    sweep_every: timedelta = timedelta(days=1)
-    staging_kept: timedelta = timedelta(days=7)
-    rerun_finished: bool = False
-    backfill_daily_limit: int = 1000
-    node_disk_gb: int = 0
-    large_pool_id: str = ""
-    large_slot_memory_mb: int = 0
-    check_processes: int = 2
-    max_image_bytes: int = 200_000_000_000
+    batch_account: Annotated[str, "BATCH_ACCOUNT_NAME"] = ""
+    batch_key: Annotated[str, "BATCH_ACCOUNT_KEY"] = ""
+    client_id: Annotated[str, "AZURE_CLIENT_ID"] = ""
+    input_container: Annotated[str, "INPUT_CONTAINER"] = "input"
+    projects_container: Annotated[str, "PROJECTS_CONTAINER"] = "projects"
+    frozen_container: Annotated[str, "FROZEN_CONTAINER"] = "frozen"
+    staging_container: Annotated[str, "STAGING_CONTAINER"] = "staging"
+    results_container: Annotated[str, "RESULTS_CONTAINER"] = "results"
+    tools_container: Annotated[str, "TOOLS_CONTAINER"] = "tools"
+    dead_letter_container: Annotated[str, "DEAD_LETTER_CONTAINER"] = "dead-letter"
+    task_scripts: Annotated[str, "TASK_SCRIPTS"] = "task/"
+    blob_created_queue: Annotated[str, "BLOB_CREATED_QUEUE"] = "blob-created"
+    collect_queue: Annotated[str, "COLLECT_QUEUE"] = "collect"
+    files_table: Annotated[str, "FILES_TABLE"] = "files"
+    work_table: Annotated[str, "WORK_TABLE"] = "work"
+    job_prefix: Annotated[str, "JOB_PREFIX"] = "ilastik"
+    ilastik_version: Annotated[str, "ILASTIK_VERSION"] = "1.4.2"
+    export_source: Annotated[str, "EXPORT_SOURCE"] = "Simple Segmentation"
+    slots_per_node: Annotated[int, "TASK_SLOTS_PER_NODE"] = 1
+    slot_threads: Annotated[int, "SLOT_THREADS"] = 4
+    slot_memory_mb: Annotated[int, "SLOT_MEMORY_MB"] = 12_000
+    wall_clock: Annotated[timedelta, "TASK_WALL_CLOCK_MINUTES"] = timedelta(hours=4)
+    task_retention: Annotated[timedelta, "TASK_RETENTION_HOURS"] = timedelta(days=2)
+    grace: Annotated[timedelta, "GRACE_SECONDS"] = timedelta(seconds=60)
+    recheck: Annotated[timedelta, "RECHECK_SECONDS"] = timedelta(minutes=10)
+    project_poll: Annotated[timedelta, "PROJECT_POLL_SECONDS"] = timedelta(seconds=60)
+    lost_after: Annotated[timedelta, "LOST_AFTER_SECONDS"] = timedelta(minutes=2)
+    job_idle: Annotated[timedelta, "JOB_IDLE_HOURS"] = timedelta(days=1)
+    copy_poll: Annotated[timedelta, "COPY_POLL_SECONDS"] = timedelta(seconds=10)
+    due_per_tick: Annotated[int, "DUE_PER_TICK"] = 200
+    sweep_every: Annotated[timedelta, "SWEEP_HOURS"] = timedelta(days=1)
+    staging_kept: Annotated[timedelta, "STAGING_KEPT_DAYS"] = timedelta(days=7)
+    rerun_finished: Annotated[bool, "RERUN_FINISHED"] = False
+    backfill_daily_limit: Annotated[int, "BACKFILL_DAILY_LIMIT"] = 1000
+    node_disk_gb: Annotated[int, "NODE_DISK_GB"] = 0
+    large_pool_id: Annotated[str, "LARGE_POOL_ID"] = ""
+    large_slot_memory_mb: Annotated[int, "LARGE_SLOT_MEMORY_MB"] = 0
+    check_processes: Annotated[int, "CHECK_PROCESSES"] = 2
+    max_image_bytes: Annotated[int, "MAX_IMAGE_BYTES"] = 200_000_000_000
 
     @property
     def uses_batch_key(self) -> bool:
@@ -64,101 +73,44 @@ class Settings:
         return bool(self.batch_key)
 
 
-class _Reader:
-    """Reads values one by one and gathers what is wrong with them."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        self.faults: list[str] = []
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self._values.get(name, "").strip()
-        if value:
-            return value
-        if default is None:
-            self.faults.append(f"{name} is missing.")
-            return ""
-        return default
-
-    def whole(self, name: str, default: int, least: int = 1) -> int:
-        return int(self._number(name, default, least, int))
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self._values.get(name, "").strip().lower()
-        if value not in {"", "true", "false"}:
-            self.faults.append(f"{name} is {value!r}; it must be true or false.")
-        return default if not value else value == "true"
-
-    def seconds(self, name: str, default: timedelta, unit: timedelta = timedelta(seconds=1)) -> timedelta:
-        return self._number(name, default / unit, 0, float) * unit
-
-    def _number(self, name: str, default: float, least: float, kind: Callable[[str], float]) -> float:
-        value = self._values.get(name, "").strip()
-        if not value:
-            return default
-        try:
-            number = kind(value)
-        except ValueError:
-            self.faults.append(f"{name} is {value!r}; a number is needed.")
-            return default
-        if not least <= number < 10**15:
-            self.faults.append(f"{name} is {value}; it must be at least {least:g}.")
-        return number
-
-
 def from_mapping(values: Mapping[str, str]) -> Settings:
     """The settings in a mapping such as the environment. Raises `SettingsError` with every fault in its text."""
-    read = _Reader(values)
-    default = Settings("", "", "")
-    hour, minute = timedelta(hours=1), timedelta(minutes=1)
-    settings = Settings(
-        batch_endpoint=read.text("BATCH_ACCOUNT_ENDPOINT"),
-        pool_id=read.text("BATCH_POOL_ID"),
-        pool_identity=read.text("BATCH_POOL_IDENTITY"),
-        batch_account=read.text("BATCH_ACCOUNT_NAME", ""),
-        batch_key=read.text("BATCH_ACCOUNT_KEY", ""),
-        client_id=read.text("AZURE_CLIENT_ID", ""),
-        input_container=read.text("INPUT_CONTAINER", default.input_container),
-        projects_container=read.text("PROJECTS_CONTAINER", default.projects_container),
-        frozen_container=read.text("FROZEN_CONTAINER", default.frozen_container),
-        staging_container=read.text("STAGING_CONTAINER", default.staging_container),
-        results_container=read.text("RESULTS_CONTAINER", default.results_container),
-        tools_container=read.text("TOOLS_CONTAINER", default.tools_container),
-        dead_letter_container=read.text("DEAD_LETTER_CONTAINER", default.dead_letter_container),
-        task_scripts=read.text("TASK_SCRIPTS", default.task_scripts),
-        blob_created_queue=read.text("BLOB_CREATED_QUEUE", default.blob_created_queue),
-        collect_queue=read.text("COLLECT_QUEUE", default.collect_queue),
-        files_table=read.text("FILES_TABLE", default.files_table),
-        work_table=read.text("WORK_TABLE", default.work_table),
-        job_prefix=read.text("JOB_PREFIX", default.job_prefix),
-        ilastik_version=read.text("ILASTIK_VERSION", default.ilastik_version),
-        export_source=read.text("EXPORT_SOURCE", default.export_source),
-        slots_per_node=read.whole("TASK_SLOTS_PER_NODE", default.slots_per_node),
-        slot_threads=read.whole("SLOT_THREADS", default.slot_threads),
-        slot_memory_mb=read.whole("SLOT_MEMORY_MB", default.slot_memory_mb, 500),
-        wall_clock=read.seconds("TASK_WALL_CLOCK_MINUTES", default.wall_clock, minute),
-        task_retention=read.seconds("TASK_RETENTION_HOURS", default.task_retention, hour),
-        grace=read.seconds("GRACE_SECONDS", default.grace),
-        recheck=read.seconds("RECHECK_SECONDS", default.recheck),
-        project_poll=read.seconds("PROJECT_POLL_SECONDS", default.project_poll),
-        lost_after=read.seconds("LOST_AFTER_SECONDS", default.lost_after),
-        job_idle=read.seconds("JOB_IDLE_HOURS", default.job_idle, hour),
-        copy_poll=read.seconds("COPY_POLL_SECONDS", default.copy_poll),
-        due_per_tick=read.whole("DUE_PER_TICK", default.due_per_tick),
-        sweep_every=read.seconds("SWEEP_HOURS", default.sweep_every, hour),
-        staging_kept=read.seconds("STAGING_KEPT_DAYS", default.staging_kept, 24 * hour),
-        rerun_finished=read.flag("RERUN_FINISHED", default.rerun_finished),
-        backfill_daily_limit=read.whole("BACKFILL_DAILY_LIMIT", default.backfill_daily_limit, 0),
-        node_disk_gb=read.whole("NODE_DISK_GB", default.node_disk_gb, 0),
-        large_pool_id=read.text("LARGE_POOL_ID", default.large_pool_id),
-        large_slot_memory_mb=read.whole("LARGE_SLOT_MEMORY_MB", default.large_slot_memory_mb, 0),
-        check_processes=read.whole("CHECK_PROCESSES", default.check_processes),
-        max_image_bytes=read.whole("MAX_IMAGE_BYTES", default.max_image_bytes),
-    )
-    faults = read.faults + _contradictions(settings, values)
+    faults: list[str] = []
+    given: dict[str, Any] = {}
+    for field in fields(Settings):
+        kind, name = get_args(field.type) or (str, None)
+        if name is None:
+            continue
+        if text := values.get(name, "").strip():
+            given[field.name] = _parsed(name, text, kind, field.default, faults)
+        elif field.default is MISSING:
+            faults.append(f"{name} is missing.")
+            given[field.name] = ""
+    settings = Settings(**given)
+    faults += _contradictions(settings, values)
     if faults:
         raise SettingsError("The app's settings need attention: " + " ".join(faults))
     return settings
+
+
+def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -> Any:
+    """The value of a text; what is wrong with it goes to the faults."""
+    if kind is str:
+        return text
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            faults.append(f"{name} is {text.lower()!r}; it must be true or false.")
+        return text.lower() == "true"
+    try:
+        number = float(text) if kind is timedelta else int(text)
+    except ValueError:
+        faults.append(f"{name} is {text!r}; a number is needed.")
+        return default
+    least = _LEAST.get(name, 0 if kind is timedelta else 1)
+    if not least <= number < 10**15:
+        faults.append(f"{name} is {text}; it must be at least {least:g}.")
+        return default if kind is timedelta else number
+    return number * _UNITS[name.rpartition("_")[2]] if kind is timedelta else number
 
 
 def _contradictions(settings: Settings, values: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The composition root of the command: environment, streams and clock come in here.
+"""The command: arguments, environment and streams come in here.
 
 Exit codes: 0 done; 1 not done, or not all (declined, no such file); 2 wrong usage; 3 settings are incomplete or a
 service could not do it: try again.
@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 
 from batch_ops.domain.errors import IlastikBatchError, SettingsError
 from batch_ops.files.arguments import parser
-from batch_ops.files.commands import Tools, run
+from batch_ops.files.commands import run
 from batch_ops.files.console import Console
 from batch_ops.settings_file import VARIABLE, read_settings
-from batch_ops.wiring import System
+from batch_ops.wiring import opened
 
 _INTERRUPTED = 130
 _FAULT = 3
@@ -24,16 +24,12 @@ _WIDE = 200
 
 
 async def command_line(arguments: Sequence[str], environment: Mapping[str, str], console: Console) -> int:
-    """Run one command; its exit code."""
+    """Run one command; give its exit code."""
     args = parser().parse_args(arguments)
     file = getattr(args, "settings", None) or environment.get(VARIABLE, "")
     try:
-        system = await System.open(read_settings(file) if file else environment)
-        try:
-            tools = Tools(system.steering, system.backfiller, system.poison)
-            return await run(args, tools, console)
-        finally:
-            await system.close()
+        async with opened(read_settings(file) if file else environment) as system:
+            return await run(args, system, console)
     except SettingsError as exc:
         console.complain(str(exc) if file else f"{exc} Name the file that holds them with --settings or {VARIABLE}.")
         return _FAULT

@@ -8,7 +8,7 @@ _OPEN = "OPEN"
 
 
 def parser() -> argparse.ArgumentParser:
-    """`python -m batch_ops.files COMMAND ...`"""
+    """Make the parser of `python -m batch_ops.files COMMAND ...`."""
     top = argparse.ArgumentParser(
         prog="python -m batch_ops.files",
         description="Look at the files of the system and steer them, in Azure or on one machine.",
@@ -68,7 +68,7 @@ def _selection(command: argparse.ArgumentParser) -> None:
 
 
 def states_of(words: list[str]) -> frozenset[State]:
-    """The states that `--state` named."""
+    """Read the states that `--state` named."""
     found = {State(word) for word in words if word != _OPEN}
     return frozenset(found | {state for state in State if not state.is_final} if _OPEN in words else found)
 

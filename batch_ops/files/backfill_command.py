@@ -9,7 +9,7 @@ from batch_ops.use_cases.backfill import Backfill, Backfiller
 
 
 async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
-    """The exit code. Raises `ServiceFault`."""
+    """Carry out the command; give its exit code. Raises `ServiceFault`."""
     plan = await backfiller.plan(args.prefix)
     if not args.json:
         for line in estimate(args.prefix, plan, args.slots):
@@ -21,14 +21,14 @@ async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
         await backfiller.ask(plan)
         asked = len(plan.names)
     if args.json:
-        console.tell(as_json(plan, args.slots) | {"asked": asked})
+        console.say_json(as_json(plan, args.slots) | {"asked": asked})
     elif asked:
         console.say(f"Asked for {files(asked)}; `list --prefix` shows how they fare.")
     return 0
 
 
 def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
-    """What the back-fill comes to, in sentences."""
+    """Say in sentences what the back-fill amounts to."""
     which = f"whose names begin with '{naming.plain(prefix)}'" if prefix else "of all projects"
     known = "1 other is" if plan.known == 1 else f"{plan.known:,} others are"
     lines = [f"{files(len(plan.names))} {which}, {plan.gigabytes:,.1f} GB; {known} known already."]
@@ -45,7 +45,7 @@ def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
 
 
 def as_json(plan: Backfill, slots: int) -> dict[str, float | int]:
-    """The same for programs."""
+    """Say the same to programs."""
     return {
         "files": len(plan.names),
         "bytes": plan.total_bytes,

@@ -1,8 +1,7 @@
-"""The commands: each reads its arguments, asks where it matters, calls a use case, and tells what came of it."""
+"""The commands: each reads its arguments, asks where it matters, calls a use case and reports the result."""
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
@@ -23,9 +22,8 @@ from batch_ops.files.records import (
     run_row,
     sentence_of_left,
 )
-from batch_ops.files.tables import shown, table
-from batch_ops.use_cases.backfill import Backfiller
-from batch_ops.use_cases.poison_queues import PoisonCare
+from batch_ops.files.text_table import shown, table
+from batch_ops.system import System
 from batch_ops.use_cases.steering import Plan, Steering
 
 DONE, NOT_DONE, USAGE = 0, 1, 2
@@ -33,24 +31,15 @@ _LINES = 1000
 _OPEN = frozenset(state for state in State if not state.is_final)
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """The use cases."""
-
-    steering: Steering
-    backfiller: Backfiller
-    poison: PoisonCare
-
-
-async def run(args: Namespace, tools: Tools, console: Console) -> int:
-    """Carry out a command; its exit code. Raises `ServiceFault`."""
+async def run(args: Namespace, system: System, console: Console) -> int:
+    """Carry out a command; give its exit code. Raises `ServiceFault`."""
     match args.command:
         case "backfill":
-            return await backfill_command.run(args, tools.backfiller, console)
+            return await backfill_command.run(args, system.backfiller, console)
         case "poison":
-            return await poison_command.run(args, tools.poison, console)
+            return await poison_command.run(args, system.poison, console)
         case command:
-            return await _COMMANDS[command](args, tools.steering, console)
+            return await _COMMANDS[command](args, system.steering, console)
 
 
 def _selection(args: Namespace, states: frozenset[State] = frozenset()) -> Selection:
@@ -68,7 +57,7 @@ async def _list(args: Namespace, steering: Steering, console: Console) -> int:
             break
         states.append(record.state)
         if args.json:
-            console.tell(as_json(record))
+            console.say_json(as_json(record))
         else:
             found.append(record)
     if not args.json:
@@ -91,7 +80,7 @@ async def _show(args: Namespace, steering: Steering, console: Console) -> int:
         return NOT_DONE
     current = runs[-1]
     if args.json:
-        console.tell({**as_json(current), "runs": [as_json(run) for run in runs]})
+        console.say_json({**as_json(current), "runs": [as_json(run) for run in runs]})
         return DONE
     console.say(shown(current.name))
     lines = details(current)
@@ -139,7 +128,7 @@ def _is_meant(args: Namespace, console: Console) -> bool:
 async def _carry_out(
     args: Namespace, console: Console, plan: Plan, what: str, work: Callable[[], Awaitable[Mapping[str, int]]]
 ) -> int:
-    """Say what it comes to, ask unless the files were named one by one, do it, tell."""
+    """Say what would be done, ask unless the files were named one by one, do it, report."""
     left = dict(plan.left)
     unknown = len(set(args.names)) - len(plan.chosen) - sum(left.values()) if args.names else 0
     if unknown > 0:
@@ -156,7 +145,7 @@ async def _carry_out(
         for why, count in missed.items():
             left[why] = left.get(why, 0) + count
     if args.json:
-        console.tell({"chosen": len(plan.chosen), "done": done, "left": left, "dry_run": args.dry_run})
+        console.say_json({"chosen": len(plan.chosen), "done": done, "left": left, "dry_run": args.dry_run})
     else:
         if not plan.chosen:
             console.say("There is nothing to do.")
@@ -172,7 +161,7 @@ async def _carry_out(
 async def _pause(args: Namespace, steering: Steering, console: Console) -> int:
     await steering.pause(args.project)
     if args.json:
-        console.tell({"paused": args.project or None})
+        console.say_json({"paused": args.project or None})
     else:
         console.say(f"{_scope(args)} is paused: new files wait, what has begun goes on. `resume` ends it.")
     return DONE
@@ -181,7 +170,7 @@ async def _pause(args: Namespace, steering: Steering, console: Console) -> int:
 async def _resume(args: Namespace, steering: Steering, console: Console) -> int:
     taken_up = await steering.resume(args.project)
     if args.json:
-        console.tell({"resumed": args.project or None, "taken_up": taken_up})
+        console.say_json({"resumed": args.project or None, "taken_up": taken_up})
         return DONE
     console.say(f"{_scope(args)} goes on; taken up: {files(taken_up)}.")
     for pause in await steering.pauses():

@@ -16,19 +16,19 @@ class Console:
     asks: bool
 
     def say(self, text: str = "") -> None:
-        """A line of the answer."""
+        """Write a line of the answer."""
         self.out.write(f"{text}\n")
 
-    def tell(self, value: Any) -> None:
-        """A JSON value on a line of its own; ASCII, so that every name survives every terminal."""
+    def say_json(self, value: Any) -> None:
+        """Write a JSON value on a line of its own; ASCII, so that every name survives every terminal."""
         self.out.write(f"{json.dumps(value)}\n")
 
     def complain(self, text: str) -> None:
-        """A sentence about what went wrong."""
+        """Write a sentence about what went wrong."""
         self.err.write(f"{text}\n")
 
     def agrees(self, question: str, *, yes: bool) -> bool:
-        """Whether the person says yes; without one only `yes` counts."""
+        """Ask the person; where there is none, only `yes` counts."""
         if yes:
             return True
         if not self.asks:

@@ -1,10 +1,10 @@
-"""`poison list | retry | drop`: messages that the host gave up."""
+"""`poison list | retry | drop`: messages that the Functions host gave up."""
 
 from argparse import Namespace
 
 from batch_ops.files.console import Console
 from batch_ops.files.records import moment
-from batch_ops.files.tables import Column, table
+from batch_ops.files.text_table import Column, table
 from batch_ops.use_cases.poison_queues import PoisonCare, PoisonSelection, name_in
 
 _COLUMNS = (
@@ -17,7 +17,7 @@ _COLUMNS = (
 
 
 async def run(args: Namespace, poison: PoisonCare, console: Console) -> int:
-    """The exit code. Raises `ServiceFault`."""
+    """Carry out the command; give its exit code. Raises `ServiceFault`."""
     selection = PoisonSelection(args.queue, frozenset(args.ids), args.prefix)
     if args.action == "list":
         return await _list(args, selection, poison, console)
@@ -31,7 +31,7 @@ async def run(args: Namespace, poison: PoisonCare, console: Console) -> int:
             return 1
         done, what = await poison.drop(selection), "dropped"
     if args.json:
-        console.tell({"action": args.action, "done": done})
+        console.say_json({"action": args.action, "done": done})
     else:
         console.say(f"{_messages(done)} {what}.")
     return 0
@@ -42,8 +42,8 @@ async def _list(args: Namespace, selection: PoisonSelection, poison: PoisonCare,
     counts = await poison.counts()
     if args.json:
         for message in messages:
-            told = {"queue": message.queue, "id": message.id, "name": name_in(message), "text": message.text}
-            console.tell(told | {"inserted": message.inserted.isoformat() if message.inserted else None})
+            shown = {"queue": message.queue, "id": message.id, "name": name_in(message), "text": message.text}
+            console.say_json(shown | {"inserted": message.inserted.isoformat() if message.inserted else None})
         return 0
     if messages:
         rows = [(m.queue, m.id, moment(m.inserted), name_in(m), m.text) for m in messages]

@@ -7,13 +7,15 @@ what ilastik 1.4.2 does with them.
 import json
 from dataclasses import dataclass
 
+from batch_ops.domain.errors import IlastikBatchError
+
 LETTERS = "tzyxc"
 WORDS = {"t": "time", "z": "z", "y": "y", "x": "x", "c": "channel"}
 # vigra takes two axes for the same only where their type agrees too: 1 channels, 2 space, 8 time.
 TYPE_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1}
 
 
-class AxesError(ValueError):
+class AxesError(IlastikBatchError):
     """These axes can't be used; the text is the reason, as the end of a sentence."""
 
 
@@ -26,7 +28,7 @@ class Tags:
 
 
 def checked(letters: str, dimensions: int) -> str:
-    """The letters, if they can name the axes of an image of so many dimensions. Raises `AxesError`."""
+    """Give the letters back if they can name the axes of an image of so many dimensions. Raises `AxesError`."""
     unknown = sorted(set(letters) - set(LETTERS))
     if unknown:
         raise AxesError(f"they name {', '.join(map(repr, unknown))}, but ilastik knows only t, z, y, x and c")
@@ -40,7 +42,7 @@ def checked(letters: str, dimensions: int) -> str:
 
 
 def parse_tags(text: str) -> Tags | None:
-    """What an `axistags` attribute says; None where it leaves an axis open ("?"), which counts as untagged.
+    """Read an `axistags` attribute; None where it leaves an axis open ("?"), which counts as untagged.
 
     Raises `AxesError` if it is not what vigra writes.
     """
@@ -60,6 +62,6 @@ def parse_tags(text: str) -> Tags | None:
 
 
 def sizes(letters: str, shape: tuple[int, ...]) -> dict[str, int]:
-    """Pixels along each of t, z, y, x, c; 1 for an axis that the image lacks."""
+    """Count the pixels along each of t, z, y, x, c; 1 for an axis that the image lacks."""
     present = dict(zip(letters, shape, strict=True))
     return {letter: present.get(letter, 1) for letter in LETTERS}

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from batch_ops.domain.checks import CheckLimits
+from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.ports.services import RangeReader
 
 
-class RangeReader(Protocol):
-    """A blob of one version: ranged reads, never the whole.
-
-    `read` returns exactly `length` bytes from `offset`; it is only asked for what lies inside `size`.
-    Whatever it raises ends the check and reaches the caller.
-    """
-
-    @property
-    def size(self) -> int: ...
-
-    async def read(self, offset: int, length: int) -> bytes: ...
-
-
-class BudgetSpent(Exception):
+class BudgetSpent(IlastikBatchError):
     """One more read would exceed the budget; the text says which, as in "64 reads"."""
 
 
-class OutsideBlob(Exception):
+class OutsideBlob(IlastikBatchError):
     """The parser asked for bytes that the blob does not have: only a broken parser does."""
 
 
@@ -40,7 +27,7 @@ class BudgetedReader:
         self.bytes = 0
 
     async def fetch(self, offset: int, length: int) -> bytes:
-        """Exactly this range. Raises `BudgetSpent`, `OutsideBlob`, and what the reader raises."""
+        """Read exactly this range. Raises `BudgetSpent`, `OutsideBlob`, and what the reader raises."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise OutsideBlob
         if offset + length <= len(self._head):

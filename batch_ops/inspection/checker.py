@@ -1,6 +1,6 @@
 """Is this .h5 whole, harmless and right for its project? Asked before a machine is paid for.
 
-A few ranged reads answer it, never the whole file. What a look at the first bytes can't tell is told by a
+A few ranged reads answer it, never the whole file. What a look at the first bytes can't settle is left to a
 parser in a process apart (`parser/fork_server`), for the HDF5 library crashes and hangs on corrupt files; the
 ranges are fetched here, asynchronously, so that many checks overlap and no parser ever sees a credential.
 Why h5py and not pyfive, a parser in pure Python, stands in `parser/entry`.
@@ -16,9 +16,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.naming import plain, project_of
-from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob, RangeReader
-from batch_ops.inspection.findings import BadFindings, Dataset, Problem, image_findings
+from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob
+from batch_ops.inspection.findings import BadFindings, Dataset, NoDataset, image_findings
 from batch_ops.inspection.image_rules import judge_image
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES
 from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
@@ -28,15 +29,15 @@ from batch_ops.inspection.superblock import (
     MAX_SUPERBLOCK_BYTES,
     SIGNATURE,
     DamagedSuperblock,
+    Superblock,
     looks_like,
     parse_superblock,
     signature_offsets,
 )
+from batch_ops.ports.services import RangeReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-__all__ = ["Hdf5Checker", "RangeReader"]
 
 CHECKS_PER_PARSER = 8
 # What the library does to itself on a corrupt file. SIGPROF: it computed until its time was up.
@@ -47,7 +48,7 @@ _FILE_IS_TO_BLAME = frozenset(
 _PROJECT_LIMITS = CheckLimits(max_reads=256, max_bytes=64 * 2**20, parser_cpu_seconds=10.0)
 
 
-class _Cut(Exception):
+class _Cut(IlastikBatchError):
     """The check ends here, with this verdict."""
 
     def __init__(self, verdict: Refused | Unchecked) -> None:
@@ -55,7 +56,7 @@ class _Cut(Exception):
         self.verdict = verdict
 
 
-class Hdf5Checker:
+class ImageChecker:
     """Asynchronous context manager; one for the life of the function host serves any number of checks.
 
     `parsers` fork servers, each with a few checks at a time; they start with the first check, are replaced
@@ -94,7 +95,7 @@ class Hdf5Checker:
         *,
         head: bytes = b"",
     ) -> Verdict:
-        """The verdict on an image; `name` is only for its sentences.
+        """Judge an image; `name` is only for the sentences.
 
         The first read is `read(0, 65536)` (or the whole of a smaller file), unless `head` - the first bytes,
         where the caller has them already - covers it. What the reader raises is raised on.
@@ -110,7 +111,10 @@ class Hdf5Checker:
             return _damaged(name)
         if isinstance(found, Dataset):
             return judge_image(name, blob.size, found, project, options, limits)
-        return _unfinished(name, found) or explain(name, found, options)
+        if found.kind == "too many":
+            file = plain(name, NAME_LENGTH)
+            return Unchecked(f"{file} was not checked to its end: it holds too many groups and datasets.")
+        return explain(name, found, options)
 
     async def inspect_project(
         self,
@@ -120,8 +124,8 @@ class Hdf5Checker:
         *,
         head: bytes = b"",
     ) -> ProjectFacts | Refused:
-        """What a project (.ilp) asks of its images, or why it can't be run."""
-        blob = BudgetedReader(_Memory(source) if isinstance(source, bytes) else source, limits, head)
+        """Find out what a project (.ilp) asks of its images, or why it can't be run."""
+        blob = BudgetedReader(InMemory(source) if isinstance(source, bytes) else source, limits, head)
         try:
             async with self._turn_within(name, limits):
                 found = await self._look_into(name, blob, {"kind": "project"}, limits)
@@ -131,11 +135,11 @@ class Hdf5Checker:
             return Refused(cut.verdict.sentence)
         except BadFindings:
             return _damaged(name)
-        return explain(name, Problem("damaged", detail=str(found.get("detail", ""))), ImageOptions())
+        return explain(name, NoDataset("damaged", detail=str(found.get("detail", ""))), ImageOptions())
 
     @asynccontextmanager
     async def _turn_within(self, name: str, limits: CheckLimits) -> AsyncIterator[None]:
-        """A place among the checks that run, and from then on the budget of seconds."""
+        """Wait for a place among the checks that run; from then on the seconds count."""
         file = plain(name, NAME_LENGTH)
         async with self._places:
             deadline = asyncio.timeout(limits.max_seconds)
@@ -153,7 +157,7 @@ class Hdf5Checker:
     async def _look_into(
         self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits, group: str | None = None
     ) -> dict[str, Any]:
-        """Signature and length here, all else in a parser: its findings. Raises `_Cut`, `BudgetSpent`.
+        """Check signature and length here, and have a parser find all else. Raises `_Cut`, `BudgetSpent`.
 
         Only files of one `group` ever share a parser: whoever may drop one of them may write over the others.
         """
@@ -177,7 +181,7 @@ class Hdf5Checker:
         raise _Cut(Unchecked(f"{plain(name, NAME_LENGTH)} was not checked: the parser was stopped twice."))
 
 
-class _Memory:
+class InMemory:
     """Bytes at hand, read as a blob is."""
 
     def __init__(self, data: bytes) -> None:
@@ -189,7 +193,7 @@ class _Memory:
 
 
 async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
-    """The head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
+    """Read the head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
 
     `wanted`: what is to be uploaded instead of a file that is no HDF5.
     """
@@ -205,25 +209,28 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
         superblock = parse_superblock(*start)
     except DamagedSuperblock:
         raise _Cut(_damaged(name)) from None
-    if superblock.end is not None and superblock.end > blob.size:
-        raise _Cut(
-            Refused(
-                f"{file} has {blob.size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was "
-                f"not closed by the program that wrote it; upload it again."
-            )
-        )
-    if not superblock.closed:
-        raise _Cut(
-            Refused(
-                f"{file} was not closed by the program that wrote it, so no other can open it; close it there (or "
-                f"run h5clear -s on it) and upload it again."
-            )
-        )
+    if fault := _unfinished(superblock, blob.size):
+        raise _Cut(Refused(f"{file} {fault}"))
     return head
 
 
+def _unfinished(superblock: Superblock, size: int) -> str:
+    """Say what keeps a file from being opened though its superblock is sound; "" for nothing."""
+    if superblock.end is not None and superblock.end > size:
+        return (
+            f"has {size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was not closed by the "
+            f"program that wrote it; upload it again."
+        )
+    if not superblock.closed:
+        return (
+            "was not closed by the program that wrote it, so no other can open it; close it there (or run h5clear -s "
+            "on it) and upload it again."
+        )
+    return ""
+
+
 async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:
-    """The superblock's bytes and their place, looked for wherever the library would; None if there is none."""
+    """Find the superblock's bytes and their place, wherever the library would; None if there is none."""
     for offset in signature_offsets(blob.size):
         end = min(offset + MAX_SUPERBLOCK_BYTES, blob.size)
         data = head[offset:end] if end <= len(head) else await blob.fetch(offset, end - offset)
@@ -233,10 +240,4 @@ async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, i
 
 
 def _damaged(name: str) -> Refused:
-    return explain(name, Problem("damaged"), ImageOptions())
-
-
-def _unfinished(name: str, found: Problem) -> Unchecked | None:
-    if found.kind != "too many":
-        return None
-    return Unchecked(f"{plain(name, NAME_LENGTH)} was not checked to its end: it holds too many groups and datasets.")
+    return explain(name, NoDataset("damaged"), ImageOptions())

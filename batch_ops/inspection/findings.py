@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from batch_ops.domain.errors import IlastikBatchError
+
 MAX_NAME = 2_000
 
 
-class BadFindings(ValueError):
+class BadFindings(IlastikBatchError):
     """Not what a sane parser reports."""
 
 
@@ -30,8 +32,8 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why there is no dataset to describe. `kind`: one of the words that `image_problems` has a sentence for."""
+class NoDataset:
+    """Why there is no dataset to describe. `kind`: one of the words that `sentences` has a sentence for."""
 
     kind: str
     name: str = ""
@@ -40,11 +42,11 @@ class Problem:
     more: bool = False
 
 
-def image_findings(data: dict[str, Any]) -> Dataset | Problem:
-    """The findings of an image job. Raises `BadFindings`."""
+def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
+    """Read the findings of an image job. Raises `BadFindings`."""
     kind = text(data.get("finding"))
     if kind != "dataset":
-        return Problem(
+        return NoDataset(
             kind,
             name=text(data.get("name", "")),
             detail=text(data.get("detail", "") or data.get("source", "")),

@@ -24,7 +24,7 @@ from batch_ops.domain.naming import plain
 from batch_ops.inspection import axes as axis_rules
 from batch_ops.inspection.axes import WORDS, AxesError
 from batch_ops.inspection.findings import Dataset
-from batch_ops.inspection.sentences import NAME_LENGTH
+from batch_ops.inspection.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
 
 DTYPES = frozenset(
@@ -41,7 +41,7 @@ _USUAL = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 def judge_image(
     name: str, size: int, found: Dataset, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
 ) -> Verdict:
-    """The verdict on the one dataset of a file of `size` bytes. `name` is the file's, as people know it."""
+    """Judge the one dataset of a file of `size` bytes. `name` is the file's, as people know it."""
     file = plain(name, NAME_LENGTH)
     try:
         _check_name(found)
@@ -52,35 +52,31 @@ def judge_image(
         _check_scales(letters, found.shape, project)
         _check_features(letters, found.shape, project)
         _check_output(letters, found.shape, options)
-    except _Wrong as wrong:
-        return Refused(f"{file} {wrong}")
+    except Unfit as unfit:
+        return Refused(f"{file} {unfit}")
     return Accepted(ImageFacts(found.path, found.shape, found.dtype, letters, tagged))
-
-
-class _Wrong(Exception):
-    """What is wrong with the image, as the rest of a sentence that begins with the file's name."""
 
 
 def _check_name(found: Dataset) -> None:
     # Bytes that are no text came here as replacement characters: the task could not name the dataset.
     if not found.path.isprintable() or "\N{REPLACEMENT CHARACTER}" in found.path:
-        raise _Wrong(
+        raise Unfit(
             f"names its dataset with characters that are no text ('{plain(found.path, NAME_LENGTH)}'); rename it."
         )
 
 
 def _check_values(found: Dataset) -> None:
     if found.dtype not in DTYPES:
-        raise _Wrong(
+        raise Unfit(
             f"holds {plain(found.dtype, 40)} in '{plain(found.path, NAME_LENGTH)}', and ilastik reads plain "
             f"numbers only; export the image as 8-bit, 16-bit or 32-bit."
         )
     if 0 in found.shape:
-        raise _Wrong(f"is empty: its shape is {_by(found.shape)}; export the image again.")
+        raise Unfit(f"is empty: its shape is {_by(found.shape)}; export the image again.")
     for code, label in found.filters:
         if code not in FILTERS:
             known = _FILTER_NAMES.get(code) or plain(label, 40) or "unknown"
-            raise _Wrong(
+            raise Unfit(
                 f"is compressed with {known} (HDF5 filter {code}), which ilastik can't read; save it with gzip "
                 f"or without compression."
             )
@@ -89,25 +85,25 @@ def _check_values(found: Dataset) -> None:
 def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
     declared = math.prod(found.shape) * found.item_bytes
     if declared > limits.max_declared_bytes:
-        raise _Wrong(
+        raise Unfit(
             f"declares an image of {_gb(declared)} ({_by(found.shape)}), and the limit is "
             f"{_gb(limits.max_declared_bytes)}; split it, or ask the operator to raise the limit."
         )
     if found.offset is not None:
         if found.offset + declared > size:
-            raise _Wrong(
+            raise Unfit(
                 f"is damaged: its data should reach to byte {found.offset + declared:,}, but the file has "
                 f"{size:,} bytes; upload it again."
             )
     elif declared > size * limits.max_compression + limits.sparse_allowance_bytes:
-        raise _Wrong(
+        raise Unfit(
             f"declares an image of {_gb(declared)} ({_by(found.shape)}), but with its {size:,} bytes it can hold "
             f"next to nothing of it; export the image again."
         )
 
 
 def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple[str, bool]:
-    """The letters of the image's axes, and whether its own tags say so."""
+    """Give the letters of the image's axes, and whether its own tags say so."""
     dimensions = len(found.shape)
     try:
         if not found.tags_readable:
@@ -116,17 +112,17 @@ def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple
         if tags is not None:
             return axis_rules.checked(tags.letters, dimensions), tags.standard
     except AxesError as reason:
-        raise _Wrong(f"has axistags that can't be used: {reason}. Export the image again.") from reason
+        raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
     if not options.axes:
         example = project.axes if len(project.axes) == dimensions else _USUAL[dimensions]
-        raise _Wrong(
+        raise Unfit(
             f"does not say which of its dimensions ({_by(found.shape)}) is which; save it with axistags (as "
             f"ilastik's export does), or have the operator set axes (such as {example}) for its project."
         )
     try:
         return axis_rules.checked(options.axes, dimensions), False
     except AxesError as reason:
-        raise _Wrong(
+        raise Unfit(
             f"has no axistags, and the axes set for its project do not fit: {reason}. Save it with axistags, or "
             f"have the operator correct them."
         ) from reason
@@ -138,25 +134,32 @@ def _check_project(letters: str, shape: tuple[int, ...], project: ProjectFacts) 
         lacking = [WORDS[axis] for axis in trained if axis not in letters]
         surplus = [WORDS[axis] for axis in letters if axis not in trained]
         differences = [f"lacks {_and(lacking)}"] * bool(lacking) + [f"adds {_and(surplus)}"] * bool(surplus)
-        raise _Wrong(
+        raise Unfit(
             f"has {len(shape)} dimensions ({letters}), but its project was trained on {len(trained)} ({trained}): "
             f"it {' and '.join(differences)}. Save it with the axes {trained} (one that is not needed has length 1)."
         )
     if trained and letters != trained:
-        raise _Wrong(
+        raise Unfit(
             f"has its axes in the order {letters}, but its project was trained on {trained}, and ilastik would "
             f"take one for the other; save it in the order {trained}."
         )
     size = axis_rules.sizes(letters, shape)
     if project.channels is not None and size["c"] != project.channels:
-        raise _Wrong(
-            f"has {_count(size['c'], 'channel')}, but its project was trained on "
-            f"{_count(project.channels, 'channel')}; upload images like those it was trained on."
-        )
-    flat = size["z"] == 1
-    if project.spatial_dimensions is not None and flat != (project.spatial_dimensions == 2):
-        mine, theirs = ("2D (one z slice)", "3D") if flat else (f"3D ({size['z']} z slices)", "2D")
-        raise _Wrong(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
+        raise _other_channels(size["c"], project.channels)
+    if project.spatial_dimensions is not None and (size["z"] == 1) != (project.spatial_dimensions == 2):
+        raise _other_dimensions(size["z"])
+
+
+def _other_channels(channels: int, trained: int) -> Unfit:
+    return Unfit(
+        f"has {_count(channels, 'channel')}, but its project was trained on {_count(trained, 'channel')}; upload "
+        f"images like those it was trained on."
+    )
+
+
+def _other_dimensions(z: int) -> Unfit:
+    mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
+    return Unfit(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
 
 
 def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
@@ -168,29 +171,25 @@ def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -
         if sigma > 0 and size[axis] < needed:
             unit = "z slice" if axis == "z" else f"pixel along {axis}"
             have = _count(size[axis], unit) if axis == "z" else f"{size[axis]} pixels along {axis}"
-            raise _Wrong(
+            raise Unfit(
                 f"has {have}, but the largest filter of its project (sigma {sigma:g}) needs at least {needed}; upload "
                 f"a larger image, or train a project with smaller sigmas."
             )
 
 
 def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
-    """The classifier takes so many features a pixel; another number only fails after hours in the queue."""
+    """Compare the number of features a pixel: a wrong one would only fail after hours in the queue."""
     size = axis_rules.sizes(letters, shape)
     channels, z = size["c"], size["z"]
     if project.columns is None or project.feature_columns(channels, z) == project.columns:
         return
     other = 2 if z == 1 else 1
     if project.feature_columns(channels, other) == project.columns:
-        mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
-        raise _Wrong(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
+        raise _other_dimensions(z)
     one = project.feature_columns(1, z)
     if one and project.columns % one == 0:
-        raise _Wrong(
-            f"has {_count(channels, 'channel')}, but its project was trained on "
-            f"{_count(project.columns // one, 'channel')}; upload images like those it was trained on."
-        )
-    raise _Wrong(
+        raise _other_channels(channels, project.columns // one)
+    raise Unfit(
         f"gives {project.feature_columns(channels, z)} features a pixel, but the classifier of its project was trained "
         f"with {project.columns}; have the project trained and saved again."
     )
@@ -199,7 +198,7 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
 def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -> None:
     plan = export_plan(letters, shape, channels=options.output_channels, bytes_per_value=options.bytes_per_value)
     if not plan.fits_classic_tiff:
-        raise _Wrong(
+        raise Unfit(
             f"would give a TIFF of {_gb(plan.bytes_per_file)}, and ilastik's TIFF writer ends at 4 GB a file; "
             f"split the image into smaller ones."
         )

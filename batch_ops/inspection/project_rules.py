@@ -13,7 +13,7 @@ from batch_ops.domain.checks import ProjectFacts, Refused
 from batch_ops.domain.naming import plain
 from batch_ops.inspection.axes import LETTERS, AxesError, checked, parse_tags, sizes
 from batch_ops.inspection.findings import sequence, text, whole
-from batch_ops.inspection.sentences import NAME_LENGTH
+from batch_ops.inspection.sentences import NAME_LENGTH, Unfit
 
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
@@ -24,47 +24,49 @@ _LANE_PATH_LENGTH = 250
 _AGAIN = "open it in ilastik, train it (Live Update), and save it again."
 
 
-class _Wrong(Exception):
-    """What is wrong with the project, as the rest of a sentence that begins with its name."""
-
-
 def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
-    """The facts of a project, or the sentence why it can't be run. Raises `findings.BadFindings`."""
+    """Give the facts of a project, or the sentence why it can't be run. Raises `findings.BadFindings`."""
     try:
         return _facts(found)
-    except _Wrong as wrong:
-        return Refused(f"{plain(name, NAME_LENGTH)} {wrong}")
+    except Unfit as unfit:
+        return Refused(f"{plain(name, NAME_LENGTH)} {unfit}")
 
 
 def _facts(found: dict[str, Any]) -> ProjectFacts:
     workflow = _optional(found.get("workflow"))
     if workflow is None:
-        raise _Wrong("is no ilastik project: it does not name its workflow; upload the .ilp that ilastik saved.")
+        raise Unfit("is no ilastik project: it does not name its workflow; upload the .ilp that ilastik saved.")
     if workflow != WORKFLOW:
-        raise _Wrong(f"is a project of the workflow '{plain(workflow, 60)}'; only {WORKFLOW} projects can be run here.")
+        raise Unfit(f"is a project of the workflow '{plain(workflow, 60)}'; only {WORKFLOW} projects can be run here.")
     features = _features(found)
     classes = tuple(plain(text(item), 40) for item in sequence(found.get("classes") or []))
     if whole(found.get("forests")) == 0 or whole(found.get("trees")) == 0:
-        raise _Wrong(f"has no stored classifier; {_AGAIN}")
+        raise Unfit(f"has no stored classifier; {_AGAIN}")
     if whole(found.get("labels")) > len(classes):
-        raise _Wrong(f"has a classifier for more classes than it has labels; {_AGAIN}")
+        raise Unfit(f"has a classifier for more classes than it has labels; {_AGAIN}")
     axes, channels, dimensions = _training(found)
     columns, lane_path = found.get("columns"), _optional(found.get("lane_path"))
-    facts = ProjectFacts(
-        ilastik_version=plain(_optional(found.get("version")) or "unknown", 40),
-        workflow=WORKFLOW,
-        axes=axes,
-        channels=channels,
-        spatial_dimensions=dimensions,
-        classes=_short(classes),
-        columns=None if columns is None else whole(columns),
-        lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
-        **features,
+    return _consistent(
+        ProjectFacts(
+            ilastik_version=plain(_optional(found.get("version")) or "unknown", 40),
+            workflow=WORKFLOW,
+            axes=axes,
+            channels=channels,
+            spatial_dimensions=dimensions,
+            classes=_short(classes),
+            columns=None if columns is None else whole(columns),
+            lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
+            **features,
+        )
     )
-    if facts.columns is not None and channels is not None and dimensions is not None:
-        expected = facts.feature_columns(channels, 1 if dimensions == 2 else 2)
+
+
+def _consistent(facts: ProjectFacts) -> ProjectFacts:
+    """Pass the facts on if the stored classifier takes the features that the project selects."""
+    if facts.columns is not None and facts.channels is not None and facts.spatial_dimensions is not None:
+        expected = facts.feature_columns(facts.channels, 1 if facts.spatial_dimensions == 2 else 2)
         if expected != facts.columns:
-            raise _Wrong(
+            raise Unfit(
                 f"selects {expected} features a pixel, but its stored classifier was trained with "
                 f"{facts.columns}; {_AGAIN}"
             )
@@ -72,28 +74,10 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
 
 
 def _features(found: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `ProjectFacts` that follow from the feature selection."""
-    ids, scales, matrix = found.get("feature_ids"), found.get("scales"), found.get("matrix")
-    if not ids or not scales or not matrix:
-        raise _Wrong(f"has no feature selection; {_AGAIN}")
-    ids, scales, rows = sequence(ids), sequence(scales), sequence(matrix)
+    """Give the fields of `ProjectFacts` that follow from the feature selection."""
     in_2d = sequence(found.get("in_2d") or [])
-    if len(rows) != len(ids) or any(len(sequence(row)) != len(scales) for row in rows):
-        raise _Wrong(f"has a feature selection that contradicts itself; {_AGAIN}")
-    if in_2d and len(in_2d) != len(scales):
-        raise _Wrong(f"has a feature selection that contradicts itself; {_AGAIN}")
-    unknown = [item for item, row in zip(ids, rows, strict=True) if any(row) and item not in EIGENVALUES | SCALARS]
-    if unknown:
-        raise _Wrong(f"selects the feature '{plain(text(unknown[0]), 60)}', which ilastik {WORKFLOW} does not know.")
-    flat = [bool(flag) for flag in in_2d] or [False] * len(scales)
-    chosen = [
-        (item in EIGENVALUES, float(scales[column]), flat[column])
-        for item, row in zip(ids, rows, strict=True)
-        for column, selected in enumerate(row)
-        if selected
-    ]
-    if not chosen:
-        raise _Wrong(f"selects no feature; {_AGAIN}")
+    ids, scales, rows = (sequence(found.get(key) or []) for key in ("feature_ids", "scales", "matrix"))
+    chosen = _chosen(ids, scales, rows, in_2d)
     return {
         "sigma_3d": max((scale for _, scale, two in chosen if not two), default=0.0),
         "sigma_2d": max((scale for _, scale, two in chosen if two), default=0.0),
@@ -104,8 +88,30 @@ def _features(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]) -> list[tuple[bool, float, bool]]:
+    """List the selected features: (has eigenvalues, scale in pixels, filtered in 2D)."""
+    if not ids or not scales or not rows:
+        raise Unfit(f"has no feature selection; {_AGAIN}")
+    widths = {len(sequence(row)) for row in rows} | ({len(in_2d)} if in_2d else set())
+    if len(rows) != len(ids) or widths != {len(scales)}:
+        raise Unfit(f"has a feature selection that contradicts itself; {_AGAIN}")
+    unknown = [item for item, row in zip(ids, rows, strict=True) if any(row) and item not in EIGENVALUES | SCALARS]
+    if unknown:
+        raise Unfit(f"selects the feature '{plain(text(unknown[0]), 60)}', which ilastik {WORKFLOW} does not know.")
+    flat = in_2d or [False] * len(scales)
+    chosen = [
+        (item in EIGENVALUES, float(scales[column]), bool(flat[column]))
+        for item, row in zip(ids, rows, strict=True)
+        for column, selected in enumerate(row)
+        if selected
+    ]
+    if not chosen:
+        raise Unfit(f"selects no feature; {_AGAIN}")
+    return chosen
+
+
 def _training(found: dict[str, Any]) -> tuple[str, int | None, int | None]:
-    """(axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
+    """Give (axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
     first, last = found.get("first_lane"), found.get("last_lane")
     axes = _lane_axes(last) if last else ""
     if not first or not first.get("shape"):
@@ -127,12 +133,12 @@ def _lane_axes(lane: dict[str, Any]) -> str:
         if letters and shape:
             checked(letters, len(sequence(shape)))
     except AxesError as reason:
-        raise _Wrong(f"has axes of a training image that can't be used: {reason}; {_AGAIN}") from reason
+        raise Unfit(f"has axes of a training image that can't be used: {reason}; {_AGAIN}") from reason
     return letters if set(letters) <= set(LETTERS) else ""
 
 
 def _short(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; numbers in their place where they are too many to be kept."""
+    """Keep the names, or numbers in their place where they are too many."""
     if sum(len(name.encode()) + 3 for name in classes) <= _CLASS_NAMES_BYTES:
         return classes
     return tuple(str(index + 1) for index in range(min(len(classes), 255)))

@@ -1,12 +1,14 @@
 """The first bytes of an HDF5 file: is it one, and is all of it there? Pure; needs no HDF5 library.
 
-Most wrong uploads (another format, a cut-off transfer) are told apart here, for one read and no parser.
+Most wrong uploads (another format, a cut-off transfer) are found out here, for one read and no parser.
 Source: HDF5 File Format Specification 3.0, section II.A, and the library's own rule for a file whose
 beginning was moved by a user block.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from batch_ops.domain.errors import IlastikBatchError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_SUPERBLOCK_BYTES = 128
@@ -33,8 +35,8 @@ _OTHER_FORMATS = (
 )
 
 
-class DamagedSuperblock(ValueError):
-    """The signature is right, but what follows can't be."""
+class DamagedSuperblock(IlastikBatchError):
+    """The signature of HDF5 is right, but what follows can't be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Superblock:
 
 
 def signature_offsets(size: int) -> Iterator[int]:
-    """Where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, 2048, ..."""
+    """Give the places where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, 2048, ..."""
     offset = 0
     while offset + len(SIGNATURE) <= size:
         yield offset
@@ -58,7 +60,7 @@ def signature_offsets(size: int) -> Iterator[int]:
 
 
 def looks_like(head: bytes) -> str | None:
-    """What a file that is not HDF5 seems to be, as "a TIFF"; None if its beginning tells nothing."""
+    """Guess what a file that is not HDF5 is, as "a TIFF"; None if its beginning does not say."""
     if head and not any(head):
         return "nothing but zeros at its beginning, as an interrupted transfer leaves it"
     return next((name for start, name in _OTHER_FORMATS if head.startswith(start)), None)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked
-from batch_ops.domain.file_record import Blob, JobState, Task
+from batch_ops.domain.batch_task import JobState, Task
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 from batch_ops.domain.task_spec import TaskSpec
 
@@ -158,7 +159,7 @@ class RangeReader(Protocol):
         """Length in bytes."""
 
     async def read(self, offset: int, length: int) -> bytes:
-        """The bytes; shorter only at the end."""
+        """Exactly so many bytes from `offset`; nobody asks for what lies beyond `size`."""
 
 
 class ImageCheck(Protocol):
@@ -173,8 +174,11 @@ class ImageCheck(Protocol):
         limits: CheckLimits,
         *,
         head: bytes = b"",
-    ) -> Accepted | Refused | Unchecked:
-        """Whether the project can segment this image; `head` is its beginning, read already."""
+    ) -> Verdict:
+        """Whether the project can segment this image; `head` is its beginning, read already.
+
+        What the reader raises ends the check and reaches the caller.
+        """
 
     async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:
         """What a classifier asks of its images."""

@@ -1,44 +1,25 @@
-"""Who may begin now: operators' pauses, and the daily turns of back-filled files.
-
-A turn is the day (UTC) on which a back-filled file may start. Turns are given out one after the other, so each file
-is asked for once and looked at once more, on its day, however many wait.
-"""
+"""Who may begin now: operators' pauses, and the daily turns of back-filled files."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.settings import Settings
+from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Turns
 from batch_ops.ports.tables import Worklist
 
 # A pause reaches other instances this late at most.
 FRESH = timedelta(seconds=5)
 _RACES = 20
-_DAY = timedelta(days=1)
 
 
-def day_of(moment: datetime) -> datetime:
-    """The midnight (UTC) that a moment's day began with."""
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+class Admission:
+    """Is asked before a claim. Many askers at once cost one look."""
 
-
-def next_turn(last: Turns | None, today: datetime, limit: int) -> Turns:
-    """The turns with one more given out: on the first day, from today on, that has not reached the limit."""
-    if last is None or last.day < today:
-        return Turns(today, 1, last.version if last else "")
-    if last.given < limit:
-        return replace(last, given=last.given + 1)
-    return replace(last, day=last.day + _DAY, given=1)
-
-
-class Gate:
-    """Asked before a claim. Many askers at once cost one look."""
-
-    def __init__(self, worklist: Worklist, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, *, worklist: Worklist, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._worklist, self._settings, self._clock = worklist, settings, clock
         self._paused: frozenset[str] = frozenset()
         self._fresh_until: datetime | None = None

@@ -6,16 +6,22 @@ A crash in between leaves an intent, which has reconcile look again; the claim n
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.project import Project
+from batch_ops.domain.record_parts import RunPlan
 from batch_ops.domain.run_plan import run_key
+from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
-from batch_ops.runs.executor import Executor
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.ending import Ending
+from batch_ops.runs.launcher import Launcher
 
 log = logging.getLogger("batch_ops")
 
@@ -23,10 +29,21 @@ log = logging.getLogger("batch_ops")
 class Claims:
     """`entry` is the file's row as it was read, `record` what the new version is to be. Any may raise `Conflict`."""
 
-    def __init__(self, executor: Executor, new_id: Callable[[], str]) -> None:
-        self._do, self._new_id = executor, new_id
-        self._ledger, self._worklist = executor.ledger, executor.worklist
-        self._settings, self._clock = executor.settings, executor.clock
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        launcher: Launcher,
+        ending: Ending,
+        problem_file: ProblemFile,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._ledger, self._worklist = ledger, worklist
+        self._launcher, self._ending, self._problem_file = launcher, ending, problem_file
+        self._settings, self._clock, self._new_id = settings, clock, new_id
 
     async def claim(self, entry: Entry | None, record: FileRecord) -> Entry:
         """Claim the run, ending the one before it, and create its task."""
@@ -34,22 +51,23 @@ class Claims:
         if entry and entry.record.state is State.REJECTED:
             await self._worklist.forget_rejected(naming.project_of(record.name), record.name)
         log.info("Claimed.", extra=fields(record))
-        return await self._do.submit(claimed)
+        return await self._launcher.submit(claimed)
 
     async def wait(
         self, entry: Entry | None, record: FileRecord, state: State, reason: str, *, reported: bool = True
     ) -> Entry:
         """Have the version wait in this state; `reported`: PROBLEM.txt tells the reason to who dropped the file."""
         now, old = self._clock(), entry.record if entry else None
-        if entry and old and (old.state, old.reason, old.etag, old.turn) == (state, reason, record.etag, record.turn):
+        wanted = (state, reason, record.image.etag, record.turn)
+        if entry and old and (old.state, old.reason, old.image.etag, old.turn) == wanted:
             return entry
         until_turn = record.turn - now if record.turn else timedelta()
         patience = max(self._settings.project_poll, until_turn)
         if reported:
             held = await self._hold(entry, record, patience)
             waiting = held.record.to(state, now, reason)
-            await self._do.problem_file.report(waiting)
-            claimed = await self._do.advance_told(held, waiting)
+            await self._problem_file.report(waiting)
+            claimed = await self._ending.advance_reported(held, waiting)
         else:
             claimed = await self._insert(entry, record.to(state, now, reason), patience)
         log.info("%s", reason, extra=fields(claimed.record))
@@ -58,12 +76,12 @@ class Claims:
     async def reject(self, entry: Entry | None, record: FileRecord, project: Project, sentence: str) -> Entry:
         """End the version as `REJECTED`, remembered under its project: another classifier may take it."""
         if entry and entry.record.run == record.run:
-            await self._do.tidy_later(entry.record)
+            await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         key = run_key(record, project, self._settings)
-        rejected = held.record.to(State.REJECTED, self._clock(), sentence, run_key=key, project_etag=project.etag)
-        return await self._do.end(held, rejected)
+        judged = replace(held.record, plan=RunPlan(run_key=key, project_etag=project.etag))
+        return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))
 
     async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
         """Claim the run before PROBLEM.txt tells of it: who is overtaken must not clear away another's results."""
@@ -78,21 +96,30 @@ class Claims:
         waiting = record.state.is_waiting
         old = entry.record if entry else None
         await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
-        if old and old.task_id and not old.state.is_final:
-            await self._do.clean_later(old)
+        if old and old.placement.task_id and not old.state.is_final:
+            await self._ending.clean_later(old)
         moves_on = old is not None and (old.run != record.run or not waiting)
         if old and moves_on and old.state not in {State.SUCCEEDED, State.CANCELLED}:
             # Somebody may be about to write its PROBLEM.txt, and die before it is seen that this is out of date.
-            await self._do.tidy_later(old)
+            await self._ending.tidy_later(old)
         try:
-            claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
+            claimed = await self._ledger.claim(replace(record, intent=nonce), entry)
         except Conflict:
-            await self._do.withdraw(record.name, nonce)
+            await self.withdraw(record.name, nonce)
             raise
         if old and old.intent and old.intent != nonce:
             await self._worklist.remove(old.name, old.intent)
-        if waiting and record.previous_task_id:
+        if waiting and record.placement.previous.task_id:
             # Once more when this version is submitted or over.
             with suppress(ServiceFault):
-                await self._do.end_previous(record)
+                await self._ending.end_previous(record)
         return claimed
+
+    async def withdraw(self, name: str, nonce: str) -> None:
+        """Take off the intent of a claim that met a conflict, unless the claim stands.
+
+        Either somebody else was first - or we were, and the client repeated what was not answered.
+        """
+        found = await self._ledger.get(name)
+        if found is None or found.record.intent != nonce:
+            await self._worklist.remove(name, nonce)

@@ -15,7 +15,7 @@ script starts, as Batch may run a task twice):
     out/<execution>/<name>.tiff     moved here in one step, complete, verified, with
     out/<execution>/manifest.json   (manifest.py); on failure there is no such folder
     logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES
-    logs/<execution>/outcome.json   an `Outcome` (verdict.py): kind, sentence, exit code, timings, last lines
+    logs/<execution>/outcome.json   a `Report` (manifest.py): kind, sentence, exit code, timings, last lines
 
 **Uploaded by the output files** (`OUTPUT_FILES`) under the task's folder in `staging`:
 
@@ -50,6 +50,7 @@ EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
 EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
 EXIT_NODE = 86  # no ilastik on this node
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
+EXIT_KILLED = 137  # SIGKILL, as the kernel sends it for memory
 EXIT_ENDED = 143  # SIGTERM: the task was ended from outside
 RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_INTERNAL + 1)
 
@@ -80,7 +81,7 @@ class TaskEnvironmentError(ValueError):
 
 @dataclass(frozen=True)
 class TaskEnvironment:
-    """All that a task is told, beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
+    """All that a task gets beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
 
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
@@ -106,13 +107,13 @@ class TaskEnvironment:
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
     def to_env(self) -> dict[str, str]:
-        """Environment variables; raises TaskEnvironmentError for values that the node would refuse."""
+        """Give the environment variables; raises TaskEnvironmentError for values that the node would refuse."""
         self._refuse_faults()
         return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> TaskEnvironment:
-        """The reverse of `to_env`; other variables are ignored."""
+        """Read what `to_env` gave; other variables are ignored."""
         values: dict[str, Any] = {}
         faults = []
         for field in dataclasses.fields(cls):
@@ -168,7 +169,7 @@ def command(
     *,
     ignore_training_axes: bool = False,
 ) -> list[str]:
-    """The arguments of one headless run, for an exec without a shell; all paths relative to its directory.
+    """Give the arguments of one headless run, for an exec without a shell; all paths relative to its directory.
 
     `image` is `<file>.h5/<dataset>`, `output_stem` folder and name without number and suffix.
     `ignore_training_axes` makes ilastik believe the image's own axistags where the project's differ.
@@ -188,7 +189,7 @@ def command(
 
 
 def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int) -> dict[str, str]:
-    """The node's environment without this task's values, Python's settings and Batch's token."""
+    """Give the node's environment without this task's values, Python's settings and Batch's token."""
     dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
     kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
     return {**kept, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}

@@ -46,7 +46,7 @@ class ExportPlan:
         return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
 
     def file_names(self, nickname: str) -> tuple[str, ...]:
-        """Names in the order of t; the number is zero-padded to the digits of the number of files."""
+        """Give the names in the order of t; the number is zero-padded to the digits of the number of files."""
         if not self.is_sequence:
             return (f"{nickname}.tiff",)
         digits = len(str(self.files))
@@ -54,7 +54,7 @@ class ExportPlan:
 
 
 def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
-    """How ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
+    """Say how ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
 
     The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
     one a class (float32, `bytes_per_value` 4). The sequence (one file a time point, one page a z) steps

@@ -116,7 +116,7 @@ class Manifest:
         return sum(file.length for file in self.files)
 
     def lacks(self, present: Mapping[str, int]) -> tuple[str, ...]:
-        """Names of the files that are absent, or of another length, among `present` (name -> bytes)."""
+        """Name the files that are absent, or of another length, among `present` (name -> bytes)."""
         return tuple(file.name for file in self.files if present.get(file.name) != file.length)
 
     def to_json(self) -> bytes:
@@ -124,7 +124,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, content: bytes) -> Manifest:
-        """The reverse of `to_json`; raises ManifestError for anything else."""
+        """Read what `to_json` wrote; raises ManifestError for anything else."""
         data = _object(_load(content), "the manifest")
         files = data.get("files")
         if not isinstance(files, list) or len(files) > MAX_FILES:
@@ -139,7 +139,7 @@ class Manifest:
 class Report:
     """How an execution ended (`outcome.json`), for the ledger and for PROBLEM.txt.
 
-    `kind` is a name of contract.OutcomeKind, `exit_code` what Batch sees, `last_lines` the end of ilastik's
+    `kind` is `SUCCEEDED` or a `FailureKind`, `exit_code` what Batch sees, `last_lines` the end of ilastik's
     log. `ilastik_exit_code` is None where ilastik was never started; the ids are "" where they were unknown.
     """
 
@@ -172,14 +172,14 @@ class Report:
 
     @classmethod
     def parse(cls, content: bytes) -> Report:
-        """The reverse of `to_json`; raises ManifestError for anything else."""
+        """Read what `to_json` wrote; raises ManifestError for anything else."""
         data = _object(_load(content), "the outcome")
         data["last_lines"] = _tuple(data.get("last_lines"))
         return cls(**_fields(cls, data, "the outcome"))
 
 
 def plain_line(text: str, limit: int = MAX_LINE_CHARS) -> str:
-    """Text from a log as one line that may stand in a report: printable, and not endless."""
+    """Make text from a log one line that may stand in a report: printable, and not endless."""
     clean = "".join(c if c.isprintable() else " " for c in text.rstrip())
     return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"
 

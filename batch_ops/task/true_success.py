@@ -8,66 +8,48 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from batch_ops.task import contract
 from batch_ops.task.export_plan import ExportPlan
+from batch_ops.task.failure_kinds import KIND_OF_EXIT, FailureKind
 
-
-class OutcomeKind(Enum):
-    """How a task ended; the failures by the names that the ledger uses."""
-
-    SUCCEEDED = "SUCCEEDED"
-    STAGING_IN = "STAGING_IN"
-    NODE = "NODE"
-    COMMAND = "COMMAND"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    DISK_FULL = "DISK_FULL"
-    NO_OUTPUT = "NO_OUTPUT"
-    ENDED = "ENDED"
-
-
-_KIND_OF_EXIT = {
-    contract.EXIT_NO_OUTPUT: OutcomeKind.NO_OUTPUT,
-    contract.EXIT_DISK_FULL: OutcomeKind.DISK_FULL,
-    contract.EXIT_BAD_IMAGE: OutcomeKind.COMMAND,
-    contract.EXIT_BAD_PROJECT: OutcomeKind.COMMAND,
-    contract.EXIT_STAGING_IN: OutcomeKind.STAGING_IN,
-    contract.EXIT_NODE: OutcomeKind.NODE,
-    contract.EXIT_INTERNAL: OutcomeKind.COMMAND,
-    contract.EXIT_ENDED: OutcomeKind.ENDED,
-}
+SUCCEEDED = "SUCCEEDED"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: its kind, the exit code that Batch sees, and one plain sentence."""
+    """How a task ended: the kind of its failure, the exit code that Batch sees, and one plain sentence."""
 
-    kind: OutcomeKind
+    kind: FailureKind | None
     exit_code: int
     sentence: str
 
     @property
     def succeeded(self) -> bool:
-        return self.kind is OutcomeKind.SUCCEEDED
+        return self.kind is None
+
+    @property
+    def word(self) -> str:
+        """The end in one word, as `outcome.json` has it."""
+        return SUCCEEDED if self.kind is None else str(self.kind)
 
 
 @dataclass(frozen=True)
 class FoundTiff:
     """A file that ilastik left: length in bytes, pages, the (rows, columns) that all pages share.
 
-    `problem` says why it could not be read to its end ("" = it could).
+    `fault` says why it could not be read to its end ("" = it could).
     """
 
     name: str
     length: int
     pages: int = 0
     page_shape: tuple[int, int] = (0, 0)
-    problem: str = ""
+    fault: str = ""
 
 
 def size(length: float) -> str:
-    """A number of bytes for people, in powers of 1,000."""
+    """Write a number of bytes for people, in powers of 1,000."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if length < 1000:
             return f"{length:.3g} {unit}"
@@ -76,12 +58,12 @@ def size(length: float) -> str:
 
 
 def failure(exit_code: int, sentence: str) -> Outcome:
-    """A failure that the task script found by itself; `exit_code` is one of the contract.EXIT_* codes."""
-    return Outcome(_KIND_OF_EXIT[exit_code], exit_code, sentence)
+    """Describe a failure that the task script found by itself; `exit_code` is one of contract.EXIT_*."""
+    return Outcome(KIND_OF_EXIT[exit_code], exit_code, sentence)
 
 
 def disk_full(plan: ExportPlan, free_bytes: int) -> Outcome:
-    """The node's disk can't hold the TIFFs; says both sizes."""
+    """Say that the node's disk can't hold the TIFFs, with both sizes."""
     need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
     return failure(
         contract.EXIT_DISK_FULL,
@@ -100,11 +82,11 @@ _LONGEST_COMPLAINT = 500
 
 
 def is_evidence(line: str) -> bool:
-    """Whether `verdict` needs this line of the log; lets a long log be read without keeping it."""
+    """Say whether `outcome_of` needs this line: a long log need not be kept."""
     return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
 
 
-def verdict(
+def outcome_of(
     exit_code: int,
     found: Sequence[FoundTiff],
     log: str,
@@ -112,7 +94,7 @@ def verdict(
     nickname: str,
     free_bytes: int,
 ) -> Outcome:
-    """The rule of true success, as exit code 0 alone proves nothing.
+    """Judge a run by the rule of true success, as exit code 0 alone proves nothing.
 
     Success is exit code 0 *and* exactly the planned TIFFs, each readable to its end with the planned pages,
     *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
@@ -126,25 +108,25 @@ def verdict(
     unhandled = _from_first(log, _THREAD_MARKS)
     if unhandled:
         sentence = f"A part of ilastik failed although it went on to its end: {complaint(unhandled)}"
-        return Outcome(OutcomeKind.COMMAND, 1, sentence)
-    problems = _compare(found, plan, nickname)
-    if problems and free_bytes < _HARDLY_ANY_BYTES:
+        return Outcome(FailureKind.COMMAND, 1, sentence)
+    faults = _compare(found, plan, nickname)
+    if faults and free_bytes < _HARDLY_ANY_BYTES:
         return disk_full(plan, free_bytes)
-    if problems:
-        more = f" (and {len(problems) - 1} more such faults)" if len(problems) > 1 else ""
+    if faults:
+        more = f" (and {len(faults) - 1} more such faults)" if len(faults) > 1 else ""
         return failure(
             contract.EXIT_NO_OUTPUT,
-            f"ilastik ended without an error, but its output is not complete: {problems[0]}{more}.",
+            f"ilastik ended without an error, but its output is not complete: {faults[0]}{more}.",
         )
-    return Outcome(OutcomeKind.SUCCEEDED, 0, f"ilastik wrote {plan.files} TIFF file(s).")
+    return Outcome(None, 0, f"ilastik wrote {plan.files} TIFF file(s).")
 
 
 def complaint(log: str) -> str:
-    """What a log says last: the last error with the lines that follow it, else its last line."""
+    """Find what a log says last: the last error with the lines that follow it, else its last line."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
-    told = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
-    return " ".join(told.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
+    last = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
+    return " ".join(last.split())[:_LONGEST_COMPLAINT] or "it printed nothing"
 
 
 def _tells(log: str, marks: Sequence[str]) -> bool:
@@ -153,50 +135,50 @@ def _tells(log: str, marks: Sequence[str]) -> bool:
 
 
 def _from_first(log: str, marks: Sequence[str]) -> str:
-    """The log from the first line with one of the marks on; "" without such a line."""
+    """Cut the log to what follows from the first line with one of the marks; "" without such a line."""
     lines = log.splitlines()
     first = next((index for index, line in enumerate(lines) if _tells(line, marks)), len(lines))
     return "\n".join(lines[first:])
 
 
 def _until_next_record(lines: Sequence[str]) -> list[str]:
-    """The first line and those after it that are no records of the logger, as messages have several lines."""
+    """Take the first line and those after it that are no records of the logger, as messages have several lines."""
     end = next((i for i, line in enumerate(lines) if i and _LOG_RECORD.match(line)), len(lines))
     return list(lines[:end])
 
 
 def _failed(code: int, log: str) -> Outcome:
-    if code == 137:
+    if code == contract.EXIT_KILLED:
         sentence = "ilastik was killed (exit code 137), most likely for using more memory than the node has."
-        return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
+        return Outcome(FailureKind.OUT_OF_MEMORY, code, sentence)
     if _tells(log, _MEMORY_MARKS):
         sentence = f"ilastik ran out of memory (exit code {code}): {complaint(log)}"
-        return Outcome(OutcomeKind.OUT_OF_MEMORY, code, sentence)
+        return Outcome(FailureKind.OUT_OF_MEMORY, code, sentence)
     crashed = "crashed" if code > 128 else "ended"
-    return Outcome(OutcomeKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
+    return Outcome(FailureKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
 
 
 def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> list[str]:
     by_name = {tiff.name: tiff for tiff in found}
     expected = plan.file_names(nickname)
     missing = [name for name in expected if name not in by_name]
-    problems = []
+    faults = []
     if missing:
-        problems.append(f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}")
+        faults.append(f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}")
     for name in expected:
         tiff = by_name.pop(name, None)
         if tiff is None:
             continue
         if tiff.length == 0:
-            problems.append(f"{name} is empty")
-        elif tiff.problem:
-            problems.append(f"{name} is damaged: {tiff.problem}")
+            faults.append(f"{name} is empty")
+        elif tiff.fault:
+            faults.append(f"{name} is damaged: {tiff.fault}")
         elif tiff.pages != plan.pages_per_file:
-            problems.append(f"{name} has {tiff.pages} pages instead of {plan.pages_per_file}")
+            faults.append(f"{name} has {tiff.pages} pages instead of {plan.pages_per_file}")
         elif tiff.page_shape != plan.page_shape:
             rows, columns = plan.page_shape
-            problems.append(
+            faults.append(
                 f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of {rows} x {columns}"
             )
-    problems.extend(f"there is a file that nobody expects, {name!r}" for name in sorted(by_name))
-    return problems
+    faults.extend(f"there is a file that nobody expects, {name!r}" for name in sorted(by_name))
+    return faults

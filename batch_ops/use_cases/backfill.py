@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.decide_start import is_missed
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.runs.executor import Executor
-from batch_ops.use_cases.sweep import is_missed
+from batch_ops.domain.settings import Settings
+from batch_ops.ports.services import BlobStore, Outbox
+from batch_ops.ports.tables import Ledger
 
 _PAGE = 1000
 _SAMPLES = 200
@@ -34,9 +37,9 @@ class Pace:
 def pace_of(finished: Iterable[FileRecord]) -> Pace:
     """What finished files teach; a guess where there are none."""
     spans = [
-        ((r.task_ended_at - r.task_started_at).total_seconds(), r.length)
+        ((r.times.task_ended_at - r.times.task_started_at).total_seconds(), r.image.length)
         for r in finished
-        if r.task_started_at and r.task_ended_at and r.task_ended_at > r.task_started_at
+        if r.times.task_started_at and r.times.task_ended_at and r.times.task_ended_at > r.times.task_started_at
     ]
     if not spans:
         return Pace()
@@ -85,9 +88,8 @@ class Backfill:
 class Backfiller:
     """Looks at `input` and asks for what nobody has asked for yet."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._blobs, self._ledger, self._outbox = executor.blobs, executor.ledger, executor.outbox
-        self._settings = executor.settings
+    def __init__(self, *, ledger: Ledger, blobs: BlobStore, outbox: Outbox, settings: Settings) -> None:
+        self._ledger, self._blobs, self._outbox, self._settings = ledger, blobs, outbox, settings
 
     async def plan(self, prefix: str) -> Backfill:
         """The images whose names start so and that have no row of their version: a listing and a query for 1,000."""

@@ -9,38 +9,63 @@ Server-side copies only: no byte of a TIFF passes through here. Repeatable at an
     sweep       what provenance does not name; staging; then the row
 """
 
-import asyncio
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from batch_ops.containers.results import PROVENANCE, Author, ResultFolder
-from batch_ops.containers.staging import Execution
+from batch_ops.concurrency import for_all
+from batch_ops.containers.problem_file import ProblemFile
+from batch_ops.containers.results import PROVENANCE, Author, Copy, ResultFolder
+from batch_ops.containers.staging import Execution, Staging
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, NewerRun, ServiceFault
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import Entry, FailureKind, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.provenance import LOG, provenance
-from batch_ops.domain.transitions import failed
+from batch_ops.domain.record_parts import Outcome
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.transitions import Policy, failed
 from batch_ops.log_fields import fields
-from batch_ops.runs.executor import Executor
+from batch_ops.ports.services import BlobStore, Outbox
+from batch_ops.ports.tables import Ledger
+from batch_ops.runs.ending import Ending
+from batch_ops.runs.launcher import Launcher
+from batch_ops.runs.steps import Steps
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.project_changed import SEEN_BY_ALL
-from batch_ops.use_cases.start import Hint, Start
+from batch_ops.use_cases.start import Start
 
 log = logging.getLogger("batch_ops")
-
-_AT_ONCE = 16
 
 
 class Collect:
     """Handles one order at a time; any number of them may be at work."""
 
-    def __init__(self, executor: Executor, start: Start) -> None:
-        self._do, self._start = executor, start
-        self._blobs, self._settings, self._clock = executor.blobs, executor.settings, executor.clock
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        blobs: BlobStore,
+        outbox: Outbox,
+        staging: Staging,
+        problem_file: ProblemFile,
+        launcher: Launcher,
+        ending: Ending,
+        steps: Steps,
+        start: Start,
+        policy: Policy,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._blobs, self._outbox = ledger, blobs, outbox
+        self._staging, self._problem_file = staging, problem_file
+        self._launcher, self._ending, self._steps, self._start = launcher, ending, steps, start
+        self._policy, self._settings, self._clock = policy, settings, clock
 
     async def __call__(self, order: CollectOrder) -> None:
         """Move the results, or find that there is nothing (more) to do. Raises `ServiceFault`: then order again."""
-        entry = await self._do.ledger.get(order.name)
+        entry = await self._ledger.get(order.name)
         if entry is None or not _is_current(entry.record, order):
             await self._tidy(order, entry)
             return
@@ -53,28 +78,30 @@ class Collect:
             await self._overtaken(entry, exc)
         except (Conflict, BlobChanged) as exc:
             log.info("Another run or another handler was first: %s", exc, extra=fields(entry.record))
-            await self._do.order_collect(entry.record, self._settings.copy_poll)
+            await self._outbox.send(CollectOrder.of(entry.record), self._settings.copy_poll)
 
     async def _put_off(self, entry: Entry, fault: ServiceFault) -> None:
         """The row tells why and until when; the order comes back then."""
         try:
-            noted = (await self._do.note(entry, fault)).record
+            noted = (await self._launcher.note(entry, fault)).record
         except Conflict:
             # The run was moved on meanwhile; an order that is of no use any more does nothing.
             noted = entry.record
-        delay = noted.not_before - self._clock() if noted.not_before else self._settings.copy_poll
-        await self._do.order_collect(noted, max(delay, timedelta()))
+        delay = noted.times.not_before - self._clock() if noted.times.not_before else self._settings.copy_poll
+        await self._outbox.send(CollectOrder.of(noted), max(delay, timedelta()))
 
     async def _overtaken(self, entry: Entry, exc: NewerRun) -> None:
         """A newer run writes in the folder: by the row as it is now it has taken over, or the ledger was reset."""
-        now = await self._do.ledger.get(entry.record.name)
+        now = await self._ledger.get(entry.record.name)
         if now is not None and now.record.run == entry.record.run:
             if now.record.state.is_final:
                 return
             reason = f"{exc} Delete the folder of this file in the results and upload the file again."
-            await self._do.end(now, now.record.to(State.FAILED, self._clock(), reason, kind=FailureKind.STAGING_OUT))
+            await self._ending.end(
+                now, replace(now.record, kind=FailureKind.STAGING_OUT).to(State.FAILED, self._clock(), reason)
+            )
             return
-        await self._tidy(_order(entry.record), now)
+        await self._tidy(CollectOrder.of(entry.record), now)
 
     async def _is_still_the_image(self, entry: Entry) -> bool:
         """ETags never recur: if the image's is still the row's, then the node read that very version."""
@@ -82,73 +109,70 @@ class Collect:
         blob = await self._blobs.head(self._settings.input_container, record.name)
         if blob is None:
             reason = "The file was deleted before its results were published."
-            await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
-            await self._do.staging.clear(record.name, record.run)
+            await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+            await self._staging.clear(record.name, record.run)
             return False
-        if blob.etag == record.etag:
+        if blob.etag == record.image.etag:
             return True
-        after = await self._start(Hint(record.name, record.correlation_id))
+        after = await self._start(LookOrder(record.name, record.correlation_id))
         if after is not None and after.record.run == record.run:
             # The same content under a new ETag: the order goes on with the row as it is now.
-            await self._do.order_collect(after.record)
+            await self._outbox.send(CollectOrder.of(after.record))
         return False
 
     async def _publish(self, entry: Entry) -> None:
         record = entry.record
-        execution = await self._do.staging.execution(record.task_id)
-        folder = ResultFolder(self._blobs, self._settings.results_container, _author(record, execution))
-        await folder.load()
+        execution = await self._staging.execution(record.placement.task_id)
+        place = (self._blobs, self._settings.results_container, _author(record, execution))
+        folder = await ResultFolder.read(*place)
         if execution is None:
             if not folder.has_own(PROVENANCE):
                 cause = Cause(FailureKind.NO_OUTPUT, "The task ended well, but its results are not (all) in staging.")
-                await self._do.apply(entry, failed(record, cause, self._clock(), self._do.policy))
+                await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
                 return
             # Published before, and staging cleared already: only the row is left to write.
             await self._finish(entry, *folder.own_tiffs())
             return
         if not _is_of_this_version(record, execution):
             cause = Cause(FailureKind.STAGING_IN, "The node read another version of the image than the one there now.")
-            await self._do.apply(entry, failed(record, cause, self._clock(), self._do.policy))
+            await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
             return
         if not folder.has_own(PROVENANCE):
             # From here on the folder holds no results until they are all of this run.
             await folder.remove(PROVENANCE)
             try:
                 if not await self._copied(folder, record, execution):
-                    await self._do.order_collect(record, self._settings.copy_poll)
+                    await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                     return
             except BlobMissing:
                 # Another handler has cleared staging: it has published, and says so in the row.
-                await self._do.order_collect(record, self._settings.copy_poll)
+                await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                 return
             document = provenance(record, execution.manifest, has_log=execution.has_log, now=self._clock())
             await folder.put(PROVENANCE, document, "application/json")
             # Whoever was overtaken and still wrote here did so by now, or sees that this run is published.
-            await folder.load()
+            folder = await ResultFolder.read(*place)
         await folder.sweep({PROVENANCE, *_leaves(execution)})
         await self._finish(entry, len(execution.manifest.files), execution.manifest.total_bytes)
 
     async def _copied(self, folder: ResultFolder, record: FileRecord, execution: Execution) -> bool:
         """Start what is not copied yet; True once every copy is complete."""
-        gate = asyncio.Semaphore(_AT_ONCE)
-        staging = self._do.staging.container
+        staging = self._staging.container
+        copies: list[Copy] = []
         sources = {file.name: (f"{execution.folder}{file.name}", file.length) for file in execution.manifest.files}
         if execution.has_log:
-            name = self._do.staging.log_of(record.task_id, execution.id)
+            name = self._staging.log_of(record.placement.task_id, execution.id)
             sources[LOG] = (name, await self._length(name))
 
-        async def one(leaf: str, source: str, length: int) -> bool:
-            async with gate:
-                done = folder.is_copied(leaf, length)
-                if done is False:
-                    await folder.copy(leaf, (staging, source), length)
-                    done = folder.is_copied(leaf, length)
-                return bool(done)
+        async def one(file: tuple[str, tuple[str, int]]) -> None:
+            leaf, (source, length) = file
+            copies.append(await folder.copy(leaf, (staging, source), length))
 
-        return all(await asyncio.gather(*(one(leaf, *source) for leaf, source in sources.items())))
+        await for_all(sources.items(), one)
+        return all(copy is Copy.DONE for copy in copies)
 
     async def _length(self, name: str) -> int:
-        blob = await self._blobs.head(self._do.staging.container, name)
+        blob = await self._blobs.head(self._staging.container, name)
         if blob is None:
             raise BlobMissing(f"{name} is gone.")
         return blob.length
@@ -156,47 +180,44 @@ class Collect:
     async def _finish(self, entry: Entry, tiffs: int, length: int) -> None:
         """The run is published: clear staging, then end the row."""
         record = entry.record
-        await self._do.staging.clear(record.name, record.run)
+        await self._staging.clear(record.name, record.run)
         reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
-        outcome = {"kind": None, "not_before": None, "tiffs": tiffs, "result_bytes": length}
+        times = replace(record.times, not_before=None)
+        done = replace(record, kind=None, times=times, outcome=Outcome(tiffs, length))
         if self._settings.rerun_finished:
             # Its project may have changed while it ran, when it was not a finished file yet.
-            await self._do.outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)
-        await self._do.end(entry, record.to(State.SUCCEEDED, self._clock(), reason, **outcome))
+            await self._outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)
+        await self._ending.end(entry, done.to(State.SUCCEEDED, self._clock(), reason))
 
     async def _tidy(self, order: CollectOrder, entry: Entry | None) -> None:
         """An order for a run that is over: take away what a handler that was overtaken may have left."""
         if entry is not None and entry.record.run == order.run:
-            await self._do.problem_file.settle(entry.record)
+            await self._problem_file.settle(entry.record)
         if entry is None or entry.record.run <= order.run:
             return
         author = Author(order.name, order.run, order.task_id, order.correlation_id)
-        folder = ResultFolder(self._blobs, self._settings.results_container, author)
-        if await folder.load_overtaken() > order.run:
+        folder = await ResultFolder.read_overtaken(self._blobs, self._settings.results_container, author)
+        if folder.published_run > order.run:
             await folder.sweep(())
-        ended = {record.run: record.state for record in await self._do.ledger.runs(order.name)}
+        ended = {record.run: record.state for record in await self._ledger.runs(order.name)}
         # What a failed run left is kept for those who look for the reason.
         if ended.get(order.run) is not State.FAILED:
-            await self._do.staging.clear(order.name, order.run)
+            await self._staging.clear(order.name, order.run)
 
 
 def _is_current(record: FileRecord, order: CollectOrder) -> bool:
-    return record.state is State.COLLECTING and (record.run, record.task_id) == (order.run, order.task_id)
-
-
-def _order(record: FileRecord) -> CollectOrder:
-    return CollectOrder(record.name, record.run, record.task_id, record.correlation_id)
+    return record.state is State.COLLECTING and (record.run, record.placement.task_id) == (order.run, order.task_id)
 
 
 def _author(record: FileRecord, execution: Execution | None) -> Author:
     name = execution.id if execution else ""
-    return Author(record.name, record.run, record.task_id, record.correlation_id, name)
+    return Author(record.name, record.run, record.placement.task_id, record.correlation_id, name)
 
 
 def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
     """ETags never recur; where only the properties changed since, the content that the node read tells."""
     image = execution.manifest.image
-    return image.etag == record.etag or image.md5 == record.md5
+    return image.etag == record.image.etag or image.md5 == record.image.md5
 
 
 def _leaves(execution: Execution) -> set[str]:

@@ -1,11 +1,14 @@
 """Jobs are closed a day after their last work: one that is followed costs a call a tick."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import JobMark
-from batch_ops.runs.executor import Executor
+from batch_ops.ports.services import BatchService
+from batch_ops.ports.tables import Worklist
 
 log = logging.getLogger("batch_ops")
 
@@ -13,9 +16,10 @@ log = logging.getLogger("batch_ops")
 class IdleJobs:
     """Whoever still wants to create a task in a job that was closed moves its claim to another one."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._worklist, self._batch = executor.worklist, executor.batch
-        self._settings, self._clock = executor.settings, executor.clock
+    def __init__(
+        self, *, worklist: Worklist, batch: BatchService, settings: Settings, clock: Callable[[], datetime]
+    ) -> None:
+        self._worklist, self._batch, self._settings, self._clock = worklist, batch, settings, clock
         self._ask_again: dict[str, datetime] = {}
 
     async def rest(self, mark: JobMark) -> None:

@@ -11,11 +11,11 @@ from datetime import timedelta
 from batch_ops.domain import messages
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.orders import LookOrder
-from batch_ops.runs.executor import Executor
+from batch_ops.ports.services import Outbox
 from batch_ops.use_cases.collect import Collect
-from batch_ops.use_cases.last_delivery import Poisoned
-from batch_ops.use_cases.project_changed import TakeUp, project_of_blob
-from batch_ops.use_cases.start import Hint, Start
+from batch_ops.use_cases.last_delivery import LastDelivery
+from batch_ops.use_cases.project_changed import ProjectChanged, project_of_blob
+from batch_ops.use_cases.start import Start
 
 log = logging.getLogger("batch_ops")
 
@@ -27,9 +27,19 @@ LAST_DELIVERY = 5
 class Inbox:
     """Takes the body of a message and how often it was delivered, this time included."""
 
-    def __init__(self, executor: Executor, start: Start, take_up: TakeUp, collect: Collect, poisoned: Poisoned) -> None:
-        self._outbox, self._settings = executor.outbox, executor.settings
-        self._start, self._take_up, self._collect, self._poisoned = start, take_up, collect, poisoned
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        start: Start,
+        project_changed: ProjectChanged,
+        collect: Collect,
+        last_delivery: LastDelivery,
+        projects_container: str,
+    ) -> None:
+        self._outbox, self._projects_container = outbox, projects_container
+        self._start, self._project_changed, self._collect = start, project_changed, collect
+        self._last_delivery = last_delivery
 
     async def blob_created(self, body: bytes, deliveries: int) -> None:
         """An image was dropped or a project changed (Event Grid's BlobCreated), or somebody asks for another look."""
@@ -43,30 +53,29 @@ class Inbox:
             log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
             await self._outbox.look_again(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
-            if deliveries >= LAST_DELIVERY and order.container != self._settings.projects_container:
-                await self._poisoned.look(order.name, order.correlation_id, exc)
+            if deliveries >= LAST_DELIVERY and order.container != self._projects_container:
+                await self._last_delivery.look(order.name, order.correlation_id, exc)
             raise
 
     async def _look(self, order: LookOrder) -> None:
-        if order.container != self._settings.projects_container:
-            hint = Hint(order.name, order.correlation_id, order.sequencer, order.backfill, order.again)
-            await self._start(hint)
+        if order.container != self._projects_container:
+            await self._start(order)
         elif (project := project_of_blob(order.name)) is not None:
-            await self._take_up(project)
+            await self._project_changed(project)
 
     async def collect(self, body: bytes, deliveries: int) -> None:
         """The results of a run are to be moved."""
         order = messages.collect_order(body)
-        told = {"correlation_id": order.correlation_id, "task_id": order.task_id}
-        log.info("Collects %s.", order.name, extra=told)
+        ids = {"correlation_id": order.correlation_id, "task_id": order.task_id}
+        log.info("Collects %s.", order.name, extra=ids)
         try:
             await self._collect(order)
         except ServiceFault as fault:
-            log.warning("Ordered again: %s", fault.sentence, extra=told)
+            log.warning("Ordered again: %s", fault.sentence, extra=ids)
             await self._outbox.send(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY:
-                await self._poisoned.collect(order, exc)
+                await self._last_delivery.collect(order, exc)
             raise
 
 

@@ -6,15 +6,20 @@ are ordered again after some hours, so that a mended app finishes both without a
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, IlastikBatchError
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.record_parts import Times
+from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
-from batch_ops.runs.executor import Executor
+from batch_ops.ports.services import BlobStore
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.claims import Claims
 
 log = logging.getLogger("batch_ops")
 
@@ -23,13 +28,22 @@ _COLLECT_AGAIN = timedelta(hours=6)
 _ERROR_CHARS = 300
 
 
-class Poisoned:
+class LastDelivery:
     """Asked for at the last delivery of a message. Never raises an error of ours: the first one matters more."""
 
-    def __init__(self, executor: Executor, new_id: Callable[[], str]) -> None:
-        self._do = executor
-        self._ledger, self._worklist, self._blobs = executor.ledger, executor.worklist, executor.blobs
-        self._settings, self._clock, self._new_id = executor.settings, executor.clock, new_id
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        blobs: BlobStore,
+        claims: Claims,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._ledger, self._worklist, self._blobs, self._claims = ledger, worklist, blobs, claims
+        self._settings, self._clock, self._new_id = settings, clock, new_id
 
     async def look(self, name: str, correlation_id: str, error: Exception) -> None:
         """An image could not be looked at."""
@@ -47,26 +61,24 @@ class Poisoned:
 
     async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
         blob = await self._blobs.head(self._settings.input_container, name)
-        if blob is None or (entry and entry.record.etag == blob.etag):
+        if blob is None or (entry and entry.record.image.etag == blob.etag):
             return
         now, old = self._clock(), entry.record if entry else None
         record = FileRecord(
             name=name,
             run=old.run + 1 if old else 1,
             state=State.WAITING,
-            etag=blob.etag,
-            length=blob.length,
-            md5=blob.md5,
+            image=blob.version,
             correlation_id=correlation_id,
-            dropped_at=blob.modified,
             intent=self._new_id(),
+            times=Times(dropped_at=blob.modified),
         ).to(State.WAITING, now, reason)
         due = now + self._settings.recheck
         await self._worklist.add(Intent(name, record.intent, due, now, waiting=True))
         try:
             await self._ledger.claim(record, entry)
         except Conflict:
-            await self._do.withdraw(name, record.intent)
+            await self._claims.withdraw(name, record.intent)
             raise
         log.error("%s", reason, extra=fields(record))
 
@@ -77,7 +89,8 @@ class Poisoned:
             if entry is None or (entry.record.run, entry.record.state) != (order.run, State.COLLECTING):
                 return
             now, reason = self._clock(), _reason(error, self._settings.collect_queue)
-            record = entry.record.to(State.COLLECTING, now, reason, not_before=now + _COLLECT_AGAIN)
+            put_off = replace(entry.record.times, not_before=now + _COLLECT_AGAIN)
+            record = replace(entry.record, times=put_off).to(State.COLLECTING, now, reason)
             await self._ledger.advance(entry, record)
             log.error("%s", reason, extra=fields(record))
         except IlastikBatchError as exc:
@@ -85,9 +98,9 @@ class Poisoned:
 
 
 def _reason(error: Exception, queue: str) -> str:
-    told = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
-    told = naming.plain(told, _ERROR_CHARS).rstrip(".")
+    message = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
+    message = naming.plain(message, _ERROR_CHARS).rstrip(".")
     return (
-        f"It could not be handled: {told}. Its message lies in the queue {queue}-poison; "
+        f"It could not be handled: {message}. Its message lies in the queue {queue}-poison; "
         "`python -m batch_ops.files poison retry` puts it back."
     )

@@ -1,18 +1,19 @@
 """A project appeared or changed: its images that waited for it, or were rejected under it, are looked at again."""
 
-import asyncio
 import logging
 from datetime import timedelta
 
+from batch_ops.concurrency import for_all
 from batch_ops.domain import naming, project_config
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.runs.executor import Executor
+from batch_ops.domain.settings import Settings
+from batch_ops.ports.services import Outbox
+from batch_ops.ports.tables import Ledger, Worklist
 
 log = logging.getLogger("batch_ops")
 
-_AT_ONCE = 16
-# Other instances may have the old project in mind for so long (`projects`).
+# Other instances may have the old project in mind for so long (`containers.classifiers`).
 SEEN_BY_ALL = timedelta(seconds=6)
 
 
@@ -24,12 +25,11 @@ def project_of_blob(name: str) -> str | None:
     return None
 
 
-class TakeUp:
+class ProjectChanged:
     """By message, as if the images' own events had come again: a project may have many."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._ledger, self._worklist, self._outbox = executor.ledger, executor.worklist, executor.outbox
-        self._settings = executor.settings
+    def __init__(self, *, ledger: Ledger, worklist: Worklist, outbox: Outbox, settings: Settings) -> None:
+        self._ledger, self._worklist, self._outbox, self._settings = ledger, worklist, outbox, settings
 
     async def __call__(self, project: str) -> int:
         """The number of images that are looked at again."""
@@ -39,13 +39,11 @@ class TakeUp:
         if self._settings.rerun_finished:
             # The one place that reads a project's history: an operator asked for just that.
             names.update([r.name async for r in self._ledger.files(project) if r.state is State.SUCCEEDED])
-        gate = asyncio.Semaphore(_AT_ONCE)
 
         async def look(name: str) -> None:
-            async with gate:
-                await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), SEEN_BY_ALL)
+            await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), SEEN_BY_ALL)
 
-        await asyncio.gather(*(look(name) for name in sorted(names)))
+        await for_all(sorted(names), look)
         if names:
             log.info("The project %s changed: %d images are looked at again.", naming.plain(project), len(names))
         return len(names)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from batch_ops.concurrency import AT_ONCE, for_all
 from batch_ops.domain import naming
@@ -17,9 +17,12 @@ from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.selection import Selection
+from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent, Pause
+from batch_ops.ports.services import BatchService, BlobStore, Outbox
+from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import FRESH
-from batch_ops.runs.executor import Executor
+from batch_ops.runs.ending import Ending
 from batch_ops.use_cases.project_changed import project_of_blob
 
 _RACES = 8
@@ -67,17 +70,27 @@ def cancel_objection(record: FileRecord) -> str:
 class Steering:
     """Over the ports alone, so that it works on Azure and on one machine."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._do = executor
-        self._ledger, self._worklist, self._outbox = executor.ledger, executor.worklist, executor.outbox
-        self._settings, self._clock = executor.settings, executor.clock
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        blobs: BlobStore,
+        batch: BatchService,
+        outbox: Outbox,
+        ending: Ending,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._worklist, self._blobs, self._batch = ledger, worklist, blobs, batch
+        self._outbox, self._ending, self._settings, self._clock = outbox, ending, settings, clock
 
     # Look
 
     async def projects(self) -> Sequence[str]:
         """The projects that have a classifier or open files, and `default`."""
         found = {naming.DEFAULT_PROJECT}
-        async for blob in self._do.blobs.list(self._settings.projects_container, ""):
+        async for blob in self._blobs.list(self._settings.projects_container, ""):
             if (project := project_of_blob(blob.name)) is not None:
                 found.add(project)
         found.update(naming.project_of(intent.name) for intent in (await self._worklist.board()).open)
@@ -164,24 +177,24 @@ class Steering:
                 return why
             record = entry.record
             try:
-                if record.task_id:
+                if record.placement.task_id:
                     await self._see_to_its_end(record)
                 elif record.state.is_waiting:
-                    await self._do.tidy_later(record)
+                    await self._ending.tidy_later(record)
                 # The row first: nobody creates a further task of a run that is over.
-                await self._do.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+                await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
             except Conflict:
                 continue
-            if record.task_id:
-                await self._do.end_previous(record)
-                await self._do.batch.terminate_task(record.job_id, record.task_id)
+            if record.placement.task_id:
+                await self._ending.end_previous(record)
+                await self._batch.terminate_task(record.placement.job_id, record.placement.task_id)
             return ""
         return "it kept changing"
 
     async def _see_to_its_end(self, record: FileRecord) -> None:
         """Have reconcile end the task as well, as somebody may be about to create it, and clear its staging."""
         now = self._clock()
-        intent = Intent(record.name, f"cancel-{record.task_id}", now + _CANCELLED_LOOK, now, cleaning=True)
+        intent = Intent(record.name, f"cancel-{record.placement.task_id}", now + _CANCELLED_LOOK, now, cleaning=True)
         with suppress(Conflict):
             await self._worklist.add(intent)
 

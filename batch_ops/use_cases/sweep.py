@@ -7,32 +7,32 @@ one range query (one call for 1,000 rows). Between cycles it costs nothing. The 
 a cycle of its own, of one listing call where there is none.
 """
 
-import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
+from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.decide_start import is_missed
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.worklist import Board, Intent, Stand, SweepMark
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.worklist import Board, Intent, SweepMark
 from batch_ops.log_fields import fields
-from batch_ops.ports.services import LARGEST_PAGE
-from batch_ops.runs.executor import Executor
-from batch_ops.use_cases.project_changed import TakeUp, project_of_blob
-from batch_ops.use_cases.start import is_same_content
-from batch_ops.use_cases.undelivered_events import DeadLetters
+from batch_ops.ports.services import LARGEST_PAGE, BlobStore, Outbox
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.use_cases.project_changed import ProjectChanged, project_of_blob
+from batch_ops.use_cases.undelivered_events import UndeliveredEvents
 
 log = logging.getLogger("batch_ops")
 
 # A younger file's event is on its way.
 _SETTLED = timedelta(minutes=2)
-_AT_ONCE = 16
 # Each blob of undeliverable events is read, so a tick takes fewer of them.
 _LETTERS_A_TICK = 100
 
@@ -40,10 +40,21 @@ _LETTERS_A_TICK = 100
 class Sweep:
     """Looks over the containers `input` and `projects`, and that of events which could not be delivered."""
 
-    def __init__(self, executor: Executor, take_up: TakeUp) -> None:
-        self._blobs, self._ledger, self._worklist = executor.blobs, executor.ledger, executor.worklist
-        self._outbox, self._settings, self._clock = executor.outbox, executor.settings, executor.clock
-        self._take_up, self._letters = take_up, DeadLetters(executor)
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        blobs: BlobStore,
+        outbox: Outbox,
+        project_changed: ProjectChanged,
+        undelivered_events: UndeliveredEvents,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._worklist, self._blobs, self._outbox = ledger, worklist, blobs, outbox
+        self._project_changed, self._undelivered_events = project_changed, undelivered_events
+        self._settings, self._clock = settings, clock
 
     async def __call__(self, board: Board) -> None:
         """Go on with the cycles that are due, a page each."""
@@ -81,13 +92,11 @@ class Sweep:
             for stand in stands.values():
                 if not stand.state.is_final and stand.name not in in_sight:
                     await self._bring_back(stand.name)
-        gate = asyncio.Semaphore(_AT_ONCE)
 
         async def look(blob: Blob) -> None:
-            async with gate:
-                await self._outbox.look_again(LookOrder(blob.name, f"sweep-{blob.etag}"))
+            await self._outbox.look_again(LookOrder(blob.name, f"sweep-{blob.etag}"))
 
-        await asyncio.gather(*(look(blob) for blob in missed))
+        await for_all(missed, look)
         if missed:
             log.warning("The sweep found %d files that no event had told of.", len(missed))
         return len(missed)
@@ -110,14 +119,7 @@ class Sweep:
         """
         since = mark.next_cycle - 2 * self._settings.sweep_every
         written = {project_of_blob(blob.name) for blob in blobs if blob.modified >= since}
-        return sum([await self._take_up(project) for project in sorted(filter(None, written))])
+        return sum([await self._project_changed(project) for project in sorted(filter(None, written))])
 
     async def _undelivered(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
-        return await self._letters(blobs)
-
-
-def is_missed(blob: Blob, stand: Stand | None) -> bool:
-    """Whether the ledger knows nothing of this version of an image."""
-    if stand is None:
-        return True
-    return blob.etag != stand.etag and not is_same_content(stand, blob)
+        return await self._undelivered_events(blobs)

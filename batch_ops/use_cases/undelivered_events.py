@@ -4,31 +4,31 @@ What they name is looked at by message, as if they had come; then their blob goe
 stays for a person until the storage account's own rule removes it; it stalls nothing.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from batch_ops.concurrency import for_all
 from batch_ops.domain import messages, naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BadMessage, BlobChanged, BlobMissing
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.messages import BlobCreated
 from batch_ops.domain.orders import LookOrder
-from batch_ops.runs.executor import Executor
+from batch_ops.domain.settings import Settings
+from batch_ops.ports.services import BlobStore, Outbox
 
 log = logging.getLogger("batch_ops")
 
 # Event Grid gathers events for some minutes before it writes them down: thousands of them are a few MiB.
 LARGEST_BYTES = 4 << 20
-_AT_ONCE = 16
 _SHOWN_REASONS = 5
 
 
-class DeadLetters:
+class UndeliveredEvents:
     """Takes blobs of the dead-letter container, a page at a time."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._blobs, self._outbox, self._settings = executor.blobs, executor.outbox, executor.settings
+    def __init__(self, *, blobs: BlobStore, outbox: Outbox, settings: Settings) -> None:
+        self._blobs, self._outbox, self._settings = blobs, outbox, settings
 
     async def __call__(self, blobs: Sequence[Blob]) -> int:
         """The number of events that had not been delivered."""
@@ -41,11 +41,11 @@ class DeadLetters:
         container = self._settings.dead_letter_container
         if reasons:
             shown = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS))
-            told = "Event Grid could not deliver %d events (%s); the files that they name are looked at now."
-            log.warning(told, reasons.total(), shown)
+            message = "Event Grid could not deliver %d events (%s); the files that they name are looked at now."
+            log.warning(message, reasons.total(), shown)
         if strange:
-            told = "%d blobs in the container %s are not what Event Grid writes, and are left there, the first: %s."
-            log.warning(told, len(strange), container, strange[0])
+            message = "%d blobs in the container %s are not what Event Grid writes, and are left there, the first: %s."
+            log.warning(message, len(strange), container, strange[0])
         return reasons.total()
 
     async def _take(self, name: str, length: int, reasons: Counter[str]) -> bool:
@@ -72,14 +72,14 @@ class DeadLetters:
 
     async def _look(self, events: Sequence[BlobCreated]) -> None:
         """One message a blob, with the id of its latest event: whoever looks for that id finds what came of it."""
-        settings, gate = self._settings, asyncio.Semaphore(_AT_ONCE)
+        settings = self._settings
         telling = [event for event in events if not event.means_nothing]
         latest = {(event.container, event.name): naming.plain(event.event_id, 64) for event in telling}
 
-        async def look(container: str, name: str, correlation_id: str) -> None:
-            async with gate:
-                where = "" if container == settings.input_container else container
-                await self._outbox.look_again(LookOrder(name, correlation_id, where))
+        async def look(event: tuple[tuple[str, str], str]) -> None:
+            (container, name), correlation_id = event
+            where = "" if container == settings.input_container else container
+            await self._outbox.look_again(LookOrder(name, correlation_id, where))
 
         ours = {settings.input_container, settings.projects_container}
-        await asyncio.gather(*(look(*blob, told) for blob, told in latest.items() if blob[0] in ours))
+        await for_all((event for event in latest.items() if event[0][0] in ours), look)

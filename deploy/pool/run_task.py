@@ -48,12 +48,12 @@ def main() -> int:
         (execution.logs / contract.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
     except (OSError, manifest.ManifestError) as exc:
         say(f"The outcome could not be written: {exc}")
-    say(f"{outcome.kind.value} (exit code {outcome.exit_code}): {outcome.sentence}")
+    say(f"{outcome.word} (exit code {outcome.exit_code}): {outcome.sentence}")
     return outcome.exit_code
 
 
 def attempt(execution: Execution) -> true_success.Outcome:
-    """Every way to end but a signal, as an outcome."""
+    """Turn every way to end but a signal into an outcome."""
     try:
         return run(execution, Path(os.environ["ILASTIK_HOME"]))
     except Refusal as refusal:
@@ -73,7 +73,7 @@ def attempt(execution: Execution) -> true_success.Outcome:
 
 
 def run(execution: Execution, home: Path) -> true_success.Outcome:
-    """Image and project to TIFFs with their manifest; whatever is not so raises or is told by the outcome."""
+    """Make TIFFs with their manifest of image and project; what goes wrong raises, or is in the outcome."""
     root = execution.root
     task = execution.task = contract.TaskEnvironment.from_env(os.environ)
     say(f"Task {task.task_id}, execution {execution.name}, correlation id {task.correlation_id}")
@@ -103,7 +103,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
         found = find_tiffs(execution.partial)
         free = shutil.disk_usage(root).free
         assert execution.ilastik_exit_code is not None
-        outcome = true_success.verdict(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
+        outcome = true_success.outcome_of(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
         if not outcome.succeeded:
             return outcome
         files = tuple(
@@ -118,7 +118,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
 def plan_export(
     root: Path, task: contract.TaskEnvironment, image: LocalImage, project: LocalProject
 ) -> export_plan.ExportPlan:
-    """The plan from the real shape; refuses what classic TIFF or the node's disk can't hold."""
+    """Plan the export from the real shape; refuses what classic TIFF or the node's disk can't hold."""
     by_class, bytes_per_value = export_plan.EXPORT_SOURCES[task.export_source]
     try:
         plan = export_plan.export_plan(

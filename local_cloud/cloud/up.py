@@ -55,6 +55,7 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
         metavar="NAME=VALUE",
         help="a setting of the function app; repeatable",
     )
+    parser.add_argument("--app", type=Path, default=REPOSITORY, help="folder of the function app (default: this one)")
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     given = parser.parse_args(argv)
     if wrong := [text for text in given.setting if "=" not in text]:
@@ -65,7 +66,7 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
     home = Path(os.environ.get("ILASTIK_HOME") or STAND_IN).resolve()
     if not (home / "run_ilastik.sh").is_file():
         parser.error(f"ILASTIK_HOME is {home}, but there is no run_ilastik.sh in it.")
-    options = CloudOptions(nodes=given.nodes, ilastik_home=home, app_settings=settings)
+    options = CloudOptions(given.nodes, given.app.resolve(), home, settings)
     return DataFolder(given.data.resolve()), options, given.attached
 
 

@@ -162,10 +162,11 @@ def until[T](reached: Callable[[], T | None], seconds: float, complain: Callable
 
 
 @contextmanager
-def laboratory(tmp: Path, settings: dict[str, str], home: Path) -> Iterator[Lab]:
-    """A cloud of its own with an ilastik of choice."""
+def laboratory(tmp: Path, settings: dict[str, str], home: Path, app: Path = REPOSITORY) -> Iterator[Lab]:
+    """A cloud of its own with an ilastik (and a function app) of choice."""
     folder = DataFolder(tmp / "cloud")
-    arguments = [word for key, value in settings.items() for word in ("--setting", f"{key}={value}")]
+    arguments = ["--app", str(app)]
+    arguments += [word for key, value in settings.items() for word in ("--setting", f"{key}={value}")]
     before = os.environ.get("ILASTIK_HOME")
     os.environ["ILASTIK_HOME"] = str(home)
     try:

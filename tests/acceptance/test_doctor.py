@@ -66,7 +66,7 @@ def test_its_lines_are_for_people(lab):
 
 
 @pytest.mark.parametrize(
-    ("change", "area", "told"),
+    ("change", "area", "message"),
     [
         ({"BATCH_POOL_ID": "no-such-pool"}, "pool", "has no pool 'no-such-pool'"),
         ({"INPUT_CONTAINER": "no-such-container"}, "storage", "The container 'no-such-container' does not exist."),
@@ -75,7 +75,7 @@ def test_its_lines_are_for_people(lab):
         ({"BATCH_POOL_ID": ""}, "settings", "BATCH_POOL_ID is missing"),
     ],
 )
-def test_what_is_wrong_is_told_and_the_rest_too(lab, tmp_path, change, area, told):
+def test_what_is_wrong_is_told_and_the_rest_too(lab, tmp_path, change, area, message):
     """Each fault fails in its own area, and hides no other finding."""
     values = json.loads(lab.folder.app_settings.read_text())["Values"]
     file = tmp_path / "settings.json"
@@ -84,6 +84,6 @@ def test_what_is_wrong_is_told_and_the_rest_too(lab, tmp_path, change, area, tol
 
     assert done.returncode == 2, done.stdout + done.stderr
     failed = [f for f in json.loads(done.stdout)["findings"] if f["level"] == "fail"]
-    assert [f["area"] for f in failed if told in f["sentence"]] == [area], failed
+    assert [f["area"] for f in failed if message in f["sentence"]] == [area], failed
     if area != "settings":
         assert "parser" in levels(done)

@@ -7,32 +7,19 @@ from types import MappingProxyType
 from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.domain.messages import collect_message
 from batch_ops.domain.orders import CollectOrder
+from tests.chaos import deeds as do
 from tests.chaos.process import Process, ProcessCloud, Unforeseen, crash
-from tests.chaos.scenes import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
-from tests.chaos.world import World
+from tests.chaos.scene import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
+from tests.chaos.simulation import Simulation
 from tests.fakes import When
 
 # Less than the host allows a function; others do all their work meanwhile.
 _STANDSTILL = timedelta(minutes=9)
 CONDITIONAL = {"ledger.claim", "ledger.advance", "worklist.add", "blobs.put", "blobs.copy"}
 _READS = {
-    "ledger.get",
-    "ledger.page",
-    "worklist.board",
-    "worklist.project",
-    "worklist.rejected",
-    "worklist.pauses",
-    "blobs.head",
-    "blobs.read",
-    "blobs.list",
-    "blobs.page",
-    "batch.task",
-    "batch.list",
-    "batch.job_state",
-    "batch.is_done",
-    "batch.was_preempted",
-    "check.check_image",
-    "check.inspect_project",
+    *("ledger.get", "ledger.page", "worklist.board", "worklist.project", "worklist.rejected", "worklist.pauses"),
+    *("blobs.head", "blobs.read", "blobs.list", "blobs.page", "check.check_image", "check.inspect_project"),
+    *("batch.task", "batch.list", "batch.job_state", "batch.is_done", "batch.was_preempted"),
 }
 
 
@@ -76,58 +63,52 @@ def is_conditional(point: Point) -> bool:
     return point.when is When.AFTER and point.label in CONDITIONAL
 
 
-def _again(world: World) -> None:
-    if world.has("input", NAME):
-        world.tell("input", world.blobs._container("input").blobs[NAME].blob, 0)
-    if (row := world.row(NAME)) is not None:
-        order = CollectOrder(NAME, row.run, row.task_id or "none", "again")
+def _again(world: Simulation) -> None:
+    _if_there(do.look)(world)
+    if (row := world.known(NAME)) is not None:
+        order = CollectOrder(NAME, row.run, row.placement.task_id or "none", "again")
         world.outbox.put("collect", collect_message(order))
 
 
-def _edit(world: World) -> None:
-    if world.has("input", NAME):
-        world.edit(NAME, {"sample": "8"}, 0)
+def _if_there(deed: Callable[[Simulation], None]) -> Callable[[Simulation], None]:
+    return lambda world: deed(world) if world.has("input", NAME) else None
 
 
-def _delete(world: World) -> None:
-    if world.has("input", NAME):
-        world.blobs.remove("input", NAME)
-
-
-def _there_and_back(*delays: float) -> Callable[[World], None]:
-    def later(world: World) -> None:
+def _there_and_back(*delays: float) -> Callable[[Simulation], None]:
+    def later(world: Simulation) -> None:
         before = world.blobs.content("input", NAME) if world.has("input", NAME) else FIRST
         world.drop(NAME, THIRD, *delays)
-        back = world.cloud.now + timedelta(seconds=100)
-        world.timeline.at(back, lambda: world.drop(NAME, before, 0))
+        world.later(timedelta(seconds=100), lambda: world.drop(NAME, before, 0))
 
     return later
 
 
-MEANWHILE: Mapping[str, Callable[[World], None]] = MappingProxyType(
+MEANWHILE: Mapping[str, Callable[[Simulation], None]] = MappingProxyType(
     {
         "nothing but ticks": lambda world: None,
-        "a newer version": lambda world: world.drop(NAME, THIRD, 0),
-        "a wrong newer version": lambda world: world.drop(NAME, b"REFUSE It is cut.", 0),
-        "a version that fails": lambda world: world.drop(NAME, b"DOOMED timeout", 0),
+        "a newer version": do.drop(THIRD),
+        "a wrong newer version": do.drop(b"REFUSE It is cut."),
+        "a version that fails": do.drop(b"DOOMED timeout"),
         "every message comes again": _again,
-        "the metadata are edited": _edit,
-        "the image is deleted": _delete,
+        "the metadata are edited": _if_there(do.edit),
+        "the image is deleted": _if_there(do.delete),
         "another version and back": _there_and_back(0),
         "another version and back, unnoticed": _there_and_back(),
-        "another classifier": lambda world: world.project(OTHER_CLASSIFIER, 0),
+        "another classifier": do.project(OTHER_CLASSIFIER),
     }
 )
 
 
-def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None], *, dies: bool = False) -> World:
+def stand_still(
+    scene: Scene, point: Point, meanwhile: Callable[[Simulation], None], *, dies: bool = False
+) -> Simulation:
     """Play a scene whose process stands still at a point while others see to everything, and then goes on.
 
     `dies`: no further than the call that it stood still before, which still takes effect.
     """
-    worlds: list[World] = []
+    worlds: list[Simulation] = []
 
-    def prepare(world: World) -> None:
+    def prepare(world: Simulation) -> None:
         worlds.append(world)
         scene.prepare(world)
 
@@ -136,7 +117,7 @@ def stand_still(scene: Scene, point: Point, meanwhile: Callable[[World], None], 
         world.host.processes = [Process(world)]
         meanwhile(world)
         for number in range(1, 9):
-            world.timeline.at(world.cloud.now + number * timedelta(minutes=1), world.host.tick)
+            world.later(number * timedelta(minutes=1), world.host.tick)
         await world.timeline.sleep(_STANDSTILL)
         if dies:
             cloud.script[cloud.made, When.AFTER] = crash

@@ -12,16 +12,16 @@ from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise
 from tests.chaos.invariants import complaints
 from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
 from tests.chaos.process import Happening, ProcessCloud, crash
-from tests.chaos.world import PROJECT_NAME, SETTINGS, World
+from tests.chaos.simulation import PROJECT_NAME, SETTINGS, Simulation
 
 _PROCESSES = 3
 
 
 def play(
-    seed: int, plan: Sequence[Action], salt: int = 0, watch: Callable[[World], object] = lambda world: None
+    seed: int, plan: Sequence[Action], salt: int = 0, watch: Callable[[Simulation], object] = lambda world: None
 ) -> list[str]:
     """What is wrong after this history; nothing, if all is well. Another `salt` is another order of the same."""
-    world = World(
+    world = Simulation(
         Random(f"{seed} {salt}"), processes=_PROCESSES, slow_copies=seed % 4 == 0, settings=_settings_of(seed)
     )
     begin = world.cloud.now
@@ -45,15 +45,15 @@ def _settings_of(seed: int) -> Settings:
     return replace(settings, rerun_finished=seed % 5 == 1)
 
 
-def _make_good(world: World) -> None:
+def _make_good(world: Simulation) -> None:
     """In the end there is a project that every image can be segmented with, and nothing is archived or paused."""
     world.project(CLASSIFIERS[-1])
-    world.worklist._pauses.clear()
+    world.worklist.resume_all()
     for name in world.blobs.names("input"):
         world.blobs.set_tier("input", name, "Hot")
 
 
-def _carry_out(world: World, action: Action) -> None:
+def _carry_out(world: Simulation, action: Action) -> None:
     name = file_name(action.file)
     match action.kind:
         case Kind.DROP:
@@ -74,9 +74,7 @@ def _carry_out(world: World, action: Action) -> None:
             world.nodes.fates.setdefault(name, deque()).append(action.fate)
         case Kind.OUTAGE:
             world.down.add(action.service)
-            world.timeline.at(
-                world.cloud.now + timedelta(seconds=action.seconds), lambda: world.down.discard(action.service)
-            )
+            world.later(timedelta(seconds=action.seconds), lambda: world.down.discard(action.service))
         case Kind.CANCEL:
             world.cancel(name)
         case Kind.RETRY:
@@ -98,7 +96,7 @@ def _carry_out(world: World, action: Action) -> None:
             cloud.script[cloud.made + action.calls, action.when] = _happening(world, action)
 
 
-def _happening(world: World, action: Action) -> Happening:
+def _happening(world: Simulation, action: Action) -> Happening:
     async def happen(cloud: ProcessCloud, label: str) -> None:
         match action.kind:
             case Kind.CRASH:

@@ -11,7 +11,7 @@ from tests.chaos.process import Crash, Process, Queue, Unforeseen
 from tests.fakes import Cloud, FakeOutbox
 
 if TYPE_CHECKING:
-    from tests.chaos.world import World
+    from tests.chaos.simulation import Simulation
 
 # The host hides a message for so long while a function has it, and for so long after a failure (host.json).
 LEASE = timedelta(minutes=10)
@@ -51,7 +51,7 @@ class ChaosOutbox(FakeOutbox):
 class Host:
     """`processes` are alive; a crashed one is replaced at once."""
 
-    def __init__(self, world: "World", rng: Random, processes: int) -> None:
+    def __init__(self, world: "Simulation", rng: Random, processes: int) -> None:
         self._world, self._rng, self._timeline = world, rng, world.timeline
         self._wanted = processes
         self.processes: list[Process] = []

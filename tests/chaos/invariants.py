@@ -1,56 +1,59 @@
-"""What must be true of every history once the faults are over and some days have passed."""
+"""What must be true of every history once the faults are over and some days have passed.
+
+The common rules, over what a simulation has, and those that only a simulation can check: what each TIFF holds.
+"""
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from itertools import pairwise
-from typing import Any
 
-from batch_ops.containers.results import PROBLEM, PROVENANCE
+from batch_ops.containers.results import PROBLEM
 from batch_ops.domain import naming
-from batch_ops.domain.attempts import attempts_of
-from batch_ops.domain.file_record import Blob, FileRecord, State, TaskState
-from batch_ops.domain.provenance import LOG
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.transitions import ALLOWED
+from tests import rules
 from tests.chaos.nodes import FINAL_FATES, doom, tiffs
-from tests.chaos.world import NEEDS, World
+from tests.chaos.services import NEEDS
+from tests.chaos.simulation import Simulation
+from tests.executions import md5
 
 
-def complaints(world: World) -> list[str]:
+def complaints(world: Simulation) -> list[str]:
     """Every broken rule as a sentence."""
     found = [*world.wrong, *_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
+    tasks: dict[str | None, list[rules.Task]] = defaultdict(list)
+    for task, _ in world.batch.tasks():
+        seen = rules.Task(task.task_id, task.state.name.lower(), bool(task.succeeded), task.requeues)
+        tasks[naming.file_of_task(task.task_id)].append(seen)
     for name in sorted({*world.ledger.trail, *world.blobs.names("input")}):
-        found += _of_a_file(world, name)
+        told = rules.of_runs(_runs(world, name), tasks[naming.file_hash(name)]) + _of_a_file(world, name)
+        found += [f"{name}: {sentence}" for sentence in told]
     return found
 
 
-def _of_the_host(world: World) -> list[str]:
+def _of_the_host(world: Simulation) -> list[str]:
     found = [f"A fault in the code: {fault}" for fault in world.host.faults]
     found += [f"A fault of the simulation: {fault!r}" for fault in world.timeline.faults]
-    found += [f"Poison: {message.body!r}" for message in world.host.poison]
     return found
 
 
-def _of_rest(world: World) -> list[str]:
-    found = [f"On the worklist: {intent}" for intent in world.intents()]
+def _of_rest(world: Simulation) -> list[str]:
+    poison = Counter(f"{message.queue}-poison ({message.body!r})" for message in world.host.poison)
+    found = rules.of_rest(world.worklist.intents(), poison, world.blobs.names("staging"))
     found += [f"{name} fell out of sight until the sweep found it" for name in world.worklist.put_back]
     for name, trail in world.ledger.trail.items():
         if not trail[-1].state.is_final:
             found.append(f"{name} is open: {trail[-1].state} {trail[-1].reason!r}")
     found += [f"The job {job} is {state}" for job, state in world.batch.jobs().items() if state != "completed"]
-    found += [f"In staging: {blob}" for blob in world.blobs.names("staging")]
     found += [f"Undelivered, and nobody cared: {blob}" for blob in world.blobs.names("dead-letter")]
-    for name, stored in world.blobs._container("frozen").blobs.items():
+    for name, stored in world.blobs.containers["frozen"].blobs.items():
         is_copied = stored.blob.copy_status in {None, "success"}
         if is_copied and name != naming.frozen_blob(hashlib.sha256(stored.data).hexdigest()):
             found.append(f"Frozen under another digest than its own: {name}")
-    for task, _ in world.batch.tasks():
-        if task.state is not TaskState.COMPLETED:
-            found.append(f"The task {task.task_id} is {task.state}")
     return found
 
 
-def _of_histories(world: World) -> list[str]:
+def _of_histories(world: Simulation) -> list[str]:
     """Row by row along the table of transitions; a run never comes back."""
     found = []
     for name, trail in world.ledger.trail.items():
@@ -61,105 +64,95 @@ def _of_histories(world: World) -> list[str]:
     return found
 
 
-def _of_completions(world: World) -> list[str]:
+def _of_completions(world: Simulation) -> list[str]:
     """No version was segmented twice by one classifier, except after a loss or a failure that was recorded."""
-    by_key: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    executions: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for done in world.nodes.completions:
-        by_key[done.name, done.etag, done.digest].add(f"{done.task_id}/{done.execution}")
-    found = []
-    for (name, etag, digest), executions in by_key.items():
-        if len(executions) < 2:
-            continue
-        recorded: Counter[int] = Counter()
-        for record in world.ledger.trail[name]:
-            recorded[record.run] = max(recorded[record.run], len(attempts_of(record.attempts)))
-        allowed = 1 + sum(recorded.values()) + world.nodes.losses[name] + world.retried[name]
+        executions[done.name, done.etag, done.digest].add(f"{done.task_id}/{done.execution}")
+    losses = {}
+    for version in executions:
+        name, _, digest = version
+        failures = sum(run.failures for run in _runs(world, name).values())
+        losses[version] = failures + world.nodes.losses[name] + world.retried[name]
         if world.settings.rerun_finished:
             # A classifier that came back after another one.
-            allowed += sum(hashlib.sha256(content).hexdigest() == digest for content in world.classifiers) - 1
-        if len(executions) > allowed:
-            found.append(f"{name} {etag} was segmented {len(executions)} times by {digest[:6]}: {sorted(executions)}")
-    return found
+            losses[version] += sum(hashlib.sha256(content).hexdigest() == digest for content in world.classifiers) - 1
+    return rules.of_segmentations({version: len(several) for version, several in executions.items()}, losses)
 
 
-def _of_a_file(world: World, name: str) -> list[str]:
-    stored = world.blobs._container("input").blobs.get(name)
-    record = world.row(name)
+def _of_a_file(world: Simulation, name: str) -> list[str]:
+    stored, record = world.blobs.find("input", name), world.known(name)
     if stored is None:
         if record is not None and record.state not in {State.CANCELLED, State.SUCCEEDED, State.REJECTED, State.FAILED}:
-            return [f"{name} was deleted, but is {record.state}"]
+            return [f"it was deleted, but is {record.state}"]
         return []
     if record is None:
-        return [f"{name} has no row"]
-    ours = {blob.name: blob for blob in _folder(world, name)}
-    leaves = {blob[len(naming.results_folder(name)) :] for blob in ours}
+        return ["it has no row"]
+    folder, run, content = _folder(world, name), _run(record), stored.data
     if record.state is State.CANCELLED and name in world.cancelled:
-        return [f"{name} was cancelled, but has a {PROBLEM}"] if PROBLEM in leaves else []
-    content = stored.data
+        return ["it was cancelled, but has a PROBLEM.txt"] if PROBLEM in folder.runs else []
+    doomed = doom(content)
     if content.startswith(b"REFUSE"):
-        return _problem(world, record, leaves, State.REJECTED, content[6:].decode().strip())
-    if (fate := doom(content)) is not None:
-        kind = FINAL_FATES[fate]
-        found = _problem(world, record, leaves, State.FAILED, record.reason)
-        return found if record.kind is kind else [*found, f"{name} failed as {record.kind}, not {kind}"]
-    if record.state is not State.SUCCEEDED:
-        return [f"{name} is {record.state} ({record.reason})"]
-    return _results(world, record, stored.blob, content, leaves)
-
-
-def _problem(world: World, record: FileRecord, leaves: set[str], state: State, sentence: str) -> list[str]:
-    found = []
-    if record.state is not state or sentence not in record.reason or not record.reason:
-        found.append(f"{record.name} is {record.state} ({record.reason}), not {state} ({sentence})")
-    if leaves != {PROBLEM}:
-        found.append(f"The folder of {record.name} ({state}) holds {sorted(leaves)}")
-    elif record.reason not in _read(world, record.name, PROBLEM).decode():
-        found.append(f"PROBLEM.txt of {record.name} does not say {record.reason!r}")
-    return found
-
-
-def _results(world: World, record: FileRecord, blob: Blob, content: bytes, leaves: set[str]) -> list[str]:
-    name = record.name
+        wanted, told = State.REJECTED, content[6:].decode().strip() in record.reason
+    elif doomed is not None:
+        wanted, told = State.FAILED, record.kind is FINAL_FATES[doomed]
+    else:
+        wanted, told = State.SUCCEEDED, True
+    if record.state is not wanted or not told:
+        return [f"{content!r} ended as {record.state}, {record.kind} ({record.reason})"]
+    if wanted is not State.SUCCEEDED:
+        return rules.of_problem(run, folder)
     # An edit of the properties alone may go unnoticed.
-    if record.etag != blob.etag and (record.length, record.md5) != (blob.length, blob.md5):
-        return [f"{name} is now {blob.etag}, its row speaks of {record.etag}"]
-    if PROVENANCE not in leaves:
-        return [f"{name} has no provenance.json: {sorted(leaves)}"]
-    document: dict[str, Any] = json.loads(_read(world, name, PROVENANCE))
-    found = []
+    if record.image.etag != stored.blob.etag and (record.image.length, record.image.md5) != (
+        stored.blob.length,
+        stored.blob.md5,
+    ):
+        return [f"it is now {stored.blob.etag}, its row speaks of {record.image.etag}"]
+    return rules.of_results(run, folder) or _of_content(world, name, content, folder)
+
+
+def _of_content(world: Simulation, name: str, content: bytes, folder: rules.Folder) -> list[str]:
+    """provenance.json, which the results keep to, names what this content becomes by a classifier that fits."""
+    document = folder.provenance()
     digest = document["project"]["sha256"]
     classifiers = {hashlib.sha256(c).hexdigest(): c for c in world.classifiers}
-    expected = tiffs(naming.nickname(name), content, digest)
-    named = {file["name"]: (file["length"], file["md5"]) for file in document["files"]}
-    should = {leaf: (len(data), hashlib.md5(data).hexdigest()) for leaf, data in expected.items()}  # noqa: S324
-    if named != should:
-        found.append(f"provenance.json of {name} names {sorted(named)} of other content than {sorted(should)}")
-    if leaves != {PROVENANCE, *expected, *([LOG] if document["log"] else [])}:
-        found.append(f"The folder of {name} holds {sorted(leaves)}")
-    found += [
-        f"{name}: {leaf} is wrong" for leaf, d in expected.items() if leaf in leaves and _read(world, name, leaf) != d
-    ]
+    named = {file["name"]: file["md5"] for file in document["files"]}
+    expected = {leaf: md5(data) for leaf, data in tiffs(naming.nickname(name), content, digest).items()}
+    found = []
+    if named != expected:
+        found.append(f"provenance.json names {sorted(named)} of other content than {sorted(expected)}")
     if world.settings.rerun_finished and classifiers.get(digest) != world.classifiers[-1]:
-        found.append(f"{name} was not segmented again by the last classifier")
+        found.append("it was not segmented again by the last classifier")
     if digest not in classifiers:
-        found.append(f"{name} was segmented by a classifier that nobody uploaded")
+        found.append("it was segmented by a classifier that nobody uploaded")
     elif content.startswith(NEEDS) and content.split()[1] not in classifiers[digest].split():
-        found.append(f"{name} was segmented by a classifier that does not fit")
-    runs = {found.meta("run") for found in _folder(world, name)}
-    if runs != {str(record.run)} or document["run"]["number"] != record.run:
-        found.append(f"The folder of {name} (run {record.run}) holds blobs of the runs {sorted(map(str, runs))}")
-    if record.tiffs != len(expected) or document["run"]["task_id"] != record.task_id:
-        found.append(f"The row of {name} tells of {record.tiffs} TIFFs of {record.task_id}")
+        found.append("it was segmented by a classifier that does not fit")
     return found
 
 
-def _folder(world: World, name: str) -> list[Blob]:
+def _folder(world: Simulation, name: str) -> rules.Folder:
+    results = world.results(name)
     prefix = naming.results_folder(name)
-    blobs = world.blobs._container("results").blobs
-    # Another file's folder may lie in this one.
-    names = (found for found in world.blobs.names("results", prefix) if "/" not in found[len(prefix) :])
-    return [blobs[found].blob for found in names]
+    blobs = world.blobs.containers["results"].blobs
+    return rules.Folder({leaf: blobs[prefix + leaf].blob.meta("run") for leaf in results}, results.__getitem__)
 
 
-def _read(world: World, name: str, leaf: str) -> bytes:
-    return world.blobs.content("results", naming.results_folder(name) + leaf)
+def _runs(world: Simulation, name: str) -> dict[int, rules.Run]:
+    """Every run as it ended."""
+    last = {record.run: record for record in world.ledger.trail.get(name, ())}
+    return {number: _run(record) for number, record in last.items()}
+
+
+def _run(record: FileRecord) -> rules.Run:
+    return rules.Run(
+        number=record.run,
+        state=record.state,
+        reason=record.reason,
+        etag=record.image.etag,
+        md5=record.image.md5,
+        task_id=record.placement.task_id,
+        tiffs=record.outcome.tiffs,
+        failures=len(record.tries.attempts),
+        requeues=record.placement.requeues,
+        moves=[move.state for move in record.history],
+    )

@@ -1,7 +1,6 @@
 """The nodes of a pool: they fetch, compute, upload and fail as real ones do."""
 
 import hashlib
-import json
 from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,15 +10,15 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import FailureKind, Task, TaskFailure, TaskState
+from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
-from batch_ops.task.manifest import SCHEMA, Report
+from batch_ops.task.failure_kinds import FailureKind
+from tests.executions import Staged
 
 if TYPE_CHECKING:
-    from tests.chaos.world import World
+    from tests.chaos.simulation import Simulation
 
-_STARTED, _FINISHED = "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"
 _UPLOAD_FAILED = TaskFailure("usererror", "FileUploadMiscError", "The upload failed.")
 _NODE_FAILED = TaskFailure("servererror", "CommandLaunchFailed", "The command could not be launched.")
 _NOT_FOUND = TaskFailure("usererror", "BlobNotFound", "A resource file was not found.")
@@ -48,7 +47,7 @@ class Fate(StrEnum):
     HALF_TWICE = auto()
 
 
-# What ends well when tried again, and how many times such an end is within the limits of the retry table.
+# What ends well when tried again, and how many times such an end is within the limits of its rule.
 BEARABLE = {
     Fate.COMMAND: 1,
     Fate.OUT_OF_MEMORY: 1,
@@ -108,7 +107,7 @@ def doom(image: bytes) -> Fate | None:
 class Nodes:
     """`fates[name]` are the ends of the next executions of a file; without any an execution ends well."""
 
-    def __init__(self, world: "World", rng: Random, pace: float = 1.0) -> None:
+    def __init__(self, world: "Simulation", rng: Random, pace: float = 1.0) -> None:
         self._world, self._rng, self._pace = world, rng, pace
         self._batch, self._blobs = world.batch, world.blobs
         self._numbers = count(1)
@@ -156,12 +155,15 @@ class Nodes:
 class _Execution:
     """One node with one task."""
 
-    def __init__(self, world: "World", nodes: Nodes, task_id: str, requeues: int, spec: TaskSpec, number: int) -> None:
+    def __init__(
+        self, world: "Simulation", nodes: Nodes, task_id: str, requeues: int, spec: TaskSpec, number: int
+    ) -> None:
         self._nodes, self._batch, self._blobs = nodes, world.batch, world.blobs
         self._world = world
         self._task_id, self._requeues, self._spec = task_id, requeues, spec
         self._node = f"node-{number}"
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
+        self._staged = Staged(world.blobs, task_id, self._id, self._node)
         self._told = contract.TaskEnvironment.from_env(dict(spec.environment))
 
     async def __call__(self) -> None:
@@ -188,7 +190,7 @@ class _Execution:
             return
         await nodes.pause(200)
         if not self._is_alive():
-            self._log()
+            self._staged.log()
             return
         await self._end(nodes.fate(self._told.image_name, image), image)
 
@@ -220,7 +222,8 @@ class _Execution:
             case Fate.NODE_LOST:
                 self._requeue()
             case Fate.TASK_LOST:
-                _, lost = batch._find(task)
+                lost = batch.find(task)
+                assert lost is not None
                 batch.lose(task)
                 self._nodes.lose(lost, self._spec)
             case Fate.NODE:
@@ -243,20 +246,20 @@ class _Execution:
 
         The fate may be that the manifest promises more than is there: a last TIFF that is short, or none.
         """
-        told, folder = self._told, f"{self._task_id}/{self._id}"
+        told = self._told
         files = tiffs(told.nickname, image, told.project_digest)
         *_, last = files
         for leaf, data in list(files.items())[:parts]:
             if leaf != last or fate is not Fate.LACKS_TIFF:
                 stored = data[:-1] if leaf == last and fate is Fate.SHORT_TIFF else data
-                self._blobs.upload("staging", f"{folder}/{leaf}", stored, md5=False)
+                self._staged.tiff(leaf, stored)
             await self._nodes.pause(2)
             if not self._is_alive():
                 return False
-        self._log()
+        self._staged.log()
         if parts < len(files) or parts == 1:
             return True
-        self._blobs.upload("staging", f"{folder}/manifest.json", self._manifest(files, image), md5=False)
+        self._staged.manifest(told, files, image)
         if fate is Fate.WELL:
             self._nodes.completions.append(
                 Completion(told.image_name, told.image_etag, told.project_digest, self._task_id, self._id)
@@ -264,69 +267,20 @@ class _Execution:
         await self._nodes.pause(2)
         return self._is_alive()
 
-    def _manifest(self, files: dict[str, bytes], image: bytes) -> bytes:
-        told = self._told
-        # As manifest.Manifest.to_json writes it, without its checks: collect checks what it reads.
-        return json.dumps(
-            {
-                "execution": self._id,
-                "task_id": self._task_id,
-                "run": told.run,
-                "attempt": told.attempt,
-                "correlation_id": told.correlation_id,
-                "node": self._node,
-                "started": _STARTED,
-                "finished": _FINISHED,
-                "seconds": {"ilastik": 60.0},
-                "ilastik_version": "1.4.2",
-                "command": ["run_ilastik.sh"],
-                "project_sha256": told.project_digest,
-                "image": {
-                    "blob": told.image_name,
-                    "etag": told.image_etag,
-                    "length": told.image_length,
-                    "md5": _md5(image),
-                },
-                "files": [
-                    {"name": leaf, "length": len(data), "md5": _md5(data), "pages": 1} for leaf, data in files.items()
-                ],
-                "schema": SCHEMA,
-            }
-        ).encode()
-
     def _fail(self, fate: Fate) -> None:
         code, kind = _EXITS[fate]
-        report = Report(
-            kind=kind,
-            exit_code=code,
-            sentence=f"It ended as {kind}.",
-            execution=self._id,
-            started=_STARTED,
-            finished=_FINISHED,
-            seconds={},
-            last_lines=("a line of the log",),
-            task_id=self._task_id,
-        )
-        self._blobs.upload("staging", f"{self._task_id}/logs/{self._id}/outcome.json", report.to_json(), md5=False)
+        self._staged.outcome(kind, f"It ended as {kind}.", code, "a line of the log")
         self._batch.complete(self._task_id, code)
 
-    def _log(self) -> None:
-        self._blobs.upload("staging", f"{self._task_id}/logs/{self._id}/ilastik.log", b"all is well\n", md5=False)
-
     def _content(self, container: str, name: str) -> bytes | None:
-        found = self._blobs._container(container).blobs.get(name)
+        found = self._blobs.find(container, name)
         return found.data if found and found.blob.copy_status != "pending" else None
 
     def _is_alive(self, *states: TaskState) -> bool:
         """Whether Batch still holds this node to be at work on the task."""
-        try:
-            _, task = self._batch._find(self._task_id)
-        except KeyError:
+        task = self._batch.find(self._task_id)
+        if task is None:
             return False
         allowed = states or (TaskState.PREPARING, TaskState.RUNNING)
         is_ours = task.node_id in {None, self._node} and task.requeues == self._requeues
         return is_ours and task.state in allowed
-
-
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

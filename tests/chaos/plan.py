@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from random import Random
 
 from tests.chaos.nodes import BEARABLE, FINAL_FATES, Fate
-from tests.chaos.world import PROJECT_NAME
+from tests.chaos.simulation import PROJECT_NAME
 from tests.fakes import When
 
 
@@ -55,57 +55,40 @@ class Action:
     fate: Fate = Fate.WELL
 
     def __str__(self) -> str:
-        at = f"{timedelta(seconds=round(self.at))}"
-        name = file_name(self.file)
-        told = f"events after {', '.join(f'{d:.0f} s' for d in self.delays)}" if self.delays else "no event"
-        process = f"process {self.process} at its {self.calls}th call from now, {self.when}"
-        match self.kind:
-            case Kind.DROP:
-                text = f"{name} is uploaded: {self.content.decode()!r}, {told}"
-            case Kind.PROJECT:
-                text = f"the project is uploaded: {self.content.decode()!r}, {told}"
-            case Kind.FATE:
-                text = f"the next execution of {name} ends: {self.fate}"
-            case Kind.CRASH:
-                text = f"crash of {process}"
-            case Kind.STALL:
-                text = f"{process}: stands still for {self.seconds:.0f} s"
-            case Kind.FAULT:
-                text = f"{process}: the service can't answer"
-            case Kind.LOST_ANSWER:
-                text = f"{process}: a conditional write is repeated as its answer was lost"
-            case Kind.OUTAGE:
-                text = f"{self.service} can't answer for {self.seconds:.0f} s"
-            case Kind.CANCEL | Kind.RETRY:
-                text = f"an operator: {self.kind} {name}"
-            case Kind.SURPRISE:
-                text = f"{process}: something nobody thought of"
-            case Kind.SKEW:
-                text = f"the clock of process {self.process} is {self.seconds:.0f} s ahead from now on"
-            case Kind.PAUSE:
-                text = f"an operator lets nothing new begin for {self.seconds:.0f} s"
-            case Kind.PAUSE_JOBS:
-                text = f"an operator disables the jobs for {self.seconds:.0f} s"
-            case Kind.DELETE_JOBS:
-                text = "an operator deletes the jobs with their tasks"
-            case Kind.EDIT | Kind.DELETE | Kind.ARCHIVE | Kind.BRING_BACK:
-                text = f"{name}: {self.kind}"
-            case _:
-                text = str(self.kind)
-        return f"{at}  {text}"
+        text = _TOLD.get(self.kind, str(self.kind)).format(
+            name=file_name(self.file),
+            content=repr(self.content.decode()),
+            events=f"events after {', '.join(f'{d:.0f} s' for d in self.delays)}" if self.delays else "no event",
+            process=f"process {self.process} at its {self.calls}th call from now, {self.when}",
+            action=self,
+        )
+        return f"{timedelta(seconds=round(self.at))}  {text}"
+
+
+_TOLD = {
+    Kind.DROP: "{name} is uploaded: {content}, {events}",
+    Kind.PROJECT: "the project is uploaded: {content}, {events}",
+    Kind.FATE: "the next execution of {name} ends: {action.fate}",
+    Kind.CRASH: "crash of {process}",
+    Kind.STALL: "{process}: stands still for {action.seconds:.0f} s",
+    Kind.FAULT: "{process}: the service can't answer",
+    Kind.LOST_ANSWER: "{process}: a conditional write is repeated as its answer was lost",
+    Kind.OUTAGE: "{action.service} can't answer for {action.seconds:.0f} s",
+    Kind.CANCEL: "an operator: {action.kind} {name}",
+    Kind.RETRY: "an operator: {action.kind} {name}",
+    Kind.SURPRISE: "{process}: something nobody thought of",
+    Kind.SKEW: "the clock of process {action.process} is {action.seconds:.0f} s ahead from now on",
+    Kind.PAUSE: "an operator lets nothing new begin for {action.seconds:.0f} s",
+    Kind.PAUSE_JOBS: "an operator disables the jobs for {action.seconds:.0f} s",
+    Kind.DELETE_JOBS: "an operator deletes the jobs with their tasks",
+    **dict.fromkeys((Kind.EDIT, Kind.DELETE, Kind.ARCHIVE, Kind.BRING_BACK), "{name}: {action.kind}"),
+}
 
 
 def file_name(index: int) -> str:
     """The files of a history; two differ in their case alone, one lies at the root."""
-    return (
-        (
-            f"{PROJECT_NAME}/a.h5",
-            f"{PROJECT_NAME}/A.h5",
-            f"{PROJECT_NAME}/a.h5/b.h5",
-        )[index]
-        if index < 3
-        else f"{PROJECT_NAME}/image {index}.h5"
-    )
+    special = ("a.h5", "A.h5", "a.h5/b.h5")
+    return f"{PROJECT_NAME}/{special[index] if index < len(special) else f'image {index}.h5'}"
 
 
 CLASSIFIERS = (b"cell", b"cell neuron", b"cell neuron wing")

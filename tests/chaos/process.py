@@ -11,22 +11,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
-from batch_ops.containers.classifiers import Projects
 from batch_ops.domain.errors import ServiceFault
-from batch_ops.runs.executor import Executor
-from batch_ops.use_cases.collect import Collect
-from batch_ops.use_cases.inbox import Inbox
-from batch_ops.use_cases.last_delivery import Poisoned
-from batch_ops.use_cases.project_changed import TakeUp
-from batch_ops.use_cases.reconcile import Reconcile
-from batch_ops.use_cases.start import Start
-from batch_ops.use_cases.steering import Steering
-from batch_ops.use_cases.sweep import Sweep
+from batch_ops.system import Ports, assemble
 from tests.chaos.timeline import Timeline, turn
-from tests.fakes import Cloud, When
+from tests.fakes import Cloud, FakePoisonQueues, When
 
 if TYPE_CHECKING:
-    from tests.chaos.world import World
+    from tests.chaos.simulation import Simulation
 
 
 class Queue(StrEnum):
@@ -135,29 +126,25 @@ def bound[F](fake: F, cloud: Cloud) -> F:
 class Process:
     """It remembers nothing of the processes before it."""
 
-    def __init__(self, world: "World", machine: int = 0) -> None:
+    def __init__(self, world: "Simulation", machine: int = 0) -> None:
         def skew() -> timedelta:
             return world.host.skews.get(machine, timedelta())
 
         self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
-        blobs, check = bound(world.blobs, cloud), bound(world.check, cloud)
         worklist = bound(world.worklist, cloud)
-        worklist._noted = {}
-        settings = world.settings
-        executor = Executor(
-            bound(world.ledger, cloud),
-            worklist,
-            blobs,
-            bound(world.batch, cloud),
-            bound(world.outbox, cloud),
-            settings,
-            cloud.clock,
+        worklist.forget_noted_jobs()
+        outbox = bound(world.outbox, cloud)
+        ports = Ports(
+            ledger=bound(world.ledger, cloud),
+            worklist=worklist,
+            blobs=bound(world.blobs, cloud),
+            batch=bound(world.batch, cloud),
+            outbox=outbox,
+            check=bound(world.check, cloud),
+            poison=FakePoisonQueues(cloud, outbox),
         )
-        start = Start(executor, Projects(blobs, worklist, check, settings, cloud.clock), check, world.new_id)
-        take_up = TakeUp(executor)
-        self.steering = Steering(executor)
-        self._reconcile = Reconcile(executor, start, Sweep(executor, take_up))
-        self._inbox = Inbox(executor, start, take_up, Collect(executor, start), Poisoned(executor, world.new_id))
+        system = assemble(ports, world.settings, cloud.clock, world.new_id)
+        self.steering, self._reconcile, self._inbox = system.steering, system.reconcile, system.inbox
 
     # The triggers, as in function_app.py
 

@@ -35,7 +35,7 @@ class Timeline(asyncio.AbstractEventLoop):
         self._rng = rng
         self._ready: list[tuple[Context, Callable[..., object], tuple[Any, ...]]] = []
         self._handle = asyncio.Handle(_nothing, (), self, copy_context())
-        self._timers: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._timers: list[tuple[datetime, int, Callable[[], object]]] = []
         self._numbers = count()
         self.faults: list[BaseException] = []
 
@@ -53,7 +53,7 @@ class Timeline(asyncio.AbstractEventLoop):
         self.at(self._cloud.now + span, wake)
         await done
 
-    def at(self, time: datetime, action: Callable[[], None]) -> None:
+    def at(self, time: datetime, action: Callable[[], object]) -> None:
         """Have something done at a time."""
         heapq.heappush(self._timers, (time, next(self._numbers), action))
 

@@ -1,151 +1,24 @@
 """The rules of the Batch account, on the fake and on the local Batch service."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, cast
 
 import pytest
-from azure.batch import models
-from azure.batch.aio import BatchClient
 
-from batch_ops.adapters.batch import AzureBatch, batch_client
-from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import JobState, Task, TaskState
-from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
-from batch_ops.ports.services import BatchService
-from tests import fakes
-from tests.local_cloud.batch.running import RunningService, running_service
-
-POOL = "pool"
-JOB = "Job-2026-03"
-IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
-SPEC = TaskSpec(
-    id="image-abc-1-1",
-    display_name="p/\u00e4 'image'.h5",
-    command_line="/bin/bash -c 'exit $CODE'",
-    identity=IDENTITY,
-    environment=(("CODE", "0"), ("NAME", "\u00e4 \"'$(x)\n")),
-    resource_files=(),
-    output_files=(),
-    wall_clock=timedelta(minutes=5),
-    retention=timedelta(hours=1),
-)
-LONG = replace(SPEC, id="long", command_line="/bin/sleep 300")
-PATIENCE = 30
-
-
-def spec(task_id: str = SPEC.id, exit_code: int = 0) -> TaskSpec:
-    return replace(SPEC, id=task_id, environment=(("CODE", str(exit_code)), *SPEC.environment[1:]))
-
-
-@dataclass(frozen=True)
-class Account:
-    """The port, and the nodes and operators of the account."""
-
-    batch: BatchService
-    fake: fakes.FakeBatch | None
-    client: BatchClient | None
-
-    async def until(self, task_id: str, state: TaskState) -> Task:
-        """Wait until a task is in a state; nodes of the fake are moved by hand."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                task = await self.batch.task(JOB, task_id)
-                assert task is not None
-                if task.state is state:
-                    return task
-                await asyncio.sleep(0.05)
-
-    async def work(self, task_id: str, exit_code: int) -> Task:
-        """A node takes the task and ends it with the exit code that its environment names."""
-        if self.fake:
-            self.fake.run(task_id)
-            self.fake.complete(task_id, exit_code)
-        else:
-            await self._add_node()
-        return await self.until(task_id, TaskState.COMPLETED)
-
-    async def begin(self, task_id: str) -> Task:
-        """A node takes the task, which goes on for long."""
-        if self.fake:
-            self.fake.run(task_id)
-        else:
-            await self._add_node()
-        return await self.until(task_id, TaskState.RUNNING)
-
-    async def _add_node(self) -> None:
-        assert self.client
-        await self.client.begin_resize_pool(POOL, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
-
-    async def disable_job(self) -> None:
-        if self.fake:
-            self.fake.disable_job(JOB)
-        else:
-            assert self.client
-            options = models.BatchJobDisableOptions(disable_tasks=models.DisableBatchJobOption.REQUEUE)
-            await self.client.begin_disable_job(JOB, options)
-
-    async def enable_job(self) -> None:
-        if self.fake:
-            self.fake.enable_job(JOB)
-        else:
-            assert self.client
-            await self.client.begin_enable_job(JOB)
-
-    async def delete_task(self, task_id: str) -> None:
-        if self.fake:
-            self.fake.lose(task_id)
-        else:
-            assert self.client
-            await self.client.delete_task(JOB, task_id)
-
-    async def task_ids(self, **filters: Any) -> list[str]:
-        return [task.task_id async for task in self.batch.changed(JOB, **({"since": None} | filters))]
-
-
-@asynccontextmanager
-async def local_service() -> AsyncIterator[tuple[RunningService, BatchClient]]:
-    """A local Batch service with an empty pool, and the real SDK's client of it."""
-    async with (
-        running_service() as running,
-        batch_client(running.endpoint, running.account, running.key, None) as made,
-    ):
-        await made.create_pool(
-            models.BatchPoolCreateOptions(
-                id=POOL,
-                vm_size="STANDARD_D4S_V3",
-                target_dedicated_nodes=0,
-                virtual_machine_configuration=models.VirtualMachineConfiguration(
-                    image_reference=models.BatchVmImageReference(
-                        publisher="canonical", offer="ubuntu-24_04-lts", sku="server", version="latest"
-                    ),
-                    node_agent_sku_id="batch.node.ubuntu 24.04",
-                ),
-            )
-        )
-        yield running, made
-
-
-@pytest.fixture
-async def local() -> AsyncIterator[tuple[RunningService, BatchClient]]:
-    """The local service, for what only an adapter does."""
-    async with local_service() as both:
-        yield both
+from batch_ops.domain.batch_task import JobState, TaskState
+from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused
+from tests.contract.batch_account import JOB, LONG, POOL, SPEC, Account, FakeAccount, LocalAccount, local_service, spec
 
 
 @pytest.fixture(params=["fake", "local"])
 async def account(request) -> AsyncIterator[Account]:
     """An account with an empty pool."""
     if request.param == "fake":
-        fake = fakes.FakeBatch()
-        yield Account(fake, fake, None)
+        yield FakeAccount()
         return
     async with local_service() as (_, client):
-        yield Account(AzureBatch(client), None, client)
+        yield LocalAccount(client)
 
 
 @pytest.fixture
@@ -193,7 +66,7 @@ async def test_a_new_task_waits(with_job):
     task = await with_job.batch.task(JOB, SPEC.id)
     assert task is not None
     assert (task.job_id, task.task_id, task.state) == (JOB, SPEC.id, TaskState.ACTIVE)
-    assert (task.exit_code, task.succeeded, task.failure, task.node_id) == (None, None, None, None)
+    assert (task.exit_code, task.succeeded, task.failure, task.node_id) == (None, False, None, None)
     assert (task.started, task.ended, task.requeues) == (None, None, 0)
     assert task.changed.tzinfo is not None
     assert await with_job.batch.task(JOB.lower(), SPEC.id.upper()) is not None
@@ -343,87 +216,3 @@ async def test_a_node_that_is_gone_was_not_preempted(with_job):
     """Only the service's word counts."""
     assert not await with_job.batch.was_preempted(POOL, "none")
     assert not await with_job.batch.was_preempted("nopool", "none")
-
-
-async def test_a_task_arrives_whole(local):
-    """Environment, files by identity, limits and slots, as the specification has them."""
-    whole = replace(
-        SPEC,
-        required_slots=1,
-        resource_files=(
-            ResourceFile(path="image/a.h5", http_url="https://data.example/input/a.h5"),
-            ResourceFile(path=".", container_url="https://data.example/tools", blob_prefix="task/"),
-        ),
-        output_files=(
-            OutputFile("out/**/*", "https://data.example/staging", "t/out", always=False),
-            OutputFile("../std*.txt", "https://data.example/staging", "t/logs", always=True),
-        ),
-    )
-    _, client = local
-    batch = AzureBatch(client)
-    await batch.create_job(JOB, POOL)
-    await batch.create_task(JOB, whole)
-    task = await client.get_task(JOB, SPEC.id)
-    assert task.display_name == SPEC.display_name
-    assert {e.name: e.value for e in task.environment_settings or ()} == dict(SPEC.environment)
-    assert [f.identity_reference.resource_id for f in task.resource_files or ()] == [IDENTITY] * 2
-    destinations = [f.destination.container for f in task.output_files or ()]
-    assert [d.identity_reference.resource_id for d in destinations] == [IDENTITY] * 2
-    assert [f.upload_options.upload_condition for f in task.output_files or ()] == ["tasksuccess", "taskcompletion"]
-    assert task.constraints is not None
-    assert task.constraints.max_wall_clock_time == SPEC.wall_clock
-    assert task.constraints.retention_time == SPEC.retention
-    assert task.constraints.max_task_retry_count == 0
-
-
-class Counting:
-    """A client that notes by which call tasks are created."""
-
-    def __init__(self, client: BatchClient) -> None:
-        self._client = client
-        self.sent: list[str] = []
-
-    async def create_task(self, *given: Any) -> None:
-        self.sent.append("task")
-        await self._client.create_task(*given)
-
-    async def create_task_collection(self, *given: Any) -> models.BatchCreateTaskCollectionResult:
-        self.sent.append("collection")
-        return await self._client.create_task_collection(*given)
-
-
-async def test_a_burst_goes_in_few_calls(local):
-    """Together as many as the service takes; where it finds them too large, one by one."""
-    service, client = local
-    await AzureBatch(client).create_job(JOB, POOL)
-    counting = Counting(client)
-    batch = AzureBatch(cast(BatchClient, counting))
-    assert await asyncio.gather(*(batch.create_task(JOB, spec(f"t{number}")) for number in range(40))) == [True] * 40
-    assert counting.sent == ["collection"] * 3
-    too_large = {"kind": "error", "match": f"POST /jobs/{JOB}/addtaskcollection", "status": 413}
-    await service.local("POST", "faults", too_large | {"code": "RequestBodyTooLarge"})
-    assert await asyncio.gather(*(batch.create_task(JOB, spec(f"l{number}")) for number in range(3))) == [True] * 3
-    assert counting.sent[3:] == ["collection", *["task"] * 3]
-
-
-async def test_a_busy_service_is_a_fault_with_its_wish_to_wait():
-    """Throttling and outages leave the adapter as data, once its own few tries are used up."""
-
-    async def meet(status: int, code: str) -> None:
-        async with local_service() as (service, client):
-            fault = {"kind": "error", "match": "POST /jobs", "code": code, "status": status, "retryAfter": 0}
-            await service.local("POST", "faults", fault)
-            with pytest.raises(ServiceFault, match=f"busy .*create the job {JOB} \\({code}\\)") as caught:
-                await AzureBatch(client).create_job(JOB, POOL)
-            assert caught.value.retry_after == timedelta()
-
-    # Together, for each waits between its tries.
-    await asyncio.gather(meet(429, "TooManyRequests"), meet(503, "ServerBusy"), meet(500, "InternalError"))
-
-
-async def test_a_service_out_of_reach_is_a_fault():
-    """Nobody listens there."""
-    key = base64.b64encode(b"k" * 32).decode()
-    async with batch_client("http://127.0.0.1:9", "account", key, None) as nowhere:
-        with pytest.raises(ServiceFault, match="could not be reached"):
-            await AzureBatch(nowhere).job_state(JOB)

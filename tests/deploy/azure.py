@@ -5,43 +5,24 @@ does not know it answers with an error, never with success.
 """
 
 import base64
-import copy
 import itertools
 import json
 import re
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.deploy import app_settings, bicep_text
 from tests.deploy.az_cli import Call, CliError
+from tests.deploy.azure_state import SUBSCRIPTION
+from tests.deploy.azure_storage import Storage
+from tests.deploy.azure_templates import Templates
 
-SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 PERSON = "99999999-0000-0000-0000-000000000001"
-PROVIDERS = (
-    *("Microsoft.Batch", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
-    *("Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web"),
-)
 CHANGING = {
     *("group create", "provider register", "deployment group create", "resource delete", "role assignment delete"),
     *("storage blob upload", "storage blob delete", "storage blob delete-batch"),
 }
-_STATE = (
-    "providers",
-    "groups",
-    "resources",
-    "deployments",
-    "blobs",
-    "pools",
-    "published",
-    "role_assignments",
-    "budgets",
-    "app_settings",
-)
-NO_ROLE = "You do not have the required permissions needed to perform this operation. (AuthorizationPermissionMismatch)"
 
 
 def _tell(output: Path, text: str, status: str) -> tuple[int, str, str]:
@@ -49,69 +30,8 @@ def _tell(output: Path, text: str, status: str) -> tuple[int, str, str]:
     return 0, status, ""
 
 
-def _outputs(names: Mapping[str, tuple[str, str]], group: str, location: str) -> dict[str, str]:
-    """What the modules of main.bicep tell of resources with these names: part -> (type, name)."""
-    data, batch = names["data"][1], names["batch"][1]
-    identities = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers"
-    return {
-        "identities.appClientId": "client-of-app",
-        "identities.poolId": f"{identities}/{'/'.join(names['pool-identity'])}",
-        "storage.blobEndpoint": f"https://{data}.blob.core.windows.net/",
-        "storage.queueEndpoint": f"https://{data}.queue.core.windows.net/",
-        "storage.tableEndpoint": f"https://{data}.table.core.windows.net/",
-        "batch.endpoint": f"https://{batch}.{location}.batch.azure.com",
-    }
-
-
-@dataclass
-class Azure:
-    """The state. Fields may be set by a test before or between runs."""
-
-    deploy: Path
-    logged_in: bool = True
-    version: str = "2.91.0"
-    providers: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROVIDERS, "Registered"))
-    permissions: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
-    cores: int = 100
-    spot_cores: int = 100
-    batch_accounts_allowed: int = 3
-    taken_names: set[str] = field(default_factory=set)
-    vm_sizes: dict[str, int] = field(default_factory=lambda: {"Standard_D4ds_v5": 4, "Standard_E8ds_v5": 8})
-    groups: dict[str, str] = field(default_factory=dict)
-    resources: list[dict[str, Any]] = field(default_factory=list)
-    deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    blobs: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    pools: dict[str, dict[str, Any]] = field(default_factory=dict)
-    jobs: list[dict[str, Any]] = field(default_factory=list)
-    published: list[bytes] = field(default_factory=list)
-    # Data calls that are refused because a new role has not spread yet; counted down.
-    roles_spread_in: int = 0
-    roles_to_spread: int = 2
-    budgets: dict[str, str] = field(default_factory=dict)
-    app_settings: dict[str, str] = field(default_factory=dict)
-    end_of_files: str = "SUCCEEDED"
-    # What the archive's server has, and how many bytes of it come through at a time.
-    archive: bytes = b"an archive of ilastik " * 50
-    archive_cut_at: int | None = None
-    calls: list[Call] = field(default_factory=list)
-    curl_words: list[str] = field(default_factory=list)
-    # Makes the n-th call of all (counted from 1) fail, before or after its effect.
-    break_at: int | None = None
-    break_after_effect: bool = False
-    # What was called: all of it, and what changes something.
-    asked: list[str] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def state(self) -> str:
-        """All that exists, as text; names of smoke tests, which tell the time, are left out."""
-        blobs = sorted(key for key in self.blobs if "smoke" not in key[1])
-        return repr({name: getattr(self, name) for name in _STATE if name != "blobs"} | {"blobs": blobs})
-
-    def take_over(self, other: "Azure") -> None:
-        """Be in the state of another one, without its history."""
-        for name in _STATE:
-            setattr(self, name, copy.deepcopy(getattr(other, name)))
+class Azure(Storage, Templates):
+    """The subscription as the command line and curl reach it."""
 
     # The command line
 
@@ -164,12 +84,7 @@ class Azure:
         return [{"name": "westeurope"}, {"name": "northeurope"}]
 
     def _group_show(self, call: Call) -> Any:
-        return {"name": call["--name"], "location": self._group(call["--name"])}
-
-    def _group(self, name: str) -> str:
-        if name not in self.groups:
-            raise CliError(f"(ResourceGroupNotFound) Resource group '{name}' could not be found.", 3)
-        return self.groups[name]
+        return {"name": call["--name"], "location": self.group(call["--name"])}
 
     def _group_create(self, call: Call) -> Any:
         self.groups[call["--name"]] = call["--location"]
@@ -183,27 +98,17 @@ class Azure:
     def _resource_list(self, call: Call) -> Any:
         if "--tag" in call.options and "--resource-group" in call.options:
             raise CliError("you cannot use '--tag' with '--resource-group'", 2)
-        self._group(call["--resource-group"])
+        self.group(call["--resource-group"])
         return [dict(found) for found in self.resources if found["group"] == call["--resource-group"]]
 
-    def resource(self, kind: str, name: str | None = None) -> dict[str, Any] | None:
-        """A resource by its type, and by its name where one is given."""
-        return next((r for r in self.resources if r["type"] == kind and name in {None, r["name"]}), None)
-
-    def _by_id(self, call: Call) -> dict[str, Any]:
-        for found in self.resources:
-            if found["id"] == call["--ids"]:
-                return found
-        raise CliError(f"(ResourceNotFound) The Resource '{call['--ids']}' was not found.", 3)
-
     def _resource_show(self, call: Call) -> Any:
-        return self._by_id(call)
+        return self.by_id(call)
 
     def _identity_show(self, call: Call) -> Any:
-        return self._by_id(call)
+        return self.by_id(call)
 
     def _resource_delete(self, call: Call) -> Any:
-        found = self._by_id(call)
+        found = self.by_id(call)
         used = {"Microsoft.Web/serverFarms": "Microsoft.Web/sites"}.get(found["type"])
         if used and self.resource(used):
             raise CliError("(Conflict) Server farm cannot be deleted because it has web app(s) assigned to it.")
@@ -212,23 +117,17 @@ class Azure:
     def _role_assignment_list(self, call: Call) -> Any:
         return [r for r in self.role_assignments if r["principalId"] == call["--assignee-object-id"]]
 
-    role_assignments: list[dict[str, str]] = field(default_factory=list)
-
     def _role_assignment_delete(self, call: Call) -> Any:
         self.role_assignments[:] = [r for r in self.role_assignments if r["id"] != call["--ids"]]
 
     # Machines
 
     def _batch_location_list_skus(self, call: Call) -> Any:
-        self._registered("Microsoft.Batch")
+        self.registered("Microsoft.Batch")
         return [
             {"name": name, "familyName": f"{name}Family", "capabilities": [{"name": "vCPUs", "value": str(cores)}]}
             for name, cores in self.vm_sizes.items()
         ]
-
-    def _registered(self, provider: str) -> None:
-        if self.providers[provider] != "Registered":
-            raise CliError(f"(MissingSubscriptionRegistration) The subscription is not registered to use {provider}.")
 
     def _batch_location_quotas_show(self, call: Call) -> Any:
         return {"accountQuota": self.batch_accounts_allowed}
@@ -249,207 +148,6 @@ class Azure:
 
     def _vm_image_show(self, call: Call) -> Any:
         return {"name": call["--urn"].rpartition(":")[2]}
-
-    # Storage
-
-    def _storage_account_check_name(self, call: Call) -> Any:
-        name = call["--name"]
-        taken = name in self.taken_names or self.resource("Microsoft.Storage/storageAccounts", name) is not None
-        return {"nameAvailable": not taken, "message": f"The storage account named {name} is already taken."}
-
-    def _storage_account_show(self, call: Call) -> Any:
-        found = self.resource("Microsoft.Storage/storageAccounts", call["--name"])
-        if found is None:
-            raise CliError(f"(ResourceNotFound) The storage account '{call['--name']}' was not found.", 3)
-        return found
-
-    def _data(self, call: Call) -> None:
-        if call.get("--auth-mode") != "login":
-            raise CliError("KeyBasedAuthenticationNotPermitted")
-        if self.resource("Microsoft.Storage/storageAccounts", call["--account-name"]) is None:
-            raise CliError(f"Failed to resolve {call['--account-name']}.blob.core.windows.net")
-        if self.roles_spread_in:
-            self.roles_spread_in -= 1
-            raise CliError(NO_ROLE)
-
-    def _storage_blob_list(self, call: Call) -> Any:
-        self._data(call)
-        names = [blob for container, blob in self.blobs if container == call["--container-name"]]
-        return [{"name": name} for name in names if name.startswith(call.get("--prefix"))]
-
-    def _storage_blob_show(self, call: Call) -> Any:
-        self._data(call)
-        blob = self.blobs.get((call["--container-name"], call["--name"]))
-        if blob is None:
-            raise CliError("The specified blob does not exist.\nErrorCode:BlobNotFound", 3)
-        return blob
-
-    def _storage_blob_upload(self, call: Call) -> Any:
-        self._data(call)
-        metadata = dict([call["--metadata"].split("=", 1)]) if call.get("--metadata") else {}
-        content = Path(call["--file"]).read_bytes()
-        self.blobs[call["--container-name"], call["--name"]] = {"metadata": metadata, "content": content.hex()}
-
-    def _storage_blob_delete(self, call: Call) -> Any:
-        self._data(call)
-        del self.blobs[call["--container-name"], call["--name"]]
-
-    def _storage_blob_delete_batch(self, call: Call) -> Any:
-        prefix = call["--pattern"].removesuffix("*")
-        for key in [k for k in self.blobs if k[0] == call["--source"] and k[1].startswith(prefix)]:
-            del self.blobs[key]
-
-    def _storage_entity_query(self, call: Call) -> Any:
-        found = re.fullmatch(
-            r"PartitionKey eq '([\w-]+)' and name eq '([\w./-]+)' and is_file eq true", call["--filter"]
-        )
-        if found is None:
-            raise CliError(f"InvalidInput: {call['--filter']}")
-        name = found[2]
-        if ("input", name) not in self.blobs:
-            return {"items": []}
-        if self.end_of_files == "SUCCEEDED":
-            self.blobs["results", f"{name}/tiny.tiff"] = {"metadata": {}, "content": ""}
-        return {"items": [{"state": self.end_of_files, "reason": "So it is." if self.end_of_files == "FAILED" else ""}]}
-
-    # Templates
-
-    def _bicep_build_params(self, call: Call) -> Any:
-        return bicep_text.build_params(Path(call["--file"]).parent)
-
-    def _deployment_group_what_if(self, call: Call) -> Any:
-        self._parameters(call)
-        return "What would change"
-
-    def _deployment_group_list(self, call: Call) -> Any:
-        self._group(call["--resource-group"])
-        return [{"name": name, "properties": d} for name, d in self.deployments.items()]
-
-    def _deployment_group_show(self, call: Call) -> Any:
-        return {"properties": self.deployments[call["--name"]]}
-
-    def _parameters(self, call: Call) -> dict[str, Any]:
-        self._group(call["--resource-group"])
-        template = json.loads(Path(call["--template-file"]).read_text())["parameters"]
-        given = json.loads(Path(call["--parameters"].removeprefix("@")).read_text())["parameters"]
-        if unknown := given.keys() - template.keys():
-            raise CliError(f"(InvalidTemplate) The template has no parameters {unknown}.")
-        values = {name: entry.get("defaultValue") for name, entry in template.items()}
-        return values | {name: entry["value"] for name, entry in given.items()}
-
-    def _deployment_group_create(self, call: Call) -> Any:
-        for provider in PROVIDERS:
-            self._registered(provider)
-        values = self._parameters(call)
-        group, end, prefix = call["--resource-group"], values["suffix"], values["prefix"]
-        mark = {"ilastik-batch": f"{prefix}{end}"}
-        location = values["location"]
-        deployment = {"parameters": {"options": {"value": values["options"]}}, "outputs": None}
-        self.deployments[call["--name"]] = deployment
-        is_new = self.resource("Microsoft.Batch/batchAccounts") is None
-        names = {
-            "data": ("Microsoft.Storage/storageAccounts", f"{prefix}data{end}"),
-            "host": ("Microsoft.Storage/storageAccounts", f"{prefix}host{end}"),
-            "batch": ("Microsoft.Batch/batchAccounts", f"{prefix}batch{end}"),
-            "app": ("Microsoft.Web/sites", f"{prefix}-app-{end}"),
-            "": ("Microsoft.Web/serverFarms", f"{prefix}-plan"),
-            "app-identity": ("Microsoft.ManagedIdentity/userAssignedIdentities", f"{prefix}-app-identity"),
-            "pool-identity": ("Microsoft.ManagedIdentity/userAssignedIdentities", f"{prefix}-pool-identity"),
-        }
-        for part, (kind, name) in names.items():
-            self._put(group, kind, name, location, mark | ({"ilastik-batch-part": part} if part else {}))
-        data = self.resource("Microsoft.Storage/storageAccounts", names["data"][1])
-        assert data
-        topic = self.resource("Microsoft.EventGrid/systemTopics")
-        if topic is not None and values["topicName"] != topic["name"]:
-            raise CliError("(InvalidRequest) Only one system topic is allowed per source.")
-        self._put(
-            group,
-            "Microsoft.EventGrid/systemTopics",
-            values["topicName"] or f"{prefix}-events-{end}",
-            location,
-            mark,
-            source=data["id"],
-        )
-        for found in self.resources:
-            if "principalId" in found and not any(
-                r["principalId"] == found["principalId"] for r in self.role_assignments
-            ):
-                scope = f"{data['id']}/blobServices/default/containers/input"
-                self.role_assignments.append(
-                    {"id": f"{scope}/{found['name']}", "scope": scope, "principalId": found["principalId"]}
-                )
-        self._put_pool(values)
-        self.app_settings = app_settings.deployed(self.deploy, values, _outputs(names, group, location))
-        if values["monthlyBudget"]:
-            begun = self.budgets.setdefault(f"{prefix}-budget", values["budgetStart"])
-            if begun != values["budgetStart"]:
-                raise CliError("(BadRequest) The start date of a budget cannot be changed.")
-        deployment["outputs"] = {
-            name: {"value": text}
-            for name, text in {
-                "dataAccount": names["data"][1],
-                "batchAccount": names["batch"][1],
-                "functionApp": names["app"][1],
-                "poolId": values["poolId"],
-                "blobEndpoint": f"https://{names['data'][1]}.blob.core.windows.net/",
-                "batchEndpoint": f"https://{names['batch'][1]}.{location}.batch.azure.com",
-                "scaleFormula": f"maxNodes = {values['maxNodes']};\n// more",
-                "drainFormula": "minNodesWorkingHours = 0;\n// more",
-            }.items()
-        }
-        if is_new:
-            self.roles_spread_in = self.roles_to_spread
-
-    def _put(self, group: str, kind: str, name: str, location: str, tags: dict[str, str], **more: str) -> None:
-        existing = self.resource(kind, name)
-        if existing is not None:
-            if existing["location"] != location:
-                raise CliError(f"(InvalidResourceLocation) The resource '{name}' already exists in another location.")
-            existing["tags"] = tags
-            return
-        path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
-        principal = {"principalId": f"principal-of-{name}"} if "dentit" in kind else {}
-        identity = {"identity": {"principalId": f"principal-of-{name}"}} if "Topic" in kind else {}
-        self.resources.append(
-            {"id": path, "type": kind, "name": name, "location": location, "tags": tags, "group": group}
-            | principal
-            | identity
-            | more
-        )
-
-    def _put_pool(self, values: dict[str, Any]) -> None:
-        if not values["createPool"]:
-            return
-        name = values["poolId"]
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-            raise CliError(f"(InvalidPropertyValue) The pool id '{name}' is invalid.")
-        if name in self.pools:
-            raise CliError("(PropertyCannotBeUpdated) The value of property 'identity' cannot be updated.")
-        formula = f"maxNodes = {values['maxNodes']};\n// more"
-        self.pools[name] = {
-            "name": name,
-            "values": values,
-            "properties": {
-                "metadata": [{"name": "made-by", "value": "ilastik-batch"}],
-                "scaleSettings": {"autoScale": {"formula": formula}},
-            },
-        }
-
-    def _eventgrid_system_topic_event_subscription_list(self, call: Call) -> Any:
-        begins = "/blobServices/default/containers/"
-        return [
-            {
-                "name": name,
-                "provisioningState": "Succeeded",
-                "filter": {"subjectBeginsWith": f"{begins}{container}/blobs/"},
-                "deliveryWithResourceIdentity": {"destination": {"queueName": "blob-created"}},
-            }
-            for name, container in (("images", "input"), ("projects", "projects"))
-        ]
-
-    def _eventgrid_system_topic_list(self, call: Call) -> Any:
-        return [r for r in self.resources if r["type"] == "Microsoft.EventGrid/systemTopics"]
 
     # The app
 

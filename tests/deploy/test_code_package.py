@@ -23,7 +23,7 @@ outside = [m.__file__ for m in list(sys.modules.values()) if "site-packages" in 
 assert all(path.startswith({site!r}) for path in outside), outside
 assert outside
 
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 from batch_ops.domain.checks import ImageOptions
 
 class Bytes:
@@ -32,7 +32,7 @@ class Bytes:
 
 async def look():
     data = open({image!r}, "rb").read()
-    async with Hdf5Checker() as check:
+    async with ImageChecker() as check:
         return await check.inspect_project("p.ilp", data)
 
 print(type(asyncio.run(look())).__name__)

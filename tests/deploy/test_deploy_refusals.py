@@ -34,7 +34,7 @@ def no_account(azure):
 
 
 def name_taken(azure):
-    azure._storage_account_check_name = lambda call: {"nameAvailable": False, "message": "It is taken."}
+    azure.names_are_taken = True
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def name_taken(azure):
         (no_roles, "You may not assign roles (role Role Based Access Control Administrator, or Owner)"),
         (no_size, "Batch offers no machines of size Standard_D4ds_v5 in westeurope"),
         (no_account, "has 0 Batch accounts in westeurope and may have 0"),
-        (name_taken, "It is taken.). Take another --prefix"),
+        (name_taken, " is already taken.). Take another --prefix"),
     ],
 )
 def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):

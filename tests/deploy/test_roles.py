@@ -1,6 +1,5 @@
 """The roles of the deployment beside the calls that the code makes: nothing is missing, nothing is too much."""
 
-import json
 import random
 import re
 from collections.abc import Iterator
@@ -9,8 +8,8 @@ import pytest
 
 from local_cloud.cloud.folder import DataFolder, load_or_make_identity, port_is_free
 from local_cloud.cloud.stack import connection_string
-from local_cloud.events.schema import BlobCreated
 from local_cloud.functions.worker import Worker
+from tests import events
 from tests.acceptance.lab import MISBEHAVING, REPOSITORY, SETTINGS, laboratory, until
 from tests.deploy import bicep_text, rbac
 from tests.deploy.rbac import Grant, Need
@@ -33,12 +32,8 @@ def dead_letters(lab):
 
 def undelivered(lab, name):
     """Event Grid gives up an event of an image."""
-    event = BlobCreated(
-        *("id", "/topic", "2026-03-01T12:00:00Z", "input", name, lab.blobs.url.rstrip("/"), "PutBlob", "0x8D", 1),
-        *("application/octet-stream", "BlockBlob", 1, "client", "request"),
-    )
-    letter = [event.as_json() | {"deadLetterReason": "MaxDeliveryAttemptsExceeded", "deliveryAttempts": 30}]
-    lab.blobs.get_blob_client("dead-letter", "IMAGES/2026/3/1/12/1.json").upload_blob(json.dumps(letter))
+    letter = events.undelivered(events.blob_created(name, "0x8D", account=lab.blobs.url.rstrip("/")))
+    lab.blobs.get_blob_client("dead-letter", "IMAGES/2026/3/1/12/1.json").upload_blob(letter)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from tests.fakes.cloud import Cloud, call
 
@@ -43,7 +43,6 @@ class FakeBatch:
 
     @call()
     def create_job(self, job_id: str, pool_id: str) -> None:
-        """Create the job on a pool."""
         _check_id(job_id)
         if job_id.lower() in self._jobs:
             return
@@ -53,7 +52,6 @@ class FakeBatch:
 
     @call()
     def create_task(self, job_id: str, spec: TaskSpec) -> bool:
-        """True if the task is new."""
         job = self._job(job_id)
         if job.state == "completed":
             raise JobClosed(f"The job {job_id} takes no more tasks.")
@@ -67,11 +65,9 @@ class FakeBatch:
 
     @call()
     def task(self, job_id: str, task_id: str) -> Task | None:
-        """The task."""
         return self._job(job_id).tasks.get(task_id.lower())
 
     async def changed(self, job_id: str, since: datetime | None) -> AsyncIterator[Task]:
-        """The tasks whose state changed since."""
         after: int | None = 0
         while after is not None:
             page, after = await self._list(job_id, since, after)
@@ -90,7 +86,6 @@ class FakeBatch:
 
     @call()
     def terminate_task(self, job_id: str, task_id: str) -> None:
-        """End a task."""
         job = self._jobs.get(job_id.lower())
         task = job.tasks.get(task_id.lower()) if job else None
         if job and task:
@@ -109,18 +104,15 @@ class FakeBatch:
 
     @call()
     def is_done(self, job_id: str) -> bool:
-        """Whether every task of the job is completed."""
         job = self._jobs.get(job_id.lower())
         return job is None or all(task.state is TaskState.COMPLETED for task in job.tasks.values())
 
     @call()
     def was_preempted(self, pool_id: str, node_id: str) -> bool:
-        """Whether the node was a spot node that Azure took back."""
         return node_id in self.preempted_nodes
 
     @call()
     def job_state(self, job_id: str) -> JobState:
-        """Whether the job works; one that is gone counts as closed."""
         job = self._jobs.get(job_id.lower())
         if job is None or job.state == "completed":
             return JobState.CLOSED
@@ -140,6 +132,11 @@ class FakeBatch:
             for key, task in job.tasks.items()
             if not states or task.state in states
         ]
+
+    def find(self, task_id: str) -> Task | None:
+        """The task of this id in any job."""
+        key = task_id.lower()
+        return next((job.tasks[key] for job in self._jobs.values() if key in job.tasks), None)
 
     def move(self, task_id: str, state: TaskState, **changes: Any) -> Task:
         """Put a task into a state, now."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import LARGEST_PAGE, Fence
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.container import Container, Stored, check_name, check_not_pending, checked_metadata, is_archived
@@ -29,22 +29,20 @@ class FakeBlobs:
     def __init__(self, cloud: Cloud | None = None, containers: Iterable[str] = CONTAINERS) -> None:
         self.cloud = cloud or Cloud()
         self.slow_copies = False
-        self._containers = {name: Container() for name in containers}
+        self.containers = {name: Container() for name in containers}
         self._pending: dict[tuple[str, str], Stored] = {}
 
     # The port
 
     @call()
     def head(self, container: str, name: str) -> Blob | None:
-        """The blob's properties."""
-        found = self._container(container).blobs.get(name)
+        found = self.find(container, name)
         return found.blob if found else None
 
     @call()
     def read(
         self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
     ) -> tuple[Blob, bytes]:
-        """A range and the properties of the version it came from."""
         found = self._version(container, name, etag)
         if is_archived(found):
             if etag is not None:
@@ -54,7 +52,6 @@ class FakeBlobs:
         return replace(found.blob, tier=None), found.data[offset : offset + length]
 
     async def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
-        """The blobs whose names start so."""
         after: str | None = prefix
         while after is not None:
             page, after = await self._list(container, prefix, after)
@@ -84,7 +81,6 @@ class FakeBlobs:
     def put(
         self, container: str, name: str, data: bytes, *, fence: Fence, metadata: Mapping[str, str], content_type: str
     ) -> str:
-        """Write a small blob and give its ETag."""
         if not content_type.isascii():
             raise RequestRefused(f"{content_type!r} is no content type.")
         self._check_fence(container, name, fence)
@@ -100,7 +96,6 @@ class FakeBlobs:
         length: int | None = None,
         source_etag: str | None = None,
     ) -> Blob:
-        """Start a server-side copy and give the target as it is now."""
         copied = await self._copy(source, target, fence, metadata, source_etag)
         if length is None or copied.copy_status != "success":
             return await self.head(*target) or copied
@@ -130,7 +125,6 @@ class FakeBlobs:
 
     @call()
     def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
-        """Delete a blob (of that version)."""
         try:
             found = self._version(container, name, etag)
         except BlobMissing:
@@ -139,7 +133,6 @@ class FakeBlobs:
         self.remove(container, name)
 
     def url(self, container: str, name: str = "") -> str:
-        """The URL of a container or blob."""
         path = f"{container}/{quote(name, safe='~/')}" if name else container
         return f"https://data.blob.example/{path}"
 
@@ -200,9 +193,12 @@ class FakeBlobs:
         self._container(container).put(replace(found, blob=replace(found.blob, tier=tier)))
 
     def remove(self, container: str, name: str) -> None:
-        """Delete a blob, whatever its version."""
         self._pending.pop((container, name), None)
         self._container(container).remove(name)
+
+    def find(self, container: str, name: str) -> Stored | None:
+        """A blob with its bytes."""
+        return self._container(container).blobs.get(name)
 
     def content(self, container: str, name: str) -> bytes:
         """The bytes of a blob."""
@@ -237,13 +233,13 @@ class FakeBlobs:
         return self.cloud.now.replace(microsecond=0)
 
     def _container(self, name: str) -> Container:
-        found = self._containers.get(name)
+        found = self.containers.get(name)
         if found is None:
             raise ServiceFault(f"Blob storage has no container {name} (ContainerNotFound).")
         return found
 
     def _version(self, container: str, name: str, etag: str | None) -> Stored:
-        found = self._container(container).blobs.get(name)
+        found = self.find(container, name)
         if found is None:
             raise BlobMissing(f"There is no {container}/{name}.")
         if etag is not None and found.blob.etag != etag:
@@ -251,7 +247,7 @@ class FakeBlobs:
         return found
 
     def _check_fence(self, container: str, name: str, fence: Fence) -> None:
-        found = self._container(container).blobs.get(name)
+        found = self.find(container, name)
         if (found.blob.etag if found else None) != fence.etag:
             raise BlobChanged(f"Somebody else wrote {container}/{name} in the meantime.")
         if found:

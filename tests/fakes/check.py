@@ -51,7 +51,6 @@ class FakeCheck:
         *,
         head: bytes = b"",
     ) -> Verdict:
-        """Whether the project can segment this image."""
         return await self._check_image(name, head or await reader.read(0, _READ))
 
     @call(cost=0)
@@ -61,7 +60,6 @@ class FakeCheck:
         return _refused(head) or Accepted(self._image)
 
     async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:
-        """What a classifier asks of its images."""
         return await self._inspect_project(name, source if isinstance(source, bytes) else await source.read(0, _READ))
 
     @call(cost=0)

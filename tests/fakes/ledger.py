@@ -21,38 +21,32 @@ class FakeLedger:
 
     @call()
     def get(self, name: str) -> Entry | None:
-        """The file's current run."""
-        return self._entry(name)
+        return self.entry(name)
 
     @call()
     def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
-        """Make `new` the file's current run."""
         return self._write(claim_writes(new, previous))
 
     @call()
     def advance(self, entry: Entry, record: FileRecord) -> Entry:
-        """Replace this version of the row."""
         return self._write(advance_writes(entry, record))
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
-        """Every run of a file, the oldest first."""
-        start = naming.run_key(name, 0).rpartition("!")[0] + "!"
+        start = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
         stored = [record async for record in self._query(partition_key(name), start)]
         return with_current(stored, await self.get(name))
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
-        """The versions that the ledger has of these files, by one query over their range of keys."""
         keys = sorted(file_key(name) for name in names)
         if not keys:
             return {}
         wanted, found = set(names), {}
         async for record in self._query(naming.partition_key(project), keys[0], f"{keys[-1]}!"):
             if record.name in wanted:
-                found[record.name] = Stand(record.name, record.etag, record.length, record.md5, record.state)
+                found[record.name] = Stand(record.name, record.image, record.state)
         return found
 
     async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
-        """The files of a project (in these states) in the order of their names."""
         start = naming.file_key(prefix).rpartition("!!")[0]
         async for record in self._query(naming.partition_key(project), start):
             if record.name.startswith(prefix) and (not states or record.state in states):
@@ -73,7 +67,8 @@ class FakeLedger:
     ) -> tuple[list[Row[FileRecord]], str | None]:
         return self.table.page(partition, start, end, after)
 
-    def _entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> Entry | None:
+        """`get` without a call: not of the port."""
         row = self.table.get(partition_key(name), file_key(name))
         return Entry(row.value, row.version) if row else None
 

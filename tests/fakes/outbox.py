@@ -30,12 +30,10 @@ class FakeOutbox:
 
     @call()
     def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for the results of a run to be collected."""
         self._collect.append(self._message(collect_message(order), delay))
 
     @call()
     def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
-        """Ask for an image to be looked at."""
         self._looks.append(self._message(look_again_message(order), delay))
 
     def orders(self) -> list[CollectOrder]:
@@ -49,7 +47,6 @@ class FakeOutbox:
         return [order for text in taken if (order := look_order(text.encode())) is not None]
 
     def put(self, queue: str, text: str) -> None:
-        """A message as somebody else sends it, at once: not of the port."""
         (self._collect if queue == "collect" else self._looks).append(self._message(text, timedelta()))
 
     def __len__(self) -> int:

@@ -24,7 +24,6 @@ class FakePoisonQueues:
         self._visible: dict[str, datetime] = {}
 
     def add(self, queue: str, text: str) -> str:
-        """The host gives a message up; its id. Not of the port."""
         name = f"message-{self.cloud.number()}"
         self._messages[name] = PoisonMessage(queue, name, text, self.cloud.now, text)
         self._visible[name] = self.cloud.now
@@ -32,18 +31,15 @@ class FakePoisonQueues:
 
     @call()
     def counts(self) -> Mapping[str, int]:
-        """About how many there are of each queue."""
         queues = [message.queue for message in self._messages.values()]
         return {queue: queues.count(queue) for queue in sorted(set(queues))}
 
     @call()
     def peek(self) -> Sequence[PoisonMessage]:
-        """The oldest of each queue, at most 32, left where they are."""
         queues = {message.queue for message in self._messages.values()}
         return [message for queue in sorted(queues) for message in self._seen(queue)[:_PAGE]]
 
     async def take(self, queue: str) -> AsyncIterator[PoisonMessage]:
-        """Every message, hidden from others."""
         while page := await self._take(queue):
             for message in page:
                 yield message
@@ -57,18 +53,15 @@ class FakePoisonQueues:
 
     @call(cost=2)
     def put_back(self, message: PoisonMessage) -> None:
-        """Send it to its queue as it was, then drop it."""
         self.outbox.put(message.queue, message.text)
         self._drop(message)
 
     @call()
     def drop(self, message: PoisonMessage) -> None:
-        """Delete it."""
         self._drop(message)
 
     @call()
     def release(self, message: PoisonMessage) -> None:
-        """Leave it where it is and let others see it."""
         if message.id in self._messages:
             self._visible[message.id] = self.cloud.now
 

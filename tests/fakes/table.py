@@ -57,7 +57,7 @@ class Table[V]:
     """Rows are frozen values; `strict` also sends each through the real serialisation, both ways."""
 
     def __init__(self, cloud: Cloud, name: str, *, strict: bool = True) -> None:
-        self._cloud, self._name, self._strict = cloud, name, strict
+        self._cloud, self._name, self.strict = cloud, name, strict
         self._partitions: dict[str, _Partition[V]] = {}
 
     def get(self, partition: str, key: str) -> Row[V] | None:
@@ -104,6 +104,11 @@ class Table[V]:
         self._cloud.examined[self._name] += max(stop - first, 1)
         return [found.rows[key] for key in keys[first:stop]], keys[stop] if stop < last else None
 
+    def all(self, partition: str) -> list[V]:
+        """Every value of a partition, for whoever is no client of the table."""
+        found = self._partitions.get(partition)
+        return [row.value for row in found.rows.values()] if found else []
+
     def __len__(self) -> int:
         return sum(len(partition.rows) for partition in self._partitions.values())
 
@@ -122,7 +127,7 @@ class Table[V]:
             raise Conflict(f"The row {change.key} exists.")
         if row is None:
             check_key(change.key)
-        if self._strict:
+        if self.strict:
             check_value(change.value)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
@@ -28,9 +29,9 @@ class FakeWorklist:
 
     service = "worklist"
 
-    def __init__(self, cloud: Cloud | None = None) -> None:
+    def __init__(self, cloud: Cloud | None = None, *, strict: bool = True) -> None:
         self.cloud = cloud or Cloud()
-        self.table: Table[_Mark] = Table(self.cloud, "work")
+        self.table: Table[_Mark] = Table(self.cloud, "work", strict=strict)
         self._rejected: dict[str, dict[str, str]] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
@@ -38,23 +39,17 @@ class FakeWorklist:
         self._turns: Turns | None = None
 
     async def board(self) -> Board:
-        """Everything open, by one query."""
-        intents: list[Intent] = []
-        jobs: list[JobMark] = []
-        sweeps: list[SweepMark] = []
+        kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
         after: str | None = ""
         while after is not None:
             rows, after = await self._board(after)
             for row in rows:
-                value = replace(row.value, version=row.version)
-                match value:
-                    case Intent():
-                        intents.append(value)
-                    case JobMark():
-                        jobs.append(value)
-                    case SweepMark():
-                        sweeps.append(value)
-        return Board(tuple(intents), tuple(jobs), tuple(sweeps))
+                value = self._shown(row)
+                kinds[type(value)].append(value)
+        return Board(tuple(kinds[Intent]), tuple(kinds[JobMark]), tuple(kinds[SweepMark]))
+
+    def _shown(self, row: Row[_Mark]) -> _Mark:
+        return replace(row.value, version=row.version)
 
     @call()
     def _board(self, after: str) -> tuple[list[Row[_Mark]], str | None]:
@@ -62,18 +57,15 @@ class FakeWorklist:
 
     @call()
     def add(self, intent: Intent) -> Intent:
-        """Insert an intent."""
         return replace(intent, version=self._put(_intent_key(intent.name, intent.nonce), intent, new=True))
 
     @call()
     def defer(self, intent: Intent, due: datetime) -> None:
-        """Look at it later."""
         with suppress(Conflict):
             self._put(_intent_key(intent.name, intent.nonce), replace(intent, due=due), over=intent.version)
 
     @call()
     def remove(self, name: str, nonce: str) -> None:
-        """Take the intent off."""
         with suppress(Conflict):
             self.table.delete("open", _intent_key(name, nonce))
 
@@ -91,67 +83,55 @@ class FakeWorklist:
 
     @call()
     def save_job(self, mark: JobMark) -> None:
-        """Replace a job's mark as read."""
         with suppress(Conflict):
             self._put(_job_key(mark.job_id), mark, over=mark.version)
 
     @call()
     def drop_job(self, mark: JobMark) -> None:
-        """Follow a job no more."""
         self._noted.pop(mark.job_id, None)
         with suppress(Conflict):
             self.table.delete("open", _job_key(mark.job_id), mark.version)
 
     @call()
     def save_sweep(self, mark: SweepMark) -> None:
-        """Insert (version "") or replace a sweep's mark as read."""
         with suppress(Conflict):
-            key = f"s!{naming.key_safe(mark.container)}"
-            self._put(key, mark, over=mark.version or None, new=not mark.version)
+            self._put(_sweep_key(mark), mark, over=mark.version or None, new=not mark.version)
 
     @call()
     def note_rejected(self, project: str, name: str) -> None:
-        """Remember that an image was rejected under a project."""
         self._rejected.setdefault(project, {})[naming.file_hash(name)] = name
 
     @call()
     def rejected(self, project: str) -> Sequence[str]:
-        """The images of a project that `note_rejected` remembers."""
         found = self._rejected.get(project, {})
         self.cloud.examined["work"] += max(len(found), 1)
         return [found[key] for key in sorted(found)]
 
     @call()
     def forget_rejected(self, project: str, name: str) -> None:
-        """Undo `note_rejected`."""
         self._rejected.get(project, {}).pop(naming.file_hash(name), None)
 
     @call()
     def pauses(self) -> Sequence[Pause]:
-        """What operators have paused."""
         self.cloud.examined["work"] += max(len(self._pauses), 1)
         return [self._pauses[key] for key in sorted(self._pauses)]
 
     @call()
     def pause(self, pause: Pause) -> None:
-        """Note a pause."""
         check_value(pause)
         self._pauses.setdefault(naming.partition_key(pause.project), pause)
 
     @call(cost=2)
     def resume(self, project: str) -> bool:
-        """Take a pause away."""
         return self._pauses.pop(naming.partition_key(project), None) is not None
 
     @call()
     def turns(self) -> Turns | None:
-        """How far the turns of back-filled files are given out."""
         self.cloud.examined["work"] += 1
         return self._turns
 
     @call()
     def save_turns(self, turns: Turns) -> Turns:
-        """Insert (version "") or replace this version."""
         if turns.version != (self._turns.version if self._turns else ""):
             raise Conflict("Somebody else gave out a turn in the meantime.")
         check_value(replace(turns, version=""))
@@ -160,17 +140,33 @@ class FakeWorklist:
 
     @call()
     def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        """What `save_project` kept for this version of a project."""
         self.cloud.examined["work"] += 1
         known = self._projects.get(naming.partition_key(name))
         return dict(known.values) if known and known.etag == etag else None
 
     @call()
     def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
-        """Keep what was learnt of a version of a project."""
         key = naming.partition_key(name)
         check_key(key)
         self._projects[key] = _Known(etag, tuple(values.items()))
+
+    # Not of the port
+
+    def intents(self) -> list[Intent]:
+        """Every intent, those of files that are only tidied up too."""
+        return [mark for mark in self.table.all("open") if isinstance(mark, Intent)]
+
+    def swept(self, mark: SweepMark) -> None:
+        """A container was swept before."""
+        self._put(_sweep_key(mark), mark, new=True)
+
+    def resume_all(self) -> None:
+        """Nothing is paused any more."""
+        self._pauses.clear()
+
+    def forget_noted_jobs(self) -> None:
+        """What a new process does not remember."""
+        self._noted = {}
 
     def _put(self, key: str, value: _Mark, *, over: str | None = None, new: bool = False) -> str:
         bare = replace(value, version="") if value.version else value
@@ -179,6 +175,10 @@ class FakeWorklist:
 
 def _intent_key(name: str, nonce: str) -> str:
     return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
+
+
+def _sweep_key(mark: SweepMark) -> str:
+    return f"s!{naming.key_safe(mark.container)}"
 
 
 def _job_key(job_id: str) -> str:

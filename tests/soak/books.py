@@ -12,7 +12,7 @@ from azure.storage.blob import BlobProperties
 
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FINAL
-from batch_ops.runs.executor import LEFTOVER_AGE
+from batch_ops.runs.ending import LEFTOVER_AGE
 from tests.acceptance.lab import Lab
 
 _LEFTOVER_SLACK = timedelta(minutes=1)

@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError
 
 from batch_ops.domain import naming
 from tests.acceptance.lab import REPOSITORY, Lab, laboratory
-from tests.soak import books, rules
+from tests.soak import books, soak_rules
 from tests.soak.microscope import Microscope, client, insist
 from tests.soak.plan import LATE, UNTAGGED, Fault, Plan
 from tests.soak.trouble import Trouble
@@ -116,7 +116,7 @@ class _Soak:
 
     def _is_settled(self) -> bool:
         files = {file.name: file for file in self._plan.files}
-        left = books.settled(self._lab, self._names, lambda name, row, blob: rules.is_done(files[name], row, blob))
+        left = books.settled(self._lab, self._names, lambda name, row, blob: soak_rules.is_done(files[name], row, blob))
         return not left and not books.intents(self._lab)
 
     def _judge(self, trouble: Trouble, settled_after: float) -> Report:
@@ -126,7 +126,7 @@ class _Soak:
         def read(name: str, leaf: str) -> bytes:
             return results.download_blob(naming.results_folder(name) + leaf).readall()
 
-        told = rules.complaints(self._plan.files, found, read)
+        told = soak_rules.complaints(self._plan.files, found, read)
         rows = [found.rows.get(file.name) for file in self._plan.files]
         tasks = [task for several in found.tasks.values() for task in several]
         return Report(

@@ -18,7 +18,7 @@ from local_cloud.azurite.server import Azurite
 from tests.acceptance.lab import until
 from tests.soak.books import Books
 from tests.soak.plan import Content, Fate, Fault, File, plan
-from tests.soak.rules import complaints, is_done
+from tests.soak.soak_rules import complaints, is_done
 
 NAME = "default/a.h5"
 FILE = File(NAME, Fate.PLAIN, (Content(0, (1, 20, 20, 15, 1)),))
@@ -83,6 +83,8 @@ def test_a_run_that_went_well_breaks_no_rule():
         (lambda books, _: books.ran.update([TASK]), "segmented 2 times"),
         (lambda books, _: books.tasks[NAME].append(books.tasks[NAME][0]), "2 tasks"),
         (lambda books, _: books.results[NAME].pop("a.tiff"), "provenance.json names"),
+        (lambda books, _: books.rows[NAME].update(history="SUCCEEDED@x RUNNING@y"), "from SUCCEEDED to RUNNING"),
+        (lambda books, _: books.rows[NAME].update(task_id=f"{TASK}x"), "provenance.json tells of"),
         (lambda books, _: books.results[NAME].update({"old.tiff": books.results[NAME]["a.tiff"]}), "old.tiff"),
         (lambda _, contents: contents.update({"a.tiff": b"II"}), "is not what provenance.json says"),
         (lambda books, _: books.inputs.update({NAME: _blob("0x2", b"newer")}), "the blob is"),

@@ -1,4 +1,4 @@
-"""The fork server of the HDF5 check: imports h5py once, then forks the processes that parse.
+"""The fork server of the parsers: imports h5py once, then forks the processes that parse.
 
 A corrupt file can crash the HDF5 library, hang it in C with the interpreter's lock held, or damage the
 heap for whoever comes next. So this process never parses: it forks one that does, for a file or for as many as
@@ -47,13 +47,7 @@ def main(arguments: list[str]) -> None:
     module = importlib.import_module(module_name)
     parse: Parse = getattr(module, function_name)
     module.warm_up()
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(woken, False)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    for ends in (signal.SIGPROF, signal.SIGALRM, signal.SIGPIPE):
-        signal.signal(ends, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    woken, wake = _wake_on_ends()
     gc.freeze()
     numbers: dict[int, int] = {}
     while True:
@@ -76,6 +70,18 @@ def main(arguments: list[str]) -> None:
             os.close(descriptors[0])
 
 
+def _wake_on_ends() -> tuple[int, int]:
+    """Open a pipe that is written to when a parser has ended: (the end to read, the end to write)."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    for ends in (signal.SIGPROF, signal.SIGALRM, signal.SIGPIPE):
+        signal.signal(ends, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return woken, wake
+
+
 def _reap(control: socket.socket, numbers: dict[int, int]) -> None:
     while numbers:
         pid, status = os.waitpid(-1, os.WNOHANG)
@@ -85,7 +91,7 @@ def _reap(control: socket.socket, numbers: dict[int, int]) -> None:
 
 
 def _work(descriptor: int, parse: Parse) -> None:
-    """The whole life of a parser process; never returns."""
+    """Live the whole life of a parser process; never returns."""
     code = 1
     try:
         parent = socket.socket(fileno=descriptor)
@@ -130,7 +136,7 @@ def set_timers(cpu_seconds: float, wall_seconds: float) -> None:
 
 
 def confine(memory_bytes: int) -> None:
-    """From here on this process can only compute, with so much memory, and talk to its socket."""
+    """Let this process from here on only compute, with so much memory, and talk to its socket."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         used = int(statm.read_text().split()[0]) * resource.getpagesize()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import NUMBER, STATUS
 from batch_ops.inspection.parser.talk import Broken, Fetch, Talk
 
@@ -24,7 +25,7 @@ _MOST_IDLE = 8
 _HASTY_CPU_SECONDS = 0.1
 
 
-class ParserDied(Exception):
+class ParserDied(IlastikBatchError):
     """A parser ended without findings. `signal`: what ended it, None if it exited or the server died."""
 
     def __init__(self, ended_by: signal.Signals | None) -> None:
@@ -87,7 +88,7 @@ class ForkServer:
                 self._close(talk)
 
     def _take(self, group: str | None) -> Talk | None:
-        """An idle parser of the group."""
+        """Take an idle parser of the group."""
         index = next((index for index, (known, _) in enumerate(self._idle) if known == group), None)
         return None if index is None else self._idle.pop(index)[1]
 
@@ -101,7 +102,7 @@ class ForkServer:
         talk.close()
 
     async def _open(self) -> Talk:
-        """A new parser."""
+        """Start a new parser."""
         await self._start()
         self._number += 1
         number = self._number
@@ -126,7 +127,7 @@ class ForkServer:
         socket.send_fds(self._control, [NUMBER.pack(number)], [theirs.fileno()])
 
     async def _cause(self, end: asyncio.Future[int | None]) -> signal.Signals | None:
-        """The signal that ended a parser, from its wait status, which comes a moment after its socket's end."""
+        """Find the signal that ended a parser, from its wait status, which comes a moment after its socket's end."""
         with contextlib.suppress(TimeoutError):
             status = await asyncio.wait_for(end, _STATUS_SECONDS)
             if status is not None and os.WIFSIGNALED(status):
@@ -167,7 +168,7 @@ class ForkServer:
         )
 
     def _child_environment(self) -> dict[str, str]:
-        """No credential, no proxy: the parent's import path, one thread, and no filter plugins from anywhere."""
+        """Give it no credential and no proxy: the parent's import path, one thread, no filter plugins."""
         paths = [path or str(Path.cwd()) for path in sys.path]
         return {
             "PYTHONPATH": os.pathsep.join(paths),
@@ -225,7 +226,7 @@ class ForkServer:
 
 
 def _once(fetch: Fetch) -> Fetch:
-    """The same, asking for each range once: a second look costs no call."""
+    """Ask for each range once: a second look costs no call."""
     seen: dict[tuple[int, int], bytes] = {}
 
     async def remembered(offset: int, length: int) -> bytes:

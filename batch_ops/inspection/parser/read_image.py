@@ -33,7 +33,7 @@ class _Found:
 
 
 def read_image(file: h5py.File, internal_path: str | None, max_objects: int) -> dict[str, Any]:
-    """The findings about one image file: {"finding": kind, ...}, the kinds of `findings`."""
+    """Describe one image file: {"finding": kind, ...}, the kinds of `findings`."""
     if internal_path is None:
         found = _walk(file, max_objects)
         if found.nulls:
@@ -63,7 +63,7 @@ def _names(found: _Found) -> dict[str, Any]:
 
 
 def _walk(file: h5py.File, max_objects: int) -> _Found:
-    """All images of the file, each object once, under the name that comes first (depth first, names in order).
+    """Find all images of the file, each object once, under the name that comes first (depth first, names in order).
 
     That is how ilastik lists them too. Stops early once there are more images than can be named.
     """
@@ -109,7 +109,7 @@ def _sort_in(found: _Found, path: str, dataset: Any) -> None:
 
 
 def _links(group: Any, limit: int) -> list[tuple[bytes, int, int]]:
-    """Name, kind and address of the links of a group, at most `limit`."""
+    """List name, kind and address of the links of a group, at most `limit`."""
     links: list[tuple[bytes, int, int]] = []
 
     def take(name: bytes, info: Any) -> bool | None:
@@ -170,13 +170,13 @@ def _describe(path: str, dataset: Any) -> dict[str, Any]:
 
 
 def plain_storage(dataset: Any) -> bool:
-    """Whether a dataset's values stand in this very file and nowhere else."""
+    """Say whether a dataset's values stand in this very file and nowhere else."""
     plist = dataset.get_create_plist()
     return bool(plist.get_layout() != h5py.h5d.VIRTUAL and plist.get_external_count() == 0)
 
 
 def _foreign_source(dataset: Any) -> str | None:
-    """The first other file that a virtual dataset is made of; None for any other dataset."""
+    """Name the first other file that a virtual dataset is made of; None for any other dataset."""
     plist = dataset.get_create_plist()
     if plist.get_layout() != h5py.h5d.VIRTUAL:
         return None
@@ -188,7 +188,7 @@ def _foreign_source(dataset: Any) -> str | None:
 
 
 def _dtype(dataset: Any) -> str:
-    """numpy's name of a type of plain numbers, else what the values are, in a word."""
+    """Give numpy's name of a type of plain numbers, else what the values are, in a word."""
     kind = dataset.get_type()
     words = {
         h5py.h5t.STRING: "text",
@@ -210,7 +210,7 @@ def _dtype(dataset: Any) -> str:
 
 
 def _axistags(dataset: Any) -> dict[str, Any]:
-    """{"axistags": text or None, "tags_readable": whether the attribute, if there, is one piece of text}."""
+    """Give {"axistags": text or None, "tags_readable": whether the attribute, if there, is one text}."""
     if not h5py.h5a.exists(dataset, b"axistags"):
         return {"axistags": None, "tags_readable": True}
     attribute = h5py.h5a.open(dataset, b"axistags")
@@ -230,7 +230,7 @@ def _axistags(dataset: Any) -> dict[str, Any]:
 
 
 def text_of(name: bytes | str | None) -> str:
-    """A name as text that can be sent on: bytes that are no UTF-8 become replacement characters."""
+    """Make a name text that can be sent on: bytes that are no UTF-8 become replacement characters."""
     if name is None:
         return ""
     raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")

@@ -21,7 +21,7 @@ ROLE = "Raw Data"
 
 
 def read_project(file: h5py.File) -> dict[str, Any]:
-    """The findings about one project file: {"finding": "project", ...}, None for what is not stored."""
+    """Describe one project file: {"finding": "project", ...}, None for what is not stored."""
     root = h5py.h5g.open(file.id, b"/")
     matrix = _value(root, f"{FEATURES}/SelectionMatrix")
     in_2d = _value(root, f"{FEATURES}/ComputeIn2d")
@@ -57,30 +57,30 @@ def _forests(root: Any) -> dict[str, Any]:
 
 
 def _lanes(root: Any) -> dict[str, Any]:
-    """The first and the last training image, and the place of one whose shape is not stored."""
+    """Describe the first and the last training image, and the place of one whose shape is not stored."""
     group = _group(root, LANES)
-    lanes: list[dict[str, Any]] = []
-    paths: list[str] = []
     names = _names(group)[:MAX_LANES] if group is not None else []
-    for name in names:
-        lane = _group(group, f"{name}/{ROLE}") or _group(group, name)
-        if lane is None or not _names(lane):
-            continue
-        shape = _numbers(_value(lane, "shape"))
-        tags = _text(_value(lane, "axistags"))
-        lanes.append(
-            {
-                "shape": [int(n) for n in shape] if shape else None,
-                "axistags": tags,
-                "axisorder": _text(_value(lane, "axisorder")),
-            }
-        )
-        if shape is None and _text(_value(lane, "location")) == "FileSystem":
-            paths.append(_text(_value(lane, "filePath")) or "")
+    found = (_group(group, f"{name}/{ROLE}") or _group(group, name) for name in names)
+    groups = [lane for lane in found if lane is not None and _names(lane)]
+    lanes = [_lane(lane) for lane in groups]
+    paths = (
+        _text(_value(group, "filePath")) or ""
+        for group, lane in zip(groups, lanes, strict=True)
+        if lane["shape"] is None and _text(_value(group, "location")) == "FileSystem"
+    )
     return {
         "first_lane": lanes[0] if lanes else None,
         "last_lane": lanes[-1] if lanes else None,
-        "lane_path": paths[0] if paths else None,
+        "lane_path": next(paths, None),
+    }
+
+
+def _lane(lane: Any) -> dict[str, Any]:
+    shape = _numbers(_value(lane, "shape"))
+    return {
+        "shape": None if shape is None else [int(n) for n in shape],
+        "axistags": _text(_value(lane, "axistags")),
+        "axisorder": _text(_value(lane, "axisorder")),
     }
 
 
@@ -91,7 +91,7 @@ def _names(group: Any) -> list[str]:
 
 
 def _item(group: Any, path: str) -> Any:
-    """The object behind hard links; None where there is none."""
+    """Open the object behind hard links; None where there is none."""
     item = group
     for part in path.split("/"):
         name = part.encode("utf-8", "surrogateescape")
@@ -109,7 +109,7 @@ def _group(group: Any, path: str) -> Any:
 
 
 def _value(group: Any, path: str) -> Any:
-    """A small dataset's value as h5py gives it; None where there is none or it is too large to be one."""
+    """Read a small dataset as h5py gives it; None where there is none or it is too large to be one."""
     item = _item(group, path)
     if not isinstance(item, h5py.h5d.DatasetID) or not plain_storage(item):
         return None

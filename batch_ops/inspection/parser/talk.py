@@ -7,12 +7,13 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import DONE, LENGTH, MAX_FINDINGS_BYTES, RANGE, REQUEST
 
 Fetch = Callable[[int, int], Awaitable[bytes]]
 
 
-class Broken(Exception):
+class Broken(IlastikBatchError):
     """The conversation with a parser ended, or it said what no parser says."""
 
 
@@ -30,7 +31,7 @@ class Talk:
         self._reader, self._writer = reader, writer
 
     async def ask(self, job: Mapping[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-        """The findings about one file. Raises `Broken`; what `fetch` raises passes."""
+        """Ask for the findings about one file. Raises `Broken`; what `fetch` raises passes."""
         text = json.dumps(dict(job)).encode()
         self._writer.write(LENGTH.pack(len(text)) + text + LENGTH.pack(len(head)) + head)
         while True:
@@ -55,7 +56,7 @@ class Talk:
             raise Broken from exc
 
     def close(self) -> None:
-        """Ends the parser: that of its socket is its own."""
+        """End the parser: it ends with its socket."""
         self._writer.close()
 
 

@@ -1,4 +1,4 @@
-"""One run of the task script: its folders, its timings, and what it tells of itself at the end."""
+"""One run of the task script: its folders, its timings, and its report."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def publish(
 
 
 def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Report:
-    """The content of outcome.json."""
+    """Give the content of outcome.json."""
     task = execution.task
     return manifest.Report(
-        kind=outcome.kind.value,
+        kind=outcome.word,
         exit_code=outcome.exit_code,
         sentence=manifest.plain_line(outcome.sentence, manifest.MAX_SENTENCE_CHARS),
         execution=execution.name,
@@ -99,7 +99,7 @@ def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Repo
 
 
 def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
-    """By the installation (a file VERSION, the package, conda's records), else as the task was told."""
+    """Ask the installation (a file VERSION, the package, conda's records), else the task's environment."""
     with suppress(OSError, UnicodeDecodeError):
         return manifest.plain_line((home / "VERSION").read_text().strip(), 100)
     with suppress(importlib.metadata.PackageNotFoundError):

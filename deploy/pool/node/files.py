@@ -35,7 +35,7 @@ def open_hdf5(path: Path, mode: str) -> Any:
 
 @contextmanager
 def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
-    """What h5py raises for a file that is not as it should be, as a refusal with this exit code."""
+    """Turn what h5py raises for a file that is not as it should be into a refusal with this exit code."""
     try:
         yield
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as exc:
@@ -45,7 +45,7 @@ def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
 
 
 def is_disk_full(exc: Exception) -> bool:
-    """Also where HDF5's own layers have wrapped the system's error."""
+    """Say whether it was, also where HDF5's own layers have wrapped the system's error."""
     return getattr(exc, "errno", None) == errno.ENOSPC or "No space left on device" in str(exc)
 
 
@@ -65,6 +65,6 @@ def _digest_of(path: Path, digest: Any) -> str:
 
 
 def say(sentence: str) -> None:
-    """One line for whoever reads the task's stdout.txt."""
+    """Print one line for whoever reads the task's stdout.txt."""
     with suppress(OSError, UnicodeEncodeError):
         print(sentence, flush=True)

@@ -77,7 +77,7 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
 
 
 def _changed_before(root: Path, path: Path) -> LocalImage | None:
-    """What an earlier execution in this directory made of the very file that is there."""
+    """Find what an earlier execution in this directory made of the very file that is there."""
     with suppress(OSError, ValueError):
         note = json.loads((root / NOTE).read_text(encoding="utf-8"))
         if note["changed"] == _state(path):
@@ -92,7 +92,7 @@ def _state(path: Path) -> list[int]:
 
 
 def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
-    """Path of the dataset without leading slash: the configured one, or the only one of 2 to 5 dimensions."""
+    """Find the dataset's path without leading slash: the configured one, or the only one of 2 to 5 dimensions."""
     import h5py
 
     name = task.internal_path.strip("/")
@@ -100,10 +100,10 @@ def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
         names: list[str] = []
         file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) and 2 <= o.ndim <= 5 else None)
         if len(names) != 1:
-            told = f": {', '.join(names[:5])}" if names else ""
+            which = f": {', '.join(names[:5])}" if names else ""
             refuse(
                 contract.EXIT_BAD_IMAGE,
-                f"The image must hold one dataset, or its project name one; there are {len(names)}{told}.",
+                f"The image must hold one dataset, or its project name one; there are {len(names)}{which}.",
             )
         name = names[0]
     dataset = file.get(name)
@@ -115,14 +115,14 @@ def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
 
 
 def listed_name(file: Any, name: str) -> str:
-    """The only name that ilastik knows a dataset by: it lists each once, and no soft link to any."""
+    """Find the only name that ilastik knows a dataset by: it lists each once, and no soft link to any."""
     wanted = file[name]
     found: str | None = file.visititems(lambda listed, thing: listed if thing == wanted else None)
     return name if found is None else found
 
 
 def rename(file: Any, listed: str) -> None:
-    """Leave the dataset that is listed under a name no other name than the alias."""
+    """Leave the dataset of this name no other name than the alias."""
     dataset = file[listed]
     if ALIAS in file and file[ALIAS] != dataset:
         del file[ALIAS]
@@ -135,7 +135,7 @@ def rename(file: Any, listed: str) -> None:
 
 
 def axes_of(tags: Any) -> str:
-    """Letters of a vigra axistags attribute (JSON); none where there is no attribute."""
+    """Read the letters of a vigra axistags attribute (JSON); none where there is no attribute."""
     if tags is None:
         return ""
     text = tags.decode() if isinstance(tags, bytes) else str(tags)
@@ -143,6 +143,6 @@ def axes_of(tags: Any) -> str:
 
 
 def vigra_axistags(axes: str) -> str:
-    """The attribute that h5py, vigra and ilastik read axes from (JSON of vigra.AxisTags)."""
+    """Write the attribute that h5py, vigra and ilastik read axes from (JSON of vigra.AxisTags)."""
     tags = [{"key": axis, "typeFlags": VIGRA_TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
     return json.dumps({"axes": tags})

@@ -13,7 +13,7 @@ from batch_ops.task import contract, manifest, true_success
 
 
 class LogTee(threading.Thread):
-    """Copies a pipe to stdout and a file, and keeps what the verdict and the report need of it.
+    """Copies a pipe to stdout and a file, and keeps what the outcome and the report need of it.
 
     It reads to the end even where nothing can be written any more: a full pipe would stop ilastik.
     """
@@ -32,7 +32,7 @@ class LogTee(threading.Thread):
 
     def run(self) -> None:
         with suppress(OSError):
-            # Nothing is lost to the verdict if this file can't be made: the lines are read all the same.
+            # Nothing is lost to the outcome if this file can't be made: the lines are read all the same.
             self._file = self._path.open("wb", buffering=0)
         keep = 0
         for raw in iter(lambda: self._pipe.readline(65536), b""):

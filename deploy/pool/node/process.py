@@ -31,7 +31,7 @@ def end_on_signals() -> None:
 
 
 def ignore_end_signals() -> None:
-    """From here on the task's end is decided."""
+    """Let nothing change the task's end from here on."""
     _on_end_signals(signal.SIG_IGN)
 
 
@@ -42,7 +42,7 @@ def adopt_orphans() -> None:
 
 
 def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: list[str]) -> str:
-    """Run ilastik to its end; sets its exit code and last lines, and returns what its log tells."""
+    """Run ilastik to its end; sets its exit code and last lines, and returns the telling part of its log."""
     say("Running: " + json.dumps(command))
     environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb)
     try:
@@ -72,7 +72,7 @@ def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: l
 
 
 def end_descendants() -> None:
-    """SIGTERM to all processes below this one, SIGKILL to those still there seconds later."""
+    """Send SIGTERM to all processes below this one, SIGKILL to those still there seconds later."""
     deadline = time.monotonic() + SECONDS_TO_END
     asked: set[int] = set()
     while True:
@@ -90,7 +90,7 @@ def end_descendants() -> None:
 
 
 def descendants() -> set[int]:
-    """Ids of the running processes below this one, from Linux's /proc; without it none."""
+    """List the ids of the running processes below this one, from Linux's /proc; without it none."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):

@@ -51,7 +51,7 @@ def prepare_project(root: Path, task: contract.TaskEnvironment, image: LocalImag
 
 
 def training_images(file: Any) -> Iterator[Any]:
-    """The groups that describe a project's images, one for each lane and role."""
+    """Find the groups that describe a project's images, one for each lane and role."""
     for lane in file["Input Data/infos"].values():
         for info in lane.values():
             if "filePath" in info:
@@ -59,7 +59,7 @@ def training_images(file: Any) -> Iterator[Any]:
 
 
 def is_old(info: Any) -> bool:
-    """Old versions stored neither shape nor axes and looked into the image, which is never on a node."""
+    """Say whether it lacks shape and axes: old versions looked into the image, which is never on a node."""
     stored = "shape" in info and "axistags" in info
     return not stored and _text_of(info.get("location")) != "ProjectInternal"
 

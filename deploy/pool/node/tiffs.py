@@ -13,12 +13,12 @@ from batch_ops.task.true_success import FoundTiff
 
 
 def find_tiffs(folder: Path) -> list[FoundTiff]:
-    """Every file below a folder, whatever its name, in the order of names."""
+    """Inspect every file below a folder, whatever its name, in the order of names."""
     return [_inspect(path, folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
 
 
 def _inspect(path: Path, folder: Path) -> FoundTiff:
-    """Pages, their shape, and whether all pixels that the pages speak of are inside the file."""
+    """Find the pages, their shape, and whether all pixels that they speak of are inside the file."""
     import tifffile
 
     name, length = path.relative_to(folder).as_posix(), path.stat().st_size
@@ -31,28 +31,28 @@ def _inspect(path: Path, folder: Path) -> FoundTiff:
                 end = max(end, *map(operator.add, page.dataoffsets, page.databytecounts))
             pages = len(tiff.pages)
     except Exception as exc:  # a damaged file may raise nearly anything here
-        return FoundTiff(name, length, problem=f"it can't be read ({exc})")
+        return FoundTiff(name, length, fault=f"it can't be read ({exc})")
     if end > length:
-        problem = f"it ends after {length} bytes, and its pages need {end}"
-        return FoundTiff(name, length, pages, problem=problem)
+        fault = f"it ends after {length} bytes, and its pages need {end}"
+        return FoundTiff(name, length, pages, fault=fault)
     if complaints:
-        return FoundTiff(name, length, pages, problem=f"it can't be read ({complaints[0]})")
+        return FoundTiff(name, length, pages, fault=f"it can't be read ({complaints[0]})")
     if len(shapes) != 1:
-        return FoundTiff(name, length, pages, problem="its pages are not of one size")
+        return FoundTiff(name, length, pages, fault="its pages are not of one size")
     rows, columns = (*shapes.pop(), 0)[:2]
     return FoundTiff(name, length, pages, (int(rows), int(columns)))
 
 
 @contextmanager
 def _complaints_of(library: str) -> Iterator[list[str]]:
-    """What a library logs as warning or error meanwhile: tifffile reads on past damage and only logs it."""
-    told: list[str] = []
+    """Collect what a library logs as warning or error: tifffile reads on past damage and only logs it."""
+    complaints: list[str] = []
     handler = logging.handlers.BufferingHandler(capacity=10**6)
     handler.setLevel(logging.WARNING)
     logger = logging.getLogger(library)
     logger.addHandler(handler)
     try:
-        yield told
+        yield complaints
     finally:
         logger.removeHandler(handler)
-        told.extend(record.getMessage() for record in handler.buffer)
+        complaints.extend(record.getMessage() for record in handler.buffer)

@@ -181,7 +181,7 @@ esac"""
 async def test_a_cli_that_fails_says_why(cli):
     """Its own last words; not being logged in is no fault."""
     broken = cli("echo 'ERROR: no such group' >&2; exit 3")
-    with pytest.raises(CliFault, match="no such group"):
+    with pytest.raises(CliFault, match="`az batch account show`: ERROR: no such group"):
         await broken.batch_account(WHERE)
     assert not await broken.is_logged_in()
     with pytest.raises(CliFault, match="not JSON"):

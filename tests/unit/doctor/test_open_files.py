@@ -5,42 +5,43 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch_ops.doctor import classifiers, file_probes, open_files, queues
-from batch_ops.doctor.classifiers import ProjectSight
+from batch_ops.doctor import open_files, projects, queues, self_test
 from batch_ops.doctor.findings import Finding, Level, exit_code
-from batch_ops.doctor.open_files import WorkSight
-from batch_ops.doctor.queues import QueueSight
+from batch_ops.doctor.open_files import OpenFiles
+from batch_ops.doctor.projects import ProjectStatus
 from batch_ops.doctor.runner import Check, examine
-from batch_ops.doctor.storage_access import Came
-from batch_ops.domain.checks import Refused, Unchecked
+from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.checks import ProjectFacts, Refused, Unchecked
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.worklist import Board, Intent, Pause
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
+from batch_ops.ports.health import Outcome, QueueStatus
+from tests import fakes
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("sight", "level", "told"),
+    ("status", "level", "message"),
     [
-        (QueueSight("q", False), Level.OK, "The queue 'q' is empty"),
-        (QueueSight("q", False, count=3, oldest=NOW - HOUR / 3), Level.OK, "About 3 messages wait"),
-        (QueueSight("q", False, count=1, oldest=NOW - HOUR / 3), Level.OK, "About 1 message waits"),
-        (QueueSight("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest for 60 minutes"),
-        (QueueSight("q", False, count=3), Level.OK, "About 3 messages"),
-        (QueueSight("q", False, Came.MISSING, "QueueNotFound"), Level.FAIL, "can't be looked at"),
-        (QueueSight("q", True, Came.MISSING), Level.OK, "Nothing was ever given up"),
-        (QueueSight("q", True, Came.REFUSED, "403"), Level.FAIL, "'q-poison' can't be looked at (403)"),
-        (QueueSight("q", True), Level.OK, "'q-poison' is empty"),
-        (QueueSight("q", True, count=2, oldest=NOW - 72 * HOUR), Level.WARN, "the oldest 3 days ago"),
+        (QueueStatus("q", False), Level.OK, "The queue 'q' is empty"),
+        (QueueStatus("q", False, count=3, oldest=NOW - HOUR / 3), Level.OK, "About 3 messages wait"),
+        (QueueStatus("q", False, count=1, oldest=NOW - HOUR / 3), Level.OK, "About 1 message waits"),
+        (QueueStatus("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest for 60 minutes"),
+        (QueueStatus("q", False, count=3), Level.OK, "About 3 messages"),
+        (QueueStatus("q", False, Outcome.MISSING, "QueueNotFound"), Level.FAIL, "can't be looked at"),
+        (QueueStatus("q", True, Outcome.MISSING), Level.OK, "was ever given up"),
+        (QueueStatus("q", True, Outcome.REFUSED, "403"), Level.FAIL, "'q-poison' can't be looked at (403)"),
+        (QueueStatus("q", True), Level.OK, "'q-poison' is empty"),
+        (QueueStatus("q", True, count=2, oldest=NOW - 72 * HOUR), Level.WARN, "the oldest 3 days ago"),
     ],
 )
-def test_a_queue_that_nobody_empties_stands_out(sight, level, told):
+def test_a_queue_that_nobody_empties_stands_out(status, level, message):
     """Old messages and poison; delayed ones that nobody can see yet are no fault."""
-    finding = queues.judge(sight, NOW)
-    assert (finding.level, told in finding.sentence) == (level, True), finding
+    finding = queues.judge(status, NOW)
+    assert (finding.level, message in finding.sentence) == (level, True), finding
 
 
 def intent(name, age, due=timedelta(), **fields):
@@ -48,7 +49,7 @@ def intent(name, age, due=timedelta(), **fields):
 
 
 def judged(*intents, **fields):
-    return open_files.judge(WorkSight(Board(tuple(intents)), **fields), NOW)
+    return open_files.judge(OpenFiles(Board(tuple(intents)), **fields), NOW)
 
 
 def test_nothing_open_is_fine():
@@ -59,13 +60,15 @@ def test_nothing_open_is_fine():
 def test_open_files_are_counted_by_state_and_the_oldest_is_named():
     """With what it waits for."""
     records = (
-        FileRecord("p/a.h5", 1, State.WAITING_FOR_PROJECT, "0x1", 10, "c", reason="There is no project 'p.ilp'."),
-        FileRecord("p/b.h5", 1, State.RUNNING, "0x1", 10, "c"),
+        FileRecord(
+            "p/a.h5", 1, State.WAITING_FOR_PROJECT, ImageVersion("0x1", 10), "c", reason="There is no project 'p.ilp'."
+        ),
+        FileRecord("p/b.h5", 1, State.RUNNING, ImageVersion("0x1", 10), "c"),
     )
     findings = judged(intent("p/a.h5", 30 * HOUR), intent("p/b.h5", HOUR), records=records)
     text = " ".join(finding.sentence for finding in findings)
     assert "2 files are open: 1 RUNNING and 1 WAITING_FOR_PROJECT." in text
-    assert "'p/a.h5', since 30 hours, WAITING_FOR_PROJECT: There is no project 'p.ilp'." in text
+    assert "'p/a.h5', has been open for 30 hours, WAITING_FOR_PROJECT: There is no project 'p.ilp'." in text
     assert exit_code(findings) == 1
 
 
@@ -73,7 +76,7 @@ def test_files_on_their_way_for_a_short_time_are_fine():
     """What is only being cleaned up is not open."""
     findings = judged(intent("p/a.h5", HOUR), intent("p/b.h5", 90 * HOUR, cleaning=True))
     assert {finding.level for finding in findings} == {Level.OK}
-    assert "1 files are open" in findings[0].sentence
+    assert "1 file is open" in findings[0].sentence
 
 
 def test_a_timer_that_stands_still_is_noticed():
@@ -84,33 +87,49 @@ def test_a_timer_that_stands_still_is_noticed():
     ]
 
 
-@pytest.mark.parametrize(("project", "told"), [("", "paused everything"), ("lab", "paused the project lab")])
-def test_a_pause_is_remembered(project, told):
+@pytest.mark.parametrize(("project", "message"), [("", "paused everything"), ("lab", "paused the project lab")])
+def test_a_pause_is_remembered(project, message):
     """Nobody should search for hours why nothing begins."""
     findings = judged(pauses=(Pause(project, NOW - 3 * HOUR),))
-    assert [told in f.sentence for f in findings if f.level is Level.WARN] == [True]
+    assert [message in f.sentence for f in findings if f.level is Level.WARN] == [True]
 
 
-def test_projects_are_told_one_by_one():
+def test_each_project_has_its_sentence():
     """Usable ones, unusable ones with the reason, wrong configurations; none at all is worth a warning too."""
-    good = ProjectSight("a.ilp", file_probes._TRAINED)
-    bad = ProjectSight("b.ilp", Refused("It is not trained."), "The configuration 'b.json' is not JSON.")
-    findings = classifiers.judge_projects([good, bad], more=True, container="projects")
+    good = ProjectStatus("a.ilp", self_test.PROJECT)
+    bad = ProjectStatus("b.ilp", Refused("It is not trained."), "The configuration 'b.json' is not JSON.")
+    findings = projects.judge([good, bad], more=True, container="projects")
     assert [f.level for f in findings] == [Level.OK, Level.WARN, Level.WARN, Level.NOTE]
-    (none,) = classifiers.judge_projects([], more=False, container="projects")
+    (none,) = projects.judge([], more=False, container="projects")
     assert none.level is Level.WARN
+
+
+async def test_projects_are_inspected_as_before_a_run():
+    """With their configurations; what is no project, or in a folder, is none of them."""
+    blobs = fakes.FakeBlobs(containers=["projects"])
+    contents = {"a.ilp": b"", "b.ILP": b"REFUSE It is not trained.", "b.json": b"{", "c.txt": b"", "d/e.ilp": b""}
+    for name, content in contents.items():
+        blobs.upload("projects", name, content)
+    found, more = await projects.look(blobs, fakes.FakeCheck(), "projects")
+    assert not more
+    assert [(project.blob, type(project.found)) for project in found] == [("a.ilp", ProjectFacts), ("b.ILP", Refused)]
+    assert [bool(project.config_fault) for project in found] == [False, True]
+    for number in range(projects.MOST_PROJECTS):
+        blobs.upload("projects", f"{number}.ilp", b"")
+    found, more = await projects.look(blobs, fakes.FakeCheck(), "projects")
+    assert (len(found), more) == (projects.MOST_PROJECTS, True)
 
 
 async def test_the_parser_is_tried_on_an_image_that_must_be_accepted():
     """With the real parser; a parser that can't work is a failure with its sentence."""
-    async with Hdf5Checker(parsers=1) as check:
-        assert classifiers.judge_parser(await file_probes.parse(check)).level is Level.OK
-    async with Hdf5Checker(parsers=1, code="batch_ops.inspection.parser.entry:no_such_function") as check:
-        assert classifiers.judge_parser(await file_probes.parse(check)).level is Level.FAIL
-    assert classifiers.judge_parser(Unchecked("why")).level is Level.FAIL
+    async with ImageChecker(parsers=1) as check:
+        assert self_test.judge(await self_test.look(check)).level is Level.OK
+    async with ImageChecker(parsers=1, code="batch_ops.inspection.parser.entry:no_such_function") as check:
+        assert self_test.judge(await self_test.look(check)).level is Level.FAIL
+    assert self_test.judge(Unchecked("why")).level is Level.FAIL
 
 
-async def test_a_check_that_fails_or_hangs_keeps_no_other_from_being_told():
+async def test_a_check_that_fails_or_hangs_hides_no_other():
     """Each is a finding of its own, in the order of the checks."""
 
     async def good():

@@ -7,10 +7,11 @@ import pytest
 
 from batch_ops.doctor.findings import Level, exit_code
 from batch_ops.doctor.management import judge_quota
-from batch_ops.doctor.pool import NodeSight, PoolSight, judge
+from batch_ops.doctor.pool import judge
+from batch_ops.ports.health import ImageSupport, NodeStatus, PoolStatus
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-POOL = PoolSight(
+POOL = PoolStatus(
     id="ilastik-1",
     state="active",
     allocation="steady",
@@ -23,7 +24,8 @@ POOL = PoolSight(
     autoscale=True,
     scale_results="$TargetDedicatedNodes=2",
     scale_time=NOW - timedelta(minutes=4),
-    nodes=(NodeSight("a", "idle"), NodeSight("b", "running")),
+    image_support=ImageSupport.LISTED,
+    nodes=(NodeStatus("a", "idle"), NodeStatus("b", "running")),
 )
 
 
@@ -41,7 +43,7 @@ def test_a_pool_that_works_is_fine():
     findings = judged()
     assert {finding.level for finding in findings} == {Level.OK}
     text = " ".join(finding.sentence for finding in findings)
-    assert all(told in text for told in ("2 of 2", "$TargetDedicatedNodes=2", "1 idle and 1 running", "No end"))
+    assert all(message in text for message in ("2 of 2", "$TargetDedicatedNodes=2", "1 idle and 1 running", "No end"))
 
 
 def test_a_missing_pool_fails():
@@ -51,7 +53,7 @@ def test_a_missing_pool_fails():
 
 
 @pytest.mark.parametrize(
-    ("changes", "level", "told"),
+    ("changes", "level", "message"),
     [
         ({"state": "deleting"}, Level.FAIL, "is deleting"),
         ({"resize_errors": ("AccountCoreQuotaReached: no cores",)}, Level.WARN, "AccountCoreQuotaReached"),
@@ -60,25 +62,29 @@ def test_a_missing_pool_fails():
         ({"autoscale": False}, Level.NOTE, "fixed size"),
         ({"nodes": ()}, Level.OK, "3 to 8 minutes"),
         ({"slots": 2}, Level.WARN, "TASK_SLOTS_PER_NODE is 1"),
-        ({"node_agent": "batch.node.ubuntu 22.04"}, Level.OK, "until 2027-06-30"),
-        ({"node_agent": "batch.node.ubuntu 20.04"}, Level.FAIL, "no more"),
-        ({"node_agent": "batch.node.el 9"}, Level.NOTE, "is not known here"),
+        ({"image_support": ImageSupport.NOT_LISTED}, Level.WARN, "does not list the image"),
+        ({"image_support": ImageSupport.UNKNOWN}, Level.NOTE, "is not known here"),
+        ({"image_end": date(2028, 6, 30)}, Level.OK, "until 2028-06-30"),
         ({"image_end": date(2027, 1, 1)}, Level.WARN, "until 2027-01-01"),
-        ({"image_end": date(2026, 11, 22)}, Level.FAIL, "no more since 2026-11-22"),
+        (
+            {"image_end": date(2026, 11, 22)},
+            Level.FAIL,
+            "stopped serving the image canonical:ubuntu-24_04-lts:server on 2026-11-22",
+        ),
     ],
 )
-def test_each_side_of_a_pool_has_its_sentence(changes, level, told):
+def test_each_side_of_a_pool_has_its_sentence(changes, level, message):
     """What is not as it should be stands out by its level; everything else stays fine."""
     findings = judged(**changes)
     assert worst(findings).level is level
-    (finding,) = [f for f in findings if told in f.sentence]
+    (finding,) = [f for f in findings if message in f.sentence]
     assert finding.level is level
 
 
 def test_a_node_says_why_it_takes_no_task():
     """The start task's exit code has a meaning; its last words and Batch's own complaint are there too."""
-    failed = NodeSight("c", "starttaskfailed", NOW, ("FailureExitCode: x",), 93, "There is no blob X.")
-    unusable = NodeSight("d", "unusable", NOW, ("DiskFull: no room",))
+    failed = NodeStatus("c", "starttaskfailed", NOW, ("FailureExitCode: x",), 93, "There is no blob X.")
+    unusable = NodeStatus("d", "unusable", NOW, ("DiskFull: no room",))
     findings = judged(nodes=(*POOL.nodes, failed, unusable))
     text = " ".join(finding.line for finding in findings if finding.level is Level.WARN)
     assert "2 of 4 nodes take no tasks" in text
@@ -88,7 +94,7 @@ def test_a_node_says_why_it_takes_no_task():
 
 def test_a_pool_of_broken_nodes_fails_and_the_newest_tell_why():
     """Nodes of a pool fail alike: three sentences are enough for hundreds."""
-    nodes = tuple(NodeSight(f"n{i}", "starttaskfailed", NOW + timedelta(minutes=i), (), 95) for i in range(100))
+    nodes = tuple(NodeStatus(f"n{i}", "starttaskfailed", NOW + timedelta(minutes=i), (), 95) for i in range(100))
     findings = [finding for finding in judged(nodes=nodes) if finding.level is Level.FAIL]
     assert len(findings) == 4
     assert "n99" in findings[-1].sentence

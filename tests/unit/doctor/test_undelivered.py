@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch_ops.doctor.findings import Level
-from batch_ops.doctor.undelivered import SOME, judge
+from batch_ops.doctor.undelivered import SOME, judge, look
 from batch_ops.domain.worklist import SweepMark
+from batch_ops.ports.health import PROBE_NAME, Outcome, ProbeResult
+from tests import fakes
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -40,3 +42,25 @@ def test_what_the_sweep_took_up_is_remembered(found, level):
 def test_a_missing_container_is_told_once():
     """By the check of what may be done to storage."""
     assert judge("dead-letter", None, sweeps(3)) == []
+
+
+class Storage:
+    """A data account with one container."""
+
+    async def run(self, probes):
+        return [ProbeResult(p, Outcome.DONE if p.name == "dead-letter" else Outcome.MISSING) for p in probes]
+
+    async def queue(self, name, *, poison):
+        raise NotImplementedError
+
+
+async def test_the_first_blobs_are_listed():
+    """A probe that another check writes just then is none of them; no container is another finding than none in it."""
+    blobs = fakes.FakeBlobs(containers=["dead-letter"])
+    for number in range(SOME + 1):
+        blobs.upload("dead-letter", f"e{number:03}", b"")
+    assert await look(blobs, Storage(), "dead-letter") == [f"e{number:03}" for number in range(SOME)]
+    blobs = fakes.FakeBlobs(containers=["dead-letter"])
+    blobs.upload("dead-letter", f"{PROBE_NAME}1", b"")
+    assert await look(blobs, Storage(), "dead-letter") == []
+    assert await look(blobs, Storage(), "elsewhere") is None

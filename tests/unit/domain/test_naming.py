@@ -74,7 +74,7 @@ def test_table_keys_fit_the_service(name, run):
     for key in (
         naming.partition_key(naming.project_of(name)),
         naming.file_key(name),
-        naming.run_key(name, run),
+        naming.run_row_key(name, run),
     ):
         assert len(key) <= 512
         assert not re.search(r"[/\\#?\x00-\x1f\x7f-\x9f]", key)
@@ -84,7 +84,7 @@ def test_table_keys_fit_the_service(name, run):
 @given(NAMES, st.integers(1, 10**7), st.integers(1, 10**7))
 def test_run_keys_sort_by_run(name, one, other):
     """The run rows of a file stand in the order of their numbers."""
-    assert (naming.run_key(name, one) < naming.run_key(name, other)) == (one < other)
+    assert (naming.run_row_key(name, one) < naming.run_row_key(name, other)) == (one < other)
 
 
 @given(NAMES)

@@ -58,3 +58,10 @@ def test_a_key_needs_its_account():
     """A Batch key without the account's name is a mistake."""
     with pytest.raises(SettingsError, match="BATCH_ACCOUNT_NAME"):
         from_mapping(GOOD | {"BATCH_ACCOUNT_KEY": "x"})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1" + 16 * "0"])
+def test_a_span_of_time_that_cannot_be_is_a_fault(value):
+    """It is told like any other, whatever a clock would make of it."""
+    with pytest.raises(SettingsError, match=r"SWEEP_HOURS is .*; it must be at least 0"):
+        from_mapping(GOOD | {"SWEEP_HOURS": value})

@@ -1,8 +1,10 @@
-"""Makers of HDF5 files and a counting reader, shared by the tests of the check."""
+"""Makers of HDF5 files and a counting reader, shared by the tests of the inspection."""
 
+import asyncio
 import io
 import json
 import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
 PROJECT_3D = ProjectFacts(
@@ -31,6 +33,15 @@ PROJECT_3D = ProjectFacts(
     eigen_3d=1,
     columns=5,
 )
+FEATURES = [
+    "GaussianSmoothing",
+    "LaplacianOfGaussian",
+    "GaussianGradientMagnitude",
+    "DifferenceOfGaussians",
+    "StructureTensorEigenvalues",
+    "HessianOfGaussianEigenvalues",
+]
+SCALES = [0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0]
 
 
 class CountingReader:
@@ -96,6 +107,44 @@ def add_image(
     return dataset
 
 
+def add_project(file: h5py.File) -> None:
+    """What a good project holds: smoothing at 0.3 and 1.6, Hessian at 1.6, two classes, trained in 3D."""
+    file["workflowName"] = b"Pixel Classification"
+    file["ilastikVersion"] = b"1.4.2"
+    features = file.create_group("FeatureSelections")
+    features["FeatureIds"] = [name.encode() for name in FEATURES]
+    features["Scales"] = SCALES
+    features["SelectionMatrix"] = selection((0, 0), (0, 3), (5, 3))
+    features["ComputeIn2d"] = [False] * len(SCALES)
+    forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
+    forest["_ext_param/column_count_"] = [5.0]
+    forest["Tree_0/topology"] = np.arange(9, dtype="i4")
+    forest["Tree_0/parameters"] = np.arange(9.0)
+    file["PixelClassification/ClassifierForests/known_labels"] = np.array([1, 2], "u4")
+    file["PixelClassification/LabelNames"] = [b"Background", b"Cell"]
+    lane = file.create_group("Input Data/infos/lane0000/Raw Data")
+    lane["shape"] = [4, 40, 96, 88, 1]
+    lane["axistags"] = axistags("tzyxc").encode()
+    lane["filePath"] = b"training.h5/volume/data"
+    lane["location"] = b"FileSystem"
+
+
+def selection(*chosen: tuple[int, int]) -> np.ndarray:
+    """The matrix of selected (feature, scale)."""
+    matrix = np.zeros((len(FEATURES), len(SCALES)), bool)
+    for place in chosen:
+        matrix[place] = True
+    return matrix
+
+
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.01)
+
+
 @pytest.fixture(scope="session")
 def h5():
     """The makers: `h5.file(build)`, `h5.add(file, ...)`, `h5.tags(letters)`, `h5.project`, `h5.reader(...)`."""
@@ -107,7 +156,7 @@ def h5():
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def checker():
     """One checker for all tests of a module, as one serves the whole life of a function host."""
-    async with Hdf5Checker() as started:
+    async with ImageChecker() as started:
         yield started
 
 

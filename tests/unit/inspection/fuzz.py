@@ -21,8 +21,8 @@ import numpy as np
 import psutil
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ProjectFacts, Refused, Unchecked
-from batch_ops.inspection.checker import Hdf5Checker
-from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, axistags, make_h5
+from batch_ops.inspection.checker import ImageChecker
+from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, add_project, axistags, make_h5
 
 MOST_SECONDS = 2.0
 MOST_SENTENCE = 1_500
@@ -38,22 +38,6 @@ class Report:
     ended: int = 0
     most_reads: int = 0
     seconds: float = 0.0
-
-
-def _project_file(file: h5py.File) -> None:
-    file["workflowName"] = b"Pixel Classification"
-    file["ilastikVersion"] = b"1.4.2"
-    file["FeatureSelections/FeatureIds"] = [b"GaussianSmoothing", b"HessianOfGaussianEigenvalues"]
-    file["FeatureSelections/Scales"] = [0.3, 1.6]
-    file["FeatureSelections/SelectionMatrix"] = np.ones((2, 2), bool)
-    file["PixelClassification/LabelNames"] = [b"a", b"b"]
-    forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
-    forest["_ext_param/column_count_"] = [8.0]
-    forest["Tree_0/topology"] = np.arange(9, dtype="i4")
-    forest["Tree_0/parameters"] = np.arange(9.0)
-    lane = file.create_group("Input Data/infos/lane0000/Raw Data")
-    lane["shape"] = [4, 40, 96, 88, 1]
-    lane["axistags"] = axistags("tzyxc").encode()
 
 
 def _busy(file: h5py.File) -> None:
@@ -89,7 +73,7 @@ def seeds() -> tuple[list[bytes], list[bytes]]:
     versions = ("earliest", "v110")
     images = [make_h5(build, libver=v) for build in (add_image, _busy, _linked, _tagged, _late) for v in versions]
     images.append(make_h5(userblock_size=512))
-    return images, [make_h5(_project_file, libver=version) for version in versions]
+    return images, [make_h5(add_project, libver=version) for version in versions]
 
 
 def _truncate(data: bytearray, chance: random.Random) -> None:
@@ -215,7 +199,7 @@ async def run(cases: int, seed: int) -> Report:
     report = Report()
     images, projects = seeds()
     begun = time.monotonic()
-    async with Hdf5Checker(parsers=1) as checker:
+    async with ImageChecker(parsers=1) as checker:
         for number in range(cases):
             reader = CountingReader(case(number, seed, images, projects))
             before = _computed(checker)
@@ -239,14 +223,14 @@ async def run(cases: int, seed: int) -> Report:
 
 
 async def _look(
-    checker: Hdf5Checker, reader: CountingReader, number: int
+    checker: ImageChecker, reader: CountingReader, number: int
 ) -> Accepted | Refused | Unchecked | ProjectFacts:
     if is_project(number):
         return await checker.inspect_project("p.ilp", reader, CheckLimits())
     return await checker.check_image("x.h5", reader, PROJECT_3D)
 
 
-def _computed(checker: Hdf5Checker) -> float:
+def _computed(checker: ImageChecker) -> float:
     """CPU seconds of all parsers so far."""
     total = 0.0
     for pid in checker.pids:

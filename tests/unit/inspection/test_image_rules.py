@@ -1,6 +1,5 @@
 """Does an image fit its project? The rules alone, without files."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -10,11 +9,8 @@ from hypothesis import strategies as st
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused
 from batch_ops.inspection.findings import BadFindings, Dataset, image_findings
 from batch_ops.inspection.image_rules import judge_image
-
-
-def tags(letters, **flags):
-    kinds = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1} | flags
-    return json.dumps({"axes": [{"key": k, "typeFlags": kinds[k]} for k in letters]})
+from tests.unit.inspection.conftest import axistags
+from tests.unit.inspection.parser.standins import ACCEPTED
 
 
 def dataset(shape=(2, 20, 30, 40, 1), axes="tzyxc", **changes):
@@ -25,7 +21,7 @@ def dataset(shape=(2, 20, 30, 40, 1), axes="tzyxc", **changes):
         "item_bytes": 1,
         "offset": None,
         "filters": ((1, "deflate"),),
-        "axistags": tags(axes) if axes else None,
+        "axistags": axistags(axes) if axes else None,
         "tags_readable": True,
     }
     return Dataset(**(values | changes))
@@ -164,7 +160,7 @@ def test_sizes_beyond_what_compression_can_do_are_refused(project):
 
 def test_tags_of_odd_types_are_written_anew(project):
     """Right letters with types that vigra would not take for the same: the task has to write them."""
-    verdict = judge(dataset(axistags=tags("tzyxc", c=2)), project)
+    verdict = judge(dataset(axistags=axistags("tzyxc", c=2)), project)
     assert (verdict.facts.axes, verdict.facts.tagged) == ("tzyxc", False)
 
 
@@ -189,20 +185,9 @@ def test_configured_axes_do_not_override_tags(project):
 )
 def test_findings_of_wrong_kinds_are_noticed(change):
     """The parser has met a hostile file; what it says is not trusted."""
-    good = {
-        "finding": "dataset",
-        "name": "d",
-        "shape": [2, 3],
-        "dtype": "uint8",
-        "item_bytes": 1,
-        "offset": None,
-        "filters": [],
-        "axistags": None,
-        "tags_readable": True,
-    }
-    assert isinstance(image_findings(good), Dataset)
+    assert isinstance(image_findings(ACCEPTED), Dataset)
     with pytest.raises(BadFindings):
-        image_findings(good | change)
+        image_findings(ACCEPTED | change)
 
 
 def test_facts_survive_the_table(project):

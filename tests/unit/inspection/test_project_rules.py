@@ -5,60 +5,21 @@ import numpy as np
 import pytest
 
 from batch_ops.domain.checks import ProjectFacts, Refused
+from tests.unit.inspection.conftest import PROJECT_3D, add_project, selection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-IDS = [
-    "GaussianSmoothing",
-    "LaplacianOfGaussian",
-    "GaussianGradientMagnitude",
-    "DifferenceOfGaussians",
-    "StructureTensorEigenvalues",
-    "HessianOfGaussianEigenvalues",
-]
-SCALES = [0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0]
-
-
-def selection(*chosen: tuple[int, int]):
-    matrix = np.zeros((6, 7), bool)
-    for row, column in chosen:
-        matrix[row, column] = True
-    return matrix
 
 
 @pytest.fixture
-def build(h5):
-    """`build(file)` writes a good project: smoothing at 0.3 and 1.6, Hessian at 1.6, two classes, 3D."""
-
-    def write(file: h5py.File) -> None:
-        file["workflowName"] = b"Pixel Classification"
-        file["ilastikVersion"] = b"1.4.2"
-        features = file.create_group("FeatureSelections")
-        features["FeatureIds"] = [name.encode() for name in IDS]
-        features["Scales"] = SCALES
-        features["SelectionMatrix"] = selection((0, 0), (0, 3), (5, 3))
-        features["ComputeIn2d"] = [False] * 7
-        forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
-        forest["_ext_param/column_count_"] = [5.0]
-        forest["Tree_0/topology"] = np.arange(9, dtype="i4")
-        forest["Tree_0/parameters"] = np.arange(9.0)
-        file["PixelClassification/ClassifierForests/known_labels"] = np.array([1, 2], "u4")
-        file["PixelClassification/LabelNames"] = [b"Background", b"Cell"]
-        lane = file.create_group("Input Data/infos/lane0000/Raw Data")
-        lane["shape"] = [4, 40, 96, 88, 1]
-        lane["axistags"] = h5.tags("tzyxc").encode()
-        lane["filePath"] = b"training.h5/volume/data"
-        lane["location"] = b"FileSystem"
-
-    return write
-
-
-@pytest.fixture
-def inspect(h5, checker, build):
+def inspect(h5, checker):
     """`await inspect(change)`: the project after `change(file)`."""
 
     async def run(change=lambda file: None, **options):
-        data = h5.file(lambda f: [build(f), change(f)], **options)
-        return await checker.inspect_project("default.ilp", data)
+        def build(file):
+            add_project(file)
+            change(file)
+
+        return await checker.inspect_project("default.ilp", h5.file(build, **options))
 
     return run
 
@@ -77,21 +38,7 @@ def put(path, value):
 
 async def test_good_project_gives_its_facts(inspect):
     """Everything that an image must meet."""
-    assert await inspect() == ProjectFacts(
-        ilastik_version="1.4.2",
-        workflow="Pixel Classification",
-        axes="tzyxc",
-        channels=1,
-        spatial_dimensions=3,
-        classes=("Background", "Cell"),
-        sigma_3d=1.6,
-        sigma_2d=0.0,
-        chooses_2d=True,
-        scalar_features=2,
-        eigen_2d=0,
-        eigen_3d=1,
-        columns=5,
-    )
+    assert await inspect() == PROJECT_3D
 
 
 @pytest.mark.parametrize(
@@ -197,9 +144,9 @@ async def test_huge_values_are_not_read(inspect):
 
 
 @pytest.mark.parametrize(("cut", "word"), [(0, "empty"), (40, "damaged"), (3000, "3,000 of")])
-async def test_broken_project_is_refused(h5, checker, build, cut, word):
+async def test_broken_project_is_refused(h5, checker, cut, word):
     """A cut-off project is told by its length."""
-    verdict = await checker.inspect_project("default.ilp", h5.file(build)[:cut])
+    verdict = await checker.inspect_project("default.ilp", h5.file(add_project)[:cut])
     assert isinstance(verdict, Refused)
     assert word in verdict.sentence
 

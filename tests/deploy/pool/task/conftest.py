@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import shlex
 import shutil
@@ -21,8 +20,9 @@ import pytest
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.manifest import Manifest, Report
 from local_cloud.cloud.provision import task_tools
+from local_cloud.demo.volumes import axistags
+from tests.deploy.pool.conftest import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[4]
 TIMEOUT_S = 60
 # The Python that ships with ilastik is older than ours: NODE_PYTHON=... runs the script under another one.
 NODE_PYTHON = os.environ.get("NODE_PYTHON", sys.executable)
@@ -41,13 +41,6 @@ def write(count=2, shape=(3, 5, 4), digits=1):
         tifffile.imwrite(pattern.replace("{slice_index}", f"{index:0{digits}}"), numpy.ones(shape, "uint8"),
                          photometric="minisblack", metadata={"axes": "ZYX"[-len(shape):]}, ome=True)
 """
-
-
-def axistags(axes: str) -> str:
-    """The vigra attribute as ilastik's users have it in their files."""
-    flags = {"c": 1, "t": 8}
-    tags = [{"key": a, "typeFlags": flags.get(a, 2), "resolution": 0, "description": ""} for a in axes]
-    return json.dumps({"axes": tags})
 
 
 @dataclass

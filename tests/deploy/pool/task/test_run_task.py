@@ -6,15 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from batch_ops.task import contract
-
-REPOSITORY = Path(__file__).resolve().parents[4]
-# The datasets that a made-up ilastik finds as the real one does.
-LISTED = "names = []\nh5py.File('local.h5').visititems(lambda n, o: names.append(n) if hasattr(o, 'dtype') else None)\n"
+from tests.deploy.pool.conftest import REPOSITORY
 
 
 def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
@@ -163,78 +158,6 @@ def test_ilastik_gets_its_share_of_the_node_and_nothing_of_the_task(folder):
     assert "ILASTIK_TASK_" not in seen
 
 
-def test_an_untagged_image_gets_its_axes_in_the_local_copy(folder):
-    """The configured axes are written as axistags before ilastik starts; a second run in place still works."""
-    folder.make_image(tagged=False)
-    folder.values = {"axes": "txyzc", "image_length": folder.image.stat().st_size}
-    digest = hashlib.md5(folder.image.read_bytes()).hexdigest()  # noqa: S324
-    folder.ilastik("write(); print(h5py.File(file + '.h5')[dataset].attrs['axistags'])")
-    ended = folder.run()
-
-    assert ended.code == 0, ended.printed
-    assert '{"key": "t", "typeFlags": 8, "resolution": 0, "description": ""}' in ended.printed
-    assert folder.manifest().image.md5 == digest
-    assert folder.run().code == 0
-    assert folder.manifest().image.md5 == digest
-
-
-def test_unusable_tags_are_replaced_by_the_configured_axes(folder):
-    """Axes are configured for a run where the check found none that can be used: they win over what is there."""
-    for tags in ("no json", '{"axes": []}', 7):
-        with h5py.File(folder.image, "a") as file:
-            file["volume/data"].attrs["axistags"] = tags
-        folder.values = {"axes": "txyzc", "image_length": folder.image.stat().st_size}
-        folder.ilastik("write(); print(h5py.File(file + '.h5')[dataset].attrs['axistags'])")
-        ended = folder.run()
-        assert ended.code == 0, ended.printed
-        assert '{"key": "t", "typeFlags": 8' in ended.printed
-
-
-@pytest.mark.parametrize(("axes", "told"), [("", "no axistags"), ("tzyx", "name 4 dimensions")])
-def test_an_untagged_image_without_fitting_axes_is_a_bad_image(folder, axes, told):
-    """Axes are never guessed."""
-    folder.make_image(tagged=False)
-    folder.values = {"axes": axes}
-
-    assert folder.run().code == contract.EXIT_BAD_IMAGE
-    assert told in folder.report().sentence
-
-
-@pytest.mark.parametrize("lane", ["trained.h5/volume/data", "/etc/passwd", "../../../escape.h5/x", "", "a\nb.h5/x"])
-def test_an_old_project_is_made_to_fit_in_a_copy(folder, lane):
-    """Lanes without shape point at this image, label blocks go; no path of the project is followed or made."""
-    folder.make_project(old=True, lane=lane)
-    before = folder.project.read_bytes()
-    outside = set(folder.wd.parent.iterdir())
-    folder.ilastik(
-        "p = h5py.File(options['project']); lane = p['Input Data/infos/lane0000/Raw Data/filePath'][()].decode()\n"
-        "assert not len(p['PixelClassification/LabelSets']), 'labels'\n"
-        "there, _, inside = lane.partition('.h5/')\nassert h5py.File(there + '.h5')[inside].shape == (2, 4, 5, 3, 1)\n"
-        "write()"
-    )
-    ended = folder.run()
-
-    assert ended.code == 0, ended.printed
-    assert folder.project.read_bytes() == before
-    assert set(folder.wd.parent.iterdir()) == outside
-
-
-def test_a_project_of_today_is_given_to_ilastik_as_it_is(folder):
-    """No copy, no change, no extra option where nothing is wrong."""
-    folder.ilastik("write(); print('given', options['project'], flags)")
-
-    assert "given project.ilp ['--headless', '--readonly']" in folder.run().printed
-
-
-def test_the_images_own_axes_win_over_the_projects(folder):
-    """ilastik would force the training axes on the image and swap x and z; the option that stops it is given."""
-    folder.axes, folder.shape = "tzyxc", (2, 3, 5, 4, 1)
-    folder.make_image()
-    folder.ilastik("assert '--ignore_training_axistags' in flags; write()")
-
-    assert folder.run().code == 0
-
-
 def test_one_time_point_becomes_one_file(folder):
     """Without a t axis longer than 1 there is no sequence: one TIFF without number."""
     folder.shape = (1, 4, 5, 3, 1)
@@ -244,68 +167,6 @@ def test_one_time_point_becomes_one_file(folder):
 
     assert ended.code == 0, ended.printed
     assert [file.name for file in folder.manifest().files] == ["nuclei.tiff"]
-
-
-@pytest.mark.parametrize("name", ["Kerne 'α' \"β\".h5", "$(touch pwned).h5", "`touch pwned`;touch pwned", "a\nb"])
-def test_a_name_from_outside_is_data_only(folder, name):
-    """Quotes, Unicode, newlines and shell text in the blob's name reach the manifest and nothing else."""
-    folder.values = {"image_name": name, "image_etag": '"$(touch pwned)"', "correlation_id": "';touch pwned;'"}
-    ended = folder.run()
-
-    assert ended.code == 0, ended.printed
-    assert folder.manifest().image.blob == name
-
-
-@pytest.mark.parametrize("dataset", ['it\'s a "volume"/ä:*?[0]', "x.h5/y.ilp", "$(touch pwned)"])
-def test_an_odd_dataset_name_reaches_ilastik_under_an_alias(folder, dataset):
-    """ilastik takes paths apart at `.h5`, `:` and `*`: such a dataset gets a second, plain name."""
-    folder.make_image(dataset=dataset)
-    folder.values = {"internal_path": dataset}
-    folder.values["image_length"] = folder.image.stat().st_size
-    folder.ilastik(LISTED + "assert image == 'local.h5/ilastik_batch_input', image; assert len(names) == 1; write()")
-    digest = hashlib.md5(folder.image.read_bytes()).hexdigest()  # noqa: S324
-
-    for _ in range(2):
-        ended = folder.run()
-        assert ended.code == 0, ended.printed
-        assert folder.manifest().image.md5 == digest
-
-
-def test_a_dataset_that_ilastik_does_not_list_is_called_by_the_name_that_it_lists(folder):
-    """ilastik lists each dataset once, under its first name, and follows no soft link: other names get lost."""
-    with h5py.File(folder.image, "a") as file:
-        file["soft"] = h5py.SoftLink("/volume/data")
-        file["zweitname"] = file["volume/data"]
-    folder.ilastik(LISTED + "assert dataset in names, (dataset, names); print('given', dataset); write()")
-    for name in ("soft", "zweitname"):
-        folder.values = {"internal_path": name}
-        assert "given volume/data" in folder.run().printed
-
-
-def test_an_odd_dataset_with_two_names_keeps_only_the_alias(folder):
-    """Another odd name that comes first would hide the alias."""
-    folder.make_image(dataset="b:0")
-    with h5py.File(folder.image, "a") as file:
-        file["a:1"] = file["b:0"]
-        file["z*"] = file["b:0"]
-        file["ilastik_batch_input"] = np.zeros((3, 3), "uint8")
-    folder.values = {"internal_path": "b:0", "image_length": folder.image.stat().st_size}
-    folder.ilastik(LISTED + "assert names == [dataset], names; write()")
-    ended = folder.run()
-
-    assert ended.code == 0, ended.printed
-
-
-def test_a_nickname_that_tells_of_a_suffix_does_not_confuse_ilastik(folder):
-    """ilastik gets a neutral file name, the TIFFs get the nickname."""
-    folder.image.unlink()
-    folder.nickname = "a.h5.ilp"
-    folder.make_image()
-    folder.ilastik("assert image == 'local.h5/volume/data', image; write()")
-    ended = folder.run()
-
-    assert ended.code == 0, ended.printed
-    assert folder.manifest().files[0].name == "a.h5.ilp0.tiff"
 
 
 @pytest.mark.parametrize(
@@ -330,79 +191,6 @@ def test_wrong_values_stop_the_task_before_anything_is_touched(folder, values):
     assert folder.run().code == contract.EXIT_INTERNAL
     assert "wrong values" in folder.report().sentence
     assert folder.image.read_bytes() == before
-
-
-def test_files_that_are_not_those_that_were_checked_are_refused(folder):
-    """Length of the image and digest of the project must be those of the claim; both must be there."""
-    for values in ({"image_length": 12345}, {"project_digest": "0" * 64}):
-        folder.values = values
-        assert folder.run().code == contract.EXIT_STAGING_IN
-    folder.values = {}
-    folder.image.unlink()
-    assert folder.run().code == contract.EXIT_STAGING_IN
-    assert folder.report().kind == "STAGING_IN"
-
-
-def test_two_datasets_need_a_name(folder):
-    """Nobody guesses which of two volumes is meant; the configured one is used."""
-    with h5py.File(folder.image, "a") as file:
-        file["other"] = np.zeros((3, 3), "uint8")
-    assert folder.run().code == contract.EXIT_BAD_IMAGE
-    assert "there are 2" in folder.report().sentence
-
-    folder.values = {"internal_path": "/volume/data"}
-    ended = folder.run()
-    assert ended.code == 0, ended.printed
-
-
-def test_pixels_in_another_file_are_refused(folder, tmp_path):
-    """An image must not read other files of the node: no external links, external storage, virtual datasets."""
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["secret"] = np.zeros((3, 3), "uint8")
-    layout = h5py.VirtualLayout((3, 3), "uint8")
-    layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "secret", (3, 3))
-    with h5py.File(folder.image, "w") as file:
-        file["link"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
-        file.create_dataset("stored", (3, 3), "uint8", external=[(str(tmp_path / "raw"), 0, 9)])
-        file.create_virtual_dataset("virtual", layout)
-        for name in ("stored", "virtual"):
-            file[name].attrs["axistags"] = '{"axes": [{"key": "y"}, {"key": "x"}]}'
-    for name in ("link", "stored", "virtual"):
-        folder.values = {"internal_path": name}
-        assert folder.run().code == contract.EXIT_BAD_IMAGE
-        assert "in another file" in folder.report().sentence
-
-
-@pytest.mark.parametrize("content", [b"no hdf5", b"\x89HDF\r\n\x1a\n" + b"\xff" * 500])
-def test_files_that_hdf5_cannot_open_are_told_apart(folder, content):
-    """A broken image and a broken project have their own exit codes and name the file."""
-    good = folder.image.read_bytes()
-    folder.image.write_bytes(content)
-    assert folder.run().code == contract.EXIT_BAD_IMAGE
-    assert "lab/nuclei.h5" in folder.report().sentence
-
-    folder.image.write_bytes(good)
-    folder.project.write_bytes(content)
-    assert folder.run().code == contract.EXIT_BAD_PROJECT
-
-
-@pytest.mark.parametrize(
-    ("shape", "code", "told"),
-    [
-        ((2, 3000, 3000, 1000, 1), contract.EXIT_BAD_IMAGE, "at most 4 GB a file"),
-        ((100_000, 1000, 1000, 2000, 1), contract.EXIT_DISK_FULL, "are free"),
-    ],
-)
-def test_what_cannot_fit_is_refused_before_ilastik_starts(folder, shape, code, told):
-    """Classic TIFF ends at 4 GB and disks end too: both are told with sizes, without computing."""
-    with h5py.File(folder.image, "w") as file:
-        made = file.create_dataset("data", shape, "uint8", chunks=(1, 100, 100, 100, 1))
-        made.attrs["axistags"] = '{"axes": [{"key": "t"}, {"key": "x"}, {"key": "y"}, {"key": "z"}, {"key": "c"}]}'
-    folder.ilastik("open('started', 'w')")
-
-    assert folder.run().code == code
-    assert told in folder.report().sentence
-    assert not (folder.wd / "started").exists()
 
 
 def test_a_node_without_ilastik_says_so(folder, tmp_path):

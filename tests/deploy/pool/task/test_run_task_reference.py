@@ -1,16 +1,15 @@
 """The task script above the ilastik stand-in, on images of which the real ilastik's output is known."""
 
 import shutil
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import tifffile
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
+
 REFERENCE = REPOSITORY.parent / "shared/reference/ilastik"
-STAND_IN = REPOSITORY / "local_cloud/ilastik"
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import os
 import random
 import signal
 import sys
-import time
 from dataclasses import replace
 
 import psutil
 import pytest
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
+from tests.unit.inspection.conftest import until
+from tests.unit.inspection.parser.standins import STANDINS
 
-STANDINS = "tests.unit.inspection.parser_standins"
 PROJECT_AXES = ImageOptions(axes="zyx")
 
 
@@ -28,18 +28,10 @@ def check_with(h5, project):
     """`await check_with("spin")`: the verdict on a good file when that stand-in parses."""
 
     async def run(standin: str, limits: CheckLimits = CheckLimits(), reader=None):  # noqa: B008 - a frozen value
-        async with Hdf5Checker(parsers=1, code=f"{STANDINS}:{standin}", environment={"AZURE_KEY": "0"}) as checker:
+        async with ImageChecker(parsers=1, code=f"{STANDINS}:{standin}", environment={"AZURE_KEY": "0"}) as checker:
             return await checker.check_image("x.h5", reader or h5.reader(h5.file()), project, PROJECT_AXES, limits)
 
     return run
-
-
-async def until(condition, seconds: float = 10.0):
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
 
 
 async def test_parser_that_loops_with_the_lock_held_is_ended(check_with):
@@ -54,14 +46,14 @@ async def test_parser_that_loops_with_the_lock_held_is_ended(check_with):
 
 async def test_parser_that_sleeps_is_given_up(check_with):
     """A hang without computing ends with the budget of seconds, and the file runs."""
-    verdict = await check_with("sleep", replace(CheckLimits(), max_seconds=0.5))
+    verdict = await check_with("sleep", CheckLimits(max_seconds=0.5))
     assert isinstance(verdict, Unchecked)
 
 
 async def test_parser_gets_64_mb_and_no_more(check_with):
     """Memory is bounded to the idle parser's and the allowance."""
     assert "memory" in (await check_with("hoard")).sentence
-    roomy = replace(CheckLimits(), parser_memory_bytes=80 * 2**20)
+    roomy = CheckLimits(parser_memory_bytes=80 * 2**20)
     assert isinstance(await check_with("hoard", roomy), Accepted)
 
 
@@ -86,7 +78,7 @@ async def test_endless_requests_end_with_the_budget(check_with, h5):
     """Reads are counted here, where the parser can't."""
     data = h5.file()
     reader = h5.reader(data * (2**17 // len(data) + 1))
-    verdict = await check_with("ask_again", replace(CheckLimits(), max_seconds=0.5), reader)
+    verdict = await check_with("ask_again", CheckLimits(max_seconds=0.5), reader)
     assert isinstance(verdict, Unchecked)
     assert len(reader.reads) <= CheckLimits().max_reads
 
@@ -116,7 +108,7 @@ async def test_many_checks_overlap(h5, project):
         await asyncio.sleep(0.02)
         under_way.pop()
 
-    async with Hdf5Checker(parsers=2, code=f"{STANDINS}:fetch_twice") as checker:
+    async with ImageChecker(parsers=2, code=f"{STANDINS}:fetch_twice") as checker:
         data = h5.file()
         verdicts = await asyncio.gather(
             *(checker.check_image("x.h5", h5.reader(data, slow), project, PROJECT_AXES) for _ in range(64))
@@ -130,7 +122,7 @@ async def test_processes_killed_at_random_lose_no_check(h5, project):
     options = ImageOptions()
     data = h5.file()
     chance = random.Random(7)
-    async with Hdf5Checker(parsers=2) as checker:
+    async with ImageChecker(parsers=2) as checker:
         verdicts = []
 
         async def one():
@@ -158,7 +150,7 @@ async def test_cancelled_check_leaves_no_parser(h5, project):
             await asyncio.Event().wait()
 
     data = h5.file(lambda f: [f.create_dataset("a", data=[0] * 50_000), h5.add(f)])
-    async with Hdf5Checker(parsers=1) as checker:
+    async with ImageChecker(parsers=1) as checker:
         running = asyncio.create_task(checker.check_image("x.h5", h5.reader(data, stuck_later), project))
         await until(lambda: checker.pids and psutil.Process(checker.pids[0]).children())
         server = psutil.Process(checker.pids[0])
@@ -170,7 +162,7 @@ async def test_cancelled_check_leaves_no_parser(h5, project):
 
 async def test_close_ends_all_processes(h5, project):
     """Nothing is left of a checker, not even a parser that hangs."""
-    checker = Hdf5Checker(parsers=2, code=f"{STANDINS}:sleep")
+    checker = ImageChecker(parsers=2, code=f"{STANDINS}:sleep")
     checks = [
         asyncio.create_task(checker.check_image("x.h5", h5.reader(h5.file()), project, PROJECT_AXES)) for _ in range(2)
     ]
@@ -186,7 +178,7 @@ async def test_close_ends_all_processes(h5, project):
 PARENT = """
 import asyncio, sys
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 class Reader:
     size = 2000
     reads = 0
@@ -196,7 +188,7 @@ class Reader:
             await asyncio.Event().wait()
         return (b"\\x89HDF\\r\\n\\x1a\\n" + bytes([0] * 5 + [8, 8] + [0] * 9) + bytes(2000))[:length]
 async def main():
-    checker = Hdf5Checker(parsers=1, code="tests.unit.inspection.parser_standins:" + sys.argv[1])
+    checker = ImageChecker(parsers=1, code=sys.argv[1])
     task = asyncio.create_task(checker.check_image("x", Reader(), None, ImageOptions(), CheckLimits()))
     while not checker.pids:
         await asyncio.sleep(0.01)
@@ -210,7 +202,12 @@ asyncio.run(main())
 async def test_nothing_outlives_a_killed_parent(standin):
     """SIGKILL leaves the parent no word to say; its processes end by themselves."""
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PARENT, standin, stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": ":".join(sys.path)}
+        sys.executable,
+        "-c",
+        PARENT,
+        f"{STANDINS}:{standin}",
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert parent.stdout is not None
     server = psutil.Process(int(await parent.stdout.readline()))

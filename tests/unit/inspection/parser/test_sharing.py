@@ -4,23 +4,23 @@ import asyncio
 import os
 import time
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
 import numpy as np
 import psutil
 import pytest
 
 from batch_ops.domain.checks import Accepted, CheckLimits, Refused
-from batch_ops.inspection.checker import Hdf5Checker
+from batch_ops.inspection.checker import ImageChecker
 from batch_ops.inspection.parser.process import ForkServer
+from tests.unit.inspection.conftest import until
+from tests.unit.inspection.parser.standins import STANDINS
 
-STANDINS = "tests.unit.inspection.parser_standins"
-LIMITS = asdict(CheckLimits())
+LIMITS = CheckLimits()
 JOB = {
     "size": 1,
-    "cpu_seconds": LIMITS["parser_cpu_seconds"],
-    "wall_seconds": LIMITS["max_seconds"],
-    "memory_bytes": LIMITS["parser_memory_bytes"],
+    "cpu_seconds": LIMITS.parser_cpu_seconds,
+    "wall_seconds": LIMITS.max_seconds,
+    "memory_bytes": LIMITS.parser_memory_bytes,
 }
 
 
@@ -38,14 +38,6 @@ async def parsing(standin: str):
         yield server, parse
     finally:
         await server.stop()
-
-
-async def until(condition, seconds: float = 20.0):
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
 
 
 async def test_files_of_one_group_share_a_process():
@@ -96,7 +88,7 @@ async def test_idle_processes_are_few_and_end_by_themselves():
 async def test_a_good_file_beside_bad_ones_is_accepted_and_they_are_not(h5):
     """Verdicts do not depend on which files came before."""
     good, bad = h5.file(), h5.file()[:-100]
-    async with Hdf5Checker(parsers=1) as checker:
+    async with ImageChecker(parsers=1) as checker:
         for _ in range(3):
             for data, kind in ((good, Accepted), (bad, Refused), (good, Accepted)):
                 verdict = await checker.check_image("p/x.h5", h5.reader(data), h5.project)
@@ -107,7 +99,7 @@ async def test_a_second_look_reads_nothing_twice(h5):
     """What a shared process asked for is at hand when a process of its own looks again."""
     good = h5.file()
     several = h5.file(lambda file: [file.create_dataset(name, data=np.ones((500, 500))) for name in "abc"])
-    async with Hdf5Checker(parsers=1) as checker:
+    async with ImageChecker(parsers=1) as checker:
         await checker.check_image("p/x.h5", h5.reader(good), h5.project)
         reader = h5.reader(several)
         assert isinstance(await checker.check_image("p/x.h5", reader, h5.project), Refused)

@@ -1,0 +1,39 @@
+"""Who is logged in (port `Login`), as an access token of Entra ID tells it."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+
+from batch_ops.adapters.sdk_errors import SDK_ERRORS
+from batch_ops.domain.errors import ServiceFault
+
+_SCOPE = "https://storage.azure.com/.default"
+
+
+class AzureLogin:
+    """The identity behind a credential."""
+
+    def __init__(self, credential: AsyncTokenCredential) -> None:
+        self._credential = credential
+
+    async def application_id(self) -> str:
+        try:
+            token = (await self._credential.get_token(_SCOPE)).token
+        except SDK_ERRORS as exc:
+            raise ServiceFault(
+                f"Nobody is logged in here, so nothing in Azure can be looked at ({type(exc).__name__})."
+            ) from exc
+        return str(_claims(token).get("appid", ""))
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    # Read, not trusted: it only chooses what is tried.
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

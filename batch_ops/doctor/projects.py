@@ -1,0 +1,78 @@
+"""Can the projects be used?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batch_ops.containers.blob_ranges import BlobRanges
+from batch_ops.containers.classifiers import read_config
+from batch_ops.doctor.findings import Finding, Level
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.checks import ProjectFacts, Refused
+from batch_ops.domain.naming import plain
+from batch_ops.domain.project_config import ConfigError
+from batch_ops.ports.services import BlobStore, ImageCheck
+
+MOST_PROJECTS = 50
+_AREA = "projects"
+_SUFFIX = ".ilp"
+_NAME_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """A project and what its inspection found; `config_fault` says what is wrong with its `.json`."""
+
+    blob: str
+    found: ProjectFacts | Refused
+    config_fault: str = ""
+
+
+async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Sequence[ProjectStatus], bool]:
+    """Inspect the projects, up to a limit, as before a run; tell whether there are more."""
+    found: list[Blob] = []
+    async for blob in blobs.list(container, "", flat=False):
+        if blob.name.lower().endswith(_SUFFIX):
+            found.append(blob)
+            if len(found) > MOST_PROJECTS:
+                break
+    statuses = [await _inspect(blobs, check, container, blob) for blob in found[:MOST_PROJECTS]]
+    return statuses, len(found) > MOST_PROJECTS
+
+
+async def _inspect(blobs: BlobStore, check: ImageCheck, container: str, blob: Blob) -> ProjectStatus:
+    facts = await check.inspect_project(blob.name, BlobRanges(blobs, container, blob))
+    try:
+        await read_config(blobs, container, blob.name[: -len(_SUFFIX)])
+    except ConfigError as exc:
+        return ProjectStatus(blob.name, facts, str(exc))
+    return ProjectStatus(blob.name, facts)
+
+
+def judge(projects: Sequence[ProjectStatus], more: bool, container: str) -> Sequence[Finding]:
+    """Say a sentence about each project; `more`: there are others, which were not looked at."""
+    if not projects:
+        message = f"There is no project in the container '{container}': images wait until one is uploaded."
+        return [Finding(_AREA, Level.WARN, message, f"upload a trained ilastik project as {container}/default.ilp.")]
+    findings = [finding for project in projects for finding in _judge_one(project)]
+    if more:
+        findings.append(
+            Finding(_AREA, Level.NOTE, f"There are more than {len(projects)} projects; these were looked at.")
+        )
+    return findings
+
+
+def _judge_one(project: ProjectStatus) -> Sequence[Finding]:
+    name = plain(project.blob, _NAME_CHARS)
+    findings = []
+    if isinstance(project.found, Refused):
+        message = f"The project '{name}' can't be used: {project.found.sentence}"
+        findings.append(Finding(_AREA, Level.WARN, message, "train it again, save it and upload it; its images wait."))
+    else:
+        facts = project.found
+        message = (
+            f"The project '{name}' can be used: {len(facts.classes)} classes, saved by ilastik {facts.ilastik_version}."
+        )
+        findings.append(Finding(_AREA, Level.OK, message))
+    if project.config_fault:
+        findings.append(Finding(_AREA, Level.WARN, project.config_fault, "correct the file; its images wait."))
+    return findings

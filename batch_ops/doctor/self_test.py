@@ -1,0 +1,38 @@
+"""Does the parser that looks into files start, and understand one?"""
+
+from batch_ops.doctor.findings import Finding, Level
+from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Verdict
+from batch_ops.inspection.checker import InMemory
+from batch_ops.inspection.parser.sample import sample_image
+from batch_ops.ports.services import ImageCheck
+
+# A project that the sample fits.
+PROJECT = ProjectFacts(
+    ilastik_version="1.4.2",
+    workflow="Pixel Classification",
+    axes="yxc",
+    channels=1,
+    spatial_dimensions=2,
+    classes=("1", "2"),
+    sigma_3d=0.0,
+    sigma_2d=0.3,
+    chooses_2d=True,
+    scalar_features=1,
+    eigen_2d=0,
+    eigen_3d=0,
+    columns=1,
+)
+
+
+async def look(check: ImageCheck) -> Verdict:
+    """Have the sample image checked."""
+    image = InMemory(sample_image())
+    return await check.check_image("the doctor's image", image, PROJECT, ImageOptions(axes="yxc"), CheckLimits())
+
+
+def judge(verdict: Verdict) -> Finding:
+    """Judge the verdict on an image that every working parser accepts."""
+    if isinstance(verdict, Accepted):
+        return Finding("parser", Level.OK, "The parser that looks into HDF5 files starts and understands one.")
+    message = f"The parser that looks into HDF5 files does not work: {verdict.sentence}"
+    return Finding("parser", Level.FAIL, message, "install requirements.txt again; can this Python start processes?")

@@ -1,0 +1,213 @@
+"""What becomes of an image that was dropped: (old row, order, blob, findings) -> a decision. Pure.
+
+    Keep    nothing to do: the row says all there is to say
+    Wait    nothing can begin yet; the reason says what is waited for
+    Reject  the image does not fit its classifier; the sentence says why
+    Claim   it is to be segmented: the record names its job and its task
+
+`start` gathers the findings, the cheapest first, and applies the decision.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from batch_ops.domain.batch_task import NO_TASK, TaskRef
+from batch_ops.domain.blob import Blob, ImageVersion
+from batch_ops.domain.checks import Accepted, Refused, Verdict
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.record_parts import Placement, Times
+from batch_ops.domain.run_plan import claimed, disk_fault
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.turns import day_of
+from batch_ops.domain.worklist import Stand
+
+_ARCHIVED = "The file lies in the archive tier; it starts once it is brought back (rehydrated)."
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The row stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The version waits in this state; `reported`: PROBLEM.txt says so too."""
+
+    record: FileRecord
+    state: State
+    reason: str
+    reported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The version ends as `REJECTED`."""
+
+    record: FileRecord
+    project: Project
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The version is claimed and its task created."""
+
+    record: FileRecord
+
+
+type Decision = Keep | Wait | Reject | Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A version of an image that has no run yet: the file's row, who asks, and the blob as it is now."""
+
+    old: FileRecord | None
+    order: LookOrder
+    blob: Blob
+    now: datetime
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the row is about this very version, and waits."""
+        return self.old is not None and self.old.state.is_waiting and self.old.image.etag == self.blob.etag
+
+    @property
+    def backfill(self) -> bool:
+        """Whether it has to take its turn among the back-filled files."""
+        if self.old and self.goes_on:
+            return self.old.backfill and self.order.again != self.old.run
+        return self.order.backfill
+
+    @property
+    def turn(self) -> datetime | None:
+        """The turn that it has taken already."""
+        return self.old.turn if self.old and self.goes_on and self.backfill else None
+
+    @property
+    def needs_turn(self) -> bool:
+        """Whether to take a turn. One is good for its day only: what missed it, in a pause say, takes another."""
+        return self.backfill and self.turn != day_of(self.now)
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the content can't be read before somebody brings it back."""
+        return (self.blob.tier or "").lower() == "archive"
+
+    @property
+    def is_before_its_turn(self) -> bool:
+        """Whether its turn is still to come."""
+        return self.turn is not None and self.turn > self.now
+
+    @property
+    def left_behind(self) -> TaskRef:
+        """The task of the older run that has to be ended, whoever gets to do it.
+
+        Of a run that was cancelled or given up the task may still be there: Batch was out, or the process died.
+        """
+        old = self.old
+        if old is None or old.state in {State.SUCCEEDED, State.REJECTED, State.SUPERSEDED}:
+            return NO_TASK
+        if self.goes_on or not old.placement.task_id:
+            return old.placement.previous
+        return old.placement.task
+
+    @property
+    def overwrites_a_task(self) -> bool:
+        """Whether the old row names a task to end that the new one has no room for: a row remembers one."""
+        kept = self.left_behind
+        return self.old is not None and kept != NO_TASK and self.old.placement.previous not in {NO_TASK, kept}
+
+    def record(self, turn: datetime | None) -> FileRecord:
+        """The row of the version, before it is known what becomes of it."""
+        old, kept = self.old, self.old if self.goes_on else None
+        return FileRecord(
+            name=self.blob.name,
+            run=kept.run if kept else (old.run + 1 if old else 1),
+            state=State.WAITING,
+            image=self.blob.version,
+            correlation_id=kept.correlation_id if kept else self.order.correlation_id,
+            sequencer=max(self.order.sequencer, old.sequencer if old else ""),
+            history=kept.history if kept else (),
+            intent=kept.intent if kept else "",
+            backfill=self.backfill,
+            turn=turn,
+            times=Times(dropped_at=self.blob.modified),
+            placement=Placement(previous=self.left_behind),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found out about a case, in this order; the rest is unset once it is clear that it has to wait.
+
+    `hold`: why nothing may begin, "" if it may. `turn`: the case's turn, the one just taken included.
+    `fault`: a service could not answer; the sentence says which.
+    """
+
+    hold: str = ""
+    project: Project | NoProject | None = None
+    turn: datetime | None = None
+    turn_sentence: str = ""
+    verdict: Verdict | None = None
+    fault: str = ""
+
+
+def decide(case: Case, found: Findings, settings: Settings) -> Decision:
+    """What becomes of the case."""
+    if case.is_before_its_turn:
+        return Keep()
+    if case.is_archived:
+        return Wait(case.record(case.turn), State.WAITING, _ARCHIVED)
+    record = case.record(found.turn)
+    if found.fault or found.hold:
+        return Wait(record, State.WAITING, found.fault or found.hold, reported=False)
+    project, verdict = found.project, found.verdict
+    if isinstance(project, NoProject):
+        return Wait(record, State.WAITING_FOR_PROJECT, project.sentence)
+    if found.turn and found.turn > case.now:
+        return Wait(record, State.WAITING, found.turn_sentence, reported=False)
+    assert project is not None
+    assert verdict is not None
+    if isinstance(verdict, Refused):
+        return Reject(record, project, verdict.sentence)
+    if not isinstance(verdict, Accepted):
+        return Claim(claimed(record, project, None, settings, case.now, verdict.sentence))
+    if sentence := disk_fault(case.blob, verdict.facts, project, settings):
+        return Reject(record, project, sentence)
+    return Claim(claimed(record, project, verdict.facts, settings, case.now, "Its task is being created."))
+
+
+def is_older(sequencer: str, record: FileRecord) -> bool:
+    """Whether an event is older than one that was acted on; sequencers of unlike length can't be compared."""
+    if record.state.is_waiting or record.state is State.SUBMITTING:
+        return False
+    return len(sequencer) == len(record.sequencer) and sequencer < record.sequencer
+
+
+def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
+    """Whether only the properties changed: same length and same Content-MD5 (a blob without one may differ).
+
+    Who uploads a file again that failed, or that was deleted in between, wants it segmented.
+    """
+    if known.state in {State.FAILED, State.CANCELLED}:
+        return False
+    return blob.md5 is not None and (known.image.length, known.image.md5) == (blob.length, blob.md5)
+
+
+def is_missed(blob: Blob, stand: Stand | None) -> bool:
+    """Whether the ledger knows nothing of this version of an image."""
+    if stand is None:
+        return True
+    return blob.etag != stand.image.etag and not is_same_content(stand, blob)
+
+
+def unreachable(order: LookOrder, now: datetime) -> FileRecord:
+    """The row of a blob that no address leads to: it alone can say so."""
+    reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
+    record = FileRecord(
+        order.name, 1, State.WAITING, ImageVersion("", 0), order.correlation_id, times=Times(dropped_at=now)
+    )
+    return record.to(State.REJECTED, now, reason)

@@ -1,0 +1,95 @@
+"""Ends runs and what they leave behind: tasks, PROBLEM.txt, intents, staging. Each part may be repeated."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from batch_ops.containers.problem_file import ProblemFile
+from batch_ops.domain import naming
+from batch_ops.domain.errors import Conflict
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.worklist import Intent
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import BatchService, Outbox
+from batch_ops.ports.tables import Ledger, Worklist
+
+log = logging.getLogger("batch_ops")
+
+# An invocation is surely over by then: the host ends it after ten minutes (host.json).
+LEFTOVER_AGE = timedelta(minutes=15)
+
+
+class Ending:
+    """`staging_kept`: how long what a failed run left in staging is kept for those who look for the reason."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        batch: BatchService,
+        outbox: Outbox,
+        problem_file: ProblemFile,
+        staging_kept: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._worklist, self._batch, self._outbox = ledger, worklist, batch, outbox
+        self._problem_file, self._staging_kept, self._clock = problem_file, staging_kept, clock
+
+    async def end(self, entry: Entry, record: FileRecord) -> Entry:
+        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist. Raises `Conflict`."""
+        await self._problem_file.tell(record)
+        if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
+            await self.clean_later(record)
+        entry = await self.advance_reported(entry, record)
+        await self.dismiss(record)
+        level = logging.INFO if record.state is State.SUCCEEDED else logging.WARNING
+        log.log(level, "%s: %s", record.state, record.reason, extra=fields(record))
+        return entry
+
+    async def advance_reported(self, entry: Entry, record: FileRecord) -> Entry:
+        """Write a row whose PROBLEM.txt is there already.
+
+        Raises `Conflict` if somebody else has decided meanwhile: then PROBLEM.txt says what that row says.
+        """
+        try:
+            return await self._ledger.advance(entry, record)
+        except Conflict:
+            decided = await self._ledger.get(record.name)
+            if decided is not None and decided.record.run == record.run:
+                await self._problem_file.tell(decided.record)
+            raise
+
+    async def dismiss(self, record: FileRecord) -> None:
+        """Do what follows the end of a run: end its tasks, and take it off the worklist."""
+        await self.end_previous(record)
+        if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
+            # Most often it has ended by itself; one that takes down its nodes has not.
+            await self._batch.terminate_task(record.placement.job_id, record.placement.task_id)
+        if record.intent:
+            await self._worklist.remove(record.name, record.intent)
+
+    async def end_previous(self, record: FileRecord) -> None:
+        """End the task that this run (or this attempt) takes the place of."""
+        previous = record.placement.previous
+        if previous.task_id:
+            await self._batch.terminate_task(previous.job_id, previous.task_id)
+
+    async def clean_later(self, record: FileRecord) -> None:
+        """Have what a run that is over left in staging removed, after the time that it is kept for."""
+        now = self._clock()
+        nonce = f"clean-{record.placement.task_id}"
+        with suppress(Conflict):
+            await self._worklist.add(Intent(record.name, nonce, now + self._staging_kept, now, cleaning=True))
+
+    async def tidy_later(self, overtaken: FileRecord) -> None:
+        """Set right what a handler that was overtaken may still write in the results, once it is surely over.
+
+        An order to collect for a run that is not being collected does just that.
+        """
+        # A run that never got a task has no id of one.
+        task_id = overtaken.placement.task_id or naming.task_id(overtaken.name, overtaken.run, 1)
+        order = CollectOrder(overtaken.name, overtaken.run, task_id, overtaken.correlation_id)
+        await self._outbox.send(order, LEFTOVER_AGE)

@@ -1,0 +1,124 @@
+"""Creates the tasks of claimed runs, or puts them off. Each part may be repeated at any point."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from batch_ops.domain import naming
+from batch_ops.domain.batch_task import NO_TASK
+from batch_ops.domain.errors import JobClosed, JobMissing, ServiceFault
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.record_parts import Placement
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.task_spec import task_spec
+from batch_ops.domain.worklist import Intent
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import BatchService, BlobStore
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.ending import Ending
+
+log = logging.getLogger("batch_ops")
+
+_FIRST_WAIT = timedelta(seconds=15)
+_LONGEST_WAIT = timedelta(minutes=10)
+_JOB_GENERATIONS = 50
+
+
+class Launcher:
+    """Acts on a claim as it is stored, never on one derived again."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        blobs: BlobStore,
+        batch: BatchService,
+        ending: Ending,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._worklist, self._blobs, self._batch = ledger, worklist, blobs, batch
+        self._ending, self._settings, self._clock = ending, settings, clock
+
+    async def submit(self, entry: Entry) -> Entry:
+        """Create the task of a claim as it is stored; whoever finds a claim without a task may call this again.
+
+        The task before it (an older version's, or a failed attempt's) is ended first. Raises `Conflict`.
+        """
+        try:
+            await self._ending.end_previous(entry.record)
+            entry = await self._create(entry)
+        except ServiceFault as fault:
+            return await self._postpone(entry, fault)
+        now, claim = self._clock(), entry.record
+        submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
+        record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
+        record = record.to(State.ACTIVE, now, "Waits for a free node of the pool.")
+        log.info("The task was created.", extra=fields(record))
+        return await self._ledger.advance(entry, record)
+
+    async def submit_when_due(self, entry: Entry) -> Entry:
+        """Create the task, unless it is to wait: then have reconcile do it at that time."""
+        due = entry.record.times.not_before
+        if due is None or due <= self._clock():
+            return await self.submit(entry)
+        await self._remind(entry.record, due)
+        return entry
+
+    async def note(self, entry: Entry, fault: ServiceFault) -> Entry:
+        """Write reason and `not_before` of a transient fault into the row; each pause is longer than the last."""
+        now, record = self._clock(), entry.record
+        times = record.times
+        waited = now - times.updated_at if times.updated_at and times.not_before else timedelta()
+        wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
+        log.warning("Not now: %s", fault.sentence, extra=fields(record))
+        put_off = replace(record, times=replace(times, not_before=now + wait))
+        return await self._ledger.advance(entry, put_off.to(record.state, now, fault.sentence))
+
+    async def _postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
+        """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
+        entry = await self.note(entry, fault)
+        if entry.record.times.not_before is not None:
+            await self._remind(entry.record, entry.record.times.not_before)
+        return entry
+
+    async def _remind(self, record: FileRecord, due: datetime) -> None:
+        await self._worklist.defer(Intent(record.name, record.intent, due, self._clock()), due)
+
+    async def _create(self, entry: Entry) -> Entry:
+        for _ in range(_JOB_GENERATIONS):
+            here = entry.record.placement
+            job_id = here.job_id
+            spec = task_spec(entry.record, self._settings, self._blobs.url)
+            await self._worklist.note_job(job_id)
+            try:
+                await self._batch.create_task(job_id, spec)
+            except JobMissing:
+                await self._batch.create_job(job_id, here.pool_id)
+            except JobClosed:
+                if await self._is_there(job_id, spec.id):
+                    return entry
+                # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
+                placement = replace(here, job_id=self._following_job(here))
+                times = replace(entry.record.times, updated_at=self._clock())
+                entry = await self._ledger.advance(entry, replace(entry.record, placement=placement, times=times))
+            else:
+                return entry
+        raise ServiceFault(f"Batch closed every job that was tried for {entry.record.placement.task_id}.")
+
+    async def _is_there(self, job_id: str, task_id: str) -> bool:
+        try:
+            return await self._batch.task(job_id, task_id) is not None
+        except JobMissing:
+            return False
+
+    def _following_job(self, here: Placement) -> str:
+        """Name this month's job, or the next generation of it if it is the one that was closed."""
+        prefix, now = self._settings.job_prefix, self._clock()
+        current = naming.job_id(prefix, here.pool_id, now)
+        if not here.job_id.startswith(current):
+            return current
+        generation = here.job_id[len(current) :].lstrip("-")
+        return naming.job_id(prefix, here.pool_id, now, int(generation) + 1 if generation.isdigit() else 1)

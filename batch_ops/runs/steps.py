@@ -1,0 +1,44 @@
+"""The one place that applies what `transitions` decided: the row first, then what follows from it."""
+
+import logging
+
+from batch_ops.domain.file_record import Entry, FileRecord
+from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.transitions import Step, Then
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import Outbox
+from batch_ops.ports.tables import Ledger
+from batch_ops.runs.ending import Ending
+from batch_ops.runs.launcher import Launcher
+from batch_ops.task.failure_kinds import FailureKind
+
+log = logging.getLogger("batch_ops")
+
+
+class Steps:
+    """May be repeated at any point."""
+
+    def __init__(self, *, ledger: Ledger, outbox: Outbox, launcher: Launcher, ending: Ending) -> None:
+        self._ledger, self._outbox, self._launcher, self._ending = ledger, outbox, launcher, ending
+
+    async def apply(self, entry: Entry, step: Step) -> Entry:
+        """Write the step's record, then do what follows from it. Raises `Conflict`."""
+        if step.then is Then.REPORT:
+            return await self._ending.end(entry, step.record)
+        if step.then is Then.SUBMIT and _was_lost(step.record):
+            # Its node may still be running it, or tidying up: what it stores later has to go, too.
+            await self._ending.clean_later(entry.record)
+        if step.record != entry.record:
+            entry = await self._ledger.advance(entry, step.record)
+            log.info("%s", step.record.reason or step.record.state, extra=fields(step.record))
+        if step.then is Then.COLLECT:
+            await self._outbox.send(CollectOrder.of(entry.record))
+        elif step.then is Then.SUBMIT:
+            entry = await self._launcher.submit_when_due(entry)
+        return entry
+
+
+def _was_lost(record: FileRecord) -> bool:
+    """Whether the attempt before this one was given up without a word from its node."""
+    attempts = record.tries.attempts
+    return bool(attempts) and attempts[-1].kind is FailureKind.LOST

@@ -1,0 +1,253 @@
+"""The one place where the use cases are put together: ports and settings in, the whole app out.
+
+The app, the commands, the doctor and every test and simulation use this same graph over their own ports.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from batch_ops.containers.classifiers import Classifiers
+from batch_ops.containers.problem_file import ProblemFile
+from batch_ops.containers.staging import Staging
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.transitions import Policy
+from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.admission import Admission
+from batch_ops.runs.claims import Claims
+from batch_ops.runs.ending import Ending
+from batch_ops.runs.launcher import Launcher
+from batch_ops.runs.steps import Steps
+from batch_ops.use_cases.backfill import Backfiller
+from batch_ops.use_cases.collect import Collect
+from batch_ops.use_cases.due_files import DueFiles
+from batch_ops.use_cases.idle_jobs import IdleJobs
+from batch_ops.use_cases.inbox import Inbox
+from batch_ops.use_cases.last_delivery import LastDelivery
+from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.poison_queues import PoisonCare
+from batch_ops.use_cases.project_changed import ProjectChanged
+from batch_ops.use_cases.reconcile import Reconcile
+from batch_ops.use_cases.start import Start
+from batch_ops.use_cases.steering import Steering
+from batch_ops.use_cases.sweep import Sweep
+from batch_ops.use_cases.undelivered_events import UndeliveredEvents
+
+type Clock = Callable[[], datetime]
+type NewId = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the product needs of the world."""
+
+    ledger: Ledger
+    worklist: Worklist
+    blobs: BlobStore
+    batch: BatchService
+    outbox: Outbox
+    check: ImageCheck
+    poison: PoisonQueues
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The use cases: the first three serve the triggers, the others the commands.
+
+    `start`, `collect`, `project_changed`, `claims`, `ending` and `staging` are what those three are made of.
+    """
+
+    inbox: Inbox
+    reconcile: Reconcile
+    steering: Steering
+    backfiller: Backfiller
+    poison: PoisonCare
+    start: Start
+    collect: Collect
+    project_changed: ProjectChanged
+    claims: Claims
+    ending: Ending
+    staging: Staging
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What the use cases share."""
+
+    policy: Policy
+    staging: Staging
+    problem_file: ProblemFile
+    ending: Ending
+    launcher: Launcher
+    steps: Steps
+    claims: Claims
+    admission: Admission
+
+
+def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> System:
+    """Put the app together. It has called nothing yet, and remembers nothing."""
+    runs = _runs(ports, settings, clock, new_id)
+    start = _start(ports, runs, settings, clock)
+    project_changed = ProjectChanged(
+        ledger=ports.ledger, worklist=ports.worklist, outbox=ports.outbox, settings=settings
+    )
+    collect = Collect(
+        ledger=ports.ledger,
+        blobs=ports.blobs,
+        outbox=ports.outbox,
+        staging=runs.staging,
+        problem_file=runs.problem_file,
+        launcher=runs.launcher,
+        ending=runs.ending,
+        steps=runs.steps,
+        start=start,
+        policy=runs.policy,
+        settings=settings,
+        clock=clock,
+    )
+    last_delivery = LastDelivery(
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        blobs=ports.blobs,
+        claims=runs.claims,
+        settings=settings,
+        clock=clock,
+        new_id=new_id,
+    )
+    return System(
+        inbox=Inbox(
+            outbox=ports.outbox,
+            start=start,
+            project_changed=project_changed,
+            collect=collect,
+            last_delivery=last_delivery,
+            projects_container=settings.projects_container,
+        ),
+        reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
+        steering=Steering(
+            ledger=ports.ledger,
+            worklist=ports.worklist,
+            blobs=ports.blobs,
+            batch=ports.batch,
+            outbox=ports.outbox,
+            ending=runs.ending,
+            settings=settings,
+            clock=clock,
+        ),
+        backfiller=Backfiller(ledger=ports.ledger, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
+        poison=PoisonCare(ports.poison, (settings.blob_created_queue, settings.collect_queue)),
+        start=start,
+        collect=collect,
+        project_changed=project_changed,
+        claims=runs.claims,
+        ending=runs.ending,
+        staging=runs.staging,
+    )
+
+
+def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Runs:
+    ledger, worklist, batch = ports.ledger, ports.worklist, ports.batch
+    staging = Staging(ports.blobs, settings.staging_container)
+    problem_file = ProblemFile(ports.blobs, settings.results_container, staging)
+    ending = Ending(
+        ledger=ledger,
+        worklist=worklist,
+        batch=batch,
+        outbox=ports.outbox,
+        problem_file=problem_file,
+        staging_kept=settings.staging_kept,
+        clock=clock,
+    )
+    launcher = Launcher(
+        ledger=ledger, worklist=worklist, blobs=ports.blobs, batch=batch, ending=ending, settings=settings, clock=clock
+    )
+    claims = Claims(
+        ledger=ledger,
+        worklist=worklist,
+        launcher=launcher,
+        ending=ending,
+        problem_file=problem_file,
+        settings=settings,
+        clock=clock,
+        new_id=new_id,
+    )
+    return _Runs(
+        policy=Policy(settings.job_prefix, settings.large_pool_id, settings.lost_after),
+        staging=staging,
+        problem_file=problem_file,
+        ending=ending,
+        launcher=launcher,
+        steps=Steps(ledger=ledger, outbox=ports.outbox, launcher=launcher, ending=ending),
+        claims=claims,
+        admission=Admission(worklist=worklist, settings=settings, clock=clock),
+    )
+
+
+def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start:
+    classifiers = Classifiers(
+        blobs=ports.blobs, worklist=ports.worklist, check=ports.check, settings=settings, clock=clock
+    )
+    return Start(
+        ledger=ports.ledger,
+        blobs=ports.blobs,
+        check=ports.check,
+        classifiers=classifiers,
+        admission=runs.admission,
+        claims=runs.claims,
+        launcher=runs.launcher,
+        ending=runs.ending,
+        settings=settings,
+        clock=clock,
+    )
+
+
+def _reconcile(
+    ports: Ports, runs: _Runs, start: Start, project_changed: ProjectChanged, settings: Settings, clock: Clock
+) -> Reconcile:
+    observation = Observation(
+        ledger=ports.ledger,
+        blobs=ports.blobs,
+        batch=ports.batch,
+        staging=runs.staging,
+        steps=runs.steps,
+        ending=runs.ending,
+        policy=runs.policy,
+        settings=settings,
+        clock=clock,
+    )
+    due_files = DueFiles(
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        batch=ports.batch,
+        outbox=ports.outbox,
+        staging=runs.staging,
+        admission=runs.admission,
+        launcher=runs.launcher,
+        ending=runs.ending,
+        start=start,
+        observation=observation,
+        settings=settings,
+        clock=clock,
+    )
+    sweep = Sweep(
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        blobs=ports.blobs,
+        outbox=ports.outbox,
+        project_changed=project_changed,
+        undelivered_events=UndeliveredEvents(blobs=ports.blobs, outbox=ports.outbox, settings=settings),
+        settings=settings,
+        clock=clock,
+    )
+    return Reconcile(
+        ledger=ports.ledger,
+        worklist=ports.worklist,
+        batch=ports.batch,
+        observation=observation,
+        due_files=due_files,
+        idle_jobs=IdleJobs(worklist=ports.worklist, batch=ports.batch, settings=settings, clock=clock),
+        sweep=sweep,
+        settings=settings,
+        clock=clock,
+    )

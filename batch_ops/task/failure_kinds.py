@@ -1,0 +1,136 @@
+"""Why a task does not do its work, and all that follows from it: one name and one row a kind.
+
+Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from types import MappingProxyType
+
+from batch_ops.task import contract
+
+
+class FailureKind(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
+    """The words that rows of the ledger and `outcome.json` use."""
+
+    STAGING_IN = "STAGING_IN"
+    NODE = "NODE"
+    COMMAND = "COMMAND"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DISK_FULL = "DISK_FULL"
+    TIMEOUT = "TIMEOUT"
+    STAGING_OUT = "STAGING_OUT"
+    NO_OUTPUT = "NO_OUTPUT"
+    LOST = "LOST"
+    ENDED = "ENDED"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class FailureRule:
+    """What is done and said about one kind of failure.
+
+    `tries`: how often a run is tried in all. `delay`: the wait before the second try, doubled before each further.
+    `alone`: a further try has a node to itself, in the large pool where there is one.
+    `exits`: exit codes that mean this kind, each with the sentence for a task that left none itself.
+    `batch_codes`: Batch's own codes for it, in lower case; `lead` begins the sentence that ends in Batch's message.
+    `only_batch_knows`: what the task script found can't be the reason.
+    `last_words` stand before the sentence of the last try. `remedy`: what the reader of PROBLEM.txt can do.
+    """
+
+    tries: int
+    remedy: str
+    delay: timedelta = timedelta()
+    alone: bool = False
+    exits: Mapping[int, str] = field(default_factory=dict)
+    batch_codes: tuple[str, ...] = ()
+    lead: str = ""
+    only_batch_knows: bool = False
+    last_words: str = ""
+
+
+_UPLOAD_AGAIN = "Upload the file again. If that does not help, ask whoever runs this system."
+
+RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
+    {
+        FailureKind.STAGING_IN: FailureRule(
+            tries=5,
+            delay=timedelta(seconds=30),
+            exits={contract.EXIT_STAGING_IN: "The image or the project did not reach the node whole."},
+            batch_codes=("blobnotfound", "blobaccessdenied", "blobdownloadmiscerror", "blobdownloadtimedout"),
+            lead="The node could not fetch the image or the project",
+            remedy=_UPLOAD_AGAIN,
+        ),
+        FailureKind.NODE: FailureRule(
+            tries=4,
+            exits={contract.EXIT_NODE: "The node has no working ilastik."},
+            batch_codes=(
+                *("resourcedirectorycreatefailed", "resourcefilecreatefailed", "resourcefilewritefailed"),
+                *("commandprogramnotfound", "commandlaunchfailed"),
+                *("maxinternalretrycountreached", "taskschedulingconstraintfailed"),
+            ),
+            lead="The node could not run the task",
+            remedy=_UPLOAD_AGAIN,
+        ),
+        FailureKind.COMMAND: FailureRule(
+            tries=2,
+            exits={
+                contract.EXIT_BAD_IMAGE: "The node could not use the image.",
+                contract.EXIT_BAD_PROJECT: "The node could not use the project.",
+                contract.EXIT_INTERNAL: f"The task script failed (exit code {contract.EXIT_INTERNAL}).",
+            },
+            remedy="Open the image and the project together in ilastik on your own computer: it shows there what is "
+            "wrong. The last lines of its log are below.",
+        ),
+        FailureKind.OUT_OF_MEMORY: FailureRule(
+            tries=2,
+            alone=True,
+            exits={contract.EXIT_KILLED: "ilastik was killed for using more memory than its slot has."},
+            last_words="It needs more memory than a node has. ",
+            remedy="Cut the image into smaller volumes, or ask for larger machines.",
+        ),
+        FailureKind.DISK_FULL: FailureRule(
+            tries=1,
+            exits={contract.EXIT_DISK_FULL: "The node's disk was full."},
+            batch_codes=("diskfull",),
+            lead="The node's disk was full",
+            remedy="Cut the image into smaller volumes, or ask for machines with larger disks.",
+        ),
+        FailureKind.TIMEOUT: FailureRule(
+            tries=1,
+            only_batch_knows=True,
+            remedy="Cut the image into smaller volumes, or ask for a longer time limit.",
+        ),
+        FailureKind.STAGING_OUT: FailureRule(
+            tries=5,
+            delay=timedelta(seconds=30),
+            only_batch_knows=True,
+            remedy=_UPLOAD_AGAIN,
+        ),
+        FailureKind.NO_OUTPUT: FailureRule(
+            tries=2,
+            exits={contract.EXIT_NO_OUTPUT: "ilastik ended without a complete segmentation."},
+            remedy="Open the image and the project together in ilastik on your own computer. The last lines of "
+            "ilastik's log are below.",
+        ),
+        FailureKind.LOST: FailureRule(tries=3, remedy="Upload the file again."),
+        FailureKind.ENDED: FailureRule(
+            tries=1,
+            exits={contract.EXIT_ENDED: "Somebody ended the task in Azure Batch."},
+            remedy="Upload the file again if you still want it segmented.",
+        ),
+    }
+)
+
+KIND_OF_EXIT: Mapping[int, FailureKind] = MappingProxyType(
+    {code: kind for kind, rule in RULES.items() for code in rule.exits}
+)
+KIND_OF_BATCH_CODE: Mapping[str, FailureKind] = MappingProxyType(
+    {code: kind for kind, rule in RULES.items() for code in rule.batch_codes}
+)

@@ -1,0 +1,128 @@
+"""What a tick does for an open file that was not heard of for long, by its entry on the worklist."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from batch_ops.containers.staging import Staging
+from batch_ops.domain import naming
+from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.worklist import Intent
+from batch_ops.ports.services import BatchService, Outbox
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.admission import Admission
+from batch_ops.runs.ending import LEFTOVER_AGE, Ending
+from batch_ops.runs.launcher import Launcher
+from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.start import Start
+
+_CANCELLED_AGAIN = timedelta(minutes=4)
+
+
+class DueFiles:
+    """Looks at one entry at a time, and says when to look again."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        worklist: Worklist,
+        batch: BatchService,
+        outbox: Outbox,
+        staging: Staging,
+        admission: Admission,
+        launcher: Launcher,
+        ending: Ending,
+        start: Start,
+        observation: Observation,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._worklist, self._batch, self._outbox = ledger, worklist, batch, outbox
+        self._staging, self._admission, self._launcher, self._ending = staging, admission, launcher, ending
+        self._start, self._observation = start, observation
+        self._settings, self._clock = settings, clock
+
+    async def __call__(self, intent: Intent) -> None:
+        """Do what is due; an entry that meets a fault in the code comes back later than one that met an outage."""
+        try:
+            await self._look_at(intent)
+        except (ServiceFault, Conflict, BlobChanged):
+            raise
+        except Exception:
+            await self._worklist.defer(intent, self._later())
+            raise
+
+    async def _look_at(self, intent: Intent) -> None:
+        entry = await self._ledger.get(intent.name)
+        if intent.cleaning:
+            await self._clean(intent, entry)
+        elif entry is None or entry.record.intent != intent.nonce:
+            await self._leftover(intent, entry)
+        elif entry.record.state.is_final:
+            await self._ending.dismiss(entry.record)
+        elif entry.record.state.is_waiting:
+            await self._look_at_waiting(intent, entry.record)
+        elif entry.record.state is State.SUBMITTING:
+            if entry.record.times.not_before is None or entry.record.times.not_before <= self._clock():
+                entry = await self._launcher.submit(entry)
+            await self._worklist.defer(intent, entry.record.times.not_before or self._later())
+        elif entry.record.state is State.COLLECTING:
+            await self._worklist.defer(intent, await self._see_to_collecting(entry.record))
+        else:
+            after = await self._observation.ask(entry)
+            if after is None:
+                await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
+            elif not after.record.state.is_final:
+                await self._worklist.defer(intent, self._later())
+
+    async def _look_at_waiting(self, intent: Intent, record: FileRecord) -> None:
+        if not await self._admission.hold(naming.project_of(record.name)):
+            again = await self._start(LookOrder(record.name, record.correlation_id))
+            if again is None or again.record.intent != intent.nonce:
+                return
+        await self._worklist.defer(intent, self._patience(intent))
+
+    async def _see_to_collecting(self, record: FileRecord) -> datetime:
+        """Order it again, unless it was put off or has just been ordered; when to look again."""
+        now = self._clock()
+        if record.times.not_before and record.times.not_before > now:
+            return max(record.times.not_before, self._later())
+        # Whoever moved it to this state has ordered it as well, if they did not die in between.
+        if record.times.updated_at and (patience := record.times.updated_at + self._settings.grace) > now:
+            return patience
+        await self._outbox.send(CollectOrder.of(record))
+        return self._later()
+
+    async def _clean(self, intent: Intent, entry: Entry | None) -> None:
+        """Clear the staging of a failed run whose time is over, or see to the end of a cancelled one."""
+        if entry is not None and entry.record.state is State.CANCELLED and entry.record.placement.task_id:
+            # Somebody may have been about to create its task.
+            await self._batch.terminate_task(entry.record.placement.job_id, entry.record.placement.task_id)
+            if self._clock() - intent.added <= LEFTOVER_AGE:
+                await self._worklist.defer(intent, self._clock() + _CANCELLED_AGAIN)
+                return
+        if entry is not None:
+            over = entry.record.run if entry.record.state.is_final else entry.record.run - 1
+            await self._staging.clear(intent.name, over)
+        await self._worklist.remove(intent.name, intent.nonce)
+
+    async def _leftover(self, intent: Intent, entry: Entry | None) -> None:
+        """Look at an intent that no row owns: a start died before its claim, or lost a race and died."""
+        await self._start(LookOrder(intent.name, intent.nonce))
+        if entry and entry.record.state.is_final:
+            await self._ending.end_previous(entry.record)
+        if self._clock() - intent.added > LEFTOVER_AGE:
+            await self._worklist.remove(intent.name, intent.nonce)
+        else:
+            await self._worklist.defer(intent, intent.added + LEFTOVER_AGE + timedelta(seconds=1))
+
+    def _later(self) -> datetime:
+        return self._clock() + self._settings.recheck
+
+    def _patience(self, intent: Intent) -> datetime:
+        """Waiting files are asked for less and less often, at least every ten minutes."""
+        now = self._clock()
+        return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)

@@ -1,0 +1,112 @@
+"""What Batch shows of a task becomes its file's row, whoever asked: a list of changes, or a look by id."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from batch_ops.containers.staging import Staging
+from batch_ops.domain.batch_task import JobState, Task, TaskState
+from batch_ops.domain.errors import JobMissing
+from batch_ops.domain.failures import Cause, cause_of, refined
+from batch_ops.domain.file_record import Entry, State
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.transitions import Policy, failed, missing, observe
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import BatchService, BlobStore
+from batch_ops.ports.tables import Ledger
+from batch_ops.runs.ending import Ending
+from batch_ops.runs.steps import Steps
+from batch_ops.task.failure_kinds import FailureKind
+
+log = logging.getLogger("batch_ops")
+
+
+class Observation:
+    """Gathers what the pure rules of `transitions` need, and applies what they decide. Any may raise `Conflict`."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        blobs: BlobStore,
+        batch: BatchService,
+        staging: Staging,
+        steps: Steps,
+        ending: Ending,
+        policy: Policy,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._blobs, self._batch, self._staging = ledger, blobs, batch, staging
+        self._steps, self._ending, self._policy = steps, ending, policy
+        self._settings, self._clock = settings, clock
+
+    async def take_in(self, entry: Entry, task: Task) -> Entry:
+        """Bring the row up to what Batch shows of the task; the row afterwards."""
+        cause = await self._cause(entry, task)
+        record, here, preempted = entry.record, entry.record.placement, False
+        if task.requeues > here.requeues and here.node_id and task.task_id == here.task_id:
+            preempted = await self._batch.was_preempted(here.pool_id, here.node_id)
+        step = observe(record, task, cause, self._clock(), self._policy, preempted=preempted)
+        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
+            return gone
+        return await self._steps.apply(entry, step) if step else entry
+
+    async def ask(self, entry: Entry) -> Entry | None:
+        """Ask for the row's task by its id: absent from a list is not lost.
+
+        Returns the row afterwards; None if Batch knows no such task.
+        """
+        record = entry.record
+        try:
+            task = await self._batch.task(record.placement.job_id, record.placement.task_id)
+        except JobMissing:
+            task = None
+        if task is None:
+            step = missing(record, self._clock(), self._policy)
+            if step is not None:
+                await self._steps.apply(entry, step)
+            return None
+        entry = await self.take_in(entry, task)
+        if entry.record.state is State.ACTIVE:
+            if gone := await self._cancel_if_deleted(entry):
+                return gone
+            await self._look_at_job(entry)
+        return entry
+
+    async def _cause(self, entry: Entry, task: Task) -> Cause | None:
+        """Why a completed task of this row failed, by all who know of it; None for success or another state."""
+        if task.state is not TaskState.COMPLETED or task.task_id != entry.record.placement.task_id:
+            return None
+        cause = cause_of(task, entry.record.plan.wall_clock)
+        if cause is None:
+            return None
+        cause = refined(cause, await self._staging.cause(task.task_id))
+        if cause.kind is FailureKind.ENDED and await self._batch.job_state(task.job_id) is JobState.CLOSED:
+            # Not meant: an idle job is closed, and a task came at that moment.
+            return Cause(FailureKind.LOST, "Its job was closed in Azure Batch, which ended the task.")
+        return cause
+
+    async def _look_at_job(self, entry: Entry) -> None:
+        """Learn why a task waits: its job may be paused, or closed by somebody, and then it waits for ever."""
+        match await self._batch.job_state(entry.record.placement.job_id):
+            case JobState.PAUSED:
+                await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
+            case JobState.CLOSED:
+                cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
+                await self._steps.apply(entry, failed(entry.record, cause, self._clock(), self._policy))
+
+    async def _cancel_if_deleted(self, entry: Entry) -> Entry | None:
+        """Cancel a file whose image was deleted before its task could fetch it; None if it is there."""
+        record = entry.record
+        if await self._blobs.head(self._settings.input_container, record.name) is not None:
+            return None
+        reason = "The file was deleted before its task began."
+        return await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+
+    async def _say(self, entry: Entry, reason: str) -> None:
+        if entry.record.reason != reason:
+            times = replace(entry.record.times, updated_at=self._clock())
+            await self._ledger.advance(entry, replace(entry.record, reason=reason, times=times))
+            log.warning("%s", reason, extra=fields(entry.record))

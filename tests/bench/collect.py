@@ -1,0 +1,165 @@
+"""Collecting a run of many TIFFs against the copy rate of the same Azurite, bare, in turns; and one by one."""
+
+import statistics
+import time
+from dataclasses import dataclass
+
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.naming import task_id
+from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.record_parts import Placement
+from batch_ops.ports.tables import Ledger
+from batch_ops.system import System, assemble
+from batch_ops.task.manifest import ManifestFile, ManifestImage
+from batch_ops.wiring import connect, new_id, utc_now
+from tests.bench.cloud import BenchCloud, bench_cloud, gathered
+from tests.bench.measure import resident, spent
+from tests.bench.report import Report
+from tests.executions import manifest, md5
+
+TIFF_BYTES = 345_320
+IMAGE = b"image"
+IMAGE_MD5 = md5(IMAGE)
+_EXECUTION = "20260301T120000Z-00000001"
+_AT_ONCE = 16
+_ONE_BY_ONE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Rates in TIFFs a second, seconds for deletions, what the process grew by in MB, and the calls of ours."""
+
+    bare: float
+    ours: float
+    deletions: float
+    grown: float
+    calls: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours as a part of bare."""
+        return self.ours / self.bare
+
+
+async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> None:
+    """Each round copies `tiffs` files of 345 kB bare, into staging, and collects that very run.
+
+    So both do the same copies, seconds apart; the median round stands for all.
+    """
+    async with (
+        bench_cloud(latency_ms) as cloud,
+        BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs,
+        connect(cloud.settings) as connection,
+    ):
+        system, ledger = assemble(connection.ports, connection.settings, utc_now, new_id), connection.ports.ledger
+        source = blobs.get_container_client("frozen")
+        names = [f"many{number:04}.tiff" for number in range(tiffs)]
+
+        async def put(name: str) -> None:
+            await source.upload_blob(name, bytes(TIFF_BYTES))
+
+        await gathered(put, names, _AT_ONCE)
+        found = [await _round(cloud, system, ledger, blobs, names, number) for number in range(rounds)]
+        one_by_one = await _one_by_one(source, blobs.get_container_client("tools"), names[:_ONE_BY_ONE])
+    ratios = [one.ratio for one in found]
+    middle = sorted(found, key=lambda one: one.ratio)[len(found) // 2]
+    report.table(
+        ("figure", "measured", "target"),
+        [
+            ("bare copies, 16 at once: TIFFs/s", f"{middle.bare:.0f}", ""),
+            ("collect until published: TIFFs/s", f"{middle.ours:.0f}", ""),
+            (
+                "collect as a part of bare",
+                f"{100 * statistics.median(ratios):.0f} % ({100 * min(ratios):.0f} - {100 * max(ratios):.0f} %)",
+                ">= 70 %",
+            ),
+            ("calls of collect a TIFF until published", f"{middle.calls:.2f}", ""),
+            ("deletions in staging afterwards: seconds", f"{middle.deletions:.1f}", ""),
+            ("the process grew by, in the last round: MB", f"{found[-1].grown:.1f}", "constant"),
+            (f"naive, {len(names[:_ONE_BY_ONE])} one after the other: TIFFs/s", f"{one_by_one:.0f}", ""),
+        ],
+    )
+    report.say(
+        f"{tiffs:,} TIFFs of {TIFF_BYTES // 1000} kB a round, {rounds} rounds of bare and ours in turns; shown is the "
+        "round with the middle ratio. Bare is the SDK's `start_copy_from_url`, nothing else."
+    )
+
+
+async def _round(
+    cloud: BenchCloud, system: System, ledger: Ledger, blobs: BlobServiceClient, names: list[str], number: int
+) -> Round:
+    name = f"fly/many{number}.h5"
+    task = task_id(name, 1, 1)
+    image = await blobs.get_blob_client("input", name).upload_blob(IMAGE, overwrite=True)
+    staging, folder = blobs.get_container_client("staging"), f"{task}/{_EXECUTION}"
+    bare = await _bare(blobs.get_container_client("frozen"), staging, folder, names)
+    await staging.upload_blob(f"{folder}/manifest.json", _manifest(name, task, names))
+    etag = str(image["etag"]).strip('"')
+    record = FileRecord(
+        name,
+        1,
+        State.COLLECTING,
+        ImageVersion(etag, len(IMAGE), md5=IMAGE_MD5),
+        "c",
+        placement=Placement(job_id="j", task_id=task, attempt=1),
+    )
+    await ledger.claim(record, None)
+    calls_before = await cloud.calls()
+    before = resident()
+    published, calls, cleared = await _published(cloud, system, name, task)
+    deletions = time.monotonic() - cleared
+    grown = resident() - before
+    row = await ledger.get(name)
+    assert row is not None
+    assert row.record.state is State.SUCCEEDED, row.record.reason
+    calls = (calls - calls_before.total()) / len(names)
+    return Round(bare, len(names) / published, deletions, grown / 1e6, calls)
+
+
+def _manifest(name: str, task: str, names: list[str]) -> bytes:
+    image, digest = ManifestImage(name, "e", len(IMAGE), IMAGE_MD5), md5(bytes(TIFF_BYTES))
+    return manifest(task, _EXECUTION, image, tuple(ManifestFile(tiff, TIFF_BYTES, digest, 1) for tiff in names))
+
+
+async def _bare(source: ContainerClient, target: ContainerClient, folder: str, names: list[str]) -> float:
+    """Copies a second, sixteen at once, nothing else."""
+
+    async def copy(name: str) -> None:
+        url = source.get_blob_client(name).url
+        await target.get_blob_client(f"{folder}/{name}").start_copy_from_url(url)
+
+    with spent() as copying:
+        await gathered(copy, names, _AT_ONCE)
+    return len(names) / copying.wall
+
+
+async def _published(cloud: BenchCloud, system: System, name: str, task: str) -> tuple[float, float, float]:
+    """Seconds until provenance.json was there, the calls until then, when it went on; collect goes on to its end."""
+    seen: list[float] = []
+    staging = system.staging
+    clear = staging.clear
+    began = time.monotonic()
+
+    async def noted(name: str, up_to_run: int) -> None:
+        seen.append(time.monotonic() - began)
+        seen.append((await cloud.calls()).total())
+        seen.append(time.monotonic())
+        await clear(name, up_to_run)
+
+    staging.clear = noted  # type: ignore[method-assign]  # the clock is read where publication ends
+    try:
+        await system.collect(CollectOrder(name, 1, task, "c"))
+    finally:
+        staging.clear = clear  # type: ignore[method-assign]
+    return seen[0], seen[1], seen[2]
+
+
+async def _one_by_one(source: ContainerClient, target: ContainerClient, names: list[str]) -> float:
+    """The naive way: copy, then wait, then the next. TIFFs a second."""
+    with spent() as copying:
+        for name in names:
+            await target.get_blob_client(name).start_copy_from_url(source.get_blob_client(name).url)
+    return len(names) / copying.wall

@@ -1,0 +1,129 @@
+"""The shared fakes, as a simulation needs them: they remember, take time, and wake whoever waits for them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.ledger_writes import Write
+from batch_ops.domain.task_spec import TaskSpec
+from batch_ops.domain.worklist import Intent, JobMark, SweepMark
+from batch_ops.ports.services import Fence, RangeReader
+from tests import fakes
+from tests.fakes.check import PROJECT
+from tests.fakes.cloud import call
+from tests.fakes.table import Row
+
+if TYPE_CHECKING:
+    from tests.chaos.simulation import Simulation
+
+# An image that begins so is only taken by a classifier with the same word.
+NEEDS = b"NEEDS "
+
+
+class ChaosLedger(fakes.FakeLedger):
+    """Remembers every version of every row."""
+
+    def __init__(self, cloud: fakes.Cloud) -> None:
+        super().__init__(cloud, strict=False)
+        self.trail: dict[str, list[FileRecord]] = {}
+        self.succeeded: Callable[[FileRecord], None] = lambda record: None
+
+    def _write(self, writes: tuple[Write, ...]) -> Entry:
+        entry = super()._write(writes)
+        record, trail = entry.record, self.trail.setdefault(entry.record.name, [])
+        if record.state is State.SUCCEEDED and (not trail or trail[-1].state is not State.SUCCEEDED):
+            self.succeeded(record)
+        trail.append(record)
+        return entry
+
+
+class ChaosWorklist(fakes.FakeWorklist):
+    """Makes what a board shows of a row once for each version of the row; notes what has to be put back on it.
+
+    The sweep mends it when an open file fell out of sight; that it ever has to is a fault all the same.
+    """
+
+    world: "Simulation"
+
+    def __init__(self, cloud: fakes.Cloud) -> None:
+        super().__init__(cloud, strict=False)
+        self._seen: dict[str, Intent | JobMark | SweepMark] = {}
+        self.put_back: list[str] = []
+
+    async def add(self, intent: Intent) -> Intent:
+        added = await super().add(intent)
+        # An intent comes before the claim that names it. A sweep that stood still may put back what is over: no harm.
+        row = self.world.known(intent.name)
+        if row is not None and row.intent == intent.nonce and not row.state.is_final:
+            self.put_back.append(intent.name)
+        return added
+
+    def _shown(self, row: Row[Any]) -> Any:
+        if (value := self._seen.get(row.version)) is None:
+            value = self._seen[row.version] = super()._shown(row)
+        return value
+
+
+class ChaosBatch(fakes.FakeBatch):
+    """Wakes the nodes when there is work."""
+
+    world: "Simulation"
+
+    async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
+        try:
+            return await super().create_task(job_id, spec)
+        finally:
+            self.world.wake_nodes()
+
+
+class ChaosBlobs(fakes.FakeBlobs):
+    """Slow copies end after a while, one in twenty badly."""
+
+    world: "Simulation"
+
+    async def copy(
+        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str], **how: Any
+    ) -> Blob:
+        try:
+            return await super().copy(source, target, fence=fence, metadata=metadata, **how)
+        finally:
+            # Also when the asking process crashed: the service goes on.
+            if target in self._pending:
+                due = self.world.cloud.now + timedelta(seconds=40 * self.world.rng.random())
+                self.world.timeline.at(due, self._end_copies)
+
+    def _end_copies(self) -> None:
+        if self.world.rng.random() < 0.05:
+            self.abort_copies("failed")
+        self.finish_copies()
+
+
+class ChaosCheck(fakes.FakeCheck):
+    """Content that starts with `NEEDS <word>` is refused by classifiers whose content lacks the word."""
+
+    async def check_image(
+        self,
+        name: str,
+        reader: RangeReader,
+        project: ProjectFacts,
+        options: ImageOptions,
+        limits: CheckLimits,
+        *,
+        head: bytes = b"",
+    ) -> Verdict:
+        verdict = await super().check_image(name, reader, project, options, limits, head=head)
+        if isinstance(verdict, Accepted) and head.startswith(NEEDS):
+            word = head.split()[1].decode()
+            if word not in project.classes:
+                return Refused(f"The classifier has no class {word}.")
+        return verdict
+
+    @call(cost=0)
+    def _inspect_project(self, name: str, head: bytes) -> ProjectFacts | Refused:
+        if head.startswith(b"REFUSE"):
+            return Refused("The classifier was never trained.")
+        return replace(PROJECT, classes=tuple(head.decode().split()))

@@ -1,0 +1,260 @@
+"""One cloud in virtual time: people, the function host with its processes, and nodes, over the shared fakes."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+
+from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.selection import Selection
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.worklist import SweepMark
+from tests import fakes
+from tests.chaos.host import ChaosOutbox, Host
+from tests.chaos.nodes import Nodes, tiffs
+from tests.chaos.process import Process, Queue
+from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
+from tests.chaos.timeline import Timeline
+from tests.events import blob_created, undelivered
+from tests.world import Services
+
+# Half an hour before a month's end.
+START = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
+SETTINGS = Settings(
+    batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=1)
+)
+PROJECT_NAME = "fly"
+_LONGEST_SETTLING = 300
+
+
+class Unsettled(AssertionError):
+    """The system never came to rest."""
+
+
+class Simulation(Services):
+    """`rng` None: everything happens in the order of asking, and nodes take no time to speak of."""
+
+    ledger: ChaosLedger
+    worklist: ChaosWorklist
+    blobs: ChaosBlobs
+    batch: ChaosBatch
+
+    def __init__(
+        self,
+        rng: Random | None = None,
+        *,
+        processes: int = 1,
+        slow_copies: bool = False,
+        settings: Settings = SETTINGS,
+    ) -> None:
+        self.settings = settings
+        self.rng = rng or Random(0)
+        self.cloud = fakes.Cloud(START)
+        self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets
+        self.down: set[str] = set()
+        self.ledger = ChaosLedger(self.cloud)
+        self.worklist = ChaosWorklist(self.cloud)
+        self.blobs = ChaosBlobs(self.cloud)
+        self.blobs.slow_copies = slow_copies
+        self.batch = ChaosBatch(self.cloud)
+        self.worklist.world = self.blobs.world = self.batch.world = self
+        self.check = ChaosCheck(self.cloud)
+        self.host = Host(self, self.rng, processes)
+        self.outbox = ChaosOutbox(self.cloud, self.host)
+        self.nodes = Nodes(self, self.rng)
+        self._ids, self._sequencers = count(1), count(1)
+        self._nodes_wake = False
+        self.classifiers: list[bytes] = []
+        self.versions: dict[tuple[str, str], bytes] = {}
+        self.wrong: list[str] = []
+        self.cancelled: set[str] = set()
+        self.retried: Counter[str] = Counter()
+        self.ledger.succeeded = self._look_at_results
+        self.host.open()
+        self.go_live()
+
+    def new_id(self) -> str:
+        """An id that no other invocation has."""
+        return f"id{next(self._ids)}"
+
+    def go_live(self) -> None:
+        """The sweep has seen the containers once, an hour ago."""
+        then = self.cloud.now - timedelta(hours=1)
+        for container in ("input", "projects"):
+            self.worklist.swept(SweepMark(container, then, then + self.settings.sweep_every))
+
+    # What people do
+
+    def drop(self, name: str, content: bytes, *delays: float) -> None:
+        """Somebody uploads an image; its event comes once for each delay (seconds)."""
+        blob = self.blobs.upload("input", name, content)
+        self.versions[name, blob.etag] = content
+        self.tell("input", blob, *delays)
+
+    def edit(self, name: str, values: Mapping[str, str], *delays: float) -> None:
+        """Somebody changes an image's metadata."""
+        blob = self.blobs.edit("input", name, values)
+        self.versions[name, blob.etag] = self.blobs.content("input", name)
+        self.tell("input", blob, *delays)
+
+    def project(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
+        """An operator puts a classifier."""
+        blob = self.blobs.upload("projects", f"{name}.ilp", content)
+        self.classifiers.append(content)
+        self.tell("projects", blob, *delays)
+
+    def cancel(self, name: str) -> None:
+        """An operator cancels a file."""
+
+        async def command(process: Process) -> None:
+            plan = await process.steering.plan_cancel(Selection(names=(name,)))
+            await process.steering.cancel(plan.chosen)
+
+        self.cancelled.add(name)
+        self.host.operate(command)
+
+    def retry(self, name: str) -> None:
+        """An operator asks for another run of a file that failed or was cancelled."""
+
+        async def command(process: Process) -> None:
+            plan = await process.steering.plan_retry(Selection(names=(name,)))
+            self.retried[name] += len(plan.chosen)
+            await process.steering.retry(plan.chosen)
+
+        self.host.operate(command)
+
+    def pause(self, span: timedelta) -> None:
+        """An operator lets nothing new begin for a while."""
+        self.host.operate(lambda process: process.steering.pause())
+
+        async def resume(process: Process) -> None:
+            await process.steering.resume()
+
+        self.later(span, lambda: self.host.operate(resume))
+
+    def pause_jobs(self, span: timedelta) -> None:
+        """An operator disables every job for a while."""
+        paused = [job for job, state in self.batch.jobs().items() if state == "active"]
+        for job in paused:
+            self.batch.disable_job(job)
+
+        def go_on() -> None:
+            for job in paused:
+                if self.batch.jobs().get(job) == "disabled":
+                    self.batch.enable_job(job)
+            self.wake_nodes()
+
+        self.later(span, go_on)
+
+    def delete_jobs(self) -> None:
+        """An operator deletes every job with its tasks."""
+        for task, spec in self.batch.tasks():
+            self.nodes.lose(task, spec)
+        for job in self.batch.jobs():
+            self.batch.delete_job(job)
+
+    def tell(self, container: str, blob: Blob, *delays: float) -> None:
+        """Event Grid delivers a BlobCreated event of this version, so often and so late (seconds)."""
+        number = next(self._sequencers)
+        event = blob_created(
+            *(blob.name, blob.etag, number),
+            container=container,
+            length=blob.length,
+            time=self.cloud.now.isoformat(),
+        )
+        body = json.dumps(event).encode()
+        for delay in delays:
+            self.host.enqueue(Queue.BLOB_CREATED, body, self.cloud.now + timedelta(seconds=delay))
+        if not delays and number % 2:
+            # Lost for good every other time; else Event Grid tells of it in the end.
+            self.later(
+                timedelta(hours=24 * self.rng.random()),
+                lambda: self.blobs.upload("dead-letter", f"{number}.json", undelivered(event)),
+            )
+
+    def has(self, container: str, name: str) -> bool:
+        """Whether there is such a blob."""
+        return self.blobs.find(container, name) is not None
+
+    # Time
+
+    def later(self, span: timedelta, action: Callable[[], object]) -> None:
+        """Have something done when this time has passed."""
+        self.timeline.at(self.cloud.now + span, action)
+
+    def wake_nodes(self) -> None:
+        """Nodes look for work in a moment."""
+        if not self._nodes_wake:
+            self._nodes_wake = True
+            self.later(timedelta(seconds=1), self._look_for_work)
+
+    def _look_for_work(self) -> None:
+        self._nodes_wake = False
+        self.nodes.take_up()
+
+    def pass_time(self, span: timedelta) -> None:
+        """Let everything happen that happens by itself, without a tick."""
+        self.timeline.run_until(self.cloud.now + span)
+
+    def tick(self, after: timedelta = timedelta(seconds=30)) -> None:
+        """Time passes, the timer fires, and everything that follows at once happens."""
+        self.pass_time(after)
+        self.host.tick()
+        self.pass_time(timedelta(seconds=1))
+
+    def settle(self) -> None:
+        """Time moves on until nothing is open and nothing is on its way."""
+        for _ in range(_LONGEST_SETTLING):
+            wake = self._next_due()
+            if wake is None:
+                return
+            self.tick(max(wake - self.cloud.now, timedelta(seconds=5)))
+        raise Unsettled(f"Still open after {_LONGEST_SETTLING} ticks: {self.open()}; {self._wait_reasons()}")
+
+    def _next_due(self) -> datetime | None:
+        """When there is something for a tick to do; None if everything is over."""
+        times = [intent.due for intent in self.worklist.intents() if not intent.cleaning]
+        timer = self.timeline.next_timer()
+        if timer is not None:
+            times.append(timer + timedelta(seconds=3))
+        return min(times, default=None)
+
+    def idle(self, days: int = 3) -> None:
+        """Days on which nobody does anything but the timer."""
+        for _ in range(days):
+            self.tick(timedelta(hours=23, minutes=58))
+            self.settle()
+            self.tick(timedelta(minutes=1))
+            self.settle()
+
+    def come_to_rest(self) -> None:
+        """The faults are over; days pass."""
+        self.down.clear()
+        self.cloud.heal()
+        for process in self.host.processes:
+            process.cloud.script.clear()
+        self.settle()
+        # The sweep may need two days to find the last classifier: what runs again for it closes its job a day later.
+        self.idle(5 if self.settings.rerun_finished else 3)
+
+    # What is there
+
+    def _look_at_results(self, record: FileRecord) -> None:
+        """At the moment of success the results are those of the very version that the row names, newest or not."""
+        folder = naming.results_folder(record.name)
+        image = self.versions[record.name, record.image.etag]
+        for leaf, data in tiffs(naming.nickname(record.name), image, record.plan.project_digest).items():
+            name = folder + leaf
+            if not self.has("results", name) or self.blobs.content("results", name) != data:
+                self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
+
+    def open(self) -> list[str]:
+        """The names of what is open."""
+        return sorted(intent.name for intent in self.worklist.intents() if not intent.cleaning)
+
+    def _wait_reasons(self) -> Counter[str]:
+        return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.known(name)))

@@ -1,0 +1,107 @@
+"""What exists in a subscription of Azure, for the commands that ask for it and change it."""
+
+import copy
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.deploy.az_cli import Call, CliError
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+PROVIDERS = (
+    *("Microsoft.Batch", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
+    *("Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web"),
+)
+_STATE = (
+    *("providers", "groups", "resources", "deployments", "blobs"),
+    *("pools", "published", "role_assignments", "budgets", "app_settings"),
+)
+
+
+@dataclass
+class State:
+    """What exists. Fields may be set by a test before or between runs."""
+
+    deploy: Path
+    logged_in: bool = True
+    version: str = "2.91.0"
+    providers: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROVIDERS, "Registered"))
+    permissions: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
+    cores: int = 100
+    spot_cores: int = 100
+    batch_accounts_allowed: int = 3
+    names_are_taken: bool = False
+    vm_sizes: dict[str, int] = field(default_factory=lambda: {"Standard_D4ds_v5": 4, "Standard_E8ds_v5": 8})
+    groups: dict[str, str] = field(default_factory=dict)
+    resources: list[dict[str, Any]] = field(default_factory=list)
+    deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blobs: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    pools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    published: list[bytes] = field(default_factory=list)
+    # Data calls that are refused because a new role has not spread yet; counted down.
+    roles_spread_in: int = 0
+    roles_to_spread: int = 2
+    budgets: dict[str, str] = field(default_factory=dict)
+    app_settings: dict[str, str] = field(default_factory=dict)
+    end_of_files: str = "SUCCEEDED"
+    # What the archive's server has, and how many bytes of it come through at a time.
+    archive: bytes = b"an archive of ilastik " * 50
+    archive_cut_at: int | None = None
+    calls: list[Call] = field(default_factory=list)
+    curl_words: list[str] = field(default_factory=list)
+    # Makes the n-th call of all (counted from 1) fail, before or after its effect.
+    break_at: int | None = None
+    break_after_effect: bool = False
+    # What was called: all of it, and what changes something.
+    asked: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    role_assignments: list[dict[str, str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def state(self) -> str:
+        """All that exists, as text; names of smoke tests, which tell the time, are left out."""
+        blobs = sorted(key for key in self.blobs if "smoke" not in key[1])
+        return repr({name: getattr(self, name) for name in _STATE if name != "blobs"} | {"blobs": blobs})
+
+    def take_over(self, other: "State") -> None:
+        """Be in the state of another one, without its history."""
+        for name in _STATE:
+            setattr(self, name, copy.deepcopy(getattr(other, name)))
+
+    def resource(self, kind: str, name: str | None = None) -> dict[str, Any] | None:
+        """A resource by its type, and by its name where one is given."""
+        return next((r for r in self.resources if r["type"] == kind and name in {None, r["name"]}), None)
+
+    def group(self, name: str) -> str:
+        if name not in self.groups:
+            raise CliError(f"(ResourceGroupNotFound) Resource group '{name}' could not be found.", 3)
+        return self.groups[name]
+
+    def registered(self, provider: str) -> None:
+        if self.providers[provider] != "Registered":
+            raise CliError(f"(MissingSubscriptionRegistration) The subscription is not registered to use {provider}.")
+
+    def by_id(self, call: Call) -> dict[str, Any]:
+        for found in self.resources:
+            if found["id"] == call["--ids"]:
+                return found
+        raise CliError(f"(ResourceNotFound) The Resource '{call['--ids']}' was not found.", 3)
+
+    def put(self, group: str, kind: str, name: str, location: str, tags: dict[str, str], **more: str) -> None:
+        existing = self.resource(kind, name)
+        if existing is not None:
+            if existing["location"] != location:
+                raise CliError(f"(InvalidResourceLocation) The resource '{name}' already exists in another location.")
+            existing["tags"] = tags
+            return
+        path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
+        principal = {"principalId": f"principal-of-{name}"} if "dentit" in kind else {}
+        identity = {"identity": {"principalId": f"principal-of-{name}"}} if "Topic" in kind else {}
+        self.resources.append(
+            {"id": path, "type": kind, "name": name, "location": location, "tags": tags, "group": group}
+            | principal
+            | identity
+            | more
+        )

@@ -1,0 +1,74 @@
+"""The commands of the Azure CLI that speak to storage."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.deploy.az_cli import Call, CliError
+from tests.deploy.azure_state import State
+
+NO_ROLE = "You do not have the required permissions needed to perform this operation. (AuthorizationPermissionMismatch)"
+
+
+class Storage(State):
+    """Accounts, blobs and the rows of a table."""
+
+    def _storage_account_check_name(self, call: Call) -> Any:
+        name = call["--name"]
+        taken = self.names_are_taken or self.resource("Microsoft.Storage/storageAccounts", name) is not None
+        return {"nameAvailable": not taken, "message": f"The storage account named {name} is already taken."}
+
+    def _storage_account_show(self, call: Call) -> Any:
+        found = self.resource("Microsoft.Storage/storageAccounts", call["--name"])
+        if found is None:
+            raise CliError(f"(ResourceNotFound) The storage account '{call['--name']}' was not found.", 3)
+        return found
+
+    def _data(self, call: Call) -> None:
+        if call.get("--auth-mode") != "login":
+            raise CliError("KeyBasedAuthenticationNotPermitted")
+        if self.resource("Microsoft.Storage/storageAccounts", call["--account-name"]) is None:
+            raise CliError(f"Failed to resolve {call['--account-name']}.blob.core.windows.net")
+        if self.roles_spread_in:
+            self.roles_spread_in -= 1
+            raise CliError(NO_ROLE)
+
+    def _storage_blob_list(self, call: Call) -> Any:
+        self._data(call)
+        names = [blob for container, blob in self.blobs if container == call["--container-name"]]
+        return [{"name": name} for name in names if name.startswith(call.get("--prefix"))]
+
+    def _storage_blob_show(self, call: Call) -> Any:
+        self._data(call)
+        blob = self.blobs.get((call["--container-name"], call["--name"]))
+        if blob is None:
+            raise CliError("The specified blob does not exist.\nErrorCode:BlobNotFound", 3)
+        return blob
+
+    def _storage_blob_upload(self, call: Call) -> Any:
+        self._data(call)
+        metadata = dict([call["--metadata"].split("=", 1)]) if call.get("--metadata") else {}
+        content = Path(call["--file"]).read_bytes()
+        self.blobs[call["--container-name"], call["--name"]] = {"metadata": metadata, "content": content.hex()}
+
+    def _storage_blob_delete(self, call: Call) -> Any:
+        self._data(call)
+        del self.blobs[call["--container-name"], call["--name"]]
+
+    def _storage_blob_delete_batch(self, call: Call) -> Any:
+        prefix = call["--pattern"].removesuffix("*")
+        for key in [k for k in self.blobs if k[0] == call["--source"] and k[1].startswith(prefix)]:
+            del self.blobs[key]
+
+    def _storage_entity_query(self, call: Call) -> Any:
+        found = re.fullmatch(
+            r"PartitionKey eq '([\w-]+)' and name eq '([\w./-]+)' and is_file eq true", call["--filter"]
+        )
+        if found is None:
+            raise CliError(f"InvalidInput: {call['--filter']}")
+        name = found[2]
+        if ("input", name) not in self.blobs:
+            return {"items": []}
+        if self.end_of_files == "SUCCEEDED":
+            self.blobs["results", f"{name}/tiny.tiff"] = {"metadata": {}, "content": ""}
+        return {"items": [{"state": self.end_of_files, "reason": "So it is." if self.end_of_files == "FAILED" else ""}]}

@@ -1,0 +1,73 @@
+"""What an execution of a task leaves in staging, written as the task script writes it."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from batch_ops.task.contract import TaskEnvironment
+from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
+from tests.fakes import FakeBlobs
+
+_STARTED, _FINISHED = "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"
+
+
+def md5(data: bytes) -> str:
+    """In hex, as in manifests."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def manifest(task_id: str, execution: str, image: ManifestImage, files: tuple[ManifestFile, ...], **told: Any) -> bytes:
+    """The manifest of a whole execution; `told` are fields that are not as usual."""
+    usual = {"run": 1, "attempt": 1, "correlation_id": "c", "node": "node-1", "project_sha256": "0" * 64}
+    times = {"started": _STARTED, "finished": _FINISHED, "seconds": {"ilastik": 60.0}}
+    program = {"ilastik_version": "1.4.2", "command": ("run_ilastik.sh",)}
+    more: dict[str, Any] = times | program | usual | told
+    return Manifest(execution=execution, task_id=task_id, image=image, files=files, **more).to_json()
+
+
+class Staged:
+    """One execution on a node. What a node uploads has no MD5."""
+
+    def __init__(self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1") -> None:
+        self._blobs, self._task_id, self._execution, self._node = blobs, task_id, execution, node
+
+    def tiff(self, leaf: str, data: bytes) -> None:
+        """One TIFF."""
+        self._put(leaf, data)
+
+    def manifest(self, told: TaskEnvironment, files: Mapping[str, bytes], image: bytes) -> None:
+        """The manifest over these files, which segment this content of the image."""
+        text = manifest(
+            self._task_id,
+            self._execution,
+            ManifestImage(told.image_name, told.image_etag, told.image_length, md5(image)),
+            tuple(ManifestFile(leaf, len(data), md5(data), 1) for leaf, data in files.items()),
+            run=told.run,
+            attempt=told.attempt,
+            correlation_id=told.correlation_id,
+            node=self._node,
+            project_sha256=told.project_digest,
+        )
+        self._put("manifest.json", text)
+
+    def log(self) -> None:
+        """ilastik's log."""
+        self._put("ilastik.log", b"all is well\n", "logs/")
+
+    def outcome(self, kind: str, sentence: str, exit_code: int, *last_lines: str) -> None:
+        """How the execution failed."""
+        report = Report(
+            kind=kind,
+            exit_code=exit_code,
+            sentence=sentence,
+            execution=self._execution,
+            started=_STARTED,
+            finished=_FINISHED,
+            seconds={},
+            last_lines=last_lines,
+            task_id=self._task_id,
+        )
+        self._put("outcome.json", report.to_json(), "logs/")
+
+    def _put(self, leaf: str, data: bytes, folder: str = "") -> None:
+        self._blobs.upload("staging", f"{self._task_id}/{folder}{self._execution}/{leaf}", data, md5=False)

@@ -1,0 +1,141 @@
+"""What becomes of a dropped image, decided from what was found out."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from batch_ops.domain.batch_task import NO_TASK, TaskRef
+from batch_ops.domain.blob import Blob, ImageVersion
+from batch_ops.domain.checks import Accepted, ImageFacts, ProjectFacts, Refused, Unchecked
+from batch_ops.domain.decide_start import Case, Claim, Findings, Keep, Reject, Wait, decide
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.project_config import ProjectConfig
+from batch_ops.domain.record_parts import Placement
+from batch_ops.domain.turns import day_of
+from tests.world import SETTINGS
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NAME = "fly/a.h5"
+BLOB = Blob(NAME, "etag-2", 100, NOW, md5="m")
+FACTS = ProjectFacts("1.4.2", "Pixel Classification", "yxc", 1, 2, ("cell", "background"), 1.0, 0.0, True, 1, 0, 0, 1)
+PROJECT = Project("fly", "p1", "d" * 64, FACTS, ProjectConfig())
+IMAGE = ImageFacts("data", (50, 40, 1), "uint8", "yxc", True)
+S, T = TaskRef("i", "s"), TaskRef("j", "t")
+AT_T = Placement(job_id="j", task_id="t")
+ACCEPTED = Findings(project=PROJECT, verdict=Accepted(IMAGE))
+
+
+def row(state: State = State.WAITING, etag: str = "etag-2", **fields: Any) -> FileRecord:
+    return FileRecord(NAME, 3, state, ImageVersion(etag, 100), "first", **fields)
+
+
+def case(old: FileRecord | None = None, blob: Blob = BLOB, **order: Any) -> Case:
+    return Case(old, LookOrder(NAME, "event", **order), blob, NOW)
+
+
+def test_an_image_that_fits_is_claimed_with_the_ids_of_its_job_and_task():
+    """Recovery never derives them again."""
+    decision = decide(case(), ACCEPTED, SETTINGS)
+    assert isinstance(decision, Claim)
+    assert (decision.record.state, decision.record.run, decision.record.placement.attempt) == (State.SUBMITTING, 1, 1)
+    assert decision.record.placement.job_id
+    assert decision.record.placement.task_id
+
+
+def test_what_could_not_be_checked_runs_and_says_why():
+    """The check is no gate that an unusual file gets stuck in."""
+    decision = decide(case(), replace(ACCEPTED, verdict=Unchecked("Too large to look at.")), SETTINGS)
+    assert isinstance(decision, Claim)
+    assert decision.record.reason == "Too large to look at."
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "reported"),
+    [
+        (Findings(hold="Paused."), State.WAITING, False),
+        (Findings(fault="Storage is out."), State.WAITING, False),
+        (Findings(project=NoProject("There is none.")), State.WAITING_FOR_PROJECT, True),
+        (Findings(project=PROJECT, turn=NOW + timedelta(days=1), turn_sentence="Tomorrow."), State.WAITING, False),
+    ],
+)
+def test_what_it_waits_for_is_in_the_reason(found, state, reported):
+    """PROBLEM.txt says so only where whoever dropped the file can do something about it."""
+    decision = decide(case(backfill=found.turn is not None), found, SETTINGS)
+    assert isinstance(decision, Wait)
+    assert (decision.state, decision.reported) == (state, reported)
+    assert decision.reason in {"Paused.", "Storage is out.", "There is none.", "Tomorrow."}
+
+
+def test_a_fault_keeps_the_turn_that_was_just_taken():
+    """Turns are few: one that is lost delays the files behind it."""
+    found = Findings(project=PROJECT, turn=day_of(NOW), fault="Storage is out.")
+    decision = decide(case(backfill=True), found, SETTINGS)
+    assert isinstance(decision, Wait)
+    assert decision.record.turn == day_of(NOW)
+
+
+def test_an_image_that_does_not_fit_is_rejected():
+    """With the sentence of the check."""
+    decision = decide(case(), replace(ACCEPTED, verdict=Refused("It has three channels.")), SETTINGS)
+    assert decision == Reject(case().record(None), PROJECT, "It has three channels.")
+
+
+def test_an_image_larger_than_the_nodes_disk_is_rejected():
+    """Before a machine is paid for."""
+    decision = decide(case(blob=replace(BLOB, length=10**12)), ACCEPTED, replace(SETTINGS, node_disk_gb=100))
+    assert isinstance(decision, Reject)
+    assert "GB" in decision.sentence
+
+
+def test_an_archived_image_waits_whatever_else_is_so():
+    """Its content can't be read."""
+    archived = case(blob=replace(BLOB, tier="Archive"))
+    decision = decide(archived, Findings(), SETTINGS)
+    assert isinstance(decision, Wait)
+    assert "archive" in decision.reason
+
+
+def test_a_back_filled_file_rests_until_its_turn():
+    """However often it is looked at."""
+    waiting = row(backfill=True, turn=day_of(NOW) + timedelta(days=2))
+    assert decide(case(waiting), Findings(), SETTINGS) == Keep()
+
+
+def test_a_missed_turn_is_taken_again():
+    """A turn is good for its day only."""
+    assert case(row(backfill=True, turn=day_of(NOW) - timedelta(days=1))).needs_turn
+    assert not case(row(backfill=True, turn=day_of(NOW))).needs_turn
+
+
+def test_the_same_version_goes_on_with_its_run_and_another_begins_one():
+    """Run numbers count versions."""
+    assert case(row()).record(None).run == 3
+    assert case(row()).record(None).correlation_id == "first"
+    assert case(row(etag="etag-1")).record(None).run == 4
+    assert case(row(State.FAILED)).record(None).run == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "left"),
+    [
+        (row(State.RUNNING, "etag-1", placement=AT_T), T),
+        (row(State.CANCELLED, placement=AT_T), T),
+        (row(State.SUCCEEDED, "etag-1", placement=AT_T), NO_TASK),
+        (row(State.WAITING, "etag-1", placement=Placement(previous=S)), S),
+    ],
+)
+def test_the_task_of_the_run_before_is_remembered_until_it_is_ended(old, left):
+    """Also that of a run that was cancelled: Batch may have been out."""
+    record = case(old).record(None)
+    assert record.placement.previous == left
+
+
+def test_a_row_remembers_one_task_so_the_one_before_is_ended_first():
+    """Of two tasks that are to be ended, the older is named by the old row alone."""
+    old = row(State.SUBMITTING, "etag-1", placement=replace(AT_T, previous=S))
+    assert case(old).overwrites_a_task
+    assert not case(row(State.RUNNING, "etag-1", placement=AT_T)).overwrites_a_task

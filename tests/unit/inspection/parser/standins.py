@@ -1,0 +1,130 @@
+"""Parsers that misbehave, run in the place of the real one by the tests of the process around it."""
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+# For `code=f"{STANDINS}:spin"`.
+STANDINS = __name__
+Fetch = Callable[[int, int], bytes]
+ACCEPTED = {
+    "finding": "dataset",
+    "name": "data",
+    "shape": [12, 20, 22],
+    "dtype": "uint8",
+    "item_bytes": 1,
+    "offset": None,
+    "filters": [],
+    "axistags": None,
+    "tags_readable": True,
+}
+_calls = count(1)
+_leak: list[bytearray] = []
+
+
+def warm_up() -> None:
+    """Nothing to prepare."""
+
+
+def spin(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """An endless loop in C that never lets go of the interpreter's lock."""
+    re.match(r"(a+)+$", "a" * 64 + "b")
+    return ACCEPTED
+
+
+def sleep(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Hangs without computing."""
+    time.sleep(3600)
+    return ACCEPTED
+
+
+def hoard(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Takes 65 MB more than it started with."""
+    try:
+        return ACCEPTED | {"name": str(len(bytearray(65 * 2**20)))}
+    except MemoryError:
+        return {"finding": "memory"}
+
+
+def crash(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """What a corrupt heap ends in."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return ACCEPTED
+
+
+def leave(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Ends without a word."""
+    os._exit(3)
+
+
+def stray(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Asks for what lies outside the blob."""
+    fetch(job["size"] - 1, 2)
+    return ACCEPTED
+
+
+def ask_again(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Never stops asking."""
+    while True:
+        fetch(0, 1)
+
+
+def talk_nonsense(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Findings of the wrong kinds."""
+    return ACCEPTED | {"shape": ["x", None], "filters": 3}
+
+
+def look_around(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Names what of the world it can reach."""
+    reached = [name for name in os.environ if "SECRET" in name or "KEY" in name]
+    for attempt in (lambda: Path("/etc/passwd").read_bytes(), lambda: socket.create_connection(("127.0.0.1", 1))):
+        try:
+            attempt()
+            reached.append("a file or a socket")
+        except ConnectionRefusedError:
+            reached.append("the network")
+        except OSError:
+            pass
+    return {"finding": "several", "names": reached}
+
+
+def fetch_twice(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Needs two ranges, as a small image does."""
+    fetch(0, 8)
+    fetch(8, 8)
+    return ACCEPTED
+
+
+def tell_process(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Names the process."""
+    return ACCEPTED | {"name": str(os.getpid())}
+
+
+def refuse_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """From its second file on, damaged by the first, a process finds fault with every file."""
+    return tell_process(job, head, fetch) if next(_calls) == 1 else {"finding": "damaged"}
+
+
+def crash_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """The first file's damage ends the process at its second."""
+    return tell_process(job, head, fetch) if next(_calls) == 1 else crash(job, head, fetch)
+
+
+def spin_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """The first file's damage has the process loop at its second."""
+    return tell_process(job, head, fetch) if next(_calls) == 1 else spin(job, head, fetch)
+
+
+def hoard_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """The first file's leak leaves the second too little."""
+    if next(_calls) == 1:
+        _leak.append(bytearray(40 * 2**20))
+        return tell_process(job, head, fetch)
+    _leak.append(bytearray(40 * 2**20))
+    return ACCEPTED

@@ -1,0 +1,94 @@
+"""The TIFFs that an image becomes: their number, pages and names."""
+
+import json
+import math
+
+import h5py
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_ops.task.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan
+
+
+@pytest.mark.parametrize("case", ["nuclei3d", "stack2dfeatures", "cells2d"])
+def test_the_plan_is_what_ilastik_really_wrote(reference, case):
+    """Names, pages, page shape of ilastik's own TIFFs; the estimate of a file's length is above, by < 5 %."""
+    info = json.loads((reference / case / "expected_tiff_info.json").read_text())
+    with h5py.File(reference / case / "input.h5") as file:
+        dataset = file["volume/data"]
+        axes = "".join(axis["key"] for axis in json.loads(dataset.attrs["axistags"])["axes"])
+        plan = export_plan(axes, dataset.shape)
+
+    assert plan.file_names("input") == tuple(tiff["name"] for tiff in info)
+    for tiff in info:
+        assert plan.pages_per_file == tiff["pages"]
+        assert plan.page_shape == tuple(tiff["page_shape"])
+        assert tiff["bytes"] <= plan.bytes_per_file <= 1.05 * tiff["bytes"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "expected"),
+    [
+        ("yx", (5, 4), ("multipage tiff", 1, 1, (5, 4))),
+        ("xyc", (5, 4, 3), ("multipage tiff", 1, 1, (4, 5))),
+        ("zyx", (3, 5, 4), ("multipage tiff", 1, 3, (5, 4))),
+        ("tyx", (6, 5, 4), ("multipage tiff", 1, 6, (5, 4))),
+        ("txyzc", (1, 4, 5, 3, 1), ("multipage tiff", 1, 3, (5, 4))),
+        ("txyzc", (2, 4, 5, 1, 1), ("multipage tiff", 1, 2, (5, 4))),
+        ("txyzc", (2, 1, 5, 3, 1), ("multipage tiff", 1, 6, (5, 1))),
+        ("txyzc", (2, 4, 5, 3, 1), ("multipage tiff sequence", 2, 3, (5, 4))),
+        ("tzyx", (2, 3, 5, 4), ("multipage tiff sequence", 2, 3, (5, 4))),
+        ("ctzyx", (3, 2, 3, 5, 4), ("multipage tiff sequence", 2, 3, (5, 4))),
+        # ilastik steps along the first long axis: here that would be one file a z or x, not a t.
+        ("ztyx", (3, 2, 5, 4), ("multipage tiff", 1, 6, (5, 4))),
+        ("xyzt", (4, 5, 3, 2), ("multipage tiff", 1, 6, (5, 4))),
+    ],
+)
+def test_a_sequence_needs_four_long_axes_of_which_t_is_the_first(axes, shape, expected):
+    """Everything else becomes one file with a page for each t and z; the image's channels do not count."""
+    plan = export_plan(axes, shape)
+    assert (plan.output_format, plan.files, plan.pages_per_file, plan.page_shape) == expected
+
+
+def test_probabilities_have_a_page_for_each_class():
+    """Channels of the export multiply the pages, and four bytes a value the length."""
+    plan = export_plan("txyzc", (2, 400, 500, 3, 1), channels=2, bytes_per_value=4)
+    assert (plan.files, plan.pages_per_file) == (2, 6)
+    assert plan.bytes_per_file == pytest.approx(6 * 400 * 500 * 4, rel=0.01)
+
+
+@pytest.mark.parametrize("files", [1, 2, 9, 10, 99, 100, 999, 1000, 12345])
+def test_numbers_have_as_many_digits_as_ilastik_gives_them(files):
+    """Zero-padded to ceil(log10(T + 1)) digits, so that names sort in the order of time."""
+    names = ExportPlan(SEQUENCE, files, 2, (2, 2), 8).file_names("n")
+    digits = math.ceil(math.log10(files + 1))
+    assert names[0] == f"n{'0' * digits}.tiff"
+    assert list(names) == sorted(names)
+    assert len(set(names)) == files
+
+
+@given(st.permutations("tzyxc"), st.lists(st.integers(1, 6), min_size=5, max_size=5))
+def test_a_plan_accounts_for_every_pixel_once(axes, shape):
+    """Files x pages x page = t x z x y x x, whatever the order of the axes."""
+    plan = export_plan("".join(axes), shape)
+    sizes = {axis: shape[index] for index, axis in enumerate(axes)}
+    rows, columns = plan.page_shape
+    assert plan.files * plan.pages_per_file * rows * columns == math.prod(shape) // sizes["c"]
+    assert plan.is_sequence == (len(plan.file_names("n")) > 1)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [("zyx", (5, 4)), ("yxx", (5, 4, 3)), ("zx", (5, 4)), ("yxq", (5, 4, 3)), ("yx", (0, 4)), ("", ())],
+)
+def test_axes_that_describe_no_image_are_refused(axes, shape):
+    """Unknown, repeated or missing letters, wrong number, empty images."""
+    with pytest.raises(PlanError):
+        export_plan(axes, shape)
+
+
+def test_classic_tiff_ends_at_four_gigabytes():
+    """The plan says whether a file fits into 32-bit offsets with room for its tags."""
+    assert export_plan("zyx", (2000, 1000, 2000)).fits_classic_tiff
+    assert not export_plan("zyx", (2150, 1000, 2000)).fits_classic_tiff

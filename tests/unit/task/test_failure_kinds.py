@@ -1,0 +1,31 @@
+"""The table of failures: one row a kind, from which all else is read."""
+
+import json
+
+from batch_ops.task import contract
+from batch_ops.task.failure_kinds import KIND_OF_BATCH_CODE, KIND_OF_EXIT, RULES, FailureKind
+
+
+def test_every_kind_has_its_row():
+    """What is to be done, and what the reader can do, is known of each."""
+    assert list(RULES) == list(FailureKind)
+    assert all(rule.tries >= 1 and rule.remedy.endswith(".") for rule in RULES.values())
+
+
+def test_a_kind_is_its_word():
+    """Rows, reports and log lines hold the same text."""
+    for kind in FailureKind:
+        assert (str(kind), f"{kind}", json.loads(json.dumps(kind))) == (kind.name, kind.name, kind.name)
+
+
+def test_no_code_means_two_things():
+    """Each exit code and each code of Batch's stands in one row; every exit code of the contract in one."""
+    assert len(KIND_OF_EXIT) == sum(len(rule.exits) for rule in RULES.values())
+    assert len(KIND_OF_BATCH_CODE) == sum(len(rule.batch_codes) for rule in RULES.values())
+    assert set(KIND_OF_EXIT) == {code for name, code in vars(contract).items() if name.startswith("EXIT_")}
+
+
+def test_a_code_of_batch_has_the_beginning_of_a_sentence():
+    """Batch's message alone does not say what it means for the file."""
+    assert all(rule.lead for rule in RULES.values() if rule.batch_codes)
+    assert all(code == code.lower() for code in KIND_OF_BATCH_CODE)

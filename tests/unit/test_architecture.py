@@ -1,0 +1,93 @@
+"""ARCHITECTURE.md and CONTRIBUTING.md tell what is so."""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from batch_ops.domain.file_record import State
+from batch_ops.domain.transitions import ALLOWED
+from tests.structure import by_file, by_room, modules
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ARCHITECTURE = (REPOSITORY / "ARCHITECTURE.md").read_text()
+CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text()
+BLOCKS = re.findall(r"^```\n(.*?)^```$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
+
+
+def named_in_the_tree() -> set[str]:
+    """The paths of the drawn tree; a line that is indented further goes on with the text of the one before."""
+    found: set[str] = set()
+    above: list[str] = []
+    for line in BLOCKS[0].splitlines():
+        if match := re.match(r"((?:  ){0,2})([\w./-]+)(?:  |$)", line):
+            above[len(match[1]) // 2 :] = [match[2].rstrip("/")]
+            found.add("/".join(above))
+    return found
+
+
+def folders(*patterns: str) -> set[str]:
+    """The folders that hold something of ours."""
+    found = (path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_dir())
+    return {
+        path.relative_to(REPOSITORY).as_posix()
+        for path in found
+        if path.name not in {"__pycache__", "node_modules"} and any(p.suffix != ".pyc" for p in path.iterdir())
+    }
+
+
+def test_what_the_tree_names_exists():
+    """No room of the drawing was moved or renamed."""
+    assert {path for path in named_in_the_tree() if not (REPOSITORY / path).exists()} == set()
+
+
+def test_every_room_is_in_the_tree():
+    """Every room of the product, of the local cloud and of the tests has its line."""
+    rooms = folders("batch_ops/**/", "local_cloud/*/", "local_cloud/batch/*/", "tests/*/")
+    files = {path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("batch_ops/[!_]*.py")}
+    assert rooms | files <= named_in_the_tree()
+
+
+@pytest.mark.parametrize("code", ["batch_ops", "local_cloud"])
+def test_tests_mirror_the_code(code):
+    """A test of a room is found by the room's name."""
+    tests = "unit" if code == "batch_ops" else code
+    rooms = {path.removeprefix(f"tests/{tests}/") for path in folders(f"tests/{tests}/**/")} - {f"tests/{tests}"}
+    assert {room for room in rooms if not (REPOSITORY / code / room).is_dir()} == set()
+
+
+def test_every_import_follows_the_arrow():
+    """A room imports from floors that are drawn before its own."""
+    order = [[room.replace("/", ".") for room in floor.strip().split(", ")] for floor in BLOCKS[1].split("<")]
+    floor = {room: number for number, rooms in enumerate(order) for room in rooms}
+    known = modules(REPOSITORY / "batch_ops")
+    rooms = by_room(by_file("batch_ops", known), known)
+    assert rooms.keys() == floor.keys()
+    assert {(room, other) for room, others in rooms.items() for other in others if floor[other] >= floor[room]} == set()
+
+
+def test_every_move_between_states_is_in_the_table():
+    """The table has the moves of `ALLOWED`, and no others."""
+    section = ARCHITECTURE.split("## The states")[1].split("\n## ")[0]
+    drawn = set()
+    for starts, ends in re.findall(r"^\| (.+?) \| (.+?) \| .+ \|$", section, re.MULTILINE)[1:]:
+        before = re.findall(r"`(\w+)`", starts) or [state for state in State if not state.is_final]
+        drawn |= set(product(map(State, before), map(State, re.findall(r"`(\w+)`", ends))))
+    allowed = {(start, end) for start, ends in ALLOWED.items() for end in ends}
+    assert {move for move in drawn ^ allowed if move[0] is not move[1]} == set()
+
+
+@pytest.mark.parametrize("text", [ARCHITECTURE, CONTRIBUTING], ids=["ARCHITECTURE", "CONTRIBUTING"])
+def test_paths_that_are_named_exist(text):
+    """Links and paths lead somewhere, from the top of the repository, from `batch_ops` or from `deploy`."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text)
+    paths = re.findall(r"`([\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|sh|bicep)))`", text)
+    homes = [REPOSITORY / home for home in ("", "batch_ops", "deploy")]
+    assert {path for path in links + paths if not any((home / path).exists() for home in homes)} == set()
+
+
+def test_make_targets_that_are_named_exist():
+    """Every `make ...` is a target."""
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z][a-z-]*)", ARCHITECTURE + CONTRIBUTING)) <= targets

@@ -1,0 +1,202 @@
+"""Messages that can not be handled: what the row says, and how they come back."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from batch_ops.domain.errors import BlobMissing, RequestRefused, ServiceFault
+from batch_ops.domain.file_record import State
+from batch_ops.domain.messages import collect_message, look_again_message
+from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.use_cases.inbox import LAST_DELIVERY
+from batch_ops.use_cases.poison_queues import PoisonSelection
+from tests import fakes
+from tests.unit.use_cases.operators import begin
+from tests.world import World
+
+NAME = "fly/a.h5"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def world() -> World:
+    """A cloud with two projects."""
+    world = World()
+    world.project("fly")
+    world.project("worm")
+    return world
+
+
+async def test_what_is_given_up_has_a_row_with_the_reason(world: World):
+    """At the last delivery, not before; the file waits and is taken up once the fault is mended."""
+    world.drop(NAME)
+    body = look_again_message(LookOrder(NAME, "c")).encode()
+    for delivery in range(1, LAST_DELIVERY + 1):
+        assert world.known(NAME) is None
+        world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
+        with pytest.raises(RequestRefused):
+            await world.inbox.blob_created(body, delivery)
+    row = world.row(NAME)
+    assert row.state is State.WAITING
+    assert "Blob storage refused to read it" in row.reason
+    assert "blob-created-poison" in row.reason
+    await world.tick(timedelta(minutes=11))
+    assert world.row(NAME).state is State.ACTIVE
+
+
+async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world: World):
+    """A late copy of an event fails: the row of that very version stays as it is; one of a newer version waits."""
+    await begin(world, NAME)
+    done = await world.finish(NAME)
+    body = look_again_message(LookOrder(NAME, "c")).encode()
+    for state, content in ((done, None), (None, b"a newer version")):
+        if content:
+            world.drop(NAME, content)
+        world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
+        with pytest.raises(RequestRefused):
+            await world.inbox.blob_created(body, LAST_DELIVERY)
+        if state:
+            assert world.row(NAME) == state
+    assert (world.row(NAME).run, world.row(NAME).state) == (2, State.WAITING)
+
+
+async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world: World):
+    """The others go on, and it is not tried at every tick."""
+    await begin(world, "late/bad.h5", "late/good.h5")
+    world.project("late")
+    tried = 0
+
+    async def hook(call: str, when: fakes.When) -> None:
+        nonlocal tried
+        if call == "check.check_image" and when is fakes.When.BEFORE:
+            tried += 1
+            if world.row("late/bad.h5").state is not State.ACTIVE and tried == 1:
+                raise KeyError("a fault in the code")
+
+    world.cloud.hook = hook
+    await world.tick(timedelta(minutes=2))
+    states = {world.row(n).state for n in ("late/bad.h5", "late/good.h5")}
+    assert states == {State.ACTIVE, State.WAITING_FOR_PROJECT}
+    await world.tick(timedelta(seconds=30))
+    assert tried == 2
+    await world.tick(timedelta(minutes=11))
+    assert {world.row(n).state for n in ("late/bad.h5", "late/good.h5")} == {State.ACTIVE}
+
+
+async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World):
+    """It stays COLLECTING with the reason, orders itself again only after hours, and poison retry moves them."""
+    await begin(world, NAME)
+    row = world.row(NAME)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
+    await world.tick()
+    [order] = world.outbox.orders()
+    world.cloud.fail("blobs.head", BlobMissing("a fault"))
+    with pytest.raises(BlobMissing):
+        await world.inbox.collect(collect_message(order).encode(), LAST_DELIVERY)
+    row = world.row(NAME)
+    assert row.state is State.COLLECTING
+    assert "collect-poison" in row.reason
+    for _ in range(12):
+        await world.tick(timedelta(minutes=20))
+    assert len(world.outbox) == 0
+    world.poison.add("collect", collect_message(order))
+    assert await world.poison_care.retry(PoisonSelection()) == 1
+    await world.deliver()
+    assert world.row(NAME).state is State.SUCCEEDED
+
+
+async def test_results_are_ordered_again_after_hours_without_anyones_help(world: World):
+    """A mended app finishes what it gave up."""
+    await begin(world, NAME)
+    row = world.row(NAME)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
+    await world.tick()
+    [order] = world.outbox.orders()
+    world.cloud.fail("blobs.head", BlobMissing("a fault"))
+    with pytest.raises(BlobMissing):
+        await world.inbox.collect(collect_message(order).encode(), LAST_DELIVERY)
+    await world.tick(timedelta(hours=7))
+    await world.tick(timedelta(hours=7))
+    await world.deliver()
+    assert world.row(NAME).state is State.SUCCEEDED
+
+
+async def test_an_outage_uses_up_no_delivery(world: World):
+    """The order is sent again with all that it asks for, and no message is given up."""
+    world.drop(NAME)
+    wish = look_again_message(LookOrder(NAME, "c", backfill=True)).encode()
+    world.cloud.fail("ledger.get", ServiceFault("Table storage is busy."))
+    await world.inbox.blob_created(wish, LAST_DELIVERY)
+    world.cloud.fail("ledger.get", ServiceFault("Table storage is busy."))
+    await world.inbox.collect(collect_message(CollectOrder(NAME, 1, "t", "c")).encode(), LAST_DELIVERY)
+    world.cloud.advance(timedelta(minutes=1))
+    [look] = world.outbox.looks()
+    assert (look.name, look.backfill) == (NAME, True)
+    assert len(world.outbox.orders()) == 1
+
+
+async def test_a_long_outage_is_asked_ever_more_seldom(world: World):
+    """Half a minute, then twice as long each time, up to eight minutes: thousands of messages may be waiting."""
+    world.drop(NAME)
+    body, pauses = look_again_message(LookOrder(NAME, "c")).encode(), []
+    for _ in range(6):
+        world.cloud.fail("ledger.get", ServiceFault("Table storage is busy."))
+        await world.inbox.blob_created(body, 1)
+        began = world.cloud.now
+        while not (looks := world.outbox.looks()):
+            world.cloud.advance(timedelta(seconds=30))
+        pauses.append((world.cloud.now - began) / timedelta(minutes=1))
+        body = look_again_message(looks[0]).encode()
+    assert pauses == [0.5, 1, 2, 4, 8, 8]
+
+
+async def test_a_change_of_a_project_survives_an_outage(world: World):
+    """It is not mistaken for an image when it comes again."""
+    await begin(world, "late/x.h5")
+    world.project("late")
+    body = look_again_message(LookOrder("late.ilp", "c", "projects")).encode()
+    world.cloud.fail("worklist.board", ServiceFault("Table storage is busy."))
+    await world.inbox.blob_created(body, 1)
+    world.cloud.advance(timedelta(minutes=1))
+    [look] = world.outbox.looks()
+    assert (look.name, look.container) == ("late.ilp", "projects")
+    again = look_again_message(look).encode()
+    await world.inbox.blob_created(again, 1)
+    world.cloud.advance(timedelta(minutes=1))
+    await world.deliver()
+    assert world.row("late/x.h5").state is State.ACTIVE
+
+
+async def test_poison_is_put_back_or_dropped_by_choice(world: World):
+    """By queue, by id, by the file that it is about; what is not meant stays and can be seen at once."""
+    kept = world.poison.add("blob-created", look_again_message(LookOrder("worm/a.h5", "c")))
+    world.poison.add("blob-created", look_again_message(LookOrder("fly/a.h5", "c")))
+    strange = world.poison.add("collect", "no JSON at all")
+    care = world.poison_care
+    assert await care.retry(PoisonSelection(prefix="fly/")) == 1
+    assert [look.name for look in world.outbox.looks()] == ["fly/a.h5"]
+    assert await care.drop(PoisonSelection(ids=frozenset({strange}))) == 1
+    assert [message.id for message in await care.oldest(PoisonSelection())] == [kept]
+    assert await care.retry(PoisonSelection(queue="collect")) == 0
+    assert await care.counts() == {"blob-created": 1}
+
+
+async def test_every_kind_of_message_tells_its_file(world: World):
+    """Events, orders to look and to collect; what says nothing has no name."""
+    event = {"subject": "/blobServices/default/containers/input/blobs/fly/event.h5"}
+    world.poison.add("blob-created", json.dumps(event))
+    world.poison.add("collect", collect_message(CollectOrder("fly/done.h5", 1, "t", "c")))
+    for prefix, found in (("fly/event", 1), ("fly/done", 1), ("fly/", 2), ("", 2)):
+        assert len(await world.poison_care.oldest(PoisonSelection(prefix=prefix))) == found
+
+
+def test_the_last_delivery_is_the_hosts():
+    """After as many deliveries as host.json says the host gives a message up: not one later."""
+    host = json.loads((Path(__file__).parents[3] / "host.json").read_text())
+    assert host["extensions"]["queues"]["maxDequeueCount"] == LAST_DELIVERY

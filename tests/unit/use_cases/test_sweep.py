@@ -1,0 +1,91 @@
+"""What no event announced is found."""
+
+from datetime import timedelta
+
+import pytest
+
+from batch_ops.domain.file_record import State
+from tests.world import SETTINGS, World
+
+NAME = "fly/a.h5"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def world() -> World:
+    """A cloud with one file whose task waits for a node."""
+    world = World()
+    world.project("fly")
+    world.drop(NAME)
+    await world.start(NAME)
+    await world.tick()
+    world.cloud.reset_counters()
+    return world
+
+
+async def test_the_sweep_finds_what_events_missed():
+    """Written since the system went live, no row: found within a cycle; older files are left alone."""
+    world = World()
+    world.project("fly")
+    world.drop("fly/old.h5")
+    world.cloud.advance(timedelta(days=1))
+    await world.settle()
+    world.drop("fly/new.h5")
+    world.drop("fly/notes.txt")
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    await world.deliver()
+    assert world.row("fly/new.h5").state is State.ACTIVE
+    assert world.known("fly/old.h5") is None
+    world.cloud.reset_counters()
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    assert world.outbox.looks() == []
+
+
+async def test_the_sweep_finds_a_version_that_no_event_told_of(world: World):
+    """A row of an older version: the newer one is started."""
+    await world.finish(NAME)
+    await world.settle()
+    world.drop(NAME, b"newer")
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    await world.deliver()
+    assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
+
+
+@pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
+async def test_the_sweep_brings_back_what_fell_out_of_sight(is_older):
+    """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
+    world = World()
+    world.project("fly")
+    if is_older:
+        world.drop("fly/b.h5")
+        world.cloud.advance(MINUTE)
+    await world.settle()
+    if not is_older:
+        world.drop("fly/b.h5")
+    row = await world.start("fly/b.h5")
+    await world.worklist.remove(row.name, row.intent)
+    assert await world.open() == []
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    assert await world.open() == [row.name]
+    await world.tick()
+    await world.deliver()
+    assert world.row(row.name).state is State.SUCCEEDED
+    assert await world.open() == []
+
+
+async def test_a_project_takes_up_what_it_rejected():
+    """An image that was rejected under a project is looked at again when the project changes, and only then."""
+    world = World()
+    world.project("fly")
+    world.drop(NAME, b"REFUSE too thin")
+    await world.start(NAME)
+    assert (await world.start(NAME)).run == 1
+    world.project("fly", b"a better classifier")
+    world.cloud.advance(MINUTE)
+    assert await world.system.project_changed("fly") == 1
+    world.cloud.advance(MINUTE)
+    await world.deliver()
+    assert (world.row(NAME).run, world.row(NAME).state) == (2, State.REJECTED)
