@@ -123,7 +123,7 @@ def test_each_lacking_role_is_told(index):
 def test_a_role_that_could_replace_classifiers_is_told(scope):
     """On the container itself, or on anything above it."""
     findings = roles_of_app([*app_grants(), grant("Storage Blob Data Owner", scope)])
-    assert any(f.level is Level.FAIL and "may write into 'projects'" in f.sentence for f in findings)
+    assert any(f.level is Level.FAIL and "may write to 'projects'" in f.sentence for f in findings)
 
 
 def test_roles_elsewhere_do_not_count():

@@ -58,7 +58,7 @@ def test_a_missing_pool_fails():
         ({"state": "deleting"}, Level.FAIL, "is deleting"),
         ({"resize_errors": ("AccountCoreQuotaReached: no cores",)}, Level.WARN, "AccountCoreQuotaReached"),
         ({"scale_error": "InvalidFormula: x"}, Level.FAIL, "can't be evaluated"),
-        ({"scale_time": NOW - timedelta(hours=2)}, Level.WARN, "should be every few minutes"),
+        ({"scale_time": NOW - timedelta(hours=2)}, Level.WARN, "should be evaluated every few minutes"),
         ({"autoscale": False}, Level.NOTE, "fixed size"),
         ({"nodes": ()}, Level.OK, "3 to 8 minutes"),
         ({"slots": 2}, Level.WARN, "TASK_SLOTS_PER_NODE is 1"),
@@ -69,7 +69,7 @@ def test_a_missing_pool_fails():
         (
             {"image_end": date(2026, 11, 22)},
             Level.FAIL,
-            "stopped serving the image canonical:ubuntu-24_04-lts:server on 2026-11-22",
+            "stopped supporting the image canonical:ubuntu-24_04-lts:server on 2026-11-22",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def test_what_does_not_answer_at_all_is_one_sentence():
 def test_a_key_says_that_roles_do_not_apply():
     """Where a key opens everything there is nothing to refuse."""
     assert [f.sentence for f in judge(Visitor.KEY, as_it_must_be(Visitor.KEY)) if f.level is Level.NOTE] == [
-        "These settings hold the storage account's key, which opens everything: there are no roles to look at."
+        "These settings hold the storage account's key, which gives access to everything: there are no roles to check."
     ]
 
 
@@ -86,7 +86,7 @@ def test_a_key_says_that_roles_do_not_apply():
         (
             Probe(Resource.CONTAINER, "projects", Access.WRITE, allowed=False),
             Outcome.DONE,
-            "can write into the container 'projects'",
+            "can write to the container 'projects'",
         ),
         (Probe(Resource.CONTAINER, "tools", Access.WRITE, allowed=False), Outcome.FAILED, "could not be found out"),
     ],
