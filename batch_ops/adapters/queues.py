@@ -20,12 +20,12 @@ POISON = "-poison"
 _MOST_AT_ONCE = 32
 _HIDDEN_SECONDS = 300
 _MISSING: Mapping[str, IlastikBatchError] = dict.fromkeys(
-    ("QueueNotFound", "MessageNotFound", "PopReceiptMismatch"), Conflict("It is not there (any more).")
+    ("QueueNotFound", "MessageNotFound", "PopReceiptMismatch"), Conflict("It is not there any more.")
 )
 
 
 class AzureOutbox:
-    """Messages in base64, as the Functions host reads them: see `storage_clients.host_queue`."""
+    """Messages in base64, as the Functions host reads them: see `clients.host_queue`."""
 
     def __init__(self, collect: QueueClient, blob_created: QueueClient) -> None:
         self._collect, self._blob_created = collect, blob_created
@@ -35,14 +35,14 @@ class AzureOutbox:
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
     async def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
-        with calls(_SERVICE, f"ask for another look at {naming.plain(order.name)}"):
+        with calls(_SERVICE, f"ask for {naming.plain(order.name)} to be looked at again"):
             await self._blob_created.send_message(
                 look_again_message(order), visibility_timeout=ceil(delay.total_seconds())
             )
 
 
 class AzurePoisonQueues:
-    """The poison queues of the Functions host. Its messages are moved as they are, so none is decoded on the way.
+    """The poison queues of the Functions host. Messages are moved as they are, without decoding.
 
     `queues` maps the name of a queue to its own client and that of its poison queue, both without encoding.
     """
@@ -60,7 +60,7 @@ class AzurePoisonQueues:
     async def peek(self) -> Sequence[PoisonMessage]:
         found: list[PoisonMessage] = []
         for queue, (_, poison) in self._queues.items():
-            with _may_be_missing(), calls(_SERVICE, f"look into {queue}{POISON}", _MISSING):
+            with _may_be_missing(), calls(_SERVICE, f"read the queue {queue}{POISON}", _MISSING):
                 found += [_poison(queue, message) for message in await poison.peek_messages(_MOST_AT_ONCE)]
         return found
 
@@ -87,7 +87,7 @@ class AzurePoisonQueues:
 
 
 def _may_be_missing() -> suppress:
-    """The host makes a poison queue when it needs it, and somebody else may have settled a message."""
+    """Ignore a missing queue, which the host creates when needed, and messages that somebody else has settled."""
     return suppress(Conflict)
 
 

@@ -1,4 +1,4 @@
-"""The SDKs' errors in the product's own words, decided by the service's code, never by the SDK's type."""
+"""The SDKs' errors as the product's own, chosen by the service's error code, never by the SDK's type."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,18 +10,18 @@ from batch_ops.domain.errors import IlastikBatchError, RequestRefused, ServiceFa
 
 _BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _BUSY_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError", "TooManyRequests"})
-# The request is right, but the account is not (yet) as it should be: that passes, or an operator mends it.
+# The request is right, but the account is not ready: that passes, or an operator repairs it.
 _LATER_STATUS = frozenset({404, 409, 412})
 
-# What a call of an SDK may raise: its own errors, and the transport's where the SDK lets them through.
+# What a call of an SDK may raise: its own errors, and those of the transport that it does not translate.
 SDK_ERRORS = (AzureError, OSError)
 
 
 @contextmanager
 def calls(service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None) -> Iterator[None]:
-    """Run calls of an SDK; its errors leave as ours. `purpose` completes "could not ...".
+    """Run calls of an SDK and translate its errors to ours. `purpose` completes "could not ...".
 
-    `known` holds the codes that mean something particular to this call.
+    `known` holds the codes that have a special meaning for this call.
     """
     try:
         yield
@@ -32,7 +32,7 @@ def calls(service: str, purpose: str, known: Mapping[str, IlastikBatchError] | N
 def translated(
     error: Exception, service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None
 ) -> IlastikBatchError:
-    """What an SDK's error means to us."""
+    """Return our error for an SDK's error."""
     code = code_of(error)
     if known and code in known:
         return known[code]
@@ -51,7 +51,7 @@ def translated(
 
 
 def code_of(error: Exception) -> str:
-    """The service's error code; empty where the answer had none (or there was no answer)."""
+    """Return the service's error code; empty if there was no answer, or none in it."""
     inner = getattr(error, "error", None)
     code = getattr(error, "error_code", None) or getattr(inner, "code", None)
     if not code:

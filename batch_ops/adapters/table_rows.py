@@ -1,7 +1,7 @@
 """Frozen dataclasses <-> entities of Table storage, field by field from the type hints.
 
-One property always has one type: whole numbers are Int64, times DateTime in UTC, enums their text. A None
-and an empty text are left out and come back as what they were; a property that an older row lacks is the
+One property always has one type: whole numbers are Int64, times DateTime in UTC, enums their text. None
+and empty text are not stored and are restored when read; a property that an older row lacks gets the
 field's default.
 """
 
@@ -30,7 +30,7 @@ class _Column:
     default: Any
 
     def encode(self, value: Any) -> Any:
-        """The property's value; None leaves it out."""
+        """Return the property's value; None if it is not stored."""
         if value is None or (value == "" and not self.optional):
             return None
         if self.kind is int:
@@ -40,19 +40,19 @@ class _Column:
         return _text(self.name, str(value)) if issubclass(self.kind, str) else value
 
     def decode(self, value: Any) -> Any:
-        """The field's value."""
+        """Return the field's value."""
         if value is None:
             return None if self.optional else "" if self.kind is str else self.default
         if self.kind is int:
             return int(getattr(value, "value", value))
         if self.kind is datetime:
-            # The SDK's own subclass would travel on into the product otherwise.
+            # Otherwise the SDK's own subclass would leak into the product.
             return datetime.combine(value.date(), value.timetz())
         return self.kind(value) if issubclass(self.kind, Enum) else value
 
 
 def to_properties(value: Any) -> dict[str, Any]:
-    """The properties of a dataclass instance, without keys. Raises ValueError for what no row can hold."""
+    """Return the properties of a dataclass instance, without keys. Raises ValueError for what no row can hold."""
     encoded = (
         (column.name, column.encode(getattr(value, column.name))) for column in _columns(cast(Hashable, type(value)))
     )
@@ -60,7 +60,7 @@ def to_properties(value: Any) -> dict[str, Any]:
 
 
 def from_properties[T](kind: type[T], row: Mapping[str, Any]) -> T:
-    """A dataclass instance from an entity; properties that are no fields are passed over."""
+    """Make a dataclass instance from an entity, ignoring properties that are not fields."""
     return kind(**{column.name: column.decode(row.get(column.name)) for column in _columns(cast(Hashable, kind))})
 
 
@@ -84,7 +84,7 @@ def _utc(name: str, moment: datetime) -> datetime:
 
 
 def _text(name: str, text: str) -> str:
-    # At most two units of UTF-16 a character: most texts need no closer look.
+    # At most two UTF-16 units per character: most texts need no exact count.
     if len(text) * 4 > _LONGEST_TEXT_BYTES < len(text.encode("utf-16-le", "surrogatepass")):
         raise ValueError(f"{name} is too long for a row of the table: {len(text)} characters.")
     return text
