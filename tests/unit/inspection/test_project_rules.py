@@ -44,7 +44,7 @@ async def test_good_project_gives_its_facts(inspect):
 @pytest.mark.parametrize(
     ("path", "value", "word"),
     [
-        ("workflowName", None, "no ilastik project"),
+        ("workflowName", None, "not an ilastik project"),
         ("workflowName", b"Object Classification", "'Object Classification'"),
         ("FeatureSelections/SelectionMatrix", None, "no feature selection"),
         ("FeatureSelections/SelectionMatrix", np.zeros((6, 7), bool), "no feature"),
@@ -130,7 +130,7 @@ async def test_links_and_foreign_storage_are_not_followed(inspect):
         file.create_dataset("workflowName", shape=(1,), dtype="S20", external=[("/etc/passwd", 0, 20)])
 
     for change in (link, storage):
-        assert "no ilastik project" in (await inspect(change)).sentence
+        assert "not an ilastik project" in (await inspect(change)).sentence
 
 
 async def test_huge_values_are_not_read(inspect):
@@ -167,4 +167,4 @@ async def test_a_project_that_is_no_hdf5_asks_for_a_project(checker):
 
 async def test_image_is_no_project(h5, checker):
     """An image under the name of a project is told so."""
-    assert "no ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence
+    assert "not an ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence

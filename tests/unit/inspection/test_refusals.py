@@ -50,7 +50,7 @@ REFUSALS = {
     "null": (lambda h5, f: f.create_dataset("n", data=h5py.Empty("f4")), {}, ["empty dataset 'n'"]),
     "untagged": (lambda h5, f: h5.add(f, axes=None), {}, ["does not say which", "axistags", "tzyxc"]),
     "tags malformed": (lambda h5, f: h5.add(f).attrs.modify("axistags", "{"), {}, ["axistags", "JSON"]),
-    "tags a number": (lambda h5, f: h5.add(f, axes=None).attrs.create("axistags", 7), {}, ["axistags", "no text"]),
+    "tags a number": (lambda h5, f: h5.add(f, axes=None).attrs.create("axistags", 7), {}, ["axistags", "not text"]),
     "tags too few": (lambda h5, f: h5.add(f, axes="zyx"), {}, ["3 axes", "5 dimensions"]),
     "tags twice": (lambda h5, f: h5.add(f, axes="tzyyc"), {}, ["twice"]),
     "tags unknown": (lambda h5, f: h5.add(f, axes="tzyxq"), {}, ["'q'"]),
@@ -82,7 +82,7 @@ REFUSALS = {
     "empty giant": (
         lambda h5, f: f.create_dataset("d", shape=(100, 1 << 10, 1 << 20), dtype="u1", chunks=(1, 1024, 1024)),
         {},
-        ["107.4 GB", "next to nothing"],
+        ["107.4 GB", "far too few"],
     ),
 }
 
