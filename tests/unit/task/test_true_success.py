@@ -70,7 +70,7 @@ def test_sizes_are_told_in_units_that_people_read(length, told):
         ((GOOD[0], FoundTiff("a1.tiff", 9, 3, (5, 4), "cut")), "a1.tiff is damaged: cut"),
         ((GOOD[0], FoundTiff("a1.tiff", 9, 2, (5, 4))), "a1.tiff has 2 pages instead of 3"),
         ((GOOD[0], FoundTiff("a1.tiff", 9, 3, (4, 5))), "4 x 5 pixels instead of 5 x 4"),
-        ((*GOOD, FoundTiff("a2.tiff", 9, 3, (5, 4))), "nobody expects, 'a2.tiff'"),
+        ((*GOOD, FoundTiff("a2.tiff", 9, 3, (5, 4))), "an unexpected file, 'a2.tiff'"),
     ],
 )
 def test_output_that_is_not_the_plan_is_no_output(found, told):

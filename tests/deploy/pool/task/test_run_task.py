@@ -41,7 +41,7 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
         ("write(count=1)", 81, "NO_OUTPUT", "1 of 2 TIFF files are missing, the first is nuclei1.tiff"),
         ("write(shape=(2, 5, 4))", 81, "NO_OUTPUT", "nuclei0.tiff has 2 pages instead of 3"),
         ("write(shape=(3, 4, 5))", 81, "NO_OUTPUT", "pages of 4 x 5 pixels instead of 5 x 4"),
-        ("write(count=3)", 81, "NO_OUTPUT", "a file that nobody expects, 'nuclei2.tiff'"),
+        ("write(count=3)", 81, "NO_OUTPUT", "an unexpected file, 'nuclei2.tiff'"),
         ("write(); open(pattern.replace('{slice_index}', '1'), 'w').close()", 81, "NO_OUTPUT", "1.tiff is empty"),
         (
             "write(shape=(3, 5, 4)); p = pattern.replace('{slice_index}', '0')\n"
@@ -63,7 +63,7 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
             "for i in range(200): print('INFO ilastik: block', i)",
             1,
             "COMMAND",
-            "went on to its end: KeyError: 7",
+            "ran to its end: KeyError: 7",
         ),
         ("write(); raise OSError(28, 'No space left on device')", 82, "DISK_FULL", "are free"),
     ],

@@ -203,7 +203,7 @@ def test_files_that_hdf5_cannot_open_are_told_apart(folder, content):
 @pytest.mark.parametrize(
     ("shape", "code", "told"),
     [
-        ((2, 3000, 3000, 1000, 1), contract.EXIT_BAD_IMAGE, "at most 4 GB a file"),
+        ((2, 3000, 3000, 1000, 1), contract.EXIT_BAD_IMAGE, "at most 4 GB per file"),
         ((100_000, 1000, 1000, 2000, 1), contract.EXIT_DISK_FULL, "are free"),
     ],
 )
