@@ -20,7 +20,9 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
 from batch_ops.domain.worklist import Stand
 
-_ARCHIVED = "The file lies in the archive tier; it starts once it is brought back (rehydrated)."
+_ARCHIVED = (
+    "The file is in the archive tier; it starts by itself once somebody rehydrates it (moves it to another tier)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def decide(case: Case, found: Findings, settings: Settings) -> Decision:
     if isinstance(verdict, Refused):
         return Reject(record, project, verdict.sentence)
     if not isinstance(verdict, Accepted):
-        return Claim(claimed(record, project, None, settings, case.now, verdict.sentence))
+        return Claim(claimed(record, project, None, settings, case.now, f"{verdict.sentence} It runs anyway."))
     if sentence := disk_fault(case.blob, verdict.facts, project, settings):
         return Reject(record, project, sentence)
     return Claim(claimed(record, project, verdict.facts, settings, case.now, "Its task is being created."))

@@ -111,14 +111,14 @@ def dead_letters(body: bytes) -> DeadLetters:
     except (ValueError, RecursionError) as exc:
         raise BadMessage(f"A dead letter should be a JSON list of events, but it is {body[:100]!r}.") from exc
     if not isinstance(entries, list):
-        raise BadMessage("A dead letter should be a JSON list of events, but it is no list.")
+        raise BadMessage("A dead letter should be a JSON list of events, but it is not a list.")
     found = []
     for entry in entries:
         with suppress(BadMessage):
             values = _Fields(entry, _AN_EVENT)
             event, reason = _event(values), values.text("deadLetterReason", "")
             if not _is_possible(event.name):
-                raise BadMessage("No blob has such a name.")
+                raise BadMessage("No blob can have this name.")
             found.append((event, reason))
     events, reasons = tuple(event for event, _ in found), tuple(reason for _, reason in found)
     return DeadLetters(events, reasons, len(entries) - len(found))
@@ -181,7 +181,7 @@ class _Fields:
     def __init__(self, values: Any, what: str) -> None:
         self._what = what
         if not isinstance(values, dict):
-            raise BadMessage(f"A message should be {what}, but it is no JSON object.")
+            raise BadMessage(f"A message should be {what}, but it is not a JSON object.")
         self._values: dict[str, Any] = values
 
     @classmethod

@@ -40,7 +40,9 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"{where} has '{naming.plain(unknown[0])}'; known are {', '.join(known)}.")
+        raise ConfigError(
+            f"{where} has an unknown key '{naming.plain(unknown[0])}'; the known keys are {', '.join(known)}."
+        )
     return ProjectConfig(
         internal_path=_text(where, values, "internal_path"),
         axes=_axes(where, values),

@@ -104,7 +104,7 @@ def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -
     try:
         number = float(text) if kind is timedelta else int(text)
     except ValueError:
-        faults.append(f"{name} is {text!r}; a number is needed.")
+        faults.append(f"{name} is {text!r}; it must be a number.")
         return default
     least = _LEAST.get(name, 0 if kind is timedelta else 1)
     if not least <= number < 10**15:
@@ -118,11 +118,11 @@ def _contradictions(settings: Settings, values: Mapping[str, str]) -> list[str]:
     if settings.batch_key and not settings.batch_account:
         faults.append("BATCH_ACCOUNT_KEY is given without BATCH_ACCOUNT_NAME.")
     if bool(settings.large_pool_id) != bool(settings.large_slot_memory_mb):
-        faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB go together.")
+        faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB must be given together.")
     if settings.batch_endpoint and not re.match(r"https?://[^/]+", settings.batch_endpoint):
         faults.append(f"BATCH_ACCOUNT_ENDPOINT is {settings.batch_endpoint!r}; it must be a URL.")
     if not re.fullmatch(r"[A-Za-z0-9_-]+/", settings.task_scripts):
-        faults.append("TASK_SCRIPTS is a folder in the tools container: letters, digits, '-', '_', then '/'.")
+        faults.append("TASK_SCRIPTS must be a folder in the tools container: letters, digits, '-', '_', then '/'.")
     connection = values.get(settings.data_storage, "")
     if not connection and not values.get(f"{settings.data_storage}__blobServiceUri"):
         faults.append("DATA_STORAGE (or DATA_STORAGE__blobServiceUri for an identity) is missing.")

@@ -111,11 +111,11 @@ def _reason(state: State, task: Task) -> str:
         case State.ACTIVE if task.requeues:
             return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
         case State.ACTIVE:
-            return "Waits for a free node of the pool."
+            return "Waiting for a free node of the pool."
         case State.PREPARING:
-            return "The node fetches the image and the project."
+            return "The node is fetching the image and the project."
         case _:
-            return "ilastik is at work."
+            return "ilastik is running."
 
 
 def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, policy: Policy) -> Step:
@@ -126,7 +126,7 @@ def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetim
         previous_task_id="",
     )
     if cause is None:
-        return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
+        return Step(ended.to(State.COLLECTING, now, "ilastik has finished; its results are being moved."), Then.COLLECT)
     return failed(ended, cause, now, policy)
 
 
@@ -162,7 +162,7 @@ def failed(
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
         return Step(record.to(State.FAILED, now, sentence, kind=cause.kind), Then.REPORT)
-    step = _next_attempt(record, now, rule, done, f"{cause.sentence} It is tried again.")
+    step = _next_attempt(record, now, rule, done, f"{cause.sentence} It will be tried again.")
     if rule.alone and policy.large_pool_id:
         job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
         step = step.evolve(pool_id=policy.large_pool_id, job_id=job_id)

@@ -37,9 +37,9 @@ class Admission:
                     self._paused = frozenset(pause.project for pause in await self._worklist.pauses())
                     self._fresh_until = fresh_until
         if "" in self._paused:
-            return "Waits: the system was paused by an operator."
+            return "Waiting: an operator paused the system."
         if project in self._paused:
-            return f"Waits: the project '{naming.plain(project)}' was paused by an operator."
+            return f"Waiting: an operator paused the project '{naming.plain(project)}'."
         return ""
 
     def _is_fresh(self) -> bool:
@@ -61,9 +61,9 @@ class Admission:
                     continue
                 self._turns = given
                 return given.day
-        raise ServiceFault("Too many back-filled files ask for their turn at the same time.")
+        raise ServiceFault("Too many back-filled files asked for their turn at the same time.")
 
     def wait_sentence(self, turn: datetime) -> str:
         """The reason of a file whose turn is on a later day."""
         limit = self._settings.backfill_daily_limit
-        return f"Waits, by the daily limit of {limit:,} back-filled files: it starts on {turn:%Y-%m-%d} (UTC)."
+        return f"Waiting because of the daily limit of {limit:,} back-filled files: it starts on {turn:%Y-%m-%d} (UTC)."

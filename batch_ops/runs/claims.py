@@ -84,7 +84,7 @@ class Claims:
         """Claim the run before PROBLEM.txt tells of it: who is overtaken must not clear away another's results."""
         if entry is not None and entry.record.run == record.run:
             return Entry(record, entry.version)
-        return await self._insert(entry, record.to(State.WAITING, self._clock(), "Is being looked at."), due_in)
+        return await self._insert(entry, record.to(State.WAITING, self._clock(), "It is being checked."), due_in)
 
     async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
         """Intent first, then the claim; the older run's intent goes once the claim stands."""

@@ -52,7 +52,7 @@ class Launcher:
         record = entry.record.to(
             State.ACTIVE,
             self._clock(),
-            "Waits for a free node of the pool.",
+            "Waiting for a free node of the pool.",
             previous_job_id="",
             previous_task_id="",
             not_before=None,
@@ -74,7 +74,7 @@ class Launcher:
         now, record = self._clock(), entry.record
         waited = now - record.updated_at if record.updated_at and record.not_before else timedelta()
         wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
-        log.warning("Not now: %s", fault.sentence, extra=fields(record))
+        log.warning("It was put off: %s", fault.sentence, extra=fields(record))
         return await self._ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
 
     async def _postpone(self, entry: Entry, fault: ServiceFault) -> Entry:

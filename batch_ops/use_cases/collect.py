@@ -125,14 +125,17 @@ class Collect:
         folder = await ResultFolder.read(*place)
         if execution is None:
             if not folder.has_own(PROVENANCE):
-                cause = Cause(FailureKind.NO_OUTPUT, "The task ended well, but its results are not (all) in staging.")
+                cause = Cause(FailureKind.NO_OUTPUT, "The task succeeded, but not all of its results are in staging.")
                 await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
                 return
             # Published before, and staging cleared already: only the row is left to write.
             await self._finish(entry, *folder.own_tiffs())
             return
         if not _is_of_this_version(record, execution):
-            cause = Cause(FailureKind.STAGING_IN, "The node read another version of the image than the one there now.")
+            cause = Cause(
+                FailureKind.STAGING_IN,
+                "The node read a different version of the image than the one that is there now.",
+            )
             await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
             return
         if not folder.has_own(PROVENANCE):

@@ -44,4 +44,4 @@ class IdleJobs:
     async def _close(self, mark: JobMark) -> None:
         await self._batch.close_job(mark.job_id)
         await self._worklist.drop_job(mark)
-        log.info("Closed the job %s: nothing of it was at work for %s.", mark.job_id, self._settings.job_idle)
+        log.info("Closed the job %s: it had no work for %s.", mark.job_id, self._settings.job_idle)

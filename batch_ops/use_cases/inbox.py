@@ -46,11 +46,11 @@ class Inbox:
         order = messages.look_order(body)
         if order is None:
             return
-        log.info("Looks at %s.", order.name, extra={"correlation_id": order.correlation_id})
+        log.info("Looking at %s.", order.name, extra={"correlation_id": order.correlation_id})
         try:
             await self._look(order)
         except ServiceFault as fault:
-            log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
+            log.warning("Will look again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
             await self._outbox.look_again(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY and order.container != self._projects_container:
@@ -67,11 +67,11 @@ class Inbox:
         """The results of a run are to be moved."""
         order = messages.collect_order(body)
         ids = {"correlation_id": order.correlation_id, "task_id": order.task_id}
-        log.info("Collects %s.", order.name, extra=ids)
+        log.info("Collecting %s.", order.name, extra=ids)
         try:
             await self._collect(order)
         except ServiceFault as fault:
-            log.warning("Ordered again: %s", fault.sentence, extra=ids)
+            log.warning("Will collect later: %s", fault.sentence, extra=ids)
             await self._outbox.send(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY:

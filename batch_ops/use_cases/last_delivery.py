@@ -55,7 +55,7 @@ class LastDelivery:
             else:
                 await self._ledger.advance(entry, entry.record.to(entry.record.state, self._clock(), reason))
         except IlastikBatchError as exc:
-            log.warning("%s has no row that tells of it: %s", naming.plain(name), exc)
+            log.warning("The row of %s could not be given the reason: %s", naming.plain(name), exc)
 
     async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
         blob = await self._blobs.head(self._settings.input_container, name)
@@ -93,13 +93,13 @@ class LastDelivery:
             await self._ledger.advance(entry, record)
             log.error("%s", reason, extra=fields(record))
         except IlastikBatchError as exc:
-            log.warning("The row of %s does not tell of it: %s", naming.plain(order.name), exc)
+            log.warning("The row of %s could not be given the reason: %s", naming.plain(order.name), exc)
 
 
 def _reason(error: Exception, queue: str) -> str:
     message = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
     message = naming.plain(message, _ERROR_CHARS).rstrip(".")
     return (
-        f"It could not be handled: {message}. Its message lies in the queue {queue}-poison; "
-        "`python -m batch_ops.files poison retry` puts it back."
+        f"It could not be handled: {message}. Its message is in the queue {queue}-poison; `python -m batch_ops.files "
+        "poison retry` puts it back."
     )

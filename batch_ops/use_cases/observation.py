@@ -90,7 +90,7 @@ class Observation:
         """Learn why a task waits: its job may be paused, or closed by somebody, and then it waits for ever."""
         match await self._batch.job_state(entry.record.job_id):
             case JobState.PAUSED:
-                await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
+                await self._say(entry, "An operator paused it: its job is disabled in Azure Batch.")
             case JobState.CLOSED:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
                 await self._steps.apply(entry, failed(entry.record, cause, self._clock(), self._policy))

@@ -79,7 +79,7 @@ class Reconcile:
                 if intent is not None and self._seen.get(task.task_id) != _sight(task):
                     works[task.task_id] = partial(self._observe, intent.name, task)
         except JobMissing:
-            log.warning("The job %s does not exist (any more).", mark.job_id)
+            log.warning("The job %s does not exist any more.", mark.job_id)
         done = await _guarded_all(works)
         if done and (latest != mark.watermark or mark.idle_since is not None):
             await self._worklist.save_job(replace(mark, watermark=latest, idle_since=None))

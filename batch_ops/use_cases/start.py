@@ -101,7 +101,7 @@ class Start:
         if record.etag != blob.etag:
             if not is_same_content(record, blob):
                 return await self._begin(order, blob, head, entry)
-            log.info("Only the properties of the file changed; nothing runs again.", extra=fields(record))
+            log.info("Only the properties of the file changed; it is not run again.", extra=fields(record))
             entry = await self._ledger.advance(entry, record.evolve(etag=blob.etag, updated_at=self._clock()))
         if record.state is State.SUBMITTING and (record.not_before is None or record.not_before <= self._clock()):
             return await self._launcher.submit(entry)

@@ -57,13 +57,13 @@ def retry_objection(record: FileRecord, *, force: bool) -> str:
         case State.SUCCEEDED | State.REJECTED:
             return "" if force else f"{record.state}: only with --force"
         case _:
-            return "at work"
+            return "running already"
 
 
 def cancel_objection(record: FileRecord) -> str:
     """Why a file is not cancelled; "" if it is."""
     if record.state.is_final:
-        return "over already"
+        return "ended already"
     return "its results are being moved" if record.state is State.COLLECTING else ""
 
 

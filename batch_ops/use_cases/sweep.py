@@ -98,7 +98,7 @@ class Sweep:
 
         await for_all(missed, look)
         if missed:
-            log.warning("The sweep found %d files that no event had told of.", len(missed))
+            log.warning("The sweep found %d files that no event had announced.", len(missed))
         return len(missed)
 
     async def _bring_back(self, name: str) -> None:
@@ -109,7 +109,7 @@ class Sweep:
         now, record = self._clock(), entry.record
         with suppress(Conflict):
             await self._worklist.add(Intent(name, record.intent, now, now, waiting=record.state.is_waiting))
-            log.warning("It was open, but not on the worklist.", extra=fields(record))
+            log.warning("It was open, but was missing from the worklist.", extra=fields(record))
 
     async def _projects(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
         """Projects written lately: an image may wait for them or have been rejected by what they were before.

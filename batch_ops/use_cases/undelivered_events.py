@@ -41,10 +41,10 @@ class UndeliveredEvents:
         container = self._settings.dead_letter_container
         if reasons:
             shown = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS))
-            message = "Event Grid could not deliver %d events (%s); the files that they name are looked at now."
+            message = "Event Grid could not deliver %d events (%s); their files are being looked at now."
             log.warning(message, reasons.total(), shown)
         if strange:
-            message = "%d blobs in the container %s are not what Event Grid writes, and are left there, the first: %s."
+            message = "%d blobs in the container %s were not written by Event Grid and are left there; the first is %s."
             log.warning(message, len(strange), container, strange[0])
         return reasons.total()
 

@@ -143,7 +143,7 @@ def test_pause_and_resume_of_a_project(lab, operator):
     for number, name in enumerate(names):
         lab.image(name, seed=50 + number)
     for name in names:
-        assert "paused by an operator" in lab.wait(name, "WAITING")["reason"]
+        assert "an operator paused" in lab.wait(name, "WAITING")["reason"]
     lab.image("default/not paused.h5", seed=53)
     lab.wait("default/not paused.h5", "SUCCEEDED")
     assert "has been paused by an operator since" in operator.types("list", "--project", "steer pause")

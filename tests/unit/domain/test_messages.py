@@ -98,8 +98,8 @@ def test_a_folder_named_as_the_container_is_part_of_the_name():
     [
         (b"", "not JSON"),
         (b"\xff", "not JSON"),
-        (b"[]", "no JSON object"),
-        (body([event()]), "no JSON object"),
+        (b"[]", "not a JSON object"),
+        (body([event()]), "not a JSON object"),
         (body(event(eventType="Microsoft.Storage.BlobDeleted")), "BlobDeleted"),
         (body(event(subject="/blobServices/default/containers/input")), "names no blob"),
         (body(event(subject=7)), "'subject'"),

@@ -157,7 +157,7 @@ async def test_a_paused_job_is_told(world):
     """A job that an operator disabled shows as paused."""
     world.batch.disable_job(world.row(NAME).job_id)
     await world.tick(11 * MINUTE)
-    assert "Paused by an operator" in world.row(NAME).reason
+    assert "An operator paused it" in world.row(NAME).reason
 
 
 async def test_a_job_closed_by_somebody(world):

@@ -87,7 +87,7 @@ async def test_what_is_over_well_is_run_again_only_by_force(world):
 async def test_what_is_at_work_is_left_alone(world):
     """A second task of one version is never created."""
     await begin(world, NAME)
-    assert await retry(world, names=(NAME,), force=True) == {"at work": 1}
+    assert await retry(world, names=(NAME,), force=True) == {"running already": 1}
     assert len(world.tasks()) == 1
 
 
@@ -157,7 +157,7 @@ async def test_the_pause_of_everything_and_that_of_a_project_are_two(world):
     await world.steering.resume()
     world.cloud.advance(timedelta(seconds=6))
     await world.deliver()
-    assert "project 'fly' was paused" in world.row(NAME).reason
+    assert "an operator paused the project 'fly'" in world.row(NAME).reason
     await world.steering.resume("fly")
     world.cloud.advance(timedelta(seconds=6))
     await world.deliver()

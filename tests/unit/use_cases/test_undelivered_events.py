@@ -93,7 +93,7 @@ async def test_what_is_no_dead_letter_stalls_nothing(world, data, caplog):
     await world.tick(CYCLE)
     assert world.blobs.names("dead-letter") == ["A.json"]
     assert {look.name for look in world.outbox.looks()} == {"fly/a.h5"}
-    assert "not what Event Grid writes, and are left there, the first: A.json" in caplog.text
+    assert "not written by Event Grid and are left there; the first is A.json" in caplog.text
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
