@@ -108,9 +108,9 @@ def of_results(run: Run, folder: Folder) -> list[str]:
         data = folder.read(leaf)
         if (len(data), md5(data)) != named[leaf]:
             found.append(f"{leaf} is not what {PROVENANCE} says")
-    told = (document["run"]["number"], document["run"]["task_id"], len(named))
-    if told != (run.number, run.task_id, run.tiffs):
-        found.append(f"{PROVENANCE} tells of {told}, the row of {(run.number, run.task_id, run.tiffs)}")
+    published = (document["run"]["number"], document["run"]["task_id"], len(named))
+    if published != (run.number, run.task_id, run.tiffs):
+        found.append(f"{PROVENANCE} tells of {published}, the row of {(run.number, run.task_id, run.tiffs)}")
     # The same bytes may be uploaded again when the results are there: only the row follows.
     if document["input"]["etag"] != run.etag and document["input"]["md5"] != run.md5:
         found.append(f"{PROVENANCE} tells of another version than {run.etag}")

@@ -37,17 +37,17 @@ def translated(
     if known and code in known:
         return known[code]
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    told = code or str(status or type(error).__name__)
+    detail = code or str(status or type(error).__name__)
     if status in {401, 403} or isinstance(error, ClientAuthenticationError):
-        return ServiceFault(f"{service} does not let this app {purpose} ({told}); check its role assignments.")
+        return ServiceFault(f"{service} does not let this app {purpose} ({detail}); check its role assignments.")
     if status is None or status < 400:
-        return ServiceFault(f"{service} could not be reached to {purpose} ({told}).")
+        return ServiceFault(f"{service} could not be reached to {purpose} ({detail}).")
     if status in _BUSY_STATUS or code in _BUSY_CODES:
-        busy = f"{service} is busy and could not {purpose} ({told})."
+        busy = f"{service} is busy and could not {purpose} ({detail})."
         return ServiceFault(busy, retry_after=_retry_after(error))
     if status in _LATER_STATUS:
-        return ServiceFault(f"{service} could not {purpose} now ({told}).", retry_after=_retry_after(error))
-    return RequestRefused(f"{service} refused to {purpose} ({told}).")
+        return ServiceFault(f"{service} could not {purpose} now ({detail}).", retry_after=_retry_after(error))
+    return RequestRefused(f"{service} refused to {purpose} ({detail}).")
 
 
 def code_of(error: Exception) -> str:

@@ -23,10 +23,10 @@ def name_in(message: PoisonMessage) -> str:
     except BadMessage:
         pass
     try:
-        told = json.loads(body)
+        event = json.loads(body)
     except ValueError:
         return ""
-    subject = told.get("subject") if isinstance(told, dict) else None
+    subject = event.get("subject") if isinstance(event, dict) else None
     return subject.partition("/blobs/")[2] if isinstance(subject, str) else ""
 
 

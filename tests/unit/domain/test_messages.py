@@ -94,7 +94,7 @@ def test_a_folder_named_as_the_container_is_part_of_the_name():
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "message"),
     [
         (b"", "not JSON"),
         (b"\xff", "not JSON"),
@@ -112,9 +112,9 @@ def test_a_folder_named_as_the_container_is_part_of_the_name():
         (body({**event(), "data": None}), "'data'"),
     ],
 )
-def test_what_is_no_event_is_told_by_its_field(broken, told):
+def test_what_is_no_event_is_told_by_its_field(broken, message):
     """A sentence for people names what is wrong; it ends in the poison queue."""
-    with pytest.raises(BadMessage, match=told):
+    with pytest.raises(BadMessage, match=message):
         blob_created(broken)
 
 

@@ -53,16 +53,16 @@ def test_same_axes_in_another_order_are_refused(project):
 
 
 @pytest.mark.parametrize(
-    ("axes", "shape", "told"),
+    ("axes", "shape", "message"),
     [
         ("zyxc", (20, 30, 40, 1), "lacks time"),
         ("tzyx", (2, 20, 30, 40), "lacks channel"),
         ("yx", (30, 40), "lacks time, z and channel"),
     ],
 )
-def test_missing_axes_are_named(project, axes, shape, told):
+def test_missing_axes_are_named(project, axes, shape, message):
     """The number of dimensions must be the training images'; the sentence says which are missing."""
-    assert told in words(judge(dataset(shape, axes), project))
+    assert message in words(judge(dataset(shape, axes), project))
 
 
 def test_surplus_axes_are_named(project):

@@ -58,9 +58,9 @@ async def test_problem_txt_says_what_the_row_says(world: World, first: State) ->
     await world.system.ending.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
     with pytest.raises(Conflict):
         await world.system.ending.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
-    told = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
-    assert list(told) == (["PROBLEM.txt"] if first is State.FAILED else [])
-    assert all("The first word." in text and "Another" not in text for text in told.values())
+    texts = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
+    assert list(texts) == (["PROBLEM.txt"] if first is State.FAILED else [])
+    assert all("The first word." in text and "Another" not in text for text in texts.values())
 
 
 async def test_a_late_word_of_waiting_gives_way() -> None:

@@ -29,8 +29,8 @@ async def world() -> World:
 
 
 def letter(*events, reason="MaxDeliveryAttemptsExceeded") -> bytes:
-    told = {"deadLetterReason": reason, "deliveryAttempts": 30, "lastDeliveryOutcome": "NotFound"}
-    return json.dumps([found | told for found in events]).encode()
+    reasons = {"deadLetterReason": reason, "deliveryAttempts": 30, "lastDeliveryOutcome": "NotFound"}
+    return json.dumps([found | reasons for found in events]).encode()
 
 
 def of_project(name: str):

@@ -35,7 +35,7 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "kind", "told"),
+    ("body", "code", "kind", "message"),
     [
         ("", 81, "NO_OUTPUT", "2 of 2 TIFF files are missing, the first is nuclei0.tiff"),
         ("write(count=1)", 81, "NO_OUTPUT", "1 of 2 TIFF files are missing, the first is nuclei1.tiff"),
@@ -68,14 +68,14 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
         ("write(); raise OSError(28, 'No space left on device')", 82, "DISK_FULL", "are free"),
     ],
 )
-def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, kind, told):
+def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, kind, message):
     """Exit 0 proves nothing: every way to fail has its exit code, kind and sentence, and nothing to publish."""
     folder.ilastik(body)
     ended = folder.run()
 
     report = folder.report()
     assert (ended.code, report.kind, report.exit_code) == (code, kind, code), ended.printed
-    assert told in report.sentence
+    assert message in report.sentence
     assert folder.uploads_on_success() == []
     assert folder.tiffs() == []
 
