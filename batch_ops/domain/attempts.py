@@ -1,4 +1,4 @@
-"""The small lists that a row carries as text: tries by kind of failure, and past attempts. Pure."""
+"""The small lists that a row holds as text: tries by kind of failure, and past attempts. Pure."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ _SENTENCE_CHARS = 300
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One Batch task that did not do its work, and why."""
+    """One Batch task that failed, and why."""
 
     number: int
     task_id: str
@@ -24,19 +24,19 @@ class Attempt:
 
 
 def tries_of(text: str) -> Counter[FailureKind]:
-    """How often each kind of failure happened in this run."""
+    """Count how often each kind of failure happened in this run."""
     return Counter({FailureKind(kind): int(count) for kind, count in json.loads(text or "{}").items()})
 
 
 def with_try(text: str, kind: FailureKind) -> str:
-    """The same with one more of a kind."""
+    """Add one failure of a kind."""
     tries = tries_of(text)
     tries[kind] += 1
     return json.dumps({str(kind): count for kind, count in sorted(tries.items())})
 
 
 def attempts_of(text: str) -> tuple[Attempt, ...]:
-    """The attempts that failed, the oldest first."""
+    """Return the attempts that failed, the oldest first."""
     return tuple(
         Attempt(a["n"], a["task"], FailureKind(a["kind"]), a["why"], a["node"], datetime.fromisoformat(a["at"]))
         for a in json.loads(text or "[]")
@@ -44,7 +44,7 @@ def attempts_of(text: str) -> tuple[Attempt, ...]:
 
 
 def with_attempt(text: str, attempt: Attempt) -> str:
-    """The same with one more (the last twelve are kept)."""
+    """Add an attempt (the last twelve are kept)."""
     entry = {
         "n": attempt.number,
         "task": attempt.task_id,

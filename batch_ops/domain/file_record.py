@@ -1,4 +1,4 @@
-"""The values that the product speaks of. Frozen; changed only through `evolve`."""
+"""The core values of the product. Frozen; changed only through `evolve`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ HISTORY_LENGTH = 40
 
 
 class State(StrEnum):
-    """Where a file is. The middle states may move backwards: Batch may requeue a task."""
+    """The state of a file. The middle states may move backwards: Batch may requeue a task."""
 
     WAITING = "WAITING"
     WAITING_FOR_PROJECT = "WAITING_FOR_PROJECT"
@@ -28,17 +28,17 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing more happens to this run by itself."""
+        """Whether the run has ended."""
         return self in FINAL
 
     @property
     def is_waiting(self) -> bool:
-        """Nothing was submitted yet: the reason says what is waited for."""
+        """Whether nothing was submitted yet: the reason says what the file waits for."""
         return self in {State.WAITING, State.WAITING_FOR_PROJECT}
 
     @property
     def has_task(self) -> bool:
-        """A Batch task is on its way or at work."""
+        """Whether a Batch task is being created, waiting or running."""
         return self in {State.ACTIVE, State.PREPARING, State.RUNNING}
 
 
@@ -47,7 +47,7 @@ FINAL = frozenset({State.SUCCEEDED, State.REJECTED, State.FAILED, State.SUPERSED
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One version of a blob. `md5` is the Content-MD5 in hex where the service has one; times are the service's."""
+    """One version of a blob. `md5` is the Content-MD5 in hex if the service has one; times are the service's."""
 
     name: str
     etag: str
@@ -60,7 +60,7 @@ class Blob:
     copy_id: str | None = None
 
     def meta(self, key: str) -> str | None:
-        """A metadata value; Azure keeps the keys' case, other tools may not."""
+        """Return a metadata value; Azure keeps the keys' case, other tools may not."""
         return next((v for k, v in self.metadata if k.lower() == key.lower()), None)
 
 
@@ -74,7 +74,7 @@ class TaskState(StrEnum):
 
 
 class JobState(StrEnum):
-    """What matters of a job: whether its tasks are run. `closed`: completed, about to be, or gone."""
+    """The state of a job: whether its tasks are run. `closed`: completed, about to be, or gone."""
 
     OPEN = "open"
     PAUSED = "paused"
@@ -92,7 +92,7 @@ class TaskFailure:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A Batch task as the service told of it."""
+    """A Batch task as the service describes it."""
 
     job_id: str
     task_id: str
@@ -110,11 +110,11 @@ class Task:
 # Without slots: a row has fifty fields, and a copy of the one dictionary is what makes `evolve` cheap.
 @dataclass(frozen=True)
 class FileRecord:
-    """All that is known of one file: its current run, and how that run fares.
+    """All that is known about one file: its current run, and the progress of that run.
 
     `run` counts the versions (and repeated segmentations) of a file, `attempt` the Batch tasks of a run.
     `job_id` and `task_id` are stored before the task is created and never derived again.
-    `intent` names the entry of the worklist that keeps this run in sight.
+    `intent` names the entry of the worklist that has this run looked at.
     """
 
     name: str

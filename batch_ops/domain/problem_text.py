@@ -8,7 +8,7 @@ from batch_ops.task.failure_kinds import RULES
 
 
 def remedy(record: FileRecord) -> str:
-    """Say what the reader can do about it."""
+    """Return what the reader can do about it."""
     if record.state.is_waiting:
         return "There is nothing you need to do: the file continues by itself as soon as this is resolved."
     if record.state is State.CANCELLED:

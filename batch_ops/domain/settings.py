@@ -15,13 +15,13 @@ _UNITS = {
     "HOURS": timedelta(hours=1),
     "DAYS": timedelta(days=1),
 }
-# A number is at least 1, a span of time at least nothing.
+# A number must be at least 1, a duration at least 0.
 _LEAST = {"SLOT_MEMORY_MB": 500, "BACKFILL_DAILY_LIMIT": 0, "NODE_DISK_GB": 0, "LARGE_SLOT_MEMORY_MB": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator may choose, each with the variable that it is read from; its unit ends the name."""
+    """What an operator may set, each with its variable, whose name ends with the unit."""
 
     batch_endpoint: Annotated[str, "BATCH_ACCOUNT_ENDPOINT"]
     pool_id: Annotated[str, "BATCH_POOL_ID"]
@@ -69,12 +69,12 @@ class Settings:
 
     @property
     def uses_batch_key(self) -> bool:
-        """Whether Batch is spoken to with the account's key instead of an identity."""
+        """Whether to use the Batch account's key instead of an identity."""
         return bool(self.batch_key)
 
 
 def from_mapping(values: Mapping[str, str]) -> Settings:
-    """The settings in a mapping such as the environment. Raises `SettingsError` with every fault in its text."""
+    """Read settings from a mapping such as the environment. Raises `SettingsError` with every fault in its text."""
     faults: list[str] = []
     given: dict[str, Any] = {}
     for field in fields(Settings):
@@ -94,7 +94,7 @@ def from_mapping(values: Mapping[str, str]) -> Settings:
 
 
 def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -> Any:
-    """The value of a text; what is wrong with it goes to the faults."""
+    """Parse the text of a value; add what is wrong with it to the faults."""
     if kind is str:
         return text
     if kind is bool:

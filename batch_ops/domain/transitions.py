@@ -1,6 +1,6 @@
-"""What becomes of a file when something is learnt of its task: (record, observation, now) -> step. Pure.
+"""What happens to a file when something becomes known about its task: (record, observation, now) -> step. Pure.
 
-The store refuses every move that `ALLOWED` does not have; the use cases carry out what a step asks for.
+The store refuses every move that `ALLOWED` does not have; the use cases carry out the steps.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType(
         State.SUBMITTING: frozenset({State.SUBMITTING, *_TASK, State.COLLECTING, *_ENDS}),
         **{state: frozenset({*_TASK, State.COLLECTING, State.SUBMITTING, *_ENDS}) for state in _TASK},
         State.COLLECTING: frozenset({State.COLLECTING, State.SUBMITTING, State.SUCCEEDED, *_ENDS}),
-        # A final row keeps its state: only its version of the blob may be noted anew (a metadata edit).
+        # A final row keeps its state: only the ETag of the blob may change (a metadata edit).
         **{state: frozenset({state}) for state in State if state.is_final},
     }
 )
@@ -39,7 +39,7 @@ def check_move(old: State, new: State) -> None:
         raise IllegalTransition(f"A file can't go from {old} to {new}.")
 
 
-# A task that was put back so often because its node was lost is held to be what takes the nodes down.
+# A task that lost this many nodes is considered to be the cause.
 NODE_LOSSES = 4
 
 
@@ -53,7 +53,7 @@ class Policy:
 
 
 class Then(Enum):
-    """What is to be done once the step's record is in the ledger."""
+    """What to do once the step's record is in the ledger."""
 
     NOTHING = auto()
     COLLECT = auto()
@@ -63,7 +63,7 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The row as it is to be, and what follows."""
+    """The row to write, and what to do next."""
 
     record: FileRecord
     then: Then = Then.NOTHING
@@ -78,7 +78,7 @@ def observe(
     *,
     preempted: bool = False,
 ) -> Step | None:
-    """What a task as Batch shows it means for its file; None if it tells nothing new.
+    """Decide what the state of a task means for its file; None if nothing is new.
 
     `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
     requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing.
@@ -131,7 +131,7 @@ def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetim
 
 
 def missing(record: FileRecord, now: datetime, policy: Policy) -> Step | None:
-    """What it means that Batch knows no task of the row's id (the job being there): twice, some time apart, is LOST."""
+    """Decide what it means that Batch lacks the row's task (but has its job): twice, some time apart, is LOST."""
     if not record.state.has_task:
         return None
     if record.missing_since is None:
@@ -148,7 +148,7 @@ def failed(
     now: datetime,
     policy: Policy = Policy(),
 ) -> Step:
-    """Another attempt, or the end, by the rule for its kind of failure."""
+    """Decide on another attempt or the end, by the rule for this kind of failure."""
     rule = RULES[cause.kind]
     counted = with_try(record.tries, cause.kind)
     done = tries_of(counted)[cause.kind]
@@ -170,7 +170,7 @@ def failed(
 
 
 def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: int, reason: str) -> FileRecord:
-    """The claim of a further attempt: written before its task is created, after the old one ended or is gone."""
+    """Claim another attempt: stored before its task is created, after the old task has ended."""
     attempt = record.attempt + 1
     wait = rule.delay * 2 ** (done - 1)
     return record.to(

@@ -1,4 +1,4 @@
-"""Creates the tasks of claimed runs, or puts them off. Each part may be repeated at any point."""
+"""Creates the tasks of claimed runs, or postpones them. Each part may be repeated at any point."""
 
 import logging
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Launcher:
         self._ending, self._settings, self._clock = ending, settings, clock
 
     async def submit(self, entry: Entry) -> Entry:
-        """Create the task of a claim as it is stored; whoever finds a claim without a task may call this again.
+        """Create the task of a claim as it is stored; may be called again for any claim without a task.
 
         The task before it (an older version's, or a failed attempt's) is ended first. Raises `Conflict`.
         """
@@ -62,7 +62,7 @@ class Launcher:
         return await self._ledger.advance(entry, record)
 
     async def submit_when_due(self, entry: Entry) -> Entry:
-        """Create the task, unless it is to wait: then have reconcile do it at that time."""
+        """Create the task; if it has to wait, let reconcile do it at that time."""
         due = entry.record.not_before
         if due is None or due <= self._clock():
             return await self.submit(entry)
@@ -78,7 +78,7 @@ class Launcher:
         return await self._ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
 
     async def _postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
-        """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
+        """Store a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
         entry = await self.note(entry, fault)
         if entry.record.not_before is not None:
             await self._remind(entry.record, entry.record.not_before)
@@ -99,7 +99,7 @@ class Launcher:
             except JobClosed:
                 if await self._is_there(job_id, spec.id):
                     return entry
-                # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
+                # The claim changes before anything is created in the new job: nobody can still create the old task.
                 moved = entry.record.evolve(job_id=self._following_job(entry.record), updated_at=self._clock())
                 entry = await self._ledger.advance(entry, moved)
             else:
@@ -113,7 +113,7 @@ class Launcher:
             return False
 
     def _following_job(self, record: FileRecord) -> str:
-        """Name this month's job, or the next generation of it if it is the one that was closed."""
+        """Return this month's job, or its next generation if it is the one that was closed."""
         prefix, now = self._settings.job_prefix, self._clock()
         current = naming.job_id(prefix, record.pool_id, now)
         if not record.job_id.startswith(current):

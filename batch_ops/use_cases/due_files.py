@@ -1,4 +1,4 @@
-"""What a tick does for an open file that was not heard of for long, by its entry on the worklist."""
+"""What a tick does for an open file that has been silent for long, by its entry in the worklist."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _CANCELLED_AGAIN = timedelta(minutes=4)
 
 
 class DueFiles:
-    """Looks at one entry at a time, and says when to look again."""
+    """Looks at one entry per call, and sets when to look again."""
 
     def __init__(
         self,
@@ -86,18 +86,18 @@ class DueFiles:
         await self._worklist.defer(intent, self._patience(intent))
 
     async def _see_to_collecting(self, record: FileRecord) -> datetime:
-        """Order it again, unless it was put off or has just been ordered; when to look again."""
+        """Order collecting again, unless it was postponed or has just been ordered; return when to look again."""
         now = self._clock()
         if record.not_before and record.not_before > now:
             return max(record.not_before, self._later())
-        # Whoever moved it to this state has ordered it as well, if they did not die in between.
+        # Whoever moved it to this state has ordered collecting as well, unless they died in between.
         if record.updated_at and (patience := record.updated_at + self._settings.grace) > now:
             return patience
         await self._outbox.send(CollectOrder.of(record))
         return self._later()
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
-        """Clear the staging of a failed run whose time is over, or see to the end of a cancelled one."""
+        """Clear the staging of a failed run whose time is over, or finish a cancelled one."""
         if entry is not None and entry.record.state is State.CANCELLED and entry.record.task_id:
             # Somebody may have been about to create its task.
             await self._batch.terminate_task(entry.record.job_id, entry.record.task_id)
@@ -110,7 +110,7 @@ class DueFiles:
         await self._worklist.remove(intent.name, intent.nonce)
 
     async def _leftover(self, intent: Intent, entry: Entry | None) -> None:
-        """Look at an intent that no row owns: a start died before its claim, or lost a race and died."""
+        """Handle an intent without a row: a start died before its claim, or lost a race and died."""
         await self._start(LookOrder(intent.name, intent.nonce))
         if entry and entry.record.state.is_final:
             await self._ending.end_previous(entry.record)
@@ -123,6 +123,6 @@ class DueFiles:
         return self._clock() + self._settings.recheck
 
     def _patience(self, intent: Intent) -> datetime:
-        """Waiting files are asked for less and less often, at least every ten minutes."""
+        """Return when to look again: waiting files less and less often, at least every ten minutes."""
         now = self._clock()
         return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)

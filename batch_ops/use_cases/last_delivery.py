@@ -1,7 +1,7 @@
-"""What is left behind when a message is given up: a row with the reason, for the host moves the message away.
+"""What happens at the last delivery of a message: the reason is noted in a row, as the host gives up the message.
 
-The file is not given up with it: a row that waits is looked at again by reconcile, results that could not be moved
-are ordered again after some hours, so that a mended app finishes both without anyone's help.
+The file is not given up: reconcile looks at waiting rows again, and results that could not be moved are ordered
+again after some hours, so that a repaired app finishes both without help.
 """
 
 import logging
@@ -21,13 +21,13 @@ from batch_ops.runs.claims import Claims
 
 log = logging.getLogger("batch_ops")
 
-# Each further order that fails leaves another message in the poison queue.
+# Each order that fails leaves another message in the poison queue.
 _COLLECT_AGAIN = timedelta(hours=6)
 _ERROR_CHARS = 300
 
 
 class LastDelivery:
-    """Asked for at the last delivery of a message. Never raises an error of ours: the first one matters more."""
+    """Called at the last delivery of a message. Never raises an error of ours: the original error matters more."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class LastDelivery:
         self._settings, self._clock, self._new_id = settings, clock, new_id
 
     async def look(self, name: str, correlation_id: str, error: Exception) -> None:
-        """An image could not be looked at."""
+        """Note that an image could not be looked at."""
         if not naming.is_image(name):
             return
         try:
@@ -83,7 +83,7 @@ class LastDelivery:
         log.error("%s", reason, extra=fields(record))
 
     async def collect(self, order: CollectOrder, error: Exception) -> None:
-        """The results of a run could not be moved."""
+        """Note that the results of a run could not be moved."""
         try:
             entry = await self._ledger.get(order.name)
             if entry is None or (entry.record.run, entry.record.state) != (order.run, State.COLLECTING):

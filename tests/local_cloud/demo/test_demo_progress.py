@@ -87,9 +87,9 @@ def test_a_name_cannot_forge_lines() -> None:
     """Line ends and escape codes in a file's name are shown as one replacement character each."""
     hostile = dropped("a\n  1.0 s  b.h5 SUCCEEDED\x1b[2J.h5")
     shown = lines([hostile], {}, {}, NOW)[0].name
-    lines = faults({}, [hostile], {})[0]
+    printed = faults({}, [hostile], {})[0]
     assert shown == "a\ufffd  1.0 s  b.h5 SUCCEEDED\ufffd[2J.h5"
-    assert shown in lines
+    assert shown in printed
 
 
 def test_row_times_may_be_text_or_dates() -> None:
@@ -120,9 +120,9 @@ def test_summary_counts_and_times() -> None:
         3,
     )
     assert (summary.waiting, summary.running, summary.collecting) == (3.0, 10.0, 2.0)
-    lines = summary_lines(summary, Path("/data"), [], kept=True)
-    assert lines[0] == "3 files: 1 succeeded, 1 rejected, 1 neither; 3 TIFFs."
-    assert any("local_cloud down --data /data" in line for line in lines)
+    printed = summary_lines(summary, Path("/data"), [], kept=True)
+    assert printed[0] == "3 files: 1 succeeded, 1 rejected, 1 neither; 3 TIFFs."
+    assert any("local_cloud down --data /data" in line for line in printed)
     assert summary_lines(summarize({}, files[:1], tiffs=1), Path("/data"), [], kept=False)[0].startswith("1 file: ")
 
 
