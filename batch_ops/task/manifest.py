@@ -209,7 +209,7 @@ def _text(value: object, what: str, limit: int, pattern: re.Pattern[str] | None 
     if len(value) > limit:
         _refuse(f"{what} is longer than {limit} characters")
     if pattern and not pattern.fullmatch(value):
-        _refuse(f"{what} is not written as it must be")
+        _refuse(f"{what} is not in the required form")
     if _FORBIDDEN.search(value):
         _refuse(f"{what} holds characters that no text may hold")
 

@@ -67,7 +67,7 @@ def test_what_a_task_leaves_behind(kind, name):
     assert kind.parse(content).to_json() == content
 
 
-def test_what_a_task_is_told():
+def test_the_environment_of_a_task():
     """The environment of a task that the version before created."""
     environment = read("node/environment.json")
     assert TaskEnvironment.from_env(environment).to_env() == environment

@@ -69,7 +69,7 @@ def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
         (("--location", "West Europe'"), "is no region"),
     ],
 )
-def test_an_option_that_cannot_be_is_refused(empty, options, sentence):
+def test_an_impossible_option_is_refused(empty, options, sentence):
     """Every faulty option is named with what it must be, before anything is made."""
     done = empty.run("--location", "westeurope", *options)
     assert done.returncode == 1
@@ -119,7 +119,7 @@ def test_the_later_value_wins():
     assert parameters.defaults(template, values)["slotThreads"] == 4
 
 
-def test_all_obstacles_are_told_at_once(empty):
+def test_all_obstacles_are_reported_at_once(empty):
     """Nobody has to run it once for each problem."""
     no_roles(empty.azure)
     no_size(empty.azure)

@@ -166,7 +166,7 @@ def test_each_fault_has_its_sentence_and_exit_code(node, change, code, message):
     assert not list(node.shared.parent.rglob("pwned"))
 
 
-def test_storage_that_refuses_is_asked_again_before_it_is_believed(node):
+def test_a_refusal_of_storage_is_checked_by_asking_again(node):
     """A new role takes minutes to be known: the first refusals are no answer, the last one is."""
     node.server.faults["blob"] = [403, 403]
     assert node.run().returncode == 0
@@ -197,7 +197,7 @@ def test_an_ilastik_that_does_not_work_is_not_installed(node, changed, code, mes
     assert not list(node.shared.glob(".ilastik-new.*"))
 
 
-def test_a_file_that_is_no_archive_is_told(node):
+def test_a_file_that_is_no_archive_is_reported(node):
     """Its digest fits, its content does not."""
     node.offer(b"this is no archive" * 1000)
     done = node.run()
@@ -241,7 +241,7 @@ def test_two_at_once_install_once(node):
     assert node.is_complete()
 
 
-def test_an_installation_that_never_ends_is_told(node):
+def test_an_installation_that_never_ends_is_reported(node):
     """Nobody waits for ever."""
     node.shared.mkdir()
     node.extra["LOCK_SECONDS"] = "1"

@@ -134,7 +134,7 @@ def test_quotas_are_compared_with_what_is_used(account, jobs, pool, levels):
     assert [finding.level for finding in findings] == levels
 
 
-def test_the_cores_in_use_are_told():
+def test_the_cores_in_use_are_reported():
     """By the family of the pool's machines, where Azure counts so."""
     (_, cores) = judge_quota(ACCOUNT, 1, POOL)
     assert "uses 8 of the 16 dedicated cores" in cores.sentence

@@ -167,7 +167,7 @@ async def test_everything_must_be_said_aloud(operator, command):
 
 
 async def test_pause_and_resume(operator):
-    """List tells of the pause while it lasts; resume tells how many it takes up, and what is still paused."""
+    """List shows the pause while it lasts; resume says how many files it looks at, and what is still paused."""
     await operator.types("pause")
     await operator.types("pause", "--project", "fly")
     await operator.begin(NAME)

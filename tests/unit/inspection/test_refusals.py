@@ -89,7 +89,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 async def test_unfit_file_is_refused_with_a_sentence(h5, check, case):
-    """Each fault is told apart, with the file's name and what to do, in one line."""
+    """Each fault is distinguished, with the file's name and what to do, in one line."""
     build, options, words = REFUSALS[case]
     verdict = await check(h5.file(lambda f: build(h5, f)), **options)
     assert isinstance(verdict, Refused), verdict

@@ -195,7 +195,7 @@ async def test_other_projects_go_on(world):
     assert (await world.start(NAMES[0])).state is State.ACTIVE
 
 
-async def test_tasks_at_work_go_on(world):
+async def test_running_tasks_continue(world):
     """What has begun is finished, its results are moved."""
     await world.start(NAMES[0])
     await pause(world)

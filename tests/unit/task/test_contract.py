@@ -67,7 +67,7 @@ def test_values_that_a_node_would_refuse_are_never_sent(change, message):
         dataclasses.replace(TASK, **change).to_env()
 
 
-def test_all_missing_and_unreadable_values_are_told_at_once():
+def test_all_missing_and_unreadable_values_are_reported_at_once():
     """One failed task is enough to learn of every fault."""
     environ = TASK.to_env()
     del environ["ILASTIK_TASK_NICKNAME"]

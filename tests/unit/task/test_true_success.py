@@ -57,7 +57,7 @@ def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code,
     ("length", "message"),
     [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (4_294_967_296, "4.29 GB"), (2e15, "2000 TB")],
 )
-def test_sizes_are_told_in_units_that_people_read(length, message):
+def test_sizes_are_reported_in_units_that_people_read(length, message):
     """Three digits and a unit."""
     assert size(length) == message
 
@@ -74,7 +74,7 @@ def test_sizes_are_told_in_units_that_people_read(length, message):
     ],
 )
 def test_output_that_is_not_the_plan_is_no_output(found, message):
-    """Each deviation is told by file; on a disk without room it is the disk's fault."""
+    """Each deviation is reported by file; on a disk without room it is the disk's fault."""
     outcome = outcome_of(0, found, "", PLAN, "a", PLENTY)
     assert (outcome.kind, outcome.exit_code) == (FailureKind.NO_OUTPUT, contract.EXIT_NO_OUTPUT)
     assert message in outcome.sentence

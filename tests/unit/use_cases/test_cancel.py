@@ -1,4 +1,4 @@
-"""Steering by hand: cancel."""
+"""Steering: cancel."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ async def test_an_open_file_is_cancelled_with_its_task(world):
     assert await world.open() == []
 
 
-async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world):
+async def test_a_run_that_has_ended_or_is_collected_is_not_cancelled(world):
     """Finished files stay finished; results that are being moved are moved to the end."""
     await begin(world, "fly/a.h5", "fly/b.h5")
     await world.finish("fly/a.h5")
@@ -111,7 +111,7 @@ async def test_a_task_that_was_just_being_created_is_ended_too(world):
 
 
 async def test_two_operators_cancel_at_once(world):
-    """Harmless, and both are told the truth."""
+    """Harmless, and both get a true answer."""
     await begin(world, *(f"fly/{n}.h5" for n in range(5)))
     plan = await world.steering.plan_cancel(Selection(project="fly"))
     answers = await asyncio.gather(*(world.steering.cancel(plan.chosen) for _ in range(2)))

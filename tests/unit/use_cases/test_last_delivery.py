@@ -29,7 +29,7 @@ def world() -> World:
     return world
 
 
-async def test_what_is_given_up_has_a_row_with_the_reason(world):
+async def test_a_given_up_message_leaves_a_row_with_the_reason(world):
     """At the last delivery, not before; the file waits and is taken up once the fault is mended."""
     world.drop(NAME)
     body = look_again_message(LookOrder(NAME, "c")).encode()
@@ -141,7 +141,7 @@ async def test_an_outage_uses_up_no_delivery(world):
     assert len(world.outbox.orders()) == 1
 
 
-async def test_a_long_outage_is_asked_ever_more_seldom(world):
+async def test_a_long_outage_makes_calls_rarer(world):
     """Half a minute, then twice as long each time, up to eight minutes: thousands of messages may be waiting."""
     world.drop(NAME)
     body, pauses = look_again_message(LookOrder(NAME, "c")).encode(), []

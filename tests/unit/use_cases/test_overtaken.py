@@ -90,7 +90,7 @@ async def test_a_version_that_has_to_wait_ends_the_older_task(world: World) -> N
     assert _at_work(world) == []
 
 
-async def test_a_claim_whose_answer_was_lost_stays_in_sight() -> None:
+async def test_a_claim_whose_answer_was_lost_is_looked_at_again() -> None:
     """The client repeats the claim and hears of a conflict with itself: the file stays on the worklist."""
     world = World()
     world.project("fly")
@@ -103,7 +103,7 @@ async def test_a_claim_whose_answer_was_lost_stays_in_sight() -> None:
     assert (await world.finish(NAME)).state is State.SUCCEEDED
 
 
-async def test_a_poisoned_claim_whose_answer_was_lost_stays_in_sight() -> None:
+async def test_a_poisoned_claim_whose_answer_was_lost_is_looked_at_again() -> None:
     """As above, where the claim says that the file's message was given up."""
     world = World()
     world.project("fly")
@@ -164,7 +164,7 @@ async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) ->
     assert (await world.finish(NAME)).state is State.SUCCEEDED
 
 
-async def test_a_new_upload_leaves_a_failed_runs_staging_for_those_who_look(world: World) -> None:
+async def test_a_new_upload_keeps_a_failed_runs_staging(world: World) -> None:
     """What is tidied away after a run was overtaken is not what its failure is explained by."""
     row = world.row(NAME)
     assert row is not None

@@ -90,7 +90,7 @@ async def test_a_requeued_task_moves_backwards(world):
     assert "back into its queue" in world.row(NAME).reason
 
 
-async def test_a_failure_is_tried_again_then_told(world):
+async def test_a_failure_is_tried_again_then_reported(world):
     """Non-zero exit: one more attempt with its own task id; then FAILED with the script's sentence and log lines."""
     for attempt in (1, 2):
         row = world.row(NAME)
@@ -153,7 +153,7 @@ async def test_a_lost_task_is_run_again(world):
     assert "LOST" in world.row(NAME).attempts
 
 
-async def test_a_paused_job_is_told(world):
+async def test_a_paused_job_is_reported(world):
     """A job that an operator disabled shows as paused."""
     world.batch.disable_job(world.row(NAME).job_id)
     await world.tick(11 * MINUTE)

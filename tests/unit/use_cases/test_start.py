@@ -113,7 +113,7 @@ async def test_a_new_version_supersedes(world):
     assert await world.open() == [NAME]
 
 
-async def test_a_refused_image_is_told_and_stays_closed(world):
+async def test_a_refused_image_is_reported_and_stays_closed(world):
     """REJECTED with the check's sentence, PROBLEM.txt, no task, nothing open, the blob untouched."""
     world.drop(NAME, b"REFUSE The file is cut off.")
     row = await world.start(NAME)
@@ -156,7 +156,7 @@ async def test_an_image_waits_for_its_project():
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_an_unusable_project_is_told():
+async def test_an_unusable_project_is_reported():
     """A project that the check refuses is a thing to wait for, with its sentence."""
     world = World()
     world.project("fly", b"REFUSE It was never trained.")
@@ -166,7 +166,7 @@ async def test_an_unusable_project_is_told():
 
 
 async def test_a_process_that_stood_still_knows_no_project(world):
-    """Whatever it had learnt of the classifier may be out of date: it looks again before anything is started."""
+    """What it knows about the classifier may be out of date: it looks again before anything is started."""
 
     async def stand_still(call: str, when: fakes.When) -> None:
         if call == "worklist.save_project" and when is fakes.When.AFTER:

@@ -1,4 +1,4 @@
-"""Steering by hand: select, retry, pause, resume."""
+"""Steering: select, retry, pause, resume."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -73,7 +73,7 @@ async def test_a_failed_file_gets_a_new_run(world):
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_what_is_over_well_is_run_again_only_by_force(world):
+async def test_a_successful_run_is_repeated_only_by_force(world):
     """SUCCEEDED and REJECTED are left alone, and it is said why."""
     await begin(world, NAME)
     await world.finish(NAME)
@@ -84,7 +84,7 @@ async def test_what_is_over_well_is_run_again_only_by_force(world):
     assert world.provenance(NAME)["run"]["number"] == 2
 
 
-async def test_what_is_at_work_is_left_alone(world):
+async def test_a_running_file_is_left_alone(world):
     """A second task of one version is never created."""
     await begin(world, NAME)
     assert await retry(world, names=(NAME,), force=True) == {"running already": 1}
@@ -174,7 +174,7 @@ async def test_resume_leaves_alone_what_waits_for_its_turn(world):
     assert await world.steering.resume() == 0
 
 
-def test_waiting_files_leave_room_for_those_at_work():
+def test_waiting_files_leave_room_for_running_ones():
     """Of what is due, half a tick at least is for files with tasks; what nobody needs the others get."""
     waiting = [Intent(f"w{n}", "n", NOW, NOW, waiting=True) for n in range(10)]
     at_work = [Intent(f"t{n}", "n", NOW + timedelta(seconds=1), NOW) for n in range(10)]

@@ -1,4 +1,4 @@
-"""Events that Event Grid could not deliver: the sweep takes up what they name, and tells of them."""
+"""Events that Event Grid could not deliver: the sweep looks at their files, and reports them."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ def of_project(name: str):
 
 
 async def test_an_image_whose_event_was_undeliverable_is_taken_up(world, caplog):
-    """It is looked at by message, the operators are told why, and the dead letter goes."""
+    """It is looked at by message, the operators get the reasons, and the dead letter is deleted."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", NAME, letter(event("fly/a.h5"), event("fly/a.h5")))
     # So that the sweep of the images has no part in it.
@@ -86,7 +86,7 @@ async def test_with_no_dead_letters_a_cycle_costs_one_call(world):
     ids=["empty", "deep", "object", "binary", "no event", "null"],
 )
 async def test_what_is_no_dead_letter_stalls_nothing(world, data, caplog):
-    """It stays where a person finds it, is told of, and the letters behind it are handled."""
+    """It stays for a person, is reported, and the letters behind it are handled."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", "A.json", data)
     world.blobs.upload("dead-letter", "B.json", letter(event("fly/a.h5")))
@@ -104,7 +104,7 @@ async def test_an_endless_dead_letter_is_not_read(world):
     assert world.cloud.requests["blobs.read"] == 0
 
 
-async def test_events_of_elsewhere_are_told_and_looked_at_by_nobody(world):
+async def test_events_of_elsewhere_are_reported_and_looked_at_by_nobody(world):
     """A topic that somebody else uses too may leave letters of other containers."""
     other = event(subject="/blobServices/default/containers/films/blobs/a.h5")
     other["data"]["url"] = "https://account.blob.core.windows.net/films/a.h5"
@@ -126,7 +126,7 @@ async def test_many_dead_letters_take_several_ticks(world):
     assert left == [150, 50, 0]
 
 
-async def test_a_letter_goes_only_once_its_files_are_ordered(world):
+async def test_a_letter_is_deleted_only_after_its_files_are_ordered(world):
     """An outage between the two leaves the letter to the next tick; two orders for one file do no harm."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", NAME, letter(event("fly/a.h5")))

@@ -80,7 +80,7 @@ def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, 
     assert folder.tiffs() == []
 
 
-def test_the_log_is_streamed_kept_and_its_end_told(folder):
+def test_the_log_is_streamed_kept_and_its_end_reported(folder):
     """What ilastik prints is in stdout and in ilastik.log; the report has its last lines, made printable."""
     folder.ilastik("for i in range(100): print('line', i)\nprint('\\x1b[31mred\\x1b[0m')\nsys.exit(1)")
     ended = folder.run()

@@ -208,7 +208,7 @@ def test_files_that_hdf5_cannot_open_are_told_apart(folder, content):
     ],
 )
 def test_what_cannot_fit_is_refused_before_ilastik_starts(folder, shape, code, message):
-    """Classic TIFF ends at 4 GB and disks end too: both are told with sizes, without computing."""
+    """Classic TIFF ends at 4 GB and disks end too: both are reported with sizes, without computing."""
     with h5py.File(folder.image, "w") as file:
         made = file.create_dataset("data", shape, "uint8", chunks=(1, 100, 100, 100, 1))
         made.attrs["axistags"] = '{"axes": [{"key": "t"}, {"key": "x"}, {"key": "y"}, {"key": "z"}, {"key": "c"}]}'
