@@ -68,7 +68,7 @@ def _text_of_attempts(attempts: tuple[Attempt, ...]) -> str:
 
 
 def attempts_of(text: str) -> tuple[Attempt, ...]:
-    """The attempts of a row's property."""
+    """Read the attempts from a row's property."""
     return tuple(
         Attempt(a["n"], a["task"], FailureKind(a["kind"]), a["why"], a["node"], datetime.fromisoformat(a["at"]))
         for a in json.loads(text or "[]")

@@ -2,7 +2,7 @@
 
 One property always has one type: whole numbers are Int64, times DateTime in UTC, enums their text. A field that is
 a dataclass itself stands in the row with its own fields; what else no property can hold has a codec (`row_texts`).
-A None and an empty text are left out and come back as what they were; a property that an older row lacks is the
+None and empty text are not stored and are restored when read; a property that an older row lacks gets the
 field's default.
 """
 
@@ -40,7 +40,7 @@ class _Column:
     decoder: Callable[[Any], Any] | None
 
     def encode(self, whole: Any) -> Any:
-        """The property's value; None leaves it out."""
+        """Return the property's value; None if it is not stored."""
         value = self.read(whole)
         if self.encoder:
             value = self.encoder(value)
@@ -53,14 +53,14 @@ class _Column:
         return _text(self.name, str(value)) if issubclass(self.kind, str) else value
 
     def decode(self, row: Mapping[str, Any]) -> Any:
-        """The field's value."""
+        """Return the field's value."""
         value: Any = row.get(self.name)
         if value is None:
             return self.absent
         if self.kind is int:
             value = int(getattr(value, "value", value))
         elif self.kind is datetime:
-            # The SDK's own subclass would travel on into the product otherwise.
+            # Otherwise the SDK's own subclass would leak into the product.
             value = datetime.combine(value.date(), value.timetz())
         return self.decoder(value) if self.decoder else value
 
@@ -73,11 +73,11 @@ class _Part:
     fields: Mapping[str, "_Column | _Part"]
 
     def decode(self, row: Mapping[str, Any]) -> Any:
-        """The dataclass's instance."""
+        """Make the dataclass's instance."""
         return self.kind(**{name: field.decode(row) for name, field in self.fields.items()})
 
     def columns(self) -> Iterator[_Column]:
-        """Every property."""
+        """List every property."""
         for field in self.fields.values():
             if isinstance(field, _Part):
                 yield from field.columns()
@@ -86,13 +86,13 @@ class _Part:
 
 
 def to_properties(value: Any) -> dict[str, Any]:
-    """The properties of a dataclass instance, without keys. Raises ValueError for what no row can hold."""
+    """Return the properties of a dataclass instance, without keys. Raises ValueError for what no row can hold."""
     encoded = ((column.name, column.encode(value)) for column in _columns(cast(Hashable, type(value))))
     return {name: cell for name, cell in encoded if cell is not None}
 
 
 def from_properties[T](kind: type[T], row: Mapping[str, Any]) -> T:
-    """A dataclass instance from an entity; properties that are no fields are passed over."""
+    """Make a dataclass instance from an entity, ignoring properties that are not fields."""
     return cast(T, _part(cast(Hashable, kind)).decode(row))
 
 

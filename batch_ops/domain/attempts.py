@@ -30,11 +30,11 @@ class Tries:
     attempts: tuple[Attempt, ...] = ()
 
     def of(self, kind: FailureKind) -> int:
-        """How often a kind of failure happened in this run."""
+        """Count how often a kind of failure happened in this run."""
         return dict(self.counts).get(kind, 0)
 
     def plus(self, attempt: Attempt) -> Self:
-        """The same with one more failed attempt, noted to the second and with a sentence that fits a row."""
+        """Add one more failed attempt, noted to the second and with a sentence that fits a row."""
         counts = dict(self.counts) | {attempt.kind: self.of(attempt.kind) + 1}
         noted = replace(attempt, sentence=attempt.sentence[:_SENTENCE_CHARS], at=attempt.at.replace(microsecond=0))
         return type(self)(tuple(sorted(counts.items())), (*self.attempts, noted)[-_ATTEMPTS_KEPT:])

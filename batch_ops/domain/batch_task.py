@@ -44,7 +44,7 @@ class TaskFailure:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A Batch task as the service told of it."""
+    """A Batch task as the service describes it."""
 
     job_id: str
     task_id: str

@@ -33,5 +33,5 @@ class Blob:
         return ImageVersion(self.etag, self.length, self.md5)
 
     def meta(self, key: str) -> str | None:
-        """A metadata value; Azure keeps the keys' case, other tools may not."""
+        """Return a metadata value; Azure keeps the keys' case, other tools may not."""
         return next((v for k, v in self.metadata if k.lower() == key.lower()), None)

@@ -84,7 +84,7 @@ class FileRecord:
     outcome: Outcome = field(default_factory=Outcome)
 
     def to(self, state: State, now: datetime, reason: str = "") -> Self:
-        """The record in another state, with the move noted in its history (the last 40 moves are kept)."""
+        """Return the record in another state, with the move noted in its history (the last 40 moves are kept)."""
         moves = self.history
         if state != self.state or not moves:
             moves = (*moves, Move(state, now.replace(microsecond=0)))[-HISTORY_LENGTH:]

@@ -37,7 +37,7 @@ class CollectOrder:
 
     @classmethod
     def of(cls, record: FileRecord) -> Self:
-        """The order for a file's current run."""
+        """Make the order for a file's current run."""
         return cls(record.name, record.run, record.placement.task_id, record.correlation_id)
 
 

@@ -38,7 +38,7 @@ def _exported(project: Project, settings: Settings) -> tuple[int, int]:
 
 
 def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
-    """What makes a run what it is: image, classifier, effective settings, ilastik.
+    """Compute the digest of what a run computes from: image, classifier, effective settings, ilastik.
 
     The image is identified by its Content-MD5 if it has one: editing its properties changes the ETag, but not the
     run.

@@ -175,7 +175,7 @@ def failed(
 
 
 def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: int, reason: str) -> FileRecord:
-    """The claim of a further attempt: written before its task is created, after the old one ended or is gone."""
+    """Make the claim of a further attempt: written before its task is created, after the old one ended or is gone."""
     here, attempt = record.placement, record.placement.attempt + 1
     wait = rule.delay * 2 ** (done - 1)
     return replace(

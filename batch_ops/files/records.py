@@ -34,28 +34,28 @@ ATTEMPT_COLUMNS = (
 
 
 def moment(at: datetime | None) -> str:
-    """A time as people read it."""
+    """Write a time as people read it."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def as_row(record: FileRecord) -> tuple[str, ...]:
-    """A line of `list`."""
+    """Make a line of `list`."""
     return (record.state, str(record.run), moment(record.times.updated_at)[:16], record.name, record.reason)
 
 
 def run_row(record: FileRecord) -> tuple[str, ...]:
-    """A line of a file's runs."""
+    """Make a line of a file's runs."""
     begun = moment(record.history[0].at) if record.history else ""
     return (str(record.run), record.state, begun, moment(record.times.finished_at), record.reason)
 
 
 def attempt_rows(record: FileRecord) -> list[tuple[str, ...]]:
-    """The failed attempts of a run."""
+    """Make the lines of a run's failed attempts."""
     return [(str(a.number), moment(a.at), a.kind, a.node_id, a.sentence) for a in record.tries.attempts]
 
 
 def details(record: FileRecord) -> list[tuple[str, str]]:
-    """What is known of a file's current run: (title, value) for what there is."""
+    """List what is known about a file's current run: (title, value) for each value there is."""
     plan, here, times = record.plan, record.placement, record.times
     known = {
         "state": record.state,
@@ -96,7 +96,7 @@ def _count(number: int) -> str:
 
 
 def as_json(record: FileRecord) -> dict[str, Any]:
-    """Every property of the row: times in ISO 8601, notes as lists; an unset one is null."""
+    """Return every property of the row: times in ISO 8601, notes as lists; an unset one is null."""
     plan, previous = record.plan, record.placement.previous
     parts = (record, record.image, plan, record.placement, record.times, record.outcome)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
@@ -119,15 +119,15 @@ def _shape(plan: RunPlan) -> str:
 
 
 def files(number: int) -> str:
-    """So many files."""
+    """Write a number of files."""
     return f"{number:,} file{'' if number == 1 else 's'}"
 
 
 def counted(states: Iterable[str]) -> str:
-    """How many of each, the most frequent first."""
+    """Count each, the most frequent first."""
     return ", ".join(f"{number:,} {state}" for state, number in Counter(states).most_common())
 
 
 def sentence_of_left(left: Sequence[tuple[str, int]]) -> str:
-    """What is left alone and why."""
+    """Say what is left alone and why."""
     return "; ".join(f"{number:,} left alone ({why})" for why, number in left)

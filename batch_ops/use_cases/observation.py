@@ -76,7 +76,7 @@ class Observation:
         return entry
 
     async def _cause(self, entry: Entry, task: Task) -> Cause | None:
-        """Why a completed task of this row failed, by all who know of it; None for success or another state."""
+        """Find why a completed task of this row failed; None for success or another state."""
         if task.state is not TaskState.COMPLETED or task.task_id != entry.record.placement.task_id:
             return None
         cause = cause_of(task, entry.record.plan.wall_clock)

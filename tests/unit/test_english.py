@@ -1,4 +1,4 @@
-"""Phrases that are certainly wrong English do not come back."""
+"""Phrases that read as if translated do not come back."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ def texts():
 
 
 @pytest.mark.parametrize("phrase", WRONG)
-def test_no_phrase_is_wrong_english(phrase, texts):
+def test_no_phrase_reads_as_if_translated(phrase, texts):
     """In prose and in names alike."""
     pattern = re.compile(rf"\b{phrase}\b".replace(" ", r"[\s_]+"))
     assert [f"{name}: {match[0]}" for name, text in texts.items() for match in pattern.finditer(text)] == []

@@ -168,7 +168,7 @@ async def test_an_unusable_project_is_reported():
 
 
 async def test_a_process_that_stood_still_knows_no_project(world: World):
-    """Whatever it had learnt of the classifier may be out of date: it looks again before anything is started."""
+    """What it knew about the classifier may be out of date: it looks again before anything is started."""
 
     async def stand_still(call: str, when: fakes.When) -> None:
         if call == "worklist.save_project" and when is fakes.When.AFTER:
