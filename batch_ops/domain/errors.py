@@ -23,8 +23,8 @@
     ├── Broken               inspection.parser.talk: the connection to a parser broke off
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
-Those that name their module are caught by its direct callers. The errors of modules that travel to the node can't be
-part of the tree, and are ValueErrors: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task).
+Those that name their module are caught by its direct callers. The errors of modules that travel to the node are
+outside the tree, each a ValueError: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """
