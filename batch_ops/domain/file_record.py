@@ -171,7 +171,7 @@ class FileRecord:
     result_bytes: int = 0
 
     def evolve(self, **changes: Any) -> Self:
-        """The same record with some fields changed."""
+        """Return the record with some fields changed."""
         if not changes.keys() <= self.__dataclass_fields__.keys():
             raise TypeError(f"No fields of a record: {sorted(changes.keys() - self.__dataclass_fields__.keys())}.")
         new = object.__new__(type(self))
@@ -179,7 +179,7 @@ class FileRecord:
         return new
 
     def to(self, state: State, now: datetime, reason: str = "", **changes: Any) -> Self:
-        """The record in another state, with the move noted in its history (the last 40 moves are kept)."""
+        """Return the record in another state, with the move noted in its history (the last 40 moves are kept)."""
         moves = self.history.split() if self.history else []
         if state != self.state or not moves:
             moves = [*moves, f"{state}@{now:%Y-%m-%dT%H:%M:%SZ}"][-HISTORY_LENGTH:]

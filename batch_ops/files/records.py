@@ -1,4 +1,4 @@
-"""A file's row as people and as programs see it. Pure."""
+"""A file's row, shown to people and to programs. Pure."""
 
 import dataclasses
 from collections import Counter
@@ -63,28 +63,28 @@ _SHOWN = (
 
 
 def moment(at: datetime | None) -> str:
-    """A time as people read it."""
+    """Write a time for people."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def as_row(record: FileRecord) -> tuple[str, ...]:
-    """A line of `list`."""
+    """Return the cells of a line of `list`."""
     return (record.state, str(record.run), moment(record.updated_at)[:16], record.name, record.reason)
 
 
 def run_row(record: FileRecord) -> tuple[str, ...]:
-    """A line of a file's runs."""
+    """Return the cells of a line of a file's runs."""
     begun = record.history.partition(" ")[0].partition("@")[2].replace("T", " ").rstrip("Z")
     return (str(record.run), record.state, begun, moment(record.finished_at), record.reason)
 
 
 def attempt_rows(record: FileRecord) -> list[tuple[str, ...]]:
-    """The failed attempts of a run."""
+    """List the failed attempts of a run."""
     return [(str(a.number), moment(a.at), a.kind, a.node_id, a.sentence) for a in attempts_of(record.attempts)]
 
 
 def details(record: FileRecord) -> list[tuple[str, str]]:
-    """What is known of a file's current run: (title, value) for what there is."""
+    """List what is known about a file's current run as (title, value)."""
     found = []
     for field in _SHOWN:
         value = getattr(record, field)
@@ -100,7 +100,7 @@ def _is_count(field: str) -> bool:
 
 
 def as_json(record: FileRecord) -> dict[str, Any]:
-    """Every field: times in ISO 8601, notes as lists; an unset one is null."""
+    """Return every field: times in ISO 8601, notes as lists, null if unset."""
     told: dict[str, Any] = {}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
@@ -116,15 +116,15 @@ def as_json(record: FileRecord) -> dict[str, Any]:
 
 
 def files(number: int) -> str:
-    """So many files."""
+    """Write a number of files."""
     return f"{number:,} file{'' if number == 1 else 's'}"
 
 
 def counted(states: Iterable[str]) -> str:
-    """How many of each, the most frequent first."""
+    """Count each state, the most frequent first."""
     return ", ".join(f"{number:,} {state}" for state, number in Counter(states).most_common())
 
 
 def sentence_of_left(left: Sequence[tuple[str, int]]) -> str:
-    """What is left alone and why."""
+    """Say what is left alone and why."""
     return "; ".join(f"{number:,} left alone ({why})" for why, number in left)
