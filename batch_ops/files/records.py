@@ -1,4 +1,4 @@
-"""A file's row as people and as programs see it. Pure."""
+"""A file's row, shown to people and to programs. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
