@@ -25,6 +25,7 @@ from local_cloud.demo.report import faults
 from local_cloud.demo.samples import nuclei
 from local_cloud.demo.volumes import write_volume
 from local_cloud.demo.watch import watch
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
@@ -102,7 +103,7 @@ def test_a_project_of_no_use_ends_the_demo(tmp_path: Path) -> None:
     )
 
 
-def test_readme_python_works_in_a_kept_cloud(tmp_path: Path, image: Path, wait_until) -> None:
+def test_readme_python_works_in_a_kept_cloud(tmp_path: Path, image: Path) -> None:
     """`--keep`: the cloud goes on after its starter; the README's Python drops a file into it; `down` ends it."""
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 1

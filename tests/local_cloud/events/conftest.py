@@ -2,22 +2,12 @@ import asyncio
 import base64
 import json
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
-
-from local_cloud.azurite.server import Azurite
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def azurite(tmp_path_factory):
-    async with Azurite(tmp_path_factory.mktemp("azurite-events")) as running:
-        yield running
 
 
 @dataclass
@@ -54,31 +44,14 @@ class Account:
 
 
 @pytest_asyncio.fixture
-async def account(azurite):
+async def account(emulator):
     word = uuid.uuid4().hex[:12]
-    connection = azurite.connection_string
+    connection = emulator.connection_string
     async with (
         BlobServiceClient.from_connection_string(connection) as blobs,
         QueueServiceClient.from_connection_string(connection) as queues,
     ):
-        made = Account(connection, azurite.journal, f"input-{word}", f"created-{word}", blobs, queues)
+        made = Account(connection, emulator.journal, f"input-{word}", f"created-{word}", blobs, queues)
         await blobs.create_container(made.container)
         await queues.create_queue(made.queue)
         yield made
-
-
-@pytest.fixture
-def until() -> Callable[..., Awaitable[None]]:
-    """Wait until a condition (plain or asynchronous) holds; a time-out is a failure."""
-
-    async def wait(condition, seconds: float = 15) -> None:
-        async with asyncio.timeout(seconds):
-            while True:
-                answer = condition()
-                if asyncio.iscoroutine(answer):
-                    answer = await answer
-                if answer:
-                    return
-                await asyncio.sleep(0.02)
-
-    return wait

@@ -10,22 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-import pytest
 import pytest_asyncio
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite.server import Azurite
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
 APP = REPOSITORY / "tests/data/function_app"
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def azurite(tmp_path_factory):
-    async with Azurite(tmp_path_factory.mktemp("azurite-functions")) as running:
-        yield running
 
 
 @dataclass
@@ -66,29 +59,11 @@ class Account:
 
 @pytest_asyncio.fixture
 async def account(azurite):
-    connection = azurite.connection_string
     async with (
-        BlobServiceClient.from_connection_string(connection) as blobs,
-        QueueServiceClient.from_connection_string(connection) as queues,
+        BlobServiceClient.from_connection_string(azurite) as blobs,
+        QueueServiceClient.from_connection_string(azurite) as queues,
     ):
-        yield Account(connection, uuid.uuid4().hex[:12], blobs, queues)
-
-
-async def wait_until(condition, seconds: float = 20) -> None:
-    """Wait until a condition (plain or asynchronous) holds; a time-out is a failure."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = condition()
-            if asyncio.iscoroutine(answer):
-                answer = await answer
-            if answer:
-                return
-            await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-def until():
-    return wait_until
+        yield Account(azurite, uuid.uuid4().hex[:12], blobs, queues)
 
 
 @dataclass
@@ -102,9 +77,7 @@ class HostProcess:
     async def line(self, *parts: str, seconds: float = 20, count: int = 1) -> str:
         """Wait for a printed line (the count-th) that holds all parts."""
         with contextlib.suppress(TimeoutError):
-            await wait_until(
-                lambda: len(self.matching(*parts)) >= count or self.process.returncode is not None, seconds
-            )
+            await until(lambda: len(self.matching(*parts)) >= count or self.process.returncode is not None, seconds)
         found = self.matching(*parts)
         assert len(found) >= count, f"no line with {parts}, but:\n" + "\n".join(self.lines[-30:])
         return found[count - 1]

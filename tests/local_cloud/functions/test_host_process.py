@@ -12,6 +12,7 @@ import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
 from local_cloud.azurite.server import Azurite, Ports
+from tests.waiting import until
 
 
 async def test_status_functions_and_manual_start(account, start_host):
@@ -93,7 +94,7 @@ async def test_a_killed_host_keeps_its_messages_hidden_but_not_its_timers(accoun
     assert await account.visible(f"slow-{account.word}") == []
 
 
-async def test_two_hosts_do_not_both_tick(account, start_host, until):
+async def test_two_hosts_do_not_both_tick(account, start_host):
     """A second live host with the same id waits for the lock, and has it as soon as the first ends."""
     first = await start_host(TICK_SCHEDULE="* * * * * *")
     await first.line(" tick ", "past_due")
@@ -105,7 +106,7 @@ async def test_two_hosts_do_not_both_tick(account, start_host, until):
     await second.line(" tick ", "past_due", seconds=15)
 
 
-async def test_a_missed_run_is_made_up_for_once(account, start_host, until):
+async def test_a_missed_run_is_made_up_for_once(account, start_host):
     """A timer whose time passed while no host ran is run once at the start, and told that it is past due."""
     first = await start_host(TICK_SCHEDULE="0 0 3 1 1 *")
     blob = account.blobs.get_blob_client("azure-webjobs-hosts", f"timers/{account.word}/Host.Functions.tick/status")
@@ -195,7 +196,7 @@ async def test_what_this_host_does_not_run_is_refused_at_the_start(start_host, t
     assert not host.matching("Traceback")
 
 
-async def test_an_idle_host_is_small_and_quiet(account, start_host, until):
+async def test_an_idle_host_is_small_and_quiet(account, start_host):
     """At rest the process needs less than 100 MB and hardly any processor time."""
     host = await start_host()
     process = psutil.Process(host.process.pid)
@@ -206,7 +207,7 @@ async def test_an_idle_host_is_small_and_quiet(account, start_host, until):
     assert used / (time.monotonic() - began) < 0.35
 
 
-async def test_the_storage_may_go_away_and_come_back(start_host, tmp_path, until):
+async def test_the_storage_may_go_away_and_come_back(start_host, tmp_path):
     """A host outlives a restart of its storage: queues and timers go on within seconds."""
     data = tmp_path / "storage"
     async with Azurite(data) as azurite:
