@@ -34,13 +34,9 @@ def check(ilastik: Ilastik, folder: Path, recipe: Recipe, image: np.ndarray, ord
     write_image(folder / "image.h5", image, order)
     labels, chances = classify(project, image)
     for source, expected in (("Simple Segmentation", labels[..., None]), ("Probabilities", chances)):
-        ended = ilastik(
-            *("--headless", f"--project={project}", str(folder / "image.h5"), f"--export_source={source}"),
-            *("--output_format=hdf5", "--output_filename_format=" + str(folder / "{result_type}")),
-            *("--ignore_training_axistags",),
-            **how,
-        )
-        assert ended.exit_code == 0, ended.said
+        to = folder / "{result_type}"
+        more = "--ignore_training_axistags"
+        ilastik.export(folder / "image.h5", to, more, project=project, source=source, **how)
         with h5py.File(folder / f"{source}.h5") as file:
             found = file["exported_data"][()]
         kept = [key for key in "tzyxc" if key in order or key == "c"]
@@ -146,11 +142,7 @@ def test_voxels_near_a_value_that_is_no_number_belong_to_no_class(
     image[0, 6, 12, 30, 0] = value
     write_image(tmp_path / "image.h5", image, "tzyxc")
     for source in ("Probabilities", "Simple Segmentation"):
-        ended = ilastik(
-            *("--headless", f"--project={project}", "image.h5", f"--export_source={source}"),
-            *("--output_format=hdf5", "--output_filename_format={result_type}"),
-        )
-        assert ended.exit_code == 0, ended.said
+        ilastik.export("image.h5", "{result_type}", project=project, source=source)
     with h5py.File(tmp_path / "Probabilities.h5") as file:
         nobody = (file["exported_data"][0] == 0).all(axis=-1)
     with h5py.File(tmp_path / "Simple Segmentation.h5") as file:

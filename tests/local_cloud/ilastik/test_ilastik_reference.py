@@ -17,14 +17,10 @@ _TAGS = (256, 257, 258, 259, 262, 273, 277, 278, 279, 282, 283, 296, 305)
 def segment(ilastik: Ilastik, case: Path, out: Path, **how: int) -> None:
     """Run the command that real ilastik was given for a case of the reference set."""
     flat = case.name == "cells2d"
-    ended = ilastik(
-        *("--headless", "--readonly", f"--project={case / 'project.ilp'}", str(case / "input.h5")),
-        "--export_source=Simple Segmentation",
-        "--output_format=multipage tiff" + ("" if flat else " sequence"),
-        "--output_filename_format=" + str(out / ("{nickname}.tiff" if flat else "{nickname}{slice_index}.tiff")),
-        **how,
-    )
-    assert ended.exit_code == 0, ended.said
+    name = out / ("{nickname}.tiff" if flat else "{nickname}{slice_index}.tiff")
+    output_format = "multipage tiff" if flat else "multipage tiff sequence"
+    project = case / "project.ilp"
+    ilastik.export(case / "input.h5", name, "--readonly", project=project, output_format=output_format, **how)
 
 
 def differing(case: Path, out: Path) -> int:
@@ -36,11 +32,8 @@ def differing(case: Path, out: Path) -> int:
 
 def worst_probability(ilastik: Ilastik, case: Path, out: Path) -> tuple[int, float]:
     """Return how many voxels have other probabilities than ilastik's, and the largest difference."""
-    ended = ilastik(
-        *("--headless", f"--project={case / 'project.ilp'}", str(case / "input.h5"), "--output_format=hdf5"),
-        "--output_filename_format=" + str(out / "{nickname}_{result_type}"),
-    )
-    assert ended.exit_code == 0, ended.said
+    name = out / "{nickname}_{result_type}"
+    ilastik.export(case / "input.h5", name, project=case / "project.ilp", source="Probabilities")
     with h5py.File(out / "input_Probabilities.h5") as file:
         found = file["exported_data"][()].transpose(0, 3, 2, 1, 4)
     with np.load(case / "probabilities.npz") as stored:
