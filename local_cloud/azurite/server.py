@@ -55,6 +55,11 @@ class Endpoints:
     queue: str
     table: str
 
+    @classmethod
+    def here(cls, blob: int, queue: int, table: int) -> "Endpoints":
+        """Those of this machine's ports."""
+        return cls(*(f"http://127.0.0.1:{port}/{ACCOUNT}" for port in (blob, queue, table)))
+
     @property
     def connection_string(self) -> str:
         return (
