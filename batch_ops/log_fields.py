@@ -15,7 +15,7 @@ def fields(record: FileRecord) -> dict[str, str]:
         "file": naming.plain(record.name, 1100),
         "state": str(record.state),
         "run": str(record.run),
-        "task_id": record.task_id,
+        "task_id": record.placement.task_id,
     }
 
 

@@ -21,9 +21,9 @@ def main(argv: Sequence[str]) -> int:
     """Run one command; expected trouble ends as one sentence and exit code 1."""
     if not argv or argv[0] not in _COMMANDS:
         asked = bool(argv) and argv[0] in ("-h", "--help")
-        told = "\n".join(f"  {name:<10} {purpose}" for name, (_, purpose) in _COMMANDS.items())
+        commands = "\n".join(f"  {name:<10} {purpose}" for name, (_, purpose) in _COMMANDS.items())
         print(
-            f"usage: python -m local_cloud COMMAND ...\n\n{told}\n\nCOMMAND --help says more.",
+            f"usage: python -m local_cloud COMMAND ...\n\n{commands}\n\nCOMMAND --help says more.",
             file=sys.stdout if asked else sys.stderr,
         )
         return 0 if asked else 2

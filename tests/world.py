@@ -6,7 +6,8 @@ from itertools import count
 from typing import Any
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import State, Task, TaskState
+from batch_ops.domain.batch_task import Task, TaskState
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
@@ -28,8 +29,14 @@ class Services:
     blobs: fakes.FakeBlobs
     batch: fakes.FakeBatch
 
-    def row(self, name: str) -> Any:
+    def row(self, name: str) -> FileRecord:
         """The file's row."""
+        found = self.known(name)
+        assert found is not None, f"{name} has no row."
+        return found
+
+    def known(self, name: str) -> FileRecord | None:
+        """The file's row, if it has one."""
         entry = self.ledger.entry(name)
         return entry.record if entry else None
 
@@ -78,7 +85,7 @@ class World(Services):
         """Somebody uploads an image; its ETag."""
         return self.blobs.upload("input", name, content).etag
 
-    async def start(self, name: str, **how: Any) -> Any:
+    async def start(self, name: str, **how: Any) -> FileRecord:
         """An event comes; the row afterwards."""
         await self.system.start(LookOrder(name, f"event-{name}", **how))
         return self.row(name)
@@ -131,19 +138,19 @@ class World(Services):
             for look in looks if not orders else ():
                 await self.system.start(look)
 
-    async def finish(self, name: str, **how: Any) -> Any:
+    async def finish(self, name: str, **how: Any) -> FileRecord:
         """Run the file's task well and collect its results."""
         row = self.row(name)
-        self.batch.run(row.task_id)
-        self.work(row.task_id, **how)
-        self.batch.complete(row.task_id)
+        self.batch.run(row.placement.task_id)
+        self.work(row.placement.task_id, **how)
+        self.batch.complete(row.placement.task_id)
         await self.tick()
         await self.deliver()
         return self.row(name)
 
     def states(self, name: str) -> list[str]:
         """The states that the file's current run went through."""
-        return [move.partition("@")[0] for move in self.row(name).history.split()]
+        return [str(move.state) for move in self.row(name).history]
 
     async def open(self) -> list[str]:
         """The names of what is open."""

@@ -15,8 +15,8 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.concurrency import Coalesced
+from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
-from batch_ops.domain.file_record import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
 
 _SERVICE = "Azure Batch"

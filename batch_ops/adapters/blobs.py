@@ -16,8 +16,8 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing, IlastikBatchError, RequestRefused
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import LARGEST_PAGE, Fence
 
 _SERVICE = "Blob storage"

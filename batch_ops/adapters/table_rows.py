@@ -1,20 +1,24 @@
 """Frozen dataclasses <-> entities of Table storage, field by field from the type hints.
 
-One property always has one type: whole numbers are Int64, times DateTime in UTC, enums their text. A None
-and an empty text are left out and come back as what they were; a property that an older row lacks is the
+One property always has one type: whole numbers are Int64, times DateTime in UTC, enums their text. A field that is
+a dataclass itself stands in the row with its own fields; what else no property can hold has a codec (`row_texts`).
+A None and an empty text are left out and come back as what they were; a property that an older row lacks is the
 field's default.
 """
 
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
 
 from azure.data.tables import EdmType, EntityProperty
+
+from batch_ops.adapters.row_texts import CODECS, NAMES
 
 # A string property holds 64 KiB of UTF-16.
 _LONGEST_TEXT_BYTES = 64 * 1024
@@ -22,15 +26,24 @@ _LONGEST_TEXT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A field of a dataclass as a property."""
+    """A field of a dataclass, or of a part of it, as a property of type `kind`.
+
+    `read` takes the field's value out of the whole; `absent` is its value where a row lacks the property.
+    """
 
     name: str
+    read: Callable[[Any], Any]
     kind: type[Any]
     optional: bool
-    default: Any
+    absent: Any
+    encoder: Callable[[Any], Any] | None
+    decoder: Callable[[Any], Any] | None
 
-    def encode(self, value: Any) -> Any:
+    def encode(self, whole: Any) -> Any:
         """The property's value; None leaves it out."""
+        value = self.read(whole)
+        if self.encoder:
+            value = self.encoder(value)
         if value is None or (value == "" and not self.optional):
             return None
         if self.kind is int:
@@ -39,42 +52,75 @@ class _Column:
             return _utc(self.name, value)
         return _text(self.name, str(value)) if issubclass(self.kind, str) else value
 
-    def decode(self, value: Any) -> Any:
+    def decode(self, row: Mapping[str, Any]) -> Any:
         """The field's value."""
+        value: Any = row.get(self.name)
         if value is None:
-            return None if self.optional else "" if self.kind is str else self.default
+            return self.absent
         if self.kind is int:
-            return int(getattr(value, "value", value))
-        if self.kind is datetime:
+            value = int(getattr(value, "value", value))
+        elif self.kind is datetime:
             # The SDK's own subclass would travel on into the product otherwise.
-            return datetime.combine(value.date(), value.timetz())
-        return self.kind(value) if issubclass(self.kind, Enum) else value
+            value = datetime.combine(value.date(), value.timetz())
+        return self.decoder(value) if self.decoder else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A dataclass, with how each of its fields is made of a row."""
+
+    kind: type[Any]
+    fields: Mapping[str, "_Column | _Part"]
+
+    def decode(self, row: Mapping[str, Any]) -> Any:
+        """The dataclass's instance."""
+        return self.kind(**{name: field.decode(row) for name, field in self.fields.items()})
+
+    def columns(self) -> Iterator[_Column]:
+        """Every property."""
+        for field in self.fields.values():
+            if isinstance(field, _Part):
+                yield from field.columns()
+            else:
+                yield field
 
 
 def to_properties(value: Any) -> dict[str, Any]:
     """The properties of a dataclass instance, without keys. Raises ValueError for what no row can hold."""
-    encoded = (
-        (column.name, column.encode(getattr(value, column.name))) for column in _columns(cast(Hashable, type(value)))
-    )
+    encoded = ((column.name, column.encode(value)) for column in _columns(cast(Hashable, type(value))))
     return {name: cell for name, cell in encoded if cell is not None}
 
 
 def from_properties[T](kind: type[T], row: Mapping[str, Any]) -> T:
     """A dataclass instance from an entity; properties that are no fields are passed over."""
-    return kind(**{column.name: column.decode(row.get(column.name)) for column in _columns(cast(Hashable, kind))})
+    return cast(T, _part(cast(Hashable, kind)).decode(row))
 
 
 @cache
 def _columns(kind: Hashable) -> tuple[_Column, ...]:
+    return tuple(_part(kind).columns())
+
+
+@cache
+def _part(kind: Hashable, path: str = "", prefix: str = "") -> _Part:
     hints = get_type_hints(kind)
-    return tuple(_column(field, hints[field.name]) for field in dataclasses.fields(cast(Any, kind)))
+    fields = dataclasses.fields(cast(Any, kind))
+    return _Part(cast(Any, kind), {f.name: _field(cast(Any, kind), f, hints[f.name], path, prefix) for f in fields})
 
 
-def _column(field: dataclasses.Field[Any], hint: Any) -> _Column:
+def _field(owner: type, field: dataclasses.Field[Any], hint: Any, path: str, prefix: str) -> _Column | _Part:
+    path, name = path + field.name, NAMES.get((owner, field.name), field.name)
+    if dataclasses.is_dataclass(hint):
+        return _part(cast(Hashable, hint), f"{path}.", name if name != field.name else "")
+    if codec := CODECS.get(hint):
+        return _Column(prefix + name, attrgetter(path), codec.kind, False, field.default, codec.encode, codec.decode)
     kinds = [arg for arg in get_args(hint) if arg is not NoneType] or [hint]
-    if len(kinds) != 1 or not issubclass(kinds[0], str | int | datetime):
+    kind, optional = kinds[0], NoneType in get_args(hint)
+    if len(kinds) != 1 or not isinstance(kind, type) or not issubclass(kind, str | int | datetime):
         raise TypeError(f"No property of a table can hold the field {field.name}: {hint}.")
-    return _Column(field.name, kinds[0], NoneType in get_args(hint), field.default)
+    absent = None if optional else "" if kind is str else field.default
+    decoder = kind if issubclass(kind, Enum) else None
+    return _Column(prefix + name, attrgetter(path), kind, optional, absent, None, decoder)
 
 
 def _utc(name: str, moment: datetime) -> datetime:

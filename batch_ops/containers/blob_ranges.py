@@ -1,6 +1,6 @@
 """Ranged reads of one version of a blob."""
 
-from batch_ops.domain.file_record import Blob
+from batch_ops.domain.blob import Blob
 from batch_ops.ports.services import BlobStore
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.domain import naming, project_config
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import ProjectFacts, Refused
 from batch_ops.domain.errors import BlobChanged, BlobMissing, ServiceFault
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ConfigError, ProjectConfig
 from batch_ops.domain.settings import Settings

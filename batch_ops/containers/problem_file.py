@@ -23,7 +23,7 @@ class ProblemFile:
     async def tell(self, record: FileRecord) -> None:
         """Have PROBLEM.txt say how this run ended; other states say nothing there."""
         if record.state in {State.REJECTED, State.FAILED}:
-            tail = await self._staging.last_lines(record.task_id) if record.task_id else ()
+            tail = await self._staging.last_lines(record.placement.task_id) if record.placement.task_id else ()
             await self.report(record, tail)
         elif record.state is State.CANCELLED:
             await self.retract(record)
@@ -61,5 +61,5 @@ class ProblemFile:
             log.info("PROBLEM.txt is left to the newer run: %s", exc, extra=fields(record))
 
     def _place(self, record: FileRecord) -> tuple[BlobStore, str, Author]:
-        author = Author(record.name, record.run, record.task_id, record.correlation_id)
+        author = Author(record.name, record.run, record.placement.task_id, record.correlation_id)
         return self._blobs, self._container, author

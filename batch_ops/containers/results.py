@@ -13,8 +13,8 @@ from typing import Self
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, NewerRun
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import BlobStore, Fence
 
 PROVENANCE = "provenance.json"

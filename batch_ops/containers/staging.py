@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import BlobStore
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import read_config
 from batch_ops.doctor.findings import Finding, Level
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import ProjectFacts, Refused
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.naming import plain
 from batch_ops.domain.project_config import ConfigError
 from batch_ops.ports.services import BlobStore, ImageCheck

@@ -1,9 +1,8 @@
-"""The small lists that a row carries as text: tries by kind of failure, and past attempts. Pure."""
+"""The failed attempts of a run: how often each kind of failure happened, and what is remembered of each. Pure."""
 
-import json
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from batch_ops.task.failure_kinds import FailureKind
 
@@ -23,34 +22,19 @@ class Attempt:
     at: datetime
 
 
-def tries_of(text: str) -> Counter[FailureKind]:
-    """How often each kind of failure happened in this run."""
-    return Counter({FailureKind(kind): int(count) for kind, count in json.loads(text or "{}").items()})
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """`counts` has each kind that happened, in the order of their names; `attempts` the last twelve, oldest first."""
 
+    counts: tuple[tuple[FailureKind, int], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
-def with_try(text: str, kind: FailureKind) -> str:
-    """The same with one more of a kind."""
-    tries = tries_of(text)
-    tries[kind] += 1
-    return json.dumps({str(kind): count for kind, count in sorted(tries.items())})
+    def of(self, kind: FailureKind) -> int:
+        """How often a kind of failure happened in this run."""
+        return dict(self.counts).get(kind, 0)
 
-
-def attempts_of(text: str) -> tuple[Attempt, ...]:
-    """The attempts that failed, the oldest first."""
-    return tuple(
-        Attempt(a["n"], a["task"], FailureKind(a["kind"]), a["why"], a["node"], datetime.fromisoformat(a["at"]))
-        for a in json.loads(text or "[]")
-    )
-
-
-def with_attempt(text: str, attempt: Attempt) -> str:
-    """The same with one more (the last twelve are kept)."""
-    entry = {
-        "n": attempt.number,
-        "task": attempt.task_id,
-        "kind": str(attempt.kind),
-        "why": attempt.sentence[:_SENTENCE_CHARS],
-        "node": attempt.node_id,
-        "at": attempt.at.isoformat(timespec="seconds"),
-    }
-    return json.dumps([*json.loads(text or "[]"), entry][-_ATTEMPTS_KEPT:], ensure_ascii=False)
+    def plus(self, attempt: Attempt) -> Self:
+        """The same with one more failed attempt, noted to the second and with a sentence that fits a row."""
+        counts = dict(self.counts) | {attempt.kind: self.of(attempt.kind) + 1}
+        noted = replace(attempt, sentence=attempt.sentence[:_SENTENCE_CHARS], at=attempt.at.replace(microsecond=0))
+        return type(self)(tuple(sorted(counts.items())), (*self.attempts, noted)[-_ATTEMPTS_KEPT:])

@@ -11,10 +11,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from batch_ops.domain.batch_task import NO_TASK, TaskRef
+from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.checks import Accepted, Refused, Verdict
-from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.run_plan import claimed, disk_fault
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
@@ -69,7 +72,7 @@ class Case:
     @property
     def goes_on(self) -> bool:
         """Whether the row is about this very version, and waits."""
-        return self.old is not None and self.old.state.is_waiting and self.old.etag == self.blob.etag
+        return self.old is not None and self.old.state.is_waiting and self.old.image.etag == self.blob.etag
 
     @property
     def backfill(self) -> bool:
@@ -99,44 +102,40 @@ class Case:
         return self.turn is not None and self.turn > self.now
 
     @property
-    def left_behind(self) -> tuple[str, str]:
-        """Job and task of the older run that have to be ended, whoever gets to do it; "" for none.
+    def left_behind(self) -> TaskRef:
+        """The task of the older run that has to be ended, whoever gets to do it.
 
         Of a run that was cancelled or given up the task may still be there: Batch was out, or the process died.
         """
         old = self.old
         if old is None or old.state in {State.SUCCEEDED, State.REJECTED, State.SUPERSEDED}:
-            return "", ""
-        if self.goes_on or not old.task_id:
-            return old.previous_job_id, old.previous_task_id
-        return old.job_id, old.task_id
+            return NO_TASK
+        if self.goes_on or not old.placement.task_id:
+            return old.placement.previous
+        return old.placement.task
 
     @property
     def overwrites_a_task(self) -> bool:
         """Whether the old row names a task to end that the new one has no room for: a row remembers one."""
-        kept = self.left_behind[1]
-        return self.old is not None and kept != "" and self.old.previous_task_id not in {"", kept}
+        kept = self.left_behind
+        return self.old is not None and kept != NO_TASK and self.old.placement.previous not in {NO_TASK, kept}
 
     def record(self, turn: datetime | None) -> FileRecord:
         """The row of the version, before it is known what becomes of it."""
         old, kept = self.old, self.old if self.goes_on else None
-        previous_job_id, previous_task_id = self.left_behind
         return FileRecord(
             name=self.blob.name,
             run=kept.run if kept else (old.run + 1 if old else 1),
             state=State.WAITING,
-            etag=self.blob.etag,
-            length=self.blob.length,
-            md5=self.blob.md5,
+            image=self.blob.version,
             correlation_id=kept.correlation_id if kept else self.order.correlation_id,
             sequencer=max(self.order.sequencer, old.sequencer if old else ""),
-            dropped_at=self.blob.modified,
-            history=kept.history if kept else "",
+            history=kept.history if kept else (),
             intent=kept.intent if kept else "",
-            previous_job_id=previous_job_id,
-            previous_task_id=previous_task_id,
             backfill=self.backfill,
             turn=turn,
+            times=Times(dropped_at=self.blob.modified),
+            placement=Placement(previous=self.left_behind),
         )
 
 
@@ -195,18 +194,20 @@ def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
     """
     if known.state in {State.FAILED, State.CANCELLED}:
         return False
-    return blob.md5 is not None and (known.length, known.md5) == (blob.length, blob.md5)
+    return blob.md5 is not None and (known.image.length, known.image.md5) == (blob.length, blob.md5)
 
 
 def is_missed(blob: Blob, stand: Stand | None) -> bool:
     """Whether the ledger knows nothing of this version of an image."""
     if stand is None:
         return True
-    return blob.etag != stand.etag and not is_same_content(stand, blob)
+    return blob.etag != stand.image.etag and not is_same_content(stand, blob)
 
 
 def unreachable(order: LookOrder, now: datetime) -> FileRecord:
     """The row of a blob that no address leads to: it alone can say so."""
     reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
-    record = FileRecord(order.name, 1, State.WAITING, "", 0, order.correlation_id, dropped_at=now)
+    record = FileRecord(
+        order.name, 1, State.WAITING, ImageVersion("", 0), order.correlation_id, times=Times(dropped_at=now)
+    )
     return record.to(State.REJECTED, now, reason)

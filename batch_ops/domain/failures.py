@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batch_ops.domain.file_record import Task, TaskFailure
+from batch_ops.domain.batch_task import Task, TaskFailure
 from batch_ops.task.contract import EXIT_ENDED
 from batch_ops.task.failure_kinds import KIND_OF_BATCH_CODE, KIND_OF_EXIT, RULES, FailureKind
 

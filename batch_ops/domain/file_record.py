@@ -1,10 +1,13 @@
-"""The values that the product speaks of. Frozen; changed only through `evolve`."""
+"""All that is known of a file: a frozen value of typed parts, changed by `dataclasses.replace` and moved by `to`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
+from batch_ops.domain.attempts import Tries
+from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.record_parts import Outcome, Placement, RunPlan, Times
 from batch_ops.task.failure_kinds import FailureKind
 
 HISTORY_LENGTH = 40
@@ -46,152 +49,47 @@ FINAL = frozenset({State.SUCCEEDED, State.REJECTED, State.FAILED, State.SUPERSED
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
-    """One version of a blob. `md5` is the Content-MD5 in hex where the service has one; times are the service's."""
+class Move:
+    """When a run came into a state, to the second."""
 
-    name: str
-    etag: str
-    length: int
-    modified: datetime
-    md5: str | None = None
-    tier: str | None = None
-    metadata: tuple[tuple[str, str], ...] = ()
-    copy_status: str | None = None
-    copy_id: str | None = None
-
-    def meta(self, key: str) -> str | None:
-        """A metadata value; Azure keeps the keys' case, other tools may not."""
-        return next((v for k, v in self.metadata if k.lower() == key.lower()), None)
-
-
-class TaskState(StrEnum):
-    """Azure Batch's own words."""
-
-    ACTIVE = "active"
-    PREPARING = "preparing"
-    RUNNING = "running"
-    COMPLETED = "completed"
-
-
-class JobState(StrEnum):
-    """What matters of a job: whether its tasks are run. `closed`: completed, about to be, or gone."""
-
-    OPEN = "open"
-    PAUSED = "paused"
-    CLOSED = "closed"
+    state: State
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class TaskFailure:
-    """Batch's `failureInfo`."""
-
-    category: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A Batch task as the service told of it."""
-
-    job_id: str
-    task_id: str
-    state: TaskState
-    changed: datetime
-    exit_code: int | None = None
-    succeeded: bool = False
-    failure: TaskFailure | None = None
-    node_id: str | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
-    requeues: int = 0
-
-
-# Without slots: a row has fifty fields, and a copy of the one dictionary is what makes `evolve` cheap.
-@dataclass(frozen=True)
 class FileRecord:
     """All that is known of one file: its current run, and how that run fares.
 
-    `run` counts the versions (and repeated segmentations) of a file, `attempt` the Batch tasks of a run.
-    `job_id` and `task_id` are stored before the task is created and never derived again.
-    `intent` names the entry of the worklist that keeps this run in sight.
+    `run` counts the versions (and repeated segmentations) of a file. `intent` names the entry of the worklist that
+    keeps this run in sight. `backfill`: an older file that an operator asked for; `turn` is the day (its midnight,
+    UTC) on which its turn comes.
     """
 
     name: str
     run: int
     state: State
-    etag: str
-    length: int
+    image: ImageVersion
     correlation_id: str
     reason: str = ""
     kind: FailureKind | None = None
-    md5: str | None = None
     intent: str = ""
-    # What is run: the run key and what the task needs of it.
-    run_key: str = ""
-    project_etag: str = ""
-    project_digest: str = ""
-    ilastik_version: str = ""
-    internal_path: str = ""
-    axes: str = ""
-    tagged: bool = True
-    shape: str = ""
-    export_source: str = ""
-    wall_clock_seconds: int = 0
-    # Where it is run.
-    pool_id: str = ""
-    job_id: str = ""
-    task_id: str = ""
-    attempt: int = 0
-    alone: bool = False
-    previous_job_id: str = ""
-    previous_task_id: str = ""
-    node_id: str = ""
-    exit_code: int | None = None
-    requeues: int = 0
-    node_losses: int = 0
-    missing_since: datetime | None = None
-    not_before: datetime | None = None
-    # An older file that an operator asked for, and the day (its midnight, UTC) on which its turn comes.
+    sequencer: str = ""
     backfill: bool = False
     turn: datetime | None = None
-    tries: str = ""
-    attempts: str = ""
-    # When.
-    sequencer: str = ""
-    dropped_at: datetime | None = None
-    updated_at: datetime | None = None
-    submitted_at: datetime | None = None
-    task_started_at: datetime | None = None
-    task_ended_at: datetime | None = None
-    finished_at: datetime | None = None
-    history: str = ""
-    # What came of it.
-    tiffs: int = 0
-    result_bytes: int = 0
+    plan: RunPlan = field(default_factory=RunPlan)
+    placement: Placement = field(default_factory=Placement)
+    tries: Tries = field(default_factory=Tries)
+    times: Times = field(default_factory=Times)
+    history: tuple[Move, ...] = ()
+    outcome: Outcome = field(default_factory=Outcome)
 
-    def evolve(self, **changes: Any) -> Self:
-        """The same record with some fields changed."""
-        if not changes.keys() <= self.__dataclass_fields__.keys():
-            raise TypeError(f"No fields of a record: {sorted(changes.keys() - self.__dataclass_fields__.keys())}.")
-        new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, **changes)
-        return new
-
-    def to(self, state: State, now: datetime, reason: str = "", **changes: Any) -> Self:
+    def to(self, state: State, now: datetime, reason: str = "") -> Self:
         """The record in another state, with the move noted in its history (the last 40 moves are kept)."""
-        moves = self.history.split() if self.history else []
+        moves = self.history
         if state != self.state or not moves:
-            moves = [*moves, f"{state}@{now:%Y-%m-%dT%H:%M:%SZ}"][-HISTORY_LENGTH:]
-        finished = now if state.is_final else None
-        return self.evolve(
-            state=state,
-            reason=reason,
-            updated_at=now,
-            finished_at=finished,
-            history=" ".join(moves),
-            **changes,
-        )
+            moves = (*moves, Move(state, now.replace(microsecond=0)))[-HISTORY_LENGTH:]
+        times = replace(self.times, updated_at=now, finished_at=now if state.is_final else None)
+        return replace(self, state=state, reason=reason, times=times, history=moves)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A store carries out all writes of one decision in one transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from batch_ops.domain import naming
@@ -82,7 +82,7 @@ def fitted(record: FileRecord) -> FileRecord:
     """The record with its prose cut to what a row should hold."""
     if len(record.reason) <= _REASON_CHARS:
         return record
-    return record.evolve(reason=f"{record.reason[: _REASON_CHARS - 1]}…")
+    return replace(record, reason=f"{record.reason[: _REASON_CHARS - 1]}…")
 
 
 def _file(record: FileRecord, over: str | None) -> Write:
@@ -95,9 +95,9 @@ def _run(record: FileRecord) -> Write:
 
 def _superseded(old: FileRecord, new: FileRecord) -> FileRecord:
     reason = f"Run {new.run} of the same file took its place."
-    at = new.updated_at or old.updated_at
+    at = new.times.updated_at or old.times.updated_at
     if at is None:
-        return old.evolve(state=State.SUPERSEDED, reason=reason)
+        return replace(old, state=State.SUPERSEDED, reason=reason)
     return old.to(State.SUPERSEDED, at, reason)
 
 

@@ -38,7 +38,7 @@ class CollectOrder:
     @classmethod
     def of(cls, record: FileRecord) -> Self:
         """The order for a file's current run."""
-        return cls(record.name, record.run, record.task_id, record.correlation_id)
+        return cls(record.name, record.run, record.placement.task_id, record.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)

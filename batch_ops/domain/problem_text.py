@@ -22,7 +22,8 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
     """Write, in UTF-8, the sentence, what to do, and the last lines of ilastik's log where there are any."""
     name = naming.plain(record.name, 1100)
     title = "waits" if record.state.is_waiting else "was not segmented"
-    when = f"{record.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.updated_at else ""
+    when = f"{record.times.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.times.updated_at else ""
+    task_id = record.placement.task_id or "none"
     lines = [
         f"{name} {title}.",
         "",
@@ -30,7 +31,7 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
         remedy(record),
         "",
         f"State: {record.state}. {when}".rstrip(),
-        f"For whoever runs this system: correlation id {record.correlation_id}, task {record.task_id or 'none'}.",
+        f"For whoever runs this system: correlation id {record.correlation_id}, task {task_id}.",
     ]
     if log_lines:
         lines += ["", "The last lines of the log:", *(f"    {naming.plain(line, 300)}" for line in log_lines)]

@@ -18,34 +18,34 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
         "schema": SCHEMA,
         "input": {
             "name": record.name,
-            "etag": record.etag,
+            "etag": record.image.etag,
             "length": manifest.image.length,
             "md5": manifest.image.md5,
-            "dataset": record.internal_path or None,
-            "axes": record.axes or None,
-            "shape": [int(n) for n in record.shape.split("x")] if record.shape else None,
+            "dataset": record.plan.internal_path or None,
+            "axes": record.plan.axes or None,
+            "shape": list(record.plan.shape) or None,
         },
-        "project": {"sha256": record.project_digest, "etag": record.project_etag},
+        "project": {"sha256": record.plan.project_digest, "etag": record.plan.project_etag},
         "ilastik": {
             "version": manifest.ilastik_version,
             "command": list(manifest.command),
-            "export_source": record.export_source,
+            "export_source": record.plan.export_source,
         },
         "run": {
             "number": record.run,
-            "attempt": record.attempt,
-            "key": record.run_key,
+            "attempt": record.placement.attempt,
+            "key": record.plan.run_key,
             "correlation_id": record.correlation_id,
-            "job_id": record.job_id,
-            "task_id": record.task_id,
+            "job_id": record.placement.job_id,
+            "task_id": record.placement.task_id,
             "execution": manifest.execution,
-            "node_id": record.node_id or manifest.node,
+            "node_id": record.placement.node_id or manifest.node,
         },
         "times": {
-            "dropped": _iso(record.dropped_at),
-            "submitted": _iso(record.submitted_at),
-            "task_started": _iso(record.task_started_at),
-            "task_ended": _iso(record.task_ended_at),
+            "dropped": _iso(record.times.dropped_at),
+            "submitted": _iso(record.times.submitted_at),
+            "task_started": _iso(record.times.task_started_at),
+            "task_ended": _iso(record.times.task_ended_at),
             "published": _iso(now),
             "seconds": dict(manifest.seconds),
         },
@@ -56,7 +56,7 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
         ],
         "log": LOG if has_log else None,
     }
-    if record.export_source != "Simple Segmentation":
+    if record.plan.export_source != "Simple Segmentation":
         del document["values"]
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import ImageFacts, ImageOptions
-from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.project import Project
+from batch_ops.domain.record_parts import RunPlan
 from batch_ops.domain.settings import Settings
 from batch_ops.task.export_plan import EXPORT_SOURCES, export_plan
 
@@ -34,14 +37,14 @@ def _exported(project: Project, settings: Settings) -> tuple[int, int]:
     return len(project.facts.classes) if per_class else 1, bytes_per_value
 
 
-def run_key(image: FileRecord, project: Project, settings: Settings) -> str:
+def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
     """What makes a run what it is: image, classifier, effective settings, ilastik.
 
     The image is known by its Content-MD5 where it has one: an edit of its properties, which changes the ETag, leaves
     the run what it is.
     """
     effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
-    key = [image.name, image.md5 or image.etag, project.digest, effective, settings.ilastik_version]
+    key = [record.name, record.image.md5 or record.image.etag, project.digest, effective, settings.ilastik_version]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -50,25 +53,28 @@ def claimed(
 ) -> FileRecord:
     """All that the task needs, with the ids of job and task: recovery never derives them again."""
     wall_clock = project.config.wall_clock or settings.wall_clock
-    return fresh.to(
-        State.SUBMITTING,
-        now,
-        reason,
-        run_key=run_key(fresh, project, settings),
-        project_etag=project.etag,
-        project_digest=project.digest,
-        ilastik_version=settings.ilastik_version,
-        internal_path=facts.internal_path if facts else project.config.internal_path or "",
-        axes=facts.axes if facts else project.config.axes or "",
-        tagged=facts.tagged if facts else not project.config.axes,
-        shape="x".join(map(str, facts.shape)) if facts else "",
-        export_source=export_source(project, settings),
-        wall_clock_seconds=max(1, round(wall_clock.total_seconds())),
-        pool_id=settings.pool_id,
-        job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
-        task_id=naming.task_id(fresh.name, fresh.run, 1),
-        attempt=1,
-    )
+    return replace(
+        fresh,
+        plan=RunPlan(
+            run_key=run_key(fresh, project, settings),
+            project_etag=project.etag,
+            project_digest=project.digest,
+            ilastik_version=settings.ilastik_version,
+            internal_path=facts.internal_path if facts else project.config.internal_path or "",
+            axes=facts.axes if facts else project.config.axes or "",
+            tagged=facts.tagged if facts else not project.config.axes,
+            shape=facts.shape if facts else (),
+            export_source=export_source(project, settings),
+            wall_clock=timedelta(seconds=max(1, round(wall_clock.total_seconds()))),
+        ),
+        placement=replace(
+            fresh.placement,
+            pool_id=settings.pool_id,
+            job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
+            task_id=naming.task_id(fresh.name, fresh.run, 1),
+            attempt=1,
+        ),
+    ).to(State.SUBMITTING, now, reason)
 
 
 def disk_fault(blob: Blob, facts: ImageFacts, project: Project, settings: Settings) -> str:

@@ -53,29 +53,29 @@ class TaskSpec:
 def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
     """The task of the record's current attempt. `url(container, blob)` gives percent-encoded addresses."""
     nickname = naming.nickname(record.name)
-    is_large = bool(settings.large_pool_id) and record.pool_id == settings.large_pool_id
-    slots = settings.slots_per_node if record.alone and not is_large else 1
+    is_large = bool(settings.large_pool_id) and record.placement.pool_id == settings.large_pool_id
+    slots = settings.slots_per_node if record.placement.alone and not is_large else 1
     memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
     environment = contract.TaskEnvironment(
         nickname=nickname,
-        internal_path=record.internal_path,
-        axes="" if record.tagged else record.axes,
-        export_source=record.export_source,
+        internal_path=record.plan.internal_path,
+        axes="" if record.plan.tagged else record.plan.axes,
+        export_source=record.plan.export_source,
         image_name=record.name,
-        image_etag=record.etag,
-        image_length=record.length,
-        project_digest=record.project_digest,
+        image_etag=record.image.etag,
+        image_length=record.image.length,
+        project_digest=record.plan.project_digest,
         correlation_id=record.correlation_id,
-        task_id=record.task_id,
+        task_id=record.placement.task_id,
         run=record.run,
-        attempt=record.attempt,
+        attempt=record.placement.attempt,
         threads=settings.slot_threads * slots,
         ram_mb=memory_mb * slots,
-        ilastik_version=record.ilastik_version,
+        ilastik_version=record.plan.ilastik_version,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(
-        id=record.task_id,
+        id=record.placement.task_id,
         display_name=naming.plain(record.name, 200),
         command_line=f"/bin/bash {settings.task_scripts}run_task.sh",
         identity=settings.pool_identity,
@@ -86,13 +86,14 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
             ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.name)),
             ResourceFile(
                 path="project.ilp",
-                http_url=url(settings.frozen_container, naming.frozen_blob(record.project_digest)),
+                http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.project_digest)),
             ),
         ),
         output_files=tuple(
-            OutputFile(o.pattern, staging, f"{record.task_id}{o.folder}", o.always) for o in contract.OUTPUT_FILES
+            OutputFile(o.pattern, staging, f"{record.placement.task_id}{o.folder}", o.always)
+            for o in contract.OUTPUT_FILES
         ),
-        wall_clock=timedelta(seconds=record.wall_clock_seconds),
+        wall_clock=record.plan.wall_clock,
         retention=settings.task_retention,
         required_slots=slots,
     )

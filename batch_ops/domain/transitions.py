@@ -4,16 +4,18 @@ The store refuses every move that `ALLOWED` does not have; the use cases carry o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from types import MappingProxyType
 
 from batch_ops.domain import naming
-from batch_ops.domain.attempts import Attempt, attempts_of, tries_of, with_attempt, with_try
+from batch_ops.domain.attempts import Attempt
+from batch_ops.domain.batch_task import NO_TASK, Task, TaskState
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause
-from batch_ops.domain.file_record import FileRecord, State, Task, TaskState
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.record_parts import Placement
 from batch_ops.task.failure_kinds import RULES, FailureKind, FailureRule
 
 _BEFORE = {State.WAITING, State.WAITING_FOR_PROJECT}
@@ -83,27 +85,32 @@ def observe(
     `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
     requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing.
     """
-    if (task.job_id, task.task_id) != (record.job_id, record.task_id):
+    here = record.placement
+    if task.ref != here.task:
         return None
     if record.state is not State.SUBMITTING and not record.state.has_task:
         return None
-    lost = 0 if preempted else max(0, task.requeues - record.requeues)
-    seen = record.evolve(
-        missing_since=None,
-        node_losses=record.node_losses + lost,
-        node_id=task.node_id or record.node_id,
-        requeues=max(task.requeues, record.requeues),
-        task_started_at=task.started or record.task_started_at,
+    lost = 0 if preempted else max(0, task.requeues - here.requeues)
+    seen = replace(
+        record,
+        placement=replace(
+            here,
+            missing_since=None,
+            node_losses=here.node_losses + lost,
+            node_id=task.node_id or here.node_id,
+            requeues=max(task.requeues, here.requeues),
+        ),
+        times=replace(record.times, task_started_at=task.started or record.times.task_started_at),
     )
     if task.state is TaskState.COMPLETED:
         return _completed(seen, task, cause, now, policy)
-    if seen.node_losses >= NODE_LOSSES:
-        sentence = f"It took down its node: {seen.node_losses} nodes were lost while they worked on it."
-        return Step(seen.to(State.FAILED, now, sentence, kind=FailureKind.NODE), Then.REPORT)
+    if seen.placement.node_losses >= NODE_LOSSES:
+        sentence = f"It took down its node: {seen.placement.node_losses} nodes were lost while they worked on it."
+        return Step(replace(seen, kind=FailureKind.NODE).to(State.FAILED, now, sentence), Then.REPORT)
     state = State(task.state.upper())
     if state is record.state and seen == record:
         return None
-    return Step(seen.to(state, now, _reason(state, task), previous_job_id="", previous_task_id=""))
+    return Step(replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(state, now, _reason(state, task)))
 
 
 def _reason(state: State, task: Task) -> str:
@@ -119,11 +126,10 @@ def _reason(state: State, task: Task) -> str:
 
 
 def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, policy: Policy) -> Step:
-    ended = record.evolve(
-        exit_code=task.exit_code,
-        task_ended_at=task.ended or now,
-        previous_job_id="",
-        previous_task_id="",
+    ended = replace(
+        record,
+        placement=replace(record.placement, exit_code=task.exit_code, previous=NO_TASK),
+        times=replace(record.times, task_ended_at=task.ended or now),
     )
     if cause is None:
         return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
@@ -134,12 +140,14 @@ def missing(record: FileRecord, now: datetime, policy: Policy) -> Step | None:
     """What it means that Batch knows no task of the row's id (the job being there): twice, some time apart, is LOST."""
     if not record.state.has_task:
         return None
-    if record.missing_since is None:
-        return Step(record.evolve(missing_since=now, updated_at=now))
-    if now - record.missing_since < policy.lost_after:
+    if record.placement.missing_since is None:
+        noted = replace(record.placement, missing_since=now)
+        return Step(replace(record, placement=noted, times=replace(record.times, updated_at=now)))
+    if now - record.placement.missing_since < policy.lost_after:
         return None
-    sentence = f"Batch no longer knows the task {record.task_id}."
-    return failed(record.evolve(missing_since=None), Cause(FailureKind.LOST, sentence), now, policy)
+    sentence = f"Batch no longer knows the task {record.placement.task_id}."
+    record = replace(record, placement=replace(record.placement, missing_since=None))
+    return failed(record, Cause(FailureKind.LOST, sentence), now, policy)
 
 
 def failed(
@@ -150,43 +158,36 @@ def failed(
 ) -> Step:
     """Another attempt, or the end, by the rule for its kind of failure."""
     rule = RULES[cause.kind]
-    counted = with_try(record.tries, cause.kind)
-    done = tries_of(counted)[cause.kind]
-    attempts = with_attempt(
-        record.attempts,
-        Attempt(record.attempt, record.task_id, cause.kind, cause.sentence, record.node_id, now),
-    )
-    record = record.evolve(tries=counted, attempts=attempts)
+    here = record.placement
+    tries = record.tries.plus(Attempt(here.attempt, here.task_id, cause.kind, cause.sentence, here.node_id, now))
+    done = tries.of(cause.kind)
+    record = replace(record, tries=tries)
     if done >= rule.tries:
-        total = len(attempts_of(attempts))
+        total = len(tries.attempts)
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
-        return Step(record.to(State.FAILED, now, sentence, kind=cause.kind), Then.REPORT)
+        return Step(replace(record, kind=cause.kind).to(State.FAILED, now, sentence), Then.REPORT)
     step = _next_attempt(record, now, rule, done, f"{cause.sentence} It is tried again.")
     if rule.alone and policy.large_pool_id:
         job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
-        step = step.evolve(pool_id=policy.large_pool_id, job_id=job_id)
+        step = replace(step, placement=replace(step.placement, pool_id=policy.large_pool_id, job_id=job_id))
     return Step(step, Then.SUBMIT)
 
 
 def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: int, reason: str) -> FileRecord:
     """The claim of a further attempt: written before its task is created, after the old one ended or is gone."""
-    attempt = record.attempt + 1
+    here, attempt = record.placement, record.placement.attempt + 1
     wait = rule.delay * 2 ** (done - 1)
-    return record.to(
-        State.SUBMITTING,
-        now,
-        reason,
-        attempt=attempt,
-        task_id=naming.task_id(record.name, record.run, attempt),
-        previous_job_id=record.job_id,
-        previous_task_id=record.task_id,
-        alone=record.alone or rule.alone,
-        not_before=now + wait if wait else None,
-        exit_code=None,
-        node_id="",
-        requeues=0,
-        task_started_at=None,
-        task_ended_at=None,
-        missing_since=None,
-    )
+    return replace(
+        record,
+        placement=Placement(
+            pool_id=here.pool_id,
+            job_id=here.job_id,
+            task_id=naming.task_id(record.name, record.run, attempt),
+            attempt=attempt,
+            alone=here.alone or rule.alone,
+            previous=here.task,
+            node_losses=here.node_losses,
+        ),
+        times=replace(record.times, not_before=now + wait if wait else None, task_started_at=None, task_ended_at=None),
+    ).to(State.SUBMITTING, now, reason)

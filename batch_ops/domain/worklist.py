@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import State
 
 
@@ -90,9 +91,7 @@ class Stand:
     """What the sweep compares with the blob listing: the version that a file's row is about."""
 
     name: str
-    etag: str
-    length: int
-    md5: str | None
+    image: ImageVersion
     state: State
 
 

@@ -1,13 +1,13 @@
 """A file's row as people and as programs see it. Pure."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from batch_ops.domain.attempts import attempts_of, tries_of
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.record_parts import RunPlan
 from batch_ops.files.text_table import Column
 
 COLUMNS = (
@@ -31,35 +31,6 @@ ATTEMPT_COLUMNS = (
     Column("NODE"),
     Column("REASON", stretches=True),
 )
-_TITLES = {
-    "dropped_at": "dropped",
-    "submitted_at": "task created",
-    "task_started_at": "task started",
-    "task_ended_at": "task ended",
-    "finished_at": "finished",
-    "updated_at": "last change",
-    "not_before": "not before",
-    "backfill": "back-filled",
-    "turn": "starts on",
-    "length": "bytes",
-    "job_id": "job",
-    "task_id": "task",
-    "node_id": "node",
-    "exit_code": "exit code",
-    "ilastik_version": "ilastik",
-    "project_digest": "classifier (SHA-256)",
-    "internal_path": "dataset",
-    "export_source": "export",
-    "tiffs": "TIFFs",
-    "result_bytes": "bytes of results",
-    "correlation_id": "correlation id",
-}
-_SHOWN = (
-    *("state", "reason", "kind", "run", "attempt", "length", "etag", "dropped_at", "submitted_at", "task_started_at"),
-    *("task_ended_at", "finished_at", "updated_at", "not_before", "backfill", "turn", "job_id", "task_id", "node_id"),
-    *("exit_code", "internal_path", "shape", "axes", "export_source", "ilastik_version", "project_digest", "tiffs"),
-    *("result_bytes", "correlation_id"),
-)
 
 
 def moment(at: datetime | None) -> str:
@@ -69,50 +40,82 @@ def moment(at: datetime | None) -> str:
 
 def as_row(record: FileRecord) -> tuple[str, ...]:
     """A line of `list`."""
-    return (record.state, str(record.run), moment(record.updated_at)[:16], record.name, record.reason)
+    return (record.state, str(record.run), moment(record.times.updated_at)[:16], record.name, record.reason)
 
 
 def run_row(record: FileRecord) -> tuple[str, ...]:
     """A line of a file's runs."""
-    begun = record.history.partition(" ")[0].partition("@")[2].replace("T", " ").rstrip("Z")
-    return (str(record.run), record.state, begun, moment(record.finished_at), record.reason)
+    begun = moment(record.history[0].at) if record.history else ""
+    return (str(record.run), record.state, begun, moment(record.times.finished_at), record.reason)
 
 
 def attempt_rows(record: FileRecord) -> list[tuple[str, ...]]:
     """The failed attempts of a run."""
-    return [(str(a.number), moment(a.at), a.kind, a.node_id, a.sentence) for a in attempts_of(record.attempts)]
+    return [(str(a.number), moment(a.at), a.kind, a.node_id, a.sentence) for a in record.tries.attempts]
 
 
 def details(record: FileRecord) -> list[tuple[str, str]]:
     """What is known of a file's current run: (title, value) for what there is."""
-    found = []
-    for field in _SHOWN:
-        value = getattr(record, field)
-        if value is None or value is False or value == "" or (value == 0 and field != "exit_code"):
-            continue
-        text = moment(value) if isinstance(value, datetime) else f"{value:,}" if _is_count(field) else str(value)
-        found.append((_TITLES.get(field, field), "yes" if value is True else text))
-    return found
+    plan, here, times = record.plan, record.placement, record.times
+    known = {
+        "state": record.state,
+        "reason": record.reason,
+        "kind": record.kind or "",
+        "run": str(record.run),
+        "attempt": str(here.attempt or ""),
+        "bytes": _count(record.image.length),
+        "etag": record.image.etag,
+        "dropped": moment(times.dropped_at),
+        "task created": moment(times.submitted_at),
+        "task started": moment(times.task_started_at),
+        "task ended": moment(times.task_ended_at),
+        "finished": moment(times.finished_at),
+        "last change": moment(times.updated_at),
+        "not before": moment(times.not_before),
+        "back-filled": "yes" if record.backfill else "",
+        "starts on": moment(record.turn),
+        "job": here.job_id,
+        "task": here.task_id,
+        "node": here.node_id,
+        "exit code": "" if here.exit_code is None else str(here.exit_code),
+        "dataset": plan.internal_path,
+        "shape": _shape(plan),
+        "axes": plan.axes,
+        "export": plan.export_source,
+        "ilastik": plan.ilastik_version,
+        "classifier (SHA-256)": plan.project_digest,
+        "TIFFs": str(record.outcome.tiffs or ""),
+        "bytes of results": _count(record.outcome.result_bytes),
+        "correlation id": record.correlation_id,
+    }
+    return [(title, str(text)) for title, text in known.items() if text]
 
 
-def _is_count(field: str) -> bool:
-    return field in {"length", "result_bytes"}
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
 
 
 def as_json(record: FileRecord) -> dict[str, Any]:
-    """Every field: times in ISO 8601, notes as lists; an unset one is null."""
-    told: dict[str, Any] = {}
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        told[field.name] = value.isoformat() if isinstance(value, datetime) else value
-    told["tries"] = {str(kind): count for kind, count in tries_of(record.tries).items()}
-    told["attempts"] = [
-        {**dataclasses.asdict(attempt), "at": attempt.at.isoformat()} for attempt in attempts_of(record.attempts)
-    ]
-    told["history"] = [
-        {"state": state, "at": at} for state, _, at in (move.partition("@") for move in record.history.split())
-    ]
-    return told
+    """Every property of the row: times in ISO 8601, notes as lists; an unset one is null."""
+    plan, previous = record.plan, record.placement.previous
+    parts = (record, record.image, plan, record.placement, record.times, record.outcome)
+    found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
+    del found["wall_clock"]
+    plain = {name: value for name, value in found.items() if not is_dataclass(value)}
+    return {
+        **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
+        "shape": _shape(plan),
+        "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
+        "previous_job_id": previous.job_id,
+        "previous_task_id": previous.task_id,
+        "tries": {str(kind): count for kind, count in record.tries.counts},
+        "attempts": [{**asdict(attempt), "at": attempt.at.isoformat()} for attempt in record.tries.attempts],
+        "history": [{"state": move.state, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"} for move in record.history],
+    }
+
+
+def _shape(plan: RunPlan) -> str:
+    return "x".join(map(str, plan.shape))
 
 
 def files(number: int) -> str:

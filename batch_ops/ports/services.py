@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from batch_ops.domain.batch_task import JobState, Task
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
-from batch_ops.domain.file_record import Blob, JobState, Task
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 from batch_ops.domain.task_spec import TaskSpec
 

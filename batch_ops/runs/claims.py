@@ -6,6 +6,7 @@ A crash in between leaves an intent, which has reconcile look again; the claim n
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.containers.problem_file import ProblemFile
@@ -13,6 +14,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.project import Project
+from batch_ops.domain.record_parts import RunPlan
 from batch_ops.domain.run_plan import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
@@ -56,7 +58,8 @@ class Claims:
     ) -> Entry:
         """Have the version wait in this state; `reported`: PROBLEM.txt tells the reason to who dropped the file."""
         now, old = self._clock(), entry.record if entry else None
-        if entry and old and (old.state, old.reason, old.etag, old.turn) == (state, reason, record.etag, record.turn):
+        wanted = (state, reason, record.image.etag, record.turn)
+        if entry and old and (old.state, old.reason, old.image.etag, old.turn) == wanted:
             return entry
         until_turn = record.turn - now if record.turn else timedelta()
         patience = max(self._settings.project_poll, until_turn)
@@ -77,8 +80,8 @@ class Claims:
         held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         key = run_key(record, project, self._settings)
-        rejected = held.record.to(State.REJECTED, self._clock(), sentence, run_key=key, project_etag=project.etag)
-        return await self._ending.end(held, rejected)
+        judged = replace(held.record, plan=RunPlan(run_key=key, project_etag=project.etag))
+        return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))
 
     async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
         """Claim the run before PROBLEM.txt tells of it: who is overtaken must not clear away another's results."""
@@ -93,20 +96,20 @@ class Claims:
         waiting = record.state.is_waiting
         old = entry.record if entry else None
         await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
-        if old and old.task_id and not old.state.is_final:
+        if old and old.placement.task_id and not old.state.is_final:
             await self._ending.clean_later(old)
         moves_on = old is not None and (old.run != record.run or not waiting)
         if old and moves_on and old.state not in {State.SUCCEEDED, State.CANCELLED}:
             # Somebody may be about to write its PROBLEM.txt, and die before it is seen that this is out of date.
             await self._ending.tidy_later(old)
         try:
-            claimed = await self._ledger.claim(record.evolve(intent=nonce), entry)
+            claimed = await self._ledger.claim(replace(record, intent=nonce), entry)
         except Conflict:
             await self.withdraw(record.name, nonce)
             raise
         if old and old.intent and old.intent != nonce:
             await self._worklist.remove(old.name, old.intent)
-        if waiting and record.previous_task_id:
+        if waiting and record.placement.previous.task_id:
             # Once more when this version is submitted or over.
             with suppress(ServiceFault):
                 await self._ending.end_previous(record)

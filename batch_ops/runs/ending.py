@@ -41,7 +41,7 @@ class Ending:
     async def end(self, entry: Entry, record: FileRecord) -> Entry:
         """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist. Raises `Conflict`."""
         await self._problem_file.tell(record)
-        if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
+        if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
             await self.clean_later(record)
         entry = await self.advance_reported(entry, record)
         await self.dismiss(record)
@@ -65,21 +65,22 @@ class Ending:
     async def dismiss(self, record: FileRecord) -> None:
         """Do what follows the end of a run: end its tasks, and take it off the worklist."""
         await self.end_previous(record)
-        if record.state in {State.FAILED, State.CANCELLED} and record.task_id:
+        if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
             # Most often it has ended by itself; one that takes down its nodes has not.
-            await self._batch.terminate_task(record.job_id, record.task_id)
+            await self._batch.terminate_task(record.placement.job_id, record.placement.task_id)
         if record.intent:
             await self._worklist.remove(record.name, record.intent)
 
     async def end_previous(self, record: FileRecord) -> None:
         """End the task that this run (or this attempt) takes the place of."""
-        if record.previous_task_id:
-            await self._batch.terminate_task(record.previous_job_id, record.previous_task_id)
+        previous = record.placement.previous
+        if previous.task_id:
+            await self._batch.terminate_task(previous.job_id, previous.task_id)
 
     async def clean_later(self, record: FileRecord) -> None:
         """Have what a run that is over left in staging removed, after the time that it is kept for."""
         now = self._clock()
-        nonce = f"clean-{record.task_id}"
+        nonce = f"clean-{record.placement.task_id}"
         with suppress(Conflict):
             await self._worklist.add(Intent(record.name, nonce, now + self._staging_kept, now, cleaning=True))
 
@@ -89,6 +90,6 @@ class Ending:
         An order to collect for a run that is not being collected does just that.
         """
         # A run that never got a task has no id of one.
-        task_id = overtaken.task_id or naming.task_id(overtaken.name, overtaken.run, 1)
+        task_id = overtaken.placement.task_id or naming.task_id(overtaken.name, overtaken.run, 1)
         order = CollectOrder(overtaken.name, overtaken.run, task_id, overtaken.correlation_id)
         await self._outbox.send(order, LEFTOVER_AGE)

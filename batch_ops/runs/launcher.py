@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
+from batch_ops.domain.batch_task import NO_TASK
 from batch_ops.domain.errors import JobClosed, JobMissing, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import task_spec
 from batch_ops.domain.worklist import Intent
@@ -49,21 +52,16 @@ class Launcher:
             entry = await self._create(entry)
         except ServiceFault as fault:
             return await self._postpone(entry, fault)
-        record = entry.record.to(
-            State.ACTIVE,
-            self._clock(),
-            "Waits for a free node of the pool.",
-            previous_job_id="",
-            previous_task_id="",
-            not_before=None,
-            submitted_at=entry.record.submitted_at or self._clock(),
-        )
+        now, claim = self._clock(), entry.record
+        submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
+        record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
+        record = record.to(State.ACTIVE, now, "Waits for a free node of the pool.")
         log.info("The task was created.", extra=fields(record))
         return await self._ledger.advance(entry, record)
 
     async def submit_when_due(self, entry: Entry) -> Entry:
         """Create the task, unless it is to wait: then have reconcile do it at that time."""
-        due = entry.record.not_before
+        due = entry.record.times.not_before
         if due is None or due <= self._clock():
             return await self.submit(entry)
         await self._remind(entry.record, due)
@@ -72,16 +70,18 @@ class Launcher:
     async def note(self, entry: Entry, fault: ServiceFault) -> Entry:
         """Write reason and `not_before` of a transient fault into the row; each pause is longer than the last."""
         now, record = self._clock(), entry.record
-        waited = now - record.updated_at if record.updated_at and record.not_before else timedelta()
+        times = record.times
+        waited = now - times.updated_at if times.updated_at and times.not_before else timedelta()
         wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
         log.warning("Not now: %s", fault.sentence, extra=fields(record))
-        return await self._ledger.advance(entry, record.to(record.state, now, fault.sentence, not_before=now + wait))
+        put_off = replace(record, times=replace(times, not_before=now + wait))
+        return await self._ledger.advance(entry, put_off.to(record.state, now, fault.sentence))
 
     async def _postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
         """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
         entry = await self.note(entry, fault)
-        if entry.record.not_before is not None:
-            await self._remind(entry.record, entry.record.not_before)
+        if entry.record.times.not_before is not None:
+            await self._remind(entry.record, entry.record.times.not_before)
         return entry
 
     async def _remind(self, record: FileRecord, due: datetime) -> None:
@@ -89,22 +89,24 @@ class Launcher:
 
     async def _create(self, entry: Entry) -> Entry:
         for _ in range(_JOB_GENERATIONS):
-            job_id = entry.record.job_id
+            here = entry.record.placement
+            job_id = here.job_id
             spec = task_spec(entry.record, self._settings, self._blobs.url)
             await self._worklist.note_job(job_id)
             try:
                 await self._batch.create_task(job_id, spec)
             except JobMissing:
-                await self._batch.create_job(job_id, entry.record.pool_id)
+                await self._batch.create_job(job_id, here.pool_id)
             except JobClosed:
                 if await self._is_there(job_id, spec.id):
                     return entry
                 # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
-                moved = entry.record.evolve(job_id=self._following_job(entry.record), updated_at=self._clock())
-                entry = await self._ledger.advance(entry, moved)
+                placement = replace(here, job_id=self._following_job(here))
+                times = replace(entry.record.times, updated_at=self._clock())
+                entry = await self._ledger.advance(entry, replace(entry.record, placement=placement, times=times))
             else:
                 return entry
-        raise ServiceFault(f"Batch closed every job that was tried for {entry.record.task_id}.")
+        raise ServiceFault(f"Batch closed every job that was tried for {entry.record.placement.task_id}.")
 
     async def _is_there(self, job_id: str, task_id: str) -> bool:
         try:
@@ -112,11 +114,11 @@ class Launcher:
         except JobMissing:
             return False
 
-    def _following_job(self, record: FileRecord) -> str:
+    def _following_job(self, here: Placement) -> str:
         """Name this month's job, or the next generation of it if it is the one that was closed."""
         prefix, now = self._settings.job_prefix, self._clock()
-        current = naming.job_id(prefix, record.pool_id, now)
-        if not record.job_id.startswith(current):
+        current = naming.job_id(prefix, here.pool_id, now)
+        if not here.job_id.startswith(current):
             return current
-        generation = record.job_id[len(current) :].lstrip("-")
-        return naming.job_id(prefix, record.pool_id, now, int(generation) + 1 if generation.isdigit() else 1)
+        generation = here.job_id[len(current) :].lstrip("-")
+        return naming.job_id(prefix, here.pool_id, now, int(generation) + 1 if generation.isdigit() else 1)

@@ -2,7 +2,6 @@
 
 import logging
 
-from batch_ops.domain.attempts import attempts_of
 from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.transitions import Step, Then
@@ -41,5 +40,5 @@ class Steps:
 
 def _was_lost(record: FileRecord) -> bool:
     """Whether the attempt before this one was given up without a word from its node."""
-    attempts = attempts_of(record.attempts)
+    attempts = record.tries.attempts
     return bool(attempts) and attempts[-1].kind is FailureKind.LOST

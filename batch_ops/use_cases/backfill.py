@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.decide_start import is_missed
-from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BlobStore, Outbox
@@ -36,9 +37,9 @@ class Pace:
 def pace_of(finished: Iterable[FileRecord]) -> Pace:
     """What finished files teach; a guess where there are none."""
     spans = [
-        ((r.task_ended_at - r.task_started_at).total_seconds(), r.length)
+        ((r.times.task_ended_at - r.times.task_started_at).total_seconds(), r.image.length)
         for r in finished
-        if r.task_started_at and r.task_ended_at and r.task_ended_at > r.task_started_at
+        if r.times.task_started_at and r.times.task_ended_at and r.times.task_ended_at > r.times.task_started_at
     ]
     if not spans:
         return Pace()

@@ -11,6 +11,7 @@ Server-side copies only: no byte of a TIFF passes through here. Repeatable at an
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.concurrency import for_all
@@ -22,6 +23,7 @@ from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.provenance import LOG, provenance
+from batch_ops.domain.record_parts import Outcome
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import Policy, failed
 from batch_ops.log_fields import fields
@@ -85,7 +87,7 @@ class Collect:
         except Conflict:
             # The run was moved on meanwhile; an order that is of no use any more does nothing.
             noted = entry.record
-        delay = noted.not_before - self._clock() if noted.not_before else self._settings.copy_poll
+        delay = noted.times.not_before - self._clock() if noted.times.not_before else self._settings.copy_poll
         await self._outbox.send(CollectOrder.of(noted), max(delay, timedelta()))
 
     async def _overtaken(self, entry: Entry, exc: NewerRun) -> None:
@@ -96,7 +98,7 @@ class Collect:
                 return
             reason = f"{exc} Delete the folder of this file in the results and upload the file again."
             await self._ending.end(
-                now, now.record.to(State.FAILED, self._clock(), reason, kind=FailureKind.STAGING_OUT)
+                now, replace(now.record, kind=FailureKind.STAGING_OUT).to(State.FAILED, self._clock(), reason)
             )
             return
         await self._tidy(CollectOrder.of(entry.record), now)
@@ -110,7 +112,7 @@ class Collect:
             await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
             await self._staging.clear(record.name, record.run)
             return False
-        if blob.etag == record.etag:
+        if blob.etag == record.image.etag:
             return True
         after = await self._start(LookOrder(record.name, record.correlation_id))
         if after is not None and after.record.run == record.run:
@@ -120,7 +122,7 @@ class Collect:
 
     async def _publish(self, entry: Entry) -> None:
         record = entry.record
-        execution = await self._staging.execution(record.task_id)
+        execution = await self._staging.execution(record.placement.task_id)
         place = (self._blobs, self._settings.results_container, _author(record, execution))
         folder = await ResultFolder.read(*place)
         if execution is None:
@@ -159,7 +161,7 @@ class Collect:
         copies: list[Copy] = []
         sources = {file.name: (f"{execution.folder}{file.name}", file.length) for file in execution.manifest.files}
         if execution.has_log:
-            name = self._staging.log_of(record.task_id, execution.id)
+            name = self._staging.log_of(record.placement.task_id, execution.id)
             sources[LOG] = (name, await self._length(name))
 
         async def one(file: tuple[str, tuple[str, int]]) -> None:
@@ -180,11 +182,12 @@ class Collect:
         record = entry.record
         await self._staging.clear(record.name, record.run)
         reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
-        outcome = {"kind": None, "not_before": None, "tiffs": tiffs, "result_bytes": length}
+        times = replace(record.times, not_before=None)
+        done = replace(record, kind=None, times=times, outcome=Outcome(tiffs, length))
         if self._settings.rerun_finished:
             # Its project may have changed while it ran, when it was not a finished file yet.
             await self._outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)
-        await self._ending.end(entry, record.to(State.SUCCEEDED, self._clock(), reason, **outcome))
+        await self._ending.end(entry, done.to(State.SUCCEEDED, self._clock(), reason))
 
     async def _tidy(self, order: CollectOrder, entry: Entry | None) -> None:
         """An order for a run that is over: take away what a handler that was overtaken may have left."""
@@ -203,18 +206,18 @@ class Collect:
 
 
 def _is_current(record: FileRecord, order: CollectOrder) -> bool:
-    return record.state is State.COLLECTING and (record.run, record.task_id) == (order.run, order.task_id)
+    return record.state is State.COLLECTING and (record.run, record.placement.task_id) == (order.run, order.task_id)
 
 
 def _author(record: FileRecord, execution: Execution | None) -> Author:
     name = execution.id if execution else ""
-    return Author(record.name, record.run, record.task_id, record.correlation_id, name)
+    return Author(record.name, record.run, record.placement.task_id, record.correlation_id, name)
 
 
 def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
     """ETags never recur; where only the properties changed since, the content that the node read tells."""
     image = execution.manifest.image
-    return image.etag == record.etag or image.md5 == record.md5
+    return image.etag == record.image.etag or image.md5 == record.image.md5
 
 
 def _leaves(execution: Execution) -> set[str]:

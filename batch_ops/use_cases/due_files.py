@@ -66,9 +66,9 @@ class DueFiles:
         elif entry.record.state.is_waiting:
             await self._look_at_waiting(intent, entry.record)
         elif entry.record.state is State.SUBMITTING:
-            if entry.record.not_before is None or entry.record.not_before <= self._clock():
+            if entry.record.times.not_before is None or entry.record.times.not_before <= self._clock():
                 entry = await self._launcher.submit(entry)
-            await self._worklist.defer(intent, entry.record.not_before or self._later())
+            await self._worklist.defer(intent, entry.record.times.not_before or self._later())
         elif entry.record.state is State.COLLECTING:
             await self._worklist.defer(intent, await self._see_to_collecting(entry.record))
         else:
@@ -88,19 +88,19 @@ class DueFiles:
     async def _see_to_collecting(self, record: FileRecord) -> datetime:
         """Order it again, unless it was put off or has just been ordered; when to look again."""
         now = self._clock()
-        if record.not_before and record.not_before > now:
-            return max(record.not_before, self._later())
+        if record.times.not_before and record.times.not_before > now:
+            return max(record.times.not_before, self._later())
         # Whoever moved it to this state has ordered it as well, if they did not die in between.
-        if record.updated_at and (patience := record.updated_at + self._settings.grace) > now:
+        if record.times.updated_at and (patience := record.times.updated_at + self._settings.grace) > now:
             return patience
         await self._outbox.send(CollectOrder.of(record))
         return self._later()
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
         """Clear the staging of a failed run whose time is over, or see to the end of a cancelled one."""
-        if entry is not None and entry.record.state is State.CANCELLED and entry.record.task_id:
+        if entry is not None and entry.record.state is State.CANCELLED and entry.record.placement.task_id:
             # Somebody may have been about to create its task.
-            await self._batch.terminate_task(entry.record.job_id, entry.record.task_id)
+            await self._batch.terminate_task(entry.record.placement.job_id, entry.record.placement.task_id)
             if self._clock() - intent.added <= LEFTOVER_AGE:
                 await self._worklist.defer(intent, self._clock() + _CANCELLED_AGAIN)
                 return

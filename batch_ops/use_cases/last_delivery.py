@@ -6,12 +6,14 @@ are ordered again after some hours, so that a mended app finishes both without a
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, IlastikBatchError
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.record_parts import Times
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
@@ -59,19 +61,17 @@ class LastDelivery:
 
     async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
         blob = await self._blobs.head(self._settings.input_container, name)
-        if blob is None or (entry and entry.record.etag == blob.etag):
+        if blob is None or (entry and entry.record.image.etag == blob.etag):
             return
         now, old = self._clock(), entry.record if entry else None
         record = FileRecord(
             name=name,
             run=old.run + 1 if old else 1,
             state=State.WAITING,
-            etag=blob.etag,
-            length=blob.length,
-            md5=blob.md5,
+            image=blob.version,
             correlation_id=correlation_id,
-            dropped_at=blob.modified,
             intent=self._new_id(),
+            times=Times(dropped_at=blob.modified),
         ).to(State.WAITING, now, reason)
         due = now + self._settings.recheck
         await self._worklist.add(Intent(name, record.intent, due, now, waiting=True))
@@ -89,7 +89,8 @@ class LastDelivery:
             if entry is None or (entry.record.run, entry.record.state) != (order.run, State.COLLECTING):
                 return
             now, reason = self._clock(), _reason(error, self._settings.collect_queue)
-            record = entry.record.to(State.COLLECTING, now, reason, not_before=now + _COLLECT_AGAIN)
+            put_off = replace(entry.record.times, not_before=now + _COLLECT_AGAIN)
+            record = replace(entry.record, times=put_off).to(State.COLLECTING, now, reason)
             await self._ledger.advance(entry, record)
             log.error("%s", reason, extra=fields(record))
         except IlastikBatchError as exc:

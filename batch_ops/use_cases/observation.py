@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from batch_ops.containers.staging import Staging
+from batch_ops.domain.batch_task import JobState, Task, TaskState
 from batch_ops.domain.errors import JobMissing
 from batch_ops.domain.failures import Cause, cause_of, refined
-from batch_ops.domain.file_record import Entry, JobState, State, Task, TaskState
+from batch_ops.domain.file_record import Entry, State
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import Policy, failed, missing, observe
 from batch_ops.log_fields import fields
@@ -43,9 +45,9 @@ class Observation:
     async def take_in(self, entry: Entry, task: Task) -> Entry:
         """Bring the row up to what Batch shows of the task; the row afterwards."""
         cause = await self._cause(entry, task)
-        record, preempted = entry.record, False
-        if task.requeues > record.requeues and record.node_id and task.task_id == record.task_id:
-            preempted = await self._batch.was_preempted(record.pool_id, record.node_id)
+        record, here, preempted = entry.record, entry.record.placement, False
+        if task.requeues > here.requeues and here.node_id and task.task_id == here.task_id:
+            preempted = await self._batch.was_preempted(here.pool_id, here.node_id)
         step = observe(record, task, cause, self._clock(), self._policy, preempted=preempted)
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
             return gone
@@ -58,7 +60,7 @@ class Observation:
         """
         record = entry.record
         try:
-            task = await self._batch.task(record.job_id, record.task_id)
+            task = await self._batch.task(record.placement.job_id, record.placement.task_id)
         except JobMissing:
             task = None
         if task is None:
@@ -75,9 +77,9 @@ class Observation:
 
     async def _cause(self, entry: Entry, task: Task) -> Cause | None:
         """Why a completed task of this row failed, by all who know of it; None for success or another state."""
-        if task.state is not TaskState.COMPLETED or task.task_id != entry.record.task_id:
+        if task.state is not TaskState.COMPLETED or task.task_id != entry.record.placement.task_id:
             return None
-        cause = cause_of(task, timedelta(seconds=entry.record.wall_clock_seconds))
+        cause = cause_of(task, entry.record.plan.wall_clock)
         if cause is None:
             return None
         cause = refined(cause, await self._staging.cause(task.task_id))
@@ -88,7 +90,7 @@ class Observation:
 
     async def _look_at_job(self, entry: Entry) -> None:
         """Learn why a task waits: its job may be paused, or closed by somebody, and then it waits for ever."""
-        match await self._batch.job_state(entry.record.job_id):
+        match await self._batch.job_state(entry.record.placement.job_id):
             case JobState.PAUSED:
                 await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
             case JobState.CLOSED:
@@ -105,5 +107,6 @@ class Observation:
 
     async def _say(self, entry: Entry, reason: str) -> None:
         if entry.record.reason != reason:
-            await self._ledger.advance(entry, entry.record.evolve(reason=reason, updated_at=self._clock()))
+            times = replace(entry.record.times, updated_at=self._clock())
+            await self._ledger.advance(entry, replace(entry.record, reason=reason, times=times))
             log.warning("%s", reason, extra=fields(entry.record))

@@ -15,8 +15,8 @@ from functools import partial
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.batch_task import Task, TaskState
 from batch_ops.domain.errors import BlobChanged, Conflict, JobMissing, ServiceFault
-from batch_ops.domain.file_record import Task, TaskState
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent, JobMark, fair_share
 from batch_ops.ports.services import BatchService

@@ -12,6 +12,7 @@ from datetime import datetime
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import Classifiers
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import CheckLimits, Verdict
 from batch_ops.domain.decide_start import (
     Case,
@@ -26,7 +27,7 @@ from batch_ops.domain.decide_start import (
     unreachable,
 )
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
-from batch_ops.domain.file_record import Blob, Entry, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.run_plan import image_options, run_key
@@ -98,12 +99,15 @@ class Start:
         asked_again = record.state.is_final and order.again == record.run
         if record.state.is_waiting or asked_again or await self._is_judged_anew(record):
             return await self._begin(order, blob, head, entry)
-        if record.etag != blob.etag:
+        if record.image.etag != blob.etag:
             if not is_same_content(record, blob):
                 return await self._begin(order, blob, head, entry)
             log.info("Only the properties of the file changed; nothing runs again.", extra=fields(record))
-            entry = await self._ledger.advance(entry, record.evolve(etag=blob.etag, updated_at=self._clock()))
-        if record.state is State.SUBMITTING and (record.not_before is None or record.not_before <= self._clock()):
+            times = replace(record.times, updated_at=self._clock())
+            record = replace(record, image=replace(record.image, etag=blob.etag), times=times)
+            entry = await self._ledger.advance(entry, record)
+        not_before = record.times.not_before
+        if record.state is State.SUBMITTING and (not_before is None or not_before <= self._clock()):
             return await self._launcher.submit(entry)
         return entry
 
@@ -113,7 +117,7 @@ class Start:
         if record.state is not State.REJECTED and not again:
             return False
         project = await self._classifiers.get(naming.project_of(record.name))
-        return isinstance(project, Project) and run_key(record, project, self._settings) != record.run_key
+        return isinstance(project, Project) and run_key(record, project, self._settings) != record.plan.run_key
 
     async def _gone(self, entry: Entry | None) -> Entry | None:
         """Cancel what waited for a blob that was deleted; a task that has begun goes on."""

@@ -177,7 +177,7 @@ class Steering:
                 return why
             record = entry.record
             try:
-                if record.task_id:
+                if record.placement.task_id:
                     await self._see_to_its_end(record)
                 elif record.state.is_waiting:
                     await self._ending.tidy_later(record)
@@ -185,16 +185,16 @@ class Steering:
                 await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
             except Conflict:
                 continue
-            if record.task_id:
+            if record.placement.task_id:
                 await self._ending.end_previous(record)
-                await self._batch.terminate_task(record.job_id, record.task_id)
+                await self._batch.terminate_task(record.placement.job_id, record.placement.task_id)
             return ""
         return "it kept changing"
 
     async def _see_to_its_end(self, record: FileRecord) -> None:
         """Have reconcile end the task as well, as somebody may be about to create it, and clear its staging."""
         now = self._clock()
-        intent = Intent(record.name, f"cancel-{record.task_id}", now + _CANCELLED_LOOK, now, cleaning=True)
+        intent = Intent(record.name, f"cancel-{record.placement.task_id}", now + _CANCELLED_LOOK, now, cleaning=True)
         with suppress(Conflict):
             await self._worklist.add(intent)
 

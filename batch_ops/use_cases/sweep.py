@@ -17,9 +17,9 @@ from functools import partial
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.decide_start import is_missed
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Board, Intent, SweepMark

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from batch_ops.concurrency import for_all
 from batch_ops.domain import messages, naming
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BadMessage, BlobChanged, BlobMissing
-from batch_ops.domain.file_record import Blob
 from batch_ops.domain.messages import BlobCreated
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings

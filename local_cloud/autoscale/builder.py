@@ -17,12 +17,12 @@ from local_cloud.autoscale.vocabulary import (
 
 
 def place(token: Token) -> Position:
-    """Where a token begins."""
+    """Return where a token begins."""
     return Position(token.line or 1, token.column or 1)
 
 
 def refuse(position: Position, reason: str) -> FormulaError:
-    """The error of a formula with a fault at `position`."""
+    """Make the error of a formula with a fault at `position`."""
     return FormulaError(Code.SYNTAX, position, reason)
 
 
@@ -34,7 +34,7 @@ def _above(position: Position, *below: Node) -> int:
 
 
 def variable_name(token: Token) -> str:
-    """The name of a variable with its dollar sign, which user variables may leave out."""
+    """Return the name of a variable with its dollar sign, which user variables may leave out."""
     name = str(token)
     if name.startswith("$"):
         return name
@@ -48,7 +48,7 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
     """Keeps no state: one instance serves all parses."""
 
     def start(self, *statements: syntax.Statement) -> tuple[syntax.Statement, ...]:
-        """All statements in their order."""
+        """Collect all statements in their order."""
         return statements
 
     def assignment(self, target: Token, expression: Node) -> syntax.Statement:
@@ -61,7 +61,7 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         return syntax.Statement(name, expression)
 
     def bare(self, expression: Node) -> syntax.Statement:
-        """An expression for its effect."""
+        """Evaluate an expression for its effect."""
         return syntax.Statement(None, expression)
 
     def choice(self, condition: Node, mark: Token, then: Node, otherwise: Node) -> Node:
@@ -77,7 +77,7 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         return syntax.Logic(place(mark), _above(place(mark), *operands), str(mark), operands)
 
     def chain(self, first: Node, *rest: Token | Node) -> Node:
-        """Operators of one rank, from left to right."""
+        """Chain operators of one rank, from left to right."""
         steps = tuple(
             syntax.Step(place(mark), str(mark), operand)
             for mark, operand in zip(rest[::2], rest[1::2], strict=True)
@@ -109,15 +109,15 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         return syntax.SampleCall(place(opening), depth, owner.metric, str(name), given)
 
     def number(self, token: Token) -> Node:
-        """A double."""
+        """Read a double."""
         return syntax.Literal(place(token), 1, float(token))
 
     def text(self, token: Token) -> Node:
-        """A string without its quotes."""
+        """Read a string without its quotes."""
         return syntax.Literal(place(token), 1, str(token)[1:-1])
 
     def name(self, token: Token) -> Node:
-        """A constant, a metric or a variable."""
+        """Look up a constant, a metric or a variable."""
         if token in CONSTANTS:
             return syntax.Literal(place(token), 1, CONSTANTS[token])
         name = variable_name(token)
@@ -143,7 +143,7 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         return syntax.Vector(place(opening), _above(place(opening), *given), given)
 
     def arguments(self, *nodes: Node) -> tuple[Node, ...]:
-        """What stands between commas."""
+        """Collect what stands between commas."""
         return nodes
 
 

@@ -82,6 +82,6 @@ _SUMMARIES = {
 
 
 def evaluation_error(detail: str, *, cause: Code) -> EvaluationError:
-    """The error of a failed evaluation; only missing samples have a code of their own there."""
+    """Make the error of a failed evaluation; only missing samples have a code of their own there."""
     code = cause if cause is Code.INSUFFICIENT_DATA else Code.EVALUATION
     return EvaluationError(code, _SUMMARIES[cause], (("Message", detail),))

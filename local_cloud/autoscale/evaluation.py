@@ -42,7 +42,7 @@ class Evaluation:
 def evaluate(
     formula: Formula | str, samples: Samples, now: datetime, *, seed: int = 0, current: Targets | None = None
 ) -> Evaluation:
-    """Evaluates a formula (or its text) at `now` (aware) and never raises for what a formula may contain.
+    """Evaluate a formula (or its text) at `now` (aware); never raise for what a formula may contain.
 
     `current` are the pool's present targets, which the formula may read and which stand where it sets none;
     `seed` decides `rand()`.
@@ -114,7 +114,7 @@ def _node_count(name: str, value: Value) -> float:
 
 
 def _outcome(variables: Mapping[str, Value], error: EvaluationError | None) -> Evaluation:
-    """Targets lose their fractions only here: 2.9 nodes are 2."""
+    """Read the outcome from the variables. Targets lose their fractions only here: 2.9 nodes are 2."""
     dedicated, low_priority, option = (variables[name] for name in (DEDICATED, LOW_PRIORITY, DEALLOCATION))
     assert isinstance(dedicated, float)
     assert isinstance(low_priority, float)

@@ -39,7 +39,7 @@ class Evaluator:
         self.variables = variables
 
     def value(self, node: Node) -> Value:
-        """The value of an expression; a Failure carries the position of the innermost node concerned."""
+        """Evaluate an expression; a Failure carries the position of the innermost node concerned."""
         try:
             return self._value(node)
         except Failure as failure:

@@ -17,7 +17,7 @@ ARITIES: Final[dict[str, tuple[int, int | None]]] = {
 
 
 def flatten(name: str, arguments: Iterable[Value]) -> Vec:
-    """A doubleVecList as one vector."""
+    """Join a doubleVecList into one vector."""
     result: list[float] = []
     for value in arguments:
         match value:
@@ -31,7 +31,7 @@ def flatten(name: str, arguments: Iterable[Value]) -> Vec:
 
 
 def _logarithm(of: Callable[[float], float]) -> Callable[[float], float]:
-    """As in .NET: of zero it is minus infinity, of less undefined."""
+    """Make a logarithm as in .NET: of zero it is minus infinity, of less undefined."""
     return lambda x: of(x) if x > 0 else (-math.inf if x == 0 else math.nan)
 
 
@@ -54,7 +54,7 @@ def _norm(vec: Vec) -> float:
 
 
 def _sum(vec: Vec) -> float:
-    """Plain addition: math.fsum would raise where IEEE answers infinity."""
+    """Add plainly: math.fsum would raise where IEEE answers infinity."""
     return sum(vec, 0.0)
 
 
@@ -80,7 +80,7 @@ _OF_SOME: Final[dict[str, Callable[[Vec], float]]] = {
 
 
 def call(name: str, arguments: tuple[Value, ...]) -> Value:
-    """The value of one of the functions that neither read a clock nor a die."""
+    """Call one of the functions that need nothing but their arguments."""
     if name in _COMPONENTWISE:
         of = _COMPONENTWISE[name]
         if len(arguments) == 1 and isinstance(arguments[0], float):
@@ -104,7 +104,7 @@ def call(name: str, arguments: tuple[Value, ...]) -> Value:
 
 
 def _percentile(vec: Vec, percent: float) -> float:
-    """The element by nearest rank."""
+    """Return the element by nearest rank."""
     if not vec:
         raise Failure("percentile of no values: check the number of samples first")
     if not 0 <= percent <= 100:

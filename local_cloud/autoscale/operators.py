@@ -12,7 +12,7 @@ type Arithmetic = Callable[[float, float], float]
 
 
 def _divide(left: float, right: float) -> float:
-    """IEEE division, as in .NET: x/0 is infinite, 0/0 undefined."""
+    """Divide by IEEE's rules, as .NET does: x/0 is infinite, 0/0 undefined."""
     if right != 0:
         return left / right
     if left == 0 or math.isnan(left) or math.isnan(right):
@@ -37,7 +37,7 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def binary(symbol: str, left: Value, right: Value) -> Value:
-    """`left symbol right`."""
+    """Evaluate `left symbol right`."""
     if symbol in _COMPARISONS:
         return _compare(symbol, left, right)
     match left, right:
@@ -97,7 +97,7 @@ def _unknown(symbol: str, left: Value, right: Value) -> str:
 
 
 def negate(symbol: str, operand: Value) -> Value:
-    """`-operand` or `!operand`."""
+    """Evaluate `-operand` or `!operand`."""
     match symbol, operand:
         case "-", float():
             return -operand
@@ -110,7 +110,7 @@ def negate(symbol: str, operand: Value) -> Value:
 
 
 def truth(value: Value) -> bool:
-    """Whether a condition holds: any double but zero."""
+    """Say whether a condition holds: any double but zero."""
     if not isinstance(value, float):
         raise Failure(f"a condition must be a double, not a {type_name(value)}")
     return value != 0

@@ -14,7 +14,7 @@ class ParameterError(ValueError):
 
 
 def override(text: str, values: Mapping[str, str]) -> str:
-    """The formula with assignments of `values` in place of its marker line, after its own defaults.
+    """Assign `values` in place of the formula's marker line, after its own defaults.
 
     A deployment does the same with one replacement of the marker line. A name the file does not assign before
     the marker is an error: it would change nothing.

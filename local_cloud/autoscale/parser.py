@@ -33,7 +33,7 @@ def _parser() -> Lark:
 
 
 def parse(text: str) -> Formula:
-    """The formula in `text`, or FormulaError with the code the service refuses it with.
+    """Parse a formula. Raises FormulaError with the code that the service refuses it with.
 
     Refused beside wrong syntax: more than 8 KB or 100 statements, unknown functions, methods or members, a
     wrong number of arguments, variables read before they are set, service variables that cannot be set.

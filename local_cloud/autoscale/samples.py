@@ -42,7 +42,7 @@ class Samples:
         self._current: dict[Metric, float] = {}
 
     def record(self, now: datetime, values: Mapping[str, float]) -> None:
-        """Takes note of metrics (names with their `$`) as they are at `now` (aware).
+        """Record metrics (names with their `$`) as they are at `now` (aware).
 
         A value older than the last one of its metric is ignored.
         """
@@ -71,15 +71,15 @@ class Samples:
             del kept[: -self._capacity]
 
     def current(self, metric: Metric) -> float:
-        """The newest value, 0 before the first."""
+        """Return the newest value, 0 before the first."""
         return self._current.get(metric, 0.0)
 
     def stored(self) -> int:
-        """How many samples are held in memory, of all metrics together."""
+        """Count the samples held in memory, of all metrics together."""
         return sum(map(len, self._times.values()))
 
     def visible(self, metric: Metric, now: Timestamp) -> "History":
-        """What of a metric a formula evaluated at `now` may see."""
+        """Return what a formula evaluated at `now` may see of a metric."""
         times = self._times.get(metric, array("q"))
         end = bisect_right(times, now.ticks - self._delay)
         start = max(0, end - self._capacity)
@@ -98,21 +98,21 @@ class History:
         return self._end - self._start
 
     def begin(self) -> Timestamp | None:
-        """The time of the oldest sample."""
+        """Return the time of the oldest sample."""
         return Timestamp(self._times[self._start]) if len(self) else None
 
     def newest(self, count: int) -> tuple[float, ...]:
-        """The last `count` samples, fewer if there are fewer."""
+        """Return the last `count` samples, fewer if there are fewer."""
         start = max(self._start, self._end - max(0, count))
         return tuple(self._values[start : self._end])
 
     def between(self, after: Timestamp, until: Timestamp) -> "History":
-        """The samples taken after the one moment and not after the other."""
+        """Return the samples taken after the one moment and not after the other."""
         start = bisect_right(self._times, after.ticks, self._start, self._end)
         end = bisect_right(self._times, until.ticks, start, self._end)
         return History(self._times, self._values, start, end)
 
     def percent_of(self, span_ticks: int) -> float:
-        """How much of a window of this length the samples fill, 0-100."""
+        """Return how much of a window of this length the samples fill, 0-100."""
         possible = max(1, round(span_ticks / _SLOT))
         return min(100.0, 100.0 * len(self) / possible)

@@ -41,7 +41,7 @@ class TimeInterval:
 
     @classmethod
     def of(cls, ticks: float) -> "TimeInterval":
-        """The interval nearest to a computed number of ticks."""
+        """Make the interval nearest to a computed number of ticks."""
         if not math.isfinite(ticks):
             raise Failure("a timeinterval became infinite or undefined")
         return cls(round(ticks))
@@ -64,7 +64,7 @@ class Timestamp:
 
     @classmethod
     def of(cls, moment: datetime) -> "Timestamp":
-        """The timestamp of an aware datetime."""
+        """Make the timestamp of an aware datetime."""
         return cls((moment - _YEAR_ONE) // timedelta(microseconds=1) * 10)
 
     @property
@@ -78,7 +78,7 @@ type Value = float | Vec | str | Timestamp | TimeInterval | DeallocationOption
 
 
 def type_name(value: Value) -> str:
-    """The language's name of a value's type."""
+    """Name a value's type in the language's words."""
     match value:
         case float():
             return "double"
@@ -95,7 +95,7 @@ def type_name(value: Value) -> str:
 
 
 def render(value: Value) -> str:
-    """A value as the service prints it in `results`: `3`, `2.5`, `[1,2]`, `2016-10-13T19:18:47.805Z`."""
+    """Print a value as the service does in `results`: `3`, `2.5`, `[1,2]`, `2016-10-13T19:18:47.805Z`."""
     match value:
         case float():
             return _render_double(value)
@@ -111,7 +111,7 @@ def render(value: Value) -> str:
 
 
 def _render_double(value: float) -> str:
-    """Fifteen significant digits, as .NET prints a double."""
+    """Print fifteen significant digits, as .NET prints a double."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     text = f"{value:.15g}"
@@ -122,7 +122,7 @@ def _render_double(value: float) -> str:
 
 
 def _render_interval(ticks: int) -> str:
-    """.NET's constant TimeSpan format: `[-][d.]hh:mm:ss[.fffffff]`."""
+    """Print .NET's constant TimeSpan format: `[-][d.]hh:mm:ss[.fffffff]`."""
     sign, ticks = ("-", -ticks) if ticks < 0 else ("", ticks)
     days, rest = divmod(ticks, _TICKS_PER_DAY)
     seconds, fraction = divmod(rest, TICKS_PER_SECOND)
@@ -143,7 +143,7 @@ _RFC1123: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 def parse_timestamp(text: str) -> Timestamp:
-    """A moment written in W3C-DTF or RFC 1123; at most seven fractional digits, as in the service."""
+    """Read a time written in W3C-DTF or RFC 1123; at most seven fractional digits, as in the service."""
     found = _W3C.fullmatch(text)
     try:
         if found is None:

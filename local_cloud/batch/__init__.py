@@ -1,10 +1,13 @@
 """A local Azure Batch service: the REST API of Batch, with tasks as real processes of this machine.
 
-Layers, from the socket inwards::
+Rooms, each standing on those below it::
 
-    server -> http (auth, limits, faults) -> operations (one row per REST operation)
-           -> handlers (parse, decide, render) -> service (state, scheduler, timers)
-           -> agent (one per node) -> execution (files, process group, uploads)
+    cli, server     the command and the socket
+    rest/           front (sign-in, limits, faults) -> operations (one row each) -> handlers (parse, decide, render)
+    service         everything below, put together
+    scheduling/     which task runs where, how many nodes there are, what becomes of tasks and jobs
+    node/           agents, their runs (files, process group, uploads) and the life of a node
+    state/          records, the file they are kept in, time, errors, settings
 
 What is done, what is accepted without effect and what is refused is written in COVERAGE.md.
 """

@@ -52,7 +52,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
 
 def settings_from(arguments: argparse.Namespace, environment: Mapping[str, str], data: Path) -> Settings:
-    """Settings from parsed arguments; ConfigurationError for values that can't be."""
+    """Make settings from parsed arguments. Raises ConfigurationError for values that can't be used."""
     key = _variable(environment, arguments.key_env) or arguments.key
     try:
         base64.b64decode(key, validate=True)

@@ -26,7 +26,7 @@ class AttachedCloud:
         self._kept = False
 
     def wait_ready(self) -> dict[str, str]:
-        """The exports of the cloud once it is ready. Raises ServiceEndedError with what it said."""
+        """Wait for the cloud, then return its exports. Raises ServiceEndedError with its last words."""
         deadline = time.monotonic() + _SECONDS_TO_START
         while not self._folder.env.exists():
             if self._process.poll() is not None:
@@ -41,14 +41,14 @@ class AttachedCloud:
         return self._process.poll() is not None
 
     def keep(self) -> None:
-        """Let it run on after this program."""
+        """Let the cloud run on after this program."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"keep\n")
         self._process.stdin.close()
         self._kept = True
 
     def stop(self) -> None:
-        """End it unless it is kept; returns when all its processes are gone."""
+        """End the cloud unless it is kept; return when all its processes have ended."""
         if self._kept:
             self._process.returncode = 0  # not ours to wait for any more: no warning that it still runs
             return
@@ -86,7 +86,7 @@ def attached_cloud(folder: DataFolder, arguments: Sequence[str] = ()) -> Iterato
 
 
 def read_exports(folder: DataFolder) -> dict[str, str]:
-    """The values in `env`. Raises CloudError where no cloud is ready."""
+    """Read the values in `env`. Raises CloudError where no cloud is ready."""
     try:
         lines = folder.env.read_text().splitlines()
     except FileNotFoundError as exc:

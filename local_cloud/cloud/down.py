@@ -16,7 +16,7 @@ _SECONDS_TO_STOP = 60.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """End it and wait until it has ended; that nothing runs is no error. Raises CloudError."""
+    """End the cloud and wait for it; that none runs is no error. Raises CloudError."""
     parser = argparse.ArgumentParser(
         prog="python -m local_cloud down", description="End the cloud that runs in a folder; its state stays."
     )

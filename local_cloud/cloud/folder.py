@@ -67,7 +67,7 @@ class DataFolder:
 def load_or_make_identity(
     folder: DataFolder, *, is_free: Callable[[int], bool], choose: random.Random
 ) -> CloudIdentity:
-    """The folder's identity; a new one where there is none. Raises PortTakenError, CloudError."""
+    """Read the folder's identity, or make a new one. Raises PortTakenError, CloudError."""
     if folder.identity.exists():
         return _load_identity(folder, is_free)
     free = (port for port in iter(lambda: choose.choice(_PORTS), None) if is_free(port))
@@ -95,7 +95,7 @@ def _load_identity(folder: DataFolder, is_free: Callable[[int], bool]) -> CloudI
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Say whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -136,7 +136,7 @@ def _lock(file: TextIO) -> bool:
 
 
 def is_held(folder: DataFolder) -> bool:
-    """Whether a cloud runs in this folder."""
+    """Say whether a cloud runs in this folder."""
     try:
         with folder.lock.open("r") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,7 +148,7 @@ def is_held(folder: DataFolder) -> bool:
 
 
 def read_owner(folder: DataFolder) -> int | None:
-    """The process that wrote itself into the lock; means something only while the folder `is_held`."""
+    """Read which process wrote itself into the lock; only meaningful while the folder `is_held`."""
     try:
         return int(folder.lock.read_text())
     except (OSError, ValueError):
@@ -156,7 +156,7 @@ def read_owner(folder: DataFolder) -> int | None:
 
 
 def write_exports(path: Path, values: Mapping[str, str]) -> None:
-    """Lines for `source`; the file appears at once and whole."""
+    """Write lines for `source`; the file appears whole, or not at all."""
     write_atomically(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()))
 
 

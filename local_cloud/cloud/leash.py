@@ -20,7 +20,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """For `preexec_fn`: the child gets SIGTERM when the thread that started it ends (Linux)."""
+    """Make a `preexec_fn` that sends the child SIGTERM when the thread that started it ends (Linux)."""
     if _LIBC is None:
         return None
     libc, parent = _LIBC, os.getpid()
@@ -40,7 +40,7 @@ def adopt_orphans() -> None:
 
 
 def end_descendants() -> list[str]:
-    """Kill every process below this one; returns their command lines, for a report of what was left."""
+    """Kill every process below this one; return their command lines, for a report of what was left."""
     left = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):

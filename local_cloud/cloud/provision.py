@@ -39,7 +39,7 @@ class Tool:
 
 
 def task_tools(repository: Path) -> tuple[Tool, ...]:
-    """What a node needs to run a task, by the list that deploy.sh uses, in the folder that settings default to."""
+    """List what a node needs to run a task, by the list that deploy.sh uses, in the settings' default folder."""
     lines = (repository / _TASK_TOOLS).read_text(encoding="utf-8").splitlines()
     pairs = (line.split() for line in lines if line.strip() and not line.startswith("#"))
     return tuple(Tool(repository / path, f"task/{name}") for path, name in pairs)
@@ -86,7 +86,7 @@ def ensure_pool(identity: CloudIdentity, wanted: BatchPoolCreateOptions) -> None
 
 
 def pool(nodes: int, ilastik: Path) -> BatchPoolCreateOptions:
-    """A fixed pool, one task slot a node; each node finds `ilastik` where Azure's start task unpacks it."""
+    """Describe a fixed pool, one task slot a node; each node finds `ilastik` where Azure's start task unpacks it."""
     link = 'ln -sfn -- "$ILASTIK_HOME_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/ilastik"'
     return BatchPoolCreateOptions(
         id=POOL_ID,

@@ -74,7 +74,7 @@ class ProgramPart:
         return self._how_it_ended()
 
     async def stop(self) -> None:
-        """SIGTERM; then SIGKILL for what is left of its process group."""
+        """Send SIGTERM, then SIGKILL to what is left of its process group."""
         process = self._process
         if process is None:
             return
@@ -103,7 +103,7 @@ class ProgramPart:
 
 
 async def answers(url: str) -> bool:
-    """Whether an HTTP server gives this URL a status below 500."""
+    """Say whether an HTTP server gives this URL a status below 500."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PROBE_SECONDS)) as client,

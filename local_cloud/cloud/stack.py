@@ -44,7 +44,7 @@ def connection_string(identity: CloudIdentity) -> str:
 
 
 def exports(identity: CloudIdentity) -> dict[str, str]:
-    """What other tools need to talk to this cloud; the Azure CLI reads the same names."""
+    """Return what other tools need to talk to this cloud; the Azure CLI reads the same names."""
     return {
         "AZURE_STORAGE_CONNECTION_STRING": connection_string(identity),
         "AZURE_BATCH_ACCOUNT": identity.batch_account,
@@ -55,7 +55,7 @@ def exports(identity: CloudIdentity) -> dict[str, str]:
 
 
 def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, str]:
-    """The function app's settings, as local.settings.json holds them; `options` have the last word."""
+    """Return the function app's settings, as in local.settings.json; `options` override all others."""
     return {
         "AzureWebJobsStorage": connection_string(identity),
         "FUNCTIONS_WORKER_RUNTIME": "python",
@@ -89,7 +89,7 @@ def functions_url(identity: CloudIdentity) -> str:
 
 
 def batch_program(folder: DataFolder, identity: CloudIdentity) -> Program:
-    """Without a pool: it is made as deploy makes it, through the API. Secrets travel in the environment."""
+    """Describe the service, without a pool: that is made through the API. Secrets travel in the environment."""
     return Program(
         name="The Batch service",
         command=(

@@ -1,4 +1,4 @@
-"""Keeps the parts of the cloud running until it is told to stop; one that dies is started again.
+"""Keeps the parts of the cloud running until it is to stop; one that dies is started again.
 
 Azure replaces a function host or a Batch front end that dies; so does this. A part that keeps dying
 is a fault worth a person's attention: then everything ends, with the part's last words.

@@ -70,7 +70,7 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until told to stop; raises CloudError when it cannot run."""
+    """Run until SIGTERM or SIGINT. Raises CloudError when it cannot run."""
     folder, options, attached = parse(argv)
     with hold(folder):
         adopt_orphans()
@@ -94,15 +94,15 @@ async def _run(folder: DataFolder, options: CloudOptions, *, attached: bool) -> 
 
     supervisor = Supervisor(say=lambda text: print(text, flush=True))
     work = asyncio.create_task(_bring_up(folder, options, supervisor))
-    told = asyncio.create_task(stop.wait())
+    stopped = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait((work, told), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             work.result()
     finally:
         work.cancel()
-        told.cancel()
-        await asyncio.gather(work, told, return_exceptions=True)
+        stopped.cancel()
+        await asyncio.gather(work, stopped, return_exceptions=True)
         folder.env.unlink(missing_ok=True)
         await supervisor.stop()
     print("Everything has ended.", flush=True)
@@ -138,7 +138,7 @@ async def _start_platform(
 
 
 def _point_to(link: Path, home: Path) -> None:
-    """Nodes made by an earlier start find the ilastik of this one."""
+    """Let nodes made by an earlier start find the ilastik of this one."""
     partial = link.with_name(link.name + ".partial")
     partial.unlink(missing_ok=True)
     partial.symlink_to(home)

@@ -33,7 +33,7 @@ _ENDS = {FileState.SUCCEEDED, FileState.REJECTED, FileState.FAILED, FileState.SU
 
 
 def printable(name: str) -> str:
-    """A file's name for people: line ends, escape codes and bytes that are no text can't play tricks in a terminal."""
+    """Show a file's name: line ends, escape codes and bytes that are no text can't play tricks in a terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
@@ -80,7 +80,7 @@ class FileRow:
 
 
 def row_from_entity(entity: Mapping[str, Any]) -> FileRow:
-    """A row from a table entity; raises ValueError for a state that does not exist."""
+    """Read a row from a table entity. Raises ValueError for a state that does not exist."""
     return FileRow(
         blob_name=str(entity["name"]),
         state=FileState(str(entity["state"])),
@@ -94,7 +94,7 @@ def row_from_entity(entity: Mapping[str, Any]) -> FileRow:
 
 
 def dropped_files(paths: Iterable[Path]) -> list[DroppedFile]:
-    """The user's own files; those of one name get their folder's number, so that none replaces another."""
+    """Name the user's own files; those of one name get numbered folders, so that none replaces another."""
     taken: dict[str, int] = {}
     files = []
     for path in paths:

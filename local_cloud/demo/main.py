@@ -87,7 +87,7 @@ def _configuration_of(project: Path) -> Path | None:
 
 
 def _wrong_with(path: Path) -> str | None:
-    """Why this file can't be uploaded, as the rest of a sentence."""
+    """Say why this file can't be uploaded, as the rest of a sentence; None when it can."""
     if not path.is_file():
         return "is not a file."
     try:
@@ -152,7 +152,7 @@ def _begin_anew(folder: DataFolder) -> None:
 
 
 def _check_space(folder: DataFolder, files: Sequence[Path]) -> None:
-    """Raises CloudError where the disk has no room; some services crash, and none can say so, once it is full."""
+    """Raise CloudError where the disk has no room: once it is full, some services crash and none can say why."""
     needed = _SPACE_FOR_ALL + _COPIES_OF_A_FILE * sum(path.stat().st_size for path in files)
     free = shutil.disk_usage(folder.root).free
     if free < needed:
@@ -170,7 +170,7 @@ def _collect(
     rows: Mapping[str, FileRow],
     options: DemoOptions,
 ) -> list[str]:
-    """Fetch the results, draw the pictures, print the summary; returns what is wrong."""
+    """Fetch the results, draw the pictures, print the summary; return what is wrong."""
     pictures: list[Path] = []
     tiffs: dict[str, int] = {}
     problems: list[str] = []

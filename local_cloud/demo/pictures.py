@@ -35,7 +35,7 @@ class Segmentation:
 
 
 def read_segmentation(results: Iterable[Path]) -> Segmentation:
-    """From the files of a results folder."""
+    """Read a segmentation from the files of a results folder."""
     files = {path.name: path for path in results}
     made = json.loads(files["provenance.json"].read_bytes())
     tiffs = [path for path in files.values() if path.suffix == ".tiff"]
@@ -57,7 +57,7 @@ def save_picture(picture: Path, raw: Path, project: Path, segmentation: Segmenta
 
 
 def read_labels(plane: Plane, tiffs: Sequence[Path]) -> NDArray[np.uint8]:
-    """The page of the TIFFs that belongs to `plane`: label values 1..K, (y, x).
+    """Read the page of the TIFFs that belongs to `plane`: label values 1..K, (y, x).
 
     A sequence is one TIFF per time point with a page per depth; a single TIFF has all pages.
     """
@@ -76,7 +76,7 @@ def read_labels(plane: Plane, tiffs: Sequence[Path]) -> NDArray[np.uint8]:
 
 
 def background_label(project: Path) -> int:
-    """The value of the label that is called background (ilastik's values begin at 1), else 1."""
+    """Find the value of the label called background (ilastik's values begin at 1), else 1."""
     with h5py.File(project, "r") as file:
         names = file.get("PixelClassification/LabelNames")
         if isinstance(names, h5py.Dataset):
@@ -87,7 +87,7 @@ def background_label(project: Path) -> int:
 
 
 def draw_side_by_side(pixels: NDArray[np.generic], cells: NDArray[np.bool_], caption: str) -> Image.Image:
-    """Two views of one slice (y, x): stretched to 8-bit gray, and the same with `cells` outlined."""
+    """Draw a slice (y, x) twice: stretched to 8-bit gray, and the same with `cells` outlined."""
     factor = max(1, -(-_WIDTH_OF_A_HALF // pixels.shape[1]))
     gray = np.kron(_stretch(pixels), np.ones((factor, factor), dtype=np.uint8))
     outlined = np.repeat(gray[..., None], 3, axis=2)
@@ -113,7 +113,7 @@ def _stretch(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _outline(mask: NDArray[np.bool_], thickness: int) -> NDArray[np.bool_]:
-    """The outermost `thickness` pixels inside each region."""
+    """Find the outermost `thickness` pixels inside each region."""
     inner = mask.copy()
     for _ in range(thickness):
         padded = np.pad(inner, 1, mode="edge")  # the picture's border is no edge of a cell

@@ -46,7 +46,7 @@ type Show = Callable[[Sequence[Line]], None]
 def lines(
     files: Sequence[DroppedFile], rows: Mapping[str, FileRow], uploaded: Mapping[str, datetime], now: datetime
 ) -> list[Line]:
-    """What to show for each file; `rows` and `uploaded` are keyed by the file's name. Pure."""
+    """Decide what to show for each file; `rows` and `uploaded` are keyed by the file's name. Pure."""
     shown = []
     for file in files:
         name = printable(file.name)
@@ -89,7 +89,7 @@ def view_for(console: Console, files: int) -> Iterator[Show]:
 
 
 def table(shown: Sequence[Line]) -> Table:
-    """The lines as a table; names and reasons are text from outside and never markup."""
+    """Lay out the lines as a table; names and reasons are text from outside and never markup."""
     drawn = Table(expand=True)
     drawn.add_column("file", overflow="fold", ratio=2)
     drawn.add_column("state", no_wrap=True)

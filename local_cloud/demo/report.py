@@ -39,7 +39,7 @@ def summarize(rows: Mapping[str, FileRow], files: Sequence[DroppedFile], tiffs: 
 
 
 def faults(rows: Mapping[str, FileRow], files: Sequence[DroppedFile], tiffs: Mapping[str, int]) -> list[str]:
-    """A sentence for each file that is not in the state it should be, or has no TIFF although it should."""
+    """Write a sentence for each file that is not in the state it should be, or lacks the TIFF it should have."""
     found = []
     for file in files:
         row, name = rows.get(file.name), printable(file.name)
@@ -56,27 +56,27 @@ def faults(rows: Mapping[str, FileRow], files: Sequence[DroppedFile], tiffs: Map
 
 
 def summary_lines(summary: Summary, folder: Path, pictures: Sequence[Path], *, kept: bool) -> list[str]:
-    """The summary as lines of text."""
-    told = [
+    """Write the summary as lines of text."""
+    lines = [
         f"{counted(summary.files, 'file')}: {summary.succeeded} succeeded, {summary.rejected} rejected"
         + (f", {summary.other} neither" if summary.other else "")
         + f"; {counted(summary.tiffs, 'TIFF')}."
     ]
     if summary.waiting is not None and summary.running is not None and summary.collecting is not None:
-        told.append(
+        lines.append(
             f"A good file spent (median) {summary.waiting:.1f} s waiting, {summary.running:.1f} s running, "
             f"{summary.collecting:.1f} s collecting."
         )
-    told.append(f"Results   {folder / 'results'}")
+    lines.append(f"Results   {folder / 'results'}")
     if pictures:
-        told.append(f"Pictures  {folder / 'pictures'}: {', '.join(printable(path.name) for path in pictures)}")
-    told.append(f"Logs      {folder / 'logs'}")
+        lines.append(f"Pictures  {folder / 'pictures'}: {', '.join(printable(path.name) for path in pictures)}")
+    lines.append(f"Logs      {folder / 'logs'}")
     if kept:
-        told += [
+        lines += [
             f"The cloud keeps running. To talk to it: source {folder / 'env'}",
             f"To end it: .venv/bin/python -m local_cloud down --data {folder}",
         ]
-    return told
+    return lines
 
 
 def _median(rows: Sequence[FileRow], seconds: Callable[[FileRow], float | None]) -> float | None:

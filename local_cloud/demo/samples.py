@@ -21,7 +21,7 @@ _KEPT_OF_CUT_FILE = 0.6
 
 
 def nuclei(seed: int) -> NDArray[np.uint8]:
-    """A time series of drifting nuclei: axes txyzc, shape `SHAPE`, gray values 0-255."""
+    """Make a time series of drifting nuclei: axes txyzc, shape `SHAPE`, gray values 0-255."""
     random = np.random.default_rng(seed)
     times, *extent, _ = SHAPE
     size = np.array(extent, dtype=float)

@@ -33,7 +33,7 @@ class DemoStorage:
         self._stack.close()
 
     def upload_project(self, classifier: Path, configuration: Path | None) -> None:
-        """Whatever their files are called here."""
+        """Upload a project, whatever its files are called here."""
         # The configuration first: the classifier is what images wait for.
         for path, suffix in ((configuration, ".json"), (classifier, ".ilp")):
             if path is not None:
@@ -50,13 +50,13 @@ class DemoStorage:
         return f"{self._project}/{file.name}"
 
     def rows(self, files: Iterable[DroppedFile]) -> dict[str, FileRow]:
-        """The rows of these files, by the files' names; a file that nobody saw yet has none."""
+        """Read the rows of these files, by the files' names; a file not yet seen has none."""
         names = {self.blob_name(file): file.name for file in files}
         entities = self._files.query_entities("is_file eq true")
         return {names[e["name"]]: row_from_entity(e) for e in entities if e.get("name") in names}
 
     def given_up(self) -> int:
-        """Messages that the function app failed on so often that nobody will try again."""
+        """Count the messages that the function app failed on so often that nobody will try again."""
         return sum(self._length(f"{queue}-poison") for queue in ("blob-created", "collect"))
 
     def _length(self, queue: str) -> int:
@@ -67,7 +67,7 @@ class DemoStorage:
                 return 0
 
     def download_results(self, file: DroppedFile, folder: Path) -> list[Path]:
-        """Save what lies under the file's name in `results`; returns the saved files, sorted."""
+        """Save what lies under the file's name in `results`; return the saved files, sorted."""
         prefix = f"{self.blob_name(file)}/"
         results = self._blobs.get_container_client("results")
         saved = []

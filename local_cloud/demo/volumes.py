@@ -39,7 +39,7 @@ def write_volume(path: Path, volume: NDArray[np.generic], axes: str, *, internal
 
 
 def read_middle_plane(path: Path, internal_path: str, axes: str) -> Plane:
-    """The plane in the middle of time and depth, first channel; only that plane is read.
+    """Read the plane in the middle of time and depth, first channel, and nothing else.
 
     `internal_path` and `axes` are those that it was segmented with.
     """

@@ -74,7 +74,7 @@ def watch(
 
 
 def _needs_another_project(rows: Mapping[str, FileRow], files: Sequence[DroppedFile]) -> bool:
-    """Whether nothing more will happen, because the demo's project can't be used and stays as it is."""
+    """Say whether nothing more will happen, because the demo's project can't be used and stays as it is."""
     waits = FileState.WAITING_FOR_PROJECT
     return len(rows) == len(files) and all(row.state.is_end or row.state is waits for row in rows.values())
 

@@ -129,7 +129,7 @@ class EventGrid:
         return self._policy.decide(event, subscription) if self._policy else Delivery()
 
     async def _send(self, queue: str, text: str) -> None:
-        """Until it is taken: as Event Grid, which tries for a day."""
+        """Send until it succeeds, as Event Grid does for a day."""
         pause = _RETRY_FIRST
         while True:
             try:
@@ -151,7 +151,7 @@ class EventGrid:
         return BlobCreated(**told, id=str(uuid.uuid4()), topic=topic, account_url=self._blobs.url.rstrip("/"))
 
     async def _properties(self, commit: Commit) -> tuple[int, str]:
-        """Length in bytes and content type of that very version; 0 when it is overwritten or deleted already."""
+        """Read length in bytes and content type of that very version; 0 when it was replaced or deleted since."""
         client = self._blobs.get_blob_client(commit.container, commit.blob)
         try:
             async with self._slots:

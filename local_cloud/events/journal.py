@@ -46,7 +46,7 @@ class Journal:
         self._read_to = self._stored_position()
 
     def read(self) -> list[tuple[Position, Commit | None]]:
-        """Commits since the last call, oldest first; None for a line that names no blob or has no meaning."""
+        """Yield commits since the last call, oldest first; None for a line that names no blob or has no meaning."""
         found: list[tuple[Position, Commit | None]] = []
         files = [name for name in self._files() if name >= self._read_to.file]
         for index, name in enumerate(files):
@@ -67,7 +67,7 @@ class Journal:
         return found
 
     def done(self, position: Position) -> None:
-        """Everything up to there is dealt with: remember it, and delete the files that lie behind."""
+        """Remember that all up to there is dealt with, and delete the files that lie behind."""
         partial = self._folder / f"{_CURSOR}.partial"
         partial.write_text(json.dumps({"file": position.file, "offset": position.offset}))
         partial.replace(self._folder / _CURSOR)

@@ -71,5 +71,5 @@ class BlobCreated(Commit):
         }
 
     def message(self) -> str:
-        """The text of the queue message, before base64: one event, not a list."""
+        """Write the text of the queue message, before base64: one event, not a list."""
         return json.dumps(self.as_json(), ensure_ascii=False)

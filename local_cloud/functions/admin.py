@@ -28,7 +28,7 @@ class Admin:
         self._server: web.AppRunner | None = None
 
     async def start(self, port: int) -> int:
-        """Listen on this machine only; returns the port, chosen freely for 0. Raises OSError when it is taken."""
+        """Listen on this machine only; return the port, a free one for 0. Raises OSError when it is taken."""
         app = web.Application()
         app.add_routes(
             [

@@ -11,7 +11,7 @@ _PERCENT_NAME = re.compile(r"%([^%]+)%")
 
 
 def read_values(path: Path) -> dict[str, str]:
-    """The `Values` of a local.settings.json; all are strings, as app settings are in Azure.
+    """Read the `Values` of a local.settings.json; all are strings, as app settings are in Azure.
 
     Raises SettingsError for a file that is missing, is not JSON, is encrypted or holds other types.
     """
@@ -35,7 +35,7 @@ def read_values(path: Path) -> dict[str, str]:
 
 
 def effective(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """All settings the app sees: the environment wins over the file."""
+    """Return all settings the app sees: the environment wins over the file."""
     return {**values, **environment}
 
 
@@ -52,6 +52,6 @@ def resolve(text: str, settings: Mapping[str, str], place: str) -> str:
 
 
 def is_disabled(function: str, settings: Mapping[str, str]) -> bool:
-    """Whether the setting AzureWebJobs.<function>.Disabled is on (also with __ for systems without dots)."""
+    """Say whether the setting AzureWebJobs.<function>.Disabled is on (also with __ for systems without dots)."""
     names = {f"azurewebjobs.{function}.disabled".lower(), f"azurewebjobs_{function}_disabled".lower()}
     return any(key.lower() in names and value.lower() in ("true", "1") for key, value in settings.items())

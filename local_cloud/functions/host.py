@@ -1,4 +1,4 @@
-"""The host: one listener for each function of an app, until it is told to stop."""
+"""The host: one listener for each function of an app, until it is to stop."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ class Surroundings:
 
 
 class Host:
-    """Runs the given functions; `run` returns when the host was told to stop and everything has ended."""
+    """Runs the given functions; `run` returns once the host is to stop and everything has ended."""
 
     def __init__(
         self, functions: tuple[Function, ...], runner: Runner, stopping: Stopping, around: Surroundings
@@ -51,7 +51,7 @@ class Host:
         self._locks: list[Singleton] = []
 
     async def run(self, ready: Callable[[int], None] = lambda port: None) -> int:
-        """Serve until `stopping` is set; returns how many invocations would not end.
+        """Serve until `stopping` is set; return how many invocations would not end.
 
         `ready` is called with the port once all functions listen. Raises SettingsError for a connection that
         is not set, OSError when the port is taken.

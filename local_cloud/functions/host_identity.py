@@ -17,7 +17,7 @@ from typing import Self
 
 
 def default_host_id(app: Path) -> str:
-    """The same for the same app on the same machine, as Core Tools do it."""
+    """Return a host id, the same for the same app on the same machine, as Core Tools do."""
     machine = re.sub(r"[^a-z0-9]", "", socket.gethostname().lower()) or "host"
     digest = hashlib.sha256(os.fsencode(app)).hexdigest()[:8]
     return f"{machine[:22]}-{digest}"

@@ -38,7 +38,7 @@ class HostOptions:
 
 
 def read_host_json(path: Path, settings: Mapping[str, str]) -> HostOptions:
-    """The file, and the settings that override parts of it. Raises SettingsError for what has no meaning."""
+    """Read the file, and the settings that override it. Raises SettingsError for what has no meaning."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as exc:
@@ -106,7 +106,7 @@ class _Reader:
         return value.lower()
 
     def _seconds(self, key: str, default: float) -> float:
-        """A time span; a bare number is milliseconds in this section, as in the real host."""
+        """Read a time span; a bare number is milliseconds in this section, as in the real host."""
         value = self._at(key, None)
         if value is None:
             return default

@@ -25,7 +25,7 @@ _CHATTY = ("azure.core.pipeline.policies.http_logging_policy", "azure.functions"
 
 
 def level_of(category: str, levels: Mapping[str, str]) -> int:
-    """The level of host.json's logLevel whose category is the longest beginning of `category`."""
+    """Return the level of host.json's logLevel whose category is the longest beginning of `category`."""
     best, found = -1, logging.INFO
     for prefix, name in levels.items():
         matches = prefix.lower() == "default" or f"{category}.".startswith(f"{prefix}.")
@@ -84,7 +84,7 @@ def configure(
 
 
 def _dimensions(record: logging.LogRecord) -> dict[str, object]:
-    """What was given with extra=: the `custom_dimensions` mapping, and any other field."""
+    """Return what was given with extra=: the `custom_dimensions` mapping, and any other field."""
     found: dict[str, object] = {}
     for name, value in vars(record).items():
         if name == "custom_dimensions" and isinstance(value, Mapping):
@@ -95,7 +95,7 @@ def _dimensions(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _shown(value: object) -> str:
-    """Words as they are; all else as JSON, so that a value never breaks its line."""
+    """Show words as they are and all else as JSON, so that a value never breaks its line."""
     words = str(value)
     plain = isinstance(value, str) and words.isprintable() and not set(words) & set(' "=')
     return words if plain and words else json.dumps(value, ensure_ascii=False, default=str)

@@ -92,7 +92,7 @@ class QueueListener:
             _log.warning("Message %s in '%s' was not settled: %s", message.id, self.queue.queue_name, exc)
 
     async def _handled(self, message: HeldMessage) -> bool | None:
-        """Whether it was dealt with; None when it must not be tried at all."""
+        """Handle a message; return whether it succeeded, None when it must not be tried at all."""
         if message.dequeue_count > self.options.max_dequeue_count:
             return None
         try:

@@ -46,7 +46,7 @@ class HeldMessage:
         return content if isinstance(content, str) else str(content)
 
     def body(self, *, is_base64: bool) -> str:
-        """The message's text. Raises UndecodableError."""
+        """Read the message's text. Raises UndecodableError."""
         if not is_base64:
             return self.raw
         try:
@@ -55,7 +55,7 @@ class HeldMessage:
             raise UndecodableError(str(exc)) from exc
 
     def metadata(self, body: str) -> dict[str, TypedData]:
-        """What the worker library makes the attributes of func.QueueMessage from."""
+        """Return what the worker library makes the attributes of func.QueueMessage from."""
         message = self._message
         return {
             "QueueTrigger": text(body),
@@ -110,7 +110,7 @@ class HeldMessage:
 
 
 async def pull(queue: QueueClient, at_most: int, hold_seconds: float) -> list[HeldMessage]:
-    """One call for up to `at_most` messages; none when the queue does not exist (yet)."""
+    """Pull up to `at_most` messages in one call; none when the queue does not exist (yet)."""
     pages = queue.receive_messages(messages_per_page=at_most, visibility_timeout=round(hold_seconds)).by_page()
     try:
         # Only the first page: the SDK would ask again until an answer is empty.

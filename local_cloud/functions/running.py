@@ -34,7 +34,7 @@ class Runner:
         *,
         retry: bool = False,
     ) -> bool:
-        """Whether the function ended well, after its retries if the trigger takes part in them."""
+        """Run a function, with its retries if the trigger takes part in them; say whether it succeeded."""
         policy = function.retry if retry else None
         call = Invocation(str(uuid.uuid4()), data, metadata, 0, policy.at_most if policy else 0)
         outcome = await self._once(function, call, reason)
@@ -47,7 +47,7 @@ class Runner:
         return outcome.ok
 
     async def cancel_all(self) -> int:
-        """Cancel what still runs, for the end of the process; how many did not even end then."""
+        """Cancel what still runs, at the end of the process; return how many did not even end then."""
         for task in self._tasks:
             task.cancel()
         if not self._tasks:

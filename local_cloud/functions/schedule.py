@@ -28,14 +28,14 @@ class Schedule:
             raise ValueError(f"it is not an NCRONTAB expression ({exc}).") from exc
 
     def next_after(self, when: datetime) -> datetime:
-        """The first time of the schedule after `when` (aware)."""
+        """Return the first time of the schedule after `when` (aware)."""
         six = self.text if len(self.text.split()) == 6 else f"0 {self.text}"
         cron = croniter(six, when.astimezone(UTC), second_at_beginning=True, day_or=False)
         following: datetime = cron.get_next(datetime)
         return following
 
     def is_under_a_minute(self) -> bool:
-        """Whether times less than a minute apart are among the next ones; such timers keep no status."""
+        """Say whether some of the next times are less than a minute apart; such timers keep no status."""
         last = self.next_after(datetime(2024, 1, 1, tzinfo=UTC))
         for _ in range(5):
             following = self.next_after(last)

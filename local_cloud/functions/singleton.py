@@ -45,7 +45,7 @@ class Singleton:
 
     async def acquire(self) -> bool:
         """Wait for the lock; False only when the host stops first."""
-        told = False
+        logged = False
         while not self._stopping:
             asked = self._clock()
             try:
@@ -53,9 +53,9 @@ class Singleton:
                 # With an id that holds the lease already, the service renews it: that is the take-over.
                 await self._lease.acquire(lease_duration=self._seconds)
             except AzureError as exc:
-                if not told:
+                if not logged:
                     _log.info("The lock %s is not free yet: %s", self._blob.blob_name, _reason(exc))
-                    told = True
+                    logged = True
                 await self._stopping.pause(_TRY_EVERY)
                 continue
             self._until = asked + self._seconds

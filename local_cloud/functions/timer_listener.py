@@ -34,7 +34,7 @@ class StatusStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One run of a timer: what the function is told."""
+    """One run of a timer, as the function receives it."""
 
     past_due: bool
     status: TimerStatus | None
@@ -83,7 +83,7 @@ class TimerListener:
             at_once = past_due = False
 
     async def _begin(self) -> tuple[TimerStatus | None, bool]:
-        """Frequent timers keep no status; one missed run of the others is made up for."""
+        """Read the status, and make up for one missed run; frequent timers keep no status."""
         if not self.trigger.use_monitor:
             return None, False
         try:

@@ -39,7 +39,7 @@ class TimerStatus:
 
 
 def at_start(stored: TimerStatus | None, schedule: Schedule, now: datetime) -> tuple[TimerStatus, bool]:
-    """The status to go on with when the host starts, and whether a run was missed. Pure."""
+    """Decide with which status the host starts, and whether a run was missed. Pure."""
     if stored is None:
         return TimerStatus(NEVER, schedule.next_after(now), now), False
     expected = schedule.next_after(stored.last_updated if stored.last == NEVER else stored.last)
@@ -50,7 +50,7 @@ def at_start(stored: TimerStatus | None, schedule: Schedule, now: datetime) -> t
 
 
 def after_run(status: TimerStatus, schedule: Schedule, began: datetime, *, on_time: bool) -> TimerStatus:
-    """The status after a run. A tick that came early counts as the one it came for, else it would come twice."""
+    """Return the status after a run. A tick that came early counts as the one due, else it would come twice."""
     if on_time and status.next > began:
         began = status.next
     return TimerStatus(began, schedule.next_after(began), began)
@@ -64,7 +64,7 @@ class StatusBlob:
         self._name = f"timers/{host_id}/Host.Functions.{function}/status"
 
     async def read(self) -> TimerStatus | None:
-        """None when there is none, or none that can be read."""
+        """Read the status; None when there is none, or none that can be read."""
         try:
             content = await (await self._container.download_blob(self._name)).readall()
             return TimerStatus.from_json(json.loads(content))

@@ -40,7 +40,7 @@ class Retry:
     most: float = 0.0
 
     def delay(self, tries: int) -> float:
-        """Seconds to wait after the given number of failed tries (1 or more)."""
+        """Return the seconds to wait after the given number of failed tries (1 or more)."""
         if self.fixed is not None:
             return self.fixed
         growing = 2.0 ** min(tries, 30) - 1
@@ -60,7 +60,7 @@ class Function:
 def parse_trigger(
     function: str, bindings: Sequence[Mapping[str, Any]], settings: Mapping[str, str]
 ) -> QueueTrigger | TimerTrigger:
-    """The function's one trigger, %NAME% resolved.
+    """Read the function's one trigger, with %NAME% replaced.
 
     Raises BindingError for every kind of trigger or binding that this host does not run, SettingsError for
     a setting that is not there.

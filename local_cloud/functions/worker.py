@@ -96,7 +96,7 @@ class Worker:
 
 
 def running_invocation() -> str | None:
-    """The id of the invocation that this code runs in, from a task or a thread of the library."""
+    """Return the id of the invocation that this code runs in, from a task or a thread of the library."""
     found: str | None = runtime.invocation_id_cv.get()
     return found
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.naming import task_id
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.record_parts import Placement
 from batch_ops.ports.tables import Ledger
 from batch_ops.system import System, assemble
 from batch_ops.task.manifest import ManifestFile, ManifestImage
@@ -97,7 +99,12 @@ async def _round(
     await staging.upload_blob(f"{folder}/manifest.json", _manifest(name, task, names))
     etag = str(image["etag"]).strip('"')
     record = FileRecord(
-        name, 1, State.COLLECTING, etag, len(IMAGE), "c", md5=IMAGE_MD5, job_id="j", task_id=task, attempt=1
+        name,
+        1,
+        State.COLLECTING,
+        ImageVersion(etag, len(IMAGE), md5=IMAGE_MD5),
+        "c",
+        placement=Placement(job_id="j", task_id=task, attempt=1),
     )
     await ledger.claim(record, None)
     calls_before = await cloud.calls()

@@ -15,8 +15,10 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from batch_ops.adapters import table_rows
 from batch_ops.adapters.worklist import intent_key
 from batch_ops.domain import naming
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.ledger_writes import file_key, partition_key
+from batch_ops.domain.record_parts import Placement, RunPlan, Times
 from batch_ops.domain.worklist import Intent, JobMark
 from batch_ops.system import System
 from batch_ops.wiring import opened
@@ -78,7 +80,14 @@ async def _tick(system: System, cloud: BenchCloud, changed: int, ended: int) -> 
 
 
 def _finished(number: int) -> FileRecord:
-    return FileRecord(f"project{number % _PROJECTS}/{number:06}.h5", 1, State.SUCCEEDED, "e", 1, "c", run_key="k")
+    return FileRecord(
+        f"project{number % _PROJECTS}/{number:06}.h5",
+        1,
+        State.SUCCEEDED,
+        ImageVersion("e", 1),
+        "c",
+        plan=RunPlan(run_key="k"),
+    )
 
 
 async def _open(files: TableClient, work: TableClient, client: BatchClient, changed: int) -> None:
@@ -89,15 +98,14 @@ async def _open(files: TableClient, work: TableClient, client: BatchClient, chan
     records = [
         FileRecord(
             name := f"fly{changed}/{number:05}.h5",
-            *(1, State.ACTIVE, "e", 1, "c"),
-            job_id=JOB,
-            task_id=naming.task_id(name, 1, 1),
-            attempt=1,
-            pool_id="ilastik",
+            1,
+            State.ACTIVE,
+            ImageVersion("e", 1),
+            "c",
             intent="n",
-            submitted_at=now,
-            updated_at=now,
-            wall_clock_seconds=3600,
+            placement=Placement(job_id=JOB, task_id=naming.task_id(name, 1, 1), attempt=1, pool_id="ilastik"),
+            times=Times(submitted_at=now, updated_at=now),
+            plan=RunPlan(wall_clock=timedelta(seconds=3600)),
         )
         for number in range(changed)
     ]
@@ -106,7 +114,9 @@ async def _open(files: TableClient, work: TableClient, client: BatchClient, chan
     await _insert(work, [_open_row(intent_key(intent.name, "n"), intent) for intent in intents])
     # Merged: how far the job was followed stays.
     await work.upsert_entity(_open_row(f"j!{JOB.lower()}", JobMark(JOB)), UpdateMode.MERGE)
-    tasks = [batch_models.BatchTaskCreateOptions(id=record.task_id, command_line="/bin/true") for record in records]
+    tasks = [
+        batch_models.BatchTaskCreateOptions(id=record.placement.task_id, command_line="/bin/true") for record in records
+    ]
     await asyncio.to_thread(_run, client, tasks)
 
 

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.batch_task import TaskState
+from batch_ops.domain.file_record import State
 from tests import events
 from tests.chaos.nodes import Fate
 from tests.chaos.process import Process, crash
@@ -30,8 +31,12 @@ def until(world: Simulation, reached: Callable[[], bool]) -> None:
 
 
 def task_is(world: Simulation, state: TaskState) -> bool:
-    row = world.row(NAME)
-    return any(task.task_id == row.task_id and task.state is state for task, _ in world.batch.tasks()) if row else False
+    row = world.known(NAME)
+    return (
+        any(task.task_id == row.placement.task_id and task.state is state for task, _ in world.batch.tasks())
+        if row
+        else False
+    )
 
 
 def active(world: Simulation, content: bytes = FIRST) -> None:
@@ -69,7 +74,7 @@ def collecting(world: Simulation) -> None:
 
 
 def row_is(world: Simulation, state: State) -> bool:
-    row = world.row(NAME)
+    row = world.known(NAME)
     return row is not None and row.state is state
 
 
@@ -143,7 +148,7 @@ def at_second_try(world: Simulation) -> None:
     active(world, b"DOOMED command")
     for _ in range(2):
         until(world, lambda: task_is(world, TaskState.COMPLETED))
-        if world.row(NAME).attempt == 1:
+        if world.row(NAME).placement.attempt == 1:
             world.tick()
 
 
@@ -159,7 +164,7 @@ def gone(world: Simulation) -> None:
     until(world, lambda: not world.batch.tasks())
     for _ in range(30):
         world.tick()
-        if world.row(NAME).missing_since:
+        if world.row(NAME).placement.missing_since:
             world.pass_time(2 * MINUTE)
             return
     raise AssertionError("Nobody misses it.")

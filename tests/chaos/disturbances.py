@@ -65,8 +65,8 @@ def is_conditional(point: Point) -> bool:
 
 def _again(world: Simulation) -> None:
     _if_there(do.look)(world)
-    if (row := world.row(NAME)) is not None:
-        order = CollectOrder(NAME, row.run, row.task_id or "none", "again")
+    if (row := world.known(NAME)) is not None:
+        order = CollectOrder(NAME, row.run, row.placement.task_id or "none", "again")
         world.outbox.put("collect", collect_message(order))
 
 

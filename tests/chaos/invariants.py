@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from batch_ops.containers.results import PROBLEM
 from batch_ops.domain import naming
-from batch_ops.domain.attempts import attempts_of
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.transitions import ALLOWED
 from tests import rules
@@ -82,7 +81,7 @@ def _of_completions(world: Simulation) -> list[str]:
 
 
 def _of_a_file(world: Simulation, name: str) -> list[str]:
-    stored, record = world.blobs.find("input", name), world.row(name)
+    stored, record = world.blobs.find("input", name), world.known(name)
     if stored is None:
         if record is not None and record.state not in {State.CANCELLED, State.SUCCEEDED, State.REJECTED, State.FAILED}:
             return [f"it was deleted, but is {record.state}"]
@@ -104,8 +103,11 @@ def _of_a_file(world: Simulation, name: str) -> list[str]:
     if wanted is not State.SUCCEEDED:
         return rules.of_problem(run, folder)
     # An edit of the properties alone may go unnoticed.
-    if record.etag != stored.blob.etag and (record.length, record.md5) != (stored.blob.length, stored.blob.md5):
-        return [f"it is now {stored.blob.etag}, its row speaks of {record.etag}"]
+    if record.image.etag != stored.blob.etag and (record.image.length, record.image.md5) != (
+        stored.blob.length,
+        stored.blob.md5,
+    ):
+        return [f"it is now {stored.blob.etag}, its row speaks of {record.image.etag}"]
     return rules.of_results(run, folder) or _of_content(world, name, content, folder)
 
 
@@ -146,11 +148,11 @@ def _run(record: FileRecord) -> rules.Run:
         number=record.run,
         state=record.state,
         reason=record.reason,
-        etag=record.etag,
-        md5=record.md5,
-        task_id=record.task_id,
-        tiffs=record.tiffs,
-        failures=len(attempts_of(record.attempts)),
-        requeues=record.requeues,
-        moves=[State(move.partition("@")[0]) for move in record.history.split()],
+        etag=record.image.etag,
+        md5=record.image.md5,
+        task_id=record.placement.task_id,
+        tiffs=record.outcome.tiffs,
+        failures=len(record.tries.attempts),
+        requeues=record.placement.requeues,
+        moves=[move.state for move in record.history],
     )

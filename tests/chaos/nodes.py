@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import Task, TaskFailure, TaskState
+from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
-from batch_ops.domain.file_record import Blob, Entry, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import Write
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
@@ -56,7 +57,7 @@ class ChaosWorklist(fakes.FakeWorklist):
     async def add(self, intent: Intent) -> Intent:
         added = await super().add(intent)
         # An intent comes before the claim that names it. A sweep that stood still may put back what is over: no harm.
-        row = self.world.row(intent.name)
+        row = self.world.known(intent.name)
         if row is not None and row.intent == intent.nonce and not row.state.is_final:
             self.put_back.append(intent.name)
         return added

@@ -8,7 +8,8 @@ from itertools import count
 from random import Random
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import Blob, FileRecord
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import SweepMark
@@ -245,8 +246,8 @@ class Simulation(Services):
     def _look_at_results(self, record: FileRecord) -> None:
         """At the moment of success the results are those of the very version that the row names, newest or not."""
         folder = naming.results_folder(record.name)
-        image = self.versions[record.name, record.etag]
-        for leaf, data in tiffs(naming.nickname(record.name), image, record.project_digest).items():
+        image = self.versions[record.name, record.image.etag]
+        for leaf, data in tiffs(naming.nickname(record.name), image, record.plan.project_digest).items():
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:
                 self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
@@ -256,4 +257,4 @@ class Simulation(Services):
         return sorted(intent.name for intent in self.worklist.intents() if not intent.cleaning)
 
     def _wait_reasons(self) -> Counter[str]:
-        return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.row(name)))
+        return Counter(f"{row.state}: {row.reason}" for name in self.open() if (row := self.known(name)))

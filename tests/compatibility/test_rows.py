@@ -37,7 +37,7 @@ async def test_lists_and_the_sweep_find_every_file(table):
         [listed] = [r async for r in ledger.files(wire["project"], wire["name"], [State(wire["state"])])]
         assert listed == (await ledger.get(wire["name"])).record
         stand = (await ledger.stands(wire["project"], [wire["name"]]))[wire["name"]]
-        assert (stand.etag, stand.length, stand.md5, stand.state) == (
+        assert (stand.image.etag, stand.image.length, stand.image.md5, stand.state) == (
             wire.get("etag", ""),
             int(wire["length"]),
             wire.get("md5"),

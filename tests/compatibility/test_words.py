@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from azure.data.tables import UpdateMode
 
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.domain import messages, project_config
@@ -88,7 +89,7 @@ async def test_run_keys(table):
     images = {}
     for name, has_md5 in {(one["image"], one["md5"]) for one in told["keys"]}:
         wire = rows[name] if has_md5 else {key: value for key, value in rows[name].items() if key != "md5"}
-        await client.upsert_entity(as_entity(wire))
+        await client.upsert_entity(as_entity(wire), mode=UpdateMode.REPLACE)
         images[name, has_md5] = (await TableLedger(client).get(name)).record
     facts = ProjectFacts(**told["facts"] | {"classes": tuple(told["facts"]["classes"])})
     for one in told["keys"]:

@@ -11,7 +11,7 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 
 from batch_ops.adapters.batch import AzureBatch, batch_client
-from batch_ops.domain.file_record import Task, TaskState
+from batch_ops.domain.batch_task import Task, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.ports.services import BatchService
 from tests import fakes

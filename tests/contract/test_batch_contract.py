@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from batch_ops.domain.batch_task import JobState, TaskState
 from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused
-from batch_ops.domain.file_record import JobState, TaskState
 from tests.contract.batch_account import JOB, LONG, POOL, SPEC, Account, FakeAccount, LocalAccount, local_service, spec
 
 

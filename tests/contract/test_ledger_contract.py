@@ -1,17 +1,24 @@
 """The rules of the ledger, on the fake and on Table storage."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from batch_ops.domain.attempts import Attempt, Tries
+from batch_ops.domain.batch_task import TaskRef
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import Conflict, IllegalTransition
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.record_parts import Placement, RunPlan, Times
 from batch_ops.domain.worklist import Stand
+from batch_ops.ports.tables import Ledger
 from batch_ops.task.failure_kinds import FailureKind
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
+IMAGE = ImageVersion("0x1", 5)
 HOSTILE_NAMES = [
     "image.h5",
     "default/image.h5",
@@ -24,41 +31,38 @@ HOSTILE_NAMES = [
 
 
 def record(name: str = "p/a.h5", run: int = 1, state: State = State.SUBMITTING, **changes) -> FileRecord:
-    fields: dict[str, Any] = {"etag": "0x1", "length": 5, "correlation_id": "c", "updated_at": NOW} | changes
+    fields: dict[str, Any] = {"image": IMAGE, "correlation_id": "c", "times": Times(updated_at=NOW)} | changes
     return FileRecord(name=name, run=run, state=state, **fields)
 
 
-async def final(ledger, name: str = "p/a.h5"):
+async def final(ledger: Ledger, name: str = "p/a.h5"):
     entry = await ledger.claim(record(name), None)
     return await ledger.advance(entry, entry.record.to(State.FAILED, NOW, "It failed."))
 
 
-async def test_a_file_that_was_never_claimed_has_no_row(ledger):
+async def test_a_file_that_was_never_claimed_has_no_row(ledger: Ledger):
     """`get` of an unknown name is None, and there are no runs."""
     assert await ledger.get("p/a.h5") is None
     assert await ledger.runs("p/a.h5") == []
 
 
-async def test_a_claim_is_read_back_as_it_was_written(ledger):
+async def test_a_claim_is_read_back_as_it_was_written(ledger: Ledger):
     """Every kind of field survives: enums, times to the microsecond, int64, None, empty and long texts."""
     claimed = record(
-        length=2**40,
+        image=ImageVersion("0x1", 2**40),
         kind=FailureKind.OUT_OF_MEMORY,
-        md5=None,
-        exit_code=-9,
-        tagged=False,
-        alone=True,
+        plan=RunPlan(tagged=False, shape=(3, 4), wall_clock=timedelta(hours=1)),
+        placement=Placement(exit_code=-9, alone=True, missing_since=LATER, previous=TaskRef("j", "t")),
         reason="Zeile\n'\u00e4' \U0001f9ea" + "x" * 3000,
-        missing_since=LATER,
-        attempts='[{"n": 1}]',
-        finished_at=NOW,
+        tries=Tries().plus(Attempt(1, "t", FailureKind.NODE, "'\u00e4'", "n", NOW)),
+        times=Times(finished_at=NOW),
     )
     entry = await ledger.claim(claimed, None)
     assert entry.record == claimed
     assert await ledger.get("p/a.h5") == entry
 
 
-async def test_a_reason_is_cut_to_what_a_row_should_hold(ledger):
+async def test_a_reason_is_cut_to_what_a_row_should_hold(ledger: Ledger):
     """Prose of any length is taken, and cut."""
     entry = await ledger.claim(record(reason="\U0001f9ea" * 100_000), None)
     read = await ledger.get("p/a.h5")
@@ -67,7 +71,7 @@ async def test_a_reason_is_cut_to_what_a_row_should_hold(ledger):
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
-async def test_names_of_every_kind_have_their_own_row(ledger, name):
+async def test_names_of_every_kind_have_their_own_row(ledger: Ledger, name):
     """Case, quotes, newlines, length and planes of Unicode make no two files one."""
     neighbours = [other for other in HOSTILE_NAMES if other != name]
     for other in neighbours:
@@ -78,7 +82,7 @@ async def test_names_of_every_kind_have_their_own_row(ledger, name):
     assert [(await ledger.get(other)).record.name for other in neighbours] == neighbours
 
 
-async def test_two_first_claims_are_one_row(ledger):
+async def test_two_first_claims_are_one_row(ledger: Ledger):
     """Whoever claims second hears of a conflict and changes nothing."""
     first = await ledger.claim(record(correlation_id="first"), None)
     with pytest.raises(Conflict):
@@ -87,19 +91,19 @@ async def test_two_first_claims_are_one_row(ledger):
     assert [run.correlation_id for run in await ledger.runs("p/a.h5")] == ["first"]
 
 
-async def test_a_newer_run_supersedes_an_open_one(ledger):
+async def test_a_newer_run_supersedes_an_open_one(ledger: Ledger):
     """In one transaction: the file's row is the new run's, the old run's own row ends with the time."""
     old = await ledger.claim(record(), None)
-    new = record(run=2, etag="0x2", updated_at=LATER)
+    new = record(run=2, image=ImageVersion("0x2", 5), times=Times(updated_at=LATER))
     entry = await ledger.claim(new, old)
     assert (await ledger.get("p/a.h5")) == entry
     before, after = await ledger.runs("p/a.h5")
-    assert (before.run, before.state, before.finished_at) == (1, State.SUPERSEDED, LATER)
-    assert before.etag == "0x1"
+    assert (before.run, before.state, before.times.finished_at) == (1, State.SUPERSEDED, LATER)
+    assert before.image.etag == "0x1"
     assert after == new
 
 
-async def test_a_newer_run_leaves_a_finished_one_as_it_ended(ledger):
+async def test_a_newer_run_leaves_a_finished_one_as_it_ended(ledger: Ledger):
     """History is not rewritten."""
     ended = await final(ledger)
     await ledger.claim(record(run=2), ended)
@@ -109,7 +113,7 @@ async def test_a_newer_run_leaves_a_finished_one_as_it_ended(ledger):
     ]
 
 
-async def test_a_claim_over_a_changed_row_changes_nothing(ledger):
+async def test_a_claim_over_a_changed_row_changes_nothing(ledger: Ledger):
     """The version read decides: neither the file's row nor a run's row is touched by a late claim."""
     read = await ledger.claim(record(), None)
     current = await ledger.advance(read, record(state=State.ACTIVE))
@@ -119,7 +123,7 @@ async def test_a_claim_over_a_changed_row_changes_nothing(ledger):
     assert [(run.run, run.state) for run in await ledger.runs("p/a.h5")] == [(1, State.ACTIVE)]
 
 
-async def test_a_claim_of_the_same_run_follows_the_table_of_transitions(ledger):
+async def test_a_claim_of_the_same_run_follows_the_table_of_transitions(ledger: Ledger):
     """A waiting run may be claimed on; a finished one may not begin again."""
     waiting = await ledger.claim(record(state=State.WAITING_FOR_PROJECT), None)
     claimed = await ledger.claim(record(), waiting)
@@ -129,17 +133,17 @@ async def test_a_claim_of_the_same_run_follows_the_table_of_transitions(ledger):
         await ledger.claim(record(), ended)
 
 
-async def test_runs_only_count_up(ledger):
+async def test_runs_only_count_up(ledger: Ledger):
     """An older run can't take a newer one's place."""
     entry = await ledger.claim(record(run=2), None)
     with pytest.raises(IllegalTransition):
         await ledger.claim(record(run=1), entry)
 
 
-async def test_an_advance_replaces_the_version_that_was_read(ledger):
+async def test_an_advance_replaces_the_version_that_was_read(ledger: Ledger):
     """Of two that read the same version only one gets through."""
     read = await ledger.claim(record(), None)
-    advanced = await ledger.advance(read, record(state=State.ACTIVE, node_id="n"))
+    advanced = await ledger.advance(read, record(state=State.ACTIVE, placement=Placement(node_id="n")))
     assert await ledger.get("p/a.h5") == advanced
     assert advanced.version != read.version
     with pytest.raises(Conflict):
@@ -147,12 +151,12 @@ async def test_an_advance_replaces_the_version_that_was_read(ledger):
     assert await ledger.get("p/a.h5") == advanced
 
 
-async def test_an_advance_clears_what_the_record_no_longer_has(ledger):
+async def test_an_advance_clears_what_the_record_no_longer_has(ledger: Ledger):
     """Replacing is not merging."""
-    entry = await ledger.claim(record(not_before=LATER, reason="Not now."), None)
+    entry = await ledger.claim(record(times=Times(not_before=LATER), reason="Not now."), None)
     await ledger.advance(entry, record(state=State.ACTIVE))
     read = (await ledger.get("p/a.h5")).record
-    assert (read.not_before, read.reason) == (None, "")
+    assert (read.times.not_before, read.reason) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,7 @@ async def test_an_advance_clears_what_the_record_no_longer_has(ledger):
         (State.SUCCEEDED, State.FAILED),
     ],
 )
-async def test_an_illegal_move_is_refused_and_nothing_is_written(ledger, old, new):
+async def test_an_illegal_move_is_refused_and_nothing_is_written(ledger: Ledger, old, new):
     """The store guards the state."""
     entry = await ledger.claim(record(state=old), None)
     with pytest.raises(IllegalTransition):
@@ -172,16 +176,16 @@ async def test_an_illegal_move_is_refused_and_nothing_is_written(ledger, old, ne
     assert await ledger.get("p/a.h5") == entry
 
 
-async def test_a_final_state_ends_the_runs_own_row(ledger):
+async def test_a_final_state_ends_the_runs_own_row(ledger: Ledger):
     """What a run came to stands in its own row, even after the file has gone on."""
     entry = await ledger.claim(record(), None)
-    ended = entry.record.to(State.FAILED, LATER, "It failed.", kind=FailureKind.COMMAND)
+    ended = replace(entry.record, kind=FailureKind.COMMAND).to(State.FAILED, LATER, "It failed.")
     entry = await ledger.advance(entry, ended)
     await ledger.claim(record(run=2), entry)
     assert (await ledger.runs("p/a.h5"))[0] == ended
 
 
-async def test_runs_come_oldest_first_and_stay_apart(ledger):
+async def test_runs_come_oldest_first_and_stay_apart(ledger: Ledger):
     """Eleven runs are in the order of their numbers; another file's runs are not among them."""
     entry = None
     for run in range(1, 12):
@@ -191,7 +195,7 @@ async def test_runs_come_oldest_first_and_stay_apart(ledger):
     assert [run.run for run in await ledger.runs("p/a.h5")] == list(range(1, 12))
 
 
-async def test_files_are_listed_by_name_within_a_project(ledger):
+async def test_files_are_listed_by_name_within_a_project(ledger: Ledger):
     """The order of names is that of their bytes; other projects and the runs' own rows are not listed."""
     names = ["p/B.h5", "p/a b.h5", "p/a.h5", "p/a/1.h5", "p/a/10.h5", "p/a/2.h5", "p/a\u00e4.h5", "p/b.h5"]
     for name in reversed(names):
@@ -204,7 +208,7 @@ async def test_files_are_listed_by_name_within_a_project(ledger):
     assert [file.name async for file in ledger.files("default")] == ["a.h5"]
 
 
-async def test_a_prefix_longer_than_a_key_is_still_exact(ledger):
+async def test_a_prefix_longer_than_a_key_is_still_exact(ledger: Ledger):
     """Keys hold 240 characters of a name; what they cut off is compared in full."""
     deep = "p/" + "x" * 300
     await ledger.claim(record(f"{deep}/a.h5"), None)
@@ -212,7 +216,7 @@ async def test_a_prefix_longer_than_a_key_is_still_exact(ledger):
     assert [file.name async for file in ledger.files("p", f"{deep}/b")] == [f"{deep}/b.h5"]
 
 
-async def test_files_are_listed_by_state(ledger):
+async def test_files_are_listed_by_state(ledger: Ledger):
     """Only those in one of the states, whatever their place among the others."""
     for number, state in enumerate([State.SUBMITTING, State.REJECTED, State.WAITING, State.REJECTED]):
         await ledger.claim(record(f"p/{number}.h5", state=state), None)
@@ -221,17 +225,17 @@ async def test_files_are_listed_by_state(ledger):
     assert [file.name async for file in ledger.files("p", "p/2", {State.REJECTED})] == []
 
 
-async def test_stands_tell_the_versions_of_just_the_files_asked_for(ledger):
+async def test_stands_tell_the_versions_of_just_the_files_asked_for(ledger: Ledger):
     """Files between the first and the last that nobody asked for, and unknown ones, are left out."""
     for name in ("p/a.h5", "p/b.h5", "p/c.h5"):
-        await ledger.claim(record(name, etag=f"0x{name}", md5="00"), None)
+        await ledger.claim(record(name, image=ImageVersion(f"0x{name}", 5, "00")), None)
     assert await ledger.stands("p", ["p/c.h5", "p/a.h5", "p/none.h5"]) == {
-        name: Stand(name, f"0x{name}", 5, "00", State.SUBMITTING) for name in ("p/a.h5", "p/c.h5")
+        name: Stand(name, ImageVersion(f"0x{name}", 5, "00"), State.SUBMITTING) for name in ("p/a.h5", "p/c.h5")
     }
     assert await ledger.stands("p", []) == {}
 
 
-async def test_a_time_without_a_zone_is_refused(ledger):
+async def test_a_time_without_a_zone_is_refused(ledger: Ledger):
     """A row never holds a time that nobody could place."""
     with pytest.raises(ValueError, match="zone"):
-        await ledger.claim(record(updated_at=datetime(2026, 1, 1)), None)
+        await ledger.claim(record(times=Times(updated_at=datetime(2026, 1, 1))), None)

@@ -6,6 +6,7 @@ A model in plain Python says what each call must do; after every step the ledger
 import asyncio
 import uuid
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import Conflict, IllegalTransition
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.transitions import ALLOWED
@@ -71,14 +73,16 @@ class Histories(RuleBasedStateMachine):
         self.tick()
         read = self.reads[name][-1 - min(back, len(self.reads[name]) - 1)]
         run = max((read.record.run if read else 0) + step, 1)
-        new = FileRecord(name, run, State.WAITING, f"0x{run}", run, "c").to(state, self.now, "claimed")
+        new = FileRecord(name, run, State.WAITING, ImageVersion(f"0x{run}", run), "c").to(state, self.now, "claimed")
         entry = self.write(self.ledger.claim(new, read), self._claim_error(read, new), name)
         if entry is None:
             return
         old = self.rows.get(name)
         if old and old.record.run != run and not old.record.state.is_final:
             before = self.runs[name, old.record.run]
-            self.runs[name, old.record.run] = before.evolve(state=State.SUPERSEDED, finished_at=self.now)
+            self.runs[name, old.record.run] = replace(
+                before, state=State.SUPERSEDED, times=replace(before.times, finished_at=self.now)
+            )
         self.runs[name, run] = new
         self.rows[name] = entry
         assert entry.record == new
@@ -133,10 +137,10 @@ class Histories(RuleBasedStateMachine):
                     continue
                 expected = self.runs[name, run.run]
                 assert run.state.is_final
-                assert (run.state, run.finished_at, run.etag) == (
+                assert (run.state, run.times.finished_at, run.image.etag) == (
                     expected.state,
-                    expected.finished_at,
-                    expected.etag,
+                    expected.times.finished_at,
+                    expected.image.etag,
                 )
         listed = self.runner.run(_names(self.ledger))
         assert listed == sorted(name for name in self.rows if name.startswith("p/"))

@@ -11,9 +11,11 @@ from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.adapters.queues import AzureOutbox
 from batch_ops.adapters.worklist import TableWorklist
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.record_parts import Times
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9/account"
@@ -27,7 +29,7 @@ OUTAGE = StorageConnection(
 
 
 def record(name: str, run: int = 1, state: State = State.SUBMITTING) -> FileRecord:
-    return FileRecord(name, run, state, "0x1", 2**40, "c", updated_at=NOW)
+    return FileRecord(name, run, state, ImageVersion("0x1", 2**40), "c", times=Times(updated_at=NOW))
 
 
 async def rows(table: TableClient, condition: str) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ async def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
         world.drop(NAME)
         await world.start(NAME)
         for _ in range(2):
-            world.batch.complete(world.row(NAME).task_id, exit_code=3)
+            world.batch.complete(world.row(NAME).placement.task_id, exit_code=3)
             await world.tick()
     finally:
         logger.filters.clear()

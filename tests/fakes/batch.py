@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import JobState, Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from tests.fakes.cloud import Cloud, call
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing, RequestRefused, ServiceFault
-from batch_ops.domain.file_record import Blob
 from batch_ops.ports.services import LARGEST_PAGE, Fence
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.container import Container, Stored, check_name, check_not_pending, checked_metadata, is_archived

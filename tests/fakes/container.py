@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import RequestRefused, ServiceFault
-from batch_ops.domain.file_record import Blob
 
 _METADATA_BYTES = 8 * 1024
 _LONGEST_NAME = 1024

@@ -43,7 +43,7 @@ class FakeLedger:
         wanted, found = set(names), {}
         async for record in self._query(naming.partition_key(project), keys[0], f"{keys[-1]}!"):
             if record.name in wanted:
-                found[record.name] = Stand(record.name, record.etag, record.length, record.md5, record.state)
+                found[record.name] = Stand(record.name, record.image, record.state)
         return found
 
     async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:

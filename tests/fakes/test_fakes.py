@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.domain.errors import BlobChanged, Conflict, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
@@ -26,7 +27,7 @@ class Crash(BaseException):
 
 
 def record(name: str = "p/a.h5", state: State = State.SUBMITTING) -> FileRecord:
-    return FileRecord(name, 1, state, "0x1", 1, "c")
+    return FileRecord(name, 1, state, ImageVersion("0x1", 1), "c")
 
 
 async def test_a_fault_before_a_call_leaves_nothing_done():

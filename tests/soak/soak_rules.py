@@ -9,8 +9,8 @@ from typing import Any
 import tifffile
 from azure.storage.blob import BlobProperties
 
+from batch_ops.adapters.row_texts import attempts_of
 from batch_ops.domain import naming
-from batch_ops.domain.attempts import attempts_of
 from batch_ops.domain.file_record import State
 from batch_ops.domain.transitions import NODE_LOSSES
 from tests import rules

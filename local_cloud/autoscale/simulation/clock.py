@@ -121,7 +121,7 @@ def _clock(seconds: float) -> datetime:
 
 
 def simulate(formula: Formula, trace: Trace, settings: Settings) -> Run:
-    """What becomes of a pool with this formula under this trace; the same arguments give the same run.
+    """Simulate a pool with this formula under this trace; the same arguments give the same run.
 
     Raises ValueError where a task needs more slots than a node has: it would wait for ever.
     """

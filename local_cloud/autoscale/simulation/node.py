@@ -74,5 +74,5 @@ _RANKS: Final = {State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2}
 
 
 def cheapest_to_lose(node: Node) -> tuple[int, int]:
-    """Nodes without work first, those that are not even up before those that are."""
+    """Rank nodes without work first, those that are not even up before those that are."""
     return (_RANKS[node.state], len(node.running))

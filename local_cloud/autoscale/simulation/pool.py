@@ -37,12 +37,12 @@ class Pool:
         self._agenda = agenda
 
     def submit(self, task: Task, now: float) -> None:
-        """A task joins the queue."""
+        """Put a task into the queue."""
         self.queue.append(task)
         self._schedule(now)
 
     def resize(self, targets: Targets, option: DeallocationOption, now: float) -> None:
-        """New targets: allocates what is missing as far as there is capacity, lets go what is too much."""
+        """Set targets: allocate the missing nodes as far as there is capacity, remove those that are too many."""
         self.targets = targets
         for kind, target in ((Kind.DEDICATED, targets.dedicated), (Kind.SPOT, targets.low_priority)):
             staying = [node for node in self.nodes if node.kind is kind and not node.leaving]
@@ -57,7 +57,7 @@ class Pool:
         self._schedule(now)
 
     def metrics(self) -> dict[str, float]:
-        """What the service samples."""
+        """Return what the service samples."""
         running = sum(len(node.running) for node in self.nodes)
         of = {kind: sum(node.kind is kind for node in self.nodes) for kind in Kind}
         return {
@@ -74,11 +74,11 @@ class Pool:
         }
 
     def count(self, state: State) -> int:
-        """How many nodes are in a state."""
+        """Count the nodes in a state."""
         return sum(node.state is state for node in self.nodes)
 
     def settle(self, now: float) -> None:
-        """Adds the time of the nodes still there to what is paid for."""
+        """Add the time of the nodes still there to what is paid for."""
         for node in self.nodes:
             self._bill(node, now)
 
@@ -103,7 +103,7 @@ class Pool:
         node.state = State.READY
 
     def _end_of(self, now: float) -> float:
-        """When a spot node started now is taken away: by chance, or in the first minutes of an outage."""
+        """Choose when a spot node started now is taken away: by chance, or in an outage's first minutes."""
         rate = self._market.preemptions_per_hour
         ends = [now + self._dice.expovariate(rate / HOUR)] if rate > 0 else [float("inf")]
         for begin, _ in self._market.outages:
@@ -174,7 +174,7 @@ class Pool:
         self.nodes.remove(node)
 
     def _schedule(self, now: float) -> None:
-        """Tasks in their order, each to the emptiest node it fits on (the service's default, spread)."""
+        """Start tasks in their order, each on the emptiest node it fits on (the service's default, spread)."""
         able = [node for node in self.nodes if node.state is State.READY and not node.leaving]
         while self.queue and able:
             task = self.queue[0]

@@ -48,13 +48,13 @@ class Summary:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """By nearest rank; 0 of nothing."""
+    """Return a percentile by nearest rank; 0 of nothing."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
 
 
 def summarise(formula: str, run: Run, prices: Prices) -> Summary:
-    """The numbers of a run of the formula called `formula`."""
+    """Sum up a run of the formula called `formula`."""
     finished = [task for task in run.tasks if task.ended is not None and not task.terminated]
     waits = [((task.started if task.started is not None else run.ended) - task.arrival.at) / 60 for task in run.tasks]
     spans = [(task.ended - task.arrival.at) / 60 for task in finished if task.ended is not None]
@@ -96,7 +96,7 @@ _COLUMNS: Final[dict[str, Callable[[Summary], str]]] = {
 
 
 def table(summaries: Sequence[Summary]) -> str:
-    """The summaries as a Markdown table that is also readable as it stands."""
+    """Lay out the summaries as a Markdown table that is also readable as it stands."""
     rows = [tuple(_COLUMNS), *(tuple(cell(one) for cell in _COLUMNS.values()) for one in summaries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [

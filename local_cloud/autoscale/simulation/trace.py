@@ -35,11 +35,11 @@ class SpotMarket:
     outages: tuple[tuple[float, float], ...] = ()
 
     def has_capacity(self, at: float) -> bool:
-        """Whether a spot node can be had."""
+        """Say whether a spot node can be had."""
         return self.outage_end(at) is None
 
     def outage_end(self, at: float) -> float | None:
-        """When the outage going on ends."""
+        """Return when the present outage ends, None outside one."""
         return next((end for begin, end in self.outages if begin <= at < end), None)
 
 
@@ -54,7 +54,7 @@ class Trace:
 
 
 def _work(dice: random.Random) -> float:
-    """Seconds of one segmentation: median six minutes, a few of them several times that."""
+    """Choose the seconds of one segmentation: median six minutes, a few of them several times that."""
     return min(60 * _MINUTE, max(_MINUTE, dice.lognormvariate(5.886, 0.4)))
 
 
@@ -72,18 +72,18 @@ def _single(dice: random.Random) -> tuple[list[Arrival], float, SpotMarket]:
 
 
 def _nightly(dice: random.Random) -> tuple[list[Arrival], float, SpotMarket]:
-    """500 files copied over within ten minutes of 20:00."""
+    """Generate 500 files copied within ten minutes of 20:00."""
     arrivals = [Arrival(20 * HOUR + dice.uniform(0, 10 * _MINUTE), _work(dice)) for _ in range(500)]
     return arrivals, 32 * HOUR, SpotMarket()
 
 
 def _steady(dice: random.Random) -> tuple[list[Arrival], float, SpotMarket]:
-    """A microscope that writes a file every five minutes, all day."""
+    """Generate the files of a microscope that writes one every five minutes, all day."""
     return _poisson(dice, 0, 24 * HOUR, 12), 24 * HOUR, SpotMarket()
 
 
 def _bursty(dice: random.Random) -> tuple[list[Arrival], float, SpotMarket]:
-    """People: folders of 3 to 40 files at odd times between 8:00 and 20:00."""
+    """Generate folders of 3 to 40 files at odd times between 8:00 and 20:00, as people drop them."""
     arrivals: list[Arrival] = []
     at = 8 * HOUR + dice.expovariate(1 / (40 * _MINUTE))
     while at < 20 * HOUR:
@@ -93,7 +93,7 @@ def _bursty(dice: random.Random) -> tuple[list[Arrival], float, SpotMarket]:
 
 
 def _storm(dice: random.Random) -> tuple[list[Arrival], float, SpotMarket]:
-    """A busy day on which spot nodes are lost often and twice cannot be had for an hour or more."""
+    """Generate a busy day with many preemptions and two outages of an hour or more."""
     market = SpotMarket(0.5, ((9.5 * HOUR, 11.5 * HOUR), (14 * HOUR, 15 * HOUR)))
     return _poisson(dice, 8 * HOUR, 18 * HOUR, 60), 24 * HOUR, market
 
@@ -109,14 +109,14 @@ GENERATED: Final[dict[str, _Generator]] = {
 
 
 def generate(name: str, seed: int, *, slots: int = 1) -> Trace:
-    """One of the traces of GENERATED; the same seed gives the same trace. `slots` is what each task takes."""
+    """Generate a trace of GENERATED; the same seed gives the same trace. `slots` is what each task takes."""
     arrivals, until, market = GENERATED[name](random.Random(f"{name} {seed}"))
     ordered = sorted((replace(arrival, slots=slots) for arrival in arrivals), key=lambda one: one.at)
     return Trace(name, tuple(ordered), until, market)
 
 
 def read(path: Path, market: SpotMarket) -> Trace:
-    """A trace from a CSV file with a header: `arrival,duration` in seconds and, if wanted, `slots`."""
+    """Read a trace from a CSV file with a header: `arrival,duration` in seconds and, if wanted, `slots`."""
     arrivals = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -144,7 +144,7 @@ def _arrival(path: Path, line: int, row: dict[str, str]) -> Arrival:
 
 
 def write(trace: Trace, path: Path) -> None:
-    """The arrivals of a trace as a CSV file that `read` takes."""
+    """Write the arrivals of a trace as a CSV file that `read` takes."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(("arrival", "duration", "slots"))

@@ -31,7 +31,7 @@ class Agents:
         self._background: set[asyncio.Task[None]] = set()
 
     def of(self, node: Node) -> NodeAgent:
-        """The agent of a node."""
+        """Return the agent of a node; make it when it is first needed."""
         key = (node.pool, node.key)
         if key not in self._agents:
             pool = self._account.pools[node.pool]
@@ -51,11 +51,11 @@ class Agents:
         return self._agents[key]
 
     def all(self) -> list[NodeAgent]:
-        """All agents."""
+        """Return all agents."""
         return list(self._agents.values())
 
     def runs_of_job(self, job_key: str) -> list[TaskRun]:
-        """The runs of a job's tasks, deleted ones included."""
+        """Return the runs of a job's tasks, deleted ones included."""
         return [run for agent in self._agents.values() for key, run in agent.runs.items() if key[0] == job_key]
 
     def forget(self, node: Node) -> None:
@@ -63,7 +63,7 @@ class Agents:
         self._agents.pop((node.pool, node.key), None)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Do something in the background, ended with the service."""
+        """Start work in the background; it ends with the service at the latest."""
 
         async def guarded() -> None:
             try:

@@ -94,7 +94,7 @@ class BlobAccess:
             raise StorageTrouble(Trouble.OTHER, f"{url} could not be read: {exc}") from exc
 
     async def names(self, container_url: str, prefix: str, identity: str | None) -> list[str]:
-        """The names of a container's blobs that begin with `prefix`."""
+        """Return the names of a container's blobs that begin with `prefix`."""
         client = ContainerClient.from_container_url(container_url, **self._options(container_url, identity))
         with _translated(container_url):
             return [blob.name async for blob in client.list_blobs(name_starts_with=prefix or None)]
@@ -181,7 +181,7 @@ def _headers(headers: Mapping[str, str]) -> tuple[ContentSettings, dict[str, str
 
 
 def _parse(connection_string: str | None) -> tuple[str, dict[str, str] | None]:
-    """The blob endpoint and the credential of a storage connection string."""
+    """Return the blob endpoint and the credential of a storage connection string."""
     if not connection_string:
         return "", None
     parts = dict(part.split("=", 1) for part in connection_string.strip().split(";") if "=" in part)

@@ -8,14 +8,14 @@ from local_cloud.batch.state.model import Json
 
 
 def settings_of(settings: Iterable[Json]) -> dict[str, str]:
-    """Environment settings of a body as a mapping."""
+    """Turn a body's environment settings into a mapping."""
     return {setting["name"]: setting.get("value", "") for setting in settings}
 
 
 def node_environment(
     base: Mapping[str, str], *, account: str, url: str, pool: str, node: str, dedicated: bool, paths: NodePaths
 ) -> dict[str, str]:
-    """What every process on a node sees; nothing of the service's own environment is in it."""
+    """Make the environment of every process on a node; nothing of the service's own is in it."""
     return {
         "HOME": str(paths.home),
         **base,
@@ -40,7 +40,7 @@ def task_environment(
     common: Mapping[str, str],
     own: Mapping[str, str],
 ) -> dict[str, str]:
-    """The environment of one task; the service's own variables can't be replaced."""
+    """Make the environment of one task; nothing replaces the service's own variables."""
     service = {name: text for name, text in node.items() if name.startswith("AZ_BATCH_")}
     service |= {
         "AZ_BATCH_TASK_DIR": str(paths.root),

@@ -181,7 +181,7 @@ async def _watch_memory(program: RunningProgram, tools: Tools) -> None:
 
 
 async def _unless[R](guards: set[asyncio.Future[Any]], work: Coroutine[Any, Any, R]) -> tuple[bool, R | None]:
-    """(True, result) of `work`; (False, None) when a guard came first and `work` was cancelled."""
+    """Return (True, result of `work`), or (False, None) when a guard came first and `work` was cancelled."""
     task: asyncio.Future[Any] = asyncio.ensure_future(work)
     try:
         await asyncio.wait([task, *guards], return_when=asyncio.FIRST_COMPLETED)

@@ -16,9 +16,9 @@ class Identities:
         self._granted.pop(identity.lower(), None)
 
     def has(self, identity: str) -> bool:
-        """Whether the nodes may use an identity."""
+        """Say whether the nodes may use an identity."""
         return identity.lower() in self._granted
 
     def all(self) -> list[str]:
-        """The granted identities."""
+        """Return the granted identities."""
         return sorted(self._granted.values())

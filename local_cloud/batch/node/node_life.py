@@ -104,7 +104,7 @@ class NodeLife:
             self._agenda.add(node.pool)
 
     def _set_state(self, node: Node, state: NodeState, **changes: Any) -> Node | None:
-        """The node in another state; None when it is gone or leaving, and nothing was changed."""
+        """Put a node into another state; change nothing and return None when it is gone or leaving."""
         found = self._account.find_node(node.pool, node.key)
         if found is None or found.leaving is not None:
             return None
@@ -122,7 +122,7 @@ class NodeLife:
         self._account.put_node(replace(node, state=state, state_since=since, **changes))
 
     def remove(self, node: Node, option: Deallocation) -> None:
-        """Send a node off; its tasks go as `option` says."""
+        """Remove a node from its pool; `option` decides what becomes of its tasks."""
         if node.leaving is not None:
             return
         node = self._account.put_node(replace(node, leaving=option))
@@ -149,7 +149,7 @@ class NodeLife:
         self._account.settle_pool(node.pool)
 
     def reboot(self, node: Node, option: Deallocation) -> None:
-        """Restart a node; its tasks go as `option` says, its files stay."""
+        """Restart a node; `option` decides what becomes of its tasks, its files stay."""
         self._set_state(node, NodeState.REBOOTING)
         self._agents.spawn(self._reboot(node, _STOP_FOR.get(option)), f"reboot of {node.id}")
 
@@ -165,7 +165,7 @@ class NodeLife:
         await self.boot(node)
 
     def vanish(self, node: Node, state: NodeState, error: Failure | None = None) -> None:
-        """A node is preempted or lost: its processes end at once, its tasks are queued again."""
+        """Take a node away, preempted or lost: its processes end at once, its tasks are queued again."""
         errors = () if error is None else (_node_error(error),)
         self._set_state(node, state, errors=errors)
         self._agents.of(node).next_boot()
@@ -173,7 +173,7 @@ class NodeLife:
         self._agents.spawn(self._wipe(node), f"end of {node.id}")
 
     def lose(self, node: Node) -> None:
-        """A node does not answer any more: it is unusable until it is restored or removed."""
+        """Make a node unusable, as if it no longer answered, until it is restored or removed."""
         self.vanish(node, NodeState.UNUSABLE, NODE_LOST)
 
     async def _wipe(self, node: Node) -> None:
@@ -182,14 +182,14 @@ class NodeLife:
         await asyncio.to_thread(agent.paths.remove)
 
     def hurry(self, node: Node) -> None:
-        """Let a node that is leaving wait for nothing any more."""
+        """Remove a node that is leaving without further waiting."""
         agent = self._agents.of(node)
         agent.hurry.set()
         for entry in list(agent.runs.values()):
             entry.stop.request(StopReason.REQUEUED)
 
     def resume(self, node: Node) -> None:
-        """After a restart of the service: start a node as from a reboot."""
+        """Start a node as from a reboot, after a restart of the service."""
         if node.state is NodeState.CREATING:
             self.allocate(node)
         elif node.state not in (NodeState.PREEMPTED, NodeState.UNUSABLE, NodeState.OFFLINE):

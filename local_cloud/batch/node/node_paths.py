@@ -51,15 +51,15 @@ class NodePaths:
         return self.root / "startup"
 
     def task_folder(self, job: str, task: str) -> str:
-        """A task's folder relative to the node's root."""
+        """Return a task's folder relative to the node's root."""
         return f"workitems/{job}/job-1/{task}"
 
     def task(self, job: str, task: str) -> TaskPaths:
-        """The folders of a task, made or not."""
+        """Return the folders of a task, whether or not they exist."""
         return TaskPaths(self.root / self.task_folder(job, task))
 
     def job(self, job: str) -> Path:
-        """The folder of a job's tasks."""
+        """Return the folder of a job's tasks."""
         return self.root / "workitems" / job
 
     def make(self) -> None:

@@ -16,7 +16,7 @@ _SAME_START = 0.05  # seconds by which two readings of one start time may differ
 
 
 def end_orphans(records: Iterable[ProcessRecord], nodes: Path) -> int:
-    """End every process of an earlier service on the same data; the number that was found.
+    """End every process of an earlier service on the same data; return how many there were.
 
     A recorded process is one only when its start time matches: process ids are used again. A process
     whose record was never written is known by its environment, which names a node below `nodes`.
@@ -46,7 +46,7 @@ def _belongs(environment: Mapping[str, str], root: str) -> bool:
 
 
 def _members(record: ProcessRecord) -> set[int]:
-    """Living members of a recorded group whose leader has ended: its id can't be used again meanwhile."""
+    """Find living members of a group whose leader has ended: its id can't be used again meanwhile."""
     members = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -19,17 +19,17 @@ class Match:
 
 
 def expand(pattern: str, environment: Mapping[str, str]) -> str:
-    """The pattern with `$NAME` and `${NAME}` replaced; unknown variables become nothing."""
+    """Replace `$NAME` and `${NAME}` in a pattern; unknown variables become nothing."""
     return _VARIABLE.sub(lambda found: environment.get(found[1] or found[2], ""), pattern)
 
 
 def is_wild(pattern: str) -> bool:
-    """Whether a pattern can name more than one file."""
+    """Say whether a pattern can name more than one file."""
     return _WILD.search(pattern) is not None
 
 
 def find(pattern: str, directory: Path) -> list[Match]:
-    """The files that `pattern` names, relative to `directory` or absolute, in the order of their names."""
+    """Find the files that `pattern` names, relative to `directory` or absolute, ordered by name."""
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     base = Path("/") if pattern.startswith("/") else directory
     fixed = 0
@@ -75,7 +75,7 @@ def _walk(folder: Path, prefix: str, parts: list[str]) -> Iterator[Match]:
 
 
 def _expression(part: str) -> re.Pattern[str]:
-    """One path segment as a regular expression; a leading dot must be written out."""
+    """Turn one path segment into a regular expression; a leading dot must be written out."""
     out = [] if part.startswith((".", "[.")) else [r"(?!\.)"]
     position = 0
     while position < len(part):

@@ -45,7 +45,7 @@ class RunningProgram:
         return cls(process, started_at(process.pid))
 
     async def wait(self) -> int:
-        """The exit code; a process ended by signal n has 128 + n, as a shell and Batch have it.
+        """Wait for the exit code; that of a process ended by signal n is 128 + n, as in a shell and in Batch.
 
         Whatever the program left behind in its group is ended too.
         """
@@ -63,7 +63,7 @@ class RunningProgram:
         await self._process.wait()
 
     def resident_bytes(self) -> int:
-        """Memory held by the process and its descendants, in bytes."""
+        """Measure the memory held by the process and its descendants, in bytes."""
         total = 0
         with contextlib.suppress(psutil.Error):
             leader = psutil.Process(self.pid)
@@ -84,7 +84,7 @@ def signal_group(group: int, which: signal.Signals) -> None:
 
 
 def started_at(pid: int) -> float:
-    """When a process was started, in seconds since 1970; 0 when it is gone already."""
+    """Return when a process was started, in seconds since 1970; 0 when it is gone already."""
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.Error:

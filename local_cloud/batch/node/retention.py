@@ -29,7 +29,7 @@ class Retention:
         self._timers.at(due, lambda: self._clean(task.job, task.key, task.seq))
 
     def watch_all(self) -> None:
-        """After a restart: watch every completed task."""
+        """Watch every completed task, after a restart."""
         for index in self._account.tasks.values():
             for task in index.in_state(TaskState.COMPLETED):
                 self.watch(task)
@@ -49,7 +49,7 @@ async def _remove(folder: str) -> None:
 
 
 def files_until(task: Task) -> datetime | None:
-    """When the files of a completed task may go; None for a task that is not completed, or never."""
+    """Return when a completed task's files may go; None while it is not completed, and for never."""
     if task.state is not TaskState.COMPLETED or task.execution.end is None:
         return None
     kept = DEFAULT
@@ -62,6 +62,6 @@ def files_until(task: Task) -> datetime | None:
 
 
 def files_are_gone(task: Task, now: datetime) -> bool:
-    """Whether a completed task's retention time is over."""
+    """Say whether a completed task's retention time is over."""
     due = files_until(task)
     return due is not None and due <= now

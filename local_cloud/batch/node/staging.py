@@ -36,7 +36,7 @@ UploadHook = Callable[[int], Awaitable[Failure | None]]
 
 
 def failure(code: str, message: str, detail: str = "", category: str = "usererror", **more: Any) -> Failure:
-    """A failure with the service's usual details."""
+    """Make a failure with the service's usual details."""
     details = [("Message", detail)] if detail else []
     return Failure(category, code, message, (*details, *((name, str(text)) for name, text in more.items())))
 
@@ -47,12 +47,12 @@ def _from(trouble: StorageTrouble, codes: Mapping[Trouble, tuple[str, str]]) -> 
 
 
 def disk_full(path: str) -> Failure:
-    """What a node without room reports."""
+    """Make the failure that a node without room reports."""
     return failure("DiskFull", "The node's disk is full", f"there was no room for {path}")
 
 
 async def fetch_resource_files(files: list[Json], directory: Path, access: BlobAccess) -> Failure | None:
-    """Download all resource files; the first failure, or None."""
+    """Download all resource files; return the first failure, or None."""
     for file in files:
         identity = file.get("identityReference", {}).get("resourceId")
         mode = int(file.get("fileMode", "0770"), 8)
@@ -125,7 +125,7 @@ async def send_output_files(
     access: BlobAccess,
     hook: UploadHook,
 ) -> Failure | None:
-    """Upload the output files whose condition fits the exit code; the first failure, or None.
+    """Upload the output files whose condition fits the exit code; return the first failure, or None.
 
     A pattern without wildcards uploads one file as `path`; one with wildcards uploads its matches below
     `path`, each under its name relative to the pattern's fixed part.

@@ -71,11 +71,11 @@ class Authenticator:
         )
 
     def sign(self, text: str) -> str:
-        """The signature of `text` with the account's key."""
+        """Sign `text` with the account's key."""
         return base64.b64encode(hmac.new(self._key, text.encode(), hashlib.sha256).digest()).decode()
 
     def issue(self, now: datetime, lifetime: timedelta = timedelta(hours=1)) -> tuple[str, datetime]:
-        """A bearer token and the moment it expires: the local issuer's answer to anyone on this machine."""
+        """Issue a bearer token, and say when it expires: to anyone on this machine."""
         expires = now + lifetime
         claims = {"iss": self._issuer, "aud": AUDIENCE, "exp": int(expires.timestamp())}
         body = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
@@ -98,7 +98,7 @@ class Authenticator:
 def string_to_sign(
     method: str, path: str, query: str, headers: Mapping[str, str], account: str, names_lowered: bool
 ) -> str:
-    """The text that a Shared Key signature is made of."""
+    """Make the text that a Shared Key signature signs."""
     lines = [method]
     for name in _SIGNED:
         value = headers.get(name, "")

@@ -51,14 +51,14 @@ class Call:
     optional: bool = False
 
     def body(self) -> Json:
-        """The body, read as its operation declares it; an empty object where it may be absent and is."""
+        """Read the body as its operation declares it; an absent one, where permitted, is an empty object."""
         assert self.record is not None
         if not self.raw.strip() and self.optional:
             return self.record.read({})
         return self.record.read(parse_json(self.raw))
 
     def number(self, name: str, lowest: int, highest: int) -> int | None:
-        """An integer of the query."""
+        """Read an integer of the query."""
         text = self.query.get(name)
         if text is None:
             return None
@@ -76,14 +76,14 @@ class Call:
         return int(text)
 
     def flag(self, name: str) -> bool:
-        """A boolean of the query; false when it is absent."""
+        """Read a boolean of the query; false when it is absent."""
         text = self.query.get(name, "false").lower()
         if text not in ("true", "false"):
             raise _bad_query(name, text, "it must be true or false")
         return text == "true"
 
     def select(self) -> Callable[[Json], Json]:
-        """What `$select` leaves of an object; `$expand` is checked as well."""
+        """Return the choice that `$select` makes of an object's properties; check `$expand` as well."""
         if self.query.get("$expand", "stats").strip().lower() not in ("", "stats"):
             raise _bad_query("$expand", self.query["$expand"], "only stats can be expanded")
         return parse_select(self.query.get("$select"))
@@ -108,12 +108,12 @@ class Call:
             raise ServiceError("ConditionNotMet")
 
     def url(self) -> str:
-        """The address of this request, without its query."""
+        """Return the address of this request, without its query."""
         return f"{self.base}{quote(self.path)}"
 
 
 def parse_json(raw: bytes) -> Any:
-    """A body's JSON; InvalidRequestBody when it is none, or text that is no Unicode."""
+    """Parse a body's JSON; InvalidRequestBody when it is none, or text that is no Unicode."""
     try:
         value = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant)
         if b"\\u" in raw:

@@ -29,7 +29,7 @@ class Kind(Protocol):
     """A type of value in a request's body."""
 
     def read(self, value: object, path: str) -> Any:
-        """The value in its canonical form; raises ServiceError when it is not of this type."""
+        """Return the value in its canonical form. Raises ServiceError when it is not of this type."""
 
 
 def _typed[V](kind: type[V], value: object, path: str, wanted: str) -> V:
@@ -204,20 +204,20 @@ class Record:
 
 
 def ignored(kind: Kind, note: str = "") -> Field:
-    """A property that is kept and shown, without effect."""
+    """Declare a property that is kept and shown, without effect."""
     return Field(kind, support=Support.IGNORED, note=note)
 
 
 def refused(kind: Kind, note: str = "") -> Field:
-    """A property that is answered with an error."""
+    """Declare a property that is answered with an error."""
     return Field(kind, support=Support.REFUSED, note=note)
 
 
 def required(kind: Kind) -> Field:
-    """A property that must be there."""
+    """Declare a property that must be there."""
     return Field(kind, required=True)
 
 
 def done(kind: Kind) -> Field:
-    """A property that has its effect."""
+    """Declare a property that has its effect."""
     return Field(kind)

@@ -89,7 +89,7 @@ class Front:
         )
 
     async def _answer(self, request: _Request) -> tuple[bool, Reply]:
-        """Whether the connection is to be cut, and the answer."""
+        """Answer a request; the first value says whether to cut the connection instead."""
         service = self._service
         faults = service.faults.take_http(request.method, request.path)
         wait = service.settings.latency + sum(fault.seconds for fault in faults if fault.kind == LATENCY)

@@ -48,7 +48,7 @@ type Test[R] = Callable[[R], bool]
 
 
 def parse_filter[R](text: str, properties: Properties[R]) -> Test[R]:
-    """The test that a `$filter` describes; InvalidQueryParameterValue when the list does not allow it.
+    """Turn a `$filter` into a test of records; InvalidQueryParameterValue when the list does not allow it.
 
     A record without the property passes `ne` and nothing else. Strings are compared without regard to case.
     """
@@ -215,7 +215,7 @@ def _unquote(text: str) -> str:
 
 
 def parse_select(text: str | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What a `$select` leaves of an object: top-level properties or paths such as `executionInfo/exitCode`.
+    """Turn a `$select` into a choice of properties, at the top or by paths such as `executionInfo/exitCode`.
 
     A name that the object does not have selects nothing.
     """

@@ -27,17 +27,17 @@ _SHOWN_AS_GIVEN = (
 
 
 def without_empty(values: Mapping[str, Any]) -> Json:
-    """The entries that have a value."""
+    """Keep the entries that have a value."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def moment(value: datetime | None) -> str | None:
-    """A time as text, None kept."""
+    """Write a time as text; None stays None."""
     return None if value is None else iso(value)
 
 
 def failure_view(failure: Failure | None) -> Json | None:
-    """A failureInfo object."""
+    """Write a failureInfo object."""
     if failure is None:
         return None
     return {
@@ -49,7 +49,7 @@ def failure_view(failure: Failure | None) -> Json | None:
 
 
 def _common(record: Pool | Job | Task, url: str) -> Json:
-    """What pools, jobs and tasks all show."""
+    """Write what pools, jobs and tasks all show."""
     return {
         "id": record.id,
         "url": url,
@@ -62,7 +62,7 @@ def _common(record: Pool | Job | Task, url: str) -> Json:
 
 
 def pool_view(pool: Pool, base: str, dedicated: int, low_priority: int) -> Json:
-    """A pool; `dedicated` and `low_priority` are the nodes it has now."""
+    """Write a pool; `dedicated` and `low_priority` are the nodes it has now."""
     spec = pool.spec
     view = {
         **_common(pool, f"{base}/pools/{pool.id}"),
@@ -94,7 +94,7 @@ def pool_view(pool: Pool, base: str, dedicated: int, low_priority: int) -> Json:
 
 
 def start_task_view(info: StartTaskInfo) -> Json:
-    """A node's startTaskInfo."""
+    """Write a node's startTaskInfo."""
     finished = not info.running
     return without_empty(
         {
@@ -111,7 +111,7 @@ def start_task_view(info: StartTaskInfo) -> Json:
 
 
 def node_view(node: Node, pool: Pool, base: str, running: int, slots: int, recent: list[Json]) -> Json:
-    """A node; `running` tasks hold `slots` slots of it."""
+    """Write a node; `running` tasks hold `slots` slots of it."""
     spec = pool.spec
     image = spec.get("virtualMachineConfiguration", {}).get("imageReference")
     return without_empty(
@@ -144,7 +144,7 @@ def node_view(node: Node, pool: Pool, base: str, running: int, slots: int, recen
 
 
 def job_view(job: Job, base: str) -> Json:
-    """A job, with the service's defaults where the creator gave no value."""
+    """Write a job, with the service's defaults where the creator gave no value."""
     spec = job.spec
     constraints = spec.get("constraints", {})
     return without_empty(
@@ -179,7 +179,7 @@ def job_view(job: Job, base: str) -> Json:
 
 
 def execution_view(execution: Execution) -> Json:
-    """A task's executionInfo."""
+    """Write a task's executionInfo."""
     return without_empty(
         {
             "startTime": moment(execution.start),
@@ -196,7 +196,7 @@ def execution_view(execution: Execution) -> Json:
 
 
 def task_view(task: Task, job_id: str, base: str, default_retries: int, node: Json | None) -> Json:
-    """A task; `node` is its nodeInfo."""
+    """Write a task; `node` is its nodeInfo."""
     spec = task.body()
     constraints = spec.pop("constraints", {})
     del spec["id"]
@@ -219,7 +219,7 @@ def task_view(task: Task, job_id: str, base: str, default_retries: int, node: Js
 
 
 def node_info(task: Task, job_id: str, pool: Pool | None, node: Node | None, base: str) -> Json | None:
-    """Where a task ran last, None before its first run."""
+    """Write where a task ran last, None before its first run."""
     if task.node is None or task.state is TaskState.ACTIVE:
         return None
     folder = f"workitems/{job_id}/job-1/{task.id}"

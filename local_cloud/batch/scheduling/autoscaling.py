@@ -78,7 +78,7 @@ class Autoscaling:
         return self._apply(pool)
 
     def evaluate(self, pool: Pool, formula: str) -> Run:
-        """What a formula gives for a pool now; nothing is changed."""
+        """Evaluate a formula for a pool; change nothing."""
         now = self._account.clock.now()
         current = Targets(pool.target_dedicated, pool.target_low_priority)
         samples = self._samples.setdefault(pool.key, Samples())

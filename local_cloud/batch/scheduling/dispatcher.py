@@ -108,7 +108,7 @@ class Dispatcher:
             self._agenda.add(agent.pool)
 
     async def _attempts(self, job: Job, task: Task, agent: NodeAgent, run: TaskRun) -> Task | None:
-        """Run a task as often as its retries permit; how it is then, None when it is gone or kept."""
+        """Run a task as often as its retries permit; return it then, or None when it is deleted or stays as it is."""
         common = job.spec.get("commonEnvironmentSettings", [])
         while True:
             ended = await agent.run_task(job.id, common, task, run.stop)
@@ -116,11 +116,11 @@ class Dispatcher:
             if current is None:
                 return None
             retries = self.retries_of(current)
-            verdict = settle(current, ended, retries, self._account.clock.now())
-            if verdict is None:
+            settlement = settle(current, ended, retries, self._account.clock.now())
+            if settlement is None:
                 return None
-            task = self._account.put_task(verdict.task)
-            if not verdict.again:
+            task = self._account.put_task(settlement.task)
+            if not settlement.again:
                 return task
             if ended.stopped is not None:
                 run.stop = Stop()
@@ -141,13 +141,13 @@ class Dispatcher:
             self._life.lose(node)
 
     def retries_of(self, task: Task) -> int:
-        """A task's retry limit: its own, else its job's, else 0."""
+        """Return a task's retry limit: its own, else its job's, else 0."""
         own = task.body().get("constraints", {}) if '"constraints"' in task.spec else {}
         job = self._account.jobs[task.job].spec.get("constraints", {})
         return int(own.get("maxTaskRetryCount", job.get("maxTaskRetryCount", 0)))
 
     def run_of(self, task: Task) -> TaskRun | None:
-        """The run of a task that is on a node."""
+        """Return the run of a task that is on a node."""
         node = self._account.find_node(task.pool, task.node)
         if node is None:
             return None
@@ -187,12 +187,12 @@ class Dispatcher:
             await asyncio.to_thread(shutil.rmtree, away, True)
 
     def rerun(self, node: Node) -> None:
-        """A node recovers from a failure of its own: its tasks run again there, uncounted."""
+        """Run a node's tasks again there, uncounted, as when a node recovers from a failure of its own."""
         for run in list(self._agents.of(node).runs.values()):
             run.stop.request(StopReason.NODE_RECOVERED)
 
     def recover(self) -> None:
-        """After a restart: what was running is queued again."""
+        """Queue again what was running, after a restart."""
         now = self._account.clock.now()
         for index in self._account.tasks.values():
             for task in index.in_state(TaskState.RUNNING, TaskState.PREPARING):

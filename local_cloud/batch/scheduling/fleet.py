@@ -88,7 +88,7 @@ class Fleet:
         return self._account.pools.get(pool.key, pool)
 
     def remove_nodes(self, pool: Pool, nodes: list[Node], option: Deallocation) -> Pool:
-        """Send named nodes off and lower the targets by as many."""
+        """Remove named nodes and lower the targets by as many."""
         dedicated = sum(node.dedicated for node in nodes)
         pool = self._account.touch_pool(
             pool,
@@ -101,7 +101,7 @@ class Fleet:
         return pool
 
     def converge(self, pool: Pool) -> Pool:
-        """Add the nodes that are missing, send off those that are too many; steady when all is settled."""
+        """Add the nodes that are missing and remove those that are too many."""
         for dedicated, target in ((True, pool.target_dedicated), (False, pool.target_low_priority)):
             staying = [
                 node
@@ -132,7 +132,7 @@ class Fleet:
         return pool
 
     def delete_pool(self, pool: Pool) -> None:
-        """Send all nodes off; the pool is gone with the last one."""
+        """Remove all nodes; the pool goes with the last one."""
         for node in list(self._account.nodes[pool.key].values()):
             if node.leaving is None:
                 self._life.remove(node, Deallocation.REQUEUE)
@@ -141,7 +141,7 @@ class Fleet:
         self._account.settle_pool(pool.key)
 
     def restart_all(self) -> None:
-        """After a restart of the service every node starts as from a reboot."""
+        """Start every node as from a reboot, after a restart of the service."""
         for nodes in list(self._account.nodes.values()):
             for node in list(nodes.values()):
                 if node.leaving is not None:

@@ -47,7 +47,7 @@ class JobControl:
         self._timers.at(due, expire)
 
     def disable(self, job: Job, option: str) -> Job:
-        """Schedule nothing more of a job; its running tasks go as `option` says."""
+        """Schedule nothing more of a job; `option` decides what becomes of its running tasks."""
         if job.state is not JobState.DISABLED:
             job = self._to(job, JobState.DISABLING)
         self._stop_runs(job, {"requeue": StopReason.REQUEUED, "terminate": StopReason.TERMINATED}.get(option))
@@ -83,7 +83,7 @@ class JobControl:
         return self._account.put_job(job.to(state, now, revision=revision, modified=now, **changes))
 
     def task_ended(self, job_key: str, task: Task | None) -> None:
-        """A run of the job has ended, or a task of it was completed without one."""
+        """Take note that a run of the job has ended, or that a task of it was completed without one."""
         if task is not None and task.state is TaskState.COMPLETED:
             self._retention.watch(task)
         job = self._advance(job_key)
@@ -123,7 +123,7 @@ class JobControl:
             self._account.drop_job(job.key)
 
     def resume(self) -> None:
-        """After a restart: go on with what was under way."""
+        """Go on with what was under way, after a restart."""
         for job in list(self._account.jobs.values()):
             found = self._advance(job.key)
             if found is not None and found.state is JobState.ENABLING:

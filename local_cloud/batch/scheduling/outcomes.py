@@ -16,7 +16,7 @@ OUT_OF_TIME = Failure(
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Settlement:
     """The task as it is now, and whether to run it again at once on the same node."""
 
     task: Task
@@ -24,13 +24,13 @@ class Verdict:
 
 
 def began(task: Task, pool: str, node: str, now: datetime) -> Task:
-    """An active task that a node takes up."""
+    """Start an active task on a node."""
     execution = replace(task.execution, start=now, end=None, exit_code=None, failure=None, result=None)
     return task.to(TaskState.RUNNING, now, execution=execution, pool=pool, node=node)
 
 
-def settle(task: Task, ended: Ended, retries: int, now: datetime) -> Verdict | None:
-    """The task after a run; None when its record must stay as it is (the service stops).
+def settle(task: Task, ended: Ended, retries: int, now: datetime) -> Settlement | None:
+    """Decide what becomes of a task after a run; None when it must stay as it is (the service stops).
 
     Only a non-zero exit of the program is retried: not a failed download, a failed upload, a time-out
     or an end by request. A requeue is no retry.
@@ -38,25 +38,25 @@ def settle(task: Task, ended: Ended, retries: int, now: datetime) -> Verdict | N
     if ended.stopped is StopReason.SHUTDOWN:
         return None
     if ended.stopped is StopReason.NODE_RECOVERED:
-        return Verdict(replace(task, execution=replace(task.execution, start=now)), again=True)
+        return Settlement(replace(task, execution=replace(task.execution, start=now)), again=True)
     if ended.stopped in (StopReason.REQUEUED, StopReason.NODE_GONE):
-        return Verdict(requeued(task, now))
+        return Settlement(requeued(task, now))
     if ended.stopped is StopReason.TERMINATED:
-        return Verdict(completed(task, now, exit_code=ended.exit_code, failure=ENDED_BY_USER))
+        return Settlement(completed(task, now, exit_code=ended.exit_code, failure=ENDED_BY_USER))
     if ended.timed_out:
-        return Verdict(completed(task, now, exit_code=ended.exit_code, failure=OUT_OF_TIME))
+        return Settlement(completed(task, now, exit_code=ended.exit_code, failure=OUT_OF_TIME))
     if ended.exit_code is None or (ended.exit_code == 0 and ended.failure is not None):
-        return Verdict(completed(task, now, exit_code=ended.exit_code, failure=ended.failure))
+        return Settlement(completed(task, now, exit_code=ended.exit_code, failure=ended.failure))
     if ended.exit_code == 0:
-        return Verdict(completed(task, now, exit_code=0, failure=None))
+        return Settlement(completed(task, now, exit_code=0, failure=None))
     if retries < 0 or task.execution.retries < retries:
         execution = replace(task.execution, retries=task.execution.retries + 1, last_retry=now, start=now)
-        return Verdict(replace(task, execution=execution), again=True)
-    return Verdict(completed(task, now, exit_code=ended.exit_code, failure=ended.failure or EXIT_CODE))
+        return Settlement(replace(task, execution=execution), again=True)
+    return Settlement(completed(task, now, exit_code=ended.exit_code, failure=ended.failure or EXIT_CODE))
 
 
 def completed(task: Task, now: datetime, *, exit_code: int | None, failure: Failure | None) -> Task:
-    """The task, completed well (no failure) or badly."""
+    """Complete a task, well (no failure) or badly."""
     execution = replace(
         task.execution,
         end=now,
@@ -68,7 +68,7 @@ def completed(task: Task, now: datetime, *, exit_code: int | None, failure: Fail
 
 
 def requeued(task: Task, now: datetime) -> Task:
-    """The task, active again through no fault of its own."""
+    """Make a task active again that lost its node through no fault of its own."""
     before = task.execution
     execution = Execution(
         retries=before.retries,
@@ -80,7 +80,7 @@ def requeued(task: Task, now: datetime) -> Task:
 
 
 def reactivated(task: Task, now: datetime) -> Task:
-    """A failed task, active again on request: with all its retries, nothing remembered of its end."""
+    """Make a failed task active again on request: with all its retries, its end forgotten."""
     before = task.execution
     execution = Execution(requeues=before.requeues, last_requeue=before.last_requeue)
     return task.to(TaskState.ACTIVE, now, execution=execution, pool=None, node=None)

@@ -23,7 +23,7 @@ def next_placement(
     pack: bool,
     in_creation_order: bool,
 ) -> Placement | None:
-    """The next task to start on one of the nodes with that many free slots, or None.
+    """Choose the next task to start on one of the nodes with that many free slots, or None.
 
     Jobs go by priority; of equal ones the oldest first, or - the pool's default - the one that runs the
     fewest tasks. Within a job the oldest task that fits goes first.

@@ -45,18 +45,18 @@ class Account:
             self._seq = max(self._seq, task.seq)
 
     def next_seq(self) -> int:
-        """A number that orders jobs and tasks by creation."""
+        """Return the next number by which jobs and tasks are ordered."""
         self._seq += 1
         return self._seq
 
     def next_revision(self) -> int:
-        """A revision for something new or changed by a request."""
+        """Return a revision for something new or changed by a request."""
         return self._revisions.next()
 
     # Pools and nodes -----------------------------------------------------------------------------
 
     def pool(self, pool_id: str) -> Pool:
-        """The pool of this id; PoolNotFound otherwise."""
+        """Return the pool of this id; PoolNotFound otherwise."""
         pool = self.pools.get(pool_id.lower())
         if pool is None:
             raise ServiceError("PoolNotFound", f"There is no pool '{pool_id}'.")
@@ -92,14 +92,14 @@ class Account:
         self.store.drop("pool", key)
 
     def node(self, pool_id: str, node_id: str) -> Node:
-        """A node of a pool; PoolNotFound or NodeNotFound otherwise."""
+        """Return a node of a pool; PoolNotFound or NodeNotFound otherwise."""
         node = self.nodes[self.pool(pool_id).key].get(node_id.lower())
         if node is None:
             raise ServiceError("NodeNotFound", f"The pool '{pool_id}' has no node '{node_id}'.")
         return node
 
     def find_node(self, pool_key: str | None, node_key: str | None) -> Node | None:
-        """A node by its keys, or None."""
+        """Return a node by its keys, or None."""
         return self.nodes.get(pool_key or "", {}).get(node_key or "")
 
     def put_node(self, node: Node) -> Node:
@@ -116,7 +116,7 @@ class Account:
     # Jobs and tasks ------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Job:
-        """The job of this id; JobNotFound otherwise."""
+        """Return the job of this id; JobNotFound otherwise."""
         job = self.jobs.get(job_id.lower())
         if job is None:
             raise ServiceError("JobNotFound", f"There is no job '{job_id}'.")
@@ -141,14 +141,14 @@ class Account:
         self.store.drop_tasks(key)
 
     def task(self, job_id: str, task_id: str) -> Task:
-        """A task of a job; JobNotFound or TaskNotFound otherwise."""
+        """Return a task of a job; JobNotFound or TaskNotFound otherwise."""
         task = self.tasks[self.job(job_id).key].tasks.get(task_id.lower())
         if task is None:
             raise ServiceError("TaskNotFound", f"The job '{job_id}' has no task '{task_id}'.")
         return task
 
     def find_task(self, job_key: str, task_key: str, seq: int) -> Task | None:
-        """The very task of this creation number, or None when it was deleted since."""
+        """Return the task of this creation number, or None when it was deleted since."""
         index = self.tasks.get(job_key)
         task = index.tasks.get(task_key) if index else None
         return task if task is not None and task.seq == seq else None
@@ -172,5 +172,5 @@ class Account:
         self.store.drop_task(task.job, task.key)
 
     def jobs_on(self, pool_key: str) -> Iterator[Job]:
-        """The jobs that name a pool."""
+        """Return the jobs that name a pool."""
         return (job for job in self.jobs.values() if job.pool_key == pool_key)

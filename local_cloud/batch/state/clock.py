@@ -11,7 +11,7 @@ class Clock(Protocol):
     """What the service knows of time."""
 
     def now(self) -> datetime:
-        """The present moment, timezone-aware, in UTC."""
+        """Return the present time, timezone-aware, in UTC."""
 
     async def sleep(self, seconds: float) -> None:
         """Return when `seconds` of this clock's time have passed."""

@@ -11,12 +11,12 @@ from local_cloud.batch.state.model import NEVER_RUN, Execution, Failure, Result,
 
 
 def encode(record: Any) -> str:
-    """A record as JSON text."""
+    """Write a record as JSON text."""
     return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
 
 
 def decode[R](kind: type[R], text: str) -> R:
-    """The record of type `kind` that `encode` wrote."""
+    """Read the record of type `kind` that `encode` wrote."""
     record: R = _restore(kind, json.loads(text))
     return record
 
@@ -68,7 +68,7 @@ def _restore(kind: Any, value: Any) -> Any:
 
 
 def encode_task(task: Task) -> str:
-    """What changes of a task, as a JSON list: there may be 100,000 of them to read at a start."""
+    """Write what changes of a task as a JSON list: there may be 100,000 of them to read at a start."""
     execution = None if task.execution is NEVER_RUN else _plain(task.execution)
     return json.dumps(
         [
@@ -91,7 +91,7 @@ def encode_task(task: Task) -> str:
 
 
 def decode_task(job: str, key: str, seq: int, spec: str, text: str) -> Task:
-    """The task that `encode_task` wrote."""
+    """Read the task that `encode_task` wrote."""
     moment = datetime.fromisoformat
     # fmt: off
     (id_, revision, created, modified, state, since, slots, previous, previous_since,

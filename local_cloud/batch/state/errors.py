@@ -103,7 +103,7 @@ class ServiceError(LocalBatchError):
         super().__init__(f"{code}: {self.message}")
 
     def body(self, request_id: str, time: str) -> dict[str, Any]:
-        """The service's error envelope; there is no outer `error` object."""
+        """Write the service's error envelope; there is no outer `error` object."""
         envelope: dict[str, Any] = {
             "odata.metadata": "#Microsoft.Azure.Batch.Protocol.Entities.Container.errors/@Element",
             "code": self.code,
@@ -115,7 +115,7 @@ class ServiceError(LocalBatchError):
 
 
 def bad_property(name: str, value: object, reason: str, code: str = "InvalidPropertyValue") -> ServiceError:
-    """A property of the body that can't be taken, named with its value and the reason."""
+    """Make the error of a property that can't be taken, with its value and the reason."""
     shown = str(value)
     return ServiceError(
         code,

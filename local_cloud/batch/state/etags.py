@@ -16,7 +16,7 @@ class Revisions:
         self._last = 0
 
     def next(self) -> int:
-        """A revision above every one before."""
+        """Return a revision above every one before."""
         self._last = max(self._last + 1, ticks(self._clock.now()))
         return self._last
 
@@ -26,10 +26,10 @@ class Revisions:
 
 
 def ticks(moment: datetime) -> int:
-    """`moment` in units of 100 ns since the year 1."""
+    """Count `moment` in units of 100 ns since the year 1."""
     return int(moment.timestamp() * _TICKS_PER_SECOND) + _TICKS_AT_EPOCH
 
 
 def etag(revision: int) -> str:
-    """The ETag of a revision, without the quotes that it has in headers."""
+    """Write a revision as an ETag, without the quotes that it has in headers."""
     return f"0x{revision:X}"

@@ -50,7 +50,7 @@ class Faults:
         self._random = random.Random(seed)
 
     def pool(self, pool_key: str) -> NodeFaults:
-        """The faults of a pool's nodes."""
+        """Return the faults of a pool's nodes."""
         return self._pools.setdefault(pool_key, NodeFaults())
 
     def clear(self) -> None:
@@ -59,7 +59,7 @@ class Faults:
         self._pools.clear()
 
     def take_http(self, method: str, path: str) -> list[HttpFault]:
-        """The faults that happen to this request."""
+        """Return the faults that happen to this request; each is used up a little."""
         line = f"{method} {path}"
         taken = []
         for position, fault in enumerate(self.http):
@@ -76,7 +76,7 @@ class Faults:
         return taken
 
     def take(self, pool_key: str, name: str) -> bool:
-        """Whether the named fault of a pool happens now; it is used up a little."""
+        """Say whether the named fault of a pool happens now; it is used up a little."""
         armed = self.pool(pool_key)
         left: int = getattr(armed, name)
         if left == 0:
@@ -86,7 +86,7 @@ class Faults:
 
 
 def parse_http_fault(body: dict[str, Any]) -> HttpFault:
-    """A front-door fault from its JSON form."""
+    """Read a front-door fault from its JSON form."""
     known = {
         "kind": str, "match": str, "rate": (int, float), "count": int, "code": str,
         "status": int, "retryAfter": (int, float), "seconds": (int, float),

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def named_values(pairs: Iterable[tuple[str, str]]) -> list[Json]:
-    """Pairs as the service writes them."""
+    """Write pairs as the service does."""
     return [{"name": name, "value": value} for name, value in pairs]
 
 
@@ -238,7 +238,7 @@ class Task:
     node: str | None = None
 
     def body(self) -> Json:
-        """The create body, parsed."""
+        """Parse the body that the task was made from."""
         body: Json = json.loads(self.spec)
         return body
 

@@ -62,7 +62,7 @@ class Store:
         self._write("delete from records where kind = ? and key = ?", (kind, key))
 
     def read(self, kind: str) -> list[str]:
-        """The bodies of all records of one kind."""
+        """Read the bodies of all records of one kind."""
         return [body for (body,) in self._db.execute("select body from records where kind = ?", (kind,))]
 
     def add_tasks(self, tasks: Iterable[Task]) -> None:
@@ -90,7 +90,7 @@ class Store:
         self._write("delete from tasks where job = ?", (job,))
 
     def read_tasks(self) -> Iterator[Task]:
-        """Every task, in the order of creation."""
+        """Read every task, in the order of creation."""
         for row in self._db.execute("select job, key, seq, spec, state from tasks order by seq"):
             yield decode_task(*row)
 
@@ -107,7 +107,7 @@ class Store:
         self._write("delete from processes where pid = ?", (pid,))
 
     def read_processes(self) -> list[ProcessRecord]:
-        """The processes that had not ended when the service was last seen."""
+        """Read the processes that had not ended when the service was last seen."""
         return [ProcessRecord(*row) for row in self._db.execute("select * from processes")]
 
     def flush(self) -> None:

@@ -27,7 +27,7 @@ class Counts:
             self.failed += amount
 
     def wire(self) -> dict[str, int]:
-        """As the service writes it."""
+        """Write the counts as the service does."""
         return {
             "active": self.active,
             "running": self.running,
@@ -49,7 +49,7 @@ class TaskIndex:
         self._waiting: dict[int, list[tuple[int, str]]] = {}
 
     def put(self, task: Task) -> Task | None:
-        """Add or replace a task; the one that was there before."""
+        """Add or replace a task; return the one that was there before."""
         before = self.tasks.get(task.key)
         if before is not None:
             self.counts.add(before, -1)
@@ -73,13 +73,13 @@ class TaskIndex:
         return task
 
     def after(self, seq: int) -> Iterator[Task]:
-        """Tasks in order of creation, from the first whose number is above `seq`."""
+        """Yield tasks in order of creation, from the first whose number is above `seq`."""
         tasks = self.tasks
         for _, key in self._order[bisect_right(self._order, (seq, "\x7f")) :]:
             yield tasks[key]
 
     def first_waiting(self, most_slots: int) -> Task | None:
-        """The oldest active task that needs at most `most_slots` slots."""
+        """Return the oldest active task that needs at most `most_slots` slots."""
         best: tuple[int, str] | None = None
         for slots, heap in list(self._waiting.items()):
             if slots > most_slots:
@@ -98,5 +98,5 @@ class TaskIndex:
         return task is not None and task.seq == seq and task.state is TaskState.ACTIVE
 
     def in_state(self, *states: TaskState) -> list[Task]:
-        """All tasks in one of `states`."""
+        """Return all tasks in one of `states`."""
         return [task for task in self.tasks.values() if task.state in states]

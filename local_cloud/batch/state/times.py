@@ -15,17 +15,17 @@ _DURATION = re.compile(
 
 
 def iso(moment: datetime) -> str:
-    """A UTC moment such as `2026-11-22T08:00:00.123456Z`."""
+    """Write a UTC time such as `2026-11-22T08:00:00.123456Z`."""
     return moment.isoformat().replace("+00:00", "Z")
 
 
 def http_date(moment: datetime) -> str:
-    """A UTC moment as HTTP headers have it, in whole seconds."""
+    """Write a UTC time as HTTP headers have it, in whole seconds."""
     return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
 def parse_moment(text: str) -> datetime:
-    """A moment from ISO 8601 or RFC 1123 text; without a zone it is UTC.
+    """Read a time from ISO 8601 or RFC 1123 text; without a zone it is UTC.
 
     Raises ValueError when `text` is neither.
     """
@@ -44,7 +44,7 @@ def parse_moment(text: str) -> datetime:
 
 
 def parse_duration(text: str) -> timedelta:
-    """An ISO 8601 duration of days, hours, minutes and seconds.
+    """Read an ISO 8601 duration of days, hours, minutes and seconds.
 
     Raises ValueError for anything else, months and years included: they have no fixed length.
     """
@@ -60,7 +60,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """The shortest ISO 8601 form of `length`, such as `PT15M` or `P7D`."""
+    """Write the shortest ISO 8601 form of `length`, such as `PT15M` or `P7D`."""
     if length >= LONGEST:
         return NO_LIMIT
     hours, rest = divmod(length.seconds, 3600)

@@ -81,9 +81,9 @@ def test_faults_of_the_user_are_one_sentence(
     bad = tmp_path / "bad.formula"
     bad.write_text("a = 1;\nx = y;")
     assert main([str(bad) if argument == "BAD" else argument for argument in arguments]) == 2
-    told = capsys.readouterr().err
-    assert re.search(message, told)
-    assert len(told.splitlines()) == 1
+    stderr = capsys.readouterr().err
+    assert re.search(message, stderr)
+    assert len(stderr.splitlines()) == 1
 
 
 def test_failed_evaluations_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,6 @@ async def test_it_ends_when_its_owner_is_killed(tmp_path):
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", DIES, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
-    assert process.stdout is not None
     pid = int(await process.stdout.readline())
     assert await process.wait() == -signal.SIGKILL
     await until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)

@@ -43,11 +43,11 @@ async def test_the_callers_id_comes_back_when_asked_for(raw):
     ids = {"client-request-id": "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"}
 
     silent = await raw.send("GET", "/jobs", headers=ids)
-    told = await raw.send("GET", "/jobs", headers={**ids, "return-client-request-id": "true"})
+    asked = await raw.send("GET", "/jobs", headers={**ids, "return-client-request-id": "true"})
 
     assert "client-request-id" not in silent.headers
-    assert told.headers["client-request-id"] == ids["client-request-id"]
-    assert told.headers["request-id"] != silent.headers["request-id"]
+    assert asked.headers["client-request-id"] == ids["client-request-id"]
+    assert asked.headers["request-id"] != silent.headers["request-id"]
 
 
 @pytest.mark.parametrize(

@@ -169,19 +169,19 @@ def test_two_services_cannot_share_a_folder(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--key", "not base64!"], "The account key is not base64"),
         (["--key-env", "NO_SUCH_VARIABLE"], "The environment has no variable NO_SUCH_VARIABLE"),
         (["--node-env", "NOVALUE"], "--node-env takes NAME=VALUE"),
     ],
 )
-def test_wrong_settings_end_with_a_sentence(arguments, told, capsys):
+def test_wrong_settings_end_with_a_sentence(arguments, message, capsys):
     """Settings that can't be end the command with one sentence and exit code 1."""
     assert main(arguments) == 1
 
     said = capsys.readouterr()
-    assert said.err.startswith(told)
+    assert said.err.startswith(message)
     assert (said.err.count("\n"), said.out) == (1, "")
 
 

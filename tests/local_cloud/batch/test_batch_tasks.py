@@ -54,8 +54,8 @@ async def test_a_collection_answers_for_each_task(client, new_job, new_task):
 
     results = (await client.create_task_collection("j", group)).result_values
 
-    told = [(result.status, result.error and result.error.code) for result in results]
-    assert told == [
+    answers = [(result.status, result.error and result.error.code) for result in results]
+    assert answers == [
         ("success", None),
         ("clienterror", "TaskExists"),
         ("clienterror", "InvalidPropertyValue"),

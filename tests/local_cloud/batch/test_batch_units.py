@@ -207,13 +207,13 @@ def test_nodes_survive_being_written(leaving, moment):
 )
 def test_what_becomes_of_a_task(ended, retries, state, result, counted):
     """Each way of ending has its state, its result and its count; only failing exits are retried."""
-    verdict = settle(a_task(state=TaskState.RUNNING), ended, retries, NOW)
+    settlement = settle(a_task(state=TaskState.RUNNING), ended, retries, NOW)
 
-    assert verdict is not None
-    execution = verdict.task.execution
-    assert (verdict.task.state, execution.result) == (state, result)
+    assert settlement is not None
+    execution = settlement.task.execution
+    assert (settlement.task.state, execution.result) == (state, result)
     assert (execution.retries, execution.requeues) == counted
-    assert verdict.again == (state == "running")
+    assert settlement.again == (state == "running")
 
 
 def test_a_service_that_stops_changes_no_task():

@@ -21,12 +21,12 @@ def start(leftovers, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[
     started = []
 
     def begin(*arguments: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / "told").open("wb") as told:
+        with (tmp_path / "output").open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "local_cloud", *arguments],
                 env=leftovers.env,
                 stdout=subprocess.DEVNULL,
-                stderr=told,
+                stderr=output,
                 start_new_session=True,
             )
         started.append(process)
@@ -49,7 +49,7 @@ def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, moment: str) -> No
     wait_until(lambda: runs(leftovers, moment), 60)
     os.killpg(demo.pid, signal.SIGINT)
     assert demo.wait(40) == 130
-    assert "Traceback" not in (tmp_path / "told").read_text()
+    assert "Traceback" not in (tmp_path / "output").read_text()
     leftovers.wait_gone()
 
 
@@ -99,7 +99,7 @@ def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, start, leftovers) ->
     wait_until(lambda: is_held(folder) and read_owner(folder))
     second = start("up", "--data", str(folder.root))
     assert second.wait(30) == 1
-    assert f"process {first.pid}" in (tmp_path / "told").read_text()
+    assert f"process {first.pid}" in (tmp_path / "output").read_text()
     assert first.poll() is None
     first.terminate()
     first.wait(40)

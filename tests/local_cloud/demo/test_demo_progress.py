@@ -82,9 +82,9 @@ def test_a_name_cannot_forge_lines() -> None:
     """Line ends and escape codes in a file's name are shown as one replacement character each."""
     hostile = dropped("a\n  1.0 s  b.h5 SUCCEEDED\x1b[2J.h5")
     shown = lines([hostile], {}, {}, NOW)[0].name
-    told = faults({}, [hostile], {})[0]
+    shown_lines = faults({}, [hostile], {})[0]
     assert shown == "a\ufffd  1.0 s  b.h5 SUCCEEDED\ufffd[2J.h5"
-    assert shown in told
+    assert shown in shown_lines
 
 
 def test_row_times_may_be_text_or_dates() -> None:
@@ -102,9 +102,9 @@ def test_summary_counts_and_times() -> None:
     rows = {"a.h5": done("a.h5"), "b.h5": FileRow("demo/b.h5", FileState.REJECTED, reason="cut off")}
     summary = summarize(rows, files, tiffs=3)
     assert summary == Summary(3, 1, 1, 1, 3, waiting=3.0, running=10.0, collecting=2.0)
-    told = summary_lines(summary, Path("/data"), [], kept=True)
-    assert told[0] == "3 files: 1 succeeded, 1 rejected, 1 neither; 3 TIFFs."
-    assert any("local_cloud down --data /data" in line for line in told)
+    shown_lines = summary_lines(summary, Path("/data"), [], kept=True)
+    assert shown_lines[0] == "3 files: 1 succeeded, 1 rejected, 1 neither; 3 TIFFs."
+    assert any("local_cloud down --data /data" in line for line in shown_lines)
     assert summary_lines(summarize({}, files[:1], tiffs=1), Path("/data"), [], kept=False)[0].startswith("1 file: ")
 
 

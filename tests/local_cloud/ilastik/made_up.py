@@ -46,12 +46,14 @@ class Ilastik:
     """Runs command lines in the test's process, as if started in `directory`."""
 
     directory: Path
+    threads: int = 2
+    work_bytes: int = 2**28
 
-    def __call__(self, *arguments: str, threads: int = 2, work_bytes: int = 2**28) -> Ended:
+    def __call__(self, *arguments: str) -> Ended:
         """Run a command line, without the program."""
         said: list[str] = []
         try:
-            run(parse_command(arguments), Settings(threads, work_bytes), self.directory, said.append)
+            run(parse_command(arguments), Settings(self.threads, self.work_bytes), self.directory, said.append)
         except IlastikError as exc:
             return Ended(exc.exit_code, "\n".join([*said, str(exc)]))
         return Ended(0, "\n".join(said))
@@ -65,13 +67,11 @@ class Ilastik:
         source: str = "Simple Segmentation",
         output_format: str = "hdf5",
         code: int = 0,
-        **how: int,
     ) -> str:
         """Export an image to files of that name; assert that it ends with `code`, and return what it said."""
         ended = self(
             *("--headless", f"--project={project}", str(image), f"--export_source={source}"),
             *(f"--output_format={output_format}", f"--output_filename_format={name}", *options),
-            **how,
         )
         assert ended.exit_code == code, ended.said
         return ended.said

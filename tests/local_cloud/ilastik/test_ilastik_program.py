@@ -115,7 +115,6 @@ def test_a_run_that_is_stopped_leaves_nothing(long_work: Path, tmp_path: Path, n
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
-        assert running.stderr is not None
         while "% of i.h5" not in running.stderr.readline():
             assert running.poll() is None
         assert [file.suffix for file in out.iterdir()] == [".partial"]

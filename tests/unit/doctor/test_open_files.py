@@ -10,6 +10,7 @@ from batch_ops.doctor.findings import Finding, Level, exit_code
 from batch_ops.doctor.open_files import OpenFiles
 from batch_ops.doctor.projects import ProjectStatus
 from batch_ops.doctor.runner import Check, examine
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.checks import ProjectFacts, Refused, Unchecked
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
@@ -59,8 +60,10 @@ def test_nothing_open_is_fine():
 def test_open_files_are_counted_by_state_and_the_oldest_is_named():
     """With what it waits for."""
     records = (
-        FileRecord("p/a.h5", 1, State.WAITING_FOR_PROJECT, "0x1", 10, "c", reason="There is no project 'p.ilp'."),
-        FileRecord("p/b.h5", 1, State.RUNNING, "0x1", 10, "c"),
+        FileRecord(
+            "p/a.h5", 1, State.WAITING_FOR_PROJECT, ImageVersion("0x1", 10), "c", reason="There is no project 'p.ilp'."
+        ),
+        FileRecord("p/b.h5", 1, State.RUNNING, ImageVersion("0x1", 10), "c"),
     )
     findings = judged(intent("p/a.h5", 30 * HOUR), intent("p/b.h5", HOUR), records=records)
     text = " ".join(finding.sentence for finding in findings)

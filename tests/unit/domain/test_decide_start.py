@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from batch_ops.domain.batch_task import NO_TASK, TaskRef
+from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.checks import Accepted, ImageFacts, ProjectFacts, Refused, Unchecked
 from batch_ops.domain.decide_start import Case, Claim, Findings, Keep, Reject, Wait, decide
-from batch_ops.domain.file_record import Blob, FileRecord, State
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
+from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.turns import day_of
 from tests.world import SETTINGS
 
@@ -20,14 +24,16 @@ BLOB = Blob(NAME, "etag-2", 100, NOW, md5="m")
 FACTS = ProjectFacts("1.4.2", "Pixel Classification", "yxc", 1, 2, ("cell", "background"), 1.0, 0.0, True, 1, 0, 0, 1)
 PROJECT = Project("fly", "p1", "d" * 64, FACTS, ProjectConfig())
 IMAGE = ImageFacts("data", (50, 40, 1), "uint8", "yxc", True)
+S, T = TaskRef("i", "s"), TaskRef("j", "t")
+AT_T = Placement(job_id="j", task_id="t")
 ACCEPTED = Findings(project=PROJECT, verdict=Accepted(IMAGE))
 
 
-def row(state=State.WAITING, etag="etag-2", **fields):
-    return FileRecord(NAME, 3, state, etag, 100, "first", **fields)
+def row(state: State = State.WAITING, etag: str = "etag-2", **fields: Any) -> FileRecord:
+    return FileRecord(NAME, 3, state, ImageVersion(etag, 100), "first", **fields)
 
 
-def case(old=None, blob=BLOB, **order):
+def case(old: FileRecord | None = None, blob: Blob = BLOB, **order: Any) -> Case:
     return Case(old, LookOrder(NAME, "event", **order), blob, NOW)
 
 
@@ -35,9 +41,9 @@ def test_an_image_that_fits_is_claimed_with_the_ids_of_its_job_and_task():
     """Recovery never derives them again."""
     decision = decide(case(), ACCEPTED, SETTINGS)
     assert isinstance(decision, Claim)
-    assert (decision.record.state, decision.record.run, decision.record.attempt) == (State.SUBMITTING, 1, 1)
-    assert decision.record.job_id
-    assert decision.record.task_id
+    assert (decision.record.state, decision.record.run, decision.record.placement.attempt) == (State.SUBMITTING, 1, 1)
+    assert decision.record.placement.job_id
+    assert decision.record.placement.task_id
 
 
 def test_what_could_not_be_checked_runs_and_says_why():
@@ -116,20 +122,20 @@ def test_the_same_version_goes_on_with_its_run_and_another_begins_one():
 @pytest.mark.parametrize(
     ("old", "left"),
     [
-        (row(State.RUNNING, "etag-1", job_id="j", task_id="t"), ("j", "t")),
-        (row(State.CANCELLED, job_id="j", task_id="t"), ("j", "t")),
-        (row(State.SUCCEEDED, "etag-1", job_id="j", task_id="t"), ("", "")),
-        (row(State.WAITING, "etag-1", previous_job_id="i", previous_task_id="s"), ("i", "s")),
+        (row(State.RUNNING, "etag-1", placement=AT_T), T),
+        (row(State.CANCELLED, placement=AT_T), T),
+        (row(State.SUCCEEDED, "etag-1", placement=AT_T), NO_TASK),
+        (row(State.WAITING, "etag-1", placement=Placement(previous=S)), S),
     ],
 )
 def test_the_task_of_the_run_before_is_remembered_until_it_is_ended(old, left):
     """Also that of a run that was cancelled: Batch may have been out."""
     record = case(old).record(None)
-    assert (record.previous_job_id, record.previous_task_id) == left
+    assert record.placement.previous == left
 
 
 def test_a_row_remembers_one_task_so_the_one_before_is_ended_first():
     """Of two tasks that are to be ended, the older is named by the old row alone."""
-    old = row(State.SUBMITTING, "etag-1", job_id="j", task_id="t", previous_job_id="i", previous_task_id="s")
+    old = row(State.SUBMITTING, "etag-1", placement=replace(AT_T, previous=S))
     assert case(old).overwrites_a_task
-    assert not case(row(State.RUNNING, "etag-1", job_id="j", task_id="t")).overwrites_a_task
+    assert not case(row(State.RUNNING, "etag-1", placement=AT_T)).overwrites_a_task

@@ -1,5 +1,6 @@
 """The table of transitions, and what the rules for failures make of a run."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.domain.attempts import attempts_of, tries_of
+from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause, cause_of, refined
-from batch_ops.domain.file_record import FileRecord, State, Task, TaskFailure, TaskState
+from batch_ops.domain.file_record import FileRecord, Move, State
+from batch_ops.domain.record_parts import Placement, RunPlan
 from batch_ops.domain.transitions import (
     ALLOWED,
     NODE_LOSSES,
@@ -34,16 +37,13 @@ def record(state: State = State.RUNNING, **changes) -> FileRecord:
         name="fly/a.h5",
         run=3,
         state=state,
-        etag="e1",
-        length=10,
         correlation_id="c",
-        job_id="j",
-        task_id="a-x-3-1",
-        attempt=1,
-        wall_clock_seconds=3600,
-        history=f"{state}@x",
+        history=(Move(state, NOW),),
+        image=ImageVersion(etag="e1", length=10),
+        placement=Placement(job_id="j", task_id="a-x-3-1", attempt=1),
+        plan=RunPlan(wall_clock=timedelta(seconds=3600)),
     )
-    return base.evolve(**changes)
+    return replace(base, **changes)
 
 
 def task(state: TaskState = TaskState.COMPLETED, **changes) -> Task:
@@ -91,7 +91,7 @@ def test_whatever_is_seen_moves_along_the_table(state, seen):
     check_move(before.state, step.record.state)
     assert not before.state.is_final
     assert step.record.reason
-    assert (step.record.run, step.record.name, step.record.etag) == (3, "fly/a.h5", "e1")
+    assert (step.record.run, step.record.name, step.record.image.etag) == (3, "fly/a.h5", "e1")
 
 
 @given(st.lists(st.sampled_from(list(FailureKind)), min_size=40, max_size=40))
@@ -99,11 +99,11 @@ def test_retries_end(kinds):
     """However causes alternate, a run ends after a bounded number of attempts, each with a task id of its own."""
     current, ids = record(), set()
     for kind in kinds:
-        ids.add(current.task_id)
+        ids.add(current.placement.task_id)
         step = failed(current, Cause(kind, "Why."), NOW)
         if step.then is Then.REPORT:
             break
-        assert step.record.previous_task_id == current.task_id
+        assert step.record.placement.previous.task_id == current.placement.task_id
         assert step.record.state is State.SUBMITTING
         current = step.record
     assert step.then is Then.REPORT
@@ -117,12 +117,12 @@ def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
     tries = RULES[kind].tries
     for count in range(1, tries + 1):
         step = failed(current, Cause(kind, "Why."), NOW)
-        assert tries_of(step.record.tries)[kind] == count
-        current = step.record.evolve(state=State.RUNNING)
+        assert step.record.tries.of(kind) == count
+        current = replace(step.record, state=State.RUNNING)
     assert step.then is Then.REPORT
     assert step.record.state is State.FAILED
     assert step.record.kind is kind
-    assert [a.kind for a in attempts_of(step.record.attempts)] == [kind] * tries
+    assert [a.kind for a in step.record.tries.attempts] == [kind] * tries
 
 
 def test_preempted_nodes_are_free():
@@ -132,7 +132,7 @@ def test_preempted_nodes_are_free():
         seen = task(TaskState.ACTIVE, requeues=requeues)
         current = observe(current, seen, None, NOW, preempted=True).record
     assert current.state is State.ACTIVE
-    assert current.node_losses == 0
+    assert current.placement.node_losses == 0
 
 
 def test_a_file_that_takes_down_its_nodes_ends():
@@ -149,9 +149,9 @@ def test_a_file_that_takes_down_its_nodes_ends():
 def test_memory_moves_to_the_larger_pool():
     """Where a larger pool is configured, the second try goes there, into a job of that pool."""
     policy = Policy(large_pool_id="big")
-    step = failed(record(pool_id="small"), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
-    assert (step.record.pool_id, step.record.job_id) == ("big", "ilastik-big-2026-11")
-    end = failed(step.record.evolve(state=State.RUNNING), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    step = failed(record(placement=Placement(pool_id="small")), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    assert (step.record.placement.pool_id, step.record.placement.job_id) == ("big", "ilastik-big-2026-11")
+    end = failed(replace(step.record, state=State.RUNNING), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
     assert "more memory than a node has" in end.record.reason
 
 
@@ -160,16 +160,16 @@ def test_waits_between_tries_grow():
     current, waits = record(), []
     for _ in range(3):
         current = failed(current, Cause(FailureKind.STAGING_IN, "Why."), NOW).record
-        assert current.not_before is not None
-        waits.append((current.not_before - NOW).total_seconds())
-        current = current.evolve(state=State.RUNNING)
+        assert current.times.not_before is not None
+        waits.append((current.times.not_before - NOW).total_seconds())
+        current = replace(current, state=State.RUNNING)
     assert waits == [30, 60, 120]
 
 
 def test_memory_is_tried_once_more_alone():
     """Too little memory: once more alone on a node."""
     step = failed(record(), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW)
-    assert step.record.alone
+    assert step.record.placement.alone
 
 
 def test_success_needs_exit_code_zero_and_no_failure():
@@ -213,7 +213,7 @@ def test_lost_needs_two_looks_some_time_apart():
     assert missing(first.record, NOW + timedelta(minutes=1), Policy()) is None
     lost = missing(first.record, NOW + timedelta(minutes=2), Policy())
     assert lost.then is Then.SUBMIT
-    assert attempts_of(lost.record.attempts)[0].kind is FailureKind.LOST
+    assert lost.record.tries.attempts[0].kind is FailureKind.LOST
 
 
 def test_a_task_that_is_not_the_rows_tells_nothing():

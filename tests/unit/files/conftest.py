@@ -48,9 +48,9 @@ class Operator:
 
     async def fail(self, name: str) -> None:
         row = self.world.row(name)
-        self.world.batch.run(row.task_id)
-        self.world.tell(row.task_id, "DISK_FULL", "The disk is full.", 74)
-        self.world.batch.complete(row.task_id, 74)
+        self.world.batch.run(row.placement.task_id)
+        self.world.tell(row.placement.task_id, "DISK_FULL", "The disk is full.", 74)
+        self.world.batch.complete(row.placement.task_id, 74)
         await self.world.tick()
 
 

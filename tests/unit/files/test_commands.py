@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.batch_task import TaskState
+from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
 from batch_ops.files.text_table import width_of

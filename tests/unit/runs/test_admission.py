@@ -12,6 +12,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Pause, Turns
 from batch_ops.runs.admission import Admission
+from tests.fakes import When
 from tests.world import SETTINGS, World
 
 NAMES = [f"fly/{letter}.h5" for letter in "abcdefg"]
@@ -44,7 +45,7 @@ async def pause(world: World, project: str = "") -> None:
 
 def started(world: World) -> list[str]:
     """The files that left the states of waiting."""
-    return [name for name in NAMES if (row := world.row(name)) and not row.state.is_waiting]
+    return [name for name in NAMES if (row := world.known(name)) and not row.state.is_waiting]
 
 
 # Turns
@@ -65,7 +66,7 @@ def test_a_turn_is_on_the_first_day_that_has_room(last, following):
     assert next_turn(last, TODAY, 3) == following
 
 
-async def test_what_exceeds_the_limit_waits_with_a_reason(world):
+async def test_what_exceeds_the_limit_waits_with_a_reason(world: World):
     """State WAITING, the reason names the limit and the day, and no PROBLEM.txt claims that anything is wrong."""
     states = await backfill(world, *NAMES)
     assert states == [State.ACTIVE] * 3 + [State.WAITING] * 4
@@ -76,7 +77,7 @@ async def test_what_exceeds_the_limit_waits_with_a_reason(world):
     assert world.results(NAMES[-1]) == {}
 
 
-async def test_it_goes_on_after_midnight_without_anyones_help(world):
+async def test_it_goes_on_after_midnight_without_anyones_help(world: World):
     """Ticks alone start three files each day, whenever in the day it began, until none is left."""
     await backfill(world, *NAMES)
     await world.tick(TODAY + DAY - world.cloud.now - timedelta(minutes=1))
@@ -89,7 +90,7 @@ async def test_it_goes_on_after_midnight_without_anyones_help(world):
     assert started(world) == NAMES
 
 
-async def test_a_file_that_waits_for_its_turn_costs_nothing_until_then(world):
+async def test_a_file_that_waits_for_its_turn_costs_nothing_until_then(world: World):
     """It is due at its midnight, not every few minutes; an event for it changes nothing."""
     await backfill(world, *NAMES)
     before = world.row(NAMES[-1])
@@ -105,7 +106,7 @@ async def test_a_file_that_waits_for_its_turn_costs_nothing_until_then(world):
     assert await world.worklist.turns() == given
 
 
-async def test_a_new_upload_needs_no_turn(world):
+async def test_a_new_upload_needs_no_turn(world: World):
     """A file that is written anew while its older version waits is new: it starts at once."""
     await backfill(world, *NAMES)
     world.drop(NAMES[-1], b"a new version")
@@ -114,27 +115,27 @@ async def test_a_new_upload_needs_no_turn(world):
     assert not row.backfill
 
 
-async def test_new_files_do_not_use_up_turns(world):
+async def test_new_files_do_not_use_up_turns(world: World):
     """The limit is for back-filled files alone."""
     for name in NAMES[:4]:
         assert (await world.start(name)).state is State.ACTIVE
     assert await backfill(world, *NAMES[4:]) == [State.ACTIVE] * 3
 
 
-async def test_the_same_order_twice_takes_one_turn(world):
+async def test_the_same_order_twice_takes_one_turn(world: World):
     """Messages come twice."""
     await backfill(world, *NAMES[:3], *NAMES[:3])
     assert (await world.worklist.turns()).given == 3
 
 
-async def test_many_at_once_get_no_more_turns_than_there_are(world):
+async def test_many_at_once_get_no_more_turns_than_there_are(world: World):
     """Two instances, all files at the same time: three start today."""
     gates = [Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock) for _ in range(2)]
     turns = await asyncio.gather(*(gates[i % 2].turn() for i in range(30)))
     assert {day: turns.count(day) for day in turns} == {TODAY + n * DAY: 3 for n in range(10)}
 
 
-async def test_a_missed_turn_is_taken_anew(world):
+async def test_a_missed_turn_is_taken_anew(world: World):
     """After a pause of days not everything starts at once: the limit holds on each day."""
     await backfill(world, *NAMES)
     await pause(world)
@@ -147,7 +148,7 @@ async def test_a_missed_turn_is_taken_anew(world):
     assert world.row(NAMES[-1]).turn == day_of(world.cloud.now) + DAY
 
 
-async def test_without_a_limit_all_start(world):
+async def test_without_a_limit_all_start(world: World):
     """0 is no limit, and costs no call."""
     world.settings = replace(SETTINGS, backfill_daily_limit=0)
     free = World(world.settings)
@@ -158,7 +159,7 @@ async def test_without_a_limit_all_start(world):
     assert free.cloud.calls["worklist.save_turns"] == 0
 
 
-async def test_turns_that_can_not_be_given_out_are_a_fault_that_passes(world):
+async def test_turns_that_can_not_be_given_out_are_a_fault_that_passes(world: World):
     """The file waits, with the reason, and is looked at again."""
     world.cloud.fail("worklist.save_turns", Conflict("first"), times=20)
     assert await backfill(world, NAMES[0]) == [State.WAITING]
@@ -166,11 +167,11 @@ async def test_turns_that_can_not_be_given_out_are_a_fault_that_passes(world):
     assert world.row(NAMES[0]).state is State.ACTIVE
 
 
-async def test_an_outage_of_the_worklist_loses_no_turn_for_good(world):
+async def test_an_outage_of_the_worklist_loses_no_turn_for_good(world: World):
     """What failed half-way is read again before the next turn is given."""
     gate = Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock)
     await gate.turn()
-    world.cloud.fail("worklist.save_turns", ServiceFault("busy"), when="after")
+    world.cloud.fail("worklist.save_turns", ServiceFault("busy"), when=When.AFTER)
     with pytest.raises(ServiceFault):
         await gate.turn()
     assert await gate.turn() == TODAY
@@ -180,7 +181,7 @@ async def test_an_outage_of_the_worklist_loses_no_turn_for_good(world):
 
 
 @pytest.mark.parametrize("project", ["", "fly"])
-async def test_new_files_wait_while_paused(world, project):
+async def test_new_files_wait_while_paused(world: World, project):
     """Of everything or of their project; the reason says who, and nothing is submitted."""
     await pause(world, project)
     row = await world.start(NAMES[0])
@@ -189,20 +190,20 @@ async def test_new_files_wait_while_paused(world, project):
     assert world.tasks() == []
 
 
-async def test_other_projects_go_on(world):
+async def test_other_projects_go_on(world: World):
     """A pause of a project is its own matter."""
     await pause(world, "worm")
     assert (await world.start(NAMES[0])).state is State.ACTIVE
 
 
-async def test_tasks_at_work_go_on(world):
+async def test_tasks_at_work_go_on(world: World):
     """What has begun is finished, its results are moved."""
     await world.start(NAMES[0])
     await pause(world)
     assert (await world.finish(NAMES[0])).state is State.SUCCEEDED
 
 
-async def test_ticks_do_not_begin_what_is_paused(world):
+async def test_ticks_do_not_begin_what_is_paused(world: World):
     """Nor do they forget it: it begins by itself once the pause is over."""
     await pause(world)
     await world.start(NAMES[0])
@@ -216,14 +217,14 @@ async def test_ticks_do_not_begin_what_is_paused(world):
     assert world.row(NAMES[0]).state is State.ACTIVE
 
 
-async def test_the_gate_asks_once_for_many(world):
+async def test_the_gate_asks_once_for_many(world: World):
     """A burst of files costs one look."""
     world.cloud.reset_counters()
     await asyncio.gather(*(world.system.start(LookOrder(name, "event")) for name in NAMES))
     assert world.cloud.calls["worklist.pauses"] == 1
 
 
-async def test_when_the_gate_can_not_be_read_files_wait(world):
+async def test_when_the_gate_can_not_be_read_files_wait(world: World):
     """Nothing begins on a guess."""
     world.cloud.fail("worklist.pauses", ServiceFault("Table storage is busy."))
     row = await world.start(NAMES[0])

@@ -15,9 +15,9 @@ async def begin(world: World, *names: str) -> None:
 async def fail(world: World, name: str) -> FileRecord:
     """The file's task runs out of disk, which ends a run at once."""
     row = world.row(name)
-    world.batch.run(row.task_id)
-    world.tell(row.task_id, "DISK_FULL", "The disk is full.", 74)
-    world.batch.complete(row.task_id, 74)
+    world.batch.run(row.placement.task_id)
+    world.tell(row.placement.task_id, "DISK_FULL", "The disk is full.", 74)
+    world.batch.complete(row.placement.task_id, 74)
     await world.tick()
     failed: FileRecord = world.row(name)
     assert failed.state is State.FAILED

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.record_parts import Times
 from batch_ops.use_cases.backfill import Pace, pace_of
 from tests.unit.use_cases.operators import begin
 from tests.world import SETTINGS, World
@@ -23,7 +25,7 @@ def world() -> World:
     return world
 
 
-async def test_a_backfill_counts_first(world):
+async def test_a_backfill_counts_first(world: World):
     """Images that the ledger has no version of, their bytes, what is archived, what needs nothing."""
     await begin(world, "fly/known.h5")
     world.drop("fly/old.h5", b"x" * 1000)
@@ -34,10 +36,10 @@ async def test_a_backfill_counts_first(world):
     plan = await world.backfiller.plan("fly/")
     assert plan.names == ("fly/old.h5", "fly/older/deep.h5")
     assert (plan.total_bytes, plan.archived, plan.known) == (1500, 1, 1)
-    assert world.row("fly/old.h5") is None
+    assert world.known("fly/old.h5") is None
 
 
-async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world):
+async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world: World):
     """The rest waits; the same back-fill again has nothing to do."""
     world.settings = replace(SETTINGS, backfill_daily_limit=2)
     world.new_process()
@@ -50,7 +52,7 @@ async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world):
     assert (await world.backfiller.plan("fly/")).names == ()
 
 
-async def test_a_backfill_of_many_lists_and_compares_in_pages(world):
+async def test_a_backfill_of_many_lists_and_compares_in_pages(world: World):
     """Of 2,500 files: one listing call, three queries."""
     for n in range(2500):
         world.drop(f"fly/{n:05}.h5")
@@ -60,19 +62,21 @@ async def test_a_backfill_of_many_lists_and_compares_in_pages(world):
     assert sum(world.cloud.requests.values()) <= 1 + 3 + 1
 
 
-async def test_the_sweep_does_not_backfill_by_itself(world):
+async def test_the_sweep_does_not_backfill_by_itself(world: World):
     """What lay there before the system went live stays until somebody asks."""
     world.drop("fly/old.h5")
     world.cloud.advance(timedelta(hours=1))
     for _ in range(4):
         await world.tick(timedelta(days=1))
         await world.deliver()
-    assert world.row("fly/old.h5") is None
+    assert world.known("fly/old.h5") is None
 
 
 def finished(seconds: float, length: int) -> FileRecord:
-    record = FileRecord("fly/x.h5", 1, State.SUCCEEDED, "0x1", length, "c", task_started_at=NOW)
-    return record.evolve(task_ended_at=NOW + timedelta(seconds=seconds))
+    record = FileRecord(
+        "fly/x.h5", 1, State.SUCCEEDED, ImageVersion("0x1", length), "c", times=Times(task_started_at=NOW)
+    )
+    return replace(record, times=replace(record.times, task_ended_at=NOW + timedelta(seconds=seconds)))
 
 
 def test_the_estimate_learns_from_finished_files():
@@ -82,7 +86,7 @@ def test_the_estimate_learns_from_finished_files():
     assert pace_of([]) == pace_of([finished(0, 10**9)]) == Pace()
 
 
-async def test_the_estimate_counts_slots_and_days(world):
+async def test_the_estimate_counts_slots_and_days(world: World):
     """Never sooner than the daily limit lets the last file start."""
     for n in range(10):
         world.drop(f"fly/{n}.h5")

@@ -6,8 +6,9 @@ from itertools import count
 
 import pytest
 
+from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import ServiceFault
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.file_record import State
 from batch_ops.domain.selection import Selection
 from batch_ops.use_cases.steering import Chosen
 from tests import fakes
@@ -32,10 +33,10 @@ async def cancel(world: World, **what) -> dict[str, int]:
     return dict(plan.left) | dict(await world.steering.cancel(plan.chosen))
 
 
-async def test_an_open_file_is_cancelled_with_its_task(world):
+async def test_an_open_file_is_cancelled_with_its_task(world: World):
     """Row CANCELLED with the reason, task ended, nothing open."""
     await begin(world, NAME)
-    world.batch.run(world.row(NAME).task_id)
+    world.batch.run(world.row(NAME).placement.task_id)
     assert await cancel(world, names=(NAME,)) == {}
     row = world.row(NAME)
     assert (row.state, row.reason) == (State.CANCELLED, "Cancelled by an operator.")
@@ -43,21 +44,21 @@ async def test_an_open_file_is_cancelled_with_its_task(world):
     assert await world.open() == []
 
 
-async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world):
+async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world: World):
     """Finished files stay finished; results that are being moved are moved to the end."""
     await begin(world, "fly/a.h5", "fly/b.h5")
     await world.finish("fly/a.h5")
     row = world.row("fly/b.h5")
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     assert await cancel(world, project="fly") == {"over already": 1, "its results are being moved": 1}
     await world.deliver()
     assert world.row("fly/b.h5").state is State.SUCCEEDED
 
 
-async def test_what_waits_is_cancelled(world):
+async def test_what_waits_is_cancelled(world: World):
     """With its PROBLEM.txt; it does not begin when what it waited for comes."""
     await begin(world, "late/x.h5")
     await cancel(world, project="late")
@@ -68,7 +69,7 @@ async def test_what_waits_is_cancelled(world):
     assert world.results("late/x.h5") == {}
 
 
-async def test_a_new_upload_of_a_cancelled_file_runs(world):
+async def test_a_new_upload_of_a_cancelled_file_runs(world: World):
     """What was cancelled was a version."""
     await begin(world, NAME)
     await cancel(world, names=(NAME,))
@@ -77,7 +78,7 @@ async def test_a_new_upload_of_a_cancelled_file_runs(world):
     assert (row.state, row.run) == (State.ACTIVE, 2)
 
 
-async def test_a_newer_version_is_not_cancelled_by_mistake(world):
+async def test_a_newer_version_is_not_cancelled_by_mistake(world: World):
     """The run that the operator saw is cancelled, or none."""
     await begin(world, NAME)
     plan = await world.steering.plan_cancel(Selection(names=(NAME,)))
@@ -87,7 +88,7 @@ async def test_a_newer_version_is_not_cancelled_by_mistake(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_a_task_that_was_just_being_created_is_ended_too(world):
+async def test_a_task_that_was_just_being_created_is_ended_too(world: World):
     """Cancelled between claim and create: the task that appears afterwards does not run on."""
     world.drop(NAME)
     reached, go_on = asyncio.Event(), asyncio.Event()
@@ -110,7 +111,7 @@ async def test_a_task_that_was_just_being_created_is_ended_too(world):
     assert not [i for i in (await world.worklist.board()).intents if i.nonce.startswith("cancel-")]
 
 
-async def test_two_operators_cancel_at_once(world):
+async def test_two_operators_cancel_at_once(world: World):
     """Harmless, and both are told the truth."""
     await begin(world, *(f"fly/{n}.h5" for n in range(5)))
     plan = await world.steering.plan_cancel(Selection(project="fly"))
@@ -119,10 +120,10 @@ async def test_two_operators_cancel_at_once(world):
     assert {world.row(one.name).state for one in plan.chosen} == {State.CANCELLED}
 
 
-async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world):
+async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world: World):
     """The row is written, then the operator's machine dies: reconcile ends the task."""
     await begin(world, NAME)
-    world.batch.run(world.row(NAME).task_id)
+    world.batch.run(world.row(NAME).placement.task_id)
     world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
     with pytest.raises(ServiceFault):
         await world.steering.cancel([Chosen(NAME, 1)])
@@ -131,18 +132,18 @@ async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world):
     assert world.tasks(TaskState.RUNNING) == []
 
 
-async def test_a_retry_ends_the_task_that_a_cancel_could_not(world):
+async def test_a_retry_ends_the_task_that_a_cancel_could_not(world: World):
     """Batch was out, and the file runs again before anybody came back to its old task: two never run at once."""
     await begin(world, NAME)
     old = world.row(NAME)
-    world.batch.run(old.task_id)
+    world.batch.run(old.placement.task_id)
     world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
     with pytest.raises(ServiceFault):
         await world.steering.cancel([Chosen(NAME, 1)])
     await world.steering.retry([Chosen(NAME, 1)])
     await world.deliver()
     assert (world.row(NAME).state, world.row(NAME).run) == (State.ACTIVE, 2)
-    assert [task.task_id for task, _ in world.tasks(TaskState.COMPLETED)] == [old.task_id]
+    assert [task.task_id for task, _ in world.tasks(TaskState.COMPLETED)] == [old.placement.task_id]
 
 
 class Crash(BaseException):
@@ -156,7 +157,7 @@ async def test_a_cancel_may_end_anywhere_and_be_typed_again(when):
         world = World()
         world.project("fly")
         await begin(world, "fly/a.h5", "late/x.h5")
-        world.batch.run(world.row("fly/a.h5").task_id)
+        world.batch.run(world.row("fly/a.h5").placement.task_id)
         calls = count(1)
 
         async def hook(call: str, now: fakes.When, calls=calls, crash_at=crash_at) -> None:

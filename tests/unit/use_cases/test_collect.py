@@ -8,6 +8,7 @@ import pytest
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.task.failure_kinds import FailureKind
 from tests import fakes
 from tests.world import World
 
@@ -24,9 +25,9 @@ async def collecting(tiffs: int = 2) -> World:
     world.project("fly")
     world.drop(NAME)
     row = await world.start(NAME)
-    world.batch.run(row.task_id)
-    world.work(row.task_id, tiffs=tiffs)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id, tiffs=tiffs)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     assert world.row(NAME).state is State.COLLECTING
     return world
@@ -35,7 +36,7 @@ async def collecting(tiffs: int = 2) -> World:
 def order_of(world: World) -> CollectOrder:
     """The order for the file's current run."""
     row = world.row(NAME)
-    return CollectOrder(NAME, row.run, row.task_id, row.correlation_id)
+    return CollectOrder(NAME, row.run, row.placement.task_id, row.correlation_id)
 
 
 async def test_results_land_in_a_folder_of_the_inputs_name():
@@ -43,7 +44,7 @@ async def test_results_land_in_a_folder_of_the_inputs_name():
     world = await collecting()
     await world.deliver()
     row = world.row(NAME)
-    assert (row.state, row.tiffs) == (State.SUCCEEDED, 2)
+    assert (row.state, row.outcome.tiffs) == (State.SUCCEEDED, 2)
     assert set(world.results(NAME)) == {"a0.tiff", "a1.tiff", "ilastik.log", "provenance.json"}
     assert [f["name"] for f in world.provenance(NAME)["files"]] == ["a0.tiff", "a1.tiff"]
     assert world.blobs.names("staging") == []
@@ -61,7 +62,7 @@ async def test_no_byte_of_a_tiff_passes_through():
 async def test_an_incomplete_execution_is_no_result():
     """An execution without its manifest, or with a TIFF missing, does not count; the complete one does."""
     world = await collecting()
-    task = world.row(NAME).task_id
+    task = world.row(NAME).placement.task_id
     world.work(task, complete=False)
     await world.deliver()
     assert world.row(NAME).state is State.SUCCEEDED
@@ -71,7 +72,7 @@ async def test_an_incomplete_execution_is_no_result():
 async def test_two_complete_executions_are_one_result():
     """Batch ran the task twice: the first execution is taken, whole."""
     world = await collecting()
-    task = world.row(NAME).task_id
+    task = world.row(NAME).placement.task_id
     first = sorted({n.split("/")[1] for n in world.blobs.names("staging") if "manifest" in n})[0]
     world.work(task)
     await world.deliver()
@@ -85,8 +86,8 @@ async def test_a_missing_output_is_tried_again():
     for name in world.blobs.names("staging"):
         world.blobs.remove("staging", name)
     await world.deliver()
-    assert world.row(NAME).attempt == 2
-    assert "NO_OUTPUT" in world.row(NAME).attempts
+    assert world.row(NAME).placement.attempt == 2
+    assert world.row(NAME).tries.of(FailureKind.NO_OUTPUT) == 1
 
 
 async def test_slow_copies_come_back_later():
@@ -222,14 +223,15 @@ async def test_an_outage_is_told_in_the_row_with_a_growing_pause():
         row = world.row(NAME)
         assert row.state is State.COLLECTING
         assert "no container results" in row.reason
-        pauses.append(row.not_before - world.cloud.now)
+        assert row.times.not_before is not None
+        pauses.append(row.times.not_before - world.cloud.now)
         assert len(world.outbox) == 1
         world.cloud.advance(pauses[-1])
     assert pauses == sorted(pauses)
     assert pauses[-1] == timedelta(minutes=10)
     world.blobs.containers["results"] = results
     await world.deliver()
-    assert (world.row(NAME).state, world.row(NAME).not_before) == (State.SUCCEEDED, None)
+    assert (world.row(NAME).state, world.row(NAME).times.not_before) == (State.SUCCEEDED, None)
 
 
 async def test_a_crash_at_any_call_is_finished():
@@ -254,7 +256,7 @@ async def test_a_crash_at_any_call_is_finished():
             await world.deliver()
         assert world.row(NAME).state is State.SUCCEEDED, labels[point]
         assert set(world.results(NAME)) == expected, labels[point]
-        assert world.row(NAME).tiffs == 2, labels[point]
+        assert world.row(NAME).outcome.tiffs == 2, labels[point]
         assert world.blobs.names("staging") == [], labels[point]
         assert await world.open() == [], labels[point]
 

@@ -29,12 +29,12 @@ def world() -> World:
     return world
 
 
-async def test_what_is_given_up_has_a_row_with_the_reason(world):
+async def test_what_is_given_up_has_a_row_with_the_reason(world: World):
     """At the last delivery, not before; the file waits and is taken up once the fault is mended."""
     world.drop(NAME)
     body = look_again_message(LookOrder(NAME, "c")).encode()
     for delivery in range(1, LAST_DELIVERY + 1):
-        assert world.row(NAME) is None
+        assert world.known(NAME) is None
         world.cloud.fail("blobs.read", RequestRefused("Blob storage refused to read it."))
         with pytest.raises(RequestRefused):
             await world.inbox.blob_created(body, delivery)
@@ -46,7 +46,7 @@ async def test_what_is_given_up_has_a_row_with_the_reason(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world):
+async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world: World):
     """A late copy of an event fails: the row of that very version stays as it is; one of a newer version waits."""
     await begin(world, NAME)
     done = await world.finish(NAME)
@@ -62,7 +62,7 @@ async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(worl
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.WAITING)
 
 
-async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world):
+async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world: World):
     """The others go on, and it is not tried at every tick."""
     await begin(world, "late/bad.h5", "late/good.h5")
     world.project("late")
@@ -85,13 +85,13 @@ async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world):
     assert {world.row(n).state for n in ("late/bad.h5", "late/good.h5")} == {State.ACTIVE}
 
 
-async def test_results_that_can_not_be_moved_say_so_in_the_row(world):
+async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World):
     """It stays COLLECTING with the reason, orders itself again only after hours, and poison retry moves them."""
     await begin(world, NAME)
     row = world.row(NAME)
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
@@ -109,13 +109,13 @@ async def test_results_that_can_not_be_moved_say_so_in_the_row(world):
     assert world.row(NAME).state is State.SUCCEEDED
 
 
-async def test_results_are_ordered_again_after_hours_without_anyones_help(world):
+async def test_results_are_ordered_again_after_hours_without_anyones_help(world: World):
     """A mended app finishes what it gave up."""
     await begin(world, NAME)
     row = world.row(NAME)
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick()
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
@@ -127,7 +127,7 @@ async def test_results_are_ordered_again_after_hours_without_anyones_help(world)
     assert world.row(NAME).state is State.SUCCEEDED
 
 
-async def test_an_outage_uses_up_no_delivery(world):
+async def test_an_outage_uses_up_no_delivery(world: World):
     """The order is sent again with all that it asks for, and no message is given up."""
     world.drop(NAME)
     wish = look_again_message(LookOrder(NAME, "c", backfill=True)).encode()
@@ -141,7 +141,7 @@ async def test_an_outage_uses_up_no_delivery(world):
     assert len(world.outbox.orders()) == 1
 
 
-async def test_a_long_outage_is_asked_ever_more_seldom(world):
+async def test_a_long_outage_is_asked_ever_more_seldom(world: World):
     """Half a minute, then twice as long each time, up to eight minutes: thousands of messages may be waiting."""
     world.drop(NAME)
     body, pauses = look_again_message(LookOrder(NAME, "c")).encode(), []
@@ -156,7 +156,7 @@ async def test_a_long_outage_is_asked_ever_more_seldom(world):
     assert pauses == [0.5, 1, 2, 4, 8, 8]
 
 
-async def test_a_change_of_a_project_survives_an_outage(world):
+async def test_a_change_of_a_project_survives_an_outage(world: World):
     """It is not mistaken for an image when it comes again."""
     await begin(world, "late/x.h5")
     world.project("late")
@@ -173,7 +173,7 @@ async def test_a_change_of_a_project_survives_an_outage(world):
     assert world.row("late/x.h5").state is State.ACTIVE
 
 
-async def test_poison_is_put_back_or_dropped_by_choice(world):
+async def test_poison_is_put_back_or_dropped_by_choice(world: World):
     """By queue, by id, by the file that it is about; what is not meant stays and can be seen at once."""
     kept = world.poison.add("blob-created", look_again_message(LookOrder("worm/a.h5", "c")))
     world.poison.add("blob-created", look_again_message(LookOrder("fly/a.h5", "c")))
@@ -187,7 +187,7 @@ async def test_poison_is_put_back_or_dropped_by_choice(world):
     assert await care.counts() == {"blob-created": 1}
 
 
-async def test_every_kind_of_message_tells_its_file(world):
+async def test_every_kind_of_message_tells_its_file(world: World):
     """Events, orders to look and to collect; what says nothing has no name."""
     event = {"subject": "/blobServices/default/containers/input/blobs/fly/event.h5"}
     world.poison.add("blob-created", json.dumps(event))

@@ -1,14 +1,16 @@
 """What is left of a run when another one takes its place."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from batch_ops.containers.results import PROBLEM, Author, ResultFolder
 from batch_ops.domain import naming
+from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import Conflict, RequestRefused
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
 from batch_ops.task.failure_kinds import FailureKind
@@ -47,7 +49,7 @@ async def test_every_older_task_is_ended(world: World) -> None:
     world.drop(NAME, b"and a third")
     row = await world.start(NAME)
     assert row is not None
-    assert _at_work(world) == [row.task_id]
+    assert _at_work(world) == [row.placement.task_id]
 
 
 @pytest.mark.parametrize("first", [State.FAILED, State.CANCELLED])
@@ -71,7 +73,9 @@ async def test_a_late_word_of_waiting_gives_way() -> None:
     entry = await world.ledger.get(NAME)
     assert entry is not None
     now = world.cloud.clock()
-    await world.system.ending.end(entry, entry.record.to(State.FAILED, now, "The last word.", kind=FailureKind.LOST))
+    await world.system.ending.end(
+        entry, replace(entry.record, kind=FailureKind.LOST).to(State.FAILED, now, "The last word.")
+    )
     with pytest.raises(Conflict):
         await world.system.claims.wait(entry, entry.record, State.WAITING, "It waits.")
     text = world.results(NAME)["PROBLEM.txt"].decode()
@@ -115,7 +119,6 @@ async def test_a_poisoned_claim_whose_answer_was_lost_stays_in_sight() -> None:
     assert await world.open() == [NAME]
     await world.tick(timedelta(minutes=11))
     row = world.row(NAME)
-    assert row is not None
     assert row.state is State.ACTIVE
 
 
@@ -152,12 +155,10 @@ async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) ->
     """PROBLEM.txt asks for it: the same content is no mere edit of the properties then."""
     for _ in range(2):
         row = world.row(NAME)
-        assert row is not None
-        world.batch.run(row.task_id)
-        world.batch.complete(row.task_id, 1)
+        world.batch.run(row.placement.task_id)
+        world.batch.complete(row.placement.task_id, 1)
         await world.tick()
     failed = world.row(NAME)
-    assert failed is not None
     assert failed.state is State.FAILED
     world.drop(NAME)
     assert (await world.start(NAME)) is not None
@@ -167,35 +168,32 @@ async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) ->
 async def test_a_new_upload_leaves_a_failed_runs_staging_for_those_who_look(world: World) -> None:
     """What is tidied away after a run was overtaken is not what its failure is explained by."""
     row = world.row(NAME)
-    assert row is not None
-    world.batch.run(row.task_id)
-    world.work(row.task_id, complete=False)
-    world.batch.complete(row.task_id, 137)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id, complete=False)
+    world.batch.complete(row.placement.task_id, 137)
     await world.tick()
     again = world.row(NAME)
-    assert again is not None
-    world.batch.run(again.task_id)
-    world.batch.complete(again.task_id, 137)
+    world.batch.run(again.placement.task_id)
+    world.batch.complete(again.placement.task_id, 137)
     await world.tick()
     world.drop(NAME, b"a second one")
     await world.start(NAME)
     world.cloud.advance(timedelta(minutes=16))
     await world.deliver()
-    assert world.blobs.names("staging", row.task_id)
+    assert world.blobs.names("staging", row.placement.task_id)
 
 
 async def test_half_cleared_staging_is_no_execution(world: World) -> None:
     """The manifest goes first: whatever else is still there does not look like a result without a log."""
     row = world.row(NAME)
-    assert row is not None
-    world.work(row.task_id)
+    world.work(row.placement.task_id)
     world.cloud.fail("blobs.delete", Crash(), when=When.AFTER)
     with pytest.raises(Crash):
         await world.system.staging.clear(NAME, 1)
-    left = world.blobs.names("staging", row.task_id)
+    left = world.blobs.names("staging", row.placement.task_id)
     assert left
     assert not any(name.endswith("/manifest.json") for name in left)
-    assert await world.system.staging.execution(row.task_id) is None
+    assert await world.system.staging.execution(row.placement.task_id) is None
 
 
 @pytest.mark.parametrize(("content", "state"), [(b"image", State.SUCCEEDED), (b"REFUSE too thin", State.REJECTED)])

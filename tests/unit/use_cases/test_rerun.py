@@ -34,14 +34,14 @@ async def rest(world: World) -> None:
 async def test_a_finished_file_runs_again_with_a_changed_project(rerun):
     """As a new run, whose results take the place of the old; without the setting it stays as it is."""
     world = await finished(rerun=rerun)
-    first = world.row(NAME).project_digest
+    first = world.row(NAME).plan.project_digest
     world.project("fly", b"a better classifier")
     await world.system.project_changed("fly")
     await rest(world)
     if rerun:
         assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
         await world.finish(NAME)
-        assert world.provenance(NAME)["project"]["sha256"] == world.row(NAME).project_digest != first
+        assert world.provenance(NAME)["project"]["sha256"] == world.row(NAME).plan.project_digest != first
     assert world.row(NAME).state is State.SUCCEEDED
     assert world.row(NAME).run == (2 if rerun else 1)
 
@@ -53,23 +53,23 @@ async def test_a_project_that_changes_while_the_file_runs(when):
     world.project("fly")
     world.drop(NAME)
     row = await world.start(NAME)
-    world.batch.run(row.task_id)
+    world.batch.run(row.placement.task_id)
     if when == "collecting":
-        world.work(row.task_id)
-        world.batch.complete(row.task_id)
+        world.work(row.placement.task_id)
+        world.batch.complete(row.placement.task_id)
         await world.tick()
     world.project("fly", b"a better classifier")
     await world.system.project_changed("fly")
     if when == "running":
         await rest(world)
-        world.work(row.task_id)
-        world.batch.complete(row.task_id)
+        world.work(row.placement.task_id)
+        world.batch.complete(row.placement.task_id)
         await world.tick()
     await world.deliver()
     assert (world.row(NAME).run, world.row(NAME).state) == (1, State.SUCCEEDED)
     await rest(world)
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
-    assert world.row(NAME).project_digest != row.project_digest
+    assert world.row(NAME).plan.project_digest != row.plan.project_digest
 
 
 async def test_another_configuration_is_another_run():
@@ -78,7 +78,7 @@ async def test_another_configuration_is_another_run():
     world.blobs.upload("projects", "fly.json", b'{"export_source": "Probabilities"}')
     await world.system.project_changed("fly")
     await rest(world)
-    assert (world.row(NAME).run, world.row(NAME).export_source) == (2, "Probabilities")
+    assert (world.row(NAME).run, world.row(NAME).plan.export_source) == (2, "Probabilities")
 
 
 async def test_the_same_classifier_again_is_no_change():

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain import naming
+from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import ServiceFault
-from batch_ops.domain.file_record import State, TaskState
+from batch_ops.domain.file_record import State
+from batch_ops.domain.orders import LookOrder
 from tests import fakes
 from tests.world import World
 
@@ -27,28 +29,28 @@ def world() -> World:
     return world
 
 
-async def test_a_dropped_image_becomes_a_task(world):
+async def test_a_dropped_image_becomes_a_task(world: World):
     """Claimed, created, open; the task reads the frozen project and the image by the pool's identity."""
     row = await world.start(NAME)
     [(task, spec)] = world.tasks()
     assert row.state is State.ACTIVE
-    assert task.task_id == row.task_id == naming.task_id(NAME, 1, 1)
+    assert task.task_id == row.placement.task_id == naming.task_id(NAME, 1, 1)
     assert spec.identity == "/identity"
-    assert any(naming.frozen_blob(row.project_digest) in f.http_url for f in spec.resource_files)
+    assert any(naming.frozen_blob(row.plan.project_digest) in f.http_url for f in spec.resource_files)
     assert await world.open() == [NAME]
 
 
-async def test_no_name_from_outside_is_in_a_command(world):
+async def test_no_name_from_outside_is_in_a_command(world: World):
     """The command line is the same for every file."""
     lines = set()
     for name in (NAME, "fly/$(reboot) 'x\".h5"):
         world.drop(name)
         row = await world.start(name)
-        lines.add(next(s.command_line for t, s in world.tasks() if t.task_id == row.task_id))
+        lines.add(next(s.command_line for t, s in world.tasks() if t.task_id == row.placement.task_id))
     assert lines == {"/bin/bash task/run_task.sh"}
 
 
-async def test_six_calls_a_file(world):
+async def test_six_calls_a_file(world: World):
     """With the project known, a file costs at most six calls until its task exists."""
     await world.start(NAME)
     world.drop("fly/b.h5")
@@ -57,7 +59,7 @@ async def test_six_calls_a_file(world):
     assert sum(world.cloud.requests.values()) <= 6, world.cloud.requests
 
 
-async def test_repeated_events_do_nothing(world):
+async def test_repeated_events_do_nothing(world: World):
     """The same event again, at any later time, changes nothing."""
     first = await world.start(NAME)
     assert await world.start(NAME) == first
@@ -67,7 +69,7 @@ async def test_repeated_events_do_nothing(world):
     assert len(world.tasks()) == 1
 
 
-async def test_an_older_event_is_dropped(world):
+async def test_an_older_event_is_dropped(world: World):
     """An event with a smaller sequencer than one acted on costs one call."""
     await world.start(NAME, sequencer="0002")
     world.cloud.reset_counters()
@@ -76,44 +78,44 @@ async def test_an_older_event_is_dropped(world):
 
 
 @pytest.mark.parametrize("name", ["fly/../a.h5", "fly/./a.h5", "../a.h5"])
-async def test_a_name_that_no_address_leads_to(world, name):
+async def test_a_name_that_no_address_leads_to(world: World, name):
     """HTTP leaves out `.` and `..`: the file is rejected by name, without asking for it for ever."""
     row = await world.start(name)
     assert row.state is State.REJECTED
     assert "'..'" in row.reason
 
 
-async def test_other_files_are_none_of_ours(world):
+async def test_other_files_are_none_of_ours(world: World):
     """A blob without the suffix leaves no row."""
-    assert await world.start("fly/notes.txt") is None
+    assert await world.system.start(LookOrder("fly/notes.txt", "event")) is None
 
 
-async def test_a_metadata_edit_only_moves_the_etag(world):
+async def test_a_metadata_edit_only_moves_the_etag(world: World):
     """Same length and MD5 under a new ETag: the row follows, nothing runs."""
     await world.start(NAME)
     done = await world.finish(NAME)
     edited = world.blobs.edit("input", NAME, {"sample": "7"})
     row = await world.start(NAME)
-    assert (row.etag, row.run, row.state) == (edited.etag, 1, State.SUCCEEDED)
-    assert row.etag != done.etag
+    assert (row.image.etag, row.run, row.state) == (edited.etag, 1, State.SUCCEEDED)
+    assert row.image.etag != done.image.etag
     assert len(world.tasks()) == 1
 
 
-async def test_a_new_version_supersedes(world):
+async def test_a_new_version_supersedes(world: World):
     """The old run's task is ended, its row says so, the new run has a task of its own."""
     old = await world.start(NAME)
-    world.batch.run(old.task_id)
+    world.batch.run(old.placement.task_id)
     world.drop(NAME, b"another image")
     new = await world.start(NAME)
     assert (new.run, new.state) == (2, State.ACTIVE)
     first, second = await world.ledger.runs(NAME)
     assert (first.state, second.run) == (State.SUPERSEDED, 2)
     states = {task.task_id: task.state for task, _ in world.tasks()}
-    assert states == {old.task_id: TaskState.COMPLETED, new.task_id: TaskState.ACTIVE}
+    assert states == {old.placement.task_id: TaskState.COMPLETED, new.placement.task_id: TaskState.ACTIVE}
     assert await world.open() == [NAME]
 
 
-async def test_a_refused_image_is_told_and_stays_closed(world):
+async def test_a_refused_image_is_told_and_stays_closed(world: World):
     """REJECTED with the check's sentence, PROBLEM.txt, no task, nothing open, the blob untouched."""
     world.drop(NAME, b"REFUSE The file is cut off.")
     row = await world.start(NAME)
@@ -124,7 +126,7 @@ async def test_a_refused_image_is_told_and_stays_closed(world):
     assert world.blobs.content("input", NAME).startswith(b"REFUSE")
 
 
-async def test_a_completed_upload_is_taken_up(world):
+async def test_a_completed_upload_is_taken_up(world: World):
     """A file that was cut off when first seen runs once it is whole, and its PROBLEM.txt goes."""
     world.drop(NAME, b"REFUSE The file is cut off.")
     await world.start(NAME)
@@ -134,7 +136,7 @@ async def test_a_completed_upload_is_taken_up(world):
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_a_check_that_ran_out_lets_the_file_run(world):
+async def test_a_check_that_ran_out_lets_the_file_run(world: World):
     """Unchecked is not refused: the row says that the check was not finished."""
     world.drop(NAME, b"UNSURE The check took too long; the file runs anyway.")
     await world.start(NAME)
@@ -165,7 +167,7 @@ async def test_an_unusable_project_is_told():
     assert (row.state, row.reason) == (State.WAITING_FOR_PROJECT, "It was never trained.")
 
 
-async def test_a_process_that_stood_still_knows_no_project(world):
+async def test_a_process_that_stood_still_knows_no_project(world: World):
     """Whatever it had learnt of the classifier may be out of date: it looks again before anything is started."""
 
     async def stand_still(call: str, when: fakes.When) -> None:
@@ -176,19 +178,19 @@ async def test_a_process_that_stood_still_knows_no_project(world):
 
     world.cloud.hook = stand_still
     row = await world.start(NAME)
-    assert row.project_digest == hashlib.sha256(b"a better classifier").hexdigest()
+    assert row.plan.project_digest == hashlib.sha256(b"a better classifier").hexdigest()
 
 
-async def test_a_frozen_classifier_that_was_deleted_is_frozen_again(world):
+async def test_a_frozen_classifier_that_was_deleted_is_frozen_again(world: World):
     """Whoever tidies up too much costs the files under way, never those that come later."""
     row = await world.start(NAME)
-    world.blobs.remove("frozen", naming.frozen_blob(row.project_digest))
+    world.blobs.remove("frozen", naming.frozen_blob(row.plan.project_digest))
     world.cloud.advance(timedelta(seconds=6))
     world.drop("fly/b.h5")
     again = await world.start("fly/b.h5")
     assert again.state is State.ACTIVE
-    assert again.project_digest == row.project_digest
-    assert world.blobs.names("frozen") == [naming.frozen_blob(row.project_digest)]
+    assert again.plan.project_digest == row.plan.project_digest
+    assert world.blobs.names("frozen") == [naming.frozen_blob(row.plan.project_digest)]
 
 
 async def test_a_deleted_image_that_waited_is_cancelled():
@@ -203,7 +205,7 @@ async def test_a_deleted_image_that_waited_is_cancelled():
     assert await world.open() == []
 
 
-async def test_an_archived_image_waits(world):
+async def test_an_archived_image_waits(world: World):
     """A blob in the archive tier is not started, and says why."""
     world.blobs.set_tier("input", NAME, "Archive")
     row = await world.start(NAME)
@@ -212,18 +214,19 @@ async def test_an_archived_image_waits(world):
 
 
 @pytest.mark.parametrize("fault", ["batch.create_task", "batch.create_job"])
-async def test_an_outage_of_batch_is_data(world, fault):
+async def test_an_outage_of_batch_is_data(world: World, fault):
     """Throttled: the row keeps reason and `not_before`, nothing is raised, reconcile finishes it."""
     world.cloud.fail(fault, ServiceFault("Azure Batch is busy."))
     row = await world.start(NAME)
     assert (row.state, row.reason) == (State.SUBMITTING, "Azure Batch is busy.")
-    assert row.not_before > world.cloud.now
+    assert row.times.not_before is not None
+    assert row.times.not_before > world.cloud.now
     await world.tick(timedelta(minutes=2))
     assert world.row(NAME).state is State.ACTIVE
     assert len(world.tasks()) == 1
 
 
-async def test_a_missing_pool_is_data(world):
+async def test_a_missing_pool_is_data(world: World):
     """No pool: recorded, tried again, and done when the pool is there."""
     world.cloud.fail("batch.create_job", ServiceFault("The pool pool does not exist in the Batch account."))
     row = await world.start(NAME)
@@ -232,7 +235,7 @@ async def test_a_missing_pool_is_data(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_a_closed_job_moves_the_claim_first(world):
+async def test_a_closed_job_moves_the_claim_first(world: World):
     """A job that takes no more tasks: the claim moves to the next job before anything is created there."""
     await world.start(NAME)
     [job] = world.batch.jobs()
@@ -240,11 +243,11 @@ async def test_a_closed_job_moves_the_claim_first(world):
     world.drop("fly/b.h5")
     row = await world.start("fly/b.h5")
     assert row.state is State.ACTIVE
-    assert row.job_id == f"{job}-1"
+    assert row.placement.job_id == f"{job}-1"
 
 
 @pytest.mark.parametrize("when", list(fakes.When))
-async def test_midnight_between_claim_and_create(world, when):
+async def test_midnight_between_claim_and_create(world: World, when):
     """The ids of a claim are kept however late it is finished: no second task after month's end."""
     await world.batch.create_job(naming.job_id("ilastik", "pool", world.cloud.now), "pool")
     world.cloud.fail("batch.create_task", Crash(), when=when)
@@ -254,11 +257,11 @@ async def test_midnight_between_claim_and_create(world, when):
     world.new_process()
     await world.tick(timedelta(days=40))
     row = world.row(NAME)
-    assert (row.job_id, row.task_id) == (claimed.job_id, claimed.task_id)
+    assert (row.placement.job_id, row.placement.task_id) == (claimed.placement.job_id, claimed.placement.task_id)
     assert len(world.tasks()) == 1
 
 
-async def test_a_crash_after_any_call_is_finished(world):
+async def test_a_crash_after_any_call_is_finished(world: World):
     """Wherever start dies, before or after a call took effect, reconcile brings the file to one task."""
     probe = World()
     probe.project("fly")
@@ -278,7 +281,7 @@ async def test_a_crash_after_any_call_is_finished(world):
         world.new_process()
         for _ in range(4):
             await world.tick(timedelta(minutes=10))
-        if world.row(NAME) is None:
+        if world.known(NAME) is None:
             # Nothing was written yet: the event's message is still in the queue.
             await world.start(NAME)
         assert world.row(NAME).state is State.ACTIVE, labels[point]

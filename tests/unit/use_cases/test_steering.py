@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.worklist import Intent, fair_share
 from tests.unit.use_cases.operators import begin, fail, retry
@@ -44,14 +46,14 @@ async def selected(world: World, **what) -> list[str]:
         ({"states": frozenset({State.SUCCEEDED, State.ACTIVE}), "prefix": "worm/"}, ["worm/a.h5"]),
     ],
 )
-async def test_files_are_meant_by_name_prefix_state_and_project(world, what, names):
+async def test_files_are_meant_by_name_prefix_state_and_project(world: World, what, names):
     """In the order of projects and names; files of a project without classifier are found by what is open."""
     await begin(world, "fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
     await world.finish("worm/a.h5")
     assert await selected(world, **what) == names
 
 
-async def test_open_files_are_found_without_reading_the_finished_ones(world):
+async def test_open_files_are_found_without_reading_the_finished_ones(world: World):
     """By what is open, not by a scan of the project."""
     await begin(world, *(f"fly/{n}.h5" for n in range(5)))
     for n in range(4):
@@ -61,19 +63,19 @@ async def test_open_files_are_found_without_reading_the_finished_ones(world):
     assert world.cloud.examined["files"] == 1
 
 
-async def test_a_failed_file_gets_a_new_run(world):
+async def test_a_failed_file_gets_a_new_run(world: World):
     """Run 2 of the same version, claimed like any other, and it can succeed."""
     await begin(world, NAME)
     first = await fail(world, NAME)
     assert await retry(world, names=(NAME,)) == {}
     row = world.row(NAME)
-    assert (row.run, row.state, row.etag, row.attempt) == (2, State.ACTIVE, first.etag, 1)
+    assert (row.run, row.state, row.image.etag, row.placement.attempt) == (2, State.ACTIVE, first.image.etag, 1)
     done = await world.finish(NAME)
     assert done.state is State.SUCCEEDED
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_what_is_over_well_is_run_again_only_by_force(world):
+async def test_what_is_over_well_is_run_again_only_by_force(world: World):
     """SUCCEEDED and REJECTED are left alone, and it is said why."""
     await begin(world, NAME)
     await world.finish(NAME)
@@ -84,14 +86,14 @@ async def test_what_is_over_well_is_run_again_only_by_force(world):
     assert world.provenance(NAME)["run"]["number"] == 2
 
 
-async def test_what_is_at_work_is_left_alone(world):
+async def test_what_is_at_work_is_left_alone(world: World):
     """A second task of one version is never created."""
     await begin(world, NAME)
     assert await retry(world, names=(NAME,), force=True) == {"at work": 1}
     assert len(world.tasks()) == 1
 
 
-async def test_two_operators_retry_the_same_files(world):
+async def test_two_operators_retry_the_same_files(world: World):
     """However often and late the messages come, a run is repeated once."""
     await begin(world, NAME)
     await fail(world, NAME)
@@ -106,12 +108,12 @@ async def test_two_operators_retry_the_same_files(world):
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.FAILED)
 
 
-async def test_thousands_are_retried_by_one_command(world):
+async def test_thousands_are_retried_by_one_command(world: World):
     """One message for each; the plan reads whole pages of the project."""
     records = [
-        FileRecord(f"fly/{n:04}.h5", 1, State.FAILED, "0x1", 5, "c", task_id=f"t{n}").to(
-            State.FAILED, NOW, "It failed."
-        )
+        FileRecord(
+            f"fly/{n:04}.h5", 1, State.FAILED, ImageVersion("0x1", 5), "c", placement=Placement(task_id=f"t{n}")
+        ).to(State.FAILED, NOW, "It failed.")
         for n in range(3000)
     ]
     for record in records:
@@ -124,7 +126,7 @@ async def test_thousands_are_retried_by_one_command(world):
     assert world.cloud.calls["outbox.look_again"] == len(world.outbox) == 3000
 
 
-async def test_a_back_filled_file_need_not_wait_for_its_turn(world):
+async def test_a_back_filled_file_need_not_wait_for_its_turn(world: World):
     """Retry of what waits for its day starts it now."""
     world.settings = replace(SETTINGS, backfill_daily_limit=1)
     world.new_process()
@@ -137,7 +139,7 @@ async def test_a_back_filled_file_need_not_wait_for_its_turn(world):
     assert (row.state, row.run) == (State.ACTIVE, 1)
 
 
-async def test_resume_takes_up_at_once_what_waited(world):
+async def test_resume_takes_up_at_once_what_waited(world: World):
     """All of the project, by message, without waiting for a tick; other projects' files are left alone."""
     await world.steering.pause("fly")
     await begin(world, "fly/a.h5", "fly/b.h5", "late/x.h5")
@@ -149,7 +151,7 @@ async def test_resume_takes_up_at_once_what_waited(world):
     assert await world.steering.pauses() == []
 
 
-async def test_the_pause_of_everything_and_that_of_a_project_are_two(world):
+async def test_the_pause_of_everything_and_that_of_a_project_are_two(world: World):
     """Both must be over."""
     await world.steering.pause()
     await world.steering.pause("fly")
@@ -164,7 +166,7 @@ async def test_the_pause_of_everything_and_that_of_a_project_are_two(world):
     assert world.row(NAME).state is State.ACTIVE
 
 
-async def test_resume_leaves_alone_what_waits_for_its_turn(world):
+async def test_resume_leaves_alone_what_waits_for_its_turn(world: World):
     """A hundred thousand back-filled files cost it nothing."""
     world.settings = replace(SETTINGS, backfill_daily_limit=1)
     world.new_process()

@@ -35,13 +35,13 @@ async def test_the_sweep_finds_what_events_missed():
     await world.tick(SETTINGS.sweep_every + MINUTE)
     await world.deliver()
     assert world.row("fly/new.h5").state is State.ACTIVE
-    assert world.row("fly/old.h5") is None
+    assert world.known("fly/old.h5") is None
     world.cloud.reset_counters()
     await world.tick(SETTINGS.sweep_every + MINUTE)
     assert world.outbox.looks() == []
 
 
-async def test_the_sweep_finds_a_version_that_no_event_told_of(world):
+async def test_the_sweep_finds_a_version_that_no_event_told_of(world: World):
     """A row of an older version: the newer one is started."""
     await world.finish(NAME)
     await world.settle()
@@ -65,9 +65,9 @@ async def test_the_sweep_brings_back_what_fell_out_of_sight(is_older):
     row = await world.start("fly/b.h5")
     await world.worklist.remove(row.name, row.intent)
     assert await world.open() == []
-    world.batch.run(row.task_id)
-    world.work(row.task_id)
-    world.batch.complete(row.task_id)
+    world.batch.run(row.placement.task_id)
+    world.work(row.placement.task_id)
+    world.batch.complete(row.placement.task_id)
     await world.tick(SETTINGS.sweep_every + MINUTE)
     assert await world.open() == [row.name]
     await world.tick()

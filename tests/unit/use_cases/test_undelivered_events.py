@@ -40,7 +40,7 @@ def of_project(name: str):
     )
 
 
-async def test_an_image_whose_event_was_undeliverable_is_taken_up(world, caplog):
+async def test_an_image_whose_event_was_undeliverable_is_taken_up(world: World, caplog):
     """It is looked at by message, the operators are told why, and the dead letter goes."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", NAME, letter(event("fly/a.h5"), event("fly/a.h5")))
@@ -58,7 +58,7 @@ async def test_an_image_whose_event_was_undeliverable_is_taken_up(world, caplog)
     assert mark.found == 2
 
 
-async def test_a_project_whose_event_was_undeliverable_is_taken_up(world):
+async def test_a_project_whose_event_was_undeliverable_is_taken_up(world: World):
     """Images that waited for it are looked at again."""
     world.drop("bee/a.h5")
     assert (await world.start("bee/a.h5")).state is State.WAITING_FOR_PROJECT
@@ -69,7 +69,7 @@ async def test_a_project_whose_event_was_undeliverable_is_taken_up(world):
     assert look.name == "bee.ilp"
 
 
-async def test_with_no_dead_letters_a_cycle_costs_one_call(world):
+async def test_with_no_dead_letters_a_cycle_costs_one_call(world: World):
     """A listing a cycle, nothing in between."""
     await world.tick(CYCLE)
     pages = world.cloud.requests["blobs.page"]
@@ -85,7 +85,7 @@ async def test_with_no_dead_letters_a_cycle_costs_one_call(world):
     [b"", b"[" * 100_000, b"{}", b"\xff", letter({"id": 1}), b"[null]"],
     ids=["empty", "deep", "object", "binary", "no event", "null"],
 )
-async def test_what_is_no_dead_letter_stalls_nothing(world, data, caplog):
+async def test_what_is_no_dead_letter_stalls_nothing(world: World, data, caplog):
     """It stays where a person finds it, is told of, and the letters behind it are handled."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", "A.json", data)
@@ -97,14 +97,14 @@ async def test_what_is_no_dead_letter_stalls_nothing(world, data, caplog):
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_an_endless_dead_letter_is_not_read(world):
+async def test_an_endless_dead_letter_is_not_read(world: World):
     """What is larger than any that Event Grid writes is left alone."""
     world.blobs.upload("dead-letter", NAME, b" " * (LARGEST_BYTES + 1))
     await world.tick(CYCLE)
     assert world.cloud.requests["blobs.read"] == 0
 
 
-async def test_events_of_elsewhere_are_told_and_looked_at_by_nobody(world):
+async def test_events_of_elsewhere_are_told_and_looked_at_by_nobody(world: World):
     """A topic that somebody else uses too may leave letters of other containers."""
     other = event(subject="/blobServices/default/containers/films/blobs/a.h5")
     other["data"]["url"] = "https://account.blob.core.windows.net/films/a.h5"
@@ -114,7 +114,7 @@ async def test_events_of_elsewhere_are_told_and_looked_at_by_nobody(world):
     assert world.blobs.names("dead-letter") == []
 
 
-async def test_many_dead_letters_take_several_ticks(world):
+async def test_many_dead_letters_take_several_ticks(world: World):
     """A tick takes a hundred, the next ones the rest."""
     for number in range(250):
         world.blobs.upload("dead-letter", f"{number:03}.json", letter(event(f"fly/{number}.h5")))
@@ -126,7 +126,7 @@ async def test_many_dead_letters_take_several_ticks(world):
     assert left == [150, 50, 0]
 
 
-async def test_a_letter_goes_only_once_its_files_are_ordered(world):
+async def test_a_letter_goes_only_once_its_files_are_ordered(world: World):
     """An outage between the two leaves the letter to the next tick; two orders for one file do no harm."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", NAME, letter(event("fly/a.h5")))

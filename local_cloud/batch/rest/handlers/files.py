@@ -160,7 +160,7 @@ def _headers(path: Path, url: str) -> dict[str, str]:
 
 
 def _range(call: Call, size: int) -> tuple[int, int]:
-    """The first byte and the byte after the last one wanted."""
+    """Return the first byte and the byte after the last one wanted."""
     text = call.headers.get("ocp-range") or call.headers.get("range")
     if text is None:
         return 0, size

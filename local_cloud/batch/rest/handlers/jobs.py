@@ -40,7 +40,7 @@ _REPLACEABLE = (
 
 
 def refuse_if_ended(job: Job) -> None:
-    """The error of a request that needs a job which can still run tasks."""
+    """Raise the error of a request that needs a job which can still run tasks."""
     code = _ENDED.get(job.state)
     if code is not None:
         raise ServiceError(code, f"The job '{job.id}' is {job.state}.")
@@ -55,7 +55,7 @@ class JobService(Protocol):
 
 
 def _job(service: JobService, call: Call) -> Job:
-    """The job that a request names, if it is as the request's conditions want it."""
+    """Find the job that a request names, and check the request's conditions on it."""
     job = service.account.job(call.parts["jobId"])
     call.check_conditions(job.revision, job.modified)
     return job

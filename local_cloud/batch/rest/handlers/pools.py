@@ -46,14 +46,14 @@ class PoolService(HasAccount, Protocol):
 
 
 def _pool(service: HasAccount, call: Call) -> Pool:
-    """The pool that a request names, if it is as the request's conditions want it."""
+    """Find the pool that a request names, and check the request's conditions on it."""
     pool = service.account.pool(call.parts["poolId"])
     call.check_conditions(pool.revision, pool.modified)
     return pool
 
 
 def _changeable(service: HasAccount, call: Call) -> Pool:
-    """The pool of a request that changes it."""
+    """Find the pool that a request wants to change."""
     pool = _pool(service, call)
     if pool.state is PoolState.DELETING:
         raise ServiceError("PoolBeingDeleted", f"The pool '{pool.id}' is being deleted.")
@@ -111,7 +111,7 @@ def list_pools(service: PoolService, call: Call) -> Reply:
 
 
 def pools_after(service: HasAccount, call: Call) -> list[Pool]:
-    """The pools by name, after the request's `$skiptoken`."""
+    """Return the pools by name, after the request's `$skiptoken`."""
     token = call.query.get("$skiptoken", "")
     pools = sorted(service.account.pools.values(), key=lambda pool: pool.key)
     return [pool for pool in pools if pool.key > token]

@@ -50,7 +50,7 @@ class TaskService(Protocol):
 
 
 def _task(service: TaskService, call: Call) -> tuple[Job, Task]:
-    """The task that a request names, if it is as the request's conditions want it, and its job."""
+    """Find the task that a request names and its job, and check the request's conditions on it."""
     task = service.account.task(call.parts["jobId"], call.parts["taskId"])
     call.check_conditions(task.revision, task.modified)
     return service.account.jobs[task.job], task

@@ -45,7 +45,7 @@ def get_application(service: HasAccount, call: Call) -> Reply:
 
 
 def node_operation(service: HasAccount, call: Call) -> Reply:
-    """An operation that needs a real machine."""
+    """Refuse an operation that needs a real machine."""
     node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
     raise ServiceError(
         "OperationNotValidOnNode",
@@ -54,7 +54,7 @@ def node_operation(service: HasAccount, call: Call) -> Reply:
 
 
 def node_user(service: HasAccount, call: Call) -> Reply:
-    """An operation on a node's user: there are none."""
+    """Refuse an operation on a node's user: there are none."""
     service.account.node(call.parts["poolId"], call.parts["nodeId"])
     raise ServiceError("NodeUserNotFound")
 
@@ -88,5 +88,5 @@ def create_schedule(service: HasAccount, call: Call) -> Reply:
 
 
 def schedule(service: HasAccount, call: Call) -> Reply:
-    """An operation on a job schedule: there are none."""
+    """Refuse an operation on a job schedule: there are none."""
     raise ServiceError("JobScheduleNotFound")

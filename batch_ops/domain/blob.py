@@ -1,0 +1,37 @@
+"""A blob as the service shows it, and what of it tells one version of an image from another."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVersion:
+    """One version of an image's content; `md5` in hex where the service has one, `length` in bytes."""
+
+    etag: str
+    length: int
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One version of a blob. `md5` is the Content-MD5 in hex where the service has one; times are the service's."""
+
+    name: str
+    etag: str
+    length: int
+    modified: datetime
+    md5: str | None = None
+    tier: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    copy_status: str | None = None
+    copy_id: str | None = None
+
+    @property
+    def version(self) -> ImageVersion:
+        """What tells this version from the next."""
+        return ImageVersion(self.etag, self.length, self.md5)
+
+    def meta(self, key: str) -> str | None:
+        """A metadata value; Azure keeps the keys' case, other tools may not."""
+        return next((v for k, v in self.metadata if k.lower() == key.lower()), None)

@@ -1,0 +1,72 @@
+"""The parts of a file's record, each one noun. Frozen; a part that nothing is known of yet is its default."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from batch_ops.domain.batch_task import NO_TASK, TaskRef
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What is run: the run key, and what the task needs of classifier, image and settings.
+
+    `axes` are those of the image, and stand in it if it is `tagged`; `shape` is () where the check did not learn it.
+    """
+
+    run_key: str = ""
+    project_etag: str = ""
+    project_digest: str = ""
+    ilastik_version: str = ""
+    internal_path: str = ""
+    axes: str = ""
+    tagged: bool = True
+    shape: tuple[int, ...] = ()
+    export_source: str = ""
+    wall_clock: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where it is run, and how its task fares there.
+
+    `attempt` counts the Batch tasks of a run. `job_id` and `task_id` are stored before the task is created and never
+    derived again. `previous` is the task that this one takes the place of, until it is ended.
+    """
+
+    pool_id: str = ""
+    job_id: str = ""
+    task_id: str = ""
+    attempt: int = 0
+    alone: bool = False
+    previous: TaskRef = NO_TASK
+    node_id: str = ""
+    exit_code: int | None = None
+    requeues: int = 0
+    node_losses: int = 0
+    missing_since: datetime | None = None
+
+    @property
+    def task(self) -> TaskRef:
+        """The task of the current attempt."""
+        return TaskRef(self.job_id, self.task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When what happened. `not_before`: when to try again what a fault has put off."""
+
+    dropped_at: datetime | None = None
+    updated_at: datetime | None = None
+    submitted_at: datetime | None = None
+    task_started_at: datetime | None = None
+    task_ended_at: datetime | None = None
+    finished_at: datetime | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: the number of TIFFs, and their bytes in all."""
+
+    tiffs: int = 0
+    result_bytes: int = 0

@@ -1,0 +1,184 @@
+"""The row of a file's record, property by property as deployed systems have it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.data.tables import EdmType, EntityProperty
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_ops.adapters.table_rows import from_properties, to_properties
+from batch_ops.domain.attempts import Attempt, Tries
+from batch_ops.domain.batch_task import TaskRef
+from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.file_record import FileRecord, Move, State
+from batch_ops.domain.record_parts import Outcome, Placement, RunPlan, Times
+from batch_ops.files.records import as_json
+from batch_ops.task.failure_kinds import FailureKind
+
+
+def int64(number: int) -> EntityProperty:
+    return EntityProperty(number, EdmType.INT64)
+
+
+def at(minute: int) -> datetime:
+    return datetime(2026, 3, 1, 12, minute, 0, 123456, tzinfo=UTC)
+
+
+SECOND = datetime(2026, 3, 1, 12, 6, tzinfo=UTC)
+RECORD = FileRecord(
+    name="fly/a.h5",
+    run=3,
+    state=State.RUNNING,
+    image=ImageVersion("0x1", 2**40, "md5"),
+    correlation_id="c",
+    reason="ilastik is at work.",
+    kind=FailureKind.NODE,
+    intent="nonce",
+    sequencer="0001",
+    backfill=True,
+    turn=at(0),
+    plan=RunPlan("key", "p1", "d", "1.4.2", "data", "zyx", False, (3, 4, 5), "Probabilities", timedelta(hours=1)),
+    placement=Placement("pool", "j", "t-2", 2, True, TaskRef("i", "t-1"), "n", -9, 4, 1, at(1)),
+    tries=Tries(
+        ((FailureKind.LOST, 1), (FailureKind.NODE, 2)),
+        (
+            Attempt(1, "t-1", FailureKind.NODE, "Wärme.", "n", SECOND),
+            Attempt(2, "t-2", FailureKind.LOST, "", "", SECOND),
+        ),
+    ),
+    times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8)),
+    history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
+    outcome=Outcome(2, 2**33),
+)
+ROW: dict[str, Any] = {
+    "name": "fly/a.h5",
+    "run": int64(3),
+    "state": "RUNNING",
+    "etag": "0x1",
+    "length": int64(2**40),
+    "correlation_id": "c",
+    "reason": "ilastik is at work.",
+    "kind": "NODE",
+    "md5": "md5",
+    "intent": "nonce",
+    "run_key": "key",
+    "project_etag": "p1",
+    "project_digest": "d",
+    "ilastik_version": "1.4.2",
+    "internal_path": "data",
+    "axes": "zyx",
+    "tagged": False,
+    "shape": "3x4x5",
+    "export_source": "Probabilities",
+    "wall_clock_seconds": int64(3600),
+    "pool_id": "pool",
+    "job_id": "j",
+    "task_id": "t-2",
+    "attempt": int64(2),
+    "alone": True,
+    "previous_job_id": "i",
+    "previous_task_id": "t-1",
+    "node_id": "n",
+    "exit_code": int64(-9),
+    "requeues": int64(4),
+    "node_losses": int64(1),
+    "missing_since": at(1),
+    "not_before": at(8),
+    "backfill": True,
+    "turn": at(0),
+    "tries": '{"LOST": 1, "NODE": 2}',
+    "attempts": '[{"n": 1, "task": "t-1", "kind": "NODE", "why": "Wärme.", "node": "n",'
+    ' "at": "2026-03-01T12:06:00+00:00"},'
+    ' {"n": 2, "task": "t-2", "kind": "LOST", "why": "", "node": "", "at": "2026-03-01T12:06:00+00:00"}]',
+    "sequencer": "0001",
+    "dropped_at": at(2),
+    "updated_at": at(3),
+    "submitted_at": at(4),
+    "task_started_at": at(5),
+    "task_ended_at": at(6),
+    "finished_at": at(7),
+    "history": "SUBMITTING@2026-03-01T12:06:00Z RUNNING@2026-03-01T12:06:00Z",
+    "tiffs": int64(2),
+    "result_bytes": int64(2**33),
+}
+# What a row has whatever is known of the file; everything else is left out when it is empty.
+ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {"exit_code"}
+
+MOMENTS = st.datetimes(datetime(1700, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))
+SECONDS = MOMENTS.map(lambda moment: moment.replace(microsecond=0))
+TEXTS = st.text(min_size=1, max_size=50)
+KINDS = st.sampled_from(FailureKind)
+INT64 = st.integers(-(2**63), 2**63 - 1)
+ATTEMPTS = st.builds(
+    lambda *cells: dict(zip(("n", "task", "kind", "why", "node", "at"), cells, strict=True)),
+    *(INT64, st.text(max_size=20), KINDS.map(str), st.text(max_size=20), st.text(max_size=20)),
+    SECONDS.map(datetime.isoformat),
+)
+MOVES = st.builds(lambda state, moment: f"{state}@{moment.isoformat()[:-6]}Z", st.sampled_from(State), SECONDS)
+SPECIAL = {
+    "md5": st.text(max_size=50),
+    "state": st.sampled_from(State).map(str),
+    "kind": KINDS.map(str),
+    "wall_clock_seconds": st.integers(0, 10**8).map(int64),
+    "shape": st.lists(st.integers(0), min_size=1).map(lambda shape: "x".join(map(str, shape))),
+    "tries": st.dictionaries(KINDS.map(str), INT64, min_size=1).map(
+        lambda tries: json.dumps(dict(sorted(tries.items())))
+    ),
+    "attempts": st.lists(ATTEMPTS, min_size=1).map(lambda listed: json.dumps(listed, ensure_ascii=False)),
+    "history": st.lists(MOVES, min_size=1).map(" ".join),
+}
+
+
+def cells(name: str) -> st.SearchStrategy[Any]:
+    """Whatever a property may hold."""
+    if name in SPECIAL:
+        return SPECIAL[name]
+    match ROW[name]:
+        case bool():
+            return st.booleans()
+        case EntityProperty():
+            return INT64.map(int64)
+        case datetime():
+            return MOMENTS
+        case _:
+            return TEXTS
+
+
+ROWS = st.fixed_dictionaries(
+    {name: cells(name) for name in ALWAYS | {"name", "state"}},
+    optional={name: cells(name) for name in ROW.keys() - ALWAYS - {"name", "state"}},
+)
+
+
+def test_every_property_of_a_row_has_its_name_type_and_encoding():
+    """The version before reads what this one writes, and the reverse."""
+    assert to_properties(RECORD) == ROW
+    assert from_properties(FileRecord, ROW) == RECORD
+
+
+@given(ROWS)
+def test_a_row_is_written_as_it_was_read(row):
+    """None is not empty, zero is not None, false is not true; what is absent stays absent."""
+    record = from_properties(FileRecord, row)
+    assert to_properties(record) == row
+    assert from_properties(FileRecord, to_properties(record)) == record
+
+
+def test_a_new_record_writes_what_a_row_always_has():
+    """No empty columns for people to scroll past."""
+    new = FileRecord("n", 1, State.WAITING, ImageVersion("e", 1), "c")
+    assert to_properties(new).keys() == ALWAYS | {"name", "state", "etag", "correlation_id"}
+    assert from_properties(FileRecord, to_properties(new)) == new
+
+
+def test_programs_are_told_every_property():
+    """`files show --json` has them under the names of the table's columns."""
+    assert as_json(RECORD).keys() == ROW.keys()
+
+
+def test_a_row_without_what_came_later_has_the_values_of_a_new_record():
+    """Of an older release, or of one to come: properties that are no fields are passed over."""
+    old = {"name": "n", "run": 1, "state": "ACTIVE", "etag": "e", "length": 1, "correlation_id": "c", "unknown": 1}
+    assert from_properties(FileRecord, old) == FileRecord("n", 1, State.ACTIVE, ImageVersion("e", 1), "c")
