@@ -1,4 +1,4 @@
-"""Work on many things at once: the same work for each, or one call for many askers."""
+"""Concurrent work: the same work for many items, or one call for many callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ AT_ONCE = 16
 
 
 async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int = AT_ONCE) -> None:
-    """Do it with each, `at_once` at a time; the first error ends the rest and is raised."""
+    """Run `work` on each item, `at_once` at a time; the first error cancels the rest and is raised."""
     listed = list(items)
     if len(listed) < 2:
         for item in listed:
@@ -28,10 +28,10 @@ async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], a
 
 
 class Coalesced[Item, Answer]:
-    """Hands items to `send(key, items)`, at most `most` at a time and one call at a time for each key.
+    """Passes items to `send(key, items)`, at most `most` at a time and one call at a time for each key.
 
-    `send` gives an answer for each item, in their order; an exception in its place is raised to that asker alone,
-    one that `send` itself raises to all of the call. Nobody waits for company: the first call goes at once.
+    `send` returns an answer for each item, in their order; an exception in its place is raised to that caller alone,
+    one that `send` itself raises to all callers. The first call starts at once, without waiting for others.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Coalesced[Item, Answer]:
         self._senders: dict[str, asyncio.Task[None]] = {}
 
     async def __call__(self, key: str, item: Item) -> Answer:
-        """The answer for one item."""
+        """Return the answer for one item."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append((item, answer))
         if key not in self._senders:
-            # A task of its own: the call goes on for the others when one asker is cancelled.
+            # A separate task: the call continues for the others when one caller is cancelled.
             self._senders[key] = asyncio.create_task(self._send_all(key))
         return await answer
 

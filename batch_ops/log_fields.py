@@ -1,4 +1,4 @@
-"""Log lines that keep their fields wherever they go: the Functions worker hands on a record's text alone."""
+"""Log lines that keep their fields: the Functions worker passes on only a record's text."""
 
 import logging
 
@@ -9,7 +9,7 @@ FIELDS = ("file", "correlation_id", "task_id", "run", "state")
 
 
 def fields(record: FileRecord) -> dict[str, str]:
-    """The structured part of a log line about a file."""
+    """Return the structured part of a log line about a file."""
     return {
         "correlation_id": record.correlation_id,
         "file": naming.plain(record.name, 1100),
@@ -20,13 +20,13 @@ def fields(record: FileRecord) -> dict[str, str]:
 
 
 class FieldsInText(logging.Filter):
-    """Puts the fields given by `extra=` behind the sentence, as `sentence (file=..., correlation_id=...)`.
+    """Appends the fields given by `extra=` to the sentence, as `sentence (file=..., correlation_id=...)`.
 
     So a search for a file's name or correlation id finds every line about it.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Never drops a record."""
+        """Append the fields; keep every record."""
         given = [(name, str(record.__dict__.pop(name))) for name in FIELDS if name in record.__dict__]
         shown = ", ".join(f"{name}={value}" for name, value in given if value)
         if shown:
@@ -35,6 +35,6 @@ class FieldsInText(logging.Filter):
 
 
 def install(logger: logging.Logger) -> None:
-    """Have a logger keep fields in its text; once is enough."""
+    """Make a logger keep fields in its text; repeating it is harmless."""
     if not any(isinstance(known, FieldsInText) for known in logger.filters):
         logger.addFilter(FieldsInText())

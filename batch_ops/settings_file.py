@@ -6,7 +6,7 @@ from pathlib import Path
 
 from batch_ops.domain.errors import SettingsError
 
-# Names the file for all commands of a shell.
+# Set it once in a shell for all commands.
 VARIABLE = "BATCH_OPS_SETTINGS"
 
 
@@ -26,5 +26,7 @@ def read_settings(path: str) -> Mapping[str, str]:
     else:
         pairs = None
     if not isinstance(pairs, dict) or not all(isinstance(name, str) for name in pairs):
-        raise SettingsError(f"The settings file {path} holds no settings; {{'Values': {{'NAME': 'value'}}}} is needed.")
+        raise SettingsError(
+            f"The settings file {path} holds no settings; it must look like {{'Values': {{'NAME': 'value'}}}}."
+        )
     return {name: str(value) for name, value in pairs.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The one place where the use cases are put together: ports and settings in, the whole app out.
+"""The one place where the use cases are assembled from ports and settings.
 
 The app, the commands, the doctor and every test and simulation use this same graph over their own ports.
 """
@@ -40,7 +40,7 @@ type NewId = Callable[[], str]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the product needs of the world."""
+    """What the product needs from the world."""
 
     ledger: Ledger
     worklist: Worklist
@@ -86,7 +86,7 @@ class _Runs:
 
 
 def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> System:
-    """Put the app together. It has called nothing yet, and remembers nothing."""
+    """Assemble the app, without calling any service."""
     runs = _runs(ports, settings, clock, new_id)
     start = _start(ports, runs, settings, clock)
     project_changed = ProjectChanged(

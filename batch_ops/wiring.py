@@ -1,4 +1,4 @@
-"""The composition root: settings, clocks and clients come in here, once per process."""
+"""The composition root: settings, clocks and clients are created here, once per process."""
 
 import asyncio
 import logging
@@ -30,12 +30,12 @@ from batch_ops.system import Ports, System, assemble
 
 
 def utc_now() -> datetime:
-    """The clock of everything below."""
+    """Return the current time: the clock of everything below."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """Make an id that no other invocation has."""
+    """Return an id that no other invocation has."""
     return uuid.uuid4().hex
 
 
@@ -50,7 +50,7 @@ class Connection:
 
 @asynccontextmanager
 async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
-    """Make clients and parser processes, and end them. Raises `SettingsError` with all that is wrong with `values`."""
+    """Start clients and parser processes; stop them at the end. Raises `SettingsError` with every fault."""
     settings = app_settings.from_mapping(values)
     async with AsyncExitStack() as stack:
         credential = None
@@ -96,13 +96,13 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def opened(values: Mapping[str, str]) -> AsyncIterator[System]:
-    """Connect and put the system together."""
+    """Connect and assemble the system."""
     async with connect(values) as connection:
         yield assemble(connection.ports, connection.settings, utc_now, new_id)
 
 
 async def _close_at_the_end(resources: AsyncExitStack) -> None:
-    """Wait for ever, then close them.
+    """Wait until cancelled, then close the clients.
 
     An app has no hook for the end of its process. But whoever ran its loop with `asyncio.run`, as a worker does,
     cancels all tasks before the loop closes: that is the moment.

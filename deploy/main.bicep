@@ -98,7 +98,7 @@ param rerunFinished bool = false
 @minValue(0)
 param backfillDailyLimit int = 1000
 
-@description('Hours of a cycle of the sweep for files that no event told of, and for events that could not be delivered.')
+@description('Hours of a cycle of the sweep for files without an event, and for events that could not be delivered.')
 @minValue(1)
 param sweepHours int = 24
 

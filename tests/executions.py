@@ -16,12 +16,14 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def manifest(task_id: str, execution: str, image: ManifestImage, files: tuple[ManifestFile, ...], **told: Any) -> bytes:
-    """The manifest of a whole execution; `told` are fields that are not as usual."""
+def manifest(
+    task_id: str, execution: str, image: ManifestImage, files: tuple[ManifestFile, ...], **changes: Any
+) -> bytes:
+    """The manifest of a whole execution; `changes` are fields that are not as usual."""
     usual = {"run": 1, "attempt": 1, "correlation_id": "c", "node": "node-1", "project_sha256": "0" * 64}
     times = {"started": _STARTED, "finished": _FINISHED, "seconds": {"ilastik": 60.0}}
     program = {"ilastik_version": "1.4.2", "command": ("run_ilastik.sh",)}
-    more: dict[str, Any] = times | program | usual | told
+    more: dict[str, Any] = times | program | usual | changes
     return Manifest(execution=execution, task_id=task_id, image=image, files=files, **more).to_json()
 
 
@@ -35,18 +37,18 @@ class Staged:
         """One TIFF."""
         self._put(leaf, data)
 
-    def manifest(self, told: TaskEnvironment, files: Mapping[str, bytes], image: bytes) -> None:
+    def manifest(self, task: TaskEnvironment, files: Mapping[str, bytes], image: bytes) -> None:
         """The manifest over these files, which segment this content of the image."""
         text = manifest(
             self._task_id,
             self._execution,
-            ManifestImage(told.image_name, told.image_etag, told.image_length, md5(image)),
+            ManifestImage(task.image_name, task.image_etag, task.image_length, md5(image)),
             tuple(ManifestFile(leaf, len(data), md5(data), 1) for leaf, data in files.items()),
-            run=told.run,
-            attempt=told.attempt,
-            correlation_id=told.correlation_id,
+            run=task.run,
+            attempt=task.attempt,
+            correlation_id=task.correlation_id,
             node=self._node,
-            project_sha256=told.project_digest,
+            project_sha256=task.project_digest,
         )
         self._put("manifest.json", text)
 

@@ -65,7 +65,7 @@ def of_rest(worklist: Iterable[object], poison: Mapping[str, int], staged: Itera
 
 
 def of_runs(runs: Mapping[int, Run], tasks: Sequence[Task]) -> list[str]:
-    """States go along the table; a run has one task that works for it, and tells of every loss."""
+    """States go along the table; a run has one task that works for it, and records every loss."""
     found = []
     for number, run in runs.items():
         for before, after in pairwise(run.moves):
@@ -108,12 +108,12 @@ def of_results(run: Run, folder: Folder) -> list[str]:
         data = folder.read(leaf)
         if (len(data), md5(data)) != named[leaf]:
             found.append(f"{leaf} is not what {PROVENANCE} says")
-    told = (document["run"]["number"], document["run"]["task_id"], len(named))
-    if told != (run.number, run.task_id, run.tiffs):
-        found.append(f"{PROVENANCE} tells of {told}, the row of {(run.number, run.task_id, run.tiffs)}")
+    published = (document["run"]["number"], document["run"]["task_id"], len(named))
+    if published != (run.number, run.task_id, run.tiffs):
+        found.append(f"{PROVENANCE} names {published}, the row of {(run.number, run.task_id, run.tiffs)}")
     # The same bytes may be uploaded again when the results are there: only the row follows.
     if document["input"]["etag"] != run.etag and document["input"]["md5"] != run.md5:
-        found.append(f"{PROVENANCE} tells of another version than {run.etag}")
+        found.append(f"{PROVENANCE} names another version than {run.etag}")
     strangers = sorted(leaf for leaf, number in leaves.items() if number != str(run.number))
     if strangers:
         found.append(f"{strangers} are of another run than {run.number}")

@@ -99,17 +99,17 @@ class World(Services):
     def work(self, task_id: str, *, tiffs: int = 2, complete: bool = True) -> str:
         """A node runs the task and uploads an execution (without its manifest if not complete); its id."""
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
-        told = contract.TaskEnvironment.from_env(dict(spec.environment))
+        environment = contract.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
         staged = Staged(self.blobs, task_id, execution)
-        image = self.blobs.content("input", told.image_name)
+        image = self.blobs.content("input", environment.image_name)
         text = image.decode(errors="replace")
-        files = {f"{told.nickname}{i}.tiff": f"TIFF {i} of {text}".encode() for i in range(tiffs)}
+        files = {f"{environment.nickname}{i}.tiff": f"TIFF {i} of {text}".encode() for i in range(tiffs)}
         for leaf, data in files.items():
             staged.tiff(leaf, data)
         staged.log()
         if complete:
-            staged.manifest(told, files, image)
+            staged.manifest(environment, files, image)
         return execution
 
     def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:

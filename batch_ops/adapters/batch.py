@@ -1,6 +1,6 @@
-"""The Batch account (port `BatchService`). Decides on error codes: the SDK's types say too little.
+"""The Batch account (port `BatchService`). Errors are told apart by their codes: the SDK's types are too coarse.
 
-Every file of a task goes by the pool's managed identity, so that no address holds a secret or expires.
+Every file of a task is transferred with the pool's managed identity, so no URL holds a secret or expires.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
 
 _SERVICE = "Azure Batch"
 _CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive")
-# The service takes 100 tasks and a megabyte in one call: so many with the longest names and addresses stay below it.
+# The service takes at most 100 tasks and 1 MB per call; this many stay below it even with the longest names.
 _TASKS_A_CALL = 16
 _TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
 
@@ -30,23 +30,26 @@ _TERMINATION: Any = {"terminateReason": "NothingOpen"}
 
 
 class _Already(IlastikBatchError):
-    """What was asked for is so already, or is to be asked for in another way."""
+    """The request is fulfilled already, or must be made in another way."""
 
 
 def batch_client(
     endpoint: str, account: str, key: str, credential: AsyncTokenCredential | None, *, proxies: bool = True
 ) -> BatchClient:
-    """A client that speaks with the account's key where there is one, else by the given identity.
+    """Make a client that uses the account's key if there is one, else the given identity.
 
-    `proxies`: whether the environment is asked for a proxy (see `storage_clients`).
+    `proxies`: whether to look for a proxy in the environment (see `clients`).
     """
-    # A few short tries: what stays broken is a reason in the row, and reconcile tries again.
+    # A few short tries: a lasting fault becomes a reason in the row, and reconcile tries again.
     tries = {"retry_total": 3, "retry_backoff_factor": 0.4}
     options: dict[str, Any] = {**tries, "connection_timeout": 10, "read_timeout": 60, "use_env_settings": proxies}
     if key:
         return BatchClient(endpoint, AzureNamedKeyCredential(account, key), **options)
     if credential is None:
-        raise ValueError("A Batch account is spoken to with its key or by an identity; there is neither.")
+        raise ValueError(
+            "The Batch account needs its key (BATCH_ACCOUNT_NAME and BATCH_ACCOUNT_KEY) or an identity; there is "
+            "neither."
+        )
     return BatchClient(endpoint, credential, **options)
 
 
@@ -61,22 +64,24 @@ class AzureBatch:
         job = models.BatchJobCreateOptions(
             id=job_id,
             pool_info=models.BatchPoolInfo(pool_id=pool_id),
-            # A task that fails is looked at before it is tried again, and the job stays open for the next file.
+            # This product retries tasks itself, and the job stays open for the next file.
             constraints=models.BatchJobConstraints(max_task_retry_count=0),
             all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
         )
-        # One about to end is an existing one too: the first task tells.
+        # A job that is about to end counts as existing: creating the first task will fail.
         known = _already("JobExists", "JobBeingTerminated", "JobBeingDeleted") | {
-            "PoolNotFound": ServiceFault(f"The pool {pool_id} does not exist in the Batch account; deploy it."),
+            "PoolNotFound": ServiceFault(
+                f"The pool {pool_id} does not exist in the Batch account; run deploy.sh, or correct BATCH_POOL_ID."
+            ),
             "ActiveJobAndScheduleQuotaReached": ServiceFault("The Batch account's quota of active jobs is reached."),
         }
         with suppress(_Already), calls(_SERVICE, f"create the job {job_id}", known):
             await self._client.create_job(job)
 
     async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
-        """True if the task is new, False if a task of this id is already there.
+        """Create a task; return whether it is new (False: there is one of this id).
 
-        What a burst creates at the same time goes in one call; each task is answered for by itself.
+        Tasks created at the same time share one call; each gets its own answer.
         """
         return await self._together(job_id, spec)
 
@@ -85,9 +90,9 @@ class AzureBatch:
         return [settled[s.id] if s.id in settled else await self._create_one(job_id, s) for s in specs]
 
     async def _create_collection(self, job_id: str, specs: Sequence[TaskSpec]) -> Mapping[str, bool]:
-        """Which tasks are new or there already. What is not told of had another end: by itself it tells which."""
+        """Return which tasks are new and which exist. Any other task failed: created alone, it raises the reason."""
         known = _job_errors(job_id) | _already("RequestBodyTooLarge")
-        # The service wants each id once, though two may ask for the same task.
+        # The service takes each id once per call, but two callers may create the same task.
         tasks = [create_options(spec) for spec in {spec.id: spec for spec in specs}.values()]
         try:
             with calls(_SERVICE, f"create {len(tasks)} tasks", known):
@@ -118,7 +123,7 @@ class AzureBatch:
             return None
 
     async def changed(self, job_id: str, since: datetime | None) -> AsyncIterator[Task]:
-        # Whole seconds in the filter: services differ in the fractions that they read.
+        # Whole seconds in the filter: services parse fractions differently.
         moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if since else None
         with calls(_SERVICE, f"list the tasks of the job {job_id}", _job_errors(job_id)):
             async for found in self._client.list_tasks(
@@ -136,12 +141,15 @@ class AzureBatch:
     async def close_job(self, job_id: str) -> None:
         closed = _already("JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted")
         with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):
-            # The poller is not waited for: the job ends by itself.
+            # Do not wait for the poller: the job ends by itself.
             await self._client.begin_terminate_job(job_id, _TERMINATION)
 
     async def is_done(self, job_id: str) -> bool:
         open_tasks = "state ne 'completed'"
-        with suppress(_Already), calls(_SERVICE, f"look for work of the job {job_id}", _already("JobNotFound")):
+        with (
+            suppress(_Already),
+            calls(_SERVICE, f"look for unfinished tasks of the job {job_id}", _already("JobNotFound")),
+        ):
             async for _ in self._client.list_tasks(job_id, filter=open_tasks, select=["id"], max_results=1):
                 return False
         return True
@@ -167,7 +175,7 @@ class AzureBatch:
 
 
 def create_options(spec: TaskSpec) -> models.BatchTaskCreateOptions:
-    """The SDK's form of a task."""
+    """Convert a task to the SDK's form."""
     identity = models.BatchNodeIdentityReference(resource_id=spec.identity)
     return models.BatchTaskCreateOptions(
         id=spec.id,
@@ -228,7 +236,7 @@ def _task(job_id: str, found: models.BatchTask) -> Task:
 
 
 def word(value: object) -> str:
-    """Give a word of the service in small letters: the SDK has some as enums, some as text."""
+    """Return a word of the service in lower case: some are enums in the SDK, some text."""
     return str(getattr(value, "value", value)).lower()
 
 
@@ -239,7 +247,7 @@ def _already(*codes: str) -> dict[str, IlastikBatchError]:
 def _job_errors(job_id: str) -> dict[str, IlastikBatchError]:
     closed = JobClosed(f"The job {job_id} takes no more tasks.")
     return {
-        "JobNotFound": JobMissing(f"Azure Batch knows no job {job_id}."),
+        "JobNotFound": JobMissing(f"Azure Batch has no job {job_id}."),
         "JobDisabled": ServiceFault(f"The job {job_id} is paused by an operator."),
         **dict.fromkeys(_CLOSED_CODES, closed),
     }

@@ -50,7 +50,7 @@ class AzureBatchHealth:
         try:
             run = await self._client.evaluate_pool_auto_scale(status.id, options)
         except SDK_ERRORS:
-            # Not everybody may evaluate, and nobody twice within a short time: the pool's own last run stands.
+            # Evaluating needs a role and is limited in frequency; if it fails, use the pool's own last run.
             return status
         return _with_run(status, run)
 
@@ -78,7 +78,7 @@ class AzureBatchHealth:
         return ""
 
     async def _with_image(self, status: PoolStatus) -> PoolStatus:
-        """Add what Batch says of the pool's image, where this login may ask."""
+        """Add what Batch says about the pool's image, if this login may ask."""
         with suppress(*SDK_ERRORS):
             images = [image async for image in self._client.list_supported_images()]
             for image in images:
@@ -87,7 +87,7 @@ class AzureBatchHealth:
                     return replace(
                         status, image_support=ImageSupport.LISTED, image_end=end.date() if end is not None else None
                     )
-            # An image of one's own is in no list.
+            # Custom images are not in the list.
             if images and _is_published(status.image):
                 return replace(status, image_support=ImageSupport.NOT_LISTED)
         return status
@@ -132,7 +132,7 @@ def _node(found: models.BatchNode) -> NodeStatus:
 
 
 def _message(error: Any) -> str:
-    """Put code and message of an error that Batch reports as data together."""
+    """Join code and message of an error that Batch reports as data."""
     message = plain((error.message or "").splitlines()[0], _MOST_CHARS) if error.message else ""
     return f"{error.code}: {message}".rstrip(": .")
 

@@ -24,7 +24,7 @@ _SERVICE = "Blob storage"
 _MISSING_CODES = ("BlobNotFound", "ResourceNotFound")
 _CHANGED_CODES = ("ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet")
 _SOURCE_MISSING_CODES = (*_MISSING_CODES, "CannotVerifyCopySource")
-# Everything printable in ASCII but the space, which headers lose at their ends, and the percent sign itself.
+# Printable ASCII without the space, which headers lose at their ends, and the percent sign.
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 
@@ -56,7 +56,7 @@ class AzureBlobs:
                     archived = code_of(exc) == "BlobArchived" and etag is None
                     if code_of(exc) != "InvalidRange" and not archived:
                         raise
-            # The service's refusal tells nothing of the blob; one that grew since is another version.
+            # The service's refusal does not describe the blob; if it grew meanwhile, it is another version.
             found = _blob(await client.get_blob_properties(**guard))
         if length > 0 and found.length > offset and not archived:
             raise BlobChanged(f"{_shown(container, name)} was written while it was read.")
@@ -120,9 +120,9 @@ class AzureBlobs:
         length: int | None = None,
         source_etag: str | None = None,
     ) -> Blob:
-        # A connection by signature hands its own on.
+        # If the connection has a signature, the source URL carries it.
         origin = "".join((self.url(*source), *self._service.url.partition("?")[1:]))
-        # A missing blob is the source: of the target the service says that the condition does not hold.
+        # A missing blob is the source: for the target the service reports an unmet condition.
         known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
         known["SourceConditionNotMet"] = BlobChanged(f"{_shown(*source)} is no longer the version to be copied.")
         condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
@@ -133,28 +133,28 @@ class AzureBlobs:
             )
         if length is not None and answer["copy_status"] == "success":
             return _copied(target[1], length, metadata, answer)
-        # The answer to a copy tells neither length nor digest.
+        # The answer to a copy has neither length nor digest.
         copied = await self.head(*target)
         if copied is None:
             raise BlobChanged(f"Somebody else deleted {_shown(*target)} in the meantime.")
         return copied
 
     async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
-        """Delete a blob (of that version) and its snapshots; silent if it is gone."""
+        """Delete a blob (of that version) and its snapshots, if it exists."""
         client = self._service.get_blob_client(container, name)
         with suppress(BlobMissing):
             async with self._version(container, name, f"delete {_shown(container, name)}"):
                 await client.delete_blob(delete_snapshots="include", **_if_match(etag))
 
     def url(self, container: str, name: str = "") -> str:
-        """The URL of a container or blob, percent-encoded, without a signature."""
-        # As the SDK's clients have it; to make one of them for every URL is dear.
+        """Return the URL of a container or blob, percent-encoded, without a signature."""
+        # As the SDK's clients build it; creating a client for every URL is slow.
         address = f"{self._service.url.partition('?')[0].rstrip('/')}/{quote(container)}"
         return f"{address}/{quote(name, safe='~/')}" if name else address
 
     @asynccontextmanager
     async def _version(self, container: str, name: str, purpose: str) -> AsyncIterator[None]:
-        """Calls on one version: an unmet condition may also mean that there is no blob at all."""
+        """Translate errors of calls on one version; an unmet condition may also mean that there is no blob."""
         shown = _shown(container, name)
         missing = BlobMissing(f"There is no {shown}.")
         changed = BlobChanged(f"{shown} is no longer the version that was looked at.")
@@ -171,7 +171,7 @@ class AzureBlobs:
 
 
 def _copied(name: str, length: int, metadata: Mapping[str, str], answer: Mapping[str, Any]) -> Blob:
-    """A complete copy as the answer to its request tells of it."""
+    """Return the blob of a complete copy, from the answer to its request."""
     return Blob(
         name=name,
         etag=_plain(answer["etag"]),
@@ -184,7 +184,7 @@ def _copied(name: str, length: int, metadata: Mapping[str, str], answer: Mapping
 
 
 def _whole(part: BlobProperties, name: str) -> Blob:
-    """The blob of which a range was read; the SDK gives the range's length as the blob's."""
+    """Return the blob a range was read from; the SDK gives the range's length as the blob's."""
     return replace(_blob(part), name=name, length=int(str(part.content_range).rpartition("/")[2]))
 
 
@@ -204,7 +204,7 @@ def _blob(found: BlobProperties) -> Blob:
 
 
 def _is_folder(item: BlobProperties) -> bool:
-    """Accounts with a hierarchical namespace list folders as empty blobs."""
+    """Return whether this is a folder, which accounts with a hierarchical namespace list as an empty blob."""
     return (item.metadata or {}).get("hdi_isfolder") == "true"
 
 

@@ -1,4 +1,4 @@
-"""Clients of the storage account from a connection's name, as the Functions host reads such settings.
+"""Clients of the storage account from a connection's name, as the Functions host resolves it.
 
 Either `NAME` holds a connection string, or `NAME__blobServiceUri`, `NAME__queueServiceUri` and
 `NAME__tableServiceUri` hold URLs and the caller brings a credential.
@@ -16,9 +16,9 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batch_ops.domain.errors import SettingsError
 
-# A few short tries: a function that sleeps is paid for, and what stays broken is tried again by reconcile.
+# A few short tries: a sleeping function costs money, and reconcile retries lasting faults.
 _TABLE_OPTIONS: dict[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.4, "retry_backoff_max": 5}
-# The SDK waits initial + base ** tries seconds: a second each time, here.
+# The SDK waits initial + base ** tries seconds: one second each time with these values.
 _BLOB_OPTIONS: dict[str, Any] = {
     "initial_backoff": 0,
     "increment_base": 1,
@@ -30,9 +30,9 @@ _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
 
 @dataclass(frozen=True, slots=True)
 class StorageConnection:
-    """Where a storage account is and how one may speak to it.
+    """The address of a storage account, and the credential to use.
 
-    `proxies`: whether the environment is asked for a proxy, which takes two threads' turns for every request.
+    `proxies`: whether to look for a proxy in the environment, which costs two thread switches per request.
     """
 
     name: str
@@ -41,21 +41,21 @@ class StorageConnection:
     proxies: bool = True
 
     def blob_service(self) -> BlobServiceClient:
-        """The account's blobs. Raises `SettingsError`."""
+        """Make a client of the account's blobs. Raises `SettingsError`."""
         options = _BLOB_OPTIONS | self._transport()
         if text := self._connection_string():
             return BlobServiceClient.from_connection_string(text, **options)
         return BlobServiceClient(self._uri("blob"), credential=self._credential(), **options)
 
     def table_service(self) -> TableServiceClient:
-        """The account's tables. Raises `SettingsError`."""
+        """Make a client of the account's tables. Raises `SettingsError`."""
         options = _TABLE_OPTIONS | self._transport()
         if text := self._connection_string():
             return TableServiceClient.from_connection_string(text, **options)
         return TableServiceClient(self._uri("table"), credential=self._credential(), **options)
 
     def queue_service(self) -> QueueServiceClient:
-        """The account's queues. Raises `SettingsError`."""
+        """Make a client of the account's queues. Raises `SettingsError`."""
         options = _BLOB_OPTIONS | self._transport()
         if text := self._connection_string():
             return QueueServiceClient.from_connection_string(text, **options)
@@ -80,5 +80,5 @@ class StorageConnection:
 
 
 def host_queue(service: QueueServiceClient, name: str) -> QueueClient:
-    """A queue whose messages are base64, as the Functions host and Event Grid write them."""
+    """Make a client of a queue whose messages are base64, as the Functions host and Event Grid write them."""
     return service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())

@@ -23,7 +23,7 @@ _KEY_END = "~~"
 
 
 class TableLedger:
-    """Partition = project; a file's row `f!...` and its runs' rows `r!...` stand in the same partition."""
+    """Partition = project; a file's row `f!...` and its runs' rows `r!...` are in the same partition."""
 
     def __init__(self, table: TableClient) -> None:
         self._table = table
@@ -41,7 +41,7 @@ class TableLedger:
         return await self._write(advance_writes(entry, record), "advance")
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
-        """Every run of a file, the oldest first; the current one as the file's row has it."""
+        """List every run of a file, the oldest first; the current one as in the file's row."""
         first = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
         stored = [
             record
@@ -69,7 +69,7 @@ class TableLedger:
         return found
 
     async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
-        """The files of a project by name; beyond the 240 characters of a key their order is by hash."""
+        """List the files of a project by name; beyond the 240 characters of a key, by hash."""
         start = naming.file_key(prefix).rpartition("!!")[0]
         purpose = f"list the files of {_shown(project)}"
         async for record in self._query(naming.partition_key(project), start, purpose, states):

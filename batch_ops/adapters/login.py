@@ -1,4 +1,4 @@
-"""Who is logged in (port `Login`), as an access token of Entra ID tells it."""
+"""Who is logged in (port `Login`), read from an access token of Entra ID."""
 
 import base64
 import json
@@ -24,13 +24,13 @@ class AzureLogin:
             token = (await self._credential.get_token(_SCOPE)).token
         except SDK_ERRORS as exc:
             raise ServiceFault(
-                f"Nobody is logged in here, so nothing in Azure can be looked at ({type(exc).__name__})."
+                f"Nobody is logged in to Azure here, so nothing can be examined ({type(exc).__name__})."
             ) from exc
         return str(_claims(token).get("appid", ""))
 
 
 def _claims(token: str) -> Mapping[str, Any]:
-    # Read, not trusted: it only chooses what is tried.
+    # Read without verification: it only chooses what to test.
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -22,7 +22,7 @@ _MISSING_CODES = ("QueueNotFound", "MessageNotFound", "PopReceiptMismatch")
 
 
 class AzureOutbox:
-    """Messages in base64, as the Functions host reads them: see `storage_clients.host_queue`."""
+    """Messages in base64, as the Functions host reads them: see `clients.host_queue`."""
 
     def __init__(self, collect: QueueClient, blob_created: QueueClient) -> None:
         self._collect, self._blob_created = collect, blob_created
@@ -32,14 +32,14 @@ class AzureOutbox:
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
     async def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
-        with calls(_SERVICE, f"ask for another look at {naming.plain(order.name)}"):
+        with calls(_SERVICE, f"ask for {naming.plain(order.name)} to be looked at again"):
             await self._blob_created.send_message(
                 look_again_message(order), visibility_timeout=ceil(delay.total_seconds())
             )
 
 
 class AzurePoisonQueues:
-    """The poison queues of the Functions host. Its messages are moved as they are, so none is decoded on the way.
+    """The poison queues of the Functions host. Messages are moved as they are, without decoding.
 
     `queues` maps the name of a queue to its own client and that of its poison queue, both without encoding.
     """

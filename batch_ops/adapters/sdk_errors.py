@@ -1,4 +1,4 @@
-"""The SDKs' errors in the product's own words, decided by the service's code, never by the SDK's type."""
+"""The SDKs' errors as the product's own, chosen by the service's error code, never by the SDK's type."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from batch_ops.domain.errors import IlastikBatchError, RequestRefused, ServiceFa
 
 _BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _BUSY_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError", "TooManyRequests"})
-# The request is right, but the account is not (yet) as it should be: that passes, or an operator mends it.
+# The request is right, but the account is not ready: that passes, or an operator repairs it.
 _LATER_STATUS = frozenset({404, 409, 412})
 
-# What a call of an SDK may raise: its own errors, and the transport's where the SDK lets them through.
+# What a call of an SDK may raise: its own errors, and those of the transport that it does not translate.
 SDK_ERRORS = (AzureError, OSError)
 
 
@@ -37,26 +37,26 @@ def calls(
 def translated(
     error: Exception, service: str, purpose: str, known: Mapping[str, IlastikBatchError] | None = None
 ) -> IlastikBatchError:
-    """What an SDK's error means to us."""
+    """Return our error for an SDK's error."""
     code = code_of(error)
     if known and code in known:
         return known[code]
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    told = code or str(status or type(error).__name__)
+    detail = code or str(status or type(error).__name__)
     if status in {401, 403} or isinstance(error, ClientAuthenticationError):
-        return ServiceFault(f"{service} does not let this app {purpose} ({told}); check its role assignments.")
+        return ServiceFault(f"{service} does not let this app {purpose} ({detail}); check its role assignments.")
     if status is None or status < 400:
-        return ServiceFault(f"{service} could not be reached to {purpose} ({told}).")
+        return ServiceFault(f"{service} could not be reached to {purpose} ({detail}).")
     if status in _BUSY_STATUS or code in _BUSY_CODES:
-        busy = f"{service} is busy and could not {purpose} ({told})."
+        busy = f"{service} is busy and could not {purpose} ({detail})."
         return ServiceFault(busy, retry_after=_retry_after(error))
     if status in _LATER_STATUS:
-        return ServiceFault(f"{service} could not {purpose} now ({told}).", retry_after=_retry_after(error))
-    return RequestRefused(f"{service} refused to {purpose} ({told}).")
+        return ServiceFault(f"{service} could not {purpose} now ({detail}).", retry_after=_retry_after(error))
+    return RequestRefused(f"{service} refused to {purpose} ({detail}).")
 
 
 def code_of(error: Exception) -> str:
-    """The service's error code; empty where the answer had none (or there was no answer)."""
+    """Return the service's error code; empty if there was no answer, or none in it."""
     inner = getattr(error, "error", None)
     code = getattr(error, "error_code", None) or getattr(inner, "code", None)
     if not code:

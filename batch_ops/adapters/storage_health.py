@@ -1,4 +1,4 @@
-"""The health of the data account (port `StorageHealth`): tries what may be done to it."""
+"""The health of the data account (port `StorageHealth`): tests what may be done to it."""
 
 import asyncio
 import uuid
@@ -15,7 +15,7 @@ from batch_ops.adapters.queues import POISON
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
 from batch_ops.ports.health import PROBE_NAME, Access, Outcome, Probe, ProbeResult, QueueStatus, Resource
 
-# A message that nobody sees in the moment until it is deleted, and that ends by itself if that fails.
+# The message stays invisible until it is deleted, and expires if deleting it fails.
 _HIDDEN_SECONDS, _LIFE_SECONDS = 59, 60
 
 
@@ -64,7 +64,7 @@ class AzureStorageHealth:
         try:
             await client.upload_blob(b"")
         finally:
-            # Also after an answer that got lost.
+            # Also if the answer got lost.
             with suppress(*SDK_ERRORS):
                 await client.delete_blob()
 

@@ -130,7 +130,7 @@ def _utc(name: str, moment: datetime) -> datetime:
 
 
 def _text(name: str, text: str) -> str:
-    # At most two units of UTF-16 a character: most texts need no closer look.
+    # At most two UTF-16 units per character: most texts need no exact count.
     if len(text) * 4 > _LONGEST_TEXT_BYTES < len(text.encode("utf-16-le", "surrogatepass")):
         raise ValueError(f"{name} is too long for a row of the table: {len(text)} characters.")
     return text

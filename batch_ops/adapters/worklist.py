@@ -1,8 +1,8 @@
 """What is open, in Azure Table storage (port `Worklist`).
 
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
-so that one paged query tells all; partition `projects` holds one row a project with what was learnt of its newest
-version, partition `rejected` a row for each image that another version of its project may take, partition `gate`
+so that one paged query returns everything; partition `projects` holds one row per project with the facts of its newest
+version, partition `rejected` a row for each image that another version of its project may accept, partition `gate`
 the pauses `p!<project>` and, in `turns`, how many back-filled files have a day to start on.
 """
 
@@ -37,7 +37,7 @@ _REMEMBERED_SECONDS = 300.0
 
 
 class TableWorklist:
-    """Jobs noted by this object in the last minutes are not noted again: that saves a call for every file."""
+    """Jobs noted by this object in the last minutes are not noted again, which saves a call per file."""
 
     def __init__(self, table: TableClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = table
@@ -48,7 +48,7 @@ class TableWorklist:
         intents: list[Intent] = []
         jobs: list[JobMark] = []
         sweeps: list[SweepMark] = []
-        with calls(_SERVICE, "read what is open"):
+        with calls(_SERVICE, "read the open files"):
             async for row in self._table.query_entities(f"PartitionKey eq '{_OPEN}'"):
                 version = str(row.metadata["etag"])
                 match str(row["RowKey"])[:2]:
@@ -199,7 +199,7 @@ class TableWorklist:
 
 
 def intent_key(name: str, nonce: str) -> str:
-    """The row key of an intent."""
+    """Return the row key of an intent."""
     return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
 
 
@@ -212,7 +212,7 @@ def _rejected_key(project: str, name: str | None) -> str:
 
 
 def _job_key(job_id: str) -> str:
-    # Batch tells ids apart without regard to case.
+    # Batch compares ids without regard to case.
     return f"j!{job_id.lower()}"
 
 

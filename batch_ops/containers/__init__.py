@@ -1,1 +1,1 @@
-"""One blob container each: what its blobs are called and mean."""
+"""One blob container each: the names and the meaning of its blobs."""

@@ -5,7 +5,7 @@ from batch_ops.ports.services import BlobStore
 
 
 class BlobRanges:
-    """A `RangeReader`; raises `BlobChanged` or `BlobMissing` once the version is gone."""
+    """A `RangeReader`; raises `BlobChanged` or `BlobMissing` once this version is gone."""
 
     def __init__(self, blobs: BlobStore, container: str, blob: Blob) -> None:
         self._blobs, self._container, self._blob = blobs, container, blob
@@ -16,6 +16,6 @@ class BlobRanges:
         return self._blob.length
 
     async def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset`."""
+        """Read `length` bytes from `offset`."""
         _, data = await self._blobs.read(self._container, self._blob.name, offset, length, etag=self._blob.etag)
         return data

@@ -1,4 +1,4 @@
-"""Which classifier an image is segmented with: looked up, checked once per version, frozen once per content."""
+"""The classifiers of images: looked up, checked once per version, frozen once per content."""
 
 import asyncio
 import hashlib
@@ -16,13 +16,13 @@ from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BlobStore, Fence, ImageCheck
 from batch_ops.ports.tables import Worklist
 
-# A changed project is seen this late at most by images that are dropped in a burst.
+# Images uploaded in a burst may use a project that was replaced up to this long ago.
 _FRESH = timedelta(seconds=5)
 _CHUNK = 4 * 2**20
 
 
 class Classifiers:
-    """The container `projects` as the images see it. Many who ask at once cost one look."""
+    """The container `projects`. Concurrent requests for one project share one look-up."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Classifiers:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def get(self, name: str) -> Project | NoProject:
-        """Look up the project of this name as it is now (a usable one may be five seconds old)."""
+        """Look up the project of this name as it is now (a usable one may be up to five seconds old)."""
         if (fresh := self._fresh(name)) is not None:
             return fresh
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -48,7 +48,7 @@ class Classifiers:
             begun = self._clock()
             project = await self._look(name)
             if self._clock() - begun > _FRESH:
-                # It was read in full for the first time, or the process stood still: it may have changed since.
+                # Reading it the first time takes long, and it may have changed meanwhile.
                 begun = self._clock()
                 project = await self._look(name)
             if isinstance(project, Project):
@@ -65,8 +65,8 @@ class Classifiers:
         blob = await self._blobs.head(container, naming.project_blob(name))
         if blob is None:
             return NoProject(
-                f"There is no project '{shown}.ilp' in the container '{container}' yet; "
-                "it must be uploaded there by whoever looks after the classifiers."
+                f"There is no project '{shown}.ilp' in the container '{container}' yet; ask whoever looks after the "
+                "classifiers to upload it there."
             )
         try:
             config = await read_config(self._blobs, container, name)
@@ -81,7 +81,7 @@ class Classifiers:
         return Project(name, blob.etag, digest, facts, config)
 
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
-        """Find the digest and facts of this version: in the worklist's memory, or by reading it once.
+        """Return the digest and facts of this version: remembered in the worklist, or read once.
 
         It is read again if somebody deleted its frozen copy, which every task needs.
         """
@@ -110,7 +110,7 @@ class Classifiers:
         return {"digest": digest.hexdigest(), "facts": facts.to_json()}
 
     async def _freeze(self, name: str, blob: Blob, digest: str) -> None:
-        """Keep the content under its digest: copied only if it is still the version that was read."""
+        """Keep a copy under its digest, if the blob is still the version that was read."""
         frozen = naming.frozen_blob(digest)
         source = (self._settings.projects_container, blob.name)
         target = await self._blobs.head(self._settings.frozen_container, frozen)
@@ -129,13 +129,13 @@ class Classifiers:
                 target = await self._blobs.head(self._settings.frozen_container, frozen)
                 if target is None or target.etag == fence.etag:
                     raise
-                # Somebody else freezes the same content.
+                # Another invocation freezes the same content.
         if target.copy_status not in {None, "success"}:
             raise ServiceFault(f"The project '{naming.plain(name)}' is still being copied.", retry_after=_FRESH)
 
 
 async def read_config(blobs: BlobStore, container: str, name: str) -> ProjectConfig:
-    """Read the configuration beside a project, which may lack one. Raises `ConfigError`."""
+    """Read the optional configuration beside a project. Raises `ConfigError`."""
     config = f"{name}{project_config.CONFIG_SUFFIX}"
     try:
         blob, data = await blobs.read(container, config, 0, project_config.LARGEST_CONFIG)

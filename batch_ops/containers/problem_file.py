@@ -1,4 +1,4 @@
-"""PROBLEM.txt in the results folder of a file: tells the person who dropped it why there are no results."""
+"""PROBLEM.txt in the results folder of a file: tells the person who uploaded it why there are no results."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class ProblemFile:
         self._blobs, self._container, self._staging = blobs, container, staging
 
     async def tell(self, record: FileRecord) -> None:
-        """Have PROBLEM.txt say how this run ended; other states say nothing there."""
+        """Make PROBLEM.txt say how this run ended; do nothing in other states."""
         if record.state in {State.REJECTED, State.FAILED}:
             tail = await self._staging.last_lines(record.placement.task_id) if record.placement.task_id else ()
             await self.report(record, tail)
@@ -29,7 +29,7 @@ class ProblemFile:
             await self.retract(record)
 
     async def settle(self, record: FileRecord) -> None:
-        """Have it say what the row of a run that is over says: somebody may have written here late, and died."""
+        """Make PROBLEM.txt agree with the row of a run that has ended: a late handler may have written here."""
         if record.state is State.SUCCEEDED:
             await self.retract(record)
         else:
@@ -45,7 +45,7 @@ class ProblemFile:
             await folder.put(PROBLEM, problem_text(record, tail), "text/plain; charset=utf-8")
             if record.state.is_final:
                 await folder.sweep({PROBLEM})
-            # Whoever publishes looks at the folder after that, and we after this: one of us sees the other.
+            # A publisher writes, then looks at the folder, and so do we: one of us sees the other.
             folder = await ResultFolder.read_overtaken(*place)
             if folder.has_own(PROBLEM) and (folder.published_run > record.run or folder.has_own(PROVENANCE)):
                 await folder.remove(PROBLEM)

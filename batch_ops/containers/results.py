@@ -1,4 +1,4 @@
-"""The folder of one file in `results`, as one of its runs may write it.
+"""The folder of one file in `results`, and how one of its runs may write to it.
 
 Fence: every blob of ours carries the number of its run and the hash of its file in its metadata, and is written
 only over nothing, an older run or this run, under the condition that it is still what was read. So a run that was
@@ -34,7 +34,7 @@ class Author:
     execution: str = ""
 
     def metadata(self) -> Mapping[str, str]:
-        """Return it as headers of HTTP: ASCII only."""
+        """Return the metadata, in ASCII for HTTP headers."""
         values = {
             "run": str(self.run),
             "file": naming.file_hash(self.name),
@@ -52,7 +52,7 @@ def run_of(blob: Blob) -> int:
 
 
 class Copy(Enum):
-    """How far the copy of a file into the folder is."""
+    """Progress of copying a file into the folder."""
 
     MISSING = "missing"
     PENDING = "pending"
@@ -60,7 +60,7 @@ class Copy(Enum):
 
 
 class ResultFolder:
-    """What lay in the folder when it was read, and the fenced ways of changing it. `read` makes one."""
+    """What was in the folder when it was read, and fenced ways of changing it. `read` makes one."""
 
     def __init__(self, blobs: BlobStore, container: str, author: Author, found: Mapping[str, Blob]) -> None:
         self._blobs, self._container, self._author = blobs, container, author
@@ -69,7 +69,7 @@ class ResultFolder:
 
     @classmethod
     async def read(cls, blobs: BlobStore, container: str, author: Author) -> Self:
-        """Read the folder. Raises `NewerRun` if a newer run has written in it."""
+        """Read the folder. Raises `NewerRun` if a newer run has written to it."""
         folder = await cls.read_overtaken(blobs, container, author)
         for blob in folder._found.values():
             folder._refuse_newer(blob)
@@ -77,7 +77,7 @@ class ResultFolder:
 
     @classmethod
     async def read_overtaken(cls, blobs: BlobStore, container: str, author: Author) -> Self:
-        """Read the folder, whoever has written in it."""
+        """Read the folder even if a newer run has written to it."""
         prefix = naming.results_folder(author.name)
         found = {blob.name[len(prefix) :]: blob async for blob in blobs.list(container, prefix, flat=False)}
         return cls(blobs, container, author, found)
@@ -90,20 +90,22 @@ class ResultFolder:
 
     def _refuse_newer(self, blob: Blob | None) -> None:
         if blob and self._is_of_file(blob) and run_of(blob) > self._author.run:
-            raise NewerRun(f"Run {run_of(blob)} of {naming.plain(self._author.name)} has published already.")
+            raise NewerRun(
+                f"Run {run_of(blob)} of {naming.plain(self._author.name)} has already published its results."
+            )
 
     def _is_of_file(self, blob: Blob) -> bool:
         return blob.meta("file") == naming.file_hash(self._author.name)
 
     def has_own(self, leaf: str) -> bool:
-        """Tell whether this run has written that blob."""
+        """Return whether this run has written that blob."""
         return self._is_own(self._found.get(leaf))
 
     def _is_own(self, blob: Blob | None) -> bool:
         return blob is not None and self._is_of_file(blob) and run_of(blob) == self._author.run
 
     def own_tiffs(self) -> tuple[int, int]:
-        """Count the TIFFs of this run that lie here, and their bytes together."""
+        """Return the number of TIFFs of this run in the folder, and their total bytes."""
         lengths = [b.length for leaf, b in self._found.items() if leaf.endswith(".tiff") and self._is_own(b)]
         return len(lengths), sum(lengths)
 
@@ -126,7 +128,7 @@ class ResultFolder:
         raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
 
     async def copy(self, leaf: str, source: tuple[str, str], length: int) -> Copy:
-        """Have this execution's file copied here, unless it is; tell how far that is. It has this length.
+        """Copy this execution's file of this length here, unless it is here already; return the copy's progress.
 
         Raises `NewerRun`, and `BlobMissing` for the source.
         """
@@ -175,10 +177,10 @@ class ResultFolder:
             await self._blobs.delete(self._container, blob.name, etag=blob.etag)
 
     async def sweep(self, keep: Collection[str]) -> None:
-        """Delete what this run and older ones have left here and `keep` does not name; what others put here stays."""
+        """Delete what this run and older ones left here, except `keep`; what others put here stays."""
 
         async def delete(blob: Blob) -> None:
-            # One that was written since is swept by its writer.
+            # A blob that was overwritten meanwhile is swept by its writer.
             with suppress(BlobChanged):
                 await self._blobs.delete(self._container, blob.name, etag=blob.etag)
 

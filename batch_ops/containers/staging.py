@@ -21,7 +21,7 @@ from batch_ops.task.manifest import MAX_BYTES, Manifest, ManifestError, Report
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A complete execution: every file of its manifest is there with the length that it names."""
+    """A complete execution: every file of its manifest is there with the right length."""
 
     id: str
     folder: str
@@ -71,11 +71,11 @@ class Staging:
         )
 
     def log_of(self, task_id: str, execution: str) -> str:
-        """Name the log of an execution in `staging`."""
+        """Return the name of an execution's log in `staging`."""
         return f"{task_id}/{contract.LOGS_FOLDER}/{execution}/{contract.LOG_NAME}"
 
     async def report(self, task_id: str) -> Report | None:
-        """Read what the task script found out about its latest execution; None if it left nothing that can be read."""
+        """Read the task script's report about its latest execution; None if there is none that can be read."""
         prefix = f"{task_id}/{contract.LOGS_FOLDER}/"
         leaf = f"/{contract.OUTCOME_NAME}"
         names = [blob.name async for blob in self._blobs.list(self.container, prefix) if blob.name.endswith(leaf)]
@@ -88,7 +88,7 @@ class Staging:
             return None
 
     async def cause(self, task_id: str) -> Cause | None:
-        """Tell why a task failed, as the task script saw it."""
+        """Return why a task failed, as the task script reported it."""
         report = await self.report(task_id)
         if report is None or report.kind not in FailureKind:
             return None
@@ -110,7 +110,7 @@ class Staging:
             async for blob in self._blobs.list(self.container, naming.file_prefix(name))
             if (run := naming.run_of_task(blob.name.partition("/")[0])) is not None and run <= up_to_run
         ]
-        # Manifests first: what is half cleared must not look like an execution without a log.
+        # Manifests first: a half-cleared folder must not look like an execution without a log.
         manifests = {name for name in names if name.endswith(f"/{contract.MANIFEST_NAME}")}
         await for_all(sorted(manifests), delete)
         await for_all((name for name in names if name not in manifests), delete)

@@ -1,5 +1,5 @@
-"""Is this deployment healthy? `python -m batch_ops.doctor` looks at everything and changes nothing that stays.
+"""Is this deployment healthy? `python -m batch_ops.doctor` examines everything and leaves no change behind.
 
-Looking and judging are apart: `look` and the ports of `ports.health` ask and give frozen values, `judge` turns these
-into findings. What no port knows, `azure_cli` asks.
+Looking and judging are separate: `look` and the ports of `ports.health` return frozen values, and `judge` turns them
+into findings. `azure_cli` asks for what no port knows.
 """

@@ -25,15 +25,19 @@ from batch_ops.wiring import connect, utc_now
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m batch_ops.doctor",
-        description="Looks at a deployment, in Azure or on this machine, and says what is wrong with it. Whatever it "
-        "writes in order to try what may be written is gone when it ends.",
+        description=(
+            "Examine a deployment, in Azure or on this machine, and say what is wrong with it. What it writes to "
+            "test write access is deleted before it ends."
+        ),
         epilog="Exit codes: 0 all is well, 1 something needs attention, 2 something does not work.",
     )
     parser.add_argument(
         "--settings",
         metavar="FILE",
-        help="the app's settings: a local.settings.json, or what `az functionapp config appsettings list` printed "
-        f"(without it the file that {VARIABLE} names, else the environment)",
+        help=(
+            "the app's settings: a local.settings.json, or what `az functionapp config appsettings list` printed "
+            f"(default: the file that {VARIABLE} names, else the environment)"
+        ),
     )
     parser.add_argument("--json", action="store_true", help="a JSON object for programs instead of lines for people")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="N", help="time limit of each check (60)")
@@ -72,7 +76,7 @@ def main() -> int:
     """Examine the deployment that the arguments of this process name, and print the findings."""
     args = _arguments().parse_args()
     if hasattr(sys.stdout, "reconfigure"):
-        # A terminal that can't show a character shows a question mark instead.
+        # A terminal that can't show a character must not end the command.
         sys.stdout.reconfigure(errors="replace")
     logging.basicConfig(level=logging.CRITICAL)
     file = args.settings or os.environ.get(VARIABLE, "")

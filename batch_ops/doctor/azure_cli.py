@@ -1,4 +1,4 @@
-"""Asks the Azure CLI, if it is there and logged in, what only the management plane knows."""
+"""Asks the Azure CLI, if it is installed and logged in, for what only the management plane knows."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from batch_ops.domain.naming import plain
 
 
 class CliFault(IlastikBatchError):
-    """The Azure CLI could not answer; the sentence ends in what it said."""
+    """The Azure CLI could not answer; the sentence ends with what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class AzureCli:
 
     @classmethod
     def found(cls, environment: Mapping[str, str]) -> "AzureCli | None":
-        """Find the one on the PATH."""
+        """Find `az` on the PATH."""
         program = shutil.which("az", path=environment.get("PATH"))
         return cls(program, environment) if program else None
 
     async def is_logged_in(self) -> bool:
-        """Ask whether it has an account."""
+        """Return whether somebody is logged in."""
         try:
             await self._ask("account", "show")
         except CliFault:
@@ -47,7 +47,7 @@ class AzureCli:
         return dict(answer)
 
     async def event_subscriptions(self, where: Place) -> Sequence[Mapping[str, Any]]:
-        """List those of every system topic of the storage account."""
+        """List the event subscriptions of every system topic of the storage account."""
         end = f"/storageaccounts/{where.storage_account}"
         found: list[Mapping[str, Any]] = []
         for topic in await self._ask("eventgrid", "system-topic", "list", *_at(where)):
@@ -82,7 +82,7 @@ class AzureCli:
         try:
             out, err = await process.communicate()
         except asyncio.CancelledError:
-            # `az` is a script above Python: the whole group ends.
+            # `az` is a script that starts Python: both must end.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
@@ -93,7 +93,7 @@ class AzureCli:
         try:
             return json.loads(out)
         except ValueError as exc:
-            raise CliFault(f"The answer of `{asked}` is not JSON.") from exc
+            raise CliFault(f"The answer to `{asked}` is not JSON.") from exc
 
 
 def _at(where: Place) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The checks of a deployment: what is looked at, and which module judges it."""
+"""The checks of a deployment: what is examined, and which module judges it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from batch_ops.system import Ports
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """All that is looked at. `place`: None where the settings name no subscription; `cli`: None without one."""
+    """What is examined. `place` is None if the settings name no subscription, `cli` if there is no Azure CLI."""
 
     settings: Settings
     visitor: Visitor
@@ -41,11 +41,11 @@ class Deployment:
     def checks(self) -> Sequence[Check]:
         """List the checks in the order of their findings."""
         return [
-            Check("storage", "try what may be done to storage", self._access),
+            Check("storage", "test the access to storage", self._access),
             Check("tools", "look for the task's scripts", self._tools),
             Check("queues", "look at the queues", self._queues),
             Check("pool", "look at the pool", self._pools),
-            Check("files", "read what is open", self._work),
+            Check("files", "read the open files", self._work),
             Check("projects", "look at the projects", self._projects),
             Check("parser", "start the parser", self._parser),
             Check("events", "look for events that could not be delivered", self._dead_letters),
@@ -58,14 +58,14 @@ class Deployment:
 
     async def _tools(self) -> Sequence[Finding]:
         if self.visitor is Visitor.APP:
-            # The app has no business there.
+            # The app has no access there, and needs none.
             return []
         container, blob = self.settings.tools_container, f"{self.settings.task_scripts}run_task.sh"
         if await self.ports.blobs.head(container, blob):
             return [Finding("tools", Level.OK, f"The task's scripts are there: {container}/{blob}.")]
         message = f"The task's scripts are missing: there is no {container}/{blob}, and every task will fail."
         return [
-            Finding("tools", Level.FAIL, message, "run deploy.sh again; look at TASK_SCRIPTS in the app's settings.")
+            Finding("tools", Level.FAIL, message, "run deploy.sh again, or correct TASK_SCRIPTS in the app's settings.")
         ]
 
     async def _queues(self) -> Sequence[Finding]:
@@ -125,7 +125,7 @@ class Deployment:
         try:
             jobs, found = await self.health.batch.active_jobs(), await self.health.batch.pool(self.settings.pool_id)
         except ServiceFault:
-            # The check of the pool tells why.
+            # The check of the pool reports the reason.
             jobs, found = None, None
         return management.judge_quota(account, jobs, found)
 

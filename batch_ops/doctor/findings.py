@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Level(StrEnum):
-    """`note`: nothing could or need be judged; it counts as little as `ok`."""
+    """`note`: nothing was judged; it does not affect the exit code."""
 
     OK = "ok"
     NOTE = "note"
@@ -20,7 +20,7 @@ _EXIT_CODES = {Level.OK: 0, Level.NOTE: 0, Level.WARN: 1, Level.FAIL: 2}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `remedy` is empty where nothing is to be done."""
+    """One result of a check. `remedy` is empty if nothing needs to be done."""
 
     area: str
     level: Level
@@ -34,12 +34,12 @@ class Finding:
         return f"{text} To do: {self.remedy}" if self.remedy else text
 
     def to_json(self) -> dict[str, Any]:
-        """Give it to programs; the keys are the fields."""
+        """Return it as JSON for programs; the keys are the fields."""
         return {**asdict(self), "level": str(self.level)}
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """Give 0 if all is well, 1 if something needs attention, 2 if something does not work."""
+    """Return 0 if all is well, 1 if something needs attention, 2 if something does not work."""
     return max((_EXIT_CODES[finding.level] for finding in findings), default=0)
 
 

@@ -19,7 +19,7 @@ _AGAIN = "run deploy.sh again: it assigns the roles."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the deployment is, as far as the settings tell."""
+    """Where the deployment is, as far as the settings show it."""
 
     subscription: str
     group: str
@@ -28,7 +28,7 @@ class Place:
 
 
 def place(settings: Settings, values: Mapping[str, str]) -> Place | None:
-    """Read it off the pool's identity and the services' addresses; None where these do not say."""
+    """Derive it from the pool's identity and the services' addresses; None if they do not show it."""
     found = re.match(r"(?i)/subscriptions/([^/]+)/resourceGroups/([^/]+)/", settings.pool_identity)
     storage = re.match(r"https://([a-z0-9]+)\.", values.get(f"{settings.data_storage}__blobServiceUri", ""))
     batch = re.match(r"https://([a-z0-9]+)\.", settings.batch_endpoint)
@@ -38,16 +38,16 @@ def place(settings: Settings, values: Mapping[str, str]) -> Place | None:
 
 
 def how_to_look(where: Place | None, why: str) -> Finding:
-    """Say what a person can do instead of the doctor."""
+    """Say how a person can check what the doctor could not."""
     if where is None:
-        message = "Quotas, event subscriptions and roles were not looked at: the settings name no Azure subscription."
+        message = "Quotas, event subscriptions and roles were not checked: the settings name no Azure subscription."
         return Finding("azure", Level.NOTE, message)
     at = f"--subscription {where.subscription} --resource-group {where.group}"
-    message = f"Quotas, event subscriptions and roles were not looked at: {why}."
+    message = f"Quotas, event subscriptions and roles were not checked: {why}."
     remedy = (
-        "install the Azure CLI and run `az login`, or look in the portal: the system topic's event subscriptions and "
-        f"the Batch account's quotas. By hand: az eventgrid system-topic list {at}; az batch account show {at} "
-        f"--name {where.batch_account}."
+        "install the Azure CLI and run `az login`, or check in the portal the system topic's event subscriptions and "
+        f"the Batch account's quotas. By hand: az eventgrid system-topic list {at}; az batch account show {at} --name "
+        f"{where.batch_account}."
     )
     return Finding("azure", Level.NOTE, message, remedy)
 
@@ -74,13 +74,13 @@ def _cores(kind: str, quota: int | None, cores: int, nodes: int) -> Sequence[Fin
         return [Finding("quota", Level.NOTE, f"Azure does not say how many {kind} cores this account may use.")]
     message = f"The pool uses {nodes * cores} of the {quota} {kind} cores that the Batch account may use."
     if quota < cores:
-        message = f"The Batch account may use {quota} {kind} cores, but one node has {cores}: there will be none."
+        message = f"The Batch account may use {quota} {kind} cores, but one node has {cores}: no {kind} node can start."
         return [Finding("quota", Level.FAIL, message, "ask for more quota, or deploy with another VM size.")]
     return [Finding("quota", Level.OK, message)]
 
 
 def _size(vm_size: str) -> tuple[int, str] | None:
-    """Read (cores, family) off a size such as STANDARD_D4s_v5, as Azure names them."""
+    """Derive (cores, family) from the name of a size such as STANDARD_D4s_v5."""
     found = re.fullmatch(r"(?i)standard_([a-z]+)(\d+)(?:-\d+)?([a-z]*)_?(v\d+)?", vm_size)
     return (int(found[2]), f"standard{found[1]}{found[3]}{found[4] or ''}family".lower()) if found else None
 
@@ -112,9 +112,14 @@ def judge_subscriptions(subscriptions: Sequence[Mapping[str, Any]], settings: Se
             message = f"The event subscription of '{container}' is {fitting[0].get('provisioningState')}."
             findings.append(Finding("events", Level.FAIL, message, "run deploy.sh again."))
         else:
-            message = f"No event subscription brings what arrives in '{container}' to '{settings.blob_created_queue}'."
+            message = (
+                f"No event subscription sends the events of the container '{container}' to the queue "
+                f"'{settings.blob_created_queue}'."
+            )
             findings.append(
-                Finding("events", Level.FAIL, message, "run deploy.sh again; until then only the sweep looks.")
+                Finding(
+                    "events", Level.FAIL, message, "run deploy.sh again; until then only the sweep finds new files."
+                )
             )
     return findings
 
@@ -125,7 +130,7 @@ def _queue(item: Mapping[str, Any]) -> str:
 
 
 def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
-    """List what the app's identity needs: (end of a resource's id, roles of which one is enough)."""
+    """List what the app's identity needs: (end of a resource's id, roles of which one suffices)."""
     account = f"/storageaccounts/{where.storage_account}"
     containers = f"{account}/blobservices/default/containers"
     read = (settings.input_container, settings.projects_container)
@@ -151,7 +156,7 @@ def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozen
 
 
 def needs_of_pool(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
-    """List the same for the identity that the pool's nodes have."""
+    """List what the identity of the pool's nodes needs, in the same form."""
     containers = f"/storageaccounts/{where.storage_account}/blobservices/default/containers"
     read = (settings.input_container, settings.frozen_container, settings.tools_container)
     return [*((f"{containers}/{name}", _READ) for name in read), (f"{containers}/{settings.staging_container}", _WRITE)]
@@ -164,7 +169,7 @@ def judge_roles(
     settings: Settings,
     where: Place,
 ) -> Sequence[Finding]:
-    """Judge `az role assignment list` of one identity: what it lacks, and what lets it decide what the pool runs."""
+    """Judge `az role assignment list` of one identity: roles that it lacks, and roles that it must not have."""
     held = [(str(a.get("roleDefinitionName", "")), str(a.get("scope", "")).lower()) for a in assignments]
     lacking = [
         f"one of {' / '.join(sorted(roles))} on ...{end}"
@@ -179,13 +184,13 @@ def judge_roles(
         end = f"{containers}/{name}"
         for role, scope in held:
             if role in _WRITE and _covers(scope, end, where):
-                message = f"{who} may write into '{name}' ({role} on {scope}), and with that decide what the pool runs."
+                message = f"{who} may write to '{name}' ({role} on {scope}), and so could decide what the pool runs."
                 findings.append(Finding("roles", Level.FAIL, message, "remove this role assignment."))
     return findings
 
 
 def _covers(scope: str, end: str, where: Place) -> bool:
-    """Tell whether a scope is the resource that ends so, or holds it."""
+    """Return whether a scope is the resource whose id ends with `end`, or contains it."""
     if scope.endswith(end.lower()):
         return True
     account = f"/storageaccounts/{where.storage_account}"

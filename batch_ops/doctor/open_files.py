@@ -1,4 +1,4 @@
-"""Does the work go on? What is open, since when, in which states, and does anything look after it."""
+"""Is work making progress? Reports the open files, their age and states, and whether the timer function runs."""
 
 import asyncio
 import heapq
@@ -17,7 +17,7 @@ from batch_ops.ports.tables import Ledger, Worklist
 
 MOST_RECORDS = 200
 _AREA = "files"
-# Reconcile runs every minute or so, and takes what is due.
+# Reconcile runs about every minute and handles what is due.
 _OVERDUE = timedelta(minutes=15)
 _LONG = timedelta(days=1)
 _NAME_CHARS = 100
@@ -25,7 +25,7 @@ _NAME_CHARS = 100
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """`records` are those of the open files that were looked up: the oldest, up to a limit."""
+    """`records` are the rows of the oldest open files, up to a limit."""
 
     board: Board
     pauses: tuple[Pause, ...] = ()
@@ -33,7 +33,7 @@ class OpenFiles:
 
 
 async def look(worklist: Worklist, ledger: Ledger) -> OpenFiles:
-    """Read what is open by one query, and the rows of the oldest of it."""
+    """Read the worklist with one query, and the rows of its oldest files."""
     board, pauses = await asyncio.gather(worklist.board(), worklist.pauses())
     oldest = heapq.nsmallest(MOST_RECORDS, board.open, key=lambda intent: intent.added)
     records: list[FileRecord] = []
@@ -47,7 +47,7 @@ async def look(worklist: Worklist, ledger: Ledger) -> OpenFiles:
 
 
 def judge(found: OpenFiles, now: datetime) -> Sequence[Finding]:
-    """Say what is open, how old it is, and whether the timer still runs."""
+    """Say how many files are open, how old they are, and whether the timer still runs."""
     files = found.board.open
     findings = [_overdue(found.board, now), *_paused(found.pauses, now)]
     if not files:
@@ -62,7 +62,7 @@ def judge(found: OpenFiles, now: datetime) -> Sequence[Finding]:
     name = plain(oldest.name, _NAME_CHARS)
     aged = f"The oldest open file, '{name}', has been open for {shown(age)}{_reason(found, oldest.name)}."
     level = Level.WARN if age > _LONG else Level.OK
-    remedy = "python -m batch_ops.files show NAME tells what it waits for." if level is Level.WARN else ""
+    remedy = "run python -m batch_ops.files show NAME to see what it waits for." if level is Level.WARN else ""
     return [Finding(_AREA, Level.OK, message), Finding(_AREA, level, aged, remedy), *findings]
 
 
@@ -76,22 +76,25 @@ def _reason(found: OpenFiles, name: str) -> str:
 def _overdue(board: Board, now: datetime) -> Finding:
     late = [intent for intent in board.intents if now - intent.due > _OVERDUE]
     if not late:
-        return Finding(_AREA, Level.OK, "Nothing is overdue: the timer function looks after what is open.")
+        return Finding(_AREA, Level.OK, "Nothing is overdue: the timer function keeps up with the open files.")
     since = now - min(intent.due for intent in late)
-    message = f"{len(late):,} entries of the worklist should have been looked at, the first {shown(since)} ago."
+    message = f"{len(late):,} entries of the worklist are overdue, the oldest by {shown(since)}."
     return Finding(
-        _AREA, Level.FAIL, message, "does the function `reconcile` run? Look at its log and RECONCILE_SCHEDULE."
+        _AREA,
+        Level.FAIL,
+        message,
+        "check that the function `reconcile` runs: look at its log and at RECONCILE_SCHEDULE.",
     )
 
 
 def _paused(pauses: Sequence[Pause], now: datetime) -> Sequence[Finding]:
-    resume = "python -m batch_ops.files resume."
+    resume = "run python -m batch_ops.files resume to end the pause."
     return [
         Finding(
             _AREA,
             Level.WARN,
             f"An operator paused {f'the project {plain(p.project)}' if p.project else 'everything'} "
-            f"{shown(now - p.since)} ago: nothing new begins.",
+            f"{shown(now - p.since)} ago: no new files start.",
             resume,
         )
         for p in pauses

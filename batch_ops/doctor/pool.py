@@ -1,4 +1,4 @@
-"""Does the pool exist, does it scale, do its nodes work, and how long will its image be served?"""
+"""Does the pool exist, does it scale, do its nodes work, and how long will its image be supported?"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ _START_TASK_CODES = {
     94: "the archive of ilastik is not the one that was deployed",
     95: "the archive of ilastik can't be unpacked; perhaps the disk is too small",
     96: "ilastik does not work on this node",
-    97: "an earlier installation does not end",
+    97: "an earlier installation never finished",
 }
 _BROKEN = {"unusable", "starttaskfailed", "unknown", "offline"}
 
 
 def judge(status: PoolStatus | None, pool_id: str, slots: int, now: datetime) -> Sequence[Finding]:
-    """Say a sentence about each side of a pool."""
+    """Write a finding about each aspect of a pool."""
     if status is None:
-        message = f"The Batch account has no pool '{pool_id}': nothing can be computed."
-        return [Finding(_AREA, Level.FAIL, message, "run deploy.sh; look at BATCH_POOL_ID in the app's settings.")]
+        message = f"The Batch account has no pool '{pool_id}': no file can be segmented."
+        return [Finding(_AREA, Level.FAIL, message, "run deploy.sh, or correct BATCH_POOL_ID in the app's settings.")]
     return [
         _state(status),
         *_resize(status),
@@ -66,7 +66,7 @@ def _scale(status: PoolStatus, now: datetime) -> Finding:
         return Finding(_AREA, Level.FAIL, message, "correct deploy/pool/autoscale.formula and run deploy.sh again.")
     when = f" at {status.scale_time:%Y-%m-%d %H:%M} UTC" if status.scale_time else ""
     if status.scale_time and now - status.scale_time > timedelta(hours=1):
-        message = f"The autoscale formula was evaluated last{when}: it should be every few minutes."
+        message = f"The autoscale formula was last evaluated{when}; it should be evaluated every few minutes."
         return Finding(_AREA, Level.WARN, message, "look at the pool in the portal.")
     return Finding(_AREA, Level.OK, f"The autoscale formula gives{when}: {status.scale_results or 'no result yet'}.")
 
@@ -79,10 +79,10 @@ def _nodes(status: PoolStatus) -> Sequence[Finding]:
     counts = joined(f"{count} {state}" for state, count in sorted(states.items()))
     findings = []
     if not broken:
-        return [Finding(_AREA, Level.OK, f"The nodes: {counts}.")]
+        return [Finding(_AREA, Level.OK, f"Nodes: {counts}.")]
     level = Level.FAIL if len(broken) == len(status.nodes) else Level.WARN
     findings.append(Finding(_AREA, level, f"{len(broken)} of {len(status.nodes)} nodes take no tasks ({counts})."))
-    # Nodes of a pool fail alike: the newest tell enough.
+    # Nodes of a pool fail alike: the newest few are enough.
     for node in sorted(broken, key=_since)[-3:]:
         findings.append(Finding(_AREA, level, _node(node), "correct the cause, then reimage or remove the node."))
     return findings
@@ -108,20 +108,20 @@ def _image(status: PoolStatus, today: date) -> Finding:
     agent = status.node_agent.removeprefix("batch.node.")
     match status.image_support:
         case ImageSupport.UNKNOWN:
-            message = f"How long Batch serves the image {status.image} ({agent}) is not known here."
+            message = f"It is not known here how long Batch will support the image {status.image} ({agent})."
             return Finding(_AREA, Level.NOTE, message)
         case ImageSupport.NOT_LISTED:
-            message = f"Batch does not list the image {status.image} ({agent}) among those that it serves."
+            message = f"Batch does not list the image {status.image} ({agent}) among those that it supports."
             return Finding(_AREA, Level.WARN, message, _REDEPLOY)
     end = status.image_end
     if end is None:
-        return Finding(_AREA, Level.OK, f"No end is announced for the image {status.image}.")
+        return Finding(_AREA, Level.OK, f"No end of support is announced for the image {status.image}.")
     if end <= today:
-        message = f"Batch stopped serving the image {status.image} on {end}: the pool gets no new nodes."
+        message = f"Batch stopped supporting the image {status.image} on {end}: the pool gets no new nodes."
         return Finding(_AREA, Level.FAIL, message, _REDEPLOY)
     level = Level.WARN if end - today < _SOON else Level.OK
     return Finding(
-        _AREA, level, f"Batch serves the image {status.image} until {end}.", _REDEPLOY if level is Level.WARN else ""
+        _AREA, level, f"Batch supports the image {status.image} until {end}.", _REDEPLOY if level is Level.WARN else ""
     )
 
 
@@ -129,4 +129,4 @@ def _slots(status: PoolStatus, slots: int) -> Sequence[Finding]:
     if status.slots == slots:
         return []
     message = f"A node of the pool has {status.slots} task slots, but TASK_SLOTS_PER_NODE is {slots}."
-    return [Finding(_AREA, Level.WARN, message, "deploy pool and app with the same number.")]
+    return [Finding(_AREA, Level.WARN, message, "run deploy.sh again, so that pool and app have the same number.")]

@@ -28,7 +28,7 @@ class ProjectStatus:
 
 
 async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Sequence[ProjectStatus], bool]:
-    """Inspect the projects, up to a limit, as before a run; tell whether there are more."""
+    """Inspect the projects as before a run, up to a limit; also return whether there are more."""
     found: list[Blob] = []
     async for blob in blobs.list(container, "", flat=False):
         if blob.name.lower().endswith(_SUFFIX):
@@ -49,14 +49,14 @@ async def _inspect(blobs: BlobStore, check: ImageCheck, container: str, blob: Bl
 
 
 def judge(projects: Sequence[ProjectStatus], more: bool, container: str) -> Sequence[Finding]:
-    """Say a sentence about each project; `more`: there are others, which were not looked at."""
+    """Write a finding about each project; `more`: there are others, which were not examined."""
     if not projects:
         message = f"There is no project in the container '{container}': images wait until one is uploaded."
         return [Finding(_AREA, Level.WARN, message, f"upload a trained ilastik project as {container}/default.ilp.")]
     findings = [finding for project in projects for finding in _judge_one(project)]
     if more:
         findings.append(
-            Finding(_AREA, Level.NOTE, f"There are more than {len(projects)} projects; these were looked at.")
+            Finding(_AREA, Level.NOTE, f"There are more than {len(projects)} projects; only these were examined.")
         )
     return findings
 
@@ -66,7 +66,9 @@ def _judge_one(project: ProjectStatus) -> Sequence[Finding]:
     findings = []
     if isinstance(project.found, Refused):
         message = f"The project '{name}' can't be used: {project.found.sentence}"
-        findings.append(Finding(_AREA, Level.WARN, message, "train it again, save it and upload it; its images wait."))
+        findings.append(
+            Finding(_AREA, Level.WARN, message, "train it again, save it and upload it; until then its images wait.")
+        )
     else:
         facts = project.found
         message = (
@@ -74,5 +76,7 @@ def _judge_one(project: ProjectStatus) -> Sequence[Finding]:
         )
         findings.append(Finding(_AREA, Level.OK, message))
     if project.config_fault:
-        findings.append(Finding(_AREA, Level.WARN, project.config_fault, "correct the file; its images wait."))
+        findings.append(
+            Finding(_AREA, Level.WARN, project.config_fault, "correct the file; until then its images wait.")
+        )
     return findings

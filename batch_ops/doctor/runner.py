@@ -1,4 +1,4 @@
-"""Runs checks side by side, each with a time limit, and gives their findings in the order of the checks."""
+"""Runs checks concurrently, each with a time limit, and returns their findings in the order of the checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,13 +19,13 @@ class Check:
 
 
 async def examine(checks: Sequence[Check], seconds: float) -> Sequence[Finding]:
-    """Make every check. One that fails or hangs is a finding itself, and keeps no other from being made."""
+    """Run every check. One that fails or hangs becomes a finding and does not stop the others."""
     found = await asyncio.gather(*(_within(check, seconds) for check in checks))
     return [finding for findings in found for finding in findings]
 
 
 async def _within(check: Check, seconds: float) -> Sequence[Finding]:
-    remedy = "look at the address in the settings, the network and your login; then run the doctor again."
+    remedy = "check the address in the settings, the network and your login; then run the doctor again."
     try:
         async with asyncio.timeout(seconds):
             return await check.look()

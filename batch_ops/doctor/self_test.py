@@ -1,4 +1,4 @@
-"""Does the parser that looks into files start, and understand one?"""
+"""Can the HDF5 parser start, and read a file?"""
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Verdict
@@ -6,7 +6,7 @@ from batch_ops.inspection.checker import InMemory
 from batch_ops.inspection.parser.sample import sample_image
 from batch_ops.ports.services import ImageCheck
 
-# A project that the sample fits.
+# The sample image fits this project.
 PROJECT = ProjectFacts(
     ilastik_version="1.4.2",
     workflow="Pixel Classification",
@@ -25,7 +25,7 @@ PROJECT = ProjectFacts(
 
 
 async def look(check: ImageCheck) -> Verdict:
-    """Have the sample image checked."""
+    """Check the sample image."""
     image = InMemory(sample_image())
     return await check.check_image("the doctor's image", image, PROJECT, ImageOptions(axes="yxc"), CheckLimits())
 
@@ -33,6 +33,11 @@ async def look(check: ImageCheck) -> Verdict:
 def judge(verdict: Verdict) -> Finding:
     """Judge the verdict on an image that every working parser accepts."""
     if isinstance(verdict, Accepted):
-        return Finding("parser", Level.OK, "The parser that looks into HDF5 files starts and understands one.")
-    message = f"The parser that looks into HDF5 files does not work: {verdict.sentence}"
-    return Finding("parser", Level.FAIL, message, "install requirements.txt again; can this Python start processes?")
+        return Finding("parser", Level.OK, "The HDF5 parser starts and can read a test file.")
+    message = f"The HDF5 parser does not work: {verdict.sentence}"
+    return Finding(
+        "parser",
+        Level.FAIL,
+        message,
+        "install requirements.txt again, and check that this Python can start processes.",
+    )

@@ -1,4 +1,4 @@
-"""Who asks, what they may do to storage and what they must not: plans the probes, then judges their results."""
+"""What a visitor may and must not do to storage: plans the probes, then judges their results."""
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -8,7 +8,9 @@ from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Access, Outcome, Probe, ProbeResult, Resource
 
 _AREA = "storage"
-_AGAIN = "run deploy.sh again: it makes what is missing and assigns the roles (a new role takes minutes to be known)."
+_AGAIN = (
+    "run deploy.sh again: it makes what is missing and assigns the roles (a new role takes minutes to take effect)."
+)
 
 
 class Visitor(Enum):
@@ -20,14 +22,14 @@ class Visitor(Enum):
 
 
 def visitor(settings: Settings, uses_key: bool, application_id: str) -> Visitor:
-    """Tell whose access is tried. `application_id`: what the login says of itself."""
+    """Return whose access is tested. `application_id`: the client id of the login."""
     if uses_key:
         return Visitor.KEY
     return Visitor.APP if settings.client_id and application_id == settings.client_id else Visitor.OPERATOR
 
 
 def plan(who: Visitor, settings: Settings) -> Sequence[Probe]:
-    """Choose the probes that show whether this visitor may do what they need, and no more."""
+    """Choose the probes that show whether this visitor may do what it needs to do, and nothing else."""
     read_only = (settings.input_container, settings.projects_container)
     written = (
         settings.frozen_container,
@@ -40,7 +42,7 @@ def plan(who: Visitor, settings: Settings) -> Sequence[Probe]:
     if who is not Visitor.OPERATOR:
         probes += [Probe(Resource.CONTAINER, name, Access.WRITE) for name in written]
     if who is Visitor.APP:
-        # Whoever writes there decides what runs on the pool: a classifier can hold code, a script is code.
+        # Whoever can write there decides what runs on the pool: a classifier can hold code, a script is code.
         forbidden = (*read_only, settings.tools_container)
         probes += [Probe(Resource.CONTAINER, name, Access.WRITE, allowed=False) for name in forbidden]
     for resource, names in (
@@ -52,7 +54,7 @@ def plan(who: Visitor, settings: Settings) -> Sequence[Probe]:
 
 
 def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
-    """Say a sentence about all that is as it must be, one about each thing that is not, one a reason not to know."""
+    """Write one finding about what is right, one for each fault, and one for each reason why something is unknown."""
     results = list(results)
     missing = {(a.probe.resource, a.probe.name) for a in results if a.outcome is Outcome.MISSING}
     findings = [
@@ -64,7 +66,7 @@ def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
         good = [a.probe for a in rest if a.probe.access is access and a.probe.allowed and a.outcome is Outcome.DONE]
         for resource in Resource:
             if names := [probe.name for probe in good if probe.resource is resource]:
-                done = "are there and can be read" if access is Access.READ else "can be written"
+                done = "exist and can be read" if access is Access.READ else "can be written to"
                 findings.append(Finding(_AREA, Level.OK, f"With {who.value} the {resource}s {joined(names)} {done}."))
     findings += [finding for result in rest if (finding := _fault(who, result)) is not None]
     unknown: dict[str, list[Probe]] = {}
@@ -73,11 +75,12 @@ def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
             unknown.setdefault(result.detail, []).append(result.probe)
     findings += [_unknown(who, probes, detail) for detail, probes in unknown.items()]
     if refused := [a.probe.name for a in rest if not a.probe.allowed and a.outcome is Outcome.REFUSED]:
-        message = f"{who.value.capitalize()} can't write into {joined(refused)}, and must not."
+        message = f"{who.value.capitalize()} can't write to {joined(refused)}, as intended."
         findings.append(Finding(_AREA, Level.OK, message))
     if who is Visitor.KEY:
         message = (
-            "These settings hold the storage account's key, which opens everything: there are no roles to look at."
+            "These settings hold the storage account's key, which gives access to everything: there are no roles to "
+            "check."
         )
         findings.append(Finding(_AREA, Level.NOTE, message))
     elif who is Visitor.OPERATOR:
@@ -87,7 +90,7 @@ def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
 
 
 def _unknown(who: Visitor, probes: Sequence[Probe], detail: str) -> Finding:
-    """Say in one sentence what could not be tried for one reason: where nothing answers, that is everything."""
+    """Say in one sentence what one reason kept from being tested: where nothing answers, that is everything."""
     parts = []
     for resource in Resource:
         names = list(dict.fromkeys(f"'{probe.name}'" for probe in probes if probe.resource is resource))
@@ -95,7 +98,7 @@ def _unknown(who: Visitor, probes: Sequence[Probe], detail: str) -> Finding:
             parts.append(f"the {resource}{'s' if len(names) > 1 else ''} {joined(names)}")
     accesses = joined(access for access in Access if access in {probe.access for probe in probes})
     message = f"It could not be found out whether {who.value} can {accesses} {'; '.join(parts)}: {detail}."
-    return Finding(_AREA, Level.FAIL, message, "look at the address in the settings, firewalls and the network.")
+    return Finding(_AREA, Level.FAIL, message, "check the address in the settings, the firewalls and the network.")
 
 
 def _fault(who: Visitor, result: ProbeResult) -> Finding | None:
@@ -105,7 +108,7 @@ def _fault(who: Visitor, result: ProbeResult) -> Finding | None:
         message = f"Storage does not let {who.value} {probe.access} {where} ({result.detail})."
         return Finding(_AREA, Level.FAIL, message, _AGAIN)
     if not probe.allowed and result.outcome is Outcome.DONE:
-        message = f"{who.value.capitalize()} can write into {where}, and with that decide what runs on the pool."
-        remedy = "remove its role on the whole account and leave those on single containers."
+        message = f"{who.value.capitalize()} can write to {where}, and so could decide what runs on the pool."
+        remedy = "remove its role on the whole account and keep those on single containers."
         return Finding(_AREA, Level.FAIL, message, remedy)
     return None

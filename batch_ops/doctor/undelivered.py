@@ -1,4 +1,4 @@
-"""Are there events that could not be delivered, or were there any?"""
+"""Finds out whether there are, or were, events that could not be delivered."""
 
 from collections.abc import Sequence
 
@@ -21,22 +21,24 @@ async def look(blobs: BlobStore, storage: StorageHealth, container: str) -> Sequ
 
 
 def judge(container: str, names: Sequence[str] | None, sweeps: Sequence[SweepMark]) -> Sequence[Finding]:
-    """Say whether events lie there; a container that is missing is reported with the access to storage."""
+    """Say whether there are any; a container that is missing is reported with the access to storage."""
     if names is None:
         return []
     mark = next((sweep for sweep in sweeps if sweep.container == container), None)
     if names:
         count = f"{len(names)}{' or more' if len(names) == SOME else ''}"
-        message = f"{count} blobs with events that could not be delivered lie in the container '{container}'."
+        message = f"The container '{container}' holds {count} blobs with events that could not be delivered."
         when = f" at {mark.next_cycle:%Y-%m-%d %H:%M} UTC" if mark else ""
         remedy = (
-            f"the sweep takes up their files by itself{when}; look why Event Grid could not deliver (the field "
-            "deadLetterReason), and at the topic's roles. What the sweep leaves there, it could not understand."
+            f"the sweep will look at their files by itself{when}; find out why Event Grid could not deliver them (the "
+            "field deadLetterReason), and check the topic's roles. The sweep leaves there what it can't "
+            "understand."
         )
         return [Finding(_AREA, Level.WARN, message, remedy)]
     if mark is not None and mark.found:
         message = (
-            f"{mark.found:,} events could not be delivered since {mark.live_since:%Y-%m-%d}; the sweep took them up."
+            f"{mark.found:,} events could not be delivered since {mark.live_since:%Y-%m-%d}; the sweep has looked at "
+            "their files."
         )
         return [Finding(_AREA, Level.NOTE, message)]
     return [Finding(_AREA, Level.OK, "Every event was delivered.")]

@@ -1,1 +1,1 @@
-"""Decides: frozen values and pure rules. Nothing here waits, and nothing knows a service."""
+"""Decides: frozen values and pure rules. Nothing here awaits anything or knows a service."""

@@ -12,7 +12,7 @@ _SENTENCE_CHARS = 300
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One Batch task that did not do its work, and why."""
+    """One Batch task that failed, and why."""
 
     number: int
     task_id: str

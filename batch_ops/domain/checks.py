@@ -1,9 +1,9 @@
-"""What is known about an image and its project before a machine is paid for; frozen values only.
+"""What is known about an image and its project before any machine is paid for; frozen values only.
 
-`Verdict` is what the check of an image answers:
+`Verdict` is the result of checking an image:
 
     Accepted   the image fits its project; carries the facts that the task needs
-    Refused    one sentence for the person who dropped the file: what is wrong, and what to do
+    Refused    one sentence for the person who uploaded the file: what is wrong, and what to do
     Unchecked  the check could not be finished within its budget; says why, and the file runs anyway
 """
 
@@ -23,7 +23,7 @@ WINDOW_RATIO = 3.5
 class ImageFacts:
     """One dataset of an HDF5 file.
 
-    `internal_path` has no leading slash. `axes` has one letter out of "tzyxc" a dimension of `shape`.
+    `internal_path` has no leading slash. `axes` has one letter of "tzyxc" per dimension of `shape`.
     `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as
     they are; otherwise the task writes those of `axes` into its own copy.
     """
@@ -37,7 +37,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """What a trained Pixel Classification project (.ilp) asks of an image.
+    """What a trained Pixel Classification project (.ilp) requires of an image.
 
     `axes`: of the last training image, forced on every input; "" where the project does not store them.
     `channels`, `spatial_dimensions` (2 or 3): of the first training image; None where not stored.
@@ -66,7 +66,7 @@ class ProjectFacts:
     lane_path: str | None = None
 
     def feature_columns(self, channels: int, z: int) -> int:
-        """Count the features of one pixel that ilastik computes for an image of so many channels and z slices."""
+        """Count the features of one pixel that ilastik computes for an image with these channels and z slices."""
         in_2d = self.eigen_2d + (self.eigen_3d if z == 1 else 0)
         in_3d = self.eigen_3d if z > 1 else 0
         return channels * (self.scalar_features + 2 * in_2d + 3 * in_3d)
@@ -86,10 +86,10 @@ class ProjectFacts:
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """What the operator configured for the images of a project, where the file itself does not say it.
+    """What the operator configured for the images of a project that do not state it themselves.
 
     `output_channels` and `bytes_per_value` describe the export (1 and 1: a segmentation; probabilities
-    have a channel a class of 4 bytes).
+    have one channel of 4 bytes per class).
     """
 
     internal_path: str | None = None
@@ -111,7 +111,7 @@ class CheckLimits:
     max_declared_bytes: int = 200 * GB
     # Deflate packs at best about 1,030 bytes of zeros into one.
     max_compression: int = 1_100
-    # Chunks that were never written take no room; so much emptiness is nothing unusual.
+    # Chunks that were never written take no space; this much emptiness is not unusual.
     sparse_allowance_bytes: int = GIB
 
 

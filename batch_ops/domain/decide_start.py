@@ -1,9 +1,9 @@
-"""What becomes of an image that was dropped: (old row, order, blob, findings) -> a decision. Pure.
+"""What happens to an uploaded image: (old row, order, blob, findings) -> a decision. Pure.
 
-    Keep    nothing to do: the row says all there is to say
-    Wait    nothing can begin yet; the reason says what is waited for
+    Keep    nothing to do: the row is right as it is
+    Wait    the run can't begin yet; the reason says what it waits for
     Reject  the image does not fit its classifier; the sentence says why
-    Claim   it is to be segmented: the record names its job and its task
+    Claim   the image will be segmented: the record names its job and its task
 
 `start` gathers the findings, the cheapest first, and applies the decision.
 """
@@ -23,7 +23,9 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
 from batch_ops.domain.worklist import Stand
 
-_ARCHIVED = "The file lies in the archive tier; it starts once it is brought back (rehydrated)."
+_ARCHIVED = (
+    "The file is in the archive tier; it starts by itself once somebody rehydrates it (moves it to another tier)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +85,17 @@ class Case:
 
     @property
     def turn(self) -> datetime | None:
-        """The turn that it has taken already."""
+        """The turn that it has already taken."""
         return self.old.turn if self.old and self.goes_on and self.backfill else None
 
     @property
     def needs_turn(self) -> bool:
-        """Whether to take a turn. One is good for its day only: what missed it, in a pause say, takes another."""
+        """Whether to take a turn. A turn is valid on its day only: a file that missed it takes another."""
         return self.backfill and self.turn != day_of(self.now)
 
     @property
     def is_archived(self) -> bool:
-        """Whether the content can't be read before somebody brings it back."""
+        """Whether the content can't be read until somebody rehydrates it."""
         return (self.blob.tier or "").lower() == "archive"
 
     @property
@@ -105,7 +107,7 @@ class Case:
     def left_behind(self) -> TaskRef:
         """The task of the older run that has to be ended, whoever gets to do it.
 
-        Of a run that was cancelled or given up the task may still be there: Batch was out, or the process died.
+        The task of a cancelled or failed run may still exist: Batch was unavailable, or the process died.
         """
         old = self.old
         if old is None or old.state in {State.SUCCEEDED, State.REJECTED, State.SUPERSEDED}:
@@ -121,7 +123,7 @@ class Case:
         return self.old is not None and kept != NO_TASK and self.old.placement.previous not in {NO_TASK, kept}
 
     def record(self, turn: datetime | None) -> FileRecord:
-        """The row of the version, before it is known what becomes of it."""
+        """Make the row of the version, before the decision."""
         old, kept = self.old, self.old if self.goes_on else None
         return FileRecord(
             name=self.blob.name,
@@ -141,9 +143,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found out about a case, in this order; the rest is unset once it is clear that it has to wait.
+    """What was found out about a case, in this order; the rest stays unset once it is clear that it must wait.
 
-    `hold`: why nothing may begin, "" if it may. `turn`: the case's turn, the one just taken included.
+    `hold`: why no run may begin, "" if it may. `turn`: the case's turn, the one just taken included.
     `fault`: a service could not answer; the sentence says which.
     """
 
@@ -156,7 +158,7 @@ class Findings:
 
 
 def decide(case: Case, found: Findings, settings: Settings) -> Decision:
-    """What becomes of the case."""
+    """Decide what happens to the case."""
     if case.is_before_its_turn:
         return Keep()
     if case.is_archived:
@@ -174,23 +176,23 @@ def decide(case: Case, found: Findings, settings: Settings) -> Decision:
     if isinstance(verdict, Refused):
         return Reject(record, project, verdict.sentence)
     if not isinstance(verdict, Accepted):
-        return Claim(claimed(record, project, None, settings, case.now, verdict.sentence))
+        return Claim(claimed(record, project, None, settings, case.now, f"{verdict.sentence} It runs anyway."))
     if sentence := disk_fault(case.blob, verdict.facts, project, settings):
         return Reject(record, project, sentence)
     return Claim(claimed(record, project, verdict.facts, settings, case.now, "Its task is being created."))
 
 
 def is_older(sequencer: str, record: FileRecord) -> bool:
-    """Whether an event is older than one that was acted on; sequencers of unlike length can't be compared."""
+    """Return whether an event is older than one already handled; sequencers of unequal length can't be compared."""
     if record.state.is_waiting or record.state is State.SUBMITTING:
         return False
     return len(sequencer) == len(record.sequencer) and sequencer < record.sequencer
 
 
 def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
-    """Whether only the properties changed: same length and same Content-MD5 (a blob without one may differ).
+    """Return whether only the properties changed: same length and Content-MD5 (without one, it may differ).
 
-    Who uploads a file again that failed, or that was deleted in between, wants it segmented.
+    Somebody who uploads a failed or deleted file again wants it segmented.
     """
     if known.state in {State.FAILED, State.CANCELLED}:
         return False
@@ -198,14 +200,14 @@ def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
 
 
 def is_missed(blob: Blob, stand: Stand | None) -> bool:
-    """Whether the ledger knows nothing of this version of an image."""
+    """Return whether the ledger has no row of this version of an image."""
     if stand is None:
         return True
     return blob.etag != stand.image.etag and not is_same_content(stand, blob)
 
 
 def unreachable(order: LookOrder, now: datetime) -> FileRecord:
-    """The row of a blob that no address leads to: it alone can say so."""
+    """Make the row of a blob that no URL can address."""
     reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
     record = FileRecord(
         order.name, 1, State.WAITING, ImageVersion("", 0), order.correlation_id, times=Times(dropped_at=now)

@@ -2,38 +2,38 @@
 
     IlastikBatchError
     ├── SettingsError        the app's settings are incomplete or contradict each other
-    ├── Conflict             somebody else changed the row first: read again, decide again
+    ├── Conflict             somebody else changed the row first: read and decide again
     ├── IllegalTransition    a state that the transition table does not allow: a fault in the code
     ├── BlobChanged          the blob is no longer the version that was asked for
     ├── BlobMissing          there is no such blob (any more)
-    ├── NewerRun             a newer run of the file has published already
-    ├── JobMissing           Batch knows no such job
+    ├── NewerRun             a newer run of the file has already published its results
+    ├── JobMissing           Batch has no such job
     ├── JobClosed            the job takes no more tasks
     ├── BadMessage           a queue message that is not what its sender should have written
-    ├── RequestRefused       a service calls a request of ours wrong: a fault in the code
+    ├── RequestRefused       a service refuses a request as invalid: a fault in the code
     ├── ServiceFault         throttled, unreachable, over quota, paused: try again later
     ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
     ├── Unfit                inspection.sentences: what is wrong with an image or a project
     ├── AxesError            inspection.axes: why axes can't be used
-    ├── DamagedSuperblock    inspection.superblock: an HDF5 file with a beginning that can't be
+    ├── DamagedSuperblock    inspection.superblock: an HDF5 file with an impossible beginning
     ├── BudgetSpent          inspection.budget: the check of a file would cost too much
     ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have
-    ├── BadFindings          inspection.findings: a parser reports what no sane one does
+    ├── BadFindings          inspection.findings: a parser reports something impossible
     ├── ParserDied           inspection.parser.process: a parser ended without findings
-    ├── Broken               inspection.parser.talk: the conversation with a parser broke off
+    ├── Broken               inspection.parser.talk: the connection to a parser broke off
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
-Those that name their module are caught by its nearest callers. What travels to the node stands below this module and
-so outside the tree, each a ValueError: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task).
+Those that name their module are caught by its direct callers. The errors of modules that travel to the node can't be
+part of the tree, and are ValueErrors: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task).
 
-A task that fails is no exception: it is data (`task.failure_kinds`).
+A failed task is data, not an exception (`task.failure_kinds`).
 """
 
 from datetime import timedelta
 
 
 class IlastikBatchError(Exception):
-    """Root of the tree; its text is for people: a sentence where its class does not say otherwise, or its docstring."""
+    """Root of the tree; its text is for people: a sentence unless its class says otherwise."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text or type(self).__doc__)
@@ -48,7 +48,7 @@ class Conflict(IlastikBatchError):
 
 
 class IllegalTransition(IlastikBatchError):
-    """A row was to be moved along a way that the transition table does not have."""
+    """The transition table does not allow this change of state."""
 
 
 class BlobChanged(IlastikBatchError):
@@ -64,7 +64,7 @@ class NewerRun(IlastikBatchError):
 
 
 class JobMissing(IlastikBatchError):
-    """Batch knows no job of this id."""
+    """Batch has no job of this id."""
 
 
 class JobClosed(IlastikBatchError):
@@ -76,11 +76,11 @@ class BadMessage(IlastikBatchError):
 
 
 class RequestRefused(IlastikBatchError):
-    """A service calls a request of ours wrong; to send it again is no use."""
+    """A service refuses a request as invalid; sending it again is useless."""
 
 
 class ServiceFault(IlastikBatchError):
-    """A service can't do it now; the sentence says which and why, `retry_after` how long it asks us to wait."""
+    """A service can't do it now; the sentence says which and why, `retry_after` how long to wait."""
 
     def __init__(self, sentence: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(sentence)

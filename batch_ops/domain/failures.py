@@ -1,4 +1,4 @@
-"""Why a completed task did not do its work: what Batch shows of it, read by the table of `failure_kinds`. Pure."""
+"""Why a completed task failed: what Batch shows, interpreted by the table of `failure_kinds`. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ class Cause:
 
 
 def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
-    """Say why this completed task failed; None if it succeeded (exit code 0 and no `failureInfo`)."""
+    """Return why this completed task failed; None if it succeeded (exit code 0 and no `failureInfo`)."""
     if task.failure is None and task.exit_code == 0:
         return None
     if task.failure is None and task.exit_code is None:

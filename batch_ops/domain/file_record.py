@@ -14,7 +14,7 @@ HISTORY_LENGTH = 40
 
 
 class State(StrEnum):
-    """Where a file is. The middle states may move backwards: Batch may requeue a task."""
+    """The state of a file. The middle states may move backwards: Batch may requeue a task."""
 
     WAITING = "WAITING"
     WAITING_FOR_PROJECT = "WAITING_FOR_PROJECT"
@@ -31,17 +31,17 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing more happens to this run by itself."""
+        """Whether the run has ended."""
         return self in FINAL
 
     @property
     def is_waiting(self) -> bool:
-        """Nothing was submitted yet: the reason says what is waited for."""
+        """Whether nothing was submitted yet: the reason says what the file waits for."""
         return self in {State.WAITING, State.WAITING_FOR_PROJECT}
 
     @property
     def has_task(self) -> bool:
-        """A Batch task is on its way or at work."""
+        """Whether a Batch task is being created, waiting or running."""
         return self in {State.ACTIVE, State.PREPARING, State.RUNNING}
 
 
@@ -58,7 +58,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """All that is known of one file: its current run, and how that run fares.
+    """All that is known about one file: its current run, and the progress of that run.
 
     `run` counts the versions (and repeated segmentations) of a file. `intent` names the entry of the worklist that
     keeps this run in sight. `backfill`: an older file that an operator asked for; `turn` is the day (its midnight,

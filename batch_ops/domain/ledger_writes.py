@@ -1,4 +1,4 @@
-"""Which rows of the ledger a claim or an advance writes, and on what condition. Pure.
+"""Which rows of the ledger a claim or an advance writes, and under which condition. Pure.
 
 A store carries out all writes of one decision in one transaction.
 """
@@ -21,13 +21,13 @@ run_row_key = lru_cache(4096)(naming.run_row_key)
 
 @lru_cache(4096)
 def partition_key(name: str) -> str:
-    """The partition of a file's rows."""
+    """Return the partition of a file's rows."""
     return naming.partition_key(naming.project_of(name))
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One row as it is to be.
+    """One row to write.
 
     `over` is the version to be replaced; None inserts a file's row (nothing may be there) and puts a run's
     row over whatever is there, as only the holder of the file's row writes it.
@@ -40,9 +40,9 @@ class Write:
 
 
 def claim_writes(new: FileRecord, previous: Entry | None) -> tuple[Write, ...]:
-    """A file's row, and the end of the previous run where that was still open.
+    """Return the writes of a claim: the file's row, and the end of a previous run that was still open.
 
-    The row of a run is written when the run ends: until then the file's row says all, and a claim stays one write.
+    The row of a run is written when the run ends: until then the file's row says everything, and a claim is one write.
     Raises `IllegalTransition`.
     """
     new = fitted(new)
@@ -61,7 +61,7 @@ def claim_writes(new: FileRecord, previous: Entry | None) -> tuple[Write, ...]:
 
 
 def advance_writes(entry: Entry, record: FileRecord) -> tuple[Write, ...]:
-    """The file's row; beside it the run's row once the run is over. Raises `IllegalTransition`."""
+    """Return the writes of an advance: the file's row, and the run's once it is over. Raises `IllegalTransition`."""
     record = fitted(record)
     _check_same_file(entry.record, record)
     if record.run != entry.record.run:
@@ -72,14 +72,14 @@ def advance_writes(entry: Entry, record: FileRecord) -> tuple[Write, ...]:
 
 
 def with_current(ended: Sequence[FileRecord], current: Entry | None) -> list[FileRecord]:
-    """Every run of a file, the oldest first: the rows of ended runs, and the current one as the file's row has it."""
+    """List every run of a file, the oldest first: the rows of ended runs, and the current one from the file's row."""
     if current is None:
         return list(ended)
     return [*(record for record in ended if record.run != current.record.run), current.record]
 
 
 def fitted(record: FileRecord) -> FileRecord:
-    """The record with its prose cut to what a row should hold."""
+    """Cut the texts of a record to what a row should hold."""
     if len(record.reason) <= _REASON_CHARS:
         return record
     return replace(record, reason=f"{record.reason[: _REASON_CHARS - 1]}…")

@@ -1,6 +1,6 @@
-"""What the queues carry: Event Grid's `BlobCreated` events, our own orders to look again and to collect. Pure.
+"""The messages of the queues: Event Grid's `BlobCreated` events, our own orders to look again and to collect. Pure.
 
-So is what Event Grid leaves in the dead-letter container: lists of events that it could not deliver.
+And the blobs of the dead-letter container: lists of events that Event Grid could not deliver.
 """
 
 import json
@@ -25,9 +25,9 @@ _BLOBS = "/blobs/"
 
 @dataclass(frozen=True, slots=True)
 class BlobCreated:
-    """An event of a blob that was committed: a hint, as events come twice, late and out of order.
+    """An event about a blob that was written: a hint, as events come twice, late and out of order.
 
-    `etag` is without quotation marks. `sequencer` orders the events of one blob where their lengths agree.
+    `etag` is without quotation marks. `sequencer` orders the events of one blob if their lengths are equal.
     """
 
     name: str
@@ -49,7 +49,7 @@ class BlobCreated:
 class DeadLetters:
     """What one blob of the dead-letter container holds.
 
-    `reasons` are Event Grid's words, one an event; `unknown` entries are no events of ours.
+    `reasons` are Event Grid's words, one per event; `unknown` counts entries that are not our events.
     """
 
     events: tuple[BlobCreated, ...]
@@ -58,14 +58,14 @@ class DeadLetters:
 
 
 def look_again_message(order: LookOrder) -> str:
-    """The text of an order to look at a blob again. Its sequencer is left out: nothing older than now is meant."""
+    """Write an order to look at a blob again, without its sequencer: the blob is looked at as it is now."""
     values: dict[str, str | bool | int] = {_LOOK_AGAIN: order.name, "correlation_id": order.correlation_id}
     wishes = {"container": order.container, "backfill": order.backfill, "again": order.again, "tries": order.tries}
     return json.dumps(values | {key: wish for key, wish in wishes.items() if wish}, ensure_ascii=False)
 
 
 def look_order(body: bytes) -> LookOrder | None:
-    """What a message in `blob-created` asks for; None for an event that means nothing. Raises `BadMessage`."""
+    """Read a message in `blob-created`; None for an event that means nothing. Raises `BadMessage`."""
     values = _Fields.parse(body, _AN_EVENT)
     if values.has(_LOOK_AGAIN):
         return LookOrder(
@@ -83,12 +83,12 @@ def look_order(body: bytes) -> LookOrder | None:
 
 
 def collect_message(order: CollectOrder) -> str:
-    """The text of an order."""
+    """Write an order as text."""
     return json.dumps(asdict(order), ensure_ascii=False)
 
 
 def collect_order(body: bytes) -> CollectOrder:
-    """The order in a message. Raises `BadMessage`."""
+    """Read an order from a message. Raises `BadMessage`."""
     values = _Fields.parse(body, "a collect message")
     return CollectOrder(
         name=values.text("name"),
@@ -100,32 +100,32 @@ def collect_order(body: bytes) -> CollectOrder:
 
 
 def blob_created(body: bytes) -> BlobCreated:
-    """The event in a message of Event Grid's own schema. Raises `BadMessage`."""
+    """Read an event in Event Grid's own schema. Raises `BadMessage`."""
     return _event(_Fields.parse(body, _AN_EVENT))
 
 
 def dead_letters(body: bytes) -> DeadLetters:
-    """The events of a dead-letter blob: a JSON list of events that also tell why. Raises `BadMessage`."""
+    """Read the events of a dead-letter blob: a JSON list of events with the reasons of failure. Raises `BadMessage`."""
     try:
         entries = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as exc:
         raise BadMessage(f"A dead letter should be a JSON list of events, but it is {body[:100]!r}.") from exc
     if not isinstance(entries, list):
-        raise BadMessage("A dead letter should be a JSON list of events, but it is no list.")
+        raise BadMessage("A dead letter should be a JSON list of events, but it is not a list.")
     found = []
     for entry in entries:
         with suppress(BadMessage):
             values = _Fields(entry, _AN_EVENT)
             event, reason = _event(values), values.text("deadLetterReason", "")
             if not _is_possible(event.name):
-                raise BadMessage("No blob has such a name.")
+                raise BadMessage("No blob can have this name.")
             found.append((event, reason))
     events, reasons = tuple(event for event, _ in found), tuple(reason for _, reason in found)
     return DeadLetters(events, reasons, len(entries) - len(found))
 
 
 def _is_possible(name: str) -> bool:
-    """Whether a blob can have this name: an order to look at another one would never end well."""
+    """Return whether a blob can have this name: no order to look at any other can succeed."""
     return len(name) <= _LONGEST_NAME and not any("\ud800" <= character <= "\udfff" for character in name)
 
 
@@ -147,7 +147,7 @@ def _event(event: "_Fields") -> BlobCreated:
 
 
 def _subject(subject: str) -> tuple[str, str]:
-    """Container and name in `/blobServices/default/containers/<container>/blobs/<name>`."""
+    """Read container and name from `/blobServices/default/containers/<container>/blobs/<name>`."""
     _, mark, rest = subject.partition(_CONTAINERS)
     container, slash, name = rest.partition(_BLOBS)
     if not (mark and slash and container and name) or "/" in container:
@@ -156,10 +156,10 @@ def _subject(subject: str) -> tuple[str, str]:
 
 
 def _name_in_url(url: str, container: str) -> str | None:
-    """The blob's name in its URL: host-style (`/container/name`) or path-style (`/account/container/name`).
+    """Read the blob's name from its URL: `/container/name`, or path-style `/account/container/name`.
 
-    The URL is percent-encoded and whole, while subjects were seen without characters beyond the first
-    65,536 of Unicode; so the subject's name is only taken where the URL has none.
+    The URL is percent-encoded and complete, while subjects can lack characters beyond the first
+    65,536 of Unicode; so the subject's name is used only if the URL has none.
     """
     try:
         path = urlsplit(url).path.removeprefix("/")
@@ -176,12 +176,12 @@ def _name_in_url(url: str, container: str) -> str | None:
 
 
 class _Fields:
-    """A JSON object whose fields are what they should be, or `BadMessage` is raised."""
+    """A JSON object; a field that is not what it should be raises `BadMessage`."""
 
     def __init__(self, values: Any, what: str) -> None:
         self._what = what
         if not isinstance(values, dict):
-            raise BadMessage(f"A message should be {what}, but it is no JSON object.")
+            raise BadMessage(f"A message should be {what}, but it is not a JSON object.")
         self._values: dict[str, Any] = values
 
     @classmethod

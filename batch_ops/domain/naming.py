@@ -1,6 +1,6 @@
 """Every name that is derived from the name of a blob: keys, task ids, nicknames, folders. Pure.
 
-Blob names are up to 1,024 characters of any Unicode, differ by case alone if their owner likes, and may
+Blob names are up to 1,024 characters of any Unicode, may differ only by case, and may
 hold quotes, newlines or `..`. Batch ids are 64 characters of `[A-Za-z0-9_-]` without regard to case, table
 keys 512 UTF-16 units without `/ \\ # ?` and control characters.
 """
@@ -24,31 +24,31 @@ _TASK_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>
 
 
 def is_image(name: str) -> bool:
-    """Whether a blob of this name in `input` is ours to segment (the suffix filter of Event Grid ignores case)."""
+    """Return whether a blob of this name in `input` is an image (Event Grid's suffix filter ignores case)."""
     return name.lower().endswith(IMAGE_SUFFIX)
 
 
 def is_reachable(name: str) -> bool:
-    """Whether HTTP can speak of a blob of this name: not with `.` or `..` for a folder, which addresses leave out."""
+    """Return whether a URL can address a blob of this name: not with `.` or `..` for a folder, which URLs resolve."""
     return not {".", ".."} & set(name.split("/"))
 
 
 def project_of(name: str) -> str:
-    """The project of an image: its first folder, or `default` at the root."""
+    """Return the project of an image: its first folder, or `default` at the root."""
     first, slash, _ = name.partition("/")
     return first if slash and first else DEFAULT_PROJECT
 
 
 @lru_cache(maxsize=16_384)
 def file_hash(name: str) -> str:
-    """26 characters `[a-z2-7]` (128 bits) that stand for exactly this name, upper and lower case told apart."""
+    """Return 26 characters `[a-z2-7]` (128 bits) that identify this name, including its case."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return base64.b32encode(digest).decode().rstrip("=").lower()
 
 
 @lru_cache(maxsize=16_384)
 def key_safe(text: str) -> str:
-    """The text as a table key may hold it; sorts as the text's UTF-8 bytes do, and no two texts share one.
+    """Encode text for a table key; keys sort like the text's UTF-8 bytes, and no two texts share one.
 
     `-`, `_`, digits and ASCII letters stand for themselves. Any other byte becomes a mark and two hex digits;
     the mark sorts where the byte does between the characters that are kept.
@@ -67,24 +67,24 @@ def _key_byte(byte: int) -> str:
 
 
 def partition_key(project: str) -> str:
-    """The partition of a project's files."""
+    """Return the partition of a project's files."""
     safe = key_safe(project)
     return safe if len(safe) <= _KEY_PREFIX_CHARS else f"{safe[:_KEY_PREFIX_CHARS]}!!{file_hash(project)}"
 
 
 def file_key(name: str) -> str:
-    """The row key of a file's current state: in the order of names as far as the prefix reaches, then by hash."""
+    """Return the row key of a file's current state: ordered by the start of the name, then by hash."""
     return f"f!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}"
 
 
 def run_row_key(name: str, run: int) -> str:
-    """The row key of one run of a file, in the file's partition."""
+    """Return the row key of one run of a file, in the file's partition."""
     return f"r!{key_safe(name)[:_KEY_PREFIX_CHARS]}!!{file_hash(name)}!{run:08d}"
 
 
 @lru_cache(maxsize=16_384)
 def nickname(name: str) -> str:
-    """The image's local name on a node without suffix, which ilastik puts into the names of its TIFFs.
+    """Return the image's local name on a node without suffix, which ilastik uses in the names of its TIFFs.
 
     ASCII letters, digits, `.`, `_`, `-` only, at most 60 characters, never empty, never starting with `-` or `.`.
     """
@@ -97,36 +97,36 @@ def nickname(name: str) -> str:
 
 
 def task_id(name: str, run: int, attempt: int) -> str:
-    """The Batch task of one attempt: readable start, hash of the exact name, run, attempt; at most 64 characters."""
+    """Return the id of an attempt's Batch task: readable start, hash of the name, run, attempt; up to 64 characters."""
     slug = re.sub(r"[^a-z0-9]+", "-", nickname(name).lower())[:_SLUG_CHARS].strip("-") or "image"
     return f"{slug}-{file_hash(name)}-{run}-{attempt}"
 
 
 def file_prefix(name: str) -> str:
-    """What the ids of all tasks of a file start with (also their folders in `staging`)."""
+    """Return what the ids of all tasks of a file start with (also their folders in `staging`)."""
     return task_id(name, 0, 0).removesuffix("0-0")
 
 
 def file_of_task(task: str) -> str | None:
-    """The `file_hash` inside a task id of ours; None for anybody else's task."""
+    """Return the `file_hash` in a task id of ours; None for anybody else's task."""
     match = _TASK_ID.fullmatch(task)
     return match["file"] if match else None
 
 
 def run_of_task(task: str) -> int | None:
-    """The run inside a task id of ours."""
+    """Return the run in a task id of ours."""
     match = _TASK_ID.fullmatch(task)
     return int(match["run"]) if match else None
 
 
 def job_id(prefix: str, pool: str, now: datetime, generation: int = 0) -> str:
-    """A job a month and pool; a generation above 0 follows a job that was closed early."""
+    """Return the id of a job: one per month and pool; a generation above 0 follows a job that was closed early."""
     base = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{prefix}-{pool}")[:48]
     return f"{base}-{now:%Y-%m}" + (f"-{generation}" if generation else "")
 
 
 def results_folder(name: str) -> str:
-    """Where results land: a folder with the very name of the input blob, ending in `/`.
+    """Return the folder of results: the name of the input blob, ending in `/`.
 
     Names beyond 900 characters are cut and marked with their hash, as a result's own name must still fit.
     """
@@ -136,16 +136,16 @@ def results_folder(name: str) -> str:
 
 
 def project_blob(project: str) -> str:
-    """The classifier of a project in the container `projects`."""
+    """Return the name of a project's classifier in the container `projects`."""
     return f"{project}{PROJECT_SUFFIX}"
 
 
 def frozen_blob(digest: str) -> str:
-    """The copy of a classifier that runs use, named by the SHA-256 of its content."""
+    """Return the name of the copy of a classifier that runs use: the SHA-256 of its content."""
     return f"{digest}{PROJECT_SUFFIX}"
 
 
 def plain(text: str, limit: int = 200) -> str:
-    """A name from outside as it may stand in a sentence: no control characters, not endless."""
+    """Prepare a name from outside for a sentence: without control characters, and of limited length."""
     clean = text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"

@@ -1,4 +1,4 @@
-"""What the queues ask for: to look at a blob, to collect results; and what could not be handled. Frozen."""
+"""The orders in the queues: look at a blob, collect results; and messages that could not be handled. Frozen."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +9,11 @@ from batch_ops.domain.file_record import FileRecord
 
 @dataclass(frozen=True, slots=True)
 class LookOrder:
-    """A blob that may be new: `container` is "" for an image that we ask ourselves to look at again.
+    """A blob that may be new: `container` is "" for an image that the app itself orders to look at again.
 
     `sequencer` orders the events of one blob. `backfill`: an operator asks for an older file, which takes its turn.
-    `again`: an operator wants this run, if it is still the file's and over, to be followed by another; a run that
-    waits is not to wait for its turn. `tries`: how often a service was out.
+    `again`: an operator wants another run after this one, if it is still the file's run and has ended; a waiting
+    run no longer waits for its turn. `tries`: how often a service was unavailable.
     """
 
     name: str
@@ -27,7 +27,7 @@ class LookOrder:
 
 @dataclass(frozen=True, slots=True)
 class CollectOrder:
-    """The message that asks for the results of a run to be moved."""
+    """The order to move the results of a run."""
 
     name: str
     run: int
@@ -43,7 +43,7 @@ class CollectOrder:
 
 @dataclass(frozen=True, slots=True)
 class PoisonMessage:
-    """A message that could not be handled. `text`: what it says, or its raw text where that is no base64."""
+    """A message that could not be handled. `text`: its decoded text, or its raw text if that is not base64."""
 
     queue: str
     id: str

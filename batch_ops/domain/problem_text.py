@@ -1,4 +1,4 @@
-"""The text of PROBLEM.txt: for the person who dropped the file and reads no tables. Pure."""
+"""The text of PROBLEM.txt: for the person who uploaded the file and can't see the tables. Pure."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from batch_ops.task.failure_kinds import RULES
 
 
 def remedy(record: FileRecord) -> str:
-    """Say what the reader can do about it."""
+    """Return what the reader can do about it."""
     if record.state.is_waiting:
-        return "Nothing to do for this file: it goes on by itself as soon as that has changed."
+        return "There is nothing you need to do: the file continues by itself as soon as this is resolved."
     if record.state is State.CANCELLED:
         return "Upload the file again if you still want it segmented."
     if record.kind is not None:
         return RULES[record.kind].remedy
-    return "Repair the file and upload it again under the same name: it is then taken up by itself."
+    return "Repair the file and upload it again under the same name: it then starts by itself."
 
 
 def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:

@@ -8,7 +8,7 @@ from batch_ops.domain.project_config import ProjectConfig
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A usable classifier: its version, the SHA-256 of its content, what it asks of images, its configuration."""
+    """A usable classifier: its version, the SHA-256 of its content, what it requires of images, its configuration."""
 
     name: str
     etag: str

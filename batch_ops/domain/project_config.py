@@ -15,7 +15,7 @@ _LONGEST_MINUTES = 7 * 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
-    """`internal_path`: the dataset to segment where a file holds several. `axes`: letters for files without
+    """`internal_path`: the dataset to segment if a file holds several. `axes`: letters for files without
     axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own."""
 
     internal_path: str | None = None
@@ -25,7 +25,7 @@ class ProjectConfig:
 
 
 class ConfigError(IlastikBatchError):
-    """The configuration can't be used; the text says why and what may stand there."""
+    """The configuration can't be used; the text says why and what is allowed."""
 
 
 def parse(name: str, data: bytes) -> ProjectConfig:
@@ -40,7 +40,9 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"{where} has '{naming.plain(unknown[0])}'; known are {', '.join(known)}.")
+        raise ConfigError(
+            f"{where} has an unknown key '{naming.plain(unknown[0])}'; the known keys are {', '.join(known)}."
+        )
     return ProjectConfig(
         internal_path=_text(where, values, "internal_path"),
         axes=_axes(where, values),

@@ -1,4 +1,4 @@
-"""provenance.json: what is a result of a run, and where it came from. Written last; what it does not name is none."""
+"""provenance.json: the results of a run, and their origin. Written last; a file not named in it is not a result."""
 
 import json
 from datetime import datetime
@@ -13,7 +13,7 @@ LOG = "ilastik.log"
 
 
 def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: datetime) -> bytes:
-    """UTF-8 JSON. Lengths in bytes, digests in hex, times in UTC; files in the order of their names."""
+    """Write UTF-8 JSON: lengths in bytes, digests in hex, times in UTC; files in the order of their names."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "input": {

@@ -1,4 +1,4 @@
-"""What a run of an image under a project is: its key, what its node is told, what it needs of the node. Pure."""
+"""What a run of an image with a project is: its key, the values for its node, its needs of the node. Pure."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from batch_ops.task.export_plan import EXPORT_SOURCES, export_plan
 
 
 def export_source(project: Project, settings: Settings) -> str:
-    """What ilastik exports: the project's own choice, else the system's."""
+    """Return what ilastik exports: the project's own choice, else the system's."""
     return project.config.export_source or settings.export_source
 
 
 def image_options(project: Project, settings: Settings) -> ImageOptions:
-    """What the check of an image has to know of the run."""
+    """Return what the check of an image has to know about the run."""
     channels, bytes_per_value = _exported(project, settings)
     return ImageOptions(
         internal_path=project.config.internal_path,
@@ -32,7 +32,7 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
 
 
 def _exported(project: Project, settings: Settings) -> tuple[int, int]:
-    """Channels and bytes a value of the export."""
+    """Return channels and bytes per value of the export."""
     per_class, bytes_per_value = EXPORT_SOURCES[export_source(project, settings)]
     return len(project.facts.classes) if per_class else 1, bytes_per_value
 
@@ -40,8 +40,8 @@ def _exported(project: Project, settings: Settings) -> tuple[int, int]:
 def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
     """What makes a run what it is: image, classifier, effective settings, ilastik.
 
-    The image is known by its Content-MD5 where it has one: an edit of its properties, which changes the ETag, leaves
-    the run what it is.
+    The image is identified by its Content-MD5 if it has one: editing its properties changes the ETag, but not the
+    run.
     """
     effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
     key = [record.name, record.image.md5 or record.image.etag, project.digest, effective, settings.ilastik_version]
@@ -51,7 +51,7 @@ def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
 def claimed(
     fresh: FileRecord, project: Project, facts: ImageFacts | None, settings: Settings, now: datetime, reason: str
 ) -> FileRecord:
-    """All that the task needs, with the ids of job and task: recovery never derives them again."""
+    """Add all that the task needs, with the ids of job and task: recovery never derives them again."""
     wall_clock = project.config.wall_clock or settings.wall_clock
     return replace(
         fresh,
@@ -78,12 +78,12 @@ def claimed(
 
 
 def disk_fault(blob: Blob, facts: ImageFacts, project: Project, settings: Settings) -> str:
-    """A sentence if image and TIFFs do not fit the node's disk together (0: the size is not known)."""
+    """Return a sentence if image and TIFFs do not fit on the node's disk together (0: its size is unknown)."""
     if not settings.node_disk_gb:
         return ""
     channels, bytes_per_value = _exported(project, settings)
     plan = export_plan(facts.axes, facts.shape, channels=channels, bytes_per_value=bytes_per_value)
-    # An untagged image is copied once more to be tagged.
+    # Tagging an untagged image takes another copy.
     need = (blob.length * (1 if facts.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
     if need <= settings.node_disk_gb:
         return ""

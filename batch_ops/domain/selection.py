@@ -1,4 +1,4 @@
-"""Which files an operator means: by name, prefix, project or state. Pure."""
+"""Which files an operator selects: by name, prefix, project or state. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from batch_ops.domain.file_record import FileRecord, State
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """All of what is given must hold; what is empty does not matter."""
+    """Every field that is given must match; empty fields do not matter."""
 
     names: tuple[str, ...] = ()
     prefix: str = ""
@@ -22,7 +22,7 @@ class Selection:
         return not (self.names or self.prefix or self.project or self.states)
 
     def names_it(self, name: str) -> bool:
-        """Whether a file of this name may be meant."""
+        """Return whether a file of this name may be selected."""
         return (
             (not self.names or name in self.names)
             and name.startswith(self.prefix)
@@ -30,11 +30,11 @@ class Selection:
         )
 
     def matches(self, record: FileRecord) -> bool:
-        """Whether a file is meant."""
+        """Return whether a file is selected."""
         return self.names_it(record.name) and (not self.states or record.state in self.states)
 
     def projects(self, known: Iterable[str]) -> tuple[str, ...]:
-        """The projects, of those that are known, in which such files may be."""
+        """Return those of the known projects that may have such files."""
         if self.project:
             return (self.project,)
         if "/" in self.prefix:

@@ -15,13 +15,13 @@ _UNITS = {
     "HOURS": timedelta(hours=1),
     "DAYS": timedelta(days=1),
 }
-# A number is at least 1, a span of time at least nothing.
+# A number must be at least 1, a duration at least 0.
 _LEAST = {"SLOT_MEMORY_MB": 500, "BACKFILL_DAILY_LIMIT": 0, "NODE_DISK_GB": 0, "LARGE_SLOT_MEMORY_MB": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator may choose, each with the variable that it is read from; its unit ends the name."""
+    """What an operator may set, each with its variable, whose name ends with the unit."""
 
     batch_endpoint: Annotated[str, "BATCH_ACCOUNT_ENDPOINT"]
     pool_id: Annotated[str, "BATCH_POOL_ID"]
@@ -69,12 +69,12 @@ class Settings:
 
     @property
     def uses_batch_key(self) -> bool:
-        """Whether Batch is spoken to with the account's key instead of an identity."""
+        """Whether to use the Batch account's key instead of an identity."""
         return bool(self.batch_key)
 
 
 def from_mapping(values: Mapping[str, str]) -> Settings:
-    """The settings in a mapping such as the environment. Raises `SettingsError` with every fault in its text."""
+    """Read settings from a mapping such as the environment. Raises `SettingsError` with every fault in its text."""
     faults: list[str] = []
     given: dict[str, Any] = {}
     for field in fields(Settings):
@@ -94,7 +94,7 @@ def from_mapping(values: Mapping[str, str]) -> Settings:
 
 
 def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -> Any:
-    """The value of a text; what is wrong with it goes to the faults."""
+    """Parse the text of a value; add what is wrong with it to the faults."""
     if kind is str:
         return text
     if kind is bool:
@@ -104,7 +104,7 @@ def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -
     try:
         number = float(text) if kind is timedelta else int(text)
     except ValueError:
-        faults.append(f"{name} is {text!r}; a number is needed.")
+        faults.append(f"{name} is {text!r}; it must be a number.")
         return default
     least = _LEAST.get(name, 0 if kind is timedelta else 1)
     if not least <= number < 10**15:
@@ -118,11 +118,11 @@ def _contradictions(settings: Settings, values: Mapping[str, str]) -> list[str]:
     if settings.batch_key and not settings.batch_account:
         faults.append("BATCH_ACCOUNT_KEY is given without BATCH_ACCOUNT_NAME.")
     if bool(settings.large_pool_id) != bool(settings.large_slot_memory_mb):
-        faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB go together.")
+        faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB must be given together.")
     if settings.batch_endpoint and not re.match(r"https?://[^/]+", settings.batch_endpoint):
         faults.append(f"BATCH_ACCOUNT_ENDPOINT is {settings.batch_endpoint!r}; it must be a URL.")
     if not re.fullmatch(r"[A-Za-z0-9_-]+/", settings.task_scripts):
-        faults.append("TASK_SCRIPTS is a folder in the tools container: letters, digits, '-', '_', then '/'.")
+        faults.append("TASK_SCRIPTS must be a folder in the tools container: letters, digits, '-', '_', then '/'.")
     connection = values.get(settings.data_storage, "")
     if not connection and not values.get(f"{settings.data_storage}__blobServiceUri"):
         faults.append("DATA_STORAGE (or DATA_STORAGE__blobServiceUri for an identity) is missing.")

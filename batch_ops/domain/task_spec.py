@@ -36,7 +36,7 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """An Azure Batch task; every file goes by the pool's managed identity `identity` (a resource id)."""
+    """An Azure Batch task; every file is transferred with the pool's managed identity `identity` (a resource id)."""
 
     id: str
     display_name: str
@@ -51,7 +51,7 @@ class TaskSpec:
 
 
 def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
-    """The task of the record's current attempt. `url(container, blob)` gives percent-encoded addresses."""
+    """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs."""
     nickname = naming.nickname(record.name)
     is_large = bool(settings.large_pool_id) and record.placement.pool_id == settings.large_pool_id
     slots = settings.slots_per_node if record.placement.alone and not is_large else 1

@@ -1,6 +1,6 @@
-"""What becomes of a file when something is learnt of its task: (record, observation, now) -> step. Pure.
+"""What happens to a file when something becomes known about its task: (record, observation, now) -> step. Pure.
 
-The store refuses every move that `ALLOWED` does not have; the use cases carry out what a step asks for.
+The store refuses every move that `ALLOWED` does not have; the use cases carry out the steps.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType(
         State.SUBMITTING: frozenset({State.SUBMITTING, *_TASK, State.COLLECTING, *_ENDS}),
         **{state: frozenset({*_TASK, State.COLLECTING, State.SUBMITTING, *_ENDS}) for state in _TASK},
         State.COLLECTING: frozenset({State.COLLECTING, State.SUBMITTING, State.SUCCEEDED, *_ENDS}),
-        # A final row keeps its state: only its version of the blob may be noted anew (a metadata edit).
+        # A final row keeps its state: only the ETag of the blob may change (a metadata edit).
         **{state: frozenset({state}) for state in State if state.is_final},
     }
 )
@@ -41,7 +41,7 @@ def check_move(old: State, new: State) -> None:
         raise IllegalTransition(f"A file can't go from {old} to {new}.")
 
 
-# A task that was put back so often because its node was lost is held to be what takes the nodes down.
+# A task that lost this many nodes is considered to be the cause.
 NODE_LOSSES = 4
 
 
@@ -55,7 +55,7 @@ class Policy:
 
 
 class Then(Enum):
-    """What is to be done once the step's record is in the ledger."""
+    """What to do once the step's record is in the ledger."""
 
     NOTHING = auto()
     COLLECT = auto()
@@ -65,7 +65,7 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The row as it is to be, and what follows."""
+    """The row to write, and what to do next."""
 
     record: FileRecord
     then: Then = Then.NOTHING
@@ -80,7 +80,7 @@ def observe(
     *,
     preempted: bool = False,
 ) -> Step | None:
-    """What a task as Batch shows it means for its file; None if it tells nothing new.
+    """Decide what the state of a task means for its file; None if nothing is new.
 
     `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
     requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing.
@@ -118,11 +118,11 @@ def _reason(state: State, task: Task) -> str:
         case State.ACTIVE if task.requeues:
             return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
         case State.ACTIVE:
-            return "Waits for a free node of the pool."
+            return "Waiting for a free node of the pool."
         case State.PREPARING:
-            return "The node fetches the image and the project."
+            return "The node is fetching the image and the project."
         case _:
-            return "ilastik is at work."
+            return "ilastik is running."
 
 
 def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, policy: Policy) -> Step:
@@ -132,12 +132,12 @@ def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetim
         times=replace(record.times, task_ended_at=task.ended or now),
     )
     if cause is None:
-        return Step(ended.to(State.COLLECTING, now, "ilastik is done; its results are being moved."), Then.COLLECT)
+        return Step(ended.to(State.COLLECTING, now, "ilastik has finished; its results are being moved."), Then.COLLECT)
     return failed(ended, cause, now, policy)
 
 
 def missing(record: FileRecord, now: datetime, policy: Policy) -> Step | None:
-    """What it means that Batch knows no task of the row's id (the job being there): twice, some time apart, is LOST."""
+    """Decide what it means that Batch lacks the row's task (but has its job): twice, some time apart, is LOST."""
     if not record.state.has_task:
         return None
     if record.placement.missing_since is None:
@@ -156,7 +156,7 @@ def failed(
     now: datetime,
     policy: Policy = Policy(),
 ) -> Step:
-    """Another attempt, or the end, by the rule for its kind of failure."""
+    """Decide on another attempt or the end, by the rule for this kind of failure."""
     rule = RULES[cause.kind]
     here = record.placement
     tries = record.tries.plus(Attempt(here.attempt, here.task_id, cause.kind, cause.sentence, here.node_id, now))

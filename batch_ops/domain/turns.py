@@ -1,7 +1,7 @@
 """The daily turns of back-filled files. Pure.
 
 A turn is the day (its midnight, UTC) on which a back-filled file may start. Turns are given out one after the other,
-so each file is asked for once and looked at once more, on its day, however many wait.
+so each file is looked at only when it is ordered and on its day, however many wait.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ _DAY = timedelta(days=1)
 
 
 def day_of(moment: datetime) -> datetime:
-    """Give the midnight (UTC) that a moment's day began with."""
+    """Return the midnight (UTC) at which a moment's day began."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

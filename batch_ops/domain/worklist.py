@@ -1,4 +1,4 @@
-"""What is open, and how far it was followed: the values of the worklist and of the sweep. Frozen."""
+"""The open files, and the progress of following jobs and of the sweep. Frozen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from batch_ops.domain.file_record import State
 class Intent:
     """An entry of the worklist: this file is open, look at it when `due`.
 
-    `waiting`: no task yet, for want of a project or the like. `cleaning`: over, only its staging is to be removed.
+    `waiting`: no task yet, as it lacks a project or the like. `cleaning`: the run has ended, only its staging remains.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class JobMark:
-    """How far the tasks of a job were followed: `watermark` is the service's own time, `idle_since` ours."""
+    """How far the tasks of a job were followed: `watermark` is the service's time, `idle_since` ours."""
 
     job_id: str
     watermark: datetime | None = None
@@ -38,7 +38,7 @@ class JobMark:
 class SweepMark:
     """How far the rolling sweep of a container has come.
 
-    `live_since`: older files are not taken up by themselves. `marker` is the service's own, empty between two
+    `live_since`: older files do not start by themselves. `marker` is the service's own, empty between two
     cycles; the next cycle begins at `next_cycle`.
     """
 
@@ -52,7 +52,7 @@ class SweepMark:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """An operator lets nothing new begin: of one project, or (project "") of all."""
+    """An operator's pause: no new runs begin, of one project or (project "") of all."""
 
     project: str
     since: datetime
@@ -60,7 +60,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How far the turns of back-filled files are given out: so many of `day` (its midnight, UTC), none later."""
+    """How far the turns of back-filled files are given out: this many of `day` (its midnight, UTC), none later."""
 
     day: datetime
     given: int
@@ -69,7 +69,7 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What is open, as one query gives it, and how far the sweeps are."""
+    """The open files, from one query, and the progress of the sweeps."""
 
     intents: tuple[Intent, ...] = ()
     jobs: tuple[JobMark, ...] = ()
@@ -77,7 +77,7 @@ class Board:
 
     @property
     def open(self) -> tuple[Intent, ...]:
-        """The files that are on their way."""
+        """The files whose runs have not ended."""
         return tuple(intent for intent in self.intents if not intent.cleaning)
 
     @property
@@ -96,7 +96,7 @@ class Stand:
 
 
 def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:
-    """Those that are looked at now, the longest due first; however many only wait, half is left for the others."""
+    """Choose those to look at now, the longest due first; waiting files get at most half, however many they are."""
     by_time = sorted(due, key=lambda intent: intent.due)
     waiting = [intent for intent in by_time if intent.waiting]
     others = [intent for intent in by_time if not intent.waiting]

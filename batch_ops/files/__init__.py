@@ -1,1 +1,1 @@
-"""Steering by hand: `python -m batch_ops.files list | show | retry | cancel | pause | resume | backfill | poison`."""
+"""Commands: `python -m batch_ops.files list | show | retry | cancel | pause | resume | backfill | poison`."""

@@ -24,7 +24,7 @@ _WIDE = 200
 
 
 async def command_line(arguments: Sequence[str], environment: Mapping[str, str], console: Console) -> int:
-    """Run one command; give its exit code."""
+    """Run one command and return its exit code."""
     args = parser().parse_args(arguments)
     file = getattr(args, "settings", None) or environment.get(VARIABLE, "")
     try:
@@ -42,7 +42,7 @@ def main() -> int:
     """Run the command of this process."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A terminal that can't show a character shows a question mark instead.
+            # A terminal that can't show a character must not end the command.
             stream.reconfigure(errors="replace")
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     # What goes into a file or a filter need not fit a screen.
@@ -52,7 +52,7 @@ def main() -> int:
         code = asyncio.run(command_line(sys.argv[1:], os.environ, console))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not flush into the closed pipe.
+        # Whoever read our output has stopped; the interpreter must not flush into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:

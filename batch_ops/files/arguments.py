@@ -1,4 +1,4 @@
-"""The words of the command line."""
+"""The command line's arguments."""
 
 import argparse
 
@@ -12,7 +12,10 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m batch_ops.files",
         description="Look at the files of the system and steer them, in Azure or on one machine.",
-        epilog="Exit codes: 0 done, 1 not (all) done, 2 wrong usage, 3 settings or a service are at fault.",
+        epilog=(
+            "Exit codes: 0 done, 1 not done or not all, 2 wrong usage, 3 settings are incomplete or a service could "
+            "not do it."
+        ),
     )
     _common(top, default=None)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -21,8 +24,8 @@ def parser() -> argparse.ArgumentParser:
     _add_retry(commands)
     _add_cancel(commands)
     for name, help_ in (
-        ("pause", "let nothing new begin; what has begun goes on"),
-        ("resume", "end a pause: what waited is taken up at once"),
+        ("pause", "start nothing new; runs that have begun continue"),
+        ("resume", "end a pause: waiting files are looked at immediately"),
     ):
         command = _command(commands, name, help_)
         command.add_argument("--project", default="", help="of this project only")
@@ -52,8 +55,8 @@ def _common(command: argparse.ArgumentParser, default: str | None) -> None:
 
 
 def _selection(command: argparse.ArgumentParser) -> None:
-    command.add_argument("names", nargs="*", metavar="NAME", help="the blob's name in the container of inputs")
-    command.add_argument("--prefix", default="", help="files whose names begin so")
+    command.add_argument("names", nargs="*", metavar="NAME", help="the blob's name in the input container")
+    command.add_argument("--prefix", default="", help="files whose names begin with this")
     command.add_argument("--project", default="", help="files of this project")
     command.add_argument(
         "--state",
@@ -81,12 +84,12 @@ def _add_list(commands: _Commands) -> None:
     command = _command(commands, "list", "list files with their states and reasons")
     _selection(command)
     command.add_argument(
-        "--limit", type=int, default=None, metavar="N", help="at most so many (1000 as text, all as JSON; 0: all)"
+        "--limit", type=int, default=None, metavar="N", help="show at most N (1000 as text, all as JSON; 0: all)"
     )
 
 
 def _add_show(commands: _Commands) -> None:
-    command = _command(commands, "show", "show all that is known of a file and its runs")
+    command = _command(commands, "show", "show everything known about a file and its runs")
     command.add_argument("name", metavar="NAME")
 
 
@@ -108,19 +111,19 @@ def _add_cancel(commands: _Commands) -> None:
 
 
 def _add_backfill(commands: _Commands) -> None:
-    command = _command(commands, "backfill", "segment older files, which are not taken up by themselves")
-    command.add_argument("prefix", metavar="PREFIX", help="files whose names begin so ('' for all)")
+    command = _command(commands, "backfill", "segment older files, which do not start by themselves")
+    command.add_argument("prefix", metavar="PREFIX", help="files whose names begin with this ('' for all)")
     command.add_argument("--slots", type=_positive, default=10, metavar="N", help="task slots to estimate with (10)")
     command.add_argument("--dry-run", action="store_true", help="only count and estimate")
     _care(command)
 
 
 def _add_poison(commands: _Commands) -> None:
-    command = _command(commands, "poison", "messages that could not be handled: see them, put them back, drop them")
+    command = _command(commands, "poison", "list, put back or drop messages that could not be handled")
     command.add_argument("action", choices=["list", "retry", "drop"])
     command.add_argument("--queue", default="", help="of this queue (the one that they failed in)")
     command.add_argument("--id", dest="ids", action="append", default=[], metavar="ID", help="may be repeated")
-    command.add_argument("--prefix", default="", help="about files whose names begin so")
+    command.add_argument("--prefix", default="", help="about files whose names begin with this")
     command.add_argument("--all", action="store_true", help="all of them")
     _care(command)
 

@@ -9,7 +9,7 @@ from batch_ops.use_cases.backfill import Backfill, Backfiller
 
 
 async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
-    """Carry out the command; give its exit code. Raises `ServiceFault`."""
+    """Run the command and return its exit code. Raises `ServiceFault`."""
     plan = await backfiller.plan(args.prefix)
     if not args.json:
         for line in estimate(args.prefix, plan, args.slots):
@@ -23,19 +23,20 @@ async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
     if args.json:
         console.say_json(as_json(plan, args.slots) | {"asked": asked})
     elif asked:
-        console.say(f"Asked for {files(asked)}; `list --prefix` shows how they fare.")
+        console.say(f"Enqueued {files(asked)}; `list --prefix` shows their progress.")
     return 0
 
 
 def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
-    """Say in sentences what the back-fill amounts to."""
+    """Describe the size of the back-fill in sentences."""
     which = f"whose names begin with '{naming.plain(prefix)}'" if prefix else "of all projects"
     known = "1 other is" if plan.known == 1 else f"{plan.known:,} others are"
     lines = [f"{files(len(plan.names))} {which}, {plan.gigabytes:,.1f} GB; {known} known already."]
     if plan.archived:
-        lines.append(f"{plan.archived:,} of them lie in the archive tier and wait until they are brought back.")
+        lines.append(f"{plan.archived:,} of them are in the archive tier and wait until somebody rehydrates them.")
     if plan.names:
-        basis = f"by {files(plan.pace.samples)} that finished" if plan.pace.samples else "a guess: no finished file yet"
+        known_pace = f"estimated from {files(plan.pace.samples)} that finished"
+        basis = known_pace if plan.pace.samples else "a guess: no file has finished yet"
         lines.append(
             f"About {plan.hours(slots):,.1f} hours with {slots} task slots, {plan.slot_hours:,.1f} with one ({basis})."
         )
@@ -45,7 +46,7 @@ def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
 
 
 def as_json(plan: Backfill, slots: int) -> dict[str, float | int]:
-    """Say the same to programs."""
+    """Return the same figures for programs."""
     return {
         "files": len(plan.names),
         "bytes": plan.total_bytes,

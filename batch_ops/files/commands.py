@@ -1,4 +1,4 @@
-"""The commands: each reads its arguments, asks where it matters, calls a use case and reports the result."""
+"""The commands: each reads its arguments, asks for confirmation if needed, calls a use case and reports the result."""
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,7 +32,7 @@ _OPEN = frozenset(state for state in State if not state.is_final)
 
 
 async def run(args: Namespace, system: System, console: Console) -> int:
-    """Carry out a command; give its exit code. Raises `ServiceFault`."""
+    """Run a command and return its exit code. Raises `ServiceFault`."""
     match args.command:
         case "backfill":
             return await backfill_command.run(args, system.backfiller, console)
@@ -66,7 +66,7 @@ async def _list(args: Namespace, steering: Steering, console: Console) -> int:
                 console.say(line)
         console.say(f"{files(len(states))}{': ' + counted(states) if states else ''}.")
         if more:
-            console.say(f"There are more than these: --limit N shows {'more' if args.limit is None else 'N'}, 0 all.")
+            console.say("There are more: --limit N shows up to N of them, --limit 0 all.")
         for pause in await steering.pauses():
             what = f"The project '{naming.plain(pause.project)}'" if pause.project else "Everything"
             console.say(f"{what} has been paused by an operator since {pause.since:%Y-%m-%d %H:%M} UTC.")
@@ -76,7 +76,7 @@ async def _list(args: Namespace, steering: Steering, console: Console) -> int:
 async def _show(args: Namespace, steering: Steering, console: Console) -> int:
     runs = await steering.show(args.name)
     if not runs:
-        console.complain(f"Nothing is known of a file '{naming.plain(args.name)}'.")
+        console.complain(f"Nothing is known about a file '{naming.plain(args.name)}'.")
         return NOT_DONE
     current = runs[-1]
     if args.json:
@@ -128,7 +128,7 @@ def _is_meant(args: Namespace, console: Console) -> bool:
 async def _carry_out(
     args: Namespace, console: Console, plan: Plan, what: str, work: Callable[[], Awaitable[Mapping[str, int]]]
 ) -> int:
-    """Say what would be done, ask unless the files were named one by one, do it, report."""
+    """Say what would be done, ask unless the files were named one by one, do it, and report."""
     left = dict(plan.left)
     unknown = len(set(args.names)) - len(plan.chosen) - sum(left.values()) if args.names else 0
     if unknown > 0:
@@ -163,7 +163,9 @@ async def _pause(args: Namespace, steering: Steering, console: Console) -> int:
     if args.json:
         console.say_json({"paused": args.project or None})
     else:
-        console.say(f"{_scope(args)} is paused: new files wait, what has begun goes on. `resume` ends it.")
+        console.say(
+            f"{_scope(args)} is paused: new files wait, runs that have begun continue. `resume` ends the pause."
+        )
     return DONE
 
 
@@ -172,7 +174,7 @@ async def _resume(args: Namespace, steering: Steering, console: Console) -> int:
     if args.json:
         console.say_json({"resumed": args.project or None, "taken_up": taken_up})
         return DONE
-    console.say(f"{_scope(args)} goes on; taken up: {files(taken_up)}.")
+    console.say(f"{_scope(args)} is no longer paused; looking at {files(taken_up)} now.")
     for pause in await steering.pauses():
         console.say(f"Still paused: {'the project ' + shown(pause.project) if pause.project else 'everything'}.")
     return DONE

@@ -1,4 +1,4 @@
-"""Where the commands read and write: streams, their width, and whether somebody is there to answer."""
+"""The streams that commands read and write, their width, and whether somebody can answer questions."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Console:
         self.out.write(f"{text}\n")
 
     def say_json(self, value: Any) -> None:
-        """Write a JSON value on a line of its own; ASCII, so that every name survives every terminal."""
+        """Write a JSON value on a line of its own; ASCII, so that any terminal can show any name."""
         self.out.write(f"{json.dumps(value)}\n")
 
     def complain(self, text: str) -> None:
@@ -28,11 +28,11 @@ class Console:
         self.err.write(f"{text}\n")
 
     def agrees(self, question: str, *, yes: bool) -> bool:
-        """Ask the person; where there is none, only `yes` counts."""
+        """Ask the person for confirmation; if there is none, only `yes` counts."""
         if yes:
             return True
         if not self.asks:
-            self.complain(f"{question} Nobody is here to ask: nothing was done; --yes does it without a question.")
+            self.complain(f"{question} There is nobody to ask, so nothing was done; use --yes to do it without asking.")
             return False
         self.err.write(f"{question} [y/N] ")
         self.err.flush()

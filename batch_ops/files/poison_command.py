@@ -1,4 +1,4 @@
-"""`poison list | retry | drop`: messages that the Functions host gave up."""
+"""`poison list | retry | drop`: messages that the Functions host gave up on."""
 
 from argparse import Namespace
 
@@ -17,7 +17,7 @@ _COLUMNS = (
 
 
 async def run(args: Namespace, poison: PoisonCare, console: Console) -> int:
-    """Carry out the command; give its exit code. Raises `ServiceFault`."""
+    """Run the command and return its exit code. Raises `ServiceFault`."""
     selection = PoisonSelection(args.queue, frozenset(args.ids), args.prefix)
     if args.action == "list":
         return await _list(args, selection, poison, console)
@@ -53,7 +53,7 @@ async def _list(args: Namespace, selection: PoisonSelection, poison: PoisonCare,
     of_each = ", ".join(f"{number:,} of {queue}" for queue, number in counts.items() if number)
     console.say(f"{_messages(total)} could not be handled{f' ({of_each})' if of_each else ''}.")
     if total > len(messages):
-        console.say(f"Shown are {len(messages):,}: those meant among the oldest 32 of each queue.")
+        console.say(f"These are the {len(messages):,} that match among the oldest 32 of each queue.")
     return 0
 
 

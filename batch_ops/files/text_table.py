@@ -1,4 +1,4 @@
-"""Tables of plain text: columns as wide as needed, what is too wide is cut, control characters never get out. Pure."""
+"""Tables of plain text: columns as wide as needed, long text cut, control characters removed. Pure."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _LEAST = 8
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`stretches`: shares what width is left. `keeps_end`: cut in the middle, as names differ at their ends."""
+    """`stretches`: shares the remaining width. `keeps_end`: cut in the middle, as names differ at their ends."""
 
     title: str
     stretches: bool = False
@@ -18,7 +18,7 @@ class Column:
 
 
 def shown(text: str) -> str:
-    """Put text from outside on one line, without anything that a terminal would obey."""
+    """Replace the line breaks and control characters of text from outside."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
@@ -34,7 +34,7 @@ def _cells(char: str) -> int:
 
 
 def cut(text: str, width: int, *, keeps_end: bool = False) -> str:
-    """Cut a text to at most so many cells, with an ellipsis for what is missing."""
+    """Cut a text to at most `width` cells, with an ellipsis for what is missing."""
     if width_of(text) <= width:
         return text
     end = _tail(text, (width - 1) // 2) if keeps_end else ""
@@ -51,7 +51,7 @@ def _head(text: str, width: int) -> str:
 
 
 def _tail(text: str, width: int) -> str:
-    # Not from within a character and its marks: those stand behind it.
+    # Combining marks follow their character and stay with it.
     taken, start = 0, len(text)
     for index in range(len(text) - 1, -1, -1):
         taken += _cells(text[index])
@@ -63,7 +63,7 @@ def _tail(text: str, width: int) -> str:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Write the lines of a table, at most `width` cells wide if its columns can be made so narrow."""
+    """Write the lines of a table, at most `width` cells wide if its columns can be that narrow."""
     cells = [[shown(cell) for cell in row] for row in rows]
     titles = [column.title for column in columns]
     needed = [max(width_of(cell) for cell in column) for column in zip(titles, *cells, strict=True)]

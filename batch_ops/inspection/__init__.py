@@ -1,1 +1,1 @@
-"""Is this image fit for its project? Asked before a machine is paid for."""
+"""Is this image fit for its project? Checked before any machine is paid for."""

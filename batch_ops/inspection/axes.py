@@ -1,4 +1,4 @@
-"""Axes of an image: one letter a dimension, and the vigra `axistags` that ilastik reads from a dataset.
+"""Axes of an image: one letter per dimension, and the vigra `axistags` that ilastik reads from a dataset.
 
 Source: vigra's AxisTags in JSON ({"axes": [{"key", "typeFlags", "resolution", "description"}, ...]}) and
 what ilastik 1.4.2 does with them.
@@ -11,7 +11,7 @@ from batch_ops.domain.errors import IlastikBatchError
 
 LETTERS = "tzyxc"
 WORDS = {"t": "time", "z": "z", "y": "y", "x": "x", "c": "channel"}
-# vigra takes two axes for the same only where their type agrees too: 1 channels, 2 space, 8 time.
+# vigra considers two axes equal only if their types agree too: 1 channels, 2 space, 8 time.
 TYPE_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1}
 
 
@@ -28,7 +28,7 @@ class Tags:
 
 
 def checked(letters: str, dimensions: int) -> str:
-    """Give the letters back if they can name the axes of an image of so many dimensions. Raises `AxesError`."""
+    """Return the letters if they can name the axes of an image with this many dimensions. Raises `AxesError`."""
     unknown = sorted(set(letters) - set(LETTERS))
     if unknown:
         raise AxesError(f"they name {', '.join(map(repr, unknown))}, but ilastik knows only t, z, y, x and c")
@@ -42,7 +42,7 @@ def checked(letters: str, dimensions: int) -> str:
 
 
 def parse_tags(text: str) -> Tags | None:
-    """Read an `axistags` attribute; None where it leaves an axis open ("?"), which counts as untagged.
+    """Read an `axistags` attribute; None if it leaves an axis open ("?"), which counts as untagged.
 
     Raises `AxesError` if it is not what vigra writes.
     """

@@ -1,4 +1,4 @@
-"""A reader that counts: what one check may cost in reads and bytes, and nothing outside the blob."""
+"""A reader that counts and limits what one check may cost in reads and bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class OutsideBlob(IlastikBatchError):
 
 
 class BudgetedReader:
-    """Ranged reads of `reader` within the limits; `head` is what the caller has of the beginning already."""
+    """Ranged reads of `reader` within the limits; `head` is the beginning, if the caller has it already."""
 
     def __init__(self, reader: RangeReader, limits: CheckLimits, head: bytes = b"") -> None:
         self._reader = reader

@@ -1,9 +1,9 @@
-"""Is this .h5 whole, harmless and right for its project? Asked before a machine is paid for.
+"""Is this .h5 whole, harmless and right for its project? Checked before any machine is paid for.
 
-A few ranged reads answer it, never the whole file. What a look at the first bytes can't settle is left to a
-parser in a process apart (`parser/fork_server`), for the HDF5 library crashes and hangs on corrupt files; the
+A few ranged reads answer it, never the whole file. What the first bytes do not show is left to a parser in a
+separate process (`parser/fork_server`), as the HDF5 library crashes and hangs on corrupt files; the
 ranges are fetched here, asynchronously, so that many checks overlap and no parser ever sees a credential.
-Why h5py and not pyfive, a parser in pure Python, stands in `parser/entry`.
+`parser/entry` explains why h5py is used, not pyfive, a parser in pure Python.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 CHECKS_PER_PARSER = 8
-# What the library does to itself on a corrupt file. SIGPROF: it computed until its time was up.
+# How the library ends on a corrupt file. SIGPROF: its CPU time was up.
 _FILE_IS_TO_BLAME = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGPROF}
 )
-# A project is read more deeply than an image and comes from an operator.
+# A project needs more reads than an image and comes from an operator.
 _PROJECT_LIMITS = CheckLimits(max_reads=256, max_bytes=64 * 2**20, parser_cpu_seconds=10.0)
 
 
@@ -61,7 +61,7 @@ class ImageChecker:
 
     `parsers` fork servers, each with a few checks at a time; they start with the first check, are replaced
     when they die, and end with the parent. `environment`: variables that the Python of the host needs to
-    start (LD_LIBRARY_PATH on some), nothing else is handed on. `code`: what parses, as "module:function".
+    start (LD_LIBRARY_PATH on some), nothing else is passed on. `code`: what parses, as "module:function".
     """
 
     def __init__(self, *, parsers: int = 2, environment: Mapping[str, str] | None = None, code: str = PARSER) -> None:
@@ -81,7 +81,7 @@ class ImageChecker:
         return tuple(server.pid for server in self._servers if server.pid is not None)
 
     async def close(self) -> None:
-        """End all processes; no check may be under way."""
+        """End all processes; no check may be running."""
         for server in self._servers:
             await server.stop()
 
@@ -98,7 +98,7 @@ class ImageChecker:
         """Judge an image; `name` is only for the sentences.
 
         The first read is `read(0, 65536)` (or the whole of a smaller file), unless `head` - the first bytes,
-        where the caller has them already - covers it. What the reader raises is raised on.
+        if the caller has them already - covers it. Errors of the reader are passed on.
         """
         blob = BudgetedReader(reader, limits, head)
         job = {"kind": "image", "internal_path": options.internal_path, "max_objects": limits.max_objects}
@@ -113,7 +113,7 @@ class ImageChecker:
             return judge_image(name, blob.size, found, project, options, limits)
         if found.kind == "too many":
             file = plain(name, NAME_LENGTH)
-            return Unchecked(f"{file} was not checked to its end: it holds too many groups and datasets.")
+            return Unchecked(f"{file} was not checked completely: it holds too many groups and datasets.")
         return explain(name, found, options)
 
     async def inspect_project(
@@ -139,7 +139,7 @@ class ImageChecker:
 
     @asynccontextmanager
     async def _turn_within(self, name: str, limits: CheckLimits) -> AsyncIterator[None]:
-        """Wait for a place among the checks that run; from then on the seconds count."""
+        """Wait for a free place among the running checks; then limit the time."""
         file = plain(name, NAME_LENGTH)
         async with self._places:
             deadline = asyncio.timeout(limits.max_seconds)
@@ -147,26 +147,26 @@ class ImageChecker:
                 async with deadline:
                     yield
             except BudgetSpent as spent:
-                raise _Cut(Unchecked(f"{file} was not checked to its end: {spent} were not enough.")) from spent
+                raise _Cut(Unchecked(f"{file} was not checked completely: {spent} were not enough.")) from spent
             except TimeoutError as late:
                 if not deadline.expired():
                     raise
                 seconds = f"{limits.max_seconds:g} seconds"
-                raise _Cut(Unchecked(f"{file} was not checked to its end: {seconds} were not enough.")) from late
+                raise _Cut(Unchecked(f"{file} was not checked completely: {seconds} were not enough.")) from late
 
     async def _look_into(
         self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits, group: str | None = None
     ) -> dict[str, Any]:
-        """Check signature and length here, and have a parser find all else. Raises `_Cut`, `BudgetSpent`.
+        """Check signature and length here, and let a parser find everything else. Raises `_Cut`, `BudgetSpent`.
 
-        Only files of one `group` ever share a parser: whoever may drop one of them may write over the others.
+        Only files of one `group` ever share a parser: whoever may upload one of them may overwrite the others.
         """
         wanted = "the .ilp that ilastik saved" if job["kind"] == "project" else "the image as .h5"
         head = await _beginning(name, blob, wanted)
         job |= {
             "size": blob.size,
             "cpu_seconds": limits.parser_cpu_seconds,
-            # Ends a parser whose parent neither answers nor closes its socket.
+            # This ends a parser whose parent neither answers nor closes its socket.
             "wall_seconds": limits.max_seconds + 5,
             "memory_bytes": limits.parser_memory_bytes,
         }
@@ -182,7 +182,7 @@ class ImageChecker:
 
 
 class InMemory:
-    """Bytes at hand, read as a blob is."""
+    """Bytes in memory, read like a blob."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -193,9 +193,9 @@ class InMemory:
 
 
 async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
-    """Read the head of a file that is HDF5 and as long as it says. Raises `_Cut` for any other.
+    """Read the head of a complete HDF5 file. Raises `_Cut` for any other file.
 
-    `wanted`: what is to be uploaded instead of a file that is no HDF5.
+    `wanted`: what to upload instead of a file that is not HDF5.
     """
     file = plain(name, NAME_LENGTH)
     if blob.size == 0:
@@ -215,7 +215,7 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
 
 
 def _unfinished(superblock: Superblock, size: int) -> str:
-    """Say what keeps a file from being opened though its superblock is sound; "" for nothing."""
+    """Return why a file with a sound superblock can't be opened; "" if it can."""
     if superblock.end is not None and superblock.end > size:
         return (
             f"has {size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was not closed by the "
@@ -223,14 +223,14 @@ def _unfinished(superblock: Superblock, size: int) -> str:
         )
     if not superblock.closed:
         return (
-            "was not closed by the program that wrote it, so no other can open it; close it there (or run h5clear -s "
-            "on it) and upload it again."
+            "was not closed by the program that wrote it, so no other program can open it; close it there (or run "
+            "h5clear -s on it) and upload it again."
         )
     return ""
 
 
 async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:
-    """Find the superblock's bytes and their place, wherever the library would; None if there is none."""
+    """Find the superblock's bytes and offset as the library does; None if there is none."""
     for offset in signature_offsets(blob.size):
         end = min(offset + MAX_SUPERBLOCK_BYTES, blob.size)
         data = head[offset:end] if end <= len(head) else await blob.fetch(offset, end - offset)

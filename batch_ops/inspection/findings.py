@@ -1,4 +1,4 @@
-"""What a parser reports about an image, taken in with care: the process that wrote it has met a hostile file."""
+"""What a parser reports about an image, validated: the process that wrote it has read a hostile file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class BadFindings(IlastikBatchError):
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One dataset as the file describes it. `filters`: (HDF5 filter number, name the file gives it).
+    """One dataset as the file describes it. `filters`: (HDF5 filter number, its name in the file).
 
-    `dtype` is numpy's name, or a word for what is no plain number. `offset`: where contiguous values begin.
+    `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class NoDataset:
-    """Why there is no dataset to describe. `kind`: one of the words that `sentences` has a sentence for."""
+    """Why there is no dataset to describe. `kind`: a key of the sentences in `sentences`."""
 
     kind: str
     name: str = ""

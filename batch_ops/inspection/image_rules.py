@@ -1,6 +1,6 @@
 """Does this image fit its project? Findings and facts in, a verdict out; pure.
 
-The rules are ilastik's own (1.4.2, headless Pixel Classification), applied before a machine is paid for:
+The rules are ilastik's own (1.4.2, headless Pixel Classification), applied before any machine is paid for:
 the axes of the last training image are forced on every input, the first training image's channels and
 dimensions must be met, and every spatial axis must be long enough for the largest filter.
 """
@@ -41,7 +41,7 @@ _USUAL = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 def judge_image(
     name: str, size: int, found: Dataset, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
 ) -> Verdict:
-    """Judge the one dataset of a file of `size` bytes. `name` is the file's, as people know it."""
+    """Judge the one dataset of a file of `size` bytes. `name` is the file's name for people."""
     file = plain(name, NAME_LENGTH)
     try:
         _check_name(found)
@@ -58,18 +58,18 @@ def judge_image(
 
 
 def _check_name(found: Dataset) -> None:
-    # Bytes that are no text came here as replacement characters: the task could not name the dataset.
+    # Bytes that are not text arrived as replacement characters: the task could not name the dataset.
     if not found.path.isprintable() or "\N{REPLACEMENT CHARACTER}" in found.path:
         raise Unfit(
-            f"names its dataset with characters that are no text ('{plain(found.path, NAME_LENGTH)}'); rename it."
+            f"names its dataset with characters that are not text ('{plain(found.path, NAME_LENGTH)}'); rename it."
         )
 
 
 def _check_values(found: Dataset) -> None:
     if found.dtype not in DTYPES:
         raise Unfit(
-            f"holds {plain(found.dtype, 40)} in '{plain(found.path, NAME_LENGTH)}', and ilastik reads plain "
-            f"numbers only; export the image as 8-bit, 16-bit or 32-bit."
+            f"holds {plain(found.dtype, 40)} in '{plain(found.path, NAME_LENGTH)}', but ilastik reads plain numbers "
+            "only; export the image as 8-bit, 16-bit or 32-bit."
         )
     if 0 in found.shape:
         raise Unfit(f"is empty: its shape is {_by(found.shape)}; export the image again.")
@@ -97,17 +97,17 @@ def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
             )
     elif declared > size * limits.max_compression + limits.sparse_allowance_bytes:
         raise Unfit(
-            f"declares an image of {_gb(declared)} ({_by(found.shape)}), but with its {size:,} bytes it can hold "
-            f"next to nothing of it; export the image again."
+            f"declares an image of {_gb(declared)} ({_by(found.shape)}), but the file has only {size:,} bytes, far "
+            "too few for it; export the image again."
         )
 
 
 def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple[str, bool]:
-    """Give the letters of the image's axes, and whether its own tags say so."""
+    """Return the letters of the image's axes, and whether they come from its own tags."""
     dimensions = len(found.shape)
     try:
         if not found.tags_readable:
-            raise AxesError("they are no text")
+            raise AxesError("they are not text")
         tags = axis_rules.parse_tags(found.axistags) if found.axistags is not None else None
         if tags is not None:
             return axis_rules.checked(tags.letters, dimensions), tags.standard
@@ -141,7 +141,7 @@ def _check_project(letters: str, shape: tuple[int, ...], project: ProjectFacts) 
     if trained and letters != trained:
         raise Unfit(
             f"has its axes in the order {letters}, but its project was trained on {trained}, and ilastik would "
-            f"take one for the other; save it in the order {trained}."
+            f"confuse them; save it in the order {trained}."
         )
     size = axis_rules.sizes(letters, shape)
     if project.channels is not None and size["c"] != project.channels:
@@ -159,7 +159,9 @@ def _other_channels(channels: int, trained: int) -> Unfit:
 
 def _other_dimensions(z: int) -> Unfit:
     mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
-    return Unfit(f"is {mine}, but its project was trained on {theirs} images; upload it for a project that fits.")
+    return Unfit(
+        f"is {mine}, but its project was trained on {theirs} images; upload it to the folder of a project that fits."
+    )
 
 
 def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
@@ -178,7 +180,7 @@ def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -
 
 
 def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
-    """Compare the number of features a pixel: a wrong one would only fail after hours in the queue."""
+    """Compare the number of features per pixel: a wrong one would fail only after hours in the queue."""
     size = axis_rules.sizes(letters, shape)
     channels, z = size["c"], size["z"]
     if project.columns is None or project.feature_columns(channels, z) == project.columns:
@@ -190,8 +192,8 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
     if one and project.columns % one == 0:
         raise _other_channels(channels, project.columns // one)
     raise Unfit(
-        f"gives {project.feature_columns(channels, z)} features a pixel, but the classifier of its project was trained "
-        f"with {project.columns}; have the project trained and saved again."
+        f"gives {project.feature_columns(channels, z)} features per pixel, but the classifier of its project was "
+        f"trained with {project.columns}; have the project trained and saved again."
     )
 
 
@@ -199,8 +201,8 @@ def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -
     plan = export_plan(letters, shape, channels=options.output_channels, bytes_per_value=options.bytes_per_value)
     if not plan.fits_classic_tiff:
         raise Unfit(
-            f"would give a TIFF of {_gb(plan.bytes_per_file)}, and ilastik's TIFF writer ends at 4 GB a file; "
-            f"split the image into smaller ones."
+            f"would give a TIFF of {_gb(plan.bytes_per_file)}, but ilastik writes at most 4 GB per TIFF; split the "
+            "image into smaller ones."
         )
 
 

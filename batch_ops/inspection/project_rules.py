@@ -1,8 +1,8 @@
 """Can ilastik run this project headless, and what does it ask of an image? Findings in, facts out; pure.
 
-Refused is what ilastik 1.4.2 would fail on, or worse: take without a word (a project without a stored
-classifier is trained again silently or labels everything as the first class, and an unknown workflow is
-taken for Pixel Classification). Pickles in the file are never looked into.
+Refuses what ilastik 1.4.2 would fail on, or worse, accept silently (it trains a project without a stored
+classifier again or labels everything as the first class, and takes an unknown workflow for Pixel
+Classification). Pickles in the file are never opened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _AGAIN = "open it in ilastik, train it (Live Update), and save it again."
 
 
 def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
-    """Give the facts of a project, or the sentence why it can't be run. Raises `findings.BadFindings`."""
+    """Return the facts of a project, or the sentence why it can't be run. Raises `findings.BadFindings`."""
     try:
         return _facts(found)
     except Unfit as unfit:
@@ -35,7 +35,7 @@ def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
 def _facts(found: dict[str, Any]) -> ProjectFacts:
     workflow = _optional(found.get("workflow"))
     if workflow is None:
-        raise Unfit("is no ilastik project: it does not name its workflow; upload the .ilp that ilastik saved.")
+        raise Unfit("is not an ilastik project: it does not name its workflow; upload the .ilp that ilastik saved.")
     if workflow != WORKFLOW:
         raise Unfit(f"is a project of the workflow '{plain(workflow, 60)}'; only {WORKFLOW} projects can be run here.")
     features = _features(found)
@@ -62,19 +62,19 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
 
 
 def _consistent(facts: ProjectFacts) -> ProjectFacts:
-    """Pass the facts on if the stored classifier takes the features that the project selects."""
+    """Return the facts if the stored classifier was trained with the features that the project selects."""
     if facts.columns is not None and facts.channels is not None and facts.spatial_dimensions is not None:
         expected = facts.feature_columns(facts.channels, 1 if facts.spatial_dimensions == 2 else 2)
         if expected != facts.columns:
             raise Unfit(
-                f"selects {expected} features a pixel, but its stored classifier was trained with "
-                f"{facts.columns}; {_AGAIN}"
+                f"selects {expected} features per pixel, but its stored classifier was trained with {facts.columns}; "
+                f"{_AGAIN}"
             )
     return facts
 
 
 def _features(found: dict[str, Any]) -> dict[str, Any]:
-    """Give the fields of `ProjectFacts` that follow from the feature selection."""
+    """Return the fields of `ProjectFacts` that follow from the feature selection."""
     in_2d = sequence(found.get("in_2d") or [])
     ids, scales, rows = (sequence(found.get(key) or []) for key in ("feature_ids", "scales", "matrix"))
     chosen = _chosen(ids, scales, rows, in_2d)
@@ -111,7 +111,7 @@ def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]
 
 
 def _training(found: dict[str, Any]) -> tuple[str, int | None, int | None]:
-    """Give (axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
+    """Return (axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
     first, last = found.get("first_lane"), found.get("last_lane")
     axes = _lane_axes(last) if last else ""
     if not first or not first.get("shape"):
@@ -133,12 +133,12 @@ def _lane_axes(lane: dict[str, Any]) -> str:
         if letters and shape:
             checked(letters, len(sequence(shape)))
     except AxesError as reason:
-        raise Unfit(f"has axes of a training image that can't be used: {reason}; {_AGAIN}") from reason
+        raise Unfit(f"stores axes of its training image that can't be used: {reason}; {_AGAIN}") from reason
     return letters if set(letters) <= set(LETTERS) else ""
 
 
 def _short(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep the names, or numbers in their place where they are too many."""
+    """Return the names, or numbers instead if there are too many."""
     if sum(len(name.encode()) + 3 for name in classes) <= _CLASS_NAMES_BYTES:
         return classes
     return tuple(str(index + 1) for index in range(min(len(classes), 255)))

@@ -1,4 +1,4 @@
-"""What is said of a file in which there is no dataset to judge: one sentence a kind of finding; pure."""
+"""The sentences about files that have no dataset to judge: one for each kind of finding; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.naming import plain
 from batch_ops.inspection.findings import NoDataset
 
-# Names of files and datasets are hostile; a sentence holds a few of them at most so long.
+# Names of files and datasets are hostile; a sentence holds a few, cut to this length.
 NAME_LENGTH = 120
 
 _FOREIGN = (
@@ -15,8 +15,10 @@ _FOREIGN = (
     "contains the data itself."
 )
 _SENTENCES = {
-    "several": "{file} holds several datasets ({names}); upload it with one only, or have the operator set "
-    "internal_path for its project.",
+    "several": (
+        "{file} holds several datasets ({names}); upload it with only one, or have the operator set "
+        "internal_path for its project."
+    ),
     "none": "{file} holds no image: none of its datasets has 2 to 5 dimensions; export the image into it again.",
     "none but a link": "{file} holds no image of its own: {names} is a link to somewhere else; upload a file that "
     "contains the data itself.",
@@ -42,7 +44,7 @@ class Unfit(IlastikBatchError):
 
 
 def explain(name: str, found: NoDataset, options: ImageOptions) -> Refused:
-    """Refuse a file in which there is no dataset to judge, with its sentence."""
+    """Refuse a file that has no dataset to judge, with the sentence that says why."""
     names = ", ".join(plain(item, NAME_LENGTH) for item in found.names) + (", ..." if found.more else "")
     detail = plain(found.detail, NAME_LENGTH)
     kind = "none but a link" if found.kind == "none" and found.names else found.kind

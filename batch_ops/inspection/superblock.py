@@ -1,6 +1,6 @@
-"""The first bytes of an HDF5 file: is it one, and is all of it there? Pure; needs no HDF5 library.
+"""The first bytes of a file: is it HDF5, and is it complete? Pure; needs no HDF5 library.
 
-Most wrong uploads (another format, a cut-off transfer) are found out here, for one read and no parser.
+Most wrong uploads (another format, a cut-off transfer) are detected here, with one read and no parser.
 Source: HDF5 File Format Specification 3.0, section II.A, and the library's own rule for a file whose
 beginning was moved by a user block.
 """
@@ -16,7 +16,7 @@ _UNDEFINED = 2**64 - 1
 # Consistency flags of superblock 3: open for writing, open for writing beside readers (SWMR).
 _STILL_WRITING = 0b101
 
-# How other formats begin that people drop by mistake.
+# The first bytes of other formats that people upload by mistake.
 _OTHER_FORMATS = (
     (b"II*\x00", "a TIFF"),
     (b"MM\x00*", "a TIFF"),
@@ -43,7 +43,7 @@ class DamagedSuperblock(IlastikBatchError):
 class Superblock:
     """`offset`: bytes of the user block before it. `end`: bytes that a whole file has at least, if known.
 
-    `closed`: False where the program that wrote it has left its mark that it is still writing.
+    `closed`: False if the program that wrote it has marked it as still being written.
     """
 
     offset: int
@@ -52,7 +52,7 @@ class Superblock:
 
 
 def signature_offsets(size: int) -> Iterator[int]:
-    """Give the places where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, 2048, ..."""
+    """Return the offsets where the library looks for the signature in a file of `size` bytes: 0, 512, 1024, ..."""
     offset = 0
     while offset + len(SIGNATURE) <= size:
         yield offset
@@ -60,9 +60,9 @@ def signature_offsets(size: int) -> Iterator[int]:
 
 
 def looks_like(head: bytes) -> str | None:
-    """Guess what a file that is not HDF5 is, as "a TIFF"; None if its beginning does not say."""
+    """Guess the format of a file that is not HDF5, as "a TIFF"; None if its beginning does not show it."""
     if head and not any(head):
-        return "nothing but zeros at its beginning, as an interrupted transfer leaves it"
+        return "filled with zeros at its beginning, as after an interrupted transfer"
     return next((name for start, name in _OTHER_FORMATS if head.startswith(start)), None)
 
 
@@ -84,5 +84,5 @@ def parse_superblock(data: bytes, offset: int) -> Superblock:
     end = int.from_bytes(data[at + 2 * width : at + 3 * width], "little")
     if end >= _UNDEFINED >> (64 - 8 * width):
         return Superblock(offset, None, closed)
-    # The stored end counts from the file's beginning, as it was when the base address was right.
+    # The stored end is relative to the beginning of the file as it was when the base address was right.
     return Superblock(offset, end + offset - base, closed)

@@ -1,1 +1,1 @@
-"""What the product asks of the services, as protocols."""
+"""What the product needs from the services, as protocols."""

@@ -1,4 +1,4 @@
-"""What the doctor asks of the services beyond the product's own ports, and what it learns from them.
+"""What the doctor asks the services beyond the product's own ports, and their answers.
 
 Any call may raise `errors.ServiceFault` when the service can't answer now.
 """
@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import Enum, StrEnum
 from typing import Protocol
 
-# How whatever a probe writes is called: no image, classifier or configuration by its name, so nobody reacts to it.
+# The name of what a probe writes: not that of an image, classifier or configuration, so nothing reacts to it.
 PROBE_NAME = "doctor-probe-"
 
 
@@ -22,14 +22,14 @@ class Resource(StrEnum):
 
 
 class Access(StrEnum):
-    """What one may do to it."""
+    """What a visitor may do to it."""
 
     READ = "read"
     WRITE = "write"
 
 
 class Outcome(Enum):
-    """What comes of trying that."""
+    """The result of a probe."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -39,7 +39,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Something to try. `allowed`: whether it must succeed or must be refused."""
+    """An access to test. `allowed`: whether it must succeed or must be refused."""
 
     resource: Resource
     name: str
@@ -49,7 +49,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What came of a probe; `detail` is the service's code or message where it failed."""
+    """The outcome of a probe; `detail` is the service's code or message if it failed."""
 
     probe: Probe
     outcome: Outcome
@@ -58,7 +58,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """`count` is about right; `oldest` is of the first 32 messages, None where none is visible."""
+    """`count` is approximate; `oldest` is of the first 32 messages, None if none is visible."""
 
     name: str
     poison: bool
@@ -72,14 +72,14 @@ class StorageHealth(Protocol):
     """The data account."""
 
     async def run(self, probes: Iterable[Probe]) -> Sequence[ProbeResult]:
-        """Try each; whatever a probe writes is gone when this returns."""
+        """Run each probe, and delete what it wrote."""
 
     async def queue(self, name: str, *, poison: bool) -> QueueStatus:
-        """Count the messages that wait in a queue, or in its poison queue; they stay as they are."""
+        """Count the messages in a queue, or in its poison queue, without changing them."""
 
 
 class ImageSupport(Enum):
-    """Whether Batch lists a pool's image among those that it serves; unknown where it does not tell this login."""
+    """Whether Batch lists a pool's image among those that it supports; unknown if this login may not ask."""
 
     UNKNOWN = "unknown"
     LISTED = "listed"
@@ -88,7 +88,7 @@ class ImageSupport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A node: Batch's word for its state, its errors, how its start task ended, the last line that this printed."""
+    """A node: its state in Batch's words, its errors, and its start task's exit code and last line."""
 
     id: str
     state: str
@@ -132,10 +132,10 @@ class BatchHealth(Protocol):
 
 
 class Login(Protocol):
-    """Whoever asks, where no key does."""
+    """The identity that is logged in, where no key is used."""
 
     async def application_id(self) -> str:
-        """Tell the client id of the application or identity that is logged in; a person has that of a tool."""
+        """Return the client id of the application or identity that is logged in; for a person, that of the tool."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who may begin now: operators' pauses, and the daily turns of back-filled files."""
+"""Which runs may begin now: operators' pauses, and the daily turns of back-filled files."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Turns
 from batch_ops.ports.tables import Worklist
 
-# A pause reaches other instances this late at most.
+# A pause reaches other instances after at most this time.
 FRESH = timedelta(seconds=5)
 _RACES = 20
 
 
 class Admission:
-    """Is asked before a claim. Many askers at once cost one look."""
+    """Decides before a claim. Concurrent requests share one look-up."""
 
     def __init__(self, *, worklist: Worklist, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._worklist, self._settings, self._clock = worklist, settings, clock
@@ -28,18 +28,18 @@ class Admission:
         self._giving = asyncio.Lock()
 
     async def hold(self, project: str) -> str:
-        """Why nothing of this project may begin now; "" if it may (an answer may be five seconds old)."""
+        """Return why no run of this project may begin now; "" if it may (the answer may be five seconds old)."""
         if not self._is_fresh():
             async with self._looking:
                 if not self._is_fresh():
-                    # As old as the question: the answer may be long in coming.
+                    # Aged from the question on: the answer may take long.
                     fresh_until = self._clock() + FRESH
                     self._paused = frozenset(pause.project for pause in await self._worklist.pauses())
                     self._fresh_until = fresh_until
         if "" in self._paused:
-            return "Waits: the system was paused by an operator."
+            return "Waiting: an operator paused the system."
         if project in self._paused:
-            return f"Waits: the project '{naming.plain(project)}' was paused by an operator."
+            return f"Waiting: an operator paused the project '{naming.plain(project)}'."
         return ""
 
     def _is_fresh(self) -> bool:
@@ -61,9 +61,9 @@ class Admission:
                     continue
                 self._turns = given
                 return given.day
-        raise ServiceFault("Too many back-filled files ask for their turn at the same time.")
+        raise ServiceFault("Too many back-filled files asked for their turn at the same time.")
 
     def wait_sentence(self, turn: datetime) -> str:
-        """The reason of a file whose turn is on a later day."""
+        """Write the reason of a file whose turn is on a later day."""
         limit = self._settings.backfill_daily_limit
-        return f"Waits, by the daily limit of {limit:,} back-filled files: it starts on {turn:%Y-%m-%d} (UTC)."
+        return f"Waiting because of the daily limit of {limit:,} back-filled files: it starts on {turn:%Y-%m-%d} (UTC)."

@@ -1,6 +1,6 @@
 """How a version of an image becomes its file's run: an intent first, then the claim, then what follows from it.
 
-A crash in between leaves an intent, which has reconcile look again; the claim names all that is created after it.
+A crash in between leaves an intent, so reconcile looks again; the claim names everything that is created after it.
 """
 
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger("batch_ops")
 
 
 class Claims:
-    """`entry` is the file's row as it was read, `record` what the new version is to be. Any may raise `Conflict`."""
+    """`entry` is the file's row as read, `record` the row of the new version. Every method may raise `Conflict`."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Claims:
     async def wait(
         self, entry: Entry | None, record: FileRecord, state: State, reason: str, *, reported: bool = True
     ) -> Entry:
-        """Have the version wait in this state; `reported`: PROBLEM.txt tells the reason to who dropped the file."""
+        """Make the version wait in this state; `reported`: PROBLEM.txt gives the reason to the uploader."""
         now, old = self._clock(), entry.record if entry else None
         wanted = (state, reason, record.image.etag, record.turn)
         if entry and old and (old.state, old.reason, old.image.etag, old.turn) == wanted:
@@ -74,7 +74,7 @@ class Claims:
         return claimed
 
     async def reject(self, entry: Entry | None, record: FileRecord, project: Project, sentence: str) -> Entry:
-        """End the version as `REJECTED`, remembered under its project: another classifier may take it."""
+        """End the version as `REJECTED`, remembered under its project: another classifier may accept it."""
         if entry and entry.record.run == record.run:
             await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
@@ -84,13 +84,13 @@ class Claims:
         return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))
 
     async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
-        """Claim the run before PROBLEM.txt tells of it: who is overtaken must not clear away another's results."""
+        """Claim the run before PROBLEM.txt is written: an overtaken run must not delete another's results."""
         if entry is not None and entry.record.run == record.run:
             return Entry(record, entry.version)
-        return await self._insert(entry, record.to(State.WAITING, self._clock(), "Is being looked at."), due_in)
+        return await self._insert(entry, record.to(State.WAITING, self._clock(), "It is being checked."), due_in)
 
     async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
-        """Intent first, then the claim; the older run's intent goes once the claim stands."""
+        """Add the intent, then claim, then remove the older run's intent."""
         now = self._clock()
         nonce = self._new_id()
         waiting = record.state.is_waiting
@@ -100,7 +100,7 @@ class Claims:
             await self._ending.clean_later(old)
         moves_on = old is not None and (old.run != record.run or not waiting)
         if old and moves_on and old.state not in {State.SUCCEEDED, State.CANCELLED}:
-            # Somebody may be about to write its PROBLEM.txt, and die before it is seen that this is out of date.
+            # Somebody may be writing its PROBLEM.txt, and die before noticing that this is out of date.
             await self._ending.tidy_later(old)
         try:
             claimed = await self._ledger.claim(replace(record, intent=nonce), entry)
@@ -116,9 +116,9 @@ class Claims:
         return claimed
 
     async def withdraw(self, name: str, nonce: str) -> None:
-        """Take off the intent of a claim that met a conflict, unless the claim stands.
+        """Remove the intent of a claim that met a conflict, unless the claim was stored.
 
-        Either somebody else was first - or we were, and the client repeated what was not answered.
+        Either somebody else was first, or we were, and the client repeated a call whose answer was lost.
         """
         found = await self._ledger.get(name)
         if found is None or found.record.intent != nonce:

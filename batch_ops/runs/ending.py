@@ -17,12 +17,12 @@ from batch_ops.ports.tables import Ledger, Worklist
 
 log = logging.getLogger("batch_ops")
 
-# An invocation is surely over by then: the host ends it after ten minutes (host.json).
+# Every invocation has ended by then: the host stops it after ten minutes (host.json).
 LEFTOVER_AGE = timedelta(minutes=15)
 
 
 class Ending:
-    """`staging_kept`: how long what a failed run left in staging is kept for those who look for the reason."""
+    """`staging_kept`: how long the staging of a failed run is kept for finding the reason."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class Ending:
         return entry
 
     async def advance_reported(self, entry: Entry, record: FileRecord) -> Entry:
-        """Write a row whose PROBLEM.txt is there already.
+        """Write a row whose PROBLEM.txt has been written.
 
-        Raises `Conflict` if somebody else has decided meanwhile: then PROBLEM.txt says what that row says.
+        Raises `Conflict` if somebody else has decided meanwhile, after making PROBLEM.txt agree with that row.
         """
         try:
             return await self._ledger.advance(entry, record)
@@ -63,7 +63,7 @@ class Ending:
             raise
 
     async def dismiss(self, record: FileRecord) -> None:
-        """Do what follows the end of a run: end its tasks, and take it off the worklist."""
+        """Finish an ended run: end its tasks, and remove it from the worklist."""
         await self.end_previous(record)
         if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
             # Most often it has ended by itself; one that takes down its nodes has not.
@@ -78,16 +78,16 @@ class Ending:
             await self._batch.terminate_task(previous.job_id, previous.task_id)
 
     async def clean_later(self, record: FileRecord) -> None:
-        """Have what a run that is over left in staging removed, after the time that it is kept for."""
+        """Schedule the removal of what an ended run left in staging."""
         now = self._clock()
         nonce = f"clean-{record.placement.task_id}"
         with suppress(Conflict):
             await self._worklist.add(Intent(record.name, nonce, now + self._staging_kept, now, cleaning=True))
 
     async def tidy_later(self, overtaken: FileRecord) -> None:
-        """Set right what a handler that was overtaken may still write in the results, once it is surely over.
+        """Schedule a clean-up of the results, for when every overtaken handler has ended.
 
-        An order to collect for a run that is not being collected does just that.
+        An order to collect does that for a run that is not being collected.
         """
         # A run that never got a task has no id of one.
         task_id = overtaken.placement.task_id or naming.task_id(overtaken.name, overtaken.run, 1)

@@ -1,4 +1,4 @@
-"""Creates the tasks of claimed runs, or puts them off. Each part may be repeated at any point."""
+"""Creates the tasks of claimed runs, or postpones them. Each part may be repeated at any point."""
 
 import logging
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Launcher:
         self._ending, self._settings, self._clock = ending, settings, clock
 
     async def submit(self, entry: Entry) -> Entry:
-        """Create the task of a claim as it is stored; whoever finds a claim without a task may call this again.
+        """Create the task of a claim as it is stored; may be called again for any claim without a task.
 
         The task before it (an older version's, or a failed attempt's) is ended first. Raises `Conflict`.
         """
@@ -78,7 +78,7 @@ class Launcher:
         return await self._ledger.advance(entry, put_off.to(record.state, now, fault.sentence))
 
     async def _postpone(self, entry: Entry, fault: ServiceFault) -> Entry:
-        """Keep a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
+        """Store a transient fault as data: reason and `not_before` in the row; reconcile tries again then."""
         entry = await self.note(entry, fault)
         if entry.record.times.not_before is not None:
             await self._remind(entry.record, entry.record.times.not_before)

@@ -1,4 +1,4 @@
-"""The one place that applies what `transitions` decided: the row first, then what follows from it."""
+"""The one place that applies what `transitions` decided: writes the row, then does what follows."""
 
 import logging
 
@@ -26,7 +26,7 @@ class Steps:
         if step.then is Then.REPORT:
             return await self._ending.end(entry, step.record)
         if step.then is Then.SUBMIT and _was_lost(step.record):
-            # Its node may still be running it, or tidying up: what it stores later has to go, too.
+            # Its node may still be running it: what it stores later must be removed, too.
             await self._ending.clean_later(entry.record)
         if step.record != entry.record:
             entry = await self._ledger.advance(entry, step.record)

@@ -1,11 +1,11 @@
-"""ilastik headless on a node: what is brought there, what is run, and what it must write.
+"""ilastik headless on a node: what it gets, what it runs, and what it must write.
 
 Pure and stdlib only, for Python 3.9 (the oldest that ships with ilastik) and newer, which is why its
 dataclasses have no slots: the product imports this module, and the same file travels to the node beside
 the task script. The contract between the two:
 
 **Brought by the resource files** into the task's working directory: `task/run_task.sh`, `task/run_task.py`,
-and beside them whatever deploy/pool/task_tools.txt lists, `image/<nickname>.h5`, `project.ilp`. The command
+and beside them what deploy/pool/task_tools.txt lists, `image/<nickname>.h5`, `project.ilp`. The command
 line runs `run_task.sh`; everything else arrives as environment variables (`TaskEnvironment`).
 
 **Written by the task**, for an execution id such as `20261122T085551Z-1f0c3a9e` (a fresh one each time the
@@ -43,7 +43,7 @@ PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
 MANIFEST_NAME, LOG_NAME, OUTCOME_NAME = "manifest.json", "ilastik.log", "outcome.json"
 LOG_LIMIT_BYTES = 64 * 2**20
 
-EXIT_NO_OUTPUT = 81  # ilastik said success, but the TIFFs are missing or not as they must be
+EXIT_NO_OUTPUT = 81  # ilastik reported success, but TIFFs are missing or wrong
 EXIT_DISK_FULL = 82  # the node's disk is too small for this image
 EXIT_BAD_IMAGE = 83  # found only here: no such dataset, axes that do not fit, too large for TIFF
 EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
@@ -81,7 +81,7 @@ class TaskEnvironmentError(ValueError):
 
 @dataclass(frozen=True)
 class TaskEnvironment:
-    """All that a task gets beside its files; travels as `ILASTIK_TASK_<FIELD>` in upper case.
+    """What a task gets besides its files, as variables `ILASTIK_TASK_<FIELD>` in upper case.
 
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
@@ -107,13 +107,13 @@ class TaskEnvironment:
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
     def to_env(self) -> dict[str, str]:
-        """Give the environment variables; raises TaskEnvironmentError for values that the node would refuse."""
+        """Return the environment variables. Raises TaskEnvironmentError for values that the node would refuse."""
         self._refuse_faults()
         return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> TaskEnvironment:
-        """Read what `to_env` gave; other variables are ignored."""
+        """Read what `to_env` returned; other variables are ignored."""
         values: dict[str, Any] = {}
         faults = []
         for field in dataclasses.fields(cls):
@@ -169,7 +169,7 @@ def command(
     *,
     ignore_training_axes: bool = False,
 ) -> list[str]:
-    """Give the arguments of one headless run, for an exec without a shell; all paths relative to its directory.
+    """Return the arguments of one headless run, for an exec without a shell; paths are relative to its directory.
 
     `image` is `<file>.h5/<dataset>`, `output_stem` folder and name without number and suffix.
     `ignore_training_axes` makes ilastik believe the image's own axistags where the project's differ.
@@ -189,7 +189,7 @@ def command(
 
 
 def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int) -> dict[str, str]:
-    """Give the node's environment without this task's values, Python's settings and Batch's token."""
+    """Return the node's environment without this task's values, Python's settings and Batch's token."""
     dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
     kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
     return {**kept, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}

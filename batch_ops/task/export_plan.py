@@ -14,7 +14,7 @@ SINGLE_FILE = "multipage tiff"
 AXES = "tzyxc"
 # ilastik writes classic TIFF, whose offsets are 32 bits; the writer keeps a reserve for its tags.
 CLASSIC_TIFF_LIMIT_BYTES = 2**32 - 2**25
-# Upper bounds of what stands beside the pixels: one directory of tags a page, one OME description a file.
+# Upper bounds for everything but pixels: one directory of tags per page, one OME description per file.
 _TAGS_BYTES_PER_PAGE = 256
 _TAGS_BYTES_PER_FILE = 4096
 
@@ -46,7 +46,7 @@ class ExportPlan:
         return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
 
     def file_names(self, nickname: str) -> tuple[str, ...]:
-        """Give the names in the order of t; the number is zero-padded to the digits of the number of files."""
+        """Return the names in the order of t; the number is zero-padded to the digits of the number of files."""
         if not self.is_sequence:
             return (f"{nickname}.tiff",)
         digits = len(str(self.files))
@@ -54,7 +54,7 @@ class ExportPlan:
 
 
 def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
-    """Say how ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
+    """Return how ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
 
     The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
     one a class (float32, `bytes_per_value` 4). The sequence (one file a time point, one page a z) steps
@@ -85,5 +85,5 @@ def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per
     )
 
 
-# What ilastik can export as TIFF: does each class make a channel, and bytes of one value.
+# What ilastik can export as TIFF: whether each class becomes a channel, and bytes of one value.
 EXPORT_SOURCES = {"Simple Segmentation": (False, 1), "Probabilities": (True, 4), "Uncertainty": (False, 4)}

@@ -1,4 +1,4 @@
-"""Why a task does not do its work, and all that follows from it: one name and one row a kind.
+"""Why tasks fail, and what follows from it: one name and one row for each kind of failure.
 
 Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
 """
@@ -34,13 +34,13 @@ class FailureKind(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
 
 @dataclass(frozen=True)
 class FailureRule:
-    """What is done and said about one kind of failure.
+    """What to do and to say about one kind of failure.
 
-    `tries`: how often a run is tried in all. `delay`: the wait before the second try, doubled before each further.
+    `tries`: how many times a run is tried in total. `delay`: the wait before the second try, doubled each time.
     `alone`: a further try has a node to itself, in the large pool where there is one.
-    `exits`: exit codes that mean this kind, each with the sentence for a task that left none itself.
+    `exits`: exit codes that mean this kind, each with the sentence to use when the task left none.
     `batch_codes`: Batch's own codes for it, in lower case; `lead` begins the sentence that ends in Batch's message.
-    `only_batch_knows`: what the task script found can't be the reason.
+    `only_batch_knows`: the task script can't have found the reason.
     `last_words` stand before the sentence of the last try. `remedy`: what the reader of PROBLEM.txt can do.
     """
 
@@ -85,8 +85,8 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
                 contract.EXIT_BAD_PROJECT: "The node could not use the project.",
                 contract.EXIT_INTERNAL: f"The task script failed (exit code {contract.EXIT_INTERNAL}).",
             },
-            remedy="Open the image and the project together in ilastik on your own computer: it shows there what is "
-            "wrong. The last lines of its log are below.",
+            remedy="Open the image and the project together in ilastik on your own computer to see what is wrong. "
+            "The last lines of its log are below.",
         ),
         FailureKind.OUT_OF_MEMORY: FailureRule(
             tries=2,

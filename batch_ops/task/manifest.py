@@ -179,7 +179,7 @@ class Report:
 
 
 def plain_line(text: str, limit: int = MAX_LINE_CHARS) -> str:
-    """Make text from a log one line that may stand in a report: printable, and not endless."""
+    """Turn text from a log into one line for a report: printable, and of limited length."""
     clean = "".join(c if c.isprintable() else " " for c in text.rstrip())
     return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"
 
@@ -209,7 +209,7 @@ def _text(value: object, what: str, limit: int, pattern: re.Pattern[str] | None 
     if len(value) > limit:
         _refuse(f"{what} is longer than {limit} characters")
     if pattern and not pattern.fullmatch(value):
-        _refuse(f"{what} is not written as it must be")
+        _refuse(f"{what} is not in the required form")
     if _FORBIDDEN.search(value):
         _refuse(f"{what} holds characters that no text may hold")
 
@@ -240,7 +240,7 @@ def _load(content: bytes) -> object:
     except ManifestError:
         raise
     except (ValueError, RecursionError) as exc:
-        raise ManifestError(f"This is no manifest: it is not JSON ({type(exc).__name__}).") from exc
+        raise ManifestError(f"This is not a manifest: it is not JSON ({type(exc).__name__}).") from exc
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -274,4 +274,4 @@ def _fields(kind: type, value: object, what: str) -> dict[str, Any]:
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise ManifestError(f"This is no manifest of a task: {reason}.")
+    raise ManifestError(f"This is not a manifest of a task: {reason}.")

@@ -1,4 +1,4 @@
-"""When a run of ilastik counts as success, and what is said where it does not.
+"""When a run of ilastik counts as success, and the sentence if it does not.
 
 Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
 """
@@ -30,7 +30,7 @@ class Outcome:
 
     @property
     def word(self) -> str:
-        """The end in one word, as `outcome.json` has it."""
+        """The end in one word, as in `outcome.json`."""
         return SUCCEEDED if self.kind is None else str(self.kind)
 
 
@@ -38,7 +38,7 @@ class Outcome:
 class FoundTiff:
     """A file that ilastik left: length in bytes, pages, the (rows, columns) that all pages share.
 
-    `fault` says why it could not be read to its end ("" = it could).
+    `fault` says why it could not be read completely ("" = it could).
     """
 
     name: str
@@ -82,7 +82,7 @@ _LONGEST_COMPLAINT = 500
 
 
 def is_evidence(line: str) -> bool:
-    """Say whether `outcome_of` needs this line: a long log need not be kept."""
+    """Return whether `outcome_of` needs this line: a long log need not be kept."""
     return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
 
 
@@ -107,13 +107,13 @@ def outcome_of(
         return _failed(1 if code in contract.RESERVED_EXITS else code, log)
     unhandled = _from_first(log, _THREAD_MARKS)
     if unhandled:
-        sentence = f"A part of ilastik failed although it went on to its end: {complaint(unhandled)}"
+        sentence = f"A part of ilastik failed, although ilastik ran to its end: {complaint(unhandled)}"
         return Outcome(FailureKind.COMMAND, 1, sentence)
     faults = _compare(found, plan, nickname)
     if faults and free_bytes < _HARDLY_ANY_BYTES:
         return disk_full(plan, free_bytes)
     if faults:
-        more = f" (and {len(faults) - 1} more such faults)" if len(faults) > 1 else ""
+        more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
         return failure(
             contract.EXIT_NO_OUTPUT,
             f"ilastik ended without an error, but its output is not complete: {faults[0]}{more}.",
@@ -122,7 +122,7 @@ def outcome_of(
 
 
 def complaint(log: str) -> str:
-    """Find what a log says last: the last error with the lines that follow it, else its last line."""
+    """Return the end of a log: the last error with the lines that follow it, else the last line."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if _ERROR_LINE.match(line)]
     last = " ".join(_until_next_record(lines[starts[-1] :]) if starts else lines[-1:])
@@ -180,5 +180,5 @@ def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> lis
             faults.append(
                 f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of {rows} x {columns}"
             )
-    faults.extend(f"there is a file that nobody expects, {name!r}" for name in sorted(by_name))
+    faults.extend(f"there is an unexpected file, {name!r}" for name in sorted(by_name))
     return faults

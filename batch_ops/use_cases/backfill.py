@@ -1,4 +1,4 @@
-"""Back-fill: older files, which nothing takes up by itself, are counted, estimated and asked for by an operator."""
+"""Back-fill: counts older files, which do not start by themselves, estimates their time, and orders them."""
 
 import math
 from collections import defaultdict
@@ -19,7 +19,7 @@ _PAGE = 1000
 _SAMPLES = 200
 _PROJECTS_SAMPLED = 5
 _GB = 1e9
-# What a task costs besides its computing: fetch, start ilastik, upload.
+# What a task takes besides computing: fetch, start ilastik, upload.
 _OVERHEAD_SECONDS = 60.0
 # For a first estimate only; four cores do a few million voxels a second.
 _GUESSED_SECONDS_A_GB = 600.0
@@ -27,7 +27,7 @@ _GUESSED_SECONDS_A_GB = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds that one task slot needs: for each file, and for each GB of them. `samples` finished files say so."""
+    """Seconds that one task slot needs per file and per GB, measured on `samples` finished files."""
 
     seconds_a_file: float = _OVERHEAD_SECONDS
     seconds_a_gb: float = _GUESSED_SECONDS_A_GB
@@ -35,7 +35,7 @@ class Pace:
 
 
 def pace_of(finished: Iterable[FileRecord]) -> Pace:
-    """What finished files teach; a guess where there are none."""
+    """Estimate the pace from finished files; guess if there are none."""
     spans = [
         ((r.times.task_ended_at - r.times.task_started_at).total_seconds(), r.image.length)
         for r in finished
@@ -43,7 +43,7 @@ def pace_of(finished: Iterable[FileRecord]) -> Pace:
     ]
     if not spans:
         return Pace()
-    # The quickest file shows what every task costs, however small its image.
+    # The quickest file shows the minimum of any task.
     overhead = min(seconds for seconds, _ in spans)
     beyond = sum(seconds - overhead for seconds, _ in spans)
     total_gb = sum(length for _, length in spans) / _GB
@@ -52,9 +52,9 @@ def pace_of(finished: Iterable[FileRecord]) -> Pace:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """The files that are to be asked for, and what it means.
+    """The files to order, and the estimate.
 
-    `archived` of them lie in the archive tier and wait to be brought back; `known` others need nothing: they have
+    `archived` of them are in the archive tier and wait for somebody to rehydrate them; `known` others have
     a row of their current version.
     """
 
@@ -67,32 +67,32 @@ class Backfill:
 
     @property
     def gigabytes(self) -> float:
-        """Their length together (GB = 10^9 bytes)."""
+        """Their total length (GB = 10^9 bytes)."""
         return self.total_bytes / _GB
 
     @property
     def slot_hours(self) -> float:
-        """The hours of one task slot."""
+        """The hours with one task slot."""
         return (len(self.names) * self.pace.seconds_a_file + self.gigabytes * self.pace.seconds_a_gb) / 3600
 
     def hours(self, slots: int) -> float:
-        """From the first task to the last, with so many task slots; never less than the daily limit makes of it."""
+        """Estimate the hours from the first task to the last with these task slots; the daily limit may need more."""
         return max(self.slot_hours / slots, 24.0 * (self.days - 1))
 
     @property
     def days(self) -> int:
-        """On how many days (UTC) they start."""
+        """The number of days (UTC) on which they start."""
         return math.ceil(len(self.names) / self.daily_limit) if self.daily_limit else min(1, len(self.names))
 
 
 class Backfiller:
-    """Looks at `input` and asks for what nobody has asked for yet."""
+    """Finds the files in `input` that were never ordered, and orders them."""
 
     def __init__(self, *, ledger: Ledger, blobs: BlobStore, outbox: Outbox, settings: Settings) -> None:
         self._ledger, self._blobs, self._outbox, self._settings = ledger, blobs, outbox, settings
 
     async def plan(self, prefix: str) -> Backfill:
-        """The images whose names start so and that have no row of their version: a listing and a query for 1,000."""
+        """Find images with this prefix that have no row of their version: a listing, and a query for each 1,000."""
         names: list[str] = []
         length = archived = images = 0
         page: list[Blob] = []
@@ -139,7 +139,7 @@ class Backfiller:
         return found
 
     async def ask(self, backfill: Backfill) -> None:
-        """Ask for each file, by message: it starts at once, or on the day on which its turn comes."""
+        """Order each file with a message: it starts at once, or on the day of its turn."""
 
         async def look(name: str) -> None:
             await self._outbox.look_again(LookOrder(name, f"backfill-{naming.file_hash(name)}", backfill=True))

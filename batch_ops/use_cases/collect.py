@@ -4,9 +4,9 @@ Server-side copies only: no byte of a TIFF passes through here. Repeatable at an
 
     execution   the first complete one of the task's folder
     still ours  the image's ETag is the row's; the folder's fence holds against newer runs
-    copies      started for what is not there yet; while one is pending, the order comes back later
-    provenance  last: from then on the run is published
-    sweep       what provenance does not name; staging; then the row
+    copies      started for files that are missing; while one is pending, the order comes back later
+    provenance  written last: from then on the run is published
+    sweep       delete what provenance does not name, and staging; then write the row
 """
 
 import logging
@@ -40,7 +40,7 @@ log = logging.getLogger("batch_ops")
 
 
 class Collect:
-    """Handles one order at a time; any number of them may be at work."""
+    """Handles one order per call; any number of calls may run at the same time."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Collect:
         self._policy, self._settings, self._clock = policy, settings, clock
 
     async def __call__(self, order: CollectOrder) -> None:
-        """Move the results, or find that there is nothing (more) to do. Raises `ServiceFault`: then order again."""
+        """Move the results, if that is not done yet. Raises `ServiceFault`: then order again."""
         entry = await self._ledger.get(order.name)
         if entry is None or not _is_current(entry.record, order):
             await self._tidy(order, entry)
@@ -81,17 +81,17 @@ class Collect:
             await self._outbox.send(CollectOrder.of(entry.record), self._settings.copy_poll)
 
     async def _put_off(self, entry: Entry, fault: ServiceFault) -> None:
-        """The row tells why and until when; the order comes back then."""
+        """Note in the row why and until when; the order comes back then."""
         try:
             noted = (await self._launcher.note(entry, fault)).record
         except Conflict:
-            # The run was moved on meanwhile; an order that is of no use any more does nothing.
+            # The run has changed meanwhile; an outdated order does nothing.
             noted = entry.record
         delay = noted.times.not_before - self._clock() if noted.times.not_before else self._settings.copy_poll
         await self._outbox.send(CollectOrder.of(noted), max(delay, timedelta()))
 
     async def _overtaken(self, entry: Entry, exc: NewerRun) -> None:
-        """A newer run writes in the folder: by the row as it is now it has taken over, or the ledger was reset."""
+        """Handle a newer run in the folder: it has replaced this run, or the ledger was reset."""
         now = await self._ledger.get(entry.record.name)
         if now is not None and now.record.run == entry.record.run:
             if now.record.state.is_final:
@@ -104,7 +104,7 @@ class Collect:
         await self._tidy(CollectOrder.of(entry.record), now)
 
     async def _is_still_the_image(self, entry: Entry) -> bool:
-        """ETags never recur: if the image's is still the row's, then the node read that very version."""
+        """Return whether the image is still the row's version; ETags never recur, so the node read that version."""
         record = entry.record
         blob = await self._blobs.head(self._settings.input_container, record.name)
         if blob is None:
@@ -116,7 +116,7 @@ class Collect:
             return True
         after = await self._start(LookOrder(record.name, record.correlation_id))
         if after is not None and after.record.run == record.run:
-            # The same content under a new ETag: the order goes on with the row as it is now.
+            # The same content under a new ETag: continue with the current row.
             await self._outbox.send(CollectOrder.of(after.record))
         return False
 
@@ -127,36 +127,39 @@ class Collect:
         folder = await ResultFolder.read(*place)
         if execution is None:
             if not folder.has_own(PROVENANCE):
-                cause = Cause(FailureKind.NO_OUTPUT, "The task ended well, but its results are not (all) in staging.")
+                cause = Cause(FailureKind.NO_OUTPUT, "The task succeeded, but not all of its results are in staging.")
                 await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
                 return
-            # Published before, and staging cleared already: only the row is left to write.
+            # Published, and staging cleared: only the row must be written.
             await self._finish(entry, *folder.own_tiffs())
             return
         if not _is_of_this_version(record, execution):
-            cause = Cause(FailureKind.STAGING_IN, "The node read another version of the image than the one there now.")
+            cause = Cause(
+                FailureKind.STAGING_IN,
+                "The node read a different version of the image than the one that is there now.",
+            )
             await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
             return
         if not folder.has_own(PROVENANCE):
-            # From here on the folder holds no results until they are all of this run.
+            # From here on the folder holds no results until it holds all results of this run.
             await folder.remove(PROVENANCE)
             try:
                 if not await self._copied(folder, record, execution):
                     await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                     return
             except BlobMissing:
-                # Another handler has cleared staging: it has published, and says so in the row.
+                # Another handler has cleared staging: it has published, and will write the row.
                 await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                 return
             document = provenance(record, execution.manifest, has_log=execution.has_log, now=self._clock())
             await folder.put(PROVENANCE, document, "application/json")
-            # Whoever was overtaken and still wrote here did so by now, or sees that this run is published.
+            # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)
         await folder.sweep({PROVENANCE, *_leaves(execution)})
         await self._finish(entry, len(execution.manifest.files), execution.manifest.total_bytes)
 
     async def _copied(self, folder: ResultFolder, record: FileRecord, execution: Execution) -> bool:
-        """Start what is not copied yet; True once every copy is complete."""
+        """Start the missing copies; return whether every copy is complete."""
         staging = self._staging.container
         copies: list[Copy] = []
         sources = {file.name: (f"{execution.folder}{file.name}", file.length) for file in execution.manifest.files}
@@ -178,19 +181,19 @@ class Collect:
         return blob.length
 
     async def _finish(self, entry: Entry, tiffs: int, length: int) -> None:
-        """The run is published: clear staging, then end the row."""
+        """Finish a published run: clear staging, then write the final row."""
         record = entry.record
         await self._staging.clear(record.name, record.run)
         reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)
         done = replace(record, kind=None, times=times, outcome=Outcome(tiffs, length))
         if self._settings.rerun_finished:
-            # Its project may have changed while it ran, when it was not a finished file yet.
+            # Its project may have changed while it was running and not yet a finished file.
             await self._outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)
         await self._ending.end(entry, done.to(State.SUCCEEDED, self._clock(), reason))
 
     async def _tidy(self, order: CollectOrder, entry: Entry | None) -> None:
-        """An order for a run that is over: take away what a handler that was overtaken may have left."""
+        """Handle an order for an ended run: remove what an overtaken handler may have left."""
         if entry is not None and entry.record.run == order.run:
             await self._problem_file.settle(entry.record)
         if entry is None or entry.record.run <= order.run:
@@ -200,7 +203,7 @@ class Collect:
         if folder.published_run > order.run:
             await folder.sweep(())
         ended = {record.run: record.state for record in await self._ledger.runs(order.name)}
-        # What a failed run left is kept for those who look for the reason.
+        # The staging of a failed run is kept for finding the reason.
         if ended.get(order.run) is not State.FAILED:
             await self._staging.clear(order.name, order.run)
 
@@ -215,7 +218,7 @@ def _author(record: FileRecord, execution: Execution | None) -> Author:
 
 
 def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
-    """ETags never recur; where only the properties changed since, the content that the node read tells."""
+    """Return whether the node read this version: by ETag, or by content if only the properties changed."""
     image = execution.manifest.image
     return image.etag == record.image.etag or image.md5 == record.image.md5
 

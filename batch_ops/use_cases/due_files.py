@@ -1,4 +1,4 @@
-"""What a tick does for an open file that was not heard of for long, by its entry on the worklist."""
+"""What a tick does for an open file that has been silent for long, by its entry in the worklist."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _CANCELLED_AGAIN = timedelta(minutes=4)
 
 
 class DueFiles:
-    """Looks at one entry at a time, and says when to look again."""
+    """Looks at one entry per call, and sets when to look again."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class DueFiles:
         await self._worklist.defer(intent, self._patience(intent))
 
     async def _see_to_collecting(self, record: FileRecord) -> datetime:
-        """Order it again, unless it was put off or has just been ordered; when to look again."""
+        """Order collecting again, unless it was postponed or has just been ordered; return when to look again."""
         now = self._clock()
         if record.times.not_before and record.times.not_before > now:
             return max(record.times.not_before, self._later())
@@ -110,7 +110,7 @@ class DueFiles:
         await self._worklist.remove(intent.name, intent.nonce)
 
     async def _leftover(self, intent: Intent, entry: Entry | None) -> None:
-        """Look at an intent that no row owns: a start died before its claim, or lost a race and died."""
+        """Handle an intent without a row: a start died before its claim, or lost a race and died."""
         await self._start(LookOrder(intent.name, intent.nonce))
         if entry and entry.record.state.is_final:
             await self._ending.end_previous(entry.record)
@@ -123,6 +123,6 @@ class DueFiles:
         return self._clock() + self._settings.recheck
 
     def _patience(self, intent: Intent) -> datetime:
-        """Waiting files are asked for less and less often, at least every ten minutes."""
+        """Return when to look again: waiting files less and less often, at least every ten minutes."""
         now = self._clock()
         return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)

@@ -1,4 +1,4 @@
-"""Jobs are closed a day after their last work: one that is followed costs a call a tick."""
+"""Closes jobs a day after their last work: following a job costs a call per tick."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ log = logging.getLogger("batch_ops")
 
 
 class IdleJobs:
-    """Whoever still wants to create a task in a job that was closed moves its claim to another one."""
+    """A claim whose job was closed moves to another job."""
 
     def __init__(
         self, *, worklist: Worklist, batch: BatchService, settings: Settings, clock: Callable[[], datetime]
@@ -23,7 +23,7 @@ class IdleJobs:
         self._ask_again: dict[str, datetime] = {}
 
     async def rest(self, mark: JobMark) -> None:
-        """Nothing is at work in any job: note since when, and close this one if it has rested for long enough."""
+        """Note since when no job has any work, and close this one if it has been idle for long enough."""
         now = self._clock()
         if mark.idle_since is None:
             await self._worklist.save_job(replace(mark, idle_since=now))
@@ -31,7 +31,7 @@ class IdleJobs:
             await self._close(mark)
 
     async def close_if_done(self, mark: JobMark) -> None:
-        """Others are at work, perhaps always: a job whose tasks have stood still for long is asked if any is left."""
+        """Close a job without unfinished tasks while others have work: asked only after a long time without change."""
         now = self._clock()
         if mark.watermark is None or now - mark.watermark < self._settings.job_idle:
             return
@@ -44,4 +44,4 @@ class IdleJobs:
     async def _close(self, mark: JobMark) -> None:
         await self._batch.close_job(mark.job_id)
         await self._worklist.drop_job(mark)
-        log.info("Closed the job %s: nothing of it was at work for %s.", mark.job_id, self._settings.job_idle)
+        log.info("Closed the job %s: it had no work for %s.", mark.job_id, self._settings.job_idle)

@@ -1,7 +1,7 @@
-"""What the triggers do with the messages of the queues: decode, call the use case, and see to it that none is lost.
+"""What the triggers do with the messages of the queues: decode, call the use case, and make sure none is lost.
 
-A service that can't answer now is no reason to use up a message's deliveries: the order is sent again with a delay.
-What raises anything else comes back by itself; at its last delivery the file's row tells of it.
+If a service can't answer now, the order is sent again with a delay, so that the message's deliveries are not used up.
+After any other error the host delivers the message again; at its last delivery the error is noted in the file's row.
 """
 
 import logging
@@ -25,7 +25,7 @@ LAST_DELIVERY = 5
 
 
 class Inbox:
-    """Takes the body of a message and how often it was delivered, this time included."""
+    """Handles a message, given its body and how often it was delivered, including this time."""
 
     def __init__(
         self,
@@ -42,15 +42,15 @@ class Inbox:
         self._last_delivery = last_delivery
 
     async def blob_created(self, body: bytes, deliveries: int) -> None:
-        """An image was dropped or a project changed (Event Grid's BlobCreated), or somebody asks for another look."""
+        """Handle a new image or a changed project (Event Grid's BlobCreated), or an order to look again."""
         order = messages.look_order(body)
         if order is None:
             return
-        log.info("Looks at %s.", order.name, extra={"correlation_id": order.correlation_id})
+        log.info("Looking at %s.", order.name, extra={"correlation_id": order.correlation_id})
         try:
             await self._look(order)
         except ServiceFault as fault:
-            log.warning("Looked at again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
+            log.warning("Will look again later: %s", fault.sentence, extra={"correlation_id": order.correlation_id})
             await self._outbox.look_again(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY and order.container != self._projects_container:
@@ -64,14 +64,14 @@ class Inbox:
             await self._project_changed(project)
 
     async def collect(self, body: bytes, deliveries: int) -> None:
-        """The results of a run are to be moved."""
+        """Handle an order to move the results of a run."""
         order = messages.collect_order(body)
         ids = {"correlation_id": order.correlation_id, "task_id": order.task_id}
-        log.info("Collects %s.", order.name, extra=ids)
+        log.info("Collecting %s.", order.name, extra=ids)
         try:
             await self._collect(order)
         except ServiceFault as fault:
-            log.warning("Ordered again: %s", fault.sentence, extra=ids)
+            log.warning("Will collect later: %s", fault.sentence, extra=ids)
             await self._outbox.send(replace(order, tries=order.tries + 1), _pause(fault, order.tries))
         except Exception as exc:
             if deliveries >= LAST_DELIVERY:
@@ -80,5 +80,5 @@ class Inbox:
 
 
 def _pause(fault: ServiceFault, tries: int) -> timedelta:
-    """What the service asks for; else twice as long each time, as thousands of messages may be waiting."""
+    """Return the wait that the service asks for, else twice as long each time: thousands of messages may be waiting."""
     return fault.retry_after or min(OUTAGE_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)

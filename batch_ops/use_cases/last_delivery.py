@@ -1,7 +1,7 @@
-"""What is left behind when a message is given up: a row with the reason, for the host moves the message away.
+"""What happens at the last delivery of a message: the reason is noted in a row, as the host gives up the message.
 
-The file is not given up with it: a row that waits is looked at again by reconcile, results that could not be moved
-are ordered again after some hours, so that a mended app finishes both without anyone's help.
+The file is not given up: reconcile looks at waiting rows again, and results that could not be moved are ordered
+again after some hours, so that a repaired app finishes both without help.
 """
 
 import logging
@@ -23,13 +23,13 @@ from batch_ops.runs.claims import Claims
 
 log = logging.getLogger("batch_ops")
 
-# Each further order that fails leaves another message in the poison queue.
+# Each order that fails leaves another message in the poison queue.
 _COLLECT_AGAIN = timedelta(hours=6)
 _ERROR_CHARS = 300
 
 
 class LastDelivery:
-    """Asked for at the last delivery of a message. Never raises an error of ours: the first one matters more."""
+    """Called at the last delivery of a message. Never raises an error of ours: the original error matters more."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class LastDelivery:
         self._settings, self._clock, self._new_id = settings, clock, new_id
 
     async def look(self, name: str, correlation_id: str, error: Exception) -> None:
-        """An image could not be looked at."""
+        """Note that an image could not be looked at."""
         if not naming.is_image(name):
             return
         try:
@@ -57,7 +57,7 @@ class LastDelivery:
             else:
                 await self._ledger.advance(entry, entry.record.to(entry.record.state, self._clock(), reason))
         except IlastikBatchError as exc:
-            log.warning("%s has no row that tells of it: %s", naming.plain(name), exc)
+            log.warning("The row of %s could not be given the reason: %s", naming.plain(name), exc)
 
     async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
         blob = await self._blobs.head(self._settings.input_container, name)
@@ -83,7 +83,7 @@ class LastDelivery:
         log.error("%s", reason, extra=fields(record))
 
     async def collect(self, order: CollectOrder, error: Exception) -> None:
-        """The results of a run could not be moved."""
+        """Note that the results of a run could not be moved."""
         try:
             entry = await self._ledger.get(order.name)
             if entry is None or (entry.record.run, entry.record.state) != (order.run, State.COLLECTING):
@@ -94,13 +94,13 @@ class LastDelivery:
             await self._ledger.advance(entry, record)
             log.error("%s", reason, extra=fields(record))
         except IlastikBatchError as exc:
-            log.warning("The row of %s does not tell of it: %s", naming.plain(order.name), exc)
+            log.warning("The row of %s could not be given the reason: %s", naming.plain(order.name), exc)
 
 
 def _reason(error: Exception, queue: str) -> str:
     message = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
     message = naming.plain(message, _ERROR_CHARS).rstrip(".")
     return (
-        f"It could not be handled: {message}. Its message lies in the queue {queue}-poison; "
-        "`python -m batch_ops.files poison retry` puts it back."
+        f"It could not be handled: {message}. Its message is in the queue {queue}-poison; `python -m batch_ops.files "
+        "poison retry` puts it back."
     )

@@ -1,4 +1,4 @@
-"""What Batch shows of a task becomes its file's row, whoever asked: a list of changes, or a look by id."""
+"""Updates a file's row to what Batch shows of its task, from a list of changes or a look-up by id."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,7 @@ log = logging.getLogger("batch_ops")
 
 
 class Observation:
-    """Gathers what the pure rules of `transitions` need, and applies what they decide. Any may raise `Conflict`."""
+    """Gathers what the pure rules of `transitions` need, and applies their decisions. Methods may raise `Conflict`."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Observation:
         self._settings, self._clock = settings, clock
 
     async def take_in(self, entry: Entry, task: Task) -> Entry:
-        """Bring the row up to what Batch shows of the task; the row afterwards."""
+        """Update the row to what Batch shows of the task; return the new row."""
         cause = await self._cause(entry, task)
         record, here, preempted = entry.record, entry.record.placement, False
         if task.requeues > here.requeues and here.node_id and task.task_id == here.task_id:
@@ -54,7 +54,7 @@ class Observation:
         return await self._steps.apply(entry, step) if step else entry
 
     async def ask(self, entry: Entry) -> Entry | None:
-        """Ask for the row's task by its id: absent from a list is not lost.
+        """Look up the row's task by its id: a task missing from a list is not lost.
 
         Returns the row afterwards; None if Batch knows no such task.
         """
@@ -84,7 +84,7 @@ class Observation:
             return None
         cause = refined(cause, await self._staging.cause(task.task_id))
         if cause.kind is FailureKind.ENDED and await self._batch.job_state(task.job_id) is JobState.CLOSED:
-            # Not meant: an idle job is closed, and a task came at that moment.
+            # Unintended: a task came at the moment when its idle job was closed.
             return Cause(FailureKind.LOST, "Its job was closed in Azure Batch, which ended the task.")
         return cause
 
@@ -92,7 +92,7 @@ class Observation:
         """Learn why a task waits: its job may be paused, or closed by somebody, and then it waits for ever."""
         match await self._batch.job_state(entry.record.placement.job_id):
             case JobState.PAUSED:
-                await self._say(entry, "Paused by an operator: the job is disabled in Azure Batch.")
+                await self._say(entry, "An operator paused it: its job is disabled in Azure Batch.")
             case JobState.CLOSED:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
                 await self._steps.apply(entry, failed(entry.record, cause, self._clock(), self._policy))

@@ -1,4 +1,4 @@
-"""Poison messages by hand: what they are about, back into their queue, or away."""
+"""Poison messages: shows what they are about, puts them back into their queue, or deletes them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from batch_ops.ports.services import PoisonQueues
 
 
 def name_in(message: PoisonMessage) -> str:
-    """The blob that a message is about; "" where it can't be told."""
+    """Return the blob that a message is about; "" if unknown."""
     body = message.text.encode(errors="replace")
     try:
         order = messages.look_order(body)
@@ -23,23 +23,23 @@ def name_in(message: PoisonMessage) -> str:
     except BadMessage:
         pass
     try:
-        told = json.loads(body)
+        event = json.loads(body)
     except ValueError:
         return ""
-    subject = told.get("subject") if isinstance(told, dict) else None
+    subject = event.get("subject") if isinstance(event, dict) else None
     return subject.partition("/blobs/")[2] if isinstance(subject, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class PoisonSelection:
-    """All of what is given must hold; what is empty does not matter."""
+    """Every field that is given must match; empty fields do not matter."""
 
     queue: str = ""
     ids: frozenset[str] = frozenset()
     prefix: str = ""
 
     def matches(self, message: PoisonMessage) -> bool:
-        """Whether a message is meant."""
+        """Return whether a message is selected."""
         return (
             self.queue in {"", message.queue}
             and (not self.ids or message.id in self.ids)
@@ -48,25 +48,25 @@ class PoisonSelection:
 
 
 class PoisonCare:
-    """Over the port."""
+    """What an operator can do with poison messages."""
 
     def __init__(self, queues: PoisonQueues, names: Sequence[str]) -> None:
         self._queues, self._names = queues, names
 
     async def counts(self) -> Mapping[str, int]:
-        """About how many there are of each queue."""
+        """Count the messages of each queue, approximately."""
         return await self._queues.counts()
 
     async def oldest(self, selection: PoisonSelection) -> Sequence[PoisonMessage]:
-        """Those among the oldest 32 of each queue that are meant; nothing changes."""
+        """List the selected messages among the oldest 32 of each queue, without changing them."""
         return [message for message in await self._queues.peek() if selection.matches(message)]
 
     async def retry(self, selection: PoisonSelection) -> int:
-        """Put them back into their queues; how many."""
+        """Put the selected messages back into their queues; return how many."""
         return await self._settle(selection, back=True)
 
     async def drop(self, selection: PoisonSelection) -> int:
-        """Delete them; how many."""
+        """Delete the selected messages; return how many."""
         return await self._settle(selection, back=False)
 
     async def _settle(self, selection: PoisonSelection, *, back: bool) -> int:
@@ -81,7 +81,7 @@ class PoisonCare:
                     await (self._queues.put_back(message) if back else self._queues.drop(message))
                     done += 1
             finally:
-                # Only now: what is let go at once would be taken again.
+                # Only now: a message released earlier would be taken again.
                 for message in others:
                     await self._queues.release(message)
         return done

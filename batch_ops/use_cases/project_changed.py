@@ -1,4 +1,4 @@
-"""A project appeared or changed: its images that waited for it, or were rejected under it, are looked at again."""
+"""Looks again at images that waited for a project, or were rejected under it, when the project changed."""
 
 import logging
 from datetime import timedelta
@@ -13,12 +13,12 @@ from batch_ops.ports.tables import Ledger, Worklist
 
 log = logging.getLogger("batch_ops")
 
-# Other instances may have the old project in mind for so long (`containers.classifiers`).
+# Other instances may remember the old project for this long (`containers.classifiers`).
 SEEN_BY_ALL = timedelta(seconds=6)
 
 
 def project_of_blob(name: str) -> str | None:
-    """The project that a blob in `projects` belongs to: `<project>.ilp` or `<project>.json`."""
+    """Return the project that a blob in `projects` belongs to: `<project>.ilp` or `<project>.json`."""
     for suffix in (naming.PROJECT_SUFFIX, project_config.CONFIG_SUFFIX):
         if name.endswith(suffix) and len(name) > len(suffix):
             return name.removesuffix(suffix)
@@ -26,18 +26,18 @@ def project_of_blob(name: str) -> str | None:
 
 
 class ProjectChanged:
-    """By message, as if the images' own events had come again: a project may have many."""
+    """Orders by message, as if the images' own events had come again: a project may have many."""
 
     def __init__(self, *, ledger: Ledger, worklist: Worklist, outbox: Outbox, settings: Settings) -> None:
         self._ledger, self._worklist, self._outbox, self._settings = ledger, worklist, outbox, settings
 
     async def __call__(self, project: str) -> int:
-        """The number of images that are looked at again."""
+        """Order the images to be looked at again; return their number."""
         board = await self._worklist.board()
         names = {i.name for i in board.open if i.waiting and naming.project_of(i.name) == project}
         names.update(await self._worklist.rejected(project))
         if self._settings.rerun_finished:
-            # The one place that reads a project's history: an operator asked for just that.
+            # The one place that reads a project's history: an operator asked for it.
             names.update([r.name async for r in self._ledger.files(project) if r.state is State.SUCCEEDED])
 
         async def look(name: str) -> None:

@@ -1,6 +1,6 @@
-"""Use case `reconcile`: a timer's tick brings the ledger up to what Azure Batch did, and finishes what was left.
+"""Use case `reconcile`: a timer's tick updates the ledger to what Azure Batch did, and finishes interrupted work.
 
-The cost of a tick follows what is open or changed, never history: one query tells what is open; with nothing open
+The cost of a tick depends on what is open or changed, never on history: one query finds the open files; without any,
 that is all. Then, per followed job, the tasks changed since the watermark (the service's own time, with five
 minutes of overlap), and the open rows whose intent is due, the longest unseen first. Two ticks at once, late ticks
 and skewed clocks are harmless: every effect is guarded by the row's version or may be repeated.
@@ -33,7 +33,7 @@ _REMEMBERED = 50_000
 
 
 class Reconcile:
-    """One instance may serve many ticks: it remembers what it saw, which saves calls and decides nothing."""
+    """One instance may serve many ticks: its memory saves calls, but decides nothing."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Reconcile:
         self._seen: OrderedDict[str, tuple[TaskState, datetime, int]] = OrderedDict()
 
     async def __call__(self) -> None:
-        """One tick. Faults of a service end the part that met them; the next tick goes on."""
+        """Run one tick. A fault of a service ends only the part that met it; the next tick continues."""
         board = await self._worklist.board()
         if board.at_work:
             intents = {naming.file_hash(intent.name): intent for intent in board.at_work}
@@ -68,7 +68,7 @@ class Reconcile:
         await _guarded("the sweep", self._sweep(board))
 
     async def _follow(self, mark: JobMark, intents: Mapping[str, Intent]) -> None:
-        """Observe the job's changed tasks; the watermark moves only once all of them had their effect."""
+        """Observe the job's changed tasks; the watermark moves only after all of them were handled."""
         since = mark.watermark - OVERLAP if mark.watermark else None
         latest = mark.watermark
         works: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -79,7 +79,7 @@ class Reconcile:
                 if intent is not None and self._seen.get(task.task_id) != _sight(task):
                     works[task.task_id] = partial(self._observe, intent.name, task)
         except JobMissing:
-            log.warning("The job %s does not exist (any more).", mark.job_id)
+            log.warning("The job %s does not exist any more.", mark.job_id)
         done = await _guarded_all(works)
         if done and (latest != mark.watermark or mark.idle_since is not None):
             await self._worklist.save_job(replace(mark, watermark=latest, idle_since=None))
@@ -100,7 +100,7 @@ def _sight(task: Task) -> tuple[TaskState, datetime, int]:
 
 
 async def _guarded(what: str, work: Awaitable[None]) -> bool:
-    """Do one part of a tick; False if a service could not do it."""
+    """Run one part of a tick; return False if a service could not do it."""
     try:
         await work
     except ServiceFault as fault:
@@ -109,7 +109,7 @@ async def _guarded(what: str, work: Awaitable[None]) -> bool:
     except (Conflict, BlobChanged):
         log.info("Somebody else was first (%s).", what)
     except Exception:
-        # A fault in the code that one file meets never stalls the others.
+        # A fault in the code that affects one file must not stop the others.
         log.exception("It could not be handled (%s).", what)
     return True
 

@@ -1,7 +1,7 @@
-"""Use case `start`: an image was dropped, or may have been. Acts on the blob as it is now; an order is a hint.
+"""Use case `start`: starts an image that was, or may have been, uploaded. Acts on the current blob; an order is a hint.
 
-look -> gather -> decide -> apply. A crash anywhere in between is finished by the next event or by reconcile: the
-intent is there before the claim, and the claim names job and task before the task is created.
+look -> gather -> decide -> apply. After a crash in between, the next event or reconcile continues: the
+intent is stored before the claim, and the claim names job and task before the task is created.
 """
 
 import logging
@@ -47,7 +47,7 @@ _RACES = 8
 
 
 class Start:
-    """Looks at one image and does what is due for it."""
+    """Looks at one image and does what is necessary."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Start:
         self._limits = CheckLimits(max_declared_bytes=settings.max_image_bytes)
 
     async def __call__(self, order: LookOrder) -> Entry | None:
-        """Return the file's row afterwards; None where there is nothing to remember.
+        """Start the image if necessary; return the file's row afterwards, None if there is none.
 
         Raises `ServiceFault`, `Conflict`.
         """
@@ -79,7 +79,7 @@ class Start:
             try:
                 return await self._look(order)
             except (Conflict, BlobChanged):
-                # Somebody else was first, or the file is being written right now: look again.
+                # Somebody else was first, or the file is being written: look again.
                 continue
         raise Conflict(f"{naming.plain(order.name)} kept changing while it was looked at.")
 
@@ -112,7 +112,7 @@ class Start:
         return entry
 
     async def _is_judged_anew(self, record: FileRecord) -> bool:
-        """Whether the project changed in a way that matters to a run that is over."""
+        """Return whether the project changed in a way that matters to a run that has ended."""
         again = record.state is State.SUCCEEDED and self._settings.rerun_finished
         if record.state is not State.REJECTED and not again:
             return False
@@ -120,7 +120,7 @@ class Start:
         return isinstance(project, Project) and run_key(record, project, self._settings) != record.plan.run_key
 
     async def _gone(self, entry: Entry | None) -> Entry | None:
-        """Cancel what waited for a blob that was deleted; a task that has begun goes on."""
+        """Cancel a file that was waiting when its blob was deleted; a task that has begun continues."""
         if entry is None or not entry.record.state.is_waiting:
             return entry
         reason = "The file was deleted before it was started."
@@ -128,7 +128,7 @@ class Start:
         return await self._ending.end(entry, entry.record.to(State.CANCELLED, self._clock(), reason))
 
     async def _begin(self, order: LookOrder, blob: Blob, head: bytes, entry: Entry | None) -> Entry:
-        """A version that has no run yet: reject it, have it wait, or claim and submit it."""
+        """Handle a version without a run: reject it, make it wait, or claim and submit it."""
         looked = Case(entry.record if entry else None, order, blob, self._clock())
         if looked.old and looked.overwrites_a_task:
             await self._ending.end_previous(looked.old)
@@ -145,7 +145,7 @@ class Start:
                 return entry
 
     async def _gather(self, case: Case, head: bytes) -> Findings:
-        """Find out what the decision needs, the cheapest first, until it is clear that the file has to wait."""
+        """Find out what the decision needs, the cheapest first, until it is clear that the file must wait."""
         found = Findings(turn=case.turn)
         if case.is_before_its_turn or case.is_archived:
             return found
@@ -164,7 +164,7 @@ class Start:
                     return found
             return replace(found, verdict=await self._verdict(case.blob, head, project))
         except ServiceFault as fault:
-            # Kept as data: reconcile looks again; the message need not come back.
+            # Stored as data: reconcile looks again; the message need not come back.
             return replace(found, fault=fault.sentence)
 
     async def _verdict(self, blob: Blob, head: bytes, project: Project) -> Verdict:

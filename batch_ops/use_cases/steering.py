@@ -1,7 +1,7 @@
-"""What operators do by hand: look, retry, cancel, pause, resume.
+"""The operators' actions: look, retry, cancel, pause, resume.
 
 Everything is guarded by the rows' versions and may be repeated: two operators at once are harmless. What may
-concern thousands goes by message, for the function app to work off.
+affect thousands of files is sent as messages for the function app.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from batch_ops.use_cases.project_changed import project_of_blob
 
 _RACES = 8
 _CANCELLED_LOOK = timedelta(minutes=1)
-# Every instance has heard of the end of a pause by then.
+# Every instance knows the end of a pause by then.
 _HEARD = FRESH + timedelta(seconds=1)
 _OPEN = frozenset(state for state in State if not state.is_final)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One file that something is to be done with."""
+    """One file to act on."""
 
     name: str
     run: int
@@ -43,32 +43,32 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done, and how many of the selected files are left alone, by reason."""
+    """The files to act on, and how many of the selected files are left alone, by reason."""
 
     chosen: tuple[Chosen, ...] = ()
     left: Mapping[str, int] = field(default_factory=dict)
 
 
 def retry_objection(record: FileRecord, *, force: bool) -> str:
-    """Why a file gets no other run; "" if it does."""
+    """Return why a file can't get another run; "" if it can."""
     match record.state:
         case State.FAILED | State.CANCELLED | State.WAITING | State.WAITING_FOR_PROJECT:
             return ""
         case State.SUCCEEDED | State.REJECTED:
             return "" if force else f"{record.state}: only with --force"
         case _:
-            return "at work"
+            return "running already"
 
 
 def cancel_objection(record: FileRecord) -> str:
-    """Why a file is not cancelled; "" if it is."""
+    """Return why a file can't be cancelled; "" if it can."""
     if record.state.is_final:
-        return "over already"
+        return "ended already"
     return "its results are being moved" if record.state is State.COLLECTING else ""
 
 
 class Steering:
-    """Over the ports alone, so that it works on Azure and on one machine."""
+    """Uses only ports, so it works in Azure and on one machine."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Steering:
     # Look
 
     async def projects(self) -> Sequence[str]:
-        """The projects that have a classifier or open files, and `default`."""
+        """List the projects that have a classifier or open files, and `default`."""
         found = {naming.DEFAULT_PROJECT}
         async for blob in self._blobs.list(self._settings.projects_container, ""):
             if (project := project_of_blob(blob.name)) is not None:
@@ -97,10 +97,10 @@ class Steering:
         return sorted(found)
 
     async def select(self, selection: Selection) -> AsyncIterator[FileRecord]:
-        """The files that are meant, project by project in the order of their names.
+        """List the selected files, project by project in the order of their names.
 
-        Names cost a call each; open states are looked up among what is open; anything else reads the rows of
-        whole projects, a call for 1,000.
+        Names cost a call each; open states are looked up in the worklist; anything else reads the rows of
+        whole projects, a call for each 1,000.
         """
         if selection.names:
             async for record in self._by_name(selection.names, selection):
@@ -125,17 +125,17 @@ class Steering:
                     yield entry.record
 
     async def show(self, name: str) -> Sequence[FileRecord]:
-        """Every run of a file, the current one last; empty if there is no such file."""
+        """List every run of a file, the current one last; empty if there is no such file."""
         return await self._ledger.runs(name)
 
     # Retry and cancel
 
     async def plan_retry(self, selection: Selection, *, force: bool = False) -> Plan:
-        """The files that get another run, and the waiting ones that are looked at now."""
+        """Choose the files that get another run, and the waiting ones to look at now."""
         return await self._plan(selection, lambda record: retry_objection(record, force=force))
 
     async def plan_cancel(self, selection: Selection) -> Plan:
-        """The open files."""
+        """Choose the open files to cancel."""
         return await self._plan(selection, cancel_objection)
 
     async def _plan(self, selection: Selection, objection: Callable[[FileRecord], str]) -> Plan:
@@ -149,7 +149,7 @@ class Steering:
         return Plan(tuple(chosen), left)
 
     async def retry(self, chosen: Sequence[Chosen]) -> None:
-        """Ask for another run of each, by message; a run that is not the file's last any more is not repeated."""
+        """Order another run of each, by message; a run that is no longer the file's last is not repeated."""
 
         async def ask(one: Chosen) -> None:
             correlation_id = f"retry-{naming.file_hash(one.name)}-{one.run}"
@@ -158,7 +158,7 @@ class Steering:
         await for_all(chosen, ask)
 
     async def cancel(self, chosen: Sequence[Chosen], reason: str = "Cancelled by an operator.") -> Mapping[str, int]:
-        """End these runs and their tasks; how many were left alone, by reason."""
+        """End these runs and their tasks; return how many were left alone, by reason."""
         left: Counter[str] = Counter()
 
         async def end(one: Chosen) -> None:
@@ -181,7 +181,7 @@ class Steering:
                     await self._see_to_its_end(record)
                 elif record.state.is_waiting:
                     await self._ending.tidy_later(record)
-                # The row first: nobody creates a further task of a run that is over.
+                # The row first: nobody creates another task of an ended run.
                 await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
             except Conflict:
                 continue
@@ -192,7 +192,7 @@ class Steering:
         return "it kept changing"
 
     async def _see_to_its_end(self, record: FileRecord) -> None:
-        """Have reconcile end the task as well, as somebody may be about to create it, and clear its staging."""
+        """Let reconcile end the task too, as somebody may be about to create it, and clear its staging."""
         now = self._clock()
         intent = Intent(record.name, f"cancel-{record.placement.task_id}", now + _CANCELLED_LOOK, now, cleaning=True)
         with suppress(Conflict):
@@ -201,17 +201,17 @@ class Steering:
     # Pause and resume
 
     async def pauses(self) -> Sequence[Pause]:
-        """What is paused."""
+        """List the pauses."""
         return await self._worklist.pauses()
 
     async def pause(self, project: str = "") -> None:
-        """Let nothing new begin, of a project or (project "") at all. What has begun goes on."""
+        """Start no new runs, of a project or (project "") at all. Runs that have begun continue."""
         await self._worklist.pause(Pause(project, self._clock()))
 
     async def resume(self, project: str = "") -> int:
-        """End a pause; the number of files that are taken up."""
+        """End a pause; return the number of files that are looked at now."""
         await self._worklist.resume(project)
-        # What is due much later waits for something else: its turn among the back-filled files.
+        # A file that is due much later waits for its turn among the back-filled files.
         latest = self._clock() + max(self._settings.recheck, self._settings.project_poll)
         names = {
             intent.name

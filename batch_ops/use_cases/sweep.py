@@ -1,8 +1,8 @@
-"""The rolling sweep: finds what events missed, one page of a listing a tick, a full cycle a day by default.
+"""The rolling sweep: finds files without events, one page of a listing per tick, by default a full cycle per day.
 
 A file is missed if it was written since the system went live and the ledger has no row of it, or a row of another
-version. It is looked at by message, as if its event had come. One that is open without being on the worklist (which
-should not be) is put back there. Cost of a cycle: one listing call for 5,000 blobs, and for each project on a page
+version. It is looked at by message, as if its event had come. An open file that is missing from the worklist (which
+should not happen) is put back there. Cost of a cycle: one listing call for 5,000 blobs, and for each project on a page
 one range query (one call for 1,000 rows). Between cycles it costs nothing. The container of undeliverable events has
 a cycle of its own, of one listing call where there is none.
 """
@@ -31,14 +31,14 @@ from batch_ops.use_cases.undelivered_events import UndeliveredEvents
 
 log = logging.getLogger("batch_ops")
 
-# A younger file's event is on its way.
+# The event of a younger file may still come.
 _SETTLED = timedelta(minutes=2)
-# Each blob of undeliverable events is read, so a tick takes fewer of them.
+# Each blob of undeliverable events is read, so a tick handles fewer of them.
 _LETTERS_A_TICK = 100
 
 
 class Sweep:
-    """Looks over the containers `input` and `projects`, and that of events which could not be delivered."""
+    """Sweeps the containers `input` and `projects`, and that of undeliverable events."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Sweep:
         self._settings, self._clock = settings, clock
 
     async def __call__(self, board: Board) -> None:
-        """Go on with the cycles that are due, a page each."""
+        """Continue the cycles that are due, by a page each."""
         now = self._clock()
         known = {mark.container: mark for mark in board.sweeps}
         open_names = {intent.name for intent in board.open}
@@ -68,7 +68,7 @@ class Sweep:
         ):
             mark = known.get(container)
             if mark is None:
-                # The system goes live: what lies there already is the business of a backfill.
+                # The system goes live: files that are there already are left to a backfill.
                 await self._worklist.save_sweep(SweepMark(container, now, now + self._settings.sweep_every))
             elif mark.marker or mark.next_cycle <= now:
                 blobs, marker = await self._blobs.page(container, mark.marker, most)
@@ -98,24 +98,24 @@ class Sweep:
 
         await for_all(missed, look)
         if missed:
-            log.warning("The sweep found %d files that no event had told of.", len(missed))
+            log.warning("The sweep found %d files that no event had announced.", len(missed))
         return len(missed)
 
     async def _bring_back(self, name: str) -> None:
-        """Have an open file followed again; one that was claimed or ended since the board was read is left alone."""
+        """Follow an open file again, unless it was claimed or ended after the worklist was read."""
         entry = await self._ledger.get(name)
         if entry is None or entry.record.state.is_final or not entry.record.intent:
             return
         now, record = self._clock(), entry.record
         with suppress(Conflict):
             await self._worklist.add(Intent(name, record.intent, now, now, waiting=record.state.is_waiting))
-            log.warning("It was open, but not on the worklist.", extra=fields(record))
+            log.warning("It was open, but was missing from the worklist.", extra=fields(record))
 
     async def _projects(self, blobs: Sequence[Blob], mark: SweepMark) -> int:
-        """Projects written lately: an image may wait for them or have been rejected by what they were before.
+        """Handle recently written projects: images may wait for them, or have been rejected by an older version.
 
-        That somebody has read a version says nothing: it may have been for another image. So each is taken up by
-        two cycles, the second for images that were looked at with the old version in mind when the first came by.
+        A version may have been read for another image only. So two cycles handle each project, the second one for
+        images that were checked with a remembered older version during the first.
         """
         since = mark.next_cycle - 2 * self._settings.sweep_every
         written = {project_of_blob(blob.name) for blob in blobs if blob.modified >= since}

@@ -1,7 +1,7 @@
-"""Events that Event Grid could not deliver: it leaves them in a container of their own, where the sweep looks.
+"""Events that Event Grid could not deliver: it writes them to a container, which the sweep reads.
 
-What they name is looked at by message, as if they had come; then their blob goes. A blob that can't be understood
-stays for a person until the storage account's own rule removes it; it stalls nothing.
+The files that they name are looked at by message, as if the events had come; then their blob is deleted. A blob that
+is not understood stays for a person until the storage account's own rule removes it; it does not stop the others.
 """
 
 import logging
@@ -25,13 +25,13 @@ _SHOWN_REASONS = 5
 
 
 class UndeliveredEvents:
-    """Takes blobs of the dead-letter container, a page at a time."""
+    """Handles blobs of the dead-letter container, a page at a time."""
 
     def __init__(self, *, blobs: BlobStore, outbox: Outbox, settings: Settings) -> None:
         self._blobs, self._outbox, self._settings = blobs, outbox, settings
 
     async def __call__(self, blobs: Sequence[Blob]) -> int:
-        """The number of events that had not been delivered."""
+        """Handle a page; return the number of events that had not been delivered."""
         reasons: Counter[str] = Counter()
         strange: list[str] = []
         for blob in blobs:
@@ -41,15 +41,15 @@ class UndeliveredEvents:
         container = self._settings.dead_letter_container
         if reasons:
             shown = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS))
-            message = "Event Grid could not deliver %d events (%s); the files that they name are looked at now."
+            message = "Event Grid could not deliver %d events (%s); their files are being looked at now."
             log.warning(message, reasons.total(), shown)
         if strange:
-            message = "%d blobs in the container %s are not what Event Grid writes, and are left there, the first: %s."
+            message = "%d blobs in the container %s were not written by Event Grid and are left there; the first is %s."
             log.warning(message, len(strange), container, strange[0])
         return reasons.total()
 
     async def _take(self, name: str, length: int, reasons: Counter[str]) -> bool:
-        """Handle and remove one blob; False where something in it is not understood."""
+        """Handle and remove one blob; return False if something in it is not understood."""
         container = self._settings.dead_letter_container
         if length > LARGEST_BYTES:
             return False
@@ -71,7 +71,7 @@ class UndeliveredEvents:
         return True
 
     async def _look(self, events: Sequence[BlobCreated]) -> None:
-        """One message a blob, with the id of its latest event: whoever looks for that id finds what came of it."""
+        """Order each blob with one message, under the id of its latest event, so the logs can be searched for it."""
         settings = self._settings
         telling = [event for event in events if not event.means_nothing]
         latest = {(event.container, event.name): naming.plain(event.event_id, 64) for event in telling}

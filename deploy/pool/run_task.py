@@ -1,4 +1,4 @@
-"""One image through ilastik on a node, by the rule of true success (batch_ops/task/contract.py has the contract).
+"""Runs ilastik on one image on a node, by the rule of true success (contract: batch_ops/task/contract.py).
 
 Runs in the task's working directory under the Python that ships with ilastik (3.9 or newer; h5py and
 tifffile come with it). Leaves `out/<execution>/` complete or not at all, and `logs/<execution>/` always.
@@ -22,12 +22,12 @@ from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, 
 from node.project import LocalProject, prepare_project
 from node.tiffs import find_tiffs
 
-RESERVE = "reserve"  # beside the output: disk space that is given back for the report
+RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
 
 
 def main() -> int:
-    """Run the task of the current directory and environment; the result is its exit code."""
+    """Run the task of the current directory and environment; return its exit code."""
     started = datetime.datetime.now(datetime.timezone.utc)
     name = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     execution = Execution(Path.cwd(), name, started)
@@ -41,7 +41,7 @@ def main() -> int:
             end_descendants()
             sentence = "The task was ended from outside before it was done."
             outcome = true_success.failure(contract.EXIT_ENDED, sentence)
-    # Before the report, for which a full disk has room only now.
+    # Before the report: a full disk has room for it only now.
     shutil.rmtree(execution.partial.parent, ignore_errors=True)
     try:
         execution.logs.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def attempt(execution: Execution) -> true_success.Outcome:
-    """Turn every way to end but a signal into an outcome."""
+    """Run the task, and turn every error but a signal into an outcome."""
     try:
         return run(execution, Path(os.environ["ILASTIK_HOME"]))
     except Refusal as refusal:
@@ -73,12 +73,12 @@ def attempt(execution: Execution) -> true_success.Outcome:
 
 
 def run(execution: Execution, home: Path) -> true_success.Outcome:
-    """Make TIFFs with their manifest of image and project; what goes wrong raises, or is in the outcome."""
+    """Make TIFFs and their manifest; faults are raised, or part of the outcome."""
     root = execution.root
     task = execution.task = contract.TaskEnvironment.from_env(os.environ)
     say(f"Task {task.task_id}, execution {execution.name}, correlation id {task.correlation_id}")
     for folder in (contract.PARTIAL_FOLDER, contract.OUT_FOLDER):
-        # An earlier execution in this directory, of which nobody knows how it ended.
+        # Left by an earlier execution in this directory; how it ended is unknown.
         shutil.rmtree(root / folder, ignore_errors=True)
     for made in (execution.partial, execution.logs):
         made.mkdir(parents=True)
@@ -87,7 +87,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
         image = prepare_image(root, task)
         project = prepare_project(root, task, image)
         plan = plan_export(root, task, image, project)
-    # The very image may have axes other than the project's training images; its own are the truth.
+    # The image's axes may differ from the project's training images; its own are right.
     command = contract.command(
         str(home / "run_ilastik.sh"),
         project.file,
@@ -109,7 +109,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
         files = tuple(
             manifest.ManifestFile(f.name, f.length, md5_of(execution.partial / f.name), f.pages) for f in found
         )
-    # From here on it is a success: a late signal must not make half of one.
+    # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
     publish(execution, task, image, command, files, home)
     return outcome
@@ -118,7 +118,7 @@ def run(execution: Execution, home: Path) -> true_success.Outcome:
 def plan_export(
     root: Path, task: contract.TaskEnvironment, image: LocalImage, project: LocalProject
 ) -> export_plan.ExportPlan:
-    """Plan the export from the real shape; refuses what classic TIFF or the node's disk can't hold."""
+    """Plan the export from the real shape; refuse what classic TIFF or the node's disk can't hold."""
     by_class, bytes_per_value = export_plan.EXPORT_SOURCES[task.export_source]
     try:
         plan = export_plan.export_plan(
@@ -132,7 +132,7 @@ def plan_export(
     if not plan.fits_classic_tiff:
         refuse(
             contract.EXIT_BAD_IMAGE,
-            f"One TIFF would have {plan.bytes_per_file / 1e9:.1f} GB; ilastik writes at most 4 GB a file.",
+            f"One TIFF would have {plan.bytes_per_file / 1e9:.1f} GB; ilastik writes at most 4 GB per file.",
         )
     free = shutil.disk_usage(root).free
     if plan.files * plan.bytes_per_file > free:

@@ -1,4 +1,4 @@
-"""The doctor as a program, at the bedside of a whole cloud."""
+"""The doctor as a program, examining a whole cloud."""
 
 import json
 import subprocess
@@ -40,8 +40,8 @@ def everything(lab) -> list[str]:
     )
 
 
-def test_a_cloud_that_works_is_found_well_and_left_as_it_was(lab):
-    """Everything answers, every sentence names what was looked at, no probe stays; a failure is none of them."""
+def test_a_working_cloud_is_found_healthy_and_left_unchanged(lab):
+    """Everything answers, every sentence names what was examined, and no probe is left behind."""
     lab.image("default/doctor.h5", seed=9)
     assert lab.wait("default/doctor.h5")["state"] == "SUCCEEDED"
     before = everything(lab)
@@ -75,7 +75,7 @@ def test_its_lines_are_for_people(lab):
         ({"BATCH_POOL_ID": ""}, "settings", "BATCH_POOL_ID is missing"),
     ],
 )
-def test_what_is_wrong_is_told_and_the_rest_too(lab, tmp_path, change, area, message):
+def test_each_fault_is_reported_besides_the_other_findings(lab, tmp_path, change, area, message):
     """Each fault fails in its own area, and hides no other finding."""
     values = json.loads(lab.folder.app_settings.read_text())["Values"]
     file = tmp_path / "settings.json"

@@ -34,7 +34,7 @@ def test_blocks_that_are_committed_by_and_by(lab):
 
 
 def test_a_blob_that_is_appended_to(lab):
-    """Event Grid tells of its creation alone; it is refused while it grows, and runs once it is whole."""
+    """Event Grid sends an event only for its creation; it is refused while it grows, and runs once it is whole."""
     name = "default/appended.h5"
     blob = lab.blobs.get_blob_client("input", name)
     created = blob.create_append_blob()["etag"]
@@ -42,14 +42,14 @@ def test_a_blob_that_is_appended_to(lab):
     lab.wait(name, "REJECTED")
     for piece in pieces(lab, 32):
         blob.append_block(piece)
-        # As the sweep does for what no event told of.
+        # As the sweep does for files without an event.
         send(lab, event(lab, name, "0x0"))
     assert lab.wait(name, "SUCCEEDED")["length"] == blob.get_blob_properties().size
     assert len(lab.tasks(name)) == 1
 
 
 def test_an_upload_into_a_folder_that_flushes_later(lab):
-    """Accounts with folders create an empty file first and tell of it; only its content is an image."""
+    """Accounts with folders create an empty file first and send an event for it; only its content is an image."""
     name = "default/flushed.h5"
     empty = lab.upload(name, b"")
     message = event(lab, name, empty)

@@ -1,4 +1,4 @@
-"""Steering by hand: the command as an operator types it, against a whole cloud in real processes."""
+"""The operator's command, as typed, against a whole cloud in real processes."""
 
 import asyncio
 import base64
@@ -83,7 +83,7 @@ def heard_all(lab: Lab) -> bool:
         return False  # a file of the journal went while it was looked for
 
 
-def test_list_and_show_tell_what_the_rows_tell(lab, operator):
+def test_list_and_show_agree_with_the_rows(lab, operator):
     """By name, prefix, project and state, as a table and as JSON; a name of any characters comes back exactly."""
     name = "steer list/größe 'x' 細胞.h5"
     lab.project("steer list")
@@ -143,7 +143,7 @@ def test_pause_and_resume_of_a_project(lab, operator):
     for number, name in enumerate(names):
         lab.image(name, seed=50 + number)
     for name in names:
-        assert "paused by an operator" in lab.wait(name, "WAITING")["reason"]
+        assert "an operator paused" in lab.wait(name, "WAITING")["reason"]
     lab.image("default/not paused.h5", seed=53)
     lab.wait("default/not paused.h5", "SUCCEEDED")
     assert "has been paused by an operator since" in operator.types("list", "--project", "steer pause")
@@ -154,7 +154,7 @@ def test_pause_and_resume_of_a_project(lab, operator):
 
 
 def test_backfill_counts_first_and_keeps_the_daily_limit(lab, operator):
-    """Files nobody told of: counted, then started as far as the day has room; the rest waits for its day."""
+    """Files without events: counted, then started as far as the day has room; the rest waits for its day."""
     lab.project("steer old")
     names = [f"steer old/{n}.h5" for n in range(3)]
     with deaf(lab):

@@ -1,7 +1,7 @@
 """The local Batch service at 100,000 tasks.
 
 Each measure starts a service of its own as a process and drives it with the SDK. Times on a busy machine say little:
-CPU time is told beside them.
+CPU time is reported beside them.
 """
 
 import contextlib

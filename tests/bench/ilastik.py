@@ -194,5 +194,5 @@ def ilastik(report: Report, project: Path | None, repeats: int, times: int) -> N
         spent = stages(copy, image)
     spent["other"] = spent["all"] - sum(value for name, value in spent.items() if name != "all")
     report.table(
-        ("stage", "CPU ns a voxel"), [(told, f"{spent.get(stage, 0.0):.0f}") for stage, told in _STAGES.items()]
+        ("stage", "CPU ns a voxel"), [(title, f"{spent.get(stage, 0.0):.0f}") for stage, title in _STAGES.items()]
     )

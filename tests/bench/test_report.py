@@ -62,7 +62,7 @@ def test_every_measure_has_its_place_in_the_results(name, file):
     assert re.search(rf"<!-- {name} -->\n.*\n<!-- end of {name} -->", file.read_text(), re.DOTALL)
 
 
-def test_cpu_is_told_in_all_and_for_each():
+def test_cpu_is_reported_in_all_and_for_each():
     """Seconds by process, milliseconds a thing, and the sum of both."""
     made = Report("burst", "Burst", "make bench")
     cpu_table(made, {"a": 1.0, "b": 3.0}, 1000, "file")

@@ -102,7 +102,7 @@ MEANWHILE: Mapping[str, Callable[[Simulation], None]] = MappingProxyType(
 def stand_still(
     scene: Scene, point: Point, meanwhile: Callable[[Simulation], None], *, dies: bool = False
 ) -> Simulation:
-    """Play a scene whose process stands still at a point while others see to everything, and then goes on.
+    """Play a scene whose process stops at a point while others do all the work, and then continues.
 
     `dies`: no further than the call that it stood still before, which still takes effect.
     """

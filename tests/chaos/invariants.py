@@ -26,8 +26,8 @@ def complaints(world: Simulation) -> list[str]:
         seen = rules.Task(task.task_id, task.state.name.lower(), bool(task.succeeded), task.requeues)
         tasks[naming.file_of_task(task.task_id)].append(seen)
     for name in sorted({*world.ledger.trail, *world.blobs.names("input")}):
-        told = rules.of_runs(_runs(world, name), tasks[naming.file_hash(name)]) + _of_a_file(world, name)
-        found += [f"{name}: {sentence}" for sentence in told]
+        broken = rules.of_runs(_runs(world, name), tasks[naming.file_hash(name)]) + _of_a_file(world, name)
+        found += [f"{name}: {sentence}" for sentence in broken]
     return found
 
 
@@ -93,12 +93,12 @@ def _of_a_file(world: Simulation, name: str) -> list[str]:
         return ["it was cancelled, but has a PROBLEM.txt"] if PROBLEM in folder.runs else []
     doomed = doom(content)
     if content.startswith(b"REFUSE"):
-        wanted, told = State.REJECTED, content[6:].decode().strip() in record.reason
+        wanted, as_wanted = State.REJECTED, content[6:].decode().strip() in record.reason
     elif doomed is not None:
-        wanted, told = State.FAILED, record.kind is FINAL_FATES[doomed]
+        wanted, as_wanted = State.FAILED, record.kind is FINAL_FATES[doomed]
     else:
-        wanted, told = State.SUCCEEDED, True
-    if record.state is not wanted or not told:
+        wanted, as_wanted = State.SUCCEEDED, True
+    if record.state is not wanted or not as_wanted:
         return [f"{content!r} ended as {record.state}, {record.kind} ({record.reason})"]
     if wanted is not State.SUCCEEDED:
         return rules.of_problem(run, folder)

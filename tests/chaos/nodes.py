@@ -164,7 +164,7 @@ class _Execution:
         self._node = f"node-{number}"
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
         self._staged = Staged(world.blobs, task_id, self._id, self._node)
-        self._told = contract.TaskEnvironment.from_env(dict(spec.environment))
+        self._values = contract.TaskEnvironment.from_env(dict(spec.environment))
 
     async def __call__(self) -> None:
         nodes, batch = self._nodes, self._batch
@@ -175,8 +175,8 @@ class _Execution:
         await nodes.pause(20)
         if not self._is_alive():
             return
-        image = self._content("input", self._told.image_name)
-        project = self._content("frozen", naming.frozen_blob(self._told.project_digest))
+        image = self._content("input", self._values.image_name)
+        project = self._content("frozen", naming.frozen_blob(self._values.project_digest))
         if image is None or project is None:
             batch.complete(self._task_id, None, _NOT_FOUND)
             return
@@ -185,14 +185,14 @@ class _Execution:
         digest = hashlib.sha256(project).hexdigest()
         if not self._is_alive():
             return
-        if len(image) != self._told.image_length or digest != self._told.project_digest:
+        if len(image) != self._values.image_length or digest != self._values.project_digest:
             self._fail(Fate.STAGING_IN)
             return
         await nodes.pause(200)
         if not self._is_alive():
             self._staged.log()
             return
-        await self._end(nodes.fate(self._told.image_name, image), image)
+        await self._end(nodes.fate(self._values.image_name, image), image)
 
     async def _end(self, fate: Fate, image: bytes) -> None:
         batch, task = self._batch, self._task_id
@@ -237,7 +237,7 @@ class _Execution:
 
     def _requeue(self) -> None:
         if self._is_alive():
-            self._nodes.losses[self._told.image_name] += 1
+            self._nodes.losses[self._values.image_name] += 1
             self._batch.requeue(self._task_id)
             self._world.wake_nodes()
 
@@ -246,8 +246,8 @@ class _Execution:
 
         The fate may be that the manifest promises more than is there: a last TIFF that is short, or none.
         """
-        told = self._told
-        files = tiffs(told.nickname, image, told.project_digest)
+        values = self._values
+        files = tiffs(values.nickname, image, values.project_digest)
         *_, last = files
         for leaf, data in list(files.items())[:parts]:
             if leaf != last or fate is not Fate.LACKS_TIFF:
@@ -259,10 +259,10 @@ class _Execution:
         self._staged.log()
         if parts < len(files) or parts == 1:
             return True
-        self._staged.manifest(told, files, image)
+        self._staged.manifest(values, files, image)
         if fate is Fate.WELL:
             self._nodes.completions.append(
-                Completion(told.image_name, told.image_etag, told.project_digest, self._task_id, self._id)
+                Completion(values.image_name, values.image_etag, values.project_digest, self._task_id, self._id)
             )
         await self._nodes.pause(2)
         return self._is_alive()

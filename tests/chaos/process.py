@@ -31,7 +31,7 @@ type Happening = Callable[["ProcessCloud", str], Awaitable[None]]
 
 
 class Crash(BaseException):
-    """The process is no more."""
+    """The process has ended."""
 
 
 class Unforeseen(Exception):
@@ -39,7 +39,7 @@ class Unforeseen(Exception):
 
 
 async def crash(cloud: "ProcessCloud", label: str) -> None:
-    """The process is no more."""
+    """The process has ended."""
     cloud.die()
     raise Crash
 

@@ -170,7 +170,7 @@ class Simulation(Services):
         for delay in delays:
             self.host.enqueue(Queue.BLOB_CREATED, body, self.cloud.now + timedelta(seconds=delay))
         if not delays and number % 2:
-            # Lost for good every other time; else Event Grid tells of it in the end.
+            # Lost for good every other time; else Event Grid sends the event in the end.
             self.later(
                 timedelta(hours=24 * self.rng.random()),
                 lambda: self.blobs.upload("dead-letter", f"{number}.json", undelivered(event)),

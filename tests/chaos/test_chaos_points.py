@@ -80,7 +80,7 @@ def test_a_disturbance_at_any_call(happening: Happening, fits: Callable[[Point],
 
 @pytest.mark.parametrize(("dies", "scene", "meanwhile"), _STANDSTILLS)
 def test_standing_still_at_any_call(dies: bool, scene: str, meanwhile: str) -> None:
-    """Any process may stop anywhere while others see to the same file, and then go on: nothing of theirs is undone.
+    """Any process may stop anywhere while others handle the same file, and then continue: none of their work is undone.
 
     Or it dies right after one more effect: what reaches a service late is nobody's to mend, and does no harm.
     """

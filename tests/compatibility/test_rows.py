@@ -23,7 +23,7 @@ def test_every_state_is_among_the_rows():
     assert found[False] == {state for state in State if state.is_final}
 
 
-async def test_files_tell_what_they_told(table):
+async def test_files_show_what_they_showed(table):
     """`files show --json` of every file and run tells the same."""
     ledger = TableLedger(await table("files.json"))
     told = {name: [as_json(record) for record in await ledger.runs(name)] for name in NAMES}
@@ -98,7 +98,7 @@ async def test_the_worklist_is_written_as_it_was_read(table):
     assert by_key([entity async for entity in contents(client)]) == by_key(wires)
 
 
-async def test_what_was_learnt_of_a_project_still_holds(table):
+async def test_the_facts_of_a_project_are_still_valid(table):
     """The facts of a cached classifier are read, and are written as the same text; a refusal keeps its sentence."""
     worklist = TableWorklist(await table("work.json"))
     refused = []

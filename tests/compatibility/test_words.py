@@ -41,10 +41,12 @@ def test_messages_in_collect(message):
 
 async def test_the_task_of_a_row(table):
     """Id, command line, environment and files of a row's task: one that is created twice is the same task."""
-    ledger, told = TableLedger(await table("files.json")), read("tasks.json")
-    settings = from_mapping(told["settings"])
-    made = [task_spec((await ledger.get(one["name"])).record, settings, fakes.FakeBlobs().url) for one in told["tasks"]]
-    assert [_as_json(spec) for spec in made] == [one["task"] for one in told["tasks"]]
+    ledger, written = TableLedger(await table("files.json")), read("tasks.json")
+    settings = from_mapping(written["settings"])
+    made = [
+        task_spec((await ledger.get(one["name"])).record, settings, fakes.FakeBlobs().url) for one in written["tasks"]
+    ]
+    assert [_as_json(spec) for spec in made] == [one["task"] for one in written["tasks"]]
 
 
 def _as_json(value: Any) -> Any:
@@ -66,7 +68,7 @@ def test_what_a_task_leaves_behind(kind, name):
     assert kind.parse(content).to_json() == content
 
 
-def test_what_a_task_is_told():
+def test_the_environment_of_a_task():
     """The environment of a task that the version before created."""
     environment = read("node/environment.json")
     assert TaskEnvironment.from_env(environment).to_env() == environment
@@ -84,16 +86,16 @@ async def test_provenance(table, one):
 
 async def test_run_keys(table):
     """The same image, classifier and settings have the key that they had: nothing that is done runs again."""
-    told, client = read("run_keys.json"), await table()
+    written, client = read("run_keys.json"), await table()
     rows = {wire["name"]: wire for wire in read("files.json") if wire["is_file"]}
     images = {}
-    for name, has_md5 in {(one["image"], one["md5"]) for one in told["keys"]}:
+    for name, has_md5 in {(one["image"], one["md5"]) for one in written["keys"]}:
         wire = rows[name] if has_md5 else {key: value for key, value in rows[name].items() if key != "md5"}
         await client.upsert_entity(as_entity(wire), mode=UpdateMode.REPLACE)
         images[name, has_md5] = (await TableLedger(client).get(name)).record
-    facts = ProjectFacts(**told["facts"] | {"classes": tuple(told["facts"]["classes"])})
-    for one in told["keys"]:
+    facts = ProjectFacts(**written["facts"] | {"classes": tuple(written["facts"]["classes"])})
+    for one in written["keys"]:
         config = project_config.parse("default.json", one["config"].encode())
         project = Project("default", "0x1", one["digest"], facts, config)
-        settings = from_mapping(told["settings"] | one["settings"])
+        settings = from_mapping(written["settings"] | one["settings"])
         assert run_key(images[one["image"], one["md5"]], project, settings) == one["key"], one

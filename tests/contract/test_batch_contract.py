@@ -37,7 +37,7 @@ async def test_a_job_is_created_once(account):
     assert await account.task_ids() == [SPEC.id]
 
 
-async def test_a_job_that_is_not_there_is_told(account):
+async def test_a_job_that_is_not_there_is_reported(account):
     """By everything that needs one; to end, close or ask about it is silent."""
     for call in (
         account.batch.create_task(JOB, spec()),
@@ -165,7 +165,7 @@ async def test_a_closed_job_takes_no_more_tasks(with_job):
         await with_job.batch.create_task(JOB, spec("other"))
 
 
-async def test_a_paused_job_is_told(with_job):
+async def test_a_paused_job_is_reported(with_job):
     """Until the operator lets it go on."""
     assert await with_job.batch.job_state(JOB) is JobState.OPEN
     await with_job.disable_job()
@@ -188,7 +188,7 @@ async def test_ids_have_at_most_64_characters(with_job):
             await with_job.batch.create_task(JOB, spec(bad))
 
 
-async def test_tasks_of_one_moment_are_each_answered_for(with_job):
+async def test_tasks_of_one_call_each_get_an_answer(with_job):
     """New ones, one that is there, one asked for twice, one with an id that is refused: each has its own end."""
     assert await with_job.batch.create_task(JOB, spec("there"))
     ids = ["first", "a", "b", "there", "twice", "twice", "a b", "c"]
@@ -204,7 +204,7 @@ async def test_tasks_of_one_moment_are_each_answered_for(with_job):
         assert (await with_job.batch.task(JOB, task_id)).state is TaskState.ACTIVE
 
 
-async def test_tasks_of_one_moment_all_hear_of_a_missing_job(account):
+async def test_tasks_of_one_call_all_report_a_missing_job(account):
     """As one task does."""
     ends = await asyncio.gather(
         *(account.batch.create_task(JOB, spec(f"t{number}")) for number in range(5)), return_exceptions=True

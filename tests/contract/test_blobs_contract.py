@@ -66,7 +66,7 @@ async def test_a_missing_container_is_a_fault_that_an_operator_mends(hands):
             await call
 
 
-async def test_etags_are_told_alike_by_every_call(hands):
+async def test_etags_are_reported_alike_by_every_call(hands):
     """Without quotation marks, so that they can be compared with those of events."""
     etag = await put(hands, "a")
     head = await hands.store.head(hands.container, "a")
@@ -231,7 +231,7 @@ async def test_copy_of_a_version_copies_that_one_alone(hands):
         await copy(hands, "source", "b", source_etag=newer)
 
 
-async def test_copy_of_a_missing_blob_is_told_and_leaves_nothing(hands):
+async def test_copy_of_a_missing_blob_is_reported_and_leaves_nothing(hands):
     """The missing blob is the source, with a fence of either kind."""
     etag = await put(hands, "a", b"old")
     for target, fence in (("b", NOTHING), ("a", Fence(etag))):
@@ -266,7 +266,7 @@ async def test_a_list_is_of_one_prefix_in_order(hands):
     assert (await names(hands))[0] == "P/a"
 
 
-async def test_a_list_tells_what_head_tells(hands):
+async def test_a_list_and_head_agree(hands):
     """Metadata and the state of copies are in the list."""
     await put(hands, "a", b"hello", run="7")
     await copy(hands, "a", "b", run="8")

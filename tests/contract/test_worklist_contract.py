@@ -144,7 +144,7 @@ async def test_a_sweep_is_saved_over_the_version_that_was_read(worklist):
 
 
 async def test_only_the_newest_version_of_a_project_is_known(worklist):
-    """What was learnt of an older version is no longer told."""
+    """The facts of an older version are no longer returned."""
     name = "p \u00e4/#?" * 100
     assert await worklist.project(name, "0x1") is None
     await worklist.save_project(name, "0x1", {"digest": "one", "facts": ""})
@@ -178,7 +178,7 @@ async def test_rejected_images_are_remembered_by_project(worklist):
     assert list(await worklist.rejected("none")) == []
 
 
-async def test_a_pause_stands_until_it_is_taken_away(worklist):
+async def test_a_pause_lasts_until_it_is_resumed(worklist):
     """Of everything or of a project of any name; noted twice it keeps its first time; none of it is open work."""
     for project in ("", "fly", "\u00e4 '#?/\\"):
         await worklist.pause(Pause(project, NOW))
@@ -195,7 +195,7 @@ async def test_a_pause_stands_until_it_is_taken_away(worklist):
 
 
 async def test_turns_are_given_out_by_one_at_a_time(worklist):
-    """Whoever saves over what it did not read is told so."""
+    """Saving over a version that was not read is refused."""
     assert await worklist.turns() is None
     first = await worklist.save_turns(Turns(NOW, 1))
     assert replace(first, version="") == Turns(NOW, 1)

@@ -12,7 +12,7 @@ from tests.deploy.azure_state import PROVIDERS, SUBSCRIPTION, State
 
 
 def _outputs(names: Mapping[str, tuple[str, str]], group: str, location: str) -> dict[str, str]:
-    """What the modules of main.bicep tell of resources with these names: part -> (type, name)."""
+    """What the modules of main.bicep say about resources with these names: part -> (type, name)."""
     data, batch = names["data"][1], names["batch"][1]
     identities = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers"
     return {

@@ -64,7 +64,7 @@ class _Connection(socketserver.StreamRequestHandler):
     server: _Proxy
 
     def handle(self) -> None:
-        # A side that goes away, as everything does at the end of a test, ends this exchange only.
+        # A side that closes, as all do at the end of a test, ends this exchange only.
         with contextlib.suppress(ConnectionError, TimeoutError):
             self._pass_on()
 

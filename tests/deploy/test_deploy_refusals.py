@@ -69,7 +69,7 @@ def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
         (("--location", "West Europe'"), "is no region"),
     ],
 )
-def test_an_option_that_cannot_be_is_refused(empty, options, sentence):
+def test_an_impossible_option_is_refused(empty, options, sentence):
     """Every faulty option is named with what it must be, before anything is made."""
     done = empty.run("--location", "westeurope", *options)
     assert done.returncode == 1
@@ -119,7 +119,7 @@ def test_the_later_value_wins():
     assert parameters.defaults(template, values)["slotThreads"] == 4
 
 
-def test_all_obstacles_are_told_at_once(empty):
+def test_all_obstacles_are_reported_at_once(empty):
     """Nobody has to run it once for each problem."""
     no_roles(empty.azure)
     no_size(empty.azure)
@@ -193,21 +193,21 @@ def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, everywh
             broken.azure.providers["Microsoft.Web"] = "NotRegistered"
             broken.azure.break_at, broken.azure.break_after_effect = number, after_effect
             done = broken.run("--location", "westeurope")
-            told = f"{what}, call {number}: {done.stdout}{done.stderr}"
+            message = f"{what}, call {number}: {done.stdout}{done.stderr}"
             if what in TIDYING:
-                assert (done.returncode, "is left over" in done.stderr) == (0, True), told
+                assert (done.returncode, "is left over" in done.stderr) == (0, True), message
                 return
-            assert done.returncode == 1, told
-            assert broken.azure.asked == deployed.asked[:number], told
-            assert re.search(r"\nStopped: .{30,}\n$", done.stderr), told
-            assert what not in CHANGING or "run this again" in done.stderr, told
+            assert done.returncode == 1, message
+            assert broken.azure.asked == deployed.asked[:number], message
+            assert re.search(r"\nStopped: .{30,}\n$", done.stderr), message
+            assert what not in CHANGING or "run this again" in done.stderr, message
             # What a run does follows from what exists: from the same again nothing else follows.
             left = broken.azure.state() + str(broken.cached_archive().exists())
             if left not in followed:
                 followed.add(left)
                 broken.azure.break_at = None
                 broken.up("--no-smoke-test")
-                assert state(broken.azure) == state(deployed), told
+                assert state(broken.azure) == state(deployed), message
 
     assert {"group create", "provider register", "deployment group create", "publish"} <= set(deployed.asked)
     has_effect = {*CHANGING, "publish"} - TIDYING

@@ -43,9 +43,9 @@ def test_the_alert_on_failed_files_finds_them(lines):
 def test_a_file_can_be_followed_by_its_correlation_id(lines):
     """The query takes ids out of the lines as they are written, and they are those of the file."""
     patterns = re.findall(r'extract\("([^"]+)", 1, Message\)', (QUERIES / "one-file.kql").read_text())
-    told = [[found[1] if (found := re.search(pattern, line)) else "" for pattern in patterns] for line in lines]
-    assert len({correlation for correlation, task in told if correlation and task}) == 1
-    assert {correlation for correlation, _ in told} <= {f"event-{NAME}", ""}
+    ids = [[found[1] if (found := re.search(pattern, line)) else "" for pattern in patterns] for line in lines]
+    assert len({correlation for correlation, task in ids if correlation and task}) == 1
+    assert {correlation for correlation, _ in ids} <= {f"event-{NAME}", ""}
 
 
 def test_no_query_asks_for_fields_that_the_worker_drops():

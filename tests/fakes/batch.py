@@ -206,7 +206,7 @@ class FakeBatch:
     def _job(self, job_id: str) -> _Job:
         job = self._jobs.get(job_id.lower())
         if job is None:
-            raise JobMissing(f"Azure Batch knows no job {job_id}.")
+            raise JobMissing(f"Azure Batch has no job {job_id}.")
         return job
 
     def _find(self, task_id: str) -> tuple[_Job, Task]:

@@ -106,9 +106,9 @@ class _Soak:
             states = books.states(self._lab)
         except AzureError:
             states = Counter({"(storage does not answer)": 1})
-        told = ", ".join(f"{state} {count}" for state, count in states.most_common())
+        counts = ", ".join(f"{state} {count}" for state, count in states.most_common())
         struck = ", ".join(f"{fault} {count}" for fault, count in trouble.count.items())
-        return f"{self._clock()}  {self._microscope.done}/{len(self._plan.steps)} uploads; {told}; {struck}"
+        return f"{self._clock()}  {self._microscope.done}/{len(self._plan.steps)} uploads; {counts}; {struck}"
 
     def _clock(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
@@ -126,11 +126,11 @@ class _Soak:
         def read(name: str, leaf: str) -> bytes:
             return results.download_blob(naming.results_folder(name) + leaf).readall()
 
-        told = soak_rules.complaints(self._plan.files, found, read)
+        complaints = soak_rules.complaints(self._plan.files, found, read)
         rows = [found.rows.get(file.name) for file in self._plan.files]
         tasks = [task for several in found.tasks.values() for task in several]
         return Report(
-            complaints=told,
+            complaints=complaints,
             ends=Counter(row["state"] if row else "no row" for row in rows),
             faults=trouble.count,
             tasks=len(tasks),

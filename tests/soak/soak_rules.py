@@ -57,20 +57,20 @@ def complaints(
     alike: dict[Content, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in files:
         row = books.rows.get(file.name)
-        told = [*_of_end(file, row, books), *_of_tasks(file.name, books)]
+        faults = [*_of_end(file, row, books), *_of_tasks(file.name, books)]
         blobs = books.results.get(file.name, {})
         folder = rules.Folder(
             {leaf: (blob.metadata or {}).get("run") for leaf, blob in blobs.items()},
             lambda leaf, name=file.name: read(name, leaf),  # type: ignore[misc]  # bound now, not at the last file
         )
         if row is not None and row["state"] == "SUCCEEDED":
-            told += rules.of_results(_run(row), folder) or _of_version(file, row, books, folder)
+            faults += rules.of_results(_run(row), folder) or _of_version(file, row, books, folder)
             if file.last is not None and blobs:
                 leaves = [leaf for leaf in blobs if leaf.endswith(".tiff")]
                 alike[file.last][pixels(file.name, leaves, read)].append(file.name)
         elif row is not None:
-            told += rules.of_problem(_run(row), folder)
-        found += [f"{file.name!r} ({file.fate}): {sentence}." for sentence in told]
+            faults += rules.of_problem(_run(row), folder)
+        found += [f"{file.name!r} ({file.fate}): {sentence}." for sentence in faults]
     for content, seen in alike.items():
         if len(seen) > 1:
             found.append(f"Equal images {content} have unlike results: {sorted(seen.values())}.")

@@ -84,7 +84,7 @@ def test_a_run_that_went_well_breaks_no_rule():
         (lambda books, _: books.tasks[NAME].append(books.tasks[NAME][0]), "2 tasks"),
         (lambda books, _: books.results[NAME].pop("a.tiff"), "provenance.json names"),
         (lambda books, _: books.rows[NAME].update(history="SUCCEEDED@x RUNNING@y"), "from SUCCEEDED to RUNNING"),
-        (lambda books, _: books.rows[NAME].update(task_id=f"{TASK}x"), "provenance.json tells of"),
+        (lambda books, _: books.rows[NAME].update(task_id=f"{TASK}x"), "provenance.json names"),
         (lambda books, _: books.results[NAME].update({"old.tiff": books.results[NAME]["a.tiff"]}), "old.tiff"),
         (lambda _, contents: contents.update({"a.tiff": b"II"}), "is not what provenance.json says"),
         (lambda books, _: books.inputs.update({NAME: _blob("0x2", b"newer")}), "the blob is"),
@@ -107,7 +107,7 @@ def test_a_row_of_the_same_content_is_done():
 
 
 def test_a_loss_on_record_permits_a_second_segmentation():
-    """A task that Batch put back may come to its end twice, once the row tells of it."""
+    """A task that Batch put back may end twice if the row records it."""
 
     def put_back(books, _contents):
         books.ran.update([TASK])
@@ -115,11 +115,11 @@ def test_a_loss_on_record_permits_a_second_segmentation():
 
     assert "does not tell" in "\n".join(good(put_back))
 
-    def put_back_and_told(books, contents):
+    def put_back_and_noted(books, contents):
         put_back(books, contents)
         books.rows[NAME]["requeues"] = 1
 
-    assert good(put_back_and_told) == []
+    assert good(put_back_and_noted) == []
 
 
 @pytest.mark.parametrize(("requeues", "ends_well"), [(3, False), (4, True)])

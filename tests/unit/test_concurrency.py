@@ -32,7 +32,7 @@ async def asked(together, *items, key="k"):
     return tasks
 
 
-async def test_the_first_goes_at_once_and_what_comes_meanwhile_goes_with_the_next_call():
+async def test_the_first_item_is_sent_at_once_and_later_ones_with_the_next_call():
     """Nobody waits for company; a burst costs few calls."""
     service = Service()
     tasks = await asked(Coalesced(service, 10), 1, 2, 3, 4)
@@ -51,7 +51,7 @@ async def test_no_call_holds_more_than_it_may():
     assert [items for _, items in service.calls] == [[1], [2, 3], [4]]
 
 
-async def test_each_asker_hears_its_own_end():
+async def test_each_caller_gets_its_own_result():
     """A refusal is raised to the asker that it is about, and to nobody else."""
     service = Service()
     tasks = await asked(Coalesced(service, 10), 1, 2, -3, 4)
@@ -73,7 +73,7 @@ async def test_a_failed_call_fails_all_of_it_and_none_of_the_next():
     assert await together("k", 5) == 10
 
 
-async def test_a_cancelled_asker_takes_nobody_along():
+async def test_a_cancelled_caller_cancels_no_other():
     """The call that it began goes on for the others."""
     service = Service()
     tasks = await asked(Coalesced(service, 10), 1, 2, 3)

@@ -29,7 +29,7 @@ asyncio.run(wiring.system())
 
 
 def test_clients_are_closed_when_the_loop_ends():
-    """An app is not told of its process's end; nothing is left open in it nevertheless."""
+    """An app gets no notice when its process ends; still nothing is left open."""
     ended = subprocess.run(
         [sys.executable, "-W", "always::ResourceWarning", "-c", WORKER],
         cwd=REPOSITORY,

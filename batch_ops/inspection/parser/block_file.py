@@ -1,4 +1,4 @@
-"""A file that is not there: h5py reads it, and every block it touches is fetched once from the parent."""
+"""A file for h5py whose blocks are fetched from the parent when they are first read."""
 
 import io
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class BlockFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # h5py hands a memoryview
-        """Fill the buffer. Raises OSError for what lies outside the file: h5py would take garbage for it."""
+        """Fill the buffer. Raises OSError for bytes outside the file: h5py would accept garbage."""
         start, end = self._position, self._position + len(buffer)
         if start < 0 or end > self._size:
             raise OSError(f"bytes {start}-{end} of a file of {self._size}")

@@ -1,7 +1,7 @@
 """The fork server of the parsers: imports h5py once, then forks the processes that parse.
 
 A corrupt file can crash the HDF5 library, hang it in C with the interpreter's lock held, or damage the
-heap for whoever comes next. So this process never parses: it forks one that does, for a file or for as many as
+heap for the next file. So this process never parses: it forks one that does, for a file or for as many as
 the parent trusts it with (see `process`), confined before it sees the first byte: CPU time and wall time end
 it from within (timers with the default action, which need no interpreter), its address space is what it has plus
 an allowance, and it can open no file, so that no link leads anywhere. Nothing outlives the parent: the end of the
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _wake_on_ends() -> tuple[int, int]:
-    """Open a pipe that is written to when a parser has ended: (the end to read, the end to write)."""
+    """Open a pipe that is written to when a parser ends: (end to read, end to write)."""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -91,7 +91,7 @@ def _reap(control: socket.socket, numbers: dict[int, int]) -> None:
 
 
 def _work(descriptor: int, parse: Parse) -> None:
-    """Live the whole life of a parser process; never returns."""
+    """Run a parser process from start to end; never returns."""
     code = 1
     try:
         parent = socket.socket(fileno=descriptor)
@@ -102,7 +102,7 @@ def _work(descriptor: int, parse: Parse) -> None:
 
         confined = False
         while True:
-            # Where there is no next job, this ends the process well.
+            # If there is no next job, this ends the process normally.
             job: dict[str, Any] = json.loads(_receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size))))
             head = _receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size)))
             set_timers(job["cpu_seconds"], job["wall_seconds"])
@@ -123,20 +123,20 @@ def _receive(parent: socket.socket, length: int) -> bytes:
     while view:
         count = parent.recv_into(view)
         if count == 0:
-            # The parent gave up; an exception would only wander through the HDF5 library.
+            # The parent gave up; an exception would only pass through the HDF5 library.
             os._exit(0)
         view = view[count:]
     return bytes(data)
 
 
 def set_timers(cpu_seconds: float, wall_seconds: float) -> None:
-    """Let this process compute, and live, for so long from now on; 0 is no limit."""
+    """Limit the CPU time and the wall time of this process from now on; 0 is no limit."""
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
     signal.setitimer(signal.ITIMER_REAL, wall_seconds)
 
 
 def confine(memory_bytes: int) -> None:
-    """Let this process from here on only compute, with so much memory, and talk to its socket."""
+    """Confine this process to computing, with this much memory, and talking to its socket."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         used = int(statm.read_text().split()[0]) * resource.getpagesize()

@@ -21,7 +21,7 @@ _STATUS_SECONDS = 1.0
 _STOP_SECONDS = 10.0
 _FILES_A_PARSER = 16
 _MOST_IDLE = 8
-# What a sound file takes many times over; one that computes longer has its full time in a process of its own.
+# Far more than a sound file needs; a slower one gets its full time in a separate process.
 _HASTY_CPU_SECONDS = 0.1
 
 
@@ -53,13 +53,13 @@ class ForkServer:
         return self._process.pid if self._process and self._control else None
 
     async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch, group: str | None = None) -> dict[str, Any]:
-        """Have a file parsed; `fetch(offset, length)` is awaited for what the parser misses.
+        """Parse a file; `fetch(offset, length)` is awaited for the ranges that the parser needs.
 
         A few files of one `group` may be parsed by the same process, one after the other: a fork costs ten times what
-        it takes to parse a small file. Such a process is believed only as long as all goes well: where it finds
-        anything but a sound dataset, ends or lingers, a process of its own decides on the file.
+        it takes to parse a small file. Such a process is trusted only while all goes well: if it finds anything
+        but a sound dataset, ends or takes too long, a fresh process decides on the file.
 
-        Raises `ParserDied`; an exception of `fetch` ends the parser and is raised on.
+        Raises `ParserDied`; an exception of `fetch` ends the parser and is passed on.
         """
         if (used := self._take(group)) is not None:
             fetch = _once(fetch)
@@ -144,7 +144,7 @@ class ForkServer:
                 with theirs:
                     self._process = await self._spawn(theirs.fileno())
             except BaseException:
-                # A server that came up all the same ends with this socket.
+                # A server that started all the same ends with this socket.
                 ours.close()
                 raise
             ours.setblocking(False)
@@ -168,7 +168,7 @@ class ForkServer:
         )
 
     def _child_environment(self) -> dict[str, str]:
-        """Give it no credential and no proxy: the parent's import path, one thread, no filter plugins."""
+        """Return an environment without credentials and proxies: import path, one thread, no filter plugins."""
         paths = [path or str(Path.cwd()) for path in sys.path]
         return {
             "PYTHONPATH": os.pathsep.join(paths),
@@ -180,7 +180,7 @@ class ForkServer:
         }
 
     async def _listen(self, control: socket.socket) -> None:
-        """Take in the wait statuses until the server is gone."""
+        """Read wait statuses until the server is gone."""
         loop = asyncio.get_running_loop()
         pending = b""
         with contextlib.suppress(OSError):
@@ -218,7 +218,7 @@ class ForkServer:
         if self._process is None:
             return
         if self._process.returncode is None:
-            # The server leads a session of its own, so this reaches its parsers and nobody else.
+            # The server leads its own session, so this reaches its parsers and nothing else.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
@@ -226,7 +226,7 @@ class ForkServer:
 
 
 def _once(fetch: Fetch) -> Fetch:
-    """Ask for each range once: a second look costs no call."""
+    """Fetch each range only once."""
     seen: dict[tuple[int, int], bytes] = {}
 
     async def remembered(offset: int, length: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Inside the parser: what an image file holds, as plain findings; decides nothing and reads no pixel.
+"""Inside the parser: what an image file holds, as plain findings; decides nothing and reads no pixels.
 
 Every link is looked at before anything behind it is opened; soft and external links are never followed,
 as ilastik itself does not when it lists the datasets of a file. `H5Oget_info` and the size of the stored
@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-# ilastik takes a dataset of two to five dimensions for an image and overlooks all others.
+# ilastik takes datasets of two to five dimensions for images and ignores all others.
 DIMENSIONS = range(2, 6)
 NAMES_SHOWN = 5
 MAX_AXISTAGS_BYTES = 64 * 1024
@@ -23,7 +23,7 @@ _SAME_FILE = (".", b".")
 
 @dataclass
 class _Found:
-    """What the walk through the file has met so far."""
+    """What the walk through the file has found so far."""
 
     images: list[tuple[str, Any]]
     links: list[str]
@@ -65,7 +65,7 @@ def _names(found: _Found) -> dict[str, Any]:
 def _walk(file: h5py.File, max_objects: int) -> _Found:
     """Find all images of the file, each object once, under the name that comes first (depth first, names in order).
 
-    That is how ilastik lists them too. Stops early once there are more images than can be named.
+    That is how ilastik lists them too. Stops once there are more images than a sentence can name.
     """
     found = _Found([], [], [])
     root = h5py.h5g.open(file.id, b"/")
@@ -121,7 +121,7 @@ def _links(group: Any, limit: int) -> list[tuple[bytes, int, int]]:
 
 
 def _resolve(file: h5py.File, path: str) -> tuple[str, str, Any]:
-    """Follow hard links only. Gives ("", path, dataset) or (finding, name of the offending part, None)."""
+    """Follow hard links only. Returns ("", path, dataset) or (finding, name of the offending part, None)."""
     group = h5py.h5g.open(file.id, b"/")
     parts = path.split("/")
     for index, part in enumerate(parts):
@@ -170,13 +170,13 @@ def _describe(path: str, dataset: Any) -> dict[str, Any]:
 
 
 def plain_storage(dataset: Any) -> bool:
-    """Say whether a dataset's values stand in this very file and nowhere else."""
+    """Return whether a dataset's values are stored in this file only."""
     plist = dataset.get_create_plist()
     return bool(plist.get_layout() != h5py.h5d.VIRTUAL and plist.get_external_count() == 0)
 
 
 def _foreign_source(dataset: Any) -> str | None:
-    """Name the first other file that a virtual dataset is made of; None for any other dataset."""
+    """Return the name of the first other file of a virtual dataset; None for any other dataset."""
     plist = dataset.get_create_plist()
     if plist.get_layout() != h5py.h5d.VIRTUAL:
         return None
@@ -188,7 +188,7 @@ def _foreign_source(dataset: Any) -> str | None:
 
 
 def _dtype(dataset: Any) -> str:
-    """Give numpy's name of a type of plain numbers, else what the values are, in a word."""
+    """Return numpy's name of a plain number type, else a word for what the values are."""
     kind = dataset.get_type()
     words = {
         h5py.h5t.STRING: "text",
@@ -210,7 +210,7 @@ def _dtype(dataset: Any) -> str:
 
 
 def _axistags(dataset: Any) -> dict[str, Any]:
-    """Give {"axistags": text or None, "tags_readable": whether the attribute, if there, is one text}."""
+    """Return {"axistags": text or None, "tags_readable": whether the attribute, if there, is one text}."""
     if not h5py.h5a.exists(dataset, b"axistags"):
         return {"axistags": None, "tags_readable": True}
     attribute = h5py.h5a.open(dataset, b"axistags")
@@ -230,7 +230,7 @@ def _axistags(dataset: Any) -> dict[str, Any]:
 
 
 def text_of(name: bytes | str | None) -> str:
-    """Make a name text that can be sent on: bytes that are no UTF-8 become replacement characters."""
+    """Make a name valid text: bytes that are not UTF-8 become replacement characters."""
     if name is None:
         return ""
     raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")

@@ -1,6 +1,6 @@
 """Inside the parser: what an ilastik project (.ilp) stores, as plain findings.
 
-Reads small datasets only, behind hard links only; pickles stay bytes that nobody looks into.
+Reads small datasets only, behind hard links only; pickles are never opened.
 Layout of the file: ilastik 0.6 to 1.4.2.
 """
 
@@ -91,7 +91,7 @@ def _names(group: Any) -> list[str]:
 
 
 def _item(group: Any, path: str) -> Any:
-    """Open the object behind hard links; None where there is none."""
+    """Open the object behind hard links; None if there is none."""
     item = group
     for part in path.split("/"):
         name = part.encode("utf-8", "surrogateescape")
@@ -109,7 +109,7 @@ def _group(group: Any, path: str) -> Any:
 
 
 def _value(group: Any, path: str) -> Any:
-    """Read a small dataset as h5py gives it; None where there is none or it is too large to be one."""
+    """Read a small dataset as h5py gives it; None if there is none or it is too large to be one."""
     item = _item(group, path)
     if not isinstance(item, h5py.h5d.DatasetID) or not plain_storage(item):
         return None

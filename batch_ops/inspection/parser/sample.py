@@ -1,4 +1,4 @@
-"""An image that every working parser understands: for those who try whether one works."""
+"""An image that every working parser can read: for self-tests."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The conversation with one parser process over its socket: a job goes out, requests for ranges come, then findings."""
+"""The dialogue with one parser process over its socket: sends a job, answers requests for ranges, reads findings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Fetch = Callable[[int, int], Awaitable[bytes]]
 
 
 class Broken(IlastikBatchError):
-    """The conversation with a parser ended, or it said what no parser says."""
+    """The connection to a parser broke off, or it sent something invalid."""
 
 
 class Talk:
-    """One parser. `end` gets its wait status; `files` counts what it has parsed well."""
+    """One parser. `end` gets its wait status; `files` counts the files it parsed successfully."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Talk:
         self._reader, self._writer = reader, writer
 
     async def ask(self, job: Mapping[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-        """Ask for the findings about one file. Raises `Broken`; what `fetch` raises passes."""
+        """Ask for the findings about one file. Raises `Broken`; errors of `fetch` are passed on."""
         text = json.dumps(dict(job)).encode()
         self._writer.write(LENGTH.pack(len(text)) + text + LENGTH.pack(len(head)) + head)
         while True:
@@ -56,7 +56,7 @@ class Talk:
             raise Broken from exc
 
     def close(self) -> None:
-        """End the parser: it ends with its socket."""
+        """Close the socket, which ends the parser."""
         self._writer.close()
 
 

@@ -18,7 +18,7 @@ from node.image import LocalImage
 
 @dataclass
 class Execution:
-    """What is known of this run of the script so far; the report is made from it whatever happens."""
+    """What is known about this run of the script so far; the report is made from it in any case."""
 
     root: Path
     name: str
@@ -57,7 +57,7 @@ def publish(
     files: tuple[manifest.ManifestFile, ...],
     home: Path,
 ) -> None:
-    """Write the manifest beside the verified TIFFs, then let all of it appear in one step."""
+    """Write the manifest beside the verified TIFFs, then publish everything in one step."""
     content = manifest.Manifest(
         execution=execution.name,
         task_id=task.task_id,
@@ -80,7 +80,7 @@ def publish(
 
 
 def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Report:
-    """Give the content of outcome.json."""
+    """Return the content of outcome.json."""
     task = execution.task
     return manifest.Report(
         kind=outcome.word,

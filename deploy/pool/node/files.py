@@ -1,4 +1,4 @@
-"""Files that other people made: how their faults become the end of a task, and their digests."""
+"""Files from other people: turns their faults into the end of a task, and computes digests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_hdf5(path: Path, mode: str) -> Any:
 
 @contextmanager
 def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
-    """Turn what h5py raises for a file that is not as it should be into a refusal with this exit code."""
+    """Turn errors of h5py about a damaged file into a refusal with this exit code."""
     try:
         yield
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as exc:
@@ -45,7 +45,7 @@ def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
 
 
 def is_disk_full(exc: Exception) -> bool:
-    """Say whether it was, also where HDF5's own layers have wrapped the system's error."""
+    """Return whether the disk is full, even if HDF5 has wrapped the system's error."""
     return getattr(exc, "errno", None) == errno.ENOSPC or "No space left on device" in str(exc)
 
 
@@ -65,6 +65,6 @@ def _digest_of(path: Path, digest: Any) -> str:
 
 
 def say(sentence: str) -> None:
-    """Print one line for whoever reads the task's stdout.txt."""
+    """Print one line to the task's stdout.txt."""
     with suppress(OSError, UnicodeEncodeError):
         print(sentence, flush=True)

@@ -13,9 +13,9 @@ from typing import Any
 from batch_ops.task import contract
 from node.files import faults_of_file, md5_of, open_hdf5, refuse
 
-LINK = "local.h5"  # ilastik takes a name with `.h5` in its middle, `*` or `:` apart
-ALIAS = "ilastik_batch_input"  # the name of a dataset whose own would be taken apart
-NOTE = "local.json"  # what this script made of its copy of the image
+LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
+ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
+NOTE = "local.json"  # what this script changed in its copy of the image
 PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 VIGRA_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
 
@@ -31,10 +31,10 @@ class LocalImage:
 
 
 def prepare_image(root: Path, task: contract.TaskEnvironment) -> LocalImage:
-    """Find the dataset and its axes; the local copy gets its tags, an odd dataset name a plain one."""
+    """Find the dataset and its axes; write tags and, if needed, a plain dataset name into the local copy."""
     path = root / task.image_file
     if not path.is_file():
-        refuse(contract.EXIT_STAGING_IN, f"The image {task.image_name} was not brought to the node.")
+        refuse(contract.EXIT_STAGING_IN, f"The image {task.image_name} did not reach the node.")
     image = _changed_before(root, path) or _change(root, path, task)
     link = root / LINK
     link.unlink(missing_ok=True)
@@ -47,7 +47,7 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
     if length != task.image_length:
         refuse(
             contract.EXIT_STAGING_IN,
-            f"The image {task.image_name} came with {length} bytes, but the one that was checked has "
+            f"The image {task.image_name} arrived with {length} bytes, but the one that was checked has "
             f"{task.image_length}: it was overwritten since, or the transfer was cut off.",
         )
     md5 = md5_of(path)
@@ -77,7 +77,7 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
 
 
 def _changed_before(root: Path, path: Path) -> LocalImage | None:
-    """Find what an earlier execution in this directory made of the very file that is there."""
+    """Return what an earlier execution in this directory changed in the file, if it is still the same file."""
     with suppress(OSError, ValueError):
         note = json.loads((root / NOTE).read_text(encoding="utf-8"))
         if note["changed"] == _state(path):
@@ -103,26 +103,26 @@ def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
             which = f": {', '.join(names[:5])}" if names else ""
             refuse(
                 contract.EXIT_BAD_IMAGE,
-                f"The image must hold one dataset, or its project name one; there are {len(names)}{which}.",
+                f"The image must hold one dataset, or its project must name one; there are {len(names)}{which}.",
             )
         name = names[0]
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        refuse(contract.EXIT_BAD_IMAGE, f"The image holds no dataset {name!r}.")
+        refuse(contract.EXIT_BAD_IMAGE, f"The image has no dataset {name!r}.")
     if dataset.file.filename != file.filename or dataset.is_virtual or dataset.external:
         refuse(contract.EXIT_BAD_IMAGE, f"The dataset {name!r} keeps its pixels in another file.")
     return name
 
 
 def listed_name(file: Any, name: str) -> str:
-    """Find the only name that ilastik knows a dataset by: it lists each once, and no soft link to any."""
+    """Find the name under which ilastik lists a dataset: each once, without soft links."""
     wanted = file[name]
     found: str | None = file.visititems(lambda listed, thing: listed if thing == wanted else None)
     return name if found is None else found
 
 
 def rename(file: Any, listed: str) -> None:
-    """Leave the dataset of this name no other name than the alias."""
+    """Rename the dataset to the alias, and remove its other names."""
     dataset = file[listed]
     if ALIAS in file and file[ALIAS] != dataset:
         del file[ALIAS]
@@ -143,6 +143,6 @@ def axes_of(tags: Any) -> str:
 
 
 def vigra_axistags(axes: str) -> str:
-    """Write the attribute that h5py, vigra and ilastik read axes from (JSON of vigra.AxisTags)."""
+    """Return the attribute from which h5py, vigra and ilastik read axes (JSON of vigra.AxisTags)."""
     tags = [{"key": axis, "typeFlags": VIGRA_TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
     return json.dumps({"axes": tags})

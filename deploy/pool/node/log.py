@@ -1,4 +1,4 @@
-"""What ilastik prints: to the task's stdout, to a file, and to whoever judges the run."""
+"""ilastik's output: copied to the task's stdout and a file, and kept for judging the run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from batch_ops.task import contract, manifest, true_success
 
 
 class LogTee(threading.Thread):
-    """Copies a pipe to stdout and a file, and keeps what the outcome and the report need of it.
+    """Copies a pipe to stdout and a file, and keeps the parts that outcome and report need.
 
-    It reads to the end even where nothing can be written any more: a full pipe would stop ilastik.
+    It reads to the end even if nothing can be written any more: a full pipe would stop ilastik.
     """
 
     LINES_AFTER_EVIDENCE = 30
@@ -32,7 +32,7 @@ class LogTee(threading.Thread):
 
     def run(self) -> None:
         with suppress(OSError):
-            # Nothing is lost to the outcome if this file can't be made: the lines are read all the same.
+            # The outcome does not need this file: the lines are read even if it can't be created.
             self._file = self._path.open("wb", buffering=0)
         keep = 0
         for raw in iter(lambda: self._pipe.readline(65536), b""):
@@ -56,7 +56,7 @@ class LogTee(threading.Thread):
 
     @property
     def text(self) -> str:
-        """The telling lines, then the last ones."""
+        """The lines that show a fault, then the last ones."""
         with self._lock:
             return "\n".join([*self._evidence, *self._last])
 

@@ -1,4 +1,4 @@
-"""Processes below this one, and the signals that end it: nothing that a task started may outlive it."""
+"""Child processes, and the signals that end this one: nothing that a task starts may outlive it."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _SET_CHILD_SUBREAPER = 36  # prctl of Linux
 
 
 class Ended(BaseException):
-    """SIGTERM or SIGINT: somebody wants this task to stop."""
+    """SIGTERM or SIGINT was received."""
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGINT raise Ended."""
+    """Make SIGTERM and SIGINT raise Ended."""
     _on_end_signals(_end)
 
 
 def ignore_end_signals() -> None:
-    """Let nothing change the task's end from here on."""
+    """Ignore SIGTERM and SIGINT from here on: the outcome stands."""
     _on_end_signals(signal.SIG_IGN)
 
 
 def adopt_orphans() -> None:
-    """Let processes whose parent died become children of this one, so that none escapes its end."""
+    """Adopt descendants whose parent died, so that they end with this process."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: list[str]) -> str:
-    """Run ilastik to its end; sets its exit code and last lines, and returns the telling part of its log."""
+    """Run ilastik to its end, set exit code and last lines, and return the part of its log that shows faults."""
     say("Running: " + json.dumps(command))
     environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb)
     try:
@@ -64,7 +64,7 @@ def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: l
         execution.ilastik_exit_code = process.wait()
         tee.join(SECONDS_TO_END)
     finally:
-        # Also after a normal end: what ilastik left running would hold the log and the slot.
+        # Also after a normal end: processes that ilastik left running would block the log and the slot.
         end_descendants()
         tee.join(SECONDS_TO_END)
         execution.log_lines = tee.last_lines
@@ -90,7 +90,7 @@ def end_descendants() -> None:
 
 
 def descendants() -> set[int]:
-    """List the ids of the running processes below this one, from Linux's /proc; without it none."""
+    """List the ids of the descendants of this process, from Linux's /proc; empty without it."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
@@ -113,6 +113,6 @@ def _on_end_signals(handler: Any) -> None:
 
 
 def _end(_number: int, _frame: object) -> None:
-    # A second signal while the first is dealt with would stop the clean-up half-way.
+    # A second signal would interrupt the clean-up.
     ignore_end_signals()
     raise Ended

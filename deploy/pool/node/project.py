@@ -1,4 +1,4 @@
-"""The project as ilastik needs it; one of an old version is made to fit in a copy."""
+"""The project as ilastik needs it; an old version is adapted in a copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COPY = "local.ilp"
 
 @dataclass(frozen=True)
 class LocalProject:
-    """The project as ilastik gets it; `axes` are those stored for its training images."""
+    """The project file for ilastik; `axes` are those stored for its training images."""
 
     file: str
     classes: int
@@ -25,10 +25,10 @@ class LocalProject:
 
 
 def prepare_project(root: Path, task: contract.TaskEnvironment, image: LocalImage) -> LocalProject:
-    """Check the digest; a project of an old version is copied and made to fit (see `renew`)."""
+    """Check the digest, and adapt a copy of a project of an old version (see `renew`)."""
     path = root / contract.PROJECT_FILE
     if not path.is_file():
-        refuse(contract.EXIT_STAGING_IN, "The project file was not brought to the node.")
+        refuse(contract.EXIT_STAGING_IN, "The project file did not reach the node.")
     if sha256_of(path) != task.project_digest:
         refuse(contract.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
     copy = root / COPY
@@ -59,13 +59,13 @@ def training_images(file: Any) -> Iterator[Any]:
 
 
 def is_old(info: Any) -> bool:
-    """Say whether it lacks shape and axes: old versions looked into the image, which is never on a node."""
+    """Return whether it lacks shape and axes: old versions read them from the image, which is not on the node."""
     stored = "shape" in info and "axistags" in info
     return not stored and _text_of(info.get("location")) != "ProjectInternal"
 
 
 def renew(file: Any, image: LocalImage) -> None:
-    """Let the lanes of an old project point at this image, and drop the label blocks.
+    """Make the lanes of an old project point at this image, and delete the label blocks.
 
     The stored paths lead anywhere; none of them is followed or created. ilastik 1.4 takes shape and axes
     from the image instead, and fails on label blocks that were saved in another order of axes; they matter

@@ -1,4 +1,4 @@
-"""The TIFFs that ilastik left, and whether they are whole."""
+"""The TIFFs that ilastik wrote, and whether they are complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_tiffs(folder: Path) -> list[FoundTiff]:
 
 
 def _inspect(path: Path, folder: Path) -> FoundTiff:
-    """Find the pages, their shape, and whether all pixels that they speak of are inside the file."""
+    """Find the pages, their shape, and whether all their pixels are inside the file."""
     import tifffile
 
     name, length = path.relative_to(folder).as_posix(), path.stat().st_size
@@ -45,7 +45,7 @@ def _inspect(path: Path, folder: Path) -> FoundTiff:
 
 @contextmanager
 def _complaints_of(library: str) -> Iterator[list[str]]:
-    """Collect what a library logs as warning or error: tifffile reads on past damage and only logs it."""
+    """Collect a library's warnings and errors: tifffile only logs damage and reads on."""
     complaints: list[str] = []
     handler = logging.handlers.BufferingHandler(capacity=10**6)
     handler.setLevel(logging.WARNING)

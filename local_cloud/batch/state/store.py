@@ -1,7 +1,7 @@
 """The service's state on disk: one SQLite file, written as things change.
 
-What is written is on disk at the event loop's next turn, and what was answered at once: every answer is
-preceded by `flush`. So a process killed at any moment loses nothing that was answered.
+What is written is on disk a moment later, and what was answered at once: every answer is preceded by `flush`.
+So a process killed at any moment loses nothing that was answered.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 from local_cloud.batch.state.codec import decode_task, encode_task
 from local_cloud.batch.state.model import Task
 
+_FLUSH_AFTER = 0.01  # seconds: a commit for every change would cost more than the changes
 _SCHEMA = """
 create table if not exists records (kind text, key text, body text, primary key (kind, key)) without rowid;
 create table if not exists tasks (
@@ -50,7 +51,7 @@ class Store:
     def _flush_soon(self) -> None:
         if not self._flush_is_due:
             with contextlib.suppress(RuntimeError):  # no event loop: whoever writes flushes
-                asyncio.get_running_loop().call_soon(self.flush)
+                asyncio.get_running_loop().call_later(_FLUSH_AFTER, self.flush)
                 self._flush_is_due = True
 
     def save(self, kind: str, key: str, body: str) -> None:

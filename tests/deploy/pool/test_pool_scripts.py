@@ -176,7 +176,7 @@ def test_bicep_gives_the_start_task_what_it_needs():
     template = (REPOSITORY / "deploy/modules/pool.bicep").read_text()
     script = (REPOSITORY / "deploy/pool/start_task.sh").read_text()
     given = {line.split("'")[1] for line in template.splitlines() if line.strip().startswith("{ name: '")}
-    told = script.split("# Given:")[1].split("# Optional:")[0]
-    assert given == {word.strip(" ,(.\n#") for word in told.split() if word.isupper() and "_" in word} - {
+    documented = script.split("# Given:")[1].split("# Optional:")[0]
+    assert given == {word.strip(" ,(.\n#") for word in documented.split() if word.isupper() and "_" in word} - {
         "AZ_BATCH_NODE_SHARED_DIR"
     }, json.dumps(sorted(given))

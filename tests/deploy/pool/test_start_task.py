@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_fetched_anew(node, left):
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "told"),
+    ("change", "code", "message"),
     [
         ({"ILASTIK_VERSION": ""}, 90, "no ILASTIK_VERSION"),
         ({"AZ_BATCH_NODE_SHARED_DIR": ""}, 90, "no AZ_BATCH_NODE_SHARED_DIR"),
@@ -156,17 +156,17 @@ def test_what_does_not_fit_is_fetched_anew(node, left):
         ({"ILASTIK_SHA256": "0" * 64}, 94, "not the archive that was deployed"),
     ],
 )
-def test_each_fault_has_its_sentence_and_exit_code(node, change, code, told):
+def test_each_fault_has_its_sentence_and_exit_code(node, change, code, message):
     """Whoever reads the node's stderr.txt knows what to do; the node has no ilastik, whole or half."""
     node.extra |= change
     done = node.run()
 
-    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert not list(node.shared.parent.rglob("run_ilastik.sh"))
     assert not list(node.shared.parent.rglob("pwned"))
 
 
-def test_storage_that_refuses_is_asked_again_before_it_is_believed(node):
+def test_a_refusal_of_storage_is_checked_by_asking_again(node):
     """A new role takes minutes to be known: the first refusals are no answer, the last one is."""
     node.server.faults["blob"] = [403, 403]
     assert node.run().returncode == 0
@@ -179,25 +179,25 @@ def test_storage_that_refuses_is_asked_again_before_it_is_believed(node):
 
 
 @pytest.mark.parametrize(
-    ("changed", "code", "told"),
+    ("changed", "code", "message"),
     [
         ({"python": "#!/bin/sh\necho No module named h5py >&2; exit 1\n"}, 96, "No module named h5py"),
         ({"program": "#!/bin/sh\necho libX is missing; exit 127\n"}, 96, "libX is missing"),
         ({"program": "#!/bin/sh\nsleep 60\n"}, 96, "not within 3 s"),
     ],
 )
-def test_an_ilastik_that_does_not_work_is_not_installed(node, changed, code, told):
+def test_an_ilastik_that_does_not_work_is_not_installed(node, changed, code, message):
     """The self-test runs before anything takes its place."""
     node.offer(ilastik_archive(**changed))
     node.extra["SELF_TEST_SECONDS"] = "3"
     done = node.run()
 
-    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert not node.home.exists()
     assert not list(node.shared.glob(".ilastik-new.*"))
 
 
-def test_a_file_that_is_no_archive_is_told(node):
+def test_a_file_that_is_no_archive_is_reported(node):
     """Its digest fits, its content does not."""
     node.offer(b"this is no archive" * 1000)
     done = node.run()
@@ -234,14 +234,14 @@ esac
 def test_two_at_once_install_once(node):
     """The second waits for the first and finds its work."""
     first, second = node.start(), node.start()
-    told = [process.communicate(timeout=60) for process in (first, second)]
+    outputs = [process.communicate(timeout=60) for process in (first, second)]
 
-    assert (first.returncode, second.returncode) == (0, 0), told
-    assert sum("there already" in out for out, _ in told) == 1
+    assert (first.returncode, second.returncode) == (0, 0), outputs
+    assert sum("there already" in out for out, _ in outputs) == 1
     assert node.is_complete()
 
 
-def test_an_installation_that_never_ends_is_told(node):
+def test_an_installation_that_never_ends_is_reported(node):
     """Nobody waits for ever."""
     node.shared.mkdir()
     node.extra["LOCK_SECONDS"] = "1"

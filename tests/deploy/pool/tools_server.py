@@ -56,8 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif query.get("client_id") != [CLIENT_ID] or "api-version" not in query:
             self._answer(400, b'{"error": "invalid_request", "error_description": "Identity not found"}')
         else:
-            told = {"expires_in": "86399", "access_token": TOKEN, "token_type": "Bearer"}
-            self._answer(200, json.dumps(told).encode())
+            token = {"expires_in": "86399", "access_token": TOKEN, "token_type": "Bearer"}
+            self._answer(200, json.dumps(token).encode())
 
     def _blob(self, name: str) -> None:
         tools = self.server.tools

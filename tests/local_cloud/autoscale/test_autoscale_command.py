@@ -86,7 +86,7 @@ def test_faults_of_the_user_are_one_sentence(
     assert len(stderr.splitlines()) == 1
 
 
-def test_failed_evaluations_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_evaluations_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The table is followed by how many evaluations failed and why the first did."""
     formula = tmp_path / "unguarded.formula"
     formula.write_text("$TargetDedicatedNodes = max($PendingTasks.GetSample(TimeInterval_Minute * 15));")

@@ -102,7 +102,7 @@ def test_evaluating_a_text_that_is_no_formula_is_an_error_in_the_answer(run) -> 
     assert evaluation.results == ("$TargetDedicatedNodes=2;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue")
 
 
-def test_too_few_samples_are_told_in_the_words_of_the_service(run) -> None:
+def test_too_few_samples_are_reported_in_the_words_of_the_service(run) -> None:
     """Code, message and values of a public report; the column is that of the method's bracket."""
     evaluation = run("\n\nsamplevecavg = avg($PendingTasks.GetSample(TimeInterval_Minute * 5));")
     assert evaluation.error.code == "InsufficientSampleData"

@@ -65,7 +65,7 @@ async def test_it_ends_when_its_owner_is_killed(tmp_path):
         assert await blobs.get_blob_client("kept", "a").exists()
 
 
-async def test_a_taken_port_is_told(tmp_path):
+async def test_a_taken_port_is_reported(tmp_path):
     """A port in use gives Azurite's own words, and no process stays."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -77,13 +77,13 @@ async def test_a_taken_port_is_told(tmp_path):
             _ = azurite.pid
 
 
-async def test_missing_node_is_told(tmp_path):
+async def test_missing_node_is_reported(tmp_path):
     """Without Node the sentence says what to install."""
     with pytest.raises(AzuriteError, match=r"needs Node\.js.*Install"):
         await Azurite(tmp_path, node="no-such-node").start()
 
 
-async def test_missing_azurite_is_told(tmp_path):
+async def test_missing_azurite_is_reported(tmp_path):
     """Without the npm package the sentence says which command brings it."""
     with pytest.raises(AzuriteError, match="make setup"):
         await Azurite(tmp_path, program=tmp_path / "none.js").start()

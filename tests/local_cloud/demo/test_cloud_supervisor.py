@@ -98,7 +98,7 @@ async def test_a_failed_start_is_one_error_and_stops_cleanly() -> None:
     assert "stop a" in journal
 
 
-async def test_a_program_that_ends_at_once_is_told_with_its_log(tmp_path: Path) -> None:
+async def test_a_program_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
     """A program that fails to start is an error with its exit code and the end of its log."""
     part = program(tmp_path, "print('no such port'); raise SystemExit(3)", ready_url="http://127.0.0.1:1/")
     with pytest.raises(ServiceEndedError, match=r"(?s)exit code 3.*no such port"):

@@ -123,7 +123,7 @@ def test_readme_python_works_in_a_kept_cloud(tmp_path: Path, image: Path) -> Non
     assert "nclosed" not in folder.log("functions").read_text()
 
 
-def test_a_file_that_may_not_be_read_is_told_first(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_may_not_be_read_is_reported_first(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything starts, a file without permission to read is named."""
     closed = image.with_name("closed.h5")
     closed.write_bytes(b"x")
@@ -136,7 +136,7 @@ def test_a_file_that_may_not_be_read_is_told_first(image: Path, capsys: pytest.C
     assert "closed.h5" in capsys.readouterr().err
 
 
-def test_a_disk_without_room_is_told_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_disk_without_room_is_reported_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything starts, the demo says how much room it needs and where there is too little."""
     huge = tmp_path / "huge.h5"
     with huge.open("wb") as file:
@@ -164,7 +164,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, capsys: pytest
         (("up", "--nodes", "0"), "at least 1"),
     ],
 )
-def test_wrong_arguments_are_told(
+def test_wrong_arguments_are_reported(
     arguments: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong command line ends with exit code 2 and says what is right."""

@@ -70,7 +70,7 @@ def test_times(tmp_path, text, seconds):
         ("messageEncoding", "rot13"),
     ],
 )
-def test_an_option_without_meaning_is_told(tmp_path, key, value):
+def test_an_option_without_meaning_is_reported(tmp_path, key, value):
     """The sentence names file, key and value."""
     with pytest.raises(SettingsError, match=rf"host\.json.*{key} is .*{value}"):
         queues(tmp_path, **{key: value})
@@ -96,7 +96,7 @@ def test_settings_override_the_file(tmp_path):
     assert options.log_levels == {"default": "Error"}
 
 
-def test_missing_and_broken_host_json_are_told(tmp_path):
+def test_missing_and_broken_host_json_are_reported(tmp_path):
     """Each has a sentence of its own."""
     with pytest.raises(SettingsError, match=r"needs a host\.json"):
         read_host_json(tmp_path / "host.json", {})
@@ -115,7 +115,7 @@ def test_missing_and_broken_host_json_are_told(tmp_path):
         ('{"Values": {"A": 1, "B": "x"}}', "must be a string, but these are not: A"),
     ],
 )
-def test_a_settings_file_without_meaning_is_told(tmp_path, content, sentence):
+def test_a_settings_file_without_meaning_is_reported(tmp_path, content, sentence):
     """local.settings.json holds strings in Values; anything else is an error, as with Core Tools."""
     path = tmp_path / "local.settings.json"
     path.write_text(content)

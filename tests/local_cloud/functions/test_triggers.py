@@ -66,7 +66,7 @@ async def test_connections_without_a_connection_string(settings, url):
 
 
 @pytest.mark.parametrize("settings", [{}, {"DATA": ""}, {"DATA__blobServiceUri": "https://x"}, {"DATA": "nonsense"}])
-async def test_a_connection_without_meaning_is_told(settings):
+async def test_a_connection_without_meaning_is_reported(settings):
     """The sentence names the setting."""
     async with Storage(settings) as storage:
         with pytest.raises(SettingsError, match="'DATA'"):

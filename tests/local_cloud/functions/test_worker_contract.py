@@ -83,7 +83,7 @@ async def test_a_timer_with_retries_is_told_the_count(start_host):
         ("def f(:", ["function_app.py cannot be loaded", "SyntaxError"]),
     ],
 )
-async def test_an_app_that_cannot_be_loaded_is_told(start_host, tmp_path, source, words):
+async def test_an_app_that_cannot_be_loaded_is_reported(start_host, tmp_path, source, words):
     """The app's own error is shown, and the host ends with code 1."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app/function_app.py").write_text(source)

@@ -191,7 +191,7 @@ build(source=Path({str(tmp_path)!r}))
 
 
 @pytest.mark.parametrize(("path", "words"), [("", "C compiler"), ("bin", "could not compile")])
-def test_a_machine_without_a_working_compiler_is_told(elsewhere: Path, path: str, words: str) -> None:
+def test_a_machine_without_a_working_compiler_is_reported(elsewhere: Path, path: str, words: str) -> None:
     """No compiler, or one that fails: a message that says what to install, no traceback."""
     fake = elsewhere / "bin" / "cc"
     fake.parent.mkdir()

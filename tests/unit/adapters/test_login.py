@@ -48,5 +48,5 @@ async def test_the_application_is_read_off_the_token(text, application_id):
 
 async def test_without_a_login_it_says_so():
     """With the kind of the error, as its text is long."""
-    with pytest.raises(ServiceFault, match=r"Nobody is logged in here.*\(ClientAuthenticationError\)"):
+    with pytest.raises(ServiceFault, match=r"Nobody is logged in to Azure here.*\(ClientAuthenticationError\)"):
         await AzureLogin(Credential(ClientAuthenticationError("no"))).application_id()

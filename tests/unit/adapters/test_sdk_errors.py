@@ -20,7 +20,7 @@ from batch_ops.domain.errors import Conflict, RequestRefused, ServiceFault
 def answer(status: int, code: str = "", kind: type[HttpResponseError] = HttpResponseError, **headers: str):
     """An error as the storage SDKs raise it."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    error = kind(message="told", response=SimpleNamespace(status_code=status, reason="", headers=names))
+    error = kind(message="what it said", response=SimpleNamespace(status_code=status, reason="", headers=names))
     error.error_code = code  # type: ignore[attr-defined] # as the SDKs set it
     return error
 
@@ -100,7 +100,7 @@ def test_a_code_may_stand_in_three_places():
     """Storage's attribute, Batch's `error`, or only the header of an answer without a body."""
     assert code_of(answer(404, "BlobNotFound")) == "BlobNotFound"
     assert code_of(answer(404, x_ms_error_code="BlobNotFound")) == "BlobNotFound"
-    batch = HttpResponseError("told")
+    batch = HttpResponseError("what it said")
     batch.error = SimpleNamespace(code="JobNotFound")  # type: ignore[assignment] # as azure-batch sets it
     assert code_of(batch) == "JobNotFound"
     assert code_of(OSError()) == ""

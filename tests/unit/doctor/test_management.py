@@ -32,7 +32,7 @@ def test_the_settings_tell_where_the_deployment_is():
     assert place(Settings("http://127.0.0.1:1", "p", IDENTITY), values) is None
 
 
-def test_without_a_cli_it_is_told_how_to_look():
+def test_without_a_cli_the_finding_says_how_to_check():
     """A note is no fault, and names the commands."""
     finding = how_to_look(WHERE, "there is no Azure CLI on this machine")
     assert finding.level is Level.NOTE
@@ -102,7 +102,7 @@ def test_the_roles_of_the_template_are_enough_and_not_too_many():
 
 
 @pytest.mark.parametrize("index", range(11))
-def test_each_lacking_role_is_told(index):
+def test_each_lacking_role_is_reported(index):
     """Whichever is gone."""
     left = app_grants()
     gone = left.pop(index)
@@ -120,10 +120,10 @@ def test_each_lacking_role_is_told(index):
         f"{ACCOUNT}/blobServices/default/containers/projects",
     ],
 )
-def test_a_role_that_could_replace_classifiers_is_told(scope):
+def test_a_role_that_could_replace_classifiers_is_reported(scope):
     """On the container itself, or on anything above it."""
     findings = roles_of_app([*app_grants(), grant("Storage Blob Data Owner", scope)])
-    assert any(f.level is Level.FAIL and "may write into 'projects'" in f.sentence for f in findings)
+    assert any(f.level is Level.FAIL and "may write to 'projects'" in f.sentence for f in findings)
 
 
 def test_roles_elsewhere_do_not_count():

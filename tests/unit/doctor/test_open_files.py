@@ -31,9 +31,9 @@ HOUR = timedelta(hours=1)
         (QueueStatus("q", False, count=1, oldest=NOW - HOUR / 3), Level.OK, "About 1 message waits"),
         (QueueStatus("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest for 60 minutes"),
         (QueueStatus("q", False, count=3), Level.OK, "About 3 messages"),
-        (QueueStatus("q", False, Outcome.MISSING, "QueueNotFound"), Level.FAIL, "can't be looked at"),
+        (QueueStatus("q", False, Outcome.MISSING, "QueueNotFound"), Level.FAIL, "can't be read"),
         (QueueStatus("q", True, Outcome.MISSING), Level.OK, "was ever given up"),
-        (QueueStatus("q", True, Outcome.REFUSED, "403"), Level.FAIL, "'q-poison' can't be looked at (403)"),
+        (QueueStatus("q", True, Outcome.REFUSED, "403"), Level.FAIL, "'q-poison' can't be read (403)"),
         (QueueStatus("q", True), Level.OK, "'q-poison' is empty"),
         (QueueStatus("q", True, count=2, oldest=NOW - 72 * HOUR), Level.WARN, "the oldest 3 days ago"),
     ],
@@ -83,7 +83,7 @@ def test_a_timer_that_stands_still_is_noticed():
     """Whatever is long due shows that nobody looks."""
     findings = judged(intent("p/a.h5", 2 * HOUR, due=HOUR))
     assert [f.remedy for f in findings if f.level is Level.FAIL] == [
-        "does the function `reconcile` run? Look at its log and RECONCILE_SCHEDULE."
+        "check that the function `reconcile` runs: look at its log and at RECONCILE_SCHEDULE."
     ]
 
 

@@ -58,7 +58,7 @@ def test_a_missing_pool_fails():
         ({"state": "deleting"}, Level.FAIL, "is deleting"),
         ({"resize_errors": ("AccountCoreQuotaReached: no cores",)}, Level.WARN, "AccountCoreQuotaReached"),
         ({"scale_error": "InvalidFormula: x"}, Level.FAIL, "can't be evaluated"),
-        ({"scale_time": NOW - timedelta(hours=2)}, Level.WARN, "should be every few minutes"),
+        ({"scale_time": NOW - timedelta(hours=2)}, Level.WARN, "should be evaluated every few minutes"),
         ({"autoscale": False}, Level.NOTE, "fixed size"),
         ({"nodes": ()}, Level.OK, "3 to 8 minutes"),
         ({"slots": 2}, Level.WARN, "TASK_SLOTS_PER_NODE is 1"),
@@ -69,7 +69,7 @@ def test_a_missing_pool_fails():
         (
             {"image_end": date(2026, 11, 22)},
             Level.FAIL,
-            "stopped serving the image canonical:ubuntu-24_04-lts:server on 2026-11-22",
+            "stopped supporting the image canonical:ubuntu-24_04-lts:server on 2026-11-22",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_quotas_are_compared_with_what_is_used(account, jobs, pool, levels):
     assert [finding.level for finding in findings] == levels
 
 
-def test_the_cores_in_use_are_told():
+def test_the_cores_in_use_are_reported():
     """By the family of the pool's machines, where Azure counts so."""
     (_, cores) = judge_quota(ACCOUNT, 1, POOL)
     assert "uses 8 of the 16 dedicated cores" in cores.sentence

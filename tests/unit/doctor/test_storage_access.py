@@ -10,7 +10,7 @@ from batch_ops.ports.health import Access, Outcome, Probe, ProbeResult, Resource
 SETTINGS = Settings("https://b.west.batch.azure.com", "pool", "/identity", client_id="app-1")
 
 
-def as_it_must_be(who):
+def as_required(who):
     return [ProbeResult(probe, Outcome.DONE if probe.allowed else Outcome.REFUSED) for probe in plan(who, SETTINGS)]
 
 
@@ -50,9 +50,9 @@ def test_an_operator_writes_into_no_container():
 
 
 @pytest.mark.parametrize("who", list(Visitor))
-def test_all_as_it_must_be_is_fine(who):
+def test_everything_in_order_is_fine(who):
     """A refusal where one must be is no fault; the sentences name what was tried."""
-    findings = judge(who, as_it_must_be(who))
+    findings = judge(who, as_required(who))
     assert exit_code(findings) == 0
     text = " ".join(finding.sentence for finding in findings)
     assert all(probe.name in text for probe in plan(who, SETTINGS))
@@ -72,8 +72,8 @@ def test_what_does_not_answer_at_all_is_one_sentence():
 
 def test_a_key_says_that_roles_do_not_apply():
     """Where a key opens everything there is nothing to refuse."""
-    assert [f.sentence for f in judge(Visitor.KEY, as_it_must_be(Visitor.KEY)) if f.level is Level.NOTE] == [
-        "These settings hold the storage account's key, which opens everything: there are no roles to look at."
+    assert [f.sentence for f in judge(Visitor.KEY, as_required(Visitor.KEY)) if f.level is Level.NOTE] == [
+        "These settings hold the storage account's key, which gives access to everything: there are no roles to check."
     ]
 
 
@@ -86,14 +86,14 @@ def test_a_key_says_that_roles_do_not_apply():
         (
             Probe(Resource.CONTAINER, "projects", Access.WRITE, allowed=False),
             Outcome.DONE,
-            "can write into the container 'projects'",
+            "can write to the container 'projects'",
         ),
         (Probe(Resource.CONTAINER, "tools", Access.WRITE, allowed=False), Outcome.FAILED, "could not be found out"),
     ],
 )
-def test_each_fault_is_told_with_what_to_do(probe, outcome, message):
+def test_each_fault_is_reported_with_what_to_do(probe, outcome, message):
     """One fault among results that are fine: one sentence that fails, with its remedy, and exit code 2."""
-    results = [ProbeResult(probe, outcome, "Code") if a.probe == probe else a for a in as_it_must_be(Visitor.APP)]
+    results = [ProbeResult(probe, outcome, "Code") if a.probe == probe else a for a in as_required(Visitor.APP)]
     findings = judge(Visitor.APP, results)
     (fault,) = [finding for finding in findings if finding.level is Level.FAIL]
     assert message in fault.sentence
@@ -101,10 +101,10 @@ def test_each_fault_is_told_with_what_to_do(probe, outcome, message):
     assert exit_code(findings) == 2
 
 
-def test_what_is_missing_is_told_once():
+def test_what_is_missing_is_reported_once():
     """Reading and writing a queue that is not there is one fault."""
     results = [
-        ProbeResult(a.probe, Outcome.MISSING) if a.probe.name == "collect" else a for a in as_it_must_be(Visitor.KEY)
+        ProbeResult(a.probe, Outcome.MISSING) if a.probe.name == "collect" else a for a in as_required(Visitor.KEY)
     ]
     assert [f.sentence for f in judge(Visitor.KEY, results) if f.level is Level.FAIL] == [
         "The queue 'collect' does not exist."

@@ -17,7 +17,7 @@ def sweeps(found: int) -> list[SweepMark]:
     return [SweepMark(name, SINCE, SINCE + timedelta(days=1), found=found) for name in ("input", "dead-letter")]
 
 
-def test_letters_that_lie_there_are_told_with_when_the_sweep_comes():
+def test_dead_letters_are_reported_with_the_time_of_the_next_sweep():
     """A warning: something is wrong with the delivery, and the files are not lost."""
     (finding,) = judge("dead-letter", ["a.json", "b.json"], sweeps(0))
     assert finding.level is Level.WARN
@@ -39,7 +39,7 @@ def test_what_the_sweep_took_up_is_remembered(found, level):
     assert found == 0 or "7 events could not be delivered since 2026-03-01" in finding.sentence
 
 
-def test_a_missing_container_is_told_once():
+def test_a_missing_container_is_reported_once():
     """By the check of what may be done to storage."""
     assert judge("dead-letter", None, sweeps(3)) == []
 

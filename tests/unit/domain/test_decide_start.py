@@ -50,7 +50,7 @@ def test_what_could_not_be_checked_runs_and_says_why():
     """The check is no gate that an unusual file gets stuck in."""
     decision = decide(case(), replace(ACCEPTED, verdict=Unchecked("Too large to look at.")), SETTINGS)
     assert isinstance(decision, Claim)
-    assert decision.record.reason == "Too large to look at."
+    assert decision.record.reason == "Too large to look at. It runs anyway."
 
 
 @pytest.mark.parametrize(

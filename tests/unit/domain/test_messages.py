@@ -69,7 +69,7 @@ def test_the_name_is_the_urls_decoded(name):
         assert blob_created(body(event(name, url))).name == name
 
 
-def test_a_subject_that_lost_characters_is_not_believed():
+def test_a_subject_that_lost_characters_is_not_used():
     """Characters beyond the first plane were seen replaced in subjects; the URL has them."""
     url = "https://account.blob.core.windows.net/input/log_14%F0%9F%92%8E.h5"
     assert blob_created(body(event("log_14\ufffd\ufffd.h5", url))).name == "log_14\U0001f48e.h5"
@@ -94,12 +94,12 @@ def test_a_folder_named_as_the_container_is_part_of_the_name():
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "message"),
     [
         (b"", "not JSON"),
         (b"\xff", "not JSON"),
-        (b"[]", "no JSON object"),
-        (body([event()]), "no JSON object"),
+        (b"[]", "not a JSON object"),
+        (body([event()]), "not a JSON object"),
         (body(event(eventType="Microsoft.Storage.BlobDeleted")), "BlobDeleted"),
         (body(event(subject="/blobServices/default/containers/input")), "names no blob"),
         (body(event(subject=7)), "'subject'"),
@@ -112,9 +112,9 @@ def test_a_folder_named_as_the_container_is_part_of_the_name():
         (body({**event(), "data": None}), "'data'"),
     ],
 )
-def test_what_is_no_event_is_told_by_its_field(broken, told):
+def test_what_is_no_event_is_reported_by_its_field(broken, message):
     """A sentence for people names what is wrong; it ends in the poison queue."""
-    with pytest.raises(BadMessage, match=told):
+    with pytest.raises(BadMessage, match=message):
         blob_created(broken)
 
 
@@ -140,7 +140,7 @@ def test_a_collect_order_survives_its_message(name, run, task_id, correlation_id
 
 
 @pytest.mark.parametrize("broken", [b"{}", b"null", body({"name": "a", "run": "1", "task_id": "t"})])
-def test_what_is_no_collect_order_is_told(broken):
+def test_what_is_no_collect_order_is_reported(broken):
     """Never half an order."""
     with pytest.raises(BadMessage):
         collect_order(broken)
@@ -183,7 +183,7 @@ def test_what_is_no_list_is_no_dead_letter(letter):
         {"eventTime": "yesterday"},
     ],
 )
-def test_an_event_that_cannot_be_is_left_out(changes):
+def test_an_impossible_event_is_left_out(changes):
     """Of such a blob nobody could ever find anything; the others of the list count all the same."""
     entry = event() | {key: value for key, value in changes.items() if key != "data"}
     entry["data"] = entry["data"] | changes["data"] if changes.get("data") else changes.get("data", entry["data"])

@@ -23,7 +23,7 @@ def test_defaults_need_three_values_and_a_storage_account():
     assert not settings.uses_batch_key
 
 
-def test_every_fault_is_told_at_once():
+def test_every_fault_is_reported_at_once():
     """An operator sees all that is wrong in one message."""
     with pytest.raises(SettingsError) as caught:
         from_mapping({"GRACE_SECONDS": "soon", "TASK_SLOTS_PER_NODE": "0", "TASK_SCRIPTS": "../x"})
@@ -61,7 +61,7 @@ def test_a_key_needs_its_account():
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1" + 16 * "0"])
-def test_a_span_of_time_that_cannot_be_is_a_fault(value):
-    """It is told like any other, whatever a clock would make of it."""
+def test_an_impossible_duration_is_a_fault(value):
+    """It is reported like any other fault, even if a clock could handle it."""
     with pytest.raises(SettingsError, match=r"SWEEP_HOURS is .*; it must be at least 0"):
         from_mapping(GOOD | {"SWEEP_HOURS": value})

@@ -201,9 +201,9 @@ def test_causes_are_read_from_codes(changes, kind):
 
 def test_the_task_script_knows_better_than_batch():
     """What the script found replaces the bare exit code, except where Batch ended the task."""
-    told = Cause(FailureKind.DISK_FULL, "7 GB are missing.")
-    assert refined(Cause(FailureKind.COMMAND, "exit 1"), told) == told
-    assert refined(Cause(FailureKind.TIMEOUT, "too long"), told).kind is FailureKind.TIMEOUT
+    found = Cause(FailureKind.DISK_FULL, "7 GB are missing.")
+    assert refined(Cause(FailureKind.COMMAND, "exit 1"), found) == found
+    assert refined(Cause(FailureKind.TIMEOUT, "too long"), found).kind is FailureKind.TIMEOUT
 
 
 def test_lost_needs_two_looks_some_time_apart():

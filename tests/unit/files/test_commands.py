@@ -133,7 +133,7 @@ async def test_a_named_file_is_retried_without_a_question(operator):
     await operator.begin("fly/a.h5", "fly/b.h5")
     await operator.fail("fly/a.h5")
     [report] = (await operator.types("retry", "--json", "fly/a.h5", "fly/b.h5", "none.h5")).json
-    assert report == {"chosen": 1, "done": 1, "left": {"at work": 1, "no such file": 1}, "dry_run": False}
+    assert report == {"chosen": 1, "done": 1, "left": {"running already": 1, "no such file": 1}, "dry_run": False}
 
 
 async def test_a_dry_run_does_nothing(operator):
@@ -168,13 +168,13 @@ async def test_everything_must_be_said_aloud(operator, command):
 
 
 async def test_pause_and_resume(operator):
-    """List tells of the pause while it lasts; resume tells how many it takes up, and what is still paused."""
+    """List shows the pause while it lasts; resume says how many files it looks at, and what is still paused."""
     await operator.types("pause")
     await operator.types("pause", "--project", "fly")
     await operator.begin(NAME)
     assert "Everything has been paused by an operator since 2026-03-01 12:00 UTC." in (await operator.types("list")).out
     answer = await operator.types("resume")
-    assert answer.out == "The system goes on; taken up: 1 file.\nStill paused: the project fly.\n"
+    assert answer.out == "The system is no longer paused; looking at 1 file now.\nStill paused: the project fly.\n"
     assert (await operator.types("resume", "--project", "fly", "--json")).json == [{"resumed": "fly", "taken_up": 1}]
     operator.world.cloud.advance(timedelta(seconds=6))
     await operator.world.deliver()
@@ -195,7 +195,7 @@ async def test_backfill_counts_asks_and_enqueues(operator):
     assert "The daily limit of 2 spreads their starts over 3 days." in answer.out
     assert len(operator.world.outbox) == 0
     answer = await operator.types("backfill", "fly/", "--yes")
-    assert "Asked for 5 files" in answer.out
+    assert "Enqueued 5 files" in answer.out
     await operator.world.deliver()
     states = [row["state"] for row in (await operator.types("list", "--json")).json]
     assert sorted(states) == ["ACTIVE"] * 2 + ["WAITING"] * 3

@@ -107,7 +107,7 @@ async def test_sparse_image_is_accepted(h5, check):
 
 @pytest.mark.parametrize("fill", ["links", "numbers"])
 async def test_wide_and_deep_files_end_with_the_budget(h5, check, fill):
-    """Thousands of links or numbers in front of a second image: not seen to the end, so not judged."""
+    """Thousands of links or numbers in front of a second image: not read to the end, so not judged."""
 
     def build(file):
         h5.add(file, "a")

@@ -53,16 +53,16 @@ def test_same_axes_in_another_order_are_refused(project):
 
 
 @pytest.mark.parametrize(
-    ("axes", "shape", "told"),
+    ("axes", "shape", "message"),
     [
         ("zyxc", (20, 30, 40, 1), "lacks time"),
         ("tzyx", (2, 20, 30, 40), "lacks channel"),
         ("yx", (30, 40), "lacks time, z and channel"),
     ],
 )
-def test_missing_axes_are_named(project, axes, shape, told):
+def test_missing_axes_are_named(project, axes, shape, message):
     """The number of dimensions must be the training images'; the sentence says which are missing."""
-    assert told in words(judge(dataset(shape, axes), project))
+    assert message in words(judge(dataset(shape, axes), project))
 
 
 def test_surplus_axes_are_named(project):
@@ -129,7 +129,7 @@ def test_tiff_over_4_gb_is_refused(project):
     many = dataset((9, 900, 2000, 2000, 1))
     one = dataset((1, 1200, 2000, 2000, 1))
     assert isinstance(judge(many, facts, size=10**9), Accepted)
-    assert "4 GB a file" in words(judge(one, facts, size=10**9))
+    assert "4 GB per TIFF" in words(judge(one, facts, size=10**9))
 
 
 def test_probabilities_are_larger(project):
@@ -137,7 +137,7 @@ def test_probabilities_are_larger(project):
     found = dataset((2, 200, 1000, 1000, 1))
     assert isinstance(judge(found, project, size=10**9), Accepted)
     export = ImageOptions(output_channels=6, bytes_per_value=4)
-    assert "4 GB a file" in words(judge(found, project, export, size=10**9))
+    assert "4 GB per TIFF" in words(judge(found, project, export, size=10**9))
 
 
 def test_contiguous_pixels_must_lie_in_the_file(project):
@@ -155,7 +155,7 @@ def test_sizes_beyond_what_compression_can_do_are_refused(project):
     declared = 2 * 10**9
     enough = (declared - 2**30) // 1100 + 1
     assert isinstance(judge(found, facts, size=enough), Accepted)
-    assert "next to nothing" in words(judge(found, facts, size=enough - 2))
+    assert "far too few" in words(judge(found, facts, size=enough - 2))
 
 
 def test_tags_of_odd_types_are_written_anew(project):

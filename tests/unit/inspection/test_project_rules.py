@@ -44,7 +44,7 @@ async def test_good_project_gives_its_facts(inspect):
 @pytest.mark.parametrize(
     ("path", "value", "word"),
     [
-        ("workflowName", None, "no ilastik project"),
+        ("workflowName", None, "not an ilastik project"),
         ("workflowName", b"Object Classification", "'Object Classification'"),
         ("FeatureSelections/SelectionMatrix", None, "no feature selection"),
         ("FeatureSelections/SelectionMatrix", np.zeros((6, 7), bool), "no feature"),
@@ -60,7 +60,7 @@ async def test_good_project_gives_its_facts(inspect):
     ],
 )
 async def test_unusable_project_is_refused(inspect, path, value, word):
-    """What ilastik would fail on, or silently do something else with, is told before anything is paid for."""
+    """What ilastik would fail on, or silently do wrong, is reported before anything is paid for."""
     verdict = await inspect(put(path, value))
     assert isinstance(verdict, Refused)
     assert verdict.sentence.startswith("default.ilp ")
@@ -130,7 +130,7 @@ async def test_links_and_foreign_storage_are_not_followed(inspect):
         file.create_dataset("workflowName", shape=(1,), dtype="S20", external=[("/etc/passwd", 0, 20)])
 
     for change in (link, storage):
-        assert "no ilastik project" in (await inspect(change)).sentence
+        assert "not an ilastik project" in (await inspect(change)).sentence
 
 
 async def test_huge_values_are_not_read(inspect):
@@ -145,7 +145,7 @@ async def test_huge_values_are_not_read(inspect):
 
 @pytest.mark.parametrize(("cut", "word"), [(0, "empty"), (40, "damaged"), (3000, "3,000 of")])
 async def test_broken_project_is_refused(h5, checker, cut, word):
-    """A cut-off project is told by its length."""
+    """A cut-off project is recognised by its length."""
     verdict = await checker.inspect_project("default.ilp", h5.file(add_project)[:cut])
     assert isinstance(verdict, Refused)
     assert word in verdict.sentence
@@ -166,5 +166,5 @@ async def test_a_project_that_is_no_hdf5_asks_for_a_project(checker):
 
 
 async def test_image_is_no_project(h5, checker):
-    """An image under the name of a project is told so."""
-    assert "no ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence
+    """An image under the name of a project is refused as such."""
+    assert "not an ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence

@@ -63,7 +63,7 @@ async def test_size_of_the_pixels_does_not_matter(h5, check, tmp_path, libver):
     assert len(reader.reads) <= MOST_READS
 
 
-async def test_file_that_is_not_hdf5_is_told_by_few_reads(h5, check, tmp_path):
+async def test_file_that_is_not_hdf5_is_recognised_by_few_reads(h5, check, tmp_path):
     """Even in 100 GB of something else there are only so many places for a signature."""
     path = tmp_path / "big.h5"
     path.write_bytes(b"II*\x00")

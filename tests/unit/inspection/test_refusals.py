@@ -50,7 +50,7 @@ REFUSALS = {
     "null": (lambda h5, f: f.create_dataset("n", data=h5py.Empty("f4")), {}, ["empty dataset 'n'"]),
     "untagged": (lambda h5, f: h5.add(f, axes=None), {}, ["does not say which", "axistags", "tzyxc"]),
     "tags malformed": (lambda h5, f: h5.add(f).attrs.modify("axistags", "{"), {}, ["axistags", "JSON"]),
-    "tags a number": (lambda h5, f: h5.add(f, axes=None).attrs.create("axistags", 7), {}, ["axistags", "no text"]),
+    "tags a number": (lambda h5, f: h5.add(f, axes=None).attrs.create("axistags", 7), {}, ["axistags", "not text"]),
     "tags too few": (lambda h5, f: h5.add(f, axes="zyx"), {}, ["3 axes", "5 dimensions"]),
     "tags twice": (lambda h5, f: h5.add(f, axes="tzyyc"), {}, ["twice"]),
     "tags unknown": (lambda h5, f: h5.add(f, axes="tzyxq"), {}, ["'q'"]),
@@ -82,14 +82,14 @@ REFUSALS = {
     "empty giant": (
         lambda h5, f: f.create_dataset("d", shape=(100, 1 << 10, 1 << 20), dtype="u1", chunks=(1, 1024, 1024)),
         {},
-        ["107.4 GB", "next to nothing"],
+        ["107.4 GB", "far too few"],
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSALS)
 async def test_unfit_file_is_refused_with_a_sentence(h5, check, case):
-    """Each fault is told apart, with the file's name and what to do, in one line."""
+    """Each fault is distinguished, with the file's name and what to do, in one line."""
     build, options, words = REFUSALS[case]
     verdict = await check(h5.file(lambda f: build(h5, f)), **options)
     assert isinstance(verdict, Refused), verdict

@@ -1,4 +1,4 @@
-"""Signature and length, told without the HDF5 library."""
+"""Signature and length, guess without the HDF5 library."""
 
 import pytest
 
@@ -63,5 +63,5 @@ def test_cut_superblock_is_damaged(h5):
 )
 def test_other_formats_are_recognised(head, seems):
     """People learn what they dropped instead, where its beginning tells."""
-    told = looks_like(head)
-    assert told is None if seems is None else seems in str(told)
+    guess = looks_like(head)
+    assert guess is None if seems is None else seems in str(guess)

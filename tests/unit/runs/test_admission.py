@@ -186,7 +186,7 @@ async def test_new_files_wait_while_paused(world: World, project):
     await pause(world, project)
     row = await world.start(NAMES[0])
     assert row.state is State.WAITING
-    assert "paused by an operator" in row.reason
+    assert "an operator paused" in row.reason
     assert world.tasks() == []
 
 

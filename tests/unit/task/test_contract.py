@@ -43,7 +43,7 @@ def test_any_blob_name_and_length_survives_the_environment(name, length):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"nickname": ""}, "nickname"),
         ({"nickname": "a/b"}, "nickname"),
@@ -61,13 +61,13 @@ def test_any_blob_name_and_length_survives_the_environment(name, length):
         ({"image_name": "a\0b"}, "null"),
     ],
 )
-def test_values_that_a_node_would_refuse_are_never_sent(change, told):
+def test_values_that_a_node_would_refuse_are_never_sent(change, message):
     """The rules are checked on both sides, before the task exists and on the node."""
-    with pytest.raises(contract.TaskEnvironmentError, match=told):
+    with pytest.raises(contract.TaskEnvironmentError, match=message):
         dataclasses.replace(TASK, **change).to_env()
 
 
-def test_all_missing_and_unreadable_values_are_told_at_once():
+def test_all_missing_and_unreadable_values_are_reported_at_once():
     """One failed task is enough to learn of every fault."""
     environ = TASK.to_env()
     del environ["ILASTIK_TASK_NICKNAME"]

@@ -77,7 +77,7 @@ def test_any_text_survives(blob, node, command, seconds, length):
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")))
-def test_no_bytes_whatever_raise_anything_but_the_one_error(content):
+def test_any_bytes_raise_only_the_one_error(content):
     """The parser has two ends: a value, or ManifestError."""
     for kind in (Manifest, Report):
         with pytest.raises(ManifestError):
@@ -207,7 +207,7 @@ def test_a_manifest_with_anything_odd_is_no_manifest(changes):
     ],
     ids=lambda content: content[:12],
 )
-def test_content_made_to_hurt_is_refused(content):
+def test_malicious_content_is_refused(content):
     """Depth, size, numbers, doubled keys, encodings."""
     for kind in (Manifest, Report):
         with pytest.raises(ManifestError):

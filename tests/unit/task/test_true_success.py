@@ -32,7 +32,7 @@ def test_nothing_else_is_success(exit_code, found, log):
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "log", "kind", "code", "told"),
+    ("exit_code", "log", "kind", "code", "message"),
     [
         (-9, "", FailureKind.OUT_OF_MEMORY, 137, "more memory"),
         (137, "", FailureKind.OUT_OF_MEMORY, 137, "more memory"),
@@ -46,52 +46,52 @@ def test_nothing_else_is_success(exit_code, found, log):
         (2, "usage\nilastik: error: bad option", FailureKind.COMMAND, 2, "ilastik: error: bad option"),
     ],
 )
-def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code, told):
+def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code, message):
     """ilastik's own codes pass, reserved ones don't, signals are 128 + N, the cause is in the sentence."""
     outcome = outcome_of(exit_code, (), log, PLAN, "a", PLENTY)
     assert (outcome.kind, outcome.exit_code) == (kind, code)
-    assert told in outcome.sentence
+    assert message in outcome.sentence
 
 
 @pytest.mark.parametrize(
-    ("length", "told"),
+    ("length", "message"),
     [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (4_294_967_296, "4.29 GB"), (2e15, "2000 TB")],
 )
-def test_sizes_are_told_in_units_that_people_read(length, told):
+def test_sizes_are_reported_in_units_that_people_read(length, message):
     """Three digits and a unit."""
-    assert size(length) == told
+    assert size(length) == message
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "message"),
     [
         ((), "2 of 2 TIFF files are missing, the first is a0.tiff"),
         ((GOOD[0], FoundTiff("a1.tiff", 0)), "a1.tiff is empty"),
         ((GOOD[0], FoundTiff("a1.tiff", 9, 3, (5, 4), "cut")), "a1.tiff is damaged: cut"),
         ((GOOD[0], FoundTiff("a1.tiff", 9, 2, (5, 4))), "a1.tiff has 2 pages instead of 3"),
         ((GOOD[0], FoundTiff("a1.tiff", 9, 3, (4, 5))), "4 x 5 pixels instead of 5 x 4"),
-        ((*GOOD, FoundTiff("a2.tiff", 9, 3, (5, 4))), "nobody expects, 'a2.tiff'"),
+        ((*GOOD, FoundTiff("a2.tiff", 9, 3, (5, 4))), "an unexpected file, 'a2.tiff'"),
     ],
 )
-def test_output_that_is_not_the_plan_is_no_output(found, told):
-    """Each deviation is told by file; on a disk without room it is the disk's fault."""
+def test_output_that_is_not_the_plan_is_no_output(found, message):
+    """Each deviation is reported by file; on a disk without room it is the disk's fault."""
     outcome = outcome_of(0, found, "", PLAN, "a", PLENTY)
     assert (outcome.kind, outcome.exit_code) == (FailureKind.NO_OUTPUT, contract.EXIT_NO_OUTPUT)
-    assert told in outcome.sentence
+    assert message in outcome.sentence
     assert outcome_of(0, found, "", PLAN, "a", 1000).kind is FailureKind.DISK_FULL
 
 
 @pytest.mark.parametrize("name", ["thin_z", "no_axistags", "two_datasets_no_internal_path", "wrong_export_source"])
 def test_real_logs_give_a_sentence_that_helps(reference, name):
     """From ilastik's own failures the error line is taken, not the end of a traceback's frames."""
-    told = complaint((reference / "edge" / f"{name}.log").read_text())
+    message = complaint((reference / "edge" / f"{name}.log").read_text())
     expected = {
         "thin_z": "FeatureSelectionConstraintError",
         "no_axistags": "AttributeError: 'NoneType' object has no attribute 'get'",
         "two_datasets_no_internal_path": "you must append the hdf5 internal path",
         "wrong_export_source": "Valid options are",
     }
-    assert expected[name] in told
+    assert expected[name] in message
 
 
 def test_no_log_of_a_good_run_looks_like_a_failure(reference):

@@ -1,4 +1,4 @@
-"""Steering by hand: cancel."""
+"""Steering: cancel."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world: World):
     world.work(row.placement.task_id)
     world.batch.complete(row.placement.task_id)
     await world.tick()
-    assert await cancel(world, project="fly") == {"over already": 1, "its results are being moved": 1}
+    assert await cancel(world, project="fly") == {"ended already": 1, "its results are being moved": 1}
     await world.deliver()
     assert world.row("fly/b.h5").state is State.SUCCEEDED
 
@@ -116,7 +116,7 @@ async def test_two_operators_cancel_at_once(world: World):
     await begin(world, *(f"fly/{n}.h5" for n in range(5)))
     plan = await world.steering.plan_cancel(Selection(project="fly"))
     answers = await asyncio.gather(*(world.steering.cancel(plan.chosen) for _ in range(2)))
-    assert all(set(answer) <= {"over already"} for answer in answers)
+    assert all(set(answer) <= {"ended already"} for answer in answers)
     assert {world.row(one.name).state for one in plan.chosen} == {State.CANCELLED}
 
 

@@ -179,7 +179,7 @@ async def test_a_repeated_order_does_nothing():
     assert world.results(NAME) == before
 
 
-async def test_a_handler_that_stood_still_lets_what_is_published_be():
+async def test_a_stalled_handler_leaves_published_results_alone():
     """It wakes up before its first copy when another one has published: nothing is copied a second time."""
     world = await collecting()
     order = order_of(world)
@@ -213,7 +213,7 @@ async def test_an_outage_is_ordered_again():
     assert world.row(NAME).state is State.SUCCEEDED
 
 
-async def test_an_outage_is_told_in_the_row_with_a_growing_pause():
+async def test_an_outage_is_reported_in_the_row_with_a_growing_pause():
     """Somebody deleted the container of results: the row says so and when it is tried again; then all is well."""
     world = await collecting()
     results = world.blobs.containers.pop("results")

@@ -60,9 +60,9 @@ async def test_problem_txt_says_what_the_row_says(world: World, first: State) ->
     await world.system.ending.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
     with pytest.raises(Conflict):
         await world.system.ending.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
-    told = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
-    assert list(told) == (["PROBLEM.txt"] if first is State.FAILED else [])
-    assert all("The first word." in text and "Another" not in text for text in told.values())
+    texts = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
+    assert list(texts) == (["PROBLEM.txt"] if first is State.FAILED else [])
+    assert all("The first word." in text and "Another" not in text for text in texts.values())
 
 
 async def test_a_late_word_of_waiting_gives_way() -> None:
@@ -94,7 +94,7 @@ async def test_a_version_that_has_to_wait_ends_the_older_task(world: World) -> N
     assert _at_work(world) == []
 
 
-async def test_a_claim_whose_answer_was_lost_stays_in_sight() -> None:
+async def test_a_claim_whose_answer_was_lost_is_looked_at_again() -> None:
     """The client repeats the claim and hears of a conflict with itself: the file stays on the worklist."""
     world = World()
     world.project("fly")
@@ -107,7 +107,7 @@ async def test_a_claim_whose_answer_was_lost_stays_in_sight() -> None:
     assert (await world.finish(NAME)).state is State.SUCCEEDED
 
 
-async def test_a_poisoned_claim_whose_answer_was_lost_stays_in_sight() -> None:
+async def test_a_poisoned_claim_whose_answer_was_lost_is_looked_at_again() -> None:
     """As above, where the claim says that the file's message was given up."""
     world = World()
     world.project("fly")
@@ -165,7 +165,7 @@ async def test_a_failed_image_that_is_uploaded_again_runs_again(world: World) ->
     assert (await world.finish(NAME)).state is State.SUCCEEDED
 
 
-async def test_a_new_upload_leaves_a_failed_runs_staging_for_those_who_look(world: World) -> None:
+async def test_a_new_upload_keeps_a_failed_runs_staging(world: World) -> None:
     """What is tidied away after a run was overtaken is not what its failure is explained by."""
     row = world.row(NAME)
     world.batch.run(row.placement.task_id)

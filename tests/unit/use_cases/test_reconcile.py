@@ -163,7 +163,7 @@ async def test_a_paused_job_is_told(world: World):
     """A job that an operator disabled shows as paused."""
     world.batch.disable_job(world.row(NAME).placement.job_id)
     await world.tick(11 * MINUTE)
-    assert "Paused by an operator" in world.row(NAME).reason
+    assert "An operator paused it" in world.row(NAME).reason
 
 
 async def test_a_job_closed_by_somebody(world: World):

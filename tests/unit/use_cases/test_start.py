@@ -158,7 +158,7 @@ async def test_an_image_waits_for_its_project():
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_an_unusable_project_is_told():
+async def test_an_unusable_project_is_reported():
     """A project that the check refuses is a thing to wait for, with its sentence."""
     world = World()
     world.project("fly", b"REFUSE It was never trained.")

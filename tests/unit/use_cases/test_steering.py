@@ -1,4 +1,4 @@
-"""Steering by hand: select, retry, pause, resume."""
+"""Steering: select, retry, pause, resume."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -89,7 +89,7 @@ async def test_what_is_over_well_is_run_again_only_by_force(world: World):
 async def test_what_is_at_work_is_left_alone(world: World):
     """A second task of one version is never created."""
     await begin(world, NAME)
-    assert await retry(world, names=(NAME,), force=True) == {"at work": 1}
+    assert await retry(world, names=(NAME,), force=True) == {"running already": 1}
     assert len(world.tasks()) == 1
 
 
@@ -159,7 +159,7 @@ async def test_the_pause_of_everything_and_that_of_a_project_are_two(world: Worl
     await world.steering.resume()
     world.cloud.advance(timedelta(seconds=6))
     await world.deliver()
-    assert "project 'fly' was paused" in world.row(NAME).reason
+    assert "an operator paused the project 'fly'" in world.row(NAME).reason
     await world.steering.resume("fly")
     world.cloud.advance(timedelta(seconds=6))
     await world.deliver()
@@ -176,7 +176,7 @@ async def test_resume_leaves_alone_what_waits_for_its_turn(world: World):
     assert await world.steering.resume() == 0
 
 
-def test_waiting_files_leave_room_for_those_at_work():
+def test_waiting_files_leave_room_for_running_ones():
     """Of what is due, half a tick at least is for files with tasks; what nobody needs the others get."""
     waiting = [Intent(f"w{n}", "n", NOW, NOW, waiting=True) for n in range(10)]
     at_work = [Intent(f"t{n}", "n", NOW + timedelta(seconds=1), NOW) for n in range(10)]

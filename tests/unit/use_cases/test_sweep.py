@@ -52,7 +52,7 @@ async def test_the_sweep_finds_a_version_that_no_event_told_of(world: World):
 
 
 @pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
-async def test_the_sweep_brings_back_what_fell_out_of_sight(is_older):
+async def test_the_sweep_finds_forgotten_files_again(is_older):
     """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
     world = World()
     world.project("fly")

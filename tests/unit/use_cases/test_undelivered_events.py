@@ -1,4 +1,4 @@
-"""Events that Event Grid could not deliver: the sweep takes up what they name, and tells of them."""
+"""Events that Event Grid could not deliver: the sweep looks at their files, and reports them."""
 
 import json
 import logging
@@ -29,8 +29,8 @@ async def world() -> World:
 
 
 def letter(*events, reason="MaxDeliveryAttemptsExceeded") -> bytes:
-    told = {"deadLetterReason": reason, "deliveryAttempts": 30, "lastDeliveryOutcome": "NotFound"}
-    return json.dumps([found | told for found in events]).encode()
+    reasons = {"deadLetterReason": reason, "deliveryAttempts": 30, "lastDeliveryOutcome": "NotFound"}
+    return json.dumps([found | reasons for found in events]).encode()
 
 
 def of_project(name: str):
@@ -93,7 +93,7 @@ async def test_what_is_no_dead_letter_stalls_nothing(world: World, data, caplog)
     await world.tick(CYCLE)
     assert world.blobs.names("dead-letter") == ["A.json"]
     assert {look.name for look in world.outbox.looks()} == {"fly/a.h5"}
-    assert "not what Event Grid writes, and are left there, the first: A.json" in caplog.text
+    assert "not written by Event Grid and are left there; the first is A.json" in caplog.text
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 

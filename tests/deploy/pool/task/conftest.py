@@ -130,9 +130,9 @@ class TaskFolder:
             "ram_mb": 1500,
             **self.values,
         }
-        told = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        variables = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         base = {"PATH": os.environ["PATH"], "ILASTIK_HOME": str(self.home), "AZ_BATCH_NODE_ID": "tvm-1"}
-        return {**base, **told, **self.extra}
+        return {**base, **variables, **self.extra}
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

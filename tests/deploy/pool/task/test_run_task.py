@@ -36,13 +36,13 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "kind", "told"),
+    ("body", "code", "kind", "message"),
     [
         ("", 81, "NO_OUTPUT", "2 of 2 TIFF files are missing, the first is nuclei0.tiff"),
         ("write(count=1)", 81, "NO_OUTPUT", "1 of 2 TIFF files are missing, the first is nuclei1.tiff"),
         ("write(shape=(2, 5, 4))", 81, "NO_OUTPUT", "nuclei0.tiff has 2 pages instead of 3"),
         ("write(shape=(3, 4, 5))", 81, "NO_OUTPUT", "pages of 4 x 5 pixels instead of 5 x 4"),
-        ("write(count=3)", 81, "NO_OUTPUT", "a file that nobody expects, 'nuclei2.tiff'"),
+        ("write(count=3)", 81, "NO_OUTPUT", "an unexpected file, 'nuclei2.tiff'"),
         ("write(); open(pattern.replace('{slice_index}', '1'), 'w').close()", 81, "NO_OUTPUT", "1.tiff is empty"),
         (
             "write(shape=(3, 5, 4)); p = pattern.replace('{slice_index}', '0')\n"
@@ -64,24 +64,24 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
             "for i in range(200): print('INFO ilastik: block', i)",
             1,
             "COMMAND",
-            "went on to its end: KeyError: 7",
+            "ran to its end: KeyError: 7",
         ),
         ("write(); raise OSError(28, 'No space left on device')", 82, "DISK_FULL", "are free"),
     ],
 )
-def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, kind, told):
+def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, kind, message):
     """Exit 0 proves nothing: every way to fail has its exit code, kind and sentence, and nothing to publish."""
     folder.ilastik(body)
     ended = folder.run()
 
     report = folder.report()
     assert (ended.code, report.kind, report.exit_code) == (code, kind, code), ended.printed
-    assert told in report.sentence
+    assert message in report.sentence
     assert folder.uploads_on_success() == []
     assert folder.tiffs() == []
 
 
-def test_the_log_is_streamed_kept_and_its_end_told(folder):
+def test_the_log_is_streamed_kept_and_its_end_reported(folder):
     """What ilastik prints is in stdout and in ilastik.log; the report has its last lines, made printable."""
     folder.ilastik("for i in range(100): print('line', i)\nprint('\\x1b[31mred\\x1b[0m')\nsys.exit(1)")
     ended = folder.run()

@@ -39,14 +39,14 @@ def test_unusable_tags_are_replaced_by_the_configured_axes(folder):
         assert '{"key": "t", "typeFlags": 8' in ended.printed
 
 
-@pytest.mark.parametrize(("axes", "told"), [("", "no axistags"), ("tzyx", "name 4 dimensions")])
-def test_an_untagged_image_without_fitting_axes_is_a_bad_image(folder, axes, told):
+@pytest.mark.parametrize(("axes", "message"), [("", "no axistags"), ("tzyx", "name 4 dimensions")])
+def test_an_untagged_image_without_fitting_axes_is_a_bad_image(folder, axes, message):
     """Axes are never guessed."""
     folder.make_image(tagged=False)
     folder.values = {"axes": axes}
 
     assert folder.run().code == contract.EXIT_BAD_IMAGE
-    assert told in folder.report().sentence
+    assert message in folder.report().sentence
 
 
 @pytest.mark.parametrize("lane", ["trained.h5/volume/data", "/etc/passwd", "../../../escape.h5/x", "", "a\nb.h5/x"])
@@ -201,19 +201,19 @@ def test_files_that_hdf5_cannot_open_are_told_apart(folder, content):
 
 
 @pytest.mark.parametrize(
-    ("shape", "code", "told"),
+    ("shape", "code", "message"),
     [
-        ((2, 3000, 3000, 1000, 1), contract.EXIT_BAD_IMAGE, "at most 4 GB a file"),
+        ((2, 3000, 3000, 1000, 1), contract.EXIT_BAD_IMAGE, "at most 4 GB per file"),
         ((100_000, 1000, 1000, 2000, 1), contract.EXIT_DISK_FULL, "are free"),
     ],
 )
-def test_what_cannot_fit_is_refused_before_ilastik_starts(folder, shape, code, told):
-    """Classic TIFF ends at 4 GB and disks end too: both are told with sizes, without computing."""
+def test_what_cannot_fit_is_refused_before_ilastik_starts(folder, shape, code, message):
+    """Classic TIFF ends at 4 GB and disks end too: both are reported with sizes, without computing."""
     with h5py.File(folder.image, "w") as file:
         made = file.create_dataset("data", shape, "uint8", chunks=(1, 100, 100, 100, 1))
         made.attrs["axistags"] = '{"axes": [{"key": "t"}, {"key": "x"}, {"key": "y"}, {"key": "z"}, {"key": "c"}]}'
     folder.ilastik("open('started', 'w')")
 
     assert folder.run().code == code
-    assert told in folder.report().sentence
+    assert message in folder.report().sentence
     assert not (folder.wd / "started").exists()

@@ -143,7 +143,7 @@ async def test_processes_killed_at_random_lose_no_check(h5, project):
 
 
 async def test_cancelled_check_leaves_no_parser(h5, project):
-    """A caller that goes away takes its parser along."""
+    """Cancelling a caller ends its parser."""
 
     async def stuck_later(offset):
         if offset > 0:
