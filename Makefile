@@ -41,6 +41,10 @@ test-slow: setup ## deploy.sh broken at every call, thousands of broken HDF5 fil
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
 	@az="$$(bash tests/local_cloud/batch/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
 
+.PHONY: plot-autoscale
+plot-autoscale: setup ## draw what the autoscale simulator finds (ARGS="documented --trace nightly --png night.png")
+	@$(PYTHON_BIN) -m tests.local_cloud.autoscale.plot $(ARGS)
+
 .PHONY: bench
 bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, collecting (ARGS="burst --files 1000"; ARGS=--write keeps the figures)
 	@$(PYTHON_BIN) -W ignore -m tests.bench $(ARGS)

@@ -14,8 +14,8 @@ _STOP_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The connection string of an Azurite that is started when the first test asks for it.
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """An Azurite that is started when the first test asks for it.
 
     Where it can't run the test is skipped; with CI set in the environment it fails.
     """
@@ -30,12 +30,18 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if os.environ.get("CI"):
                 pytest.fail(str(exc))
             pytest.skip(str(exc))
-        yield server.connection_string
+        yield server
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result(_STOP_SECONDS)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_SECONDS)
         loop.close()
+
+
+@pytest.fixture(scope="session")
+def azurite(emulator: Azurite) -> str:
+    """The connection string of the Azurite that all tests share."""
+    return emulator.connection_string
 
 
 @pytest.fixture

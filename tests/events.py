@@ -18,8 +18,8 @@ def blob_created(
 ) -> dict[str, Any]:
     """The event of a blob that was written; `number` makes its id and orders it."""
     event = BlobCreated(
-        *(f"event-{number}", "/topic", time, container, name, account, "PutBlob", etag.strip('"'), length),
-        *("application/octet-stream", "BlockBlob", number, "client", "request"),
+        *(number, time, "PutBlob", container, name, etag.strip('"'), "BlockBlob", length),
+        *("application/octet-stream", "client", "request", f"event-{number}", "/topic", account),
     )
     return event.as_json()
 

@@ -30,7 +30,8 @@ class UsageError(Exception):
     """Arguments that cannot be used; the message says which and what to write."""
 
 
-def _arguments() -> argparse.ArgumentParser:
+def arguments() -> argparse.ArgumentParser:
+    """The options of the simulator."""
     default = Prices()
     parser = argparse.ArgumentParser(
         prog="python -m local_cloud autoscale",
@@ -51,7 +52,6 @@ def _arguments() -> argparse.ArgumentParser:
         "may be given again (default: all)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of traces, node starts and preemptions")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draws one trace")
     parser.add_argument("--save-trace", type=Path, metavar="CSV", help="writes the arrivals of one trace")
     pool = parser.add_argument_group("the pool")
     pool.add_argument("--slots", type=int, default=1, help="task slots of a node")
@@ -74,21 +74,9 @@ def _arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Run the simulator; 0 when the table was printed, 2 when formula, trace or arguments are at fault."""
-    options = _arguments().parse_args(argv)
+    options = arguments().parse_args(argv)
     try:
-        traces = _traces(options)
-        formulas = [_formula(name) for name in options.formulas]
-        if len(traces) > 1 and (options.plot or options.save_trace):
-            raise UsageError("--plot and --save-trace take one trace: name it with --trace.")
-        runs = [
-            (title, simulate(formula, trace, _settings(options))) for trace in traces for title, formula in formulas
-        ]
-        if options.save_trace:
-            write(traces[0], options.save_trace)
-        if options.plot:
-            from local_cloud.autoscale.simulation.plot import draw  # only a picture needs Pillow
-
-            draw(runs, options.plot)
+        runs = simulated(options)
     except (UsageError, TraceError, ParameterError, OSError, ValueError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
@@ -97,6 +85,18 @@ def main(argv: Sequence[str]) -> int:
     for title, run in runs:
         _tell_errors(title, run)
     return 0
+
+
+def simulated(options: argparse.Namespace) -> list[tuple[str, Run]]:
+    """Simulate each formula under each trace; the title of a run is that of its formula. Saves the trace if asked."""
+    traces = _traces(options)
+    formulas = [_formula(name) for name in options.formulas]
+    if len(traces) > 1 and options.save_trace:
+        raise UsageError("--save-trace takes one trace: name it with --trace.")
+    runs = [(title, simulate(formula, trace, _settings(options))) for trace in traces for title, formula in formulas]
+    if options.save_trace:
+        write(traces[0], options.save_trace)
+    return runs
 
 
 def _tell_errors(title: str, run: Run) -> None:

@@ -6,9 +6,17 @@ from typing import Final
 from local_cloud.autoscale import functions, sampling, syntax
 from local_cloud.autoscale.errors import Failure
 from local_cloud.autoscale.operators import binary, negate, truth
-from local_cloud.autoscale.samples import Samples
+from local_cloud.autoscale.samples import PERIOD, Samples
 from local_cloud.autoscale.syntax import Node
-from local_cloud.autoscale.values import Timestamp, Value, Vec, parse_timestamp, type_name
+from local_cloud.autoscale.values import (
+    TICKS_PER_SECOND,
+    TimeInterval,
+    Timestamp,
+    Value,
+    Vec,
+    parse_timestamp,
+    type_name,
+)
 
 MAX_ELEMENTS: Final = 5_000
 """Longest doubleVec of an evaluation (our bound; a day of samples has 2,880)."""
@@ -132,7 +140,7 @@ class Evaluator:
             case "GetSamplePercent":
                 return sampling.sample_percent(history, self._now, arguments)
             case "GetSamplePeriod":
-                return sampling.sample_period()
+                return TimeInterval.of(PERIOD.total_seconds() * TICKS_PER_SECOND)
             case "HistoryBeginTime":
                 return sampling.begin_time(node.metric, history)
             case _:

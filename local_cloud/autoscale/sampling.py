@@ -1,7 +1,7 @@
 """The methods of metrics: which samples a formula gets, and when it gets too few."""
 
 from local_cloud.autoscale.errors import Code, Failure
-from local_cloud.autoscale.samples import PERIOD, History
+from local_cloud.autoscale.samples import History
 from local_cloud.autoscale.values import TimeInterval, Timestamp, Value, type_name
 from local_cloud.autoscale.vocabulary import Metric
 
@@ -31,11 +31,6 @@ def sample(metric: Metric, history: History, now: Timestamp, arguments: tuple[Va
 def sample_percent(history: History, now: Timestamp, arguments: tuple[Value, ...]) -> float:
     """`GetSamplePercent(start[, end])`: how much of the window is there, 0-100."""
     return _window("GetSamplePercent", history, now, arguments)[1]
-
-
-def sample_period() -> TimeInterval:
-    """`GetSamplePeriod()`."""
-    return TimeInterval.of(PERIOD.total_seconds() * 10_000_000)
 
 
 def begin_time(metric: Metric, history: History) -> Timestamp:

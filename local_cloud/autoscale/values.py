@@ -136,45 +136,22 @@ def _render_interval(ticks: int) -> str:
     )
 
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _W3C: Final = re.compile(
-    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
-    r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,7}))?)?"
-    r"(?P<zone>Z|[+-]\d\d:\d\d))?)?)?",
-    re.ASCII,
+    r"\d{4}(?:-\d\d(?:-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,6}(?P<hundred_ns>\d)?)?)?(?:Z|[+-]\d\d:\d\d))?)?)?", re.ASCII
 )
-_RFC1123: Final = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?P<day>\d\d) (?P<month>" + "|".join(_MONTHS) + r") (?P<year>\d{4})"
-    r" (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) GMT",
-    re.ASCII,
-)
+_RFC1123: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 def parse_timestamp(text: str) -> Timestamp:
     """Read a time written in W3C-DTF or RFC 1123; at most seven fractional digits, as in the service."""
-    found = _W3C.fullmatch(text) or _RFC1123.fullmatch(text)
-    if found is None:
-        raise Failure(f'time() cannot read "{text[:40]}": write it as 2026-01-31T08:00:00Z')
-    parts = found.groupdict()
-    month = parts["month"] or "01"
+    found = _W3C.fullmatch(text)
     try:
-        start = datetime(
-            int(parts["year"]),
-            _MONTHS.index(month) + 1 if month in _MONTHS else int(month),
-            int(parts["day"] or 1),
-            int(parts["hour"] or 0),
-            int(parts["minute"] or 0),
-            int(parts["second"] or 0),
-            tzinfo=UTC,
-        )
+        if found is None:
+            return Timestamp.of(datetime.strptime(text, _RFC1123).replace(tzinfo=UTC))
+        moment = datetime.fromisoformat(text + "0001-01-01"[len(text) :])  # month and day may be left out
     except ValueError as exc:
+        if found is None:
+            raise Failure(f'time() cannot read "{text[:40]}": write it as 2026-01-31T08:00:00Z') from exc
         raise Failure(f'time("{text}") is not a date that exists') from exc
-    fraction = int((parts.get("fraction") or "0").ljust(7, "0"))
-    return Timestamp(Timestamp.of(start).ticks + fraction - _zone_ticks(parts.get("zone") or "Z"))
-
-
-def _zone_ticks(zone: str) -> int:
-    if zone == "Z":
-        return 0
-    minutes = int(zone[1:3]) * 60 + int(zone[4:6])
-    return (-1 if zone[0] == "-" else 1) * minutes * 60 * TICKS_PER_SECOND
+    start = Timestamp.of(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return Timestamp(start.ticks + int(found["hundred_ns"] or 0))

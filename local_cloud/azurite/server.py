@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import signal
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -55,6 +55,11 @@ class Endpoints:
     queue: str
     table: str
 
+    @classmethod
+    def here(cls, blob: int, queue: int, table: int) -> "Endpoints":
+        """Those of this machine's ports."""
+        return cls(*(f"http://127.0.0.1:{port}/{ACCOUNT}" for port in (blob, queue, table)))
+
     @property
     def connection_string(self) -> str:
         return (
@@ -63,38 +68,31 @@ class Endpoints:
         )
 
 
+@dataclass(slots=True)
 class Azurite:
-    """One Azurite process; `start` and `stop`, or an async context manager."""
+    """One Azurite process; `start` and `stop`, or an async context manager.
 
-    def __init__(
-        self,
-        data: Path,
-        *,
-        ports: Ports = Ports(),
-        start_seconds: float = 60.0,
-        stop_seconds: float = 15.0,
-        node: str = "node",
-        program: Path = _PROGRAM,
-        latency_ms: int = 0,
-        tally: Path | None = None,
-        keep: bool = True,
-    ) -> None:
-        """Add `latency_ms` to every request; count requests, each second, in the file `tally`.
+    `latency_ms` is added to every request; `tally` is a file in which requests are counted, each second.
+    Without `keep` nothing is saved: it holds everything in memory, and forgets it.
+    """
 
-        Without `keep` nothing is saved: it holds everything in memory, and forgets it.
-        """
-        self._data = data.resolve()
-        self._ports = ports
-        self._start_seconds = start_seconds
-        self._stop_seconds = stop_seconds
-        self._node = node
-        self._program = program
-        self._keep = keep
-        self._extras = {"AZURITE_LATENCY_MS": str(latency_ms), "AZURITE_CALLS": str(tally or "")}
-        self._process: asyncio.subprocess.Process | None = None
-        self._drain: asyncio.Task[None] | None = None
-        self._endpoints: Endpoints | None = None
-        self._said: list[str] = []
+    data: Path
+    _: KW_ONLY
+    ports: Ports = Ports()
+    start_seconds: float = 60.0
+    stop_seconds: float = 15.0
+    node: str = "node"
+    program: Path = _PROGRAM
+    latency_ms: int = 0
+    tally: Path | None = None
+    keep: bool = True
+    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+    _drain: asyncio.Task[None] | None = field(default=None, init=False)
+    _endpoints: Endpoints | None = field(default=None, init=False)
+    _said: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self.data = self.data.resolve()
 
     @property
     def endpoints(self) -> Endpoints:
@@ -109,7 +107,7 @@ class Azurite:
     @property
     def journal(self) -> Path:
         """The folder with the journal of committed blobs."""
-        return self._data / "journal"
+        return self.data / "journal"
 
     @property
     def pid(self) -> int:
@@ -122,33 +120,33 @@ class Azurite:
 
         Raises AzuriteError when Node or Azurite is missing, a port is taken, or it does not start in time.
         """
-        node = shutil.which(self._node)
+        node = shutil.which(self.node)
         if node is None:
             raise AzuriteError(
-                f"Azurite needs Node.js, but no program '{self._node}' is on the PATH. "
+                f"Azurite needs Node.js, but no program '{self.node}' is on the PATH. "
                 "Install Node.js 20 or newer (for example: apt install nodejs npm), then run 'make setup'."
             )
-        if not self._program.is_file():
-            raise AzuriteError(f"Azurite is not installed ({self._program} is missing). Run 'make setup'.")
+        if not self.program.is_file():
+            raise AzuriteError(f"Azurite is not installed ({self.program} is missing). Run 'make setup'.")
         await self.stop()
-        self._data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             *self._command(node),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            cwd=self._data,
-            env=os.environ | {"UPLOAD_JOURNAL": str(self.journal)} | self._extras,
+            cwd=self.data,
+            env=os.environ | self._environment(),
             # Ctrl-C in a terminal goes to the whole group; who uses the storage must be able to end first.
             start_new_session=True,
         )
         try:
-            async with asyncio.timeout(self._start_seconds):
+            async with asyncio.timeout(self.start_seconds):
                 self._endpoints = await self._listening(self._process)
         except TimeoutError:
             await self.stop()
             raise AzuriteError(
-                f"Azurite did not listen within {self._start_seconds:g} s. It said: {self._words()}"
+                f"Azurite did not listen within {self.start_seconds:g} s. It said: {self._words()}"
             ) from None
         except BaseException:
             await self.stop()
@@ -165,7 +163,7 @@ class Azurite:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             try:
-                async with asyncio.timeout(self._stop_seconds):
+                async with asyncio.timeout(self.stop_seconds):
                     await process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
@@ -189,15 +187,22 @@ class Azurite:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def _environment(self) -> dict[str, str]:
+        return {
+            "UPLOAD_JOURNAL": str(self.journal),
+            "AZURITE_LATENCY_MS": str(self.latency_ms),
+            "AZURITE_CALLS": str(self.tally or ""),
+        }
+
     def _command(self, node: str) -> list[str]:
         return [
             node,
             *(word for preload in _PRELOADS for word in ("--require", str(preload))),
-            str(self._program),
-            *(("--location", str(self._data)) if self._keep else ("--inMemoryPersistence",)),
-            *("--blobPort", str(self._ports.blob)),
-            *("--queuePort", str(self._ports.queue)),
-            *("--tablePort", str(self._ports.table)),
+            str(self.program),
+            *(("--location", str(self.data)) if self.keep else ("--inMemoryPersistence",)),
+            *("--blobPort", str(self.ports.blob)),
+            *("--queuePort", str(self.ports.queue)),
+            *("--tablePort", str(self.ports.table)),
             *("--silent", "--disableTelemetry", "--skipApiVersionCheck", "--disableProductStyleUrl"),
         ]
 

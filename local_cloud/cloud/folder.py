@@ -42,55 +42,23 @@ class CloudIdentity:
     batch_key: str
 
 
-@dataclass(frozen=True, slots=True)
 class DataFolder:
     """Paths below `root`."""
 
-    root: Path
-
-    @property
-    def env(self) -> Path:
-        """Shell exports; exists while the cloud is ready."""
-        return self.root / "env"
-
-    @property
-    def identity(self) -> Path:
-        return self.root / "cloud.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.root / "lock"
-
-    @property
-    def app_settings(self) -> Path:
-        return self.root / "local.settings.json"
-
-    @property
-    def storage(self) -> Path:
-        return self.root / "storage"
-
-    @property
-    def batch(self) -> Path:
-        return self.root / "batch"
-
-    @property
-    def functions(self) -> Path:
-        return self.root / "functions"
-
-    @property
-    def ilastik(self) -> Path:
-        """A link to the ilastik in use."""
-        return self.root / "ilastik"
-
-    @property
-    def events_control(self) -> Path:
-        """While it exists it steers deliveries: see `local_cloud.events.FileControl`."""
-        return self.root / "events.json"
-
-    @property
-    def demo_mark(self) -> Path:
-        """A file that says: a demo made this folder and may clear it."""
-        return self.root / ".demo"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.env = root / "env"  # shell exports; exists while the cloud is ready
+        self.identity = root / "cloud.json"
+        self.lock = root / "lock"
+        self.app_settings = root / "local.settings.json"
+        self.storage = root / "storage"
+        self.batch = root / "batch"
+        self.functions = root / "functions"
+        self.ilastik = root / "ilastik"  # a link to the ilastik in use
+        # While it exists it steers deliveries: see `local_cloud.events.FileControl`.
+        self.events_control = root / "events.json"
+        # A file that says: a demo made this folder and may clear it.
+        self.demo_mark = root / ".demo"
 
     def log(self, service: str) -> Path:
         return self.root / "logs" / f"{service}.log"

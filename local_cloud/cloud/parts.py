@@ -1,5 +1,6 @@
 """What the cloud is made of: a part starts, says when it ends by itself, and stops."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from local_cloud.azurite.server import Azurite, AzuriteError
@@ -23,40 +24,21 @@ class Part(Protocol):
         """End it; safe at any moment, also when it never started."""
 
 
-class StoragePart:
-    """Azurite as a part."""
+@dataclass(frozen=True, slots=True)
+class OwnPart:
+    """A service that this process looks after itself: Azurite, or the stand-in for Event Grid."""
 
-    name = "Azurite"
-
-    def __init__(self, azurite: Azurite) -> None:
-        self._azurite = azurite
+    name: str
+    service: Azurite | EventGrid
 
     async def start(self) -> None:
         try:
-            await self._azurite.start()
+            await self.service.start()
         except AzuriteError as exc:
             raise ServiceEndedError(str(exc)) from exc
 
     async def wait(self) -> str:
-        return f"Azurite ended by itself. Its last words: {await self._azurite.wait()}"
+        return f"{self.name} ended by itself. Its last words: {await self.service.wait()}"
 
     async def stop(self) -> None:
-        await self._azurite.stop()
-
-
-class EventsPart:
-    """Event Grid's stand-in as a part; it follows the uploads within this process."""
-
-    name = "Event Grid"
-
-    def __init__(self, events: EventGrid) -> None:
-        self._events = events
-
-    async def start(self) -> None:
-        await self._events.start()
-
-    async def wait(self) -> str:
-        return f"Event Grid's stand-in ended by itself: {await self._events.wait()}"
-
-    async def stop(self) -> None:
-        await self._events.stop()
+        await self.service.stop()

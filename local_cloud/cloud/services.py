@@ -7,12 +7,14 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+
+import aiohttp
 
 from local_cloud.cloud.errors import ServiceEndedError
 from local_cloud.cloud.leash import die_with_parent
 
 _PROBE_EVERY = 0.05  # seconds
+_PROBE_SECONDS = 2.0
 _LINES_OF_LOG_IN_A_MESSAGE = 8
 
 
@@ -102,16 +104,11 @@ class ProgramPart:
 
 async def answers(url: str) -> bool:
     """Say whether an HTTP server gives this URL a status below 500."""
-    parts = urlsplit(url)
     try:
-        async with asyncio.timeout(2.0):
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-            try:
-                path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
-                status = (await reader.readline()).split()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PROBE_SECONDS)) as client,
+            client.get(url, allow_redirects=False) as answer,
+        ):
+            return answer.status < 500
+    except (aiohttp.ClientError, TimeoutError):
         return False
-    return len(status) > 1 and status[1].isdigit() and int(status[1]) < 500

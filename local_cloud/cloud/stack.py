@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_cloud.azurite.server import Endpoints
 from local_cloud.cloud.folder import CloudIdentity, DataFolder
 from local_cloud.cloud.services import Program
 from local_cloud.events import Subscription
@@ -22,9 +23,6 @@ SUBSCRIPTIONS = (
     Subscription(container="projects", suffix=".ilp", queue="blob-created"),
     Subscription(container="projects", suffix=".json", queue="blob-created"),
 )
-# The storage emulator's account and key are public and the same everywhere.
-_ACCOUNT = "devstoreaccount1"
-_ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 # What runs when the cloud is ended may go on for so long; what is left is taken up at the next start.
 _SECONDS_FOR_RUNNING_FUNCTIONS = 6.0
 
@@ -40,13 +38,9 @@ class CloudOptions:
 
 
 def connection_string(identity: CloudIdentity) -> str:
+    """What opens the storage account of this cloud."""
     ports = identity.ports
-    return (
-        f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_ACCOUNT_KEY};"
-        f"BlobEndpoint=http://127.0.0.1:{ports.blob}/{_ACCOUNT};"
-        f"QueueEndpoint=http://127.0.0.1:{ports.queue}/{_ACCOUNT};"
-        f"TableEndpoint=http://127.0.0.1:{ports.table}/{_ACCOUNT};"
-    )
+    return Endpoints.here(ports.blob, ports.queue, ports.table).connection_string
 
 
 def exports(identity: CloudIdentity) -> dict[str, str]:

@@ -7,14 +7,24 @@ is a fault worth a person's attention: then everything ends, with the part's las
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from local_cloud.cloud.errors import ServiceEndedError
 from local_cloud.cloud.parts import Part
-from local_cloud.cloud.together import together
 
 _RESTARTS = 3
 _WITHIN = 60.0  # seconds
+
+
+async def together(*work: Coroutine[Any, Any, Any]) -> None:
+    """Do all at the same time. The first error cancels the rest and is raised as it is: it tells the cause."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
 
 
 class Supervisor:

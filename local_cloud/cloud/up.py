@@ -22,7 +22,7 @@ from local_cloud.cloud.folder import (
     write_exports,
 )
 from local_cloud.cloud.leash import adopt_orphans, call_when_closed, end_descendants
-from local_cloud.cloud.parts import EventsPart, StoragePart
+from local_cloud.cloud.parts import OwnPart
 from local_cloud.cloud.provision import ensure_pool, pool, provision_storage, task_tools
 from local_cloud.cloud.services import ProgramPart
 from local_cloud.cloud.stack import (
@@ -36,8 +36,7 @@ from local_cloud.cloud.stack import (
     exports,
     functions_program,
 )
-from local_cloud.cloud.supervisor import Supervisor
-from local_cloud.cloud.together import together
+from local_cloud.cloud.supervisor import Supervisor, together
 from local_cloud.events import EventGrid, FileControl
 
 
@@ -130,12 +129,12 @@ async def _start_platform(
     connection = connection_string(identity)
     events = EventGrid(azurite.journal, connection, SUBSCRIPTIONS, FileControl(folder.events_control))
     # The storage ends last: Batch and the functions may still have something to write.
-    await supervisor.start([StoragePart(azurite)], [ProgramPart(batch_program(folder, identity))])
+    await supervisor.start([OwnPart("Azurite", azurite)], [ProgramPart(batch_program(folder, identity))])
     await together(
         asyncio.to_thread(provision_storage, connection, task_tools(REPOSITORY)),
         asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik)),
     )
-    await supervisor.start([EventsPart(events)])
+    await supervisor.start([OwnPart("Event Grid", events)])
 
 
 def _point_to(link: Path, home: Path) -> None:

@@ -128,7 +128,8 @@ def _run(options: DemoOptions) -> int:
         )
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
         storage.upload_project(options.project, options.configuration)
-        rows = watch(cloud, storage, files, view_for(console, len(files)), options.time_limit, folder.log("functions"))
+        with view_for(console, len(files)) as show:
+            rows = watch(cloud, storage, files, show, options.time_limit, folder.log("functions"))
         problems = _collect(console, folder, storage, files, rows, options)
         if options.keep:
             cloud.keep()

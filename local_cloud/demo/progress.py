@@ -1,9 +1,9 @@
 """What a person sees while files are under way: a live table, or plain lines without a terminal."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -39,6 +39,10 @@ class Line:
     colour: str
 
 
+type Show = Callable[[Sequence[Line]], None]
+"""Shows the same lines again and again as they change."""
+
+
 def lines(
     files: Sequence[DroppedFile], rows: Mapping[str, FileRow], uploaded: Mapping[str, datetime], now: datetime
 ) -> list[Line]:
@@ -58,37 +62,7 @@ def lines(
     return shown
 
 
-class View:
-    """Shows the same lines again and again as they change."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def show(self, shown: Sequence[Line]) -> None:
-        """Show the lines as they are now."""
-
-
-class LiveView(View):
-    """A table that is drawn over itself, for terminals."""
-
-    def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, auto_refresh=False, transient=False)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def show(self, shown: Sequence[Line]) -> None:
-        self._live.update(table(shown), refresh=True)
-
-
-class PlainView(View):
+class _Plain:
     """A line whenever a file's state changes: for logs and pipes, and where a table has no room."""
 
     def __init__(self, console: Console) -> None:
@@ -103,10 +77,15 @@ class PlainView(View):
                 self._console.out(f"{line.seconds:6.1f} s  {line.name:<20} {line.state:<20} {rest}".rstrip())
 
 
-def view_for(console: Console, files: int) -> View:
-    """Choose the view that shows so many files best."""
+@contextlib.contextmanager
+def view_for(console: Console, files: int) -> Iterator[Show]:
+    """Give what shows so many files best: a table that is drawn over itself, or plain lines."""
     fits = console.width >= _COLUMNS_OF_A_TABLE and files + _ROWS_AROUND_A_TABLE <= console.height
-    return LiveView(console) if console.is_terminal and fits else PlainView(console)
+    if not (console.is_terminal and fits):
+        yield _Plain(console).show
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        yield lambda shown: live.update(table(shown), refresh=True)
 
 
 def table(shown: Sequence[Line]) -> Table:

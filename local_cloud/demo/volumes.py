@@ -1,7 +1,6 @@
 """HDF5 image volumes as the demo needs them: written with axistags, read one plane at a time."""
 
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-# vigra's type flags of an axis, as ilastik stores them: channel 1, space 2, time 8.
-_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
+from local_cloud.ilastik.axes import axistags_json
 
 
 class NoPlaneError(Exception):
@@ -31,19 +29,12 @@ class Plane:
     depths: int
 
 
-def axistags(axes: str) -> str:
-    """Write the JSON that vigra and ilastik keep in the attribute `axistags`, for axes such as "txyzc"."""
-    return json.dumps(
-        {"axes": [{"key": key, "typeFlags": _TYPE_FLAGS[key], "resolution": 0, "description": ""} for key in axes]}
-    )
-
-
 def write_volume(path: Path, volume: NDArray[np.generic], axes: str, *, internal_path: str = "volume/data") -> None:
     """Write `volume`, whose dimensions are `axes`, as one compressed, tagged dataset."""
     made = io.BytesIO()  # on a full disk the HDF5 library crashes instead of raising OSError
     with h5py.File(made, "w") as file:
         dataset = file.create_dataset(internal_path, data=volume, chunks=True, compression="gzip", compression_opts=1)
-        dataset.attrs["axistags"] = axistags(axes)
+        dataset.attrs["axistags"] = axistags_json(axes, {})
     path.write_bytes(made.getvalue())
 
 

@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError
 
 from local_cloud.cloud.errors import CloudError
 from local_cloud.demo.dropped import DroppedFile, FileRow, FileState
-from local_cloud.demo.progress import View, lines
+from local_cloud.demo.progress import Show, lines
 
 _LOOK_EVERY = 0.25  # seconds
 # How long a project may be looked at again and again before it is believed to be of no use.
@@ -32,7 +32,7 @@ def watch(
     cloud: _Cloud,
     storage: _Storage,
     files: Sequence[DroppedFile],
-    view: View,
+    show: Show,
     time_limit: float | None,
     log: Path,
     patience: float = _SECONDS_FOR_A_PROJECT,
@@ -46,16 +46,16 @@ def watch(
     given_up = 0
     stuck: float | None = None
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    with view, _storage_errors_as_sentences():
+    with _storage_errors_as_sentences():
         for file in files:
             storage.drop(file)
             uploaded[file.name] = datetime.now(UTC)
-            view.show(lines(files, rows, uploaded, datetime.now(UTC)))
+            show(lines(files, rows, uploaded, datetime.now(UTC)))
         while True:
             with contextlib.suppress(AzureError):  # storage may be started again; a cloud that ended is told below
                 rows = storage.rows(files)
                 given_up = storage.given_up()
-            view.show(lines(files, rows, uploaded, datetime.now(UTC)))
+            show(lines(files, rows, uploaded, datetime.now(UTC)))
             if len(rows) == len(files) and all(row.state.is_end for row in rows.values()):
                 return rows
             stuck = (stuck or time.monotonic()) if _needs_another_project(rows, files) else None

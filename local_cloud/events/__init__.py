@@ -4,8 +4,8 @@
 that journal. Its cost depends on the uploads since the last look, never on what the containers hold.
 """
 
-from local_cloud.events.delivery import AsSoonAsPossible, Delivery, FileControl, Policy
+from local_cloud.events.delivery import Delivery, FileControl, Policy
 from local_cloud.events.event_grid import EventGrid
 from local_cloud.events.schema import BlobCreated, Subscription
 
-__all__ = ["AsSoonAsPossible", "BlobCreated", "Delivery", "EventGrid", "FileControl", "Policy", "Subscription"]
+__all__ = ["BlobCreated", "Delivery", "EventGrid", "FileControl", "Policy", "Subscription"]

@@ -23,13 +23,6 @@ class Policy(Protocol):
     def decide(self, event: BlobCreated, subscription: Subscription) -> Delivery: ...
 
 
-class AsSoonAsPossible:
-    """Every event once and at once."""
-
-    def decide(self, event: BlobCreated, subscription: Subscription) -> Delivery:
-        return Delivery()
-
-
 class FileControl:
     """A JSON file steers all deliveries while it exists, for tests of other processes.
 

@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.events.delivery import AsSoonAsPossible, Policy
+from local_cloud.events.delivery import Delivery, Policy
 from local_cloud.events.journal import Commit, Journal, Position
 from local_cloud.events.schema import BlobCreated, Subscription
 
@@ -48,7 +49,7 @@ class EventGrid:
         self._folder = journal
         self._connection_string = connection_string
         self._subscriptions = tuple(subscriptions)
-        self._policy = policy or AsSoonAsPossible()
+        self._policy = policy
         self._open = contextlib.AsyncExitStack()
         self._following: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -115,14 +116,17 @@ class EventGrid:
         await asyncio.gather(*(self._deliver_to(subscription, event) for subscription in wanting))
 
     async def _deliver_to(self, subscription: Subscription, event: BlobCreated) -> None:
-        delivery = self._policy.decide(event, subscription)
+        delivery = self._decide(event, subscription)
         while delivery.hold:
             await asyncio.sleep(_ASK_AGAIN_EVERY)
-            delivery = self._policy.decide(event, subscription)
+            delivery = self._decide(event, subscription)
         await asyncio.sleep(delivery.delay_seconds)
         text = base64.b64encode(event.message().encode()).decode()
         for _ in range(delivery.copies):
             await self._send(subscription.queue, text)
+
+    def _decide(self, event: BlobCreated, subscription: Subscription) -> Delivery:
+        return self._policy.decide(event, subscription) if self._policy else Delivery()
 
     async def _send(self, queue: str, text: str) -> None:
         """Send until it succeeds, as Event Grid does for a day."""
@@ -142,22 +146,9 @@ class EventGrid:
         length, content_type = commit.content_length, commit.content_type
         if commit.api != "PutBlob" or commit.blob_type != "BlockBlob":
             length, content_type = await self._properties(commit)
-        return BlobCreated(
-            id=str(uuid.uuid4()),
-            topic=TOPIC.format(account=self._blobs.account_name),
-            time=commit.time,
-            container=commit.container,
-            blob=commit.blob,
-            account_url=self._blobs.url.rstrip("/"),
-            api=commit.api,
-            etag=commit.etag.strip('"'),
-            content_length=length,
-            content_type=content_type,
-            blob_type=commit.blob_type,
-            sequence=commit.sequence,
-            client_request_id=commit.client_request_id,
-            request_id=commit.request_id,
-        )
+        told = asdict(commit) | {"etag": commit.etag.strip('"'), "content_length": length, "content_type": content_type}
+        topic = TOPIC.format(account=self._blobs.account_name)
+        return BlobCreated(**told, id=str(uuid.uuid4()), topic=topic, account_url=self._blobs.url.rstrip("/"))
 
     async def _properties(self, commit: Commit) -> tuple[int, str]:
         """Read length in bytes and content type of that very version; 0 when it was replaced or deleted since."""

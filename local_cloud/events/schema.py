@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from local_cloud.events.journal import Commit
+
 SUBJECT = "/blobServices/default/containers/{container}/blobs/{blob}"
 
 
@@ -24,23 +26,15 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class BlobCreated:
-    """One event. `etag` without quotes, `content_length` in bytes, `time` as ISO 8601 in UTC with Z."""
+class BlobCreated(Commit):
+    """One event. Of its commit, `etag` is without quotes and `content_length` that of the blob in bytes.
+
+    `time` is ISO 8601 in UTC with Z.
+    """
 
     id: str
     topic: str
-    time: str
-    container: str
-    blob: str
     account_url: str
-    api: str
-    etag: str
-    content_length: int
-    content_type: str
-    blob_type: str
-    sequence: int
-    client_request_id: str
-    request_id: str
 
     @property
     def subject(self) -> str:

@@ -10,18 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 
-class Message:
-    def __init__(self, **fields: Any) -> None:
-        self.__dict__.update(fields)
-
+class Message(SimpleNamespace):
     def __getattr__(self, name: str) -> Any:
         # The library probes for the class attribute TypedData to tell a wrapper from the data itself.
         if name == "TypedData" or name.startswith("__"):
             raise AttributeError(name)
         return None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.__dict__})"
 
 
 class TypedData(Message):

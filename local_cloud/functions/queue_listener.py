@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from azure.core.exceptions import AzureError
 from azure.storage.queue.aio import QueueClient
@@ -38,6 +39,7 @@ class Backoff:
         return pause
 
 
+@dataclass(frozen=True, slots=True)
 class QueueListener:
     """One queue and its handler, which says whether the message was dealt with.
 
@@ -45,28 +47,18 @@ class QueueListener:
     their hold runs out, else they would go round without a pause.
     """
 
-    def __init__(
-        self,
-        queue: QueueClient,
-        poison: QueueClient | None,
-        options: QueueOptions,
-        handle: Handler,
-        stopping: Stopping,
-        *,
-        hold_seconds: float = HOLD_SECONDS,
-    ) -> None:
-        self._queue = queue
-        self._poison = poison
-        self._options = options
-        self._handle = handle
-        self._stopping = stopping
-        self._hold_seconds = hold_seconds
-        self._running: set[asyncio.Task[None]] = set()
+    queue: QueueClient
+    poison: QueueClient | None
+    options: QueueOptions
+    handle: Handler
+    stopping: Stopping
+    hold_seconds: float = HOLD_SECONDS
+    _running: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Pull until the host stops, then return when every message pulled is settled."""
-        backoff = Backoff(LEAST_POLLING_INTERVAL, self._options.max_polling_interval)
-        while not self._stopping:
+        backoff = Backoff(LEAST_POLLING_INTERVAL, self.options.max_polling_interval)
+        while not self.stopping:
             # Never cancelled: a pull cut short would leave its messages invisible without a holder.
             messages = await self._pull()
             if messages:
@@ -77,19 +69,19 @@ class QueueListener:
                     task.add_done_callback(self._running.discard)
                 await self._room_for_a_batch()
             else:
-                await self._stopping.pause(backoff.next())
+                await self.stopping.pause(backoff.next())
         if self._running:
             await asyncio.wait(self._running)
 
     async def _pull(self) -> list[HeldMessage]:
         try:
-            return await pull(self._queue, self._options.batch_size, self._hold_seconds)
+            return await pull(self.queue, self.options.batch_size, self.hold_seconds)
         except AzureError as exc:
-            _log.warning("Queue '%s' cannot be read: %s", self._queue.queue_name, exc)
+            _log.warning("Queue '%s' cannot be read: %s", self.queue.queue_name, exc)
             return []
 
     async def _room_for_a_batch(self) -> None:
-        while len(self._running) > self._options.new_batch_threshold:
+        while len(self._running) > self.options.new_batch_threshold:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
     async def _process(self, message: HeldMessage) -> None:
@@ -97,20 +89,20 @@ class QueueListener:
             await self._settle(message, await self._handled(message))
         except AzureError as exc:
             # It comes again when its hold runs out: at least once is the promise.
-            _log.warning("Message %s in '%s' was not settled: %s", message.id, self._queue.queue_name, exc)
+            _log.warning("Message %s in '%s' was not settled: %s", message.id, self.queue.queue_name, exc)
 
     async def _handled(self, message: HeldMessage) -> bool | None:
         """Handle a message; return whether it succeeded, None when it must not be tried at all."""
-        if message.dequeue_count > self._options.max_dequeue_count:
+        if message.dequeue_count > self.options.max_dequeue_count:
             return None
         try:
-            body = message.body(is_base64=self._options.base64)
+            body = message.body(is_base64=self.options.base64)
         except UndecodableError as exc:
-            _log.error("Message %s in '%s' is not base64: %s", message.id, self._queue.queue_name, exc)
+            _log.error("Message %s in '%s' is not base64: %s", message.id, self.queue.queue_name, exc)
             return None
         keeping = asyncio.create_task(message.keep())
         try:
-            return await self._handle(message, body)
+            return await self.handle(message, body)
         finally:
             message.settle()
             await keeping
@@ -118,15 +110,15 @@ class QueueListener:
     async def _settle(self, message: HeldMessage, handled: bool | None) -> None:
         if handled:
             await message.delete()
-        elif self._poison is None:
+        elif self.poison is None:
             return
-        elif handled is None or message.dequeue_count >= self._options.max_dequeue_count:
+        elif handled is None or message.dequeue_count >= self.options.max_dequeue_count:
             _log.warning(
                 "Message %s has failed %d times and is moved to queue '%s'.",
                 message.id,
                 message.dequeue_count,
-                self._poison.queue_name,
+                self.poison.queue_name,
             )
-            await message.move_to(self._poison)
+            await message.move_to(self.poison)
         else:
-            await message.release(self._options.visibility_timeout)
+            await message.release(self.options.visibility_timeout)

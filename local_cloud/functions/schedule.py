@@ -1,6 +1,7 @@
 """NCRONTAB schedules: six fields, seconds first; five mean that seconds are 0."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from croniter import CroniterBadCronError, croniter
@@ -8,18 +9,19 @@ from croniter import CroniterBadCronError, croniter
 _FIELD = re.compile(r"[0-9A-Za-z*/,-]+")
 
 
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When a timer runs, in UTC (the time zone of function apps on Linux).
 
     A day must match both the day of the month and the day of the week. Raises ValueError with a sentence.
     """
 
-    def __init__(self, text: str) -> None:
-        fields = text.split()
+    text: str
+
+    def __post_init__(self) -> None:
+        fields = self.text.split()
         if len(fields) not in (5, 6) or not all(_FIELD.fullmatch(field) for field in fields):
             raise ValueError("it must have six fields, '{second} {minute} {hour} {day} {month} {day of week}'.")
-        self.text = text
-        self._expression = " ".join(fields if len(fields) == 6 else ["0", *fields])
         try:
             self.next_after(datetime(2024, 1, 1, tzinfo=UTC))
         except (CroniterBadCronError, ValueError, KeyError) as exc:
@@ -27,7 +29,8 @@ class Schedule:
 
     def next_after(self, when: datetime) -> datetime:
         """Return the first time of the schedule after `when` (aware)."""
-        cron = croniter(self._expression, when.astimezone(UTC), second_at_beginning=True, day_or=False)
+        six = self.text if len(self.text.split()) == 6 else f"0 {self.text}"
+        cron = croniter(six, when.astimezone(UTC), second_at_beginning=True, day_or=False)
         following: datetime = cron.get_next(datetime)
         return following
 
@@ -40,12 +43,3 @@ class Schedule:
                 return True
             last = following
         return False
-
-    def __repr__(self) -> str:
-        return f"Schedule({self.text!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schedule) and self._expression == other._expression
-
-    def __hash__(self) -> int:
-        return hash(self._expression)

@@ -12,14 +12,10 @@ from urllib.request import getproxies
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite.server import ACCOUNT, Endpoints
+from local_cloud.azurite.server import Endpoints
 from local_cloud.functions.errors import SettingsError
 
-_EMULATOR = Endpoints(
-    blob=f"http://127.0.0.1:10000/{ACCOUNT}",
-    queue=f"http://127.0.0.1:10001/{ACCOUNT}",
-    table=f"http://127.0.0.1:10002/{ACCOUNT}",
-).connection_string
+_EMULATOR = Endpoints.here(10000, 10001, 10002).connection_string
 # Seconds and tries. The SDK's own first pause is 15 s: far longer than a listener may be deaf, or a stop take.
 _RETRIES: dict[str, Any] = {"initial_backoff": 0.3, "increment_base": 1, "random_jitter_range": 1, "retry_total": 2}
 # Proxies are looked for at every request, by way of threads: only where there are any.
@@ -31,22 +27,17 @@ class Storage:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
-        self._queues: dict[str, QueueServiceClient] = {}
-        self._blobs: dict[str, BlobServiceClient] = {}
+        self._clients: dict[tuple[str, type], Any] = {}
         self._credentials: dict[str, Any] = {}
         self._open = AsyncExitStack()
 
     async def queues(self, connection: str) -> QueueServiceClient:
-        if connection not in self._queues:
-            client = await self._client(connection, QueueServiceClient, "queue")
-            self._queues[connection] = await self._open.enter_async_context(client)
-        return self._queues[connection]
+        client: QueueServiceClient = await self._client(connection, QueueServiceClient, "queue")
+        return client
 
     async def blobs(self, connection: str) -> BlobServiceClient:
-        if connection not in self._blobs:
-            client = await self._client(connection, BlobServiceClient, "blob")
-            self._blobs[connection] = await self._open.enter_async_context(client)
-        return self._blobs[connection]
+        client: BlobServiceClient = await self._client(connection, BlobServiceClient, "blob")
+        return client
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,9 +45,13 @@ class Storage:
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
-    async def _client[C: (QueueServiceClient, BlobServiceClient)](
-        self, connection: str, kind: type[C], service: str
-    ) -> C:
+    async def _client(self, connection: str, kind: type[Any], service: str) -> Any:
+        if (connection, kind) not in self._clients:
+            client = await self._new_client(connection, kind, service)
+            self._clients[connection, kind] = await self._open.enter_async_context(client)
+        return self._clients[connection, kind]
+
+    async def _new_client(self, connection: str, kind: type[Any], service: str) -> Any:
         text = self._setting(connection)
         if text.replace(" ", "").rstrip(";").lower() == "usedevelopmentstorage=true":
             text = _EMULATOR  # the Python SDK does not know this short form

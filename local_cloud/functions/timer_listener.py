@@ -50,70 +50,62 @@ class Tick:
 type Handler = Callable[[Tick], Awaitable[bool]]
 
 
+@dataclass(frozen=True, slots=True)
 class TimerListener:
     """`handle` runs the function; how it ends never stops the schedule. `now` gives aware times."""
 
-    def __init__(
-        self,
-        trigger: TimerTrigger,
-        lock: Lock,
-        store: StatusStore,
-        handle: Handler,
-        stopping: Stopping,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._trigger = trigger
-        self._lock = lock
-        self._store = store
-        self._handle = handle
-        self._stopping = stopping
-        self._now = now
+    trigger: TimerTrigger
+    lock: Lock
+    store: StatusStore
+    handle: Handler
+    stopping: Stopping
+    now: Callable[[], datetime]
 
     async def run(self) -> None:
         """Tick until the host stops; the run under way ends first."""
-        while await self._lock.acquire():
+        while await self.lock.acquire():
             await self._while_held()
 
     async def _while_held(self) -> None:
         status, past_due = await self._begin()
-        at_once = past_due or self._trigger.run_on_startup
+        at_once = past_due or self.trigger.run_on_startup
         while True:
-            following = status.next if status else self._trigger.schedule.next_after(self._now())
+            following = status.next if status else self.trigger.schedule.next_after(self.now())
             if not at_once:
                 await self._until(following)
-            if self._stopping or not self._lock.held:
+            if self.stopping or not self.lock.held:
                 return
-            began = self._now()
-            await self._handle(Tick(past_due, status))
+            began = self.now()
+            await self.handle(Tick(past_due, status))
             if status is not None:
-                status = after_run(status, self._trigger.schedule, began, on_time=not at_once)
+                status = after_run(status, self.trigger.schedule, began, on_time=not at_once)
                 await self._save(status)
             at_once = past_due = False
 
     async def _begin(self) -> tuple[TimerStatus | None, bool]:
         """Read the status, and make up for one missed run; frequent timers keep no status."""
-        if not self._trigger.use_monitor:
+        if not self.trigger.use_monitor:
             return None, False
         try:
-            stored = await self._store.read()
+            stored = await self.store.read()
         except AzureError as exc:
             _log.warning("The status of a timer cannot be read: %s", exc)
             stored = None
-        status, past_due = at_start(stored, self._trigger.schedule, self._now())
+        status, past_due = at_start(stored, self.trigger.schedule, self.now())
         if status != stored:
             await self._save(status)
         return status, past_due
 
     async def _save(self, status: TimerStatus) -> None:
         try:
-            await self._store.write(status)
+            await self.store.write(status)
         except AzureError as exc:
             _log.warning("The status of a timer cannot be written: %s", exc)
 
     async def _until(self, when: datetime) -> None:
         # In pieces: a clock that was put right, or a lock that was lost, must show soon.
-        while self._lock.held and not self._stopping:
-            left = (when - self._now()).total_seconds()
+        while self.lock.held and not self.stopping:
+            left = (when - self.now()).total_seconds()
             if left <= 0:
                 return
-            await self._stopping.pause(min(left, 5.0))
+            await self.stopping.pause(min(left, 5.0))

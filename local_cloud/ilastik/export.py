@@ -10,8 +10,6 @@ from pathlib import Path
 from local_cloud.ilastik.command import Format
 from local_cloud.ilastik.errors import ExportError, NotSupportedError
 
-_SPACE_AND_TIME = "tzyx"
-
 
 @dataclass(frozen=True, slots=True)
 class Output:

@@ -42,11 +42,8 @@ class Tree:
     votes: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class Forest:
-    """Trees that are averaged with equal weight."""
-
-    trees: tuple[Tree, ...]
+type Forest = tuple[Tree, ...]
+"""Trees that are averaged with equal weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Classifier:
     @property
     def trees(self) -> int:
         """Number of trees in all forests."""
-        return sum(len(forest.trees) for forest in self.forests)
+        return sum(map(len, self.forests))
 
 
 def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> tuple[Forest, int, int]:
@@ -88,7 +85,7 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
         trees.append(tree)
     if not trees or columns is None or classes is None:
         raise ProjectError(f"The classifier in {group.file.filename} has a forest without trees ({group.name}).")
-    return Forest(trees=tuple(trees)), columns, classes
+    return tuple(trees), columns, classes
 
 
 def _read_tree(group: h5py.Group) -> tuple[Tree, int, int]:

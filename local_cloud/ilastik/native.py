@@ -12,7 +12,6 @@ from local_cloud.ilastik.kernels import Kernel
 
 MAX_RADIUS = 64
 PACKET = 128
-FILTER_RADIUS = 2
 
 NODE_DTYPE = np.dtype(
     [

@@ -16,6 +16,13 @@ from local_cloud.ilastik.stored import as_text, refuse_links_elsewhere, text_of,
 from local_cloud.ilastik.training_lane import TrainingLane, read_lane
 
 _WORKFLOW = "Pixel Classification"
+# What a project calls the fields of ExportDefaults.
+_EXPORT_FIELDS = {
+    "OutputFormat": "output_format",
+    "OutputFilenameFormat": "filename_format",
+    "OutputInternalPath": "internal_path",
+    "ExportDtype": "dtype",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +169,4 @@ def _class_count(path: Path, file: h5py.File) -> int:
 
 def _read_export(file: h5py.File) -> ExportDefaults:
     group = file.get("Prediction Export", {})
-    standard = ExportDefaults()
-    return ExportDefaults(
-        output_format=text_of(group["OutputFormat"]) if "OutputFormat" in group else standard.output_format,
-        filename_format=(
-            text_of(group["OutputFilenameFormat"]) if "OutputFilenameFormat" in group else standard.filename_format
-        ),
-        internal_path=(
-            text_of(group["OutputInternalPath"]) if "OutputInternalPath" in group else standard.internal_path
-        ),
-        dtype=text_of(group["ExportDtype"]) if "ExportDtype" in group else None,
-    )
+    return ExportDefaults(**{field: text_of(group[name]) for name, field in _EXPORT_FIELDS.items() if name in group})

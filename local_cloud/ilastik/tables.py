@@ -43,7 +43,7 @@ def make_tables(classifier: Classifier, channels: int, all_columns: bool) -> Tab
 
     With `all_columns` every column gets a slot, needed or not: a value that is not a number counts wherever it is.
     """
-    trees = [tree for forest in classifier.forests for tree in forest.trees]
+    trees = [tree for forest in classifier.forests for tree in forest]
     used = {int(column) for tree in trees for column in np.unique(tree.column[tree.leaf < 0])}
     columns = tuple(range(classifier.columns)) if all_columns else tuple(sorted(used or {0}))
     slots = {column: slot for slot, column in enumerate(columns)}
@@ -75,7 +75,7 @@ def _quick(classifier: Classifier, pure: bool) -> int:
     """Return 0 where votes cannot be counted in bytes, 2 where averaging a forest's votes never rounds, else 1."""
     if not pure or classifier.trees > _MOST_QUICK_TREES:
         return 0
-    for trees in {len(forest.trees) for forest in classifier.forests}:
+    for trees in set(map(len, classifier.forests)):
         votes = np.arange(trees + 1, dtype=np.float32)
         if not np.array_equal(votes / np.float32(trees) * np.float32(trees), votes):
             return 1
@@ -98,13 +98,13 @@ def _thresholds(trees: list[Tree], column: int) -> np.ndarray:
 def _forest(
     forest: Forest, slots: dict[int, int], by_slot: list[np.ndarray], order: np.ndarray, keep: list[object]
 ) -> ForestStruct:
-    votes = [tree.votes[:, order] for tree in forest.trees]
+    votes = [tree.votes[:, order] for tree in forest]
     pure = all(bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all()) for rows in votes)
     if not pure and max(map(len, votes)) > _LARGEST:
         raise NotSupportedError(f"The classifier has a tree with more than {_LARGEST} leaves.")
     laid_out = [
         _nodes(tree, rows.argmax(axis=1) if pure else np.arange(len(rows)), slots, by_slot)
-        for tree, rows in zip(forest.trees, votes, strict=True)
+        for tree, rows in zip(forest, votes, strict=True)
     ]
     nodes = np.concatenate([nodes for nodes, _ in laid_out])
     starts = np.cumsum([0, *(len(nodes) for nodes, _ in laid_out)]).astype(np.int32)
@@ -112,7 +112,7 @@ def _forest(
     leaves = np.ascontiguousarray(np.concatenate(votes), np.float32)
     keep.extend((nodes, starts, leaf_starts, leaves))
     return ForestStruct(
-        len(forest.trees),
+        len(forest),
         leaves.shape[1],
         int(pure),
         max(depth for _, depth in laid_out),

@@ -1,14 +1,13 @@
-"""The simulation itself: one heap of events from the first arrival to the end of all work."""
+"""The simulation itself: one agenda from the first arrival to the end of all work."""
 
-import heapq
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from local_cloud.autoscale import EvaluationError, Formula, Samples, evaluate
-from local_cloud.autoscale.simulation.node import Due, Kind, PoolEvent, State, Task
+from local_cloud.autoscale.simulation.node import Agenda, Kind, State, Task
 from local_cloud.autoscale.simulation.pool import Pool, PoolShape
 from local_cloud.autoscale.simulation.trace import Arrival, Trace
 
@@ -54,43 +53,28 @@ class Run:
     ended: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Evaluate:
-    pass
-
-
-type _Event = PoolEvent | Arrival | _Sample | _Evaluate
-
-
 class _Simulation:
     def __init__(self, formula: Formula, trace: Trace, settings: Settings) -> None:
         self._formula, self._trace, self._settings = formula, trace, settings
         self._dice = random.Random(settings.seed)
-        self._pool = Pool(settings.shape, trace.market, random.Random(settings.seed + 1))
+        self._agenda = Agenda()
+        self._pool = Pool(settings.shape, trace.market, random.Random(settings.seed + 1), self._agenda)
         self._samples = Samples()
-        self._heap: list[tuple[float, int, _Event]] = []
-        self._order = 0
         self._tasks: list[Task] = []
         self._moments: list[Moment] = []
         self._errors: list[tuple[float, EvaluationError]] = []
 
     def run(self) -> Run:
         for arrival in self._trace.arrivals:
-            self._at(arrival.at, arrival)
-        self._at(0.0, _Sample())
+            self._agenda.at(arrival.at, partial(self._arrive, arrival))
+        self._agenda.at(0.0, self._sample)
         # A pool is not evaluated in step with its samples: somewhere between two of them.
-        self._at(self._dice.uniform(0, self._settings.interval), _Evaluate())
-        now = 0.0
-        while self._heap:
-            now, _, event = heapq.heappop(self._heap)
+        self._agenda.at(self._dice.uniform(0, self._settings.interval), self._evaluate)
+        while True:
+            now, event = self._agenda.next()
             if now > _LONGEST or (now >= self._trace.until and self._is_done()):
                 break
-            self._happen(event, now)
+            event(now)
         self._pool.settle(now)
         return Run(
             self._trace,
@@ -105,20 +89,10 @@ class _Simulation:
     def _is_done(self) -> bool:
         return len(self._tasks) == len(self._trace.arrivals) and all(task.ended is not None for task in self._tasks)
 
-    def _happen(self, event: _Event, now: float) -> None:
-        match event:
-            case Arrival():
-                task = Task(event)
-                self._tasks.append(task)
-                self._plan(self._pool.submit(task, now))
-            case _Sample():
-                self._sample(now)
-                self._at(now + _SAMPLING, event)
-            case _Evaluate():
-                self._evaluate(now)
-                self._at(now + self._settings.interval, event)
-            case _:
-                self._plan(self._pool.happen(event, now))
+    def _arrive(self, arrival: Arrival, now: float) -> None:
+        task = Task(arrival)
+        self._tasks.append(task)
+        self._pool.submit(task, now)
 
     def _sample(self, now: float) -> None:
         pool = self._pool
@@ -129,6 +103,7 @@ class _Simulation:
         running = sum(len(node.running) for node in up)
         preempted = pool.count(State.PREEMPTED)
         self._moments.append(Moment(now, dedicated, len(up) - dedicated, preempted, len(pool.queue), running))
+        self._agenda.at(now + _SAMPLING, self._sample)
 
     def _evaluate(self, now: float) -> None:
         self._samples.record(_clock(now), self._pool.metrics())
@@ -136,16 +111,9 @@ class _Simulation:
         found = evaluate(self._formula, self._samples, _clock(now), seed=seed, current=self._pool.targets)
         if found.error is not None:
             self._errors.append((now, found.error))
-            return
-        self._plan(self._pool.resize(found.targets, found.deallocation_option, now))
-
-    def _plan(self, due: Iterator[Due]) -> None:
-        for at, event in due:
-            self._at(at, event)
-
-    def _at(self, at: float, event: _Event) -> None:
-        self._order += 1
-        heapq.heappush(self._heap, (at, self._order, event))
+        else:
+            self._pool.resize(found.targets, found.deallocation_option, now)
+        self._agenda.at(now + self._settings.interval, self._evaluate)
 
 
 def _clock(seconds: float) -> datetime:

@@ -1,10 +1,14 @@
-"""What a simulated pool is made of: tasks, nodes, and the events that are due for them."""
+"""What a simulated pool is made of: tasks, nodes, and the agenda of what will happen to them."""
 
+import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import Final
 
 from local_cloud.autoscale.simulation.trace import Arrival
+
+type Event = Callable[[float], None]
 
 
 class Kind(StrEnum):
@@ -37,7 +41,7 @@ class Task:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A node; `life` counts its starts, so that an event of an earlier life is told from one of this."""
+    """A node; `life` counts its starts, so that what was planned for an earlier life is not done in this."""
 
     kind: Kind
     state: State = State.STARTING
@@ -48,41 +52,22 @@ class Node:
     used_slots: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A node has started."""
+class Agenda:
+    """What will happen and when, earliest first; of what is due at one time, what was planned first."""
 
-    node: Node
-    life: int
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Event]] = []
+        self._planned = 0
 
+    def at(self, when: float, event: Event) -> None:
+        """Plan a call of `event`, which is given the time."""
+        self._planned += 1
+        heapq.heappush(self._heap, (when, self._planned, event))
 
-@dataclass(frozen=True, slots=True)
-class Preempted:
-    """A spot node is taken away."""
-
-    node: Node
-    life: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """A preempted node is given back."""
-
-    node: Node
-    life: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A task is through."""
-
-    node: Node
-    task: Task
-    began: float
-
-
-type PoolEvent = Ready | Preempted | Restored | Ended
-type Due = tuple[float, PoolEvent]
+    def next(self) -> tuple[float, Event]:
+        """Take what is due next. There is something while a simulation goes on: it samples for ever."""
+        when, _, event = heapq.heappop(self._heap)
+        return when, event
 
 
 _RANKS: Final = {State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2}

@@ -1,28 +1,16 @@
 """The simulated pool: nodes, the queue, and what a change of targets does to them.
 
-Every method takes the time; those that begin something return what will happen and when, as events for the
-clock.
+Every method takes the time; what it begins is planned in the agenda.
 """
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from local_cloud.autoscale import DeallocationOption, Metric, Targets
-from local_cloud.autoscale.simulation.node import (
-    Due,
-    Ended,
-    Kind,
-    Node,
-    PoolEvent,
-    Preempted,
-    Ready,
-    Restored,
-    State,
-    Task,
-    cheapest_to_lose,
-)
+from local_cloud.autoscale.simulation.node import Agenda, Kind, Node, State, Task, cheapest_to_lose
 from local_cloud.autoscale.simulation.trace import HOUR, SpotMarket
 
 
@@ -37,7 +25,7 @@ class PoolShape:
 class Pool:
     """Nodes and tasks at one moment after the other."""
 
-    def __init__(self, shape: PoolShape, market: SpotMarket, dice: random.Random) -> None:
+    def __init__(self, shape: PoolShape, market: SpotMarket, dice: random.Random, agenda: Agenda) -> None:
         self.nodes: list[Node] = []
         self.queue: deque[Task] = deque()
         self.targets = Targets()
@@ -46,13 +34,14 @@ class Pool:
         self._shape = shape
         self._market = market
         self._dice = dice
+        self._agenda = agenda
 
-    def submit(self, task: Task, now: float) -> Iterator[Due]:
+    def submit(self, task: Task, now: float) -> None:
         """Put a task into the queue."""
         self.queue.append(task)
-        return self._schedule(now)
+        self._schedule(now)
 
-    def resize(self, targets: Targets, option: DeallocationOption, now: float) -> Iterator[Due]:
+    def resize(self, targets: Targets, option: DeallocationOption, now: float) -> None:
         """Set targets: allocate the missing nodes as far as there is capacity, remove those that are too many."""
         self.targets = targets
         for kind, target in ((Kind.DEDICATED, targets.dedicated), (Kind.SPOT, targets.low_priority)):
@@ -64,25 +53,8 @@ class Pool:
             for _ in range(target - len(staying)):
                 node = Node(kind)
                 self.nodes.append(node)
-                yield from self._start(node, now)
-        yield from self._schedule(now)
-
-    def happen(self, event: PoolEvent, now: float) -> Iterator[Due]:
-        """Let an event happen, unless its node has been removed or restarted since."""
-        node = event.node
-        match event:
-            case Ended(task=task, began=began):
-                if node.running.get(id(task)) == (task, began):
-                    self._finish(node, task, now)
-            case _ if event.life != node.life or node.state is State.GONE:
-                return
-            case Ready():
-                node.state = State.READY
-            case Preempted():
-                yield from self._preempt(node, now)
-            case Restored():
-                yield from self._restore(node, now)
-        yield from self._schedule(now)
+                self._start(node, now)
+        self._schedule(now)
 
     def metrics(self) -> dict[str, float]:
         """Return what the service samples."""
@@ -110,11 +82,25 @@ class Pool:
         for node in self.nodes:
             self._bill(node, now)
 
-    def _start(self, node: Node, now: float) -> Iterator[Due]:
+    def _start(self, node: Node, now: float) -> None:
         node.state, node.life, node.billed_from = State.STARTING, node.life + 1, now
-        yield now + self._dice.uniform(*self._shape.start_seconds), Ready(node, node.life)
+        self._later(now + self._dice.uniform(*self._shape.start_seconds), node, self._ready)
         if node.kind is Kind.SPOT:
-            yield self._end_of(now), Preempted(node, node.life)
+            self._later(self._end_of(now), node, self._preempt)
+
+    def _later(self, when: float, node: Node, do: Callable[[Node, float], None]) -> None:
+        """Plan what happens to a node, unless it has had another fate by then."""
+        life = node.life
+
+        def then(now: float) -> None:
+            if node.life == life and node.state is not State.GONE:
+                do(node, now)
+                self._schedule(now)
+
+        self._agenda.at(when, then)
+
+    def _ready(self, node: Node, _now: float) -> None:
+        node.state = State.READY
 
     def _end_of(self, now: float) -> float:
         """Choose when a spot node started now is taken away: by chance, or in an outage's first minutes."""
@@ -125,23 +111,24 @@ class Pool:
                 ends.append(begin + self._dice.uniform(0, 300))
         return min(ends)
 
-    def _preempt(self, node: Node, now: float) -> Iterator[Due]:
+    def _preempt(self, node: Node, now: float) -> None:
         self._interrupt(node, now, requeue=True)
         self._bill(node, now)
         if node.leaving:
             self._remove(node)
             return
         node.state = State.PREEMPTED
-        yield self._back(now), Restored(node, node.life)
+        self._wait_for_capacity(node, now)
 
-    def _restore(self, node: Node, now: float) -> Iterator[Due]:
+    def _restore(self, node: Node, now: float) -> None:
         if self._market.has_capacity(now):
-            yield from self._start(node, now)
+            self._start(node, now)
         else:
-            yield self._back(now), Restored(node, node.life)
+            self._wait_for_capacity(node, now)
 
-    def _back(self, now: float) -> float:
-        return (self._market.outage_end(now) or now) + self._dice.uniform(300, 900)
+    def _wait_for_capacity(self, node: Node, now: float) -> None:
+        back = (self._market.outage_end(now) or now) + self._dice.uniform(300, 900)
+        self._later(back, node, self._restore)
 
     def _let_go(self, node: Node, option: DeallocationOption, now: float) -> None:
         waits = option in (DeallocationOption.TASK_COMPLETION, DeallocationOption.RETAINED_DATA)
@@ -163,6 +150,11 @@ class Pool:
         node.running.clear()
         node.used_slots = 0
 
+    def _end(self, node: Node, task: Task, began: float, now: float) -> None:
+        if node.running.get(id(task)) == (task, began):
+            self._finish(node, task, now)
+        self._schedule(now)
+
     def _finish(self, node: Node, task: Task, now: float) -> None:
         del node.running[id(task)]
         node.used_slots -= task.arrival.slots
@@ -181,7 +173,7 @@ class Pool:
         node.state = State.GONE
         self.nodes.remove(node)
 
-    def _schedule(self, now: float) -> Iterator[Due]:
+    def _schedule(self, now: float) -> None:
         """Start tasks in their order, each on the emptiest node it fits on (the service's default, spread)."""
         able = [node for node in self.nodes if node.state is State.READY and not node.leaving]
         while self.queue and able:
@@ -193,4 +185,4 @@ class Pool:
             task.started = now if task.started is None else task.started
             node.running[id(task)] = (task, now)
             node.used_slots += task.arrival.slots
-            yield now + task.arrival.duration, Ended(node, task, now)
+            self._agenda.at(now + task.arrival.duration, partial(self._end, node, task, now))

@@ -2,8 +2,9 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from local_cloud.autoscale.simulation.clock import Run
 from local_cloud.autoscale.simulation.node import Kind
@@ -30,7 +31,6 @@ class Summary:
     tasks: int
     unfinished: int
     requeues: int
-    terminated: int
     wait_median: float
     wait_p95: float
     wait_max: float
@@ -40,7 +40,6 @@ class Summary:
     used: float
     peak_nodes: int
     cost: float
-    failed_evaluations: int
 
     @property
     def cost_per_task(self) -> float:
@@ -68,7 +67,6 @@ def summarise(formula: str, run: Run, prices: Prices) -> Summary:
         tasks=len(run.tasks),
         unfinished=len(run.tasks) - len(finished),
         requeues=sum(task.requeues for task in run.tasks),
-        terminated=sum(task.terminated for task in run.tasks),
         wait_median=statistics.median(waits) if waits else 0.0,
         wait_p95=percentile(waits, 95),
         wait_max=max(waits, default=0.0),
@@ -78,49 +76,29 @@ def summarise(formula: str, run: Run, prices: Prices) -> Summary:
         used=worked / slot_hours if slot_hours else 0.0,
         peak_nodes=max((moment.dedicated + moment.spot for moment in run.moments), default=0),
         cost=hours[Kind.DEDICATED] * prices.dedicated + hours[Kind.SPOT] * prices.spot,
-        failed_evaluations=len(run.errors),
     )
 
 
-_HEADINGS = (
-    "trace",
-    "formula",
-    "files",
-    "wait median / p95 / max (min)",
-    "done p95 (min)",
-    "dedicated h",
-    "spot h",
-    "in use",
-    "peak nodes",
-    "requeues",
-    "cost",
-    "per file",
-)
-
-
-def _cells(summary: Summary) -> tuple[str, ...]:
-    waits = (summary.wait_median, summary.wait_p95, summary.wait_max)
-    unfinished = f" ({summary.unfinished} unfinished)" if summary.unfinished else ""
-    return (
-        summary.trace,
-        summary.formula,
-        f"{summary.tasks}{unfinished}",
-        " / ".join(f"{wait:.0f}" for wait in waits),
-        f"{summary.done_after_p95:.0f}",
-        f"{summary.dedicated_hours:.1f}",
-        f"{summary.spot_hours:.1f}",
-        f"{summary.used:.0%}",
-        str(summary.peak_nodes),
-        str(summary.requeues),
-        f"{summary.cost:.2f}",
-        f"{summary.cost_per_task:.3f}",
-    )
+_COLUMNS: Final[dict[str, Callable[[Summary], str]]] = {
+    "trace": lambda one: one.trace,
+    "formula": lambda one: one.formula,
+    "files": lambda one: f"{one.tasks}" + (f" ({one.unfinished} unfinished)" if one.unfinished else ""),
+    "wait median / p95 / max (min)": lambda one: f"{one.wait_median:.0f} / {one.wait_p95:.0f} / {one.wait_max:.0f}",
+    "done p95 (min)": lambda one: f"{one.done_after_p95:.0f}",
+    "dedicated h": lambda one: f"{one.dedicated_hours:.1f}",
+    "spot h": lambda one: f"{one.spot_hours:.1f}",
+    "in use": lambda one: f"{one.used:.0%}",
+    "peak nodes": lambda one: str(one.peak_nodes),
+    "requeues": lambda one: str(one.requeues),
+    "cost": lambda one: f"{one.cost:.2f}",
+    "per file": lambda one: f"{one.cost_per_task:.3f}",
+}
 
 
 def table(summaries: Sequence[Summary]) -> str:
     """Lay out the summaries as a Markdown table that is also readable as it stands."""
-    rows = [_HEADINGS, *map(_cells, summaries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    rows = [tuple(_COLUMNS), *(tuple(cell(one) for cell in _COLUMNS.values()) for one in summaries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
     ]

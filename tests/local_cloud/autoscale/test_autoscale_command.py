@@ -11,6 +11,7 @@ from local_cloud.autoscale import parse
 from local_cloud.autoscale.command import main
 from local_cloud.autoscale.simulation.clock import Settings, simulate
 from local_cloud.autoscale.simulation.trace import generate
+from tests.local_cloud.autoscale import plot
 
 _ROOT = Path(__file__).parents[3]
 _FORMULA = str(_ROOT / "deploy" / "pool" / "autoscale.formula")
@@ -29,12 +30,18 @@ def test_formulas_are_compared_in_a_table(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
-def test_a_trace_file_is_simulated_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The CSV that one run saves is what another reads; the picture has ink in every panel."""
-    saved, picture = tmp_path / "arrivals.csv", tmp_path / "plot.png"
+def test_a_saved_trace_is_one_that_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The CSV that one run saves is what another reads."""
+    saved = tmp_path / "arrivals.csv"
     assert main(["documented", "--trace", "bursty", "--save-trace", str(saved)]) == 0
-    assert main(["documented", _FORMULA, "--trace", str(saved), "--plot", str(picture)]) == 0
+    assert main(["documented", "--trace", str(saved)]) == 0
     assert "arrivals" in capsys.readouterr().out
+
+
+def test_runs_are_drawn(tmp_path: Path) -> None:
+    """A picture has ink in every panel, a column a formula."""
+    picture = tmp_path / "plot.png"
+    plot.main(["documented", _FORMULA, "--trace", "bursty", "--png", str(picture)])
     with Image.open(picture) as image:
         width, height = image.size
         for row in range(3):
@@ -61,7 +68,7 @@ def test_prices_and_outages_are_arguments(capsys: pytest.CaptureFixture[str]) ->
         (["BAD"], r"Line 2, Col 5: the variable \$y is not defined"),
         (["documented:maxnodes=3"], "no parameter 'maxnodes'"),
         (["documented", "--trace", "nowhere.csv"], "nowhere.csv"),
-        (["documented", "--plot", "all.png"], "one trace"),
+        (["documented", "--save-trace", "all.csv"], "one trace"),
         (["documented", "--trace", "single", "--interval", "1"], "5 minutes to 168 hours"),
         (["documented", "--trace", "single", "--task-slots", "2"], "needs 2 slots"),
         (["documented", "--trace", "single", "--node-start", "9", "3"], "lesser first"),

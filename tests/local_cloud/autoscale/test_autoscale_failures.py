@@ -89,7 +89,6 @@ def test_an_evaluation_that_fails_says_where_and_leaves_the_targets(run, formula
     """Wrong types and values fail the evaluation, never more; results then show what the targets were."""
     evaluation = run("$TargetLowPriorityNodes = 9;\n" + formula, current=Targets(2, 1))
     line, _, rest = detail.removeprefix("Line ").partition(",")
-    assert evaluation.error is not None
     assert evaluation.error.code is Code.EVALUATION
     assert evaluation.error.detail.startswith(f"Line {int(line) + 1},{rest}")
     assert evaluation.targets == Targets(2, 1)
@@ -99,7 +98,6 @@ def test_an_evaluation_that_fails_says_where_and_leaves_the_targets(run, formula
 def test_evaluating_a_text_that_is_no_formula_is_an_error_in_the_answer(run) -> None:
     """evaluateautoscale answers 200 with AutoScalingFormulaEvaluationError, as recorded from the service."""
     evaluation = run("$something_useless", current=Targets(2, 0))
-    assert evaluation.error is not None
     assert evaluation.error.code == "AutoScalingFormulaEvaluationError"
     assert evaluation.results == ("$TargetDedicatedNodes=2;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue")
 
@@ -107,7 +105,6 @@ def test_evaluating_a_text_that_is_no_formula_is_an_error_in_the_answer(run) -> 
 def test_too_few_samples_are_reported_in_the_words_of_the_service(run) -> None:
     """Code, message and values of a public report; the column is that of the method's bracket."""
     evaluation = run("\n\nsamplevecavg = avg($PendingTasks.GetSample(TimeInterval_Minute * 5));")
-    assert evaluation.error is not None
     assert evaluation.error.code == "InsufficientSampleData"
     assert evaluation.error.message == "Autoscale evaluation failed due to insufficient sample data"
     assert evaluation.error.values == (

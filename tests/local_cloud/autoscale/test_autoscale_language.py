@@ -93,28 +93,26 @@ def test_rand_follows_the_seed(run) -> None:
     assert 0 <= float(first.rpartition("=")[2]) < 1
 
 
-def test_targets_lose_their_fraction(run) -> None:
-    """2.9 nodes are 2."""
-    assert run("$TargetDedicatedNodes = 2.9;").targets == Targets(2, 0)
-
-
-def test_unset_targets_keep_their_value(run) -> None:
-    """A formula that sets one kind of nodes leaves the other as it is."""
-    current = Targets(dedicated=4, low_priority=7)
-    assert run("$TargetDedicatedNodes = 1;", current=current).targets == Targets(1, 7)
-
-
-def test_targets_can_be_read(run) -> None:
-    """Formulas shrink a pool from what it is."""
-    evaluation = run("$TargetDedicatedNodes = $TargetDedicatedNodes / 2;", current=Targets(dedicated=5))
-    assert evaluation.targets == Targets(2, 0)
-
-
-def test_aliases_stand_for_the_targets_and_yield_to_them(run) -> None:
-    """$TargetDedicated sets the target unless the full name is set too, in whichever order."""
-    assert run("$TargetDedicated = 3; $TargetLowPriority = 4;").targets == Targets(3, 4)
-    assert run("$TargetDedicatedNodes = 1; $TargetDedicated = 3;").targets == Targets(1, 0)
-    assert run("$TargetDedicated = 3; $TargetDedicatedNodes = 1;").targets == Targets(1, 0)
+@pytest.mark.parametrize(
+    ("formula", "targets"),
+    [
+        pytest.param("$TargetDedicatedNodes = 2.9;", Targets(2, 7), id="2.9 nodes are 2; what is not set stays"),
+        pytest.param("$TargetLowPriorityNodes = 1;", Targets(5, 1), id="each kind of nodes by itself"),
+        pytest.param("$TargetDedicatedNodes = $TargetDedicatedNodes / 2;", Targets(2, 7), id="from what it is"),
+        pytest.param("$TargetDedicated = 3; $TargetLowPriority = 4;", Targets(3, 4), id="aliases"),
+        pytest.param("$TargetDedicatedNodes = 1; $TargetDedicated = 3;", Targets(1, 7), id="full name before alias"),
+        pytest.param("$TargetDedicated = 3; $TargetDedicatedNodes = 1;", Targets(1, 7), id="alias before full name"),
+        pytest.param("x = 2; $TargetDedicatedNodes = $x;", Targets(2, 7), id="x and $x are one variable"),
+        pytest.param("$TargetDedicatedNodes = 3; stop(); $TargetDedicatedNodes = 9;", Targets(3, 7), id="stop"),
+        pytest.param(
+            "// first\r\nx =\n  1 // one\n + 2;\n\n$TargetDedicatedNodes = x // last", Targets(3, 7), id="free form"
+        ),
+    ],
+)
+def test_targets_follow_the_formula(run, formula: str, targets: Targets) -> None:
+    """Targets are read, set and left as documented, by both of their names."""
+    evaluation = run(formula, current=Targets(dedicated=5, low_priority=7))
+    assert (evaluation.targets, evaluation.error) == (targets, None)
 
 
 def test_results_list_targets_first_and_variables_in_order(run) -> None:
@@ -123,11 +121,6 @@ def test_results_list_targets_first_and_variables_in_order(run) -> None:
     assert evaluation.results == (
         "$TargetDedicatedNodes=0;$TargetLowPriorityNodes=0;$NodeDeallocationOption=terminate;$alpha=[1,2];$zeta=1"
     )
-
-
-def test_the_dollar_sign_of_user_variables_is_optional(run) -> None:
-    """x and $x are one variable."""
-    assert run("x = 2; $TargetDedicatedNodes = $x;").targets.dedicated == 2
 
 
 def test_requeue_is_the_default_deallocation_option(run) -> None:
@@ -139,18 +132,6 @@ def test_only_the_chosen_branch_is_evaluated(run) -> None:
     """A guard by ?: protects GetSample from too few samples; && and || stop when decided."""
     window = "$PendingTasks.GetSample(TimeInterval_Hour)"
     assert run(f"x = 1 ? 2 : avg({window}); y = 0 && avg({window}); z = 1 || avg({window})").error is None
-
-
-def test_stop_keeps_what_was_assigned_before(run) -> None:
-    """stop() ends the evaluation without an error."""
-    evaluation = run("$TargetDedicatedNodes = 3; stop(); $TargetDedicatedNodes = 9;")
-    assert (evaluation.targets.dedicated, evaluation.error) == (3, None)
-
-
-def test_comments_line_breaks_and_a_missing_last_semicolon_are_allowed(run) -> None:
-    """A formula is free-formed."""
-    text = "// first\r\nx =\n  1 // one\n + 2;\n\n$TargetDedicatedNodes = x // last"
-    assert run(text).targets.dedicated == 3
 
 
 def test_a_parsed_formula_evaluates_like_its_text(run, now) -> None:

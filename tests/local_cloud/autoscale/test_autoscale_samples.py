@@ -20,7 +20,6 @@ def test_a_window_fails_below_the_percentage_it_asks_for(history, run) -> None:
     samples = history(30, {"$CPUPercent": 0.5})
     window = "$CPUPercent.GetSample(TimeInterval_Minute * 10, {})"
     failed = run(f"x = {window.format(95)}", samples)
-    assert failed.error is not None
     assert failed.error.detail.endswith("$CPUPercent wanted 95%, received 90%")
     assert run(f"x = {window.format(80)}", samples).error is None
 
@@ -73,7 +72,6 @@ def test_history_methods(history, value) -> None:
 def test_a_metric_without_samples_has_no_beginning(run) -> None:
     """The same code as for other missing samples."""
     evaluation = run("x = $FailedTasks.HistoryBeginTime()")
-    assert evaluation.error is not None
     assert evaluation.error.code == "InsufficientSampleData"
 
 

@@ -12,13 +12,14 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
 from local_cloud.azurite.server import Azurite, AzuriteError, Ports
+from tests.waiting import until
 
 # Starts Azurite, stores a blob, tells the process id and dies without any cleaning up.
 DIES = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from azure.storage.blob.aio import BlobServiceClient
-from local_cloud.azurite import Azurite
+from local_cloud.azurite.server import Azurite
 
 async def main():
     azurite = await Azurite(Path(sys.argv[1])).start()
@@ -49,12 +50,11 @@ async def test_what_was_stored_is_there_after_a_restart(tmp_path):
         assert await (await blobs.get_blob_client("kept", "a b").download_blob()).readall() == b"1"
 
 
-async def test_it_ends_when_its_owner_is_killed(tmp_path, until):
+async def test_it_ends_when_its_owner_is_killed(tmp_path):
     """SIGKILL of the owner ends Azurite too, and what was stored a moment before is kept."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", DIES, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
-    assert process.stdout is not None
     pid = int(await process.stdout.readline())
     assert await process.wait() == -signal.SIGKILL
     await until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)

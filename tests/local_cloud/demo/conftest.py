@@ -2,13 +2,14 @@
 
 import contextlib
 import os
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 _MARK = "LEFT_BY_TEST"
@@ -50,7 +51,7 @@ class Leftovers:
         """Return once none is left; fails with their command lines otherwise."""
         try:
             wait_until(lambda: not self.processes(), seconds)
-        except AssertionError:
+        except TimeoutError:
             pytest.fail(f"left behind: {self.commands()}")
 
     def kill(self) -> None:
@@ -64,16 +65,3 @@ def leftovers(tmp_path: Path) -> Iterator[Leftovers]:
     found = Leftovers(tmp_path)
     yield found
     found.kill()
-
-
-def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for a condition; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.1)
-
-
-@pytest.fixture(name="wait_until")
-def wait_until_fixture() -> Callable[..., None]:
-    return wait_until

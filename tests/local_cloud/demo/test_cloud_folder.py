@@ -3,6 +3,7 @@
 import random
 import shlex
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,41 +19,29 @@ from local_cloud.cloud.folder import (
 )
 
 
-def anything(port: int) -> bool:
-    return True
-
-
-def nothing(port: int) -> bool:
-    return False
-
-
 def test_identity_survives_a_restart(tmp_path: Path) -> None:
     """Ports and key stay the same: stored URLs and signed requests refer to them."""
     folder = DataFolder(tmp_path)
-    first = load_or_make_identity(folder, is_free=anything, choose=random.Random(1))
-    second = load_or_make_identity(folder, is_free=anything, choose=random.Random(2))
+    first = load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(1))
+    second = load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(2))
     assert first == second
     assert folder.identity.stat().st_mode & 0o077 == 0
 
 
 def test_ports_are_free_and_differ(tmp_path: Path) -> None:
     """Only ports that are free are chosen, each once."""
-
-    def even(port: int) -> bool:
-        return port % 2 == 0
-
-    ports = load_or_make_identity(DataFolder(tmp_path), is_free=even, choose=random.Random(1)).ports
-    chosen = {ports.blob, ports.queue, ports.table, ports.batch, ports.functions}
+    identity = load_or_make_identity(DataFolder(tmp_path), is_free=lambda port: port % 2 == 0, choose=random.Random(1))
+    chosen = set(asdict(identity.ports).values())
     assert len(chosen) == 5
-    assert all(even(port) for port in chosen)
+    assert not any(port % 2 for port in chosen)
 
 
 def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
     """Where another program took a port of this cloud, the message names it and what to do."""
     folder = DataFolder(tmp_path)
-    load_or_make_identity(folder, is_free=anything, choose=random.Random(1))
+    load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(1))
     with pytest.raises(PortTakenError, match=r"Port \d+ .*in use by another program.*--data"):
-        load_or_make_identity(folder, is_free=nothing, choose=random.Random(1))
+        load_or_make_identity(folder, is_free=lambda port: False, choose=random.Random(1))
 
 
 def test_a_damaged_identity_is_a_sentence(tmp_path: Path) -> None:
@@ -60,7 +49,7 @@ def test_a_damaged_identity_is_a_sentence(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     folder.identity.write_text('{"ports": {"blob": 1}}')
     with pytest.raises(CloudError, match=r"cloud\.json is damaged"):
-        load_or_make_identity(folder, is_free=anything, choose=random.Random(1))
+        load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(1))
 
 
 def test_a_folder_has_one_cloud(tmp_path: Path) -> None:

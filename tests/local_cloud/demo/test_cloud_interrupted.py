@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud.cloud.folder import DataFolder, is_held, read_owner
+from tests.waiting import wait_until
 
 MOMENTS = ["local_cloud up", "azurite.js", "local_cloud.batch", "local_cloud.functions", "run_task"]
 
@@ -42,7 +43,7 @@ def runs(leftovers, words: str) -> bool:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, wait_until, moment: str) -> None:
+def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, moment: str) -> None:
     """Ctrl-C while one part after the other starts, and while a task runs: nothing stays, no traceback."""
     demo = start("demo", "--data", str(tmp_path / "data"))
     wait_until(lambda: runs(leftovers, moment), 60)
@@ -54,7 +55,7 @@ def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, wait_until, moment
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the leash for a SIGKILL is Linux's")
 @pytest.mark.parametrize("victim", ["demo", "supervisor"])
-def test_killed_outright(tmp_path: Path, start, leftovers, wait_until, victim: str) -> None:
+def test_killed_outright(tmp_path: Path, start, leftovers, victim: str) -> None:
     """A SIGKILL for the demo, or for the supervisor of all services, leaves nothing running either."""
     folder = DataFolder(tmp_path / "data")
     demo = start("demo", "--data", str(folder.root))
@@ -66,7 +67,7 @@ def test_killed_outright(tmp_path: Path, start, leftovers, wait_until, victim: s
     leftovers.wait_gone(40)
 
 
-def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers, wait_until) -> None:
+def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers) -> None:
     """`up`, `down` from elsewhere, `up` again: same ports and key, and the same blobs are there."""
     from azure.storage.blob import BlobServiceClient
 
@@ -91,7 +92,7 @@ def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers, wait_
     assert found == ["kept.ilp"]
 
 
-def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, start, leftovers, wait_until) -> None:
+def test_a_second_up_in_a_folder_is_refused(tmp_path: Path, start, leftovers) -> None:
     """The second `up` says which process has the folder, and leaves the first alone."""
     folder = DataFolder(tmp_path / "data")
     first = start("up", "--data", str(folder.root))

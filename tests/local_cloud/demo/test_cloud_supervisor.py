@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import pytest
 from local_cloud.cloud.errors import ServiceEndedError
 from local_cloud.cloud.services import Program, ProgramPart
 from local_cloud.cloud.supervisor import Supervisor
+from tests.waiting import until
 
 SLEEPER = "import time; time.sleep(300)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(300)"
@@ -43,12 +43,6 @@ class FakePart:
 
     def end(self) -> None:
         self._ended.set()
-
-
-async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - a log or a child process has no event
-            await asyncio.sleep(0.01)
 
 
 def program(tmp_path: Path, code: str, **more: object) -> ProgramPart:

@@ -1,6 +1,5 @@
 """The demo with one's own files, and the README's words about dropping files, in a whole cloud."""
 
-import io
 import os
 import re
 import shutil
@@ -13,18 +12,17 @@ import h5py
 import numpy as np
 import pytest
 from azure.storage.blob import BlobServiceClient
-from rich.console import Console
 
 from local_cloud.__main__ import main as local_cloud
 from local_cloud.cloud.attached import attached_cloud
 from local_cloud.cloud.folder import DataFolder, is_held
 from local_cloud.demo.dropped import DroppedFile, FileRow, FileState
 from local_cloud.demo.main import parse
-from local_cloud.demo.progress import view_for
 from local_cloud.demo.report import faults
 from local_cloud.demo.samples import nuclei
 from local_cloud.demo.volumes import write_volume
 from local_cloud.demo.watch import watch
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
@@ -94,15 +92,14 @@ def test_a_project_of_no_use_ends_the_demo(tmp_path: Path) -> None:
         FileRow("a.h5", FileState.WAITING_FOR_PROJECT, reason="demo.ilp has no stored classifier."),
         FileRow("b.h5", FileState.REJECTED, reason="b.h5 is empty."),
     )
-    view = view_for(Console(file=io.StringIO()), len(files))
-    rows = watch(standing, standing, files, view, time_limit=20, log=tmp_path, patience=0.1)
+    rows = watch(standing, standing, files, lambda shown: None, time_limit=20, log=tmp_path, patience=0.1)
     assert standing.dropped == ["a.h5", "b.h5"]
     assert faults(rows, files, {})[0] == (
         "a.h5 is WAITING_FOR_PROJECT instead of SUCCEEDED: demo.ilp has no stored classifier."
     )
 
 
-def test_readme_python_works_in_a_kept_cloud(tmp_path: Path, image: Path, wait_until) -> None:
+def test_readme_python_works_in_a_kept_cloud(tmp_path: Path, image: Path) -> None:
     """`--keep`: the cloud goes on after its starter; the README's Python drops a file into it; `down` ends it."""
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 1

@@ -9,14 +9,6 @@ import pytest_asyncio
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from local_cloud.azurite.server import Azurite
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def azurite(tmp_path_factory):
-    async with Azurite(tmp_path_factory.mktemp("azurite-events")) as running:
-        yield running
-
 
 @dataclass
 class Account:
@@ -52,14 +44,14 @@ class Account:
 
 
 @pytest_asyncio.fixture
-async def account(azurite):
+async def account(emulator):
     word = uuid.uuid4().hex[:12]
-    connection = azurite.connection_string
+    connection = emulator.connection_string
     async with (
         BlobServiceClient.from_connection_string(connection) as blobs,
         QueueServiceClient.from_connection_string(connection) as queues,
     ):
-        made = Account(connection, azurite.journal, f"input-{word}", f"created-{word}", blobs, queues)
+        made = Account(connection, emulator.journal, f"input-{word}", f"created-{word}", blobs, queues)
         await blobs.create_container(made.container)
         await queues.create_queue(made.queue)
         yield made

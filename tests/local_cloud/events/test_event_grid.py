@@ -10,6 +10,7 @@ from azure.storage.blob import ContentSettings
 
 from local_cloud.events import Delivery, EventGrid, FileControl, Subscription
 from local_cloud.events.journal import Journal
+from tests.waiting import until
 
 
 def grid(account, policy=None, suffix=".h5", journal=None):
@@ -150,7 +151,7 @@ async def test_a_failed_upload_is_no_event(account):
     assert {event["subject"].rsplit("/", 1)[1] for event in events} == {"a.h5", "b.h5"}
 
 
-async def test_uploads_while_nobody_watched_are_made_up_for(account, until):
+async def test_uploads_while_nobody_watched_are_made_up_for(account):
     """What was committed between two watchers is delivered by the second, and nothing comes again."""
     async with grid(account):
         await account.blob("first.h5").upload_blob(b"1")
@@ -166,7 +167,7 @@ async def test_uploads_while_nobody_watched_are_made_up_for(account, until):
         assert event["subject"].endswith("/last.h5")
 
 
-async def test_a_blob_that_is_gone_still_has_its_event(account, until):
+async def test_a_blob_that_is_gone_still_has_its_event(account):
     """A version overwritten before its event was made is told with its own ETag and an unknown length, 0."""
     blob = account.blob("a.h5")
     await blob.stage_block("MDAx", b"x" * 7)
@@ -202,7 +203,7 @@ class Scripted:
         return Delivery(hold=True) if event.blob in self.held else self.by_name.get(event.blob[0], Delivery())
 
 
-async def test_a_policy_drops_doubles_delays_and_holds(account, until):
+async def test_a_policy_drops_doubles_delays_and_holds(account):
     """Tests can make delivery as bad as Event Grid may be, without holding up other events."""
     policy = Scripted(d=Delivery(copies=0), t=Delivery(copies=3), l=Delivery(delay_seconds=0.5))
     policy.held.add("h.h5")
@@ -219,7 +220,7 @@ async def test_a_policy_drops_doubles_delays_and_holds(account, until):
     assert sorted(event["subject"][-4] for event in events) == ["l", "n", "t", "t", "t"]
 
 
-async def test_what_was_held_is_not_forgotten(account, until):
+async def test_what_was_held_is_not_forgotten(account):
     """A watcher that ends before it delivered leaves the event, and those after it, to the next one."""
     policy = Scripted()
     policy.held.add("a.h5")
@@ -245,7 +246,7 @@ async def test_a_file_steers_deliveries(account, tmp_path):
     assert len({event["id"] for event in events}) == 1
 
 
-async def test_an_event_comes_soon(account, until):
+async def test_an_event_comes_soon(account):
     """From the upload's answer to the message in the queue it takes under 0.2 s (lower quartile: machines are busy)."""
     took = []
     queue = account.queues.get_queue_client(account.queue)

@@ -33,23 +33,9 @@ server.listen(0, "127.0.0.1", () => {
 
 
 def line(blob="a.h5", sequence=1):
-    return (
-        json.dumps(
-            {
-                "sequence": sequence,
-                "time": "2026-01-01T00:00:00.000Z",
-                "api": "PutBlob",
-                "path": f"/devstoreaccount1/input/{blob}",
-                "etag": '"0x1"',
-                "blob_type": "BlockBlob",
-                "content_length": 1,
-                "content_type": "x/y",
-                "client_request_id": "",
-                "request_id": "",
-            }
-        )
-        + "\n"
-    )
+    fields = {"sequence": sequence, "time": "2026-01-01T00:00:00.000Z", "api": "PutBlob", "etag": '"0x1"'}
+    fields |= {"path": f"/devstoreaccount1/input/{blob}", "blob_type": "BlockBlob", "content_type": "x/y"}
+    return json.dumps({**fields, "content_length": 1, "client_request_id": "", "request_id": ""}) + "\n"
 
 
 def names(found):

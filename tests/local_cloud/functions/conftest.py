@@ -15,7 +15,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from tests.local_cloud.waiting import wait_until
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
 APP = REPOSITORY / "tests/data/function_app"
@@ -77,9 +77,7 @@ class HostProcess:
     async def line(self, *parts: str, seconds: float = 20, count: int = 1) -> str:
         """Wait for a printed line (the count-th) that holds all parts."""
         with contextlib.suppress(TimeoutError):
-            await wait_until(
-                lambda: len(self.matching(*parts)) >= count or self.process.returncode is not None, seconds
-            )
+            await until(lambda: len(self.matching(*parts)) >= count or self.process.returncode is not None, seconds)
         found = self.matching(*parts)
         assert len(found) >= count, f"no line with {parts}, but:\n" + "\n".join(self.lines[-30:])
         return found[count - 1]

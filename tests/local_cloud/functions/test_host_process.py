@@ -12,6 +12,7 @@ import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
 from local_cloud.azurite.server import Azurite, Ports
+from tests.waiting import until
 
 
 async def test_status_functions_and_manual_start(account, start_host):
@@ -93,7 +94,7 @@ async def test_a_killed_host_keeps_its_messages_hidden_but_not_its_timers(accoun
     assert await account.visible(f"slow-{account.word}") == []
 
 
-async def test_two_hosts_do_not_both_tick(account, start_host, until):
+async def test_two_hosts_do_not_both_tick(account, start_host):
     """A second live host with the same id waits for the lock, and has it as soon as the first ends."""
     first = await start_host(TICK_SCHEDULE="* * * * * *")
     await first.line(" tick ", "past_due")
@@ -105,21 +106,15 @@ async def test_two_hosts_do_not_both_tick(account, start_host, until):
     await second.line(" tick ", "past_due", seconds=15)
 
 
-async def test_a_missed_run_is_made_up_for_once(account, start_host, until):
+async def test_a_missed_run_is_made_up_for_once(account, start_host):
     """A timer whose time passed while no host ran is run once at the start, and told that it is past due."""
     first = await start_host(TICK_SCHEDULE="0 0 3 1 1 *")
     blob = account.blobs.get_blob_client("azure-webjobs-hosts", f"timers/{account.word}/Host.Functions.tick/status")
     await until(blob.exists)
     await first.end()
+    last = "2025-01-01T03:00:00+00:00"
     await blob.upload_blob(
-        json.dumps(
-            {
-                "Last": "2025-01-01T03:00:00+00:00",
-                "Next": "2026-01-01T03:00:00+00:00",
-                "LastUpdated": "2025-01-01T03:00:00+00:00",
-            }
-        ),
-        overwrite=True,
+        json.dumps({"Last": last, "Next": "2026-01-01T03:00:00+00:00", "LastUpdated": last}), overwrite=True
     )
     second = await start_host(TICK_SCHEDULE="0 0 3 1 1 *")
     await second.line(" tick ", "past_due=true", "status=true")
@@ -145,47 +140,40 @@ async def test_the_environment_wins_over_the_settings_file(account, start_host):
 
 
 HEAD = "import azure.functions as func\napp = func.FunctionApp()\n"
+TIMER = "@app.timer_trigger(arg_name='t', schedule='{}')\n"
+TICK = "def f(t: func.TimerRequest): ..."
+VERSION = '{"version": "2.0"}'
 
 
 @pytest.mark.parametrize(
     ("source", "host_json", "words"),
     [
         (
-            HEAD + "@app.blob_trigger(arg_name='b', path='c/{n}', connection='DATA')\ndef f(b: func.InputStream): ...",
-            '{"version": "2.0"}',
+            "@app.blob_trigger(arg_name='b', path='c/{n}', connection='DATA')\ndef f(b: func.InputStream): ...",
+            VERSION,
             ["'f'", "'b'", "blobTrigger", "func start"],
         ),
         (
-            HEAD + "@app.timer_trigger(arg_name='t', schedule='0 * * * * *')\n"
-            "@app.queue_output(arg_name='o', queue_name='q', connection='DATA')\n"
+            TIMER.format("0 * * * * *") + "@app.queue_output(arg_name='o', queue_name='q', connection='DATA')\n"
             "def f(t: func.TimerRequest, o: func.Out[str]): ...",
-            '{"version": "2.0"}',
+            VERSION,
             ["'f'", "'o'", "type 'queue'"],
         ),
+        (TIMER.format("every day") + TICK, VERSION, ["'f'", "every day", "six fields"]),
+        (TIMER.format("%NOT_SET%") + TICK, VERSION, ["'f'", "%NOT_SET%", "no app setting"]),
         (
-            HEAD + "@app.timer_trigger(arg_name='t', schedule='every day')\ndef f(t: func.TimerRequest): ...",
-            '{"version": "2.0"}',
-            ["'f'", "every day", "six fields"],
-        ),
-        (
-            HEAD + "@app.timer_trigger(arg_name='t', schedule='%NOT_SET%')\ndef f(t: func.TimerRequest): ...",
-            '{"version": "2.0"}',
-            ["'f'", "%NOT_SET%", "no app setting"],
-        ),
-        (
-            HEAD + "@app.queue_trigger(arg_name='m', queue_name='q', connection='NONE')\n"
-            "def f(m: func.QueueMessage): ...",
-            '{"version": "2.0"}',
+            "@app.queue_trigger(arg_name='m', queue_name='q', connection='NONE')\ndef f(m: func.QueueMessage): ...",
+            VERSION,
             ["no storage connection 'NONE'"],
         ),
-        (HEAD, "{}", ['"version": "2.0"']),
-        (HEAD, "{", ["host.json is not JSON"]),
+        ("", "{}", ['"version": "2.0"']),
+        ("", "{", ["host.json is not JSON"]),
     ],
 )
 async def test_what_this_host_does_not_run_is_refused_at_the_start(start_host, tmp_path, source, host_json, words):
     """One sentence names the function, the binding or the setting, and the exit code is 1."""
     (tmp_path / "app").mkdir()
-    (tmp_path / "app/function_app.py").write_text(source)
+    (tmp_path / "app/function_app.py").write_text(HEAD + source)
     (tmp_path / "app/host.json").write_text(host_json)
     host = await start_host(app=tmp_path / "app", ready=False)
     assert await host.process.wait() == 1
@@ -195,7 +183,7 @@ async def test_what_this_host_does_not_run_is_refused_at_the_start(start_host, t
     assert not host.matching("Traceback")
 
 
-async def test_an_idle_host_is_small_and_quiet(account, start_host, until):
+async def test_an_idle_host_is_small_and_quiet(account, start_host):
     """At rest the process needs less than 100 MB and hardly any processor time."""
     host = await start_host()
     process = psutil.Process(host.process.pid)
@@ -206,7 +194,7 @@ async def test_an_idle_host_is_small_and_quiet(account, start_host, until):
     assert used / (time.monotonic() - began) < 0.35
 
 
-async def test_the_storage_may_go_away_and_come_back(start_host, tmp_path, until):
+async def test_the_storage_may_go_away_and_come_back(start_host, tmp_path):
     """A host outlives a restart of its storage: queues and timers go on within seconds."""
     data = tmp_path / "storage"
     async with Azurite(data) as azurite:

@@ -21,17 +21,7 @@ def queues(tmp_path, **options):
 
 def test_defaults_are_those_of_azure(tmp_path):
     """An empty host.json means what the real host's documentation says."""
-    assert host(tmp_path) == HostOptions(
-        function_timeout=1800.0,
-        queues=QueueOptions(
-            batch_size=16,
-            new_batch_threshold=8,
-            max_dequeue_count=5,
-            visibility_timeout=0.0,
-            max_polling_interval=60.0,
-            base64=True,
-        ),
-    )
+    assert host(tmp_path) == HostOptions(1800.0, QueueOptions(16, 8, 5, 0.0, 60.0, base64=True))
 
 
 def test_every_queue_option_is_read(tmp_path):

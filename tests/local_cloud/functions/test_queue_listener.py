@@ -9,6 +9,7 @@ import pytest_asyncio
 from local_cloud.functions.host_json import QueueOptions
 from local_cloud.functions.queue_listener import Backoff, QueueListener
 from local_cloud.functions.stopping import Stopping
+from tests.waiting import until
 
 QUICK = {"max_polling_interval": 0.2}
 
@@ -62,7 +63,7 @@ async def listen(account):
         yield start
 
 
-async def test_success_deletes_the_message(account, listen, until):
+async def test_success_deletes_the_message(account, listen):
     """A message that was dealt with is gone, and its text was decoded from base64."""
     handler = Handler()
     await listen(handler)
@@ -77,7 +78,7 @@ async def gone(account):
     return await account.count(f"q-{account.word}") == 0
 
 
-async def test_a_queue_that_comes_later_is_found(account, listen, until):
+async def test_a_queue_that_comes_later_is_found(account, listen):
     """A queue need not exist when the host starts."""
     handler = Handler()
     await listen(handler)
@@ -86,7 +87,7 @@ async def test_a_queue_that_comes_later_is_found(account, listen, until):
     await until(lambda: handler.ended)
 
 
-async def test_failures_come_again_and_end_in_the_poison_queue(account, listen, until):
+async def test_failures_come_again_and_end_in_the_poison_queue(account, listen):
     """A failing message is tried maxDequeueCount times, then moved, its stored text unchanged."""
     handler = Handler()
     handler.fails = True
@@ -98,7 +99,7 @@ async def test_failures_come_again_and_end_in_the_poison_queue(account, listen, 
     await until(lambda: gone(account))
 
 
-async def test_a_failed_message_waits_for_the_visibility_timeout(account, listen, until):
+async def test_a_failed_message_waits_for_the_visibility_timeout(account, listen):
     """visibilityTimeout is the pause before a failed message is seen again."""
     handler = Handler()
     handler.fails = True
@@ -111,7 +112,7 @@ async def test_a_failed_message_waits_for_the_visibility_timeout(account, listen
     assert loop.time() - began > 0.9  # the service counts in whole seconds
 
 
-async def test_a_message_tried_too_often_is_moved_untried(account, listen, until):
+async def test_a_message_tried_too_often_is_moved_untried(account, listen):
     """A message whose count is above the limit, as after crashes, goes to the poison queue without another try."""
     queue = account.queues.get_queue_client(f"q-{account.word}")
     await account.put(f"q-{account.word}", "crashes")
@@ -125,7 +126,7 @@ async def test_a_message_tried_too_often_is_moved_untried(account, listen, until
     assert handler.began == []
 
 
-async def test_text_that_is_not_base64_is_moved_untried(account, listen, until):
+async def test_text_that_is_not_base64_is_moved_untried(account, listen):
     """A message put in plainly by mistake does not block the queue, and is kept for people as it is."""
     handler = Handler()
     await listen(handler)
@@ -135,7 +136,7 @@ async def test_text_that_is_not_base64_is_moved_untried(account, listen, until):
     assert handler.began == []
 
 
-async def test_plain_text_is_taken_where_host_json_says_so(account, listen, until):
+async def test_plain_text_is_taken_where_host_json_says_so(account, listen):
     """messageEncoding none hands over the text as it is."""
     handler = Handler()
     await listen(handler, base64=False)
@@ -143,7 +144,7 @@ async def test_plain_text_is_taken_where_host_json_says_so(account, listen, unti
     await until(lambda: handler.ended == ["plain text!"])
 
 
-async def test_a_failed_message_of_a_poison_queue_stays_hidden(account, listen, until):
+async def test_a_failed_message_of_a_poison_queue_stays_hidden(account, listen):
     """Functions on poison queues have no further poison queue; their failures wait out the hold."""
     handler = Handler()
     handler.fails = True
@@ -156,7 +157,7 @@ async def test_a_failed_message_of_a_poison_queue_stays_hidden(account, listen, 
     assert await account.count(f"q-{account.word}") == 1
 
 
-async def test_batch_and_threshold_bound_what_runs(account, listen, until):
+async def test_batch_and_threshold_bound_what_runs(account, listen):
     """At most batchSize are pulled at once, and more only when newBatchThreshold or fewer run."""
     for number in range(9):
         await account.put(f"q-{account.word}", str(number))
@@ -170,7 +171,7 @@ async def test_batch_and_threshold_bound_what_runs(account, listen, until):
     assert sorted(handler.ended) == [str(number) for number in range(9)]
 
 
-async def test_a_long_run_keeps_its_message(account, listen, until):
+async def test_a_long_run_keeps_its_message(account, listen):
     """The hold is renewed while the function runs, and the message can still be deleted after it."""
     handler = Handler()
     handler.gate.clear()
@@ -187,7 +188,7 @@ async def test_a_long_run_keeps_its_message(account, listen, until):
     assert handler.counts == [1]
 
 
-async def test_stopping_waits_for_what_runs_and_pulls_nothing_new(account, listen, until):
+async def test_stopping_waits_for_what_runs_and_pulls_nothing_new(account, listen):
     """After the wish to stop, running messages are settled and new ones left alone."""
     handler = Handler()
     handler.gate.clear()

@@ -10,6 +10,7 @@ from azure.storage.blob.aio import BlobLeaseClient
 from local_cloud.functions.host_identity import HostIdentity, default_host_id
 from local_cloud.functions.singleton import Singleton
 from local_cloud.functions.stopping import Stopping
+from tests.waiting import until
 
 
 @pytest_asyncio.fixture
@@ -30,7 +31,7 @@ async def lock_of(account):
         await lock.release()
 
 
-async def test_one_holds_it_and_the_other_waits(lock_of, tmp_path, until):
+async def test_one_holds_it_and_the_other_waits(lock_of, tmp_path):
     """A lock held by a live host is not given to another until it is released."""
     with HostIdentity("h", tmp_path) as first, HostIdentity("h", tmp_path) as second:
         one, _ = lock_of(first)
@@ -71,7 +72,7 @@ async def test_waiting_ends_when_the_host_stops(lock_of, tmp_path):
             assert not await waiting
 
 
-async def test_a_lock_that_was_broken_is_not_held(lock_of, account, tmp_path, until):
+async def test_a_lock_that_was_broken_is_not_held(lock_of, account, tmp_path):
     """When another ends the lease, the holder learns it at the next renewal."""
     with HostIdentity("h", tmp_path) as identity:
         lock, _ = lock_of(identity, lease_seconds=15)

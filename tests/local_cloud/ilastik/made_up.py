@@ -1,16 +1,20 @@
-"""Projects and images made up for tests: forests of random trees in vigra's layout, in an `.ilp` file.
+"""ilastik as tests run it, with made-up projects and images: forests of random trees in vigra's layout.
 
 Thresholds lie in wide gaps between the feature values that really occur, so that rounding never decides.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from local_cloud.ilastik.batch import run
+from local_cloud.ilastik.command import parse_command
+from local_cloud.ilastik.errors import IlastikError
+from local_cloud.ilastik.settings import Settings
 from tests.local_cloud.ilastik.plain_pixels import LEAF, feature_columns
 
 FEATURES = (
@@ -37,8 +41,40 @@ class Ended:
     said: str
 
 
-type Ilastik = Callable[..., Ended]
-"""Runs a command line in the test's process, see the fixture `ilastik`."""
+@dataclass(frozen=True)
+class Ilastik:
+    """Runs command lines in the test's process, as if started in `directory`."""
+
+    directory: Path
+    threads: int = 2
+    work_bytes: int = 2**28
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Run a command line, without the program."""
+        said: list[str] = []
+        try:
+            run(parse_command(arguments), Settings(self.threads, self.work_bytes), self.directory, said.append)
+        except IlastikError as exc:
+            return Ended(exc.exit_code, "\n".join([*said, str(exc)]))
+        return Ended(0, "\n".join(said))
+
+    def export(
+        self,
+        image: Path | str,
+        name: Path | str,
+        *options: str,
+        project: Path | str = "p.ilp",
+        source: str = "Simple Segmentation",
+        output_format: str = "hdf5",
+        code: int = 0,
+    ) -> str:
+        """Export an image to files of that name; assert that it ends with `code`, and return what it said."""
+        ended = self(
+            *("--headless", f"--project={project}", str(image), f"--export_source={source}"),
+            *(f"--output_format={output_format}", f"--output_filename_format={name}", *options),
+        )
+        assert ended.exit_code == code, ended.said
+        return ended.said
 
 
 @dataclass(frozen=True)

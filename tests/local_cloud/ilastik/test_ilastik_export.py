@@ -103,11 +103,7 @@ def test_classic_tiff_ends_at_4_gigabytes() -> None:
 def test_a_tiff_sequence_holds_slices(ilastik: Ilastik, place: Path) -> None:
     """One plain image for each z, rows y, columns x."""
     write_image(place / "volume.h5", _IMAGE[:1], "zyx")
-    ended = ilastik(
-        *("--headless", "--project=p.ilp", "volume.h5", "--export_source=simple segmentation"),
-        *("--output_format=tiff sequence", "--output_filename_format=s/{nickname}_{slice_index}"),
-    )
-    assert ended.exit_code == 0, ended.said
+    ilastik.export("volume.h5", "s/{nickname}_{slice_index}", output_format="tiff sequence")
     found = np.stack([tifffile.imread(file) for file in sorted((place / "s").iterdir())])
     assert [file.name for file in sorted((place / "s").iterdir())] == [f"volume_{z}.tiff" for z in range(6)]
     assert np.array_equal(found, classify(place / "p.ilp", _IMAGE[:1])[0][0])
@@ -118,12 +114,9 @@ def test_hdf5_has_the_axes_of_the_image(compressed: bool, ilastik: Ilastik, plac
     """Dataset name, axis order and tags as asked for; other datasets of an existing file stay."""
     with h5py.File(place / "r.h5", "w") as file:
         file["other"], file["inside/result"] = 1, 2
-    ended = ilastik(
-        *("--headless", "--project=p.ilp", "image.h5", "--output_filename_format=r.h5"),
-        *("--output_internal_path=/inside/result", "--export_dtype=float64"),
-        "--output_format=" + ("compressed hdf5" if compressed else "hdf5"),
-    )
-    assert ended.exit_code == 0, ended.said
+    output_format = "compressed hdf5" if compressed else "hdf5"
+    more = ("--output_internal_path=/inside/result", "--export_dtype=float64")
+    ilastik.export("image.h5", "r.h5", *more, source="Probabilities", output_format=output_format)
     with h5py.File(place / "r.h5") as file:
         dataset = file["inside/result"]
         assert dataset.shape == (11, 24, 20, 6, 3)
@@ -138,11 +131,7 @@ def test_hdf5_has_the_axes_of_the_image(compressed: bool, ilastik: Ilastik, plac
 
 def test_probabilities_as_multipage_tiff(ilastik: Ilastik, place: Path) -> None:
     """Pages run over t, z and channel; numbers are converted as asked for."""
-    ended = ilastik(
-        *("--headless", "--project=p.ilp", "image.h5", "--output_format=multipage tiff"),
-        "--output_filename_format=all.tiff",
-    )
-    assert ended.exit_code == 0, ended.said
+    ilastik.export("image.h5", "all.tiff", source="Probabilities", output_format="multipage tiff")
     expected = classify(place / "p.ilp", _IMAGE)[1].transpose(0, 1, 4, 2, 3)
     assert np.array_equal(tifffile.imread(place / "all.tiff"), expected)
 
@@ -153,11 +142,7 @@ def test_pixel_sizes_are_passed_on(ilastik: Ilastik, place: Path) -> None:
         attributes = file["volume/data"].attrs
         attributes["axistags"] = attributes["axistags"].replace('"resolution": 0', '"resolution": 0.25')
         attributes["axis_units"] = '{"x": "micrometer", "y": "um", "z": "furlong", "t": "min"}'
-    ended = ilastik(
-        *("--headless", "--project=p.ilp", "image.h5", "--output_format=multipage tiff"),
-        *("--export_source=Simple Segmentation", "--output_filename_format=all.tiff"),
-    )
-    assert ended.exit_code == 0, ended.said
+    ilastik.export("image.h5", "all.tiff", output_format="multipage tiff")
     with tifffile.TiffFile(place / "all.tiff") as file:
         text = str(file.ome_metadata)
     assert 'PhysicalSizeX="0.25"' in text
@@ -176,12 +161,9 @@ def test_a_failed_run_leaves_nothing_behind(ilastik: Ilastik, place: Path) -> No
     content = bytearray((place / "torn.h5").read_bytes())
     content[len(content) * 2 // 3 : len(content) * 2 // 3 + 400] = b"\xff" * 400
     (place / "torn.h5").write_bytes(content)
-    ended = ilastik(
-        *("--headless", "--project=p.ilp", "torn.h5", "--export_source=Simple Segmentation", "--input_axes=tzyxc"),
-        *("--output_format=multipage tiff sequence", "--output_filename_format=out/image{slice_index}.tiff"),
-    )
-    assert ended.exit_code == 1
-    assert "torn.h5' cannot be read" in ended.said
+    to = "out/image{slice_index}.tiff"
+    said = ilastik.export("torn.h5", to, "--input_axes=tzyxc", output_format="multipage tiff sequence", code=1)
+    assert "torn.h5' cannot be read" in said
     assert [file.name for file in (place / "out").iterdir()] == ["image07.tiff"]
     assert (place / "out" / "image07.tiff").read_bytes() == b"an older result"
 
@@ -191,52 +173,30 @@ def test_datasets_that_cannot_be_made_are_an_error(ilastik: Ilastik, place: Path
     """An internal path that HDF5 has no place for is refused; the file stays as it was."""
     write_image(place / "old.h5", _IMAGE[:1], "zyx")
     before = (place / "old.h5").read_bytes()
-    ended = ilastik(
-        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5"), "--output_format=hdf5"),
-        *(f"--output_filename_format={place / 'old.h5'}", f"--output_internal_path={name}"),
-    )
-    assert ended.exit_code == 1
-    assert "--output_internal_path" in ended.said
+    said = ilastik.export("image.h5", "old.h5", f"--output_internal_path={name}", code=1)
+    assert "--output_internal_path" in said
     assert (place / "old.h5").read_bytes() == before
     assert sorted(file.name for file in place.iterdir()) == ["image.h5", "old.h5", "p.ilp"]
 
 
 def test_the_input_is_never_written_to(ilastik: Ilastik, place: Path) -> None:
     """A result that would go into the file of its input is refused, as ilastik cannot open it twice."""
-    ended = ilastik(
-        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5"), "--output_format=hdf5"),
-        "--output_filename_format={dataset_dir}/{nickname}",
-    )
-    assert ended.exit_code == 1
-    assert "that is the input" in ended.said
+    assert "that is the input" in ilastik.export(place / "image.h5", "{dataset_dir}/{nickname}", code=1)
 
 
 def test_a_folder_in_the_place_of_a_result_is_seen_before_any_is_placed(ilastik: Ilastik, place: Path) -> None:
     """Where the last file of a sequence has no place, the first ones do not appear either."""
     (place / "out" / "10.tiff").mkdir(parents=True)
-    ended = ilastik(
-        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5")),
-        *("--export_source=Simple Segmentation", "--output_format=multipage tiff sequence"),
-        f"--output_filename_format={place}/out/{{slice_index}}",
-    )
-    assert ended.exit_code == 1
+    ilastik.export("image.h5", "out/{slice_index}", output_format="multipage tiff sequence", code=1)
     assert [file.name for file in (place / "out").iterdir()] == ["10.tiff"]
 
 
 def test_names_may_be_as_long_as_the_disk_permits(ilastik: Ilastik, place: Path) -> None:
     """A name of 255 bytes is written to; unfinished files have names of their own."""
-    ended = ilastik(
-        *("--headless", f"--project={place / 'p.ilp'}", str(place / "image.h5"), "--output_format=hdf5"),
-        f"--output_filename_format={place}/out/{'ü' * 126}.h5",
-    )
-    assert ended.exit_code == 0, ended.said
+    ilastik.export("image.h5", f"out/{'ü' * 126}.h5")
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(ilastik: Ilastik, place: Path) -> None:
     """Where a file stands in the way of the output folder, the run fails in a sentence."""
     (place / "out").write_bytes(b"")
-    ended = ilastik(
-        *("--headless", "--project=p.ilp", "image.h5", "--output_format=hdf5"), "--output_filename_format=out/r.h5"
-    )
-    assert ended.exit_code == 1
-    assert "cannot be written" in ended.said
+    assert "cannot be written" in ilastik.export("image.h5", "out/r.h5", code=1)

@@ -1,6 +1,5 @@
 """The program as others start it: the shell script, the Python beside it, the build."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -21,17 +20,11 @@ _HOME = Path(building.__file__).resolve().parent
 _PLAIN = {"PATH": "/usr/bin:/bin", "LOCAL_CLOUD_PYTHON": sys.executable}
 
 
-def start(program: Path, *arguments: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(program: Path | str, *arguments: str, directory: Path, **changed: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a nearly empty environment."""
-    return subprocess.run(
-        [str(program), *arguments],
-        cwd=directory,
-        env={**_PLAIN, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    environment = {**_PLAIN, **changed}
+    command = [str(program), *arguments]
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=110)
 
 
 @pytest.fixture
@@ -122,7 +115,6 @@ def test_a_run_that_is_stopped_leaves_nothing(long_work: Path, tmp_path: Path, n
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
-        assert running.stderr is not None
         while "% of i.h5" not in running.stderr.readline():
             assert running.poll() is None
         assert [file.suffix for file in out.iterdir()] == [".partial"]
@@ -190,14 +182,7 @@ build(source=Path({str(tmp_path)!r}))
 """
 
     def run_build(_: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=_HOME.parents[1],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=110,
-        )
+        return start(sys.executable, "-c", code, directory=_HOME.parents[1])
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(run_build, range(4)))
@@ -212,15 +197,8 @@ def test_a_machine_without_a_working_compiler_is_reported(elsewhere: Path, path:
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\nexit 1\n")
     fake.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-m", "local_cloud.ilastik.build"],
-        cwd=elsewhere,
-        env={"PYTHONPATH": str(elsewhere), "PATH": str(elsewhere / path) if path else str(elsewhere)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    changed = {"PYTHONPATH": str(elsewhere), "PATH": str(elsewhere / path)}
+    done = start(sys.executable, "-m", "local_cloud.ilastik.build", directory=elsewhere, **changed)
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -229,17 +207,11 @@ def test_a_machine_without_a_working_compiler_is_reported(elsewhere: Path, path:
 def test_a_missing_kernel_is_never_made_at_run_time(elsewhere: Path, samples: Path, tmp_path: Path) -> None:
     """A run without the compiled kernel says how to make it; it does not start a compiler."""
     case = samples / "cells2d"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "local_cloud.ilastik", "--headless", f"--project={case / 'project.ilp'}"),
-            *(str(case / "input.h5"), "--output_format=hdf5", f"--output_filename_format={tmp_path}/r.h5"),
-        ],
-        cwd=elsewhere,
-        env={**os.environ, "PYTHONPATH": str(elsewhere)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    done = start(
+        *(sys.executable, "-m", "local_cloud.ilastik", "--headless", f"--project={case / 'project.ilp'}"),
+        *(str(case / "input.h5"), "--output_format=hdf5", f"--output_filename_format={tmp_path}/r.h5"),
+        directory=elsewhere,
+        PYTHONPATH=str(elsewhere),
     )
     assert done.returncode == 1
     assert "local_cloud.ilastik.build" in done.stderr
@@ -259,21 +231,13 @@ def test_without_avx2_the_pixels_are_the_same(
     recipe = Recipe(ticked, in_2d=[in_2d] * 7, pure=False, depth=5, lane=("zyxc", (15, 41, 83, 1)))
     project = write_project(tmp_path / "p.ilp", recipe, image[0].astype(np.float32))
     file = write_image(tmp_path / "i.h5", image, "zyxc")
-    arguments = ("--headless", f"--project={project}", str(file), "--output_format=hdf5")
     for source in ("Probabilities", "Simple Segmentation"):
-        ended = ilastik(*arguments, f"--export_source={source}", f"--output_filename_format={tmp_path}/fast.h5")
-        assert ended.exit_code == 0, ended.said
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "local_cloud.ilastik", *arguments, f"--export_source={source}"),
-                f"--output_filename_format={tmp_path}/portable.h5",
-            ],
-            cwd=elsewhere,
-            env={**os.environ, "PYTHONPATH": str(elsewhere)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
+        ilastik.export(file, "fast.h5", project=project, source=source)
+        done = start(
+            *(sys.executable, "-m", "local_cloud.ilastik", "--headless", f"--project={project}", str(file)),
+            *(f"--export_source={source}", "--output_format=hdf5", f"--output_filename_format={tmp_path}/portable.h5"),
+            directory=elsewhere,
+            PYTHONPATH=str(elsewhere),
         )
         assert done.returncode == 0, done.stderr
         with h5py.File(tmp_path / "fast.h5") as fast, h5py.File(tmp_path / "portable.h5") as slow:

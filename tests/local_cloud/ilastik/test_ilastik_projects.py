@@ -36,7 +36,6 @@ def test_a_project_states_all_that_prediction_needs(project: Path) -> None:
     assert read.classifier.trees == 10
     assert read.classifier.labels == (1, 2)
     assert read.classes == 2
-    assert read.lane is not None
     assert read.lane.order == "txyzc"
 
 
@@ -218,7 +217,6 @@ def test_an_old_project_needs_its_training_image(project: Path, tmp_path: Path) 
     assert "training.h5/volume/data" in refusal(project)
     write_image(tmp_path / "training.h5", np.zeros((2, 8, 20, 24, 1), np.uint8), "txyzc")
     lane = open_project(project).lane
-    assert lane is not None
     assert (lane.order, lane.shape) == ("txyzc", (2, 24, 20, 8, 1))
 
 
@@ -256,6 +254,5 @@ def test_axes_of_an_axisorder_are_understood(project: Path) -> None:
         del lane["axistags"]
         lane["axisorder"] = b"tzyxc"
     lane_read = open_project(project).lane
-    assert lane_read is not None
     assert lane_read.order == "tzyxc"
     assert axistags("tzyxc")

@@ -1,10 +1,8 @@
 """Makers of HDF5 files and a counting reader, shared by the tests of the inspection."""
 
-import asyncio
 import io
 import json
 import os
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,14 +133,6 @@ def selection(*chosen: tuple[int, int]) -> np.ndarray:
     for place in chosen:
         matrix[place] = True
     return matrix
-
-
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

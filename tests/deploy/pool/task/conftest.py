@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import pytest
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.manifest import Manifest, Report
 from local_cloud.cloud.provision import task_tools
-from local_cloud.demo.volumes import axistags
+from local_cloud.ilastik.axes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY
 
 TIMEOUT_S = 60
@@ -85,7 +84,7 @@ class TaskFolder:
         with h5py.File(self.image, "w") as file:
             made = file.create_dataset(dataset, data=np.zeros(self.shape, "uint8"))
             if tagged:
-                made.attrs["axistags"] = axistags(self.axes)
+                made.attrs["axistags"] = axistags_json(self.axes, {})
 
     def make_project(self, *, old: bool = False, lane: str = "trained.h5/volume/data") -> None:
         """A project with what the task looks at; an old one stores neither shape nor axes of its images."""
@@ -97,7 +96,7 @@ class TaskFolder:
             file.create_group("Input Data/infos/lane0000/Prediction Mask")
             if not old:
                 info["shape"] = np.array(self.shape)
-                info["axistags"] = axistags(self.axes)
+                info["axistags"] = axistags_json(self.axes, {})
             file["PixelClassification/LabelNames"] = np.array([b"Background", b"Cell"])
             file["PixelClassification/LabelSets/labels000/block0000"] = np.ones((1, 2, 2, 2, 1), "uint8")
 
@@ -173,18 +172,6 @@ class TaskFolder:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "0" * 64
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = TIMEOUT_S) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.05)
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    return wait_until
 
 
 @pytest.fixture

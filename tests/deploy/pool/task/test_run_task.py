@@ -10,6 +10,7 @@ import pytest
 
 from batch_ops.task import contract
 from tests.deploy.pool.conftest import REPOSITORY
+from tests.waiting import wait_until
 
 
 def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
@@ -96,7 +97,7 @@ def test_the_log_is_streamed_kept_and_its_end_reported(folder):
 
 
 @pytest.mark.parametrize("manners", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"])
-def test_sigterm_ends_ilastik_and_all_it_started(folder, until, manners):
+def test_sigterm_ends_ilastik_and_all_it_started(folder, manners):
     """A terminated task: whatever runs below ends, also what ignores SIGTERM; no manifest, outcome ENDED."""
     folder.ilastik(
         f"{manners}\nwrite()\nother = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
@@ -105,7 +106,7 @@ def test_sigterm_ends_ilastik_and_all_it_started(folder, until, manners):
     )
     process = folder.start()
     try:
-        until((folder.wd / "pids").exists, "ilastik runs")
+        wait_until((folder.wd / "pids").exists, 60, "ilastik runs")
         process.terminate()
         process.communicate(timeout=60)
     finally:
@@ -113,13 +114,13 @@ def test_sigterm_ends_ilastik_and_all_it_started(folder, until, manners):
 
     assert process.returncode == contract.EXIT_ENDED
     pids = [int(pid) for pid in (folder.wd / "pids").read_text().split()]
-    until(lambda: not any(_runs(pid) for pid in pids), "all processes are gone", 10)
+    wait_until(lambda: not any(_runs(pid) for pid in pids), 10, "all processes are gone")
     assert folder.report().kind == "ENDED"
     assert folder.tiffs() == []
     assert folder.uploads_on_success() == []
 
 
-def test_what_ilastik_leaves_running_is_ended_with_it(folder, until):
+def test_what_ilastik_leaves_running_is_ended_with_it(folder):
     """A helper that outlives ilastik and holds its log open neither blocks the task nor stays on the node."""
     folder.ilastik(
         "write()\nother = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
@@ -129,7 +130,7 @@ def test_what_ilastik_leaves_running_is_ended_with_it(folder, until):
 
     assert ended.code == 0, ended.printed
     pid = int((folder.wd / "pids").read_text())
-    until(lambda: not _runs(pid), "the helper is gone", 10)
+    wait_until(lambda: not _runs(pid), 10, "the helper is gone")
 
 
 def test_a_second_execution_in_the_same_directory_does_not_mix_with_the_first(folder):

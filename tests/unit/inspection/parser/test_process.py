@@ -12,8 +12,8 @@ import pytest
 
 from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
-from tests.unit.inspection.conftest import until
 from tests.unit.inspection.parser.standins import STANDINS
+from tests.waiting import until
 
 PROJECT_AXES = ImageOptions(axes="zyx")
 

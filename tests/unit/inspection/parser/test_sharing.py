@@ -12,8 +12,8 @@ import pytest
 from batch_ops.domain.checks import Accepted, CheckLimits, Refused
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.inspection.parser.process import ForkServer
-from tests.unit.inspection.conftest import until
 from tests.unit.inspection.parser.standins import STANDINS
+from tests.waiting import until
 
 LIMITS = CheckLimits()
 JOB = {
