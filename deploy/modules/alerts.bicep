@@ -21,6 +21,7 @@ param workspaceId string
 @description('Tags of the deployment.')
 param tags object
 
+@description('An alert on a metric.')
 type metricAlert = {
   name: string
   @description('Id of the resource that has the metric.')
@@ -36,6 +37,7 @@ type metricAlert = {
   severity: int
 }
 
+@description('Alerts on metrics.')
 var onMetrics metricAlert[] = [
   {
     name: 'start-task-failed'
@@ -94,6 +96,7 @@ var onMetrics metricAlert[] = [
   }
 ]
 
+@description('An alert on what was logged.')
 type logAlert = {
   name: string
   query: string
@@ -101,6 +104,7 @@ type logAlert = {
   severity: int
 }
 
+@description('Alerts on logs.')
 var onLogs logAlert[] = [
   {
     name: 'poison'

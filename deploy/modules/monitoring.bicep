@@ -21,6 +21,7 @@ param dailyGb int
 @description('Tags of the deployment.')
 param tags object
 
+@description('Queries that everybody finds in the workspace.')
 var queries = [
   {
     name: 'one-file'
@@ -79,6 +80,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+@description('Id of the workspace.')
 output workspaceId string = workspace.id
-output insightsName string = insights.name
+@description('Where the app sends its telemetry.')
 output insightsConnectionString string = insights.properties.ConnectionString
