@@ -63,6 +63,9 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
         category: 'ilastik-batch'
         displayName: query.title
         query: query.text
+        // Azure refuses a second deployment without it, and knows it here only, whatever its published types say.
+        #disable-next-line BCP037
+        etag: '*'
       }
     }
   ]
