@@ -15,10 +15,12 @@ class Kind(StrEnum):
 
 
 class State(Enum):
-    """What a node is doing."""
+    """What a node is doing; one that is broken (unusable, or its start task failed) counts, and is paid for."""
 
+    ALLOCATING = auto()
     STARTING = auto()
     READY = auto()
+    BROKEN = auto()
     PREEMPTED = auto()
     GONE = auto()
 
@@ -46,6 +48,14 @@ class Node:
     billed_from: float = 0.0
     running: dict[int, tuple[Task, float]] = field(default_factory=dict)
     used_slots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """A machine has been found for a node."""
+
+    node: Node
+    life: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,11 @@ class Ended:
     began: float
 
 
-type PoolEvent = Ready | Preempted | Restored | Ended
+type PoolEvent = Allocated | Ready | Preempted | Restored | Ended
 type Due = tuple[float, PoolEvent]
 
 
-_RANKS: Final = {State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2}
+_RANKS: Final = {State.ALLOCATING: 0, State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2, State.BROKEN: 2}
 
 
 def cheapest_to_lose(node: Node) -> tuple[int, int]:

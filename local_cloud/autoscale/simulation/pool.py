@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from local_cloud.autoscale import DeallocationOption, Metric, Targets
 from local_cloud.autoscale.simulation.node import (
+    Allocated,
     Due,
     Ended,
     Kind,
@@ -28,10 +29,14 @@ from local_cloud.autoscale.simulation.trace import HOUR, SpotMarket
 
 @dataclass(frozen=True, slots=True)
 class PoolShape:
-    """What stays the same about a pool: task slots of a node, bounds of the node start in seconds."""
+    """What stays the same about a pool: task slots of a node, bounds of the node start in seconds.
+
+    `broken` is the share of nodes that come up broken: they take no task, and stay.
+    """
 
     slots: int = 1
     start_seconds: tuple[float, float] = (180.0, 480.0)
+    broken: float = 0.0
 
 
 class Pool:
@@ -64,7 +69,11 @@ class Pool:
             for _ in range(target - len(staying)):
                 node = Node(kind)
                 self.nodes.append(node)
-                yield from self._start(node, now)
+                if kind is Kind.SPOT and self._market.allocation_seconds:
+                    node.state = State.ALLOCATING
+                    yield now + self._market.allocation_seconds, Allocated(node, node.life)
+                else:
+                    yield from self._start(node, now)
         yield from self._schedule(now)
 
     def happen(self, event: PoolEvent, now: float) -> Iterator[Due]:
@@ -76,8 +85,11 @@ class Pool:
                     self._finish(node, task, now)
             case _ if event.life != node.life or node.state is State.GONE:
                 return
+            case Allocated():
+                yield from self._start(node, now)
             case Ready():
-                node.state = State.READY
+                is_broken = self._shape.broken > 0 and self._dice.random() < self._shape.broken
+                node.state = State.BROKEN if is_broken else State.READY
             case Preempted():
                 yield from self._preempt(node, now)
             case Restored():
@@ -87,7 +99,7 @@ class Pool:
     def metrics(self) -> dict[str, float]:
         """What the service samples."""
         running = sum(len(node.running) for node in self.nodes)
-        of = {kind: sum(node.kind is kind for node in self.nodes) for kind in Kind}
+        there = [node.kind for node in self.nodes if node.state is not State.ALLOCATING]
         return {
             Metric.ACTIVE_TASKS: len(self.queue),
             Metric.RUNNING_TASKS: running,
@@ -96,8 +108,8 @@ class Pool:
             Metric.FAILED_TASKS: 0,
             Metric.TASK_SLOTS_PER_NODE: self._shape.slots,
             Metric.SAMPLE_NODE_COUNT: self.count(State.READY),
-            Metric.CURRENT_DEDICATED_NODES: of[Kind.DEDICATED],
-            Metric.CURRENT_LOW_PRIORITY_NODES: of[Kind.SPOT],
+            Metric.CURRENT_DEDICATED_NODES: there.count(Kind.DEDICATED),
+            Metric.CURRENT_LOW_PRIORITY_NODES: there.count(Kind.SPOT),
             Metric.PREEMPTED_NODE_COUNT: self.count(State.PREEMPTED),
         }
 
@@ -173,7 +185,7 @@ class Pool:
             self._remove(node)
 
     def _bill(self, node: Node, now: float) -> None:
-        if node.state is not State.PREEMPTED:
+        if node.state not in (State.ALLOCATING, State.PREEMPTED):
             self.node_seconds[node.kind] += now - node.billed_from
             node.billed_from = now
 
