@@ -22,11 +22,12 @@ from tests.deploy.az_cli import Call, CliError
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 PERSON = "99999999-0000-0000-0000-000000000001"
 PROVIDERS = (
-    *("Microsoft.Batch", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
+    *("Microsoft.Batch", "Microsoft.Compute", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
     *("Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web"),
 )
 CHANGING = {
     *("group create", "provider register", "deployment group create", "resource delete", "role assignment delete"),
+    "role assignment create",
     *("storage blob upload", "storage blob delete", "storage blob delete-batch"),
 }
 _STATE = (
@@ -41,7 +42,16 @@ _STATE = (
     "budgets",
     "app_settings",
 )
-NO_ROLE = "You do not have the required permissions needed to perform this operation. (AuthorizationPermissionMismatch)"
+# As the CLI says it: without the code that the service gave.
+NO_ROLE = """
+You do not have the required permissions needed to perform this operation.
+Depending on your operation, you may need to be assigned one of the following roles:
+    "Storage Blob Data Owner"
+"""
+NO_NAME = (
+    "<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: "
+    "[Errno -2] Name or service not known"
+)
 
 
 def _tell(output: Path, text: str, status: str) -> tuple[int, str, str]:
@@ -70,6 +80,7 @@ class Azure:
     deploy: Path
     logged_in: bool = True
     version: str = "2.91.0"
+    arm: str = "https://management.azure.com"
     providers: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROVIDERS, "Registered"))
     permissions: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     cores: int = 100
@@ -84,9 +95,17 @@ class Azure:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     published: list[bytes] = field(default_factory=list)
-    # Data calls that are refused because a new role has not spread yet; counted down.
+    # Data calls that fail because a new account's name, or a new role, has not spread yet; counted down.
+    names_spread_in: int = 0
     roles_spread_in: int = 0
     roles_to_spread: int = 2
+    # What the publishing address of a fresh app answers first: exit codes of curl, or statuses.
+    fresh_app: list[int] = field(default_factory=lambda: [6, 503, 404])
+    # What it says of a deployment: statuses (as text: of HTTP) one after the other, the last one for ever.
+    deployment_states: list[str] = field(default_factory=lambda: ["404", "1", "4"])
+    publishing_audience: str = "https://appservice.azure.com"
+    # Pools whose nodes found nothing when they started.
+    pools_without_files: list[str] = field(default_factory=list)
     budgets: dict[str, str] = field(default_factory=dict)
     app_settings: dict[str, str] = field(default_factory=dict)
     end_of_files: str = "SUCCEEDED"
@@ -95,6 +114,8 @@ class Azure:
     archive_cut_at: int | None = None
     calls: list[Call] = field(default_factory=list)
     curl_words: list[str] = field(default_factory=list)
+    # Commands that fail, and with which words.
+    refused: dict[str, str] = field(default_factory=dict)
     # Makes the n-th call of all (counted from 1) fail, before or after its effect.
     break_at: int | None = None
     break_after_effect: bool = False
@@ -138,6 +159,8 @@ class Azure:
         return result
 
     def _answer(self, call: Call) -> Any:
+        if call.command in self.refused:
+            raise CliError(self.refused[call.command])
         name = re.sub(r"[ -]", "_", call.command)
         return getattr(self, f"_{name}")(call)
 
@@ -152,13 +175,17 @@ class Azure:
             raise CliError(f"The subscription of '{call['--subscription']}' doesn't exist in cloud 'AzureCloud'.")
 
     def _account_get_access_token(self, call: Call) -> Any:
-        return {"accessToken": self.token, "expires_on": 4_000_000_000}
+        audience = call.get("--resource", self.arm)
+        return {"accessToken": f"{self.token}.{audience.removeprefix('https://')}", "expires_on": 4_000_000_000}
 
     @property
     def token(self) -> str:
-        """The access token of the person at the keyboard."""
+        """How the access tokens of the person at the keyboard begin; the rest tells whom they are for."""
         claims = base64.urlsafe_b64encode(json.dumps({"oid": PERSON, "idtyp": "user"}).encode()).decode().rstrip("=")
-        return f"e30.{claims}.c2ln"
+        return f"e30.{claims}"
+
+    def _cloud_show(self, call: Call) -> Any:
+        return {"name": "AzureCloud", "endpoints": {"resourceManager": f"{self.arm}/"}}
 
     def _account_list_locations(self, call: Call) -> Any:
         return [{"name": "westeurope"}, {"name": "northeurope"}]
@@ -208,9 +235,23 @@ class Azure:
         if used and self.resource(used):
             raise CliError("(Conflict) Server farm cannot be deleted because it has web app(s) assigned to it.")
         self.resources.remove(found)
+        self.role_assignments[:] = [r for r in self.role_assignments if not r["scope"].startswith(found["id"])]
 
     def _role_assignment_list(self, call: Call) -> Any:
-        return [r for r in self.role_assignments if r["principalId"] == call["--assignee-object-id"]]
+        scope = call.get("--scope")
+        mine = [r for r in self.role_assignments if r["principalId"] == call["--assignee-object-id"]]
+        return [r for r in mine if not scope or r["scope"] == scope]
+
+    def _role_assignment_create(self, call: Call) -> Any:
+        scope, role = call["--scope"], call["--role"]
+        if not any(found["id"] == scope for found in self.resources):
+            raise CliError(f"(ResourceNotFound) The Resource '{scope}' was not found.", 3)
+        assert (call["--assignee-object-id"], call["--assignee-principal-type"]) == (PERSON, "User")
+        entry = {"id": f"{scope}/{role}", "scope": scope, "principalId": PERSON, "roleDefinitionId": f"/x/{role}"}
+        if entry not in self.role_assignments:
+            self.role_assignments.append(entry)
+            self.roles_spread_in = self.roles_to_spread
+        return entry
 
     role_assignments: list[dict[str, str]] = field(default_factory=list)
 
@@ -242,17 +283,21 @@ class Azure:
         families = [{"name": f"{name}Family", "coreQuota": self.cores} for name in self.vm_sizes]
         return {
             "dedicatedCoreQuota": self.cores,
-            "dedicatedCoreQuotaPerVMFamilyEnforced": True,
-            "dedicatedCoreQuotaPerVMFamily": families,
+            # So the CLI spells it; Azure itself writes `VM`.
+            "dedicatedCoreQuotaPerVmFamilyEnforced": True,
+            "dedicatedCoreQuotaPerVmFamily": families,
             "lowPriorityCoreQuota": self.spot_cores,
         }
 
     def _vm_image_show(self, call: Call) -> Any:
+        self._registered("Microsoft.Compute")
         return {"name": call["--urn"].rpartition(":")[2]}
 
     # Storage
 
     def _storage_account_check_name(self, call: Call) -> Any:
+        if self.providers["Microsoft.Storage"] != "Registered":
+            raise CliError(f"(SubscriptionNotFound) Subscription {SUBSCRIPTION} was not found.", 3)
         name = call["--name"]
         taken = name in self.taken_names or self.resource("Microsoft.Storage/storageAccounts", name) is not None
         return {"nameAvailable": not taken, "message": f"The storage account named {name} is already taken."}
@@ -266,8 +311,12 @@ class Azure:
     def _data(self, call: Call) -> None:
         if call.get("--auth-mode") != "login":
             raise CliError("KeyBasedAuthenticationNotPermitted")
-        if self.resource("Microsoft.Storage/storageAccounts", call["--account-name"]) is None:
-            raise CliError(f"Failed to resolve {call['--account-name']}.blob.core.windows.net")
+        account = self.resource("Microsoft.Storage/storageAccounts", call["--account-name"])
+        if account is None or self.names_spread_in:
+            self.names_spread_in = max(0, self.names_spread_in - 1)
+            raise CliError(NO_NAME)
+        if not any(r["principalId"] == PERSON and r["scope"] == account["id"] for r in self.role_assignments):
+            raise CliError(NO_ROLE)
         if self.roles_spread_in:
             self.roles_spread_in -= 1
             raise CliError(NO_ROLE)
@@ -317,6 +366,14 @@ class Azure:
     def _bicep_build_params(self, call: Call) -> Any:
         return bicep_text.build_params(Path(call["--file"]).parent)
 
+    def _bicep_snapshot(self, call: Call) -> Any:
+        parameters = Path(call["--file"])
+        assert parameters.read_text().startswith("using 'template.json'\n")
+        assert (parameters.parent / "template.json").exists()
+        made = [{"type": "Microsoft.Batch/batchAccounts", "name": "ilastikbatch"}]
+        parameters.with_suffix(".snapshot.json").write_text(json.dumps({"predictedResources": made}))
+        return ""
+
     def _deployment_group_what_if(self, call: Call) -> Any:
         self._parameters(call)
         return "What would change"
@@ -361,12 +418,13 @@ class Azure:
         data = self.resource("Microsoft.Storage/storageAccounts", names["data"][1])
         assert data
         topic = self.resource("Microsoft.EventGrid/systemTopics")
-        if topic is not None and values["topicName"] != topic["name"]:
+        topic_name = values["topicName"] or f"{prefix}-events-{end}"
+        if topic is not None and topic_name != topic["name"]:
             raise CliError("(InvalidRequest) Only one system topic is allowed per source.")
         self._put(
             group,
             "Microsoft.EventGrid/systemTopics",
-            values["topicName"] or f"{prefix}-events-{end}",
+            topic_name,
             location,
             mark,
             source=data["id"],
@@ -399,7 +457,7 @@ class Azure:
             }.items()
         }
         if is_new:
-            self.roles_spread_in = self.roles_to_spread
+            self.names_spread_in = 1
 
     def _put(self, group: str, kind: str, name: str, location: str, tags: dict[str, str], **more: str) -> None:
         existing = self.resource(kind, name)
@@ -426,6 +484,9 @@ class Azure:
             raise CliError(f"(InvalidPropertyValue) The pool id '{name}' is invalid.")
         if name in self.pools:
             raise CliError("(PropertyCannotBeUpdated) The value of property 'identity' cannot be updated.")
+        files = {("tools", values["startTaskBlob"]), ("tools", values["ilastikArchive"])}
+        if not files <= self.blobs.keys():
+            self.pools_without_files.append(name)
         formula = f"maxNodes = {values['maxNodes']};\n// more"
         self.pools[name] = {
             "name": name,
@@ -454,12 +515,15 @@ class Azure:
     # The app
 
     def _functionapp_show(self, call: Call) -> Any:
+        # Of an app on Flex Consumption the CLI prints what Azure Resource Manager answers, as it is.
         name = call["--name"]
         hosts = [{"hostType": "Standard", "name": name}, {"hostType": "Repository", "name": f"{name}.scm.example"}]
-        return {"name": name, "hostNameSslStates": hosts}
+        return {"name": name, "kind": "functionapp,linux", "properties": {"hostNameSslStates": hosts}}
 
     def _functionapp_function_list(self, call: Call) -> Any:
-        return [{"name": name} for name in ("blob_created", "reconcile", "collect")] if self.published else []
+        if not self.published:
+            raise CliError("(BadRequest) Encountered an error (ServiceUnavailable) from host runtime.")
+        return [{"name": name} for name in ("blob_created", "reconcile", "collect")]
 
     def _functionapp_config_appsettings_list(self, call: Call) -> Any:
         return [{"name": name, "slotSetting": False, "value": value} for name, value in self.app_settings.items()]
@@ -470,6 +534,8 @@ class Azure:
         url = urlsplit(call["--uri"])
         method = call["--method"].lower()
         path = url.path
+        if not url.netloc.endswith(".batch.azure.com") and f"https://{url.netloc}" != self.arm:
+            raise CliError(f"Failed to resolve {url.netloc}")
         if path.endswith("/providers/Microsoft.Authorization/permissions"):
             return {"value": self.permissions}
         if url.netloc.endswith(".batch.azure.com") and path == "/jobs":
@@ -509,10 +575,16 @@ class Azure:
             output = Path(value["--output"])
             if url.netloc == "files.ilastik.org":
                 return self._curled("download", False, lambda: self._download(output))
-            if not re.fullmatch(r'header = "Authorization: Bearer [\w.-]+"', value.get("--config", "").strip()):
-                return 22, "", "curl: 401"
-            if url.path == "/api/deployments/latest":
-                return self._curled("published?", False, lambda: _tell(output, json.dumps({"status": 4}), ""))
+            audience = re.fullmatch(rf'header = "Authorization: Bearer {self.token}\.(\S+)"', value["--config"].strip())
+            if audience is None or not re.fullmatch(r"[\w-]+\.scm\.example", url.netloc):
+                return 22, "", f"curl: nobody answers {url.netloc} without a token"
+            if f"https://{audience[1]}" != self.publishing_audience:
+                return _tell(output, "This token is for somebody else.", "401")
+            if self.fresh_app:
+                first = self.fresh_app.pop(0)
+                return _tell(output, "", str(first)) if first > 99 else (first, "", "curl: (6) Could not resolve host")
+            if url.path == f"/api/deployments/{self._deployment_id()}":
+                return self._curled("published?", False, lambda: self._deployment(output))
             if url.path != "/api/publish" or "RemoteBuild=false" not in url.query:
                 return 22, "", f"curl: {url.path}?{url.query} is not known here"
             package = Path(value["--data-binary"].removeprefix("@"))
@@ -527,7 +599,16 @@ class Azure:
 
     def _publish(self, package: Path, output: Path) -> tuple[int, str, str]:
         self.published.append(package.read_bytes())
-        return _tell(output, "", "202")
+        return _tell(output, json.dumps(self._deployment_id()), "202")
+
+    def _deployment_id(self) -> str:
+        return f"6c9dff6f-{len(self.published)}"
+
+    def _deployment(self, output: Path) -> tuple[int, str, str]:
+        """What the publishing address knows of the last deployment."""
+        state = self.deployment_states[0]
+        self.deployment_states = self.deployment_states[1:] or [state]
+        return _tell(output, "", state) if len(state) == 3 else _tell(output, json.dumps({"status": int(state)}), "200")
 
     def _download(self, target: Path) -> tuple[int, str, str]:
         begun = target.read_bytes() if target.exists() else b""
