@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,7 +154,7 @@ def test_one_lost_spot_node_is_replaced_by_one() -> None:
 def test_broken_nodes_are_no_capacity(spot_nodes: str, slots: int) -> None:
     """Where half the nodes break, as many more are asked for: the work is done, and no more than twice the nodes."""
     trace = _batch(40 * slots, duration=1800)
-    number = {"slotsPerNode": str(slots), "spotNodes": spot_nodes}
+    number: dict[str, Any] = {"slotsPerNode": str(slots), "spotNodes": spot_nodes}
     sound = _simulate(trace, slots, maxNodes="6", **number)
     run = _simulate(trace, slots, broken=0.5, maxNodes="20", **number)
     assert all(task.ended is not None for task in run.tasks)
