@@ -191,7 +191,7 @@ def test_without_the_smoke_image_or_its_classifier_nothing_is_installed(node, na
 def test_bicep_and_deploy_sh_bring_what_the_start_task_needs():
     """The same names in the template, in what deploy.sh uploads, and beside the script on the nodes of these tests."""
     (named,) = re.findall(r"(?m)^var startFiles = \[(.+)\]$", (REPOSITORY / "deploy/modules/pool.bicep").read_text())
-    command = [sys.executable, REPOSITORY / "deploy/lib/digests.py", "tools"]
+    command = [sys.executable, str(REPOSITORY / "deploy/lib/digests.py"), "tools"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     uploaded = {Path(blob).name: Path(path) for path, blob, _ in rows if blob.startswith("pool-")}
