@@ -27,11 +27,16 @@ test: setup ## the whole test suite (ARGS="-k name")
 	@$(PYTHON_BIN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
-check: setup ## lint, format, types, shell scripts
+check: setup ## lint, format, types, shell scripts, Bicep (where bicep is on PATH)
 	@$(PYTHON_BIN) -m ruff check .
 	@$(PYTHON_BIN) -m ruff format --check .
 	@$(PYTHON_BIN) -m mypy $(wildcard $(CODE))
 	@.venv/bin/shellcheck $(SHELL_SCRIPTS)
+	@$(PYTHON_BIN) -m tests.deploy.bicep_review
+
+.PHONY: snapshots
+snapshots: setup ## renew what the Bicep files make, in tests/deploy/snapshots (needs bicep on PATH)
+	@$(PYTHON_BIN) -m tests.deploy.bicep_review --write
 
 .PHONY: test-slow
 test-slow: setup ## deploy.sh broken at every call, thousands of broken HDF5 files, a small soak, the documentation's figures

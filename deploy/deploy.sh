@@ -44,6 +44,8 @@ END
 source "$here/lib/common.sh"
 # shellcheck source=lib/preflight.sh
 source "$here/lib/preflight.sh"
+# shellcheck source=lib/access.sh
+source "$here/lib/access.sh"
 # shellcheck source=lib/tools.sh
 source "$here/lib/tools.sh"
 # shellcheck source=lib/code.sh
@@ -171,11 +173,11 @@ decide_internal() {
   read -r scripts start_task pool < <(digest names "$ilastik_version" "$prefix" "$archive_sha256" \
     "${parameter[vmSize]}" "${parameter[osDiskGb]}" "${parameter[slotsPerNode]}")
   [[ -z $batch_account ]] || lookup existing rest --method get --url "$(pools_url "$pool")" --query name
-  [[ -z $existing ]] || create=false
+  # On the first run the pool comes last: nodes whose start task misses a file are broken for good.
+  [[ -z $existing && ($mode == what-if || -n $data_account) ]] || create=false
   find_budget_start
   write_parameters \
     --internal "suffix=\"$suffix\"" --internal "location=\"$location\"" \
-    --internal "operators=[{\"id\": \"$me\", \"type\": \"$my_type\"}]" \
     --internal "topicName=\"$topic\"" --internal "budgetStart=\"$budget_start\"" \
     --internal "poolId=\"$pool\"" --internal "createPool=$create" \
     --internal "ilastikArchive=\"$archive_blob\"" --internal "ilastikSha256=\"$archive_sha256\"" \
@@ -203,18 +205,36 @@ preflight() {
 
 what_if() {
   ((${#unregistered[@]} == 0)) || say "These providers would be registered first: ${unregistered[*]}"
-  if [[ -z $group_location ]]; then
-    say "The resource group '$group' would be made in $location, and everything in it."
-    return
-  fi
   archive_sha256=
-  [[ -z $data_account ]] || stored_digest archive_sha256 "$archive_blob"
+  # Without a role there yet it is not known: nobody gets one here.
+  [[ -z $data_account ]] || archive_sha256=$(az storage blob show --account-name "$data_account" --auth-mode login \
+    --container-name tools --name "$archive_blob" --query metadata.sha256 --only-show-errors --output tsv \
+    2>/dev/null) || archive_sha256=
   # Which pool it would be depends on the archive; an unknown one stands for itself.
-  archive_sha256=${archive_sha256:-${ilastik_sha256:-$(known_digest)}}
+  ! is_nothing "$archive_sha256" || archive_sha256=${ilastik_sha256:-$(known_digest)}
   archive_sha256=${archive_sha256:-not-mirrored-yet}
   decide_internal
+  if [[ -z $group_location ]]; then
+    expand_template
+    return
+  fi
   az deployment group what-if --resource-group "$group" --name "$DEPLOYMENT" --template-file "$work/template.json" \
     --parameters "@$work/parameters.json" --only-show-errors || fail "Azure could not tell; its message is above."
+}
+
+# Azure looks at a deployment only where there is a resource group; Bicep works one out by itself.
+expand_template() {
+  say "The template compiles. The resource group '$group' would be made in $location, and everything in it."
+  answers bicepparam template.json <"$work/parameters.json" >"$work/offline.bicepparam"
+  if az bicep snapshot --file "$work/offline.bicepparam" --mode overwrite --subscription-id "$subscription" \
+    --resource-group "$group" --location "$location" --deployment-name "$DEPLOYMENT" \
+    --only-show-errors --output none 2>"$work/error" && [[ -s $work/offline.snapshot.json ]]; then
+    say "As Bicep works it out, without asking Azure:"
+    answers resources <"$work/offline.snapshot.json"
+  else
+    say "What that is in detail this Azure CLI or its Bicep cannot work out; az upgrade and az bicep upgrade bring newer ones."
+  fi
+  say "Whether Azure accepts it (policies, quotas, names) shows only in a deployment."
 }
 
 make_room() {
@@ -223,6 +243,13 @@ make_room() {
     say "   registers the provider $name with the subscription"
     change "Registering $name" provider register --namespace "$name" --wait
   done
+  if ((${#unregistered[@]} > 0)); then
+    # What could not be asked before.
+    unregistered=()
+    check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
+    check_names
+    tell_problems
+  fi
   [[ -n $group_location ]] ||
     change "Making the resource group '$group'" group create --name "$group" --location "$location"
 }
@@ -234,16 +261,23 @@ stage() {
   stage_archive
 }
 
-deploy_template() {
-  step "Deploys storage, events, function app, Batch account, pool, roles and monitoring (about five minutes)"
+deploy_template() { # what it does, as words for people
+  step "$1"
+  decide_internal
   patiently "The deployment" az deployment group create --resource-group "$group" --name "$DEPLOYMENT" \
     --template-file "$work/template.json" --parameters "@$work/parameters.json" --only-show-errors --output none
-  local found
+  local found name
   lookup found deployment group show --resource-group "$group" --name "$DEPLOYMENT" --query \
     '[properties.outputs.[dataAccount.value, batchAccount.value, functionApp.value, batchEndpoint.value, blobEndpoint.value]]'
-  IFS=$'\t' read -r data_account batch_account app batch_endpoint blob_endpoint <<<"$found"
+  # Not by tabs: bash takes several of them for one, and an empty name would get the next one's place.
+  IFS='|' read -r data_account batch_account app batch_endpoint blob_endpoint <<<"${found//$'\t'/|}"
   lookup scale_formula deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
     --query properties.outputs.scaleFormula.value
+  for name in data_account batch_account app batch_endpoint blob_endpoint scale_formula; do
+    ! is_nothing "${!name}" ||
+      fail "The deployment does not tell its $name; see '$DEPLOYMENT' under Deployments of the resource group '$group'. Run this again."
+  done
+  give_access
   wait_for_data_access
 }
 
@@ -254,18 +288,18 @@ deploy() {
     what_if
     return
   fi
-  step "Looks for ilastik $ilastik_version"
+  step "Prepares the code and ilastik $ilastik_version"
+  build_code
+  give_access
   find_archive
   make_room
   local is_new=no
-  [[ -n $data_account ]] || is_new=yes
-  [[ $is_new == yes ]] || stage
-  decide_internal
-  deploy_template
-  if [[ $is_new == yes ]]; then
-    changed=1
-    stage
+  if [[ -z $data_account ]]; then
+    is_new=yes changed=1
+    deploy_template "Deploys storage, events, function app, Batch account, roles and monitoring (about five minutes)"
   fi
+  stage
+  deploy_template "Deploys what is new or has changed (a few minutes)"
   step "Deploys the code"
   deploy_code
   step "Looks after the pools"
@@ -298,7 +332,11 @@ check_new_quota() {
 
 farewell() {
   local example=${project_name:-PROJECT}
-  step "Ready"
+  case $doctor_says in
+    0 | 1) step "Ready" ;;
+    2) step "Deployed, but something does not work" ;;
+    *) step "Deployed; whether it works nobody has looked at: the doctor was not asked (see above)" ;;
+  esac
   say "Drop a file here:   ${blob_endpoint}input/$example/FILE.h5"
   say "Results appear in:  ${blob_endpoint}results/$example/FILE.h5/"
   say "Classifiers go to:  ${blob_endpoint}projects/$example.ilp"

@@ -1,4 +1,4 @@
-// ilastik-batch in one resource group. This file wires; each module says what it makes and why.
+// ilastik-batch in one resource group. This file names and wires; each module says what it makes and why.
 // deploy.sh deploys it and does what a template cannot: archive of ilastik, scripts, code package, checks.
 
 import { operator } from 'modules/roles.bicep'
@@ -191,8 +191,20 @@ param createPool bool = true
 #disable-next-line no-unused-params
 param options object = {}
 
+// What modules share is named here: names that one module told another would hide from a what-if what they stand for.
+@description('Names of what several modules speak of.')
+var names = {
+  dataAccount: '${prefix}data${suffix}'
+  hostAccount: '${prefix}host${suffix}'
+  batchAccount: '${prefix}batch${suffix}'
+  insights: '${prefix}-insights'
+  topic: empty(topicName) ? '${prefix}-events-${suffix}' : topicName
+}
+@description('Tags of everything: those that are asked for, and the mark by which deploy.sh knows its own.')
 var marked = union(tags, { 'ilastik-batch': '${prefix}${suffix}' })
+@description('The formula as it is in the file.')
 var formula = loadTextContent('pool/autoscale.formula')
+@description('The numbers that this deployment puts into it.')
 var scaling = {
   maxNodes: maxNodes
   spotNodes: spotNodes
@@ -203,10 +215,10 @@ var scaling = {
   workEnd: workEnd
   utcOffsetHours: utcOffsetHours
 }
+@description('The formula of the pool.')
 var scaleFormula = withNumbers(formula, scaling)
 
 module identities 'modules/identities.bicep' = {
-  name: 'ilastik-batch-identities'
   params: {
     appIdentityName: '${prefix}-app-identity'
     poolIdentityName: '${prefix}-pool-identity'
@@ -216,10 +228,9 @@ module identities 'modules/identities.bicep' = {
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'ilastik-batch-monitoring'
   params: {
     workspaceName: '${prefix}-logs-${suffix}'
-    insightsName: '${prefix}-insights'
+    insightsName: names.insights
     location: location
     retentionDays: logDays
     dailyGb: logGbPerDay
@@ -228,10 +239,9 @@ module monitoring 'modules/monitoring.bicep' = {
 }
 
 module storage 'modules/storage.bicep' = {
-  name: 'ilastik-batch-storage'
   params: {
-    dataAccountName: '${prefix}data${suffix}'
-    hostAccountName: '${prefix}host${suffix}'
+    dataAccountName: names.dataAccount
+    hostAccountName: names.hostAccount
     location: location
     redundancy: redundancy
     undeleteDays: undeleteDays
@@ -244,9 +254,8 @@ module storage 'modules/storage.bicep' = {
 }
 
 module batch 'modules/batch.bicep' = {
-  name: 'ilastik-batch-batch'
   params: {
-    name: '${prefix}batch${suffix}'
+    name: names.batchAccount
     location: location
     workspaceId: monitoring.outputs.workspaceId
     tags: marked
@@ -254,9 +263,8 @@ module batch 'modules/batch.bicep' = {
 }
 
 module topic 'modules/topic.bicep' = {
-  name: 'ilastik-batch-topic'
   params: {
-    name: empty(topicName) ? '${prefix}-events-${suffix}' : topicName
+    name: names.topic
     storageAccountId: storage.outputs.dataAccountId
     location: location
     tags: marked
@@ -264,25 +272,27 @@ module topic 'modules/topic.bicep' = {
 }
 
 module roles 'modules/roles.bicep' = {
-  name: 'ilastik-batch-roles'
   params: {
+    // The name of a role's assignment follows its holder's id: an identity that was made anew gets an assignment of its
+    // own, where the old one's could not be changed. A what-if knows these ids only once there are the identities.
+    #disable-next-line what-if-short-circuiting
     principals: {
       app: identities.outputs.appPrincipalId
       pool: identities.outputs.poolPrincipalId
       topic: topic.outputs.principalId
     }
     operators: operators
-    dataAccountName: storage.outputs.dataAccountName
-    hostAccountName: storage.outputs.hostAccountName
-    batchAccountName: batch.outputs.name
-    insightsName: monitoring.outputs.insightsName
+    dataAccountName: names.dataAccount
+    hostAccountName: names.hostAccount
+    batchAccountName: names.batchAccount
+    insightsName: names.insights
   }
+  dependsOn: [batch]
 }
 
 module subscriptions 'modules/subscriptions.bicep' = {
-  name: 'ilastik-batch-subscriptions'
   params: {
-    topicName: topic.outputs.name
+    topicName: names.topic
     storageAccountId: storage.outputs.dataAccountId
     hoursToDeliver: hoursToDeliver
   }
@@ -290,9 +300,8 @@ module subscriptions 'modules/subscriptions.bicep' = {
 }
 
 module pool 'modules/pool.bicep' = if (createPool && !empty(ilastikSha256)) {
-  name: 'ilastik-batch-pool'
   params: {
-    accountName: batch.outputs.name
+    accountName: names.batchAccount
     poolId: poolId
     vmSize: vmSize
     osDiskGb: osDiskGb
@@ -310,14 +319,13 @@ module pool 'modules/pool.bicep' = if (createPool && !empty(ilastikSha256)) {
 }
 
 module functions 'modules/functions.bicep' = {
-  name: 'ilastik-batch-functions'
   params: {
     name: '${prefix}-app-${suffix}'
     planName: '${prefix}-plan'
     location: location
     identityId: identities.outputs.appId
     identityClientId: identities.outputs.appClientId
-    hostAccountName: storage.outputs.hostAccountName
+    hostAccountName: names.hostAccount
     packageUrl: storage.outputs.packageUrl
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     maxInstances: maxInstances
@@ -357,7 +365,6 @@ module functions 'modules/functions.bicep' = {
 }
 
 module alerts 'modules/alerts.bicep' = if (!empty(alertMail)) {
-  name: 'ilastik-batch-alerts'
   params: {
     prefix: prefix
     location: location
@@ -370,20 +377,25 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertMail)) {
 }
 
 module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !empty(alertMail)) {
-  name: 'ilastik-batch-budget'
   params: {
     name: '${prefix}-budget'
-    monthly: monthlyBudget
+    monthly: max(monthlyBudget, 1)
     startDate: budgetStart
     mail: alertMail
   }
 }
 
-output dataAccount string = storage.outputs.dataAccountName
+@description('Name of the account with images, classifiers and results.')
+output dataAccount string = names.dataAccount
+@description('Address of its blobs.')
 output blobEndpoint string = storage.outputs.blobEndpoint
-output batchAccount string = batch.outputs.name
+@description('Name of the Batch account.')
+output batchAccount string = names.batchAccount
+@description('Address of the Batch account.')
 output batchEndpoint string = batch.outputs.endpoint
+@description('Name of the function app.')
 output functionApp string = functions.outputs.name
+@description('Id of the pool.')
 output poolId string = poolId
 @description('What deploy.sh gives an existing pool.')
 output scaleFormula string = scaleFormula

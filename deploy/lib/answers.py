@@ -52,9 +52,11 @@ def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
     if spot:
         found = account.get("lowPriorityCoreQuota")
         return None if found is None else int(found)
-    if not account.get("dedicatedCoreQuotaPerVMFamilyEnforced", True):
+    # The CLI writes `Vm`, Azure's own answer `VM`.
+    families = "dedicatedCoreQuotaPerVmFamily", "dedicatedCoreQuotaPerVMFamily"
+    if not all(account.get(f"{name}Enforced", True) for name in families):
         return int(account["dedicatedCoreQuota"])
-    for entry in account.get("dedicatedCoreQuotaPerVMFamily") or ():
+    for entry in next((account[name] for name in families if account.get(name)), ()):
         if str(entry["name"]).lower() == family.lower():
             return int(entry["coreQuota"])
     return None
@@ -104,6 +106,22 @@ def jobs_of_pool(answer: Mapping[str, Any], pool: str) -> Sequence[str]:
     ]
 
 
+def bicepparam(parameters: Mapping[str, Any], template: str) -> str:
+    """A parameter file for a compiled template, from the JSON one that goes to Azure."""
+
+    def quoted(value: Any) -> str:
+        text = json.dumps(value).replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+        return f"json('{text}')"
+
+    lines = [f"param {name} = {quoted(entry['value'])}" for name, entry in parameters["parameters"].items()]
+    return "\n".join([f"using '{template}'", *lines])
+
+
+def resources(snapshot: Mapping[str, Any]) -> Sequence[str]:
+    """What a deployment would make, a line each."""
+    return sorted(f"   {found['type']} {found['name']}" for found in snapshot["predictedResources"])
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0; 1 where the question's answer is no."""
     command, *rest = arguments
@@ -126,6 +144,10 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(other_pools(answer, rest[0])))
     elif command == "jobs":
         print(" ".join(jobs_of_pool(answer, rest[0])))
+    elif command == "bicepparam":
+        print(bicepparam(answer, rest[0]))
+    elif command == "resources":
+        print("\n".join(resources(answer)))
     elif command == "scale-body":
         print(scale_body(answer))
     else:

@@ -4,9 +4,12 @@
 # Seconds between two tries of what needs time to spread through Azure, and how often it is tried.
 readonly PAUSE="${ILASTIK_BATCH_PAUSE:-15}"
 readonly MOST_TRIES="${ILASTIK_BATCH_TRIES:-60}"
-readonly ARM=https://management.azure.com
-readonly MISSING='not ?found|does not exist|could not be found|\b404\b'
-readonly NOT_YET='permission|authoriz|forbidden|\b403\b|PrincipalNotFound|does not exist in the directory|try again|throttl|timed? ?out|temporar'
+# What tells that something is not there; "not found" alone is also said of subscriptions, endpoints and kinds of resources.
+readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentNotFound|PlatformImageNotFound)\)|\bBlobNotFound\b|"code": ?"(404|NotFound|ResourceNotFound|PoolNotFound)"'
+# What passes by itself: roles that have not spread, names of fresh accounts that are not known yet, busy services.
+readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|TooManyRequests)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist'
+# What does not pass, whatever else the message says.
+readonly FOREVER='\b(RequestDisallowedByPolicy|QuotaExceeded|SkuNotAvailable|InvalidTemplate)\b'
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
@@ -14,6 +17,15 @@ warn() { printf 'Note: %s\n' "$*" >&2; }
 fail() {
   printf '\nStopped: %s\n' "$*" >&2
   exit 1
+}
+
+is_nothing() { [[ -z $1 || $1 == None || $1 == null ]]; } # the CLI prints None for a null in a row
+
+# Sets arm to the address of Azure Resource Manager in this login's cloud.
+find_cloud() {
+  lookup arm cloud show --query endpoints.resourceManager
+  arm=${arm%/}
+  [[ $arm == https://* ]] || fail "The Azure CLI does not say where its cloud is ('$arm'). See: az cloud show"
 }
 
 # Puts Azure's answer, one bare word or line, into a variable: empty where there is no such thing. Any other fault
@@ -58,22 +70,33 @@ patiently() { # what it is, as words for people; then the command
   shift
   until "$@" 2>"$work/error"; do
     tries=$((tries + 1))
-    if ((tries >= MOST_TRIES)) || ! grep -qiE "$NOT_YET" "$work/error"; then
+    if ((tries >= MOST_TRIES)) || grep -qE "$FOREVER" "$work/error" || ! grep -qiE "$NOT_YET" "$work/error"; then
       cat "$work/error" >&2
+      ! grep -q RequestDisallowedByPolicy "$work/error" ||
+        fail "$what is forbidden by a policy of your organisation: $(policy_of "$work/error"). Ask who looks after the subscription for an exemption, or take another one; then run this again."
       fail "$what did not work; Azure's own message is above. When it is put right, run this again: what is done stays done."
     fi
     if ((tries == 1)); then
       say "   $what: not yet possible. New roles take up to fifteen minutes to spread; it is tried again until then."
+    elif ((tries % 4 == 0)); then
+      say "   $what: still not possible after $tries tries: $(grep -m 1 . "$work/error" | head -c 200)"
     fi
     sleep "$PAUSE"
   done
+}
+
+policy_of() { # file with Azure's message
+  local name
+  name=$(grep -oE 'policyAssignment\\*": *\{ *\\*"name\\*": *\\*"[^"\\]+' "$1" | head -n 1) || true
+  printf '%s' "${name:+\"${name##*\"}\"}"
+  [[ -n $name ]] || printf 'its name is in the message above'
 }
 
 # What is worth keeping from one run to the next on this machine.
 cache_folder() { printf '%s' "${ILASTIK_BATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ilastik-batch}"; }
 
 budget_url() { # prefix
-  printf '%s' "$ARM/subscriptions/$subscription/resourceGroups/$group" \
+  printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Consumption/budgets/$1-budget?api-version=2024-08-01"
 }
 

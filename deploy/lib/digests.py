@@ -12,7 +12,12 @@ from pathlib import Path
 DEPLOY = Path(__file__).resolve().parents[1]
 REPOSITORY = DEPLOY.parent
 _TOOLS_LIST = DEPLOY / "pool/task_tools.txt"
-_START_TASK = DEPLOY / "pool/start_task.sh"
+# The start task, and what it tries ilastik with: pool.bicep names them too.
+_START_FILES = {
+    "start_task.sh": DEPLOY / "pool/start_task.sh",
+    "smoke.h5": DEPLOY / "smoke/tiny.h5",
+    "smoke.ilp": REPOSITORY / "local_cloud/sample_data/default.ilp",
+}
 
 
 def file_digest(path: Path) -> str:
@@ -34,7 +39,11 @@ def scripts_folder() -> str:
 
 def start_task_blob() -> str:
     """A name for just this start task: nodes of an older pool go on with theirs."""
-    return f"pool-{_short([file_digest(_START_TASK)])}/start_task.sh"
+    return f"{_start_folder()}start_task.sh"
+
+
+def _start_folder() -> str:
+    return f"pool-{_short(map(file_digest, _START_FILES.values()))}/"
 
 
 def pool_id(version: str, *parts: str) -> str:
@@ -65,7 +74,8 @@ def main(arguments: Sequence[str]) -> int:
         print(file_digest(Path(rest[0])))
     elif command == "tools":
         folder = scripts_folder()
-        for path, blob in [*((path, folder + name) for path, name in task_tools()), (_START_TASK, start_task_blob())]:
+        started = [(path, _start_folder() + name) for name, path in _START_FILES.items()]
+        for path, blob in [*((path, folder + name) for path, name in task_tools()), *started]:
             print(f"{path}\t{blob}\t{file_digest(path)}")
     elif command == "names":
         print(scripts_folder(), start_task_blob(), pool_id(*rest))

@@ -2,7 +2,7 @@
 # Pools are never changed but for their scale: another kind of pool is another pool. Sourced by deploy.sh.
 
 pools_url() { # pool, or nothing for all
-  printf '%s' "$ARM/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Batch" \
+  printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Batch" \
     "/batchAccounts/$batch_account/pools${1:+/$1}?api-version=2025-06-01"
 }
 

@@ -2,7 +2,8 @@
 # What would stop the deployment half-way is looked for before anything is made. Sourced by deploy.sh.
 
 readonly AZ_AT_LEAST=2.75.0
-readonly PROVIDERS=(Microsoft.Batch Microsoft.Consumption Microsoft.EventGrid Microsoft.Insights
+# Microsoft.Compute: for the look at the image.
+readonly PROVIDERS=(Microsoft.Batch Microsoft.Compute Microsoft.Consumption Microsoft.EventGrid Microsoft.Insights
   Microsoft.ManagedIdentity Microsoft.OperationalInsights Microsoft.Storage Microsoft.Web)
 readonly IMAGE=canonical:ubuntu-24_04-lts:server:latest
 
@@ -36,6 +37,7 @@ check_login() {
   subscription=$(az account show --query id --only-show-errors --output tsv) || fail "You are not logged in. Run: az login"
   lookup name account show --query name
   say "Subscription: $name ($subscription)"
+  find_cloud
   token=$(az account get-access-token --query accessToken --only-show-errors --output tsv) ||
     fail "Your login has expired. Run: az login"
   read -r me my_type < <(answers who <<<"$token")
@@ -78,7 +80,7 @@ check_permissions() {
   local scope=/subscriptions/$subscription line
   [[ -z $group_location ]] || scope+=/resourceGroups/$group
   fetch "$work/permissions.json" rest --method get \
-    --url "$ARM$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+    --url "$arm$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
   while read -r line; do
     [[ -z $line ]] || problem "You may not $line on $scope. Ask its owner."
   done < <(answers permissions <"$work/permissions.json")
@@ -93,11 +95,13 @@ check_providers() {
   done
 }
 
-# Batch's machines can be asked for only once its provider is registered.
+is_registered() { [[ " ${unregistered[*]} " != *" $1 "* ]]; } # provider
+
+# What a provider knows can be asked for only once it is registered.
 check_machines() { # size, most nodes, spot nodes
   local found family cores image
-  if [[ " ${unregistered[*]} " == *" Microsoft.Batch "* ]]; then
-    warn "Quota and machine sizes of Batch can be looked up only after the first deployment: this subscription has not used Batch yet."
+  if ! is_registered Microsoft.Batch || ! is_registered Microsoft.Compute; then
+    say "   Machine sizes can be looked up only when this subscription has been registered for them."
     return
   fi
   fetch "$work/skus.json" batch location list-skus --location "$location"
@@ -121,7 +125,11 @@ check_machines() { # size, most nodes, spot nodes
 check_cores() { # family, cores of one node, kind
   local allowed
   allowed=$(answers quota "$1" "$3" <"$work/account.json")
-  [[ -z $allowed ]] || ((allowed >= $2)) ||
+  if [[ -z $allowed ]]; then
+    warn "Azure does not tell how many $3 cores of the family $1 the Batch account $batch_account may use; with none, files wait. See the portal: Batch account, Quotas."
+    return
+  fi
+  ((allowed >= $2)) ||
     problem "The Batch account $batch_account may use $allowed $3 cores of the family $1, and one node needs $2. Ask for more in the portal: Batch account, Quotas (free, takes hours to days)."
 }
 
@@ -135,6 +143,7 @@ check_batch_account_quota() {
 
 check_names() {
   local name existing answer
+  is_registered Microsoft.Storage || return 0
   for name in "${prefix}data$suffix" "${prefix}host$suffix"; do
     existing=
     [[ -z $group_location ]] ||

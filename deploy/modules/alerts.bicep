@@ -21,6 +21,7 @@ param workspaceId string
 @description('Tags of the deployment.')
 param tags object
 
+@description('An alert on a metric.')
 type metricAlert = {
   name: string
   @description('Id of the resource that has the metric.')
@@ -29,13 +30,14 @@ type metricAlert = {
   kind: 'Microsoft.Batch/batchAccounts' | 'Microsoft.EventGrid/systemTopics'
   metric: string
   text: string
-  aggregation: 'Average' | 'Total'
   window: string
-  @description('The alert is raised above this number.')
+  @description('The alert is raised where the sum over the window is above this number.')
   above: int
   severity: int
 }
 
+// Batch counts nodes once a minute and publishes their sum alone: node-minutes.
+@description('Alerts on metrics.')
 var onMetrics metricAlert[] = [
   {
     name: 'start-task-failed'
@@ -43,7 +45,6 @@ var onMetrics metricAlert[] = [
     kind: 'Microsoft.Batch/batchAccounts'
     metric: 'StartTaskFailedNodeCount'
     text: 'A node could not install ilastik. Its files wait. Look at startup/stderr.txt of the node in the Batch account.'
-    aggregation: 'Average'
     window: 'PT15M'
     above: 0
     severity: 1
@@ -54,7 +55,6 @@ var onMetrics metricAlert[] = [
     kind: 'Microsoft.Batch/batchAccounts'
     metric: 'UnusableNodeCount'
     text: 'A node of the pool is unusable; its tasks may wait forever. Remove the node in the Batch account.'
-    aggregation: 'Average'
     window: 'PT30M'
     above: 0
     severity: 2
@@ -64,10 +64,9 @@ var onMetrics metricAlert[] = [
     scope: batchAccountId
     kind: 'Microsoft.Batch/batchAccounts'
     metric: 'IdleNodeCount'
-    text: 'Nodes are paid for and have had nothing to do for an hour. Look at the pool\'s autoscale formula.'
-    aggregation: 'Average'
+    text: 'More than one node an hour is paid for and has nothing to do. Look at the pool\'s autoscale formula.'
     window: 'PT1H'
-    above: 1
+    above: 60
     severity: 3
   }
   {
@@ -76,7 +75,6 @@ var onMetrics metricAlert[] = [
     kind: 'Microsoft.Batch/batchAccounts'
     metric: 'TaskFailEvent'
     text: 'Tasks failed. PROBLEM.txt in the results of the files says why, if trying again did not help.'
-    aggregation: 'Total'
     window: 'PT1H'
     above: 0
     severity: 2
@@ -87,13 +85,13 @@ var onMetrics metricAlert[] = [
     kind: 'Microsoft.EventGrid/systemTopics'
     metric: 'DeadLetteredCount'
     text: 'Events could not be delivered to the queue for a day. The sweep takes up their files; the doctor shows more.'
-    aggregation: 'Total'
     window: 'PT1H'
     above: 0
     severity: 2
   }
 ]
 
+@description('An alert on what was logged.')
 type logAlert = {
   name: string
   query: string
@@ -101,6 +99,7 @@ type logAlert = {
   severity: int
 }
 
+@description('Alerts on logs.')
 var onLogs logAlert[] = [
   {
     name: 'poison'
@@ -150,7 +149,7 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
             name: alert.name
             metricNamespace: alert.kind
             metricName: alert.metric
-            timeAggregation: alert.aggregation
+            timeAggregation: 'Total'
             operator: 'GreaterThan'
             threshold: alert.above
           }

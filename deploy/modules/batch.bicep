@@ -34,6 +34,7 @@ resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output name string = account.name
+@description('Id of the account.')
 output id string = account.id
+@description('Address of the account.')
 output endpoint string = 'https://${account.properties.accountEndpoint}'

@@ -20,16 +20,12 @@ resource budget 'Microsoft.Consumption/budgets@2026-06-01' = {
     amount: monthly
     timeGrain: 'Monthly'
     timePeriod: { startDate: startDate }
-    notifications: toObject(
-      [50, 80, 100],
-      percent => 'actual${percent}',
-      percent => {
-        enabled: true
-        operator: 'GreaterThan'
-        threshold: percent
-        thresholdType: 'Actual'
-        contactEmails: [mail]
-      }
-    )
+    notifications: toObject([50, 80, 100], percent => 'actual${percent}', percent => {
+      enabled: true
+      operator: 'GreaterThan'
+      threshold: percent
+      thresholdType: 'Actual'
+      contactEmails: [mail]
+    })
   }
 }

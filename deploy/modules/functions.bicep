@@ -42,6 +42,7 @@ param moreSettings object
 @description('Tags of the deployment.')
 param tags object
 
+@description('Settings that the function host reads.')
 var hostSettings = {
   AzureWebJobsStorage__accountName: hostAccountName
   AzureWebJobsStorage__credential: 'managedidentity'
@@ -112,5 +113,5 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
+@description('Name of the app.')
 output name string = app.name
-output host string = app.properties.defaultHostName

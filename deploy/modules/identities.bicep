@@ -24,9 +24,15 @@ resource pool 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   tags: tags
 }
 
+@description('Resource id of the app\'s identity.')
 output appId string = app.id
+@description('Client id of the app\'s identity.')
 output appClientId string = app.properties.clientId
+@description('Object id of the app\'s identity.')
 output appPrincipalId string = app.properties.principalId
+@description('Resource id of the nodes\' identity.')
 output poolId string = pool.id
+@description('Client id of the nodes\' identity.')
 output poolClientId string = pool.properties.clientId
+@description('Object id of the nodes\' identity.')
 output poolPrincipalId string = pool.properties.principalId

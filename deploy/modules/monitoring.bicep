@@ -21,6 +21,7 @@ param dailyGb int
 @description('Tags of the deployment.')
 param tags object
 
+@description('Queries that everybody finds in the workspace.')
 var queries = [
   {
     name: 'one-file'
@@ -62,6 +63,9 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
         category: 'ilastik-batch'
         displayName: query.title
         query: query.text
+        // Azure refuses a second deployment without it, and knows it here only, whatever its published types say.
+        #disable-next-line BCP037
+        etag: '*'
       }
     }
   ]
@@ -79,6 +83,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+@description('Id of the workspace.')
 output workspaceId string = workspace.id
-output insightsName string = insights.name
+@description('Where the app sends its telemetry.')
 output insightsConnectionString string = insights.properties.ConnectionString

@@ -46,6 +46,9 @@ param ilastikSha256 string
 @description('Version of ilastik in that archive.')
 param ilastikVersion string
 
+@description('The script, and what it tries ilastik with; all of them lie beside each other.')
+var startFiles = ['start_task.sh', 'smoke.h5', 'smoke.ilp']
+
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
   name: accountName
 }
@@ -85,9 +88,9 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = {
     startTask: {
       commandLine: '/bin/bash start_task.sh'
       resourceFiles: [
-        {
-          httpUrl: '${toolsUrl}/${startTaskBlob}'
-          filePath: 'start_task.sh'
+        for name in startFiles: {
+          httpUrl: '${toolsUrl}/${replace(startTaskBlob, 'start_task.sh', name)}'
+          filePath: name
           fileMode: '0755'
           identityReference: { resourceId: identityId }
         }

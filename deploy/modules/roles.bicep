@@ -19,6 +19,7 @@ param batchAccountName string
 param insightsName string
 
 @export()
+@description('Somebody who runs the system.')
 type operator = {
   @description('Object id in Microsoft Entra ID.')
   id: string
@@ -26,6 +27,7 @@ type operator = {
   type: 'User' | 'Group' | 'ServicePrincipal'
 }
 
+@description('Ids of the built-in roles.')
 var roles = {
   batchDataContributor: '6aaa78f1-f7de-44ca-8722-c64a23943cae'
   batchJobSubmitter: '48e5e92e-a480-4e71-aa9c-2778f4c13781'
@@ -39,6 +41,7 @@ var roles = {
 }
 
 // With a role on the whole data account the app could write `projects`, and a classifier can run code.
+@description('Roles on containers.')
 var onContainers = [
   { who: 'app', name: 'input', role: 'storageBlobDataReader' }
   { who: 'app', name: 'projects', role: 'storageBlobDataReader' }
@@ -53,6 +56,7 @@ var onContainers = [
   { who: 'topic', name: 'dead-letter', role: 'storageBlobDataContributor' }
 ]
 
+@description('Roles on queues.')
 var onQueues = [
   { who: 'app', name: 'blob-created', role: 'storageQueueDataContributor' }
   { who: 'app', name: 'blob-created-poison', role: 'storageQueueDataContributor' }
@@ -61,27 +65,32 @@ var onQueues = [
   { who: 'topic', name: 'blob-created', role: 'storageQueueDataMessageSender' }
 ]
 
+@description('Roles on tables.')
 var onTables = [
   { who: 'app', name: 'files', role: 'storageTableDataContributor' }
   { who: 'app', name: 'work', role: 'storageTableDataContributor' }
 ]
 
+@description('Roles on the Batch account.')
 var onBatch = [
   { who: 'app', role: 'batchJobSubmitter' }
 ]
 
 // The function host keeps leases, timers and its package there; nothing else is in that account.
+@description('Roles on the account of the function host.')
 var onHostAccount = [
   { who: 'app', role: 'storageBlobDataOwner' }
   { who: 'app', role: 'storageQueueDataContributor' }
   { who: 'app', role: 'storageTableDataContributor' }
 ]
 
+@description('Roles of each operator on the data account.')
 var onDataAccountOfOperators = [
   'storageBlobDataContributor'
   'storageQueueDataContributor'
   'storageTableDataContributor'
 ]
+@description('The same, operator by operator.')
 var operatorGrants = flatten(map(
   operators,
   person => map(onDataAccountOfOperators, role => { id: person.id, type: person.type, role: role })

@@ -43,6 +43,7 @@ param workspaceId string
 @description('Tags of the deployment.')
 param tags object
 
+@description('What holds for both accounts.')
 var secured = {
   allowBlobPublicAccess: false
   allowCrossTenantReplication: false
@@ -53,6 +54,7 @@ var secured = {
   supportsHttpsTrafficOnly: true
 }
 
+@description('Rules for what is left over.')
 var always = [
   {
     name: 'staging'
@@ -73,6 +75,7 @@ var always = [
     }
   }
 ]
+@description('Images that go after a while, if wanted.')
 var expiring = inputDays == 0
   ? []
   : [
@@ -86,6 +89,7 @@ var expiring = inputDays == 0
         }
       }
     ]
+@description('Images that become cheaper to keep after a while, if wanted.')
 var cooling = inputCoolDays == 0
   ? []
   : [
@@ -111,8 +115,10 @@ resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   resource blobs 'blobServices' = {
     name: 'default'
     properties: {
-      deleteRetentionPolicy: undeleteDays == 0 ? { enabled: false } : { enabled: true, days: undeleteDays }
-      containerDeleteRetentionPolicy: undeleteDays == 0 ? { enabled: false } : { enabled: true, days: undeleteDays }
+      deleteRetentionPolicy: undeleteDays == 0 ? { enabled: false } : { enabled: true, days: max(undeleteDays, 1) }
+      containerDeleteRetentionPolicy: undeleteDays == 0
+        ? { enabled: false }
+        : { enabled: true, days: max(undeleteDays, 1) }
     }
 
     resource container 'containers' = [
@@ -178,10 +184,13 @@ resource queueLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output dataAccountName string = data.name
+@description('Id of the data account.')
 output dataAccountId string = data.id
+@description('Address of its blobs.')
 output blobEndpoint string = data.properties.primaryEndpoints.blob
+@description('Address of its queues.')
 output queueEndpoint string = data.properties.primaryEndpoints.queue
+@description('Address of its tables.')
 output tableEndpoint string = data.properties.primaryEndpoints.table
-output hostAccountName string = host.name
+@description('Address of the container with the code package.')
 output packageUrl string = '${host.properties.primaryEndpoints.blob}${packageContainer}'

@@ -11,12 +11,14 @@ param storageAccountId string
 @maxValue(24)
 param hoursToDeliver int
 
+@description('Which blobs the queue hears of.')
 type subscription = {
   name: string
   container: string
   suffixes: string[]
 }
 
+@description('Images, and classifiers with their settings.')
 var subscriptions subscription[] = [
   { name: 'images', container: 'input', suffixes: ['.h5'] }
   { name: 'projects', container: 'projects', suffixes: ['.ilp', '.json'] }

@@ -23,6 +23,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   }
 }
 
-output name string = topic.name
+@description('Id of the topic.')
 output id string = topic.id
+@description('Object id of its identity.')
 output principalId string = topic.identity.principalId

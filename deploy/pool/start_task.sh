@@ -2,6 +2,7 @@
 # Installs ilastik on a node: $AZ_BATCH_NODE_SHARED_DIR/ilastik, complete and tried, or not at all. Can run again at
 # any time: where this version is there already it is done at once, and what a stopped run left is put right.
 #
+# Beside it: smoke.h5 and smoke.ilp, an image and a classifier to try ilastik with.
 # Given: ILASTIK_ARCHIVE (blob in the container of tools; a file of that name beside this script is taken instead),
 #   ILASTIK_SHA256, ILASTIK_VERSION, TOOLS_URL (that container), POOL_IDENTITY_CLIENT_ID, AZ_BATCH_NODE_SHARED_DIR.
 # Optional: METADATA_URL (the node's metadata service, which gives tokens), TRIES (of each download), PAUSE_SECONDS
@@ -162,13 +163,23 @@ unpack() {
 }
 
 self_test() {
-    local seconds=${SELF_TEST_SECONDS:-300} told=$scratch/self-test.txt
+    local seconds=${SELF_TEST_SECONDS:-300} told=$scratch/self-test.txt here name
+    here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+    for name in smoke.h5 smoke.ilp; do
+        [[ -f $here/$name ]] || fail 90 "There is no $name beside the start task: the pool's resource files are incomplete."
+        cp -- "$here/$name" "$scratch"
+    done
     [[ -f $new/run_ilastik.sh ]] || fail 96 "There is no run_ilastik.sh in $ILASTIK_ARCHIVE: it is no archive of ilastik for Linux."
     local -a clean=(env -u PYTHONPATH -u PYTHONHOME "HOME=$scratch" timeout --kill-after 10 "$seconds")
     "${clean[@]}" "$new/bin/python" -c 'import h5py, tifffile' >"$told" 2>&1 </dev/null ||
         fail 96 "The Python that ships with ilastik does not work on this node: $(tail -c 1000 "$told")"
-    "${clean[@]}" "$new/run_ilastik.sh" --headless --help >"$told" 2>&1 </dev/null ||
-        fail 96 "ilastik does not start on this node (or not within $seconds s): $(tail -c 1000 "$told")"
+    # A help text would load nothing of what can break.
+    (cd -- "$scratch" && exec "${clean[@]}" "$new/run_ilastik.sh" --headless --readonly --project=smoke.ilp \
+        smoke.h5/volume/data "--export_source=Simple Segmentation" "--output_format=multipage tiff" \
+        --output_filename_format=smoke.tiff --ignore_training_axistags) >"$told" 2>&1 </dev/null ||
+        fail 96 "ilastik cannot segment a tiny image on this node (or not within $seconds s): $(tail -c 1000 "$told")"
+    [[ -s $scratch/smoke.tiff ]] ||
+        fail 96 "ilastik says that it has segmented a tiny image, but there is no TIFF: $(tail -c 1000 "$told")"
 }
 
 mkdir -p -- "$shared"

@@ -11,7 +11,7 @@ import jmespath  # type: ignore[import-untyped]  # it comes without types
 _EVERYWHERE = {"--only-show-errors", "--output", "--query", "--subscription", "--debug", "--verbose"}
 _FLAGS = {
     *("--only-show-errors", "--stdout", "--no-progress", "--wait", "--all", "--include-inherited", "--yes", "--debug"),
-    *("--verbose", "--no-prompt"),
+    *("--verbose", "--no-prompt", "--include-groups"),
 }
 
 

@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.deploy.az_cli import Call, CliError
-from tests.deploy.azure_state import SUBSCRIPTION
+from tests.deploy.azure_state import PERSON, SUBSCRIPTION
 from tests.deploy.azure_storage import Storage
 from tests.deploy.azure_templates import Templates
 
-PERSON = "99999999-0000-0000-0000-000000000001"
 CHANGING = {
-    *("group create", "provider register", "deployment group create", "resource delete", "role assignment delete"),
+    *("group create", "provider register", "deployment group create", "resource delete"),
+    *("role assignment create", "role assignment delete"),
     *("storage blob upload", "storage blob delete", "storage blob delete-batch"),
 }
 
@@ -58,6 +58,8 @@ class Azure(Storage, Templates):
         return result
 
     def _answer(self, call: Call) -> Any:
+        if call.command in self.refused:
+            raise CliError(self.refused[call.command])
         name = re.sub(r"[ -]", "_", call.command)
         return getattr(self, f"_{name}")(call)
 
@@ -72,13 +74,17 @@ class Azure(Storage, Templates):
             raise CliError(f"The subscription of '{call['--subscription']}' doesn't exist in cloud 'AzureCloud'.")
 
     def _account_get_access_token(self, call: Call) -> Any:
-        return {"accessToken": self.token, "expires_on": 4_000_000_000}
+        audience = call.get("--resource", self.arm)
+        return {"accessToken": f"{self.token}.{audience.removeprefix('https://')}", "expires_on": 4_000_000_000}
 
     @property
     def token(self) -> str:
-        """The access token of the person at the keyboard."""
+        """The beginning of the person's access tokens; the rest names their audience."""
         claims = base64.urlsafe_b64encode(json.dumps({"oid": PERSON, "idtyp": "user"}).encode()).decode().rstrip("=")
-        return f"e30.{claims}.c2ln"
+        return f"e30.{claims}"
+
+    def _cloud_show(self, call: Call) -> Any:
+        return {"name": "AzureCloud", "endpoints": {"resourceManager": f"{self.arm}/"}}
 
     def _account_list_locations(self, call: Call) -> Any:
         return [{"name": "westeurope"}, {"name": "northeurope"}]
@@ -113,9 +119,23 @@ class Azure(Storage, Templates):
         if used and self.resource(used):
             raise CliError("(Conflict) Server farm cannot be deleted because it has web app(s) assigned to it.")
         self.resources.remove(found)
+        self.role_assignments[:] = [r for r in self.role_assignments if not r["scope"].startswith(found["id"])]
 
     def _role_assignment_list(self, call: Call) -> Any:
-        return [r for r in self.role_assignments if r["principalId"] == call["--assignee-object-id"]]
+        scope = call.get("--scope")
+        mine = [r for r in self.role_assignments if r["principalId"] == call["--assignee-object-id"]]
+        return [r for r in mine if not scope or r["scope"] == scope]
+
+    def _role_assignment_create(self, call: Call) -> Any:
+        scope, role = call["--scope"], call["--role"]
+        if not any(found["id"] == scope for found in self.resources):
+            raise CliError(f"(ResourceNotFound) The Resource '{scope}' was not found.", 3)
+        assert (call["--assignee-object-id"], call["--assignee-principal-type"]) == (PERSON, "User")
+        entry = {"id": f"{scope}/{role}", "scope": scope, "principalId": PERSON, "roleDefinitionId": f"/x/{role}"}
+        if entry not in self.role_assignments:
+            self.role_assignments.append(entry)
+            self.roles_spread_in = self.roles_to_spread
+        return entry
 
     def _role_assignment_delete(self, call: Call) -> Any:
         self.role_assignments[:] = [r for r in self.role_assignments if r["id"] != call["--ids"]]
@@ -141,23 +161,28 @@ class Azure(Storage, Templates):
         families = [{"name": f"{name}Family", "coreQuota": self.cores} for name in self.vm_sizes]
         return {
             "dedicatedCoreQuota": self.cores,
-            "dedicatedCoreQuotaPerVMFamilyEnforced": True,
-            "dedicatedCoreQuotaPerVMFamily": families,
+            # So the CLI spells it; Azure itself writes `VM`.
+            "dedicatedCoreQuotaPerVmFamilyEnforced": True,
+            "dedicatedCoreQuotaPerVmFamily": families,
             "lowPriorityCoreQuota": self.spot_cores,
         }
 
     def _vm_image_show(self, call: Call) -> Any:
+        self.registered("Microsoft.Compute")
         return {"name": call["--urn"].rpartition(":")[2]}
 
     # The app
 
     def _functionapp_show(self, call: Call) -> Any:
+        # Of an app on Flex Consumption the CLI prints what Azure Resource Manager answers, as it is.
         name = call["--name"]
         hosts = [{"hostType": "Standard", "name": name}, {"hostType": "Repository", "name": f"{name}.scm.example"}]
-        return {"name": name, "hostNameSslStates": hosts}
+        return {"name": name, "kind": "functionapp,linux", "properties": {"hostNameSslStates": hosts}}
 
     def _functionapp_function_list(self, call: Call) -> Any:
-        return [{"name": name} for name in ("blob_created", "reconcile", "collect")] if self.published else []
+        if not self.published:
+            raise CliError("(BadRequest) Encountered an error (ServiceUnavailable) from host runtime.")
+        return [{"name": name} for name in ("blob_created", "reconcile", "collect")]
 
     def _functionapp_config_appsettings_list(self, call: Call) -> Any:
         return [{"name": name, "slotSetting": False, "value": value} for name, value in self.app_settings.items()]
@@ -168,6 +193,8 @@ class Azure(Storage, Templates):
         url = urlsplit(call["--uri"])
         method = call["--method"].lower()
         path = url.path
+        if not url.netloc.endswith(".batch.azure.com") and f"https://{url.netloc}" != self.arm:
+            raise CliError(f"Failed to resolve {url.netloc}")
         if path.endswith("/providers/Microsoft.Authorization/permissions"):
             return {"value": self.permissions}
         if url.netloc.endswith(".batch.azure.com") and path == "/jobs":
@@ -207,10 +234,16 @@ class Azure(Storage, Templates):
             output = Path(value["--output"])
             if url.netloc == "files.ilastik.org":
                 return self._curled("download", False, lambda: self._download(output))
-            if not re.fullmatch(r'header = "Authorization: Bearer [\w.-]+"', value.get("--config", "").strip()):
-                return 22, "", "curl: 401"
-            if url.path == "/api/deployments/latest":
-                return self._curled("published?", False, lambda: _tell(output, json.dumps({"status": 4}), ""))
+            audience = re.fullmatch(rf'header = "Authorization: Bearer {self.token}\.(\S+)"', value["--config"].strip())
+            if audience is None or not re.fullmatch(r"[\w-]+\.scm\.example", url.netloc):
+                return 22, "", f"curl: nobody answers {url.netloc} without a token"
+            if f"https://{audience[1]}" != self.publishing_audience:
+                return _tell(output, "This token is for somebody else.", "401")
+            if self.fresh_app:
+                first = self.fresh_app.pop(0)
+                return _tell(output, "", str(first)) if first > 99 else (first, "", "curl: (6) Could not resolve host")
+            if url.path == f"/api/deployments/{self._deployment_id()}":
+                return self._curled("published?", False, lambda: self._deployment(output))
             if url.path != "/api/publish" or "RemoteBuild=false" not in url.query:
                 return 22, "", f"curl: {url.path}?{url.query} is not known here"
             package = Path(value["--data-binary"].removeprefix("@"))
@@ -225,7 +258,16 @@ class Azure(Storage, Templates):
 
     def _publish(self, package: Path, output: Path) -> tuple[int, str, str]:
         self.published.append(package.read_bytes())
-        return _tell(output, "", "202")
+        return _tell(output, json.dumps(self._deployment_id()), "202")
+
+    def _deployment_id(self) -> str:
+        return f"6c9dff6f-{len(self.published)}"
+
+    def _deployment(self, output: Path) -> tuple[int, str, str]:
+        """What the publishing address knows of the last deployment."""
+        state = self.deployment_states[0]
+        self.deployment_states = self.deployment_states[1:] or [state]
+        return _tell(output, "", state) if len(state) == 3 else _tell(output, json.dumps({"status": int(state)}), "200")
 
     def _download(self, target: Path) -> tuple[int, str, str]:
         begun = target.read_bytes() if target.exists() else b""

@@ -9,8 +9,9 @@ from typing import Any
 from tests.deploy.az_cli import Call, CliError
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+PERSON = "99999999-0000-0000-0000-000000000001"
 PROVIDERS = (
-    *("Microsoft.Batch", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
+    *("Microsoft.Batch", "Microsoft.Compute", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
     *("Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web"),
 )
 _STATE = (
@@ -26,6 +27,7 @@ class State:
     deploy: Path
     logged_in: bool = True
     version: str = "2.91.0"
+    arm: str = "https://management.azure.com"
     providers: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROVIDERS, "Registered"))
     permissions: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     cores: int = 100
@@ -40,9 +42,17 @@ class State:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     published: list[bytes] = field(default_factory=list)
-    # Data calls that are refused because a new role has not spread yet; counted down.
+    # Data calls that fail because a new account's name, or a new role, has not spread yet; counted down.
+    names_spread_in: int = 0
     roles_spread_in: int = 0
     roles_to_spread: int = 2
+    # What the publishing address of a fresh app answers first: exit codes of curl, or statuses.
+    fresh_app: list[int] = field(default_factory=lambda: [6, 503, 404])
+    # Its answers on a deployment: statuses (as text: of HTTP) one after the other, the last one for ever.
+    deployment_states: list[str] = field(default_factory=lambda: ["404", "1", "4"])
+    publishing_audience: str = "https://appservice.azure.com"
+    # Pools whose nodes found nothing when they started.
+    pools_without_files: list[str] = field(default_factory=list)
     budgets: dict[str, str] = field(default_factory=dict)
     app_settings: dict[str, str] = field(default_factory=dict)
     end_of_files: str = "SUCCEEDED"
@@ -51,6 +61,8 @@ class State:
     archive_cut_at: int | None = None
     calls: list[Call] = field(default_factory=list)
     curl_words: list[str] = field(default_factory=list)
+    # Commands that fail, with their error messages.
+    refused: dict[str, str] = field(default_factory=dict)
     # Makes the n-th call of all (counted from 1) fail, before or after its effect.
     break_at: int | None = None
     break_after_effect: bool = False

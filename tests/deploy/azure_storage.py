@@ -5,15 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.az_cli import Call, CliError
-from tests.deploy.azure_state import State
+from tests.deploy.azure_state import PERSON, SUBSCRIPTION, State
 
-NO_ROLE = "You do not have the required permissions needed to perform this operation. (AuthorizationPermissionMismatch)"
+# As the CLI says it: without the code that the service gave.
+NO_ROLE = """
+You do not have the required permissions needed to perform this operation.
+Depending on your operation, you may need to be assigned one of the following roles:
+    "Storage Blob Data Owner"
+"""
+NO_NAME = (
+    "<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: "
+    "[Errno -2] Name or service not known"
+)
 
 
 class Storage(State):
     """Accounts, blobs and the rows of a table."""
 
     def _storage_account_check_name(self, call: Call) -> Any:
+        if self.providers["Microsoft.Storage"] != "Registered":
+            raise CliError(f"(SubscriptionNotFound) Subscription {SUBSCRIPTION} was not found.", 3)
         name = call["--name"]
         taken = self.names_are_taken or self.resource("Microsoft.Storage/storageAccounts", name) is not None
         return {"nameAvailable": not taken, "message": f"The storage account named {name} is already taken."}
@@ -27,8 +38,12 @@ class Storage(State):
     def _data(self, call: Call) -> None:
         if call.get("--auth-mode") != "login":
             raise CliError("KeyBasedAuthenticationNotPermitted")
-        if self.resource("Microsoft.Storage/storageAccounts", call["--account-name"]) is None:
-            raise CliError(f"Failed to resolve {call['--account-name']}.blob.core.windows.net")
+        account = self.resource("Microsoft.Storage/storageAccounts", call["--account-name"])
+        if account is None or self.names_spread_in:
+            self.names_spread_in = max(0, self.names_spread_in - 1)
+            raise CliError(NO_NAME)
+        if not any(r["principalId"] == PERSON and r["scope"] == account["id"] for r in self.role_assignments):
+            raise CliError(NO_ROLE)
         if self.roles_spread_in:
             self.roles_spread_in -= 1
             raise CliError(NO_ROLE)

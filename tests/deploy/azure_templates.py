@@ -31,6 +31,14 @@ class Templates(State):
     def _bicep_build_params(self, call: Call) -> Any:
         return bicep_text.build_params(Path(call["--file"]).parent)
 
+    def _bicep_snapshot(self, call: Call) -> Any:
+        parameters = Path(call["--file"])
+        assert parameters.read_text().startswith("using 'template.json'\n")
+        assert (parameters.parent / "template.json").exists()
+        made = [{"type": "Microsoft.Batch/batchAccounts", "name": "ilastikbatch"}]
+        parameters.with_suffix(".snapshot.json").write_text(json.dumps({"predictedResources": made}))
+        return ""
+
     def _deployment_group_what_if(self, call: Call) -> Any:
         self._parameters(call)
         return "What would change"
@@ -75,12 +83,13 @@ class Templates(State):
         data = self.resource("Microsoft.Storage/storageAccounts", names["data"][1])
         assert data
         topic = self.resource("Microsoft.EventGrid/systemTopics")
-        if topic is not None and values["topicName"] != topic["name"]:
+        topic_name = values["topicName"] or f"{prefix}-events-{end}"
+        if topic is not None and topic_name != topic["name"]:
             raise CliError("(InvalidRequest) Only one system topic is allowed per source.")
         self.put(
             group,
             "Microsoft.EventGrid/systemTopics",
-            values["topicName"] or f"{prefix}-events-{end}",
+            topic_name,
             location,
             mark,
             source=data["id"],
@@ -113,7 +122,7 @@ class Templates(State):
             }.items()
         }
         if is_new:
-            self.roles_spread_in = self.roles_to_spread
+            self.names_spread_in = 1
 
     def _put_pool(self, values: dict[str, Any]) -> None:
         if not values["createPool"]:
@@ -123,6 +132,9 @@ class Templates(State):
             raise CliError(f"(InvalidPropertyValue) The pool id '{name}' is invalid.")
         if name in self.pools:
             raise CliError("(PropertyCannotBeUpdated) The value of property 'identity' cannot be updated.")
+        files = {("tools", values["startTaskBlob"]), ("tools", values["ilastikArchive"])}
+        if not files <= self.blobs.keys():
+            self.pools_without_files.append(name)
         formula = f"maxNodes = {values['maxNodes']};\n// more"
         self.pools[name] = {
             "name": name,

@@ -89,6 +89,27 @@ def test_the_app_accepts_its_settings():
     assert (found.blob_created_queue, found.collect_queue) == ("blob-created", "collect")
 
 
+def resources(kind):
+    """The properties of all resources of a kind when everything is turned on, as `bicep snapshot` works them out."""
+    found = json.loads((REPOSITORY / "tests/deploy/snapshots/everything.json").read_text())["predictedResources"]
+    return [resource["properties"] for resource in found if resource["type"] == kind]
+
+
+def test_saved_queries_can_be_deployed_again():
+    """Azure refuses a saved search that exists (409) unless its properties have this etag."""
+    saved = resources("Microsoft.OperationalInsights/workspaces/savedSearches")
+    assert saved
+    assert {query.get("etag") for query in saved} == {"*"}
+
+
+def test_metrics_are_summed():
+    """Batch publishes its node counts as sums of a sample a minute: an hour's idle node is 60."""
+    criteria = [rule["criteria"]["allOf"][0] for rule in resources("Microsoft.Insights/metricAlerts")]
+    assert {criterion["timeAggregation"] for criterion in criteria} == {"Total"}
+    (idle,) = (c for c in criteria if c["metricName"] == "IdleNodeCount")
+    assert (idle["operator"], idle["threshold"]) == ("GreaterThan", 60)
+
+
 def test_names_are_the_defaults_of_the_app_and_of_the_local_cloud():
     """Containers, queues and tables are called the same here, in the app and in the cloud on one machine."""
     names = DEPLOY / "modules/names.bicep"

@@ -42,7 +42,8 @@ def test_what_does_not_work_fails_the_run_at_its_end(lab):
     lab.doctor_says(2)
     done = lab.run()
     assert done.returncode == 1
-    assert "== Ready" in done.stdout
+    assert "== Deployed, but something does not work" in done.stdout
+    assert "== Ready" not in done.stdout
     assert "the doctor found something that does not work" in done.stderr
     assert len(lab.asked()) == 1
 
@@ -83,6 +84,8 @@ def test_without_its_libraries_the_run_goes_on(lab):
     done = lab.up()
     assert "no index" in done.stderr
     assert "The doctor was not asked" in done.stdout
+    assert "== Ready" not in done.stdout
+    assert "whether it works nobody has looked at" in done.stdout
 
 
 def test_libraries_are_brought_together_once(lab):

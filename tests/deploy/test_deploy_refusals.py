@@ -146,6 +146,109 @@ def test_a_missing_quota_is_said_when_it_is_known(empty):
     assert empty.azure.changes == []
 
 
+def test_dedicated_cores_are_asked_for_as_the_cli_spells_them(lab):
+    """With none of them the next run stops; of a family that is not listed nothing is known, which is said."""
+    lab.azure.cores = 0
+    done = lab.run("--spot-nodes", "0")
+    assert (done.returncode, "may use 0 dedicated cores" in done.stderr) == (1, True)
+    assert lab.azure.changes == []
+    lab.azure._batch_account_show = lambda call: {"dedicatedCoreQuotaPerVmFamily": [], "lowPriorityCoreQuota": 9}
+    assert "does not tell how many dedicated cores" in lab.up("--spot-nodes", "0").stderr
+
+
+def test_a_package_that_cannot_be_built_stops_before_anything_is_made(empty):
+    """The package index may be out of reach: a system without code is of no use."""
+    (empty.clone / "deploy/package.py").write_text('import sys\nsys.exit("pip could not bring the libraries")\n')
+    done = empty.run("--location", "westeurope")
+    assert (done.returncode, "could not be built" in done.stderr) == (1, True)
+    assert empty.azure.changes == []
+
+
+_POLICY = (
+    '{"error":{"code":"DeploymentFailed","details":[{"code":"RequestDisallowedByPolicy","message":"Resource '
+    '\'ilastikdata\' was disallowed by policy. Policy identifiers: \'[{"policyAssignment":{"name":"Only in the north",'
+    '"id":"/providers/Microsoft.Authorization/policyAssignments/1"}}]\'."}]}}'
+)
+
+
+@pytest.mark.parametrize("quote", ['"', '\\"'])
+def test_a_policy_ends_the_run_at_once(empty, quote):
+    """No waiting changes what an organisation forbids, though the message speaks of authorization; it is named."""
+    empty.azure.refused["deployment group create"] = _POLICY.replace('"', quote)
+    done = empty.run("--location", "westeurope")
+    assert done.returncode == 1
+    assert 'forbidden by a policy of your organisation: "Only in the north"' in done.stderr
+    assert [call.command for call in empty.azure.calls].count("deployment group create") == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "(AuthorizationFailed) The client does not have authorization to perform action 'x'. Code: AuthorizationFailed",
+        "(PrincipalNotFound) Principal 1 does not exist in the directory 2.",
+        "HTTPSConnectionPool: Max retries exceeded (Failed to establish a new connection: Name or service not known)",
+    ],
+)
+def test_what_passes_by_itself_is_waited_for(empty, fault):
+    """Roles and names take a while to spread: what Azure refuses for that is tried again, and progress is reported."""
+    empty.azure.refused["deployment group create"] = fault
+    done = empty.run("--location", "westeurope")
+    assert (done.returncode, "not yet possible" in done.stdout) == (1, True)
+    assert [call.command for call in empty.azure.calls].count("deployment group create") == 4
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "(SubscriptionNotFound) The subscription '1' could not be found.",
+        "(InvalidResourceType) The resource type could not be found in the namespace.",
+        "<urlopen error> 404 endpoint not found",
+    ],
+)
+def test_only_what_is_not_there_is_missing(lab, fault):
+    """Other things that are "not found" are faults: a teardown that passed over them would leave roles behind."""
+    lab.azure.refused["resource show"] = fault
+    done = lab.run("--teardown", "--yes")
+    assert (done.returncode, fault in done.stderr) == (1, True)
+    assert "resource delete" not in lab.azure.changes
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_deployment_that_does_not_tell_its_names_is_not_gone_on_with(lab, value):
+    """The CLI prints "None" for a null; it would be taken for an account's name."""
+    create = lab.azure._deployment_group_create
+
+    def forgetful(call):
+        create(call)
+        lab.azure.deployments["ilastik-batch"]["outputs"]["batchAccount"]["value"] = value
+
+    lab.azure._deployment_group_create = forgetful
+    done = lab.run()
+    assert (done.returncode, "does not tell its batch_account" in done.stderr) == (1, True)
+    assert lab.azure.changes == ["deployment group create"]
+
+
+def test_an_app_without_a_publishing_address_gets_no_code(lab):
+    """curl would ask a host that is called like the first part of the path."""
+    lab.azure._functionapp_show = lambda call: {"properties": {"hostNameSslStates": []}}
+    lab.new_code("2" * 64)
+    done = lab.run()
+    assert (done.returncode, "does not tell the publishing address" in done.stderr) == (1, True)
+    assert len(lab.azure.published) == 1
+
+
+@pytest.mark.parametrize("state", ["3", "5", "404"])
+def test_a_package_is_recorded_only_when_it_is_active(lab, state):
+    """Failed, replaced by another, or never heard of again: the next run deploys it once more."""
+    lab.new_code("2" * 64)
+    lab.azure.deployment_states = [state]
+    assert lab.run().returncode == 1
+    assert lab.azure.blobs["tools", "deployed/app.zip"]["metadata"]["sha256"] == "1" * 64
+    lab.azure.deployment_states = ["4"]
+    assert "publish" in lab.up().stdout + str(lab.azure.changes)
+    assert lab.azure.blobs["tools", "deployed/app.zip"]["metadata"]["sha256"] == "2" * 64
+
+
 def test_another_region_is_refused(lab):
     """What is there cannot move."""
     done = lab.run("--location", "northeurope")

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain.settings import from_mapping
+from tests.deploy import bicep_text
+from tests.deploy.azure_state import PERSON
 from tests.deploy.test_bicep import DEPLOY
 
 
@@ -33,7 +35,9 @@ def test_an_empty_subscription_becomes_a_running_system(empty):
         "provider register",
         "group create",
         "deployment group create",
+        "role assignment create",
         "storage blob upload",
+        "deployment group create",
         "publish",
         "storage blob upload",
         "storage blob delete",
@@ -43,6 +47,7 @@ def test_an_empty_subscription_becomes_a_running_system(empty):
     assert f"Drop a file here:   https://{account}.blob.core.windows.net/input/" in done.stdout
     assert "the TIFF is there" in done.stdout
     assert "New roles take up to fifteen minutes" in done.stdout
+    assert empty.azure.pools_without_files == []
 
 
 def test_what_the_pool_needs_is_where_the_pool_looks_for_it(lab):
@@ -154,16 +159,74 @@ def test_a_budget_keeps_its_beginning(lab):
     lab.up()
 
 
+def test_a_subscription_that_has_used_nothing_yet_is_registered_first(empty):
+    """Names, machines and quota cannot be asked for before; the same run asks for them afterwards."""
+    empty.azure.providers = dict.fromkeys(empty.azure.providers, "NotRegistered")
+    empty.up("--no-smoke-test")
+    asked = [call.command for call in empty.azure.calls]
+    assert asked.index("provider register") < asked.index("storage account check-name") < asked.index("group create")
+
+
+def test_a_second_operator_gets_the_roles_first(lab):
+    """So does whoever runs it again after a run that broke off, or over an account that another one kept."""
+    lab.azure.role_assignments[:] = [r for r in lab.azure.role_assignments if r["principalId"] != PERSON]
+    lab.up()
+    assert lab.azure.changes == ["role assignment create"] * 4 + ["deployment group create"]
+
+
+def test_roles_that_were_given_by_hand_are_found(lab):
+    """Whoever has a role already is not given it: Azure refuses the same role under another name."""
+    for role in lab.azure.role_assignments:
+        role["id"] = "given by hand"
+    lab.up()
+    assert lab.azure.changes == ["deployment group create"]
+
+
+def test_roles_of_operators_are_those_of_the_template():
+    """deploy.sh gives its own operator what modules/roles.bicep gives those that are named to it."""
+    given = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", (DEPLOY / "lib/access.sh").read_text())
+    roles = bicep_text.mapping(DEPLOY / "modules/roles.bicep", "roles")
+    wanted = [*bicep_text.words(DEPLOY / "modules/roles.bicep", "onDataAccountOfOperators"), "batchDataContributor"]
+    assert given == [roles[name].strip("'") for name in wanted]
+
+
+@pytest.mark.parametrize("audience", ["https://appservice.azure.com", "https://management.azure.com"])
+def test_the_publishing_address_takes_one_of_two_tokens(empty, audience):
+    """The one that is meant for it, or that for Azure Resource Manager; a fresh app is waited for."""
+    empty.azure.publishing_audience = audience
+    empty.up("--no-smoke-test")
+    assert (len(empty.azure.published), empty.azure.fresh_app) == (1, [])
+    assert empty.azure.asked.count("published?") == 3
+
+
+def test_another_cloud_has_another_address(empty):
+    """That of Azure Resource Manager is the one that the CLI knows."""
+    empty.azure.arm = "https://management.usgovcloudapi.net"
+    empty.up("--no-smoke-test")
+
+
 def test_what_if_changes_nothing(empty):
     """--what-if makes, uploads and registers nothing, before a first deployment and after it."""
     empty.azure.providers["Microsoft.Batch"] = "NotRegistered"
-    assert "would be made in westeurope" in empty.up("--what-if").stdout
+    done = empty.up("--what-if")
+    assert "would be made in westeurope" in done.stdout
+    assert "   Microsoft.Batch/batchAccounts ilastikbatch\n" in done.stdout
     assert empty.azure.changes == []
     empty.up()
+    empty.azure.role_assignments.clear()
     empty.azure.changes.clear()
     empty.up("--what-if", "--vm-size", "Standard_E8ds_v5")
     assert empty.azure.changes == []
     assert empty.azure.calls[-1].command == "deployment group what-if"
+
+
+def test_what_if_says_what_it_cannot_tell(empty):
+    """An older Azure CLI or Bicep works nothing out by itself: the template compiles, and that is all."""
+    empty.azure.refused["bicep snapshot"] = "Error: please upgrade your Bicep CLI."
+    done = empty.up("--what-if")
+    assert "The template compiles." in done.stdout
+    assert "az bicep upgrade" in done.stdout
+    assert empty.azure.changes == []
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(empty):
@@ -234,14 +297,14 @@ def test_no_token_on_a_command_line(deployed):
 
 
 def test_teardown_keeps_the_results(lab):
-    """Everything goes but the account with images and results, and the roles on that."""
+    """Everything goes but the account with images and results, and the roles of people on that."""
     data = lab.azure.resource("Microsoft.Storage/storageAccounts")
     others = {"id": "x", "type": "Microsoft.Compute/disks", "name": "x", "location": "", "tags": None, "group": "lab"}
     lab.azure.resources.append(others)
     done = lab.run("--teardown", stdin="lab\n")
     assert done.returncode == 0, done.stderr
     assert lab.azure.resources == [data, others]
-    assert lab.azure.role_assignments == []
+    assert {role["principalId"] for role in lab.azure.role_assignments} == {PERSON}
     assert lab.run("--teardown", "--delete-results", "--yes").returncode == 0
     assert lab.azure.resources == [others]
 

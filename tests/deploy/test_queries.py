@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,45 @@ def test_no_line_that_an_alert_counts_is_left_out():
     """Application Insights leaves out lines when there are many; alerts and the story of a file need each of them."""
     host = json.loads((REPOSITORY / "host.json").read_text())
     assert "Trace" in host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"].split(";")
+
+
+def test_the_language_service_finds_nothing():
+    """Syntax, tables, columns, functions and types of every query are right, as Microsoft's own service sees them."""
+    done = faults_of(*sorted(QUERIES.glob("*.kql")))
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "AppTrace",
+        "AppTraces | where Mesage has 'x'",
+        "AppTraces | wher Message has 'x'",
+        "AppTraces | where Message startswit 'x'",
+        "AppTraces | where SeverityLevel >= 'two' | project ago(1x)",
+        "AppTraces | project extracts('x', 1, Message)",
+    ],
+)
+def test_the_language_service_finds_a_slip(tmp_path, query):
+    """A misspelt table, column, operator or function, and a type that does not fit, are each found."""
+    path = tmp_path / "slip.kql"
+    path.write_text(query)
+    done = faults_of(path)
+    assert (done.returncode, "slip.kql:1: KS" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+def faults_of(*queries):
+    """What the language service says of these files."""
+    check = REPOSITORY / "tests/deploy/kusto/check.js"
+    return subprocess.run(["node", check, *queries], capture_output=True, text=True, timeout=60)
+
+
+def test_every_query_of_the_template_stands_in_a_file():
+    """What is written into the template itself would not be looked at; and no file is left over."""
+    template = "".join(path.read_text() for path in (REPOSITORY / "deploy").rglob("*.bicep"))
+    loaded = re.findall(r"loadTextContent\('\.\./queries/([\w-]+\.kql)'\)", template)
+    assert set(loaded) == {path.name for path in QUERIES.glob("*.kql")}
+    assert re.findall(r"(?m)^\s*(?:query|text): '.*\|", template) == []
+    assert set(re.findall(r"(?m)^\s*query: (.+)$", template)) <= {"string", "alert.query", "query.text"} | {
+        f"loadTextContent('../queries/{name}')" for name in loaded
+    }

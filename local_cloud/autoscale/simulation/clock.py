@@ -98,7 +98,7 @@ class _Simulation:
         pool = self._pool
         if self._dice.random() >= self._settings.sample_loss:
             self._samples.record(_clock(now), pool.metrics())
-        up = [node for node in pool.nodes if node.state is not State.PREEMPTED]
+        up = [node for node in pool.nodes if node.state not in (State.ALLOCATING, State.PREEMPTED)]
         dedicated = sum(node.kind is Kind.DEDICATED for node in up)
         running = sum(len(node.running) for node in up)
         preempted = pool.count(State.PREEMPTED)

@@ -19,10 +19,12 @@ class Kind(StrEnum):
 
 
 class State(Enum):
-    """What a node is doing."""
+    """What a node is doing; a broken one (unusable, or its start task failed) counts, and is paid for."""
 
+    ALLOCATING = auto()
     STARTING = auto()
     READY = auto()
+    BROKEN = auto()
     PREEMPTED = auto()
     GONE = auto()
 
@@ -70,7 +72,7 @@ class Agenda:
         return when, event
 
 
-_RANKS: Final = {State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2}
+_RANKS: Final = {State.ALLOCATING: 0, State.PREEMPTED: 0, State.STARTING: 1, State.READY: 2, State.BROKEN: 2}
 
 
 def cheapest_to_lose(node: Node) -> tuple[int, int]:

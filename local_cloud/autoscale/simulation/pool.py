@@ -16,10 +16,14 @@ from local_cloud.autoscale.simulation.trace import HOUR, SpotMarket
 
 @dataclass(frozen=True, slots=True)
 class PoolShape:
-    """What stays the same about a pool: task slots of a node, bounds of the node start in seconds."""
+    """What stays the same about a pool: task slots of a node, bounds of the node start in seconds.
+
+    `broken` is the share of nodes that come up broken: they take no task, and stay.
+    """
 
     slots: int = 1
     start_seconds: tuple[float, float] = (180.0, 480.0)
+    broken: float = 0.0
 
 
 class Pool:
@@ -53,13 +57,17 @@ class Pool:
             for _ in range(target - len(staying)):
                 node = Node(kind)
                 self.nodes.append(node)
-                self._start(node, now)
+                if kind is Kind.SPOT and self._market.allocation_seconds:
+                    node.state = State.ALLOCATING
+                    self._later(now + self._market.allocation_seconds, node, self._start)
+                else:
+                    self._start(node, now)
         self._schedule(now)
 
     def metrics(self) -> dict[str, float]:
         """Return what the service samples."""
         running = sum(len(node.running) for node in self.nodes)
-        of = {kind: sum(node.kind is kind for node in self.nodes) for kind in Kind}
+        there = [node.kind for node in self.nodes if node.state is not State.ALLOCATING]
         return {
             Metric.ACTIVE_TASKS: len(self.queue),
             Metric.RUNNING_TASKS: running,
@@ -68,8 +76,8 @@ class Pool:
             Metric.FAILED_TASKS: 0,
             Metric.TASK_SLOTS_PER_NODE: self._shape.slots,
             Metric.SAMPLE_NODE_COUNT: self.count(State.READY),
-            Metric.CURRENT_DEDICATED_NODES: of[Kind.DEDICATED],
-            Metric.CURRENT_LOW_PRIORITY_NODES: of[Kind.SPOT],
+            Metric.CURRENT_DEDICATED_NODES: there.count(Kind.DEDICATED),
+            Metric.CURRENT_LOW_PRIORITY_NODES: there.count(Kind.SPOT),
             Metric.PREEMPTED_NODE_COUNT: self.count(State.PREEMPTED),
         }
 
@@ -100,7 +108,8 @@ class Pool:
         self._agenda.at(when, then)
 
     def _ready(self, node: Node, _now: float) -> None:
-        node.state = State.READY
+        is_broken = self._shape.broken > 0 and self._dice.random() < self._shape.broken
+        node.state = State.BROKEN if is_broken else State.READY
 
     def _end_of(self, now: float) -> float:
         """Choose when a spot node started now is taken away: by chance, or in an outage's first minutes."""
@@ -165,7 +174,7 @@ class Pool:
             self._remove(node)
 
     def _bill(self, node: Node, now: float) -> None:
-        if node.state is not State.PREEMPTED:
+        if node.state not in (State.ALLOCATING, State.PREEMPTED):
             self.node_seconds[node.kind] += now - node.billed_from
             node.billed_from = now
 

@@ -28,11 +28,13 @@ class Arrival:
 class SpotMarket:
     """When spot nodes are taken away: a rate per node and hour, and outages (from, to) in seconds.
 
-    In an outage no spot node is allocated and those there are lost within minutes.
+    In an outage no spot node is allocated and those there are lost within minutes. Outside of them it takes
+    `allocation_seconds` until there is a machine, which then starts.
     """
 
     preemptions_per_hour: float = 0.03
     outages: tuple[tuple[float, float], ...] = ()
+    allocation_seconds: float = 0.0
 
     def has_capacity(self, at: float) -> bool:
         """Say whether a spot node can be had."""

@@ -19,6 +19,12 @@ import pytest
 from tests.deploy.pool.tools_server import CLIENT_ID, ToolsServer, tools_server
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+# As deploy/modules/pool.bicep brings them to a node.
+START_FILES = {
+    "start_task.sh": REPOSITORY / "deploy/pool/start_task.sh",
+    "smoke.h5": REPOSITORY / "deploy/smoke/tiny.h5",
+    "smoke.ilp": REPOSITORY / "local_cloud/sample_data/default.ilp",
+}
 ARCHIVE = "ilastik/ilastik-1.4.2-Linux.tar.bz2"
 VERSION = "1.4.2"
 STAND_IN = REPOSITORY / "local_cloud/ilastik"
@@ -129,7 +135,8 @@ def node(tmp_path: Path, server: ToolsServer, programs: Callable[..., Path]) -> 
     """A fresh node whose folder has an odd name."""
     startup = tmp_path / "startup dir"
     startup.mkdir()
-    shutil.copy(REPOSITORY / "deploy/pool/start_task.sh", startup)
+    for name, path in START_FILES.items():
+        shutil.copy(path, startup / name)
     made = Node(tmp_path / "shared 'dir' é", startup, server, b"")
     made.offer(ilastik_archive())
     folder = programs("nothing", "#!/bin/sh\n")

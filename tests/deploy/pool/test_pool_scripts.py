@@ -11,7 +11,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.manifest import Manifest
 from local_cloud.cloud.provision import task_tools
-from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, ilastik_archive
+from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, START_FILES, ilastik_archive
 from tests.deploy.pool.tools_server import CLIENT_ID
 from tests.local_cloud.batch.running import eventually, running_service
 
@@ -30,7 +30,8 @@ async def containers(azurite, unique):
         data = await blobs.create_container(unique("data"))
         for tool in task_tools(REPOSITORY):
             await tools.upload_blob(tool.blob, tool.path.read_bytes())
-        await tools.upload_blob("start_task.sh", (REPOSITORY / "deploy/pool/start_task.sh").read_bytes())
+        for name, path in START_FILES.items():
+            await tools.upload_blob(name, path.read_bytes())
         await data.upload_blob(NAME, (CELLS / "input.h5").read_bytes())
         await data.upload_blob("project.ilp", (CELLS / "project.ilp").read_bytes())
         yield tools, data
@@ -64,8 +65,12 @@ def pool(server, archive, script_url, path, **changed):
             command_line="/bin/bash start_task.sh",
             resource_files=[
                 m.ResourceFile(
-                    http_url=script_url, file_path="start_task.sh", file_mode="0755", identity_reference=OURS
+                    http_url=script_url.replace("start_task.sh", name),
+                    file_path=name,
+                    file_mode="0755",
+                    identity_reference=OURS,
                 )
+                for name in START_FILES
             ],
             environment_settings=[m.EnvironmentSetting(name=name, value=text) for name, text in settings.items()],
             max_task_retry_count=3,

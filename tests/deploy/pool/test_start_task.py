@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, ilastik_archive
+from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, START_FILES, ilastik_archive
 from tests.deploy.pool.tools_server import TOKEN
 
 
@@ -178,12 +179,34 @@ def test_a_refusal_of_storage_is_checked_by_asking_again(node):
     assert (done.returncode, "Storage Blob Data Reader" in done.stderr) == (93, True)
 
 
+@pytest.mark.parametrize("name", ["smoke.h5", "smoke.ilp"])
+def test_without_the_smoke_image_or_its_classifier_nothing_is_installed(node, name):
+    """An ilastik that was not tried may be one that does not work."""
+    (node.startup / name).unlink()
+    done = node.run()
+    assert (done.returncode, f"no {name} beside the start task" in done.stderr) == (90, True)
+    assert not node.home.exists()
+
+
+def test_bicep_and_deploy_sh_bring_what_the_start_task_needs():
+    """The same names in the template, in what deploy.sh uploads, and beside the script on the nodes of these tests."""
+    (named,) = re.findall(r"(?m)^var startFiles = \[(.+)\]$", (REPOSITORY / "deploy/modules/pool.bicep").read_text())
+    command = [sys.executable, str(REPOSITORY / "deploy/lib/digests.py"), "tools"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    uploaded = {Path(blob).name: Path(path) for path, blob, _ in rows if blob.startswith("pool-")}
+    assert uploaded == START_FILES
+    assert re.findall(r"'(.+?)'", named) == list(START_FILES)
+
+
 @pytest.mark.parametrize(
     ("changed", "code", "message"),
     [
         ({"python": "#!/bin/sh\necho No module named h5py >&2; exit 1\n"}, 96, "No module named h5py"),
         ({"program": "#!/bin/sh\necho libX is missing; exit 127\n"}, 96, "libX is missing"),
         ({"program": "#!/bin/sh\nsleep 60\n"}, 96, "not within 3 s"),
+        ({"program": "#!/bin/sh\n[ $2 != --help ] || exit 0\necho no solver; exit 1\n"}, 96, "no solver"),
+        ({"program": "#!/bin/sh\necho done\n"}, 96, "there is no TIFF"),
     ],
 )
 def test_an_ilastik_that_does_not_work_is_not_installed(node, changed, code, message):
@@ -255,7 +278,7 @@ def test_an_installation_that_never_ends_is_reported(node):
 def test_a_run_that_is_killed_leaves_nothing_that_passes_for_ilastik(node, tmp_path):
     """SIGKILL in the middle of the self-test; the next run cleans up and installs."""
     mark = tmp_path / "tried"
-    program = f'#!/bin/sh\n[ -e "{mark}" ] || {{ touch "{mark}"; exec sleep 6; }}\n'
+    program = f'#!/bin/sh\n[ -e "{mark}" ] || {{ touch "{mark}"; exec sleep 6; }}\necho >smoke.tiff\n'
     node.offer(ilastik_archive(program=program))
     process = node.start()
     try:

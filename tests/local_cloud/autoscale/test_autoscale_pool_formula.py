@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ _CALM = SpotMarket(preemptions_per_hour=0)
 _TWO_OUTAGES = SpotMarket(0.3, ((1 * HOUR, 2.5 * HOUR), (3 * HOUR, 3.5 * HOUR)))
 
 
-def _simulate(trace: Trace, slots: int = 1, seed: int = 1, **parameters: str) -> Run:
+def _simulate(trace: Trace, slots: int = 1, seed: int = 1, broken: float = 0, **parameters: str) -> Run:
     formula = parse(override(_FORMULA.read_text(encoding="utf-8"), parameters))
-    return simulate(formula, trace, Settings(PoolShape(slots), seed=seed))
+    return simulate(formula, trace, Settings(PoolShape(slots, broken=broken), seed=seed))
 
 
 @cache
@@ -117,6 +118,58 @@ def test_dedicated_nodes_do_not_flap_while_there_is_no_spot_capacity() -> None:
     assert sum(left != right for left, right in pairwise(counts)) <= 2
 
 
+@pytest.mark.parametrize("spot_nodes", ["10", "4"])
+@pytest.mark.parametrize("minutes", [6, 9])
+def test_spot_nodes_that_take_their_time_are_waited_for(minutes: int, spot_nodes: str) -> None:
+    """Slower than two evaluations is no scarcity: no dedicated node is paid for in their place."""
+    market = SpotMarket(0, allocation_seconds=60.0 * minutes)
+    run = _simulate(_batch(60, market=market), maxNodes="10", spotNodes=spot_nodes)
+    assert max(moment.spot for moment in run.moments) == int(spot_nodes)
+    assert max(moment.dedicated for moment in run.moments) == 10 - int(spot_nodes)
+
+
+def test_spot_nodes_that_never_come_are_replaced() -> None:
+    """Without any spot capacity dedicated nodes are asked for after a quarter of an hour, not before."""
+    run = _simulate(_batch(60, market=SpotMarket(0, ((0, 9 * HOUR),))), maxNodes="10", spotNodes="10")
+    first = next(moment.at for moment in run.moments if moment.dedicated)
+    assert 15 * 60 <= first <= 30 * 60
+    assert max(moment.dedicated for moment in run.moments) == 9
+
+
+def test_one_lost_spot_node_is_replaced_by_one() -> None:
+    """Of the work that comes meanwhile nothing goes to dedicated nodes: there is spot capacity for it."""
+    samples = Samples()
+    history = {"$PendingTasks": 10, "$RunningTasks": 9, "$ActiveTasks": 1, "$PreemptedNodeCount": 1}
+    for half_minute in range(40):
+        now = MONDAY + half_minute * timedelta(seconds=30)
+        samples.record(now, history | {"$CurrentDedicatedNodes": 0, "$CurrentLowPriorityNodes": 10})
+    samples.record(now + timedelta(seconds=30), {"$PendingTasks": 18})
+    text = override(_FORMULA.read_text(encoding="utf-8"), {"maxNodes": "20", "spotNodes": "20"})
+    found = evaluate(text, samples, now + timedelta(seconds=95), current=Targets(0, 10)).targets
+    assert found == Targets(dedicated=1, low_priority=18)
+
+
+@pytest.mark.parametrize("spot_nodes", ["0", "20"])
+@pytest.mark.parametrize("slots", [1, 4])
+def test_broken_nodes_are_no_capacity(spot_nodes: str, slots: int) -> None:
+    """Where half the nodes break, as many more are asked for: the work is done, and no more than twice the nodes."""
+    trace = _batch(40 * slots, duration=1800)
+    number: dict[str, Any] = {"slotsPerNode": str(slots), "spotNodes": spot_nodes}
+    sound = _simulate(trace, slots, maxNodes="6", **number)
+    run = _simulate(trace, slots, broken=0.5, maxNodes="20", **number)
+    assert all(task.ended is not None for task in run.tasks)
+    assert run.errors == ()
+    assert max(moment.running for moment in run.moments) > max(moment.running for moment in sound.moments)
+    alone = _simulate(_batch(slots, until=6 * HOUR), slots, broken=1, maxNodes="20", **number)
+    assert max(moment.dedicated + moment.spot for moment in alone.moments) == 2
+
+
+def test_a_failing_start_task_does_not_fill_the_pool() -> None:
+    """Where every node breaks, a few files never have the pool grow to its maximum."""
+    run = _simulate(_batch(3, until=12 * HOUR), broken=1, maxNodes="20")
+    assert max(moment.dedicated + moment.spot for moment in run.moments) == 6
+
+
 @pytest.mark.parametrize(("slots", "files", "nodes"), [(1, 7, 7), (4, 7, 2), (4, 8, 2), (4, 9, 3), (4, 1, 1)])
 def test_nodes_are_counted_by_their_slots(slots: int, files: int, nodes: int) -> None:
     """As many nodes as slots are needed, rounded up."""
@@ -137,6 +190,15 @@ def test_a_minimum_of_nodes_holds_in_working_hours_only() -> None:
     day = 24
     assert [_at(text, hours).dedicated for hours in (6.9, 7.1, 16.9, 17.1)] == [0, 2, 2, 0]
     assert [_at(text, 9 + day * later).dedicated for later in range(7)] == [2, 2, 2, 2, 2, 0, 0]
+
+
+@pytest.mark.parametrize("sunday", [0, 7])
+def test_no_weekend_day_is_a_working_day(sunday: int) -> None:
+    """Whatever number Sunday has: documents give none, and both 0 and 7 are usual."""
+    text = override(_FORMULA.read_text(encoding="utf-8"), {"minNodesWorkingHours": "2"})
+    for weekday, nodes in ((1, 2), (5, 2), (6, 0), (sunday, 0)):
+        asked = text.replace("localTime.weekday", str(weekday))
+        assert _at(asked, 9).low_priority == nodes
 
 
 def test_the_first_evaluation_of_a_new_pool_succeeds() -> None:

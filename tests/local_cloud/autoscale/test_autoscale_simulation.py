@@ -108,6 +108,28 @@ def test_no_spot_node_is_allocated_in_an_outage() -> None:
     assert HOUR + 300 <= run.tasks[0].started <= HOUR + 601
 
 
+def test_a_spot_node_that_is_not_allocated_yet_is_neither_counted_nor_paid_for() -> None:
+    """Ten minutes pass before there is a machine, five more until it works; a target that goes back takes it away."""
+    market = SpotMarket(0, allocation_seconds=600)
+    run = _simulate("$TargetLowPriorityNodes = 1", _trace(Arrival(0, 60), market=market))
+    started = run.tasks[0].started
+    assert started is not None
+    assert 900 <= started <= 1200
+    assert {moment.spot for moment in run.moments if moment.at < started - 301} == {0}
+    assert run.node_seconds[Kind.SPOT] == pytest.approx(run.ended - started + 300, abs=1)
+    gone = _simulate("t = time(); $TargetLowPriorityNodes = t.minute < 5 ? 1 : 0", _trace(market=market, until=HOUR))
+    assert gone.node_seconds[Kind.SPOT] == 0
+
+
+def test_a_broken_node_counts_and_is_paid_for_and_takes_no_task() -> None:
+    """The pool has the node that was asked for, and the task waits."""
+    shape = PoolShape(start_seconds=(300.0, 300.0), broken=1.0)
+    run = _simulate("$TargetDedicatedNodes = 1; x = $CurrentDedicatedNodes", _trace(Arrival(0, 60)), shape)
+    assert run.tasks[0].started is None
+    assert run.moments[-1].dedicated == 1
+    assert run.node_seconds[Kind.DEDICATED] > 3 * HOUR
+
+
 def test_slots_let_tasks_run_side_by_side() -> None:
     """Four slots run two tasks of two slots at once, and the next two after them."""
     shape = PoolShape(slots=4, start_seconds=(60.0, 60.0))

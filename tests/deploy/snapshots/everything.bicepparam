@@ -1,0 +1,18 @@
+using 'main.bicep'
+
+// Whatever can be turned on is on.
+param suffix = 'everyone'
+param tags = { department: 'biology' }
+param operators = [{ id: '00000000-0000-0000-0000-00000000000a', type: 'Group' }]
+param spotNodes = 5
+param osDiskGb = 200
+param minNodesWorkingHours = 1
+param inputDays = 90
+param inputCoolDays = 30
+param undeleteDays = 30
+param alertMail = 'lab@example.org'
+param monthlyBudget = 500
+param budgetStart = '2026-01-01'
+param topicName = 'made-by-somebody-else'
+param moreSettings = { DUE_PER_TICK: 500 }
+param ilastikSha256 = '0000000000000000000000000000000000000000000000000000000000000000'
