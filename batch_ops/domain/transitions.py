@@ -167,7 +167,7 @@ def failed(
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
         return Step(replace(record, kind=cause.kind).to(State.FAILED, now, sentence), Then.REPORT)
-    step = _next_attempt(record, now, rule, done, f"{cause.sentence} It is tried again.")
+    step = _next_attempt(record, now, rule, done, f"{cause.sentence} It will be tried again.")
     if rule.alone and policy.large_pool_id:
         job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
         step = replace(step, placement=replace(step.placement, pool_id=policy.large_pool_id, job_id=job_id))
@@ -175,7 +175,7 @@ def failed(
 
 
 def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: int, reason: str) -> FileRecord:
-    """Make the claim of a further attempt: written before its task is created, after the old one ended or is gone."""
+    """Claim another attempt: stored before its task is created, after the old task has ended."""
     here, attempt = record.placement, record.placement.attempt + 1
     wait = rule.delay * 2 ** (done - 1)
     return replace(

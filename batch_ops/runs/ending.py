@@ -72,7 +72,7 @@ class Ending:
             await self._worklist.remove(record.name, record.intent)
 
     async def end_previous(self, record: FileRecord) -> None:
-        """End the task that this run (or this attempt) takes the place of."""
+        """End the task that this run (or this attempt) replaces."""
         previous = record.placement.previous
         if previous.task_id:
             await self._batch.terminate_task(previous.job_id, previous.task_id)

@@ -55,12 +55,12 @@ class Launcher:
         now, claim = self._clock(), entry.record
         submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
         record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
-        record = record.to(State.ACTIVE, now, "Waits for a free node of the pool.")
+        record = record.to(State.ACTIVE, now, "Waiting for a free node of the pool.")
         log.info("The task was created.", extra=fields(record))
         return await self._ledger.advance(entry, record)
 
     async def submit_when_due(self, entry: Entry) -> Entry:
-        """Create the task, unless it is to wait: then have reconcile do it at that time."""
+        """Create the task; if it has to wait, let reconcile do it at that time."""
         due = entry.record.times.not_before
         if due is None or due <= self._clock():
             return await self.submit(entry)
@@ -73,7 +73,7 @@ class Launcher:
         times = record.times
         waited = now - times.updated_at if times.updated_at and times.not_before else timedelta()
         wait = fault.retry_after or min(max(_FIRST_WAIT, waited * 2), _LONGEST_WAIT)
-        log.warning("Not now: %s", fault.sentence, extra=fields(record))
+        log.warning("It was put off: %s", fault.sentence, extra=fields(record))
         put_off = replace(record, times=replace(times, not_before=now + wait))
         return await self._ledger.advance(entry, put_off.to(record.state, now, fault.sentence))
 
@@ -115,7 +115,7 @@ class Launcher:
             return False
 
     def _following_job(self, here: Placement) -> str:
-        """Name this month's job, or the next generation of it if it is the one that was closed."""
+        """Return this month's job, or its next generation if it is the one that was closed."""
         prefix, now = self._settings.job_prefix, self._clock()
         current = naming.job_id(prefix, here.pool_id, now)
         if not here.job_id.startswith(current):

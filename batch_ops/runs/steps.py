@@ -39,6 +39,6 @@ class Steps:
 
 
 def _was_lost(record: FileRecord) -> bool:
-    """Return whether the attempt before this one was given up without a word from its node."""
+    """Return whether the previous attempt was given up without a sign from its node."""
     attempts = record.tries.attempts
     return bool(attempts) and attempts[-1].kind is FailureKind.LOST

@@ -97,7 +97,7 @@ class DueFiles:
         return self._later()
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
-        """Clear the staging of a failed run whose time is over, or make sure that the task of a cancelled one ends."""
+        """Clear the staging of a failed run whose time is over, or finish a cancelled one."""
         if entry is not None and entry.record.state is State.CANCELLED and entry.record.placement.task_id:
             # Somebody may have been about to create its task.
             await self._batch.terminate_task(entry.record.placement.job_id, entry.record.placement.task_id)

@@ -76,7 +76,7 @@ class Observation:
         return entry
 
     async def _cause(self, entry: Entry, task: Task) -> Cause | None:
-        """Find why a completed task of this row failed; None for success or another state."""
+        """Return why a completed task of this row failed, from all sources; None for success or another state."""
         if task.state is not TaskState.COMPLETED or task.task_id != entry.record.placement.task_id:
             return None
         cause = cause_of(task, entry.record.plan.wall_clock)
@@ -89,7 +89,7 @@ class Observation:
         return cause
 
     async def _look_at_job(self, entry: Entry) -> None:
-        """Learn why a task waits: its job may be paused, or closed by somebody, and then it waits for ever."""
+        """Find out why a task waits: its job may be paused, or closed, and then it would wait for ever."""
         match await self._batch.job_state(entry.record.placement.job_id):
             case JobState.PAUSED:
                 await self._say(entry, "An operator paused it: its job is disabled in Azure Batch.")

@@ -102,7 +102,7 @@ class Start:
         if record.image.etag != blob.etag:
             if not is_same_content(record, blob):
                 return await self._begin(order, blob, head, entry)
-            log.info("Only the properties of the file changed; nothing runs again.", extra=fields(record))
+            log.info("Only the properties of the file changed; it is not run again.", extra=fields(record))
             times = replace(record.times, updated_at=self._clock())
             record = replace(record, image=replace(record.image, etag=blob.etag), times=times)
             entry = await self._ledger.advance(entry, record)

@@ -86,7 +86,7 @@ async def test_with_no_dead_letters_a_cycle_costs_one_call(world: World):
     ids=["empty", "deep", "object", "binary", "no event", "null"],
 )
 async def test_what_is_no_dead_letter_stalls_nothing(world: World, data, caplog):
-    """It stays where a person finds it, is told of, and the letters behind it are handled."""
+    """It stays where a person finds it, is reported, and the letters behind it are handled."""
     world.drop("fly/a.h5")
     world.blobs.upload("dead-letter", "A.json", data)
     world.blobs.upload("dead-letter", "B.json", letter(event("fly/a.h5")))
