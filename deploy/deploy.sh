@@ -232,7 +232,7 @@ expand_template() {
     say "As Bicep works it out, without asking Azure:"
     answers resources <"$work/offline.snapshot.json"
   else
-    say "What that is in detail this Azure CLI or its Bicep cannot work out; az upgrade and az bicep upgrade bring newer ones."
+    say "This Azure CLI or its Bicep cannot work out the details; az upgrade and az bicep upgrade bring newer ones."
   fi
   say "Whether Azure accepts it (policies, quotas, names) shows only in a deployment."
 }
@@ -335,7 +335,7 @@ farewell() {
   case $doctor_says in
     0 | 1) step "Ready" ;;
     2) step "Deployed, but something does not work" ;;
-    *) step "Deployed; whether it works nobody has looked at: the doctor was not asked (see above)" ;;
+    *) step "Deployed, but nobody has checked whether it works: the doctor was not run (see above)" ;;
   esac
   say "Drop a file here:   ${blob_endpoint}input/$example/FILE.h5"
   say "Results appear in:  ${blob_endpoint}results/$example/FILE.h5/"
