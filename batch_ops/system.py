@@ -1,6 +1,6 @@
 """The one place where the use cases are assembled from ports and settings.
 
-The app, the commands, the doctor and every test and simulation use this same graph over their own ports.
+The app, the commands of operators and every test and simulation use this same graph over their own ports.
 """
 
 from collections.abc import Callable

@@ -16,11 +16,6 @@ class Selection:
     project: str = ""
     states: frozenset[State] = frozenset()
 
-    @property
-    def is_everything(self) -> bool:
-        """Nothing was given."""
-        return not (self.names or self.prefix or self.project or self.states)
-
     def names_it(self, name: str) -> bool:
         """Return whether a file of this name may be selected."""
         return (
