@@ -1,7 +1,8 @@
 """What stands in a row in another form or under another name than in the product, as deployed systems have it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -37,7 +38,10 @@ def _text_of_shape(shape: tuple[int, ...]) -> str:
 
 
 def _shape_of(text: str) -> tuple[int, ...]:
-    return tuple(int(size) for size in text.split("x"))
+    try:
+        return tuple(int(size) for size in text.split("x"))
+    except ValueError:
+        return ()
 
 
 def _text_of_counts(counts: tuple[tuple[FailureKind, int], ...]) -> str:
@@ -46,7 +50,9 @@ def _text_of_counts(counts: tuple[tuple[FailureKind, int], ...]) -> str:
 
 
 def _counts_of(text: str) -> tuple[tuple[FailureKind, int], ...]:
-    return tuple((FailureKind(kind), int(count)) for kind, count in json.loads(text).items())
+    found = _parsed(text)
+    counts = found.items() if isinstance(found, dict) else ()
+    return _understood(lambda pair: (FailureKind(pair[0]), int(pair[1])), counts)
 
 
 def _text_of_attempts(attempts: tuple[Attempt, ...]) -> str:
@@ -69,9 +75,12 @@ def _text_of_attempts(attempts: tuple[Attempt, ...]) -> str:
 
 def attempts_of(text: str) -> tuple[Attempt, ...]:
     """Read the attempts from a row's property."""
-    return tuple(
-        Attempt(a["n"], a["task"], FailureKind(a["kind"]), a["why"], a["node"], datetime.fromisoformat(a["at"]))
-        for a in json.loads(text or "[]")
+    found = _parsed(text)
+    return _understood(
+        lambda a: Attempt(
+            a["n"], a["task"], FailureKind(a["kind"]), a["why"], a["node"], datetime.fromisoformat(a["at"])
+        ),
+        found if isinstance(found, list) else (),
     )
 
 
@@ -81,10 +90,24 @@ def _text_of_moves(moves: tuple[Move, ...]) -> str:
 
 
 def _moves_of(text: str) -> tuple[Move, ...]:
-    return tuple(
-        Move(State(state), datetime.fromisoformat(at))
-        for state, _, at in (move.partition("@") for move in text.split())
-    )
+    moves = (move.partition("@") for move in text.split())
+    return _understood(lambda move: Move(State(move[0]), datetime.fromisoformat(move[2])), moves)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return None
+
+
+def _understood[Note](read: Callable[[Any], Note], items: Iterable[Any]) -> tuple[Note, ...]:
+    """Read notes, passing over those that no version up to this one writes: a note never makes its row unreadable."""
+    notes = []
+    for item in items:
+        with suppress(ValueError, KeyError, TypeError):
+            notes.append(read(item))
+    return tuple(notes)
 
 
 CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
