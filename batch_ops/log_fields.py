@@ -2,8 +2,8 @@
 
 import logging
 
-from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.task.plain_text import plain
 
 FIELDS = ("file", "correlation_id", "task_id", "run", "state")
 
@@ -12,7 +12,7 @@ def fields(record: FileRecord) -> dict[str, str]:
     """Return the structured part of a log line about a file."""
     return {
         "correlation_id": record.correlation_id,
-        "file": naming.plain(record.name, 1100),
+        "file": plain(record.name, 1100),
         "state": str(record.state),
         "run": str(record.run),
         "task_id": record.placement.task_id,

@@ -10,8 +10,8 @@ from azure.batch.aio import BatchClient
 
 from batch_ops.adapters.batch import word
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
-from batch_ops.domain.naming import plain
 from batch_ops.ports.health import ImageSupport, NodeStatus, PoolStatus
+from batch_ops.task.plain_text import plain
 
 _SERVICE = "Azure Batch"
 _TAIL_BYTES = 4096

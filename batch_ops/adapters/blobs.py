@@ -15,10 +15,10 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
-from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, BlobMissing, IlastikBatchError, RequestRefused
 from batch_ops.ports.services import LARGEST_PAGE, Fence
+from batch_ops.task.plain_text import plain
 
 _SERVICE = "Blob storage"
 _MISSING_CODES = ("BlobNotFound", "ResourceNotFound")
@@ -226,4 +226,4 @@ def _fenced(container: str, name: str) -> dict[str, IlastikBatchError]:
 
 
 def _shown(container: str, name: str) -> str:
-    return naming.plain(f"{container}/{name}")
+    return plain(f"{container}/{name}")

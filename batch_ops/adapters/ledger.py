@@ -14,6 +14,7 @@ from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
 from batch_ops.domain.worklist import Stand
+from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
@@ -131,4 +132,4 @@ def _guard(version: str) -> dict[str, Any]:
 
 
 def _shown(name: str) -> str:
-    return naming.plain(name)
+    return plain(name)

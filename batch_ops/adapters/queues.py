@@ -9,9 +9,9 @@ from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from batch_ops.adapters.sdk_errors import calls
-from batch_ops.domain import naming
 from batch_ops.domain.messages import collect_message, look_again_message
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
+from batch_ops.task.plain_text import plain
 
 _SERVICE = "Queue storage"
 POISON = "-poison"
@@ -28,11 +28,11 @@ class AzureOutbox:
         self._collect, self._blob_created = collect, blob_created
 
     async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
-        with calls(_SERVICE, f"ask for the results of {naming.plain(order.name)}"):
+        with calls(_SERVICE, f"ask for the results of {plain(order.name)}"):
             await self._collect.send_message(collect_message(order), visibility_timeout=ceil(delay.total_seconds()))
 
     async def look_again(self, order: LookOrder, delay: timedelta = timedelta()) -> None:
-        with calls(_SERVICE, f"ask for {naming.plain(order.name)} to be looked at again"):
+        with calls(_SERVICE, f"ask for {plain(order.name)} to be looked at again"):
             await self._blob_created.send_message(
                 look_again_message(order), visibility_timeout=ceil(delay.total_seconds())
             )

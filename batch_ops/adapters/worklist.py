@@ -22,6 +22,7 @@ from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
 _OPEN = "open"
@@ -61,13 +62,13 @@ class TableWorklist:
         return Board(tuple(intents), tuple(jobs), tuple(sweeps))
 
     async def add(self, intent: Intent) -> Intent:
-        taken = Conflict(f"The worklist has an entry {intent.nonce} of {naming.plain(intent.name)} already.")
-        with calls(_SERVICE, f"note {naming.plain(intent.name)} as open", {"EntityAlreadyExists": taken}):
+        taken = Conflict(f"The worklist has an entry {intent.nonce} of {plain(intent.name)} already.")
+        with calls(_SERVICE, f"note {plain(intent.name)} as open", {"EntityAlreadyExists": taken}):
             answer = await self._table.create_entity(_entity(intent_key(intent.name, intent.nonce), intent))
         return replace(intent, version=str(answer["etag"]))
 
     async def defer(self, intent: Intent, due: datetime) -> None:
-        purpose = f"defer {naming.plain(intent.name)}"
+        purpose = f"defer {plain(intent.name)}"
         if not intent.version:
             key = intent_key(intent.name, intent.nonce)
             with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
@@ -77,7 +78,7 @@ class TableWorklist:
         await self._replace(row, intent.version, purpose)
 
     async def remove(self, name: str, nonce: str) -> None:
-        await self._delete(intent_key(name, nonce), None, f"take {naming.plain(name)} off the worklist")
+        await self._delete(intent_key(name, nonce), None, f"take {plain(name)} off the worklist")
 
     async def note_job(self, job_id: str) -> None:
         noted = self._noted.get(job_id)
@@ -106,12 +107,12 @@ class TableWorklist:
 
     async def note_rejected(self, project: str, name: str) -> None:
         row = {"PartitionKey": _REJECTED, "RowKey": _rejected_key(project, name), "name": name}
-        with calls(_SERVICE, f"note {naming.plain(name)} as rejected"):
+        with calls(_SERVICE, f"note {plain(name)} as rejected"):
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def rejected(self, project: str) -> Sequence[str]:
         first = _rejected_key(project, None)
-        with calls(_SERVICE, f"read what {naming.plain(project)} rejected"):
+        with calls(_SERVICE, f"read what {plain(project)} rejected"):
             found = self._table.query_entities(
                 "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
                 parameters={"partition": _REJECTED, "first": first, "end": f"{first}~"},
@@ -119,7 +120,7 @@ class TableWorklist:
             return [str(row["name"]) async for row in found]
 
     async def forget_rejected(self, project: str, name: str) -> None:
-        with calls(_SERVICE, f"forget that {naming.plain(name)} was rejected", ignored=_MISSING_CODES):
+        with calls(_SERVICE, f"forget that {plain(name)} was rejected", ignored=_MISSING_CODES):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
     async def pauses(self) -> Sequence[Pause]:

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.domain import naming, project_config
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.checks import ProjectFacts, Refused
 from batch_ops.domain.errors import BlobChanged, BlobMissing, ServiceFault
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ConfigError, ProjectConfig
 from batch_ops.domain.settings import Settings
+from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.ports.services import BlobStore, Fence, ImageCheck
 from batch_ops.ports.tables import Worklist
+from batch_ops.task.plain_text import plain
 
 # Images uploaded in a burst may use a project that was replaced up to this long ago.
 _FRESH = timedelta(seconds=5)
@@ -61,7 +62,7 @@ class Classifiers:
 
     async def _look(self, name: str) -> Project | NoProject:
         container = self._settings.projects_container
-        shown = naming.plain(name)
+        shown = plain(name)
         blob = await self._blobs.head(container, naming.project_blob(name))
         if blob is None:
             return NoProject(
@@ -131,7 +132,7 @@ class Classifiers:
                     raise
                 # Another invocation freezes the same content.
         if target.copy_status not in {None, "success"}:
-            raise ServiceFault(f"The project '{naming.plain(name)}' is still being copied.", retry_after=_FRESH)
+            raise ServiceFault(f"The project '{plain(name)}' is still being copied.", retry_after=_FRESH)
 
 
 async def read_config(blobs: BlobStore, container: str, name: str) -> ProjectConfig:
@@ -142,5 +143,5 @@ async def read_config(blobs: BlobStore, container: str, name: str) -> ProjectCon
     except BlobMissing:
         return ProjectConfig()
     if blob.length > project_config.LARGEST_CONFIG:
-        raise ConfigError(f"The configuration '{naming.plain(config)}' is longer than 64 KiB.")
+        raise ConfigError(f"The configuration '{plain(config)}' is longer than 64 KiB.")
     return project_config.parse(config, data)

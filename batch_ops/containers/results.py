@@ -16,6 +16,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BlobChanged, NewerRun
 from batch_ops.ports.services import BlobStore, Fence
+from batch_ops.task.plain_text import plain
 
 PROVENANCE = "provenance.json"
 PROBLEM = "PROBLEM.txt"
@@ -90,9 +91,7 @@ class ResultFolder:
 
     def _refuse_newer(self, blob: Blob | None) -> None:
         if blob and self._is_of_file(blob) and run_of(blob) > self._author.run:
-            raise NewerRun(
-                f"Run {run_of(blob)} of {naming.plain(self._author.name)} has already published its results."
-            )
+            raise NewerRun(f"Run {run_of(blob)} of {plain(self._author.name)} has already published its results.")
 
     def _is_of_file(self, blob: Blob) -> bool:
         return blob.meta("file") == naming.file_hash(self._author.name)

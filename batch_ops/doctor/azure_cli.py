@@ -13,7 +13,7 @@ from typing import Any
 
 from batch_ops.doctor.management import Place
 from batch_ops.domain.errors import IlastikBatchError
-from batch_ops.domain.naming import plain
+from batch_ops.task.plain_text import plain
 
 
 class CliFault(IlastikBatchError):

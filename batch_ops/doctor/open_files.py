@@ -11,9 +11,9 @@ from batch_ops.concurrency import for_all
 from batch_ops.doctor.findings import Finding, Level, joined
 from batch_ops.doctor.queues import shown
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.domain.naming import plain
 from batch_ops.domain.worklist import Board, Pause
 from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.task.plain_text import plain
 
 MOST_RECORDS = 200
 _AREA = "files"

@@ -7,10 +7,10 @@ from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import read_config
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.checks import ProjectFacts, Refused
-from batch_ops.domain.naming import plain
 from batch_ops.domain.project_config import ConfigError
+from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.ports.services import BlobStore, ImageCheck
+from batch_ops.task.plain_text import plain
 
 MOST_PROJECTS = 50
 _AREA = "projects"

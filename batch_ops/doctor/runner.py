@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain.errors import IlastikBatchError
-from batch_ops.domain.naming import plain
+from batch_ops.task.plain_text import plain
 
 
 @dataclass(frozen=True, slots=True)

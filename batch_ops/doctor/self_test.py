@@ -1,7 +1,7 @@
 """Can the HDF5 parser start, and read a file?"""
 
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Verdict
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Verdict
 from batch_ops.inspection.checker import InMemory
 from batch_ops.inspection.parser.sample import sample_image
 from batch_ops.ports.services import ImageCheck

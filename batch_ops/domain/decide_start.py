@@ -13,7 +13,6 @@ from datetime import datetime
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob, ImageVersion
-from batch_ops.domain.checks import Accepted, Refused, Verdict
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
@@ -22,6 +21,7 @@ from batch_ops.domain.run_plan import claimed, disk_fault
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
 from batch_ops.domain.worklist import Stand
+from batch_ops.image.facts import Accepted, Refused, Verdict
 
 _ARCHIVED = (
     "The file is in the archive tier; it starts by itself once somebody rehydrates it (moves it to another tier)."

@@ -13,18 +13,16 @@
     ├── RequestRefused       a service refuses a request as invalid: a fault in the code
     ├── ServiceFault         throttled, unreachable, over quota, paused: try again later
     ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
-    ├── Unfit                inspection.sentences: what is wrong with an image or a project
-    ├── AxesError            inspection.axes: why axes can't be used
     ├── DamagedSuperblock    inspection.superblock: an HDF5 file with an impossible beginning
     ├── BudgetSpent          inspection.budget: the check of a file would cost too much
     ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have
-    ├── BadFindings          inspection.findings: a parser reports something impossible
     ├── ParserDied           inspection.parser.process: a parser ended without findings
     ├── Broken               inspection.parser.talk: the connection to a parser broke off
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
-outside the tree as ValueErrors: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task).
+outside the tree as ValueErrors: `ManifestError`, `PlanError` and `TaskEnvironmentError` (task), `Unfit`, `AxesError` and
+`BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """

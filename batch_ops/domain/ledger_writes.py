@@ -11,6 +11,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.transitions import check_move
+from batch_ops.task.plain_text import plain
 
 _REASON_CHARS = 4000
 
@@ -53,7 +54,7 @@ def claim_writes(new: FileRecord, previous: Entry | None) -> tuple[Write, ...]:
     old = previous.record
     _check_same_file(old, new)
     if new.run < old.run:
-        raise IllegalTransition(f"Run {new.run} of {naming.plain(new.name)} can't follow run {old.run}.")
+        raise IllegalTransition(f"Run {new.run} of {plain(new.name)} can't follow run {old.run}.")
     if new.run == old.run:
         check_move(old.state, new.state)
         return claim

@@ -143,9 +143,3 @@ def project_blob(project: str) -> str:
 def frozen_blob(digest: str) -> str:
     """Return the name of the copy of a classifier that runs use: the SHA-256 of its content."""
     return f"{digest}{PROJECT_SUFFIX}"
-
-
-def plain(text: str, limit: int = 200) -> str:
-    """Prepare a name from outside for a sentence: without control characters, and of limited length."""
-    clean = text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"

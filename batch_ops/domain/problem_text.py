@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.task.failure_kinds import RULES
+from batch_ops.task.plain_text import plain
 
 
 def remedy(record: FileRecord) -> str:
@@ -20,7 +20,7 @@ def remedy(record: FileRecord) -> str:
 
 def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
     """Write, in UTF-8, the sentence, what to do, and the last lines of ilastik's log where there are any."""
-    name = naming.plain(record.name, 1100)
+    name = plain(record.name, 1100)
     title = "waits" if record.state.is_waiting else "was not segmented"
     when = f"{record.times.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.times.updated_at else ""
     task_id = record.placement.task_id or "none"
@@ -34,5 +34,5 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
         f"For whoever runs this system: correlation id {record.correlation_id}, task {task_id}.",
     ]
     if log_lines:
-        lines += ["", "The last lines of the log:", *(f"    {naming.plain(line, 300)}" for line in log_lines)]
+        lines += ["", "The last lines of the log:", *(f"    {plain(line, 300)}" for line in log_lines)]
     return ("\n".join(lines) + "\n").encode()

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from batch_ops.domain.checks import ProjectFacts
 from batch_ops.domain.project_config import ProjectConfig
+from batch_ops.image.facts import ProjectFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batch_ops.domain import naming
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
+from batch_ops.task.plain_text import plain
 
 CONFIG_SUFFIX = ".json"
 LARGEST_CONFIG = 64 * 1024
@@ -30,7 +30,7 @@ class ConfigError(IlastikBatchError):
 
 def parse(name: str, data: bytes) -> ProjectConfig:
     """Read the configuration in a JSON text. Raises `ConfigError`."""
-    where = f"The configuration '{naming.plain(name)}'"
+    where = f"The configuration '{plain(name)}'"
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as exc:
@@ -40,9 +40,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(
-            f"{where} has an unknown key '{naming.plain(unknown[0])}'; the known keys are {', '.join(known)}."
-        )
+        raise ConfigError(f"{where} has an unknown key '{plain(unknown[0])}'; the known keys are {', '.join(known)}.")
     return ProjectConfig(
         internal_path=_text(where, values, "internal_path"),
         axes=_axes(where, values),

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.checks import ImageFacts, ImageOptions
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.project import Project
 from batch_ops.domain.record_parts import RunPlan
 from batch_ops.domain.settings import Settings
+from batch_ops.image.facts import ImageFacts, ImageOptions
 from batch_ops.task.export_plan import EXPORT_SOURCES, export_plan
+from batch_ops.task.plain_text import plain
 
 
 def export_source(project: Project, settings: Settings) -> str:
@@ -88,6 +89,6 @@ def disk_fault(blob: Blob, facts: ImageFacts, project: Project, settings: Settin
     if need <= settings.node_disk_gb:
         return ""
     return (
-        f"'{naming.plain(blob.name)}' and its TIFFs need {need:.1f} GB, but a node's disk has "
+        f"'{plain(blob.name)}' and its TIFFs need {need:.1f} GB, but a node's disk has "
         f"{settings.node_disk_gb} GB; split the image, or ask for nodes with larger disks."
     )

@@ -12,6 +12,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
+from batch_ops.task.plain_text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
     staging = url(settings.staging_container, "")
     return TaskSpec(
         id=record.placement.task_id,
-        display_name=naming.plain(record.name, 200),
+        display_name=plain(record.name, 200),
         command_line=f"/bin/bash {settings.task_scripts}run_task.sh",
         identity=settings.pool_identity,
         environment=tuple(sorted(environment.to_env().items())),

@@ -2,9 +2,9 @@
 
 from argparse import Namespace
 
-from batch_ops.domain import naming
 from batch_ops.files.console import Console
 from batch_ops.files.records import files
+from batch_ops.task.plain_text import plain
 from batch_ops.use_cases.backfill import Backfill, Backfiller
 
 
@@ -29,7 +29,7 @@ async def run(args: Namespace, backfiller: Backfiller, console: Console) -> int:
 
 def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
     """Describe the size of the back-fill in sentences."""
-    which = f"whose names begin with '{naming.plain(prefix)}'" if prefix else "of all projects"
+    which = f"whose names begin with '{plain(prefix)}'" if prefix else "of all projects"
     known = "1 other is" if plan.known == 1 else f"{plan.known:,} others are"
     lines = [f"{files(len(plan.names))} {which}, {plan.gigabytes:,.1f} GB; {known} known already."]
     if plan.archived:

@@ -3,7 +3,6 @@
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 
-from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.selection import Selection
 from batch_ops.files import backfill_command, poison_command
@@ -24,6 +23,7 @@ from batch_ops.files.records import (
 )
 from batch_ops.files.text_table import shown, table
 from batch_ops.system import System
+from batch_ops.task.plain_text import plain
 from batch_ops.use_cases.steering import Plan, Steering
 
 DONE, NOT_DONE, USAGE = 0, 1, 2
@@ -68,7 +68,7 @@ async def _list(args: Namespace, steering: Steering, console: Console) -> int:
         if more:
             console.say("There are more: --limit N shows up to N of them, --limit 0 all.")
         for pause in await steering.pauses():
-            what = f"The project '{naming.plain(pause.project)}'" if pause.project else "Everything"
+            what = f"The project '{plain(pause.project)}'" if pause.project else "Everything"
             console.say(f"{what} has been paused by an operator since {pause.since:%Y-%m-%d %H:%M} UTC.")
     return NOT_DONE if args.names and not states else DONE
 
@@ -76,7 +76,7 @@ async def _list(args: Namespace, steering: Steering, console: Console) -> int:
 async def _show(args: Namespace, steering: Steering, console: Console) -> int:
     runs = await steering.show(args.name)
     if not runs:
-        console.complain(f"Nothing is known about a file '{naming.plain(args.name)}'.")
+        console.complain(f"Nothing is known about a file '{plain(args.name)}'.")
         return NOT_DONE
     current = runs[-1]
     if args.json:
@@ -181,7 +181,7 @@ async def _resume(args: Namespace, steering: Steering, console: Console) -> int:
 
 
 def _scope(args: Namespace) -> str:
-    return f"The project '{naming.plain(args.project)}'" if args.project else "The system"
+    return f"The project '{plain(args.project)}'" if args.project else "The system"
 
 
 _COMMANDS: Mapping[str, Callable[[Namespace, Steering, Console], Awaitable[int]]] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batch_ops.domain.checks import CheckLimits
 from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.image.facts import CheckLimits
 from batch_ops.ports.services import RangeReader
 
 

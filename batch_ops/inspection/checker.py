@@ -15,16 +15,16 @@ from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
 from batch_ops.domain.errors import IlastikBatchError
-from batch_ops.domain.naming import plain, project_of
+from batch_ops.domain.naming import project_of
+from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
+from batch_ops.image.image_rules import judge_image
+from batch_ops.image.project_rules import judge_project
+from batch_ops.image.readings import BadFindings, Dataset, NoDataset, image_findings
+from batch_ops.image.sentences import NAME_LENGTH, explain
 from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob
-from batch_ops.inspection.findings import BadFindings, Dataset, NoDataset, image_findings
-from batch_ops.inspection.image_rules import judge_image
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES
 from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
-from batch_ops.inspection.project_rules import judge_project
-from batch_ops.inspection.sentences import NAME_LENGTH, explain
 from batch_ops.inspection.superblock import (
     MAX_SUPERBLOCK_BYTES,
     SIGNATURE,
@@ -35,6 +35,7 @@ from batch_ops.inspection.superblock import (
     signature_offsets,
 )
 from batch_ops.ports.services import RangeReader
+from batch_ops.task.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

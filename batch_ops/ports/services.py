@@ -10,9 +10,9 @@ from typing import Protocol
 
 from batch_ops.domain.batch_task import JobState, Task
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 from batch_ops.domain.task_spec import TaskSpec
+from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 
 # The largest page of a listing of blobs.
 LARGEST_PAGE = 5000

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Turns
 from batch_ops.ports.tables import Worklist
+from batch_ops.task.plain_text import plain
 
 # A pause reaches other instances after at most this time.
 FRESH = timedelta(seconds=5)
@@ -39,7 +39,7 @@ class Admission:
         if "" in self._paused:
             return "Waiting: an operator paused the system."
         if project in self._paused:
-            return f"Waiting: an operator paused the project '{naming.plain(project)}'."
+            return f"Waiting: an operator paused the project '{plain(project)}'."
         return ""
 
     def _is_fresh(self) -> bool:

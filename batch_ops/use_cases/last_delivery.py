@@ -20,6 +20,7 @@ from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.claims import Claims
+from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 
@@ -57,7 +58,7 @@ class LastDelivery:
             else:
                 await self._ledger.advance(entry, entry.record.to(entry.record.state, self._clock(), reason))
         except IlastikBatchError as exc:
-            log.warning("The row of %s could not be given the reason: %s", naming.plain(name), exc)
+            log.warning("The row of %s could not be given the reason: %s", plain(name), exc)
 
     async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
         blob = await self._blobs.head(self._settings.input_container, name)
@@ -94,12 +95,12 @@ class LastDelivery:
             await self._ledger.advance(entry, record)
             log.error("%s", reason, extra=fields(record))
         except IlastikBatchError as exc:
-            log.warning("The row of %s could not be given the reason: %s", naming.plain(order.name), exc)
+            log.warning("The row of %s could not be given the reason: %s", plain(order.name), exc)
 
 
 def _reason(error: Exception, queue: str) -> str:
     message = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
-    message = naming.plain(message, _ERROR_CHARS).rstrip(".")
+    message = plain(message, _ERROR_CHARS).rstrip(".")
     return (
         f"It could not be handled: {message}. Its message is in the queue {queue}-poison; `python -m batch_ops.files "
         "poison retry` puts it back."

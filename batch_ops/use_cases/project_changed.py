@@ -10,6 +10,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import Outbox
 from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 
@@ -45,5 +46,5 @@ class ProjectChanged:
 
         await for_all(sorted(names), look)
         if names:
-            log.info("The project %s changed: %d images are looked at again.", naming.plain(project), len(names))
+            log.info("The project %s changed: %d images are looked at again.", plain(project), len(names))
         return len(names)

@@ -13,7 +13,6 @@ from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import Classifiers
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.checks import CheckLimits, Verdict
 from batch_ops.domain.decide_start import (
     Case,
     Claim,
@@ -32,6 +31,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.run_plan import image_options, run_key
 from batch_ops.domain.settings import Settings
+from batch_ops.image.facts import CheckLimits, Verdict
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, ImageCheck
 from batch_ops.ports.tables import Ledger
@@ -39,6 +39,7 @@ from batch_ops.runs.admission import Admission
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
+from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 
@@ -81,7 +82,7 @@ class Start:
             except (Conflict, BlobChanged):
                 # Somebody else was first, or the file is being written: look again.
                 continue
-        raise Conflict(f"{naming.plain(order.name)} kept changing while it was looked at.")
+        raise Conflict(f"{plain(order.name)} kept changing while it was looked at.")
 
     async def _look(self, order: LookOrder) -> Entry | None:
         entry = await self._ledger.get(order.name)

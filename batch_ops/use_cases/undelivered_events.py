@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from batch_ops.concurrency import for_all
-from batch_ops.domain import messages, naming
+from batch_ops.domain import messages
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.errors import BadMessage, BlobChanged, BlobMissing
 from batch_ops.domain.messages import BlobCreated
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BlobStore, Outbox
+from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 
@@ -37,7 +38,7 @@ class UndeliveredEvents:
         for blob in blobs:
             understood = await self._take(blob.name, blob.length, reasons)
             if not understood:
-                strange.append(naming.plain(blob.name))
+                strange.append(plain(blob.name))
         container = self._settings.dead_letter_container
         if reasons:
             shown = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS))
@@ -61,20 +62,20 @@ class UndeliveredEvents:
         except BadMessage:
             return False
         await self._look(letters.events)
-        reasons.update(naming.plain(reason or "no reason", 60) for reason in letters.reasons)
+        reasons.update(plain(reason or "no reason", 60) for reason in letters.reasons)
         if letters.unknown:
             return False
         try:
             await self._blobs.delete(container, name, etag=blob.etag)
         except BlobChanged:
-            log.info("%s was written again while it was read.", naming.plain(name))
+            log.info("%s was written again while it was read.", plain(name))
         return True
 
     async def _look(self, events: Sequence[BlobCreated]) -> None:
         """Order each blob with one message, under the id of its latest event, so the logs can be searched for it."""
         settings = self._settings
         telling = [event for event in events if not event.means_nothing]
-        latest = {(event.container, event.name): naming.plain(event.event_id, 64) for event in telling}
+        latest = {(event.container, event.name): plain(event.event_id, 64) for event in telling}
 
         async def look(event: tuple[tuple[str, str], str]) -> None:
             (container, name), correlation_id = event

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import Write
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.ports.services import Fence, RangeReader
 from tests import fakes
 from tests.fakes.check import PROJECT

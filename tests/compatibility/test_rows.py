@@ -6,9 +6,9 @@ from dataclasses import replace
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain import naming
-from batch_ops.domain.checks import ProjectFacts
 from batch_ops.domain.file_record import State
 from batch_ops.files.records import as_json
+from batch_ops.image.facts import ProjectFacts
 from tests.compatibility.stored import by_key, contents, read
 
 NAMES = sorted({entity["name"] for entity in read("files.json")})

@@ -24,7 +24,7 @@ assert all(path.startswith({site!r}) for path in outside), outside
 assert outside
 
 from batch_ops.inspection.checker import ImageChecker
-from batch_ops.domain.checks import ImageOptions
+from batch_ops.image.facts import ImageOptions
 
 class Bytes:
     def __init__(self, data): self.data = data

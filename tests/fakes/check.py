@@ -1,6 +1,6 @@
 """A check of images that reads its verdict in the image."""
 
-from batch_ops.domain.checks import (
+from batch_ops.image.facts import (
     Accepted,
     CheckLimits,
     ImageFacts,

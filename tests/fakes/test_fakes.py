@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.domain.errors import BlobChanged, Conflict, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.ports import services, tables
 from batch_ops.ports.services import Fence
 from tests import fakes

@@ -11,6 +11,7 @@ HOUSE = House(
     "batch_ops",
     floors(
         "concurrency task",
+        "image",
         "domain",
         "log_fields ports inspection.parser",
         "inspection",
@@ -38,11 +39,11 @@ IMPORTERS = {
     "azure.identity": {"wiring"},
     "azure.functions": set(),
     "azure.core": {"adapters"},
-    "h5py": {"inspection.parser"},
+    "h5py": {"inspection.parser", "image"},
     "numpy": {"inspection.parser"},
 }
 # No await, and no service: whatever is decided can be tried as a plain function.
-PURE = {"task", "domain"}
+PURE = {"task", "image", "domain"}
 
 
 @pytest.mark.parametrize("module", MODULES)

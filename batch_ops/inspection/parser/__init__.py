@@ -1,1 +1,1 @@
-"""Reads untrusted HDF5 files in a confined process: the only importer of h5py."""
+"""Reads untrusted HDF5 files in a confined process."""

@@ -19,9 +19,9 @@ from typing import Any
 import h5py
 import numpy
 
+from batch_ops.image.read_image import read_image
+from batch_ops.image.read_project import read_project
 from batch_ops.inspection.parser.block_file import BlockFile
-from batch_ops.inspection.parser.read_image import read_image
-from batch_ops.inspection.parser.read_project import read_project
 
 Fetch = Callable[[int, int], bytes]
 

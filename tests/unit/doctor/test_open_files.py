@@ -11,10 +11,10 @@ from batch_ops.doctor.open_files import OpenFiles
 from batch_ops.doctor.projects import ProjectStatus
 from batch_ops.doctor.runner import Check, examine
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.checks import ProjectFacts, Refused, Unchecked
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.worklist import Board, Intent, Pause
+from batch_ops.image.facts import ProjectFacts, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.ports.health import Outcome, QueueStatus
 from tests import fakes

@@ -8,7 +8,6 @@ import pytest
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob, ImageVersion
-from batch_ops.domain.checks import Accepted, ImageFacts, ProjectFacts, Refused, Unchecked
 from batch_ops.domain.decide_start import Case, Claim, Findings, Keep, Reject, Wait, decide
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
@@ -16,6 +15,7 @@ from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.turns import day_of
+from batch_ops.image.facts import Accepted, ImageFacts, ProjectFacts, Refused, Unchecked
 from tests.world import SETTINGS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

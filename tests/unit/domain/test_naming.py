@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from batch_ops.domain import naming
+from batch_ops.task.plain_text import plain
 
 NAMES = st.text(min_size=1, max_size=1024).filter(lambda name: "\x00" not in name)
 HOSTILE = [
@@ -131,6 +132,6 @@ def test_jobs_are_monthly():
 
 def test_plain_shows_no_control_characters():
     """What stands in a sentence is printable and short."""
-    shown = naming.plain("a\nb\x1b[31m" + "c" * 500)
+    shown = plain("a\nb\x1b[31m" + "c" * 500)
     assert shown.isprintable()
     assert len(shown) == 200

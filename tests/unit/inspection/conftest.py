@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
+from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"

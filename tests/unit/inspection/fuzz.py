@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import psutil
 
-from batch_ops.domain.checks import Accepted, CheckLimits, ProjectFacts, Refused, Unchecked
+from batch_ops.image.facts import Accepted, CheckLimits, ProjectFacts, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, add_project, axistags, make_h5
 

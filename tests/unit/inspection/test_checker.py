@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageFacts, Refused, Unchecked
+from batch_ops.image.facts import Accepted, CheckLimits, ImageFacts, Refused, Unchecked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from batch_ops.domain.checks import ProjectFacts, Refused
+from batch_ops.image.facts import ProjectFacts, Refused
 from tests.unit.inspection.conftest import PROJECT_3D, add_project, selection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from batch_ops.domain.checks import Accepted, CheckLimits, ProjectFacts
+from batch_ops.image.facts import Accepted, CheckLimits, ProjectFacts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MOST_READS = 14

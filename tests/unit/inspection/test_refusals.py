@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from batch_ops.domain.checks import Refused
+from batch_ops.image.facts import Refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
 from tests.unit.inspection.parser.standins import STANDINS
 from tests.waiting import until
@@ -177,7 +177,7 @@ async def test_close_ends_all_processes(h5, project):
 
 PARENT = """
 import asyncio, sys
-from batch_ops.domain.checks import CheckLimits, ImageOptions, ProjectFacts
+from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
 class Reader:
     size = 2000

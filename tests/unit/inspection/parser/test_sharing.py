@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from batch_ops.domain.checks import Accepted, CheckLimits, Refused
+from batch_ops.image.facts import Accepted, CheckLimits, Refused
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.inspection.parser.process import ForkServer
 from tests.unit.inspection.parser.standins import STANDINS

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batch_ops.inspection.axes import AxesError, Tags, checked, parse_tags, sizes
+from batch_ops.image.axes import AxesError, Tags, checked, parse_tags, sizes
 
 
 def test_tags_of_ilastik_are_standard(h5):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
-from batch_ops.domain.checks import (
+from batch_ops.image import axes as axis_rules
+from batch_ops.image.axes import WORDS, AxesError
+from batch_ops.image.facts import (
     GB,
     WINDOW_RATIO,
     Accepted,
@@ -20,12 +22,10 @@ from batch_ops.domain.checks import (
     Refused,
     Verdict,
 )
-from batch_ops.domain.naming import plain
-from batch_ops.inspection import axes as axis_rules
-from batch_ops.inspection.axes import WORDS, AxesError
-from batch_ops.inspection.findings import Dataset
-from batch_ops.inspection.sentences import NAME_LENGTH, Unfit
+from batch_ops.image.readings import Dataset
+from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
+from batch_ops.task.plain_text import plain
 
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}

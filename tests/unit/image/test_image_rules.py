@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.domain.checks import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused
-from batch_ops.inspection.findings import BadFindings, Dataset, image_findings
-from batch_ops.inspection.image_rules import judge_image
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused
+from batch_ops.image.image_rules import judge_image
+from batch_ops.image.readings import BadFindings, Dataset, image_findings
 from tests.unit.inspection.conftest import axistags
 from tests.unit.inspection.parser.standins import ACCEPTED
 

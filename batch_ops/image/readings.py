@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from batch_ops.domain.errors import IlastikBatchError
-
 MAX_NAME = 2_000
 
 
-class BadFindings(IlastikBatchError):
+class BadFindings(ValueError):
     """Not what a sane parser reports."""
 
 

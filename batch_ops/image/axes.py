@@ -7,15 +7,13 @@ what ilastik 1.4.2 does with them.
 import json
 from dataclasses import dataclass
 
-from batch_ops.domain.errors import IlastikBatchError
-
 LETTERS = "tzyxc"
 WORDS = {"t": "time", "z": "z", "y": "y", "x": "x", "c": "channel"}
 # vigra considers two axes equal only if their types agree too: 1 channels, 2 space, 8 time.
 TYPE_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1}
 
 
-class AxesError(IlastikBatchError):
+class AxesError(ValueError):
     """These axes can't be used; the text is the reason, as the end of a sentence."""
 
 

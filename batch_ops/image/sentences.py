@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from batch_ops.domain.checks import ImageOptions, Refused
-from batch_ops.domain.errors import IlastikBatchError
-from batch_ops.domain.naming import plain
-from batch_ops.inspection.findings import NoDataset
+from batch_ops.image.facts import ImageOptions, Refused
+from batch_ops.image.readings import NoDataset
+from batch_ops.task.plain_text import plain
 
 # Names of files and datasets are hostile; a sentence holds a few, cut to this length.
 NAME_LENGTH = 120
@@ -39,7 +38,7 @@ _SENTENCES = {
 _DAMAGED = "{file} is damaged and can't be read as HDF5{reason}; export or upload it again."
 
 
-class Unfit(IlastikBatchError):
+class Unfit(ValueError):
     """What is wrong with an image or a project, as the rest of a sentence that begins with its name."""
 
 

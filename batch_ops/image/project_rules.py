@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from batch_ops.domain.checks import ProjectFacts, Refused
-from batch_ops.domain.naming import plain
-from batch_ops.inspection.axes import LETTERS, AxesError, checked, parse_tags, sizes
-from batch_ops.inspection.findings import sequence, text, whole
-from batch_ops.inspection.sentences import NAME_LENGTH, Unfit
+from batch_ops.image.axes import LETTERS, AxesError, checked, parse_tags, sizes
+from batch_ops.image.facts import ProjectFacts, Refused
+from batch_ops.image.readings import sequence, text, whole
+from batch_ops.image.sentences import NAME_LENGTH, Unfit
+from batch_ops.task.plain_text import plain
 
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
