@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.domain.file_record import State
 from batch_ops.domain.transitions import ALLOWED
-from tests.structure import by_file, by_room, modules
+from tests.structure import House
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ARCHITECTURE = (REPOSITORY / "ARCHITECTURE.md").read_text()
@@ -61,8 +61,7 @@ def test_every_import_follows_the_arrow():
     """A room imports from floors that are drawn before its own."""
     order = [[room.replace("/", ".") for room in floor.strip().split(", ")] for floor in BLOCKS[1].split("<")]
     floor = {room: number for number, rooms in enumerate(order) for room in rooms}
-    known = modules(REPOSITORY / "batch_ops")
-    rooms = by_room(by_file("batch_ops", known), known)
+    rooms = House("batch_ops").rooms
     assert rooms.keys() == floor.keys()
     assert {(room, other) for room, others in rooms.items() for other in others if floor[other] >= floor[room]} == set()
 

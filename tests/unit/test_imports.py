@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.floors import REPOSITORY, House, floors, imports, is_within
+from tests.structure import REPOSITORY, House, circles, floors, imports, is_within
 
 # The floors of the house, the lowest first. A room sees its own floor's rooms only where it is one room.
 HOUSE = House(
@@ -54,7 +54,7 @@ def test_a_module_stands_on_lower_floors_and_its_own_room(module):
 
 def test_no_module_depends_on_itself():
     """There are no cycles."""
-    assert not HOUSE.cycle()
+    assert not circles(HOUSE.files)
 
 
 @pytest.mark.parametrize("library", IMPORTERS)
@@ -81,7 +81,7 @@ def test_no_other_azure_package_is_imported():
 )
 def test_only_wiring_knows_the_adapters(module):
     """Use cases and commands speak to ports."""
-    assert not [other for other in HOUSE.neighbours(module) if HOUSE.room_of(other) == "adapters"]
+    assert not [other for other in HOUSE.files[module] if HOUSE.room_of(other) == "adapters"]
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if HOUSE.room_of(module) in PURE])

@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.domain import errors
 from batch_ops.domain.errors import IlastikBatchError
-from tests.floors import is_within
+from tests.structure import is_within
 from tests.unit.test_imports import MODULES
 
 

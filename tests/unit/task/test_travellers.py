@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.floors import imports
+from tests.structure import imports
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 # Files of the repository that run on a node, with their names there.
