@@ -49,7 +49,7 @@ def fields_done() -> set[str]:
 def fields_shown(tests: Path) -> dict[str, list[str]]:
     """`Record.field` -> the tests that show its effect, as `file::test`."""
     shown: dict[str, list[str]] = {}
-    for file in sorted(tests.glob("test_*.py")):
+    for file in sorted(tests.rglob("test_*.py"), key=lambda file: file.name):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from local_cloud.batch.node.execution import Ended, StopReason
 from local_cloud.batch.scheduling.outcomes import settle
 from local_cloud.batch.scheduling.placement import next_placement
-from local_cloud.batch.state.clock import ManualClock
 from local_cloud.batch.state.codec import decode, decode_task, encode, encode_task
 from local_cloud.batch.state.etags import Revisions
 from local_cloud.batch.state.model import (
@@ -29,6 +28,7 @@ from local_cloud.batch.state.model import (
 from local_cloud.batch.state.task_index import TaskIndex
 from local_cloud.batch.state.timers import Timers
 from local_cloud.batch.state.times import NO_LIMIT, format_duration, iso, parse_duration, parse_moment
+from tests.local_cloud.batch.clock import ManualClock
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))

@@ -6,7 +6,7 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import ResourceNotFoundError
 
-from local_cloud.batch.state.clock import ManualClock
+from tests.local_cloud.batch.clock import ManualClock
 from tests.local_cloud.batch.running import (
     done,
     nodes_in,

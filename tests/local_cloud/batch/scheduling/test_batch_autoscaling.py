@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from azure.batch import models as m
 
-from local_cloud.batch.state.clock import ManualClock
+from tests.local_cloud.batch.clock import ManualClock
 from tests.local_cloud.batch.running import pool_of, pool_with, refused, running_service, task_in
 
 FOLLOW = """
