@@ -25,6 +25,8 @@ _ARMABLE = {
     "resize": "resize",
     "upload": "upload",
     "loseDuringUpload": "lose_during_upload",
+    "resizeCode": "resize_code",
+    "uploadCode": "upload_code",
 }
 
 
@@ -97,14 +99,10 @@ def _arm(faults: Faults, pool_key: str, body: Json) -> None:
     """Arm faults of a pool's nodes: a number of times each, -1 for every time; 0 disarms."""
     armed = faults.pool(pool_key)
     for name, value in body.items():
-        if name in _ARMABLE and isinstance(value, int) and not isinstance(value, bool) and value >= -1:
-            setattr(armed, _ARMABLE[name], value)
-        elif name == "resizeCode" and isinstance(value, str):
-            armed.resize_code = value
-        elif name == "uploadCode" and isinstance(value, str):
-            armed.upload_code = value
-        else:
+        right = isinstance(value, str) if name.endswith("Code") else type(value) is int and value >= -1
+        if name not in _ARMABLE or not right:
             raise ServiceError("InvalidRequestBody", f"There is no fault '{name}' like {value!r}.")
+        setattr(armed, _ARMABLE[name], value)
 
 
 def _preempt(service: LocalService, node: Node) -> None:

@@ -1,8 +1,11 @@
 """Faults on demand: what is armed, and who takes it. Nothing here happens by itself."""
 
+import json
 import random
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from local_cloud.batch.state.errors import ServiceError
 
@@ -18,14 +21,16 @@ class HttpFault:
     connection) or `latency` (wait `seconds`, then do it). It happens at `rate`, at most `count` times.
     """
 
-    kind: str
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid", strict=True)
+
+    kind: Literal["error", "drop", "latency"]
     match: str = ""
-    rate: float = 1.0
-    count: int | None = None
+    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    count: Annotated[int | None, Field(ge=1, le=10**9)] = None
     code: str = "ServerBusy"
-    status: int = 503
-    retry_after: float | None = None
-    seconds: float = 0.0
+    status: Annotated[int, Field(ge=400, le=599)] = 503
+    retry_after: Annotated[float | None, Field(ge=0, le=86_400, alias="retryAfter")] = None
+    seconds: Annotated[float, Field(ge=0, le=86_400)] = 0.0
 
 
 @dataclass(slots=True)
@@ -85,30 +90,14 @@ class Faults:
         return True
 
 
+_HTTP_FAULT = TypeAdapter(HttpFault)
+
+
 def parse_http_fault(body: dict[str, Any]) -> HttpFault:
     """Read a front-door fault from its JSON form."""
-    known = {
-        "kind": str, "match": str, "rate": (int, float), "count": int, "code": str,
-        "status": int, "retryAfter": (int, float), "seconds": (int, float),
-    }  # fmt: skip
-    for name, value in body.items():
-        if name not in known or not isinstance(value, known[name]) or isinstance(value, bool):  # type: ignore[arg-type] # a table of types
-            raise ServiceError("InvalidRequestBody", f"A fault has no '{name}' like {value!r}.")
-    kind = body.get("kind")
-    if kind not in ("error", DROP, LATENCY):
-        raise ServiceError("InvalidRequestBody", "A fault's kind is 'error', 'drop' or 'latency'.")
-    status = body.get("status", 503)
-    for name, lowest, highest in (
-        ("status", 400, 599), ("rate", 0, 1), ("count", 1, 10**9), ("seconds", 0, 86_400), ("retryAfter", 0, 86_400),
-    ):  # fmt: skip
-        if not lowest <= body.get(name, lowest) <= highest:
-            raise ServiceError("InvalidRequestBody", f"A fault's {name} is from {lowest} to {highest}.")
-    fault = HttpFault(kind=kind, match=body.get("match", ""), rate=float(body.get("rate", 1.0)))
-    return replace(
-        fault,
-        count=body.get("count"),
-        code=body.get("code", "ServerBusy"),
-        status=status,
-        retry_after=body.get("retryAfter"),
-        seconds=float(body.get("seconds", 0.0)),
-    )
+    try:
+        return _HTTP_FAULT.validate_json(json.dumps(body))
+    except ValidationError as exc:
+        wrong = exc.errors()[0]
+        name = ".".join(map(str, wrong["loc"]))
+        raise ServiceError("InvalidRequestBody", f"There is no such fault: {name}: {wrong['msg']}.") from exc

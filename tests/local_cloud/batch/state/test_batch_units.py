@@ -1,6 +1,7 @@
 """Times, timers, the manual clock, records on disk and the choice of what runs next."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from local_cloud.batch.state.model import (
     JobState,
     Node,
     NodeState,
+    Pool,
     Result,
     StartTaskInfo,
     Task,
@@ -180,6 +182,17 @@ def test_nodes_survive_being_written(leaving, moment):
     )
 
     assert decode(Node, encode(node)) == node
+
+
+def test_what_an_earlier_version_wrote_is_read():
+    """Durations were seconds, moments had an offset: a data folder outlives the version that made it."""
+    moment = "2026-11-22T08:00:00+00:00"
+    moments = dict.fromkeys(("created", "modified", "state_since", "allocation_since"), moment)
+    pool = {"key": "p", "id": "P", "spec": {}, "revision": 1, "state": "active", "allocation": "steady", **moments}
+    task = ["t", 1, moment, moment, "active", moment, 1, None, None, None, None, None]
+
+    assert decode(Pool, json.dumps({**pool, "resize_timeout": 600.0})).resize_timeout == timedelta(minutes=10)
+    assert decode_task("j", "t", 1, "{}", json.dumps(task)) == a_task()
 
 
 @pytest.mark.parametrize(
