@@ -1,20 +1,39 @@
 """OData as Batch has it: `$filter` parsed into a test of records, `$select` into a choice of properties."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
+from itertools import accumulate
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
+
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, VisitError
 
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.times import parse_moment
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<comma>,)"
-    r"|(?P<date>[Dd]ate[Tt]ime'(?:[^']|'')*')|(?P<text>'(?:[^']|'')*')"
-    r"|(?P<number>-?\d{1,15}(?:\.\d{1,15})?(?![\w]))|(?P<name>[A-Za-z_][\w/]*))"
+_PARSER = Lark(
+    r"""
+    ?start: either
+    ?either: both | both (_OR both)+ -> any_of
+    ?both: single | single (_AND single)+ -> all_of
+    ?single: _OPEN either _CLOSE
+           | _STARTSWITH _OPEN NAME _COMMA TEXT _CLOSE -> prefix
+           | NAME NAME (TEXT | DATE | NUMBER | NAME) -> comparison
+    _OR: "or"i
+    _AND: "and"i
+    _STARTSWITH: "startswith"i
+    _OPEN: "("
+    _CLOSE: ")"
+    _COMMA: ","
+    DATE.1: /datetime'([^']|'')*'/i
+    TEXT: /'([^']|'')*'/
+    NUMBER: /-?[0-9]{1,15}(\.[0-9]{1,15})?(?!\w)/
+    NAME: /[A-Z_][\w\/]*/i
+    %ignore /\s+/
+    """,
+    parser="lalr",
 )
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": eq, "ne": ne, "ge": ge, "gt": gt, "le": le, "lt": lt,
@@ -52,7 +71,18 @@ def parse_filter[R](text: str, properties: Properties[R]) -> Test[R]:
 
     A record without the property passes `ne` and nothing else. Strings are compared without regard to case.
     """
-    return _Parser(text, properties).parse()
+    if max(accumulate((letter == "(") - (letter == ")") for letter in text), default=0) > _DEEPEST:
+        raise _refuse(text, "its parentheses are nested too deep")
+    try:
+        test: Test[R] = _Tests(text, properties).transform(_PARSER.parse(text))
+    except UnexpectedCharacters as exc:
+        raise _refuse(text, f"it can't be read from character {(exc.pos_in_stream or 0) + 1}") from exc
+    except UnexpectedInput as exc:
+        found = getattr(exc, "token", "")
+        raise _refuse(text, f"'{found}' is not expected there" if found else "it ends too early") from exc
+    except VisitError as exc:
+        raise exc.orig_exc from None
+    return test
 
 
 def _refuse(text: str, reason: str) -> ServiceError:
@@ -65,79 +95,35 @@ def _refuse(text: str, reason: str) -> ServiceError:
     )
 
 
-class _Parser[R]:
+@v_args(inline=True)
+class _Tests[R](Transformer[Token, Any]):
+    """Makes a test of each rule of the grammar."""
+
     def __init__(self, text: str, properties: Properties[R]) -> None:
+        super().__init__()
         self._text = text
         self._properties = properties
-        self._tokens = self._split()
-        self._position = 0
-        self._depth = 0
 
-    def _split(self) -> list[tuple[str, str]]:
-        tokens = []
-        position = 0
-        while self._text[position:].strip():
-            match = _TOKEN.match(self._text, position)
-            if match is None:
-                raise _refuse(self._text, f"it can't be read from character {position + 1}")
-            kind = match.lastgroup or ""
-            tokens.append((kind, match[kind]))
-            position = match.end()
-        return tokens
+    def any_of(self, *tests: Test[R]) -> Test[R]:
+        return lambda record: any(test(record) for test in tests)
 
-    def parse(self) -> Test[R]:
-        if not self._tokens:
-            raise _refuse(self._text, "it is empty")
-        test = self._either()
-        if self._position < len(self._tokens):
-            raise _refuse(self._text, f"'{self._tokens[self._position][1]}' is not expected there")
-        return test
+    def all_of(self, *tests: Test[R]) -> Test[R]:
+        return lambda record: all(test(record) for test in tests)
 
-    def _peek(self) -> tuple[str, str]:
-        return self._tokens[self._position] if self._position < len(self._tokens) else ("end", "its end")
+    def prefix(self, name: Token, text: Token) -> Test[R]:
+        read, prefix = self._declared(name, "startswith").read, _unquote(text).lower()
+        return lambda record: (read(record) or "").lower().startswith(prefix)
 
-    def _take(self, kind: str) -> str:
-        found, text = self._peek()
-        if found != kind:
-            raise _refuse(self._text, f"{kind} is expected instead of {text}")
-        self._position += 1
-        return text
-
-    def _word(self, word: str) -> bool:
-        kind, text = self._peek()
-        if kind == "name" and text.lower() == word:
-            self._position += 1
-            return True
-        return False
-
-    def _either(self) -> Test[R]:
-        tests = [self._both()]
-        while self._word("or"):
-            tests.append(self._both())
-        return reduce(_or, tests)
-
-    def _both(self) -> Test[R]:
-        tests = [self._single()]
-        while self._word("and"):
-            tests.append(self._single())
-        return reduce(_and, tests)
-
-    def _single(self) -> Test[R]:
-        if self._peek()[0] == "open":
-            self._depth += 1
-            if self._depth > _DEEPEST:
-                raise _refuse(self._text, "its parentheses are nested too deep")
-            self._take("open")
-            test = self._either()
-            self._take("close")
-            self._depth -= 1
-            return test
-        if self._word("startswith"):
-            return self._prefix()
-        name = self._take("name")
-        operator = self._take("name")
+    def comparison(self, name: Token, operator: Token, value: Token) -> Test[R]:
         declared = self._declared(name, operator)
-        return self._comparison(name, declared, operator)
+        wanted = self._value(name, declared.type, value)
+        read, compare = declared.read, _OPERATORS[operator]
+        if declared.type is Type.TEXT:
+            lowered = wanted.lower()
+            if compare is eq:  # much the commonest: without another call
+                return lambda record: (read(record) or "\0").lower() == lowered
+            return _guarded(lambda record: _lower(read(record)), lowered, compare)
+        return _guarded(read, wanted, compare)
 
     def _declared(self, name: str, operator: str) -> Property[R]:
         declared = self._properties.get(name)
@@ -148,49 +134,20 @@ class _Parser[R]:
             raise _refuse(self._text, f"'{name}' can be filtered with {allowed}, not with '{operator}'")
         return declared
 
-    def _prefix(self) -> Test[R]:
-        self._take("open")
-        name = self._take("name")
-        declared = self._declared(name, "startswith")
-        self._take("comma")
-        prefix = _unquote(self._take("text")).lower()
-        self._take("close")
-        read = declared.read
-        return lambda record: (read(record) or "").lower().startswith(prefix)
-
-    def _comparison(self, name: str, declared: Property[R], operator: str) -> Test[R]:
-        kind, text = self._peek()
-        self._position += 1
-        value = self._value(name, declared.type, kind, text)
-        read, compare = declared.read, _OPERATORS[operator]
-        if declared.type is Type.TEXT:
-            lowered = value.lower()
-            if compare is eq:  # much the commonest: without another call
-                return lambda record: (read(record) or "\0").lower() == lowered
-            return _guarded(lambda record: _lower(read(record)), lowered, compare)
-        return _guarded(read, value, compare)
-
-    def _value(self, name: str, wanted: Type, kind: str, text: str) -> Any:
-        if wanted is Type.TEXT and kind == "text":
-            return _unquote(text)
-        if wanted is Type.NUMBER and kind == "number":
-            return float(text)
-        if wanted is Type.BOOLEAN and kind == "name" and text.lower() in ("true", "false"):
-            return text.lower() == "true"
-        if wanted is Type.MOMENT and kind == "date":
-            try:
-                return parse_moment(_unquote(text[len("datetime") :]))
-            except ValueError as exc:
-                raise _refuse(self._text, f"{text} is no date") from exc
-        raise _refuse(self._text, f"'{name}' is compared with {wanted.value}, not with {text}")
-
-
-def _or[R](one: Test[R], other: Test[R]) -> Test[R]:
-    return lambda record: one(record) or other(record)
-
-
-def _and[R](one: Test[R], other: Test[R]) -> Test[R]:
-    return lambda record: one(record) and other(record)
+    def _value(self, name: str, wanted: Type, value: Token) -> Any:
+        match wanted, value.type:
+            case Type.TEXT, "TEXT":
+                return _unquote(value)
+            case Type.NUMBER, "NUMBER":
+                return float(value)
+            case Type.BOOLEAN, "NAME" if value.lower() in ("true", "false"):
+                return value.lower() == "true"
+            case Type.MOMENT, "DATE":
+                try:
+                    return parse_moment(_unquote(value[len("datetime") :]))
+                except ValueError as exc:
+                    raise _refuse(self._text, f"{value} is no date") from exc
+        raise _refuse(self._text, f"'{name}' is compared with {wanted.value}, not with {value}")
 
 
 def _guarded[R](read: Callable[[R], Any], value: Any, compare: Callable[[Any, Any], bool]) -> Test[R]:
