@@ -3,7 +3,7 @@
 Rooms, each standing on those below it::
 
     cli, server     the command and the socket
-    rest/           front (sign-in, limits, faults) -> operations (one row each) -> handlers (parse, decide, render)
+    rest/           front (sign-in, limits, faults) -> handlers: each declares its operation, parses, decides, renders
     service         everything below, put together
     scheduling/     which task runs where, how many nodes there are, what becomes of tasks and jobs
     node/           agents, their runs (files, process group, uploads) and the life of a node

@@ -15,8 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from local_cloud.batch.rest.auth import Authenticator
 from local_cloud.batch.rest.calls import Call, Reply
+from local_cloud.batch.rest.handlers import OPERATIONS
 from local_cloud.batch.rest.local_routes import LOCAL_PREFIX, LocalRoutes
-from local_cloud.batch.rest.operations import OPERATIONS, Operation
+from local_cloud.batch.rest.operations import Operation
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError

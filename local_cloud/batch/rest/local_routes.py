@@ -5,14 +5,11 @@ They need no signature: the service listens on this machine only.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from local_cloud.batch.node.identities import Identities
-from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.rest.auth import Authenticator
 from local_cloud.batch.rest.calls import Reply, parse_json
-from local_cloud.batch.scheduling.dispatcher import Dispatcher
-from local_cloud.batch.state.account import Account
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.faults import Faults, HttpFault, parse_http_fault
@@ -30,21 +27,11 @@ _ARMABLE = {
 }
 
 
-class LocalService(Protocol):
-    """What these routes need of the service."""
-
-    account: Account
-    dispatcher: Dispatcher
-    faults: Faults
-    identities: Identities
-    life: NodeLife
-
-
 @dataclass(frozen=True, slots=True)
 class LocalRoutes:
     """Answers requests below `/_local`; `calls` counts the requests answered, `wall` is the callers' time."""
 
-    service: LocalService
+    service: BatchService
     authenticator: Authenticator
     calls: Mapping[str, int]
     wall: Clock
@@ -105,19 +92,19 @@ def _arm(faults: Faults, pool_key: str, body: Json) -> None:
         setattr(armed, _ARMABLE[name], value)
 
 
-def _preempt(service: LocalService, node: Node) -> None:
+def _preempt(service: BatchService, node: Node) -> None:
     if node.dedicated:
         raise ServiceError("OperationNotValidOnNode", "Only spot nodes are preempted.")
     service.life.vanish(node, NodeState.PREEMPTED)
 
 
-def _restore(service: LocalService, node: Node) -> None:
+def _restore(service: BatchService, node: Node) -> None:
     if node.state not in (NodeState.PREEMPTED, NodeState.UNUSABLE):
         raise ServiceError("OperationInvalidForCurrentState", f"The node '{node.id}' is {node.state}.")
     service.life.restore(node)
 
 
-_NODE_ACTIONS: dict[str, Callable[[LocalService, Node], None]] = {
+_NODE_ACTIONS: dict[str, Callable[[BatchService, Node], None]] = {
     "preempt": _preempt,
     "lose": lambda service, node: service.life.lose(node),
     "restore": _restore,

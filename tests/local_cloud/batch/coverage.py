@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local_cloud.batch.rest.fields import Kind, ListOf, Record, Support
-from local_cloud.batch.rest.operations import OPERATIONS
+from local_cloud.batch.rest.handlers import OPERATIONS
 from local_cloud.batch.rest.task_bodies import TASK_CREATE
 
 TESTS = Path(__file__).parent
@@ -74,7 +74,7 @@ def lists(shown: Mapping[str, list[str]]) -> str:
     """The lists as Markdown."""
     lines = ["## Operations", "", "| operation | state |", "|---|---|"]
     for entry in OPERATIONS:
-        path = entry.path.replace(":path}", "}")
+        path = entry.published_path
         state = "done" if entry.support is Support.DONE else "not done: the service's own error or an empty list"
         lines.append(f"| `{entry.method} {path}` | {state} |")
     lines += ["", "## Request fields", "", "A field that is not listed is refused by name.", ""]

@@ -13,7 +13,6 @@ HOUSE = House(
         "service",
         "rest",
         "rest.handlers",
-        "rest.operations",
         "rest.front",
         "server",
         "cli",

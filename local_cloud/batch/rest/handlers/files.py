@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote
 
-from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.retention import files_are_gone
 from local_cloud.batch.rest.calls import Call, Reply, listing
 from local_cloud.batch.rest.odata import PREFIX, Properties, Property
-from local_cloud.batch.state.account import Account
+from local_cloud.batch.rest.operations import FILTERED, NODE, RECURSIVE, TASK, Routes
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Json, TaskState
 from local_cloud.batch.state.times import http_date, iso
@@ -38,14 +37,7 @@ class Entry:
 FILTERS: Properties[Entry] = {"name": Property(lambda entry: entry.name, operators=PREFIX)}
 
 
-class FileService(Protocol):
-    """What requests about files need."""
-
-    account: Account
-    agents: Agents
-
-
-def _task_root(service: FileService, call: Call) -> Path:
+def _task_root(service: BatchService, call: Call) -> Path:
     account = service.account
     task = account.task(call.parts["jobId"], call.parts["taskId"])
     if task.state is TaskState.ACTIVE or task.node is None:
@@ -65,7 +57,7 @@ def _task_root(service: FileService, call: Call) -> Path:
     return root
 
 
-def _node_root(service: FileService, call: Call) -> Path:
+def _node_root(service: BatchService, call: Call) -> Path:
     node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
     root = service.agents.of(node).paths.root
     if not root.is_dir():
@@ -199,14 +191,12 @@ def _remove(path: Path, recursive: bool) -> None:
 class FileRequests:
     """Requests about the files below a root, which a request names."""
 
-    root: Callable[[FileService, Call], Path]
+    root: Callable[[BatchService, Call], Path]
 
-    def list(self, service: FileService, call: Call) -> Reply:
-        """GET .../files"""
+    def list(self, service: BatchService, call: Call) -> Reply:
         return _list(call, self.root(service, call), call.url())
 
-    def get(self, service: FileService, call: Call) -> Reply:
-        """GET .../files/{filePath}"""
+    def get(self, service: BatchService, call: Call) -> Reply:
         path = self._path(service, call)
         if path.is_dir():
             raise ServiceError("OperationInvalidForCurrentState", f"'{path.name}' is a folder.")
@@ -215,21 +205,23 @@ class FileRequests:
         headers["Content-Length"] = str(last - first)
         return Reply(200, headers=headers, stream=_read(path, first, last))
 
-    def head(self, service: FileService, call: Call) -> Reply:
-        """HEAD .../files/{filePath}"""
+    def head(self, service: BatchService, call: Call) -> Reply:
         return Reply(200, headers=_headers(self._path(service, call), call.url()))
 
-    async def delete(self, service: FileService, call: Call) -> Reply:
-        """DELETE .../files/{filePath}"""
+    async def delete(self, service: BatchService, call: Call) -> Reply:
         path = _find(self.root(service, call), call.parts["filePath"])
         await asyncio.to_thread(_remove, path, call.flag("recursive"))
         return Reply(200)
 
-    def _path(self, service: FileService, call: Call) -> Path:
+    def _path(self, service: BatchService, call: Call) -> Path:
         path = _find(self.root(service, call), call.parts["filePath"])
         call.check_conditions(0, _moment(path.stat().st_mtime))
         return path
 
 
-TASK_FILES = FileRequests(_task_root)
-NODE_FILES = FileRequests(_node_root)
+ROUTES = Routes()
+for _path, _files in ((TASK, FileRequests(_task_root)), (NODE, FileRequests(_node_root))):
+    ROUTES.add("GET", f"{_path}/files", FILTERED | RECURSIVE)(_files.list)
+    ROUTES.add("GET", f"{_path}/files/{{filePath:path}}")(_files.get)
+    ROUTES.add("HEAD", f"{_path}/files/{{filePath:path}}")(_files.head)
+    ROUTES.add("DELETE", f"{_path}/files/{{filePath:path}}", RECURSIVE)(_files.delete)

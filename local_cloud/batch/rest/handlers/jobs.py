@@ -1,17 +1,19 @@
 """Requests about jobs."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from local_cloud.batch.rest import bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, numeric_token, one, versioned
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
+from local_cloud.batch.rest.operations import EXPAND, FILTERED, FORCE, JOB, Routes
 from local_cloud.batch.rest.views import job_view
-from local_cloud.batch.scheduling.job_control import JobControl
-from local_cloud.batch.state.account import Account
-from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_job
 from local_cloud.batch.state.errors import ServiceError, bad_property
 from local_cloud.batch.state.model import Job, JobState
+
+ROUTES = Routes()
 
 
 def _start(job: Job) -> datetime:
@@ -46,23 +48,15 @@ def refuse_if_ended(job: Job) -> None:
         raise ServiceError(code, f"The job '{job.id}' is {job.state}.")
 
 
-class JobService(Protocol):
-    """What requests about jobs need."""
-
-    account: Account
-    jobs: JobControl
-    agenda: Agenda
-
-
-def _job(service: JobService, call: Call) -> Job:
+def _job(service: BatchService, call: Call) -> Job:
     """Find the job that a request names, and check the request's conditions on it."""
     job = service.account.job(call.parts["jobId"])
     call.check_conditions(job.revision, job.modified)
     return job
 
 
-def create_job(service: JobService, call: Call) -> Reply:
-    """POST /jobs"""
+@ROUTES.add("POST", "/jobs", body=bodies.JOB_CREATE)
+def create_job(service: BatchService, call: Call) -> Reply:
     body = call.body()
     account = service.account
     if body["id"].lower() in account.jobs:
@@ -73,20 +67,21 @@ def create_job(service: JobService, call: Call) -> Reply:
     return created(call, job, f"jobs/{job.id}")
 
 
-def get_job(service: JobService, call: Call) -> Reply:
-    """GET /jobs/{jobId}"""
+@ROUTES.add("GET", JOB, EXPAND)
+def get_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     return one(call, "jobs", job_view(job, call.base), versioned(job))
 
 
-def list_jobs(service: JobService, call: Call) -> Reply:
-    """GET /jobs, in order of creation."""
+@ROUTES.add("GET", "/jobs", FILTERED | EXPAND)
+def list_jobs(service: BatchService, call: Call) -> Reply:
+    """List jobs in order of creation."""
     first = numeric_token(call)
     jobs = (job for job in service.account.jobs.values() if job.seq > first)
     return listing(call, "jobs", jobs, lambda job: job_view(job, call.base), lambda job: str(job.seq), FILTERS)
 
 
-def _changed(service: JobService, call: Call, job: Job, spec: dict[str, Any]) -> Reply:
+def _changed(service: BatchService, call: Call, job: Job, spec: dict[str, Any]) -> Reply:
     moved = spec["poolInfo"]["poolId"].lower() != job.pool_key
     if moved and job.state is not JobState.DISABLED:
         raise bad_property(
@@ -99,16 +94,18 @@ def _changed(service: JobService, call: Call, job: Job, spec: dict[str, Any]) ->
     return changed(call, job, f"jobs/{job.id}")
 
 
-def update_job(service: JobService, call: Call) -> Reply:
-    """PATCH /jobs/{jobId}: only what is given changes."""
+@ROUTES.add("PATCH", JOB, body=bodies.JOB_UPDATE)
+def update_job(service: BatchService, call: Call) -> Reply:
+    """Change what is given, and only that."""
     job = _job(service, call)
     body = call.body()
     refuse_if_ended(job)
     return _changed(service, call, job, {**job.spec, **body})
 
 
-def replace_job(service: JobService, call: Call) -> Reply:
-    """PUT /jobs/{jobId}: what is not given takes its default."""
+@ROUTES.add("PUT", JOB, body=bodies.JOB_REPLACE)
+def replace_job(service: BatchService, call: Call) -> Reply:
+    """Replace what may change; what is not given takes its default."""
     job = _job(service, call)
     body = call.body()
     refuse_if_ended(job)
@@ -116,8 +113,8 @@ def replace_job(service: JobService, call: Call) -> Reply:
     return _changed(service, call, job, {**kept, "priority": 0, **body})
 
 
-def delete_job(service: JobService, call: Call) -> Reply:
-    """DELETE /jobs/{jobId}"""
+@ROUTES.add("DELETE", JOB, FORCE)
+def delete_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     call.flag("force")
     if job.state is JobState.DELETING:
@@ -126,28 +123,28 @@ def delete_job(service: JobService, call: Call) -> Reply:
     return Reply(202)
 
 
-def _accepted(service: JobService, call: Call, job: Job) -> Reply:
+def _accepted(service: BatchService, call: Call, job: Job) -> Reply:
     job = service.account.jobs.get(job.key, job)
     return changed(call, job, f"jobs/{job.id}", 202)
 
 
-def disable_job(service: JobService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/disable"""
+@ROUTES.add("POST", JOB + "/disable", body=bodies.JOB_DISABLE)
+def disable_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     body = call.body()
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.disable(job, body["disableTasks"]))
 
 
-def enable_job(service: JobService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/enable"""
+@ROUTES.add("POST", JOB + "/enable")
+def enable_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     refuse_if_ended(job)
     return _accepted(service, call, service.jobs.enable(job))
 
 
-def terminate_job(service: JobService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/terminate"""
+@ROUTES.add("POST", JOB + "/terminate", FORCE, bodies.JOB_TERMINATE, optional=True)
+def terminate_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     call.flag("force")
     body = call.body()
@@ -155,8 +152,8 @@ def terminate_job(service: JobService, call: Call) -> Reply:
     return _accepted(service, call, service.jobs.terminate(job, body.get("terminateReason", "UserTerminate")))
 
 
-def task_counts(service: JobService, call: Call) -> Reply:
-    """GET /jobs/{jobId}/taskcounts"""
+@ROUTES.add("GET", JOB + "/taskcounts")
+def task_counts(service: BatchService, call: Call) -> Reply:
     index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
     view = {"taskCounts": index.counts.wire(), "taskSlotCounts": index.slot_counts.wire()}
     return one(call, "taskcounts", view)

@@ -1,19 +1,18 @@
 """Requests about nodes."""
 
 from dataclasses import replace
-from typing import Protocol
 
-from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.execution import StopReason
-from local_cloud.batch.node.node_life import NodeLife
+from local_cloud.batch.rest import bodies
 from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one
 from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type
+from local_cloud.batch.rest.operations import FILTERED, NODE, POOL, SELECT, Routes
 from local_cloud.batch.rest.views import execution_view, node_view
-from local_cloud.batch.state.account import Account
-from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Deallocation, Json, Node, NodeState
 
+ROUTES = Routes()
 FILTERS: Properties[Node] = {
     "state": Property(lambda node: node.state),
     "stateTransitionTime": Property(lambda node: node.state_since, Type.MOMENT, ORDER),
@@ -42,20 +41,11 @@ _NOT_UP = {
 }
 
 
-class NodeService(Protocol):
-    """What requests about nodes need."""
-
-    account: Account
-    agents: Agents
-    life: NodeLife
-    agenda: Agenda
-
-
-def _node(service: NodeService, call: Call) -> Node:
+def _node(service: BatchService, call: Call) -> Node:
     return service.account.node(call.parts["poolId"], call.parts["nodeId"])
 
 
-def _view(service: NodeService, call: Call, node: Node) -> Json:
+def _view(service: BatchService, call: Call, node: Node) -> Json:
     account = service.account
     runs = service.agents.of(node).runs.values()
     recent = []
@@ -75,13 +65,13 @@ def _view(service: NodeService, call: Call, node: Node) -> Json:
     return node_view(node, account.pools[node.pool], call.base, len(runs), sum(run.slots for run in runs), recent)
 
 
-def get_node(service: NodeService, call: Call) -> Reply:
-    """GET /pools/{poolId}/nodes/{nodeId}"""
+@ROUTES.add("GET", NODE, SELECT)
+def get_node(service: BatchService, call: Call) -> Reply:
     return one(call, "nodes", _view(service, call, _node(service, call)))
 
 
-def list_nodes(service: NodeService, call: Call) -> Reply:
-    """GET /pools/{poolId}/nodes"""
+@ROUTES.add("GET", POOL + "/nodes", FILTERED | SELECT)
+def list_nodes(service: BatchService, call: Call) -> Reply:
     pool = service.account.pool(call.parts["poolId"])
     first = numeric_token(call)
     nodes = [node for node in service.account.nodes[pool.key].values() if node.number > first]
@@ -91,8 +81,8 @@ def list_nodes(service: NodeService, call: Call) -> Reply:
     )
 
 
-def reboot_node(service: NodeService, call: Call) -> Reply:
-    """POST /pools/{poolId}/nodes/{nodeId}/reboot"""
+@ROUTES.add("POST", NODE + "/reboot", body=bodies.NODE_REBOOT, optional=True)
+def reboot_node(service: BatchService, call: Call) -> Reply:
     node = _node(service, call)
     body = call.body()
     if node.state in (NodeState.REBOOTING, NodeState.STARTING, NodeState.CREATING):
@@ -103,8 +93,8 @@ def reboot_node(service: NodeService, call: Call) -> Reply:
     return Reply(202, headers={"DataServiceId": call.url()})
 
 
-def disable_scheduling(service: NodeService, call: Call) -> Reply:
-    """POST /pools/{poolId}/nodes/{nodeId}/disablescheduling"""
+@ROUTES.add("POST", NODE + "/disablescheduling", body=bodies.DISABLE_SCHEDULING, optional=True)
+def disable_scheduling(service: BatchService, call: Call) -> Reply:
     node = _node(service, call)
     body = call.body()
     if not node.scheduling:
@@ -118,8 +108,8 @@ def disable_scheduling(service: NodeService, call: Call) -> Reply:
     return Reply(200, headers={"DataServiceId": call.url()})
 
 
-def enable_scheduling(service: NodeService, call: Call) -> Reply:
-    """POST /pools/{poolId}/nodes/{nodeId}/enablescheduling"""
+@ROUTES.add("POST", NODE + "/enablescheduling")
+def enable_scheduling(service: BatchService, call: Call) -> Reply:
     node = _node(service, call)
     if node.scheduling:
         raise ServiceError("NodeAlreadyInTargetSchedulingState", f"'{node.id}' takes tasks already.")

@@ -3,10 +3,13 @@
 from collections import Counter
 
 from local_cloud.batch.rest.calls import Call, Reply, empty_listing, listing
-from local_cloud.batch.rest.handlers.pools import HasAccount, pools_after
+from local_cloud.batch.rest.handlers.pools import pools_after
 from local_cloud.batch.rest.odata import Properties, Property
+from local_cloud.batch.rest.operations import FILTERED, Routes
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.model import Json, Node, NodeState, Pool
 
+ROUTES = Routes()
 NODE_COUNT_FILTERS: Properties[Pool] = {"poolId": Property(lambda pool: pool.id, operators=frozenset({"eq"}))}
 _SHOWN = {
     "starttaskfailed": "startTaskFailed",
@@ -22,8 +25,8 @@ def _counts(nodes: list[Node]) -> Json:
     return {**{_SHOWN.get(state, str(state)): states[state] for state in _STATES}, "total": len(nodes)}
 
 
-def list_node_counts(service: HasAccount, call: Call) -> Reply:
-    """GET /nodecounts"""
+@ROUTES.add("GET", "/nodecounts", FILTERED)
+def list_node_counts(service: BatchService, call: Call) -> Reply:
 
     def view(pool: Pool) -> Json:
         nodes = service.account.nodes[pool.key].values()
@@ -37,6 +40,7 @@ def list_node_counts(service: HasAccount, call: Call) -> Reply:
     return listing(call, "poolnodecounts", pools, view, lambda pool: pool.key, NODE_COUNT_FILTERS, most=10)
 
 
-def list_usage(service: HasAccount, call: Call) -> Reply:
-    """GET /poolusagemetrics: nothing is billed here, so there is no usage."""
+@ROUTES.add("GET", "/poolusagemetrics", FILTERED | {"starttime", "endtime"})
+def list_usage(service: BatchService, call: Call) -> Reply:
+    """List nothing: nothing is billed here, so there is no usage."""
     return empty_listing(call, "poolusagemetrics")

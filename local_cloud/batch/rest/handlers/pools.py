@@ -1,20 +1,19 @@
 """Requests about pools."""
 
 from dataclasses import replace
-from typing import Protocol
 
-from local_cloud.batch.node.identities import Identities
+from local_cloud.batch.rest import bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, one, versioned
 from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
+from local_cloud.batch.rest.operations import EXPAND, FILTERED, POOL, Routes
 from local_cloud.batch.rest.views import pool_view
-from local_cloud.batch.scheduling.autoscaling import Autoscaling
-from local_cloud.batch.scheduling.fleet import Fleet
-from local_cloud.batch.state.account import Account
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_pool
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Pool, PoolState
 from local_cloud.batch.state.times import parse_duration
 
+ROUTES = Routes()
 FILTERS: Properties[Pool] = {
     "id": Property(lambda pool: pool.id, operators=PREFIX | ORDER),
     "state": Property(lambda pool: pool.state),
@@ -31,28 +30,14 @@ FILTERS: Properties[Pool] = {
 }
 
 
-class HasAccount(Protocol):
-    """What requests need that only look."""
-
-    account: Account
-
-
-class PoolService(HasAccount, Protocol):
-    """What requests about pools need."""
-
-    fleet: Fleet
-    autoscaling: Autoscaling
-    identities: Identities
-
-
-def _pool(service: HasAccount, call: Call) -> Pool:
+def _pool(service: BatchService, call: Call) -> Pool:
     """Find the pool that a request names, and check the request's conditions on it."""
     pool = service.account.pool(call.parts["poolId"])
     call.check_conditions(pool.revision, pool.modified)
     return pool
 
 
-def _changeable(service: HasAccount, call: Call) -> Pool:
+def _changeable(service: BatchService, call: Call) -> Pool:
     """Find the pool that a request wants to change."""
     pool = _pool(service, call)
     if pool.state is PoolState.DELETING:
@@ -64,8 +49,8 @@ def _changed(call: Call, pool: Pool, status: int = 200) -> Reply:
     return changed(call, pool, f"pools/{pool.id}", status)
 
 
-def create_pool(service: PoolService, call: Call) -> Reply:
-    """POST /pools"""
+@ROUTES.add("POST", "/pools", body=bodies.POOL_CREATE)
+def create_pool(service: BatchService, call: Call) -> Reply:
     body = call.body()
     account = service.account
     if body["id"].lower() in account.pools:
@@ -81,7 +66,7 @@ def create_pool(service: PoolService, call: Call) -> Reply:
     return created(call, pool, f"pools/{pool.id}")
 
 
-def _view(service: PoolService, call: Call, pool: Pool) -> Json:
+def _view(service: BatchService, call: Call, pool: Pool) -> Json:
     nodes = service.account.nodes[pool.key].values()
     dedicated = sum(node.dedicated for node in nodes)
     view = pool_view(pool, call.base, dedicated, len(nodes) - dedicated)
@@ -93,32 +78,33 @@ def _view(service: PoolService, call: Call, pool: Pool) -> Json:
     return view
 
 
-def get_pool(service: PoolService, call: Call) -> Reply:
-    """GET /pools/{poolId}"""
+@ROUTES.add("GET", POOL, EXPAND)
+def get_pool(service: BatchService, call: Call) -> Reply:
     pool = _pool(service, call)
     return one(call, "pools", _view(service, call, pool), versioned(pool))
 
 
-def pool_exists(service: PoolService, call: Call) -> Reply:
-    """HEAD /pools/{poolId}"""
+@ROUTES.add("HEAD", POOL)
+def pool_exists(service: BatchService, call: Call) -> Reply:
     return Reply(headers=versioned(_pool(service, call)))
 
 
-def list_pools(service: PoolService, call: Call) -> Reply:
-    """GET /pools"""
+@ROUTES.add("GET", "/pools", FILTERED | EXPAND)
+def list_pools(service: BatchService, call: Call) -> Reply:
     pools = pools_after(service, call)
     return listing(call, "pools", pools, lambda pool: _view(service, call, pool), lambda pool: pool.key, FILTERS)
 
 
-def pools_after(service: HasAccount, call: Call) -> list[Pool]:
+def pools_after(service: BatchService, call: Call) -> list[Pool]:
     """Return the pools by name, after the request's `$skiptoken`."""
     token = call.query.get("$skiptoken", "")
     pools = sorted(service.account.pools.values(), key=lambda pool: pool.key)
     return [pool for pool in pools if pool.key > token]
 
 
-def update_pool(service: PoolService, call: Call) -> Reply:
-    """PATCH /pools/{poolId}: only what is given changes."""
+@ROUTES.add("PATCH", POOL, body=bodies.POOL_UPDATE)
+def update_pool(service: BatchService, call: Call) -> Reply:
+    """Change what is given, and only that."""
     pool = _changeable(service, call)
     body = call.body()
     fixed = {"vmSize", "taskSlotsPerNode", "virtualMachineConfiguration"} & body.keys()
@@ -131,8 +117,9 @@ def update_pool(service: PoolService, call: Call) -> Reply:
     return _changed(call, pool)
 
 
-def replace_pool_properties(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/updateproperties: what is not given is removed."""
+@ROUTES.add("POST", POOL + "/updateproperties", body=bodies.POOL_REPLACE)
+def replace_pool_properties(service: BatchService, call: Call) -> Reply:
+    """Replace properties; what is not given is removed."""
     pool = _changeable(service, call)
     body = call.body()
     spec = {name: value for name, value in pool.spec.items() if name not in ("startTask", "metadata")}
@@ -140,8 +127,8 @@ def replace_pool_properties(service: PoolService, call: Call) -> Reply:
     return _changed(call, pool, 204)
 
 
-def delete_pool(service: PoolService, call: Call) -> Reply:
-    """DELETE /pools/{poolId}"""
+@ROUTES.add("DELETE", POOL)
+def delete_pool(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     now = service.account.clock.now()
     service.fleet.delete_pool(service.account.touch_pool(pool, state=PoolState.DELETING, state_since=now))
@@ -157,8 +144,8 @@ def _steady(pool: Pool) -> None:
         raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
 
 
-def resize_pool(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/resize"""
+@ROUTES.add("POST", POOL + "/resize", body=bodies.POOL_RESIZE)
+def resize_pool(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     body = call.body()
     _steady(pool)
@@ -173,8 +160,8 @@ def resize_pool(service: PoolService, call: Call) -> Reply:
     return _changed(call, pool, 202)
 
 
-def stop_resize(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/stopresize"""
+@ROUTES.add("POST", POOL + "/stopresize")
+def stop_resize(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     if pool.allocation is not AllocationState.RESIZING:
         raise ServiceError("OperationInvalidForCurrentState", f"The pool '{pool.id}' is not being resized.")
@@ -182,8 +169,9 @@ def stop_resize(service: PoolService, call: Call) -> Reply:
     return _changed(call, pool, 202)
 
 
-def remove_nodes(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/removenodes: the pool's targets shrink with it."""
+@ROUTES.add("POST", POOL + "/removenodes", body=bodies.REMOVE_NODES)
+def remove_nodes(service: BatchService, call: Call) -> Reply:
+    """Remove nodes; the pool's targets shrink with it."""
     pool = _changeable(service, call)
     body = call.body()
     if not body["nodeList"]:
@@ -197,8 +185,8 @@ def remove_nodes(service: PoolService, call: Call) -> Reply:
     return _changed(call, pool, 202)
 
 
-def enable_autoscale(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/enableautoscale"""
+@ROUTES.add("POST", POOL + "/enableautoscale", body=bodies.ENABLE_AUTOSCALE)
+def enable_autoscale(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     body = call.body()
     interval = body.get("autoScaleEvaluationInterval")
@@ -208,15 +196,15 @@ def enable_autoscale(service: PoolService, call: Call) -> Reply:
     return _changed(call, pool)
 
 
-def disable_autoscale(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/disableautoscale"""
+@ROUTES.add("POST", POOL + "/disableautoscale")
+def disable_autoscale(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     pool = service.account.touch_pool(pool, autoscale=False, formula="", last_run=None)
     return _changed(call, pool)
 
 
-def evaluate_autoscale(service: PoolService, call: Call) -> Reply:
-    """POST /pools/{poolId}/evaluateautoscale"""
+@ROUTES.add("POST", POOL + "/evaluateautoscale", body=bodies.EVALUATE_AUTOSCALE)
+def evaluate_autoscale(service: BatchService, call: Call) -> Reply:
     pool = service.account.pool(call.parts["poolId"])
     body = call.body()
     if not pool.autoscale:

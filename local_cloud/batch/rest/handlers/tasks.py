@@ -1,9 +1,10 @@
 """Requests about tasks."""
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from local_cloud.batch.node.execution import StopReason
+from local_cloud.batch.rest import task_bodies
 from local_cloud.batch.rest.calls import (
     Call,
     Reply,
@@ -17,18 +18,18 @@ from local_cloud.batch.rest.calls import (
 )
 from local_cloud.batch.rest.handlers.jobs import refuse_if_ended
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
+from local_cloud.batch.rest.operations import EXPAND, FILTERED, JOB, SELECT, TASK, Routes
 from local_cloud.batch.rest.task_bodies import TASK_CREATE, TASKS_PER_COLLECTION
 from local_cloud.batch.rest.views import node_info, task_view
-from local_cloud.batch.scheduling.dispatcher import Dispatcher
 from local_cloud.batch.scheduling.outcomes import reactivated
-from local_cloud.batch.state.account import Account
-from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_task, task_spec
 from local_cloud.batch.state.errors import ServiceError, bad_property
 from local_cloud.batch.state.etags import etag
 from local_cloud.batch.state.model import Job, Json, Result, Task, TaskState
 from local_cloud.batch.state.times import iso
 
+ROUTES = Routes()
 FILTERS: Properties[Task] = {
     "id": Property(lambda task: task.id, operators=PREFIX),
     "state": Property(lambda task: task.state),
@@ -41,22 +42,14 @@ FILTERS: Properties[Task] = {
 }
 
 
-class TaskService(Protocol):
-    """What requests about tasks need."""
-
-    account: Account
-    dispatcher: Dispatcher
-    agenda: Agenda
-
-
-def _task(service: TaskService, call: Call) -> tuple[Job, Task]:
+def _task(service: BatchService, call: Call) -> tuple[Job, Task]:
     """Find the task that a request names and its job, and check the request's conditions on it."""
     task = service.account.task(call.parts["jobId"], call.parts["taskId"])
     call.check_conditions(task.revision, task.modified)
     return service.account.jobs[task.job], task
 
 
-def _check_slots(service: TaskService, job: Job, body: Json) -> None:
+def _check_slots(service: BatchService, job: Job, body: Json) -> None:
     pool = service.account.pools.get(job.pool_key)
     slots = body.get("requiredSlots", 1)
     if pool is not None and slots > pool.slots_per_node:
@@ -65,8 +58,8 @@ def _check_slots(service: TaskService, job: Job, body: Json) -> None:
         )
 
 
-def create_task(service: TaskService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/tasks"""
+@ROUTES.add("POST", JOB + "/tasks", body=task_bodies.TASK_CREATE)
+def create_task(service: BatchService, call: Call) -> Reply:
     job = service.account.job(call.parts["jobId"])
     body = call.body()
     refuse_if_ended(job)
@@ -79,8 +72,9 @@ def create_task(service: TaskService, call: Call) -> Reply:
     return created(call, task, f"jobs/{job.id}/tasks/{task.id}")
 
 
-def create_collection(service: TaskService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/addtaskcollection: each task has its own result."""
+@ROUTES.add("POST", JOB + "/addtaskcollection", body=task_bodies.TASK_GROUP)
+def create_collection(service: BatchService, call: Call) -> Reply:
+    """Add tasks, each with a result of its own."""
     job = service.account.job(call.parts["jobId"])
     entries = call.body()["value"]
     refuse_if_ended(job)
@@ -116,14 +110,14 @@ def create_collection(service: TaskService, call: Call) -> Reply:
     return Reply(body={"odata.metadata": f"{call.base}/$metadata#taskaddresult", "value": results})
 
 
-def _inner(service: TaskService, error: ServiceError) -> Json:
+def _inner(service: BatchService, error: ServiceError) -> Json:
     body = error.body("", iso(service.account.clock.now()))
     body.pop("odata.metadata")
     body["message"]["value"] = error.message
     return body
 
 
-def _view(service: TaskService, call: Call, task: Task) -> Json:
+def _view(service: BatchService, call: Call, task: Task) -> Json:
     account = service.account
     job = account.jobs[task.job]
     pool = account.pools.get(task.pool or "")
@@ -132,34 +126,37 @@ def _view(service: TaskService, call: Call, task: Task) -> Json:
     return task_view(task, job.id, call.base, retries, info)
 
 
-def get_task(service: TaskService, call: Call) -> Reply:
-    """GET /jobs/{jobId}/tasks/{taskId}"""
+@ROUTES.add("GET", TASK, EXPAND)
+def get_task(service: BatchService, call: Call) -> Reply:
     _, task = _task(service, call)
     view = _view(service, call, task)
     return one(call, "tasks", view, versioned(task, view["url"]))
 
 
-def list_tasks(service: TaskService, call: Call) -> Reply:
-    """GET /jobs/{jobId}/tasks, in order of creation."""
+@ROUTES.add("GET", JOB + "/tasks", FILTERED | EXPAND)
+def list_tasks(service: BatchService, call: Call) -> Reply:
+    """List tasks in order of creation."""
     index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
     tasks = index.after(numeric_token(call))
     return listing(call, "tasks", tasks, lambda task: _view(service, call, task), lambda task: str(task.seq), FILTERS)
 
 
-def list_subtasks(service: TaskService, call: Call) -> Reply:
-    """GET /jobs/{jobId}/tasks/{taskId}/subtasksinfo: only multi-instance tasks have any."""
+@ROUTES.add("GET", TASK + "/subtasksinfo", SELECT)
+def list_subtasks(service: BatchService, call: Call) -> Reply:
+    """List nothing: only multi-instance tasks have any."""
     service.account.task(call.parts["jobId"], call.parts["taskId"])
     return empty_listing(call, "subtasks")
 
 
-def _touched(service: TaskService, task: Task, **changes: Any) -> Task:
+def _touched(service: BatchService, task: Task, **changes: Any) -> Task:
     return service.account.put_task(
         replace(task, revision=service.account.next_revision(), modified=service.account.clock.now(), **changes)
     )
 
 
-def replace_task(service: TaskService, call: Call) -> Reply:
-    """PUT /jobs/{jobId}/tasks/{taskId}: the constraints are replaced, what is not given takes its default."""
+@ROUTES.add("PUT", TASK, body=task_bodies.TASK_REPLACE)
+def replace_task(service: BatchService, call: Call) -> Reply:
+    """Replace the constraints; what is not given takes its default."""
     job, task = _task(service, call)
     body = call.body()
     if task.state is TaskState.COMPLETED:
@@ -170,15 +167,15 @@ def replace_task(service: TaskService, call: Call) -> Reply:
     return changed(call, task, f"jobs/{job.id}/tasks/{task.id}")
 
 
-def delete_task(service: TaskService, call: Call) -> Reply:
-    """DELETE /jobs/{jobId}/tasks/{taskId}"""
+@ROUTES.add("DELETE", TASK)
+def delete_task(service: BatchService, call: Call) -> Reply:
     job, task = _task(service, call)
     service.dispatcher.delete_task(job, task)
     return Reply(200)
 
 
-def terminate_task(service: TaskService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/tasks/{taskId}/terminate"""
+@ROUTES.add("POST", TASK + "/terminate")
+def terminate_task(service: BatchService, call: Call) -> Reply:
     job, task = _task(service, call)
     if task.state is TaskState.COMPLETED:
         raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
@@ -186,8 +183,8 @@ def terminate_task(service: TaskService, call: Call) -> Reply:
     return changed(call, task, f"jobs/{job.id}/tasks/{task.id}", 204)
 
 
-def reactivate_task(service: TaskService, call: Call) -> Reply:
-    """POST /jobs/{jobId}/tasks/{taskId}/reactivate"""
+@ROUTES.add("POST", TASK + "/reactivate")
+def reactivate_task(service: BatchService, call: Call) -> Reply:
     job, task = _task(service, call)
     refuse_if_ended(job)
     if task.state is not TaskState.COMPLETED:

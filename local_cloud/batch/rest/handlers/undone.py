@@ -1,11 +1,26 @@
 """Operations that the local service does not do: each answers as Batch would without the thing asked for."""
 
 from local_cloud.batch.rest.calls import Call, Reply, empty_listing, listing
-from local_cloud.batch.rest.handlers.pools import HasAccount
+from local_cloud.batch.rest.fields import Support
 from local_cloud.batch.rest.odata import Properties, Property
+from local_cloud.batch.rest.operations import (
+    EXPAND,
+    FILTERED,
+    FORCE,
+    JOB,
+    LIST,
+    NODE,
+    NOTHING,
+    SELECT,
+    Handler,
+    Operation,
+    Routes,
+)
+from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Json
 
+ROUTES = Routes()
 IMAGE_FILTERS: Properties[Json] = {
     "osType": Property(lambda image: image["osType"]),
     "verificationType": Property(lambda image: image["verificationType"]),
@@ -29,64 +44,73 @@ IMAGES = (
 )
 
 
-def list_images(service: HasAccount, call: Call) -> Reply:
-    """GET /supportedimages: the images that the project's documents name; nodes here need none."""
+@ROUTES.add("GET", "/supportedimages", FILTERED)
+def list_images(service: BatchService, call: Call) -> Reply:
+    """List the images that the project's documents name; nodes here need none."""
     return listing(call, "supportedimages", IMAGES, lambda image: image, lambda image: "", IMAGE_FILTERS)
 
 
-def list_applications(service: HasAccount, call: Call) -> Reply:
-    """GET /applications: there are none."""
-    return empty_listing(call, "applications")
+def _check_parts(service: BatchService, call: Call) -> None:
+    """Refuse a request for a node or a job that is not there."""
+    if "nodeId" in call.parts:
+        service.account.node(call.parts["poolId"], call.parts["nodeId"])
+    if "jobId" in call.parts:
+        service.account.job(call.parts["jobId"])
 
 
-def get_application(service: HasAccount, call: Call) -> Reply:
-    """GET /applications/{applicationId}: there are none."""
-    raise ServiceError("ApplicationNotFound")
+def _refusal(code: str, message: str | None = None) -> Handler:
+    def refuse(service: BatchService, call: Call) -> Reply:
+        _check_parts(service, call)
+        raise ServiceError(code, message)
+
+    return refuse
 
 
-def node_operation(service: HasAccount, call: Call) -> Reply:
-    """Refuse an operation that needs a real machine."""
-    node = service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    raise ServiceError(
-        "OperationNotValidOnNode",
-        f"The node '{node.id}' is a folder of this machine: the local Batch service does not do this.",
-    )
+def _nothing(kind: str) -> Handler:
+    def answer(service: BatchService, call: Call) -> Reply:
+        _check_parts(service, call)
+        return empty_listing(call, kind)
+
+    return answer
 
 
-def node_user(service: HasAccount, call: Call) -> Reply:
-    """Refuse an operation on a node's user: there are none."""
-    service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    raise ServiceError("NodeUserNotFound")
+_SCHEDULE = "/jobschedules/{jobScheduleId}"
+_NO_MACHINE = _refusal(
+    "OperationNotValidOnNode", "A node is a folder of this machine: the local Batch service does not do this."
+)
+_NO_USER = _refusal("NodeUserNotFound")
+_NO_SCHEDULE = _refusal("JobScheduleNotFound")
+_NO_SCHEDULES = _refusal("OperationInvalidForCurrentState", "The local Batch service does not do job schedules.")
+_NO_EXTENSION = _refusal("ResourceNotFound", "The node has no VM extension.")
+_NO_PREPARATION = _nothing("jobpreparationandreleasetaskstatuslist")
 
-
-def list_extensions(service: HasAccount, call: Call) -> Reply:
-    """GET .../extensions: there are none."""
-    service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    return empty_listing(call, "nodevmextensions")
-
-
-def get_extension(service: HasAccount, call: Call) -> Reply:
-    """GET .../extensions/{extensionName}: there are none."""
-    service.account.node(call.parts["poolId"], call.parts["nodeId"])
-    raise ServiceError("ResourceNotFound", "The node has no VM extension.")
-
-
-def list_preparation(service: HasAccount, call: Call) -> Reply:
-    """GET .../jobpreparationandreleasetaskstatus: no job has such tasks."""
-    service.account.job(call.parts["jobId"])
-    return empty_listing(call, "jobpreparationandreleasetaskstatuslist")
-
-
-def list_schedules(service: HasAccount, call: Call) -> Reply:
-    """GET /jobschedules: there are none."""
-    return empty_listing(call, "jobschedules")
-
-
-def create_schedule(service: HasAccount, call: Call) -> Reply:
-    """POST /jobschedules: job schedules are not done."""
-    raise ServiceError("OperationInvalidForCurrentState", "The local Batch service does not do job schedules.")
-
-
-def schedule(service: HasAccount, call: Call) -> Reply:
-    """Refuse an operation on a job schedule: there are none."""
-    raise ServiceError("JobScheduleNotFound")
+ROUTES.add("GET", "/applications", LIST)(_nothing("applications"))
+ROUTES.add("GET", "/applications/{applicationId}")(_refusal("ApplicationNotFound"))
+_UNDONE: tuple[tuple[str, str, Handler, frozenset[str]], ...] = (
+    ("POST", NODE + "/start", _NO_MACHINE, NOTHING),
+    ("POST", NODE + "/reimage", _NO_MACHINE, NOTHING),
+    ("POST", NODE + "/deallocate", _NO_MACHINE, NOTHING),
+    ("POST", NODE + "/users", _NO_MACHINE, NOTHING),
+    ("PUT", NODE + "/users/{userName}", _NO_USER, NOTHING),
+    ("DELETE", NODE + "/users/{userName}", _NO_USER, NOTHING),
+    ("GET", NODE + "/remoteloginsettings", _NO_MACHINE, NOTHING),
+    ("POST", NODE + "/uploadbatchservicelogs", _NO_MACHINE, NOTHING),
+    ("GET", NODE + "/extensions", _nothing("nodevmextensions"), LIST | SELECT),
+    ("GET", NODE + "/extensions/{extensionName}", _NO_EXTENSION, SELECT),
+    ("GET", JOB + "/jobpreparationandreleasetaskstatus", _NO_PREPARATION, FILTERED | SELECT),
+    ("GET", "/jobschedules", _nothing("jobschedules"), FILTERED | EXPAND),
+    ("POST", "/jobschedules", _NO_SCHEDULES, NOTHING),
+    ("GET", _SCHEDULE, _NO_SCHEDULE, EXPAND),
+    ("HEAD", _SCHEDULE, _NO_SCHEDULE, NOTHING),
+    ("PATCH", _SCHEDULE, _NO_SCHEDULE, NOTHING),
+    ("PUT", _SCHEDULE, _NO_SCHEDULE, NOTHING),
+    ("DELETE", _SCHEDULE, _NO_SCHEDULE, FORCE),
+    ("POST", _SCHEDULE + "/disable", _NO_SCHEDULE, NOTHING),
+    ("POST", _SCHEDULE + "/enable", _NO_SCHEDULE, NOTHING),
+    ("POST", _SCHEDULE + "/terminate", _NO_SCHEDULE, FORCE),
+    ("GET", _SCHEDULE + "/jobs", _NO_SCHEDULE, FILTERED | EXPAND),
+)
+OPERATIONS = (
+    *ROUTES,
+    *(Operation(method, path, answer, query, support=Support.REFUSED) for method, path, answer, query in _UNDONE),
+)

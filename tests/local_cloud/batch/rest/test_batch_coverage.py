@@ -27,11 +27,11 @@ def test_every_published_field_is_declared(schema, name):
 
 def test_every_published_body_is_declared(schema):
     """Every request body of an operation that is done is read by a declared record."""
-    from local_cloud.batch.rest.operations import OPERATIONS
+    from local_cloud.batch.rest.handlers import OPERATIONS
 
     bodies = {(route["method"], route["path"]): route["request"] for route in schema["routes"]}
     for entry in OPERATIONS:
-        published = bodies[entry.method, entry.path.replace(":path}", "}")]
+        published = bodies[entry.method, entry.published_path]
         if entry.support is Support.DONE:
             wanted = None if published is None else published["$ref"].rpartition("/")[2]
             assert (entry.body and entry.body.name) == wanted, entry.path

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_cloud.batch.rest.operations import OPERATIONS
+from local_cloud.batch.rest.handlers import OPERATIONS
 from tests.local_cloud.batch.running import Answer, RawClient, running_service
 
 ANYTHING = st.recursive(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local_cloud.batch.rest.fields import Support
-from local_cloud.batch.rest.operations import OPERATIONS
+from local_cloud.batch.rest.handlers import OPERATIONS
 from tests.local_cloud.batch.running import Answer, RawClient, eventually, running_service, shell
 
 POOL = {
@@ -112,14 +112,14 @@ class Driver:
 def test_every_operation_of_the_schema_is_known(schema):
     """The table of operations is that of the published API: nothing is missing, nothing invented."""
     published = {(route["method"], route["path"]) for route in schema["routes"]}
-    ours = {(entry.method, entry.path.replace(":path}", "}")) for entry in OPERATIONS}
+    ours = {(entry.method, entry.published_path) for entry in OPERATIONS}
 
     assert ours == published
 
 
 def test_every_operation_takes_its_query_parameters(schema):
     """Each operation takes the query parameters of the published API."""
-    ours = {(entry.method, entry.path.replace(":path}", "}")): entry.query for entry in OPERATIONS}
+    ours = {(entry.method, entry.published_path): entry.query for entry in OPERATIONS}
     for route in schema["routes"]:
         wanted = {name.lower() for name in route["query"]} - {"api-version", "timeout"}
         assert wanted <= ours[route["method"], route["path"]], route["path"]
@@ -222,7 +222,7 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     await driver("POST", "/pools/p/disableautoscale")
     await driver("DELETE", "/pools/p")
 
-    done = {(entry.method, entry.path.replace(":path}", "}")) for entry in OPERATIONS if entry.support is Support.DONE}
+    done = {(entry.method, entry.published_path) for entry in OPERATIONS if entry.support is Support.DONE}
     assert done - driver.seen == {("GET", "/applications/{applicationId}")}
 
 
