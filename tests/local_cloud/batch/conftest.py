@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.batch import models
-from azure.batch.aio import BatchClient
 from jsonschema import Draft202012Validator
 
-from tests.local_cloud.batch.running import RawClient, RunningService, running_service, task_in
+from tests.local_cloud.batch.running import Client, RawClient, RunningService, running_service
 
-POOL = "ilastik"
 DATA = Path(__file__).parents[2] / "data/batch"
 
 
@@ -31,8 +28,8 @@ async def service() -> AsyncIterator[RunningService]:
 
 
 @pytest.fixture
-async def client(service: RunningService) -> AsyncIterator[BatchClient]:
-    """The SDK's client of `service`."""
+async def client(service: RunningService) -> AsyncIterator[Client]:
+    """The client of `service`."""
     async with service.client() as connected:
         yield connected
 
@@ -42,48 +39,6 @@ async def raw(service: RunningService) -> AsyncIterator[RawClient]:
     """A client of `service` for requests the SDK does not make."""
     async with service.raw() as connected:
         yield connected
-
-
-@pytest.fixture
-def new_job() -> Callable[..., Any]:
-    """`await new_job(client, "j", **fields)`: make a job on the default pool."""
-
-    async def make(client: BatchClient, job_id: str = "j", pool: str = POOL, **fields: Any) -> None:
-        info = models.BatchPoolInfo(pool_id=pool)
-        await client.create_job(models.BatchJobCreateOptions(id=job_id, pool_info=info, **fields))
-
-    return make
-
-
-@pytest.fixture
-def new_task() -> Callable[..., Any]:
-    """`await new_task(client, "t", "true", **fields)`: make a task in job `j`."""
-
-    async def make(client: BatchClient, task_id: str, command: str, job: str = "j", **fields: Any) -> None:
-        await client.create_task(job, models.BatchTaskCreateOptions(id=task_id, command_line=command, **fields))
-
-    return make
-
-
-@pytest.fixture
-def finished() -> Callable[..., Any]:
-    """`await finished(client, "t")`: the task of job `j` once it is completed."""
-
-    async def wait(client: BatchClient, task_id: str, job: str = "j", seconds: float = 20) -> Any:
-        return await task_in(client, "completed", task_id, job, seconds)
-
-    return wait
-
-
-@pytest.fixture
-def text_of() -> Callable[..., Any]:
-    """`await text_of(client, "t", "stdout.txt")`: a file of a task of job `j`."""
-
-    async def read(client: BatchClient, task_id: str, name: str = "stdout.txt", job: str = "j") -> str:
-        chunks = await client.download_task_file(job, task_id, name)
-        return b"".join([chunk async for chunk in chunks]).decode()
-
-    return read
 
 
 @pytest.fixture(scope="session")

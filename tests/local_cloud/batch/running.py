@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from azure.batch.aio import BatchClient
-from azure.batch.models import BatchNode, BatchPool, BatchPoolCreateOptions, BatchTask
+from azure.batch.models import (
+    BatchJobCreateOptions,
+    BatchNode,
+    BatchPool,
+    BatchPoolCreateOptions,
+    BatchPoolInfo,
+    BatchTask,
+    BatchTaskCreateOptions,
+)
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
@@ -109,6 +117,40 @@ class RefusalsRead(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         return response
 
 
+class Client(BatchClient):
+    """The SDK's client, with what nearly every test does: jobs, and their tasks, are `j` on the default pool."""
+
+    def __init__(self, endpoint: str, account: str, key: str, **options: Any) -> None:
+        super().__init__(
+            endpoint, AzureNamedKeyCredential(account, key), per_retry_policies=[RefusalsRead()], **options
+        )
+        self._jobs: set[str] = set()
+
+    async def new_job(self, job: str = "j", pool: str = "ilastik", **fields: Any) -> None:
+        """Make a job."""
+        await self.create_job(BatchJobCreateOptions(id=job, pool_info=BatchPoolInfo(pool_id=pool), **fields))
+        self._jobs.add(job)
+
+    async def new_task(self, task: str, command: str, job: str = "j", **fields: Any) -> None:
+        """Make a task; its job is made where no test of this client has."""
+        if job not in self._jobs:
+            await self.new_job(job)
+        await self.create_task(job, BatchTaskCreateOptions(id=task, command_line=command, **fields))
+
+    async def finished(self, task: str = "t", job: str = "j", seconds: float = 20) -> Any:
+        """The task once it is completed."""
+        return await task_in(self, "completed", task, job, seconds)
+
+    async def run(self, task: str, command: str, job: str = "j", **fields: Any) -> Any:
+        """Make a task; it, once it is completed."""
+        await self.new_task(task, command, job, **fields)
+        return await self.finished(task, job)
+
+    async def text_of(self, task: str, name: str = "stdout.txt", job: str = "j") -> str:
+        """A file of a task."""
+        return await text_from(self.download_task_file(job, task, name))
+
+
 @dataclass(frozen=True, slots=True)
 class RunningService:
     """A service that runs, and what a client needs to know of it."""
@@ -118,10 +160,9 @@ class RunningService:
     key: str
     service: BatchService
 
-    def client(self, **options: Any) -> BatchClient:
+    def client(self, **options: Any) -> Client:
         """The SDK's asynchronous client for it."""
-        key = AzureNamedKeyCredential(self.account, self.key)
-        return BatchClient(self.endpoint, key, per_retry_policies=[RefusalsRead()], **options)
+        return Client(self.endpoint, self.account, self.key, **options)
 
     @contextlib.asynccontextmanager
     async def raw(self) -> AsyncIterator[RawClient]:
@@ -206,6 +247,11 @@ async def pool_with(client: BatchClient, pool: str = "p", **fields: object) -> A
 async def done(beginning: Awaitable[AsyncLROPoller[None]]) -> None:
     """Begin one of the SDK's long operations, and wait until it has ended."""
     await (await beginning).result()
+
+
+async def text_from(download: Awaitable[AsyncIterator[bytes]]) -> str:
+    """What the SDK downloads, as text."""
+    return b"".join([chunk async for chunk in await download]).decode()
 
 
 def shell(script: str) -> str:

@@ -60,19 +60,18 @@ async def test_requests_are_counted_by_operation():
         assert (await service.local("GET", "calls"))["calls"] == {"GET /jobs/{jobId}": 2, "GET /pools": 1}
 
 
-async def test_a_nodes_image_sets_variables(new_job, new_task, finished, text_of):
+async def test_a_nodes_image_sets_variables():
     """Variables of the node are seen by every task, which may set them anew."""
     environment = {"PATH": "/usr/bin:/bin", "ILASTIK_HOME": "/somewhere"}
     async with running_service(nodes=1, node_environment=environment) as service, service.client() as client:
-        await new_job(client)
-        await new_task(client, "t", shell("echo $ILASTIK_HOME $PATH"))
+        await client.new_task("t", shell("echo $ILASTIK_HOME $PATH"))
         own = [models.EnvironmentSetting(name="ILASTIK_HOME", value="mine")]
-        await new_task(client, "u", shell("echo $ILASTIK_HOME"), environment_settings=own)
-        await finished(client, "t")
-        await finished(client, "u")
+        await client.new_task("u", shell("echo $ILASTIK_HOME"), environment_settings=own)
+        await client.finished("t")
+        await client.finished("u")
 
-        assert await text_of(client, "t") == "/somewhere /usr/bin:/bin\n"
-        assert await text_of(client, "u") == "mine\n"
+        assert await client.text_of("t") == "/somewhere /usr/bin:/bin\n"
+        assert await client.text_of("u") == "mine\n"
 
 
 def test_options_become_settings(tmp_path):

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 from azure.batch import models as m
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.storage.blob.aio import BlobServiceClient
 
-from tests.local_cloud.batch.running import eventually, nodes_in, pool_of, refused, running_service, shell, task_in
+from tests.local_cloud.batch.running import eventually, nodes_in, pool_of, refused, shell, task_in
 
 
 async def test_the_service_can_be_busy(service, raw):
@@ -42,10 +41,10 @@ async def test_faults_come_at_a_rate(service, raw):
     assert after == [200] * 10
 
 
-async def test_a_dropped_connection_leaves_the_request_done(service, new_job):
+async def test_a_dropped_connection_leaves_the_request_done(service):
     """With `drop` the caller sees a broken connection, and the task has been made all the same."""
     async with service.client(retry_total=0) as client:
-        await new_job(client, pool="none")
+        await client.new_job(pool="none")
         await service.local("POST", "faults", {"kind": "drop", "match": "POST /jobs/j/tasks", "count": 1})
         task = m.BatchTaskCreateOptions(id="t", command_line="true")
 
@@ -94,12 +93,12 @@ async def test_an_unknown_fault_of_a_pool_is_refused(service, body):
         await service.local("POST", "pools/ilastik/faults", body)
 
 
-async def test_preempted_tasks_run_again_elsewhere(client, service, new_job, new_task):
+async def test_preempted_tasks_run_again_elsewhere(client, service):
     """A preempted spot node loses its task, which runs again, uncounted as retry; the node can come back."""
     await client.create_pool(pool_of(target_low_priority_nodes=1))
     (node,) = await nodes_in(client, "idle")
-    await new_job(client, pool="p")
-    await new_task(client, "t", "sleep 600")
+    await client.new_job(pool="p")
+    await client.new_task("t", "sleep 600")
     await task_in(client, "running")
 
     await service.local("POST", f"pools/p/nodes/{node.id}/preempt")
@@ -126,39 +125,37 @@ async def test_only_spot_nodes_are_preempted(client, service):
     assert lost.errors[0].code == "NodeLost"
 
 
-async def test_a_lost_nodes_task_waits_for_another(client, service, new_job, new_task, finished):
+async def test_a_lost_nodes_task_waits_for_another(client, service):
     """The task of a lost node waits until the node is restored, then completes."""
     (node,) = await nodes_in(client, "idle", pool="ilastik")
-    await new_job(client)
-    await new_task(client, "t", shell("sleep 1"))
+    await client.new_task("t", shell("sleep 1"))
     await task_in(client, "running")
 
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/lose")
     await task_in(client, "active")
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/restore")
 
-    info = (await finished(client, "t")).execution_info
+    info = (await client.finished("t")).execution_info
     assert (info.result, info.requeue_count) == ("success", 1)
 
 
-async def test_a_recovering_node_runs_its_task_again(client, service, new_job, new_task, finished, text_of):
+async def test_a_recovering_node_runs_its_task_again(client, service):
     """A node that recovers runs its task again there, with retry count 0 and nothing counted."""
     (node,) = await nodes_in(client, "idle", pool="ilastik")
-    await new_job(client)
-    await new_task(client, "t", shell("echo run >> log; test $(wc -l < log) -gt 1 || sleep 600"))
+    await client.new_task("t", shell("echo run >> log; test $(wc -l < log) -gt 1 || sleep 600"))
 
     async def begun():
         try:
-            return await text_of(client, "t", "wd/log")
+            return await client.text_of("t", "wd/log")
         except HttpResponseError:
             return None
 
     await eventually(begun)
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/recover")
 
-    info = (await finished(client, "t")).execution_info
+    info = (await client.finished("t")).execution_info
     assert (info.result, info.retry_count, info.requeue_count) == ("success", 0, 0)
-    assert await text_of(client, "t", "wd/log") == "run\nrun\n"
+    assert await client.text_of("t", "wd/log") == "run\nrun\n"
 
 
 async def test_start_tasks_can_fail(client, service):
@@ -186,71 +183,11 @@ async def test_resizes_can_fail(client, service):
     assert [error.code for error in pool.resize_errors or []] == ["AccountCoreQuotaReached"]
 
 
-async def test_a_disk_can_be_full(client, service, new_job, new_task, finished):
+async def test_a_disk_can_be_full(client, service):
     """Tasks on a node whose disk is full fail with DiskFull until there is room again."""
     (node,) = await nodes_in(client, "idle", pool="ilastik")
-    await new_job(client)
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/filldisk")
-    await new_task(client, "full", "true")
-    assert (await finished(client, "full")).execution_info.failure_info.code == "DiskFull"
+    assert (await client.run("full", "true")).execution_info.failure_info.code == "DiskFull"
 
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/emptydisk")
-    await new_task(client, "room", "true")
-
-    assert (await finished(client, "room")).execution_info.result == "success"
-
-
-def outputs(container):
-    return [
-        m.OutputFile(
-            file_pattern="*.txt",
-            destination=m.OutputFileDestination(
-                container=m.OutputFileBlobContainerDestination(
-                    container_url=container.url, identity_reference=m.BatchNodeIdentityReference(resource_id="id")
-                )
-            ),
-            upload_options=m.OutputFileUploadConfiguration(upload_condition="taskcompletion"),
-        )
-    ]
-
-
-@pytest.fixture
-async def container(azurite, unique):
-    async with BlobServiceClient.from_connection_string(azurite) as blobs:
-        yield await blobs.create_container(unique("out"))
-
-
-async def test_uploads_can_fail(azurite, container, new_job, new_task, finished):
-    """An armed upload failure fails the task that meets it, with the code it was given."""
-    async with (
-        running_service(nodes=1, storage_connection_string=azurite, pool_identities=("id",)) as service,
-        service.client() as client,
-    ):
-        await new_job(client)
-        await service.local("POST", "pools/ilastik/faults", {"upload": 1, "uploadCode": "FileUploadTimedOut"})
-        for name in ("t", "u"):
-            await new_task(client, name, shell("touch a.txt"), output_files=outputs(container))
-
-        info = (await finished(client, "t")).execution_info
-        assert (info.exit_code, info.failure_info.code) == (0, "FileUploadTimedOut")
-        assert (await finished(client, "u")).execution_info.result == "success"
-
-
-async def test_a_node_can_be_lost_in_an_upload(azurite, container, new_job, new_task, finished):
-    """A node lost in the middle of its upload leaves some files in storage and its task to run again."""
-    async with (
-        running_service(nodes=1, storage_connection_string=azurite, pool_identities=("id",)) as service,
-        service.client() as client,
-    ):
-        await new_job(client)
-        await service.local("POST", "pools/ilastik/faults", {"loseDuringUpload": 1})
-        await new_task(client, "t", shell("touch a.txt b.txt c.txt"), output_files=outputs(container))
-
-        (lost,) = await nodes_in(client, "unusable", pool="ilastik")
-        task = await task_in(client, "active")
-        assert task.execution_info.requeue_count == 1
-        assert [blob.name async for blob in container.list_blobs()] == ["a.txt"]
-
-        await service.local("POST", f"pools/ilastik/nodes/{lost.id}/restore")
-        assert (await finished(client, "t")).execution_info.result == "success"
-        assert [blob.name async for blob in container.list_blobs()] == ["a.txt", "b.txt", "c.txt"]
+    assert (await client.run("room", "true")).execution_info.result == "success"

@@ -9,8 +9,6 @@ import sys
 import psutil
 import pytest
 from azure.batch import models as m
-from azure.batch.aio import BatchClient
-from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError
 
 from local_cloud.batch.cli import main
@@ -20,7 +18,7 @@ from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import SystemClock
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, Settings
 from local_cloud.batch.state.store import ProcessRecord
-from tests.local_cloud.batch.running import eventually, running_service, shell
+from tests.local_cloud.batch.running import Client, eventually, running_service, shell
 
 WARNINGS = ("-W", "error", "-W", "ignore:datetime.datetime.utcnow:DeprecationWarning")
 
@@ -32,7 +30,7 @@ class Process:
         self.process = process
         self.line = line
         self.endpoint = line.split()[3]
-        self.client = BatchClient(self.endpoint, AzureNamedKeyCredential(DEFAULT_ACCOUNT, DEFAULT_KEY))
+        self.client = Client(self.endpoint, DEFAULT_ACCOUNT, DEFAULT_KEY)
 
     async def end(self, number):
         with contextlib.suppress(ProcessLookupError):
@@ -129,11 +127,11 @@ async def test_killed_and_started_again_everything_completes_once(start, tmp_pat
     assert await again.end(signal.SIGTERM) == 0
 
 
-async def test_completed_tasks_and_all_else_survive_a_restart(start, tmp_path, finished):
+async def test_completed_tasks_and_all_else_survive_a_restart(start, tmp_path):
     """Pools, jobs, tasks and their files are the same after a restart, and ETags do not recur."""
     service = await start("--nodes", "1")
     await make_tasks(service.client, shell("echo kept"), 1)
-    await finished(service.client, "t0")
+    await service.client.finished("t0")
     await service.client.update_job("j", m.BatchJobUpdateOptions(priority=3))
     job, task = await service.client.get_job("j"), await service.client.get_task("j", "t0")
     pool = await service.client.get_pool("ilastik")
@@ -150,8 +148,7 @@ async def test_completed_tasks_and_all_else_survive_a_restart(start, tmp_path, f
     kept = without_place(await again.client.get_task("j", "t0"))
     assert {**kept, "nodeInfo": None} == {**without_place(task), "nodeInfo": None}
     assert (await again.client.get_pool("ilastik")).etag == pool.etag
-    text = await again.client.download_task_file("j", "t0", "stdout.txt")
-    assert b"".join([chunk async for chunk in text]) == b"kept\n"
+    assert await again.client.text_of("t0") == "kept\n"
     await again.client.update_job("j", m.BatchJobUpdateOptions(priority=4))
     assert (await again.client.get_job("j")).etag not in (job.etag, pool.etag, task.etag)
     assert await again.end(signal.SIGTERM) == 0
@@ -185,7 +182,7 @@ def test_wrong_settings_end_with_a_sentence(arguments, message, capsys):
     assert (said.err.count("\n"), said.out) == (1, "")
 
 
-async def test_an_answered_request_is_on_disk(start, finished):
+async def test_an_answered_request_is_on_disk(start):
     """What was answered before SIGKILL is there afterwards, task by task."""
     service = await start()
     client = service.client
@@ -232,11 +229,10 @@ async def test_a_foreign_process_with_a_recorded_id_is_left_alone(tmp_path):
             other.kill()
 
 
-async def test_a_job_in_transition_gets_there_after_a_restart(tmp_path, new_job, new_task):
+async def test_a_job_in_transition_gets_there_after_a_restart(tmp_path):
     """A job that was being deleted when the service stopped is gone after the next start."""
     async with running_service(tmp_path, nodes=1) as service, service.client() as client:
-        await new_job(client)
-        await new_task(client, "t", "sleep 600")
+        await client.new_task("t", "sleep 600")
         account = service.service.account
         job = account.job("j")
         account.put_job(job.to(job.state.__class__("deleting"), account.clock.now()))

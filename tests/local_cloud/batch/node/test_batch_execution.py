@@ -21,16 +21,15 @@ def variables(text):
     "EnvironmentSetting.name",
     "EnvironmentSetting.value",
 )
-async def test_the_environment_is_batchs_and_nothing_else(client, service, new_job, new_task, finished, text_of):
+async def test_the_environment_is_batchs_and_nothing_else(client, service):
     """A task sees Batch's variables, the job's, its own above those, and nothing of the service's."""
     os.environ["ONLY_OF_THE_SERVICE"] = "1"
     common = [m.EnvironmentSetting(name="A", value="job"), m.EnvironmentSetting(name="B", value="job")]
     own = [m.EnvironmentSetting(name="B", value="täsk"), m.EnvironmentSetting(name="AZ_BATCH_JOB_ID", value="x")]
-    await new_job(client, common_environment_settings=common)
-    await new_task(client, "t", "env", environment_settings=own)
-    await finished(client, "t")
+    await client.new_job(common_environment_settings=common)
+    await client.run("t", "env", environment_settings=own)
 
-    seen = variables(await text_of(client, "t"))
+    seen = variables(await client.text_of("t"))
 
     node = (await client.get_task("j", "t")).node_info.node_id
     root = seen["AZ_BATCH_NODE_ROOT_DIR"]
@@ -56,26 +55,23 @@ async def test_the_environment_is_batchs_and_nothing_else(client, service, new_j
     }
 
 
-async def test_output_can_be_read_while_the_task_runs(client, new_job, new_task, text_of):
+async def test_output_can_be_read_while_the_task_runs(client):
     """stdout.txt of a running task holds what was written so far."""
-    await new_job(client)
-    await new_task(client, "t", shell("echo first; sleep 600"))
+    await client.new_task("t", shell("echo first; sleep 600"))
 
     async def first_line():
         try:
-            return await text_of(client, "t")
+            return await client.text_of("t")
         except HttpResponseError:
             return ""
 
     assert await eventually(first_line) == "first\n"
 
 
-async def test_children_left_behind_are_ended(client, new_job, new_task, finished, text_of):
+async def test_children_left_behind_are_ended(client):
     """What a finished task leaves running in its group ends with it."""
-    await new_job(client)
-    await new_task(client, "t", shell("sleep 600 & echo $!"))
-    await finished(client, "t")
-    child = int(await text_of(client, "t"))
+    await client.run("t", shell("sleep 600 & echo $!"))
+    child = int(await client.text_of("t"))
 
     async def gone():
         return not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
@@ -83,19 +79,18 @@ async def test_children_left_behind_are_ended(client, new_job, new_task, finishe
     await eventually(gone)
 
 
-async def test_a_task_above_the_memory_limit_is_killed(new_job, new_task, finished):
+async def test_a_task_above_the_memory_limit_is_killed():
     """With a limit set, a task whose processes hold more memory is killed: exit code 137."""
     async with (
         running_service(nodes=1, task_memory_bytes=200 << 20, memory_interval=0.05) as service,
         service.client() as client,
     ):
-        await new_job(client)
-        await new_task(client, "small", shell("sleep 0.3"))
+        await client.new_task("small", shell("sleep 0.3"))
         # dash has no arrays: a program every machine has holds the memory.
-        await new_task(client, "big", shell("head -c 400000000 /dev/zero | tail -c 400000000 | sleep 600"))
+        await client.new_task("big", shell("head -c 400000000 /dev/zero | tail -c 400000000 | sleep 600"))
 
-        assert (await finished(client, "small")).execution_info.exit_code == 0
-        big = (await finished(client, "big")).execution_info
+        assert (await client.finished("small")).execution_info.exit_code == 0
+        big = (await client.finished("big")).execution_info
         assert (big.exit_code, big.failure_info.code) == (137, "FailureExitCode")
 
 
@@ -109,24 +104,19 @@ async def test_a_task_above_the_memory_limit_is_killed(new_job, new_task, finish
         ("   ", "CommandLaunchFailed"),
     ],
 )
-async def test_what_cannot_be_started_says_so(client, new_job, new_task, finished, command, code):
+async def test_what_cannot_be_started_says_so(client, command, code):
     """A command line that can't be started fails with its own code and no exit code."""
-    await new_job(client)
-    await new_task(client, "t", command)
-
-    info = (await finished(client, "t")).execution_info
+    info = (await client.run("t", command)).execution_info
 
     assert (info.exit_code, info.failure_info.code, info.failure_info.category) == (None, code, "usererror")
 
 
 @pytest.mark.shows("BatchTaskConstraints.retentionTime")
-async def test_files_are_kept_for_the_retention_time(client, raw, new_job, new_task, finished, text_of):
+async def test_files_are_kept_for_the_retention_time(client, raw):
     """After its retention time a task's files are cleaned up, and say so."""
-    await new_job(client)
     brief = m.BatchTaskConstraints(retention_time=timedelta(seconds=0.3))
-    await new_task(client, "t", "echo kept", constraints=brief)
-    await new_task(client, "other", "echo kept")
-    await finished(client, "other")
+    await client.new_task("t", "echo kept", constraints=brief)
+    await client.run("other", "echo kept")
 
     async def cleaned():
         answer = await raw.send("GET", "/jobs/j/tasks/t/files/stdout.txt")
@@ -134,38 +124,32 @@ async def test_files_are_kept_for_the_retention_time(client, raw, new_job, new_t
 
     answer = await eventually(cleaned)
     assert (answer.status, answer.code) == (409, "TaskFilesCleanedup")
-    assert await text_of(client, "other") == "kept\n"
+    assert await client.text_of("other") == "kept\n"
 
 
 @pytest.mark.shows("BatchTaskCreateOptions.requiredSlots", "BatchPoolCreateOptions.taskSlotsPerNode")
-async def test_required_slots_limit_what_runs_together(new_job, new_task, finished):
+async def test_required_slots_limit_what_runs_together():
     """Two tasks that need two of three slots run one after the other; one that needs four is refused."""
     async with running_service(nodes=1, task_slots=3) as service, service.client() as client:
-        await new_job(client)
-        await new_task(client, "a", "sleep 600", required_slots=2)
-        await new_task(client, "b", "sleep 600", required_slots=2)
-        await new_task(client, "c", "true")
-
-        await finished(client, "c")
+        await client.new_task("a", "sleep 600", required_slots=2)
+        await client.new_task("b", "sleep 600", required_slots=2)
+        await client.run("c", "true")
 
         states = {task.id: str(getattr(task.state, "value", task.state)) async for task in client.list_tasks("j")}
         assert states == {"a": "running", "b": "active", "c": "completed"}
         node = await anext(aiter(client.list_nodes("ilastik")))
         assert (node.running_tasks_count, node.running_task_slots_count) == (1, 2)
         with refused("InvalidPropertyValue"):
-            await new_task(client, "d", "true", required_slots=4)
+            await client.new_task("d", "true", required_slots=4)
 
 
 @pytest.mark.shows("BatchTaskCreateOptions.affinityInfo", "BatchAffinityInfo.affinityId")
-async def test_affinity_prefers_a_node(new_job, new_task, finished):
+async def test_affinity_prefers_a_node():
     """Tasks with an affinity to one node run there as long as it has a slot."""
     async with running_service(nodes=3) as service, service.client() as client:
         nodes = await nodes_in(client, "idle", 3, "ilastik")
         wanted = nodes[-1]
-        await new_job(client)
+        affinity = m.BatchAffinityInfo(affinity_id=wanted.affinity_id)
         for number in range(4):
-            await new_task(
-                client, f"t{number}", "true", affinity_info=m.BatchAffinityInfo(affinity_id=wanted.affinity_id)
-            )
-            ran = await finished(client, f"t{number}")
+            ran = await client.run(f"t{number}", "true", affinity_info=affinity)
             assert ran.node_info.node_id == wanted.id

@@ -12,7 +12,7 @@ from tests.local_cloud.batch.running import done, eventually, nodes_in, pool_of,
     "BatchStartTask.environmentSettings",
     "BatchStartTask.maxTaskRetryCount",
 )
-async def test_a_start_task_prepares_every_node(client, new_job, new_task, finished, text_of):
+async def test_a_start_task_prepares_every_node(client):
     """A start task is retried as often as it may, then its node takes tasks that see what it has made."""
     script = "test -e again || { touch again; exit 1; }; echo $WORD > $AZ_BATCH_NODE_SHARED_DIR/word"
     start = m.BatchStartTask(
@@ -25,22 +25,21 @@ async def test_a_start_task_prepares_every_node(client, new_job, new_task, finis
     assert (node.start_task_info.retry_count, node.start_task_info.exit_code) == (1, 0)
     assert node.start_task_info.result == "success"
 
-    await new_job(client, pool="p")
-    await new_task(client, "t", shell("cat $AZ_BATCH_NODE_SHARED_DIR/word"))
-    await finished(client, "t")
+    await client.new_job(pool="p")
+    await client.run("t", shell("cat $AZ_BATCH_NODE_SHARED_DIR/word"))
 
-    assert await text_of(client, "t") == "ready\n"
+    assert await client.text_of("t") == "ready\n"
 
 
-async def test_a_failing_start_task_keeps_tasks_away(client, new_job, new_task):
+async def test_a_failing_start_task_keeps_tasks_away(client):
     """A node whose start task fails for good says why and takes no task; a reboot tries again."""
     await client.create_pool(pool_of(start_task=m.BatchStartTask(command_line=shell("test -e /tmp/no-such; exit 7"))))
     (node,) = await nodes_in(client, "starttaskfailed", 1)
     assert node.start_task_info.exit_code == 7
     assert node.start_task_info.failure_info.code == "FailureExitCode"
     assert node.errors[0].code == "FailureExitCode"
-    await new_job(client, pool="p")
-    await new_task(client, "t", "true")
+    await client.new_job(pool="p")
+    await client.new_task("t", "true")
 
     await done(client.begin_reboot_node("p", node.id, {"nodeRebootOption": "requeue"}, polling_interval=0))
 
@@ -50,25 +49,23 @@ async def test_a_failing_start_task_keeps_tasks_away(client, new_job, new_task):
 
 
 @pytest.mark.shows("BatchStartTask.waitForSuccess")
-async def test_a_node_need_not_wait_for_its_start_task(client, new_job, new_task, finished):
+async def test_a_node_need_not_wait_for_its_start_task(client):
     """Without waitForSuccess tasks run while the start task does."""
     start = m.BatchStartTask(command_line="sleep 600", wait_for_success=False)
     await client.create_pool(pool_of(start_task=start))
-    await new_job(client, pool="p")
-    await new_task(client, "t", "true")
-
-    assert (await finished(client, "t")).execution_info.exit_code == 0
+    await client.new_job(pool="p")
+    assert (await client.run("t", "true")).execution_info.exit_code == 0
     (node,) = await nodes_in(client, "idle", 1)
     assert node.start_task_info.state == "running"
 
 
 @pytest.mark.shows("BatchNodeRemoveOptions.nodeList", "BatchNodeRemoveOptions.nodeDeallocationOption")
-async def test_named_nodes_can_be_removed(client, new_job, new_task):
+async def test_named_nodes_can_be_removed(client):
     """Removing a named node takes it out, lowers the target and treats its task as asked."""
     await client.create_pool(pool_of(target_dedicated_nodes=2))
     await nodes_in(client, "idle", 2)
-    await new_job(client, pool="p")
-    await new_task(client, "t", "sleep 600")
+    await client.new_job(pool="p")
+    await client.new_task("t", "sleep 600")
     running = await task_in(client, "running")
 
     await done(
@@ -86,10 +83,9 @@ async def test_named_nodes_can_be_removed(client, new_job, new_task):
 
 
 @pytest.mark.shows("BatchNodeRebootOptions.nodeRebootOption")
-async def test_a_reboot_queues_its_tasks_again(client, new_job, new_task):
+async def test_a_reboot_queues_its_tasks_again(client):
     """A reboot with requeue runs the node's task again afterwards, counted as a requeue and no retry."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
+    await client.new_task("t", "sleep 600")
     running = await task_in(client, "running")
 
     await done(
@@ -113,24 +109,23 @@ async def test_a_reboot_queues_its_tasks_again(client, new_job, new_task):
 
 
 @pytest.mark.shows("BatchNodeDisableSchedulingOptions.nodeDisableSchedulingOption")
-async def test_a_node_can_be_kept_from_tasks(client, new_job, new_task, finished):
+async def test_a_node_can_be_kept_from_tasks(client):
     """A node with scheduling off takes no tasks, what runs goes as asked; on again, it takes them."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
+    await client.new_task("t", "sleep 600")
     node = (await task_in(client, "running")).node_info.node_id
 
     await client.disable_node_scheduling(
         "ilastik", node, m.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="terminate")
     )
-    assert (await finished(client, "t")).execution_info.failure_info.code == "TaskEnded"
-    await new_task(client, "next", "true")
+    assert (await client.finished("t")).execution_info.failure_info.code == "TaskEnded"
+    await client.new_task("next", "true")
     with refused("NodeAlreadyInTargetSchedulingState"):
         await client.disable_node_scheduling("ilastik", node, {"nodeDisableSchedulingOption": "requeue"})
     assert (await client.get_node("ilastik", node)).scheduling_state == "disabled"
     assert (await client.get_task("j", "next")).state == "active"
 
     await client.enable_node_scheduling("ilastik", node)
-    await finished(client, "next")
+    await client.finished("next")
 
 
 @pytest.mark.shows(
@@ -138,7 +133,7 @@ async def test_a_node_can_be_kept_from_tasks(client, new_job, new_task, finished
     "BatchTaskSchedulingPolicy.nodeFillType",
 )
 @pytest.mark.parametrize(("fill", "used"), [("spread", 2), ("pack", 1)])
-async def test_tasks_spread_or_pack(client, new_job, new_task, fill, used):
+async def test_tasks_spread_or_pack(client, fill, used):
     """Two tasks on two nodes of two slots run on both with spread and on one with pack."""
     await client.create_pool(
         pool_of(
@@ -148,9 +143,9 @@ async def test_tasks_spread_or_pack(client, new_job, new_task, fill, used):
         )
     )
     await nodes_in(client, "idle", 2)
-    await new_job(client, pool="p")
+    await client.new_job(pool="p")
     for name in ("a", "b"):
-        await new_task(client, name, "sleep 600")
+        await client.new_task(name, "sleep 600")
         await task_in(client, "running", name)
 
     ran = {(await client.get_task("j", name)).node_info.node_id for name in ("a", "b")}

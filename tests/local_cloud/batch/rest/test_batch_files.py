@@ -3,16 +3,14 @@
 import pytest
 from azure.batch import models as m
 
-from tests.local_cloud.batch.running import done, refused, shell
+from tests.local_cloud.batch.running import done, refused, shell, text_from
 
 
 @pytest.fixture
-async def files_there(client, new_job, new_task, finished):
+async def files_there(client):
     """Job `j` with a task `t` that has written some files."""
-    await new_job(client)
     script = "printf 0123456789 > 'out put.txt'; mkdir -p a/b; echo x > a/b/ü.txt; ln -s /etc/passwd leak; exit 3"
-    await new_task(client, "t", shell(script))
-    return await finished(client, "t")
+    return await client.run("t", shell(script))
 
 
 async def names(listing):
@@ -43,11 +41,9 @@ async def test_file_lists_have_pages(client, files_there):
 
 async def test_a_part_of_a_file_can_be_read(client, raw, files_there):
     """ocp-range gives the bytes asked for; a range outside of the file is 416."""
-    part = await client.download_task_file("j", "t", "wd/out put.txt", ocp_range="bytes=2-4")
-    rest = await client.download_task_file("j", "t", "wd/out put.txt", ocp_range="bytes=7-")
-
-    assert b"".join([chunk async for chunk in part]) == b"234"
-    assert b"".join([chunk async for chunk in rest]) == b"789"
+    for wanted, text in (("bytes=2-4", "234"), ("bytes=7-", "789")):
+        part = client.download_task_file("j", "t", "wd/out put.txt", ocp_range=wanted)
+        assert await text_from(part) == text
     for wrong in ("bytes=10-12", "bytes=5-2", "words=1-2"):
         answer = await raw.send("GET", "/jobs/j/tasks/t/files/wd%2Fout%20put.txt", headers={"ocp-range": wrong})
         assert (answer.status, answer.code) == (416, "InvalidRange")
@@ -102,10 +98,10 @@ async def test_nothing_outside_of_the_task_is_shown(raw, files_there, path):
     assert (answer.status, answer.code) == (404, "FileNotFound")
 
 
-async def test_a_task_that_has_not_run_has_no_files(raw, client, new_job, new_task):
+async def test_a_task_that_has_not_run_has_no_files(raw, client):
     """Files of an active task are an invalid operation, those of a task whose node is gone unavailable."""
-    await new_job(client, "idle", pool="none")
-    await new_task(client, "t", "true", job="idle")
+    await client.new_job("idle", pool="none")
+    await client.new_task("t", "true", job="idle")
 
     answer = await raw.send("GET", "/jobs/idle/tasks/t/files")
 
@@ -128,11 +124,11 @@ async def test_files_of_a_node(client, files_there):
     node = files_there.node_info.node_id
 
     every = await names(client.list_node_files("ilastik", node, recursive=True))
-    text = await client.download_node_file("ilastik", node, "workitems/j/job-1/t/wd/out put.txt")
+    text = await text_from(client.download_node_file("ilastik", node, "workitems/j/job-1/t/wd/out put.txt"))
     found = await client.get_node_file_properties("ilastik", node, "workitems/j/job-1/t/wd/out put.txt")
     await client.delete_node_file("ilastik", node, "workitems/j/job-1/t/stderr.txt")
 
     assert {"shared", "startup", "workitems/j/job-1/t/stdout.txt"} <= set(every)
-    assert b"".join([chunk async for chunk in text]) == b"0123456789"
+    assert text == "0123456789"
     assert found.content_length == 10
     assert "workitems/j/job-1/t/stderr.txt" not in await names(client.list_node_files("ilastik", node, recursive=True))

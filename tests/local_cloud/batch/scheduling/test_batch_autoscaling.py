@@ -36,12 +36,12 @@ def scaled(formula, **fields):
     "BatchPoolCreateOptions.autoScaleFormula",
     "BatchPoolCreateOptions.autoScaleEvaluationInterval",
 )
-async def test_a_pool_follows_its_work(client, clock, new_job, new_task):
+async def test_a_pool_follows_its_work(client, clock):
     """A pool grows with waiting tasks at its interval and shrinks to zero when they are gone."""
     await client.create_pool(scaled(FOLLOW, auto_scale_evaluation_interval=timedelta(minutes=5)))
-    await new_job(client, pool="p")
+    await client.new_job(pool="p")
     for name in ("a", "b", "c"):
-        await new_task(client, name, "sleep 600")
+        await client.new_task(name, "sleep 600")
     assert (await client.get_pool("p")).target_dedicated_nodes == 0
     await clock.advance(299)
     assert (await client.get_pool("p")).target_dedicated_nodes == 0
@@ -151,12 +151,12 @@ async def test_wrong_autoscale_settings_are_refused(raw, fields, code):
     assert (answer.status, answer.code) == (400, code)
 
 
-async def test_scaling_down_lets_work_finish(client, clock, new_job, new_task):
+async def test_scaling_down_lets_work_finish(client, clock):
     """With taskcompletion a shrinking pool keeps a node until its task has ended."""
     await client.create_pool(scaled("$TargetDedicatedNodes = 1;"))
     await clock.advance(5)
-    await new_job(client, pool="p")
-    await new_task(client, "t", "sleep 600")
+    await client.new_job(pool="p")
+    await client.new_task("t", "sleep 600")
     await task_in(client, "running")
     await clock.advance(60)
     shrink = "$TargetDedicatedNodes = 0; $NodeDeallocationOption = taskcompletion;"

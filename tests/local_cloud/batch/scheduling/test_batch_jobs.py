@@ -23,9 +23,9 @@ async def job_in(client, *states, job="j"):
     "BatchJobCreateOptions.poolInfo",
     "BatchPoolInfo.poolId",
 )
-async def test_a_job_shows_what_it_was_made_of(client, new_job):
+async def test_a_job_shows_what_it_was_made_of(client):
     """A job has the names given, the service's defaults, and runs on its pool; ids ignore case."""
-    await new_job(client, "Job-1", display_name="Läufe", metadata=[m.BatchMetadataItem(name="k", value="v")])
+    await client.new_job("Job-1", display_name="Läufe", metadata=[m.BatchMetadataItem(name="k", value="v")])
 
     job = await client.get_job("job-1")
 
@@ -33,19 +33,18 @@ async def test_a_job_shows_what_it_was_made_of(client, new_job):
     assert (job.state, job.priority, job.all_tasks_complete_mode) == ("active", 0, "noaction")
     assert (job.pool_info.pool_id, job.execution_info.pool_id) == ("ilastik", "ilastik")
     with refused("JobExists", 409):
-        await new_job(client, "JOB-1")
+        await client.new_job("JOB-1")
 
 
 @pytest.mark.shows("BatchJobDisableOptions.disableTasks")
 @pytest.mark.parametrize("option", ["requeue", "terminate", "wait"])
-async def test_disabling_treats_running_tasks_as_asked(client, new_job, new_task, option):
+async def test_disabling_treats_running_tasks_as_asked(client, option):
     """A disabled job starts nothing; its running tasks are queued again, ended or left to finish."""
-    await new_job(client)
-    await new_task(client, "t", shell("sleep 1") if option == "wait" else "sleep 600")
+    await client.new_task("t", shell("sleep 1") if option == "wait" else "sleep 600")
     await task_in(client, "running")
 
     await client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks=option))
-    await new_task(client, "later", "true")
+    await client.new_task("later", "true")
     if option == "wait":
         assert (await client.get_job("j")).state == "disabling"
     await job_in(client, "disabled")
@@ -62,11 +61,10 @@ async def test_disabling_treats_running_tasks_as_asked(client, new_job, new_task
 
 
 @pytest.mark.shows("BatchJobTerminateOptions.terminateReason")
-async def test_a_terminated_job_is_over(client, new_job, new_task):
+async def test_a_terminated_job_is_over(client):
     """Terminating ends running tasks, leaves active ones active, and refuses whatever comes after."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
-    await new_task(client, "waits", "true")
+    await client.new_task("t", "sleep 600")
+    await client.new_task("waits", "true")
     await task_in(client, "running")
 
     await client.begin_terminate_job("j", {"terminateReason": "enough"})
@@ -77,7 +75,7 @@ async def test_a_terminated_job_is_over(client, new_job, new_task):
     assert (await client.get_task("j", "t")).execution_info.failure_info.code == "TaskEnded"
     assert (await client.get_task("j", "waits")).state == "active"
     for refused_call in (
-        lambda: new_task(client, "x", "true"),
+        lambda: client.new_task("x", "true"),
         lambda: client.begin_terminate_job("j", {"terminateReason": "again"}),
         lambda: client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks="wait")),
         lambda: client.begin_enable_job("j"),
@@ -88,10 +86,9 @@ async def test_a_terminated_job_is_over(client, new_job, new_task):
             await refused_call()
 
 
-async def test_a_deleted_job_is_gone_with_everything(client, service, new_job, new_task):
+async def test_a_deleted_job_is_gone_with_everything(client, service):
     """Deleting a job ends its processes and removes its tasks and files; its id is free again."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
+    await client.new_task("t", "sleep 600")
     task = await task_in(client, "running")
 
     await done(client.begin_delete_job("j", polling_interval=0))
@@ -100,17 +97,16 @@ async def test_a_deleted_job_is_gone_with_everything(client, service, new_job, n
         await client.get_job("j")
     names = [entry.name async for entry in client.list_node_files("ilastik", task.node_info.node_id, recursive=True)]
     assert not [name for name in names if name.startswith("workitems/")]
-    await new_job(client)
+    await client.new_job()
     assert [found async for found in client.list_tasks("j")] == []
 
 
 @pytest.mark.shows("BatchJobCreateOptions.onAllTasksComplete", "BatchJobUpdateOptions.onAllTasksComplete")
-async def test_a_job_can_end_with_its_last_task(client, new_job, new_task):
+async def test_a_job_can_end_with_its_last_task(client):
     """onAllTasksComplete ends a job when its last task has, also when it is set afterwards."""
-    await new_job(client, "empty", all_tasks_complete_mode="terminatejob")
+    await client.new_job("empty", all_tasks_complete_mode="terminatejob")
     await job_in(client, "completed", job="empty")
-    await new_job(client)
-    await new_task(client, "t", "true")
+    await client.new_task("t", "true")
     await task_in(client, "completed")
     assert (await client.get_job("j")).state == "active"
 
@@ -121,26 +117,26 @@ async def test_a_job_can_end_with_its_last_task(client, new_job, new_task):
 
 
 @pytest.mark.shows("BatchJobCreateOptions.onTaskFailure")
-async def test_a_failed_task_leaves_its_job_active(client, new_job, new_task):
+async def test_a_failed_task_leaves_its_job_active(client):
     """With onTaskFailure noaction a job goes on after a failed task; the other mode is refused."""
-    await new_job(client, task_failure_mode="noaction")
-    await new_task(client, "t", "false")
+    await client.new_job(task_failure_mode="noaction")
+    await client.new_task("t", "false")
     await task_in(client, "completed")
     assert (await client.get_job("j")).state == "active"
     with refused("InvalidPropertyValue"):
-        await new_job(client, "k", task_failure_mode="performexitoptionsjobaction")
+        await client.new_job("k", task_failure_mode="performexitoptionsjobaction")
 
 
 @pytest.mark.shows(
     "BatchJobConstraints.maxWallClockTime", "BatchJobConstraints.maxTaskRetryCount", "BatchJobCreateOptions.constraints"
 )
-async def test_constraints_of_a_job_hold_for_it_and_its_tasks(client, new_job, new_task):
+async def test_constraints_of_a_job_hold_for_it_and_its_tasks(client):
     """A job ends at its wall clock time; its retry limit is that of tasks without their own."""
     limits = m.BatchJobConstraints(max_wall_clock_time=timedelta(seconds=2), max_task_retry_count=1)
-    await new_job(client, constraints=limits)
-    await new_task(client, "t", "false")
-    await new_task(client, "own", "false", constraints=m.BatchTaskConstraints(max_task_retry_count=0))
-    await new_task(client, "long", "sleep 600")
+    await client.new_job(constraints=limits)
+    await client.new_task("t", "false")
+    await client.new_task("own", "false", constraints=m.BatchTaskConstraints(max_task_retry_count=0))
+    await client.new_task("long", "sleep 600")
     assert (await task_in(client, "completed")).execution_info.retry_count == 1
     own = await task_in(client, "completed", "own")
     assert (own.execution_info.retry_count, own.constraints.max_task_retry_count) == (0, 0)
@@ -152,10 +148,10 @@ async def test_constraints_of_a_job_hold_for_it_and_its_tasks(client, new_job, n
 
 
 @pytest.mark.shows("BatchJobUpdateOptions.constraints", "BatchJob.constraints")
-async def test_changed_constraints_count(client, new_job):
+async def test_changed_constraints_count(client):
     """A job's wall clock time can be lowered and, by a replace, taken away."""
-    await new_job(client, "a", constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(hours=1)))
-    await new_job(client, "b", constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(seconds=1)))
+    await client.new_job("a", constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(hours=1)))
+    await client.new_job("b", constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(seconds=1)))
     job = await client.get_job("b")
     job.constraints = None
     await client.replace_job("b", job)
@@ -174,14 +170,14 @@ async def test_changed_constraints_count(client, new_job):
     "BatchJobUpdateOptions.priority",
     "BatchJob.priority",
 )
-async def test_jobs_of_higher_priority_go_first(client, new_job, new_task):
+async def test_jobs_of_higher_priority_go_first(client):
     """Waiting tasks start in the order of their jobs' priorities, however these were set."""
-    await new_job(client, "blocks")
-    await new_task(client, "t", "sleep 600", job="blocks")
+    await client.new_job("blocks")
+    await client.new_task("t", "sleep 600", job="blocks")
     await task_in(client, "running", job="blocks")
     for name, priority in (("low", -10), ("high", 500), ("patched", 0), ("put", 0)):
-        await new_job(client, name, priority=priority)
-        await new_task(client, "t", "true", job=name)
+        await client.new_job(name, priority=priority)
+        await client.new_task("t", "true", job=name)
     await client.update_job("patched", m.BatchJobUpdateOptions(priority=1000))
     job = await client.get_job("put")
     job.priority = 100
@@ -197,15 +193,15 @@ async def test_jobs_of_higher_priority_go_first(client, new_job, new_task):
 
 @pytest.mark.shows("BatchTaskSchedulingPolicy.jobDefaultOrder")
 @pytest.mark.parametrize(("order", "first_two"), [("none", {"a", "b"}), ("creationtime", {"a"})])
-async def test_equal_jobs_share_a_pool_or_queue_for_it(client, new_job, new_task, order, first_two):
+async def test_equal_jobs_share_a_pool_or_queue_for_it(client, order, first_two):
     """Jobs of equal priority share the nodes, or go by age when the pool says so."""
     policy = m.BatchTaskSchedulingPolicy(node_fill_type="spread", job_default_order=order)
     pool = pool_of(target_dedicated_nodes=0, task_scheduling_policy=policy)
     await client.create_pool(pool)
     for job in ("a", "b"):
-        await new_job(client, job, pool="p")
+        await client.new_job(job, pool="p")
         for task in ("x", "y"):
-            await new_task(client, task, "sleep 600", job=job)
+            await client.new_task(task, "sleep 600", job=job)
 
     await client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=2))
 
@@ -219,12 +215,12 @@ async def test_equal_jobs_share_a_pool_or_queue_for_it(client, new_job, new_task
 @pytest.mark.shows(
     "BatchJobCreateOptions.maxParallelTasks", "BatchJobUpdateOptions.maxParallelTasks", "BatchJob.maxParallelTasks"
 )
-async def test_parallel_tasks_of_a_job_are_limited(new_job, new_task):
+async def test_parallel_tasks_of_a_job_are_limited():
     """No more tasks of a job run at once than it permits; a patch or a replace changes that at once."""
     async with running_service(nodes=3) as service, service.client() as client:
-        await new_job(client, max_parallel_tasks=1)
+        await client.new_job(max_parallel_tasks=1)
         for name in "abc":
-            await new_task(client, name, "sleep 600")
+            await client.new_task(name, "sleep 600")
 
         async def running(wanted):
             counts = (await client.get_job_task_counts("j")).task_counts
@@ -240,10 +236,10 @@ async def test_parallel_tasks_of_a_job_are_limited(new_job, new_task):
 
 
 @pytest.mark.shows("BatchJobUpdateOptions.poolInfo", "BatchJob.poolInfo")
-async def test_a_job_moves_only_while_disabled(client, new_job, new_task):
+async def test_a_job_moves_only_while_disabled(client):
     """A job's pool can be changed while it is disabled, by patch or replace, and not otherwise."""
-    await new_job(client, pool="none")
-    await new_task(client, "t", "true")
+    await client.new_job(pool="none")
+    await client.new_task("t", "true")
     move = m.BatchJobUpdateOptions(pool_info=m.BatchPoolInfo(pool_id="ilastik"))
     with refused("InvalidPropertyValue"):
         await client.update_job("j", move)
@@ -260,9 +256,9 @@ async def test_a_job_moves_only_while_disabled(client, new_job, new_task):
 
 
 @pytest.mark.shows("BatchJobUpdateOptions.metadata", "BatchJob.metadata", "BatchJob.onAllTasksComplete")
-async def test_a_patch_keeps_and_a_replace_forgets(client, new_job):
+async def test_a_patch_keeps_and_a_replace_forgets(client):
     """A patch leaves what it does not name; a replace sets it to its default."""
-    await new_job(client, priority=7)
+    await client.new_job(priority=7)
     await client.update_job("j", m.BatchJobUpdateOptions(metadata=[m.BatchMetadataItem(name="a", value="b")]))
     job = await client.get_job("j")
     assert (job.priority, job.metadata[0].name) == (7, "a")

@@ -80,13 +80,13 @@ async def test_a_resize_reaches_its_targets(client):
     ("option", "state", "result"),
     [("requeue", "active", None), ("terminate", "completed", "failure"), ("taskcompletion", "completed", "success")],
 )
-async def test_a_shrinking_pool_treats_tasks_as_asked(client, new_job, new_task, option, state, result):
+async def test_a_shrinking_pool_treats_tasks_as_asked(client, option, state, result):
     """The deallocation option decides what becomes of the tasks on a node that goes."""
     await client.create_pool(pool_of())
     await nodes_in(client, "idle", 1)
-    await new_job(client, pool="p")
+    await client.new_job(pool="p")
     command = shell("sleep 0.7") if option == "taskcompletion" else "sleep 600"
-    await new_task(client, "t", command)
+    await client.new_task("t", command)
     await task_in(client, "running")
 
     await done(
@@ -102,16 +102,15 @@ async def test_a_shrinking_pool_treats_tasks_as_asked(client, new_job, new_task,
     assert task.execution_info.requeue_count == (1 if option == "requeue" else 0)
 
 
-async def test_retained_data_keeps_a_node_until_its_files_may_go(new_job, new_task, finished):
+async def test_retained_data_keeps_a_node_until_its_files_may_go():
     """With retaineddata a node stays for as long as its tasks' files must be kept."""
     clock = ManualClock(datetime.now(UTC))
     async with running_service(clock=clock) as service, service.client() as client:
         await client.create_pool(pool_of())
         await clock.advance(1)
         await nodes_in(client, "idle", 1)
-        await new_job(client, pool="p")
-        await new_task(client, "t", "true", constraints=m.BatchTaskConstraints(retention_time=timedelta(hours=1)))
-        await finished(client, "t")
+        await client.new_job(pool="p")
+        await client.run("t", "true", constraints=m.BatchTaskConstraints(retention_time=timedelta(hours=1)))
         await client.begin_resize_pool(
             "p", m.BatchPoolResizeOptions(target_dedicated_nodes=0, node_deallocation_option="retaineddata")
         )
@@ -153,11 +152,11 @@ async def test_a_resize_can_be_stopped(client):
         await done(slow.begin_delete_pool("p", polling_interval=0))
 
 
-async def test_a_deleted_pool_goes_and_its_tasks_wait(client, new_job, new_task):
+async def test_a_deleted_pool_goes_and_its_tasks_wait(client):
     """Deleting a pool ends its nodes; its jobs stay, their tasks wait for a pool of that name."""
     await client.create_pool(pool_of())
-    await new_job(client, pool="p")
-    await new_task(client, "t", "sleep 600")
+    await client.new_job(pool="p")
+    await client.new_task("t", "sleep 600")
     await task_in(client, "running")
 
     await done(client.begin_delete_pool("p", polling_interval=0))

@@ -7,7 +7,16 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError
 
-from tests.local_cloud.batch.running import done, eventually, nodes_in, refused, running_service, shell, task_in
+from tests.local_cloud.batch.running import (
+    done,
+    eventually,
+    nodes_in,
+    refused,
+    running_service,
+    shell,
+    task_in,
+    text_from,
+)
 
 
 async def ended(client, task_id="t"):
@@ -17,33 +26,30 @@ async def ended(client, task_id="t"):
 @pytest.mark.shows(
     "BatchTaskCreateOptions.id", "BatchTaskCreateOptions.commandLine", "BatchTaskCreateOptions.displayName"
 )
-async def test_a_task_runs_its_command_line_and_keeps_its_names(client, new_job, new_task, finished, text_of):
+async def test_a_task_runs_its_command_line_and_keeps_its_names(client):
     """A task runs its command line as written, and is found by its id in any case with its display name."""
-    await new_job(client)
-    await new_task(client, "Task-1", "/bin/echo 'two words' $HOME", display_name="Größe 1")
+    await client.new_task("Task-1", "/bin/echo 'two words' $HOME", display_name="Größe 1")
 
-    task = await finished(client, "TASK-1")
+    task = await client.finished("TASK-1")
 
     assert (task.id, task.display_name) == ("Task-1", "Größe 1")
     assert (task.execution_info.exit_code, task.execution_info.result) == (0, "success")
     # No shell: the variable stays as it is.
-    assert await text_of(client, "task-1") == "two words $HOME\n"
+    assert await client.text_of("task-1") == "two words $HOME\n"
 
 
-async def test_ids_differ_by_more_than_case(client, new_job, new_task):
+async def test_ids_differ_by_more_than_case(client):
     """A second task whose id differs by case only is TaskExists."""
-    await new_job(client)
-    await new_task(client, "abc", "true")
+    await client.new_task("abc", "true")
 
     with refused("TaskExists", 409):
-        await new_task(client, "ABC", "true")
+        await client.new_task("ABC", "true")
 
 
 @pytest.mark.shows("BatchTaskGroup.value")
-async def test_a_collection_answers_for_each_task(client, new_job, new_task):
+async def test_a_collection_answers_for_each_task(client):
     """One bad task of a collection does not keep the others out; one that exists is named so."""
-    await new_job(client)
-    await new_task(client, "old", "true")
+    await client.new_task("old", "true")
     group = m.BatchTaskGroup(
         task_values=[
             m.BatchTaskCreateOptions(id="good", command_line="true"),
@@ -64,9 +70,9 @@ async def test_a_collection_answers_for_each_task(client, new_job, new_task):
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # the SDK's way
-async def test_a_large_list_goes_in_chunks(client, new_job):
+async def test_a_large_list_goes_in_chunks(client):
     """create_tasks adds more tasks than one request may hold, and halves chunks above 1 MB."""
-    await new_job(client, pool="no-pool-so-nothing-runs")
+    await client.new_job(pool="no-pool-so-nothing-runs")
     big = "x" * 20_000
     tasks = [m.BatchTaskCreateOptions(id=f"t{n:03d}", command_line=f"echo {big}") for n in range(150)]
 
@@ -76,9 +82,9 @@ async def test_a_large_list_goes_in_chunks(client, new_job):
     assert (await client.get_job_task_counts("j")).task_counts.active == 150
 
 
-async def test_pages_follow_each_other_without_loss(client, new_job):
+async def test_pages_follow_each_other_without_loss(client):
     """Pages of a list hold every task once, in order of creation, also when tasks vanish in between."""
-    await new_job(client, pool="none")
+    await client.new_job(pool="none")
     names = [f"t{n:03d}" for n in range(25)]
     await client.create_tasks("j", [m.BatchTaskCreateOptions(id=name, command_line="x") for name in names])
     order = [task.id async for task in client.list_tasks("j")]
@@ -93,13 +99,12 @@ async def test_pages_follow_each_other_without_loss(client, new_job):
     assert seen == [name for name in order if name != order[12]]
 
 
-async def test_select_and_filter_go_together(client, new_job, new_task, finished):
+async def test_select_and_filter_go_together(client):
     """A filtered list with a selection has the matching tasks with the chosen properties only."""
-    await new_job(client)
-    await new_task(client, "good", "true")
-    await new_task(client, "bad", "false")
-    await finished(client, "good")
-    await finished(client, "bad")
+    await client.new_task("good", "true")
+    await client.new_task("bad", "false")
+    await client.finished("good")
+    await client.finished("bad")
 
     found = [
         task
@@ -114,46 +119,39 @@ async def test_select_and_filter_go_together(client, new_job, new_task, finished
 
 
 @pytest.mark.shows("BatchTaskConstraints.maxTaskRetryCount", "BatchTaskCreateOptions.constraints")
-async def test_only_failing_exits_are_retried(client, new_job, new_task, finished, text_of):
+async def test_only_failing_exits_are_retried(client):
     """maxTaskRetryCount 2 runs a failing command three times; a program that is not there runs once."""
-    await new_job(client)
     often = m.BatchTaskConstraints(max_task_retry_count=2)
-    await new_task(client, "fails", shell("echo run >> log; exit 4"), constraints=often)
-    await new_task(client, "missing", "no-such-program --now", constraints=often)
-
-    fails, missing = await finished(client, "fails"), await finished(client, "missing")
+    fails, missing = (
+        await client.run("fails", shell("echo run >> log; exit 4"), constraints=often),
+        await client.run("missing", "no-such-program --now", constraints=often),
+    )
 
     assert (fails.execution_info.exit_code, fails.execution_info.retry_count) == (4, 2)
     assert fails.execution_info.failure_info.code == "FailureExitCode"
     assert fails.execution_info.last_retry_time is not None
-    assert await text_of(client, "fails", "wd/log") == "run\nrun\nrun\n"
+    assert await client.text_of("fails", "wd/log") == "run\nrun\nrun\n"
     assert missing.execution_info.failure_info.code == "CommandProgramNotFound"
     assert (missing.execution_info.exit_code, missing.execution_info.retry_count) == (None, 0)
 
 
-async def test_a_retry_can_succeed(client, new_job, new_task, finished):
+async def test_a_retry_can_succeed(client):
     """A task that succeeds at its second try is a success with one retry."""
-    await new_job(client)
     script = shell("test -e seen && exit 0; touch seen; exit 1")
-    await new_task(client, "t", script, constraints=m.BatchTaskConstraints(max_task_retry_count=-1))
-
-    info = (await finished(client, "t")).execution_info
+    info = (await client.run("t", script, constraints=m.BatchTaskConstraints(max_task_retry_count=-1))).execution_info
 
     assert (info.result, info.exit_code, info.retry_count, info.failure_info) == ("success", 0, 1, None)
 
 
 @pytest.mark.shows("BatchTaskConstraints.maxWallClockTime")
-async def test_a_task_is_ended_at_its_wall_clock_time(client, new_job, new_task, finished, text_of):
+async def test_a_task_is_ended_at_its_wall_clock_time(client):
     """A task beyond its time is ended with its children, is a failure, and is not retried."""
-    await new_job(client)
     limits = m.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=0.5), max_task_retry_count=3)
-    await new_task(client, "t", shell("sleep 600 & echo $!; wait"), constraints=limits)
-
-    info = (await finished(client, "t")).execution_info
+    info = (await client.run("t", shell("sleep 600 & echo $!; wait"), constraints=limits)).execution_info
 
     assert (info.result, info.failure_info.code, info.retry_count) == ("failure", "TaskEnded", 0)
     assert info.exit_code == 143
-    child = int(await text_of(client, "t"))
+    child = int(await client.text_of("t"))
 
     async def gone():
         return not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
@@ -161,40 +159,38 @@ async def test_a_task_is_ended_at_its_wall_clock_time(client, new_job, new_task,
     await eventually(gone)
 
 
-async def test_terminate_ends_a_running_task(client, new_job, new_task, finished):
+async def test_terminate_ends_a_running_task(client):
     """Terminating a running task completes it as ended by the user; again is TaskCompleted."""
-    await new_job(client)
-    await new_task(client, "t", "sleep 600")
+    await client.new_task("t", "sleep 600")
     await task_in(client, "running")
 
     await client.terminate_task("j", "t")
-    info = (await finished(client, "t")).execution_info
+    info = (await client.finished("t")).execution_info
 
     assert (info.result, info.failure_info.code) == ("failure", "TaskEnded")
     with refused("TaskCompleted", 409):
         await client.terminate_task("j", "t")
 
 
-async def test_terminate_completes_an_active_task(client, new_job, new_task, finished):
+async def test_terminate_completes_an_active_task(client):
     """An active task that is terminated never runs."""
-    await new_job(client, pool="none")
-    await new_task(client, "t", "true")
+    await client.new_job(pool="none")
+    await client.new_task("t", "true")
 
     await client.terminate_task("j", "t")
 
-    info = (await finished(client, "t")).execution_info
+    info = (await client.finished("t")).execution_info
     assert (info.start_time, info.exit_code, info.failure_info.code) == (None, None, "TaskEnded")
 
 
-async def test_a_stubborn_task_is_killed(new_job, new_task, finished):
+async def test_a_stubborn_task_is_killed():
     """A task that ignores SIGTERM is killed after the grace time: exit code 137."""
     async with running_service(nodes=1, kill_grace=0.2) as service, service.client() as client:
-        await new_job(client)
-        await new_task(client, "t", shell("trap '' TERM; touch up; while true; do sleep 0.05; done"))
+        await client.new_task("t", shell("trap '' TERM; touch up; while true; do sleep 0.05; done"))
         await eventually(lambda: _has_file(client, "wd/up"))
         await client.terminate_task("j", "t")
 
-        assert (await finished(client, "t")).execution_info.exit_code == 137
+        assert (await client.finished("t")).execution_info.exit_code == 137
 
 
 async def _has_file(client, name):
@@ -204,49 +200,43 @@ async def _has_file(client, name):
         return False  # it has not begun
 
 
-async def test_reactivate_runs_a_failed_task_again(client, new_job, new_task, finished):
+async def test_reactivate_runs_a_failed_task_again(client):
     """A failed task runs again under its id with its retries restored; a good one can't, nor an active one."""
-    await new_job(client)
     often = m.BatchTaskConstraints(max_task_retry_count=1)
-    await new_task(client, "t", shell("test -e ../fixed"), constraints=often)
-    first = await finished(client, "t")
+    first = await client.run("t", shell("test -e ../fixed"), constraints=often)
     assert first.execution_info.retry_count == 1
 
     await client.reactivate_task("j", "t")
-    again = await finished(client, "t")
+    again = await client.finished("t")
     assert again.execution_info.retry_count == 1
     assert again.execution_info.start_time > first.execution_info.end_time
 
-    await new_task(client, "good", "true")
-    await finished(client, "good")
+    await client.run("good", "true")
     with refused("TaskSucceeded"):
         await client.reactivate_task("j", "good")
-    await new_job(client, "idle", pool="none")
-    await new_task(client, "waits", "true", job="idle")
+    await client.new_job("idle", pool="none")
+    await client.new_task("waits", "true", job="idle")
     with refused("TaskNotCompleted"):
         await client.reactivate_task("idle", "waits")
 
 
-async def test_a_deleted_task_is_gone_with_its_process(client, new_job, new_task, finished, text_of):
+async def test_a_deleted_task_is_gone_with_its_process(client):
     """Deleting a running task ends its process; its id is free at once and its files are new."""
-    await new_job(client)
-    await new_task(client, "t", shell("echo old > mark; sleep 600"))
+    await client.new_task("t", shell("echo old > mark; sleep 600"))
     await eventually(lambda: _has_file(client, "wd/mark"))
 
     await client.delete_task("j", "t")
     with refused("TaskNotFound"):
         await client.get_task("j", "t")
-    await new_task(client, "t", shell("ls"))
-
-    assert (await finished(client, "t")).execution_info.exit_code == 0
-    assert await text_of(client, "t") == ""
+    assert (await client.run("t", shell("ls"))).execution_info.exit_code == 0
+    assert await client.text_of("t") == ""
 
 
 @pytest.mark.shows("BatchTask.constraints")
-async def test_constraints_of_a_task_can_be_replaced(client, new_job, new_task, finished):
+async def test_constraints_of_a_task_can_be_replaced(client):
     """Replacing a waiting task's constraints decides its retries; a completed task can't be changed."""
-    await new_job(client, pool="none")
-    await new_task(client, "t", "false")
+    await client.new_job(pool="none")
+    await client.new_task("t", "false")
     task = await client.get_task("j", "t")
     task.constraints = m.BatchTaskConstraints(max_task_retry_count=2)
 
@@ -256,18 +246,17 @@ async def test_constraints_of_a_task_can_be_replaced(client, new_job, new_task, 
     await done(client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0))
     await client.update_job("j", m.BatchJobUpdateOptions(pool_info=m.BatchPoolInfo(pool_id="ilastik")))
     await done(client.begin_enable_job("j", polling_interval=0))
-    ended_task = await finished(client, "t")
+    ended_task = await client.finished("t")
     assert ended_task.execution_info.retry_count == 2
     with refused("TaskCompleted"):
         await client.replace_task("j", "t", ended_task)
 
 
-async def test_counts_follow_the_tasks(client, new_job, new_task, finished):
+async def test_counts_follow_the_tasks(client):
     """Task counts and slot counts are those of the tasks in each state."""
-    await new_job(client)
     for name, command in (("a", "true"), ("b", "false"), ("c", "sleep 600"), ("d", "true")):
-        await new_task(client, name, command)
-    await finished(client, "b")
+        await client.new_task(name, command)
+    await client.finished("b")
     await task_in(client, "running", "c")
 
     counts = await client.get_job_task_counts("j")
@@ -277,10 +266,10 @@ async def test_counts_follow_the_tasks(client, new_job, new_task, finished):
     assert counts.task_slot_counts.running == 1
 
 
-async def test_many_tasks_all_complete_once(new_job):
+async def test_many_tasks_all_complete_once():
     """100 tasks on four slots complete, each having run once."""
     async with running_service(nodes=2, task_slots=2) as service, service.client() as client:
-        await new_job(client)
+        await client.new_job()
         line = shell("echo $AZ_BATCH_TASK_ID >> $AZ_BATCH_NODE_SHARED_DIR/ran")
         tasks = [m.BatchTaskCreateOptions(id=f"t{n}", command_line=line) for n in range(100)]
         await client.create_tasks("j", tasks)
@@ -291,6 +280,5 @@ async def test_many_tasks_all_complete_once(new_job):
         await eventually(all_done, 30)
         ran = ""
         for node in await nodes_in(client, "idle", 2, "ilastik"):
-            chunks = await client.download_node_file("ilastik", node.id, "shared/ran")
-            ran += b"".join([chunk async for chunk in chunks]).decode()
+            ran += await text_from(client.download_node_file("ilastik", node.id, "shared/ran"))
         assert sorted(ran.split()) == sorted(f"t{n}" for n in range(100))
