@@ -1,11 +1,17 @@
 """The parser's callbacks: each completed rule becomes a node, bottom-up, so that no recursion is needed."""
 
+from collections.abc import Callable
+from typing import cast
+
 from lark import Token, Transformer, v_args
 
 from local_cloud.autoscale import syntax
-from local_cloud.autoscale.errors import Code, FormulaError, Position
-from local_cloud.autoscale.functions import ARITIES
+from local_cloud.autoscale.errors import Code, Failure, FormulaError, Position
+from local_cloud.autoscale.evaluator import Evaluator
+from local_cloud.autoscale.functions import ARITIES, flatten
+from local_cloud.autoscale.operators import binary, member_of, negate, truth
 from local_cloud.autoscale.syntax import Node
+from local_cloud.autoscale.values import Value
 from local_cloud.autoscale.vocabulary import (
     CONSTANTS,
     MAX_DEPTH,
@@ -26,11 +32,11 @@ def refuse(position: Position, reason: str) -> FormulaError:
     return FormulaError(Code.SYNTAX, position, reason)
 
 
-def _above(position: Position, *below: Node) -> int:
+def _node(position: Position, evaluate: Callable[[Evaluator], Value], *below: Node) -> Node:
     depth = 1 + max((node.depth for node in below), default=0)
     if depth > MAX_DEPTH:
         raise refuse(position, f"expressions are nested more than {MAX_DEPTH} deep; use a variable between.")
-    return depth
+    return Node(position, evaluate, below, depth)
 
 
 def variable_name(token: Token) -> str:
@@ -65,65 +71,81 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         return syntax.Statement(None, expression)
 
     def choice(self, condition: Node, mark: Token, then: Node, otherwise: Node) -> Node:
-        """`condition ? then : otherwise`."""
-        depth = _above(place(mark), condition, then, otherwise)
-        return syntax.Choice(place(mark), depth, condition, then, otherwise)
+        """`condition ? then : otherwise`; only the chosen branch is evaluated."""
+
+        def evaluate(run: Evaluator) -> Value:
+            return run.value(then if truth(run.value(condition)) else otherwise)
+
+        return _node(place(mark), evaluate, condition, then, otherwise)
 
     def logic(self, first: Node, *rest: Token | Node) -> Node:
-        """`a && b ...`, `a || b ...`."""
+        """`a && b ...`, `a || b ...`; stops at the first operand that decides."""
         operands = (first, *(node for node in rest if isinstance(node, Node)))
-        mark = rest[0]
-        assert isinstance(mark, Token)
-        return syntax.Logic(place(mark), _above(place(mark), *operands), str(mark), operands)
+        decisive = rest[0] == "||"
+
+        def evaluate(run: Evaluator) -> Value:
+            found = any(truth(run.value(operand)) is decisive for operand in operands)
+            return float(found is decisive)
+
+        return _node(place(cast(Token, rest[0])), evaluate, *operands)
 
     def chain(self, first: Node, *rest: Token | Node) -> Node:
-        """Chain operators of one rank, from left to right."""
-        steps = tuple(
-            syntax.Step(place(mark), str(mark), operand)
-            for mark, operand in zip(rest[::2], rest[1::2], strict=True)
-            if isinstance(mark, Token) and isinstance(operand, Node)
-        )
-        depth = _above(steps[0].position, first, *(step.operand for step in steps))
-        return syntax.Chain(steps[0].position, depth, first, steps)
+        """Chain operators of one rank, from left to right, so that depth does not grow."""
+        marks, operands = cast(tuple[Token, ...], rest[::2]), cast(tuple[Node, ...], rest[1::2])
+        steps = [(str(mark), place(mark), operand) for mark, operand in zip(marks, operands, strict=True)]
+
+        def evaluate(run: Evaluator) -> Value:
+            result = run.value(first)
+            for symbol, position, operand in steps:
+                right = run.value(operand)
+                try:
+                    result = run.bounded(binary(symbol, result, right))
+                except Failure as failure:
+                    failure.position = position
+                    raise
+            return result
+
+        return _node(steps[0][1], evaluate, first, *operands)
 
     def negation(self, mark: Token, operand: Node) -> Node:
         """`-a`, `!a`."""
-        return syntax.Negation(place(mark), _above(place(mark), operand), str(mark), operand)
+        return _node(place(mark), lambda run: negate(str(mark), run.value(operand)), operand)
 
     def member(self, owner: Node, name: Token) -> Node:
-        """`owner.name`."""
+        """`timestamp.hour` and its like."""
         if name not in MEMBERS:
             hint = f"write {name}(...)" if name in METHODS else f"a timestamp has {', '.join(MEMBERS)}"
             raise refuse(place(name), f"there is no member {name}: {hint}.")
-        return syntax.Member(place(name), _above(place(name), owner), owner, str(name))
+        return _node(place(name), lambda run: member_of(run.value(owner), str(name)), owner)
 
     def method(self, owner: Node, name: Token, opening: Token, arguments: tuple[Node, ...] | None) -> Node:
         """`$Metric.Method(...)`; the service's messages name the column of the bracket."""
         if name not in METHODS:
             raise refuse(place(name), f"there is no method {name}: metrics have {', '.join(METHODS)}.")
-        if not isinstance(owner, syntax.MetricName):
+        metric = owner.metric
+        if metric is None:
             raise refuse(place(name), f"{name} belongs to metrics such as $PendingTasks, not to other values.")
         given = arguments or ()
         _count(place(opening), str(name), len(given), METHODS[name])
-        depth = _above(place(opening), *given)
-        return syntax.SampleCall(place(opening), depth, owner.metric, str(name), given)
+        return _node(place(opening), lambda run: run.sampled(metric, str(name), run.arguments(given)), *given)
 
     def number(self, token: Token) -> Node:
         """Read a double."""
-        return syntax.Literal(place(token), 1, float(token))
+        return _literal(token, float(token))
 
     def text(self, token: Token) -> Node:
         """Read a string without its quotes."""
-        return syntax.Literal(place(token), 1, str(token)[1:-1])
+        return _literal(token, str(token)[1:-1])
 
     def name(self, token: Token) -> Node:
         """Look up a constant, a metric or a variable."""
         if token in CONSTANTS:
-            return syntax.Literal(place(token), 1, CONSTANTS[token])
+            return _literal(token, CONSTANTS[token])
         name = variable_name(token)
-        if name in METRICS:
-            return syntax.MetricName(place(token), 1, METRICS[name])
-        return syntax.Variable(place(token), 1, name)
+        metric = METRICS.get(name)
+        if metric is not None:
+            return Node(place(token), lambda run: run.samples.current(metric), metric=metric)
+        return Node(place(token), lambda run: run.variables[name], variable=name)
 
     def call(self, function: Token, opening: Token, arguments: tuple[Node, ...] | None) -> Node:
         """`function(...)`."""
@@ -131,7 +153,7 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
         if function not in ARITIES:
             raise refuse(place(function), f"there is no function {function}.")
         _count(place(opening), str(function), len(given), ARITIES[function])
-        return syntax.Call(place(function), _above(place(opening), *given), str(function), given)
+        return _node(place(function), lambda run: run.call(str(function), run.arguments(given)), *given)
 
     def group(self, _opening: Token, inner: Node) -> Node:
         """`( ... )`: leaves no trace in the tree."""
@@ -140,11 +162,15 @@ class Builder(Transformer[Token, tuple[syntax.Statement, ...]]):
     def vector(self, opening: Token, items: tuple[Node, ...] | None) -> Node:
         """`[ ... ]`."""
         given = items or ()
-        return syntax.Vector(place(opening), _above(place(opening), *given), given)
+        return _node(place(opening), lambda run: run.bounded(flatten("[]", run.arguments(given))), *given)
 
     def arguments(self, *nodes: Node) -> tuple[Node, ...]:
         """Collect what stands between commas."""
         return nodes
+
+
+def _literal(token: Token, value: Value) -> Node:
+    return Node(place(token), lambda run: value)
 
 
 def _count(position: Position, name: str, given: int, allowed: tuple[int, int | None]) -> None:

@@ -114,3 +114,11 @@ def truth(value: Value) -> bool:
     if not isinstance(value, float):
         raise Failure(f"a condition must be a double, not a {type_name(value)}")
     return value != 0
+
+
+def member_of(value: Value, name: str) -> Value:
+    """Evaluate `value.name`."""
+    if not isinstance(value, Timestamp):
+        raise Failure(f"only a timestamp has a {name}, not a {type_name(value)}")
+    moment = value.moment
+    return float(moment.isoweekday() if name == "weekday" else getattr(moment, name))

@@ -8,7 +8,6 @@ from typing import Final
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from local_cloud.autoscale import syntax
 from local_cloud.autoscale.builder import Builder, place, refuse
 from local_cloud.autoscale.errors import Code, FormulaError, Position
 from local_cloud.autoscale.syntax import Formula, Node, Statement
@@ -67,8 +66,8 @@ def _check_reads(statements: tuple[Statement, ...]) -> None:
     known = set(WRITABLE)
     for statement in statements:
         for node in _nodes(statement.expression):
-            if isinstance(node, syntax.Variable) and node.name not in known:
-                raise refuse(node.position, f"the variable {node.name} is not defined.")
+            if node.variable is not None and node.variable not in known:
+                raise refuse(node.position, f"the variable {node.variable} is not defined.")
         if statement.target is not None:
             known.add(statement.target)
 
@@ -78,23 +77,7 @@ def _nodes(root: Node) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(_below(node))
-
-
-def _below(node: Node) -> tuple[Node, ...]:
-    match node:
-        case syntax.Vector(items=nodes) | syntax.Logic(operands=nodes):
-            return nodes
-        case syntax.Call(arguments=nodes) | syntax.SampleCall(arguments=nodes):
-            return nodes
-        case syntax.Negation(operand=inner) | syntax.Member(owner=inner):
-            return (inner,)
-        case syntax.Chain():
-            return (node.first, *(step.operand for step in node.steps))
-        case syntax.Choice():
-            return (node.condition, node.then, node.otherwise)
-        case _:
-            return ()
+        waiting.extend(node.below)
 
 
 def _explain(exc: UnexpectedInput) -> FormulaError:
