@@ -14,18 +14,20 @@ from local_cloud.autoscale.simulation.trace import Arrival, Trace
 MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)
 """Second 0 of every trace."""
 _SAMPLING: Final = 30.0
-_LONGEST: Final = 14 * 86_400.0
-"""Seconds after which a simulation ends even with work left: the formula starves it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to simulate: pool shape, seconds between evaluations, share of samples that get lost, seed."""
+    """How to simulate: pool shape, seconds between evaluations, share of samples that get lost, seed.
+
+    After `longest` seconds a simulation ends even with work left: the formula starves it.
+    """
 
     shape: PoolShape = field(default_factory=PoolShape)
     interval: float = 300.0
     sample_loss: float = 0.02
     seed: int = 1
+    longest: float = 14 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class _Simulation:
         self._agenda.at(self._dice.uniform(0, self._settings.interval), self._evaluate)
         while True:
             now, event = self._agenda.next()
-            if now > _LONGEST or (now >= self._trace.until and self._is_done()):
+            if now > self._settings.longest or (now >= self._trace.until and self._is_done()):
                 break
             event(now)
         self._pool.settle(now)

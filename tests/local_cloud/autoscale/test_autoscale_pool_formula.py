@@ -24,7 +24,8 @@ _TWO_OUTAGES = SpotMarket(0.3, ((1 * HOUR, 2.5 * HOUR), (3 * HOUR, 3.5 * HOUR)))
 
 def _simulate(trace: Trace, slots: int = 1, seed: int = 1, broken: float = 0, **parameters: str) -> Run:
     formula = parse(override(_FORMULA.read_text(encoding="utf-8"), parameters))
-    return simulate(formula, trace, Settings(PoolShape(slots, broken=broken), seed=seed))
+    longest = trace.until if broken == 1 else Settings().longest  # where nothing works, nothing ends either
+    return simulate(formula, trace, Settings(PoolShape(slots, broken=broken), seed=seed, longest=longest))
 
 
 @cache
