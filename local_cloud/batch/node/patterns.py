@@ -1,8 +1,9 @@
 """File patterns of output files: which files of a task they name, and under which relative names."""
 
+import glob
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,10 @@ def is_wild(pattern: str) -> bool:
 
 
 def find(pattern: str, directory: Path) -> list[Match]:
-    """Find the files that `pattern` names, relative to `directory` or absolute, ordered by name."""
+    """Find the files that `pattern` names, relative to `directory` or absolute, ordered by name.
+
+    A leading dot must be written out; links to folders are not followed.
+    """
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     base = Path("/") if pattern.startswith("/") else directory
     fixed = 0
@@ -43,58 +47,12 @@ def find(pattern: str, directory: Path) -> list[Match]:
     if not is_wild(pattern):
         path = base / wanted[0]
         return [Match(path, wanted[0])] if path.is_file() else []
-    return sorted(_walk(base, "", wanted), key=lambda match: match.name)
-
-
-def _walk(folder: Path, prefix: str, parts: list[str]) -> Iterator[Match]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return
-    first, rest = parts[0], parts[1:]
-    if first == "**":
-        # `**` stands for no folder, or for one folder followed by `**` again.
-        if rest:
-            yield from _walk(folder, prefix, rest)
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", parts)
-            elif not rest and entry.is_file():
-                yield Match(Path(entry.path), prefix + entry.name)
-        return
-    expression = _expression(first)
-    for entry in entries:
-        if expression.fullmatch(entry.name) is None:
-            continue
-        if not rest and entry.is_file():
-            yield Match(Path(entry.path), prefix + entry.name)
-        elif rest and entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", rest)
-
-
-def _expression(part: str) -> re.Pattern[str]:
-    """Turn one path segment into a regular expression; a leading dot must be written out."""
-    out = [] if part.startswith((".", "[.")) else [r"(?!\.)"]
-    position = 0
-    while position < len(part):
-        letter = part[position]
-        close = part.find("]", position + 2) if letter == "[" else -1
-        if letter == "*":
-            out.append("[^/]*")
-        elif letter == "?":
-            out.append("[^/]")
-        elif close > 0:
-            inside = part[position + 1 : close]
-            negated = inside.startswith("!")
-            body = re.sub(r"([\\\[\]^&~|])", r"\\\1", inside[1:] if negated else inside)
-            out.append(f"[{'^' if negated else ''}{body}]")
-            position = close
-        else:
-            out.append(re.escape(letter))
-        position += 1
-    try:
-        return re.compile("".join(out))
-    except re.error:  # such as [z-a]
-        return re.compile(re.escape(part))
+    expression = re.compile(glob.translate("/".join(wanted), recursive=True))
+    found = []
+    for folder, folders, files in os.walk(base):
+        above = Path(folder).relative_to(base).as_posix() + "/" if folder != str(base) else ""
+        if "**" not in wanted and above.count("/") == len(wanted) - 1:
+            folders.clear()  # nothing below is named
+        names = ((Path(folder, name), above + name) for name in files)
+        found += [Match(path, name) for path, name in names if expression.match(name) and path.is_file()]
+    return sorted(found, key=lambda match: match.name)
