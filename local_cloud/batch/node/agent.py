@@ -1,7 +1,7 @@
 """A node's agent: the runs of tasks on one node, and its folders."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -67,38 +67,32 @@ class NodeAgent:
 
     async def run_start_task(self, body: Json, stop: Stop) -> Ended:
         """Run the pool's start task once."""
-        paths = TaskPaths(self.paths.startup)
         if self._faults.take(self.pool, "start_task"):
             message = "The start task was made to fail"
             return Ended(exit_code=1, failure=failure("FailureExitCode", message))
-        work = Work(
-            command_line=body["commandLine"],
-            paths=paths,
-            environment=task_environment(
-                self._environment,
-                job=None,
-                task=None,
-                paths=paths,
-                common={},
-                own=settings_of(body.get("environmentSettings", [])),
-            ),
-            resource_files=body.get("resourceFiles", []),
-            output_files=[],
-        )
-        return await run(work, self._tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
+        return await self._run(body, stop, TaskPaths(self.paths.startup))
 
     async def run_task(self, job_id: str, common: list[Json], task: Task, stop: Stop) -> Ended:
         """Run a task once."""
-        body = task.body()
-        paths = self.paths.task(job_id, task.id)
+        return await self._run(task.body(), stop, self.paths.task(job_id, task.id), common, job_id, task.id)
+
+    async def _run(
+        self,
+        body: Json,
+        stop: Stop,
+        paths: TaskPaths,
+        common: Iterable[Json] = (),
+        job: str | None = None,
+        task: str | None = None,
+    ) -> Ended:
         limit = body.get("constraints", {}).get("maxWallClockTime")
         work = Work(
             command_line=body["commandLine"],
             paths=paths,
             environment=task_environment(
                 self._environment,
-                job=job_id,
-                task=task.id,
+                job=job,
+                task=task,
                 paths=paths,
                 common=settings_of(common),
                 own=settings_of(body.get("environmentSettings", [])),
@@ -109,12 +103,17 @@ class NodeAgent:
         )
         return await run(work, self._tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
 
+    def stop_runs(self, reason: StopReason | None) -> None:
+        """Ask all tasks on this node to end, unless there is no reason to."""
+        if reason is not None:
+            for entry in list(self.runs.values()):
+                entry.stop.request(reason)
+
     def stop_all(self, reason: StopReason) -> None:
         """Ask everything on this node to end."""
         if self.start_stop is not None:
             self.start_stop.request(reason)
-        for entry in self.runs.values():
-            entry.stop.request(reason)
+        self.stop_runs(reason)
 
     async def retired(self, clock: Clock) -> None:
         """Return when no task's files must be kept any longer."""

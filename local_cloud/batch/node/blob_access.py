@@ -16,11 +16,11 @@ import aiohttp
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob import BlobBlock, ContentSettings
-from azure.storage.blob.aio import BlobClient, ContainerClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 from yarl import URL
 
 from local_cloud.batch.node.identities import Identities
-from local_cloud.batch.state.errors import LocalBatchError
+from local_cloud.batch.state.errors import ConfigurationError, LocalBatchError
 
 _CHUNK = 1 << 20  # bytes read from the network at once
 _BLOCK = 4 << 20  # bytes of one staged block
@@ -30,7 +30,6 @@ _CONTENT_HEADERS = {
     "x-ms-blob-content-language": "content_language",
     "x-ms-blob-content-disposition": "content_disposition",
     "x-ms-blob-cache-control": "cache_control",
-    "x-ms-blob-content-md5": "content_md5",
 }
 
 
@@ -57,7 +56,13 @@ class BlobAccess:
 
     def __init__(self, connection_string: str | None, identities: Identities, timeout: float = 300.0) -> None:
         self._identities = identities
-        self._endpoint, self._credential = _parse(connection_string)
+        self._endpoint, self._credential = "", None
+        if connection_string:
+            try:
+                account = BlobServiceClient.from_connection_string(connection_string)
+            except ValueError as exc:
+                raise ConfigurationError(f"The storage connection string can't be used: {exc}") from exc
+            self._endpoint, self._credential = account.url.rstrip("/"), account.credential
         self._timeout = timeout
         self._http: aiohttp.ClientSession | None = None
 
@@ -178,16 +183,3 @@ def _headers(headers: Mapping[str, str]) -> tuple[ContentSettings, dict[str, str
         elif lowered.startswith("x-ms-meta-"):
             metadata[name[len("x-ms-meta-") :]] = value
     return ContentSettings(**content), metadata
-
-
-def _parse(connection_string: str | None) -> tuple[str, dict[str, str] | None]:
-    """Return the blob endpoint and the credential of a storage connection string."""
-    if not connection_string:
-        return "", None
-    parts = dict(part.split("=", 1) for part in connection_string.strip().split(";") if "=" in part)
-    account, key = parts.get("AccountName", ""), parts.get("AccountKey", "")
-    suffix = parts.get("EndpointSuffix", "core.windows.net")
-    endpoint = parts.get("BlobEndpoint") or f"https://{account}.blob.{suffix}"
-    if not account or not key:
-        return endpoint.rstrip("/"), None
-    return endpoint.rstrip("/"), {"account_name": account, "account_key": key}

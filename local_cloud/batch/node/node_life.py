@@ -130,13 +130,7 @@ class NodeLife:
 
     async def _bring_down(self, node: Node, option: Deallocation) -> None:
         agent = self._agents.of(node)
-        reason = _STOP_FOR.get(option)
-        if agent.start_stop is not None:
-            agent.start_stop.request(StopReason.NODE_GONE)
-        if reason is not None:
-            for entry in list(agent.runs.values()):
-                entry.stop.request(reason)
-        await agent.drained()
+        await self._empty(agent, _STOP_FOR.get(option))
         if option is Deallocation.RETAINED_DATA:
             await agent.retired(self._clock)
         found = self._account.find_node(node.pool, node.key)
@@ -156,13 +150,15 @@ class NodeLife:
     async def _reboot(self, node: Node, reason: StopReason | None) -> None:
         agent = self._agents.of(node)
         agent.next_boot()
+        await self._empty(agent, reason)
+        await self.boot(node)
+
+    async def _empty(self, agent: NodeAgent, reason: StopReason | None) -> None:
+        """End the start task, and the tasks if there is a reason; return when nothing runs any more."""
         if agent.start_stop is not None:
             agent.start_stop.request(StopReason.NODE_GONE)
-        if reason is not None:
-            for entry in list(agent.runs.values()):
-                entry.stop.request(reason)
+        agent.stop_runs(reason)
         await agent.drained()
-        await self.boot(node)
 
     def vanish(self, node: Node, state: NodeState, error: Failure | None = None) -> None:
         """Take a node away, preempted or lost: its processes end at once, its tasks are queued again."""
@@ -185,8 +181,7 @@ class NodeLife:
         """Remove a node that is leaving without further waiting."""
         agent = self._agents.of(node)
         agent.hurry.set()
-        for entry in list(agent.runs.values()):
-            entry.stop.request(StopReason.REQUEUED)
+        agent.stop_runs(StopReason.REQUEUED)
 
     def resume(self, node: Node) -> None:
         """Start a node as from a reboot, after a restart of the service."""

@@ -21,16 +21,12 @@ def end_orphans(records: Iterable[ProcessRecord], nodes: Path) -> int:
     A recorded process is one only when its start time matches: process ids are used again. A process
     whose record was never written is known by its environment, which names a node below `nodes`.
     """
-    found = set()
-    for record in records:
-        with contextlib.suppress(psutil.Error):
-            if abs(psutil.Process(record.pid).create_time() - record.started) < _SAME_START:
-                found.add(record.pid)
-        found |= _members(record)
+    started = {record.pid: record.started for record in records}
     root = f"{nodes}{os.sep}"
+    found = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if _belongs(process.environ(), root) and process.pid != os.getpid():
+            if process.pid != os.getpid() and (_is_recorded(process, started) or _is_on_a_node(process, root)):
                 found.add(process.pid)
     for pid in found:
         with contextlib.suppress(ProcessLookupError):
@@ -41,19 +37,13 @@ def end_orphans(records: Iterable[ProcessRecord], nodes: Path) -> int:
     return len(found)
 
 
-def _belongs(environment: Mapping[str, str], root: str) -> bool:
-    return environment.get(ROOT_VARIABLE, "").startswith(root)
+def _is_recorded(process: psutil.Process, started: Mapping[int, float]) -> bool:
+    if process.pid in started:
+        return bool(abs(process.create_time() - started[process.pid]) < _SAME_START)
+    # A member of a group whose leader has ended: the leader's id can't be used again meanwhile.
+    leader = started.get(os.getpgid(process.pid))
+    return leader is not None and bool(process.create_time() >= leader - _SAME_START)
 
 
-def _members(record: ProcessRecord) -> set[int]:
-    """Find living members of a group whose leader has ended: its id can't be used again meanwhile."""
-    members = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if (
-                process.pid != record.pid
-                and os.getpgid(process.pid) == record.pid
-                and process.create_time() >= record.started - _SAME_START
-            ):
-                members.add(process.pid)
-    return members
+def _is_on_a_node(process: psutil.Process, root: str) -> bool:
+    return bool(process.environ().get(ROOT_VARIABLE, "").startswith(root))

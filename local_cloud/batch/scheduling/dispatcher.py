@@ -188,8 +188,7 @@ class Dispatcher:
 
     def rerun(self, node: Node) -> None:
         """Run a node's tasks again there, uncounted, as when a node recovers from a failure of its own."""
-        for run in list(self._agents.of(node).runs.values()):
-            run.stop.request(StopReason.NODE_RECOVERED)
+        self._agents.of(node).stop_runs(StopReason.NODE_RECOVERED)
 
     def recover(self) -> None:
         """Queue again what was running, after a restart."""

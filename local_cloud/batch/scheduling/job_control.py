@@ -79,8 +79,8 @@ class JobControl:
                 run.stop.request(reason)
 
     def _to(self, job: Job, state: JobState, **changes: object) -> Job:
-        revision, now = self._account.next_revision(), self._account.clock.now()
-        return self._account.put_job(job.to(state, now, revision=revision, modified=now, **changes))
+        stamp = self._account.stamp()
+        return self._account.put_job(job.to(state, stamp["modified"], **stamp, **changes))
 
     def task_ended(self, job_key: str, task: Task | None) -> None:
         """Take note that a run of the job has ended, or that a task of it was completed without one."""

@@ -8,7 +8,7 @@ from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.codec import decode, encode
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.etags import Revisions
-from local_cloud.batch.state.model import AllocationState, Job, Node, NodeState, Pool, PoolState, Task
+from local_cloud.batch.state.model import AllocationState, Job, Json, Node, NodeState, Pool, PoolState, Task
 from local_cloud.batch.state.store import Store
 from local_cloud.batch.state.task_index import TaskIndex
 
@@ -49,9 +49,9 @@ class Account:
         self._seq += 1
         return self._seq
 
-    def next_revision(self) -> int:
-        """Return a revision for something new or changed by a request."""
-        return self._revisions.next()
+    def stamp(self) -> Json:
+        """Return revision and time of a change that a request makes."""
+        return {"revision": self._revisions.next(), "modified": self.clock.now()}
 
     # Pools and nodes -----------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ class Account:
 
     def touch_pool(self, pool: Pool, **changes: Any) -> Pool:
         """Change a pool on a request: with a new revision and modification time."""
-        return self.put_pool(replace(pool, revision=self.next_revision(), modified=self.clock.now(), **changes))
+        return self.put_pool(replace(pool, **self.stamp(), **changes))
 
     def settle_pool(self, key: str) -> None:
         """Call a pool steady when no node is on its way in or out; drop one being deleted with its last node."""
@@ -131,7 +131,7 @@ class Account:
 
     def touch_job(self, job: Job, **changes: Any) -> Job:
         """Change a job on a request: with a new revision and modification time."""
-        return self.put_job(replace(job, revision=self.next_revision(), modified=self.clock.now(), **changes))
+        return self.put_job(replace(job, **self.stamp(), **changes))
 
     def drop_job(self, key: str) -> None:
         """Remove a job with its tasks."""

@@ -13,20 +13,21 @@ _SIZE = (
 )  # fmt: skip
 
 
+def _made(body: Json, account: Account) -> Json:
+    stamp = account.stamp()
+    now = stamp["modified"]
+    return {"key": body["id"].lower(), "id": body["id"], "created": now, "state_since": now, **stamp}
+
+
 def new_pool(body: Json, account: Account) -> Pool:
     """Make a pool's record; its size comes with the first resize."""
-    now = account.clock.now()
+    made = _made(body, account)
     pool = Pool(
-        key=body["id"].lower(),
-        id=body["id"],
+        **made,
         spec={name: value for name, value in body.items() if name not in _SIZE},
-        revision=account.next_revision(),
-        created=now,
-        modified=now,
         state=PoolState.ACTIVE,
-        state_since=now,
         allocation=AllocationState.STEADY,
-        allocation_since=now,
+        allocation_since=made["created"],
         autoscale=body.get("enableAutoScale", False),
         formula=body.get("autoScaleFormula", ""),
     )
@@ -39,37 +40,16 @@ def new_pool(body: Json, account: Account) -> Pool:
 
 def new_job(body: Json, account: Account) -> Job:
     """Make a job's record."""
-    now = account.clock.now()
-    return Job(
-        key=body["id"].lower(),
-        id=body["id"],
-        seq=account.next_seq(),
-        spec={"priority": 0, **body},
-        revision=account.next_revision(),
-        created=now,
-        modified=now,
-        state=JobState.ACTIVE,
-        state_since=now,
-        start=now,
-    )
+    made = _made(body, account)
+    spec = {"priority": 0, **body}
+    return Job(**made, seq=account.next_seq(), spec=spec, state=JobState.ACTIVE, start=made["created"])
 
 
 def new_task(body: Json, job: Job, account: Account) -> Task:
     """Make the record of a task of `job`."""
-    now = account.clock.now()
-    return Task(
-        job=job.key,
-        key=body["id"].lower(),
-        id=body["id"],
-        seq=account.next_seq(),
-        spec=task_spec(body),
-        revision=account.next_revision(),
-        created=now,
-        modified=now,
-        state=TaskState.ACTIVE,
-        state_since=now,
-        slots=body.get("requiredSlots", 1),
-    )
+    made, slots = _made(body, account), body.get("requiredSlots", 1)
+    spec = task_spec(body)
+    return Task(**made, job=job.key, seq=account.next_seq(), spec=spec, state=TaskState.ACTIVE, slots=slots)
 
 
 def task_spec(body: Json) -> str:

@@ -140,47 +140,40 @@ async def test_the_environment_wins_over_the_settings_file(account, start_host):
 
 
 HEAD = "import azure.functions as func\napp = func.FunctionApp()\n"
+BLOB = "@app.blob_trigger(arg_name='b', path='c/{n}', connection='DATA')\ndef f(b: func.InputStream): ..."
+QUEUE = "@app.queue_trigger(arg_name='m', queue_name='q', connection='NONE')\ndef f(m: func.QueueMessage): ..."
+OUTPUT = "@app.queue_output(arg_name='o', queue_name='q', connection='DATA')\n"
 TIMER = "@app.timer_trigger(arg_name='t', schedule='{}')\n"
 TICK = "def f(t: func.TimerRequest): ..."
-VERSION = '{"version": "2.0"}'
+BOTH = "def f(t: func.TimerRequest, o: func.Out[str]): ..."
+NOT_LOADED = "function_app.py cannot be loaded"
 
 
 @pytest.mark.parametrize(
-    ("source", "host_json", "words"),
+    ("source", "words"),
     [
-        (
-            "@app.blob_trigger(arg_name='b', path='c/{n}', connection='DATA')\ndef f(b: func.InputStream): ...",
-            VERSION,
-            ["'f'", "'b'", "blobTrigger", "func start"],
-        ),
-        (
-            TIMER.format("0 * * * * *") + "@app.queue_output(arg_name='o', queue_name='q', connection='DATA')\n"
-            "def f(t: func.TimerRequest, o: func.Out[str]): ...",
-            VERSION,
-            ["'f'", "'o'", "type 'queue'"],
-        ),
-        (TIMER.format("every day") + TICK, VERSION, ["'f'", "every day", "six fields"]),
-        (TIMER.format("%NOT_SET%") + TICK, VERSION, ["'f'", "%NOT_SET%", "no app setting"]),
-        (
-            "@app.queue_trigger(arg_name='m', queue_name='q', connection='NONE')\ndef f(m: func.QueueMessage): ...",
-            VERSION,
-            ["no storage connection 'NONE'"],
-        ),
-        ("", "{}", ['"version": "2.0"']),
-        ("", "{", ["host.json is not JSON"]),
+        (HEAD + BLOB, ["'f'", "'b'", "blobTrigger", "func start"]),
+        (HEAD + TIMER.format("0 * * * * *") + OUTPUT + BOTH, ["'f'", "'o'", "type 'queue'"]),
+        (HEAD + TIMER.format("every day") + TICK, ["'f'", "every day", "six fields"]),
+        (HEAD + TIMER.format("%NOT_SET%") + TICK, ["'f'", "%NOT_SET%", "no app setting"]),
+        (HEAD + QUEUE, ["no storage connection 'NONE'"]),
+        ("import no_such_module", [NOT_LOADED, "no_such_module"]),
+        ("x = 1", [NOT_LOADED, "Could not find top level function app"]),
+        ("def f(:", [NOT_LOADED, "SyntaxError"]),
     ],
 )
-async def test_what_this_host_does_not_run_is_refused_at_the_start(start_host, tmp_path, source, host_json, words):
-    """One sentence names the function, the binding or the setting, and the exit code is 1."""
+async def test_an_app_that_cannot_be_run_is_refused_at_the_start(start_host, tmp_path, source, words):
+    """A sentence names the function, the binding or the setting, or shows the app's own error; the exit code is 1."""
     (tmp_path / "app").mkdir()
-    (tmp_path / "app/function_app.py").write_text(HEAD + source)
-    (tmp_path / "app/host.json").write_text(host_json)
+    (tmp_path / "app/function_app.py").write_text(source)
+    (tmp_path / "app/host.json").write_text('{"version": "2.0"}')
     host = await start_host(app=tmp_path / "app", ready=False)
     assert await host.process.wait() == 1
-    line = await host.line("The function host cannot run: ")
+    refusal = await host.line("The function host cannot run: ")
+    said = "\n".join(host.lines[host.lines.index(refusal) :])
     for word in words:
-        assert word in line
-    assert not host.matching("Traceback")
+        assert word in said
+    assert ("Traceback" in said) == (NOT_LOADED in words)
 
 
 async def test_an_idle_host_is_small_and_quiet(account, start_host):

@@ -100,9 +100,10 @@ def test_missing_and_broken_host_json_are_reported(tmp_path):
     """Each has a sentence of its own."""
     with pytest.raises(SettingsError, match=r"needs a host\.json"):
         read_host_json(tmp_path / "host.json", {})
-    (tmp_path / "host.json").write_text("[1]")
-    with pytest.raises(SettingsError, match=r'must be an object with "version"'):
-        read_host_json(tmp_path / "host.json", {})
+    for content, sentence in (("[1]", 'must be an object with "version"'), ("{}", '"version"'), ("{", "is not JSON")):
+        (tmp_path / "host.json").write_text(content)
+        with pytest.raises(SettingsError, match=sentence):
+            read_host_json(tmp_path / "host.json", {})
 
 
 @pytest.mark.parametrize(

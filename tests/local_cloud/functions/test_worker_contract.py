@@ -3,8 +3,6 @@
 import json
 from importlib.metadata import version
 
-import pytest
-
 
 def field(line: str, name: str) -> str:
     return line.split(f" {name}=", 1)[1].split(" ")[0]
@@ -73,22 +71,3 @@ async def test_a_timer_with_retries_is_told_the_count(start_host):
     assert (await host.request("/admin/functions/failing_tick", b"{}"))[0] == 202
     await host.line("Executed 'failing_tick' (failed", count=3)
     assert [field(line, "retry") for line in host.matching("failing tick")] == ["0", "1", "2"]
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("import no_such_module", ["function_app.py cannot be loaded", "no_such_module"]),
-        ("x = 1", ["function_app.py cannot be loaded", "Could not find top level function app"]),
-        ("def f(:", ["function_app.py cannot be loaded", "SyntaxError"]),
-    ],
-)
-async def test_an_app_that_cannot_be_loaded_is_reported(start_host, tmp_path, source, words):
-    """The app's own error is shown, and the host ends with code 1."""
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/function_app.py").write_text(source)
-    (tmp_path / "app/host.json").write_text('{"version": "2.0"}')
-    host = await start_host(app=tmp_path / "app", ready=False)
-    assert await host.process.wait() == 1
-    for word in words:
-        await host.line(word)

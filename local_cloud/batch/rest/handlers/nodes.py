@@ -102,9 +102,7 @@ def disable_scheduling(service: BatchService, call: Call) -> Reply:
     service.account.put_node(replace(node, scheduling=False))
     option = body.get("nodeDisableSchedulingOption", "requeue")
     reason = {"requeue": StopReason.REQUEUED, "terminate": StopReason.TERMINATED}.get(option)
-    if reason is not None:
-        for run in list(service.agents.of(node).runs.values()):
-            run.stop.request(reason)
+    service.agents.of(node).stop_runs(reason)
     return Reply(200, headers={"DataServiceId": call.url()})
 
 

@@ -149,9 +149,7 @@ def list_subtasks(service: BatchService, call: Call) -> Reply:
 
 
 def _touched(service: BatchService, task: Task, **changes: Any) -> Task:
-    return service.account.put_task(
-        replace(task, revision=service.account.next_revision(), modified=service.account.clock.now(), **changes)
-    )
+    return service.account.put_task(replace(task, **service.account.stamp(), **changes))
 
 
 @ROUTES.add("PUT", TASK, body=task_bodies.TASK_REPLACE)
