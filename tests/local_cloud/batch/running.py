@@ -20,6 +20,7 @@ from azure.batch.models import (
     BatchPool,
     BatchPoolCreateOptions,
     BatchPoolInfo,
+    BatchPoolResizeOptions,
     BatchTask,
     BatchTaskCreateOptions,
 )
@@ -145,6 +146,10 @@ class Client(BatchClient):
         """Make a task; it, once it is completed."""
         await self.new_task(task, command, job, **fields)
         return await self.finished(task, job)
+
+    async def resize(self, pool: str = "p", **fields: Any) -> None:
+        """Resize a pool, and wait until it is steady."""
+        await done(self.begin_resize_pool(pool, BatchPoolResizeOptions(**fields), polling_interval=0))
 
     async def text_of(self, task: str, name: str = "stdout.txt", job: str = "j") -> str:
         """A file of a task."""

@@ -68,16 +68,12 @@ async def test_named_nodes_can_be_removed(client):
     await client.new_task("t", "sleep 600")
     running = await task_in(client, "running")
 
-    await done(
-        client.begin_remove_nodes(
-            "p",
-            m.BatchNodeRemoveOptions(node_ids=[running.node_info.node_id], node_deallocation_option="terminate"),
-            polling_interval=0,
-        )
-    )
+    node = running.node_info.node_id
+    removal = m.BatchNodeRemoveOptions(node_ids=[node], node_deallocation_option="terminate")
+    await done(client.begin_remove_nodes("p", removal, polling_interval=0))
 
     (left,) = await nodes_in(client, "idle", 1)
-    assert left.id != running.node_info.node_id
+    assert left.id != node
     assert (await client.get_pool("p")).target_dedicated_nodes == 1
     assert (await client.get_task("j", "t")).execution_info.failure_info.code == "TaskEnded"
 
@@ -88,14 +84,8 @@ async def test_a_reboot_queues_its_tasks_again(client):
     await client.new_task("t", "sleep 600")
     running = await task_in(client, "running")
 
-    await done(
-        client.begin_reboot_node(
-            "ilastik",
-            running.node_info.node_id,
-            {"nodeRebootOption": "requeue"},
-            polling_interval=0,
-        )
-    )
+    node = running.node_info.node_id
+    await done(client.begin_reboot_node("ilastik", node, {"nodeRebootOption": "requeue"}, polling_interval=0))
 
     async def again():
         task = await client.get_task("j", "t")

@@ -1,9 +1,8 @@
 """Files of tasks and nodes."""
 
 import pytest
-from azure.batch import models as m
 
-from tests.local_cloud.batch.running import done, refused, shell, text_from
+from tests.local_cloud.batch.running import refused, shell, text_from
 
 
 @pytest.fixture
@@ -110,9 +109,7 @@ async def test_a_task_that_has_not_run_has_no_files(raw, client):
 
 async def test_files_go_with_the_node(raw, client, files_there):
     """When the node is removed the task stays, its files are unavailable."""
-    await done(
-        client.begin_resize_pool("ilastik", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0)
-    )
+    await client.resize("ilastik", target_dedicated_nodes=0)
 
     answer = await raw.send("GET", "/jobs/j/tasks/t/files/stdout.txt")
 

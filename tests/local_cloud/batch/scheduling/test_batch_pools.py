@@ -60,13 +60,7 @@ async def test_a_resize_reaches_its_targets(client):
     await nodes_in(client, "idle", 1)
 
     for dedicated, spot in ((3, 0), (0, 2), (0, 0)):
-        await done(
-            client.begin_resize_pool(
-                "p",
-                m.BatchPoolResizeOptions(target_dedicated_nodes=dedicated, target_low_priority_nodes=spot),
-                polling_interval=0,
-            )
-        )
+        await client.resize(target_dedicated_nodes=dedicated, target_low_priority_nodes=spot)
         pool = await client.get_pool("p")
         assert (pool.allocation_state, pool.current_dedicated_nodes, pool.current_low_priority_nodes) == (
             "steady",
@@ -89,13 +83,7 @@ async def test_a_shrinking_pool_treats_tasks_as_asked(client, option, state, res
     await client.new_task("t", command)
     await task_in(client, "running")
 
-    await done(
-        client.begin_resize_pool(
-            "p",
-            m.BatchPoolResizeOptions(target_dedicated_nodes=0, node_deallocation_option=option),
-            polling_interval=0,
-        )
-    )
+    await client.resize(target_dedicated_nodes=0, node_deallocation_option=option)
 
     task = await client.get_task("j", "t")
     assert (task.state, task.execution_info.result) == (state, result)
@@ -185,7 +173,7 @@ async def test_a_patch_changes_what_it_names(client):
 
     with refused("OperationInvalidForCurrentState"):
         await client.update_pool("p", m.BatchPoolUpdateOptions(vm_size="OTHER"))
-    await done(client.begin_resize_pool("p", m.BatchPoolResizeOptions(target_dedicated_nodes=0), polling_interval=0))
+    await client.resize(target_dedicated_nodes=0)
     await client.update_pool(
         "p",
         m.BatchPoolUpdateOptions(
