@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import IO
 
 from local_cloud.batch.node.agents import Agents
-from local_cloud.batch.node.blob_access import BlobAccess
+from local_cloud.batch.node.blob_access import BlobAccess, Identities
 from local_cloud.batch.node.execution import Tools
-from local_cloud.batch.node.identities import Identities
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.node.orphans import end_orphans
 from local_cloud.batch.node.retention import Retention
@@ -18,14 +17,13 @@ from local_cloud.batch.scheduling.dispatcher import Dispatcher
 from local_cloud.batch.scheduling.fleet import Fleet
 from local_cloud.batch.scheduling.job_control import JobControl
 from local_cloud.batch.state.account import Account
-from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.state.agenda import Agenda, Timers
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.creation import new_pool
 from local_cloud.batch.state.errors import ConfigurationError
 from local_cloud.batch.state.faults import Faults
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.store import Store
-from local_cloud.batch.state.timers import Timers
 
 
 class BatchService:

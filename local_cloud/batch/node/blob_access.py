@@ -19,7 +19,6 @@ from azure.storage.blob import BlobBlock, ContentSettings
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 from yarl import URL
 
-from local_cloud.batch.node.identities import Identities
 from local_cloud.batch.state.errors import ConfigurationError, LocalBatchError
 
 _CHUNK = 1 << 20  # bytes read from the network at once
@@ -49,6 +48,29 @@ class StorageTrouble(LocalBatchError):
     def __init__(self, trouble: Trouble, message: str) -> None:
         self.trouble = trouble
         super().__init__(message)
+
+
+class Identities:
+    """The managed identities that the nodes may use; resource ids are compared without regard to case."""
+
+    def __init__(self, granted: tuple[str, ...] = ()) -> None:
+        self._granted = {identity.lower(): identity for identity in granted}
+
+    def grant(self, identity: str) -> None:
+        """Let the nodes use an identity."""
+        self._granted[identity.lower()] = identity
+
+    def revoke(self, identity: str) -> None:
+        """Take an identity away; one that is not granted is fine."""
+        self._granted.pop(identity.lower(), None)
+
+    def has(self, identity: str) -> bool:
+        """Say whether the nodes may use an identity."""
+        return identity.lower() in self._granted
+
+    def all(self) -> list[str]:
+        """Return the granted identities."""
+        return sorted(self._granted.values())
 
 
 class BlobAccess:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.model import Task, TaskState
-from local_cloud.batch.state.timers import Timers
 from local_cloud.batch.state.times import parse_duration
 
 DEFAULT = timedelta(days=7)

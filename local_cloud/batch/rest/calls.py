@@ -10,9 +10,8 @@ from urllib.parse import quote, urlencode
 from local_cloud.batch.rest.fields import Record
 from local_cloud.batch.rest.odata import Properties, parse_filter, parse_select
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.etags import etag
 from local_cloud.batch.state.model import Json
-from local_cloud.batch.state.times import http_date, parse_moment
+from local_cloud.batch.state.times import etag, http_date, parse_moment
 
 MOST_RESULTS = 1000
 

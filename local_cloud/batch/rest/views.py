@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from local_cloud.batch.state.etags import etag
 from local_cloud.batch.state.model import (
     Execution,
     Failure,
@@ -17,7 +16,7 @@ from local_cloud.batch.state.model import (
     TaskState,
     named_values,
 )
-from local_cloud.batch.state.times import NO_LIMIT, format_duration, iso
+from local_cloud.batch.state.times import NO_LIMIT, etag, format_duration, iso
 
 AGENT_VERSION = "1.0.0-local"
 _SHOWN_AS_GIVEN = (

@@ -6,9 +6,9 @@ from datetime import timedelta
 from local_cloud.autoscale import Evaluation, FormulaError, Samples, Targets, evaluate, parse
 from local_cloud.batch.scheduling.fleet import Fleet
 from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Deallocation, Json, NodeState, Pool, PoolState, named_values
-from local_cloud.batch.state.timers import Timers
 from local_cloud.batch.state.times import iso
 
 SAMPLE_PERIOD = timedelta(seconds=30)

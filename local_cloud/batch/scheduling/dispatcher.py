@@ -17,7 +17,7 @@ from local_cloud.batch.scheduling.outcomes import ENDED_BY_USER, began, complete
 from local_cloud.batch.scheduling.placement import Placement, next_placement
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
-from local_cloud.batch.state.model import Failure, Job, Node, NodeState, Task, TaskState
+from local_cloud.batch.state.model import Failure, Job, Node, NodeState, Result, Task, TaskState
 
 _log = logging.getLogger(__name__)
 _RECENT = 10  # tasks that a node remembers
@@ -97,7 +97,7 @@ class Dispatcher:
             losing.cancel()
             del agent.runs[task.job, task.key, task.seq]
             node = self._account.find_node(agent.pool, agent.node)
-            good = final is not None and final.succeeded
+            good = final is not None and final.execution.result is Result.SUCCESS
             done = (node.tasks_succeeded if node else 0) + (1 if good else 0)
             self._life.busy_changed(agent, tasks_succeeded=done)
             until = None if final is None else files_until(final)

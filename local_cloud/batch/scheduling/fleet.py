@@ -5,9 +5,9 @@ from dataclasses import replace
 from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.state.account import Account
+from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.faults import Faults
 from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Node, NodeState, Pool, PoolState
-from local_cloud.batch.state.timers import Timers
 
 
 class Fleet:

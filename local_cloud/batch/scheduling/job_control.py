@@ -8,9 +8,8 @@ from local_cloud.batch.node.agents import Agents
 from local_cloud.batch.node.execution import StopReason
 from local_cloud.batch.node.retention import Retention
 from local_cloud.batch.state.account import Account
-from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.state.agenda import Agenda, Timers
 from local_cloud.batch.state.model import Job, JobState, Task, TaskState
-from local_cloud.batch.state.timers import Timers
 from local_cloud.batch.state.times import LONGEST, parse_duration
 
 _PASSING = (JobState.DISABLING, JobState.TERMINATING, JobState.DELETING)

@@ -7,10 +7,10 @@ from typing import Any
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.codec import decode, encode
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.etags import Revisions
 from local_cloud.batch.state.model import AllocationState, Job, Json, Node, NodeState, Pool, PoolState, Task
 from local_cloud.batch.state.store import Store
 from local_cloud.batch.state.task_index import TaskIndex
+from local_cloud.batch.state.times import Revisions
 
 
 class Account:

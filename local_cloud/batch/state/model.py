@@ -246,7 +246,3 @@ class Task:
         """Move the task to another state; the present one becomes the previous."""
         before: Json = {"previous_state": self.state, "previous_since": self.state_since}
         return replace(self, state=state, state_since=at, **before, **changes)
-
-    @property
-    def succeeded(self) -> bool:
-        return self.state is TaskState.COMPLETED and self.execution.result is Result.SUCCESS

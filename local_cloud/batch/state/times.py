@@ -1,8 +1,10 @@
-"""Dates and durations as Batch writes them (ISO 8601 and RFC 1123)."""
+"""Dates, durations (ISO 8601 and RFC 1123) and revisions as Batch writes them."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+
+from local_cloud.batch.state.clock import Clock
 
 # What the service shows where no limit was given: the longest duration its own type can hold.
 NO_LIMIT = "P10675199DT2H48M5.4775807S"
@@ -75,3 +77,34 @@ def format_duration(length: timedelta) -> str:
     if not days and not clock:
         return "PT0S"
     return f"P{days}" + (f"T{clock}" if clock else "")
+
+
+_TICKS_AT_EPOCH = 621_355_968_000_000_000  # of 100 ns since the year 1
+_TICKS_PER_SECOND = 10_000_000
+
+
+class Revisions:
+    """Gives ever larger revision numbers, later than any given before a restart."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def next(self) -> int:
+        """Return a revision above every one before."""
+        self._last = max(self._last + 1, ticks(self._clock.now()))
+        return self._last
+
+    def seen(self, revision: int) -> None:
+        """Never fall back to `revision` or below."""
+        self._last = max(self._last, revision)
+
+
+def ticks(moment: datetime) -> int:
+    """Count `moment` in units of 100 ns since the year 1."""
+    return int(moment.timestamp() * _TICKS_PER_SECOND) + _TICKS_AT_EPOCH
+
+
+def etag(revision: int) -> str:
+    """Write a revision as an ETag, without the quotes that it has in headers."""
+    return f"0x{revision:X}"

@@ -28,6 +28,8 @@ def start(leftovers, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[
                 stdout=subprocess.DEVNULL,
                 stderr=output,
                 start_new_session=True,
+                # A shell that runs the tests in the background has them, and all they start, ignore Ctrl-C.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         started.append(process)
         return process
@@ -38,15 +40,17 @@ def start(leftovers, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[
         process.wait(10)
 
 
-def runs(leftovers, words: str) -> bool:
-    return any(words in command for command in leftovers.commands())
+def wait_for(words: str, leftovers, demo: subprocess.Popen[bytes]) -> None:
+    """Return once a process with these words in its command line runs; fails at once where the demo has ended."""
+    wait_until(lambda: demo.poll() is not None or any(words in command for command in leftovers.commands()), 60, words)
+    assert demo.poll() is None, f"the demo ended with {demo.returncode} before {words} ran"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, moment: str) -> None:
     """Ctrl-C while one part after the other starts, and while a task runs: nothing stays, no traceback."""
     demo = start("demo", "--data", str(tmp_path / "data"))
-    wait_until(lambda: runs(leftovers, moment), 60)
+    wait_for(moment, leftovers, demo)
     os.killpg(demo.pid, signal.SIGINT)
     assert demo.wait(40) == 130
     assert "Traceback" not in (tmp_path / "output").read_text()
@@ -59,7 +63,7 @@ def test_killed_outright(tmp_path: Path, start, leftovers, victim: str) -> None:
     """A SIGKILL for the demo, or for the supervisor of all services, leaves nothing running either."""
     folder = DataFolder(tmp_path / "data")
     demo = start("demo", "--data", str(folder.root))
-    wait_until(lambda: runs(leftovers, "run_task"), 60)
+    wait_for("run_task", leftovers, demo)
     owner = demo.pid if victim == "demo" else read_owner(folder)
     assert owner is not None
     os.kill(owner, signal.SIGKILL)

@@ -1,16 +1,18 @@
-"""Requests about nodes."""
+"""Requests about nodes, and about those of all pools together."""
 
+from collections import Counter
 from dataclasses import replace
 
 from local_cloud.batch.node.execution import StopReason
 from local_cloud.batch.rest import bodies
 from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one
+from local_cloud.batch.rest.handlers.pools import pools_after
 from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type
 from local_cloud.batch.rest.operations import FILTERED, NODE, POOL, SELECT, Routes
 from local_cloud.batch.rest.views import execution_view, node_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.model import Deallocation, Json, Node, NodeState
+from local_cloud.batch.state.model import Deallocation, Json, Node, NodeState, Pool
 
 ROUTES = Routes()
 FILTERS: Properties[Node] = {
@@ -39,6 +41,14 @@ _NOT_UP = {
     NodeState.CREATING: "NodeBeingStarted",
     NodeState.UNUSABLE: "NodeStateUnusable",
 }
+NODE_COUNT_FILTERS: Properties[Pool] = {"poolId": Property(lambda pool: pool.id, operators=frozenset({"eq"}))}
+_SHOWN = {
+    "starttaskfailed": "startTaskFailed",
+    "leavingpool": "leavingPool",
+    "waitingforstarttask": "waitingForStartTask",
+    "upgradingos": "upgradingOS",
+}
+_STATES = (*NodeState, "reimaging", "upgradingos", "deallocated", "deallocating")
 
 
 def _node(service: BatchService, call: Call) -> Node:
@@ -114,3 +124,23 @@ def enable_scheduling(service: BatchService, call: Call) -> Reply:
     service.account.put_node(replace(node, scheduling=True))
     service.agenda.add(node.pool)
     return Reply(200, headers={"DataServiceId": call.url()})
+
+
+def _counts(nodes: list[Node]) -> Json:
+    states: Counter[str] = Counter(node.state for node in nodes)
+    return {**{_SHOWN.get(state, str(state)): states[state] for state in _STATES}, "total": len(nodes)}
+
+
+@ROUTES.add("GET", "/nodecounts", FILTERED)
+def list_node_counts(service: BatchService, call: Call) -> Reply:
+
+    def view(pool: Pool) -> Json:
+        nodes = service.account.nodes[pool.key].values()
+        return {
+            "poolId": pool.id,
+            "dedicated": _counts([node for node in nodes if node.dedicated]),
+            "lowPriority": _counts([node for node in nodes if not node.dedicated]),
+        }
+
+    pools = pools_after(service, call)
+    return listing(call, "poolnodecounts", pools, view, lambda pool: pool.key, NODE_COUNT_FILTERS, most=10)

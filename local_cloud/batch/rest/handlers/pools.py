@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from local_cloud.batch.rest import bodies
-from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, one, versioned
+from local_cloud.batch.rest.calls import Call, Reply, changed, created, empty_listing, listing, one, versioned
 from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, POOL, Routes
 from local_cloud.batch.rest.views import pool_view
@@ -211,3 +211,9 @@ def evaluate_autoscale(service: BatchService, call: Call) -> Reply:
         raise ServiceError("OperationNotValidOnPool", f"Autoscale is not enabled on the pool '{pool.id}'.")
     run = service.autoscaling.evaluate(pool, body["autoScaleFormula"])
     return one(call, "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun", run.view)
+
+
+@ROUTES.add("GET", "/poolusagemetrics", FILTERED | {"starttime", "endtime"})
+def list_usage(service: BatchService, call: Call) -> Reply:
+    """List nothing: nothing is billed here, so there is no usage."""
+    return empty_listing(call, "poolusagemetrics")

@@ -25,9 +25,8 @@ from local_cloud.batch.scheduling.outcomes import reactivated
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_task, task_spec
 from local_cloud.batch.state.errors import ServiceError, bad_property
-from local_cloud.batch.state.etags import etag
 from local_cloud.batch.state.model import Job, Json, Result, Task, TaskState
-from local_cloud.batch.state.times import iso
+from local_cloud.batch.state.times import etag, iso
 
 ROUTES = Routes()
 FILTERS: Properties[Task] = {

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from local_cloud.batch.node.execution import Ended, StopReason
 from local_cloud.batch.scheduling.outcomes import settle
 from local_cloud.batch.scheduling.placement import next_placement
+from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.codec import decode, decode_task, encode, encode_task
-from local_cloud.batch.state.etags import Revisions
 from local_cloud.batch.state.model import (
     Deallocation,
     Execution,
@@ -28,8 +28,7 @@ from local_cloud.batch.state.model import (
     TaskState,
 )
 from local_cloud.batch.state.task_index import TaskIndex
-from local_cloud.batch.state.timers import Timers
-from local_cloud.batch.state.times import NO_LIMIT, format_duration, iso, parse_duration, parse_moment
+from local_cloud.batch.state.times import NO_LIMIT, Revisions, format_duration, iso, parse_duration, parse_moment
 from tests.local_cloud.batch.clock import ManualClock
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
