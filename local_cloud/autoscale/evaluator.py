@@ -3,7 +3,7 @@
 import random
 from typing import Final
 
-from local_cloud.autoscale import functions, sampling
+from local_cloud.autoscale import functions, samples
 from local_cloud.autoscale.errors import Failure
 from local_cloud.autoscale.samples import PERIOD, Samples
 from local_cloud.autoscale.syntax import Node
@@ -78,12 +78,12 @@ class Evaluator:
         history = self.samples.visible(metric, self._now)
         match method:
             case "GetSample":
-                return self.bounded(sampling.sample(metric, history, self._now, arguments))
+                return self.bounded(samples.sample(metric, history, self._now, arguments))
             case "GetSamplePercent":
-                return sampling.sample_percent(history, self._now, arguments)
+                return samples.sample_percent(history, self._now, arguments)
             case "GetSamplePeriod":
                 return TimeInterval.of(PERIOD.total_seconds() * TICKS_PER_SECOND)
             case "HistoryBeginTime":
-                return sampling.begin_time(metric, history)
+                return samples.begin_time(metric, history)
             case _:
                 return float(len(history))

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.agent import Agents
 from local_cloud.batch.node.blob_access import BlobAccess, Identities
 from local_cloud.batch.node.execution import Tools
 from local_cloud.batch.node.node_life import NodeLife
-from local_cloud.batch.node.orphans import end_orphans
+from local_cloud.batch.node.process import end_orphans
 from local_cloud.batch.node.retention import Retention
 from local_cloud.batch.scheduling.autoscaling import Autoscaling
 from local_cloud.batch.scheduling.dispatcher import Dispatcher

@@ -22,7 +22,6 @@ from local_cloud.cloud.folder import (
     write_exports,
 )
 from local_cloud.cloud.leash import adopt_orphans, call_when_closed, end_descendants
-from local_cloud.cloud.parts import OwnPart
 from local_cloud.cloud.provision import ensure_pool, pool, provision_storage, task_tools
 from local_cloud.cloud.services import ProgramPart
 from local_cloud.cloud.stack import (
@@ -36,7 +35,7 @@ from local_cloud.cloud.stack import (
     exports,
     functions_program,
 )
-from local_cloud.cloud.supervisor import Supervisor, together
+from local_cloud.cloud.supervisor import OwnPart, Supervisor, together
 from local_cloud.events import EventGrid, FileControl
 
 

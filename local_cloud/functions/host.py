@@ -17,8 +17,7 @@ from local_cloud.functions.running import Runner
 from local_cloud.functions.singleton import Singleton
 from local_cloud.functions.stopping import Stopping
 from local_cloud.functions.storage import Storage
-from local_cloud.functions.timer_listener import Tick, TimerListener
-from local_cloud.functions.timer_status import StatusBlob
+from local_cloud.functions.timer_listener import StatusBlob, Tick, TimerListener
 from local_cloud.functions.triggers import HOST_CONNECTION, Function, QueueTrigger, TimerTrigger
 
 _log = logging.getLogger("Host.General")

@@ -18,7 +18,7 @@ import psutil
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
-from local_cloud.batch.node.orphans import ROOT_VARIABLE
+from local_cloud.batch.node.process import ROOT_VARIABLE
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY
 from tests.acceptance.lab import until
 from tests.bench.measure import Spent, resident, spent

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from local_cloud.batch.node.node_paths import NodePaths, TaskPaths
-from local_cloud.batch.node.orphans import ROOT_VARIABLE
+from local_cloud.batch.node.process import ROOT_VARIABLE
 from local_cloud.batch.state.model import Json
 
 

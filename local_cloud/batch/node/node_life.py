@@ -4,8 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from local_cloud.batch.node.agent import NodeAgent
-from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.agent import Agents, NodeAgent
 from local_cloud.batch.node.execution import EXIT_CODE, Stop, StopReason
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from datetime import datetime, timedelta
 
-from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.agent import Agents
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.model import Task, TaskState

@@ -7,14 +7,20 @@ import os
 import shutil
 from pathlib import Path
 
-from local_cloud.batch.node.agent import NodeAgent, TaskRun
-from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.agent import Agents, NodeAgent, TaskRun
 from local_cloud.batch.node.execution import Stop, StopReason
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.node.retention import files_until
 from local_cloud.batch.scheduling.job_control import JobControl
-from local_cloud.batch.scheduling.outcomes import ENDED_BY_USER, began, completed, requeued, settle
-from local_cloud.batch.scheduling.placement import Placement, next_placement
+from local_cloud.batch.scheduling.outcomes import (
+    ENDED_BY_USER,
+    Placement,
+    began,
+    completed,
+    next_placement,
+    requeued,
+    settle,
+)
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
 from local_cloud.batch.state.model import Failure, Job, Node, NodeState, Result, Task, TaskState

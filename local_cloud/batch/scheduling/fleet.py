@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.agent import Agents
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Timers

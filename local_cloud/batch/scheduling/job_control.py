@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from datetime import timedelta
 
-from local_cloud.batch.node.agents import Agents
+from local_cloud.batch.node.agent import Agents
 from local_cloud.batch.node.execution import StopReason
 from local_cloud.batch.node.retention import Retention
 from local_cloud.batch.state.account import Account

@@ -12,8 +12,7 @@ from azure.batch import models as m
 from azure.core.exceptions import AzureError
 
 from local_cloud.batch.cli import main
-from local_cloud.batch.node.orphans import ROOT_VARIABLE, end_orphans
-from local_cloud.batch.node.process import started_at
+from local_cloud.batch.node.process import ROOT_VARIABLE, end_orphans, started_at
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import SystemClock
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, Settings

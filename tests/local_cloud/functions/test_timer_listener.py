@@ -7,8 +7,7 @@ import pytest
 
 from local_cloud.functions.schedule import Schedule
 from local_cloud.functions.stopping import Stopping
-from local_cloud.functions.timer_listener import TimerListener
-from local_cloud.functions.timer_status import NEVER, TimerStatus, after_run, at_start
+from local_cloud.functions.timer_listener import NEVER, TimerListener, TimerStatus, after_run, at_start
 from local_cloud.functions.triggers import TimerTrigger
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

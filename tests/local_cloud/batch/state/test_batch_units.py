@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_cloud.batch.node.execution import Ended, StopReason
-from local_cloud.batch.scheduling.outcomes import settle
-from local_cloud.batch.scheduling.placement import next_placement
+from local_cloud.batch.scheduling.outcomes import next_placement, settle
 from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.codec import decode, decode_task, encode, encode_task
 from local_cloud.batch.state.model import (
