@@ -50,26 +50,20 @@ class Region:
 
 
 class KernelStruct(Structure):
-    """The struct `kernel`."""
+    """The struct `kernel`; those below have the names of pixels.h as well."""
 
     _fields_ = (("radius", c_int32), ("odd", c_int32), ("taps", c_float * (MAX_RADIUS + 1)))
 
 
 class BoxStruct(Structure):
-    """The struct `box`."""
-
     _fields_ = tuple((name, c_int32) for name in ("z0", "z1", "y0", "y1", "x0", "x1"))
 
 
 class ExtentStruct(Structure):
-    """The struct `extent`."""
-
     _fields_ = tuple((name, c_int32) for name in "zyx")
 
 
 class ScaleJobStruct(Structure):
-    """The struct `scale_job`."""
-
     _fields_ = (
         ("image", c_void_p),
         ("in_2d", c_int32),
@@ -79,8 +73,6 @@ class ScaleJobStruct(Structure):
 
 
 class SinkStruct(Structure):
-    """The struct `sink`."""
-
     _fields_ = (
         *((name, c_void_p) for name in ("ranks", "high_ranks", "bad")),
         ("voxels", c_int64),
@@ -89,8 +81,6 @@ class SinkStruct(Structure):
 
 
 class ForestStruct(Structure):
-    """The struct `forest`."""
-
     _fields_ = (
         *((name, c_int32) for name in ("trees", "classes", "pure", "depth")),
         *((name, c_void_p) for name in ("tree_nodes", "nodes", "tree_leaves", "leaves")),
@@ -98,13 +88,28 @@ class ForestStruct(Structure):
 
 
 class ClassifierStruct(Structure):
-    """The struct `classifier`."""
-
     _fields_ = (
         *((name, c_int32) for name in ("forests", "classes", "trees", "channels")),
         ("members", POINTER(ForestStruct)),
         ("labels", c_void_p),
     )
+
+
+_SMOOTHING = (c_void_p, BoxStruct, c_void_p, BoxStruct, ExtentStruct, POINTER(KernelStruct))
+_DECIDING = (POINTER(ClassifierStruct), POINTER(SinkStruct))
+# What each function of pixels.h that is called from here returns and takes.
+_FUNCTIONS = {
+    "presmooth_planes": (None, *_SMOOTHING, c_void_p, c_int32, c_int32),
+    "presmooth_depth": (None, *_SMOOTHING, c_int32, c_int32),
+    "tile_floats": (c_int64, c_int32, c_int32),
+    "tile_features": (
+        *(None, POINTER(ScaleJobStruct), c_int32, BoxStruct, BoxStruct, ExtentStruct, c_void_p),
+        POINTER(SinkStruct),
+    ),
+    "forest_bytes": (c_int64, POINTER(ClassifierStruct)),
+    "segment": (None, *_DECIDING, c_int32, c_void_p, c_void_p),
+    "probabilities": (None, *_DECIDING, c_void_p, c_void_p),
+}
 
 
 def kernel_struct(kernel: Kernel) -> KernelStruct:
@@ -135,23 +140,9 @@ def load() -> ctypes.CDLL:
             f"The compiled kernel '{path}' is missing or cannot be loaded ({exc}): run 'python -m "
             "local_cloud.ilastik.build' once ('make' does it)."
         ) from exc
-    smoothing = (c_void_p, BoxStruct, c_void_p, BoxStruct, ExtentStruct, POINTER(KernelStruct))
-    library.presmooth_planes.argtypes = (*smoothing, c_void_p, c_int32, c_int32)
-    library.presmooth_depth.argtypes = (*smoothing, c_int32, c_int32)
-    library.tile_floats.argtypes = (c_int32, c_int32)
-    library.tile_features.argtypes = (
-        *(POINTER(ScaleJobStruct), c_int32, BoxStruct, BoxStruct, ExtentStruct, c_void_p),
-        POINTER(SinkStruct),
-    )
-    library.forest_bytes.argtypes = (POINTER(ClassifierStruct),)
-    library.segment.argtypes = (POINTER(ClassifierStruct), POINTER(SinkStruct), c_int32, c_void_p, c_void_p)
-    library.probabilities.argtypes = (POINTER(ClassifierStruct), POINTER(SinkStruct), c_void_p, c_void_p)
-    for function in (library.presmooth_planes, library.presmooth_depth, library.tile_features):
-        function.restype = None
-    for function in (library.segment, library.probabilities):
-        function.restype = None
-    for function in (library.tile_floats, library.forest_bytes):
-        function.restype = c_int64
+    for name, (returned, *taken) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = returned, taken
     return library
 
 
