@@ -49,10 +49,6 @@ _COMPONENTWISE: Final[dict[str, Callable[[float], float]]] = {
 }
 
 
-def _norm(vec: Vec) -> float:
-    return math.hypot(*vec)
-
-
 def _sum(vec: Vec) -> float:
     """Add plainly: math.fsum would raise where IEEE answers infinity."""
     return sum(vec, 0.0)
@@ -68,7 +64,7 @@ def _std(vec: Vec) -> float:
 _OF_ANY: Final[dict[str, Callable[[Vec], float]]] = {
     "len": lambda vec: float(len(vec)),
     "sum": _sum,
-    "norm": _norm,
+    "norm": lambda vec: math.hypot(*vec),
     "std": _std,
 }
 _OF_SOME: Final[dict[str, Callable[[Vec], float]]] = {

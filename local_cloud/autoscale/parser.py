@@ -86,7 +86,8 @@ def _explain(exc: UnexpectedInput) -> FormulaError:
             reason = "the string is not closed" if char == '"' else f"the character {char!r} has no meaning here"
             return refuse(Position(line, column), f"{reason}.")
         case UnexpectedToken(token=Token() as token) if token.type == "$END":
-            return refuse(_end(exc), f"the formula ends too early{_wanted(exc)}.")
+            place_of_end = Position(exc.line, exc.column) if exc.line > 0 and exc.column > 0 else Position(1, 1)
+            return refuse(place_of_end, f"the formula ends too early{_wanted(exc)}.")
         case UnexpectedToken(token=Token() as token):
             hint = _wanted(exc)
             if token.type == "NAME" and "_SEMICOLON" in exc.accepts:
@@ -94,11 +95,6 @@ def _explain(exc: UnexpectedInput) -> FormulaError:
             return refuse(place(token), f"unexpected {str(token)[:40]!r}{hint}.")
         case _:
             return refuse(Position(1, 1), "the formula cannot be read.")
-
-
-def _end(exc: UnexpectedToken) -> Position:
-    line, column = exc.line, exc.column
-    return Position(line, column) if line > 0 and column > 0 else Position(1, 1)
 
 
 def _wanted(exc: UnexpectedToken) -> str:

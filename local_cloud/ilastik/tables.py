@@ -55,7 +55,8 @@ def make_tables(classifier: Classifier, channels: int, all_columns: bool) -> Tab
     for index, forest in enumerate(classifier.forests):
         members[index] = _forest(forest, slots, by_slot, order, keep)
     keep.append(members)
-    lengths = [_padded(len(thresholds)) for thresholds in by_slot]
+    # Each slot's part of the table is two to some power long, for halving.
+    lengths = [1 << (len(thresholds) + 1).bit_length() for thresholds in by_slot]
     table = np.full(sum(lengths), np.nan, np.float32)
     first = np.array([sum(lengths[:slot]) for slot in range(len(lengths))], np.int32)
     for start, thresholds in zip(first, by_slot, strict=True):
@@ -80,11 +81,6 @@ def _quick(classifier: Classifier, pure: bool) -> int:
         if not np.array_equal(votes / np.float32(trees) * np.float32(trees), votes):
             return 1
     return 2
-
-
-def _padded(count: int) -> int:
-    """Return the length of a slot's part of the table: two to some power, for halving."""
-    return 1 << (count + 1).bit_length()
 
 
 def _thresholds(trees: list[Tree], column: int) -> np.ndarray:

@@ -74,7 +74,9 @@ class _Simulation:
         self._agenda.at(self._dice.uniform(0, self._settings.interval), self._evaluate)
         while True:
             now, event = self._agenda.next()
-            if now > self._settings.longest or (now >= self._trace.until and self._is_done()):
+            arrived = len(self._tasks) == len(self._trace.arrivals)
+            done = now >= self._trace.until and arrived and all(task.ended is not None for task in self._tasks)
+            if done or now > self._settings.longest:
                 break
             event(now)
         self._pool.settle(now)
@@ -87,9 +89,6 @@ class _Simulation:
             tuple(self._errors),
             now,
         )
-
-    def _is_done(self) -> bool:
-        return len(self._tasks) == len(self._trace.arrivals) and all(task.ended is not None for task in self._tasks)
 
     def _arrive(self, arrival: Arrival, now: float) -> None:
         task = Task(arrival)

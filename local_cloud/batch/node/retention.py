@@ -41,11 +41,7 @@ class Retention:
         node = self._account.find_node(task.pool, task.node)
         if node is not None:
             root = self._agents.of(node).paths.task(self._account.jobs[job].id, task.id).root
-            self._agents.spawn(_remove(str(root)), f"clean-up of task {task.id}")
-
-
-async def _remove(folder: str) -> None:
-    await asyncio.to_thread(shutil.rmtree, folder, True)
+            self._agents.spawn(asyncio.to_thread(shutil.rmtree, root, True), f"clean-up of task {task.id}")
 
 
 def files_until(task: Task) -> datetime | None:

@@ -12,7 +12,7 @@ from local_cloud.batch.rest.calls import Reply, parse_json
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.faults import Faults, HttpFault, parse_http_fault
+from local_cloud.batch.state.faults import Faults, parse_http_fault
 from local_cloud.batch.state.model import Json, Node, NodeState
 from local_cloud.batch.state.times import iso
 
@@ -57,7 +57,8 @@ class LocalRoutes:
             case ("DELETE", "identities"):
                 service.identities.revoke(_text(body, "resourceId"))
             case ("GET", "faults"):
-                return Reply(body={"http": [_shown(fault) for fault in faults.http]})
+                shown = ("kind", "match", "rate", "count", "code", "status")
+                return Reply(body={"http": [{name: getattr(fault, name) for name in shown} for fault in faults.http]})
             case ("POST", "faults"):
                 faults.http.append(parse_http_fault(body))
             case ("DELETE", "faults"):
@@ -76,10 +77,6 @@ def _text(body: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise ServiceError("MissingRequiredProperty", f"The property '{name}' is required.")
     return value
-
-
-def _shown(fault: HttpFault) -> Json:
-    return {name: getattr(fault, name) for name in ("kind", "match", "rate", "count", "code", "status")}
 
 
 def _arm(faults: Faults, pool_key: str, body: Json) -> None:

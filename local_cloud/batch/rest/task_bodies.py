@@ -106,10 +106,6 @@ RESOURCE_FILE = Record(
 )
 
 
-def _check_destination(body: dict[str, Any], prefix: str) -> None:
-    check_url(body["containerUrl"], prefix + "containerUrl")
-
-
 CONTAINER = Record(
     "OutputFileBlobContainerDestination",
     {
@@ -123,7 +119,7 @@ CONTAINER = Record(
             )
         ),
     },
-    check=_check_destination,
+    check=lambda body, prefix: check_url(body["containerUrl"], f"{prefix}containerUrl"),
 )
 OUTPUT_FILE = Record(
     "OutputFile",

@@ -31,34 +31,6 @@ async def lock_of(account):
         await lock.release()
 
 
-async def test_one_holds_it_and_the_other_waits(lock_of, tmp_path):
-    """A lock held by a live host is not given to another until it is released."""
-    with HostIdentity("h", tmp_path) as first, HostIdentity("h", tmp_path) as second:
-        one, _ = lock_of(first)
-        two, _ = lock_of(second)
-        assert await one.acquire()
-        waiting = asyncio.create_task(two.acquire())
-        await asyncio.wait({waiting}, timeout=1.5)
-        assert one.held
-        assert not two.held
-        await one.release()
-        async with asyncio.timeout(10):
-            assert await waiting
-        assert two.held
-
-
-async def test_a_host_takes_over_from_itself_at_once(lock_of, tmp_path):
-    """After a kill nothing was released; the next process of the same host still gets the lock at its first try."""
-    with HostIdentity("h", tmp_path) as before:
-        lock, _ = lock_of(before)
-        assert await lock.acquire()
-    with HostIdentity("h", tmp_path) as after:
-        assert after.is_successor
-        again, _ = lock_of(after)
-        async with asyncio.timeout(2):
-            assert await again.acquire()
-
-
 async def test_waiting_ends_when_the_host_stops(lock_of, tmp_path):
     """A host that never got the lock can be stopped."""
     with HostIdentity("h", tmp_path) as first, HostIdentity("h", tmp_path) as second:

@@ -1,6 +1,5 @@
 """Requests about jobs."""
 
-from datetime import datetime
 from typing import Any
 
 from local_cloud.batch.rest import bodies
@@ -16,17 +15,13 @@ from local_cloud.batch.state.model import Job, JobState
 ROUTES = Routes()
 
 
-def _start(job: Job) -> datetime:
-    return job.start or job.created
-
-
 FILTERS: Properties[Job] = {
     "id": Property(lambda job: job.id, operators=PREFIX | ORDER),
     "state": Property(lambda job: job.state),
     "stateTransitionTime": Property(lambda job: job.state_since, Type.MOMENT, ORDER),
     "creationTime": Property(lambda job: job.created, Type.MOMENT, ORDER),
     "lastModified": Property(lambda job: job.modified, Type.MOMENT, ORDER),
-    "executionInfo/startTime": Property(_start, Type.MOMENT, ORDER),
+    "executionInfo/startTime": Property(lambda job: job.start or job.created, Type.MOMENT, ORDER),
     "executionInfo/endTime": Property(lambda job: job.end, Type.MOMENT, ORDER),
     "executionInfo/poolId": Property(lambda job: job.spec["poolInfo"]["poolId"], operators=PREFIX | ORDER),
 }
