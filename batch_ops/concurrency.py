@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from attrs import define, field
+
 AT_ONCE = 16
 
 
@@ -27,6 +29,7 @@ async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], a
         raise errors.exceptions[0] from errors
 
 
+@define(eq=False)
 class Coalesced[Item, Answer]:
     """Passes items to `send(key, items)`, at most `most` at a time and one call at a time for each key.
 
@@ -34,12 +37,10 @@ class Coalesced[Item, Answer]:
     one that `send` itself raises to all callers. The first call starts at once, without waiting for others.
     """
 
-    def __init__(
-        self, send: Callable[[str, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]], most: int
-    ) -> None:
-        self._send, self._most = send, most
-        self._waiting: dict[str, list[tuple[Item, asyncio.Future[Answer]]]] = {}
-        self._senders: dict[str, asyncio.Task[None]] = {}
+    _send: Callable[[str, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
+    _most: int
+    _waiting: dict[str, list[tuple[Item, asyncio.Future[Answer]]]] = field(factory=dict, init=False)
+    _senders: dict[str, asyncio.Task[None]] = field(factory=dict, init=False)
 
     async def __call__(self, key: str, item: Item) -> Answer:
         """Return the answer for one item."""

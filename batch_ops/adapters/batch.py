@@ -8,16 +8,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from attrs import define, field
 from azure.batch import models
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 
+from batch_ops.adapters.batch_models import create_options, task_of, word
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.concurrency import Coalesced
-from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
+from batch_ops.domain.batch_task import JobState, Task
 from batch_ops.domain.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
-from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
+from batch_ops.domain.task_spec import TaskSpec
 
 _SERVICE = "Azure Batch"
 _CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive")
@@ -53,12 +55,16 @@ def batch_client(
     return BatchClient(endpoint, credential, **options)
 
 
+@define(eq=False)
 class AzureBatch:
     """Jobs and their tasks."""
 
-    def __init__(self, client: BatchClient) -> None:
-        self._client = client
-        self._together = Coalesced(self._create_tasks, _TASKS_A_CALL)
+    _client: BatchClient
+    _task_calls: Coalesced[TaskSpec, bool] = field(init=False)
+
+    @_task_calls.default
+    def _coalesced(self) -> Coalesced[TaskSpec, bool]:
+        return Coalesced(self._create_tasks, _TASKS_A_CALL)
 
     async def create_job(self, job_id: str, pool_id: str) -> None:
         job = models.BatchJobCreateOptions(
@@ -83,7 +89,7 @@ class AzureBatch:
 
         Tasks created at the same time share one call; each gets its own answer.
         """
-        return await self._together(job_id, spec)
+        return await self._task_calls(job_id, spec)
 
     async def _create_tasks(self, job_id: str, specs: Sequence[TaskSpec]) -> Sequence[bool | IlastikBatchError]:
         settled = await self._create_collection(job_id, specs) if len(specs) > 1 else {}
@@ -118,7 +124,7 @@ class AzureBatch:
         known = _job_errors(job_id) | _already("TaskNotFound")
         try:
             with calls(_SERVICE, f"look at the task {task_id}", known):
-                return _task(job_id, await self._client.get_task(job_id, task_id, select=_TASK_FIELDS))
+                return task_of(job_id, await self._client.get_task(job_id, task_id, select=_TASK_FIELDS))
         except _Already:
             return None
 
@@ -129,7 +135,7 @@ class AzureBatch:
             async for found in self._client.list_tasks(
                 job_id, filter=f"stateTransitionTime ge DateTime'{moment}'" if moment else None, select=_TASK_FIELDS
             ):
-                task = _task(job_id, found)
+                task = task_of(job_id, found)
                 if since is None or task.changed >= since:
                     yield task
 
@@ -172,72 +178,6 @@ class AzureBatch:
         if state in {"disabling", "disabled"}:
             return JobState.PAUSED
         return JobState.CLOSED if state in {"terminating", "completed", "deleting"} else JobState.OPEN
-
-
-def create_options(spec: TaskSpec) -> models.BatchTaskCreateOptions:
-    """Convert a task to the SDK's form."""
-    identity = models.BatchNodeIdentityReference(resource_id=spec.identity)
-    return models.BatchTaskCreateOptions(
-        id=spec.id,
-        display_name=spec.display_name,
-        command_line=spec.command_line,
-        environment_settings=[models.EnvironmentSetting(name=name, value=value) for name, value in spec.environment],
-        resource_files=[_resource_file(file, identity) for file in spec.resource_files],
-        output_files=[_output_file(file, identity) for file in spec.output_files],
-        required_slots=spec.required_slots,
-        constraints=models.BatchTaskConstraints(
-            max_wall_clock_time=spec.wall_clock, retention_time=spec.retention, max_task_retry_count=0
-        ),
-    )
-
-
-def _resource_file(file: ResourceFile, identity: models.BatchNodeIdentityReference) -> models.ResourceFile:
-    if file.http_url:
-        return models.ResourceFile(http_url=file.http_url, file_path=file.path, identity_reference=identity)
-    return models.ResourceFile(
-        storage_container_url=file.container_url,
-        blob_prefix=file.blob_prefix or None,
-        file_path=file.path,
-        identity_reference=identity,
-    )
-
-
-def _output_file(file: OutputFile, identity: models.BatchNodeIdentityReference) -> models.OutputFile:
-    condition = models.OutputFileUploadCondition
-    return models.OutputFile(
-        file_pattern=file.pattern,
-        destination=models.OutputFileDestination(
-            container=models.OutputFileBlobContainerDestination(
-                container_url=file.container_url, path=file.path, identity_reference=identity
-            )
-        ),
-        upload_options=models.OutputFileUploadConfiguration(
-            upload_condition=condition.TASK_COMPLETION if file.always else condition.TASK_SUCCESS
-        ),
-    )
-
-
-def _task(job_id: str, found: models.BatchTask) -> Task:
-    info = found.execution_info
-    failure = info.failure_info if info else None
-    return Task(
-        job_id=job_id,
-        task_id=found.id,
-        state=TaskState(word(found.state)),
-        changed=found.state_transition_time,
-        exit_code=info.exit_code if info else None,
-        succeeded=info is not None and word(info.result) == "success",
-        failure=TaskFailure(word(failure.category), failure.code or "", failure.message or "") if failure else None,
-        node_id=found.node_info.node_id if found.node_info else None,
-        started=info.start_time if info else None,
-        ended=info.end_time if info else None,
-        requeues=(info.requeue_count or 0) if info else 0,
-    )
-
-
-def word(value: object) -> str:
-    """Return a word of the service in lower case: some are enums in the SDK, some text."""
-    return str(getattr(value, "value", value)).lower()
 
 
 def _already(*codes: str) -> dict[str, IlastikBatchError]:

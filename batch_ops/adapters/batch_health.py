@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from attrs import define
 from azure.batch import models
 from azure.batch.aio import BatchClient
 
-from batch_ops.adapters.batch import word
+from batch_ops.adapters.batch_models import word
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of, translated
 from batch_ops.ports.health import ImageSupport, NodeStatus, PoolStatus
 from batch_ops.task.plain_text import plain
@@ -20,11 +21,11 @@ _MOST_NODES = 200
 _FAILED_STATES = {"starttaskfailed", "unusable"}
 
 
+@define(eq=False)
 class AzureBatchHealth:
     """Pools, their nodes, and how many jobs are active."""
 
-    def __init__(self, client: BatchClient) -> None:
-        self._client = client
+    _client: BatchClient
 
     async def pool(self, pool_id: str) -> PoolStatus | None:
         try:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
 
+from attrs import define
 from azure.core import MatchConditions
 from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient
@@ -28,11 +29,11 @@ _SOURCE_MISSING_CODES = (*_MISSING_CODES, "CannotVerifyCopySource")
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 
+@define(eq=False)
 class AzureBlobs:
     """Blobs by container and name."""
 
-    def __init__(self, service: BlobServiceClient) -> None:
-        self._service = service
+    _service: BlobServiceClient
 
     async def head(self, container: str, name: str) -> Blob | None:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
+from attrs import define
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
@@ -23,11 +24,11 @@ _CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "Conditi
 _KEY_END = "~~"
 
 
+@define(eq=False)
 class TableLedger:
     """Partition = project; a file's row `f!...` and its runs' rows `r!...` are in the same partition."""
 
-    def __init__(self, table: TableClient) -> None:
-        self._table = table
+    _table: TableClient
 
     async def get(self, name: str) -> Entry | None:
         with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import define
 from azure.core.credentials_async import AsyncTokenCredential
 
 from batch_ops.adapters.sdk_errors import SDK_ERRORS
@@ -13,11 +14,11 @@ from batch_ops.domain.errors import ServiceFault
 _SCOPE = "https://storage.azure.com/.default"
 
 
+@define(eq=False)
 class AzureLogin:
     """The identity behind a credential."""
 
-    def __init__(self, credential: AsyncTokenCredential) -> None:
-        self._credential = credential
+    _credential: AsyncTokenCredential
 
     async def application_id(self) -> str:
         try:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
+from attrs import define
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
@@ -21,11 +22,12 @@ _HIDDEN_SECONDS = 300
 _MISSING_CODES = ("QueueNotFound", "MessageNotFound", "PopReceiptMismatch")
 
 
+@define(eq=False)
 class AzureOutbox:
     """Messages in base64, as the Functions host reads them: see `clients.host_queue`."""
 
-    def __init__(self, collect: QueueClient, blob_created: QueueClient) -> None:
-        self._collect, self._blob_created = collect, blob_created
+    _collect: QueueClient
+    _blob_created: QueueClient
 
     async def send(self, order: CollectOrder, delay: timedelta = timedelta()) -> None:
         with calls(_SERVICE, f"ask for the results of {plain(order.name)}"):
@@ -38,14 +40,14 @@ class AzureOutbox:
             )
 
 
+@define(eq=False)
 class AzurePoisonQueues:
     """The poison queues of the Functions host. Messages are moved as they are, without decoding.
 
     `queues` maps the name of a queue to its own client and that of its poison queue, both without encoding.
     """
 
-    def __init__(self, queues: Mapping[str, tuple[QueueClient, QueueClient]]) -> None:
-        self._queues = queues
+    _queues: Mapping[str, tuple[QueueClient, QueueClient]]
 
     async def counts(self) -> Mapping[str, int]:
         found = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
+from attrs import define
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
@@ -19,11 +20,13 @@ from batch_ops.ports.health import PROBE_NAME, Access, Outcome, Probe, ProbeResu
 _HIDDEN_SECONDS, _LIFE_SECONDS = 59, 60
 
 
+@define(eq=False)
 class AzureStorageHealth:
     """Containers, queues and tables."""
 
-    def __init__(self, blobs: BlobServiceClient, queues: QueueServiceClient, tables: TableServiceClient) -> None:
-        self._blobs, self._queues, self._tables = blobs, queues, tables
+    _blobs: BlobServiceClient
+    _queues: QueueServiceClient
+    _tables: TableServiceClient
 
     async def run(self, probes: Iterable[Probe]) -> Sequence[ProbeResult]:
         return await asyncio.gather(*(self._result(probe) for probe in probes))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from attrs import define, field
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
@@ -37,13 +38,13 @@ _CHUNK_CHARS = 30_000
 _REMEMBERED_SECONDS = 300.0
 
 
+@define(eq=False)
 class TableWorklist:
     """Jobs noted by this object in the last minutes are not noted again, which saves a call per file."""
 
-    def __init__(self, table: TableClient, clock: Callable[[], float] = time.monotonic) -> None:
-        self._table = table
-        self._clock = clock
-        self._noted: dict[str, float] = {}
+    _table: TableClient
+    _clock: Callable[[], float] = time.monotonic
+    _noted: dict[str, float] = field(factory=dict, init=False)
 
     async def board(self) -> Board:
         intents: list[Intent] = []

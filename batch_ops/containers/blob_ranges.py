@@ -1,14 +1,18 @@
 """Ranged reads of one version of a blob."""
 
+from attrs import define
+
 from batch_ops.domain.blob import Blob
 from batch_ops.ports.services import BlobStore
 
 
+@define(eq=False)
 class BlobRanges:
     """A `RangeReader`; raises `BlobChanged` or `BlobMissing` once this version is gone."""
 
-    def __init__(self, blobs: BlobStore, container: str, blob: Blob) -> None:
-        self._blobs, self._container, self._blob = blobs, container, blob
+    _blobs: BlobStore
+    _container: str
+    _blob: Blob
 
     @property
     def size(self) -> int:

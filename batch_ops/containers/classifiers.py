@@ -5,6 +5,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from attrs import define, field
+
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.domain import naming, project_config
 from batch_ops.domain.blob import Blob
@@ -22,22 +24,17 @@ _FRESH = timedelta(seconds=5)
 _CHUNK = 4 * 2**20
 
 
+@define(kw_only=True, eq=False)
 class Classifiers:
     """The container `projects`. Concurrent requests for one project share one look-up."""
 
-    def __init__(
-        self,
-        *,
-        blobs: BlobStore,
-        worklist: Worklist,
-        check: ImageCheck,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._blobs, self._worklist, self._check = blobs, worklist, check
-        self._settings, self._clock = settings, clock
-        self._seen: dict[str, tuple[datetime, Project]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+    _blobs: BlobStore
+    _worklist: Worklist
+    _check: ImageCheck
+    _settings: Settings
+    _clock: Callable[[], datetime]
+    _seen: dict[str, tuple[datetime, Project]] = field(factory=dict, init=False)
+    _locks: dict[str, asyncio.Lock] = field(factory=dict, init=False)
 
     async def get(self, name: str) -> Project | NoProject:
         """Look up the project of this name as it is now (a usable one may be up to five seconds old)."""

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from attrs import define
+
 from batch_ops.containers.results import PROBLEM, PROVENANCE, Author, ResultFolder
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.errors import BlobChanged, NewerRun
@@ -14,11 +16,13 @@ from batch_ops.ports.services import BlobStore
 log = logging.getLogger("batch_ops")
 
 
+@define(eq=False)
 class ProblemFile:
     """Writes and removes it on behalf of one run, which never touches what a newer run wrote there."""
 
-    def __init__(self, blobs: BlobStore, container: str, staging: Staging) -> None:
-        self._blobs, self._container, self._staging = blobs, container, staging
+    _blobs: BlobStore
+    _container: str
+    _staging: Staging
 
     async def tell(self, record: FileRecord) -> None:
         """Make PROBLEM.txt say how this run ended; do nothing in other states."""

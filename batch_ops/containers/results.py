@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
@@ -60,13 +62,14 @@ class Copy(Enum):
     DONE = "done"
 
 
+@define(eq=False)
 class ResultFolder:
     """What was in the folder when it was read, and fenced ways of changing it. `read` makes one."""
 
-    def __init__(self, blobs: BlobStore, container: str, author: Author, found: Mapping[str, Blob]) -> None:
-        self._blobs, self._container, self._author = blobs, container, author
-        self._folder = naming.results_folder(author.name)
-        self._found = dict(found)
+    _blobs: BlobStore
+    _container: str
+    _author: Author
+    _found: dict[str, Blob]
 
     @classmethod
     async def read(cls, blobs: BlobStore, container: str, author: Author) -> Self:
@@ -96,6 +99,9 @@ class ResultFolder:
     def _is_of_file(self, blob: Blob) -> bool:
         return blob.meta("file") == naming.file_hash(self._author.name)
 
+    def _path(self, leaf: str) -> str:
+        return naming.results_folder(self._author.name) + leaf
+
     def has_own(self, leaf: str) -> bool:
         """Return whether this run has written that blob."""
         return self._is_own(self._found.get(leaf))
@@ -114,7 +120,7 @@ class ResultFolder:
             try:
                 await self._blobs.put(
                     self._container,
-                    self._folder + leaf,
+                    self._path(leaf),
                     data,
                     fence=self._fence(leaf),
                     metadata=self._author.metadata(),
@@ -124,7 +130,7 @@ class ResultFolder:
                 await self._refresh(leaf)
             else:
                 return
-        raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
+        raise BlobChanged(f"{self._path(leaf)} keeps changing while it is written.")
 
     async def copy(self, leaf: str, source: tuple[str, str], length: int) -> Copy:
         """Copy this execution's file of this length here, unless it is here already; return the copy's progress.
@@ -138,7 +144,7 @@ class ResultFolder:
             try:
                 self._found[leaf] = await self._blobs.copy(
                     source,
-                    (self._container, self._folder + leaf),
+                    (self._container, self._path(leaf)),
                     fence=self._fence(leaf),
                     metadata=self._author.metadata(),
                     length=length,
@@ -147,7 +153,7 @@ class ResultFolder:
                 await self._refresh(leaf)
             else:
                 return self._copy(leaf, length)
-        raise BlobChanged(f"{self._folder}{leaf} keeps changing while it is written.")
+        raise BlobChanged(f"{self._path(leaf)} keeps changing while it is written.")
 
     def _copy(self, leaf: str, length: int) -> Copy:
         blob = self._found.get(leaf)
@@ -162,7 +168,7 @@ class ResultFolder:
         return Fence(found.etag if found else None)
 
     async def _refresh(self, leaf: str) -> None:
-        blob = await self._blobs.head(self._container, self._folder + leaf)
+        blob = await self._blobs.head(self._container, self._path(leaf))
         self._refuse_newer(blob)
         if blob is None:
             self._found.pop(leaf, None)

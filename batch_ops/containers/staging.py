@@ -8,6 +8,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
@@ -29,12 +31,12 @@ class Execution:
     has_log: bool
 
 
+@define(eq=False)
 class Staging:
     """The staging folders of tasks."""
 
-    def __init__(self, blobs: BlobStore, container: str) -> None:
-        self._blobs = blobs
-        self.container = container
+    _blobs: BlobStore
+    container: str
 
     async def execution(self, task_id: str) -> Execution | None:
         """Find the first complete execution of a task (a task may run twice; the first stays the first)."""

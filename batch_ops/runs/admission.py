@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from attrs import define, field
+
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of, next_turn
@@ -16,16 +18,18 @@ FRESH = timedelta(seconds=5)
 _RACES = 20
 
 
+@define(kw_only=True, eq=False)
 class Admission:
     """Decides before a claim. Concurrent requests share one look-up."""
 
-    def __init__(self, *, worklist: Worklist, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._worklist, self._settings, self._clock = worklist, settings, clock
-        self._paused: frozenset[str] = frozenset()
-        self._fresh_until: datetime | None = None
-        self._looking = asyncio.Lock()
-        self._turns: Turns | None = None
-        self._giving = asyncio.Lock()
+    _worklist: Worklist
+    _settings: Settings
+    _clock: Callable[[], datetime]
+    _paused: frozenset[str] = field(factory=frozenset, init=False)
+    _fresh_until: datetime | None = field(default=None, init=False)
+    _looking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _turns: Turns | None = field(default=None, init=False)
+    _giving: asyncio.Lock = field(factory=asyncio.Lock, init=False)
 
     async def hold(self, project: str) -> str:
         """Return why no run of this project may begin now; "" if it may (the answer may be five seconds old)."""

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
@@ -26,24 +28,18 @@ from batch_ops.runs.launcher import Launcher
 log = logging.getLogger("batch_ops")
 
 
+@define(kw_only=True, eq=False)
 class Claims:
     """`entry` is the file's row as read, `record` the row of the new version. Every method may raise `Conflict`."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        launcher: Launcher,
-        ending: Ending,
-        problem_file: ProblemFile,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-    ) -> None:
-        self._ledger, self._worklist = ledger, worklist
-        self._launcher, self._ending, self._problem_file = launcher, ending, problem_file
-        self._settings, self._clock, self._new_id = settings, clock, new_id
+    _ledger: Ledger
+    _worklist: Worklist
+    _launcher: Launcher
+    _ending: Ending
+    _problem_file: ProblemFile
+    _settings: Settings
+    _clock: Callable[[], datetime]
+    _new_id: Callable[[], str]
 
     async def claim(self, entry: Entry | None, record: FileRecord) -> Entry:
         """Claim the run, ending the one before it, and create its task."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
@@ -21,22 +23,17 @@ log = logging.getLogger("batch_ops")
 LEFTOVER_AGE = timedelta(minutes=15)
 
 
+@define(kw_only=True, eq=False)
 class Ending:
     """`staging_kept`: how long the staging of a failed run is kept for finding the reason."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        batch: BatchService,
-        outbox: Outbox,
-        problem_file: ProblemFile,
-        staging_kept: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._worklist, self._batch, self._outbox = ledger, worklist, batch, outbox
-        self._problem_file, self._staging_kept, self._clock = problem_file, staging_kept, clock
+    _ledger: Ledger
+    _worklist: Worklist
+    _batch: BatchService
+    _outbox: Outbox
+    _problem_file: ProblemFile
+    _staging_kept: timedelta
+    _clock: Callable[[], datetime]
 
     async def end(self, entry: Entry, record: FileRecord) -> Entry:
         """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist. Raises `Conflict`."""

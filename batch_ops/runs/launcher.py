@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
 from batch_ops.domain.errors import JobClosed, JobMissing, ServiceFault
@@ -25,22 +27,17 @@ _LONGEST_WAIT = timedelta(minutes=10)
 _JOB_GENERATIONS = 50
 
 
+@define(kw_only=True, eq=False)
 class Launcher:
     """Acts on a claim as it is stored, never on one derived again."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        blobs: BlobStore,
-        batch: BatchService,
-        ending: Ending,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._worklist, self._blobs, self._batch = ledger, worklist, blobs, batch
-        self._ending, self._settings, self._clock = ending, settings, clock
+    _ledger: Ledger
+    _worklist: Worklist
+    _blobs: BlobStore
+    _batch: BatchService
+    _ending: Ending
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     async def submit(self, entry: Entry) -> Entry:
         """Create the task of a claim as it is stored; may be called again for any claim without a task.

@@ -2,6 +2,8 @@
 
 import logging
 
+from attrs import define
+
 from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.transitions import Step, Then
@@ -15,11 +17,14 @@ from batch_ops.task.failure_kinds import FailureKind
 log = logging.getLogger("batch_ops")
 
 
+@define(kw_only=True, eq=False)
 class Steps:
     """May be repeated at any point."""
 
-    def __init__(self, *, ledger: Ledger, outbox: Outbox, launcher: Launcher, ending: Ending) -> None:
-        self._ledger, self._outbox, self._launcher, self._ending = ledger, outbox, launcher, ending
+    _ledger: Ledger
+    _outbox: Outbox
+    _launcher: Launcher
+    _ending: Ending
 
     async def apply(self, entry: Entry, step: Step) -> Entry:
         """Write the step's record, then do what follows from it. Raises `Conflict`."""

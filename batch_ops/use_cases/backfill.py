@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
@@ -85,11 +87,14 @@ class Backfill:
         return math.ceil(len(self.names) / self.daily_limit) if self.daily_limit else min(1, len(self.names))
 
 
+@define(kw_only=True, eq=False)
 class Backfiller:
     """Finds the files in `input` that were never ordered, and orders them."""
 
-    def __init__(self, *, ledger: Ledger, blobs: BlobStore, outbox: Outbox, settings: Settings) -> None:
-        self._ledger, self._blobs, self._outbox, self._settings = ledger, blobs, outbox, settings
+    _ledger: Ledger
+    _blobs: BlobStore
+    _outbox: Outbox
+    _settings: Settings
 
     async def plan(self, prefix: str) -> Backfill:
         """Find images with this prefix that have no row of their version: a listing, and a query for each 1,000."""

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.results import PROVENANCE, Author, Copy, ResultFolder
@@ -39,29 +41,22 @@ from batch_ops.use_cases.start import Start
 log = logging.getLogger("batch_ops")
 
 
+@define(kw_only=True, eq=False)
 class Collect:
     """Handles one order per call; any number of calls may run at the same time."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        blobs: BlobStore,
-        outbox: Outbox,
-        staging: Staging,
-        problem_file: ProblemFile,
-        launcher: Launcher,
-        ending: Ending,
-        steps: Steps,
-        start: Start,
-        policy: Policy,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._blobs, self._outbox = ledger, blobs, outbox
-        self._staging, self._problem_file = staging, problem_file
-        self._launcher, self._ending, self._steps, self._start = launcher, ending, steps, start
-        self._policy, self._settings, self._clock = policy, settings, clock
+    _ledger: Ledger
+    _blobs: BlobStore
+    _outbox: Outbox
+    _staging: Staging
+    _problem_file: ProblemFile
+    _launcher: Launcher
+    _ending: Ending
+    _steps: Steps
+    _start: Start
+    _policy: Policy
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     async def __call__(self, order: CollectOrder) -> None:
         """Move the results, if that is not done yet. Raises `ServiceFault`: then order again."""

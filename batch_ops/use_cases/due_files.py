@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.containers.staging import Staging
 from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
@@ -21,29 +23,22 @@ from batch_ops.use_cases.start import Start
 _CANCELLED_AGAIN = timedelta(minutes=4)
 
 
+@define(kw_only=True, eq=False)
 class DueFiles:
     """Looks at one entry per call, and sets when to look again."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        batch: BatchService,
-        outbox: Outbox,
-        staging: Staging,
-        admission: Admission,
-        launcher: Launcher,
-        ending: Ending,
-        start: Start,
-        observation: Observation,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._worklist, self._batch, self._outbox = ledger, worklist, batch, outbox
-        self._staging, self._admission, self._launcher, self._ending = staging, admission, launcher, ending
-        self._start, self._observation = start, observation
-        self._settings, self._clock = settings, clock
+    _ledger: Ledger
+    _worklist: Worklist
+    _batch: BatchService
+    _outbox: Outbox
+    _staging: Staging
+    _admission: Admission
+    _launcher: Launcher
+    _ending: Ending
+    _start: Start
+    _observation: Observation
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     async def __call__(self, intent: Intent) -> None:
         """Do what is due; an entry that meets a fault in the code comes back later than one that met an outage."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from attrs import define, field
+
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import JobMark
 from batch_ops.ports.services import BatchService
@@ -13,14 +15,15 @@ from batch_ops.ports.tables import Worklist
 log = logging.getLogger("batch_ops")
 
 
+@define(kw_only=True, eq=False)
 class IdleJobs:
     """A claim whose job was closed moves to another job."""
 
-    def __init__(
-        self, *, worklist: Worklist, batch: BatchService, settings: Settings, clock: Callable[[], datetime]
-    ) -> None:
-        self._worklist, self._batch, self._settings, self._clock = worklist, batch, settings, clock
-        self._ask_again: dict[str, datetime] = {}
+    _worklist: Worklist
+    _batch: BatchService
+    _settings: Settings
+    _clock: Callable[[], datetime]
+    _ask_again: dict[str, datetime] = field(factory=dict, init=False)
 
     async def rest(self, mark: JobMark) -> None:
         """Note since when no job has any work, and close this one if it has been idle for long enough."""

@@ -8,6 +8,8 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
+from attrs import define
+
 from batch_ops.domain import messages
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.orders import LookOrder
@@ -24,22 +26,16 @@ OUTAGE_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=8)
 LAST_DELIVERY = 5
 
 
+@define(kw_only=True, eq=False)
 class Inbox:
     """Handles a message, given its body and how often it was delivered, including this time."""
 
-    def __init__(
-        self,
-        *,
-        outbox: Outbox,
-        start: Start,
-        project_changed: ProjectChanged,
-        collect: Collect,
-        last_delivery: LastDelivery,
-        projects_container: str,
-    ) -> None:
-        self._outbox, self._projects_container = outbox, projects_container
-        self._start, self._project_changed, self._collect = start, project_changed, collect
-        self._last_delivery = last_delivery
+    _outbox: Outbox
+    _start: Start
+    _project_changed: ProjectChanged
+    _collect: Collect
+    _last_delivery: LastDelivery
+    _projects_container: str
 
     async def blob_created(self, body: bytes, deliveries: int) -> None:
         """Handle a new image or a changed project (Event Grid's BlobCreated), or an order to look again."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, IlastikBatchError
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -29,22 +31,17 @@ _COLLECT_AGAIN = timedelta(hours=6)
 _ERROR_CHARS = 300
 
 
+@define(kw_only=True, eq=False)
 class LastDelivery:
     """Called at the last delivery of a message. Never raises an error of ours: the original error matters more."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        blobs: BlobStore,
-        claims: Claims,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-    ) -> None:
-        self._ledger, self._worklist, self._blobs, self._claims = ledger, worklist, blobs, claims
-        self._settings, self._clock, self._new_id = settings, clock, new_id
+    _ledger: Ledger
+    _worklist: Worklist
+    _blobs: BlobStore
+    _claims: Claims
+    _settings: Settings
+    _clock: Callable[[], datetime]
+    _new_id: Callable[[], str]
 
     async def look(self, name: str, correlation_id: str, error: Exception) -> None:
         """Note that an image could not be looked at."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from attrs import define
+
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.batch_task import JobState, Task, TaskState
 from batch_ops.domain.errors import JobMissing
@@ -22,25 +24,19 @@ from batch_ops.task.failure_kinds import FailureKind
 log = logging.getLogger("batch_ops")
 
 
+@define(kw_only=True, eq=False)
 class Observation:
     """Gathers what the pure rules of `transitions` need, and applies their decisions. Methods may raise `Conflict`."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        blobs: BlobStore,
-        batch: BatchService,
-        staging: Staging,
-        steps: Steps,
-        ending: Ending,
-        policy: Policy,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._blobs, self._batch, self._staging = ledger, blobs, batch, staging
-        self._steps, self._ending, self._policy = steps, ending, policy
-        self._settings, self._clock = settings, clock
+    _ledger: Ledger
+    _blobs: BlobStore
+    _batch: BatchService
+    _staging: Staging
+    _steps: Steps
+    _ending: Ending
+    _policy: Policy
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     async def take_in(self, entry: Entry, task: Task) -> Entry:
         """Update the row to what Batch shows of the task; return the new row."""

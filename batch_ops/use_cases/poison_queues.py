@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from attrs import define
+
 from batch_ops.domain import messages
 from batch_ops.domain.errors import BadMessage
 from batch_ops.domain.orders import PoisonMessage
@@ -47,11 +49,12 @@ class PoisonSelection:
         )
 
 
+@define(eq=False)
 class PoisonCare:
     """What an operator can do with poison messages."""
 
-    def __init__(self, queues: PoisonQueues, names: Sequence[str]) -> None:
-        self._queues, self._names = queues, names
+    _queues: PoisonQueues
+    _names: Sequence[str]
 
     async def counts(self) -> Mapping[str, int]:
         """Count the messages of each queue, approximately."""

@@ -3,6 +3,8 @@
 import logging
 from datetime import timedelta
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming, project_config
 from batch_ops.domain.file_record import State
@@ -26,11 +28,14 @@ def project_of_blob(name: str) -> str | None:
     return None
 
 
+@define(kw_only=True, eq=False)
 class ProjectChanged:
     """Orders by message, as if the images' own events had come again: a project may have many."""
 
-    def __init__(self, *, ledger: Ledger, worklist: Worklist, outbox: Outbox, settings: Settings) -> None:
-        self._ledger, self._worklist, self._outbox, self._settings = ledger, worklist, outbox, settings
+    _ledger: Ledger
+    _worklist: Worklist
+    _outbox: Outbox
+    _settings: Settings
 
     async def __call__(self, project: str) -> int:
         """Order the images to be looked at again; return their number."""

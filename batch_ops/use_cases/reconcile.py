@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from attrs import define, field
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import Task, TaskState
@@ -32,26 +34,20 @@ OVERLAP = timedelta(minutes=5)
 _REMEMBERED = 50_000
 
 
+@define(kw_only=True, eq=False)
 class Reconcile:
     """One instance may serve many ticks: its memory saves calls, but decides nothing."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        batch: BatchService,
-        observation: Observation,
-        due_files: DueFiles,
-        idle_jobs: IdleJobs,
-        sweep: Sweep,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._worklist, self._batch = ledger, worklist, batch
-        self._observation, self._due_files, self._idle, self._sweep = observation, due_files, idle_jobs, sweep
-        self._settings, self._clock = settings, clock
-        self._seen: OrderedDict[str, tuple[TaskState, datetime, int]] = OrderedDict()
+    _ledger: Ledger
+    _worklist: Worklist
+    _batch: BatchService
+    _observation: Observation
+    _due_files: DueFiles
+    _idle_jobs: IdleJobs
+    _sweep: Sweep
+    _settings: Settings
+    _clock: Callable[[], datetime]
+    _seen: OrderedDict[str, tuple[TaskState, datetime, int]] = field(factory=OrderedDict, init=False)
 
     async def __call__(self) -> None:
         """Run one tick. A fault of a service ends only the part that met it; the next tick continues."""
@@ -64,7 +60,7 @@ class Reconcile:
         due = fair_share([i for i in board.intents if i.due <= now], self._settings.due_per_tick)
         await _guarded_all({intent.name + intent.nonce: partial(self._due_files, intent) for intent in due})
         for mark in () if board.at_work else board.jobs:
-            await _guarded(f"job {mark.job_id}", self._idle.rest(mark))
+            await _guarded(f"job {mark.job_id}", self._idle_jobs.rest(mark))
         await _guarded("the sweep", self._sweep(board))
 
     async def _follow(self, mark: JobMark, intents: Mapping[str, Intent]) -> None:
@@ -84,7 +80,7 @@ class Reconcile:
         if done and (latest != mark.watermark or mark.idle_since is not None):
             await self._worklist.save_job(replace(mark, watermark=latest, idle_since=None))
         elif done:
-            await self._idle.close_if_done(mark)
+            await self._idle_jobs.close_if_done(mark)
 
     async def _observe(self, name: str, task: Task) -> None:
         entry = await self._ledger.get(name)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from attrs import define
+
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import Classifiers
 from batch_ops.domain import naming
@@ -47,27 +49,20 @@ HEAD_BYTES = 64 * 1024
 _RACES = 8
 
 
+@define(kw_only=True, eq=False)
 class Start:
     """Looks at one image and does what is necessary."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        blobs: BlobStore,
-        check: ImageCheck,
-        classifiers: Classifiers,
-        admission: Admission,
-        claims: Claims,
-        launcher: Launcher,
-        ending: Ending,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._blobs, self._check, self._classifiers = ledger, blobs, check, classifiers
-        self._admission, self._claims, self._launcher, self._ending = admission, claims, launcher, ending
-        self._settings, self._clock = settings, clock
-        self._limits = CheckLimits(max_declared_bytes=settings.max_image_bytes)
+    _ledger: Ledger
+    _blobs: BlobStore
+    _check: ImageCheck
+    _classifiers: Classifiers
+    _admission: Admission
+    _claims: Claims
+    _launcher: Launcher
+    _ending: Ending
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     async def __call__(self, order: LookOrder) -> Entry | None:
         """Start the image if necessary; return the file's row afterwards, None if there is none.
@@ -170,5 +165,6 @@ class Start:
 
     async def _verdict(self, blob: Blob, head: bytes, project: Project) -> Verdict:
         options = image_options(project, self._settings)
+        limits = CheckLimits(max_declared_bytes=self._settings.max_image_bytes)
         ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
-        return await self._check.check_image(blob.name, ranges, project.facts, options, self._limits, head=head)
+        return await self._check.check_image(blob.name, ranges, project.facts, options, limits, head=head)

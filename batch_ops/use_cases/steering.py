@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from attrs import define
+
 from batch_ops.concurrency import AT_ONCE, for_all
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
@@ -67,23 +69,18 @@ def cancel_objection(record: FileRecord) -> str:
     return "its results are being moved" if record.state is State.COLLECTING else ""
 
 
+@define(kw_only=True, eq=False)
 class Steering:
     """Uses only ports, so it works in Azure and on one machine."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        blobs: BlobStore,
-        batch: BatchService,
-        outbox: Outbox,
-        ending: Ending,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._worklist, self._blobs, self._batch = ledger, worklist, blobs, batch
-        self._outbox, self._ending, self._settings, self._clock = outbox, ending, settings, clock
+    _ledger: Ledger
+    _worklist: Worklist
+    _blobs: BlobStore
+    _batch: BatchService
+    _outbox: Outbox
+    _ending: Ending
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     # Look
 

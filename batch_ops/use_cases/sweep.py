@@ -15,6 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
@@ -37,24 +39,18 @@ _SETTLED = timedelta(minutes=2)
 _LETTERS_A_TICK = 100
 
 
+@define(kw_only=True, eq=False)
 class Sweep:
     """Sweeps the containers `input` and `projects`, and that of undeliverable events."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        worklist: Worklist,
-        blobs: BlobStore,
-        outbox: Outbox,
-        project_changed: ProjectChanged,
-        undelivered_events: UndeliveredEvents,
-        settings: Settings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._ledger, self._worklist, self._blobs, self._outbox = ledger, worklist, blobs, outbox
-        self._project_changed, self._undelivered_events = project_changed, undelivered_events
-        self._settings, self._clock = settings, clock
+    _ledger: Ledger
+    _worklist: Worklist
+    _blobs: BlobStore
+    _outbox: Outbox
+    _project_changed: ProjectChanged
+    _undelivered_events: UndeliveredEvents
+    _settings: Settings
+    _clock: Callable[[], datetime]
 
     async def __call__(self, board: Board) -> None:
         """Continue the cycles that are due, by a page each."""

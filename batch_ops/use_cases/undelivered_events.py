@@ -8,6 +8,8 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from attrs import define
+
 from batch_ops.concurrency import for_all
 from batch_ops.domain import messages
 from batch_ops.domain.blob import Blob
@@ -25,11 +27,13 @@ LARGEST_BYTES = 4 << 20
 _SHOWN_REASONS = 5
 
 
+@define(kw_only=True, eq=False)
 class UndeliveredEvents:
     """Handles blobs of the dead-letter container, a page at a time."""
 
-    def __init__(self, *, blobs: BlobStore, outbox: Outbox, settings: Settings) -> None:
-        self._blobs, self._outbox, self._settings = blobs, outbox, settings
+    _blobs: BlobStore
+    _outbox: Outbox
+    _settings: Settings
 
     async def __call__(self, blobs: Sequence[Blob]) -> int:
         """Handle a page; return the number of events that had not been delivered."""

@@ -26,7 +26,7 @@ HOUSE = House(
 MODULES = HOUSE.modules
 # Who may import an SDK or a library: everybody else speaks to a port.
 IMPORTERS = {
-    "azure.batch": {"adapters.batch", "adapters.batch_health"},
+    "azure.batch": {"adapters.batch", "adapters.batch_health", "adapters.batch_models"},
     "azure.storage.blob": {"adapters.blobs", "adapters.clients", "adapters.storage_health"},
     "azure.storage.queue": {"adapters.queues", "adapters.clients", "adapters.storage_health"},
     "azure.data.tables": {

@@ -7,6 +7,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from attrs import define, field
+
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import DONE, LENGTH, MAX_FINDINGS_BYTES, RANGE, REQUEST
 
@@ -17,18 +19,15 @@ class Broken(IlastikBatchError):
     """The connection to a parser broke off, or it sent something invalid."""
 
 
+@define(eq=False)
 class Talk:
     """One parser. `end` gets its wait status; `files` counts the files it parsed successfully."""
 
-    def __init__(
-        self,
-        number: int,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        end: asyncio.Future[int | None],
-    ) -> None:
-        self.number, self.end, self.files = number, end, 0
-        self._reader, self._writer = reader, writer
+    number: int
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
+    end: asyncio.Future[int | None]
+    files: int = field(default=0, init=False)
 
     async def ask(self, job: Mapping[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
         """Ask for the findings about one file. Raises `Broken`; errors of `fetch` are passed on."""
