@@ -17,7 +17,9 @@ DATA = Path(__file__).parents[2] / "data/batch"
 def pytest_configure(config: pytest.Config) -> None:
     # The SDK signs with a call that Python calls old; nothing here can change that.
     config.addinivalue_line("filterwarnings", "ignore:datetime.datetime.utcnow:DeprecationWarning")
-    config.addinivalue_line("markers", "shows(*fields): request fields whose effect a test shows")
+    config.addinivalue_line(
+        "markers", "shows(*fields): request fields whose effect a test shows, each as a record's 'Name.field field ...'"
+    )
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ def _marked(decorators: Sequence[ast.expr]) -> Iterator[str]:
         ):
             for argument in decorator.args:
                 if isinstance(argument, ast.Constant):
-                    yield str(argument.value)
+                    record, _, fields = str(argument.value).partition(".")
+                    yield from (f"{record}.{field}" for field in fields.split())
 
 
 def lists(shown: Mapping[str, list[str]]) -> str:

@@ -18,8 +18,7 @@ def variables(text):
 @pytest.mark.shows(
     "BatchTaskCreateOptions.environmentSettings",
     "BatchJobCreateOptions.commonEnvironmentSettings",
-    "EnvironmentSetting.name",
-    "EnvironmentSetting.value",
+    "EnvironmentSetting.name value",
 )
 async def test_the_environment_is_batchs_and_nothing_else(client, service):
     """A task sees Batch's variables, the job's, its own above those, and nothing of the service's."""

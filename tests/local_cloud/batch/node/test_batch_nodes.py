@@ -7,10 +7,7 @@ from tests.local_cloud.batch.running import done, eventually, nodes_in, pool_of,
 
 
 @pytest.mark.shows(
-    "BatchPoolCreateOptions.startTask",
-    "BatchStartTask.commandLine",
-    "BatchStartTask.environmentSettings",
-    "BatchStartTask.maxTaskRetryCount",
+    "BatchPoolCreateOptions.startTask", "BatchStartTask.commandLine environmentSettings maxTaskRetryCount"
 )
 async def test_a_start_task_prepares_every_node(client):
     """A start task is retried as often as it may, then its node takes tasks that see what it has made."""
@@ -59,7 +56,7 @@ async def test_a_node_need_not_wait_for_its_start_task(client):
     assert node.start_task_info.state == "running"
 
 
-@pytest.mark.shows("BatchNodeRemoveOptions.nodeList", "BatchNodeRemoveOptions.nodeDeallocationOption")
+@pytest.mark.shows("BatchNodeRemoveOptions.nodeList nodeDeallocationOption")
 async def test_named_nodes_can_be_removed(client):
     """Removing a named node takes it out, lowers the target and treats its task as asked."""
     await client.create_pool(pool_of(target_dedicated_nodes=2))
@@ -118,10 +115,7 @@ async def test_a_node_can_be_kept_from_tasks(client):
     await client.finished("next")
 
 
-@pytest.mark.shows(
-    "BatchPoolCreateOptions.taskSchedulingPolicy",
-    "BatchTaskSchedulingPolicy.nodeFillType",
-)
+@pytest.mark.shows("BatchPoolCreateOptions.taskSchedulingPolicy", "BatchTaskSchedulingPolicy.nodeFillType")
 @pytest.mark.parametrize(("fill", "used"), [("spread", 2), ("pack", 1)])
 async def test_tasks_spread_or_pack(client, fill, used):
     """Two tasks on two nodes of two slots run on both with spread and on one with pack."""

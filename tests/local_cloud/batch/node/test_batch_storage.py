@@ -53,10 +53,7 @@ async def names(container):
 
 @pytest.mark.shows(
     "BatchTaskCreateOptions.resourceFiles",
-    "ResourceFile.httpUrl",
-    "ResourceFile.filePath",
-    "ResourceFile.fileMode",
-    "ResourceFile.identityReference",
+    "ResourceFile.httpUrl filePath fileMode identityReference",
     "BatchNodeIdentityReference.resourceId",
 )
 async def test_a_blob_arrives_under_its_path_and_mode(source, client):
@@ -73,7 +70,7 @@ async def test_a_blob_arrives_under_its_path_and_mode(source, client):
     assert await client.text_of("t") == "content 640\n 770\n"
 
 
-@pytest.mark.shows("ResourceFile.storageContainerUrl", "ResourceFile.blobPrefix")
+@pytest.mark.shows("ResourceFile.storageContainerUrl blobPrefix")
 async def test_a_container_arrives_by_prefix(source, client):
     """All blobs of a container with a prefix arrive below the path, with their whole names."""
     for name in ("a/1.txt", "a/b/2.txt", "c.txt"):
@@ -141,16 +138,10 @@ async def test_a_resource_file_that_fails_names_why(source, client, case, code):
 
 @pytest.mark.shows(
     "BatchTaskCreateOptions.outputFiles",
-    "OutputFile.filePattern",
-    "OutputFile.destination",
-    "OutputFile.uploadOptions",
+    "OutputFile.filePattern destination uploadOptions",
     "OutputFileDestination.container",
-    "OutputFileBlobContainerDestination.containerUrl",
-    "OutputFileBlobContainerDestination.path",
-    "OutputFileBlobContainerDestination.identityReference",
-    "OutputFileBlobContainerDestination.uploadHeaders",
-    "OutputFileUploadHeader.name",
-    "OutputFileUploadHeader.value",
+    "OutputFileBlobContainerDestination.containerUrl path identityReference uploadHeaders",
+    "OutputFileUploadHeader.name value",
 )
 async def test_output_files_keep_their_structure(target, client):
     """Matches of a pattern go below the path under their names after its fixed part; one file goes as the path."""

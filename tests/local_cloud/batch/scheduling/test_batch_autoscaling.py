@@ -31,11 +31,7 @@ def scaled(formula, **fields):
     return pool_of(enable_auto_scale=True, auto_scale_formula=formula, **fields)
 
 
-@pytest.mark.shows(
-    "BatchPoolCreateOptions.enableAutoScale",
-    "BatchPoolCreateOptions.autoScaleFormula",
-    "BatchPoolCreateOptions.autoScaleEvaluationInterval",
-)
+@pytest.mark.shows("BatchPoolCreateOptions.enableAutoScale autoScaleFormula autoScaleEvaluationInterval")
 async def test_a_pool_follows_its_work(client, clock):
     """A pool grows with waiting tasks at its interval and shrinks to zero when they are gone."""
     await client.create_pool(scaled(FOLLOW, auto_scale_evaluation_interval=timedelta(minutes=5)))
@@ -72,9 +68,7 @@ async def test_a_failed_evaluation_leaves_the_size(client, clock):
     assert "Insufficient data from data set: $CPUPercent" in str(pool.as_dict()["autoScaleRun"]["error"])
 
 
-@pytest.mark.shows(
-    "BatchPoolEnableAutoScaleOptions.autoScaleFormula", "BatchPoolEnableAutoScaleOptions.autoScaleEvaluationInterval"
-)
+@pytest.mark.shows("BatchPoolEnableAutoScaleOptions.autoScaleFormula autoScaleEvaluationInterval")
 async def test_autoscale_can_be_enabled_changed_and_disabled(client, clock):
     """Enabling evaluates at once and then by the interval; twice in 30 s is too often; disabling stops it."""
     await client.create_pool(pool_of(target_dedicated_nodes=0))

@@ -16,13 +16,7 @@ async def job_in(client, *states, job="j"):
     return await eventually(look)
 
 
-@pytest.mark.shows(
-    "BatchJobCreateOptions.id",
-    "BatchJobCreateOptions.displayName",
-    "BatchJobCreateOptions.metadata",
-    "BatchJobCreateOptions.poolInfo",
-    "BatchPoolInfo.poolId",
-)
+@pytest.mark.shows("BatchJobCreateOptions.id displayName metadata poolInfo", "BatchPoolInfo.poolId")
 async def test_a_job_shows_what_it_was_made_of(client):
     """A job has the names given, the service's defaults, and runs on its pool; ids ignore case."""
     await client.new_job("Job-1", display_name="Läufe", metadata=[m.BatchMetadataItem(name="k", value="v")])
@@ -127,9 +121,7 @@ async def test_a_failed_task_leaves_its_job_active(client):
         await client.new_job("k", task_failure_mode="performexitoptionsjobaction")
 
 
-@pytest.mark.shows(
-    "BatchJobConstraints.maxWallClockTime", "BatchJobConstraints.maxTaskRetryCount", "BatchJobCreateOptions.constraints"
-)
+@pytest.mark.shows("BatchJobConstraints.maxWallClockTime maxTaskRetryCount", "BatchJobCreateOptions.constraints")
 async def test_constraints_of_a_job_hold_for_it_and_its_tasks(client):
     """A job ends at its wall clock time; its retry limit is that of tasks without their own."""
     limits = m.BatchJobConstraints(max_wall_clock_time=timedelta(seconds=2), max_task_retry_count=1)
@@ -165,11 +157,7 @@ async def test_changed_constraints_count(client):
     assert unlimited.state == "active"
 
 
-@pytest.mark.shows(
-    "BatchJobCreateOptions.priority",
-    "BatchJobUpdateOptions.priority",
-    "BatchJob.priority",
-)
+@pytest.mark.shows("BatchJobCreateOptions.priority", "BatchJobUpdateOptions.priority", "BatchJob.priority")
 async def test_jobs_of_higher_priority_go_first(client):
     """Waiting tasks start in the order of their jobs' priorities, however these were set."""
     await client.new_job("blocks")
@@ -255,7 +243,7 @@ async def test_a_job_moves_only_while_disabled(client):
     await task_in(client, "completed")
 
 
-@pytest.mark.shows("BatchJobUpdateOptions.metadata", "BatchJob.metadata", "BatchJob.onAllTasksComplete")
+@pytest.mark.shows("BatchJobUpdateOptions.metadata", "BatchJob.metadata onAllTasksComplete")
 async def test_a_patch_keeps_and_a_replace_forgets(client):
     """A patch leaves what it does not name; a replace sets it to its default."""
     await client.new_job(priority=7)

@@ -20,14 +20,8 @@ from tests.local_cloud.batch.running import (
 
 
 @pytest.mark.shows(
-    "BatchPoolCreateOptions.id",
-    "BatchPoolCreateOptions.displayName",
-    "BatchPoolCreateOptions.vmSize",
-    "BatchPoolCreateOptions.metadata",
-    "BatchPoolCreateOptions.targetDedicatedNodes",
-    "BatchPoolCreateOptions.targetLowPriorityNodes",
-    "BatchMetadataItem.name",
-    "BatchMetadataItem.value",
+    "BatchPoolCreateOptions.id displayName vmSize metadata targetDedicatedNodes targetLowPriorityNodes",
+    "BatchMetadataItem.name value",
 )
 async def test_a_pool_gets_the_nodes_it_asks_for(client):
     """A pool shows what it was made of and gets its dedicated and spot nodes; its id exists in any case."""
@@ -53,7 +47,7 @@ async def test_a_pool_gets_the_nodes_it_asks_for(client):
         await client.create_pool(pool_of("POOL-1"))
 
 
-@pytest.mark.shows("BatchPoolResizeOptions.targetDedicatedNodes", "BatchPoolResizeOptions.targetLowPriorityNodes")
+@pytest.mark.shows("BatchPoolResizeOptions.targetDedicatedNodes targetLowPriorityNodes")
 async def test_a_resize_reaches_its_targets(client):
     """A resize adds and removes nodes until the targets are met, then the pool is steady."""
     await client.create_pool(pool_of())
@@ -154,14 +148,7 @@ async def test_a_deleted_pool_goes_and_its_tasks_wait(client):
     await task_in(client, "running")
 
 
-@pytest.mark.shows(
-    "BatchPoolUpdateOptions.displayName",
-    "BatchPoolUpdateOptions.metadata",
-    "BatchPoolUpdateOptions.startTask",
-    "BatchPoolUpdateOptions.vmSize",
-    "BatchPoolUpdateOptions.taskSlotsPerNode",
-    "BatchPoolUpdateOptions.taskSchedulingPolicy",
-)
+@pytest.mark.shows("BatchPoolUpdateOptions.displayName metadata startTask vmSize taskSlotsPerNode taskSchedulingPolicy")
 async def test_a_patch_changes_what_it_names(client):
     """A patch changes what it names; the machine's kind only while the pool is empty."""
     await client.create_pool(pool_of(display_name="old", metadata=[m.BatchMetadataItem(name="a", value="1")]))
@@ -190,7 +177,7 @@ async def test_a_patch_changes_what_it_names(client):
     assert pool.start_task.command_line == "true"
 
 
-@pytest.mark.shows("BatchPoolReplaceOptions.metadata", "BatchPoolReplaceOptions.startTask")
+@pytest.mark.shows("BatchPoolReplaceOptions.metadata startTask")
 async def test_replaced_properties_are_what_is_given(client):
     """Replacing a pool's properties removes those that are not given."""
     await client.create_pool(

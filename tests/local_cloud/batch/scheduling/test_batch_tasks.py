@@ -23,9 +23,7 @@ async def ended(client, task_id="t"):
     return (await client.get_task("j", task_id)).execution_info
 
 
-@pytest.mark.shows(
-    "BatchTaskCreateOptions.id", "BatchTaskCreateOptions.commandLine", "BatchTaskCreateOptions.displayName"
-)
+@pytest.mark.shows("BatchTaskCreateOptions.id commandLine displayName")
 async def test_a_task_runs_its_command_line_and_keeps_its_names(client):
     """A task runs its command line as written, and is found by its id in any case with its display name."""
     await client.new_task("Task-1", "/bin/echo 'two words' $HOME", display_name="Größe 1")
