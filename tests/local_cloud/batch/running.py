@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import io
 import json
 import shlex
@@ -202,11 +203,11 @@ async def running_service(
             yield RunningService(service.endpoint, chosen.account, chosen.key, service)
 
 
-async def eventually[R](look: Callable[[], Awaitable[R]], seconds: float = 15.0, every: float = 0.02) -> R:
-    """What `look` gives as soon as it is true; TimeoutError after `seconds`."""
+async def eventually(look: Callable[[], Any], seconds: float = 15.0, every: float = 0.02) -> Any:
+    """What `look`, plain or asynchronous, gives as soon as it is true; TimeoutError after `seconds`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while not (found := await look()):
+    while not (found := await answer if inspect.isawaitable(answer := look()) else answer):
         if loop.time() > end:
             raise TimeoutError(f"this did not come true in {seconds:g} s; the last look gave {found!r}")
         await asyncio.sleep(every)

@@ -81,11 +81,7 @@ async def test_sigterm_ends_it_cleanly_with_its_tasks(start, tmp_path):
     service = await start("--nodes", "2")
     assert service.line == f"Batch service ready: {service.endpoint} (account localbatch)\n"
     await make_tasks(service.client, shell("trap '' TERM; sleep 600 & sleep 600"), 2)
-
-    async def running():
-        return len(of_nodes(tmp_path)) >= 4
-
-    await eventually(running)
+    await eventually(lambda: len(of_nodes(tmp_path)) >= 4)
 
     assert await service.end(signal.SIGTERM) == 0
     assert of_nodes(tmp_path) == set()
@@ -98,21 +94,13 @@ async def test_killed_and_started_again_everything_completes_once(start, tmp_pat
     # Those of the first service wait for ever, those of the second find that they have been here.
     script = "cd $AZ_BATCH_TASK_DIR; test -e here && exit 0; touch here; exec sleep 600"
     await make_tasks(service.client, shell(script), 22)
-
-    async def all_wait():
-        return len(list(tmp_path.glob("data/nodes/*/*/root/workitems/j/job-1/*/here"))) == 20
-
-    await eventually(all_wait)
+    await eventually(lambda: len(list(tmp_path.glob("data/nodes/*/*/root/workitems/j/job-1/*/here"))) == 20)
     first_processes = of_nodes(tmp_path)
     assert len(first_processes) == 20
     await service.end(signal.SIGKILL)
 
     again = await start(*arguments)
-
-    async def orphans_are_gone():
-        return not first_processes & of_nodes(tmp_path)
-
-    await eventually(orphans_are_gone, 2)
+    await eventually(lambda: not first_processes & of_nodes(tmp_path), 2)
 
     async def finished():
         # Requeued tasks may land on a node they have not been on; those wait there and are ended.
@@ -195,11 +183,7 @@ async def test_an_answered_request_is_on_disk(start):
                 answered.append(f"t{n}")
 
     adding = asyncio.create_task(add())
-
-    async def some():
-        return len(answered) > 50
-
-    await eventually(some)
+    await eventually(lambda: len(answered) > 50)
     os.kill(service.process.pid, signal.SIGKILL)
     await asyncio.wait({adding}, timeout=30)
     adding.cancel()

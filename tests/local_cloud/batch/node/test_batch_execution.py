@@ -71,11 +71,7 @@ async def test_children_left_behind_are_ended(client):
     """What a finished task leaves running in its group ends with it."""
     await client.run("t", shell("sleep 600 & echo $!"))
     child = int(await client.text_of("t"))
-
-    async def gone():
-        return not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
-
-    await eventually(gone)
+    await eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
 
 
 async def test_a_task_above_the_memory_limit_is_killed():

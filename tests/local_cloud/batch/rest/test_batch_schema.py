@@ -108,6 +108,15 @@ class Driver:
                 self.conforms(answer.body, self.schema["error"])
         return answer
 
+    async def until(self, path: str, **wanted: str) -> None:
+        """GET a resource until its properties are as wanted."""
+
+        async def look() -> bool:
+            shown = (await self("GET", path)).body
+            return all(shown[name] == value for name, value in wanted.items())
+
+        await eventually(look)
+
 
 def test_every_operation_of_the_schema_is_known(schema):
     """The table of operations is that of the published API: nothing is missing, nothing invented."""
@@ -159,12 +168,7 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     shown = (await driver("GET", "/jobs/j")).body
     await driver("PUT", "/jobs/j", shown)
     await driver("POST", "/jobs/j/tasks", TASK)
-
-    async def completed():
-        task = (await driver("GET", "/jobs/j/tasks/t")).body
-        return task["state"] == "completed"
-
-    await eventually(completed)
+    await driver.until("/jobs/j/tasks/t", state="completed")
     await driver("GET", node)
     await driver("GET", "/pools/p/nodes", query="maxresults=1")
     await driver("POST", "/jobs/j/addtaskcollection", {"value": [TASK, {**TASK, "id": "u", "commandLine": "sleep 60"}]})
@@ -186,18 +190,10 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     await driver("POST", "/jobs/j/tasks/t/reactivate")
     await driver("DELETE", "/jobs/j/tasks/t")
     await driver("POST", "/jobs/j/disable", {"disableTasks": "terminate"})
-
-    async def disabled():
-        return (await driver("GET", "/jobs/j")).body["state"] == "disabled"
-
-    await eventually(disabled)
+    await driver.until("/jobs/j", state="disabled")
     await driver("POST", "/jobs/j/enable")
     await driver("POST", "/jobs/j/terminate", {"terminateReason": "done"})
-
-    async def ended():
-        return (await driver("GET", "/jobs/j")).body["state"] == "completed"
-
-    await eventually(ended)
+    await driver.until("/jobs/j", state="completed")
     await driver("GET", "/jobs")
     await driver("DELETE", "/jobs/j")
 
@@ -207,14 +203,10 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     await eventually(idle)
     await driver("POST", "/pools/p/updateproperties", {"metadata": [], "applicationPackageReferences": []})
     await driver("POST", "/pools/p/removenodes", {"nodeList": [nodes[1]["id"]]})
-
-    async def steady():
-        return (await driver("GET", "/pools/p")).body["allocationState"] == "steady"
-
-    await eventually(steady)
+    await driver.until("/pools/p", allocationState="steady")
     await driver("POST", "/pools/p/resize", {"targetDedicatedNodes": 3})
     await driver("POST", "/pools/p/stopresize")
-    await eventually(steady)
+    await driver.until("/pools/p", allocationState="steady")
     formula = {"autoScaleFormula": "$TargetDedicatedNodes = 1;", "autoScaleEvaluationInterval": "PT5M"}
     await driver("POST", "/pools/p/enableautoscale", formula)
     await driver("GET", "/pools/p")

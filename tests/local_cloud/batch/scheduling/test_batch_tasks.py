@@ -150,11 +150,7 @@ async def test_a_task_is_ended_at_its_wall_clock_time(client):
     assert (info.result, info.failure_info.code, info.retry_count) == ("failure", "TaskEnded", 0)
     assert info.exit_code == 143
     child = int(await client.text_of("t"))
-
-    async def gone():
-        return not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
-
-    await eventually(gone)
+    await eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
 
 
 async def test_terminate_ends_a_running_task(client):
