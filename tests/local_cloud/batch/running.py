@@ -148,6 +148,13 @@ class Client(BatchClient):
         await self.new_task(task, command, job, **fields)
         return await self.finished(task, job)
 
+    async def put_job(self, job: str = "j", **fields: Any) -> None:
+        """Replace a job by itself with other fields."""
+        shown = await self.get_job(job)
+        for name, value in fields.items():
+            setattr(shown, name, value)
+        await self.replace_job(job, shown)
+
     async def resize(self, pool: str = "p", **fields: Any) -> None:
         """Resize a pool, and wait until it is steady."""
         await done(self.begin_resize_pool(pool, BatchPoolResizeOptions(**fields), polling_interval=0))

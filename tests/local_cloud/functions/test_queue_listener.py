@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import pytest_asyncio
 
@@ -15,15 +16,18 @@ QUICK = {"max_polling_interval": 0.2}
 
 
 class Handler:
-    """Records bodies; waits while the gate is closed; fails while told to."""
+    """Records bodies; waits while the gate is closed; fails while told to. `stop` ends its listener."""
 
-    def __init__(self):
+    stop: Callable[[], Awaitable[None]]
+
+    def __init__(self, fails, is_open):
         self.gate = asyncio.Event()
-        self.gate.set()
+        if is_open:
+            self.gate.set()
         self.began: list[str] = []
         self.counts: list[int] = []
         self.ended: list[str] = []
-        self.fails = False
+        self.fails = fails
 
     async def __call__(self, message, body):
         self.began.append(body)
@@ -35,11 +39,11 @@ class Handler:
 
 @pytest_asyncio.fixture
 async def listen(account):
-    """Starts listeners on queue `q-<word>`; stops them at the end."""
+    """Starts listeners on queue `q-<word>`; gives their handlers, whose `stop` ends them, and stops them at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(handler, queue=None, poison=True, hold_seconds=600.0, **options):
-            name = queue or f"q-{account.word}"
+        async def start(fails=False, is_open=True, poison=True, hold_seconds=600.0, **options):
+            name, handler = f"q-{account.word}", Handler(fails, is_open)
             stopping = Stopping()
             listener = QueueListener(
                 account.queues.get_queue_client(name),
@@ -58,15 +62,15 @@ async def listen(account):
                     await task
 
             stack.push_async_callback(stop)
-            return stop
+            handler.stop = stop
+            return handler
 
         yield start
 
 
 async def test_success_deletes_the_message(account, listen):
     """A message that was dealt with is gone, and its text was decoded from base64."""
-    handler = Handler()
-    await listen(handler)
+    handler = await listen()
     await account.put(f"q-{account.word}", "häl\nlo")
     await until(lambda: handler.ended)
     await until(lambda: gone(account))
@@ -80,8 +84,7 @@ async def gone(account):
 
 async def test_a_queue_that_comes_later_is_found(account, listen):
     """A queue need not exist when the host starts."""
-    handler = Handler()
-    await listen(handler)
+    handler = await listen()
     await asyncio.sleep(0)
     await account.put(f"q-{account.word}", "x")
     await until(lambda: handler.ended)
@@ -89,9 +92,7 @@ async def test_a_queue_that_comes_later_is_found(account, listen):
 
 async def test_failures_come_again_and_end_in_the_poison_queue(account, listen):
     """A failing message is tried maxDequeueCount times, then moved, its stored text unchanged."""
-    handler = Handler()
-    handler.fails = True
-    await listen(handler, max_dequeue_count=3)
+    handler = await listen(fails=True, max_dequeue_count=3)
     await account.put(f"q-{account.word}", "bad")
     await until(lambda: account.visible(f"q-{account.word}-poison"))
     assert handler.counts == [1, 2, 3]
@@ -101,9 +102,7 @@ async def test_failures_come_again_and_end_in_the_poison_queue(account, listen):
 
 async def test_a_failed_message_waits_for_the_visibility_timeout(account, listen):
     """visibilityTimeout is the pause before a failed message is seen again."""
-    handler = Handler()
-    handler.fails = True
-    await listen(handler, visibility_timeout=2.0)
+    handler = await listen(fails=True, visibility_timeout=2.0)
     loop = asyncio.get_running_loop()
     await account.put(f"q-{account.word}", "bad")
     await until(lambda: len(handler.counts) == 1)
@@ -120,16 +119,14 @@ async def test_a_message_tried_too_often_is_moved_untried(account, listen):
         async for message in queue.receive_messages(visibility_timeout=60):
             await queue.update_message(message, visibility_timeout=0)
             break
-    handler = Handler()
-    await listen(handler, max_dequeue_count=3)
+    handler = await listen(max_dequeue_count=3)
     await until(lambda: account.visible(f"q-{account.word}-poison"))
     assert handler.began == []
 
 
 async def test_text_that_is_not_base64_is_moved_untried(account, listen):
     """A message put in plainly by mistake does not block the queue, and is kept for people as it is."""
-    handler = Handler()
-    await listen(handler)
+    handler = await listen()
     await account.put(f"q-{account.word}", "plain text!", raw=True)
     await until(lambda: account.visible(f"q-{account.word}-poison"))
     assert await account.visible(f"q-{account.word}-poison") == ["plain text!"]
@@ -138,20 +135,17 @@ async def test_text_that_is_not_base64_is_moved_untried(account, listen):
 
 async def test_plain_text_is_taken_where_host_json_says_so(account, listen):
     """messageEncoding none hands over the text as it is."""
-    handler = Handler()
-    await listen(handler, base64=False)
+    handler = await listen(base64=False)
     await account.put(f"q-{account.word}", "plain text!", raw=True)
     await until(lambda: handler.ended == ["plain text!"])
 
 
 async def test_a_failed_message_of_a_poison_queue_stays_hidden(account, listen):
     """Functions on poison queues have no further poison queue; their failures wait out the hold."""
-    handler = Handler()
-    handler.fails = True
-    stop = await listen(handler, poison=False)
+    handler = await listen(fails=True, poison=False)
     await account.put(f"q-{account.word}", "bad")
     await until(lambda: handler.ended)
-    await stop()
+    await handler.stop()
     assert handler.counts == [1]
     assert await account.visible(f"q-{account.word}") == []
     assert await account.count(f"q-{account.word}") == 1
@@ -161,9 +155,7 @@ async def test_batch_and_threshold_bound_what_runs(account, listen):
     """At most batchSize are pulled at once, and more only when newBatchThreshold or fewer run."""
     for number in range(9):
         await account.put(f"q-{account.word}", str(number))
-    handler = Handler()
-    handler.gate.clear()
-    await listen(handler, batch_size=3, new_batch_threshold=3)
+    handler = await listen(is_open=False, batch_size=3, new_batch_threshold=3)
     await until(lambda: len(handler.began) == 6)  # 3, and as 3 run another 3; then more than 3 run
     assert len(await account.visible(f"q-{account.word}")) == 3
     handler.gate.set()
@@ -173,9 +165,7 @@ async def test_batch_and_threshold_bound_what_runs(account, listen):
 
 async def test_a_long_run_keeps_its_message(account, listen):
     """The hold is renewed while the function runs, and the message can still be deleted after it."""
-    handler = Handler()
-    handler.gate.clear()
-    await listen(handler, hold_seconds=2.0)
+    handler = await listen(is_open=False, hold_seconds=2.0)
     await account.put(f"q-{account.word}", "long")
     await until(lambda: handler.began)
     loop = asyncio.get_running_loop()
@@ -190,12 +180,10 @@ async def test_a_long_run_keeps_its_message(account, listen):
 
 async def test_stopping_waits_for_what_runs_and_pulls_nothing_new(account, listen):
     """After the wish to stop, running messages are settled and new ones left alone."""
-    handler = Handler()
-    handler.gate.clear()
-    stop = await listen(handler)
+    handler = await listen(is_open=False)
     await account.put(f"q-{account.word}", "first")
     await until(lambda: handler.began)
-    stopping = asyncio.create_task(stop())
+    stopping = asyncio.create_task(handler.stop())
     await stopping
     await account.put(f"q-{account.word}", "second")
     assert handler.ended == ["first"]

@@ -144,9 +144,7 @@ async def test_changed_constraints_count(client):
     """A job's wall clock time can be lowered and, by a replace, taken away."""
     await client.new_job("a", constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(hours=1)))
     await client.new_job("b", constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(seconds=1)))
-    job = await client.get_job("b")
-    job.constraints = None
-    await client.replace_job("b", job)
+    await client.put_job("b", constraints=None)
 
     shorter = m.BatchJobConstraints(max_wall_clock_time=timedelta(seconds=0.5))
     await client.update_job("a", m.BatchJobUpdateOptions(constraints=shorter))
@@ -167,9 +165,7 @@ async def test_jobs_of_higher_priority_go_first(client):
         await client.new_job(name, priority=priority)
         await client.new_task("t", "true", job=name)
     await client.update_job("patched", m.BatchJobUpdateOptions(priority=1000))
-    job = await client.get_job("put")
-    job.priority = 100
-    await client.replace_job("put", job)
+    await client.put_job("put", priority=100)
 
     await client.terminate_task("blocks", "t")
 
@@ -217,9 +213,7 @@ async def test_parallel_tasks_of_a_job_are_limited():
         await eventually(lambda: running(1))
         await client.update_job("j", m.BatchJobUpdateOptions(max_parallel_tasks=2))
         await eventually(lambda: running(2))
-        job = await client.get_job("j")
-        job.max_parallel_tasks = -1
-        await client.replace_job("j", job)
+        await client.put_job(max_parallel_tasks=-1)
         await eventually(lambda: running(3))
 
 
@@ -232,9 +226,7 @@ async def test_a_job_moves_only_while_disabled(client):
     with refused("InvalidPropertyValue"):
         await client.update_job("j", move)
     await client.begin_disable_job("j", m.BatchJobDisableOptions(disable_tasks="requeue"))
-    job = await client.get_job("j")
-    job.pool_info = m.BatchPoolInfo(pool_id="nowhere")
-    await client.replace_job("j", job)
+    await client.put_job(pool_info=m.BatchPoolInfo(pool_id="nowhere"))
     assert (await client.get_job("j")).pool_info.pool_id == "nowhere"
 
     await client.update_job("j", move)
@@ -251,12 +243,10 @@ async def test_a_patch_keeps_and_a_replace_forgets(client):
     job = await client.get_job("j")
     assert (job.priority, job.metadata[0].name) == (7, "a")
 
-    job.metadata, job.priority = [m.BatchMetadataItem(name="c", value="d")], None
-    await client.replace_job("j", job)
+    await client.put_job(metadata=[m.BatchMetadataItem(name="c", value="d")], priority=None)
     replaced = await client.get_job("j")
     assert (replaced.priority, replaced.metadata[0].name) == (0, "c")
-    replaced.metadata, replaced.all_tasks_complete_mode = None, "terminatejob"
-    await client.replace_job("j", replaced)
+    await client.put_job(metadata=None, all_tasks_complete_mode="terminatejob")
 
     ended = await job_in(client, "completed")
     assert ended.metadata is None
