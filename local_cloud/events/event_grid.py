@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,34 +33,28 @@ TOPIC = (
 )
 
 
+@dataclass(eq=False)
 class EventGrid:
     """`start` and `stop`, or an async context manager. Every event comes at least once, in no fixed order.
 
     What was not delivered when it ended is delivered by the next one with the same journal.
     """
 
-    def __init__(
-        self,
-        journal: Path,
-        connection_string: str,
-        subscriptions: Sequence[Subscription],
-        policy: Policy | None = None,
-    ) -> None:
-        self._folder = journal
-        self._connection_string = connection_string
-        self._subscriptions = tuple(subscriptions)
-        self._policy = policy
-        self._open = contextlib.AsyncExitStack()
-        self._following: asyncio.Task[None] | None = None
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+    journal: Path
+    connection_string: str
+    subscriptions: Sequence[Subscription]
+    policy: Policy | None = None
+    _open: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, init=False)
+    _following: asyncio.Task[None] | None = field(default=None, init=False)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), init=False)
 
     async def start(self) -> Self:
         """Begin to follow the journal; Azurite may start later or again."""
         await self.stop()
         enter = self._open.enter_async_context
-        self._blobs = await enter(BlobServiceClient.from_connection_string(self._connection_string, **_NO_RETRIES))
-        self._queues = await enter(QueueServiceClient.from_connection_string(self._connection_string, **_NO_RETRIES))
-        self._following = asyncio.create_task(self._follow(Journal(self._folder)))
+        self._blobs = await enter(BlobServiceClient.from_connection_string(self.connection_string, **_NO_RETRIES))
+        self._queues = await enter(QueueServiceClient.from_connection_string(self.connection_string, **_NO_RETRIES))
+        self._following = asyncio.create_task(self._follow(Journal(self.journal)))
         return self
 
     async def stop(self) -> None:
@@ -92,7 +86,7 @@ class EventGrid:
             while True:
                 for position, commit in journal.read():
                     wanted = commit is not None and any(
-                        s.container.lower() == commit.container for s in self._subscriptions
+                        s.container.lower() == commit.container for s in self.subscriptions
                     )
                     task = asyncio.create_task(self._deliver(commit)) if wanted and commit is not None else None
                     pending.append((position, task))
@@ -112,7 +106,7 @@ class EventGrid:
 
     async def _deliver(self, commit: Commit) -> None:
         event = await self._event(commit)
-        wanting = [subscription for subscription in self._subscriptions if subscription.wants(event)]
+        wanting = [subscription for subscription in self.subscriptions if subscription.wants(event)]
         await asyncio.gather(*(self._deliver_to(subscription, event) for subscription in wanting))
 
     async def _deliver_to(self, subscription: Subscription, event: BlobCreated) -> None:
@@ -126,7 +120,7 @@ class EventGrid:
             await self._send(subscription.queue, text)
 
     def _decide(self, event: BlobCreated, subscription: Subscription) -> Delivery:
-        return self._policy.decide(event, subscription) if self._policy else Delivery()
+        return self.policy.decide(event, subscription) if self.policy else Delivery()
 
     async def _send(self, queue: str, text: str) -> None:
         """Send until it succeeds, as Event Grid does for a day."""

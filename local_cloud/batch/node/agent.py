@@ -32,33 +32,24 @@ class TaskRun:
     follower: asyncio.Task[None] | None = None
 
 
+@dataclass(slots=True, eq=False)
 class NodeAgent:
     """Runs what a node is given; the node's records are kept by others."""
 
-    def __init__(
-        self,
-        pool: str,
-        node: str,
-        slots: int,
-        paths: NodePaths,
-        environment: Mapping[str, str],
-        tools: Tools,
-        faults: Faults,
-    ) -> None:
-        self.pool = pool
-        self.node = node
-        self.slots = slots
-        self.paths = paths
-        self.runs: dict[RunKey, TaskRun] = {}
-        self.start_stop: Stop | None = None
-        self.start_follower: asyncio.Task[None] | None = None
-        self.lost = asyncio.Event()
-        self.boot = 0
-        self.retained_until: datetime | None = None  # the latest time at which a task's files may go
-        self.hurry = asyncio.Event()  # nobody cares for the files any more
-        self._environment = environment
-        self._tools = tools
-        self._faults = faults
+    pool: str
+    node: str
+    slots: int
+    paths: NodePaths
+    environment: Mapping[str, str]
+    tools: Tools
+    faults: Faults
+    runs: dict[RunKey, TaskRun] = field(default_factory=dict)
+    start_stop: Stop | None = None
+    start_follower: asyncio.Task[None] | None = None
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    boot: int = 0
+    retained_until: datetime | None = None  # the latest time at which a task's files may go
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)  # nobody cares for the files any more
 
     def next_boot(self) -> int:
         """Count a start of the node; a start under way with an older number gives up."""
@@ -72,7 +63,7 @@ class NodeAgent:
 
     async def run_start_task(self, body: Json, stop: Stop) -> Ended:
         """Run the pool's start task once."""
-        if self._faults.take(self.pool, "start_task"):
+        if self.faults.take(self.pool, "start_task"):
             message = "The start task was made to fail"
             return Ended(exit_code=1, failure=failure("FailureExitCode", message))
         return await self._run(body, stop, TaskPaths(self.paths.startup))
@@ -95,7 +86,7 @@ class NodeAgent:
             command_line=body["commandLine"],
             paths=paths,
             environment=task_environment(
-                self._environment,
+                self.environment,
                 job=job,
                 task=task,
                 paths=paths,
@@ -106,7 +97,7 @@ class NodeAgent:
             output_files=body.get("outputFiles", []),
             time_limit=None if limit is None else parse_duration(limit).total_seconds(),
         )
-        return await run(work, self._tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
+        return await run(work, self.tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
 
     def stop_runs(self, reason: StopReason | None) -> None:
         """Ask all tasks on this node to end, unless there is no reason to."""
@@ -140,14 +131,14 @@ class NodeAgent:
             await asyncio.wait({self.start_follower})
 
     def _disk_is_full(self) -> bool:
-        return self.node in self._faults.pool(self.pool).disk_full
+        return self.node in self.faults.pool(self.pool).disk_full
 
     async def _upload_hook(self, uploaded: int) -> Failure | None:
-        if uploaded and self._faults.take(self.pool, "lose_during_upload"):
+        if uploaded and self.faults.take(self.pool, "lose_during_upload"):
             self.lost.set()
             await asyncio.Event().wait()  # the run is cancelled when the node is gone
-        if self._faults.take(self.pool, "upload"):
-            code = self._faults.pool(self.pool).upload_code
+        if self.faults.take(self.pool, "upload"):
+            code = self.faults.pool(self.pool).upload_code
             return failure(code, "An output file could not be uploaded", "the upload was made to fail")
         return None
 
