@@ -11,7 +11,6 @@ from batch_ops.containers.classifiers import Classifiers
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
-from batch_ops.domain.transitions import Policy
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
@@ -53,29 +52,19 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The use cases: the first three serve the triggers, the others the commands.
-
-    `start`, `collect`, `project_changed`, `claims`, `ending` and `staging` are what those three are made of.
-    """
+    """What the triggers call, `inbox` and `reconcile`, and what the commands call."""
 
     inbox: Inbox
     reconcile: Reconcile
     steering: Steering
     backfiller: Backfiller
     poison: PoisonCare
-    start: Start
-    collect: Collect
-    project_changed: ProjectChanged
-    claims: Claims
-    ending: Ending
-    staging: Staging
 
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
     """What the use cases share."""
 
-    policy: Policy
     staging: Staging
     problem_file: ProblemFile
     ending: Ending
@@ -102,7 +91,6 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         ending=runs.ending,
         steps=runs.steps,
         start=start,
-        policy=runs.policy,
         settings=settings,
         clock=clock,
     )
@@ -137,12 +125,6 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         ),
         backfiller=Backfiller(ledger=ports.ledger, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         poison=PoisonCare(ports.poison, (settings.blob_created_queue, settings.collect_queue)),
-        start=start,
-        collect=collect,
-        project_changed=project_changed,
-        claims=runs.claims,
-        ending=runs.ending,
-        staging=runs.staging,
     )
 
 
@@ -173,12 +155,13 @@ def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Run
         new_id=new_id,
     )
     return _Runs(
-        policy=Policy(settings.job_prefix, settings.large_pool_id, settings.lost_after),
         staging=staging,
         problem_file=problem_file,
         ending=ending,
         launcher=launcher,
-        steps=Steps(ledger=ledger, outbox=ports.outbox, launcher=launcher, ending=ending),
+        steps=Steps(
+            ledger=ledger, outbox=ports.outbox, launcher=launcher, ending=ending, settings=settings, clock=clock
+        ),
         claims=claims,
         admission=Admission(worklist=worklist, settings=settings, clock=clock),
     )
@@ -212,7 +195,6 @@ def _reconcile(
         staging=runs.staging,
         steps=runs.steps,
         ending=runs.ending,
-        policy=runs.policy,
         settings=settings,
         clock=clock,
     )

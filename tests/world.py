@@ -8,7 +8,8 @@ from typing import Any
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import Task, TaskState
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.messages import collect_message, look_again_message
+from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.system import Ports, assemble
@@ -73,7 +74,7 @@ class World(Services):
         ports = Ports(self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison)
         self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
         self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
-        self.backfiller, self.poison_care, self.collect = system.backfiller, system.poison, system.collect
+        self.backfiller, self.poison_care = system.backfiller, system.poison
 
     # What people do
 
@@ -87,8 +88,20 @@ class World(Services):
 
     async def start(self, name: str, **how: Any) -> FileRecord:
         """An event comes; the row afterwards."""
-        await self.system.start(LookOrder(name, f"event-{name}", **how))
+        await self.look(LookOrder(name, f"event-{name}", **how))
         return self.row(name)
+
+    async def look(self, order: LookOrder) -> None:
+        """The message of this order comes."""
+        await self.inbox.blob_created(look_again_message(order).encode(), 1)
+
+    async def collect(self, order: CollectOrder) -> None:
+        """The message of this order comes."""
+        await self.inbox.collect(collect_message(order).encode(), 1)
+
+    async def project_changed(self, name: str) -> None:
+        """The event of a classifier or its configuration comes."""
+        await self.look(LookOrder(f"{name}.ilp", f"event-{name}", "projects"))
 
     # What nodes do
 
@@ -136,7 +149,7 @@ class World(Services):
             for order in orders:
                 await self.collect(order)
             for look in looks if not orders else ():
-                await self.system.start(look)
+                await self.look(look)
 
     async def finish(self, name: str, **how: Any) -> FileRecord:
         """Run the file's task well and collect its results."""

@@ -5,7 +5,7 @@ The store refuses every move that `ALLOWED` does not have; the use cases carry o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Placement
+from batch_ops.domain.settings import Settings
 from batch_ops.task.failure_kinds import RULES, FailureKind, FailureRule
 
 _BEFORE = {State.WAITING, State.WAITING_FOR_PROJECT}
@@ -45,15 +46,6 @@ def check_move(old: State, new: State) -> None:
 NODE_LOSSES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What an operator's settings add to the rules: where a run that needs more memory goes."""
-
-    job_prefix: str = "ilastik"
-    large_pool_id: str = ""
-    lost_after: timedelta = timedelta(minutes=2)
-
-
 class Then(Enum):
     """What to do once the step's record is in the ledger."""
 
@@ -76,7 +68,7 @@ def observe(
     task: Task,
     cause: Cause | None,
     now: datetime,
-    policy: Policy = Policy(),
+    settings: Settings,
     *,
     preempted: bool = False,
 ) -> Step | None:
@@ -103,7 +95,7 @@ def observe(
         times=replace(record.times, task_started_at=task.started or record.times.task_started_at),
     )
     if task.state is TaskState.COMPLETED:
-        return _completed(seen, task, cause, now, policy)
+        return _completed(seen, task, cause, now, settings)
     if seen.placement.node_losses >= NODE_LOSSES:
         sentence = f"It took down its node: {seen.placement.node_losses} nodes were lost while they worked on it."
         return Step(replace(seen, kind=FailureKind.NODE).to(State.FAILED, now, sentence), Then.REPORT)
@@ -125,7 +117,7 @@ def _reason(state: State, task: Task) -> str:
             return "ilastik is running."
 
 
-def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, policy: Policy) -> Step:
+def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, settings: Settings) -> Step:
     ended = replace(
         record,
         placement=replace(record.placement, exit_code=task.exit_code, previous=NO_TASK),
@@ -133,29 +125,24 @@ def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetim
     )
     if cause is None:
         return Step(ended.to(State.COLLECTING, now, "ilastik has finished; its results are being moved."), Then.COLLECT)
-    return failed(ended, cause, now, policy)
+    return failed(ended, cause, now, settings)
 
 
-def missing(record: FileRecord, now: datetime, policy: Policy) -> Step | None:
+def missing(record: FileRecord, now: datetime, settings: Settings) -> Step | None:
     """Decide what it means that Batch lacks the row's task (but has its job): twice, some time apart, is LOST."""
     if not record.state.has_task:
         return None
     if record.placement.missing_since is None:
         noted = replace(record.placement, missing_since=now)
         return Step(replace(record, placement=noted, times=replace(record.times, updated_at=now)))
-    if now - record.placement.missing_since < policy.lost_after:
+    if now - record.placement.missing_since < settings.lost_after:
         return None
     sentence = f"Batch no longer knows the task {record.placement.task_id}."
     record = replace(record, placement=replace(record.placement, missing_since=None))
-    return failed(record, Cause(FailureKind.LOST, sentence), now, policy)
+    return failed(record, Cause(FailureKind.LOST, sentence), now, settings)
 
 
-def failed(
-    record: FileRecord,
-    cause: Cause,
-    now: datetime,
-    policy: Policy = Policy(),
-) -> Step:
+def failed(record: FileRecord, cause: Cause, now: datetime, settings: Settings) -> Step:
     """Decide on another attempt or the end, by the rule for this kind of failure."""
     rule = RULES[cause.kind]
     here = record.placement
@@ -168,9 +155,9 @@ def failed(
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
         return Step(replace(record, kind=cause.kind).to(State.FAILED, now, sentence), Then.REPORT)
     step = _next_attempt(record, now, rule, done, f"{cause.sentence} It will be tried again.")
-    if rule.alone and policy.large_pool_id:
-        job_id = naming.job_id(policy.job_prefix, policy.large_pool_id, now)
-        step = replace(step, placement=replace(step.placement, pool_id=policy.large_pool_id, job_id=job_id))
+    if rule.alone and settings.large_pool_id:
+        job_id = naming.job_id(settings.job_prefix, settings.large_pool_id, now)
+        step = replace(step, placement=replace(step.placement, pool_id=settings.large_pool_id, job_id=job_id))
     return Step(step, Then.SUBMIT)
 
 

@@ -1,12 +1,16 @@
 """The one place that applies what `transitions` decided: writes the row, then does what follows."""
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 
 from attrs import define
 
+from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.orders import CollectOrder
-from batch_ops.domain.transitions import Step, Then
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.transitions import Step, Then, failed
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import Outbox
 from batch_ops.ports.tables import Ledger
@@ -25,6 +29,12 @@ class Steps:
     _outbox: Outbox
     _launcher: Launcher
     _ending: Ending
+    _settings: Settings
+    _clock: Callable[[], datetime]
+
+    async def fail(self, entry: Entry, cause: Cause) -> Entry:
+        """Give the run another attempt, or end it, as the rule for this cause says. Raises `Conflict`."""
+        return await self.apply(entry, failed(entry.record, cause, self._clock(), self._settings))
 
     async def apply(self, entry: Entry, step: Step) -> Entry:
         """Write the step's record, then do what follows from it. Raises `Conflict`."""

@@ -27,7 +27,6 @@ from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.provenance import LOG, provenance
 from batch_ops.domain.record_parts import Outcome
 from batch_ops.domain.settings import Settings
-from batch_ops.domain.transitions import Policy, failed
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Outbox
 from batch_ops.ports.tables import Ledger
@@ -54,7 +53,6 @@ class Collect:
     _ending: Ending
     _steps: Steps
     _start: Start
-    _policy: Policy
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -123,7 +121,7 @@ class Collect:
         if execution is None:
             if not folder.has_own(PROVENANCE):
                 cause = Cause(FailureKind.NO_OUTPUT, "The task succeeded, but not all of its results are in staging.")
-                await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
+                await self._steps.fail(entry, cause)
                 return
             # Published, and staging cleared: only the row must be written.
             await self._finish(entry, *folder.own_tiffs())
@@ -133,7 +131,7 @@ class Collect:
                 FailureKind.STAGING_IN,
                 "The node read a different version of the image than the one that is there now.",
             )
-            await self._steps.apply(entry, failed(record, cause, self._clock(), self._policy))
+            await self._steps.fail(entry, cause)
             return
         if not folder.has_own(PROVENANCE):
             # From here on the folder holds no results until it holds all results of this run.

@@ -13,7 +13,7 @@ from batch_ops.domain.errors import JobMissing
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, State
 from batch_ops.domain.settings import Settings
-from batch_ops.domain.transitions import Policy, failed, missing, observe
+from batch_ops.domain.transitions import missing, observe
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore
 from batch_ops.ports.tables import Ledger
@@ -34,7 +34,6 @@ class Observation:
     _staging: Staging
     _steps: Steps
     _ending: Ending
-    _policy: Policy
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -44,7 +43,7 @@ class Observation:
         record, here, preempted = entry.record, entry.record.placement, False
         if task.requeues > here.requeues and here.node_id and task.task_id == here.task_id:
             preempted = await self._batch.was_preempted(here.pool_id, here.node_id)
-        step = observe(record, task, cause, self._clock(), self._policy, preempted=preempted)
+        step = observe(record, task, cause, self._clock(), self._settings, preempted=preempted)
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
             return gone
         return await self._steps.apply(entry, step) if step else entry
@@ -60,7 +59,7 @@ class Observation:
         except JobMissing:
             task = None
         if task is None:
-            step = missing(record, self._clock(), self._policy)
+            step = missing(record, self._clock(), self._settings)
             if step is not None:
                 await self._steps.apply(entry, step)
             return None
@@ -91,7 +90,7 @@ class Observation:
                 await self._say(entry, "An operator paused it: its job is disabled in Azure Batch.")
             case JobState.CLOSED:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
-                await self._steps.apply(entry, failed(entry.record, cause, self._clock(), self._policy))
+                await self._steps.fail(entry, cause)
 
     async def _cancel_if_deleted(self, entry: Entry) -> Entry | None:
         """Cancel a file whose image was deleted before its task could fetch it; None if it is there."""

@@ -2,19 +2,22 @@
 
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
+from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.containers.results import PROVENANCE
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.messages import collect_message
 from batch_ops.domain.naming import task_id
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.record_parts import Placement
-from batch_ops.ports.tables import Ledger
-from batch_ops.system import System, assemble
+from batch_ops.system import assemble
 from batch_ops.task.manifest import ManifestFile, ManifestImage
-from batch_ops.wiring import connect, new_id, utc_now
+from batch_ops.wiring import Connection, connect, new_id, utc_now
 from tests.bench.cloud import BenchCloud, bench_cloud, gathered
 from tests.bench.measure import resident, spent
 from tests.bench.report import Report
@@ -54,7 +57,6 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
         BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs,
         connect(cloud.settings) as connection,
     ):
-        system, ledger = assemble(connection.ports, connection.settings, utc_now, new_id), connection.ports.ledger
         source = blobs.get_container_client("frozen")
         names = [f"many{number:04}.tiff" for number in range(tiffs)]
 
@@ -62,7 +64,7 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
             await source.upload_blob(name, bytes(TIFF_BYTES))
 
         await gathered(put, names, _AT_ONCE)
-        found = [await _round(cloud, system, ledger, blobs, names, number) for number in range(rounds)]
+        found = [await _round(cloud, connection, blobs, names, number) for number in range(rounds)]
         one_by_one = await _one_by_one(source, blobs.get_container_client("tools"), names[:_ONE_BY_ONE])
     ratios = [one.ratio for one in found]
     middle = sorted(found, key=lambda one: one.ratio)[len(found) // 2]
@@ -89,8 +91,9 @@ async def collect(report: Report, tiffs: int, rounds: int, latency_ms: int) -> N
 
 
 async def _round(
-    cloud: BenchCloud, system: System, ledger: Ledger, blobs: BlobServiceClient, names: list[str], number: int
+    cloud: BenchCloud, connection: Connection, blobs: BlobServiceClient, names: list[str], number: int
 ) -> Round:
+    ports, settings = connection.ports, connection.settings
     name = f"fly/many{number}.h5"
     task = task_id(name, 1, 1)
     image = await blobs.get_blob_client("input", name).upload_blob(IMAGE, overwrite=True)
@@ -106,17 +109,19 @@ async def _round(
         "c",
         placement=Placement(job_id="j", task_id=task, attempt=1),
     )
-    await ledger.claim(record, None)
+    await ports.ledger.claim(record, None)
+    watched = _Watched(blobs, cloud)
+    system = assemble(replace(ports, blobs=watched), settings, utc_now, new_id)
     calls_before = await cloud.calls()
-    before = resident()
-    published, calls, cleared = await _published(cloud, system, name, task)
-    deletions = time.monotonic() - cleared
+    before, began = resident(), time.monotonic()
+    await system.inbox.collect(collect_message(CollectOrder.of(record)).encode(), 1)
+    deletions = time.monotonic() - watched.continued
     grown = resident() - before
-    row = await ledger.get(name)
+    row = await ports.ledger.get(name)
     assert row is not None
     assert row.record.state is State.SUCCEEDED, row.record.reason
-    calls = (calls - calls_before.total()) / len(names)
-    return Round(bare, len(names) / published, deletions, grown / 1e6, calls)
+    calls = (watched.calls - calls_before.total()) / len(names)
+    return Round(bare, len(names) / (watched.published - began), deletions, grown / 1e6, calls)
 
 
 def _manifest(name: str, task: str, names: list[str]) -> bytes:
@@ -136,25 +141,21 @@ async def _bare(source: ContainerClient, target: ContainerClient, folder: str, n
     return len(names) / copying.wall
 
 
-async def _published(cloud: BenchCloud, system: System, name: str, task: str) -> tuple[float, float, float]:
-    """Seconds until provenance.json was there, the calls until then, when it went on; collect goes on to its end."""
-    seen: list[float] = []
-    staging = system.staging
-    clear = staging.clear
-    began = time.monotonic()
+class _Watched(AzureBlobs):
+    """Reads the clock and counts the calls when provenance.json has been written: then the run is published."""
 
-    async def noted(name: str, up_to_run: int) -> None:
-        seen.append(time.monotonic() - began)
-        seen.append((await cloud.calls()).total())
-        seen.append(time.monotonic())
-        await clear(name, up_to_run)
+    def __init__(self, service: BlobServiceClient, cloud: BenchCloud) -> None:
+        super().__init__(service)
+        self._cloud = cloud
+        self.published, self.calls, self.continued = 0.0, 0, 0.0
 
-    staging.clear = noted  # type: ignore[method-assign]  # the clock is read where publication ends
-    try:
-        await system.collect(CollectOrder(name, 1, task, "c"))
-    finally:
-        staging.clear = clear  # type: ignore[method-assign]
-    return seen[0], seen[1], seen[2]
+    async def put(self, container: str, name: str, *rest: Any, **more: Any) -> str:
+        etag = await super().put(container, name, *rest, **more)
+        if name.endswith(f"/{PROVENANCE}"):
+            self.published = time.monotonic()
+            self.calls = (await self._cloud.calls()).total()
+            self.continued = time.monotonic()
+        return etag
 
 
 async def _one_by_one(source: ContainerClient, target: ContainerClient, names: list[str]) -> float:

@@ -17,7 +17,6 @@ from batch_ops.domain.record_parts import Placement, RunPlan
 from batch_ops.domain.transitions import (
     ALLOWED,
     NODE_LOSSES,
-    Policy,
     Then,
     check_move,
     failed,
@@ -26,6 +25,7 @@ from batch_ops.domain.transitions import (
 )
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import RULES, FailureKind
+from tests.world import SETTINGS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -85,7 +85,7 @@ TASKS = st.builds(
 def test_whatever_is_seen_moves_along_the_table(state, seen):
     """No observation of a task ever asks for a move that the table forbids, nor wakes a finished file."""
     before = record(state)
-    step = observe(before, seen, cause_of(seen, HOUR) if seen.state is TaskState.COMPLETED else None, NOW)
+    step = observe(before, seen, cause_of(seen, HOUR) if seen.state is TaskState.COMPLETED else None, NOW, SETTINGS)
     if step is None:
         return
     check_move(before.state, step.record.state)
@@ -100,7 +100,7 @@ def test_retries_end(kinds):
     current, ids = record(), set()
     for kind in kinds:
         ids.add(current.placement.task_id)
-        step = failed(current, Cause(kind, "Why."), NOW)
+        step = failed(current, Cause(kind, "Why."), NOW, SETTINGS)
         if step.then is Then.REPORT:
             break
         assert step.record.placement.previous.task_id == current.placement.task_id
@@ -116,7 +116,7 @@ def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
     current = record()
     tries = RULES[kind].tries
     for count in range(1, tries + 1):
-        step = failed(current, Cause(kind, "Why."), NOW)
+        step = failed(current, Cause(kind, "Why."), NOW, SETTINGS)
         assert step.record.tries.of(kind) == count
         current = replace(step.record, state=State.RUNNING)
     assert step.then is Then.REPORT
@@ -130,7 +130,7 @@ def test_preempted_nodes_are_free():
     current = record()
     for requeues in range(1, 20):
         seen = task(TaskState.ACTIVE, requeues=requeues)
-        current = observe(current, seen, None, NOW, preempted=True).record
+        current = observe(current, seen, None, NOW, SETTINGS, preempted=True).record
     assert current.state is State.ACTIVE
     assert current.placement.node_losses == 0
 
@@ -139,19 +139,19 @@ def test_a_file_that_takes_down_its_nodes_ends():
     """The fourth node lost under a task is held to be the task's doing."""
     current = record()
     for requeues in range(1, NODE_LOSSES):
-        current = observe(current, task(TaskState.ACTIVE, requeues=requeues), None, NOW).record
+        current = observe(current, task(TaskState.ACTIVE, requeues=requeues), None, NOW, SETTINGS).record
         assert current.state is State.ACTIVE
-    last = observe(current, task(TaskState.ACTIVE, requeues=NODE_LOSSES), None, NOW)
+    last = observe(current, task(TaskState.ACTIVE, requeues=NODE_LOSSES), None, NOW, SETTINGS)
     assert last.then is Then.REPORT
     assert "took down its node" in last.record.reason
 
 
 def test_memory_moves_to_the_larger_pool():
     """Where a larger pool is configured, the second try goes there, into a job of that pool."""
-    policy = Policy(large_pool_id="big")
-    step = failed(record(placement=Placement(pool_id="small")), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    large = replace(SETTINGS, large_pool_id="big")
+    step = failed(record(placement=Placement(pool_id="small")), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, large)
     assert (step.record.placement.pool_id, step.record.placement.job_id) == ("big", "ilastik-big-2026-11")
-    end = failed(replace(step.record, state=State.RUNNING), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, policy)
+    end = failed(replace(step.record, state=State.RUNNING), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, large)
     assert "more memory than a node has" in end.record.reason
 
 
@@ -159,7 +159,7 @@ def test_waits_between_tries_grow():
     """A storage fault is tried again after 30, 60, 120 seconds."""
     current, waits = record(), []
     for _ in range(3):
-        current = failed(current, Cause(FailureKind.STAGING_IN, "Why."), NOW).record
+        current = failed(current, Cause(FailureKind.STAGING_IN, "Why."), NOW, SETTINGS).record
         assert current.times.not_before is not None
         waits.append((current.times.not_before - NOW).total_seconds())
         current = replace(current, state=State.RUNNING)
@@ -168,7 +168,7 @@ def test_waits_between_tries_grow():
 
 def test_memory_is_tried_once_more_alone():
     """Too little memory: once more alone on a node."""
-    step = failed(record(), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW)
+    step = failed(record(), Cause(FailureKind.OUT_OF_MEMORY, "Why."), NOW, SETTINGS)
     assert step.record.placement.alone
 
 
@@ -208,19 +208,19 @@ def test_the_task_script_knows_better_than_batch():
 
 def test_lost_needs_two_looks_some_time_apart():
     """A task that is absent once is not lost."""
-    first = missing(record(), NOW, Policy())
+    first = missing(record(), NOW, SETTINGS)
     assert first.then is Then.NOTHING
-    assert missing(first.record, NOW + timedelta(minutes=1), Policy()) is None
-    lost = missing(first.record, NOW + timedelta(minutes=2), Policy())
+    assert missing(first.record, NOW + timedelta(minutes=1), SETTINGS) is None
+    lost = missing(first.record, NOW + timedelta(minutes=2), SETTINGS)
     assert lost.then is Then.SUBMIT
     assert lost.record.tries.attempts[0].kind is FailureKind.LOST
 
 
 def test_a_task_that_is_not_the_rows_tells_nothing():
     """An older attempt's task has no say."""
-    assert observe(record(), task(task_id="a-x-3-0"), None, NOW) is None
+    assert observe(record(), task(task_id="a-x-3-0"), None, NOW, SETTINGS) is None
 
 
 def test_an_unchanged_state_is_no_step():
     """Seeing the same again writes nothing."""
-    assert observe(record(), task(TaskState.RUNNING), None, NOW) is None
+    assert observe(record(), task(TaskState.RUNNING), None, NOW, SETTINGS) is None

@@ -8,7 +8,6 @@ import pytest
 
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import State
-from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Pause, Turns
 from batch_ops.runs.admission import Admission
@@ -220,7 +219,7 @@ async def test_ticks_do_not_begin_what_is_paused(world: World):
 async def test_the_gate_asks_once_for_many(world: World):
     """A burst of files costs one look."""
     world.cloud.reset_counters()
-    await asyncio.gather(*(world.system.start(LookOrder(name, "event")) for name in NAMES))
+    await asyncio.gather(*(world.start(name) for name in NAMES))
     assert world.cloud.calls["worklist.pauses"] == 1
 
 

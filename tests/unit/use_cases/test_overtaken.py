@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.results import PROBLEM, Author, ResultFolder
+from batch_ops.containers.staging import Staging
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import Conflict, RequestRefused
 from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
+from batch_ops.runs.ending import Ending
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.inbox import LAST_DELIVERY
 from tests.fakes import When
@@ -33,6 +36,19 @@ async def world() -> World:
     world.drop(NAME)
     await world.start(NAME)
     return world
+
+
+def _ending(world: World) -> Ending:
+    """What ends the runs of this world, for somebody who acts at the worst moment."""
+    return Ending(
+        ledger=world.ledger,
+        worklist=world.worklist,
+        batch=world.batch,
+        outbox=world.outbox,
+        problem_file=ProblemFile(world.blobs, "results", Staging(world.blobs, "staging")),
+        staging_kept=world.settings.staging_kept,
+        clock=world.cloud.clock,
+    )
 
 
 def _at_work(world: World) -> list[str]:
@@ -57,9 +73,10 @@ async def test_problem_txt_says_what_the_row_says(world: World, first: State) ->
     """Two ticks end one run in their own words: whose row stands, his words stand (a cancelled run has none)."""
     entry = await world.ledger.get(NAME)
     assert entry is not None
-    await world.system.ending.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
+    ending = _ending(world)
+    await ending.end(entry, entry.record.to(first, world.cloud.clock(), "The first word."))
     with pytest.raises(Conflict):
-        await world.system.ending.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
+        await ending.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "Another word."))
     texts = {leaf: data.decode() for leaf, data in world.results(NAME).items()}
     assert list(texts) == (["PROBLEM.txt"] if first is State.FAILED else [])
     assert all("The first word." in text and "Another" not in text for text in texts.values())
@@ -69,18 +86,20 @@ async def test_a_late_word_of_waiting_gives_way() -> None:
     """Who stood still before he wrote that the file waits leaves the last word to the end that it has come to."""
     world = World()
     world.drop(NAME)
-    await world.start(NAME)
-    entry = await world.ledger.get(NAME)
-    assert entry is not None
-    now = world.cloud.clock()
-    await world.system.ending.end(
-        entry, replace(entry.record, kind=FailureKind.LOST).to(State.FAILED, now, "The last word.")
-    )
-    with pytest.raises(Conflict):
-        await world.system.claims.wait(entry, entry.record, State.WAITING, "It waits.")
+
+    async def end(call: str, when: When) -> None:
+        if call == "blobs.put":
+            world.cloud.hook = None
+            entry = world.ledger.entry(NAME)
+            assert entry is not None
+            failed = replace(entry.record, kind=FailureKind.LOST)
+            await _ending(world).end(entry, failed.to(State.FAILED, world.cloud.clock(), "The last word."))
+
+    world.cloud.hook = end
+    assert (await world.start(NAME)).state is State.FAILED
     text = world.results(NAME)["PROBLEM.txt"].decode()
     assert "The last word." in text
-    assert "It waits." not in text
+    assert "There is no project" not in text
 
 
 async def test_a_version_that_has_to_wait_ends_the_older_task(world: World) -> None:
@@ -187,13 +206,14 @@ async def test_half_cleared_staging_is_no_execution(world: World) -> None:
     """The manifest goes first: whatever else is still there does not look like a result without a log."""
     row = world.row(NAME)
     world.work(row.placement.task_id)
+    staging = Staging(world.blobs, "staging")
     world.cloud.fail("blobs.delete", Crash(), when=When.AFTER)
     with pytest.raises(Crash):
-        await world.system.staging.clear(NAME, 1)
+        await staging.clear(NAME, 1)
     left = world.blobs.names("staging", row.placement.task_id)
     assert left
     assert not any(name.endswith("/manifest.json") for name in left)
-    assert await world.system.staging.execution(row.placement.task_id) is None
+    assert await staging.execution(row.placement.task_id) is None
 
 
 @pytest.mark.parametrize(("content", "state"), [(b"image", State.SUCCEEDED), (b"REFUSE too thin", State.REJECTED)])

@@ -36,7 +36,7 @@ async def test_a_finished_file_runs_again_with_a_changed_project(rerun):
     world = await finished(rerun=rerun)
     first = world.row(NAME).plan.project_digest
     world.project("fly", b"a better classifier")
-    await world.system.project_changed("fly")
+    await world.project_changed("fly")
     await rest(world)
     if rerun:
         assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
@@ -59,7 +59,7 @@ async def test_a_project_that_changes_while_the_file_runs(when):
         world.batch.complete(row.placement.task_id)
         await world.tick()
     world.project("fly", b"a better classifier")
-    await world.system.project_changed("fly")
+    await world.project_changed("fly")
     if when == "running":
         await rest(world)
         world.work(row.placement.task_id)
@@ -76,7 +76,7 @@ async def test_another_configuration_is_another_run():
     """It changes what is computed as much as another classifier does."""
     world = await finished()
     world.blobs.upload("projects", "fly.json", b'{"export_source": "Probabilities"}')
-    await world.system.project_changed("fly")
+    await world.project_changed("fly")
     await rest(world)
     assert (world.row(NAME).run, world.row(NAME).plan.export_source) == (2, "Probabilities")
 
@@ -85,7 +85,7 @@ async def test_the_same_classifier_again_is_no_change():
     """Uploaded anew, looked at by the sweep: what counts is its content."""
     world = await finished()
     world.project("fly")
-    await world.system.project_changed("fly")
+    await world.project_changed("fly")
     await rest(world)
     assert world.row(NAME).run == 1
 
@@ -95,7 +95,7 @@ async def test_an_edit_of_the_properties_is_no_change():
     world = await finished()
     world.blobs.edit("input", NAME, {"note": "seen"})
     await world.start(NAME)
-    await world.system.project_changed("fly")
+    await world.project_changed("fly")
     await rest(world)
     assert world.row(NAME).run == 1
     assert len(world.tasks()) == 1

@@ -1,6 +1,7 @@
 """Use case start: one look at one image."""
 
 import hashlib
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from tests import fakes
+from tests.events import blob_created
 from tests.world import World
 
 NAME = "fly/a.h5"
@@ -71,9 +73,10 @@ async def test_repeated_events_do_nothing(world: World):
 
 async def test_an_older_event_is_dropped(world: World):
     """An event with a smaller sequencer than one acted on costs one call."""
-    await world.start(NAME, sequencer="0002")
+    newer, older = (json.dumps(blob_created(NAME, "any", number)).encode() for number in (2, 1))
+    await world.inbox.blob_created(newer, 1)
     world.cloud.reset_counters()
-    await world.start(NAME, sequencer="0001")
+    await world.inbox.blob_created(older, 1)
     assert sum(world.cloud.requests.values()) == 1
 
 
@@ -87,7 +90,8 @@ async def test_a_name_that_no_address_leads_to(world: World, name):
 
 async def test_other_files_are_none_of_ours(world: World):
     """A blob without the suffix leaves no row."""
-    assert await world.system.start(LookOrder("fly/notes.txt", "event")) is None
+    await world.look(LookOrder("fly/notes.txt", "event"))
+    assert world.known("fly/notes.txt") is None
 
 
 async def test_a_metadata_edit_only_moves_the_etag(world: World):
