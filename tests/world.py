@@ -1,13 +1,17 @@
 """The product's use cases over the fakes, with people who drop files and nodes that work."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from batch_ops.domain import naming
-from batch_ops.domain.batch_task import Task, TaskState
-from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
+from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.messages import collect_message, look_again_message
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.settings import Settings
@@ -19,6 +23,12 @@ from tests.executions import Staged
 
 SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
 EXECUTION = "20260301T120000Z-"
+NAME = "fly/a.h5"
+MINUTE = timedelta(minutes=1)
+
+
+class Crash(BaseException):
+    """The process ends here."""
 
 
 class Services:
@@ -53,10 +63,10 @@ class Services:
 
 
 class World(Services):
-    """One cloud, one function app."""
+    """One cloud with the classifiers of two projects, `fly` and `worm`, and one function app."""
 
-    def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.settings = settings
+    def __init__(self, **settings: Any) -> None:
+        self.settings = SETTINGS
         self.cloud = fakes.Cloud()
         self.ledger = fakes.FakeLedger(self.cloud)
         self.worklist = fakes.FakeWorklist(self.cloud)
@@ -67,10 +77,13 @@ class World(Services):
         self.poison = fakes.FakePoisonQueues(self.cloud, self.outbox)
         self._ids = count(1)
         self._executions = count(1)
-        self.new_process()
+        self.new_process(**settings)
+        for name in ("fly", "worm"):
+            self.project(name)
 
-    def new_process(self) -> None:
-        """The function app starts anew: it remembers nothing."""
+    def new_process(self, **settings: Any) -> None:
+        """The function app starts anew, with these settings changed: it remembers nothing."""
+        self.settings = replace(self.settings, **settings)
         ports = Ports(self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison)
         self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
         self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
@@ -103,6 +116,30 @@ class World(Services):
         """The event of a classifier or its configuration comes."""
         await self.look(LookOrder(f"{name}.ilp", f"event-{name}", "projects"))
 
+    async def begin(self, *names: str) -> FileRecord:
+        """These images are dropped and their events come; the last one's row."""
+        for name in names:
+            self.drop(name)
+            row = await self.start(name)
+        return row
+
+    @asynccontextmanager
+    async def meanwhile(self, call: str, work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+        """`work` stands still before it makes this call for the first time, until the end of the block."""
+        held, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hold(made: str, when: fakes.When) -> None:
+            if made == call and when is fakes.When.BEFORE and not held.is_set():
+                held.set()
+                await go_on.wait()
+
+        self.cloud.hook = hold
+        task = asyncio.create_task(work)
+        await held.wait()
+        yield
+        go_on.set()
+        await task
+
     # What nodes do
 
     def tasks(self, *states: TaskState) -> list[tuple[Task, TaskSpec]]:
@@ -130,6 +167,28 @@ class World(Services):
         execution = f"{EXECUTION}{next(self._executions):08x}"
         Staged(self.blobs, task_id, execution).outcome(kind, sentence, exit_code, *lines)
 
+    async def compute(self, name: str, **how: Any) -> FileRecord:
+        """A node runs the file's task well, and a tick notices; the row, whose results wait in staging."""
+        task_id = self.row(name).placement.task_id
+        self.batch.run(task_id)
+        self.work(task_id, **how)
+        self.batch.complete(task_id)
+        await self.tick()
+        return self.row(name)
+
+    async def fail(self, name: str, exit_code: int | None = 1, failure: TaskFailure | None = None) -> FileRecord:
+        """The file's task fails, and a tick notices; the row afterwards."""
+        task_id = self.row(name).placement.task_id
+        self.batch.run(task_id)
+        self.batch.complete(task_id, exit_code, failure)
+        await self.tick()
+        return self.row(name)
+
+    async def fill_disk(self, name: str) -> FileRecord:
+        """The file's task runs out of disk, which ends a run at once; the row afterwards."""
+        self.tell(self.row(name).placement.task_id, "DISK_FULL", "The disk is full.", 74)
+        return await self.fail(name, 74)
+
     # What the host does
 
     async def tick(self, after: timedelta = timedelta(seconds=30)) -> None:
@@ -143,8 +202,9 @@ class World(Services):
             await self.tick()
         self.cloud.reset_counters()
 
-    async def deliver(self) -> None:
-        """The queues' visible messages reach their functions, until there are none."""
+    async def deliver(self, after: timedelta = timedelta()) -> None:
+        """Time passes, and the queues' visible messages reach their functions, until there are none."""
+        self.cloud.advance(after)
         while (orders := self.outbox.orders()) or (looks := self.outbox.looks()):
             for order in orders:
                 await self.collect(order)
@@ -153,11 +213,7 @@ class World(Services):
 
     async def finish(self, name: str, **how: Any) -> FileRecord:
         """Run the file's task well and collect its results."""
-        row = self.row(name)
-        self.batch.run(row.placement.task_id)
-        self.work(row.placement.task_id, **how)
-        self.batch.complete(row.placement.task_id)
-        await self.tick()
+        await self.compute(name, **how)
         await self.deliver()
         return self.row(name)
 
@@ -168,6 +224,3 @@ class World(Services):
     async def open(self) -> list[str]:
         """The names of what is open."""
         return sorted(intent.name for intent in (await self.worklist.board()).open)
-
-
-__all__ = ["SETTINGS", "State", "TaskState", "World"]

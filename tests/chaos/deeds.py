@@ -61,6 +61,10 @@ def without_project(world: Simulation) -> None:
     world.pass_time(timedelta(seconds=10))
 
 
+def cancel(world: Simulation) -> None:
+    world.cancel(NAME)
+
+
 def archive(world: Simulation) -> None:
     world.blobs.set_tier("input", NAME, "Archive")
 

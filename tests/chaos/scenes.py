@@ -59,6 +59,8 @@ SCENES = (
         do.both(do.after(2 * MINUTE, do.tick), do.restore(CLASSIFIER)),
     ),
     Scene("the image is deleted before its task began", at.active_without_nodes, do.delete_and_tick),
+    Scene("a file is cancelled while its task runs", at.known_running, do.cancel),
+    Scene("a file is cancelled while it waits", at.waiting, do.both(do.cancel, do.restore(CLASSIFIER))),
     Scene("a closed job", at.job_is_closed, do.look),
     Scene("Batch can't answer", at.batch_is_down, do.both(do.look, lambda w: w.later(MINUTE, w.down.clear))),
     Scene("a task began", at.running, do.tick),

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from batch_ops import log_fields
-from tests.world import World
+from tests.world import NAME, World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUERIES = REPOSITORY / "deploy/queries"
-NAME = "fly/a.h5"
 
 
 @pytest.fixture
@@ -24,12 +23,9 @@ async def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.set_level(logging.INFO, logger.name)
     try:
         world = World()
-        world.project("fly")
-        world.drop(NAME)
-        await world.start(NAME)
+        await world.begin(NAME)
         for _ in range(2):
-            world.batch.complete(world.row(NAME).placement.task_id, exit_code=3)
-            await world.tick()
+            await world.fail(NAME, 3)
     finally:
         logger.filters.clear()
     return list(caplog.messages)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from batch_ops.files.arguments import parser
 from batch_ops.files.commands import run
 from batch_ops.files.console import Console
-from tests.world import SETTINGS, World
+from tests.world import World
 
 
 @dataclass
@@ -30,9 +30,7 @@ class Operator:
     """Somebody with a terminal of 100 columns."""
 
     def __init__(self) -> None:
-        self.world = World(replace(SETTINGS, backfill_daily_limit=2))
-        self.world.project("fly")
-        self.world.project("worm")
+        self.world = World(backfill_daily_limit=2)
 
     async def types(self, *words: str, answers: str | None = None) -> Answer:
         """A command, and what is answered to its questions (None: nobody is there)."""
@@ -40,18 +38,6 @@ class Operator:
         console = Console(io.StringIO(answers or ""), out, err, 100, asks=answers is not None)
         code = await run(parser().parse_args(words), self.world.system, console)
         return Answer(code, out.getvalue(), err.getvalue())
-
-    async def begin(self, *names: str) -> None:
-        for name in names:
-            self.world.drop(name)
-            await self.world.start(name)
-
-    async def fail(self, name: str) -> None:
-        row = self.world.row(name)
-        self.world.batch.run(row.placement.task_id)
-        self.world.tell(row.placement.task_id, "DISK_FULL", "The disk is full.", 74)
-        self.world.batch.complete(row.placement.task_id, 74)
-        await self.world.tick()
 
 
 @pytest.fixture

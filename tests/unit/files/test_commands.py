@@ -9,16 +9,15 @@ from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
 from batch_ops.files.text_table import width_of
-
-NAME = "fly/a.h5"
+from tests.world import NAME
 
 # list
 
 
 async def test_list_is_a_table_for_people(operator):
     """A line a file with state, run, time, name, reason; then how many of each state."""
-    await operator.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
-    await operator.fail("fly/b.h5")
+    await operator.world.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
+    await operator.world.fill_disk("fly/b.h5")
     answer = await operator.types("list")
     lines = answer.out.splitlines()
     assert lines[0].split() == ["STATE", "RUN", "UPDATED", "(UTC)", "NAME", "REASON"]
@@ -32,8 +31,8 @@ async def test_list_is_a_table_for_people(operator):
 async def test_list_is_json_lines_for_programs(operator):
     """Each line is a whole row with ISO times and lists for notes; names come back exactly."""
     name = "fly/\u00e4\x1b[31m\n\u4e2d.h5"
-    await operator.begin(name, NAME)
-    await operator.fail(NAME)
+    await operator.world.begin(name, NAME)
+    await operator.world.fill_disk(NAME)
     rows = (await operator.types("list", "--json", "--project", "fly")).json
     assert {row["name"] for row in rows} == {name, NAME}
     failed = next(row for row in rows if row["name"] == NAME)
@@ -45,7 +44,7 @@ async def test_list_is_json_lines_for_programs(operator):
 
 async def test_nothing_that_a_terminal_obeys_is_ever_printed(operator):
     """Names with escape sequences, newlines, reversed text: visible, harmless, one line."""
-    await operator.begin("fly/\x1b]0;owned\x07\n\u202eevil.h5")
+    await operator.world.begin("fly/\x1b]0;owned\x07\n\u202eevil.h5")
     for words in (["list"], ["show", "fly/\x1b]0;owned\x07\n\u202eevil.h5"], ["show", "fly/\x1bnone.h5"]):
         answer = await operator.types(*words)
         assert all(char.isprintable() or char == "\n" for char in answer.out + answer.err)
@@ -54,7 +53,7 @@ async def test_nothing_that_a_terminal_obeys_is_ever_printed(operator):
 
 async def test_list_stops_at_its_limit_and_says_so(operator):
     """People get a thousand unless they ask for more."""
-    await operator.begin(*(f"fly/{n}.h5" for n in range(5)))
+    await operator.world.begin(*(f"fly/{n}.h5" for n in range(5)))
     answer = await operator.types("list", "--limit", "3")
     assert len(answer.out.splitlines()) == 1 + 3 + 2
     assert "There are more" in answer.out
@@ -74,8 +73,8 @@ async def test_list_stops_at_its_limit_and_says_so(operator):
 )
 async def test_list_by_state_prefix_project_and_name(operator, words, names):
     """Words of states in any case; OPEN is all that are not final."""
-    await operator.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
-    await operator.fail("fly/b.h5")
+    await operator.world.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
+    await operator.world.fill_disk("fly/b.h5")
     assert [row["name"] for row in (await operator.types("list", "--json", *words)).json] == names
 
 
@@ -92,8 +91,8 @@ async def test_a_name_that_nobody_knows_is_exit_code_1(operator):
 
 async def test_show_tells_all_runs_and_attempts(operator):
     """The row, why attempts failed, and the runs before."""
-    await operator.begin(NAME)
-    await operator.fail(NAME)
+    await operator.world.begin(NAME)
+    await operator.world.fill_disk(NAME)
     operator.world.drop(NAME, b"better")
     await operator.world.start(NAME)
     await operator.world.finish(NAME)
@@ -112,9 +111,9 @@ async def test_show_tells_all_runs_and_attempts(operator):
 
 async def test_retry_asks_before_many_and_does_it_on_yes(operator):
     """The question says how many in which states; a no, or nobody to ask, leaves all as it is."""
-    await operator.begin("fly/a.h5", "fly/b.h5")
-    await operator.fail("fly/a.h5")
-    await operator.fail("fly/b.h5")
+    await operator.world.begin("fly/a.h5", "fly/b.h5")
+    await operator.world.fill_disk("fly/a.h5")
+    await operator.world.fill_disk("fly/b.h5")
     answer = await operator.types("retry", "--project", "fly", answers="n\n")
     assert answer.code == 1
     assert "2 files will be run again (2 FAILED)" in answer.err
@@ -130,15 +129,15 @@ async def test_retry_asks_before_many_and_does_it_on_yes(operator):
 
 async def test_a_named_file_is_retried_without_a_question(operator):
     """Whoever types a name means it; what is left alone is said."""
-    await operator.begin("fly/a.h5", "fly/b.h5")
-    await operator.fail("fly/a.h5")
+    await operator.world.begin("fly/a.h5", "fly/b.h5")
+    await operator.world.fill_disk("fly/a.h5")
     [report] = (await operator.types("retry", "--json", "fly/a.h5", "fly/b.h5", "none.h5")).json
     assert report == {"chosen": 1, "done": 1, "left": {"running already": 1, "no such file": 1}, "dry_run": False}
 
 
 async def test_a_dry_run_does_nothing(operator):
     """And needs no yes."""
-    await operator.begin(NAME)
+    await operator.world.begin(NAME)
     answer = await operator.types("cancel", "--all", "--dry-run")
     assert (answer.code, answer.out) == (0, "1 file would be cancelled (1 ACTIVE).\n")
     assert operator.world.row(NAME).state is State.ACTIVE
@@ -146,7 +145,7 @@ async def test_a_dry_run_does_nothing(operator):
 
 async def test_cancel_ends_the_open_files_of_a_project(operator):
     """And only those."""
-    await operator.begin("fly/a.h5", "fly/b.h5", "worm/a.h5")
+    await operator.world.begin("fly/a.h5", "fly/b.h5", "worm/a.h5")
     await operator.world.finish("fly/b.h5")
     answer = await operator.types("cancel", "--project", "fly", "--yes")
     assert answer.out == "1 file cancelled (1 ACTIVE).\n"
@@ -171,7 +170,7 @@ async def test_pause_and_resume(operator):
     """List shows the pause while it lasts; resume says how many files it looks at, and what is still paused."""
     await operator.types("pause")
     await operator.types("pause", "--project", "fly")
-    await operator.begin(NAME)
+    await operator.world.begin(NAME)
     assert "Everything has been paused by an operator since 2026-03-01 12:00 UTC." in (await operator.types("list")).out
     answer = await operator.types("resume")
     assert answer.out == "The system is no longer paused; looking at 1 file now.\nStill paused: the project fly.\n"

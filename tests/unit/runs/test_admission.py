@@ -1,7 +1,6 @@
 """The gate: pauses and the daily turns of back-filled files."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from batch_ops.domain.turns import day_of, next_turn
 from batch_ops.domain.worklist import Pause, Turns
 from batch_ops.runs.admission import Admission
 from tests.fakes import When
-from tests.world import SETTINGS, World
+from tests.world import World
 
 NAMES = [f"fly/{letter}.h5" for letter in "abcdefg"]
 TODAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,8 +21,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def world() -> World:
     """A limit of three back-filled files a day, a project, and seven files that lie there already."""
-    world = World(replace(SETTINGS, backfill_daily_limit=3))
-    world.project("fly")
+    world = World(backfill_daily_limit=3)
     for name in NAMES:
         world.drop(name)
     return world
@@ -149,13 +147,9 @@ async def test_a_missed_turn_is_taken_anew(world: World):
 
 async def test_without_a_limit_all_start(world: World):
     """0 is no limit, and costs no call."""
-    world.settings = replace(SETTINGS, backfill_daily_limit=0)
-    free = World(world.settings)
-    free.project("fly")
-    for name in NAMES:
-        free.drop(name)
-    assert set(await backfill(free, *NAMES)) == {State.ACTIVE}
-    assert free.cloud.calls["worklist.save_turns"] == 0
+    world.new_process(backfill_daily_limit=0)
+    assert set(await backfill(world, *NAMES)) == {State.ACTIVE}
+    assert world.cloud.calls["worklist.save_turns"] == 0
 
 
 async def test_turns_that_can_not_be_given_out_are_a_fault_that_passes(world: World):

@@ -9,25 +9,14 @@ from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Times
 from batch_ops.use_cases.backfill import Pace, pace_of
-from tests.unit.use_cases.operators import begin
-from tests.world import SETTINGS, World
+from tests.world import World
 
-NAME = "fly/a.h5"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def world() -> World:
-    """A cloud with two projects."""
-    world = World()
-    world.project("fly")
-    world.project("worm")
-    return world
 
 
 async def test_a_backfill_counts_first(world: World):
     """Images that the ledger has no version of, their bytes, what is archived, what needs nothing."""
-    await begin(world, "fly/known.h5")
+    await world.begin("fly/known.h5")
     world.drop("fly/old.h5", b"x" * 1000)
     world.drop("fly/older/deep.h5", b"x" * 500)
     world.drop("fly/notes.txt")
@@ -41,8 +30,7 @@ async def test_a_backfill_counts_first(world: World):
 
 async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world: World):
     """The rest waits; the same back-fill again has nothing to do."""
-    world.settings = replace(SETTINGS, backfill_daily_limit=2)
-    world.new_process()
+    world.new_process(backfill_daily_limit=2)
     for n in range(5):
         world.drop(f"fly/{n}.h5")
     await world.backfiller.ask(await world.backfiller.plan("fly/"))

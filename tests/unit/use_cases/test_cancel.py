@@ -1,8 +1,7 @@
 """Steering: cancel."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import timedelta
 
 import pytest
 
@@ -11,21 +10,7 @@ from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.selection import Selection
 from batch_ops.use_cases.steering import Chosen
-from tests import fakes
-from tests.unit.use_cases.operators import begin
-from tests.world import World
-
-NAME = "fly/a.h5"
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def world() -> World:
-    """A cloud with two projects."""
-    world = World()
-    world.project("fly")
-    world.project("worm")
-    return world
+from tests.world import NAME, World
 
 
 async def cancel(world: World, **what) -> dict[str, int]:
@@ -35,7 +20,7 @@ async def cancel(world: World, **what) -> dict[str, int]:
 
 async def test_an_open_file_is_cancelled_with_its_task(world: World):
     """Row CANCELLED with the reason, task ended, nothing open."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     world.batch.run(world.row(NAME).placement.task_id)
     assert await cancel(world, names=(NAME,)) == {}
     row = world.row(NAME)
@@ -46,13 +31,9 @@ async def test_an_open_file_is_cancelled_with_its_task(world: World):
 
 async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world: World):
     """Finished files stay finished; results that are being moved are moved to the end."""
-    await begin(world, "fly/a.h5", "fly/b.h5")
+    await world.begin("fly/a.h5", "fly/b.h5")
     await world.finish("fly/a.h5")
-    row = world.row("fly/b.h5")
-    world.batch.run(row.placement.task_id)
-    world.work(row.placement.task_id)
-    world.batch.complete(row.placement.task_id)
-    await world.tick()
+    await world.compute("fly/b.h5")
     assert await cancel(world, project="fly") == {"ended already": 1, "its results are being moved": 1}
     await world.deliver()
     assert world.row("fly/b.h5").state is State.SUCCEEDED
@@ -60,7 +41,7 @@ async def test_what_is_over_or_as_good_as_over_is_not_cancelled(world: World):
 
 async def test_what_waits_is_cancelled(world: World):
     """With its PROBLEM.txt; it does not begin when what it waited for comes."""
-    await begin(world, "late/x.h5")
+    await world.begin("late/x.h5")
     await cancel(world, project="late")
     world.project("late")
     await world.tick(timedelta(hours=1))
@@ -71,7 +52,7 @@ async def test_what_waits_is_cancelled(world: World):
 
 async def test_a_new_upload_of_a_cancelled_file_runs(world: World):
     """What was cancelled was a version."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     await cancel(world, names=(NAME,))
     world.drop(NAME, b"another version")
     row = await world.start(NAME)
@@ -80,7 +61,7 @@ async def test_a_new_upload_of_a_cancelled_file_runs(world: World):
 
 async def test_a_newer_version_is_not_cancelled_by_mistake(world: World):
     """The run that the operator saw is cancelled, or none."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     plan = await world.steering.plan_cancel(Selection(names=(NAME,)))
     world.drop(NAME, b"another version")
     await world.start(NAME)
@@ -90,20 +71,8 @@ async def test_a_newer_version_is_not_cancelled_by_mistake(world: World):
 
 async def test_a_task_that_was_just_being_created_is_ended_too(world: World):
     """Cancelled between claim and create: the task that appears afterwards does not run on."""
-    world.drop(NAME)
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold(call: str, when: fakes.When) -> None:
-        if call == "batch.create_task" and when is fakes.When.BEFORE:
-            reached.set()
-            await go_on.wait()
-
-    world.cloud.hook = hold
-    starting = asyncio.create_task(world.start(NAME))
-    await reached.wait()
-    await cancel(world, names=(NAME,))
-    go_on.set()
-    await starting
+    async with world.meanwhile("batch.create_task", world.begin(NAME)):
+        await cancel(world, names=(NAME,))
     assert world.row(NAME).state is State.CANCELLED
     for _ in range(8):
         await world.tick(timedelta(minutes=4))
@@ -113,7 +82,7 @@ async def test_a_task_that_was_just_being_created_is_ended_too(world: World):
 
 async def test_two_operators_cancel_at_once(world: World):
     """Harmless, and both are told the truth."""
-    await begin(world, *(f"fly/{n}.h5" for n in range(5)))
+    await world.begin(*(f"fly/{n}.h5" for n in range(5)))
     plan = await world.steering.plan_cancel(Selection(project="fly"))
     answers = await asyncio.gather(*(world.steering.cancel(plan.chosen) for _ in range(2)))
     assert all(set(answer) <= {"ended already"} for answer in answers)
@@ -122,7 +91,7 @@ async def test_two_operators_cancel_at_once(world: World):
 
 async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world: World):
     """The row is written, then the operator's machine dies: reconcile ends the task."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     world.batch.run(world.row(NAME).placement.task_id)
     world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
     with pytest.raises(ServiceFault):
@@ -134,7 +103,7 @@ async def test_a_crash_in_the_middle_of_a_cancel_leaves_nothing_behind(world: Wo
 
 async def test_a_retry_ends_the_task_that_a_cancel_could_not(world: World):
     """Batch was out, and the file runs again before anybody came back to its old task: two never run at once."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     old = world.row(NAME)
     world.batch.run(old.placement.task_id)
     world.cloud.fail("batch.terminate_task", ServiceFault("Batch could not be reached."))
@@ -144,41 +113,3 @@ async def test_a_retry_ends_the_task_that_a_cancel_could_not(world: World):
     await world.deliver()
     assert (world.row(NAME).state, world.row(NAME).run) == (State.ACTIVE, 2)
     assert [task.task_id for task, _ in world.tasks(TaskState.COMPLETED)] == [old.placement.task_id]
-
-
-class Crash(BaseException):
-    """The operator's machine goes down."""
-
-
-@pytest.mark.parametrize("when", [fakes.When.BEFORE, fakes.When.AFTER])
-async def test_a_cancel_may_end_anywhere_and_be_typed_again(when):
-    """After any of its calls, in any order of events: no task goes on, nothing stays open, one answer."""
-    for crash_at in count(1):
-        world = World()
-        world.project("fly")
-        await begin(world, "fly/a.h5", "late/x.h5")
-        world.batch.run(world.row("fly/a.h5").placement.task_id)
-        calls = count(1)
-
-        async def hook(call: str, now: fakes.When, calls=calls, crash_at=crash_at) -> None:
-            if now is when and next(calls) == crash_at:
-                raise Crash
-
-        world.cloud.hook = hook
-        plan = [Chosen("fly/a.h5", 1), Chosen("late/x.h5", 1)]
-        try:
-            for one in plan:
-                await world.steering.cancel([one])
-        except Crash:
-            world.cloud.hook = None
-        else:
-            break
-        world.new_process()
-        await world.steering.cancel(plan)
-        for _ in range(8):
-            await world.tick(timedelta(minutes=4))
-            await world.deliver()
-        assert {world.row(one.name).state for one in plan} == {State.CANCELLED}, crash_at
-        assert world.tasks(TaskState.RUNNING) == [], crash_at
-        assert await world.open() == [], crash_at
-    assert crash_at > 10, "Every call was tried."

@@ -7,22 +7,9 @@ import pytest
 from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
-from tests.world import World
+from tests.world import NAME, World
 
-NAME = "fly/a.h5"
-MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def world() -> World:
-    """A cloud with one file whose task waits for a node."""
-    world = World()
-    world.project("fly")
-    world.drop(NAME)
-    await world.start(NAME)
-    await world.tick()
-    world.cloud.reset_counters()
-    return world
+pytestmark = pytest.mark.usefixtures("at_work")
 
 
 async def test_jobs_are_closed_after_a_day_with_nothing_open(world: World):
@@ -31,8 +18,7 @@ async def test_jobs_are_closed_after_a_day_with_nothing_open(world: World):
     await world.tick()
     await world.tick(timedelta(hours=25))
     assert set(world.batch.jobs().values()) == {"completed"}
-    world.drop("fly/b.h5")
-    assert (await world.start("fly/b.h5")).state is State.ACTIVE
+    assert (await world.begin("fly/b.h5")).state is State.ACTIVE
 
 
 async def test_a_job_that_cannot_be_closed_keeps_no_other_open(world: World):
@@ -52,8 +38,7 @@ async def test_an_old_job_is_closed_though_others_are_never_idle(world: World):
     """There is always something at work: last month's job ends a day after its last task, not sooner, for few calls."""
     old = world.row(NAME)
     for day in range(40):
-        world.drop(f"fly/{day}.h5")
-        await world.start(f"fly/{day}.h5")
+        await world.begin(f"fly/{day}.h5")
         await world.tick(timedelta(days=1))
     assert len(world.batch.jobs()) == 2
     assert world.batch.jobs()[old.placement.job_id] == "active"
@@ -81,8 +66,7 @@ async def test_an_old_job_is_closed_though_others_are_never_idle(world: World):
 async def test_a_file_that_waits_keeps_no_job_open(world: World):
     """An image whose project never comes has no task: jobs are closed all the same, and are not followed for it."""
     await world.finish(NAME)
-    world.drop("late/x.h5")
-    await world.start("late/x.h5")
+    await world.begin("late/x.h5")
     await world.tick()
     await world.tick(timedelta(days=1, minutes=1))
     assert set(world.batch.jobs().values()) == {"completed"}

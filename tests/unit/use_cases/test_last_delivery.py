@@ -1,7 +1,7 @@
 """Messages that can not be handled: what the row says, and how they come back."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,20 +13,7 @@ from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.use_cases.inbox import LAST_DELIVERY
 from batch_ops.use_cases.poison_queues import PoisonSelection
 from tests import fakes
-from tests.unit.use_cases.operators import begin
-from tests.world import World
-
-NAME = "fly/a.h5"
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def world() -> World:
-    """A cloud with two projects."""
-    world = World()
-    world.project("fly")
-    world.project("worm")
-    return world
+from tests.world import NAME, World
 
 
 async def test_what_is_given_up_has_a_row_with_the_reason(world: World):
@@ -48,7 +35,7 @@ async def test_what_is_given_up_has_a_row_with_the_reason(world: World):
 
 async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(world: World):
     """A late copy of an event fails: the row of that very version stays as it is; one of a newer version waits."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     done = await world.finish(NAME)
     body = look_again_message(LookOrder(NAME, "c")).encode()
     for state, content in ((done, None), (None, b"a newer version")):
@@ -64,7 +51,7 @@ async def test_a_finished_file_is_not_held_up_by_a_message_that_is_given_up(worl
 
 async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world: World):
     """The others go on, and it is not tried at every tick."""
-    await begin(world, "late/bad.h5", "late/good.h5")
+    await world.begin("late/bad.h5", "late/good.h5")
     world.project("late")
     tried = 0
 
@@ -87,12 +74,8 @@ async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world: Wor
 
 async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World):
     """It stays COLLECTING with the reason, orders itself again only after hours, and poison retry moves them."""
-    await begin(world, NAME)
-    row = world.row(NAME)
-    world.batch.run(row.placement.task_id)
-    world.work(row.placement.task_id)
-    world.batch.complete(row.placement.task_id)
-    await world.tick()
+    await world.begin(NAME)
+    await world.compute(NAME)
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
     with pytest.raises(BlobMissing):
@@ -111,12 +94,8 @@ async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World):
 
 async def test_results_are_ordered_again_after_hours_without_anyones_help(world: World):
     """A mended app finishes what it gave up."""
-    await begin(world, NAME)
-    row = world.row(NAME)
-    world.batch.run(row.placement.task_id)
-    world.work(row.placement.task_id)
-    world.batch.complete(row.placement.task_id)
-    await world.tick()
+    await world.begin(NAME)
+    await world.compute(NAME)
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
     with pytest.raises(BlobMissing):
@@ -158,7 +137,7 @@ async def test_a_long_outage_is_asked_ever_more_seldom(world: World):
 
 async def test_a_change_of_a_project_survives_an_outage(world: World):
     """It is not mistaken for an image when it comes again."""
-    await begin(world, "late/x.h5")
+    await world.begin("late/x.h5")
     world.project("late")
     body = look_again_message(LookOrder("late.ilp", "c", "projects")).encode()
     world.cloud.fail("worklist.board", ServiceFault("Table storage is busy."))
@@ -168,8 +147,7 @@ async def test_a_change_of_a_project_survives_an_outage(world: World):
     assert (look.name, look.container) == ("late.ilp", "projects")
     again = look_again_message(look).encode()
     await world.inbox.blob_created(again, 1)
-    world.cloud.advance(timedelta(minutes=1))
-    await world.deliver()
+    await world.deliver(timedelta(minutes=1))
     assert world.row("late/x.h5").state is State.ACTIVE
 
 

@@ -13,22 +13,9 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.naming import task_id
 from batch_ops.domain.record_parts import RunPlan
 from batch_ops.task.failure_kinds import FailureKind
-from tests.world import SETTINGS, World
+from tests.world import MINUTE, NAME, SETTINGS, World
 
-NAME = "fly/a.h5"
-MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def world() -> World:
-    """A cloud with one file whose task waits for a node."""
-    world = World()
-    world.project("fly")
-    world.drop(NAME)
-    await world.start(NAME)
-    await world.tick()
-    world.cloud.reset_counters()
-    return world
+pytestmark = pytest.mark.usefixtures("at_work")
 
 
 async def test_a_tick_with_nothing_open_is_one_query():
@@ -101,11 +88,8 @@ async def test_a_failure_is_tried_again_then_told(world: World):
     for attempt in (1, 2):
         row = world.row(NAME)
         assert row.placement.task_id == task_id(NAME, 1, attempt)
-        world.batch.run(row.placement.task_id)
         world.tell(row.placement.task_id, "COMMAND", "ilastik ended with exit code 3: no.", 3, "line one", "line two")
-        world.batch.complete(row.placement.task_id, exit_code=3)
-        await world.tick()
-    row = world.row(NAME)
+        row = await world.fail(NAME, 3)
     assert (row.state, row.kind) == (State.FAILED, FailureKind.COMMAND)
     assert row.reason.startswith("ilastik ended with exit code 3: no.")
     assert b"line two" in world.results(NAME)["PROBLEM.txt"]
@@ -116,10 +100,8 @@ async def test_a_failure_is_tried_again_then_told(world: World):
 async def test_a_failed_runs_staging_is_kept_a_week(world: World):
     """Logs of a failure can be looked at for a while; then staging is cleared."""
     for _ in range(2):
-        row = world.row(NAME)
-        world.work(row.placement.task_id, complete=False)
-        world.batch.complete(row.placement.task_id, exit_code=3)
-        await world.tick()
+        world.work(world.row(NAME).placement.task_id, complete=False)
+        await world.fail(NAME, 3)
     assert world.blobs.names("staging")
     await world.tick(timedelta(days=6))
     assert world.blobs.names("staging")
@@ -130,11 +112,9 @@ async def test_a_failed_runs_staging_is_kept_a_week(world: World):
 
 async def test_staging_faults_wait_before_the_next_try(world: World):
     """A storage fault is tried again after its delay, not before."""
-    row = world.row(NAME)
-    world.batch.complete(row.placement.task_id, None, TaskFailure("usererror", "BlobDownloadTimedOut", "slow"))
-    await world.tick()
+    row = await world.fail(NAME, None, TaskFailure("usererror", "BlobDownloadTimedOut", "slow"))
     assert len(world.tasks()) == 1
-    assert world.row(NAME).state is State.SUBMITTING
+    assert row.state is State.SUBMITTING
     await world.tick(timedelta(seconds=31))
     assert len(world.tasks()) == 2
 
@@ -215,21 +195,15 @@ async def test_an_image_deleted_before_its_task_began(world: World):
 
 async def test_an_image_deleted_before_its_node_fetched_it(world: World):
     """CANCELLED when the node finds no image: there is nothing to try again."""
-    row = world.row(NAME)
     world.blobs.remove("input", NAME)
-    failure = TaskFailure("usererror", "BlobNotFound", "One of the specified blobs is not found")
-    world.batch.complete(row.placement.task_id, exit_code=None, failure=failure)
-    await world.tick()
-    assert (world.row(NAME).state, world.row(NAME).placement.attempt) == (State.CANCELLED, 1)
+    row = await world.fail(NAME, None, TaskFailure("usererror", "BlobNotFound", "One of the blobs is not found"))
+    assert (row.state, row.placement.attempt) == (State.CANCELLED, 1)
     assert await world.open() == []
 
 
 async def test_a_lost_collect_message_is_sent_again(world: World):
     """COLLECTING that nobody works on is ordered again."""
-    row = world.row(NAME)
-    world.work(row.placement.task_id)
-    world.batch.complete(row.placement.task_id)
-    await world.tick()
+    await world.compute(NAME)
     world.outbox.orders()
     await world.tick(11 * MINUTE)
     await world.deliver()
@@ -254,8 +228,7 @@ async def test_half_an_hour_without_batch(world: World):
     world.cloud.fail("batch.list", ServiceFault("Batch is out."), times=60)
     world.cloud.fail("batch.task", ServiceFault("Batch is out."), times=60)
     world.cloud.fail("batch.create_task", ServiceFault("Batch is out."), times=3)
-    world.drop("fly/b.h5")
-    await world.start("fly/b.h5")
+    await world.begin("fly/b.h5")
     for _ in range(60):
         await world.tick()
     assert sum(world.cloud.requests.values()) < 60 * 8

@@ -1,33 +1,19 @@
 """With `RERUN_FINISHED` files that succeeded are segmented again when their project changes, and only then."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 
 from batch_ops.domain.file_record import State
-from tests.world import SETTINGS, World
-
-NAME = "fly/a.h5"
-MINUTE = timedelta(minutes=1)
+from tests.world import MINUTE, NAME, World
 
 
 async def finished(*, rerun: bool = True) -> World:
     """A cloud with one file whose results are there."""
-    world = World(replace(SETTINGS, rerun_finished=rerun))
-    world.project("fly")
-    world.drop(NAME)
-    await world.start(NAME)
+    world = World(rerun_finished=rerun)
+    await world.begin(NAME)
     await world.finish(NAME)
-    await rest(world)
+    await world.deliver(MINUTE)
     assert (world.row(NAME).run, world.row(NAME).state) == (1, State.SUCCEEDED)
     return world
-
-
-async def rest(world: World) -> None:
-    """Messages that wait come, too."""
-    world.cloud.advance(MINUTE)
-    await world.deliver()
 
 
 @pytest.mark.parametrize("rerun", [True, False])
@@ -37,7 +23,7 @@ async def test_a_finished_file_runs_again_with_a_changed_project(rerun):
     first = world.row(NAME).plan.project_digest
     world.project("fly", b"a better classifier")
     await world.project_changed("fly")
-    await rest(world)
+    await world.deliver(MINUTE)
     if rerun:
         assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
         await world.finish(NAME)
@@ -49,25 +35,18 @@ async def test_a_finished_file_runs_again_with_a_changed_project(rerun):
 @pytest.mark.parametrize("when", ["running", "collecting"])
 async def test_a_project_that_changes_while_the_file_runs(when):
     """The run goes on with its frozen classifier; when it is over, the file runs again."""
-    world = World(replace(SETTINGS, rerun_finished=True))
-    world.project("fly")
-    world.drop(NAME)
-    row = await world.start(NAME)
-    world.batch.run(row.placement.task_id)
+    world = World(rerun_finished=True)
+    row = await world.begin(NAME)
     if when == "collecting":
-        world.work(row.placement.task_id)
-        world.batch.complete(row.placement.task_id)
-        await world.tick()
+        await world.compute(NAME)
     world.project("fly", b"a better classifier")
     await world.project_changed("fly")
     if when == "running":
-        await rest(world)
-        world.work(row.placement.task_id)
-        world.batch.complete(row.placement.task_id)
-        await world.tick()
+        await world.deliver(MINUTE)
+        await world.compute(NAME)
     await world.deliver()
     assert (world.row(NAME).run, world.row(NAME).state) == (1, State.SUCCEEDED)
-    await rest(world)
+    await world.deliver(MINUTE)
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
     assert world.row(NAME).plan.project_digest != row.plan.project_digest
 
@@ -77,7 +56,7 @@ async def test_another_configuration_is_another_run():
     world = await finished()
     world.blobs.upload("projects", "fly.json", b'{"export_source": "Probabilities"}')
     await world.project_changed("fly")
-    await rest(world)
+    await world.deliver(MINUTE)
     assert (world.row(NAME).run, world.row(NAME).plan.export_source) == (2, "Probabilities")
 
 
@@ -86,7 +65,7 @@ async def test_the_same_classifier_again_is_no_change():
     world = await finished()
     world.project("fly")
     await world.project_changed("fly")
-    await rest(world)
+    await world.deliver(MINUTE)
     assert world.row(NAME).run == 1
 
 
@@ -96,6 +75,6 @@ async def test_an_edit_of_the_properties_is_no_change():
     world.blobs.edit("input", NAME, {"note": "seen"})
     await world.start(NAME)
     await world.project_changed("fly")
-    await rest(world)
+    await world.deliver(MINUTE)
     assert world.row(NAME).run == 1
     assert len(world.tasks()) == 1

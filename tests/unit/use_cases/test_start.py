@@ -13,21 +13,16 @@ from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from tests import fakes
 from tests.events import blob_created
-from tests.world import World
+from tests.world import NAME, Crash, World
 
-NAME = "fly/a.h5"
-
-
-class Crash(BaseException):
-    """The process ends here."""
+LATE = "late/a.h5"
 
 
 @pytest.fixture
-def world() -> World:
-    """A cloud with one project and one dropped image."""
-    world = World()
-    world.project("fly")
+def world(world: World) -> World:
+    """A cloud with one dropped image, and another one whose project is not there."""
     world.drop(NAME)
+    world.drop(LATE)
     return world
 
 
@@ -46,8 +41,7 @@ async def test_no_name_from_outside_is_in_a_command(world: World):
     """The command line is the same for every file."""
     lines = set()
     for name in (NAME, "fly/$(reboot) 'x\".h5"):
-        world.drop(name)
-        row = await world.start(name)
+        row = await world.begin(name)
         lines.add(next(s.command_line for t, s in world.tasks() if t.task_id == row.placement.task_id))
     assert lines == {"/bin/bash task/run_task.sh"}
 
@@ -147,27 +141,23 @@ async def test_a_check_that_ran_out_lets_the_file_run(world: World):
     assert len(world.tasks()) == 1
 
 
-async def test_an_image_waits_for_its_project():
+async def test_an_image_waits_for_its_project(world: World):
     """WAITING_FOR_PROJECT with a sentence, and PROBLEM.txt; reconcile takes it up when the project appears."""
-    world = World()
-    world.drop(NAME)
-    row = await world.start(NAME)
+    row = await world.start(LATE)
     assert row.state is State.WAITING_FOR_PROJECT
-    assert "fly.ilp" in row.reason
-    assert set(world.results(NAME)) == {"PROBLEM.txt"}
-    world.project("fly")
+    assert "late.ilp" in row.reason
+    assert set(world.results(LATE)) == {"PROBLEM.txt"}
+    world.project("late")
     await world.tick(timedelta(minutes=2))
-    assert world.row(NAME).state is State.ACTIVE
-    assert (await world.finish(NAME)).state is State.SUCCEEDED
-    assert "PROBLEM.txt" not in world.results(NAME)
+    assert world.row(LATE).state is State.ACTIVE
+    assert (await world.finish(LATE)).state is State.SUCCEEDED
+    assert "PROBLEM.txt" not in world.results(LATE)
 
 
-async def test_an_unusable_project_is_reported():
+async def test_an_unusable_project_is_reported(world: World):
     """A project that the check refuses is a thing to wait for, with its sentence."""
-    world = World()
-    world.project("fly", b"REFUSE It was never trained.")
-    world.drop(NAME)
-    row = await world.start(NAME)
+    world.project("late", b"REFUSE It was never trained.")
+    row = await world.start(LATE)
     assert (row.state, row.reason) == (State.WAITING_FOR_PROJECT, "It was never trained.")
 
 
@@ -190,22 +180,19 @@ async def test_a_frozen_classifier_that_was_deleted_is_frozen_again(world: World
     row = await world.start(NAME)
     world.blobs.remove("frozen", naming.frozen_blob(row.plan.project_digest))
     world.cloud.advance(timedelta(seconds=6))
-    world.drop("fly/b.h5")
-    again = await world.start("fly/b.h5")
+    again = await world.begin("fly/b.h5")
     assert again.state is State.ACTIVE
     assert again.plan.project_digest == row.plan.project_digest
     assert world.blobs.names("frozen") == [naming.frozen_blob(row.plan.project_digest)]
 
 
-async def test_a_deleted_image_that_waited_is_cancelled():
+async def test_a_deleted_image_that_waited_is_cancelled(world: World):
     """CANCELLED, closed, and PROBLEM.txt is gone."""
-    world = World()
-    world.drop(NAME)
-    await world.start(NAME)
-    world.blobs.remove("input", NAME)
-    row = await world.start(NAME)
+    await world.start(LATE)
+    world.blobs.remove("input", LATE)
+    row = await world.start(LATE)
     assert row.state is State.CANCELLED
-    assert world.results(NAME) == {}
+    assert world.results(LATE) == {}
     assert await world.open() == []
 
 
@@ -244,8 +231,7 @@ async def test_a_closed_job_moves_the_claim_first(world: World):
     await world.start(NAME)
     [job] = world.batch.jobs()
     await world.batch.close_job(job)
-    world.drop("fly/b.h5")
-    row = await world.start("fly/b.h5")
+    row = await world.begin("fly/b.h5")
     assert row.state is State.ACTIVE
     assert row.placement.job_id == f"{job}-1"
 
@@ -263,46 +249,3 @@ async def test_midnight_between_claim_and_create(world: World, when):
     row = world.row(NAME)
     assert (row.placement.job_id, row.placement.task_id) == (claimed.placement.job_id, claimed.placement.task_id)
     assert len(world.tasks()) == 1
-
-
-async def test_a_crash_after_any_call_is_finished(world: World):
-    """Wherever start dies, before or after a call took effect, reconcile brings the file to one task."""
-    probe = World()
-    probe.project("fly")
-    probe.drop(NAME)
-    labels: list[str] = []
-
-    async def note(label: str, when: fakes.When) -> None:
-        labels.append(label)
-
-    probe.cloud.hook = note
-    await probe.start(NAME)
-    for point in range(len(labels)):
-        world = World()
-        world.project("fly")
-        world.drop(NAME)
-        await _crash_at(world, point)
-        world.new_process()
-        for _ in range(4):
-            await world.tick(timedelta(minutes=10))
-        if world.known(NAME) is None:
-            # Nothing was written yet: the event's message is still in the queue.
-            await world.start(NAME)
-        assert world.row(NAME).state is State.ACTIVE, labels[point]
-        assert len(world.tasks()) == 1, labels[point]
-        assert await world.open() == [NAME], labels[point]
-
-
-async def _crash_at(world: World, point: int) -> None:
-    seen = 0
-
-    async def crash(label: str, when: fakes.When) -> None:
-        nonlocal seen
-        seen += 1
-        if seen > point:
-            raise Crash(label)
-
-    world.cloud.hook = crash
-    with pytest.raises(Crash):
-        await world.start(NAME)
-    world.cloud.hook = None

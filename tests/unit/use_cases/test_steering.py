@@ -1,6 +1,5 @@
 """Steering: select, retry, pause, resume."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,20 +9,17 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.worklist import Intent, fair_share
-from tests.unit.use_cases.operators import begin, fail, retry
-from tests.world import SETTINGS, World
+from tests.world import NAME, World
 
-NAME = "fly/a.h5"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def world() -> World:
-    """A cloud with two projects."""
-    world = World()
-    world.project("fly")
-    world.project("worm")
-    return world
+async def retry(world: World, *, force: bool = False, **what) -> dict[str, int]:
+    """As the command does it; why some were left alone."""
+    plan = await world.steering.plan_retry(Selection(**what), force=force)
+    await world.steering.retry(plan.chosen)
+    await world.deliver()
+    return dict(plan.left)
 
 
 async def selected(world: World, **what) -> list[str]:
@@ -48,14 +44,14 @@ async def selected(world: World, **what) -> list[str]:
 )
 async def test_files_are_meant_by_name_prefix_state_and_project(world: World, what, names):
     """In the order of projects and names; files of a project without classifier are found by what is open."""
-    await begin(world, "fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
+    await world.begin("fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
     await world.finish("worm/a.h5")
     assert await selected(world, **what) == names
 
 
 async def test_open_files_are_found_without_reading_the_finished_ones(world: World):
     """By what is open, not by a scan of the project."""
-    await begin(world, *(f"fly/{n}.h5" for n in range(5)))
+    await world.begin(*(f"fly/{n}.h5" for n in range(5)))
     for n in range(4):
         await world.finish(f"fly/{n}.h5")
     world.cloud.reset_counters()
@@ -65,8 +61,8 @@ async def test_open_files_are_found_without_reading_the_finished_ones(world: Wor
 
 async def test_a_failed_file_gets_a_new_run(world: World):
     """Run 2 of the same version, claimed like any other, and it can succeed."""
-    await begin(world, NAME)
-    first = await fail(world, NAME)
+    await world.begin(NAME)
+    first = await world.fill_disk(NAME)
     assert await retry(world, names=(NAME,)) == {}
     row = world.row(NAME)
     assert (row.run, row.state, row.image.etag, row.placement.attempt) == (2, State.ACTIVE, first.image.etag, 1)
@@ -77,7 +73,7 @@ async def test_a_failed_file_gets_a_new_run(world: World):
 
 async def test_what_is_over_well_is_run_again_only_by_force(world: World):
     """SUCCEEDED and REJECTED are left alone, and it is said why."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     await world.finish(NAME)
     assert await retry(world, names=(NAME,)) == {"SUCCEEDED: only with --force": 1}
     assert world.row(NAME).run == 1
@@ -88,21 +84,21 @@ async def test_what_is_over_well_is_run_again_only_by_force(world: World):
 
 async def test_what_is_at_work_is_left_alone(world: World):
     """A second task of one version is never created."""
-    await begin(world, NAME)
+    await world.begin(NAME)
     assert await retry(world, names=(NAME,), force=True) == {"running already": 1}
     assert len(world.tasks()) == 1
 
 
 async def test_two_operators_retry_the_same_files(world: World):
     """However often and late the messages come, a run is repeated once."""
-    await begin(world, NAME)
-    await fail(world, NAME)
+    await world.begin(NAME)
+    await world.fill_disk(NAME)
     plan = await world.steering.plan_retry(Selection(names=(NAME,)))
     await world.steering.retry(plan.chosen)
     await world.steering.retry(plan.chosen)
     await world.deliver()
     assert world.row(NAME).run == 2
-    await fail(world, NAME)
+    await world.fill_disk(NAME)
     await world.steering.retry(plan.chosen)
     await world.deliver()
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.FAILED)
@@ -128,8 +124,7 @@ async def test_thousands_are_retried_by_one_command(world: World):
 
 async def test_a_back_filled_file_need_not_wait_for_its_turn(world: World):
     """Retry of what waits for its day starts it now."""
-    world.settings = replace(SETTINGS, backfill_daily_limit=1)
-    world.new_process()
+    world.new_process(backfill_daily_limit=1)
     for name in ("fly/a.h5", "fly/b.h5"):
         world.drop(name)
         await world.start(name, backfill=True)
@@ -142,11 +137,10 @@ async def test_a_back_filled_file_need_not_wait_for_its_turn(world: World):
 async def test_resume_takes_up_at_once_what_waited(world: World):
     """All of the project, by message, without waiting for a tick; other projects' files are left alone."""
     await world.steering.pause("fly")
-    await begin(world, "fly/a.h5", "fly/b.h5", "late/x.h5")
+    await world.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
     assert {world.row(n).state for n in ("fly/a.h5", "fly/b.h5")} == {State.WAITING}
     assert await world.steering.resume("fly") == 2
-    world.cloud.advance(timedelta(seconds=6))
-    await world.deliver()
+    await world.deliver(timedelta(seconds=6))
     assert {world.row(n).state for n in ("fly/a.h5", "fly/b.h5")} == {State.ACTIVE}
     assert await world.steering.pauses() == []
 
@@ -155,21 +149,18 @@ async def test_the_pause_of_everything_and_that_of_a_project_are_two(world: Worl
     """Both must be over."""
     await world.steering.pause()
     await world.steering.pause("fly")
-    await begin(world, NAME)
+    await world.begin(NAME)
     await world.steering.resume()
-    world.cloud.advance(timedelta(seconds=6))
-    await world.deliver()
+    await world.deliver(timedelta(seconds=6))
     assert "an operator paused the project 'fly'" in world.row(NAME).reason
     await world.steering.resume("fly")
-    world.cloud.advance(timedelta(seconds=6))
-    await world.deliver()
+    await world.deliver(timedelta(seconds=6))
     assert world.row(NAME).state is State.ACTIVE
 
 
 async def test_resume_leaves_alone_what_waits_for_its_turn(world: World):
     """A hundred thousand back-filled files cost it nothing."""
-    world.settings = replace(SETTINGS, backfill_daily_limit=1)
-    world.new_process()
+    world.new_process(backfill_daily_limit=1)
     for name in ("fly/a.h5", "fly/b.h5", "fly/c.h5"):
         world.drop(name)
         await world.start(name, backfill=True)

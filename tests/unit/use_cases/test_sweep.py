@@ -5,28 +5,11 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain.file_record import State
-from tests.world import SETTINGS, World
-
-NAME = "fly/a.h5"
-MINUTE = timedelta(minutes=1)
+from tests.world import MINUTE, NAME, SETTINGS, World
 
 
-@pytest.fixture
-async def world() -> World:
-    """A cloud with one file whose task waits for a node."""
-    world = World()
-    world.project("fly")
-    world.drop(NAME)
-    await world.start(NAME)
-    await world.tick()
-    world.cloud.reset_counters()
-    return world
-
-
-async def test_the_sweep_finds_what_events_missed():
+async def test_the_sweep_finds_what_events_missed(world: World):
     """Written since the system went live, no row: found within a cycle; older files are left alone."""
-    world = World()
-    world.project("fly")
     world.drop("fly/old.h5")
     world.cloud.advance(timedelta(days=1))
     await world.settle()
@@ -43,6 +26,7 @@ async def test_the_sweep_finds_what_events_missed():
 
 async def test_the_sweep_finds_a_version_that_no_event_told_of(world: World):
     """A row of an older version: the newer one is started."""
+    await world.begin(NAME)
     await world.finish(NAME)
     await world.settle()
     world.drop(NAME, b"newer")
@@ -52,10 +36,8 @@ async def test_the_sweep_finds_a_version_that_no_event_told_of(world: World):
 
 
 @pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
-async def test_the_sweep_finds_forgotten_files_again(is_older):
+async def test_the_sweep_finds_forgotten_files_again(world: World, is_older: bool):
     """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
-    world = World()
-    world.project("fly")
     if is_older:
         world.drop("fly/b.h5")
         world.cloud.advance(MINUTE)
@@ -65,7 +47,6 @@ async def test_the_sweep_finds_forgotten_files_again(is_older):
     row = await world.start("fly/b.h5")
     await world.worklist.remove(row.name, row.intent)
     assert await world.open() == []
-    world.batch.run(row.placement.task_id)
     world.work(row.placement.task_id)
     world.batch.complete(row.placement.task_id)
     await world.tick(SETTINGS.sweep_every + MINUTE)
@@ -76,10 +57,8 @@ async def test_the_sweep_finds_forgotten_files_again(is_older):
     assert await world.open() == []
 
 
-async def test_a_project_takes_up_what_it_rejected():
+async def test_a_project_takes_up_what_it_rejected(world: World):
     """An image that was rejected under a project is looked at again when the project changes, and only then."""
-    world = World()
-    world.project("fly")
     world.drop(NAME, b"REFUSE too thin")
     await world.start(NAME)
     assert (await world.start(NAME)).run == 1
@@ -87,6 +66,5 @@ async def test_a_project_takes_up_what_it_rejected():
     world.cloud.advance(MINUTE)
     await world.project_changed("fly")
     assert len(world.outbox) == 1
-    world.cloud.advance(MINUTE)
-    await world.deliver()
+    await world.deliver(MINUTE)
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.REJECTED)

@@ -18,13 +18,9 @@ NAME = "IMAGES/2026/3/1/12/0a1b.json"
 
 
 @pytest.fixture
-async def world() -> World:
+async def world(world: World) -> World:
     """A cloud that has been live for a moment."""
-    world = World()
-    world.project("fly")
-    for _ in range(3):
-        await world.tick()
-    world.cloud.reset_counters()
+    await world.settle()
     return world
 
 
