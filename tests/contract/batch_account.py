@@ -1,6 +1,5 @@
 """A Batch account with its nodes and operators: the fake, and the local Batch service."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from batch_ops.domain.batch_task import Task, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.ports.services import BatchService
 from tests import fakes
-from tests.local_cloud.batch.running import RunningService, running_service
+from tests.local_cloud.batch.running import RunningService, eventually, pool_of, running_service
 
 POOL = "pool"
 JOB = "Job-2026-03"
@@ -46,13 +45,14 @@ class Account:
 
     async def until(self, task_id: str, state: TaskState) -> Task:
         """Wait until a task is in a state."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                task = await self.batch.task(JOB, task_id)
-                assert task is not None
-                if task.state is state:
-                    return task
-                await asyncio.sleep(0.05)
+
+        async def look() -> Task | None:
+            task = await self.batch.task(JOB, task_id)
+            assert task is not None
+            return task if task.state is state else None
+
+        task: Task = await eventually(look, PATIENCE)
+        return task
 
     async def task_ids(self, since: Any = None) -> list[str]:
         return [task.task_id async for task in self.batch.changed(JOB, since)]
@@ -119,17 +119,5 @@ async def local_service() -> AsyncIterator[tuple[RunningService, BatchClient]]:
         running_service() as running,
         batch_client(running.endpoint, running.account, running.key, None) as made,
     ):
-        await made.create_pool(
-            models.BatchPoolCreateOptions(
-                id=POOL,
-                vm_size="STANDARD_D4S_V3",
-                target_dedicated_nodes=0,
-                virtual_machine_configuration=models.VirtualMachineConfiguration(
-                    image_reference=models.BatchVmImageReference(
-                        publisher="canonical", offer="ubuntu-24_04-lts", sku="server", version="latest"
-                    ),
-                    node_agent_sku_id="batch.node.ubuntu 24.04",
-                ),
-            )
-        )
+        await made.create_pool(pool_of(POOL, target_dedicated_nodes=0))
         yield running, made

@@ -13,7 +13,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.storage_health import AzureStorageHealth
 from batch_ops.ports.health import Access, ImageSupport, Outcome, Probe, Resource
-from tests.local_cloud.batch.running import eventually, running_service, shell
+from tests.local_cloud.batch.running import eventually, pool_of, running_service, shell
 
 
 @dataclass(frozen=True)
@@ -107,27 +107,22 @@ async def test_a_queue_tells_how_many_wait_and_since_when(account, place):
     assert len(await queue.peek_messages(5)) == 2
 
 
+def machine(ubuntu: str, **image: str) -> models.VirtualMachineConfiguration:
+    """What the nodes of a pool are made of."""
+    return models.VirtualMachineConfiguration(
+        image_reference=models.BatchVmImageReference(**image), node_agent_sku_id=f"batch.node.ubuntu {ubuntu}"
+    )
+
+
 async def test_a_pool_is_seen_with_its_nodes_and_formula():
     """Its sizes, its image, how the formula is evaluated now, and what active jobs there are."""
     async with running_service() as service, service.client() as client:
         health = AzureBatchHealth(client)
         assert await health.pool("p") is None
-        await client.create_pool(
-            models.BatchPoolCreateOptions(
-                id="p",
-                vm_size="standard_d4s_v5",
-                virtual_machine_configuration=models.VirtualMachineConfiguration(
-                    image_reference=models.BatchVmImageReference(
-                        publisher="canonical", offer="ubuntu-24_04-lts", sku="server", version="latest"
-                    ),
-                    node_agent_sku_id="batch.node.ubuntu 24.04",
-                ),
-                enable_auto_scale=True,
-                auto_scale_formula="$TargetDedicatedNodes=1;",
-                task_slots_per_node=2,
-            )
-        )
-        await client.create_job(models.BatchJobCreateOptions(id="j", pool_info=models.BatchPoolInfo(pool_id="p")))
+        scaled = {"enable_auto_scale": True, "auto_scale_formula": "$TargetDedicatedNodes=1;"}
+        image = machine("24.04", publisher="canonical", offer="ubuntu-24_04-lts", sku="server", version="latest")
+        await client.create_pool(pool_of(virtual_machine_configuration=image, task_slots_per_node=2, **scaled))
+        await client.new_job(pool="p")
         status = await health.pool("p")
 
         assert (status.state, status.image, status.slots) == ("active", "canonical:ubuntu-24_04-lts:server", 2)
@@ -139,30 +134,20 @@ async def test_a_pool_is_seen_with_its_nodes_and_formula():
 
 async def test_an_image_that_batch_does_not_serve_is_noticed():
     """Of an image of one's own nothing is known."""
-    reference = models.BatchVmImageReference
-    gone = reference(publisher="canonical", offer="0001-com-ubuntu-server-focal", sku="20_04-lts", version="latest")
-    own = reference(virtual_machine_image_id="/subscriptions/s/providers/Microsoft.Compute/images/own")
+    name = {"publisher": "canonical", "offer": "0001-com-ubuntu-server-focal", "sku": "20_04-lts", "version": "latest"}
+    own = {"virtual_machine_image_id": "/subscriptions/s/providers/Microsoft.Compute/images/own"}
     async with running_service() as service, service.client() as client:
-        found = []
-        for name, image in (("gone", gone), ("own", own)):
-            machine = models.VirtualMachineConfiguration(
-                image_reference=image, node_agent_sku_id="batch.node.ubuntu 20.04"
-            )
-            options = models.BatchPoolCreateOptions(
-                id=name, vm_size="s", virtual_machine_configuration=machine, target_dedicated_nodes=0
-            )
-            await client.create_pool(options)
-            found.append((await AzureBatchHealth(client).pool(name)).image_support)
-    assert found == [ImageSupport.NOT_LISTED, ImageSupport.UNKNOWN]
+        for pool, image, support in (("p", name, ImageSupport.NOT_LISTED), ("q", own, ImageSupport.UNKNOWN)):
+            vm = machine("20.04", **image)
+            await client.create_pool(pool_of(pool, virtual_machine_configuration=vm, target_dedicated_nodes=0))
+            assert (await AzureBatchHealth(client).pool(pool)).image_support is support
 
 
 async def test_a_node_whose_start_task_fails_is_seen_with_its_last_words():
     """Exit code, Batch's complaint, and the last line of stderr.txt."""
     async with running_service() as service, service.client() as client:
         start = models.BatchStartTask(command_line=shell("echo one >&2; echo There is no blob. >&2; exit 93"))
-        await client.create_pool(
-            models.BatchPoolCreateOptions(id="p", vm_size="s", target_dedicated_nodes=1, start_task=start)
-        )
+        await client.create_pool(pool_of(start_task=start))
         health = AzureBatchHealth(client)
 
         async def failed():

@@ -4,14 +4,12 @@ A model in plain Python says what each call must do; after every step the ledger
 """
 
 import asyncio
-import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import pytest
-from azure.data.tables.aio import TableServiceClient
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -26,26 +24,21 @@ from tests import fakes
 from tests.fakes.cloud import START
 
 NAMES = ("p/a.h5", "p/A.h5", "p/a.h5/b.h5", "q/\U0001f9ea'.h5")
-SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = [HealthCheck.too_slow]
 STATES = st.sampled_from(list(State))
 
 
 class Histories(RuleBasedStateMachine):
     """`rows` and `runs` are what the ledger should hold; `reads` what writers have in mind, fresh or stale."""
 
-    runner: ClassVar[asyncio.Runner]
-
-    def __init__(self) -> None:
+    def __init__(self, runner: asyncio.Runner, make: Callable[[], Coroutine[Any, Any, Ledger]]) -> None:
         super().__init__()
-        self.ledger = self.runner.run(self.new_ledger())
+        self.runner = runner
+        self.ledger = runner.run(make())
         self.rows: dict[str, Entry] = {}
         self.runs: dict[tuple[str, int], FileRecord] = {}
         self.reads: dict[str, list[Entry | None]] = {name: [None] for name in NAMES}
         self.now = START
-
-    async def new_ledger(self) -> Ledger:
-        """An empty ledger."""
-        raise NotImplementedError
 
     def tick(self) -> None:
         self.now += timedelta(seconds=1)
@@ -150,31 +143,19 @@ async def _names(ledger: Ledger) -> list[str]:
     return [record.name async for record in ledger.files("p")]
 
 
-def test_any_history_on_the_fake():
-    """The fake does what the model says."""
+@pytest.mark.parametrize(("backend", "histories", "steps"), [("fake", 60, 30), ("azurite", 6, 15)])
+def test_any_history_is_what_the_model_says(backend: str, histories: int, steps: int, storage, unique):
+    """Of many histories, each of many steps."""
+    how = settings(deadline=None, max_examples=histories, stateful_step_count=steps, suppress_health_check=SLOW)
     with asyncio.Runner() as loop:
+        service = storage().table_service() if backend == "azurite" else None
 
-        class OnFake(Histories):
-            runner = loop
-
-            async def new_ledger(self) -> Ledger:
-                return fakes.FakeLedger()
-
-        run_state_machine_as_test(OnFake, settings=settings(SETTINGS, max_examples=60, stateful_step_count=30))
-
-
-def test_any_history_on_table_storage(azurite):
-    """Table storage does what the model says."""
-    with asyncio.Runner() as loop:
-        service = TableServiceClient.from_connection_string(azurite)
-
-        class OnAzurite(Histories):
-            runner = loop
-
-            async def new_ledger(self) -> Ledger:
-                return TableLedger(await service.create_table(f"files{uuid.uuid4().hex}"))
+        async def make() -> Ledger:
+            return TableLedger(await service.create_table(unique("files"))) if service else fakes.FakeLedger()
 
         try:
-            run_state_machine_as_test(OnAzurite, settings=settings(SETTINGS, max_examples=6, stateful_step_count=15))
+            machine = cast(type[RuleBasedStateMachine], lambda: Histories(loop, make))
+            run_state_machine_as_test(machine, settings=how)
         finally:
-            loop.run(service.close())
+            if service:
+                loop.run(service.close())
