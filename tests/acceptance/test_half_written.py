@@ -1,9 +1,5 @@
 """Files that are written in pieces: only a whole one is started, and nobody has to help it."""
 
-import uuid
-
-from azure.storage.blob import BlobBlock
-
 from tests.acceptance.lab import h5
 from tests.acceptance.test_once import event, send
 
@@ -13,24 +9,6 @@ def pieces(lab, seed, count=3):
     whole = h5(lab.tmp / f"pieces{seed}.h5", seed).read_bytes()
     size = -(-len(whole) // count)
     return [whole[start : start + size] for start in range(0, len(whole), size)]
-
-
-def test_blocks_that_are_committed_by_and_by(lab):
-    """Every commit is an event: the part is refused, the whole runs, once."""
-    name = "default/in blocks.h5"
-    blob = lab.blobs.get_blob_client("input", name)
-    blocks, length = [], 0
-    for piece in pieces(lab, 31):
-        blocks.append(BlobBlock(uuid.uuid4().hex))
-        blob.stage_block(blocks[-1].id, piece)
-        blob.commit_block_list(blocks)
-        length += len(piece)
-        if len(blocks) < 3:
-            assert f"{length:,}" in lab.wait(name, "REJECTED", run=len(blocks))["reason"]
-    row = lab.wait(name, "SUCCEEDED")
-    assert row["etag"] == blob.get_blob_properties().etag.strip('"')
-    assert len(lab.tasks(name)) == 1
-    assert "PROBLEM.txt" not in lab.results(name)
 
 
 def test_a_blob_that_is_appended_to(lab):

@@ -1,21 +1,11 @@
 """Nothing is lost and nothing is done twice: repeated events, new versions, and a host that is killed."""
 
 import base64
-import io
 import json
 import signal
 
-import numpy as np
-import tifffile
-
 from tests.acceptance.lab import until
 from tests.events import blob_created
-
-
-def tiffs(lab, name):
-    """The segmentation in the results, all time points."""
-    results = lab.results(name)
-    return np.stack([tifffile.imread(io.BytesIO(results[leaf])) for leaf in sorted(results) if leaf.endswith(".tiff")])
 
 
 def event(lab, name, etag, number=0):
@@ -64,18 +54,6 @@ def test_a_blob_deleted_before_its_event(lab):
     assert list(lab.queues.list_queues(name_starts_with="blob-created-poison")) == []
 
 
-def test_an_overwritten_blob_is_run_again(lab):
-    """A new version of a finished file is a new run, and its TIFFs replace the old ones whole."""
-    name = "default/replaced.h5"
-    lab.image(name, seed=12, shape=(3, 24, 22, 16, 1))
-    lab.wait(name, "SUCCEEDED")
-    assert tiffs(lab, name).shape[0] == 3
-    lab.image(name, seed=13)
-    lab.wait(name, "SUCCEEDED", run=2)
-    assert tiffs(lab, name).shape[0] == 2
-    assert json.loads(lab.results(name)["provenance.json"])["run"]["number"] == 2
-
-
 def test_an_image_overwritten_while_its_task_runs(lab):
     """The old task is ended, and only the new version's TIFFs land in the results."""
     name = "default/slow-replaced.h5"
@@ -92,21 +70,6 @@ def test_an_image_overwritten_while_its_task_runs(lab):
     # What tidies up after the old run comes much later.
     until(lambda: not lab.queues.get_queue_client("collect").peek_messages(), 30, lambda: "An order is not taken.")
     assert set(lab.results(name)) == set(results)
-
-
-def test_a_metadata_edit_runs_nothing(lab):
-    """New metadata on a finished blob is a new ETag, but the same content: only the row follows."""
-    name = "default/edited.h5"
-    old = lab.image(name, seed=16)
-    lab.wait(name, "SUCCEEDED")
-    blob = lab.blobs.get_blob_client("input", name)
-    blob.set_blob_metadata({"sample": "7"})
-    new = blob.get_blob_properties().etag.strip('"')
-    assert new != old
-    send(lab, event(lab, name, new, number=2))
-    row = until(lambda: (row := lab.row(name)) and row["etag"] == new and row, 30, lambda: f"{lab.row(name)}")
-    assert (row["state"], row["run"]) == ("SUCCEEDED", 1)
-    assert len(lab.tasks(name)) == 1
 
 
 def test_the_host_killed_between_claim_and_creation(lab):

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -130,63 +129,6 @@ def test_cancel_and_retry(lab, operator):
     operator.types("retry", good, "--force")
     assert lab.wait(good, "SUCCEEDED", run=2)["reason"] == "2 TIFFs in the results."
     assert set(lab.results(good)) == {"steered_again0.tiff", "steered_again1.tiff", "provenance.json", "ilastik.log"}
-
-
-def test_pause_and_resume_of_a_project(lab, operator):
-    """New files of the project wait, those of others go on; resume takes them up within seconds."""
-    lab.project("steer pause")
-    operator.types("pause", "--project", "steer pause")
-    names = [f"steer pause/{n}.h5" for n in range(3)]
-    # Every instance has heard of it by then.
-    heard = datetime.now(UTC) + timedelta(seconds=6)
-    until(lambda: datetime.now(UTC) > heard, SECONDS, lambda: "Time stands still.")
-    for number, name in enumerate(names):
-        lab.image(name, seed=50 + number)
-    for name in names:
-        assert "an operator paused" in lab.wait(name, "WAITING")["reason"]
-    lab.image("default/not paused.h5", seed=53)
-    lab.wait("default/not paused.h5", "SUCCEEDED")
-    assert "has been paused by an operator since" in operator.types("list", "--project", "steer pause")
-    assert {lab.row(name)["state"] for name in names} == {"WAITING"}
-    assert operator.reads("resume", "--project", "steer pause") == [{"resumed": "steer pause", "taken_up": 3}]
-    for name in names:
-        assert lab.wait(name)["state"] == "SUCCEEDED"
-
-
-def test_backfill_counts_first_and_keeps_the_daily_limit(lab, operator):
-    """Files without events: counted, then started as far as the day has room; the rest waits for its day."""
-    lab.project("steer old")
-    names = [f"steer old/{n}.h5" for n in range(3)]
-    with deaf(lab):
-        for number, name in enumerate(names):
-            lab.image(name, seed=60 + number)
-        [plan] = operator.reads("backfill", "steer old/", "--dry-run")
-        assert (plan["files"], plan["known"], plan["asked"]) == (3, 0, 0)
-        assert plan["bytes"] > 10_000
-    assert "3 files whose names begin with 'steer old/'" in operator.types("backfill", "steer old/", code=1)
-    assert [lab.row(name) for name in names] == [None] * 3
-    with nearly_spent_day(lab, operator):
-        operator.types("backfill", "steer old/", "--yes")
-        rows = [lab.wait(name, "SUCCEEDED", "WAITING") for name in names]
-        assert sorted(row["state"] for row in rows) == ["SUCCEEDED", "WAITING", "WAITING"]
-        [waiting, _] = [row for row in rows if row["state"] == "WAITING"]
-        assert "daily limit of 1,000" in waiting["reason"]
-    assert operator.reads("backfill", "steer old/", "--dry-run")[0]["files"] == 0
-    operator.types("retry", "--project", "steer old", "--state", "waiting", "--yes")
-    for name in names:
-        assert lab.wait(name)["state"] == "SUCCEEDED"
-
-
-@contextmanager
-def nearly_spent_day(lab: Lab, operator: Operator) -> Iterator[None]:
-    """Of a thousand turns of this day one is left."""
-    work = lab.tables.get_table_client("work")
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    work.upsert_entity({"PartitionKey": "gate", "RowKey": "turns", "day": today, "given": 999})
-    try:
-        yield
-    finally:
-        work.delete_entity("gate", "turns")
 
 
 def test_poison_is_listed_put_back_and_dropped(lab, operator):

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import h5py
-import numpy as np
 import psutil
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
@@ -25,6 +23,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from local_cloud.azurite.server import Azurite
 from local_cloud.cloud.provision import provision_storage
 from local_cloud.cloud.services import Program, ProgramPart
+from tests.acceptance.lab import h5
 from tests.bench.measure import cpu_seconds, spent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -156,13 +155,8 @@ def batch_client() -> BatchClient:
 
 def small_image() -> bytes:
     """A tagged volume of a few kilobytes that the sample project accepts."""
-    kinds = {"t": 8, "c": 1}
-    tags = {"axes": [{"key": a, "typeFlags": kinds.get(a, 2), "resolution": 0, "description": ""} for a in "txyzc"]}
-    with tempfile.NamedTemporaryFile(suffix=".h5") as file:
-        with h5py.File(file.name, "w") as image:
-            data = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 16, 1), dtype=np.uint8)
-            image.create_dataset("data", data=data).attrs["axistags"] = json.dumps(tags)
-        return Path(file.name).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        return h5(Path(folder) / "small.h5", shape=(2, 16, 16, 16, 1)).read_bytes()
 
 
 async def gathered[T](work: Callable[[T], object], items: list[T], at_once: int) -> None:

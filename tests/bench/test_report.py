@@ -1,10 +1,7 @@
 """The figures that a benchmark prints are what RESULTS.md holds, and what it counts is counted right."""
 
-import asyncio
 import json
 import re
-import time
-from pathlib import Path
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -12,15 +9,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from local_cloud.azurite.server import Azurite
 from tests.bench.report import REPOSITORY, RESULTS, Report, cpu_table
-
-
-def written(file: Path, words: str) -> str:
-    """The text of a file once it has these words."""
-    end = time.monotonic() + 20
-    while words not in (text := file.read_text() if file.exists() else ""):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    return text
+from tests.waiting import until
 
 
 def report(figure: str) -> Report:
@@ -83,8 +72,8 @@ async def test_scans_are_refused_and_entities_counted_while_azurite_is_measured(
         for scan in (table.list_entities(), table.query_entities("RowKey eq '1'")):
             with pytest.raises(HttpResponseError, match="refuses a scan"):
                 [row async for row in scan]
-        text = await asyncio.to_thread(written, tally, " entities")
-    counts = {key.partition(" ")[2]: count for key, count in json.loads(text).items()}
+        await until(lambda: tally.exists() and " entities" in tally.read_text())
+    counts = {key.partition(" ")[2]: count for key, count in json.loads(tally.read_text()).items()}
     assert counts["entities"] == 2
     assert counts["POST files"] == 3
     assert counts["GET files"] == 3

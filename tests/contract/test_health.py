@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.batch import models
@@ -119,7 +120,7 @@ async def test_a_pool_is_seen_with_its_nodes_and_formula():
     async with running_service() as service, service.client() as client:
         health = AzureBatchHealth(client)
         assert await health.pool("p") is None
-        scaled = {"enable_auto_scale": True, "auto_scale_formula": "$TargetDedicatedNodes=1;"}
+        scaled: dict[str, Any] = {"enable_auto_scale": True, "auto_scale_formula": "$TargetDedicatedNodes=1;"}
         image = machine("24.04", publisher="canonical", offer="ubuntu-24_04-lts", sku="server", version="latest")
         await client.create_pool(pool_of(virtual_machine_configuration=image, task_slots_per_node=2, **scaled))
         await client.new_job(pool="p")

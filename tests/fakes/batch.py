@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
-from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
+from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused
 from batch_ops.domain.task_spec import TaskSpec
 from tests.fakes.cloud import Cloud, call
 
@@ -33,10 +33,9 @@ class FakeBatch:
 
     service = "batch"
 
-    def __init__(self, cloud: Cloud | None = None, *, active_jobs_quota: int = 100) -> None:
+    def __init__(self, cloud: Cloud | None = None) -> None:
         self.cloud = cloud or Cloud()
         self.preempted_nodes: set[str] = set()
-        self.active_jobs_quota = active_jobs_quota
         self._jobs: dict[str, _Job] = {}
 
     # The port
@@ -46,8 +45,6 @@ class FakeBatch:
         _check_id(job_id)
         if job_id.lower() in self._jobs:
             return
-        if sum(job.state != "completed" for job in self._jobs.values()) >= self.active_jobs_quota:
-            raise ServiceFault("The Batch account's quota of active jobs is reached.")
         self._jobs[job_id.lower()] = _Job(job_id, pool_id)
 
     @call()

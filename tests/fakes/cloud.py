@@ -47,7 +47,7 @@ class Cloud:
         return self.now
 
     def fail(self, call: str, error: BaseException, *, times: int = 1, when: When = When.BEFORE) -> None:
-        """Have the next calls of a method (`"ledger.claim"`, or `"*"` for any) raise an error."""
+        """Have the next calls of a method (`"ledger.claim"`) raise an error."""
         self._faults.setdefault((call, When(when)), deque()).extend([error] * times)
 
     def heal(self) -> None:
@@ -80,13 +80,8 @@ class Cloud:
             await self.hook(call, When.AFTER)
 
     def _raise(self, call: str, when: When) -> None:
-        for key in ((call, when), ("*", when)):
-            queue = self._faults.get(key)
-            if queue:
-                error = queue.popleft()
-                if not queue:
-                    del self._faults[key]
-                raise error
+        if queue := self._faults.get((call, when)):
+            raise queue.popleft()
 
 
 class Service(Protocol):

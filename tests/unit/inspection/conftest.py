@@ -4,6 +4,7 @@ import io
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,23 +15,10 @@ import pytest_asyncio
 
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
+from tests.fakes.check import PROJECT
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
-PROJECT_3D = ProjectFacts(
-    ilastik_version="1.4.2",
-    workflow="Pixel Classification",
-    axes="tzyxc",
-    channels=1,
-    spatial_dimensions=3,
-    classes=("Background", "Cell"),
-    sigma_3d=1.6,
-    sigma_2d=0.0,
-    chooses_2d=True,
-    scalar_features=2,
-    eigen_2d=0,
-    eigen_3d=1,
-    columns=5,
-)
+PROJECT_3D = replace(PROJECT, axes="tzyxc", classes=("Background", "Cell"), sigma_3d=1.6, scalar_features=2, columns=5)
 FEATURES = [
     "GaussianSmoothing",
     "LaplacianOfGaussian",

@@ -1,4 +1,4 @@
-"""Broken files by the hundred; `python -m tests.unit.inspection.fuzz` runs as many as one likes."""
+"""Broken files by the hundred; by the thousand with the slow tests."""
 
 import struct
 
