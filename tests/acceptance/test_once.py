@@ -20,20 +20,6 @@ def send(lab, message):
     lab.queues.get_queue_client("blob-created").send_message(base64.b64encode(json.dumps(message).encode()).decode())
 
 
-def test_the_same_event_five_times(lab):
-    """Five deliveries of one event, and later ones still, make one task."""
-    name = "default/again.h5"
-    etag = lab.image(name, seed=11)
-    for _ in range(5):
-        send(lab, event(lab, name, etag))
-    assert lab.wait(name)["state"] == "SUCCEEDED"
-    for _ in range(5):
-        send(lab, event(lab, name, etag))
-    empty(lab, "blob-created")
-    assert lab.row(name)["run"] == 1
-    assert len(lab.tasks(name)) == 1
-
-
 def empty(lab, queue):
     """Wait until every message of a queue was handled (one that is being handled counts)."""
     client = lab.queues.get_queue_client(queue)

@@ -48,17 +48,6 @@ def test_any_name_will_do(lab, strange_names, name):
     assert "provenance.json" in lab.results(name)
 
 
-def test_names_that_differ_by_case_are_two_files(lab):
-    """`A.h5` beside `a.h5`: two rows, two tasks, two folders."""
-    lab.image("case/A.h5", seed=3)
-    lab.image("case/a.h5", seed=4)
-    lab.project("case")
-    upper, lower = lab.wait("case/A.h5"), lab.wait("case/a.h5")
-    assert (upper["state"], lower["state"]) == ("SUCCEEDED", "SUCCEEDED")
-    assert upper["task_id"].lower() != lower["task_id"].lower()
-    assert set(lab.results("case/A.h5")) == {"A0.tiff", "A1.tiff", "provenance.json", "ilastik.log"}
-
-
 def test_a_truncated_file_is_rejected(lab):
     """A cut-off upload never costs a task; row and PROBLEM.txt say how many bytes of how many; the blob stays."""
     name = "default/cut.h5"
@@ -73,37 +62,6 @@ def test_a_truncated_file_is_rejected(lab):
     results = lab.results(name)
     assert set(results) == {"PROBLEM.txt"}
     assert row["reason"] in results["PROBLEM.txt"].decode()
-
-
-def test_what_is_not_hdf5_is_rejected(lab):
-    """A renamed picture is refused in one sentence."""
-    lab.upload("default/not.h5", b"GIF89a" + bytes(3000))
-    row = lab.wait("default/not.h5")
-    assert row["state"] == "REJECTED"
-    assert "HDF5" in row["reason"]
-    assert lab.tasks("default/not.h5") == []
-
-
-def test_images_before_their_project(lab):
-    """The commonest mistake is no loss: the file waits, says for what, and goes on when the project appears."""
-    name = "later/image.h5"
-    lab.image(name, seed=5)
-    row = lab.wait(name, "WAITING_FOR_PROJECT")
-    assert "later.ilp" in row["reason"]
-    assert set(lab.results(name)) == {"PROBLEM.txt"}
-    lab.project("later")
-    assert lab.wait(name)["state"] == "SUCCEEDED"
-    assert "PROBLEM.txt" not in lab.results(name)
-
-
-def test_a_file_deleted_while_it_waits(lab):
-    """What waits for a project and is deleted ends CANCELLED, and its PROBLEM.txt goes."""
-    name = "never/image.h5"
-    lab.image(name)
-    lab.wait(name, "WAITING_FOR_PROJECT")
-    lab.blobs.get_blob_client("input", name).delete_blob()
-    assert lab.wait(name)["state"] == "CANCELLED"
-    assert lab.results(name) == {}
 
 
 def test_an_untagged_image(lab):

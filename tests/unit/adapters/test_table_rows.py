@@ -61,3 +61,21 @@ def test_a_field_that_no_property_can_hold_is_refused():
 
     with pytest.raises(TypeError, match="values"):
         to_properties(Odd(("a",)))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"history": "RUNNING LATER@2026-03-01T12:00:00Z"},
+        {"tries": '{"NEWER_KIND": 1}'},
+        {"tries": "no JSON"},
+        {"attempts": '[{"n": 1}, 2]'},
+        {"attempts": "[{"},
+        {"shape": "3x"},
+    ],
+)
+def test_a_note_never_makes_its_row_unreadable(damaged):
+    """One of a later version, or a damaged one, is passed over."""
+    new = {"name": "a.h5", "run": 1, "state": "WAITING", "etag": "e", "length": 1, "correlation_id": "c"}
+    record = from_properties(FileRecord, new | damaged)
+    assert (record.history, record.tries.counts, record.tries.attempts, record.plan.shape) == ((), (), (), ())

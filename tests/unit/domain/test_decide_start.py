@@ -15,7 +15,7 @@ from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.turns import day_of
-from batch_ops.image.facts import Accepted, ImageFacts, ProjectFacts, Refused, Unchecked
+from batch_ops.image.facts import Accepted, ImageFacts, ProjectFacts, Unchecked
 from tests.world import SETTINGS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,15 +35,6 @@ def row(state: State = State.WAITING, etag: str = "etag-2", **fields: Any) -> Fi
 
 def case(old: FileRecord | None = None, blob: Blob = BLOB, **order: Any) -> Case:
     return Case(old, LookOrder(NAME, "event", **order), blob, NOW)
-
-
-def test_an_image_that_fits_is_claimed_with_the_ids_of_its_job_and_task():
-    """Recovery never derives them again."""
-    decision = decide(case(), ACCEPTED, SETTINGS)
-    assert isinstance(decision, Claim)
-    assert (decision.record.state, decision.record.run, decision.record.placement.attempt) == (State.SUBMITTING, 1, 1)
-    assert decision.record.placement.job_id
-    assert decision.record.placement.task_id
 
 
 def test_what_could_not_be_checked_runs_and_says_why():
@@ -76,12 +67,6 @@ def test_a_fault_keeps_the_turn_that_was_just_taken():
     decision = decide(case(backfill=True), found, SETTINGS)
     assert isinstance(decision, Wait)
     assert decision.record.turn == day_of(NOW)
-
-
-def test_an_image_that_does_not_fit_is_rejected():
-    """With the sentence of the check."""
-    decision = decide(case(), replace(ACCEPTED, verdict=Refused("It has three channels.")), SETTINGS)
-    assert decision == Reject(case().record(None), PROJECT, "It has three channels.")
 
 
 def test_an_image_larger_than_the_nodes_disk_is_rejected():

@@ -20,7 +20,6 @@ from batch_ops.domain.transitions import (
     Then,
     check_move,
     failed,
-    missing,
     observe,
 )
 from batch_ops.task import contract
@@ -204,16 +203,6 @@ def test_the_task_script_knows_better_than_batch():
     found = Cause(FailureKind.DISK_FULL, "7 GB are missing.")
     assert refined(Cause(FailureKind.COMMAND, "exit 1"), found) == found
     assert refined(Cause(FailureKind.TIMEOUT, "too long"), found).kind is FailureKind.TIMEOUT
-
-
-def test_lost_needs_two_looks_some_time_apart():
-    """A task that is absent once is not lost."""
-    first = missing(record(), NOW, SETTINGS)
-    assert first.then is Then.NOTHING
-    assert missing(first.record, NOW + timedelta(minutes=1), SETTINGS) is None
-    lost = missing(first.record, NOW + timedelta(minutes=2), SETTINGS)
-    assert lost.then is Then.SUBMIT
-    assert lost.record.tries.attempts[0].kind is FailureKind.LOST
 
 
 def test_a_task_that_is_not_the_rows_tells_nothing():

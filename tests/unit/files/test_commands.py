@@ -63,18 +63,27 @@ async def test_list_stops_at_its_limit_and_says_so(operator):
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        (["--state", "failed"], ["fly/b.h5"]),
-        (["--state", "OPEN"], ["fly/a.h5", "late/x.h5"]),
-        (["--state", "active", "--state", "FAILED"], ["fly/a.h5", "fly/b.h5"]),
-        (["--prefix", "fly/b"], ["fly/b.h5"]),
-        (["--project", "late"], ["late/x.h5"]),
-        (["fly/a.h5", "none.h5"], ["fly/a.h5"]),
+        ([], ["root.h5", "fly/a.h5", "fly/b/c.h5", "late/x.h5", "worm/a.h5"]),
+        (["--state", "failed"], ["fly/b/c.h5"]),
+        (["--state", "OPEN"], ["fly/a.h5", "late/x.h5", "root.h5"]),
+        (["--state", "waiting_for_project"], ["late/x.h5", "root.h5"]),
+        (["--state", "succeeded"], ["worm/a.h5"]),
+        (["--state", "active", "--state", "FAILED"], ["fly/a.h5", "fly/b/c.h5"]),
+        (["--state", "active", "--state", "SUCCEEDED", "--prefix", "worm/"], ["worm/a.h5"]),
+        (["--prefix", "fly/b"], ["fly/b/c.h5"]),
+        (["--prefix", "f"], ["fly/a.h5", "fly/b/c.h5"]),
+        (["--prefix", "r"], ["root.h5"]),
+        (["--project", "fly"], ["fly/a.h5", "fly/b/c.h5"]),
+        (["--project", "default"], ["root.h5"]),
+        (["fly/a.h5", "none/at/all.h5"], ["fly/a.h5"]),
+        (["worm/a.h5", "--project", "fly"], []),
     ],
 )
 async def test_list_by_state_prefix_project_and_name(operator, words, names):
-    """Words of states in any case; OPEN is all that are not final."""
-    await operator.world.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
-    await operator.world.fill_disk("fly/b.h5")
+    """In the order of projects and names. Words of states in any case; OPEN is all that are not final."""
+    await operator.world.begin("fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
+    await operator.world.finish("worm/a.h5")
+    await operator.world.fill_disk("fly/b/c.h5")
     assert [row["name"] for row in (await operator.types("list", "--json", *words)).json] == names
 
 

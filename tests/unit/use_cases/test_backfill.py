@@ -28,18 +28,6 @@ async def test_a_backfill_counts_first(world: World):
     assert world.known("fly/old.h5") is None
 
 
-async def test_a_backfill_asks_for_each_and_starts_what_the_limit_allows(world: World):
-    """The rest waits; the same back-fill again has nothing to do."""
-    world.new_process(backfill_daily_limit=2)
-    for n in range(5):
-        world.drop(f"fly/{n}.h5")
-    await world.backfiller.ask(await world.backfiller.plan("fly/"))
-    await world.deliver()
-    states = [world.row(f"fly/{n}.h5").state for n in range(5)]
-    assert sorted(states) == [State.ACTIVE] * 2 + [State.WAITING] * 3
-    assert (await world.backfiller.plan("fly/")).names == ()
-
-
 async def test_a_backfill_of_many_lists_and_compares_in_pages(world: World):
     """Of 2,500 files: one listing call, three queries."""
     for n in range(2500):

@@ -151,20 +151,6 @@ async def test_a_change_of_a_project_survives_an_outage(world: World):
     assert world.row("late/x.h5").state is State.ACTIVE
 
 
-async def test_poison_is_put_back_or_dropped_by_choice(world: World):
-    """By queue, by id, by the file that it is about; what is not meant stays and can be seen at once."""
-    kept = world.poison.add("blob-created", look_again_message(LookOrder("worm/a.h5", "c")))
-    world.poison.add("blob-created", look_again_message(LookOrder("fly/a.h5", "c")))
-    strange = world.poison.add("collect", "no JSON at all")
-    care = world.poison_care
-    assert await care.retry(PoisonSelection(prefix="fly/")) == 1
-    assert [look.name for look in world.outbox.looks()] == ["fly/a.h5"]
-    assert await care.drop(PoisonSelection(ids=frozenset({strange}))) == 1
-    assert [message.id for message in await care.oldest(PoisonSelection())] == [kept]
-    assert await care.retry(PoisonSelection(queue="collect")) == 0
-    assert await care.counts() == {"blob-created": 1}
-
-
 async def test_every_kind_of_message_tells_its_file(world: World):
     """Events, orders to look and to collect; what says nothing has no name."""
     event = {"subject": "/blobServices/default/containers/input/blobs/fly/event.h5"}

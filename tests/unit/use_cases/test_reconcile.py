@@ -123,6 +123,7 @@ async def test_absent_from_a_list_is_not_lost(world: World):
     """A task that lists leave out but that can be got by its id goes on."""
     row = world.row(NAME)
     world.batch.unlist(row.placement.task_id)
+    assert [task async for task in world.batch.changed(row.placement.job_id, None)] == []
     world.batch.run(row.placement.task_id)
     for _ in range(10):
         await world.tick(5 * MINUTE)

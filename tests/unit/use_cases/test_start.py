@@ -134,13 +134,6 @@ async def test_a_completed_upload_is_taken_up(world: World):
     assert "PROBLEM.txt" not in world.results(NAME)
 
 
-async def test_a_check_that_ran_out_lets_the_file_run(world: World):
-    """Unchecked is not refused: the row says that the check was not finished."""
-    world.drop(NAME, b"UNSURE The check took too long; the file runs anyway.")
-    await world.start(NAME)
-    assert len(world.tasks()) == 1
-
-
 async def test_an_image_waits_for_its_project(world: World):
     """WAITING_FOR_PROJECT with a sentence, and PROBLEM.txt; reconcile takes it up when the project appears."""
     row = await world.start(LATE)
@@ -196,14 +189,6 @@ async def test_a_deleted_image_that_waited_is_cancelled(world: World):
     assert await world.open() == []
 
 
-async def test_an_archived_image_waits(world: World):
-    """A blob in the archive tier is not started, and says why."""
-    world.blobs.set_tier("input", NAME, "Archive")
-    row = await world.start(NAME)
-    assert row.state is State.WAITING
-    assert "archive" in row.reason
-
-
 @pytest.mark.parametrize("fault", ["batch.create_task", "batch.create_job"])
 async def test_an_outage_of_batch_is_data(world: World, fault):
     """Throttled: the row keeps reason and `not_before`, nothing is raised, reconcile finishes it."""
@@ -215,15 +200,6 @@ async def test_an_outage_of_batch_is_data(world: World, fault):
     await world.tick(timedelta(minutes=2))
     assert world.row(NAME).state is State.ACTIVE
     assert len(world.tasks()) == 1
-
-
-async def test_a_missing_pool_is_data(world: World):
-    """No pool: recorded, tried again, and done when the pool is there."""
-    world.cloud.fail("batch.create_job", ServiceFault("The pool pool does not exist in the Batch account."))
-    row = await world.start(NAME)
-    assert "pool" in row.reason
-    await world.tick(timedelta(minutes=2))
-    assert world.row(NAME).state is State.ACTIVE
 
 
 async def test_a_closed_job_moves_the_claim_first(world: World):

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Placement
@@ -24,29 +22,6 @@ async def retry(world: World, *, force: bool = False, **what) -> dict[str, int]:
 
 async def selected(world: World, **what) -> list[str]:
     return [record.name async for record in world.steering.select(Selection(**what))]
-
-
-@pytest.mark.parametrize(
-    ("what", "names"),
-    [
-        ({}, ["root.h5", "fly/a.h5", "fly/b/c.h5", "late/x.h5", "worm/a.h5"]),
-        ({"project": "fly"}, ["fly/a.h5", "fly/b/c.h5"]),
-        ({"project": "default"}, ["root.h5"]),
-        ({"prefix": "fly/b"}, ["fly/b/c.h5"]),
-        ({"prefix": "f"}, ["fly/a.h5", "fly/b/c.h5"]),
-        ({"prefix": "r"}, ["root.h5"]),
-        ({"names": ("worm/a.h5", "none/at/all.h5")}, ["worm/a.h5"]),
-        ({"names": ("worm/a.h5",), "project": "fly"}, []),
-        ({"states": frozenset({State.WAITING_FOR_PROJECT})}, ["late/x.h5", "root.h5"]),
-        ({"states": frozenset({State.SUCCEEDED})}, ["worm/a.h5"]),
-        ({"states": frozenset({State.SUCCEEDED, State.ACTIVE}), "prefix": "worm/"}, ["worm/a.h5"]),
-    ],
-)
-async def test_files_are_meant_by_name_prefix_state_and_project(world: World, what, names):
-    """In the order of projects and names; files of a project without classifier are found by what is open."""
-    await world.begin("fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
-    await world.finish("worm/a.h5")
-    assert await selected(world, **what) == names
 
 
 async def test_open_files_are_found_without_reading_the_finished_ones(world: World):
@@ -143,19 +118,6 @@ async def test_resume_takes_up_at_once_what_waited(world: World):
     await world.deliver(timedelta(seconds=6))
     assert {world.row(n).state for n in ("fly/a.h5", "fly/b.h5")} == {State.ACTIVE}
     assert await world.steering.pauses() == []
-
-
-async def test_the_pause_of_everything_and_that_of_a_project_are_two(world: World):
-    """Both must be over."""
-    await world.steering.pause()
-    await world.steering.pause("fly")
-    await world.begin(NAME)
-    await world.steering.resume()
-    await world.deliver(timedelta(seconds=6))
-    assert "an operator paused the project 'fly'" in world.row(NAME).reason
-    await world.steering.resume("fly")
-    await world.deliver(timedelta(seconds=6))
-    assert world.row(NAME).state is State.ACTIVE
 
 
 async def test_resume_leaves_alone_what_waits_for_its_turn(world: World):

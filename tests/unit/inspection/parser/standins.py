@@ -13,6 +13,7 @@ from typing import Any
 # For `code=f"{STANDINS}:spin"`.
 STANDINS = __name__
 Fetch = Callable[[int, int], bytes]
+Parse = Callable[[dict[str, Any], bytes, Fetch], dict[str, Any]]
 ACCEPTED = {
     "finding": "dataset",
     "name": "data",
@@ -106,25 +107,17 @@ def tell_process(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, An
     return ACCEPTED | {"name": str(os.getpid())}
 
 
-def refuse_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-    """From its second file on, damaged by the first, a process finds fault with every file."""
-    return tell_process(job, head, fetch) if next(_calls) == 1 else {"finding": "damaged"}
-
-
-def crash_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-    """The first file's damage ends the process at its second."""
-    return tell_process(job, head, fetch) if next(_calls) == 1 else crash(job, head, fetch)
-
-
-def spin_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-    """The first file's damage has the process loop at its second."""
-    return tell_process(job, head, fetch) if next(_calls) == 1 else spin(job, head, fetch)
-
-
-def hoard_later(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-    """The first file's leak leaves the second too little."""
-    if next(_calls) == 1:
-        _leak.append(bytearray(40 * 2**20))
-        return tell_process(job, head, fetch)
+def leak(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """Keeps 40 MB of what every file took."""
     _leak.append(bytearray(40 * 2**20))
-    return ACCEPTED
+    return tell_process(job, head, fetch)
+
+
+def _later(parse: Parse) -> Parse:
+    """What the first file did to the process shows from its second file on."""
+    return lambda *given: (tell_process if next(_calls) == 1 else parse)(*given)
+
+
+refuse_later = _later(lambda job, head, fetch: {"finding": "damaged"})
+crash_later = _later(crash)
+spin_later = _later(spin)

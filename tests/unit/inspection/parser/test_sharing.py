@@ -62,7 +62,7 @@ async def test_a_process_is_done_after_sixteen_files():
     assert [seen.count(pid) for pid in dict.fromkeys(seen)] == [16, 16, 1]
 
 
-@pytest.mark.parametrize("standin", ["refuse_later", "crash_later", "spin_later", "hoard_later"])
+@pytest.mark.parametrize("standin", ["refuse_later", "crash_later", "spin_later", "leak"])
 async def test_a_process_of_its_own_decides_where_a_shared_one_stumbles(standin):
     """Whatever an earlier file did to the process: no other is refused for it, nor held up for long."""
     async with parsing(standin) as (_, parse):
