@@ -7,6 +7,7 @@ circle is a set that imports itself.
 
 import argparse
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,12 @@ type Graph = dict[str, set[str]]
 def floors(*rooms: str) -> tuple[frozenset[str], ...]:
     """Make floors, the lowest first, each from the names of its rooms with spaces between."""
     return tuple(frozenset(names.split()) for names in rooms)
+
+
+def drawings() -> list[str]:
+    """The tree and the arrow that ARCHITECTURE.md draws."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    return re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md and CONTRIBUTING.md tell what is so."""
+"""ARCHITECTURE.md, CONTRIBUTING.md and README.md tell what is so."""
 
 import re
 from itertools import product
@@ -8,19 +8,18 @@ import pytest
 
 from batch_ops.domain.file_record import State
 from batch_ops.domain.transitions import ALLOWED
-from tests.structure import House
+from tests.structure import House, drawings
+from tests.unit.test_imports import HOUSE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ARCHITECTURE = (REPOSITORY / "ARCHITECTURE.md").read_text()
-CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text()
-BLOCKS = re.findall(r"^```\n(.*?)^```$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
+TEXTS = {name: (REPOSITORY / name).read_text() for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md")}
 
 
 def named_in_the_tree() -> set[str]:
     """The paths of the drawn tree; a line that is indented further goes on with the text of the one before."""
     found: set[str] = set()
     above: list[str] = []
-    for line in BLOCKS[0].splitlines():
+    for line in drawings()[0].splitlines():
         if match := re.match(r"((?:  ){0,2})([\w./-]+)(?:  |$)", line):
             above[len(match[1]) // 2 :] = [match[2].rstrip("/")]
             found.add("/".join(above))
@@ -57,18 +56,14 @@ def test_tests_mirror_the_code(code):
     assert {room for room in rooms if not (REPOSITORY / code / room).is_dir()} == set()
 
 
-def test_every_import_follows_the_arrow():
-    """A room imports from floors that are drawn before its own."""
-    order = [[room.replace("/", ".") for room in floor.strip().split(", ")] for floor in BLOCKS[1].split("<")]
-    floor = {room: number for number, rooms in enumerate(order) for room in rooms}
-    rooms = House("batch_ops").rooms
-    assert rooms.keys() == floor.keys()
-    assert {(room, other) for room, others in rooms.items() for other in others if floor[other] >= floor[room]} == set()
+def test_the_arrow_has_every_room():
+    """And no other; that imports follow it is a test of its own."""
+    assert House("batch_ops").rooms.keys() == {room for floor in HOUSE.floors for room in floor}
 
 
 def test_every_move_between_states_is_in_the_table():
     """The table has the moves of `ALLOWED`, and no others."""
-    section = ARCHITECTURE.split("## The states")[1].split("\n## ")[0]
+    section = TEXTS["ARCHITECTURE.md"].split("## The states")[1].split("\n## ")[0]
     drawn = set()
     for starts, ends in re.findall(r"^\| (.+?) \| (.+?) \| .+ \|$", section, re.MULTILINE)[1:]:
         before = re.findall(r"`(\w+)`", starts) or [state for state in State if not state.is_final]
@@ -77,16 +72,16 @@ def test_every_move_between_states_is_in_the_table():
     assert {move for move in drawn ^ allowed if move[0] is not move[1]} == set()
 
 
-@pytest.mark.parametrize("text", [ARCHITECTURE, CONTRIBUTING], ids=["ARCHITECTURE", "CONTRIBUTING"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_paths_that_are_named_exist(text):
-    """Links and paths lead somewhere, from the top of the repository, from `batch_ops` or from `deploy`."""
+    """Links and paths lead somewhere, from the top of the repository, `batch_ops`, `deploy` or `tests`."""
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text)
-    paths = re.findall(r"`([\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|sh|bicep)))`", text)
-    homes = [REPOSITORY / home for home in ("", "batch_ops", "deploy")]
+    paths = re.findall(r"`(\w[\w.-]*(?:/[\w.-]+)*(?:/|\.(?:py|md|sh|bicep)))`", text)
+    homes = [REPOSITORY / home for home in ("", "batch_ops", "deploy", "tests", "local_cloud/ilastik")]
     assert {path for path in links + paths if not any((home / path).exists() for home in homes)} == set()
 
 
 def test_make_targets_that_are_named_exist():
     """Every `make ...` is a target."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z][a-z-]*)", ARCHITECTURE + CONTRIBUTING)) <= targets
+    assert set(re.findall(r"`?make ([a-z][a-z-]*)", "".join(TEXTS.values()))) <= targets

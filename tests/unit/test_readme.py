@@ -1,6 +1,5 @@
 """The README tells what is so."""
 
-import re
 from pathlib import Path
 
 from batch_ops.domain.file_record import State
@@ -40,16 +39,3 @@ def test_every_setting_is_in_the_table():
 def test_every_state_is_explained():
     """A state that a row may have stands in the README."""
     assert {state for state in State if f"| `{state}` |" not in README} == set()
-
-
-def test_make_targets_of_the_readme_exist():
-    """Every `make ...` that the README names is a target."""
-    makefile = (REPOSITORY / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z][a-z-]*)", README)) <= targets
-
-
-def test_paths_of_the_readme_exist():
-    """Every relative link leads somewhere."""
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", README)
-    assert [link for link in links if not (REPOSITORY / link).exists()] == []
