@@ -1,6 +1,5 @@
-"""The rules of the ledger, on the fake and on Table storage."""
+"""The rules of the ledger, on the fake and on Table storage; those of runs and moves are shown by histories."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.errors import Conflict, IllegalTransition
+from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Placement, RunPlan, Times
 from batch_ops.domain.worklist import Stand
@@ -33,11 +32,6 @@ HOSTILE_NAMES = [
 def record(name: str = "p/a.h5", run: int = 1, state: State = State.SUBMITTING, **changes) -> FileRecord:
     fields: dict[str, Any] = {"image": IMAGE, "correlation_id": "c", "times": Times(updated_at=NOW)} | changes
     return FileRecord(name=name, run=run, state=state, **fields)
-
-
-async def final(ledger: Ledger, name: str = "p/a.h5"):
-    entry = await ledger.claim(record(name), None)
-    return await ledger.advance(entry, entry.record.to(State.FAILED, NOW, "It failed."))
 
 
 async def test_a_file_that_was_never_claimed_has_no_row(ledger: Ledger):
@@ -91,28 +85,6 @@ async def test_two_first_claims_are_one_row(ledger: Ledger):
     assert [run.correlation_id for run in await ledger.runs("p/a.h5")] == ["first"]
 
 
-async def test_a_newer_run_supersedes_an_open_one(ledger: Ledger):
-    """In one transaction: the file's row is the new run's, the old run's own row ends with the time."""
-    old = await ledger.claim(record(), None)
-    new = record(run=2, image=ImageVersion("0x2", 5), times=Times(updated_at=LATER))
-    entry = await ledger.claim(new, old)
-    assert (await ledger.get("p/a.h5")) == entry
-    before, after = await ledger.runs("p/a.h5")
-    assert (before.run, before.state, before.times.finished_at) == (1, State.SUPERSEDED, LATER)
-    assert before.image.etag == "0x1"
-    assert after == new
-
-
-async def test_a_newer_run_leaves_a_finished_one_as_it_ended(ledger: Ledger):
-    """History is not rewritten."""
-    ended = await final(ledger)
-    await ledger.claim(record(run=2), ended)
-    assert [(run.run, run.state) for run in await ledger.runs("p/a.h5")] == [
-        (1, State.FAILED),
-        (2, State.SUBMITTING),
-    ]
-
-
 async def test_a_claim_over_a_changed_row_changes_nothing(ledger: Ledger):
     """The version read decides: neither the file's row nor a run's row is touched by a late claim."""
     read = await ledger.claim(record(), None)
@@ -121,23 +93,6 @@ async def test_a_claim_over_a_changed_row_changes_nothing(ledger: Ledger):
         await ledger.claim(record(run=2), read)
     assert await ledger.get("p/a.h5") == current
     assert [(run.run, run.state) for run in await ledger.runs("p/a.h5")] == [(1, State.ACTIVE)]
-
-
-async def test_a_claim_of_the_same_run_follows_the_table_of_transitions(ledger: Ledger):
-    """A waiting run may be claimed on; a finished one may not begin again."""
-    waiting = await ledger.claim(record(state=State.WAITING_FOR_PROJECT), None)
-    claimed = await ledger.claim(record(), waiting)
-    assert [run.state for run in await ledger.runs("p/a.h5")] == [State.SUBMITTING]
-    ended = await ledger.advance(claimed, record(state=State.FAILED))
-    with pytest.raises(IllegalTransition):
-        await ledger.claim(record(), ended)
-
-
-async def test_runs_only_count_up(ledger: Ledger):
-    """An older run can't take a newer one's place."""
-    entry = await ledger.claim(record(run=2), None)
-    with pytest.raises(IllegalTransition):
-        await ledger.claim(record(run=1), entry)
 
 
 async def test_an_advance_replaces_the_version_that_was_read(ledger: Ledger):
@@ -157,32 +112,6 @@ async def test_an_advance_clears_what_the_record_no_longer_has(ledger: Ledger):
     await ledger.advance(entry, record(state=State.ACTIVE))
     read = (await ledger.get("p/a.h5")).record
     assert (read.times.not_before, read.reason) == (None, "")
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (State.SUBMITTING, State.SUCCEEDED),
-        (State.WAITING, State.RUNNING),
-        (State.FAILED, State.ACTIVE),
-        (State.SUCCEEDED, State.FAILED),
-    ],
-)
-async def test_an_illegal_move_is_refused_and_nothing_is_written(ledger: Ledger, old, new):
-    """The store guards the state."""
-    entry = await ledger.claim(record(state=old), None)
-    with pytest.raises(IllegalTransition):
-        await ledger.advance(entry, record(state=new))
-    assert await ledger.get("p/a.h5") == entry
-
-
-async def test_a_final_state_ends_the_runs_own_row(ledger: Ledger):
-    """What a run came to stands in its own row, even after the file has gone on."""
-    entry = await ledger.claim(record(), None)
-    ended = replace(entry.record, kind=FailureKind.COMMAND).to(State.FAILED, LATER, "It failed.")
-    entry = await ledger.advance(entry, ended)
-    await ledger.claim(record(run=2), entry)
-    assert (await ledger.runs("p/a.h5"))[0] == ended
 
 
 async def test_runs_come_oldest_first_and_stay_apart(ledger: Ledger):
