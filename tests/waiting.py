@@ -18,10 +18,11 @@ async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 20.0, what: str = "") -> None:
-    """Return once `holds()` is true, for tests without an event loop. Raises TimeoutError after `seconds`."""
+def wait_until[T](look: Callable[[], T | None], seconds: float = 20.0, what: str | Callable[[], str] = "") -> T:
+    """Return the first true answer of `look()`, without an event loop. Raises TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not (answer := look()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds:g} s: {what or holds}")
+            raise TimeoutError(f"not within {seconds:g} s: {(what() if callable(what) else what) or look}")
         time.sleep(0.05)
+    return answer

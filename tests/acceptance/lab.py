@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from azure.storage.queue import QueueServiceClient
 from batch_ops.domain import naming
 from local_cloud.cloud.attached import attached_cloud
 from local_cloud.cloud.folder import DataFolder
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FINAL = {"SUCCEEDED", "REJECTED", "FAILED", "SUPERSEDED", "CANCELLED"}
@@ -115,7 +116,7 @@ class Lab:
             row = self.row(name)
             return row if row and row["state"] in wanted and run in {None, row["run"]} else None
 
-        return until(reached, seconds, lambda: f"{name!r} should become {wanted}, its row is {self.row(name)}")
+        return wait_until(reached, seconds, lambda: f"{name!r} should become {wanted}, its row is {self.row(name)}")
 
     def results(self, name: str) -> dict[str, bytes]:
         """What lies in the file's folder of results."""
@@ -149,16 +150,6 @@ class Lab:
             if module in line and any(str(self.folder.root) in word for word in line):
                 return process
         raise LookupError(f"No process runs {module}.")
-
-
-def until[T](reached: Callable[[], T | None], seconds: float, complain: Callable[[], str]) -> T:
-    """Ask until the answer is true; fail with a sentence when the time is over."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := reached():
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(complain())
 
 
 @contextmanager

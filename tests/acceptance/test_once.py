@@ -4,8 +4,8 @@ import base64
 import json
 import signal
 
-from tests.acceptance.lab import until
 from tests.events import blob_created
+from tests.waiting import wait_until
 
 
 def event(lab, name, etag, number=0):
@@ -23,7 +23,7 @@ def send(lab, message):
 def empty(lab, queue):
     """Wait until every message of a queue was handled (one that is being handled counts)."""
     client = lab.queues.get_queue_client(queue)
-    until(
+    wait_until(
         lambda: client.get_queue_properties().approximate_message_count == 0,
         30,
         lambda: f"{queue} is not empty",
@@ -54,7 +54,7 @@ def test_an_image_overwritten_while_its_task_runs(lab):
     old = next(task for task in lab.tasks(name) if task.id == first["task_id"])
     assert old.execution_info.exit_code != 0
     # What tidies up after the old run comes much later.
-    until(lambda: not lab.queues.get_queue_client("collect").peek_messages(), 30, lambda: "An order is not taken.")
+    wait_until(lambda: not lab.queues.get_queue_client("collect").peek_messages(), 30, lambda: "An order is not taken.")
     assert set(lab.results(name)) == set(results)
 
 

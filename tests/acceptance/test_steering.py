@@ -19,7 +19,8 @@ from batch_ops.files.__main__ import command_line
 from batch_ops.files.console import Console
 from local_cloud.cloud.folder import write_atomically
 from local_cloud.events.journal import Journal
-from tests.acceptance.lab import REPOSITORY, Lab, until
+from tests.acceptance.lab import REPOSITORY, Lab
+from tests.waiting import wait_until
 
 SECONDS = 60
 
@@ -69,7 +70,7 @@ def deaf(lab: Lab) -> Iterator[None]:
     write_atomically(lab.folder.events_control, json.dumps({"copies": 0}))
     try:
         yield
-        until(lambda: heard_all(lab), 20, lambda: "An event is still on its way.")
+        wait_until(lambda: heard_all(lab), 20, lambda: "An event is still on its way.")
     finally:
         lab.folder.events_control.unlink()
 
@@ -112,7 +113,7 @@ def test_cancel_and_retry(lab, operator):
     assert operator.reads("cancel", name) == [{"chosen": 1, "done": 1, "left": {}, "dry_run": False}]
     row = lab.wait(name, "CANCELLED")
     assert row["reason"] == "Cancelled by an operator."
-    until(
+    wait_until(
         lambda: [task.state for task in lab.tasks(name)] == ["completed"],
         SECONDS,
         lambda: "The task should have ended.",
@@ -153,6 +154,6 @@ def test_poison_is_listed_put_back_and_dropped(lab, operator):
             return [row for row in operator.reads("poison", "list") if row["text"] == "gibberish"]
         return []
 
-    [message] = until(given_up, SECONDS, lambda: "Gibberish should end in the poison queue.")
+    [message] = wait_until(given_up, SECONDS, lambda: "Gibberish should end in the poison queue.")
     assert operator.reads("poison", "drop", "--id", message["id"], "--yes") == [{"action": "drop", "done": 1}]
     assert given_up() == []

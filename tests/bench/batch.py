@@ -20,9 +20,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from local_cloud.batch.node.process import ROOT_VARIABLE
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY
-from tests.acceptance.lab import until
 from tests.bench.measure import Spent, resident, spent
 from tests.bench.report import Report
+from tests.waiting import wait_until
 
 _PATIENCE = 180.0  # seconds after which a measure has failed
 
@@ -104,7 +104,7 @@ def _task(task_id: str, command: str) -> models.BatchTaskCreateOptions:
 
 
 def _wait(what: Callable[[], bool]) -> None:
-    until(what, _PATIENCE, lambda: "The measure took too long.")
+    wait_until(what, _PATIENCE, lambda: "The measure took too long.")
 
 
 def measure_large_job(tasks: int = 100_000) -> list[Figure]:

@@ -10,8 +10,8 @@ from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import Write
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
-from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
-from batch_ops.ports.services import Fence, RangeReader
+from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
+from batch_ops.ports.services import Fence
 from tests import fakes
 from tests.fakes.check import PROJECT
 from tests.fakes.cloud import call
@@ -105,17 +105,8 @@ class ChaosBlobs(fakes.FakeBlobs):
 class ChaosCheck(fakes.FakeCheck):
     """Content that starts with `NEEDS <word>` is refused by classifiers whose content lacks the word."""
 
-    async def check_image(
-        self,
-        name: str,
-        reader: RangeReader,
-        project: ProjectFacts,
-        options: ImageOptions,
-        limits: CheckLimits,
-        *,
-        head: bytes = b"",
-    ) -> Verdict:
-        verdict = await super().check_image(name, reader, project, options, limits, head=head)
+    async def _check_image(self, name: str, head: bytes, project: ProjectFacts) -> Verdict:
+        verdict = await super()._check_image(name, head, project)
         if isinstance(verdict, Accepted) and head.startswith(NEEDS):
             word = head.split()[1].decode()
             if word not in project.classes:

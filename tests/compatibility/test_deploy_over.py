@@ -23,9 +23,10 @@ import pytest
 from azure.data.tables import UpdateMode
 
 from local_cloud.cloud.folder import write_atomically
-from tests.acceptance.lab import REPOSITORY, SETTINGS, Lab, laboratory, until
+from tests.acceptance.lab import REPOSITORY, SETTINGS, Lab, laboratory
 from tests.acceptance.test_steering import deaf
 from tests.compatibility.stored import APP
+from tests.waiting import wait_until
 
 SCRIPTS_BEFORE = "task-1179139/"
 NO_COLLECT = "AzureWebJobs.collect.Disabled"
@@ -73,7 +74,7 @@ class Deployment:
         host.terminate()
         psutil.wait_procs([host], timeout=20)
         url = f"{self.lab.exports['FUNCTIONS_URL']}/admin/host/status"
-        until(lambda: answers(url), 30, lambda: "The function host should have started again.")
+        wait_until(lambda: answers(url), 30, lambda: "The function host should have started again.")
 
     def files(self, *words: str) -> str:
         """An operator's command, of the app that is deployed."""
@@ -176,7 +177,7 @@ def test_every_open_file_goes_on_under_the_new_version(before: Deployment):
         assert set(results) == {file["name"] for file in document["files"]} | {"provenance.json", "ilastik.log"}
         assert not lab.staged(name)
     assert lab.results("done.h5") == published
-    until(lambda: not before.open_intents(), 20, lambda: f"Still open: {before.open_intents()}")
+    wait_until(lambda: not before.open_intents(), 20, lambda: f"Still open: {before.open_intents()}")
     listed = before.rows()
     install(APP, before.app)
     assert before.rows() == listed, "The version before should read these rows if it is brought back."
@@ -207,7 +208,7 @@ def leave_files_in_every_state(before: Deployment, hold: Path) -> None:
         lab.image(name)
         lab.wait(name, LEFT[name])
     put_off = "Batch should have put off the task."
-    until(lambda: (lab.row("submitting.h5") or {}).get("not_before"), 20, lambda: put_off)
+    wait_until(lambda: (lab.row("submitting.h5") or {}).get("not_before"), 20, lambda: put_off)
     give_up(lab, "poisoned.h5")
     # The local Batch service knows no job preparation, which is what a task would be PREPARING for.
     row = lab.wait("held-preparing.h5", "RUNNING")

@@ -10,10 +10,11 @@ from local_cloud.cloud.folder import DataFolder, load_or_make_identity, port_is_
 from local_cloud.cloud.stack import connection_string
 from local_cloud.functions.worker import Worker
 from tests import events
-from tests.acceptance.lab import MISBEHAVING, REPOSITORY, SETTINGS, laboratory, until
+from tests.acceptance.lab import MISBEHAVING, REPOSITORY, SETTINGS, laboratory
 from tests.deploy import bicep_text, rbac
 from tests.deploy.rbac import Grant, Need
 from tests.deploy.recorder import Recorder, Request
+from tests.waiting import wait_until
 
 MODULES = REPOSITORY / "deploy/modules"
 ROLES = MODULES / "roles.bicep"
@@ -64,8 +65,8 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]]
         }
         with laboratory(tmp, settings, home) as lab:
             live(lab)
-            until(lambda: not open_work(lab), 30, lambda: f"still open: {open_work(lab)}")
-            until(lambda: not dead_letters(lab), 30, lambda: f"not taken up: {dead_letters(lab)}")
+            wait_until(lambda: not open_work(lab), 30, lambda: f"still open: {open_work(lab)}")
+            wait_until(lambda: not dead_letters(lab), 30, lambda: f"not taken up: {dead_letters(lab)}")
             yield list(rec.requests)
 
 

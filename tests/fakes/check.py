@@ -51,10 +51,10 @@ class FakeCheck:
         *,
         head: bytes = b"",
     ) -> Verdict:
-        return await self._check_image(name, head or await reader.read(0, _READ))
+        return await self._check_image(name, head or await reader.read(0, _READ), project)
 
     @call(cost=0)
-    def _check_image(self, name: str, head: bytes) -> Verdict:
+    def _check_image(self, name: str, head: bytes, project: ProjectFacts) -> Verdict:
         if head.startswith(b"UNSURE"):
             return Unchecked(_sentence(head))
         return _refused(head) or Accepted(self._image)

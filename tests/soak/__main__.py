@@ -10,7 +10,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.soak.plan import plan
@@ -44,26 +44,17 @@ def main(argv: list[str]) -> int:
 
 def table(report: Report) -> str:
     """The figures and the complaints, for people."""
-    lines = [
-        ("tasks created", report.tasks),
-        ("segmentations that came to their end", report.segmented),
-        ("put back into the queue by Batch", report.requeues),
-        ("further attempts", report.further_attempts),
-        ("seconds until all had settled", f"{report.settled_after:.0f}"),
-        ("rules broken", len(report.complaints)),
-    ]
-    return "\n".join(
-        [
-            *_two_columns("files that ended", sorted(report.ends.items())),
-            *_two_columns("faults", sorted(report.faults.items())),
-            *_two_columns("work", lines),
-            *report.complaints,
-        ]
-    )
+    columns = {
+        "files that ended": dict(sorted(report.ends.items())),
+        "faults": {str(fault): count for fault, count in sorted(report.faults.items())},
+        "work": report.work | {"rules broken": len(report.complaints)},
+    }
+    lines = [line for title, figures in columns.items() for line in _two_columns(title, figures)]
+    return "\n".join([*lines, *report.complaints])
 
 
-def _two_columns(title: str, lines: Iterable[tuple[object, object]]) -> list[str]:
-    return ["", title, *(f"  {name!s:<40}{value!s:>8}" for name, value in lines)]
+def _two_columns(title: str, figures: Mapping[str, int]) -> list[str]:
+    return ["", title, *(f"  {name:<40}{value:>8}" for name, value in figures.items())]
 
 
 def _say(text: str) -> None:

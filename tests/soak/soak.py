@@ -32,16 +32,12 @@ _LOOK_EVERY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a soak went. Times in seconds."""
+    """How a soak went; `work` are figures by what they count."""
 
     complaints: list[str]
     ends: Counter[str]
     faults: Counter[Fault]
-    tasks: int
-    segmented: int
-    requeues: int
-    further_attempts: int
-    settled_after: float
+    work: dict[str, int]
 
 
 def soak(plan: Plan, folder: Path, say: Callable[[str], None], *, line_every: float = 60.0) -> Report:
@@ -133,9 +129,11 @@ class _Soak:
             complaints=complaints,
             ends=Counter(row["state"] if row else "no row" for row in rows),
             faults=trouble.count,
-            tasks=len(tasks),
-            segmented=sum(found.ran.values()),
-            requeues=sum(books.put_back(task) for task in tasks),
-            further_attempts=sum(row["attempt"] - 1 for row in rows if row and row.get("attempt", 0) > 1),
-            settled_after=settled_after,
+            work={
+                "tasks created": len(tasks),
+                "segmentations that came to their end": sum(found.ran.values()),
+                "put back into the queue by Batch": sum(books.put_back(task) for task in tasks),
+                "further attempts": sum(row["attempt"] - 1 for row in rows if row and row.get("attempt", 0) > 1),
+                "seconds until all had settled": round(settled_after),
+            },
         )

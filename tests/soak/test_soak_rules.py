@@ -15,10 +15,10 @@ from azure.storage.blob import BlobServiceClient
 
 from batch_ops.domain import naming
 from local_cloud.azurite.server import Azurite
-from tests.acceptance.lab import until
 from tests.soak.books import Books
 from tests.soak.plan import Content, Fate, Fault, File, plan
 from tests.soak.soak_rules import complaints, is_done
+from tests.waiting import wait_until
 
 NAME = "default/a.h5"
 FILE = File(NAME, Fate.PLAIN, (Content(0, (1, 20, 20, 15, 1)),))
@@ -157,7 +157,7 @@ async def test_a_cut_ends_requests_that_are_under_way(tmp_path):
         with BlobServiceClient.from_connection_string(azurite.connection_string, retry_total=0) as blobs:
             asked = asyncio.create_task(asyncio.to_thread(blobs.create_container, "cut"))
             await asyncio.to_thread(
-                until, lambda: tally.exists() and "PUT" in tally.read_text(), 20, lambda: "No request."
+                wait_until, lambda: tally.exists() and "PUT" in tally.read_text(), 20, lambda: "No request."
             )
             os.kill(azurite.pid, signal.SIGUSR2)
             with pytest.raises(AzureError):

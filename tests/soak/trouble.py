@@ -8,8 +8,9 @@ from collections import Counter
 
 import psutil
 
-from tests.acceptance.lab import Lab, until
+from tests.acceptance.lab import Lab
 from tests.soak.plan import Fault, Strike
+from tests.waiting import wait_until
 
 _SECONDS_TO_COME_BACK = 60
 _EVENTS = {
@@ -83,7 +84,7 @@ class Trouble:
             except (LookupError, psutil.Error):
                 return None
 
-        return until(found, _SECONDS_TO_COME_BACK, lambda: f"Nobody started {module} again.")
+        return wait_until(found, _SECONDS_TO_COME_BACK, lambda: f"Nobody started {module} again.")
 
 
 def _azurite(lab: Lab) -> psutil.Process:

@@ -4,32 +4,17 @@ import pytest
 
 from batch_ops.adapters.clients import StorageConnection
 from batch_ops.domain.errors import SettingsError
+from tests.unit.adapters.credential import Credential
 
 KEY = "a2V5" * 16
 CONNECTION = f"DefaultEndpointsProtocol=https;AccountName=account;AccountKey={KEY};EndpointSuffix=core.windows.net"
 URIS = {f"DATA__{s}ServiceUri": f"https://account.{s}.core.windows.net" for s in ("blob", "queue", "table")}
 
 
-class Token:
-    """A credential that is never asked."""
-
-    async def get_token(self, *scopes, **options):
-        raise AssertionError("Nothing is sent.")
-
-    async def close(self):
-        return None
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *error):
-        return None
-
-
 @pytest.mark.parametrize("values", [{"DATA": CONNECTION}, URIS], ids=["connection string", "identity"])
 async def test_both_ways_reach_the_three_services(values):
     """The same account either way."""
-    storage = StorageConnection("DATA", values, Token())
+    storage = StorageConnection("DATA", values, Credential())
     async with storage.blob_service() as blobs, storage.table_service() as tables, storage.queue_service() as queues:
         assert [c.url.rstrip("/") for c in (blobs, queues, tables)] == list(URIS.values())
 
@@ -44,7 +29,7 @@ async def test_a_connection_string_is_used_before_the_urls():
 def test_a_missing_connection_names_its_variables():
     """Both ways of setting it."""
     with pytest.raises(SettingsError, match="DATA nor DATA__queueServiceUri"):
-        StorageConnection("DATA", {"DATA": " "}, Token()).queue_service()
+        StorageConnection("DATA", {"DATA": " "}, Credential()).queue_service()
 
 
 def test_urls_need_an_identity():

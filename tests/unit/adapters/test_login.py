@@ -4,37 +4,16 @@ import base64
 import json
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from batch_ops.adapters.login import AzureLogin
 from batch_ops.domain.errors import ServiceFault
+from tests.unit.adapters.credential import Credential
 
 
 def token(**claims):
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"head.{payload}.signature"
-
-
-class Credential:
-    """Gives one token, or raises."""
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    async def get_token(self, *scopes, **options):
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return AccessToken(self.answer, 0)
-
-    async def close(self):
-        """Nothing is open."""
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        await self.close()
 
 
 @pytest.mark.parametrize(

@@ -235,7 +235,9 @@ async def test_poison_is_listed_put_back_and_dropped(operator):
     assert operator.world.row(NAME).state is State.ACTIVE
     assert [row["id"] for row in (await operator.types("poison", "list", "--json")).json] == [kept]
     assert (await operator.types("poison", "drop", "--all", answers="no\n")).code == 1
-    assert (await operator.types("poison", "drop", "--id", kept, "--yes", "--json")).json == [
-        {"action": "drop", "done": 1}
-    ]
+    other = operator.world.poison.add("collect", "another")
+    [done] = (await operator.types("poison", "drop", "--id", kept, "--yes", "--json")).json
+    assert done == {"action": "drop", "done": 1}
+    assert (await operator.types("poison", "retry", "--queue", "blob-created")).out == "0 messages put back.\n"
+    assert [row["id"] for row in (await operator.types("poison", "list", "--json")).json] == [other]
     assert (await operator.types("poison", "retry")).code == 2

@@ -72,36 +72,36 @@ async def test_one_file_that_can_not_be_handled_does_not_stall_a_tick(world: Wor
     assert {world.row(n).state for n in ("late/bad.h5", "late/good.h5")} == {State.ACTIVE}
 
 
-async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World):
-    """It stays COLLECTING with the reason, orders itself again only after hours, and poison retry moves them."""
+@pytest.fixture
+async def given_up(world: World) -> CollectOrder:
+    """The last message of an order to collect, which could not be carried out."""
     await world.begin(NAME)
     await world.compute(NAME)
     [order] = world.outbox.orders()
     world.cloud.fail("blobs.head", BlobMissing("a fault"))
     with pytest.raises(BlobMissing):
         await world.inbox.collect(collect_message(order).encode(), LAST_DELIVERY)
+    return order
+
+
+async def test_results_that_can_not_be_moved_say_so_in_the_row(world: World, given_up: CollectOrder):
+    """It stays COLLECTING with the reason, orders itself again only after hours, and poison retry moves them."""
     row = world.row(NAME)
     assert row.state is State.COLLECTING
     assert "collect-poison" in row.reason
     for _ in range(12):
         await world.tick(timedelta(minutes=20))
     assert len(world.outbox) == 0
-    world.poison.add("collect", collect_message(order))
+    world.poison.add("collect", collect_message(given_up))
     assert await world.poison_care.retry(PoisonSelection()) == 1
     await world.deliver()
     assert world.row(NAME).state is State.SUCCEEDED
 
 
-async def test_results_are_ordered_again_after_hours_without_anyones_help(world: World):
+async def test_results_are_ordered_again_after_hours_without_anyones_help(world: World, given_up: CollectOrder):
     """A mended app finishes what it gave up."""
-    await world.begin(NAME)
-    await world.compute(NAME)
-    [order] = world.outbox.orders()
-    world.cloud.fail("blobs.head", BlobMissing("a fault"))
-    with pytest.raises(BlobMissing):
-        await world.inbox.collect(collect_message(order).encode(), LAST_DELIVERY)
-    await world.tick(timedelta(hours=7))
-    await world.tick(timedelta(hours=7))
+    for _ in range(2):
+        await world.tick(timedelta(hours=7))
     await world.deliver()
     assert world.row(NAME).state is State.SUCCEEDED
 
