@@ -24,18 +24,3 @@ def test_a_blob_that_is_appended_to(lab):
         send(lab, event(lab, name, "0x0"))
     assert lab.wait(name, "SUCCEEDED")["length"] == blob.get_blob_properties().size
     assert len(lab.tasks(name)) == 1
-
-
-def test_an_upload_into_a_folder_that_flushes_later(lab):
-    """Accounts with folders create an empty file first and send an event for it; only its content is an image."""
-    name = "default/flushed.h5"
-    empty = lab.upload(name, b"")
-    message = event(lab, name, empty)
-    message["data"] |= {"api": "CreateFile", "contentLength": 0}
-    send(lab, message)
-    flushed = lab.image(name, seed=33)
-    message = event(lab, name, flushed, number=1)
-    message["data"] |= {"api": "FlushWithClose", "sequencer": "0" * 31 + "2"}
-    send(lab, message)
-    assert lab.wait(name, "SUCCEEDED")["etag"] == flushed
-    assert len(lab.tasks(name)) == 1

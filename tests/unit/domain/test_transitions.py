@@ -14,14 +14,7 @@ from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.record_parts import Placement, RunPlan
-from batch_ops.domain.transitions import (
-    ALLOWED,
-    NODE_LOSSES,
-    Then,
-    check_move,
-    failed,
-    observe,
-)
+from batch_ops.domain.transitions import ALLOWED, NODE_LOSSES, Then, check_move, failed, missing, observe
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import RULES, FailureKind
 from tests.world import SETTINGS
@@ -203,6 +196,16 @@ def test_the_task_script_knows_better_than_batch():
     found = Cause(FailureKind.DISK_FULL, "7 GB are missing.")
     assert refined(Cause(FailureKind.COMMAND, "exit 1"), found) == found
     assert refined(Cause(FailureKind.TIMEOUT, "too long"), found).kind is FailureKind.TIMEOUT
+
+
+def test_lost_needs_two_looks_some_time_apart():
+    """A task that is absent once is not lost."""
+    first = missing(record(), NOW, SETTINGS)
+    assert first.then is Then.NOTHING
+    assert missing(first.record, NOW + timedelta(minutes=1), SETTINGS) is None
+    lost = missing(first.record, NOW + timedelta(minutes=2), SETTINGS)
+    assert lost.then is Then.SUBMIT
+    assert lost.record.tries.attempts[0].kind is FailureKind.LOST
 
 
 def test_a_task_that_is_not_the_rows_tells_nothing():

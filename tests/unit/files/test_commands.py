@@ -70,6 +70,7 @@ async def test_list_stops_at_its_limit_and_says_so(operator):
         (["--state", "succeeded"], ["worm/a.h5"]),
         (["--state", "active", "--state", "FAILED"], ["fly/a.h5", "fly/b/c.h5"]),
         (["--state", "active", "--state", "SUCCEEDED", "--prefix", "worm/"], ["worm/a.h5"]),
+        (["--state", "waiting_for_project", "--prefix", "late/"], ["late/x.h5"]),
         (["--prefix", "fly/b"], ["fly/b/c.h5"]),
         (["--prefix", "f"], ["fly/a.h5", "fly/b/c.h5"]),
         (["--prefix", "r"], ["root.h5"]),

@@ -130,6 +130,7 @@ async def test_a_completed_upload_is_taken_up(world: World):
     await world.start(NAME)
     world.drop(NAME, b"whole")
     await world.start(NAME)
+    assert await world.worklist.rejected("fly") == []
     assert (await world.finish(NAME)).state is State.SUCCEEDED
     assert "PROBLEM.txt" not in world.results(NAME)
 
