@@ -8,7 +8,7 @@ from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.task.failure_kinds import FailureKind
-from tests.world import NAME, World
+from tests.world import NAME, Crash, World
 
 
 @pytest.fixture
@@ -188,3 +188,14 @@ async def test_an_outage_is_reported_in_the_row_with_a_growing_pause(world: Worl
     world.blobs.containers["results"] = results
     await world.deliver()
     assert (world.row(NAME).state, world.row(NAME).times.not_before) == (State.SUCCEEDED, None)
+
+
+async def test_a_handler_that_died_after_publication_is_finished(world: World):
+    """The row is written by the message's next delivery; what a death at any other call leaves is shown by chaos."""
+    order = CollectOrder.of(world.row(NAME))
+    world.cloud.fail("ledger.advance", Crash())
+    with pytest.raises(Crash):
+        await world.collect(order)
+    assert "provenance.json" in world.results(NAME)
+    await world.collect(order)
+    assert (world.row(NAME).state, world.row(NAME).outcome.tiffs) == (State.SUCCEEDED, 2)

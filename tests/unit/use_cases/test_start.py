@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import TaskState
-from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from tests import fakes
@@ -226,3 +226,39 @@ async def test_midnight_between_claim_and_create(world: World, when):
     row = world.row(NAME)
     assert (row.placement.job_id, row.placement.task_id) == (claimed.placement.job_id, claimed.placement.task_id)
     assert len(world.tasks()) == 1
+
+
+@pytest.mark.parametrize("call", ["ledger.claim", "batch.create_task"])
+async def test_the_next_event_finishes_a_start_that_died(world: World, call):
+    """One task, and nothing on the worklist but its intent; what a death at any other call leaves is shown by chaos."""
+    world.cloud.fail(call, Crash())
+    with pytest.raises(Crash):
+        await world.start(NAME)
+    world.new_process()
+    row = await world.start(NAME)
+    for _ in range(3):
+        await world.tick(timedelta(minutes=10))
+    assert [task.task_id for task, _ in world.tasks()] == [row.placement.task_id]
+    assert [(intent.name, intent.nonce) for intent in (await world.worklist.board()).intents] == [(NAME, row.intent)]
+
+
+async def test_a_claim_whose_answer_was_lost_is_looked_at_again(world: World):
+    """The client repeats the claim and hears of a conflict with itself: the file stays on the worklist."""
+    world.cloud.fail("ledger.claim", Conflict("the row exists"), when=fakes.When.AFTER)
+    assert (await world.start(NAME)).state is State.ACTIVE
+    assert await world.open() == [NAME]
+
+
+async def test_a_project_replaced_while_it_is_frozen_freezes_nothing_else(world: World):
+    """Under a digest lies the content of that digest or nothing; the file waits for the one that is there now."""
+
+    async def replace(call: str, when: fakes.When) -> None:
+        if call == "blobs.copy":
+            world.cloud.hook = None
+            world.project("fly", b"two")
+
+    world.cloud.hook = replace
+    assert (await world.start(NAME)).state is State.WAITING_FOR_PROJECT
+    assert world.blobs.names("frozen") == []
+    await world.tick(timedelta(minutes=2))
+    assert world.row(NAME).plan.project_digest == hashlib.sha256(b"two").hexdigest()
