@@ -84,9 +84,8 @@ class FakeBatch:
     @call()
     def terminate_task(self, job_id: str, task_id: str) -> None:
         job = self._jobs.get(job_id.lower())
-        task = job.tasks.get(task_id.lower()) if job else None
-        if job and task:
-            self._end(job, task)
+        if task := job.tasks.get(task_id.lower()) if job else None:
+            self._end(task)
 
     @call()
     def close_job(self, job_id: str) -> None:
@@ -97,7 +96,7 @@ class FakeBatch:
         job.state = "completed"
         for task in list(job.tasks.values()):
             if task.state is not TaskState.ACTIVE:
-                self._end(job, task)
+                self._end(task)
 
     @call()
     def is_done(self, job_id: str) -> bool:
@@ -187,18 +186,9 @@ class FakeBatch:
         """An operator deletes the job and its tasks."""
         del self._jobs[job_id.lower()]
 
-    def _end(self, job: _Job, task: Task) -> None:
-        if task.state is TaskState.COMPLETED:
-            return
-        failure = TaskFailure("usererror", "TaskEnded", "Task Was Ended by User Request")
-        job.tasks[task.task_id.lower()] = replace(
-            task,
-            state=TaskState.COMPLETED,
-            changed=self.cloud.now,
-            succeeded=False,
-            failure=failure,
-            ended=self.cloud.now,
-        )
+    def _end(self, task: Task) -> None:
+        if task.state is not TaskState.COMPLETED:
+            self.complete(task.task_id, None, TaskFailure("usererror", "TaskEnded", "Task Was Ended by User Request"))
 
     def _job(self, job_id: str) -> _Job:
         job = self._jobs.get(job_id.lower())

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from batch_ops.domain.blob import Blob
@@ -118,10 +119,10 @@ class FakeBlobs:
         kept = metadata or dict(origin.blob.metadata)
         copy_id = f"copy-{self.cloud.number()}"
         if self.slow_copies:
-            copied = self._write(*target, b"", None, kept, copied=("pending", copy_id))
+            copied = self._write(*target, b"", kept, copy_status="pending", copy_id=copy_id)
             self._pending[target] = origin
             return copied
-        return self._write(*target, origin.data, origin.blob.md5, kept, copied=("success", copy_id))
+        return self._write(*target, origin.data, kept, md5=origin.blob.md5, copy_status="success", copy_id=copy_id)
 
     @call()
     def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
@@ -150,47 +151,33 @@ class FakeBlobs:
     ) -> Blob:
         """Write a blob over whatever is there, as a user or a node does (Batch's nodes set no `md5`)."""
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else None
-        return self._write(container, name, data, digest, metadata or {}, tier)
+        return self._write(container, name, data, metadata or {}, md5=digest, tier=tier)
 
-    def _write(
-        self,
-        container: str,
-        name: str,
-        data: bytes,
-        md5: str | None,
-        metadata: Mapping[str, str],
-        tier: str = "Hot",
-        copied: tuple[str | None, str | None] = (None, None),
-    ) -> Blob:
+    def _write(self, container: str, name: str, data: bytes, metadata: Mapping[str, str], **fields: Any) -> Blob:
         check_name(name)
-        status, copy_id = copied
-        blob = Blob(
-            name=name,
-            etag=f"0x8DE{self.cloud.number():012X}",
-            length=len(data),
-            modified=self._now(),
-            md5=md5,
-            tier=tier,
-            metadata=checked_metadata(metadata),
-            copy_status=status,
-            copy_id=copy_id,
-        )
+        kept = checked_metadata(metadata)
+        blob = Blob(name, self._etag(), len(data), self._now(), metadata=kept, **{"tier": "Hot"} | fields)
         self._pending.pop((container, name), None)
         self._container(container).put(Stored(blob, data))
         return blob
 
     def edit(self, container: str, name: str, metadata: Mapping[str, str]) -> Blob:
         """Change the metadata alone: a new ETag, the same content."""
-        found = self._version(container, name, None)
-        etag = f"0x8DE{self.cloud.number():012X}"
-        blob = replace(found.blob, etag=etag, metadata=checked_metadata(metadata), modified=self._now())
-        self._container(container).put(replace(found, blob=blob))
-        return blob
+        kept = checked_metadata(metadata)
+        return self._change(container, name, etag=self._etag(), metadata=kept, modified=self._now())
 
     def set_tier(self, container: str, name: str, tier: str) -> None:
         """Move between tiers; the ETag stays."""
+        self._change(container, name, tier=tier)
+
+    def _change(self, container: str, name: str, **fields: Any) -> Blob:
         found = self._version(container, name, None)
-        self._container(container).put(replace(found, blob=replace(found.blob, tier=tier)))
+        changed = replace(found, blob=replace(found.blob, **fields))
+        self._container(container).put(changed)
+        return changed.blob
+
+    def _etag(self) -> str:
+        return f"0x8DE{self.cloud.number():012X}"
 
     def remove(self, container: str, name: str) -> None:
         self._pending.pop((container, name), None)
@@ -212,21 +199,14 @@ class FakeBlobs:
         """Complete what is pending: the content appears, under a new ETag."""
         for target, origin in list(self._pending.items()):
             before = self._version(*target, None).blob
-            kept = dict(before.metadata)
-            self._write(*target, origin.data, origin.blob.md5, kept, copied=("success", before.copy_id))
+            copied: dict[str, Any] = {"md5": origin.blob.md5, "copy_status": "success", "copy_id": before.copy_id}
+            self._write(*target, origin.data, dict(before.metadata), **copied)
 
     def abort_copies(self, status: str = "aborted") -> None:
         """End what is pending as `aborted` or `failed`: an empty blob stays behind."""
         for target in list(self._pending):
             del self._pending[target]
-            self._mark(target, status, self._version(*target, None).blob.copy_id)
-
-    def _mark(self, target: tuple[str, str], status: str, copy_id: str | None) -> Blob:
-        container, name = target
-        found = self._version(container, name, None)
-        blob = replace(found.blob, copy_status=status, copy_id=copy_id)
-        self._container(container).put(replace(found, blob=blob))
-        return blob
+            self._change(*target, copy_status=status)
 
     def _now(self) -> datetime:
         # The service tells whole seconds.

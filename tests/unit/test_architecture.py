@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from batch_ops.domain.file_record import State
+from batch_ops.domain.settings import from_mapping
 from batch_ops.domain.transitions import ALLOWED
 from tests.structure import House, drawings
 from tests.unit.test_imports import HOUSE
@@ -85,3 +86,35 @@ def test_make_targets_that_are_named_exist():
     """Every `make ...` is a target."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z][a-z-]*)", "".join(TEXTS.values()))) <= targets
+
+
+class Asked(dict[str, str]):
+    """A mapping that remembers which names were asked for."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, name, default=None):
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_every_setting_is_in_the_table():
+    """A setting that the app reads stands in the README."""
+    values = Asked(
+        {
+            "BATCH_ACCOUNT_ENDPOINT": "https://x",
+            "BATCH_POOL_ID": "p",
+            "BATCH_POOL_IDENTITY": "/i",
+            "DATA_STORAGE": "UseDevelopmentStorage=true",
+        }
+    )
+    from_mapping(values)
+    names = values.names - {"WEBSITE_SITE_NAME"}
+    assert {name for name in names if f"`{name}`" not in TEXTS["README.md"]} == set()
+
+
+def test_every_state_is_explained():
+    """A state that a row may have stands in the README."""
+    assert {state for state in State if f"| `{state}` |" not in TEXTS["README.md"]} == set()
