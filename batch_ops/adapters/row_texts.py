@@ -3,21 +3,24 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
-from batch_ops.domain.record_parts import Placement, RunPlan
+from batch_ops.domain.record_parts import Outcome, Placement
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.run_plan import RunPlan, RunWarning
 
 # The property of a field that has not its own name, or the beginning of the names of a part's fields.
 NAMES: Mapping[tuple[type, str], str] = MappingProxyType(
     {
         (RunPlan, "wall_clock"): "wall_clock_seconds",
+        (RunPlan, "forecast"): "forecast_",
         (Placement, "previous"): "previous_",
+        (Outcome, "warnings"): "node_warnings",
         (Tries, "counts"): "tries",
     }
 )
@@ -110,6 +113,17 @@ def _understood[Note](read: Callable[[Any], Note], items: Iterable[Any]) -> tupl
     return tuple(notes)
 
 
+def _text_of_warnings(warnings: tuple[RunWarning, ...]) -> str:
+    """[{"code": ..., "sentence": ...}]."""
+    return json.dumps([asdict(warning) for warning in warnings], ensure_ascii=False) if warnings else ""
+
+
+def _warnings_of(text: str) -> tuple[RunWarning, ...]:
+    found = _parsed(text)
+    listed = found if isinstance(found, list) else ()
+    return _understood(lambda w: RunWarning(str(w["code"]), str(w["sentence"])), listed)
+
+
 CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
     {
         timedelta: Codec(int, lambda span: round(span.total_seconds()), lambda seconds: timedelta(seconds=seconds)),
@@ -117,5 +131,6 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[tuple[FailureKind, int], ...]: Codec(str, _text_of_counts, _counts_of),
         tuple[Attempt, ...]: Codec(str, _text_of_attempts, attempts_of),
         tuple[Move, ...]: Codec(str, _text_of_moves, _moves_of),
+        tuple[RunWarning, ...]: Codec(str, _text_of_warnings, _warnings_of),
     }
 )

@@ -15,9 +15,9 @@ from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.planning import claimed, disk_fault
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Placement, Times
-from batch_ops.domain.run_plan import claimed, disk_fault
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
 from batch_ops.domain.worklist import Stand
@@ -176,10 +176,10 @@ def decide(case: Case, found: Findings, settings: Settings) -> Decision:
     if isinstance(verdict, Refused):
         return Reject(record, project, verdict.sentence)
     if not isinstance(verdict, Accepted):
-        return Claim(claimed(record, project, None, settings, case.now, f"{verdict.sentence} It runs anyway."))
-    if sentence := disk_fault(case.blob, verdict.facts, project, settings):
+        return Claim(claimed(record, project, verdict, settings, case.now))
+    if sentence := disk_fault(case.blob, verdict.image, project, settings):
         return Reject(record, project, sentence)
-    return Claim(claimed(record, project, verdict.facts, settings, case.now, "Its task is being created."))
+    return Claim(claimed(record, project, verdict, settings, case.now))
 
 
 def is_older(sequencer: str, record: FileRecord) -> bool:

@@ -21,15 +21,15 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
             "etag": record.image.etag,
             "length": manifest.image.length,
             "md5": manifest.image.md5,
-            "dataset": record.plan.internal_path or None,
-            "axes": record.plan.axes or None,
-            "shape": list(record.plan.shape) or None,
+            "dataset": record.plan.image.internal_path or None,
+            "axes": record.plan.image.axes or None,
+            "shape": list(record.plan.image.shape) or None,
         },
-        "project": {"sha256": record.plan.project_digest, "etag": record.plan.project_etag},
+        "project": {"sha256": record.plan.tool.project_digest, "etag": record.plan.tool.project_etag},
         "ilastik": {
             "version": manifest.ilastik_version,
             "command": list(manifest.command),
-            "export_source": record.plan.export_source,
+            "export_source": record.plan.tool.export_source,
         },
         "run": {
             "number": record.run,
@@ -56,7 +56,7 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
         ],
         "log": LOG if has_log else None,
     }
-    if record.plan.export_source != "Simple Segmentation":
+    if record.plan.tool.export_source != "Simple Segmentation":
         del document["values"]
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 

@@ -1,28 +1,10 @@
 """The parts of a file's record, each one noun. Frozen; a part that nothing is known of yet is its default."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """What is run: the run key, and what the task needs of classifier, image and settings.
-
-    `axes` are those of the image, and stand in it if it is `tagged`; `shape` is () where the check did not learn it.
-    """
-
-    run_key: str = ""
-    project_etag: str = ""
-    project_digest: str = ""
-    ilastik_version: str = ""
-    internal_path: str = ""
-    axes: str = ""
-    tagged: bool = True
-    shape: tuple[int, ...] = ()
-    export_source: str = ""
-    wall_clock: timedelta = timedelta()
+from batch_ops.task.run_plan import RunWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +48,8 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: the number of TIFFs, and their bytes in all."""
+    """What came of it: the number of TIFFs, their bytes in all, and what the node warns of."""
 
     tiffs: int = 0
     result_bytes: int = 0
+    warnings: tuple[RunWarning, ...] = ()

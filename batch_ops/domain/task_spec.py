@@ -13,6 +13,7 @@ from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
 from batch_ops.task.plain_text import plain
+from batch_ops.task.run_plan import image_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +60,21 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
     memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
     environment = contract.TaskEnvironment(
         nickname=nickname,
-        internal_path=record.plan.internal_path,
-        axes="" if record.plan.tagged else record.plan.axes,
-        export_source=record.plan.export_source,
+        internal_path=record.plan.image.internal_path,
+        axes="" if record.plan.image.tagged else record.plan.image.axes,
+        export_source=record.plan.tool.export_source,
         image_name=record.name,
         image_etag=record.image.etag,
         image_length=record.image.length,
-        project_digest=record.plan.project_digest,
+        project_digest=record.plan.tool.project_digest,
         correlation_id=record.correlation_id,
         task_id=record.placement.task_id,
         run=record.run,
         attempt=record.placement.attempt,
         threads=settings.slot_threads * slots,
         ram_mb=memory_mb * slots,
-        ilastik_version=record.plan.ilastik_version,
+        ilastik_version=record.plan.tool.ilastik_version,
+        image_description=image_to_json(record.plan.image),
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(
@@ -87,7 +89,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
             ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.name)),
             ResourceFile(
                 path="project.ilp",
-                http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.project_digest)),
+                http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.tool.project_digest)),
             ),
         ),
         output_files=tuple(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.domain.record_parts import RunPlan
 from batch_ops.files.text_table import Column
+from batch_ops.task.run_plan import RunPlan
 
 COLUMNS = (
     Column("STATE"),
@@ -78,17 +78,22 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "task": here.task_id,
         "node": here.node_id,
         "exit code": "" if here.exit_code is None else str(here.exit_code),
-        "dataset": plan.internal_path,
+        "dataset": plan.image.internal_path,
         "shape": _shape(plan),
-        "axes": plan.axes,
-        "export": plan.export_source,
-        "ilastik": plan.ilastik_version,
-        "classifier (SHA-256)": plan.project_digest,
+        "axes": plan.image.axes,
+        "axes from": plan.image.axes_source,
+        "values": plan.image.dtype,
+        "memory, foreseen": _count(plan.forecast.memory_bytes or 0),
+        "seconds, foreseen": _count(plan.forecast.seconds or 0),
+        "export": plan.tool.export_source,
+        "ilastik": plan.tool.ilastik_version,
+        "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.outcome.tiffs or ""),
         "bytes of results": _count(record.outcome.result_bytes),
         "correlation id": record.correlation_id,
     }
-    return [(title, str(text)) for title, text in known.items() if text]
+    warnings = [("warning", warning.sentence) for warning in record.warnings]
+    return [*((title, str(text)) for title, text in known.items() if text), *warnings]
 
 
 def _count(number: int) -> str:
@@ -98,13 +103,18 @@ def _count(number: int) -> str:
 def as_json(record: FileRecord) -> dict[str, Any]:
     """Return every property of the row: times in ISO 8601, notes as lists; an unset one is null."""
     plan, previous = record.plan, record.placement.previous
-    parts = (record, record.image, plan, record.placement, record.times, record.outcome)
+    parts = (record, record.image, plan, plan.tool, plan.image, record.placement, record.times, record.outcome)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
     del found["wall_clock"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
     return {
         **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
         "shape": _shape(plan),
+        "axes_source": str(plan.image.axes_source) or None,
+        "forecast_memory_bytes": plan.forecast.memory_bytes,
+        "forecast_seconds": plan.forecast.seconds,
+        "warnings": [asdict(warning) for warning in plan.warnings],
+        "node_warnings": [asdict(warning) for warning in record.outcome.warnings],
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
         "previous_job_id": previous.job_id,
         "previous_task_id": previous.task_id,
@@ -115,7 +125,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
 
 
 def _shape(plan: RunPlan) -> str:
-    return "x".join(map(str, plan.shape))
+    return "x".join(map(str, plan.image.shape))
 
 
 def files(number: int) -> str:

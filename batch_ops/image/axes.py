@@ -4,6 +4,8 @@ Source: vigra's AxisTags in JSON ({"axes": [{"key", "typeFlags", "resolution", "
 what ilastik 1.4.2 does with them.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 
@@ -17,7 +19,7 @@ class AxesError(ValueError):
     """These axes can't be used; the text is the reason, as the end of a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tags:
     """`letters`: the axes in order. `standard`: their types are those that ilastik itself writes."""
 
@@ -55,11 +57,11 @@ def parse_tags(text: str) -> Tags | None:
         raise AxesError("an axis in them has no one-letter name")
     if "?" in keys:
         return None
-    standard = all(TYPE_FLAGS.get(key) == flag for key, flag in zip(keys, flags, strict=True))
+    standard = all(TYPE_FLAGS.get(key) == flag for key, flag in zip(keys, flags))
     return Tags("".join(keys), standard)
 
 
 def sizes(letters: str, shape: tuple[int, ...]) -> dict[str, int]:
     """Count the pixels along each of t, z, y, x, c; 1 for an axis that the image lacks."""
-    present = dict(zip(letters, shape, strict=True))
+    present = dict(zip(letters, shape))
     return {letter: present.get(letter, 1) for letter in LETTERS}

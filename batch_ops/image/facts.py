@@ -2,7 +2,7 @@
 
 `Verdict` is the result of checking an image:
 
-    Accepted   the image fits its project; carries the facts that the task needs
+    Accepted   the image fits its project; carries the description that the task needs
     Refused    one sentence for the person who uploaded the file: what is wrong, and what to do
     Unchecked  the check could not be finished within its budget; says why, and the file runs anyway
 """
@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Union
+
+from batch_ops.task.run_plan import ImageDescription, RunWarning
 
 KIB, MIB, GIB, GB = 2**10, 2**20, 2**30, 10**9
 
@@ -19,23 +21,7 @@ KIB, MIB, GIB, GB = 2**10, 2**20, 2**30, 10**9
 WINDOW_RATIO = 3.5
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """One dataset of an HDF5 file.
-
-    `internal_path` has no leading slash. `axes` has one letter of "tzyxc" per dimension of `shape`.
-    `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as
-    they are; otherwise the task writes those of `axes` into its own copy.
-    """
-
-    internal_path: str
-    shape: tuple[int, ...]
-    dtype: str
-    axes: str
-    tagged: bool
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProjectFacts:
     """What a trained Pixel Classification project (.ilp) requires of an image.
 
@@ -76,7 +62,7 @@ class ProjectFacts:
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> ProjectFacts:
         """Read what `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
         data: dict[str, Any] = json.loads(text)
         values = {field.name: data[field.name] for field in fields(cls)}
@@ -84,7 +70,7 @@ class ProjectFacts:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImageOptions:
     """What the operator configured for the images of a project that do not state it themselves.
 
@@ -98,7 +84,7 @@ class ImageOptions:
     bytes_per_value: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CheckLimits:
     """The budget of one check, and what counts as absurd. All are settings."""
 
@@ -115,19 +101,22 @@ class CheckLimits:
     sparse_allowance_bytes: int = GIB
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accepted:
-    facts: ImageFacts
+    """`warnings`: what its owner should know nevertheless."""
+
+    image: ImageDescription
+    warnings: tuple[RunWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refused:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Unchecked:
     sentence: str
 
 
-type Verdict = Accepted | Refused | Unchecked
+Verdict = Union[Accepted, Refused, Unchecked]

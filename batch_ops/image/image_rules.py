@@ -16,16 +16,15 @@ from batch_ops.image.facts import (
     WINDOW_RATIO,
     Accepted,
     CheckLimits,
-    ImageFacts,
     ImageOptions,
     ProjectFacts,
     Refused,
-    Verdict,
 )
 from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.plain_text import plain
+from batch_ops.task.run_plan import AxesSource, ImageDescription, RunWarning
 
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -35,26 +34,41 @@ FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 _FILTER_NAMES = {305: "LZO", 307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32013: "ZFP"}
 _FILTER_NAMES |= {32015: "Zstandard", 32017: "SZ", 32026: "Blosc2"}
 
+# What reads the files of this kind.
+READER = "hdf5"
 _USUAL = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 
 
 def judge_image(
     name: str, size: int, found: Dataset, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
-) -> Verdict:
+) -> Accepted | Refused:
     """Judge the one dataset of a file of `size` bytes. `name` is the file's name for people."""
     file = plain(name, NAME_LENGTH)
     try:
         _check_name(found)
         _check_values(found)
         _check_size(found, size, limits)
-        letters, tagged = _axes(found, project, options)
+        letters, tagged, source = _axes(found, project, options)
         _check_project(letters, found.shape, project)
         _check_scales(letters, found.shape, project)
         _check_features(letters, found.shape, project)
         _check_output(letters, found.shape, options)
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
-    return Accepted(ImageFacts(found.path, found.shape, found.dtype, letters, tagged))
+    return Accepted(
+        ImageDescription(found.path, letters, tagged, found.shape, found.dtype, source, READER),
+        _of_axes(letters, source, options),
+    )
+
+
+def _of_axes(letters: str, source: AxesSource, options: ImageOptions) -> tuple[RunWarning, ...]:
+    if source is not AxesSource.TAGS or not options.axes or options.axes == letters:
+        return ()
+    sentence = (
+        f"It says itself that its axes are {letters}, and is read so; the axes that are set for its project "
+        f"({options.axes}) are for images that do not say it."
+    )
+    return (RunWarning("axes-of-its-own", sentence),)
 
 
 def _check_name(found: Dataset) -> None:
@@ -102,15 +116,15 @@ def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
         )
 
 
-def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple[str, bool]:
-    """Return the letters of the image's axes, and whether they come from its own tags."""
+def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple[str, bool, AxesSource]:
+    """Return the letters of the image's axes, whether ilastik takes its tags as they are, and who says so."""
     dimensions = len(found.shape)
     try:
         if not found.tags_readable:
             raise AxesError("they are not text")
         tags = axis_rules.parse_tags(found.axistags) if found.axistags is not None else None
         if tags is not None:
-            return axis_rules.checked(tags.letters, dimensions), tags.standard
+            return axis_rules.checked(tags.letters, dimensions), tags.standard and found.tags_plain, AxesSource.TAGS
     except AxesError as reason:
         raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
     if not options.axes:
@@ -120,7 +134,7 @@ def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple
             f"ilastik's export does), or have the operator set axes (such as {example}) for its project."
         )
     try:
-        return axis_rules.checked(options.axes, dimensions), False
+        return axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION
     except AxesError as reason:
         raise Unfit(
             f"has no axistags, and the axes set for its project do not fit: {reason}. Save it with axistags, or "

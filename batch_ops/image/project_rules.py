@@ -95,13 +95,13 @@ def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]
     widths = {len(sequence(row)) for row in rows} | ({len(in_2d)} if in_2d else set())
     if len(rows) != len(ids) or widths != {len(scales)}:
         raise Unfit(f"has a feature selection that contradicts itself; {_AGAIN}")
-    unknown = [item for item, row in zip(ids, rows, strict=True) if any(row) and item not in EIGENVALUES | SCALARS]
+    unknown = [item for item, row in zip(ids, rows) if any(row) and item not in EIGENVALUES | SCALARS]
     if unknown:
         raise Unfit(f"selects the feature '{plain(text(unknown[0]), 60)}', which ilastik {WORKFLOW} does not know.")
     flat = in_2d or [False] * len(scales)
     chosen = [
         (item in EIGENVALUES, float(scales[column]), bool(flat[column]))
-        for item, row in zip(ids, rows, strict=True)
+        for item, row in zip(ids, rows)
         for column, selected in enumerate(row)
         if selected
     ]

@@ -210,11 +210,14 @@ def _dtype(dataset: Any) -> str:
 
 
 def _axistags(dataset: Any) -> dict[str, Any]:
-    """Return {"axistags": text or None, "tags_readable": whether the attribute, if there, is one text}."""
+    """Return {"axistags": text or None, "tags_readable": whether the attribute, if there, is one text, "tags_plain"}.
+
+    Plain is a text by itself: ilastik can't read one in an array, nor one with anything after its end.
+    """
     if not h5py.h5a.exists(dataset, b"axistags"):
-        return {"axistags": None, "tags_readable": True}
+        return {"axistags": None, "tags_readable": True, "tags_plain": True}
     attribute = h5py.h5a.open(dataset, b"axistags")
-    unreadable = {"axistags": None, "tags_readable": False}
+    unreadable = {"axistags": None, "tags_readable": False, "tags_plain": False}
     if (
         attribute.get_type().get_class() != h5py.h5t.STRING
         or attribute.get_space().get_simple_extent_npoints() != 1
@@ -226,7 +229,9 @@ def _axistags(dataset: Any) -> dict[str, Any]:
     text = text_of(value) if isinstance(value, bytes) else value
     if not isinstance(text, str) or len(text) > MAX_AXISTAGS_BYTES:
         return unreadable
-    return {"axistags": text, "tags_readable": True}
+    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    plain = attribute.get_space().get_simple_extent_type() == h5py.h5s.SCALAR and raw.rstrip(b"\0") == text.encode()
+    return {"axistags": text, "tags_readable": True, "tags_plain": plain}
 
 
 def text_of(name: bytes | str | None) -> str:

@@ -65,7 +65,7 @@ def _lanes(root: Any) -> dict[str, Any]:
     lanes = [_lane(lane) for lane in groups]
     paths = (
         _text(_value(group, "filePath")) or ""
-        for group, lane in zip(groups, lanes, strict=True)
+        for group, lane in zip(groups, lanes)
         if lane["shape"] is None and _text(_value(group, "location")) == "FileSystem"
     )
     return {

@@ -12,10 +12,11 @@ class BadFindings(ValueError):
     """Not what a sane parser reports."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dataset:
     """One dataset as the file describes it. `filters`: (HDF5 filter number, its name in the file).
 
+    `tags_plain`: the axistags stand there as the one text that ilastik reads.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
     """
 
@@ -27,9 +28,10 @@ class Dataset:
     filters: tuple[tuple[int, str], ...]
     axistags: str | None
     tags_readable: bool
+    tags_plain: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NoDataset:
     """Why there is no dataset to describe. `kind`: a key of the sentences in `sentences`."""
 
@@ -62,6 +64,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
         filters=tuple((whole(code), text(name)) for code, name in sequence(data.get("filters"))),
         axistags=None if tags is None else text(tags, 2**20),
         tags_readable=bool(data.get("tags_readable")),
+        tags_plain=bool(data.get("tags_plain")),
     )
 
 

@@ -15,15 +15,15 @@ from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.planning import run_key
 from batch_ops.domain.project import Project
-from batch_ops.domain.record_parts import RunPlan
-from batch_ops.domain.run_plan import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
+from batch_ops.task.run_plan import RunPlan, ToolChoice
 
 log = logging.getLogger("batch_ops")
 
@@ -76,7 +76,7 @@ class Claims:
         held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.project_of(record.name), record.name)
         key = run_key(record, project, self._settings)
-        judged = replace(held.record, plan=RunPlan(run_key=key, project_etag=project.etag))
+        judged = replace(held.record, plan=RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag)))
         return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))
 
     async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:

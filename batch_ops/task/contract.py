@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, ExportPlan
+from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json
 
 PROJECT_FILE = "project.ilp"
 PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
@@ -85,7 +86,8 @@ class TaskEnvironment:
 
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
-    those of the checked and frozen blobs. `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share.
+    those of the checked and frozen blobs. `image_description` is what the check found out (`run_plan.image_to_json`;
+    "" = it was not checked, or by an older version). `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share.
     """
 
     nickname: str
@@ -103,13 +105,15 @@ class TaskEnvironment:
     threads: int
     ram_mb: int
     ilastik_version: str = ""
+    image_description: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
     def to_env(self) -> dict[str, str]:
         """Return the environment variables. Raises TaskEnvironmentError for values that the node would refuse."""
         self._refuse_faults()
-        return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
+        given = {name: value for name, value in vars(self).items() if value != "" or name != "image_description"}
+        return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in given.items()}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> TaskEnvironment:
@@ -133,6 +137,14 @@ class TaskEnvironment:
         environment = cls(**values)
         environment._refuse_faults()
         return environment
+
+    @property
+    def image(self) -> ImageDescription:
+        """What the check found out; unknown if it could not. Raises TaskEnvironmentError."""
+        try:
+            return image_from_json(self.image_description)
+        except RunPlanError as exc:
+            raise TaskEnvironmentError(str(exc)) from exc
 
     @property
     def image_file(self) -> str:

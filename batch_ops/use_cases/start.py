@@ -30,8 +30,8 @@ from batch_ops.domain.decide_start import (
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.planning import image_options, run_key
 from batch_ops.domain.project import NoProject, Project
-from batch_ops.domain.run_plan import image_options, run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import CheckLimits, Verdict
 from batch_ops.log_fields import fields

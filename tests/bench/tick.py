@@ -18,9 +18,10 @@ from batch_ops.domain import naming
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.ledger_writes import file_key, partition_key
-from batch_ops.domain.record_parts import Placement, RunPlan, Times
+from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.worklist import Intent, JobMark
 from batch_ops.system import System
+from batch_ops.task.run_plan import RunPlan
 from batch_ops.wiring import opened
 from tests.bench.cloud import BenchCloud, batch_client, bench_cloud, gathered
 from tests.bench.measure import spent

@@ -247,7 +247,7 @@ class Simulation(Services):
         """At the moment of success the results are those of the very version that the row names, newest or not."""
         folder = naming.results_folder(record.name)
         image = self.versions[record.name, record.image.etag]
-        for leaf, data in tiffs(naming.nickname(record.name), image, record.plan.project_digest).items():
+        for leaf, data in tiffs(naming.nickname(record.name), image, record.plan.tool.project_digest).items():
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:
                 self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")

@@ -10,10 +10,11 @@ from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.record_parts import Placement, RunPlan, Times
+from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.worklist import Stand
 from batch_ops.ports.tables import Ledger
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.run_plan import ImageDescription, RunPlan
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -45,7 +46,7 @@ async def test_a_claim_is_read_back_as_it_was_written(ledger: Ledger):
     claimed = record(
         image=ImageVersion("0x1", 2**40),
         kind=FailureKind.OUT_OF_MEMORY,
-        plan=RunPlan(tagged=False, shape=(3, 4), wall_clock=timedelta(hours=1)),
+        plan=RunPlan(image=ImageDescription(tagged=False, shape=(3, 4)), wall_clock=timedelta(hours=1)),
         placement=Placement(exit_code=-9, alone=True, missing_since=LATER, previous=TaskRef("j", "t")),
         reason="Zeile\n'\u00e4' \U0001f9ea" + "x" * 3000,
         tries=Tries().plus(Attempt(1, "t", FailureKind.NODE, "'\u00e4'", "n", NOW)),

@@ -3,7 +3,6 @@
 from batch_ops.image.facts import (
     Accepted,
     CheckLimits,
-    ImageFacts,
     ImageOptions,
     ProjectFacts,
     Refused,
@@ -11,9 +10,10 @@ from batch_ops.image.facts import (
     Verdict,
 )
 from batch_ops.ports.services import RangeReader
+from batch_ops.task.run_plan import ImageDescription
 from tests.fakes.cloud import Cloud, call
 
-IMAGE = ImageFacts(internal_path="exported_data", shape=(8, 64, 64), dtype="uint8", axes="zyx", tagged=True)
+IMAGE = ImageDescription(internal_path="exported_data", shape=(8, 64, 64), dtype="uint8", axes="zyx", tagged=True)
 PROJECT = ProjectFacts(
     ilastik_version="1.4.2",
     workflow="Pixel Classification",
@@ -37,7 +37,9 @@ class FakeCheck:
 
     service = "check"
 
-    def __init__(self, cloud: Cloud | None = None, image: ImageFacts = IMAGE, project: ProjectFacts = PROJECT) -> None:
+    def __init__(
+        self, cloud: Cloud | None = None, image: ImageDescription = IMAGE, project: ProjectFacts = PROJECT
+    ) -> None:
         self.cloud = cloud or Cloud()
         self._image, self._project = image, project
 

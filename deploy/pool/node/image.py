@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from batch_ops.task import contract
+from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
+from node.description import describe
 from node.files import faults_of_file, md5_of, open_hdf5, refuse
 
 LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
@@ -22,12 +24,23 @@ VIGRA_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
 
 @dataclass(frozen=True)
 class LocalImage:
-    """The image as ilastik gets it: `<file>/<dataset>`, axes in the order of `shape`, MD5 as it came."""
+    """The image as ilastik gets it: `<file>/<dataset>`, MD5 as it came, and what it is.
+
+    `warnings`: what its owner should know; none for an image that was described before, as they are known then.
+    """
 
     argument: str
-    axes: str
-    shape: tuple[int, ...]
     md5: str
+    described: ImageDescription
+    warnings: tuple[RunWarning, ...] = ()
+
+    @property
+    def axes(self) -> str:
+        return self.described.axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.described.shape
 
 
 def prepare_image(root: Path, task: contract.TaskEnvironment) -> LocalImage:
@@ -52,26 +65,19 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
         )
     md5 = md5_of(path)
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
-        name = find_dataset(file, task)
-        # Axes are configured for images whose own are missing or unusable.
-        axes = task.axes or axes_of(file[name].attrs.get("axistags"))
-        shape = tuple(int(size) for size in file[name].shape)
-        listed = listed_name(file, name)
-    if not axes:
-        refuse(
-            contract.EXIT_BAD_IMAGE,
-            f"The dataset {name!r} has no axistags, and no axes are configured for the project.",
-        )
+        found, warnings = describe(file, root, task)
+        listed = listed_name(file, found.internal_path)
     plain = PLAIN_DATASET.fullmatch(listed) is not None
-    image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", axes, shape, md5)
-    if not plain or task.axes:
+    image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", md5, found, warnings)
+    if not plain or not found.tagged:
         what = f"The local copy of {task.image_name}"
         with faults_of_file(contract.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
-            if task.axes:
-                file[name].attrs["axistags"] = vigra_axistags(axes)
+            if not found.tagged:
+                file[found.internal_path].attrs["axistags"] = vigra_axistags(found.axes)
             if not plain:
                 rename(file, listed)
-        note = {"changed": _state(path), "image": dataclasses.asdict(image)}
+        known = {**dataclasses.asdict(image), "described": image_to_json(found)}
+        note = {"changed": _state(path), "image": known}
         (root / NOTE).write_text(json.dumps(note), encoding="utf-8")
     return image
 
@@ -81,37 +87,16 @@ def _changed_before(root: Path, path: Path) -> LocalImage | None:
     with suppress(OSError, ValueError):
         note = json.loads((root / NOTE).read_text(encoding="utf-8"))
         if note["changed"] == _state(path):
-            found = note["image"]
-            return LocalImage(found["argument"], found["axes"], tuple(found["shape"]), found["md5"])
+            known = note["image"]
+            described = image_from_json(known.pop("described"))
+            warnings = tuple(RunWarning(**warning) for warning in known.pop("warnings"))
+            return LocalImage(known["argument"], known["md5"], described, warnings)
     return None
 
 
 def _state(path: Path) -> list[int]:
     found = path.stat()
     return [found.st_ino, found.st_size, found.st_mtime_ns]
-
-
-def find_dataset(file: Any, task: contract.TaskEnvironment) -> str:
-    """Find the dataset's path without leading slash: the configured one, or the only one of 2 to 5 dimensions."""
-    import h5py
-
-    name = task.internal_path.strip("/")
-    if not name:
-        names: list[str] = []
-        file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) and 2 <= o.ndim <= 5 else None)
-        if len(names) != 1:
-            which = f": {', '.join(names[:5])}" if names else ""
-            refuse(
-                contract.EXIT_BAD_IMAGE,
-                f"The image must hold one dataset, or its project must name one; there are {len(names)}{which}.",
-            )
-        name = names[0]
-    dataset = file.get(name)
-    if not isinstance(dataset, h5py.Dataset):
-        refuse(contract.EXIT_BAD_IMAGE, f"The image has no dataset {name!r}.")
-    if dataset.file.filename != file.filename or dataset.is_virtual or dataset.external:
-        refuse(contract.EXIT_BAD_IMAGE, f"The dataset {name!r} keeps its pixels in another file.")
-    return name
 
 
 def listed_name(file: Any, name: str) -> str:
@@ -132,14 +117,6 @@ def rename(file: Any, listed: str) -> None:
         else:
             file.move(listed, ALIAS)
         listed = listed_name(file, ALIAS)
-
-
-def axes_of(tags: Any) -> str:
-    """Read the letters of a vigra axistags attribute (JSON); none where there is no attribute."""
-    if tags is None:
-        return ""
-    text = tags.decode() if isinstance(tags, bytes) else str(tags)
-    return "".join(str(axis["key"]) for axis in json.loads(text)["axes"])
 
 
 def vigra_axistags(axes: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch_ops.image.axes import parse_tags
 from batch_ops.task import contract
 from node.files import faults_of_file, open_hdf5, refuse, sha256_of
-from node.image import LocalImage, axes_of
+from node.image import LocalImage
 
 COPY = "local.ilp"
 
@@ -40,7 +41,7 @@ def prepare_project(root: Path, task: contract.TaskEnvironment, image: LocalImag
             if is_old(info):
                 old = True
             elif "axistags" in info:
-                axes.add(axes_of(info["axistags"][()]))
+                axes.add(_axes_of(info["axistags"][()]))
         classes = len(file["PixelClassification/LabelNames"])
     if not old:
         return LocalProject(contract.PROJECT_FILE, classes, frozenset(axes))
@@ -78,6 +79,12 @@ def renew(file: Any, image: LocalImage) -> None:
     labels = file.get("PixelClassification/LabelSets", {})
     for name in list(labels):
         del labels[name]
+
+
+def _axes_of(tags: Any) -> str:
+    """Read the letters of a training image's axistags. Raises ValueError for anything else."""
+    read = parse_tags(tags.decode() if isinstance(tags, bytes) else str(tags))
+    return read.letters if read else ""
 
 
 def _text_of(dataset: Any) -> str:

@@ -13,9 +13,10 @@ from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, Move, State
-from batch_ops.domain.record_parts import Outcome, Placement, RunPlan, Times
+from batch_ops.domain.record_parts import Outcome, Placement, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
 
 def int64(number: int) -> EntityProperty:
@@ -39,7 +40,14 @@ RECORD = FileRecord(
     sequencer="0001",
     backfill=True,
     turn=at(0),
-    plan=RunPlan("key", "p1", "d", "1.4.2", "data", "zyx", False, (3, 4, 5), "Probabilities", timedelta(hours=1)),
+    plan=RunPlan(
+        "key",
+        ToolChoice("p1", "d", "1.4.2", "Probabilities"),
+        ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s"),
+        timedelta(hours=1),
+        Forecast(2**33, 90),
+        (RunWarning("memory", "Wärme."),),
+    ),
     placement=Placement("pool", "j", "t-2", 2, True, TaskRef("i", "t-1"), "n", -9, 4, 1, at(1)),
     tries=Tries(
         ((FailureKind.LOST, 1), (FailureKind.NODE, 2)),
@@ -50,7 +58,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8)),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
-    outcome=Outcome(2, 2**33),
+    outcome=Outcome(2, 2**33, (RunWarning("old", "An old project."),)),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
@@ -71,6 +79,13 @@ ROW: dict[str, Any] = {
     "axes": "zyx",
     "tagged": False,
     "shape": "3x4x5",
+    "dtype": "uint8",
+    "axes_source": "configuration",
+    "reader": "hdf5",
+    "scene": "s",
+    "forecast_memory_bytes": int64(2**33),
+    "forecast_seconds": int64(90),
+    "warnings": '[{"code": "memory", "sentence": "Wärme."}]',
     "export_source": "Probabilities",
     "wall_clock_seconds": int64(3600),
     "pool_id": "pool",
@@ -102,9 +117,14 @@ ROW: dict[str, Any] = {
     "history": "SUBMITTING@2026-03-01T12:06:00Z RUNNING@2026-03-01T12:06:00Z",
     "tiffs": int64(2),
     "result_bytes": int64(2**33),
+    "node_warnings": '[{"code": "old", "sentence": "An old project."}]',
 }
 # What a row has whatever is known of the file; everything else is left out when it is empty.
-ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {"exit_code"}
+ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {
+    "exit_code",
+    "forecast_memory_bytes",
+    "forecast_seconds",
+}
 
 MOMENTS = st.datetimes(datetime(1700, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))
 SECONDS = MOMENTS.map(lambda moment: moment.replace(microsecond=0))
@@ -116,6 +136,9 @@ ATTEMPTS = st.builds(
     *(INT64, st.text(max_size=20), KINDS.map(str), st.text(max_size=20), st.text(max_size=20)),
     SECONDS.map(datetime.isoformat),
 )
+WARNINGS = st.lists(
+    st.builds(lambda code, sentence: {"code": code, "sentence": sentence}, TEXTS, TEXTS), min_size=1
+).map(lambda listed: json.dumps(listed, ensure_ascii=False))
 MOVES = st.builds(lambda state, moment: f"{state}@{moment.isoformat()[:-6]}Z", st.sampled_from(State), SECONDS)
 SPECIAL = {
     "md5": st.text(max_size=50),
@@ -127,6 +150,9 @@ SPECIAL = {
         lambda tries: json.dumps(dict(sorted(tries.items())))
     ),
     "attempts": st.lists(ATTEMPTS, min_size=1).map(lambda listed: json.dumps(listed, ensure_ascii=False)),
+    "axes_source": st.sampled_from([AxesSource.TAGS, AxesSource.CONFIGURATION]).map(str),
+    "warnings": WARNINGS,
+    "node_warnings": WARNINGS,
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }
 

@@ -9,8 +9,8 @@ from azure.data.tables import EdmType, EntityProperty
 from batch_ops.adapters.table_rows import from_properties, to_properties
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.record_parts import RunPlan
 from batch_ops.domain.worklist import Intent, JobMark, Stand, SweepMark
+from batch_ops.task.run_plan import ImageDescription, RunPlan
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,16 @@ def test_times_are_kept_in_utc():
     assert properties["watermark"].isoformat() == "2026-01-01T00:00:00+00:00"
 
 
+def planned(internal_path: str) -> RunPlan:
+    return RunPlan(image=ImageDescription(internal_path))
+
+
 @pytest.mark.parametrize("text", ["x" * 32769, "\U0001f9ea" * 16385])
 def test_a_text_longer_than_a_property_is_refused_by_name(text):
     """Before it is sent; the longest that fits is taken."""
     with pytest.raises(ValueError, match="internal_path"):
-        to_properties(FileRecord("n", 1, State.ACTIVE, ImageVersion("e", 1), "c", plan=RunPlan(internal_path=text)))
-    fitting = FileRecord("n", 1, State.ACTIVE, ImageVersion("e", 1), "c", plan=RunPlan(internal_path=text[:-1]))
+        to_properties(FileRecord("n", 1, State.ACTIVE, ImageVersion("e", 1), "c", plan=planned(text)))
+    fitting = FileRecord("n", 1, State.ACTIVE, ImageVersion("e", 1), "c", plan=planned(text[:-1]))
     assert to_properties(fitting)["internal_path"] == text[:-1]
 
 
@@ -78,4 +82,4 @@ def test_a_note_never_makes_its_row_unreadable(damaged):
     """One of a later version, or a damaged one, is passed over."""
     new = {"name": "a.h5", "run": 1, "state": "WAITING", "etag": "e", "length": 1, "correlation_id": "c"}
     record = from_properties(FileRecord, new | damaged)
-    assert (record.history, record.tries.counts, record.tries.attempts, record.plan.shape) == ((), (), (), ())
+    assert (record.history, record.tries.counts, record.tries.attempts, record.plan.image.shape) == ((), (), (), ())

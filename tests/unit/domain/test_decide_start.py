@@ -15,7 +15,8 @@ from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.turns import day_of
-from batch_ops.image.facts import Accepted, ImageFacts, ProjectFacts, Unchecked
+from batch_ops.image.facts import Accepted, ProjectFacts, Unchecked
+from batch_ops.task.run_plan import ImageDescription
 from tests.world import SETTINGS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -23,7 +24,7 @@ NAME = "fly/a.h5"
 BLOB = Blob(NAME, "etag-2", 100, NOW, md5="m")
 FACTS = ProjectFacts("1.4.2", "Pixel Classification", "yxc", 1, 2, ("cell", "background"), 1.0, 0.0, True, 1, 0, 0, 1)
 PROJECT = Project("fly", "p1", "d" * 64, FACTS, ProjectConfig())
-IMAGE = ImageFacts("data", (50, 40, 1), "uint8", "yxc", True)
+IMAGE = ImageDescription("data", "yxc", True, (50, 40, 1), "uint8")
 S, T = TaskRef("i", "s"), TaskRef("j", "t")
 AT_T = Placement(job_id="j", task_id="t")
 ACCEPTED = Findings(project=PROJECT, verdict=Accepted(IMAGE))

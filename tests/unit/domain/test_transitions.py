@@ -13,10 +13,11 @@ from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import FileRecord, Move, State
-from batch_ops.domain.record_parts import Placement, RunPlan
+from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.transitions import ALLOWED, NODE_LOSSES, Then, check_move, failed, missing, observe
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import RULES, FailureKind
+from batch_ops.task.run_plan import RunPlan
 from tests.world import SETTINGS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -23,6 +23,7 @@ def dataset(shape=(2, 20, 30, 40, 1), axes="tzyxc", **changes):
         "filters": ((1, "deflate"),),
         "axistags": axistags(axes) if axes else None,
         "tags_readable": True,
+        "tags_plain": True,
     }
     return Dataset(**(values | changes))
 
@@ -73,7 +74,7 @@ def test_surplus_axes_are_named(project):
 
 def test_any_axes_fit_a_project_that_stores_none(old):
     """An old project takes the image's own."""
-    assert judge(dataset((20, 30, 40), "zyx"), old).facts.axes == "zyx"
+    assert judge(dataset((20, 30, 40), "zyx"), old).image.axes == "zyx"
 
 
 def test_channels_must_be_the_training_images(project, old):
@@ -161,13 +162,13 @@ def test_sizes_beyond_what_compression_can_do_are_refused(project):
 def test_tags_of_odd_types_are_written_anew(project):
     """Right letters with types that vigra would not take for the same: the task has to write them."""
     verdict = judge(dataset(axistags=axistags("tzyxc", c=2)), project)
-    assert (verdict.facts.axes, verdict.facts.tagged) == ("tzyxc", False)
+    assert (verdict.image.axes, verdict.image.tagged) == ("tzyxc", False)
 
 
 def test_configured_axes_do_not_override_tags(project):
     """The file knows best."""
     options = ImageOptions(axes="tzxyc")
-    assert judge(dataset(), project, options).facts.axes == "tzyxc"
+    assert judge(dataset(), project, options).image.axes == "tzyxc"
 
 
 @pytest.mark.parametrize(

@@ -95,24 +95,29 @@ def add_image(
 
 def add_project(file: h5py.File) -> None:
     """What a good project holds: smoothing at 0.3 and 1.6, Hessian at 1.6, two classes, trained in 3D."""
-    file["workflowName"] = b"Pixel Classification"
-    file["ilastikVersion"] = b"1.4.2"
-    features = file.create_group("FeatureSelections")
-    features["FeatureIds"] = [name.encode() for name in FEATURES]
-    features["Scales"] = SCALES
-    features["SelectionMatrix"] = selection((0, 0), (0, 3), (5, 3))
-    features["ComputeIn2d"] = [False] * len(SCALES)
-    forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
-    forest["_ext_param/column_count_"] = [5.0]
-    forest["Tree_0/topology"] = np.arange(9, dtype="i4")
-    forest["Tree_0/parameters"] = np.arange(9.0)
-    file["PixelClassification/ClassifierForests/known_labels"] = np.array([1, 2], "u4")
-    file["PixelClassification/LabelNames"] = [b"Background", b"Cell"]
+    add_classifier(file, (0, 0), (0, 3), (5, 3), columns=5)
     lane = file.create_group("Input Data/infos/lane0000/Raw Data")
     lane["shape"] = [4, 40, 96, 88, 1]
     lane["axistags"] = axistags("tzyxc").encode()
     lane["filePath"] = b"training.h5/volume/data"
     lane["location"] = b"FileSystem"
+
+
+def add_classifier(file: h5py.File, *chosen: tuple[int, int], columns: int = 1) -> None:
+    """What a project holds but its training images: two classes, and the chosen features or the smallest one."""
+    file["workflowName"] = b"Pixel Classification"
+    file["ilastikVersion"] = b"1.4.2"
+    features = file.create_group("FeatureSelections")
+    features["FeatureIds"] = [name.encode() for name in FEATURES]
+    features["Scales"] = SCALES
+    features["SelectionMatrix"] = selection(*chosen or [(0, 0)])
+    features["ComputeIn2d"] = [False] * len(SCALES)
+    forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
+    forest["_ext_param/column_count_"] = [float(columns)]
+    forest["Tree_0/topology"] = np.arange(9, dtype="i4")
+    forest["Tree_0/parameters"] = np.arange(9.0)
+    file["PixelClassification/ClassifierForests/known_labels"] = np.array([1, 2], "u4")
+    file["PixelClassification/LabelNames"] = [b"Background", b"Cell"]
 
 
 def selection(*chosen: tuple[int, int]) -> np.ndarray:

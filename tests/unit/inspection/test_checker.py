@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from batch_ops.image.facts import Accepted, CheckLimits, ImageFacts, Refused, Unchecked
+from batch_ops.image.facts import Accepted, CheckLimits, Refused, Unchecked
+from batch_ops.task.run_plan import AxesSource, ImageDescription
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -14,7 +15,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_good_image_is_accepted_with_its_facts(h5, check):
     """Path, shape, type and axes come back as the file has them."""
     verdict = await check(h5.file())
-    assert verdict == Accepted(ImageFacts("volume/data", (2, 12, 20, 22, 1), "uint8", "tzyxc", True))
+    assert verdict == Accepted(
+        ImageDescription("volume/data", "tzyxc", True, (2, 12, 20, 22, 1), "uint8", AxesSource.TAGS, "hdf5")
+    )
 
 
 @pytest.mark.parametrize("libver", ["earliest", "v108", "v110", "latest"])
@@ -39,7 +42,7 @@ async def test_every_usual_layout_is_accepted(h5, check, libver, options):
 async def test_every_plain_number_is_accepted(h5, check, dtype):
     """All widths and byte orders of numbers."""
     verdict = await check(h5.file(lambda f: h5.add(f, dtype=dtype)))
-    assert verdict.facts.dtype == np.dtype(dtype).name
+    assert verdict.image.dtype == np.dtype(dtype).name
 
 
 async def test_image_beside_other_data_is_found(h5, check):
@@ -56,7 +59,7 @@ async def test_image_beside_other_data_is_found(h5, check):
         file["znd_name"] = file["a/b/image"]
         file["a/up"] = file["/"]
 
-    assert (await check(h5.file(build))).facts.internal_path == "a/b/image"
+    assert (await check(h5.file(build))).image.internal_path == "a/b/image"
 
 
 async def test_user_block_is_skipped(h5, check):
@@ -85,7 +88,7 @@ async def test_untagged_image_takes_the_configured_axes(h5, check):
     """Without tags the project's configuration counts, and the task is told to write them."""
     data = h5.file(lambda f: h5.add(f, axes=None))
     verdict = await check(data, axes="tzyxc")
-    assert (verdict.facts.axes, verdict.facts.tagged) == ("tzyxc", False)
+    assert (verdict.image.axes, verdict.image.tagged) == ("tzyxc", False)
 
 
 @pytest.mark.parametrize("kind", ["str", "bytes", "array"])
@@ -96,7 +99,7 @@ async def test_tags_may_be_any_kind_of_text(h5, check, kind):
     def build(file):
         h5.add(file, axes=None).attrs["axistags"] = value[kind]
 
-    assert (await check(h5.file(build))).facts.axes == "tzyxc"
+    assert (await check(h5.file(build))).image.axes == "tzyxc"
 
 
 async def test_sparse_image_is_accepted(h5, check):

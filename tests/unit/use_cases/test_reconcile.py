@@ -11,8 +11,8 @@ from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.naming import task_id
-from batch_ops.domain.record_parts import RunPlan
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.run_plan import RunPlan
 from tests.world import MINUTE, NAME, SETTINGS, World
 
 pytestmark = pytest.mark.usefixtures("at_work")

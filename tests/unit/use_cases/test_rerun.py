@@ -20,14 +20,14 @@ async def finished(*, rerun: bool = True) -> World:
 async def test_a_finished_file_runs_again_with_a_changed_project(rerun):
     """As a new run, whose results take the place of the old; without the setting it stays as it is."""
     world = await finished(rerun=rerun)
-    first = world.row(NAME).plan.project_digest
+    first = world.row(NAME).plan.tool.project_digest
     world.project("fly", b"a better classifier")
     await world.project_changed("fly")
     await world.deliver(MINUTE)
     if rerun:
         assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
         await world.finish(NAME)
-        assert world.provenance(NAME)["project"]["sha256"] == world.row(NAME).plan.project_digest != first
+        assert world.provenance(NAME)["project"]["sha256"] == world.row(NAME).plan.tool.project_digest != first
     assert world.row(NAME).state is State.SUCCEEDED
     assert world.row(NAME).run == (2 if rerun else 1)
 
@@ -48,7 +48,7 @@ async def test_a_project_that_changes_while_the_file_runs(when):
     assert (world.row(NAME).run, world.row(NAME).state) == (1, State.SUCCEEDED)
     await world.deliver(MINUTE)
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
-    assert world.row(NAME).plan.project_digest != row.plan.project_digest
+    assert world.row(NAME).plan.tool.project_digest != row.plan.tool.project_digest
 
 
 async def test_another_configuration_is_another_run():
@@ -57,7 +57,7 @@ async def test_another_configuration_is_another_run():
     world.blobs.upload("projects", "fly.json", b'{"export_source": "Probabilities"}')
     await world.project_changed("fly")
     await world.deliver(MINUTE)
-    assert (world.row(NAME).run, world.row(NAME).plan.export_source) == (2, "Probabilities")
+    assert (world.row(NAME).run, world.row(NAME).plan.tool.export_source) == (2, "Probabilities")
 
 
 async def test_the_same_classifier_again_is_no_change():

@@ -33,7 +33,7 @@ async def test_a_dropped_image_becomes_a_task(world: World):
     assert row.state is State.ACTIVE
     assert task.task_id == row.placement.task_id == naming.task_id(NAME, 1, 1)
     assert spec.identity == "/identity"
-    assert any(naming.frozen_blob(row.plan.project_digest) in f.http_url for f in spec.resource_files)
+    assert any(naming.frozen_blob(row.plan.tool.project_digest) in f.http_url for f in spec.resource_files)
     assert await world.open() == [NAME]
 
 
@@ -166,18 +166,18 @@ async def test_a_process_that_stood_still_knows_no_project(world: World):
 
     world.cloud.hook = stand_still
     row = await world.start(NAME)
-    assert row.plan.project_digest == hashlib.sha256(b"a better classifier").hexdigest()
+    assert row.plan.tool.project_digest == hashlib.sha256(b"a better classifier").hexdigest()
 
 
 async def test_a_frozen_classifier_that_was_deleted_is_frozen_again(world: World):
     """Whoever tidies up too much costs the files under way, never those that come later."""
     row = await world.start(NAME)
-    world.blobs.remove("frozen", naming.frozen_blob(row.plan.project_digest))
+    world.blobs.remove("frozen", naming.frozen_blob(row.plan.tool.project_digest))
     world.cloud.advance(timedelta(seconds=6))
     again = await world.begin("fly/b.h5")
     assert again.state is State.ACTIVE
-    assert again.plan.project_digest == row.plan.project_digest
-    assert world.blobs.names("frozen") == [naming.frozen_blob(row.plan.project_digest)]
+    assert again.plan.tool.project_digest == row.plan.tool.project_digest
+    assert world.blobs.names("frozen") == [naming.frozen_blob(row.plan.tool.project_digest)]
 
 
 async def test_a_deleted_image_that_waited_is_cancelled(world: World):

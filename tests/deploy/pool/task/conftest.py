@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -16,11 +17,15 @@ import h5py
 import numpy as np
 import pytest
 
+from batch_ops.image.read_image import read_image
+from batch_ops.image.readings import Dataset, image_findings
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.manifest import Manifest, Report
+from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.cloud.provision import task_tools
 from local_cloud.ilastik.axes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY
+from tests.unit.inspection.conftest import add_classifier
 
 TIMEOUT_S = 60
 # The Python that ships with ilastik is older than ours: NODE_PYTHON=... runs the script under another one.
@@ -86,10 +91,19 @@ class TaskFolder:
             if tagged:
                 made.attrs["axistags"] = axistags_json(self.axes, {})
 
+    def check(self) -> None:
+        """What the check hands on: a description of the one tagged dataset."""
+        with h5py.File(self.image) as file:
+            found = image_findings(read_image(file, None, 99))
+        assert isinstance(found, Dataset)
+        letters = "".join(axis["key"] for axis in json.loads(found.axistags or "")["axes"])
+        described = ImageDescription(found.path, letters, True, found.shape, found.dtype, AxesSource.TAGS)
+        self.values = {**self.values, "image_description": image_to_json(described)}
+
     def make_project(self, *, old: bool = False, lane: str = "trained.h5/volume/data") -> None:
         """A project with what the task looks at; an old one stores neither shape nor axes of its images."""
         with h5py.File(self.project, "w") as file:
-            file["workflowName"] = "Pixel Classification"
+            add_classifier(file)
             info = file.create_group("Input Data/infos/lane0000/Raw Data")
             info["filePath"] = lane
             info["location"] = "FileSystem"
@@ -97,7 +111,6 @@ class TaskFolder:
             if not old:
                 info["shape"] = np.array(self.shape)
                 info["axistags"] = axistags_json(self.axes, {})
-            file["PixelClassification/LabelNames"] = np.array([b"Background", b"Cell"])
             file["PixelClassification/LabelSets/labels000/block0000"] = np.ones((1, 2, 2, 2, 1), "uint8")
 
     def ilastik(self, body: str) -> None:

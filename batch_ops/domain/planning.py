@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.forecast import forecast
 from batch_ops.domain.project import Project
-from batch_ops.domain.record_parts import RunPlan
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import ImageFacts, ImageOptions
+from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked
 from batch_ops.task.export_plan import EXPORT_SOURCES, export_plan
 from batch_ops.task.plain_text import plain
+from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
 
 def export_source(project: Project, settings: Settings) -> str:
@@ -50,24 +51,13 @@ def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
 
 
 def claimed(
-    fresh: FileRecord, project: Project, facts: ImageFacts | None, settings: Settings, now: datetime, reason: str
+    fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings, now: datetime
 ) -> FileRecord:
     """Add all that the task needs, with the ids of job and task: recovery never derives them again."""
-    wall_clock = project.config.wall_clock or settings.wall_clock
+    reason = f"{verdict.sentence} It runs anyway." if isinstance(verdict, Unchecked) else "Its task is being created."
     return replace(
         fresh,
-        plan=RunPlan(
-            run_key=run_key(fresh, project, settings),
-            project_etag=project.etag,
-            project_digest=project.digest,
-            ilastik_version=settings.ilastik_version,
-            internal_path=facts.internal_path if facts else project.config.internal_path or "",
-            axes=facts.axes if facts else project.config.axes or "",
-            tagged=facts.tagged if facts else not project.config.axes,
-            shape=facts.shape if facts else (),
-            export_source=export_source(project, settings),
-            wall_clock=timedelta(seconds=max(1, round(wall_clock.total_seconds()))),
-        ),
+        plan=_run_plan(fresh, project, verdict, settings),
         placement=replace(
             fresh.placement,
             pool_id=settings.pool_id,
@@ -78,14 +68,44 @@ def claimed(
     ).to(State.SUBMITTING, now, reason)
 
 
-def disk_fault(blob: Blob, facts: ImageFacts, project: Project, settings: Settings) -> str:
+def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings) -> RunPlan:
+    config = project.config
+    if isinstance(verdict, Accepted):
+        image, warnings = verdict.image, verdict.warnings
+    else:
+        image = ImageDescription(config.internal_path or "", config.axes or "", tagged=not config.axes)
+        warnings = (RunWarning("not-checked", verdict.sentence),)
+    foreseen = forecast(image, project.facts, settings.slot_threads)
+    return RunPlan(
+        run_key=run_key(fresh, project, settings),
+        tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, export_source(project, settings)),
+        image=image,
+        wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
+        forecast=foreseen,
+        warnings=(*warnings, *_of_memory(foreseen, settings)),
+    )
+
+
+def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]:
+    """Warn of a run that may need more memory than its part of a node has: a forecast never refuses it."""
+    if foreseen.memory_bytes is None or foreseen.memory_bytes <= settings.slot_memory_mb * 2**20:
+        return ()
+    sentence = (
+        f"It may need {foreseen.memory_bytes / GB:,.1f} GB of memory, and a task has "
+        f"{settings.slot_memory_mb * 2**20 / GB:,.1f} GB here; if it fails for lack of memory, split the image, or ask "
+        "for larger nodes."
+    )
+    return (RunWarning("memory", sentence),)
+
+
+def disk_fault(blob: Blob, image: ImageDescription, project: Project, settings: Settings) -> str:
     """Return a sentence if image and TIFFs do not fit on the node's disk together (0: its size is unknown)."""
     if not settings.node_disk_gb:
         return ""
     channels, bytes_per_value = _exported(project, settings)
-    plan = export_plan(facts.axes, facts.shape, channels=channels, bytes_per_value=bytes_per_value)
+    plan = export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value)
     # Tagging an untagged image takes another copy.
-    need = (blob.length * (1 if facts.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
+    need = (blob.length * (1 if image.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
     if need <= settings.node_disk_gb:
         return ""
     return (

@@ -1,0 +1,145 @@
+"""The plan of a run: what the image is, which tool reads it, and what is foreseen; made before a machine is paid for.
+
+Check, row, node, commands and provenance share this one value. What is not known stays so: it is never yes or no.
+Standard library only, for Python 3.9 and newer: this module travels to the node (see contract.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+_SCHEMA = 1
+
+
+class AxesSource(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
+    """Who says which dimension of the image is which."""
+
+    TAGS = "tags"
+    CONFIGURATION = "configuration"
+    UNKNOWN = ""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class ImageDescription:
+    """One image inside a file.
+
+    `internal_path` has no leading slash. `axes` has one letter of "tzyxc" per dimension of `shape`, in its order.
+    `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as they are;
+    otherwise the task writes those of `axes` into its own copy. `reader`: what reads the file. `scene`: which image
+    of a file that holds several scenes.
+
+    An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
+    configuration asks for, and the node describes the image by the same rules.
+    """
+
+    internal_path: str = ""
+    axes: str = ""
+    tagged: bool = True
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    axes_source: AxesSource = AxesSource.UNKNOWN
+    reader: str = ""
+    scene: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has looked into the file."""
+        return bool(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """Count the channels; 1 for an image without an axis of them."""
+        return self.shape[self.axes.index("c")] if "c" in self.axes and self.is_known else 1
+
+
+@dataclass(frozen=True)
+class ToolChoice:
+    """The tool of a run, and its project: the version of the blob, and the SHA-256 of its content in hex.
+
+    `export_source` is ilastik's name for what it exports.
+    """
+
+    project_etag: str = ""
+    project_digest: str = ""
+    ilastik_version: str = ""
+    export_source: str = ""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the run is expected to take on its node: memory in bytes, seconds of work; None where unknown.
+
+    A forecast never refuses a file.
+    """
+
+    memory_bytes: int | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class RunWarning:
+    """Something about a run that is no failure, but that its owner should know: a code and one sentence."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is run: the run key, image and tool, the limits and the forecast.
+
+    The pool is that of the run's `Placement`, as a retry may move to another one.
+    """
+
+    run_key: str = ""
+    tool: ToolChoice = field(default_factory=ToolChoice)
+    image: ImageDescription = field(default_factory=ImageDescription)
+    wall_clock: timedelta = timedelta()
+    forecast: Forecast = field(default_factory=Forecast)
+    warnings: tuple[RunWarning, ...] = ()
+
+
+class RunPlanError(ValueError):
+    """This is not the description of an image as the app writes it for a task."""
+
+
+def image_to_json(image: ImageDescription) -> str:
+    """Write what the check found out for the node; "" for an image that was not checked.
+
+    Nor is one that an older version checked, which did not note the type of its values.
+    """
+    if not image.is_known or not image.dtype:
+        return ""
+    document = {"schema": _SCHEMA, **dataclasses.asdict(image), "axes_source": str(image.axes_source)}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def image_from_json(text: str) -> ImageDescription:
+    """Read what `image_to_json` wrote, of this version or a later one that adds to it. Raises `RunPlanError`."""
+    if not text:
+        return ImageDescription()
+    try:
+        found: dict[str, Any] = json.loads(text)
+        image = ImageDescription(
+            internal_path=str(found["internal_path"]),
+            axes=str(found["axes"]),
+            tagged=bool(found["tagged"]),
+            shape=tuple(int(size) for size in found["shape"]),
+            dtype=str(found["dtype"]),
+            axes_source=AxesSource(found["axes_source"]),
+            reader=str(found["reader"]),
+            scene=str(found["scene"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise RunPlanError(f"The description of the image can't be read: {type(exc).__name__}: {exc}.") from exc
+    if not image.is_known or len(image.axes) != len(image.shape):
+        raise RunPlanError(f"The axes '{image.axes}' and the shape {image.shape} do not fit each other.")
+    return image

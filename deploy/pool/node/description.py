@@ -1,0 +1,54 @@
+"""What the image is: as the check read it, or read here by the same rules where the check could not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused
+from batch_ops.image.image_rules import judge_image
+from batch_ops.image.project_rules import judge_project
+from batch_ops.image.read_image import read_image
+from batch_ops.image.read_project import read_project
+from batch_ops.image.readings import Dataset, image_findings
+from batch_ops.image.sentences import explain
+from batch_ops.task import contract
+from batch_ops.task.export_plan import EXPORT_SOURCES
+from batch_ops.task.run_plan import ImageDescription, RunWarning
+from node.files import faults_of_file, open_hdf5, refuse
+
+# The file is here: no read costs a request, so only absurd numbers of objects end the search.
+LIMITS = CheckLimits(max_objects=1_000_000, max_declared_bytes=sys.maxsize)
+
+
+def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[ImageDescription, tuple[RunWarning, ...]]:
+    """Describe the image of an open file, or refuse it with the check's own sentences."""
+    checked = task.image
+    if checked.is_known:
+        found = image_findings(read_image(file, checked.internal_path, LIMITS.max_objects))
+        if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
+            sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
+            refuse(contract.EXIT_STAGING_IN, sentence)
+        return checked, ()
+    options = ImageOptions(task.internal_path or None, task.axes or None)
+    found = image_findings(read_image(file, options.internal_path, LIMITS.max_objects))
+    if not isinstance(found, Dataset):
+        refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
+    project = _project(root, task)
+    by_class, bytes_per_value = EXPORT_SOURCES[task.export_source]
+    exported = len(project.classes) if by_class else 1
+    options = ImageOptions(options.internal_path, options.axes, exported, bytes_per_value)
+    verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
+    if isinstance(verdict, Refused):
+        refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
+    return verdict.image, verdict.warnings
+
+
+def _project(root: Path, task: contract.TaskEnvironment) -> ProjectFacts:
+    path, what = root / contract.PROJECT_FILE, "The project file"
+    with faults_of_file(contract.EXIT_BAD_PROJECT, what), open_hdf5(path, "r") as file:
+        facts = judge_project(what, read_project(file))
+    if isinstance(facts, Refused):
+        refuse(contract.EXIT_BAD_PROJECT, facts.sentence)
+    return facts
