@@ -1,0 +1,76 @@
+"""What a claim plans beside its ids: the forecast, and what it warns of."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.forecast import forecast
+from batch_ops.domain.planning import claimed
+from batch_ops.domain.project import Project
+from batch_ops.domain.project_config import ProjectConfig
+from batch_ops.image.facts import Accepted, ProjectFacts, Unchecked
+from batch_ops.task.run_plan import Forecast, ImageDescription, RunWarning
+from tests.fakes.check import PROJECT
+from tests.world import SETTINGS
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FRESH = FileRecord("fly/a.h5", 1, State.WAITING, ImageVersion("e", 1), "c")
+
+
+def project(columns: int, sigma: float = 0.0, **config: str) -> Project:
+    """A classifier of two classes with so many features of one value each."""
+    facts = replace(PROJECT, scalar_features=columns, eigen_2d=0, eigen_3d=0, sigma_3d=sigma)
+    return Project("fly", "p", "d", facts, ProjectConfig(**config))
+
+
+def image(axes: str, *shape: int) -> ImageDescription:
+    return ImageDescription("data", axes, True, shape, "uint8")
+
+
+# With the real ilastik: threads, peak memory in MB, seconds.
+MEASURED = [
+    pytest.param(image("tyxzc", 10, 300, 275, 50, 1), project(21, 1.6).facts, 2, 420, 61, id="a series of stacks"),
+    pytest.param(image("yx", 2048, 2048), project(49).facts, 1, 1274, 32, id="a plane, one thread"),
+    pytest.param(image("yx", 2048, 2048), project(49).facts, 2, 1363, 17, id="a plane, two threads"),
+    pytest.param(image("yx", 2048, 2048), project(49).facts, 4, 1508, 27, id="a plane, four threads on two cores"),
+]
+
+
+@pytest.mark.parametrize(("described", "facts", "threads", "megabytes", "seconds"), MEASURED)
+def test_the_forecast_is_near_what_was_measured(
+    described: ImageDescription, facts: ProjectFacts, threads: int, megabytes: int, seconds: int
+):
+    """Memory within a quarter, time within a factor of 2.5."""
+    foreseen = forecast(described, facts, threads)
+    assert foreseen.memory_bytes
+    assert foreseen.seconds
+    assert 0.75 <= foreseen.memory_bytes / (megabytes * 10**6) <= 1.25
+    assert 1 / 2.5 <= foreseen.seconds / seconds <= 2.5
+
+
+def test_features_in_3d_need_planes_around_the_page():
+    """A stack with wide filters takes gigabytes: measured 8.7 GB with four threads."""
+    foreseen = forecast(image("zyx", 20, 2048, 2048), project(60, 5.0).facts, 4)
+    assert foreseen.memory_bytes
+    assert 0.75 <= foreseen.memory_bytes / 8.7e9 <= 1.25
+
+
+def test_nothing_is_foreseen_of_an_image_that_was_not_checked():
+    """Unknown is neither much nor little; the row says why, and what the configuration asks for is kept."""
+    verdict = Unchecked("'a.h5' was not checked completely: 64 reads were not enough.")
+    plan = claimed(FRESH, project(3, axes="zyx", internal_path="v"), verdict, SETTINGS, NOW).plan
+    assert (plan.image.is_known, plan.image.internal_path, plan.image.axes) == (False, "v", "zyx")
+    assert plan.forecast == Forecast()
+    assert plan.warnings == (RunWarning("not-checked", verdict.sentence),)
+
+
+@pytest.mark.parametrize(("memory_mb", "codes"), [(1_000, ["axes", "memory"]), (1_000_000, ["axes"])])
+def test_a_run_that_may_need_more_memory_than_it_has_is_warned_of(memory_mb, codes):
+    """It runs nevertheless; what the check warns of comes first."""
+    verdict = Accepted(image("yx", 2048, 2048), (RunWarning("axes", "..."),))
+    record = claimed(FRESH, project(49), verdict, replace(SETTINGS, slot_memory_mb=memory_mb), NOW)
+    assert record.state is State.SUBMITTING
+    assert [warning.code for warning in record.warnings] == codes

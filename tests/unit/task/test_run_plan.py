@@ -1,0 +1,35 @@
+"""The description of an image on its way to the node."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_ops.task.run_plan import AxesSource, ImageDescription, RunPlanError, image_from_json, image_to_json
+
+GOOD = ImageDescription("a/b", "zyx", False, (3, 4, 5), "uint8", AxesSource.TAGS, "hdf5", "")
+
+
+@given(st.builds(ImageDescription, dtype=st.text(min_size=1)).filter(lambda image: len(image.axes) == len(image.shape)))
+def test_a_description_arrives_as_it_was_sent(image):
+    """Whatever its names hold; one that says nothing is not sent."""
+    assert image_from_json(image_to_json(image)) == (image if image.is_known else ImageDescription())
+
+
+def test_what_a_later_version_adds_is_passed_over():
+    """Its fields change by addition only."""
+    assert image_from_json(json.dumps({**json.loads(image_to_json(GOOD)), "later": 1})) == GOOD
+
+
+@pytest.mark.parametrize(
+    "change", [{"shape": []}, {"shape": ["x"]}, {"axes": "zyxc"}, {"axes_source": "guessed"}, {"dtype": None}]
+)
+def test_what_describes_no_image_is_refused(change):
+    """The node ends with a fault of the app instead of working on something else."""
+    document = {**json.loads(image_to_json(GOOD)), **change}
+    if document["dtype"] is None:
+        del document["dtype"]
+    for text in (json.dumps(document), "{", "[]"):
+        with pytest.raises(RunPlanError):
+            image_from_json(text)
