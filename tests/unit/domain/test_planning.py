@@ -20,10 +20,10 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FRESH = FileRecord("fly/a.h5", 1, State.WAITING, ImageVersion("e", 1), "c")
 
 
-def project(columns: int, sigma: float = 0.0, **config: str) -> Project:
+def project(columns: int, sigma: float = 0.0, config: ProjectConfig = ProjectConfig()) -> Project:  # noqa: B008
     """A classifier of two classes with so many features of one value each."""
     facts = replace(PROJECT, scalar_features=columns, eigen_2d=0, eigen_3d=0, sigma_3d=sigma)
-    return Project("fly", "p", "d", facts, ProjectConfig(**config))
+    return Project("fly", "p", "d", facts, config)
 
 
 def image(axes: str, *shape: int) -> ImageDescription:
@@ -61,7 +61,7 @@ def test_features_in_3d_need_planes_around_the_page():
 def test_nothing_is_foreseen_of_an_image_that_was_not_checked():
     """Unknown is neither much nor little; the row says why, and what the configuration asks for is kept."""
     verdict = Unchecked("'a.h5' was not checked completely: 64 reads were not enough.")
-    plan = claimed(FRESH, project(3, axes="zyx", internal_path="v"), verdict, SETTINGS, NOW).plan
+    plan = claimed(FRESH, project(3, config=ProjectConfig(internal_path="v", axes="zyx")), verdict, SETTINGS, NOW).plan
     assert (plan.image.is_known, plan.image.internal_path, plan.image.axes) == (False, "v", "zyx")
     assert plan.forecast == Forecast()
     assert plan.warnings == (RunWarning("not-checked", verdict.sentence),)

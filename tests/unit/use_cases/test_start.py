@@ -261,4 +261,4 @@ async def test_a_project_replaced_while_it_is_frozen_freezes_nothing_else(world:
     assert (await world.start(NAME)).state is State.WAITING_FOR_PROJECT
     assert world.blobs.names("frozen") == []
     await world.tick(timedelta(minutes=2))
-    assert world.row(NAME).plan.project_digest == hashlib.sha256(b"two").hexdigest()
+    assert world.row(NAME).plan.tool.project_digest == hashlib.sha256(b"two").hexdigest()
