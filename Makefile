@@ -44,7 +44,17 @@ test-slow: setup ## deploy.sh broken at every call, thousands of broken HDF5 fil
 
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
-	@az="$$(bash tests/local_cloud/batch/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
+	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
+
+# The versions that deploy.sh accepts: the oldest, and the newest when this was written.
+AZURE_CLI := 2.75.0 2.91.0
+.PHONY: test-deploy
+test-deploy: setup ## deploy.sh with the real Azure CLI and Bicep against a stand-in for Azure (AZURE_CLI=2.91.0 ARGS="-k first")
+	@bicep --version >/dev/null || { echo "There is no Bicep compiler on PATH: https://aka.ms/bicep-install" >&2; exit 1; }
+	@for version in $(AZURE_CLI); do \
+	  az="$$(bash tests/azure/install_azure_cli.sh $$version)" || exit 1; \
+	  AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -n 2 --dist loadgroup -m slow tests/azure $(ARGS) || exit 1; \
+	done
 
 .PHONY: plot-autoscale
 plot-autoscale: setup ## draw what the autoscale simulator finds (ARGS="documented --trace nightly --png night.png")

@@ -1,6 +1,6 @@
 """The Azure CLI against the local service: its own answers, through its own parsers.
 
-Needs `AZURE_CLI_BIN`, the path of an `az`; install_azure_cli.sh beside this file makes one.
+Needs `AZURE_CLI_BIN`, the path of an `az`; tests/azure/install_azure_cli.sh makes one.
 """
 
 import asyncio
@@ -17,9 +17,7 @@ AZ = os.environ.get("AZURE_CLI_BIN", "")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(
-        not AZ, reason="AZURE_CLI_BIN names no az: tests/local_cloud/batch/install_azure_cli.sh makes one"
-    ),
+    pytest.mark.skipif(not AZ, reason="AZURE_CLI_BIN names no az: tests/azure/install_azure_cli.sh makes one"),
 ]
 
 

@@ -1,0 +1,216 @@
+"""Somebody with a clone of the repository, the real Azure CLI, the real curl, and a subscription of the stand-in."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from azure.data.tables import TableClient
+
+from local_cloud.azurite.server import Azurite
+from tests.azure import arm, entra, questions  # noqa: F401 - it has routes
+from tests.azure.app import Download, Publishing
+from tests.azure.arm import ResourceManager
+from tests.azure.authority import Authority
+from tests.azure.entra import Entra
+from tests.azure.front import Answer, Dropped, Front, Refusal, Request
+from tests.azure.storage import Storage
+from tests.azure.world import World
+
+# Each call has a folder with its words, what it printed and how it ended; the proxy's user name says which call asks.
+_WRAPPER = r"""#!/bin/bash
+number=$(($(cat {calls}/number) + 1))
+printf '%s' "$number" >{calls}/number
+folder={calls}/$(printf '%04d' "$number")-{name}
+mkdir "$folder"
+printf '%s\0' "$@" >"$folder/words"
+export HTTPS_PROXY=http://$number:x@127.0.0.1:{port} https_proxy=http://$number:x@127.0.0.1:{port}
+{program} "$@" >"$folder/out" 2>"$folder/err"
+code=$?
+printf '%s' "$code" >"$folder/code"
+cat "$folder/out"
+cat "$folder/err" >&2
+exit "$code"
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a program."""
+
+    number: int
+    program: str
+    words: tuple[str, ...]
+    out: str
+    err: str
+    code: int
+
+    @property
+    def command(self) -> str:
+        """The words of the CLI before its options."""
+        first = next((n for n, word in enumerate(self.words) if word.startswith("-")), len(self.words))
+        return " ".join(self.words[:first])
+
+
+@dataclass
+class Lab:
+    """`fail`: number of a call -> the status that each of its requests gets; 0 drops the connection."""
+
+    folder: Path
+    clone: Path
+    azure_cli: Path
+    azurite: Azurite
+    world: World = field(default_factory=World)
+    fail: dict[int, int] = field(default_factory=dict)
+    jobs: list[dict[str, object]] = field(default_factory=list)
+    end_of_files: str = "SUCCEEDED"
+
+    def __post_init__(self) -> None:
+        self.calls_folder = self.folder / "calls"
+        self.bin = self.folder / "bin"
+        for made in (self.calls_folder, self.bin, self.folder / "authority"):
+            made.mkdir(parents=True)
+        (self.calls_folder / "number").write_text("0")
+        self.entra = Entra()
+        self.arm = ResourceManager(self.world)
+        self.publishing = Publishing(self.world)
+        self.download = Download()
+        self.storage = Storage(self.world, self.azurite.endpoints, self._uploaded)
+        self.front = Front(Authority(self.folder / "authority"), disturb=self._disturb, knows=self._knows)
+        self.front.sites = {
+            entra.HOST: self.entra.answer,
+            arm.HOST: self.arm.answer,
+            **{f"{service}.core.windows.net": self.storage.answer for service in ("blob", "queue", "table")},
+            "scm.azurewebsites.net": self.publishing.answer,
+            "batch.azure.com": self._batch,
+            "files.ilastik.org": self.download.answer,
+        }
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Lab"]:
+        with self.front.running():
+            for name, program in (("az", self.azure_cli), ("curl", Path(shutil.which("curl") or "curl"))):
+                path = self.bin / name
+                path.write_text(
+                    _WRAPPER.format(calls=self.calls_folder, name=name, port=self.front.port, program=program)
+                )
+                path.chmod(0o755)
+            yield self
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a shell of this person has."""
+        trusted = str(self.front.authority.certificate)
+        return {
+            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "AZURE_CONFIG_DIR": str(self.folder / "azure"),
+            "AZURE_CORE_COLLECT_TELEMETRY": "false",
+            "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",
+            "AZURE_BICEP_USE_BINARY_FROM_PATH": "true",
+            "AZURE_BICEP_CHECK_VERSION": "false",
+            # One that finds nothing of the tests' own libraries.
+            "PYTHON": sys.executable,
+            "ILASTIK_BATCH_PAUSE": "0",
+            "ILASTIK_BATCH_TRIES": "8",
+            **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), trusted),
+        }
+
+    def run(self, *words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a program in the clone; a fault of the stand-in itself is one of the test."""
+        done = subprocess.run(
+            words, capture_output=True, text=True, input=stdin, timeout=900, cwd=self.clone, env=self.environment
+        )
+        assert not self.front.faults, "\n".join([*self.front.faults, done.stdout, done.stderr])
+        return done
+
+    def take_over(self, other: "Lab") -> None:
+        """Have the subscription that another one left."""
+        self.world.take_over(other.world)
+        self.storage.take_over(other.storage, self.data_account())
+        self.publishing.packages = list(other.publishing.packages)
+        self.publishing.fresh = []
+        shutil.copytree(other.folder / ".cache", self.folder / ".cache")
+
+    def data_account(self) -> str:
+        """The name of the account with the images."""
+        accounts = self.world.of_type("Microsoft.Storage/storageAccounts")
+        return next(str(a["name"]) for a in accounts if a["tags"].get("ilastik-batch-part") == "data")
+
+    def deploy(self, *options: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run deploy.sh for the group `lab`."""
+        return self.run("bash", self.clone / "deploy/deploy.sh", "--resource-group", "lab", *options, stdin=stdin)
+
+    def login(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Log in as a person by a code on another device, or as these words say."""
+        return self.run("az", "login", *(words or ("--use-device-code", "--tenant", entra.TENANT)))
+
+    def calls(self) -> list[Call]:
+        """Every call of a program so far."""
+        found = []
+        for folder in sorted(path for path in self.calls_folder.iterdir() if path.is_dir()):
+            number, _, program = folder.name.partition("-")
+            words = (folder / "words").read_text(errors="surrogateescape").split("\0")[:-1]
+            out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
+            code = int((folder / "code").read_text()) if (folder / "code").exists() else -1
+            found.append(Call(int(number), program, tuple(words), out, err, code))
+        return found
+
+    def _knows(self, host: str) -> bool:
+        if host.endswith(".core.windows.net"):
+            return self.storage.account(host) is not None
+        if host.endswith(".scm.azurewebsites.net"):
+            return self.publishing.site(host) is not None
+        return True
+
+    def _disturb(self, request: Request) -> None:
+        status = self.fail.get(int(request.caller or 0))
+        if status == 0:
+            raise Dropped
+        if status is not None:
+            code = {429: "TooManyRequests", 503: "ServiceUnavailable"}.get(status, "InternalServerError")
+            raise Refusal(status, code, "The service is busy; try again later.", {"Retry-After": "0"})
+
+    def _batch(self, request: Request) -> Answer:
+        """The Batch service's list of jobs: https://learn.microsoft.com/rest/api/batchservice/job/list."""
+        if entra.claims(request).get("aud", "").rstrip("/") != "https://batch.core.windows.net":
+            raise Refusal(401, "AuthenticationFailed", "Server failed to authenticate the request.")
+        assert (request.method, request.path) == ("GET", "/jobs"), request
+        return Answer(200, {"value": self.jobs})
+
+    def _uploaded(self, container: str, name: str) -> None:
+        """The app: a file in `input` gets its row, and its result if it ends well."""
+        if container != "input" or not self.publishing.packages:
+            return
+        account = self.data_account()
+        row = {
+            "PartitionKey": name.partition("/")[0],
+            "RowKey": name.replace("/", ":"),
+            "name": name,
+            "is_file": True,
+            "state": self.end_of_files,
+            "reason": "",
+        }
+        table = self.storage.name(account, "table", "files")
+        with TableClient.from_connection_string(self.azurite.connection_string, table) as client:
+            with contextlib.suppress(Exception):
+                client.create_table()
+            client.upsert_entity(row)
+        if self.end_of_files == "SUCCEEDED":
+            self.storage.store(account, "results", f"{name}/tiny.tiff", b"II*")
+
+
+def log_of(lab: Lab) -> str:
+    """Every request, a line each, for whoever looks into a test that failed."""
+    return "\n".join(
+        f"{request.caller:>4} {status} {request.method} {request.host}{urlsplit(request.target).path} "
+        f"{json.dumps(request.query) if request.query else ''}"
+        for request, status in lab.front.log
+    )

@@ -1,0 +1,71 @@
+"""deploy.sh with the real Azure CLI: changed options, what-if, what others left half-made, removal."""
+
+import pytest
+
+from tests.azure.entra import PERSON
+from tests.azure.test_first_and_second import changes
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_what_if_of_an_empty_subscription_makes_nothing(empty):
+    """Bicep works the resources out; Azure is asked, and nothing is changed."""
+    since = len(empty.front.log)
+    done = empty.deploy("--location", "westeurope", "--what-if")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Microsoft.Batch/batchAccounts ilastikbatch" in done.stdout
+    assert changes(empty, since) == []
+
+
+def test_what_if_of_a_deployment_shows_what_would_change(deployed):
+    """As Azure tells it and the CLI draws it."""
+    before = set(deployed.world.resources)
+    done = deployed.deploy("--what-if", "--vm-size", "Standard_E8ds_v5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "+ Microsoft.Batch/batchAccounts/ilastikbatch" in done.stdout
+    assert set(deployed.world.resources) == before
+
+
+def test_changed_options(deployed):
+    """Another size of machine is another pool, and the old one goes; alerts and a budget come; numbers are kept."""
+    done = deployed.deploy("--max-nodes", "4", "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (pool,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
+    assert "maxNodes = 4;" in pool["properties"]["scaleSettings"]["autoScale"]["formula"]
+    more = ("--vm-size", "Standard_E8ds_v5", "--alert-mail", "lab@example.org", "--monthly-budget", "50")
+    done = deployed.deploy(*more, "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (other,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
+    assert other["name"] != pool["name"]
+    assert "maxNodes = 4;" in other["properties"]["scaleSettings"]["autoScale"]["formula"]
+    assert len(deployed.world.of_type("Microsoft.Consumption/budgets")) == 1
+
+
+def test_a_second_operator(deployed):
+    """Whoever has no roles on the data yet gets them first, though front ends know them now and then not."""
+    for role in deployed.world.roles_of(PERSON.object_id):
+        deployed.world.remove(role["id"])
+    deployed.world.spreading = [False, True, False, True, True, False]
+    deployed.world.pending.clear()
+    done = deployed.deploy("--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_roles_that_somebody_gave_by_hand(empty):
+    """The same role under another name is no obstacle: Azure refuses a second one."""
+    done = empty.deploy("--location", "westeurope", "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_teardown_keeps_the_data(deployed):
+    """All goes but the account with images and results, with the roles of people on it."""
+    account = deployed.data_account()
+    done = deployed.deploy("--teardown", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [r["name"] for r in deployed.world.tracked()] == [account]
+    holders = {
+        role["properties"]["principalId"] for role in deployed.world.of_type("Microsoft.Authorization/roleAssignments")
+    }
+    assert holders == {PERSON.object_id}
+    done = deployed.deploy("--location", "westeurope", "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,42 @@
+"""What deploy.sh needs of the repository, in a folder where its slow parts are quick."""
+
+import shutil
+from pathlib import Path
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+# The real builder needs the package index; tests/deploy/test_code_package.py proves it.
+PACKAGE = """import pathlib, sys
+if sys.argv[1] == "--libraries":
+    pathlib.Path(sys.argv[2]).mkdir(parents=True)
+else:
+    pathlib.Path(sys.argv[2]).write_bytes(b"the code")
+    print({digest!r})
+"""
+# The real doctor needs the libraries and a network; tests/deploy/test_deploy_doctor.py runs it. This one notes what it
+# was asked and says what its list of exit codes holds next, the last of them for ever.
+DOCTOR = """import json, os, pathlib, sys
+here = pathlib.Path(__file__).parent
+asked = [sys.argv[1:], json.load(open(sys.argv[2])), sys.path[:2], os.environ["AZURE_TOKEN_CREDENTIALS"]]
+with open(here / "asked", "a") as notes:
+    print(json.dumps(asked), file=notes)
+codes = (here / "codes").read_text().split() if (here / "codes").exists() else ["0"]
+(here / "codes").write_text(" ".join(codes[1:] or codes))
+print("ok    doctor    It was asked.")
+sys.exit(int(codes[0]))
+"""
+
+
+def copy(folder: Path) -> None:
+    """Copy the repository as it is now; its package is built in no time, and its doctor only notes what it is asked."""
+    for part in ("deploy", "batch_ops", "local_cloud/sample_data"):
+        shutil.copytree(_REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("requirements.txt", "local_cloud/constraints.txt"):
+        shutil.copy(_REPOSITORY / file, folder / file)
+    (folder / "deploy/package.py").write_text(PACKAGE.format(digest="1" * 64))
+    (folder / "deploy/pool/start_task.sh").write_text("#!/bin/bash\n")
+    (folder / "batch_ops/doctor/__main__.py").write_text(DOCTOR)
+    # The archive of the stand-in is nobody's.
+    (folder / "deploy/ilastik.sha256").write_text("# none\n")
+    # Each of the many is uploaded alike: two will do.
+    listed = folder / "deploy/pool/task_tools.txt"
+    listed.write_text("".join(line for line in listed.read_text().splitlines(keepends=True) if "run_task." in line))
