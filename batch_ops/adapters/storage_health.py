@@ -14,7 +14,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batch_ops.adapters.queues import POISON
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
-from batch_ops.ports.health import PROBE_NAME, Access, Outcome, Probe, ProbeResult, QueueStatus, Resource
+from batch_ops.ports.health import PROBE_NAME, Access, Probe, ProbeOutcome, ProbeResult, QueueStatus, Resource
 
 # The message stays invisible until it is deleted, and expires if deleting it fails.
 _HIDDEN_SECONDS, _LIFE_SECONDS = 59, 60
@@ -56,7 +56,7 @@ class AzureStorageHealth:
             await attempt(probe.name)
         except SDK_ERRORS as exc:
             return ProbeResult(probe, *_fault(exc))
-        return ProbeResult(probe, Outcome.DONE)
+        return ProbeResult(probe, ProbeOutcome.DONE)
 
     async def _list(self, container: str) -> None:
         async for _ in self._blobs.get_container_client(container).list_blob_names(results_per_page=1):
@@ -94,9 +94,9 @@ class AzureStorageHealth:
                 await client.delete_entity(PROBE_NAME, key)
 
 
-def _fault(error: Exception) -> tuple[Outcome, str]:
+def _fault(error: Exception) -> tuple[ProbeOutcome, str]:
     status = error.status_code if isinstance(error, HttpResponseError) else None
     detail = code_of(error) or str(status or type(error).__name__)
     if isinstance(error, ClientAuthenticationError) or status in {401, 403}:
-        return Outcome.REFUSED, detail
-    return (Outcome.MISSING if status == 404 else Outcome.FAILED), detail
+        return ProbeOutcome.REFUSED, detail
+    return (ProbeOutcome.MISSING if status == 404 else ProbeOutcome.FAILED), detail

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.ports.health import Outcome, QueueStatus
+from batch_ops.ports.health import ProbeOutcome, QueueStatus
 
 _AREA = "queues"
 _LONG = timedelta(minutes=30)
@@ -12,10 +12,10 @@ _LONG = timedelta(minutes=30)
 def judge(status: QueueStatus, now: datetime) -> Finding:
     """Write a finding about a queue."""
     name = f"{status.name}-poison" if status.poison else status.name
-    if status.poison and status.outcome is Outcome.MISSING:
+    if status.poison and status.outcome is ProbeOutcome.MISSING:
         # The Functions host creates it for its first message.
         return Finding(_AREA, Level.OK, f"No message of the queue '{status.name}' was ever given up.")
-    if status.outcome is not Outcome.DONE:
+    if status.outcome is not ProbeOutcome.DONE:
         message = f"The queue '{name}' can't be read ({status.detail})."
         return Finding(_AREA, Level.FAIL, message, "run deploy.sh again, and check your roles on the storage account.")
     age = now - status.oldest if status.oldest else timedelta()

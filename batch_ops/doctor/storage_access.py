@@ -5,7 +5,7 @@ from enum import Enum
 
 from batch_ops.doctor.findings import Finding, Level, joined
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.health import Access, Outcome, Probe, ProbeResult, Resource
+from batch_ops.ports.health import Access, Probe, ProbeOutcome, ProbeResult, Resource
 
 _AREA = "storage"
 _AGAIN = (
@@ -56,14 +56,16 @@ def plan(who: Visitor, settings: Settings) -> Sequence[Probe]:
 def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
     """Write one finding about what is right, one for each fault, and one for each reason why something is unknown."""
     results = list(results)
-    missing = {(a.probe.resource, a.probe.name) for a in results if a.outcome is Outcome.MISSING}
+    missing = {(a.probe.resource, a.probe.name) for a in results if a.outcome is ProbeOutcome.MISSING}
     findings = [
         Finding(_AREA, Level.FAIL, f"The {resource} '{name}' does not exist.", _AGAIN)
         for resource, name in sorted(missing)
     ]
     rest = [result for result in results if (result.probe.resource, result.probe.name) not in missing]
     for access in Access:
-        good = [a.probe for a in rest if a.probe.access is access and a.probe.allowed and a.outcome is Outcome.DONE]
+        good = [
+            a.probe for a in rest if a.probe.access is access and a.probe.allowed and a.outcome is ProbeOutcome.DONE
+        ]
         for resource in Resource:
             if names := [probe.name for probe in good if probe.resource is resource]:
                 done = "exist and can be read" if access is Access.READ else "can be written to"
@@ -71,10 +73,10 @@ def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
     findings += [finding for result in rest if (finding := _fault(who, result)) is not None]
     unknown: dict[str, list[Probe]] = {}
     for result in rest:
-        if result.outcome is Outcome.FAILED:
+        if result.outcome is ProbeOutcome.FAILED:
             unknown.setdefault(result.detail, []).append(result.probe)
     findings += [_unknown(who, probes, detail) for detail, probes in unknown.items()]
-    if refused := [a.probe.name for a in rest if not a.probe.allowed and a.outcome is Outcome.REFUSED]:
+    if refused := [a.probe.name for a in rest if not a.probe.allowed and a.outcome is ProbeOutcome.REFUSED]:
         message = f"{who.value.capitalize()} can't write to {joined(refused)}, as intended."
         findings.append(Finding(_AREA, Level.OK, message))
     if who is Visitor.KEY:
@@ -104,10 +106,10 @@ def _unknown(who: Visitor, probes: Sequence[Probe], detail: str) -> Finding:
 def _fault(who: Visitor, result: ProbeResult) -> Finding | None:
     probe = result.probe
     where = f"the {probe.resource} '{probe.name}'"
-    if probe.allowed and result.outcome is Outcome.REFUSED:
+    if probe.allowed and result.outcome is ProbeOutcome.REFUSED:
         message = f"Storage does not let {who.value} {probe.access} {where} ({result.detail})."
         return Finding(_AREA, Level.FAIL, message, _AGAIN)
-    if not probe.allowed and result.outcome is Outcome.DONE:
+    if not probe.allowed and result.outcome is ProbeOutcome.DONE:
         message = f"{who.value.capitalize()} can write to {where}, and so could decide what runs on the pool."
         remedy = "remove its role on the whole account and keep those on single containers."
         return Finding(_AREA, Level.FAIL, message, remedy)

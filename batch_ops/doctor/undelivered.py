@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain.worklist import SweepMark
-from batch_ops.ports.health import PROBE_NAME, Access, Outcome, Probe, Resource, StorageHealth
+from batch_ops.ports.health import PROBE_NAME, Access, Probe, ProbeOutcome, Resource, StorageHealth
 from batch_ops.ports.services import BlobStore
 
 SOME = 100
@@ -14,7 +14,7 @@ _AREA = "events"
 async def look(blobs: BlobStore, storage: StorageHealth, container: str) -> Sequence[str] | None:
     """List the first `SOME` blobs of the dead-letter container, without the doctor's own; None if it does not exist."""
     (result,) = await storage.run([Probe(Resource.CONTAINER, container, Access.READ)])
-    if result.outcome is Outcome.MISSING:
+    if result.outcome is ProbeOutcome.MISSING:
         return None
     page, _ = await blobs.page(container, "", SOME + 1)
     return [blob.name for blob in page if not blob.name.startswith(PROBE_NAME)][:SOME]

@@ -1,18 +1,18 @@
-"""What happens to an uploaded image: (old row, order, blob, findings) -> a decision. Pure.
+"""What happens to an uploaded image: (old row, order, blob, what was gathered) -> a decision. Pure.
 
     Keep    nothing to do: the row is right as it is
     Wait    the run can't begin yet; the reason says what it waits for
     Reject  the image does not fit its classifier; the sentence says why
     Claim   the image will be segmented: the record names its job and its task
 
-`start` gathers the findings, the cheapest first, and applies the decision.
+`start` gathers it, the cheapest first, and applies the decision.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
-from batch_ops.domain.blob import Blob, ImageVersion
+from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.planning import claimed, disk_fault
@@ -20,7 +20,6 @@ from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
-from batch_ops.domain.worklist import Stand
 from batch_ops.image.facts import Accepted, Refused, Verdict
 
 _ARCHIVED = (
@@ -142,7 +141,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Gathered:
     """What was found out about a case, in this order; the rest stays unset once it is clear that it must wait.
 
     `hold`: why no run may begin, "" if it may. `turn`: the case's turn, the one just taken included.
@@ -157,7 +156,7 @@ class Findings:
     fault: str = ""
 
 
-def decide(case: Case, found: Findings, settings: Settings) -> Decision:
+def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     """Decide what happens to the case."""
     if case.is_before_its_turn:
         return Keep()
@@ -180,36 +179,3 @@ def decide(case: Case, found: Findings, settings: Settings) -> Decision:
     if sentence := disk_fault(case.blob, verdict.image, project, settings):
         return Reject(record, project, sentence)
     return Claim(claimed(record, project, verdict, settings, case.now))
-
-
-def is_older(sequencer: str, record: FileRecord) -> bool:
-    """Return whether an event is older than one already handled; sequencers of unequal length can't be compared."""
-    if record.state.is_waiting or record.state is State.SUBMITTING:
-        return False
-    return len(sequencer) == len(record.sequencer) and sequencer < record.sequencer
-
-
-def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
-    """Return whether only the properties changed: same length and Content-MD5 (without one, it may differ).
-
-    Somebody who uploads a failed or deleted file again wants it segmented.
-    """
-    if known.state in {State.FAILED, State.CANCELLED}:
-        return False
-    return blob.md5 is not None and (known.image.length, known.image.md5) == (blob.length, blob.md5)
-
-
-def is_missed(blob: Blob, stand: Stand | None) -> bool:
-    """Return whether the ledger has no row of this version of an image."""
-    if stand is None:
-        return True
-    return blob.etag != stand.image.etag and not is_same_content(stand, blob)
-
-
-def unreachable(order: LookOrder, now: datetime) -> FileRecord:
-    """Make the row of a blob that no URL can address."""
-    reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
-    record = FileRecord(
-        order.name, 1, State.WAITING, ImageVersion("", 0), order.correlation_id, times=Times(dropped_at=now)
-    )
-    return record.to(State.REJECTED, now, reason)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batch_ops.domain.batch_task import Task, TaskFailure
-from batch_ops.task.contract import EXIT_ENDED
-from batch_ops.task.failure_kinds import KIND_OF_BATCH_CODE, KIND_OF_EXIT, RULES, FailureKind
+from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind, kind_of_batch_code
 
 # Start and end are given in fractions of a second that need not add up to the limit exactly.
 _CLOCK_TOLERANCE = timedelta(seconds=0.5)
@@ -27,17 +26,15 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
         if task.succeeded:
             return None
         return Cause(FailureKind.NODE, "Batch shows the task as completed but without an exit code.")
-    code = (task.failure.code if task.failure else "").lower()
-    if _ran_out_of_time(task, wall_clock, code):
+    kind = kind_of_batch_code(task.failure.code) if task.failure else None
+    if _ran_out_of_time(task, wall_clock, kind):
         return Cause(FailureKind.TIMEOUT, f"Stopped: it ran longer than the limit of {_minutes(wall_clock)}.")
-    if task.failure and "upload" in code:
-        return Cause(FailureKind.STAGING_OUT, f"The results could not be stored: {_message(task.failure)}")
-    if task.failure and (kind := KIND_OF_BATCH_CODE.get(code)):
+    if task.failure and kind and not RULES[kind].exit_says_more:
         return Cause(kind, f"{RULES[kind].lead}: {_message(task.failure)}")
-    if task.exit_code is not None and (kind := KIND_OF_EXIT.get(task.exit_code)):
-        return Cause(kind, RULES[kind].exits[task.exit_code])
-    if code == "taskended":
-        return Cause(FailureKind.ENDED, RULES[FailureKind.ENDED].exits[EXIT_ENDED])
+    if task.exit_code is not None and (by_exit := KIND_OF_EXIT.get(task.exit_code)):
+        return Cause(by_exit, RULES[by_exit].exits[task.exit_code])
+    if kind:
+        return Cause(kind, f"{RULES[kind].lead}.")
     if task.exit_code:
         return Cause(FailureKind.COMMAND, f"ilastik ended with exit code {task.exit_code}.")
     reason = _message(task.failure) if task.failure else "no reason given"
@@ -49,12 +46,12 @@ def refined(cause: Cause, found: Cause | None) -> Cause:
     return cause if found is None or RULES[cause.kind].only_batch_knows else found
 
 
-def _ran_out_of_time(task: Task, wall_clock: timedelta, code: str) -> bool:
-    if "wallclock" in code:
+def _ran_out_of_time(task: Task, wall_clock: timedelta, kind: FailureKind | None) -> bool:
+    if kind is FailureKind.TIMEOUT:
         return True
     if not (task.started and task.ended and wall_clock):
         return False
-    ended_from_outside = code == "taskended" or task.exit_code is None or task.exit_code > 128
+    ended_from_outside = kind is FailureKind.ENDED or task.exit_code is None or task.exit_code > 128
     return ended_from_outside and task.ended - task.started >= wall_clock - _CLOCK_TOLERANCE
 
 

@@ -47,8 +47,8 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it: the number of TIFFs, their bytes in all, and what the node warns of."""
+class Published:
+    """The published results: the number of TIFFs, their total bytes, and what the node warns of."""
 
     tiffs: int = 0
     result_bytes: int = 0

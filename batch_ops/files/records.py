@@ -88,8 +88,8 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "export": plan.tool.export_source,
         "ilastik": plan.tool.ilastik_version,
         "classifier (SHA-256)": plan.tool.project_digest,
-        "TIFFs": str(record.outcome.tiffs or ""),
-        "bytes of results": _count(record.outcome.result_bytes),
+        "TIFFs": str(record.published.tiffs or ""),
+        "bytes of results": _count(record.published.result_bytes),
         "correlation id": record.correlation_id,
     }
     warnings = [("warning", warning.sentence) for warning in record.warnings]
@@ -103,7 +103,7 @@ def _count(number: int) -> str:
 def as_json(record: FileRecord) -> dict[str, Any]:
     """Return every property of the row: times in ISO 8601, notes as lists; an unset one is null."""
     plan, previous = record.plan, record.placement.previous
-    parts = (record, record.image, plan, plan.tool, plan.image, record.placement, record.times, record.outcome)
+    parts = (record, record.image, plan, plan.tool, plan.image, record.placement, record.times, record.published)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
     del found["wall_clock"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
@@ -114,7 +114,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "forecast_memory_bytes": plan.forecast.memory_bytes,
         "forecast_seconds": plan.forecast.seconds,
         "warnings": [asdict(warning) for warning in plan.warnings],
-        "node_warnings": [asdict(warning) for warning in record.outcome.warnings],
+        "node_warnings": [asdict(warning) for warning in record.published.warnings],
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
         "previous_job_id": previous.job_id,
         "previous_task_id": previous.task_id,

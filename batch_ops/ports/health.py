@@ -28,7 +28,7 @@ class Access(StrEnum):
     WRITE = "write"
 
 
-class Outcome(Enum):
+class ProbeOutcome(Enum):
     """The result of a probe."""
 
     DONE = "done"
@@ -52,7 +52,7 @@ class ProbeResult:
     """The outcome of a probe; `detail` is the service's code or message if it failed."""
 
     probe: Probe
-    outcome: Outcome
+    outcome: ProbeOutcome
     detail: str = ""
 
 
@@ -62,7 +62,7 @@ class QueueStatus:
 
     name: str
     poison: bool
-    outcome: Outcome = Outcome.DONE
+    outcome: ProbeOutcome = ProbeOutcome.DONE
     detail: str = ""
     count: int = 0
     oldest: datetime | None = None

@@ -39,7 +39,8 @@ class FailureRule:
     `tries`: how many times a run is tried in total. `delay`: the wait before the second try, doubled each time.
     `alone`: a further try has a node to itself, in the large pool where there is one.
     `exits`: exit codes that mean this kind, each with the sentence to use when the task left none.
-    `batch_codes`: Batch's own codes for it, in lower case; `lead` begins the sentence that ends in Batch's message.
+    `batch_codes`: Batch's own codes for it, in lower case; `in_batch_codes`: what its undocumented codes contain.
+    `lead` begins the sentence that ends in Batch's message. `exit_says_more`: a known exit code overrules the code.
     `only_batch_knows`: the task script can't have found the reason.
     `last_words` stand before the sentence of the last try. `remedy`: what the reader of PROBLEM.txt can do.
     """
@@ -50,7 +51,9 @@ class FailureRule:
     alone: bool = False
     exits: Mapping[int, str] = field(default_factory=dict)
     batch_codes: tuple[str, ...] = ()
+    in_batch_codes: tuple[str, ...] = ()
     lead: str = ""
+    exit_says_more: bool = False
     only_batch_knows: bool = False
     last_words: str = ""
 
@@ -62,7 +65,7 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
         FailureKind.STAGING_IN: FailureRule(
             tries=5,
             delay=timedelta(seconds=30),
-            exits={contract.EXIT_STAGING_IN: "The image or the project did not reach the node whole."},
+            exits={contract.EXIT_STAGING_IN: "The node did not receive the complete image or project."},
             batch_codes=("blobnotfound", "blobaccessdenied", "blobdownloadmiscerror", "blobdownloadtimedout"),
             lead="The node could not fetch the image or the project",
             remedy=_UPLOAD_AGAIN,
@@ -104,12 +107,15 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
         ),
         FailureKind.TIMEOUT: FailureRule(
             tries=1,
+            in_batch_codes=("wallclock",),
             only_batch_knows=True,
             remedy="Cut the image into smaller volumes, or ask for a longer time limit.",
         ),
         FailureKind.STAGING_OUT: FailureRule(
             tries=5,
             delay=timedelta(seconds=30),
+            in_batch_codes=("upload",),
+            lead="The results could not be stored",
             only_batch_knows=True,
             remedy=_UPLOAD_AGAIN,
         ),
@@ -123,6 +129,9 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
         FailureKind.ENDED: FailureRule(
             tries=1,
             exits={contract.EXIT_ENDED: "Somebody ended the task in Azure Batch."},
+            batch_codes=("taskended",),
+            lead="Somebody ended the task in Azure Batch",
+            exit_says_more=True,
             remedy="Upload the file again if you still want it segmented.",
         ),
     }
@@ -131,6 +140,12 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
 KIND_OF_EXIT: Mapping[int, FailureKind] = MappingProxyType(
     {code: kind for kind, rule in RULES.items() for code in rule.exits}
 )
-KIND_OF_BATCH_CODE: Mapping[str, FailureKind] = MappingProxyType(
-    {code: kind for kind, rule in RULES.items() for code in rule.batch_codes}
-)
+
+
+def kind_of_batch_code(code: str) -> FailureKind | None:
+    """Return the kind that one of Batch's codes means, in either case; None for a code without a meaning of its own."""
+    lower = code.lower()
+    for kind, rule in RULES.items():
+        if lower in rule.batch_codes or any(part in lower for part in rule.in_batch_codes):
+            return kind
+    return None

@@ -17,7 +17,7 @@ SUCCEEDED = "SUCCEEDED"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskOutcome:
     """How a task ended: the kind of its failure, the exit code that Batch sees, and one plain sentence."""
 
     kind: FailureKind | None
@@ -57,12 +57,12 @@ def size(length: float) -> str:
     return f"{length:.4g} TB"
 
 
-def failure(exit_code: int, sentence: str) -> Outcome:
+def failure(exit_code: int, sentence: str) -> TaskOutcome:
     """Describe a failure that the task script found by itself; `exit_code` is one of contract.EXIT_*."""
-    return Outcome(KIND_OF_EXIT[exit_code], exit_code, sentence)
+    return TaskOutcome(KIND_OF_EXIT[exit_code], exit_code, sentence)
 
 
-def disk_full(plan: ExportPlan, free_bytes: int) -> Outcome:
+def disk_full(plan: ExportPlan, free_bytes: int) -> TaskOutcome:
     """Say that the node's disk can't hold the TIFFs, with both sizes."""
     need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
     return failure(
@@ -93,7 +93,7 @@ def outcome_of(
     plan: ExportPlan,
     nickname: str,
     free_bytes: int,
-) -> Outcome:
+) -> TaskOutcome:
     """Judge a run by the rule of true success, as exit code 0 alone proves nothing.
 
     Success is exit code 0 *and* exactly the planned TIFFs, each readable to its end with the planned pages,
@@ -108,7 +108,7 @@ def outcome_of(
     unhandled = _from_first(log, _THREAD_MARKS)
     if unhandled:
         sentence = f"A part of ilastik failed, although ilastik ran to its end: {complaint(unhandled)}"
-        return Outcome(FailureKind.COMMAND, 1, sentence)
+        return TaskOutcome(FailureKind.COMMAND, 1, sentence)
     faults = _compare(found, plan, nickname)
     if faults and free_bytes < _HARDLY_ANY_BYTES:
         return disk_full(plan, free_bytes)
@@ -118,7 +118,7 @@ def outcome_of(
             contract.EXIT_NO_OUTPUT,
             f"ilastik ended without an error, but its output is not complete: {faults[0]}{more}.",
         )
-    return Outcome(None, 0, f"ilastik wrote {plan.files} TIFF file(s).")
+    return TaskOutcome(None, 0, f"ilastik wrote {plan.files} TIFF file(s).")
 
 
 def complaint(log: str) -> str:
@@ -147,15 +147,15 @@ def _until_next_record(lines: Sequence[str]) -> list[str]:
     return list(lines[:end])
 
 
-def _failed(code: int, log: str) -> Outcome:
+def _failed(code: int, log: str) -> TaskOutcome:
     if code == contract.EXIT_KILLED:
         sentence = "ilastik was killed (exit code 137), most likely for using more memory than the node has."
-        return Outcome(FailureKind.OUT_OF_MEMORY, code, sentence)
+        return TaskOutcome(FailureKind.OUT_OF_MEMORY, code, sentence)
     if _tells(log, _MEMORY_MARKS):
         sentence = f"ilastik ran out of memory (exit code {code}): {complaint(log)}"
-        return Outcome(FailureKind.OUT_OF_MEMORY, code, sentence)
+        return TaskOutcome(FailureKind.OUT_OF_MEMORY, code, sentence)
     crashed = "crashed" if code > 128 else "ended"
-    return Outcome(FailureKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
+    return TaskOutcome(FailureKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
 
 
 def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> list[str]:

@@ -25,7 +25,7 @@ from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.provenance import LOG, provenance
-from batch_ops.domain.record_parts import Outcome
+from batch_ops.domain.record_parts import Published
 from batch_ops.domain.settings import Settings
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Outbox
@@ -179,7 +179,7 @@ class Collect:
         await self._staging.clear(record.name, record.run)
         reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)
-        done = replace(record, kind=None, times=times, outcome=Outcome(tiffs, length))
+        done = replace(record, kind=None, times=times, published=Published(tiffs, length))
         if self._settings.rerun_finished:
             # Its project may have changed while it was running and not yet a finished file.
             await self._outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from attrs import define
 
@@ -56,22 +57,29 @@ class DueFiles:
             await self._clean(intent, entry)
         elif entry is None or entry.record.intent != intent.nonce:
             await self._leftover(intent, entry)
-        elif entry.record.state.is_final:
-            await self._ending.dismiss(entry.record)
-        elif entry.record.state.is_waiting:
-            await self._look_at_waiting(intent, entry.record)
-        elif entry.record.state is State.SUBMITTING:
-            if entry.record.times.not_before is None or entry.record.times.not_before <= self._clock():
-                entry = await self._launcher.submit(entry)
-            await self._worklist.defer(intent, entry.record.times.not_before or self._later())
-        elif entry.record.state is State.COLLECTING:
-            await self._worklist.defer(intent, await self._see_to_collecting(entry.record))
         else:
-            after = await self._observation.ask(entry)
-            if after is None:
-                await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
-            elif not after.record.state.is_final:
-                await self._worklist.defer(intent, self._later())
+            await self._look_at_own(intent, entry)
+
+    async def _look_at_own(self, intent: Intent, entry: Entry) -> None:
+        match entry.record.state:
+            case State.WAITING | State.WAITING_FOR_PROJECT:
+                await self._look_at_waiting(intent, entry.record)
+            case State.SUBMITTING:
+                if entry.record.times.not_before is None or entry.record.times.not_before <= self._clock():
+                    entry = await self._launcher.submit(entry)
+                await self._worklist.defer(intent, entry.record.times.not_before or self._later())
+            case State.ACTIVE | State.PREPARING | State.RUNNING:
+                after = await self._observation.ask(entry)
+                if after is None:
+                    await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
+                elif not after.record.state.is_final:
+                    await self._worklist.defer(intent, self._later())
+            case State.COLLECTING:
+                await self._worklist.defer(intent, await self._see_to_collecting(entry.record))
+            case State.SUCCEEDED | State.REJECTED | State.FAILED | State.SUPERSEDED | State.CANCELLED:
+                await self._ending.dismiss(entry.record)
+            case unknown:
+                assert_never(unknown)
 
     async def _look_at_waiting(self, intent: Intent, record: FileRecord) -> None:
         if not await self._admission.hold(naming.project_of(record.name)):

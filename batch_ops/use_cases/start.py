@@ -1,6 +1,7 @@
 """Use case `start`: starts an image that was, or may have been, uploaded. Acts on the current blob; an order is a hint.
 
-look -> gather -> decide -> apply. After a crash in between, the next event or reconcile continues: the
+Gather -> decide -> apply, twice: is the blob news (`decide_look`), may its run begin
+(`decide_start`)? After a crash in between, the next event or reconcile continues: the
 intent is stored before the claim, and the claim names job and task before the task is created.
 """
 
@@ -15,22 +16,12 @@ from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import Classifiers
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.decide_start import (
-    Case,
-    Claim,
-    Findings,
-    Keep,
-    Reject,
-    Wait,
-    decide,
-    is_older,
-    is_same_content,
-    unreachable,
-)
+from batch_ops.domain.decide_look import Begin, Cancel, Continue, Insert, Leave, Seen, decide_look
+from batch_ops.domain.decide_start import Case, Claim, Gathered, Keep, Reject, Wait, decide
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
-from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.file_record import Entry
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import image_options, run_key
+from batch_ops.domain.planning import image_options
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import CheckLimits, Verdict
@@ -81,47 +72,38 @@ class Start:
 
     async def _look(self, order: LookOrder) -> Entry | None:
         entry = await self._ledger.get(order.name)
-        if entry and is_older(order.sequencer, entry.record):
-            return entry
-        if not naming.is_reachable(order.name):
-            return entry or await self._ledger.claim(unreachable(order, self._clock()), None)
-        try:
-            blob, head = await self._blobs.read(self._settings.input_container, order.name, 0, HEAD_BYTES)
-        except BlobMissing:
-            return await self._gone(entry)
-        if entry is None:
-            return await self._begin(order, blob, head, None)
-        record = entry.record
-        asked_again = record.state.is_final and order.again == record.run
-        if record.state.is_waiting or asked_again or await self._is_judged_anew(record):
-            return await self._begin(order, blob, head, entry)
-        if record.image.etag != blob.etag:
-            if not is_same_content(record, blob):
+        seen, head = await self._see(Seen(entry.record if entry else None, order, self._clock()))
+        decision = decide_look(seen, self._settings)
+        match decision:
+            case Leave():
+                return entry
+            case Insert(record):
+                return await self._ledger.claim(record, None)
+            case Begin(blob):
                 return await self._begin(order, blob, head, entry)
-            log.info("Only the properties of the file changed; it is not run again.", extra=fields(record))
-            times = replace(record.times, updated_at=self._clock())
-            record = replace(record, image=replace(record.image, etag=blob.etag), times=times)
-            entry = await self._ledger.advance(entry, record)
-        not_before = record.times.not_before
-        if record.state is State.SUBMITTING and (not_before is None or not_before <= self._clock()):
-            return await self._launcher.submit(entry)
-        return entry
+        assert entry is not None
+        match decision:
+            case Cancel(record):
+                await self._ending.tidy_later(entry.record)
+                return await self._ending.end(entry, record)
+            case Continue(record, submit):
+                if record != entry.record:
+                    log.info("Only the properties of the file changed; it is not run again.", extra=fields(record))
+                    entry = await self._ledger.advance(entry, record)
+                return await self._launcher.submit(entry) if submit else entry
 
-    async def _is_judged_anew(self, record: FileRecord) -> bool:
-        """Return whether the project changed in a way that matters to a run that has ended."""
-        again = record.state is State.SUCCEEDED and self._settings.rerun_finished
-        if record.state is not State.REJECTED and not again:
-            return False
-        project = await self._classifiers.get(naming.project_of(record.name))
-        return isinstance(project, Project) and run_key(record, project, self._settings) != record.plan.run_key
-
-    async def _gone(self, entry: Entry | None) -> Entry | None:
-        """Cancel a file that was waiting when its blob was deleted; a task that has begun continues."""
-        if entry is None or not entry.record.state.is_waiting:
-            return entry
-        reason = "The file was deleted before it was started."
-        await self._ending.tidy_later(entry.record)
-        return await self._ending.end(entry, entry.record.to(State.CANCELLED, self._clock(), reason))
+    async def _see(self, seen: Seen) -> tuple[Seen, bytes]:
+        """Find out what the decision needs, the cheapest first, until it is clear; and read the blob's beginning."""
+        if seen.is_clear_without_the_blob:
+            return seen, b""
+        try:
+            blob, head = await self._blobs.read(self._settings.input_container, seen.order.name, 0, HEAD_BYTES)
+        except BlobMissing:
+            return seen, b""
+        seen = replace(seen, blob=blob)
+        if seen.may_be_judged_anew(self._settings):
+            seen = replace(seen, project=await self._classifiers.get(naming.project_of(blob.name)))
+        return seen, head
 
     async def _begin(self, order: LookOrder, blob: Blob, head: bytes, entry: Entry | None) -> Entry:
         """Handle a version without a run: reject it, make it wait, or claim and submit it."""
@@ -140,9 +122,9 @@ class Start:
                 assert entry is not None
                 return entry
 
-    async def _gather(self, case: Case, head: bytes) -> Findings:
+    async def _gather(self, case: Case, head: bytes) -> Gathered:
         """Find out what the decision needs, the cheapest first, until it is clear that the file must wait."""
-        found = Findings(turn=case.turn)
+        found = Gathered(turn=case.turn)
         if case.is_before_its_turn or case.is_archived:
             return found
         name = naming.project_of(case.blob.name)

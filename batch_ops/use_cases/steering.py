@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from attrs import define
 
@@ -58,8 +59,10 @@ def retry_objection(record: FileRecord, *, force: bool) -> str:
             return ""
         case State.SUCCEEDED | State.REJECTED:
             return "" if force else f"{record.state}: only with --force"
-        case _:
+        case State.SUBMITTING | State.ACTIVE | State.PREPARING | State.RUNNING | State.COLLECTING | State.SUPERSEDED:
             return "running already"
+        case unknown:
+            assert_never(unknown)
 
 
 def cancel_objection(record: FileRecord) -> str:

@@ -20,7 +20,7 @@ from attrs import define
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.decide_start import is_missed
+from batch_ops.domain.decide_look import is_missed
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings

@@ -52,7 +52,7 @@ def main() -> int:
     return outcome.exit_code
 
 
-def attempt(execution: Execution) -> true_success.Outcome:
+def attempt(execution: Execution) -> true_success.TaskOutcome:
     """Run the task, and turn every error but a signal into an outcome."""
     try:
         return run(execution, Path(os.environ["ILASTIK_HOME"]))
@@ -72,7 +72,7 @@ def attempt(execution: Execution) -> true_success.Outcome:
         return true_success.failure(contract.EXIT_INTERNAL, sentence)
 
 
-def run(execution: Execution, home: Path) -> true_success.Outcome:
+def run(execution: Execution, home: Path) -> true_success.TaskOutcome:
     """Make TIFFs and their manifest; faults are raised, or part of the outcome."""
     root = execution.root
     task = execution.task = contract.TaskEnvironment.from_env(os.environ)

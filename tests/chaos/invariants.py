@@ -151,7 +151,7 @@ def _run(record: FileRecord) -> rules.Run:
         etag=record.image.etag,
         md5=record.image.md5,
         task_id=record.placement.task_id,
-        tiffs=record.outcome.tiffs,
+        tiffs=record.published.tiffs,
         failures=len(record.tries.attempts),
         requeues=record.placement.requeues,
         moves=[move.state for move in record.history],

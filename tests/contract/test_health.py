@@ -13,7 +13,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.storage_health import AzureStorageHealth
-from batch_ops.ports.health import Access, ImageSupport, Outcome, Probe, Resource
+from batch_ops.ports.health import Access, ImageSupport, Probe, ProbeOutcome, Resource
 from tests.local_cloud.batch.running import eventually, pool_of, running_service, shell
 
 
@@ -55,7 +55,7 @@ async def test_every_probe_succeeds_and_leaves_nothing(account, place):
     probes = [Probe(resource, place, access) for resource in Resource for access in Access]
     results = await account.health.run(probes)
 
-    assert [result.outcome for result in results] == [Outcome.DONE] * 6, results
+    assert [result.outcome for result in results] == [ProbeOutcome.DONE] * 6, results
     assert [blob.name async for blob in account.blobs.get_container_client(place).list_blobs()] == []
     queue = account.queues.get_queue_client(place)
     assert (await queue.get_queue_properties()).approximate_message_count == 0
@@ -67,8 +67,8 @@ async def test_what_is_not_there_is_missing(account, unique):
     results = await account.health.run(
         [Probe(resource, unique("no"), access) for resource in Resource for access in Access]
     )
-    assert [result.outcome for result in results] == [Outcome.MISSING] * 6, results
-    assert (await account.health.queue(unique("no"), poison=True)).outcome is Outcome.MISSING
+    assert [result.outcome for result in results] == [ProbeOutcome.MISSING] * 6, results
+    assert (await account.health.queue(unique("no"), poison=True)).outcome is ProbeOutcome.MISSING
 
 
 async def test_a_refusal_is_a_refusal(account, place):
@@ -84,7 +84,7 @@ async def test_a_refusal_is_a_refusal(account, place):
     async with BlobServiceClient(service.url, credential=sas) as limited:
         reader = AzureStorageHealth(limited, account.queues, account.tables)
         probes = [Probe(Resource.CONTAINER, place, access) for access in Access]
-        assert [result.outcome for result in await reader.run(probes)] == [Outcome.DONE, Outcome.REFUSED]
+        assert [result.outcome for result in await reader.run(probes)] == [ProbeOutcome.DONE, ProbeOutcome.REFUSED]
 
 
 async def test_nobody_there_is_a_failure(account, place):
@@ -93,7 +93,7 @@ async def test_nobody_there_is_a_failure(account, place):
     async with BlobServiceClient.from_connection_string(text, retry_total=0) as blobs:
         unreachable = AzureStorageHealth(blobs, account.queues, account.tables)
         (result,) = await unreachable.run([Probe(Resource.CONTAINER, place, Access.READ)])
-        assert result.outcome is Outcome.FAILED
+        assert result.outcome is ProbeOutcome.FAILED
 
 
 async def test_a_queue_tells_how_many_wait_and_since_when(account, place):

@@ -79,7 +79,7 @@ def publish(
     execution.partial.rename(execution.out)
 
 
-def report(execution: Execution, outcome: true_success.Outcome) -> manifest.Report:
+def report(execution: Execution, outcome: true_success.TaskOutcome) -> manifest.Report:
     """Return the content of outcome.json."""
     task = execution.task
     return manifest.Report(

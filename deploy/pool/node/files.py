@@ -17,7 +17,7 @@ BLOCK_BYTES = 2**20
 class Refusal(Exception):
     """The task can't go on; carries how it ends."""
 
-    def __init__(self, outcome: true_success.Outcome) -> None:
+    def __init__(self, outcome: true_success.TaskOutcome) -> None:
         super().__init__(outcome.sentence)
         self.outcome = outcome
 

@@ -13,7 +13,7 @@ from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, Move, State
-from batch_ops.domain.record_parts import Outcome, Placement, Times
+from batch_ops.domain.record_parts import Placement, Published, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
@@ -58,7 +58,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8)),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
-    outcome=Outcome(2, 2**33, (RunWarning("old", "An old project."),)),
+    published=Published(2, 2**33, (RunWarning("old", "An old project."),)),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",

@@ -16,7 +16,7 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.worklist import Board, Intent, Pause
 from batch_ops.image.facts import ProjectFacts, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
-from batch_ops.ports.health import Outcome, QueueStatus
+from batch_ops.ports.health import ProbeOutcome, QueueStatus
 from tests import fakes
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -31,9 +31,9 @@ HOUR = timedelta(hours=1)
         (QueueStatus("q", False, count=1, oldest=NOW - HOUR / 3), Level.OK, "About 1 message waits"),
         (QueueStatus("q", False, count=3, oldest=NOW - HOUR), Level.FAIL, "the oldest for 60 minutes"),
         (QueueStatus("q", False, count=3), Level.OK, "About 3 messages"),
-        (QueueStatus("q", False, Outcome.MISSING, "QueueNotFound"), Level.FAIL, "can't be read"),
-        (QueueStatus("q", True, Outcome.MISSING), Level.OK, "was ever given up"),
-        (QueueStatus("q", True, Outcome.REFUSED, "403"), Level.FAIL, "'q-poison' can't be read (403)"),
+        (QueueStatus("q", False, ProbeOutcome.MISSING, "QueueNotFound"), Level.FAIL, "can't be read"),
+        (QueueStatus("q", True, ProbeOutcome.MISSING), Level.OK, "was ever given up"),
+        (QueueStatus("q", True, ProbeOutcome.REFUSED, "403"), Level.FAIL, "'q-poison' can't be read (403)"),
         (QueueStatus("q", True), Level.OK, "'q-poison' is empty"),
         (QueueStatus("q", True, count=2, oldest=NOW - 72 * HOUR), Level.WARN, "the oldest 3 days ago"),
     ],

@@ -5,13 +5,16 @@ import pytest
 from batch_ops.doctor.findings import Level, exit_code
 from batch_ops.doctor.storage_access import Visitor, judge, plan, visitor
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.health import Access, Outcome, Probe, ProbeResult, Resource
+from batch_ops.ports.health import Access, Probe, ProbeOutcome, ProbeResult, Resource
 
 SETTINGS = Settings("https://b.west.batch.azure.com", "pool", "/identity", client_id="app-1")
 
 
 def as_required(who):
-    return [ProbeResult(probe, Outcome.DONE if probe.allowed else Outcome.REFUSED) for probe in plan(who, SETTINGS)]
+    return [
+        ProbeResult(probe, ProbeOutcome.DONE if probe.allowed else ProbeOutcome.REFUSED)
+        for probe in plan(who, SETTINGS)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +64,8 @@ def test_everything_in_order_is_fine(who):
 def test_what_does_not_answer_at_all_is_one_sentence():
     """It names everything once, whatever was tried with it; another reason has a sentence of its own."""
     probes = plan(Visitor.KEY, SETTINGS)
-    results = [ProbeResult(probe, Outcome.FAILED, "no route") for probe in probes[1:]] + [
-        ProbeResult(probes[0], Outcome.FAILED, "a timeout")
+    results = [ProbeResult(probe, ProbeOutcome.FAILED, "no route") for probe in probes[1:]] + [
+        ProbeResult(probes[0], ProbeOutcome.FAILED, "a timeout")
     ]
     first, second = (f.sentence for f in judge(Visitor.KEY, results) if f.level is Level.FAIL)
     assert first.endswith("; the queues 'blob-created' and 'collect'; the tables 'files' and 'work': no route.")
@@ -80,15 +83,23 @@ def test_a_key_says_that_roles_do_not_apply():
 @pytest.mark.parametrize(
     ("probe", "outcome", "message"),
     [
-        (Probe(Resource.CONTAINER, "frozen", Access.WRITE), Outcome.REFUSED, "does not let the app's identity write"),
-        (Probe(Resource.QUEUE, "collect", Access.READ), Outcome.FAILED, "could not be found out"),
-        (Probe(Resource.TABLE, "files", Access.READ), Outcome.MISSING, "The table 'files' does not exist"),
+        (
+            Probe(Resource.CONTAINER, "frozen", Access.WRITE),
+            ProbeOutcome.REFUSED,
+            "does not let the app's identity write",
+        ),
+        (Probe(Resource.QUEUE, "collect", Access.READ), ProbeOutcome.FAILED, "could not be found out"),
+        (Probe(Resource.TABLE, "files", Access.READ), ProbeOutcome.MISSING, "The table 'files' does not exist"),
         (
             Probe(Resource.CONTAINER, "projects", Access.WRITE, allowed=False),
-            Outcome.DONE,
+            ProbeOutcome.DONE,
             "can write to the container 'projects'",
         ),
-        (Probe(Resource.CONTAINER, "tools", Access.WRITE, allowed=False), Outcome.FAILED, "could not be found out"),
+        (
+            Probe(Resource.CONTAINER, "tools", Access.WRITE, allowed=False),
+            ProbeOutcome.FAILED,
+            "could not be found out",
+        ),
     ],
 )
 def test_each_fault_is_reported_with_what_to_do(probe, outcome, message):
@@ -104,7 +115,7 @@ def test_each_fault_is_reported_with_what_to_do(probe, outcome, message):
 def test_what_is_missing_is_reported_once():
     """Reading and writing a queue that is not there is one fault."""
     results = [
-        ProbeResult(a.probe, Outcome.MISSING) if a.probe.name == "collect" else a for a in as_required(Visitor.KEY)
+        ProbeResult(a.probe, ProbeOutcome.MISSING) if a.probe.name == "collect" else a for a in as_required(Visitor.KEY)
     ]
     assert [f.sentence for f in judge(Visitor.KEY, results) if f.level is Level.FAIL] == [
         "The queue 'collect' does not exist."

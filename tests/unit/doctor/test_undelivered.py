@@ -7,7 +7,7 @@ import pytest
 from batch_ops.doctor.findings import Level
 from batch_ops.doctor.undelivered import SOME, judge, look
 from batch_ops.domain.worklist import SweepMark
-from batch_ops.ports.health import PROBE_NAME, Outcome, ProbeResult
+from batch_ops.ports.health import PROBE_NAME, ProbeOutcome, ProbeResult
 from tests import fakes
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ class Storage:
     """A data account with one container."""
 
     async def run(self, probes):
-        return [ProbeResult(p, Outcome.DONE if p.name == "dead-letter" else Outcome.MISSING) for p in probes]
+        return [ProbeResult(p, ProbeOutcome.DONE if p.name == "dead-letter" else ProbeOutcome.MISSING) for p in probes]
 
     async def queue(self, name, *, poison):
         raise NotImplementedError

@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob, ImageVersion
-from batch_ops.domain.decide_start import Case, Claim, Findings, Keep, Reject, Wait, decide
+from batch_ops.domain.decide_start import Case, Claim, Gathered, Keep, Reject, Wait, decide
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
@@ -27,7 +27,7 @@ PROJECT = Project("fly", "p1", "d" * 64, FACTS, ProjectConfig())
 IMAGE = ImageDescription("data", "yxc", True, (50, 40, 1), "uint8")
 S, T = TaskRef("i", "s"), TaskRef("j", "t")
 AT_T = Placement(job_id="j", task_id="t")
-ACCEPTED = Findings(project=PROJECT, verdict=Accepted(IMAGE))
+ACCEPTED = Gathered(project=PROJECT, verdict=Accepted(IMAGE))
 
 
 def row(state: State = State.WAITING, etag: str = "etag-2", **fields: Any) -> FileRecord:
@@ -48,10 +48,10 @@ def test_what_could_not_be_checked_runs_and_says_why():
 @pytest.mark.parametrize(
     ("found", "state", "reported"),
     [
-        (Findings(hold="Paused."), State.WAITING, False),
-        (Findings(fault="Storage is out."), State.WAITING, False),
-        (Findings(project=NoProject("There is none.")), State.WAITING_FOR_PROJECT, True),
-        (Findings(project=PROJECT, turn=NOW + timedelta(days=1), turn_sentence="Tomorrow."), State.WAITING, False),
+        (Gathered(hold="Paused."), State.WAITING, False),
+        (Gathered(fault="Storage is out."), State.WAITING, False),
+        (Gathered(project=NoProject("There is none.")), State.WAITING_FOR_PROJECT, True),
+        (Gathered(project=PROJECT, turn=NOW + timedelta(days=1), turn_sentence="Tomorrow."), State.WAITING, False),
     ],
 )
 def test_what_it_waits_for_is_in_the_reason(found, state, reported):
@@ -64,7 +64,7 @@ def test_what_it_waits_for_is_in_the_reason(found, state, reported):
 
 def test_a_fault_keeps_the_turn_that_was_just_taken():
     """Turns are few: one that is lost delays the files behind it."""
-    found = Findings(project=PROJECT, turn=day_of(NOW), fault="Storage is out.")
+    found = Gathered(project=PROJECT, turn=day_of(NOW), fault="Storage is out.")
     decision = decide(case(backfill=True), found, SETTINGS)
     assert isinstance(decision, Wait)
     assert decision.record.turn == day_of(NOW)
@@ -80,7 +80,7 @@ def test_an_image_larger_than_the_nodes_disk_is_rejected():
 def test_an_archived_image_waits_whatever_else_is_so():
     """Its content can't be read."""
     archived = case(blob=replace(BLOB, tier="Archive"))
-    decision = decide(archived, Findings(), SETTINGS)
+    decision = decide(archived, Gathered(), SETTINGS)
     assert isinstance(decision, Wait)
     assert "archive" in decision.reason
 
@@ -88,7 +88,7 @@ def test_an_archived_image_waits_whatever_else_is_so():
 def test_a_back_filled_file_rests_until_its_turn():
     """However often it is looked at."""
     waiting = row(backfill=True, turn=day_of(NOW) + timedelta(days=2))
-    assert decide(case(waiting), Findings(), SETTINGS) == Keep()
+    assert decide(case(waiting), Gathered(), SETTINGS) == Keep()
 
 
 def test_a_missed_turn_is_taken_again():

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from batch_ops.task import contract
-from batch_ops.task.failure_kinds import KIND_OF_BATCH_CODE, KIND_OF_EXIT, RULES, FailureKind
+from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind, kind_of_batch_code
 
 
 def test_every_kind_has_its_row():
@@ -21,11 +23,26 @@ def test_a_kind_is_its_word():
 def test_no_code_means_two_things():
     """Each exit code and each code of Batch's stands in one row; every exit code of the contract in one."""
     assert len(KIND_OF_EXIT) == sum(len(rule.exits) for rule in RULES.values())
-    assert len(KIND_OF_BATCH_CODE) == sum(len(rule.batch_codes) for rule in RULES.values())
+    assert all(kind_of_batch_code(code) is kind for kind, rule in RULES.items() for code in rule.batch_codes)
     assert set(KIND_OF_EXIT) == {code for name, code in vars(contract).items() if name.startswith("EXIT_")}
 
 
 def test_a_code_of_batch_has_the_beginning_of_a_sentence():
     """Batch's message alone does not say what it means for the file."""
     assert all(rule.lead for rule in RULES.values() if rule.batch_codes)
-    assert all(code == code.lower() for code in KIND_OF_BATCH_CODE)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("BlobNotFound", FailureKind.STAGING_IN),
+        ("FileUploadMiscError", FailureKind.STAGING_OUT),
+        ("MaxWallClockTimeExceeded", FailureKind.TIMEOUT),
+        ("TaskEnded", FailureKind.ENDED),
+        ("Unknown", None),
+        ("", None),
+    ],
+)
+def test_a_code_of_batch_is_read_in_either_case(code, kind):
+    """By the table: a whole code, or a part of one that Batch does not document."""
+    assert kind_of_batch_code(code) is kind_of_batch_code(code.lower()) is kind

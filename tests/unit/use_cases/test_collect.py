@@ -23,7 +23,7 @@ async def test_results_land_in_a_folder_of_the_inputs_name(world: World):
     """TIFFs, log and provenance; the row counts them; staging is empty."""
     await world.deliver()
     row = world.row(NAME)
-    assert (row.state, row.outcome.tiffs) == (State.SUCCEEDED, 2)
+    assert (row.state, row.published.tiffs) == (State.SUCCEEDED, 2)
     assert set(world.results(NAME)) == {"a0.tiff", "a1.tiff", "ilastik.log", "provenance.json"}
     assert [f["name"] for f in world.provenance(NAME)["files"]] == ["a0.tiff", "a1.tiff"]
     assert world.blobs.names("staging") == []
@@ -198,4 +198,4 @@ async def test_a_handler_that_died_after_publication_is_finished(world: World):
         await world.collect(order)
     assert "provenance.json" in world.results(NAME)
     await world.collect(order)
-    assert (world.row(NAME).state, world.row(NAME).outcome.tiffs) == (State.SUCCEEDED, 2)
+    assert (world.row(NAME).state, world.row(NAME).published.tiffs) == (State.SUCCEEDED, 2)

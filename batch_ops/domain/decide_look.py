@@ -1,0 +1,149 @@
+"""What looking at a blob leads to: (its row, who asks, the blob as it is now) -> a decision. Pure.
+
+Leave     nothing to do: the row is right as it is
+Insert    no URL can address the blob: its first row says so
+Cancel    the blob was deleted before its run began
+Continue  the row's own version: it takes the blob's new ETag, or its claim is submitted
+Begin     a version without a run: `decide_start` decides what happens to it
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from batch_ops.domain import naming
+from batch_ops.domain.blob import Blob, ImageVersion
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.planning import run_key
+from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.record_parts import Times
+from batch_ops.domain.settings import Settings
+from batch_ops.domain.worklist import Stand
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The row stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """The first row of the blob, which is final."""
+
+    record: FileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The run ends as `CANCELLED`."""
+
+    record: FileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The row goes on, with the record if it differs; `submit`: its task is to be created."""
+
+    record: FileRecord
+    submit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The version of this blob has no run yet."""
+
+    blob: Blob
+
+
+type Look = Leave | Insert | Cancel | Continue | Begin
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found out, in this order; the rest stays unset once the answer is clear.
+
+    `blob`: None if there is none. `project`: read only where `may_be_judged_anew`.
+    """
+
+    old: FileRecord | None
+    order: LookOrder
+    now: datetime
+    blob: Blob | None = None
+    project: Project | NoProject | None = None
+
+    @property
+    def is_clear_without_the_blob(self) -> bool:
+        """Whether the answer does not depend on the blob."""
+        return self.is_older or not naming.is_reachable(self.order.name)
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the event is older than one already handled; sequencers of unequal length can't be compared."""
+        old, sequencer = self.old, self.order.sequencer
+        if old is None or old.state.is_waiting or old.state is State.SUBMITTING:
+            return False
+        return len(sequencer) == len(old.sequencer) and sequencer < old.sequencer
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether an operator wants another run after this one."""
+        return self.old is not None and self.old.state.is_final and self.order.again == self.old.run
+
+    def may_be_judged_anew(self, settings: Settings) -> bool:
+        """Whether a change of the project matters to the run, which has ended."""
+        if self.old is None or self.is_asked_again:
+            return False
+        return self.old.state is State.REJECTED or (self.old.state is State.SUCCEEDED and settings.rerun_finished)
+
+
+def decide_look(seen: Seen, settings: Settings) -> Look:
+    """Decide what the blob, as it is now, means to its row."""
+    old, blob = seen.old, seen.blob
+    if seen.is_older:
+        return Leave()
+    if not naming.is_reachable(seen.order.name):
+        return Leave() if old else Insert(_unreachable(seen.order, seen.now))
+    if blob is None:
+        if old is None or not old.state.is_waiting:
+            # A task that has begun continues.
+            return Leave()
+        return Cancel(old.to(State.CANCELLED, seen.now, "The file was deleted before it was started."))
+    if old is None or old.state.is_waiting or seen.is_asked_again or _is_judged_anew(seen, old, settings):
+        return Begin(blob)
+    if old.image.etag != blob.etag and not is_same_content(old, blob):
+        return Begin(blob)
+    submit = old.state is State.SUBMITTING and (old.times.not_before is None or old.times.not_before <= seen.now)
+    if old.image.etag == blob.etag:
+        return Continue(old, submit)
+    image, times = replace(old.image, etag=blob.etag), replace(old.times, updated_at=seen.now)
+    return Continue(replace(old, image=image, times=times), submit)
+
+
+def _is_judged_anew(seen: Seen, old: FileRecord, settings: Settings) -> bool:
+    project = seen.project
+    return isinstance(project, Project) and run_key(old, project, settings) != old.plan.run_key
+
+
+def _unreachable(order: LookOrder, now: datetime) -> FileRecord:
+    reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
+    record = FileRecord(
+        order.name, 1, State.WAITING, ImageVersion("", 0), order.correlation_id, times=Times(dropped_at=now)
+    )
+    return record.to(State.REJECTED, now, reason)
+
+
+def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
+    """Return whether only the properties changed: same length and Content-MD5 (without one, it may differ).
+
+    Somebody who uploads a failed or deleted file again wants it segmented.
+    """
+    if known.state in {State.FAILED, State.CANCELLED}:
+        return False
+    return blob.md5 is not None and (known.image.length, known.image.md5) == (blob.length, blob.md5)
+
+
+def is_missed(blob: Blob, stand: Stand | None) -> bool:
+    """Return whether the ledger has no row of this version of an image."""
+    if stand is None:
+        return True
+    return blob.etag != stand.image.etag and not is_same_content(stand, blob)

@@ -1,0 +1,123 @@
+"""What a blob, as it is now, means to its row."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from batch_ops.domain.blob import Blob, ImageVersion
+from batch_ops.domain.decide_look import Begin, Cancel, Continue, Insert, Leave, Seen, decide_look
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.planning import run_key
+from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.project_config import ProjectConfig
+from batch_ops.domain.record_parts import Times
+from batch_ops.image.facts import ProjectFacts
+from batch_ops.task.run_plan import RunPlan
+from tests.world import SETTINGS
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NAME = "fly/a.h5"
+BLOB = Blob(NAME, "etag-1", 100, NOW, md5="m")
+FACTS = ProjectFacts("1.4.2", "Pixel Classification", "yxc", 1, 2, ("cell", "background"), 1.0, 0.0, True, 1, 0, 0, 1)
+PROJECT = Project("fly", "p1", "d" * 64, FACTS, ProjectConfig())
+RERUN = replace(SETTINGS, rerun_finished=True)
+TASK_STATES = [State.ACTIVE, State.PREPARING, State.RUNNING]
+EARLY = [State.WAITING, State.WAITING_FOR_PROJECT]
+
+
+def row(state: State, **fields: Any) -> FileRecord:
+    return FileRecord(NAME, 3, state, ImageVersion("etag-1", 100, "m"), "first", **fields)
+
+
+def look(old: FileRecord | None, blob: Blob | None = BLOB, project: Project | NoProject | None = None, **order: Any):
+    seen = Seen(old, LookOrder(NAME, "event", **order), NOW, blob, project)
+    return decide_look(seen, SETTINGS)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_deleted_blob_cancels_only_what_has_not_begun(state: State) -> None:
+    """A task that has begun continues, and an end stays an end."""
+    decision = look(row(state), None)
+    assert isinstance(decision, Cancel if state in EARLY else Leave)
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_same_version_again_begins_only_what_waits(state: State) -> None:
+    """Any number of events about one version give one run."""
+    old = row(state)
+    expected = Begin(BLOB) if state in EARLY else Continue(old, submit=state is State.SUBMITTING)
+    assert look(old) == expected
+
+
+@pytest.mark.parametrize("state", State)
+def test_new_content_begins_in_every_state(state: State) -> None:
+    """Whatever became of the older version."""
+    newer = replace(BLOB, etag="etag-2", md5="n")
+    assert look(row(state), newer) == Begin(newer)
+
+
+@pytest.mark.parametrize("state", State)
+def test_edited_properties_move_the_etag_alone(state: State) -> None:
+    """But who uploads the same bytes after a failure or a cancellation wants them segmented."""
+    edited = replace(BLOB, etag="etag-2")
+    decision = look(row(state), edited)
+    if state in {*EARLY, State.FAILED, State.CANCELLED}:
+        assert decision == Begin(edited)
+    else:
+        assert decision.record.image == ImageVersion("etag-2", 100, "m")
+        assert decision.submit == (state is State.SUBMITTING)
+
+
+@pytest.mark.parametrize("state", [*TASK_STATES, State.COLLECTING, State.SUCCEEDED, State.FAILED])
+def test_an_event_from_before_means_nothing(state: State) -> None:
+    """Whatever the blob is now: the newer event was acted on."""
+    assert look(row(state, sequencer="2"), None, sequencer="1") == Leave()
+    assert look(row(state, sequencer="2"), replace(BLOB, etag="e", md5="n"), sequencer="10") != Leave()
+
+
+def test_a_name_without_an_address_is_rejected_once() -> None:
+    """Its first row says why."""
+    order = LookOrder("fly/../a.h5", "event")
+    decision = decide_look(Seen(None, order, NOW), SETTINGS)
+    assert isinstance(decision, Insert)
+    assert decision.record.state is State.REJECTED
+    assert decide_look(Seen(decision.record, order, NOW), SETTINGS) == Leave()
+
+
+@pytest.mark.parametrize("state", State)
+def test_an_operators_wish_begins_an_ended_run_alone(state: State) -> None:
+    """And only if it is still the file's last one."""
+    assert (look(row(state), again=3) == Begin(BLOB)) == (state.is_final or state.is_waiting)
+    assert (look(row(state), again=2) == Begin(BLOB)) == state.is_waiting
+
+
+@pytest.mark.parametrize(
+    ("state", "settings", "matters"),
+    [
+        (State.REJECTED, SETTINGS, True),
+        (State.SUCCEEDED, SETTINGS, False),
+        (State.SUCCEEDED, RERUN, True),
+        (State.FAILED, RERUN, False),
+        (State.RUNNING, RERUN, False),
+    ],
+)
+def test_a_changed_project_matters_to_what_was_rejected(state: State, settings, matters: bool) -> None:
+    """And to finished files where an operator set so; its key says whether it changed."""
+    ended = row(state)
+    seen = Seen(ended, LookOrder(NAME, "event"), NOW, BLOB)
+    assert seen.may_be_judged_anew(settings) == matters
+    if matters:
+        known = row(state, plan=RunPlan(run_key=run_key(ended, PROJECT, settings)))
+        same = replace(seen, old=known, project=PROJECT)
+        assert decide_look(replace(seen, project=PROJECT), settings) == Begin(BLOB)
+        assert decide_look(same, settings) == Continue(known, submit=False)
+        assert decide_look(replace(seen, project=NoProject("None.")), settings) == Continue(ended, submit=False)
+
+
+def test_a_claim_that_was_put_off_waits_for_its_time() -> None:
+    """Not every event tries again what a service refused a moment ago."""
+    later = row(State.SUBMITTING, times=Times(not_before=NOW + timedelta(seconds=1)))
+    assert look(later) == Continue(later, submit=False)
