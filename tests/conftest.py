@@ -7,10 +7,15 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local_cloud.azurite.server import Azurite, AzuriteError
 
 _STOP_SECONDS = 30
+
+# A busy machine is no fault of the code.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
