@@ -1,4 +1,4 @@
-"""What stands in a row in another form or under another name than in the product, as deployed systems have it."""
+"""Values whose form or name in a row differs from the product's own: deployed systems hold rows of this form."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ from batch_ops.domain.record_parts import Placement, Published
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunPlan, RunWarning
 
-# The property of a field that has not its own name, or the beginning of the names of a part's fields.
+# The property of a field where it has another name; for a part, how the names of its fields begin.
 NAMES: Mapping[tuple[type, str], str] = MappingProxyType(
     {
         (RunPlan, "wall_clock"): "wall_clock_seconds",

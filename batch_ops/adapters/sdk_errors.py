@@ -23,8 +23,8 @@ def calls(
 ) -> Iterator[None]:
     """Run calls of an SDK; its errors leave as ours. `purpose` completes "could not ...".
 
-    `known` holds the codes that mean something particular to this call; after one of the `ignored` codes, which say
-    that there is nothing or that it is so already, the code goes on behind the block.
+    `known` has the codes with a meaning of their own for this call. An error with one of the `ignored` codes (there is
+    nothing, or it is done already) ends the block without an exception.
     """
     try:
         yield

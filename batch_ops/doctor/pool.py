@@ -108,7 +108,7 @@ def _image(status: PoolStatus, today: date) -> Finding:
     agent = status.node_agent.removeprefix("batch.node.")
     match status.image_support:
         case ImageSupport.UNKNOWN:
-            message = f"It is not known here how long Batch will support the image {status.image} ({agent})."
+            message = f"This login may not ask Batch how long it will support the image {status.image} ({agent})."
             return Finding(_AREA, Level.NOTE, message)
         case ImageSupport.NOT_LISTED:
             message = f"Batch does not list the image {status.image} ({agent}) among those that it supports."

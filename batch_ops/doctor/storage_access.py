@@ -92,7 +92,7 @@ def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
 
 
 def _unknown(who: Visitor, probes: Sequence[Probe], detail: str) -> Finding:
-    """Say in one sentence what one reason kept from being tested: where nothing answers, that is everything."""
+    """Say in one sentence what could not be tested for this reason: all of it, if storage does not answer."""
     parts = []
     for resource in Resource:
         names = list(dict.fromkeys(f"'{probe.name}'" for probe in probes if probe.resource is resource))

@@ -12,12 +12,20 @@ _AREA = "events"
 
 
 async def look(blobs: BlobStore, storage: StorageHealth, container: str) -> Sequence[str] | None:
-    """List the first `SOME` blobs of the dead-letter container, without the doctor's own; None if it does not exist."""
+    """List the first `SOME` blobs of the dead-letter container, or all if there are fewer; None if it does not exist.
+
+    The doctor's own probes do not count, however many a doctor that was interrupted has left.
+    """
     (result,) = await storage.run([Probe(Resource.CONTAINER, container, Access.READ)])
     if result.outcome is ProbeOutcome.MISSING:
         return None
-    page, _ = await blobs.page(container, "", SOME + 1)
-    return [blob.name for blob in page if not blob.name.startswith(PROBE_NAME)][:SOME]
+    names: list[str] = []
+    marker, more = "", True
+    while more and len(names) < SOME:
+        page, marker = await blobs.page(container, marker, SOME)
+        names += [blob.name for blob in page if not blob.name.startswith(PROBE_NAME)]
+        more = bool(marker)
+    return names[:SOME]
 
 
 def judge(container: str, names: Sequence[str] | None, sweeps: Sequence[SweepMark]) -> Sequence[Finding]:

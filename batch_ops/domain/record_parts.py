@@ -9,10 +9,10 @@ from batch_ops.task.run_plan import RunWarning
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where it is run, and how its task fares there.
+    """Where the run takes place, and what has become of its task.
 
     `attempt` counts the Batch tasks of a run. `job_id` and `task_id` are stored before the task is created and never
-    derived again. `previous` is the task that this one takes the place of, until it is ended.
+    derived again. `previous`: the task that this one replaces, until that one has been ended.
     """
 
     pool_id: str = ""
@@ -35,7 +35,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When what happened. `not_before`: when to try again what a fault has put off."""
+    """The times of what happened to the run. `not_before`: when to try again after a fault."""
 
     dropped_at: datetime | None = None
     updated_at: datetime | None = None

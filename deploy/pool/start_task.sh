@@ -163,7 +163,7 @@ unpack() {
 }
 
 self_test() {
-    local seconds=${SELF_TEST_SECONDS:-300} told=$scratch/self-test.txt here name
+    local seconds=${SELF_TEST_SECONDS:-300} output=$scratch/self-test.txt here name
     here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
     for name in smoke.h5 smoke.ilp; do
         [[ -f $here/$name ]] || fail 90 "There is no $name beside the start task: the pool's resource files are incomplete."
@@ -171,15 +171,15 @@ self_test() {
     done
     [[ -f $new/run_ilastik.sh ]] || fail 96 "There is no run_ilastik.sh in $ILASTIK_ARCHIVE: it is no archive of ilastik for Linux."
     local -a clean=(env -u PYTHONPATH -u PYTHONHOME "HOME=$scratch" timeout --kill-after 10 "$seconds")
-    "${clean[@]}" "$new/bin/python" -c 'import h5py, tifffile' >"$told" 2>&1 </dev/null ||
-        fail 96 "The Python that ships with ilastik does not work on this node: $(tail -c 1000 "$told")"
+    "${clean[@]}" "$new/bin/python" -c 'import h5py, tifffile' >"$output" 2>&1 </dev/null ||
+        fail 96 "The Python that ships with ilastik does not work on this node: $(tail -c 1000 "$output")"
     # A help text would load nothing of what can break.
     (cd -- "$scratch" && exec "${clean[@]}" "$new/run_ilastik.sh" --headless --readonly --project=smoke.ilp \
         smoke.h5/volume/data "--export_source=Simple Segmentation" "--output_format=multipage tiff" \
-        --output_filename_format=smoke.tiff --ignore_training_axistags) >"$told" 2>&1 </dev/null ||
-        fail 96 "ilastik cannot segment a tiny image on this node (or not within $seconds s): $(tail -c 1000 "$told")"
+        --output_filename_format=smoke.tiff --ignore_training_axistags) >"$output" 2>&1 </dev/null ||
+        fail 96 "ilastik cannot segment a tiny image on this node (or not within $seconds s): $(tail -c 1000 "$output")"
     [[ -s $scratch/smoke.tiff ]] ||
-        fail 96 "ilastik says that it has segmented a tiny image, but there is no TIFF: $(tail -c 1000 "$told")"
+        fail 96 "ilastik says that it has segmented a tiny image, but there is no TIFF: $(tail -c 1000 "$output")"
 }
 
 mkdir -p -- "$shared"

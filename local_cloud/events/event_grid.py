@@ -140,9 +140,13 @@ class EventGrid:
         length, content_type = commit.content_length, commit.content_type
         if commit.api != "PutBlob" or commit.blob_type != "BlockBlob":
             length, content_type = await self._properties(commit)
-        told = asdict(commit) | {"etag": commit.etag.strip('"'), "content_length": length, "content_type": content_type}
+        fields = asdict(commit) | {
+            "etag": commit.etag.strip('"'),
+            "content_length": length,
+            "content_type": content_type,
+        }
         topic = TOPIC.format(account=self._blobs.account_name)
-        return BlobCreated(**told, id=str(uuid.uuid4()), topic=topic, account_url=self._blobs.url.rstrip("/"))
+        return BlobCreated(**fields, id=str(uuid.uuid4()), topic=topic, account_url=self._blobs.url.rstrip("/"))
 
     async def _properties(self, commit: Commit) -> tuple[int, str]:
         """Read length in bytes and content type of that very version; 0 when it was replaced or deleted since."""

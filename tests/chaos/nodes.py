@@ -120,10 +120,10 @@ class Nodes:
     def come(self) -> None:
         """The pool gets nodes."""
         self.are_there = True
-        self.take_up()
+        self.begin_waiting_tasks()
 
-    def take_up(self) -> None:
-        """Nodes begin with what waits for one."""
+    def begin_waiting_tasks(self) -> None:
+        """Nodes begin the tasks that wait for one."""
         if not self.are_there:
             return
         active = {job for job, state in self._batch.jobs().items() if state == "active"}

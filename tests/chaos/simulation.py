@@ -194,7 +194,7 @@ class Simulation(Services):
 
     def _look_for_work(self) -> None:
         self._nodes_wake = False
-        self.nodes.take_up()
+        self.nodes.begin_waiting_tasks()
 
     def pass_time(self, span: timedelta) -> None:
         """Let everything happen that happens by itself, without a tick."""

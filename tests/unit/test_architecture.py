@@ -9,11 +9,17 @@ import pytest
 from batch_ops.domain.file_record import State
 from batch_ops.domain.settings import from_mapping
 from batch_ops.domain.transitions import ALLOWED
+from batch_ops.ports import health, services, tables
 from tests.structure import House, drawings
 from tests.unit.test_imports import HOUSE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEXTS = {name: (REPOSITORY / name).read_text() for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md")}
+
+PORTS = [
+    *(services.BlobStore, services.BatchService, services.Outbox, services.PoisonQueues),
+    *(tables.Ledger, tables.Worklist, health.StorageHealth, health.BatchHealth),
+]
 
 
 def named_in_the_tree() -> set[str]:
@@ -55,6 +61,25 @@ def test_tests_mirror_the_code(code):
     tests = "unit" if code == "batch_ops" else code
     rooms = {path.removeprefix(f"tests/{tests}/") for path in folders(f"tests/{tests}/**/")} - {f"tests/{tests}"}
     assert {room for room in rooms if not (REPOSITORY / code / room).is_dir()} == set()
+
+
+# Rooms whose tests lie elsewhere: with what uses the folders, and with both sides of each port.
+TESTED_BY = {"containers": "unit/use_cases", "ports": "contract"}
+
+
+def test_every_room_is_tested_in_a_place_of_its_name():
+    """Whoever changes a module knows which tests to run."""
+    rooms = {path.removeprefix("batch_ops/") for path in folders("batch_ops/*/", "batch_ops/*/*/")}
+    tested = {room: f"tests/{TESTED_BY.get(room, f'unit/{room}')}" for room in rooms}
+    assert {room for room, place in tested.items() if not any((REPOSITORY / place).glob("test_*.py"))} == set()
+
+
+@pytest.mark.parametrize("port", PORTS, ids=lambda port: port.__name__)
+def test_every_call_of_a_port_has_a_contract(port):
+    """The suite that runs on the fake and on the service calls each method; the check of images has its own tests."""
+    tests = "".join(path.read_text() for path in (REPOSITORY / "tests" / "contract").glob("*.py"))
+    methods = {name for name, member in vars(port).items() if callable(member) and not name.startswith("_")}
+    assert {name for name in methods if f".{name}(" not in tests} == set()
 
 
 def test_the_arrow_has_every_room():

@@ -63,7 +63,7 @@ def test_a_missing_pool_fails():
         ({"nodes": ()}, Level.OK, "3 to 8 minutes"),
         ({"slots": 2}, Level.WARN, "TASK_SLOTS_PER_NODE is 1"),
         ({"image_support": ImageSupport.NOT_LISTED}, Level.WARN, "does not list the image"),
-        ({"image_support": ImageSupport.UNKNOWN}, Level.NOTE, "is not known here"),
+        ({"image_support": ImageSupport.UNKNOWN}, Level.NOTE, "may not ask"),
         ({"image_end": date(2028, 6, 30)}, Level.OK, "until 2028-06-30"),
         ({"image_end": date(2027, 1, 1)}, Level.WARN, "until 2027-01-01"),
         (

@@ -64,3 +64,14 @@ async def test_the_first_blobs_are_listed():
     blobs.upload("dead-letter", f"{PROBE_NAME}1", b"")
     assert await look(blobs, Storage(), "dead-letter") == []
     assert await look(blobs, Storage(), "elsewhere") is None
+
+
+async def test_probes_that_were_left_hide_no_letter():
+    """However many interrupted doctors there were: the listing goes on until the letters behind are counted."""
+    blobs = fakes.FakeBlobs(containers=["dead-letter"])
+    for number in range(2 * SOME):
+        blobs.upload("dead-letter", f"{PROBE_NAME}{number:03}", b"")
+    for number in range(SOME):
+        blobs.upload("dead-letter", f"letter-{number:03}", b"")
+    names = await look(blobs, Storage(), "dead-letter")
+    assert names == [f"letter-{number:03}" for number in range(SOME)]

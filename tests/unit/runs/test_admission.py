@@ -1,4 +1,4 @@
-"""The gate: pauses and the daily turns of back-filled files."""
+"""Admission: pauses and the daily turns of back-filled files."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -127,8 +127,10 @@ async def test_the_same_order_twice_takes_one_turn(world: World):
 
 async def test_many_at_once_get_no_more_turns_than_there_are(world: World):
     """Two instances, all files at the same time: three start today."""
-    gates = [Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock) for _ in range(2)]
-    turns = await asyncio.gather(*(gates[i % 2].turn() for i in range(30)))
+    admissions = [
+        Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock) for _ in range(2)
+    ]
+    turns = await asyncio.gather(*(admissions[i % 2].turn() for i in range(30)))
     assert {day: turns.count(day) for day in turns} == {TODAY + n * DAY: 3 for n in range(10)}
 
 
@@ -162,12 +164,12 @@ async def test_turns_that_can_not_be_given_out_are_a_fault_that_passes(world: Wo
 
 async def test_an_outage_of_the_worklist_loses_no_turn_for_good(world: World):
     """What failed half-way is read again before the next turn is given."""
-    gate = Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock)
-    await gate.turn()
+    admission = Admission(worklist=world.worklist, settings=world.settings, clock=world.cloud.clock)
+    await admission.turn()
     world.cloud.fail("worklist.save_turns", ServiceFault("busy"), when=When.AFTER)
     with pytest.raises(ServiceFault):
-        await gate.turn()
-    assert await gate.turn() == TODAY
+        await admission.turn()
+    assert await admission.turn() == TODAY
 
 
 # Pauses
@@ -210,14 +212,14 @@ async def test_ticks_do_not_begin_what_is_paused(world: World):
     assert world.row(NAMES[0]).state is State.ACTIVE
 
 
-async def test_the_gate_asks_once_for_many(world: World):
+async def test_pauses_are_looked_up_once_for_many(world: World):
     """A burst of files costs one look."""
     world.cloud.reset_counters()
     await asyncio.gather(*(world.start(name) for name in NAMES))
     assert world.cloud.calls["worklist.pauses"] == 1
 
 
-async def test_when_the_gate_can_not_be_read_files_wait(world: World):
+async def test_when_pauses_can_not_be_read_files_wait(world: World):
     """Nothing begins on a guess."""
     world.cloud.fail("worklist.pauses", ServiceFault("Table storage is busy."))
     row = await world.start(NAMES[0])
