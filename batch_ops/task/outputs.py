@@ -28,7 +28,7 @@ _FILE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 
 
 class Role(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
-    """What a file of the results is for; manifests and provenance.json use these words.
+    """What a file of the results is for: the words for manifests and provenance.json.
 
     `UNCERTAINTY` is ilastik's estimate for each pixel, `LABELS` an image in which each object has its own value.
     """

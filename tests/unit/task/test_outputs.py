@@ -34,7 +34,7 @@ def test_a_single_file_has_no_number():
 
 
 def test_roles_are_words_on_the_wire():
-    """Stored in manifests and provenance: none may change."""
+    """What is once written with them must stay readable."""
     words = {"segmentation", "probabilities", "uncertainty", "labels", "table", "picture", "log"}
     assert {str(role) for role in Role} == words
 
