@@ -278,7 +278,6 @@ deploy_template() { # what it does, as words for people
       fail "The deployment does not tell its $name; see '$DEPLOYMENT' under Deployments of the resource group '$group'. Run this again."
   done
   give_access
-  wait_for_data_access
 }
 
 deploy() {

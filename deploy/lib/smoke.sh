@@ -48,8 +48,8 @@ smoke_test() {
     fi
     sleep "$((PAUSE > 5 ? 5 : PAUSE))"
   done
-  lookup tiffs storage blob list --account-name "$data_account" --auth-mode login --container-name results \
-    --prefix "$name/" --query "length([?ends_with(name, '.tiff')])"
+  lookup_data tiffs storage blob list --container-name results --prefix "$name/" \
+    --query "length([?ends_with(name, '.tiff')])"
   if ((tiffs == 0)); then
     smoke_failure="The smoke test succeeded, but there is no TIFF in results/$name/ of $data_account."
     return

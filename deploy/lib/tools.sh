@@ -2,9 +2,30 @@
 # The container of tools: scripts and ilastik's archive, each under a name that belongs to its content.
 # Sourced by deploy.sh.
 
+# Puts an answer about the account's data into a variable: empty where there is no such thing. New roles flap: one of
+# the service's front ends knows them and the next does not, so every question has patience.
+lookup_data() { # variable, question
+  local variable=$1
+  shift
+  patiently "Looking into the storage account $data_account" ask_for_data "$@"
+  printf -v "$variable" '%s' "$(<"$work/told")"
+}
+
+ask_for_data() { # question
+  local code=0
+  az "$@" --account-name "$data_account" --auth-mode login --only-show-errors --output tsv \
+    >"$work/told" 2>"$work/refused" || code=$?
+  ((code != 0)) || return 0
+  if grep -qE "$MISSING" "$work/refused"; then
+    : >"$work/told"
+    return 0
+  fi
+  cat "$work/refused" >&2
+  return "$code"
+}
+
 stored_digest() { # variable, blob in tools
-  lookup "$1" storage blob show --account-name "$data_account" --auth-mode login --container-name tools \
-    --name "$2" --query metadata.sha256
+  lookup_data "$1" storage blob show --container-name tools --name "$2" --query metadata.sha256
 }
 
 upload_tool() { # file, blob, digest
@@ -13,17 +34,10 @@ upload_tool() { # file, blob, digest
     --only-show-errors --output none
 }
 
-wait_for_data_access() {
-  patiently "Looking into the storage account $data_account" \
-    az storage blob list --account-name "$data_account" --auth-mode login --container-name tools --num-results 1 \
-    --only-show-errors --output none
-}
-
 # The folders are named by the content of their files: what is there is right.
 stage_scripts() {
   local file blob sha present
-  lookup present storage blob list --account-name "$data_account" --auth-mode login --container-name tools \
-    --num-results '*' --query '[].name'
+  lookup_data present storage blob list --container-name tools --num-results '*' --query '[].name'
   while IFS=$'\t' read -r file blob sha; do
     [[ $'\n'$present$'\n' != *$'\n'"$blob"$'\n'* ]] || continue
     say "   uploads $blob"
@@ -35,10 +49,7 @@ stage_scripts() {
 # Sets archive_sha256; brings the archive to this machine unless it is stored already.
 find_archive() {
   archive_sha256=
-  [[ -z $data_account ]] || {
-    wait_for_data_access
-    stored_digest archive_sha256 "$archive_blob"
-  }
+  [[ -z $data_account ]] || stored_digest archive_sha256 "$archive_blob"
   if [[ -n $archive_sha256 ]]; then
     [[ -z $ilastik_sha256 || $ilastik_sha256 == "$archive_sha256" ]] ||
       fail "$archive_blob in $data_account has the SHA-256 $archive_sha256, but --ilastik-sha256 says $ilastik_sha256. Delete that blob if it is the wrong one."

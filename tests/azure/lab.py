@@ -39,6 +39,14 @@ cat "$folder/err" >&2
 exit "$code"
 """
 
+# What a service says that can't answer now: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling,
+# https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes.
+_SAID = {
+    429: ("SubscriptionRequestsThrottled", "Number of requests for subscription exceeded the limit for this interval."),
+    500: ("InternalServerError", "The server encountered an internal error."),
+    503: ("ServiceUnavailable", "The service is unavailable."),
+}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -175,8 +183,8 @@ class Lab:
         if status == 0:
             raise Dropped
         if status is not None:
-            code = {429: "TooManyRequests", 503: "ServiceUnavailable"}.get(status, "InternalServerError")
-            raise Refusal(status, code, "The service is busy; try again later.", {"Retry-After": "0"})
+            code, text = _SAID[status]
+            raise Refusal(status, code, text, {"Retry-After": "0"})
 
     def _batch(self, request: Request) -> Answer:
         """The Batch service's list of jobs: https://learn.microsoft.com/rest/api/batchservice/job/list."""

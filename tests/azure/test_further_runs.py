@@ -51,12 +51,6 @@ def test_a_second_operator(deployed):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_roles_that_somebody_gave_by_hand(empty):
-    """The same role under another name is no obstacle: Azure refuses a second one."""
-    done = empty.deploy("--location", "westeurope", "--no-smoke-test")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_teardown_keeps_the_data(deployed):
     """All goes but the account with images and results, with the roles of people on it."""
     account = deployed.data_account()

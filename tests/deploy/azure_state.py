@@ -42,10 +42,10 @@ class State:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     published: list[bytes] = field(default_factory=list)
-    # Data calls that fail because a new account's name, or a new role, has not spread yet; counted down.
+    # Data calls until a new account's name, or a new role, is known everywhere; until then every second one knows a role.
     names_spread_in: int = 0
     roles_spread_in: int = 0
-    roles_to_spread: int = 2
+    roles_to_spread: int = 3
     # What the publishing address of a fresh app answers first: exit codes of curl, or statuses.
     fresh_app: list[int] = field(default_factory=lambda: [6, 503, 404])
     # Its answers on a deployment: statuses (as text: of HTTP) one after the other, the last one for ever.

@@ -44,8 +44,8 @@ class Storage(State):
             raise CliError(NO_NAME)
         if not any(r["principalId"] == PERSON and r["scope"] == account["id"] for r in self.role_assignments):
             raise CliError(NO_ROLE)
-        if self.roles_spread_in:
-            self.roles_spread_in -= 1
+        self.roles_spread_in = max(0, self.roles_spread_in - 1)
+        if self.roles_spread_in % 2:
             raise CliError(NO_ROLE)
 
     def _storage_blob_list(self, call: Call) -> Any:
