@@ -42,7 +42,8 @@ class State:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     published: list[bytes] = field(default_factory=list)
-    # Data calls until a new account's name, or a new role, is known everywhere; until then every second one knows a role.
+    # Data calls until a new account's name, or a new role, is known everywhere; until then every second one knows
+    # a role.
     names_spread_in: int = 0
     roles_spread_in: int = 0
     roles_to_spread: int = 3

@@ -65,6 +65,8 @@ def test_a_refusal_of_ilastik_becomes_the_sentence_of_the_report(reference):
     """Exit code and message of ilastik reach the person who dropped the file."""
     folder = reference("nuclei3d")
     shutil.copy(REFERENCE / "edge/thin_z.h5", folder.image)
+    # As if the check had let it pass: an image that was not checked is refused by the same rules before ilastik starts.
+    folder.check()
     ended = folder.run()
 
     report = folder.report()
