@@ -28,8 +28,7 @@ class ExportPlan:
     """The TIFF files that one image becomes.
 
     `page_shape` is (rows, columns) = (y, x) in pixels, `pages_per_file` counts z (and t, and channels,
-    where they stand in one file), `bytes_per_file` is an upper estimate of one file's length. `axes` are those
-    of one file: the letters along which it has more than one page, in the order of its pages, then `yx`.
+    where they stand in one file), `bytes_per_file` is an upper estimate of one file's length.
     """
 
     output_format: str
@@ -37,7 +36,6 @@ class ExportPlan:
     pages_per_file: int
     page_shape: tuple[int, int]
     bytes_per_file: int
-    axes: str
 
     @property
     def is_sequence(self) -> bool:
@@ -78,14 +76,12 @@ def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per
     sequence = len(long_axes) == 4 and long_axes[0] == "t"
     files, pages = (t, z * channels) if sequence else (1, t * z * channels)
     rows, columns = size["y"], size["x"]
-    steps = (("t", 1 if sequence else t), ("z", z), ("c", channels))
     return ExportPlan(
         output_format=SEQUENCE if sequence else SINGLE_FILE,
         files=files,
         pages_per_file=pages,
         page_shape=(rows, columns),
         bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE) + _TAGS_BYTES_PER_FILE,
-        axes="".join(axis for axis, count in steps if count > 1) + "yx",
     )
 
 
