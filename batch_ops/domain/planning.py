@@ -12,7 +12,7 @@ from batch_ops.domain.forecast import forecast
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked
-from batch_ops.task.export_plan import EXPORT_SOURCES, export_plan
+from batch_ops.task.export_plan import export_plan, exported
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -34,9 +34,7 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
 
 
 def _exported(project: Project, settings: Settings) -> tuple[int, int]:
-    """Return channels and bytes per value of the export."""
-    per_class, bytes_per_value = EXPORT_SOURCES[export_source(project, settings)]
-    return len(project.facts.classes) if per_class else 1, bytes_per_value
+    return exported(export_source(project, settings), len(project.facts.classes))
 
 
 def run_key(record: FileRecord, project: Project, settings: Settings) -> str:

@@ -169,6 +169,8 @@ class TaskEnvironment:
         faults = [sentence for holds, sentence in rules if not holds]
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
+        # Raises for a description that can't be read.
+        _ = self.image
 
 
 def command(

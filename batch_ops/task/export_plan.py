@@ -87,3 +87,9 @@ def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per
 
 # What ilastik can export as TIFF: whether each class becomes a channel, and bytes of one value.
 EXPORT_SOURCES = {"Simple Segmentation": (False, 1), "Probabilities": (True, 4), "Uncertainty": (False, 4)}
+
+
+def exported(source: str, classes: int) -> tuple[int, int]:
+    """Return channels and bytes per value of what ilastik exports for a project of so many classes."""
+    by_class, bytes_per_value = EXPORT_SOURCES[source]
+    return classes if by_class else 1, bytes_per_value

@@ -19,7 +19,7 @@ from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
-from node.project import LocalProject, prepare_project
+from node.project import LocalProject, prepare_project, verify_project
 from node.tiffs import find_tiffs
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
@@ -84,9 +84,12 @@ def run(execution: Execution, home: Path) -> true_success.TaskOutcome:
         made.mkdir(parents=True)
     (execution.partial.parent / RESERVE).write_bytes(b"\xff" * RESERVE_BYTES)
     with execution.step("prepare"):
+        verify_project(root, task)
         image = prepare_image(root, task)
-        project = prepare_project(root, task, image)
+        project = prepare_project(root, image)
         plan = plan_export(root, task, image, project)
+    for warning in image.warnings:
+        say(f"Warning: {warning.sentence}")
     # The image's axes may differ from the project's training images; its own are right.
     command = contract.command(
         str(home / "run_ilastik.sh"),
@@ -119,12 +122,12 @@ def plan_export(
     root: Path, task: contract.TaskEnvironment, image: LocalImage, project: LocalProject
 ) -> export_plan.ExportPlan:
     """Plan the export from the real shape; refuse what classic TIFF or the node's disk can't hold."""
-    by_class, bytes_per_value = export_plan.EXPORT_SOURCES[task.export_source]
+    channels, bytes_per_value = export_plan.exported(task.export_source, project.classes)
     try:
         plan = export_plan.export_plan(
             image.axes,
             image.shape,
-            channels=project.classes if by_class else 1,
+            channels=channels,
             bytes_per_value=bytes_per_value,
         )
     except export_plan.PlanError as exc:

@@ -9,12 +9,10 @@ from typing import Any
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused
 from batch_ops.image.image_rules import judge_image
 from batch_ops.image.project_rules import judge_project
-from batch_ops.image.read_image import read_image
-from batch_ops.image.read_project import read_project
 from batch_ops.image.readings import Dataset, image_findings
 from batch_ops.image.sentences import explain
 from batch_ops.task import contract
-from batch_ops.task.export_plan import EXPORT_SOURCES
+from batch_ops.task.export_plan import exported
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 from node.files import faults_of_file, open_hdf5, refuse
 
@@ -23,7 +21,12 @@ LIMITS = CheckLimits(max_objects=1_000_000, max_declared_bytes=sys.maxsize)
 
 
 def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[ImageDescription, tuple[RunWarning, ...]]:
-    """Describe the image of an open file, or refuse it with the check's own sentences."""
+    """Describe the image of an open file, or refuse it with the check's own sentences.
+
+    The project's file must be the right one already.
+    """
+    from batch_ops.image.read_image import read_image  # only here: a node without h5py must be able to say so
+
     checked = task.image
     if checked.is_known:
         found = image_findings(read_image(file, checked.internal_path, LIMITS.max_objects))
@@ -35,17 +38,18 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Ima
     found = image_findings(read_image(file, options.internal_path, LIMITS.max_objects))
     if not isinstance(found, Dataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
-    project = _project(root, task)
-    by_class, bytes_per_value = EXPORT_SOURCES[task.export_source]
-    exported = len(project.classes) if by_class else 1
-    options = ImageOptions(options.internal_path, options.axes, exported, bytes_per_value)
+    project = _project(root)
+    channels, bytes_per_value = exported(task.export_source, len(project.classes))
+    options = ImageOptions(options.internal_path, options.axes, channels, bytes_per_value)
     verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
     if isinstance(verdict, Refused):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
     return verdict.image, verdict.warnings
 
 
-def _project(root: Path, task: contract.TaskEnvironment) -> ProjectFacts:
+def _project(root: Path) -> ProjectFacts:
+    from batch_ops.image.read_project import read_project
+
     path, what = root / contract.PROJECT_FILE, "The project file"
     with faults_of_file(contract.EXIT_BAD_PROJECT, what), open_hdf5(path, "r") as file:
         facts = judge_project(what, read_project(file))

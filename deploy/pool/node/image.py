@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch_ops.image.axes import TYPE_FLAGS
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
 from node.description import describe
@@ -19,7 +20,6 @@ LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
 ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
 NOTE = "local.json"  # what this script changed in its copy of the image
 PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
-VIGRA_TYPE_FLAGS = {"c": 1, "x": 2, "y": 2, "z": 2, "t": 8}
 
 
 @dataclass(frozen=True)
@@ -121,5 +121,5 @@ def rename(file: Any, listed: str) -> None:
 
 def vigra_axistags(axes: str) -> str:
     """Return the attribute from which h5py, vigra and ilastik read axes (JSON of vigra.AxisTags)."""
-    tags = [{"key": axis, "typeFlags": VIGRA_TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
+    tags = [{"key": axis, "typeFlags": TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
     return json.dumps({"axes": tags})

@@ -25,13 +25,18 @@ class LocalProject:
     axes: frozenset[str]
 
 
-def prepare_project(root: Path, task: contract.TaskEnvironment, image: LocalImage) -> LocalProject:
-    """Check the digest, and adapt a copy of a project of an old version (see `renew`)."""
+def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
+    """Refuse a project file that is missing, or is not the one that the run was started for."""
     path = root / contract.PROJECT_FILE
     if not path.is_file():
         refuse(contract.EXIT_STAGING_IN, "The project file did not reach the node.")
     if sha256_of(path) != task.project_digest:
         refuse(contract.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
+
+
+def prepare_project(root: Path, image: LocalImage) -> LocalProject:
+    """Adapt a copy of a project of an old version (see `renew`)."""
+    path = root / contract.PROJECT_FILE
     copy = root / COPY
     copy.unlink(missing_ok=True)
     axes = set()

@@ -182,6 +182,7 @@ def test_one_time_point_becomes_one_file(folder):
         {"threads": 0},
         {"ram_mb": 499},
         {"run": "one"},
+        {"image_description": "{}"},
     ],
 )
 def test_wrong_values_stop_the_task_before_anything_is_touched(folder, values):
@@ -209,6 +210,14 @@ def test_a_node_without_ilastik_says_so(folder, tmp_path):
         (folder.home / name).unlink()
         ended = folder.run()
         assert (ended.code, "incomplete" in ended.printed) == (contract.EXIT_NODE, True)
+
+
+@pytest.mark.parametrize("library", ["h5py", "tifffile"])
+def test_a_python_without_its_libraries_is_a_fault_of_the_node(folder, library):
+    """Another node may have them: it is said in the report, and the run is tried again."""
+    (folder.wd / f"task/{library}.py").write_text(f"raise ImportError('no {library}')")
+    assert folder.run().code == contract.EXIT_NODE
+    assert f"no {library}" in folder.report().sentence
 
 
 def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder):

@@ -58,6 +58,7 @@ def test_configured_axes_never_replace_the_images_own(folder):
     folder.ilastik("write(); print(h5py.File(file + '.h5')[dataset].attrs['axistags'])")
     ended = folder.run()
     assert ended.code == 0, ended.printed
+    assert "Warning: It says itself that its axes are txyzc" in ended.printed
     assert axistags_json("txyzc", {}) in ended.printed
 
 
@@ -190,9 +191,12 @@ def test_files_that_are_not_those_that_were_checked_are_refused(folder):
         folder.values = values
         assert folder.run().code == contract.EXIT_STAGING_IN
     folder.values = {}
-    folder.image.unlink()
-    assert folder.run().code == contract.EXIT_STAGING_IN
-    assert folder.report().kind == "STAGING_IN"
+    for missing in (folder.project, folder.image):
+        kept = missing.read_bytes()
+        missing.unlink()
+        assert folder.run().code == contract.EXIT_STAGING_IN
+        assert folder.report().kind == "STAGING_IN"
+        missing.write_bytes(kept)
 
 
 def test_two_datasets_need_a_name(folder):
