@@ -10,7 +10,7 @@ from typing import Any
 
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
-from batch_ops.domain.record_parts import Placement, Published
+from batch_ops.domain.record_parts import Placement
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunPlan, RunWarning
 
@@ -20,7 +20,6 @@ NAMES: Mapping[tuple[type, str], str] = MappingProxyType(
         (RunPlan, "wall_clock"): "wall_clock_seconds",
         (RunPlan, "forecast"): "forecast_",
         (Placement, "previous"): "previous_",
-        (Published, "warnings"): "node_warnings",
         (Tries, "counts"): "tries",
     }
 )

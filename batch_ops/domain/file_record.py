@@ -9,7 +9,7 @@ from batch_ops.domain.attempts import Tries
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.record_parts import Placement, Published, Times
 from batch_ops.task.failure_kinds import FailureKind
-from batch_ops.task.run_plan import RunPlan, RunWarning
+from batch_ops.task.run_plan import RunPlan
 
 HISTORY_LENGTH = 40
 
@@ -83,11 +83,6 @@ class FileRecord:
     times: Times = field(default_factory=Times)
     history: tuple[Move, ...] = ()
     published: Published = field(default_factory=Published)
-
-    @property
-    def warnings(self) -> tuple[RunWarning, ...]:
-        """What its owner should know though it is no failure: found by the check, then by the node; each once."""
-        return tuple(dict.fromkeys((*self.plan.warnings, *self.published.warnings)))
 
     def to(self, state: State, now: datetime, reason: str = "") -> Self:
         """Return the record in another state, with the move noted in its history (the last 40 moves are kept)."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
-from batch_ops.task.run_plan import RunWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published results: the number of TIFFs, their total bytes, and what the node warns of."""
+    """The published results: the number of TIFFs and their total bytes."""
 
     tiffs: int = 0
     result_bytes: int = 0
-    warnings: tuple[RunWarning, ...] = ()

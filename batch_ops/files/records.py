@@ -92,7 +92,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "bytes of results": _count(record.published.result_bytes),
         "correlation id": record.correlation_id,
     }
-    warnings = [("warning", warning.sentence) for warning in record.warnings]
+    warnings = [("warning", warning.sentence) for warning in plan.warnings]
     return [*((title, str(text)) for title, text in known.items() if text), *warnings]
 
 
@@ -114,7 +114,6 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "forecast_memory_bytes": plan.forecast.memory_bytes,
         "forecast_seconds": plan.forecast.seconds,
         "warnings": [asdict(warning) for warning in plan.warnings],
-        "node_warnings": [asdict(warning) for warning in record.published.warnings],
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
         "previous_job_id": previous.job_id,
         "previous_task_id": previous.task_id,

@@ -1,6 +1,6 @@
 """The plan of a run: what the image is, which tool reads it, and what is foreseen; made before a machine is paid for.
 
-Check, row, node, commands and provenance share this one value. What is not known stays so: it is never yes or no.
+Row, node, commands and provenance share this one value. What is not known stays so: it is never yes or no.
 Standard library only, for Python 3.9 and newer: this module travels to the node (see contract.py).
 """
 
@@ -53,11 +53,6 @@ class ImageDescription:
     def is_known(self) -> bool:
         """Whether somebody has looked into the file."""
         return bool(self.shape)
-
-    @property
-    def channels(self) -> int:
-        """Count the channels; 1 for an image without an axis of them."""
-        return self.shape[self.axes.index("c")] if "c" in self.axes and self.is_known else 1
 
 
 @dataclass(frozen=True)

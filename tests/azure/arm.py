@@ -1,6 +1,7 @@
 """Azure Resource Manager: what can be asked of a subscription, and the operations that take a while.
 
-Every answer names its source: `spec` is https://github.com/Azure/azure-rest-api-specs below `specification`.
+Answers name what specifies them: `spec` is https://github.com/Azure/azure-rest-api-specs below `specification`. Their
+bodies were written by hand and are not yet compared with the examples that are named.
 """
 
 import json

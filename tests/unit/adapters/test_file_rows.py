@@ -58,7 +58,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8)),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
-    published=Published(2, 2**33, (RunWarning("old", "An old project."),)),
+    published=Published(2, 2**33),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
@@ -117,7 +117,6 @@ ROW: dict[str, Any] = {
     "history": "SUBMITTING@2026-03-01T12:06:00Z RUNNING@2026-03-01T12:06:00Z",
     "tiffs": int64(2),
     "result_bytes": int64(2**33),
-    "node_warnings": '[{"code": "old", "sentence": "An old project."}]',
 }
 # What a row has whatever is known of the file; everything else is left out when it is empty.
 ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {
@@ -152,7 +151,6 @@ SPECIAL = {
     "attempts": st.lists(ATTEMPTS, min_size=1).map(lambda listed: json.dumps(listed, ensure_ascii=False)),
     "axes_source": st.sampled_from([AxesSource.TAGS, AxesSource.CONFIGURATION]).map(str),
     "warnings": WARNINGS,
-    "node_warnings": WARNINGS,
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }
 

@@ -30,7 +30,7 @@ def image(axes: str, *shape: int) -> ImageDescription:
     return ImageDescription("data", axes, True, shape, "uint8")
 
 
-# With the real ilastik: threads, peak memory in MB, seconds.
+# With the real ilastik: threads, peak memory in MB, seconds. The first one's largest sigma is not on record.
 MEASURED = [
     pytest.param(image("tyxzc", 10, 300, 275, 50, 1), project(21, 1.6).facts, 2, 420, 61, id="a series of stacks"),
     pytest.param(image("yx", 2048, 2048), project(49).facts, 1, 1274, 32, id="a plane, one thread"),
@@ -52,7 +52,7 @@ def test_the_forecast_is_near_what_was_measured(
 
 
 def test_features_in_3d_need_planes_around_the_page():
-    """A stack with wide filters takes gigabytes: measured 8.7 GB with four threads."""
+    """A stack with wide filters takes gigabytes: measured 8.7 GB with four threads, 31 features taken for 60 values."""
     foreseen = forecast(image("zyx", 20, 2048, 2048), project(60, 5.0).facts, 4)
     assert foreseen.memory_bytes
     assert 0.75 <= foreseen.memory_bytes / 8.7e9 <= 1.25
@@ -73,4 +73,4 @@ def test_a_run_that_may_need_more_memory_than_it_has_is_warned_of(memory_mb, cod
     verdict = Accepted(image("yx", 2048, 2048), (RunWarning("axes", "..."),))
     record = claimed(FRESH, project(49), verdict, replace(SETTINGS, slot_memory_mb=memory_mb), NOW)
     assert record.state is State.SUBMITTING
-    assert [warning.code for warning in record.warnings] == codes
+    assert [warning.code for warning in record.plan.warnings] == codes
