@@ -15,6 +15,8 @@ from local_cloud.functions.schedule import Schedule
 from local_cloud.functions.stopping import Stopping
 from local_cloud.functions.triggers import TimerTrigger
 
+_log = logging.getLogger("Host.Timers")
+
 # .NET's smallest date stands for "has not run yet", in the status blob and for the function.
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -83,9 +85,6 @@ class StatusBlob:
             with contextlib.suppress(ResourceExistsError):
                 await self._container.create_container()
             await self._container.upload_blob(self._name, content, overwrite=True)
-
-
-_log = logging.getLogger("Host.Timers")
 
 
 class Lock(Protocol):

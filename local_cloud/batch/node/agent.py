@@ -19,6 +19,8 @@ from local_cloud.batch.state.model import Failure, Json, Node, Task
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.times import parse_duration
 
+_log = logging.getLogger(__name__)
+
 type RunKey = tuple[str, str, int]  # job, task and the task's creation number
 
 
@@ -141,9 +143,6 @@ class NodeAgent:
             code = self.faults.pool(self.pool).upload_code
             return failure(code, "An output file could not be uploaded", "the upload was made to fail")
         return None
-
-
-_log = logging.getLogger(__name__)
 
 
 class Agents:
