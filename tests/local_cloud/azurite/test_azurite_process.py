@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
 
 from local_cloud.azurite.server import Azurite, AzuriteError, Ports
@@ -48,6 +50,18 @@ async def test_what_was_stored_is_there_after_a_restart(tmp_path):
         BlobServiceClient.from_connection_string(azurite.connection_string) as blobs,
     ):
         assert await (await blobs.get_blob_client("kept", "a b").download_blob()).readall() == b"1"
+
+
+async def test_a_row_key_is_looked_up_in_its_own_partition(azurite, unique):
+    """Rows of several partitions may share it."""
+    async with TableServiceClient.from_connection_string(azurite) as tables:
+        table = await tables.create_table(unique("rows"))
+        for partition in ("a", "b"):
+            await table.create_entity({"PartitionKey": partition, "RowKey": "1", "in": partition})
+        for partition in ("a", "b"):
+            assert (await table.get_entity(partition, "1"))["in"] == partition
+        with pytest.raises(ResourceNotFoundError):
+            await table.get_entity("c", "1")
 
 
 async def test_it_ends_when_its_owner_is_killed(tmp_path):
