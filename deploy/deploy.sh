@@ -289,6 +289,7 @@ deploy() {
   fi
   step "Prepares the code and ilastik $ilastik_version"
   build_code
+  build_node_python
   give_access
   find_archive
   make_room

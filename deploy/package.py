@@ -2,11 +2,13 @@
 
     python3 deploy/package.py --out app.zip
     python3 deploy/package.py --libraries FOLDER
+    python3 deploy/package.py --node-python node-python.tar [--this-machine]
 
 Azure builds nothing: its remote build has taken another Python than the app's, and what was built beforehand can be
 tried beforehand. The same sources and versions give the same bytes, so the digest tells whether there is anything
-to deploy. The libraries are those of the doctor, for the Python that runs this. Needs Python 3.11 or later with pip,
-and the package index.
+to deploy. The libraries are those of the doctor, for the Python that runs this. The archive of the nodes' Python holds
+the wheels of pool/node-requirements.txt as they are, for Ubuntu 24.04 or for the machine and Python at hand. Needs
+Python 3.11 or later with pip, and the package index.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -24,7 +27,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON_VERSION = "3.13"
 SITE_PACKAGES = ".python_packages/lib/site-packages"
-# The host's image is Debian 12 with glibc 2.36.
+# Ubuntu 24.04, which the pool's nodes have.
+NODE_PYTHON_VERSION = "3.12"
+# The host's image is Debian 12 with glibc 2.36; nodes have 2.39.
 _PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
 # Earliest time that a zip can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -54,7 +59,10 @@ def build(out: Path, folder: Path) -> str:
         target = folder / source
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / source, target)
-    _install(folder / SITE_PACKAGES)
+    _install(
+        *("--target", str(folder / SITE_PACKAGES), *_for_linux(PYTHON_VERSION)),
+        *("--requirement", str(REPOSITORY / "requirements.txt")),
+    )
     partial = out.with_name(out.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(path.relative_to(folder).as_posix() for path in _kept(folder)):
@@ -72,22 +80,41 @@ def libraries(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / "requirements.txt"
         wanted.write_text("\n".join(line for line in lines if not line.startswith("azure-functions")), encoding="utf-8")
-        _pip("--target", str(target), "--requirement", str(wanted))
+        _install("--target", str(target), "--requirement", str(wanted))
 
 
-def _install(target: Path) -> None:
+def node_python(out: Path, *, this_machine: bool) -> str:
+    """Put the wheels of the nodes' Python into one tar, without compressing them again; give its SHA-256."""
+    wanted = ("--requirement", str(REPOSITORY / "deploy/pool/node-requirements.txt"))
+    with tempfile.TemporaryDirectory() as folder:
+        # Only what is listed, and only with its digest.
+        words = ("--no-deps", "--require-hashes", "--dest", folder, *wanted)
+        _pip("download", *words, *(() if this_machine else _for_linux(NODE_PYTHON_VERSION)))
+        partial = out.with_name(out.name + ".partial")
+        with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for wheel in sorted(Path(folder).iterdir()):
+                entry = tarfile.TarInfo(wheel.name)
+                entry.size = wheel.stat().st_size
+                with wheel.open("rb") as content:
+                    archive.addfile(entry, content)
+    partial.replace(out)
+    with out.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _for_linux(version: str) -> tuple[str, ...]:
     platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
-    _pip(
-        *("--target", str(target), "--python-version", PYTHON_VERSION, "--implementation", "cp", *platforms),
-        *("--requirement", str(REPOSITORY / "requirements.txt")),
-    )
+    return ("--python-version", version, "--implementation", "cp", *platforms)
 
 
-def _pip(*words: str) -> None:
+def _install(*words: str) -> None:
+    _pip("install", "--no-compile", *words, "--constraint", str(REPOSITORY / "local_cloud/constraints.txt"))
+
+
+def _pip(action: str, *words: str) -> None:
     command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-        *("--no-compile", "--only-binary", ":all:", *words),
-        *("--constraint", str(REPOSITORY / "local_cloud/constraints.txt")),
+        *(sys.executable, "-m", "pip", action, "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--only-binary", ":all:", *words),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -109,10 +136,15 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--out", type=Path, help="the zip to write")
     what.add_argument("--libraries", type=Path, help="the folder to fill with what the doctor imports")
+    what.add_argument("--node-python", type=Path, help="the archive of wheels to write for the pool's nodes")
+    parser.add_argument("--this-machine", action="store_true", help="with --node-python: for the Python that runs this")
     arguments = parser.parse_args()
     try:
         if arguments.libraries:
             libraries(arguments.libraries)
+            return 0
+        if arguments.node_python:
+            print(node_python(arguments.node_python, this_machine=arguments.this_machine))
             return 0
         with tempfile.TemporaryDirectory() as folder:
             print(build(arguments.out, Path(folder)))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepares a fresh clone: .venv, Azurite and the compiled ilastik stand-in.
+# Prepares a fresh clone: .venv, the Python for tasks, Azurite and the compiled ilastik stand-in.
 # Safe to run any number of times; a part whose inputs did not change is skipped.
 #
 # PYTHON=/path/to/python3.13 chooses the interpreter.
@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly VENV=.venv
+readonly NODE_PYTHON=$VENV/node-python # in .venv, so that it goes with the Python it is of
 readonly NODE_MODULES=local_cloud/node_modules
 readonly REQUIREMENTS=(requirements.txt local_cloud/requirements.txt tests/requirements.txt)
 readonly CONSTRAINTS=local_cloud/constraints.txt
@@ -85,6 +86,23 @@ set_up_python() {
   python_digest >$VENV/.set-up
 }
 
+node_python_is_current() {
+  [[ -x $NODE_PYTHON/bin/python && -f $NODE_PYTHON/.set-up ]] || return 1
+  [[ "$(cat $NODE_PYTHON/.set-up)" == "$(node_python_digest)" ]]
+}
+
+node_python_digest() { digest_of "node-python 1" deploy/pool/node-requirements.txt deploy/pool/install_python.py; }
+
+# As on a node of Azure, but once for all nodes and for the Python at hand. The archive stays, for the tests.
+set_up_node_python() {
+  say "installing the Python for tasks"
+  if ! { $VENV/bin/python deploy/package.py --node-python $NODE_PYTHON.tar --this-machine &&
+    $VENV/bin/python -I deploy/pool/install_python.py --into $NODE_PYTHON --wheels $NODE_PYTHON.tar; } >/dev/null; then
+    fail "the Python for tasks could not be installed; the message is above."
+  fi
+  node_python_digest >$NODE_PYTHON/.set-up
+}
+
 azurite_digest() { digest_of "azurite 1 $(node --version)" local_cloud/package.json local_cloud/package-lock.json; }
 
 azurite_is_current() {
@@ -135,5 +153,6 @@ fi
 check_node
 azurite_is_current || start_azurite_install
 python_is_current || set_up_python
+node_python_is_current || set_up_node_python
 [[ -z "$npm_pid" ]] || finish_azurite_install
 build_ilastik

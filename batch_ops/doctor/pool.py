@@ -20,6 +20,7 @@ _START_TASK_CODES = {
     95: "the archive of ilastik can't be unpacked; perhaps the disk is too small",
     96: "ilastik does not work on this node",
     97: "an earlier installation never finished",
+    98: "the Python for tasks can't be installed on this node",
 }
 _BROKEN = {"unusable", "starttaskfailed", "unknown", "offline"}
 

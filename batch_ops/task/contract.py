@@ -1,6 +1,6 @@
 """ilastik headless on a node: what it gets, what it runs, and what it must write.
 
-Pure and stdlib only, for Python 3.9 (the oldest that ships with ilastik) and newer, which is why its
+Pure and stdlib only, for Python 3.9 (that of older pools' nodes) and newer, which is why its
 dataclasses have no slots: the product imports this module, and the same file travels to the node beside
 the task script. The contract between the two:
 
@@ -49,7 +49,7 @@ EXIT_DISK_FULL = 82  # the node's disk is too small for this image
 EXIT_BAD_IMAGE = 83  # found only here: no such dataset, axes that do not fit, too large for TIFF
 EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
 EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
-EXIT_NODE = 86  # no ilastik on this node
+EXIT_NODE = 86  # no ilastik on this node, or no Python for tasks
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
 EXIT_KILLED = 137  # SIGKILL, as the kernel sends it for memory
 EXIT_ENDED = 143  # SIGTERM: the task was ended from outside

@@ -12,9 +12,11 @@ from pathlib import Path
 DEPLOY = Path(__file__).resolve().parents[1]
 REPOSITORY = DEPLOY.parent
 _TOOLS_LIST = DEPLOY / "pool/task_tools.txt"
-# The start task, and what it tries ilastik with: pool.bicep names them too.
+# The start task, what it installs the Python for tasks with, and what it tries ilastik with: pool.bicep names them too.
 _START_FILES = {
     "start_task.sh": DEPLOY / "pool/start_task.sh",
+    "install_python.py": DEPLOY / "pool/install_python.py",
+    "node-requirements.txt": DEPLOY / "pool/node-requirements.txt",
     "smoke.h5": DEPLOY / "smoke/tiny.h5",
     "smoke.ilp": REPOSITORY / "local_cloud/sample_data/default.ilp",
 }
@@ -29,7 +31,14 @@ def file_digest(path: Path) -> str:
 def task_tools() -> Sequence[tuple[Path, str]]:
     """(file of the repository, its name below the folder of the task's scripts), as task_tools.txt lists them."""
     lines = (line.split("#")[0].split() for line in _TOOLS_LIST.read_text(encoding="utf-8").splitlines())
-    return [(REPOSITORY / words[0], words[1]) for words in lines if words]
+    return [pair for words in lines if words for pair in _files(*words)]
+
+
+def _files(path: str, name: str) -> Sequence[tuple[Path, str]]:
+    """The file, or the modules of a folder."""
+    if not path.endswith("/"):
+        return [(REPOSITORY / path, name)]
+    return [(module, name + module.name) for module in sorted((REPOSITORY / path).iterdir()) if module.suffix == ".py"]
 
 
 def scripts_folder() -> str:
@@ -68,6 +77,10 @@ def _short(parts: Iterable[str], length: int = 10) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
 
 
+def _print_upload(path: Path, blob: str) -> None:
+    print(f"{path}\t{blob}\t{file_digest(path)}")
+
+
 def main(arguments: Sequence[str]) -> int:
     command, *rest = arguments
     if command == "file":
@@ -76,7 +89,10 @@ def main(arguments: Sequence[str]) -> int:
         folder = scripts_folder()
         started = [(path, _start_folder() + name) for name, path in _START_FILES.items()]
         for path, blob in [*((path, folder + name) for path, name in task_tools()), *started]:
-            print(f"{path}\t{blob}\t{file_digest(path)}")
+            _print_upload(path, blob)
+    elif command == "start-file":
+        # Made elsewhere, and no part of the folder's name: node-requirements.txt, which is one, says what is in it.
+        _print_upload(Path(rest[0]), _start_folder() + rest[1])
     elif command == "names":
         print(scripts_folder(), start_task_blob(), pool_id(*rest))
     elif command == "libraries":

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables shared with deploy.sh
-# The container of tools: scripts and ilastik's archive, each under a name that belongs to its content.
+# The container of tools: scripts, the nodes' Python and ilastik's archive, each under a name that belongs to its content.
 # Sourced by deploy.sh.
 
 # Puts an answer about the account's data into a variable: empty where there is no such thing. New roles flap: one of
@@ -44,6 +44,21 @@ stage_scripts() {
     patiently "Uploading $blob" upload_tool "$file" "$blob" "$sha"
     changed=1
   done <"$work/tools"
+}
+
+# The wheels for the nodes' Python are kept beside ilastik's archive: whatever has the name of this list is its.
+build_node_python() {
+  local cache file sha
+  cache=$(cache_folder)
+  sha=$(digest file "$here/pool/node-requirements.txt")
+  file=$cache/node-python-$sha.tar
+  if [[ ! -f $file ]]; then
+    say "   brings the wheels of the nodes' Python together (about 70 MB, once)"
+    mkdir -p "$cache"
+    "$python" "$here/package.py" --node-python "$file" >/dev/null ||
+      fail "The archive of the nodes' Python could not be built; the reason is above. Run this again: what is done stays done."
+  fi
+  digest start-file "$file" node-python.tar >>"$work/tools"
 }
 
 # Sets archive_sha256; brings the archive to this machine unless it is stored already.

@@ -46,8 +46,15 @@ param ilastikSha256 string
 @description('Version of ilastik in that archive.')
 param ilastikVersion string
 
-@description('The script, and what it tries ilastik with; all of them lie beside each other.')
-var startFiles = ['start_task.sh', 'smoke.h5', 'smoke.ilp']
+@description('The script, what it installs the Python for tasks with, and what it tries ilastik with; all of them lie beside each other.')
+var startFiles = [
+  'start_task.sh'
+  'install_python.py'
+  'node-requirements.txt'
+  'node-python.tar'
+  'smoke.h5'
+  'smoke.ilp'
+]
 
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
   name: accountName

@@ -1,7 +1,8 @@
 """Runs ilastik on one image on a node, by the rule of true success (contract: batch_ops/task/contract.py).
 
-Runs in the task's working directory under the Python that ships with ilastik (3.9 or newer; h5py and
-tifffile come with it). Leaves `out/<execution>/` complete or not at all, and `logs/<execution>/` always.
+Runs in the task's working directory under the node's own Python, with the packages of node-requirements.txt (on nodes
+of older pools: under the 3.9 that ships with ilastik, with h5py and tifffile); ilastik is a program to it. Leaves
+`out/<execution>/` complete or not at all, and `logs/<execution>/` always.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def attempt(execution: Execution) -> true_success.TaskOutcome:
     except contract.TaskEnvironmentError as exc:
         return true_success.failure(contract.EXIT_INTERNAL, f"The task was given wrong values: {exc}")
     except ImportError as exc:
-        return true_success.failure(contract.EXIT_NODE, f"The Python that ships with ilastik is incomplete: {exc}.")
+        return true_success.failure(contract.EXIT_NODE, f"The Python for tasks is incomplete: {exc}.")
     except Exception as exc:  # the report must be written, whatever the fault is
         traceback.print_exc()
         if is_disk_full(exc):

@@ -1,28 +1,32 @@
 #!/bin/bash
-# Finds ilastik on this node and hands over to run_task.py, run by the Python that ships with ilastik.
-# Exit code 86: this node has no usable ilastik (contract.EXIT_NODE).
+# Finds ilastik and the Python for tasks on this node, and hands over to run_task.py.
+# Exit code 86: this node has no usable ilastik, or no such Python (contract.EXIT_NODE).
 set -u
 
-no_ilastik() {
+not_this_node() {
     printf '%s\n' "$1" >&2
     exit 86
 }
 
+shared="${AZ_BATCH_NODE_SHARED_DIR:-}"
 home="${ILASTIK_HOME:-}"
 if [ -z "$home" ]; then
-    [ -n "${AZ_BATCH_NODE_SHARED_DIR:-}" ] ||
-        no_ilastik "Neither ILASTIK_HOME nor AZ_BATCH_NODE_SHARED_DIR is set, so ilastik can't be found."
-    home="$AZ_BATCH_NODE_SHARED_DIR/ilastik"
+    [ -n "$shared" ] ||
+        not_this_node "Neither ILASTIK_HOME nor AZ_BATCH_NODE_SHARED_DIR is set, so ilastik can't be found."
+    home="$shared/ilastik"
 fi
 [ -d "$home" ] ||
-    no_ilastik "There is no ilastik in $home: the pool's start task has not unpacked it there."
+    not_this_node "There is no ilastik in $home: the pool's start task has not unpacked it there."
 [ -f "$home/run_ilastik.sh" ] ||
-    no_ilastik "There is no run_ilastik.sh in $home: the archive of ilastik is incomplete or another one."
-[ -x "$home/bin/python" ] ||
-    no_ilastik "There is no Python in $home/bin: the archive of ilastik is incomplete or another one."
+    not_this_node "There is no run_ilastik.sh in $home: the archive of ilastik is incomplete or another one."
 
-# Settings of another Python must not reach the one that ships with ilastik.
-unset PYTHONPATH PYTHONHOME
+python="$shared/python/bin/python"
+# A run that was claimed for an older pool stays there: its nodes have only the Python that ships with ilastik.
+[ -x "$python" ] || python="$home/bin/python"
+[ -x "$python" ] ||
+    not_this_node "There is no Python for tasks in $shared/python: the pool's start task has not installed it there."
+
 export ILASTIK_HOME="$home"
-# UTF-8 whatever the node's locale is: names of images are Unicode.
-exec "$home/bin/python" -X utf8 -u "$(dirname "${BASH_SOURCE[0]}")/run_task.py"
+# No settings and no packages of whoever the task runs as. UTF-8 whatever the node's locale is: names of images are
+# Unicode.
+exec "$python" -E -s -X utf8 -u "$(dirname "${BASH_SOURCE[0]}")/run_task.py"

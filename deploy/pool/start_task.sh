@@ -1,8 +1,10 @@
 #!/bin/bash
-# Installs ilastik on a node: $AZ_BATCH_NODE_SHARED_DIR/ilastik, complete and tried, or not at all. Can run again at
-# any time: where this version is there already it is done at once, and what a stopped run left is put right.
+# Installs on a node the Python that tasks run in, $AZ_BATCH_NODE_SHARED_DIR/python, and ilastik,
+# $AZ_BATCH_NODE_SHARED_DIR/ilastik: each complete and tried, or not at all. Can run again at any time: what is there
+# already is done at once, and what a stopped run left is put right.
 #
-# Beside it: smoke.h5 and smoke.ilp, an image and a classifier to try ilastik with.
+# Beside it: install_python.py with node-requirements.txt and node-python.tar, the wheels for that Python; smoke.h5 and
+# smoke.ilp, an image and a classifier to try ilastik with.
 # Given: ILASTIK_ARCHIVE (blob in the container of tools; a file of that name beside this script is taken instead),
 #   ILASTIK_SHA256, ILASTIK_VERSION, TOOLS_URL (that container), POOL_IDENTITY_CLIENT_ID, AZ_BATCH_NODE_SHARED_DIR.
 # Optional: METADATA_URL (the node's metadata service, which gives tokens), TRIES (of each download), PAUSE_SECONDS
@@ -10,7 +12,7 @@
 #
 # Exit codes: 90 wrong settings, 91 no token, 92 storage can't be reached, 93 storage refuses or has no such blob,
 #   94 not the archive that was meant, 95 can't be unpacked, 96 this ilastik does not work here, 97 another
-#   installation on this node does not end.
+#   installation on this node does not end, 98 the Python for tasks can't be installed.
 set -euo pipefail
 umask 022
 
@@ -29,6 +31,7 @@ done
 [[ $ILASTIK_SHA256 =~ ^[0-9a-f]{64}$ ]] ||
     fail 90 "ILASTIK_SHA256 is '$ILASTIK_SHA256'; it must be 64 hexadecimal digits in lower case."
 
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 shared=$AZ_BATCH_NODE_SHARED_DIR
 home=$shared/ilastik
 archive=$shared/.ilastik-$ILASTIK_SHA256.download
@@ -49,7 +52,7 @@ trap 'exit 143' TERM
 trap 'exit 130' INT
 
 is_installed() {
-    [[ -f $home/run_ilastik.sh && -x $home/bin/python && -f $home/VERSION && -f $home/.archive-sha256 ]] &&
+    [[ -f $home/run_ilastik.sh && -f $home/VERSION && -f $home/.archive-sha256 ]] &&
         [[ $(<"$home/VERSION") == "$ILASTIK_VERSION" && $(<"$home/.archive-sha256") == "$ILASTIK_SHA256" ]]
 }
 
@@ -110,8 +113,7 @@ download() {
 
 # Sets archive to a file with the right digest.
 fetch() {
-    local beside
-    beside=$(dirname -- "${BASH_SOURCE[0]}")/${ILASTIK_ARCHIVE##*/}
+    local beside=$here/${ILASTIK_ARCHIVE##*/}
     if [[ -f $beside ]]; then
         archive=$beside
         has_digest "$archive" ||
@@ -162,17 +164,23 @@ unpack() {
     chmod -R a+rX -- "$new"
 }
 
+# Of the image it needs no more than its python3: no network, and no rights but those to the shared folder.
+install_python() {
+    command -v python3 >/dev/null || fail 98 "This node has no python3: choose an image that has."
+    [[ -f $here/install_python.py ]] ||
+        fail 90 "There is no install_python.py beside the start task: the pool's resource files are incomplete."
+    # Without the lock, which must not outlive this script.
+    python3 -I "$here/install_python.py" --into "$shared/python" 9>&- || exit 98
+}
+
 self_test() {
-    local seconds=${SELF_TEST_SECONDS:-300} output=$scratch/self-test.txt here name
-    here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+    local seconds=${SELF_TEST_SECONDS:-300} output=$scratch/self-test.txt name
     for name in smoke.h5 smoke.ilp; do
         [[ -f $here/$name ]] || fail 90 "There is no $name beside the start task: the pool's resource files are incomplete."
         cp -- "$here/$name" "$scratch"
     done
     [[ -f $new/run_ilastik.sh ]] || fail 96 "There is no run_ilastik.sh in $ILASTIK_ARCHIVE: it is no archive of ilastik for Linux."
     local -a clean=(env -u PYTHONPATH -u PYTHONHOME "HOME=$scratch" timeout --kill-after 10 "$seconds")
-    "${clean[@]}" "$new/bin/python" -c 'import h5py, tifffile' >"$output" 2>&1 </dev/null ||
-        fail 96 "The Python that ships with ilastik does not work on this node: $(tail -c 1000 "$output")"
     # A help text would load nothing of what can break.
     (cd -- "$scratch" && exec "${clean[@]}" "$new/run_ilastik.sh" --headless --readonly --project=smoke.ilp \
         smoke.h5/volume/data "--export_source=Simple Segmentation" "--output_format=multipage tiff" \
@@ -187,6 +195,7 @@ exec 9>"$shared/.ilastik.lock"
 flock --wait "${LOCK_SECONDS:-900}" 9 ||
     fail 97 "Another installation on this node has not ended in ${LOCK_SECONDS:-900} s."
 
+install_python
 if is_installed; then
     say "ilastik $ILASTIK_VERSION is there already"
     exit 0

@@ -55,6 +55,7 @@ class DataFolder:
         self.batch = root / "batch"
         self.functions = root / "functions"
         self.ilastik = root / "ilastik"  # a link to the ilastik in use
+        self.python = root / "python"  # a link to the Python that tasks run in
         # While it exists it steers deliveries: see `local_cloud.events.FileControl`.
         self.events_control = root / "events.json"
         # A file that says: a demo made this folder and may clear it.

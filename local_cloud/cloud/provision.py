@@ -42,7 +42,14 @@ def task_tools(repository: Path) -> tuple[Tool, ...]:
     """List what a node needs to run a task, by the list that deploy.sh uses, in the settings' default folder."""
     lines = (repository / _TASK_TOOLS).read_text(encoding="utf-8").splitlines()
     pairs = (line.split() for line in lines if line.strip() and not line.startswith("#"))
-    return tuple(Tool(repository / path, f"task/{name}") for path, name in pairs)
+    return tuple(Tool(path, f"task/{name}") for pair in pairs for path, name in _files(repository, *pair))
+
+
+def _files(repository: Path, path: str, name: str) -> list[tuple[Path, str]]:
+    """Take the file, or the modules of a folder."""
+    if not path.endswith("/"):
+        return [(repository / path, name)]
+    return [(module, name + module.name) for module in sorted((repository / path).iterdir()) if module.suffix == ".py"]
 
 
 def provision_storage(connection: str, tools: tuple[Tool, ...]) -> None:
@@ -85,9 +92,12 @@ def ensure_pool(identity: CloudIdentity, wanted: BatchPoolCreateOptions) -> None
                 batch.begin_resize_pool(POOL_ID, size).wait(_SECONDS_TO_RESIZE)
 
 
-def pool(nodes: int, ilastik: Path) -> BatchPoolCreateOptions:
-    """Describe a fixed pool, one task slot a node; each node finds `ilastik` where Azure's start task unpacks it."""
-    link = 'ln -sfn -- "$ILASTIK_HOME_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/ilastik"'
+def pool(nodes: int, ilastik: Path, python: Path) -> BatchPoolCreateOptions:
+    """Describe a fixed pool, one task slot a node; each node finds both where Azure's start task installs them."""
+    links = (
+        'ln -sfn -- "$ILASTIK_HOME_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/ilastik" && '
+        'ln -sfn -- "$PYTHON_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/python"'
+    )
     return BatchPoolCreateOptions(
         id=POOL_ID,
         vm_size="STANDARD_D4S_V3",
@@ -100,8 +110,11 @@ def pool(nodes: int, ilastik: Path) -> BatchPoolCreateOptions:
         target_dedicated_nodes=nodes,
         task_slots_per_node=1,
         start_task=BatchStartTask(
-            command_line=f"/bin/bash -c '{link}'",
-            environment_settings=[EnvironmentSetting(name="ILASTIK_HOME_TO_LINK", value=str(ilastik))],
+            command_line=f"/bin/bash -c '{links}'",
+            environment_settings=[
+                EnvironmentSetting(name="ILASTIK_HOME_TO_LINK", value=str(ilastik)),
+                EnvironmentSetting(name="PYTHON_TO_LINK", value=str(python)),
+            ],
             wait_for_success=True,
         ),
     )

@@ -12,6 +12,8 @@ from local_cloud.events import Subscription
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAND_IN = REPOSITORY / "local_cloud/ilastik"
+# Installed by set-up as on a node of Azure, once for all nodes.
+NODE_PYTHON = Path(sys.prefix) / "node-python"
 POOL_ID = "ilastik"
 # A resource id as a user-assigned identity has it; locally it is granted to the pool by name alone.
 POOL_IDENTITY = (

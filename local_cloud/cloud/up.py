@@ -25,6 +25,7 @@ from local_cloud.cloud.leash import adopt_orphans, call_when_closed, end_descend
 from local_cloud.cloud.provision import ensure_pool, pool, provision_storage, task_tools
 from local_cloud.cloud.services import ProgramPart
 from local_cloud.cloud.stack import (
+    NODE_PYTHON,
     REPOSITORY,
     STAND_IN,
     SUBSCRIPTIONS,
@@ -64,6 +65,8 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
     home = Path(os.environ.get("ILASTIK_HOME") or STAND_IN).resolve()
     if not (home / "run_ilastik.sh").is_file():
         parser.error(f"ILASTIK_HOME is {home}, but there is no run_ilastik.sh in it.")
+    if not (NODE_PYTHON / "bin/python").is_file():
+        parser.error(f"There is no Python for tasks in {NODE_PYTHON}: run 'make setup' first.")
     options = CloudOptions(given.nodes, given.app.resolve(), home, settings)
     return DataFolder(given.data.resolve()), options, given.attached
 
@@ -113,6 +116,7 @@ async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Super
     settings = {"IsEncrypted": False, "Values": app_settings(identity, options)}
     write_atomically(folder.app_settings, json.dumps(settings, indent=2))
     _point_to(folder.ilastik, options.ilastik_home)
+    _point_to(folder.python, NODE_PYTHON)
     await _start_platform(folder, identity, options, supervisor)
     await supervisor.start([ProgramPart(functions_program(folder, identity, options))])
     write_exports(folder.env, exports(identity))
@@ -131,13 +135,13 @@ async def _start_platform(
     await supervisor.start([OwnPart("Azurite", azurite)], [ProgramPart(batch_program(folder, identity))])
     await together(
         asyncio.to_thread(provision_storage, connection, task_tools(REPOSITORY)),
-        asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik)),
+        asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik, folder.python)),
     )
     await supervisor.start([OwnPart("Event Grid", events)])
 
 
 def _point_to(link: Path, home: Path) -> None:
-    """Let nodes made by an earlier start find the ilastik of this one."""
+    """Let nodes made by an earlier start find the programs of this one."""
     partial = link.with_name(link.name + ".partial")
     partial.unlink(missing_ok=True)
     partial.symlink_to(home)

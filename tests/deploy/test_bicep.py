@@ -123,9 +123,11 @@ def test_names_are_the_defaults_of_the_app_and_of_the_local_cloud():
 
 def test_nodes_get_the_same_scripts_as_in_the_local_cloud():
     """What is tried here is what Azure gets."""
-    listed = [line.split() for line in (DEPLOY / "pool/task_tools.txt").read_text().splitlines() if line[:1] != "#"]
-    here = {(str(tool.path.relative_to(REPOSITORY)), tool.blob) for tool in provision.task_tools(REPOSITORY)}
-    assert {(path, f"task/{name}") for path, name in filter(None, listed)} == here
+    command = [sys.executable, str(DEPLOY / "lib/digests.py"), "tools"]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    uploaded = {tuple(re.split(r"\ttask-\w+/|\t", row)[:2]) for row in rows if "\ttask-" in row}
+    here = {(str(tool.path), tool.blob.removeprefix("task/")) for tool in provision.task_tools(REPOSITORY)}
+    assert uploaded == here
 
 
 def test_the_formula_takes_the_numbers_of_the_deployment():

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def app(package: Path) -> Path:
     """The package as Azure unpacks it."""
     folder = package.parent / "wwwroot"
     with zipfile.ZipFile(package) as archive:
-        archive.extractall(folder)
+        archive.extractall(folder)  # noqa: S202  our own
     return folder
 
 
@@ -135,3 +136,22 @@ def test_the_package_depends_on_its_content_alone(package):
     assert {info.date_time for info in infos} == {(1980, 1, 1, 0, 0, 0)}
     assert {info.external_attr for info in infos} == {0o644 << 16}
     assert [info.filename for info in infos] == sorted(info.filename for info in infos)
+
+
+def test_the_archive_for_nodes_is_of_the_list_alone(tmp_path):
+    """The wheels of the list for Ubuntu's Python on x86_64, whoever builds it; no times and no owners."""
+    out = tmp_path / "node-python.tar"
+    command = [sys.executable, str(REPOSITORY / "deploy/package.py"), "--node-python", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == hashlib.sha256(out.read_bytes()).hexdigest()
+    listed = (REPOSITORY / "deploy/pool/node-requirements.txt").read_text()
+    with tarfile.open(out) as archive:
+        members = archive.getmembers()
+        digests = {hashlib.sha256(archive.extractfile(member).read()).hexdigest() for member in members}
+    assert digests <= set(re.findall(r"sha256:(\w+)", listed))
+    names = [member.name for member in members]
+    assert ["==".join(name.split("-")[:2]) for name in names] == re.findall(r"(?m)^\w.+?(?= )", listed)
+    ours = re.compile(r".+-(cp312-cp312-manylinux.*x86_64|py3-none-manylinux.*x86_64|py3-none-any)\.whl")
+    assert [name for name in names if not ours.fullmatch(name)] == []
+    assert {(member.mtime, member.uid, member.uname) for member in members} == {(0, 0, "")}

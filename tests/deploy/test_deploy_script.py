@@ -55,6 +55,7 @@ def test_what_the_pool_needs_is_where_the_pool_looks_for_it(lab):
     values = current_pool(lab)
     tools = {blob for container, blob in lab.azure.blobs if container == "tools"}
     assert values["startTaskBlob"] in tools
+    assert values["startTaskBlob"].replace("start_task.sh", "node-python.tar") in tools
     assert f"{values['taskScripts']}run_task.sh" in tools
     archive = lab.azure.blobs["tools", values["ilastikArchive"]]
     assert bytes.fromhex(archive["content"]) == lab.azure.archive

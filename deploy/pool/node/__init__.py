@@ -1,1 +1,1 @@
-"""What a task does on a node, run by the Python that ships with ilastik (3.9 or newer, with h5py and tifffile)."""
+"""What a task does on a node, run by the node's own Python; on nodes of older pools by ilastik's 3.9."""

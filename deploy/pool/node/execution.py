@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import os
 import re
 import time
@@ -99,11 +98,9 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> manifest.
 
 
 def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
-    """Ask the installation (a file VERSION, the package, conda's records), else the task's environment."""
+    """Ask the installation (a file VERSION, conda's records), else the task's environment."""
     with suppress(OSError, UnicodeDecodeError):
         return manifest.plain_line((home / "VERSION").read_text().strip(), 100)
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version("ilastik")
     for record in sorted(home.glob("conda-meta/ilastik-*.json")):
         match = re.match(r"ilastik(?:-core)?-([0-9][^-]*)-", record.name)
         if match:

@@ -1,4 +1,4 @@
-"""A node with nothing on it, an archive that looks like ilastik's, and where the node gets it from."""
+"""A node with nothing but a Python for tasks, an archive that looks like ilastik's, and where the node gets it from."""
 
 import bz2
 import hashlib
@@ -19,9 +19,15 @@ import pytest
 from tests.deploy.pool.tools_server import CLIENT_ID, ToolsServer, tools_server
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+# What set-up has made, by the list and the scripts that nodes of Azure get: the wheels, and what is made of them.
+WHEELS = Path(sys.prefix) / "node-python.tar"
+NODE_PYTHON = Path(os.environ.get("NODE_PYTHON", Path(sys.prefix) / "node-python"))
 # As deploy/modules/pool.bicep brings them to a node.
 START_FILES = {
     "start_task.sh": REPOSITORY / "deploy/pool/start_task.sh",
+    "install_python.py": REPOSITORY / "deploy/pool/install_python.py",
+    "node-requirements.txt": REPOSITORY / "deploy/pool/node-requirements.txt",
+    "node-python.tar": WHEELS,
     "smoke.h5": REPOSITORY / "deploy/smoke/tiny.h5",
     "smoke.ilp": REPOSITORY / "local_cloud/sample_data/default.ilp",
 }
@@ -44,10 +50,9 @@ def archive_of(files: dict[str, str]) -> bytes:
 
 
 def ilastik_archive(**changed: str) -> bytes:
-    """The archive of the stand-in for ilastik; `python` and `program` replace the files of these parts."""
-    python = changed.get("python", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    """The archive of the stand-in for ilastik; `program` replaces it, `news` is one more file."""
     program = changed.get("program", f'#!/bin/sh\nexec {shlex.quote(str(STAND_IN / "run_ilastik.sh"))} "$@"\n')
-    return archive_of({"bin/python": python, "run_ilastik.sh": program})
+    return archive_of({"run_ilastik.sh": program, **({"NEWS": changed["news"]} if "news" in changed else {})})
 
 
 @dataclass
@@ -102,8 +107,8 @@ class Node:
         return subprocess.CompletedProcess([], process.returncode, out, err)
 
     def is_complete(self) -> bool:
-        """Whether ilastik is there as it was packed, and nothing else."""
-        left = {path.name for path in self.shared.iterdir()} - {"ilastik", ".ilastik.lock"}
+        """Whether ilastik is there as it was packed, and nothing else beside the Python for tasks."""
+        left = {path.name for path in self.shared.iterdir()} - {"ilastik", ".ilastik.lock", "python"}
         noise = self.home / "lib/noise"
         return not left and noise.stat().st_size == NOISE_BYTES and (self.home / "VERSION").read_text() == "1.4.2\n"
 
@@ -127,17 +132,21 @@ def programs(tmp_path: Path) -> Callable[..., Path]:
 
     # Nothing may be installed on the machine of the tests.
     add("apt-get", "#!/bin/sh\nexit 100\n")
+    # The Python of these nodes is the one that the wheels are for.
+    add("python3", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     return add
 
 
 @pytest.fixture
 def node(tmp_path: Path, server: ToolsServer, programs: Callable[..., Path]) -> Node:
-    """A fresh node whose folder has an odd name."""
+    """A fresh node whose folder has an odd name; the Python for tasks is there already."""
     startup = tmp_path / "startup dir"
     startup.mkdir()
     for name, path in START_FILES.items():
-        shutil.copy(path, startup / name)
+        (startup / name).symlink_to(path) if path is WHEELS else shutil.copy(path, startup / name)
     made = Node(tmp_path / "shared 'dir' é", startup, server, b"")
+    made.shared.mkdir()
+    (made.shared / "python").symlink_to(NODE_PYTHON)
     made.offer(ilastik_archive())
     folder = programs("nothing", "#!/bin/sh\n")
     made.extra["PATH"] = f"{folder}:{os.environ['PATH']}"

@@ -25,13 +25,17 @@ TASK_SECONDS = 90
 @pytest.fixture
 async def containers(azurite, unique):
     """(container of tools, container of image and project), filled as deploy.sh and a person fill them."""
-    async with BlobServiceClient.from_connection_string(azurite) as blobs:
+    # The SDK's transport complains about more in one request.
+    async with BlobServiceClient.from_connection_string(
+        azurite, max_single_put_size=2**20, max_block_size=2**20
+    ) as blobs:
         tools = await blobs.create_container(unique("tools"))
         data = await blobs.create_container(unique("data"))
         for tool in task_tools(REPOSITORY):
             await tools.upload_blob(tool.blob, tool.path.read_bytes())
         for name, path in START_FILES.items():
-            await tools.upload_blob(name, path.read_bytes())
+            with path.open("rb") as content:
+                await tools.upload_blob(name, content)
         await data.upload_blob(NAME, (CELLS / "input.h5").read_bytes())
         await data.upload_blob("project.ilp", (CELLS / "project.ilp").read_bytes())
         yield tools, data
@@ -123,15 +127,16 @@ async def read(client, name):
     return b"".join([chunk async for chunk in await client.download_task_file("j", "t", name)])
 
 
-async def test_a_node_installs_ilastik_and_a_task_runs_it(service, containers, server, programs):
-    """The start task's installation is the one that run_task.sh finds; the manifest has its version."""
+async def test_a_node_installs_what_tasks_need_and_a_task_finds_it(service, containers, server, programs):
+    """Storage that is away for a moment costs a retry, not the node. The manifest has the version of its ilastik."""
     tools, data = containers
     archive = server.blobs[ARCHIVE] = ilastik_archive()
+    server.faults["blob"] = [503]
     path = f"{programs('nothing', '')}:{os.environ['PATH']}"
     async with service.client() as client:
         await client.create_pool(pool(server, archive, tools.get_blob_client("start_task.sh").url, path))
         node = await node_in(client, "idle")
-        assert (node.start_task_info.exit_code, node.start_task_info.retry_count) == (0, 0)
+        assert (node.start_task_info.exit_code, node.start_task_info.retry_count) == (0, 1)
         await client.create_job(m.BatchJobCreateOptions(id="j", pool_info=m.BatchPoolInfo(pool_id="ilastik-1-4-2")))
         image, project = (data.get_blob_client(name).url for name in (NAME, "project.ilp"))
         await client.create_task("j", task(tools.url, image, project))
@@ -147,19 +152,6 @@ async def test_a_node_installs_ilastik_and_a_task_runs_it(service, containers, s
         manifest = Manifest.parse(await read(client, name))
         assert (manifest.ilastik_version, manifest.image.blob) == ("1.4.2", NAME)
         assert [file.name for file in manifest.files] == ["cells.tiff"]
-
-
-async def test_a_start_task_that_fails_once_is_tried_again(service, containers, server, programs):
-    """Storage that is away for a moment costs a retry, not the node."""
-    tools, _ = containers
-    archive = server.blobs[ARCHIVE] = ilastik_archive()
-    server.faults["blob"] = [503, 503]
-    path = f"{programs('nothing', '')}:{os.environ['PATH']}"
-    async with service.client() as client:
-        await client.create_pool(pool(server, archive, tools.get_blob_client("start_task.sh").url, path))
-        node = await node_in(client, "idle")
-
-        assert (node.start_task_info.exit_code, node.start_task_info.retry_count) == (0, 2)
 
 
 async def test_a_node_without_ilastik_takes_no_task_and_says_why(service, containers, server, programs):

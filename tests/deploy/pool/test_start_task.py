@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, START_FILES, ilastik_archive
+from tests.deploy.pool.conftest import ARCHIVE, REPOSITORY, START_FILES, WHEELS, ilastik_archive
 from tests.deploy.pool.tools_server import TOKEN
 
 
@@ -20,7 +20,7 @@ def test_a_fresh_node_gets_ilastik(node):
 
     assert done.returncode == 0, done.stderr
     assert node.is_complete()
-    assert (node.home / "bin/python").stat().st_mode & 0o777 == 0o755
+    assert (node.home / "run_ilastik.sh").stat().st_mode & 0o777 == 0o755
     assert (node.home / "lib/noise").stat().st_mode & 0o777 == 0o644
     assert node.home.stat().st_mode & 0o777 == 0o755
     assert TOKEN not in done.stdout + done.stderr
@@ -35,13 +35,13 @@ def test_a_second_run_is_done_at_once(node):
     begin = time.monotonic()
     done = node.run()
 
-    assert (done.returncode, "there already" in done.stdout) == (0, True)
+    assert (done.returncode, "1.4.2 is there already" in done.stdout) == (0, True)
     assert time.monotonic() - begin < 1
     assert (node.home / "mine").exists()
     assert (node.server.tokens, len(node.server.ranges)) == asked
 
 
-@pytest.mark.parametrize("lost", ["VERSION", ".archive-sha256", "run_ilastik.sh", "bin/python"])
+@pytest.mark.parametrize("lost", ["VERSION", ".archive-sha256", "run_ilastik.sh"])
 def test_a_half_done_installation_is_replaced(node, lost):
     """Whatever lacks a part, or the word that it is complete, is no installation."""
     assert node.run().returncode == 0
@@ -60,12 +60,12 @@ def test_a_half_done_installation_is_replaced(node, lost):
 def test_another_version_takes_the_place_of_the_old_one(node, other):
     """Version and digest must both be those that were asked for."""
     assert node.run().returncode == 0
-    node.offer(ilastik_archive(python=f'#!/bin/sh\n# newer\nexec "{sys.executable}" "$@"\n'))
+    node.offer(ilastik_archive(news="It is newer."))
     if other == "version":
         node.extra["ILASTIK_VERSION"] = "1.5"
 
     assert node.run().returncode == 0
-    assert "# newer" in (node.home / "bin/python").read_text()
+    assert (node.home / "NEWS").exists()
     assert (node.home / "VERSION").read_text() == ("1.5\n" if other == "version" else "1.4.2\n")
 
 
@@ -73,7 +73,6 @@ def test_a_link_in_the_place_of_ilastik_is_replaced_and_not_followed(node, tmp_p
     """What the link leads to belongs to somebody else."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/file").touch()
-    node.shared.mkdir()
     node.home.symlink_to(tmp_path / "elsewhere")
 
     assert node.run().returncode == 0
@@ -120,7 +119,6 @@ def test_the_next_run_goes_on_where_this_one_gave_up(node):
 
 def test_an_archive_that_came_whole_is_not_fetched_again(node):
     """The run that brought it failed later: a node without lbzip2 and bzip2, a disk that was full."""
-    node.shared.mkdir()
     digest = hashlib.sha256(node.archive).hexdigest()
     (node.shared / f".ilastik-{digest}.download").write_bytes(node.archive)
 
@@ -131,7 +129,6 @@ def test_an_archive_that_came_whole_is_not_fetched_again(node):
 @pytest.mark.parametrize("left", [b"not the beginning of this archive", b"x" * 500_000])
 def test_what_does_not_fit_is_fetched_anew(node, left):
     """A rest of another file, shorter or longer than the archive, costs a download and no failure."""
-    node.shared.mkdir()
     digest = hashlib.sha256(node.archive).hexdigest()
     (node.shared / f".ilastik-{digest}.download").write_bytes(left)
 
@@ -179,6 +176,36 @@ def test_a_refusal_of_storage_is_checked_by_asking_again(node):
     assert (done.returncode, "Storage Blob Data Reader" in done.stderr) == (93, True)
 
 
+def test_a_fresh_node_gets_the_python_for_tasks(node):
+    """Before ilastik, out of the wheels beside the script; what a task may import is there for every user."""
+    (node.shared / "python").unlink()
+    node.extra["ILASTIK_SHA256"] = "0" * 64
+
+    done = node.run()
+
+    assert (done.returncode, "The Python for tasks is installed" in done.stdout) == (94, True), done.stderr
+    code = "import sys, h5py, hdf5plugin, numpy, tifffile; print(h5py.__file__)"
+    python = node.shared / "python/bin/python"
+    seen = subprocess.run([python, "-E", "-s", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert seen.stdout.startswith(str(node.shared / "python/lib"))
+    assert (node.shared / "python").stat().st_mode & 0o777 == 0o755
+
+
+def test_without_a_python_for_tasks_nothing_is_installed(node, programs):
+    """A node that could not run a task needs no ilastik: it says what is wrong with its Python, and is of no use."""
+    (node.shared / "python").unlink()
+    (node.startup / "node-python.tar").unlink()
+    (node.startup / "node-python.tar").write_bytes(b"no archive")
+    done = node.run()
+    assert (done.returncode, "could not be installed" in done.stderr) == (98, True), done.stderr
+
+    (node.startup / "install_python.py").unlink()
+    done = node.run()
+    assert (done.returncode, "no install_python.py beside" in done.stderr) == (90, True), done.stderr
+    assert [path.name for path in node.shared.iterdir()] == [".ilastik.lock"]
+    assert node.server.tokens == 0
+
+
 @pytest.mark.parametrize("name", ["smoke.h5", "smoke.ilp"])
 def test_without_the_smoke_image_or_its_classifier_nothing_is_installed(node, name):
     """An ilastik that was not tried may be one that does not work."""
@@ -190,19 +217,22 @@ def test_without_the_smoke_image_or_its_classifier_nothing_is_installed(node, na
 
 def test_bicep_and_deploy_sh_bring_what_the_start_task_needs():
     """The same names in the template, in what deploy.sh uploads, and beside the script on the nodes of these tests."""
-    (named,) = re.findall(r"(?m)^var startFiles = \[(.+)\]$", (REPOSITORY / "deploy/modules/pool.bicep").read_text())
-    command = [sys.executable, str(REPOSITORY / "deploy/lib/digests.py"), "tools"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
-    uploaded = {Path(blob).name: Path(path) for path, blob, _ in rows if blob.startswith("pool-")}
-    assert uploaded == START_FILES
+    bicep = (REPOSITORY / "deploy/modules/pool.bicep").read_text()
+    (named,) = re.findall(r"(?ms)^var startFiles = \[(.+?)\]$", bicep)
+    digests = [sys.executable, str(REPOSITORY / "deploy/lib/digests.py")]
+    rows = []
+    for words in (["tools"], ["start-file", str(WHEELS), "node-python.tar"]):
+        done = subprocess.run([*digests, *words], capture_output=True, text=True, check=True)
+        rows += [line.split("\t") for line in done.stdout.splitlines()]
+    started = [(Path(path), blob) for path, blob, _ in rows if blob.startswith("pool-")]
+    assert {blob.split("/")[1]: path for path, blob in started} == START_FILES
+    assert len({blob.split("/")[0] for _, blob in started}) == 1
     assert re.findall(r"'(.+?)'", named) == list(START_FILES)
 
 
 @pytest.mark.parametrize(
     ("changed", "code", "message"),
     [
-        ({"python": "#!/bin/sh\necho No module named h5py >&2; exit 1\n"}, 96, "No module named h5py"),
         ({"program": "#!/bin/sh\necho libX is missing; exit 127\n"}, 96, "libX is missing"),
         ({"program": "#!/bin/sh\nsleep 60\n"}, 96, "not within 3 s"),
         ({"program": "#!/bin/sh\n[ $2 != --help ] || exit 0\necho no solver; exit 1\n"}, 96, "no solver"),
@@ -260,13 +290,12 @@ def test_two_at_once_install_once(node):
     outputs = [process.communicate(timeout=60) for process in (first, second)]
 
     assert (first.returncode, second.returncode) == (0, 0), outputs
-    assert sum("there already" in out for out, _ in outputs) == 1
+    assert sum("1.4.2 is there already" in out for out, _ in outputs) == 1
     assert node.is_complete()
 
 
 def test_an_installation_that_never_ends_is_reported(node):
     """Nobody waits for ever."""
-    node.shared.mkdir()
     node.extra["LOCK_SECONDS"] = "1"
     with (node.shared / ".ilastik.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

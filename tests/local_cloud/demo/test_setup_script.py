@@ -11,6 +11,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 NEEDED = (
     "local_cloud/setup.sh",
+    "deploy/pool/install_python.py",
+    "deploy/pool/node-requirements.txt",
     "local_cloud/constraints.txt",
     "local_cloud/package.json",
     "local_cloud/package-lock.json",
@@ -60,6 +62,7 @@ case "$1 $2" in
   "-c "*) exit 0 ;;
   "--version ") echo "Python 3.13.99" ;;
   "-m venv") mkdir -p "${@: -1}/bin"; cat "$0" >"${@: -1}/bin/python"; chmod +x "${@: -1}/bin/python" ;;
+  "-I deploy/pool/install_python.py") mkdir -p "$4/bin"; : >"$4/bin/python"; chmod +x "$4/bin/python" ;;
 esac
 echo "$@" >>"$HOME/asked"
 """
@@ -153,7 +156,14 @@ def test_second_run_does_nothing(machine: Machine) -> None:
     assert machine.set_up().returncode == 0
     new = asked(machine)[len(first) :]
     assert any("pip install" in line for line in new)
-    assert not any(line.startswith("npm") for line in new)
+    assert not any(line.startswith(("npm", "deploy/package.py")) for line in new)
+    first = asked(machine)
+
+    with (machine.clone / "deploy/pool/node-requirements.txt").open("a") as file:
+        file.write("# changed\n")
+    assert machine.set_up().returncode == 0
+    new = asked(machine)[len(first) :]
+    assert [line.split()[0] for line in new] == ["deploy/package.py", "-I", "-m"]
 
 
 def test_failed_npm_fails_set_up(machine: Machine) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from local_cloud.cloud.provision import task_tools
 from tests.structure import imports
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 # Files of the repository that run on a node, with their names there.
-TOOLS = (REPOSITORY / "deploy/pool/task_tools.txt").read_text().splitlines()
-TRAVELLERS = dict(line.split() for line in TOOLS if ".py" in line)
+TOOLS = {str(tool.path.relative_to(REPOSITORY)): tool.blob.removeprefix("task/") for tool in task_tools(REPOSITORY)}
+TRAVELLERS = {file: name for file, name in TOOLS.items() if file.endswith(".py")}
 
 
 @pytest.mark.parametrize("file", TRAVELLERS)
@@ -24,14 +25,16 @@ def test_what_travels_to_the_node_is_plain_old_python(file):
     there = {name.removesuffix(".py").replace("/", ".") for name in TRAVELLERS.values()}
     assert not {name for name in own if name not in there and name.rpartition(".")[0] not in there}
     roots = {name.split(".")[0] for name in imported - own}
-    # These two ship with ilastik; what any Python of the app imports too does without.
+    # Nodes of older pools have no more than these two, and runs that were claimed for such a pool get today's scripts.
     shipped = set() if file.startswith("batch_ops/task/") else {"h5py", "tifffile"}
     assert roots <= sys.stdlib_module_names | shipped
     assert "slots=True" not in text
 
 
 def test_all_that_runs_on_a_node_travels_there():
-    """The list of files has every module of the node's package, and what it names exists."""
-    modules = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "deploy/pool/node").glob("*.py")}
+    """The list has every module of the folders that it names, and what it names exists."""
+    rooms = [REPOSITORY / "deploy/pool/node", REPOSITORY / "batch_ops/image", REPOSITORY / "batch_ops/task"]
+    modules = {path.relative_to(REPOSITORY).as_posix() for room in rooms for path in room.glob("*.py")}
     assert modules <= set(TRAVELLERS)
-    assert not [file for file in TRAVELLERS if not (REPOSITORY / file).is_file()]
+    assert {"deploy/pool/run_task.sh", "deploy/pool/run_task.py", "batch_ops/__init__.py"} == set(TOOLS) - modules
+    assert not [file for file in TOOLS if not (REPOSITORY / file).is_file()]

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -24,12 +23,10 @@ from batch_ops.task.manifest import Manifest, Report
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.cloud.provision import task_tools
 from local_cloud.ilastik.axes import axistags_json
-from tests.deploy.pool.conftest import REPOSITORY
+from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 from tests.unit.inspection.conftest import add_classifier
 
 TIMEOUT_S = 60
-# The Python that ships with ilastik is older than ours: NODE_PYTHON=... runs the script under another one.
-NODE_PYTHON = os.environ.get("NODE_PYTHON", sys.executable)
 
 # What every made-up ilastik can use: its options, its image, and a way to write honest TIFFs.
 PRELUDE = """
@@ -115,15 +112,17 @@ class TaskFolder:
 
     def ilastik(self, body: str) -> None:
         """Install a made-up ilastik whose run is this Python text (after PRELUDE)."""
-        (self.home / "bin").mkdir(parents=True, exist_ok=True)
-        python = self.home / "bin" / "python"
-        python.write_text(f'#!/bin/sh\nexec {shlex.quote(NODE_PYTHON)} "$@"\n')
+        self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "body.py").write_text(PRELUDE + body)
         script = self.home / "run_ilastik.sh"
         # As the real one does, this leaves bash above Python instead of replacing it.
         script.write_text(f'#!/bin/bash\n"{sys.executable}" "$(dirname "$0")/body.py" "$@"\nexit $?\n')
-        for program in (python, script):
-            program.chmod(0o755)
+        script.chmod(0o755)
+
+    @property
+    def python(self) -> Path:
+        """The environment that the script runs in, beside ilastik as a start task leaves it."""
+        return self.home.parent / "python"
 
     def environment(self) -> dict[str, str]:
         values: dict[str, object] = {
@@ -144,8 +143,8 @@ class TaskFolder:
             **self.values,
         }
         variables = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
-        base = {"PATH": os.environ["PATH"], "ILASTIK_HOME": str(self.home), "AZ_BATCH_NODE_ID": "tvm-1"}
-        return {**base, **variables, **self.extra}
+        node = {"AZ_BATCH_NODE_ID": "tvm-1", "AZ_BATCH_NODE_SHARED_DIR": str(self.home.parent)}
+        return {"PATH": os.environ["PATH"], **node, **variables, **self.extra}
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -194,5 +193,6 @@ def folder(tmp_path: Path) -> Iterator[TaskFolder]:
     made.wd.mkdir()
     made.bring()
     made.ilastik("write()")
+    made.python.symlink_to(NODE_PYTHON)
     yield made
     assert not list(tmp_path.rglob("pwned")), "a name was run as code"

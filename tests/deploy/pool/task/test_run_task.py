@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from batch_ops.task import contract
-from tests.deploy.pool.conftest import REPOSITORY
+from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 from tests.waiting import wait_until
 
 
@@ -195,21 +195,48 @@ def test_wrong_values_stop_the_task_before_anything_is_touched(folder, values):
     assert folder.image.read_bytes() == before
 
 
-def test_a_node_without_ilastik_says_so(folder, tmp_path):
+@pytest.mark.parametrize(
+    ("lost", "extra", "message"),
+    [
+        ("", {"AZ_BATCH_NODE_SHARED_DIR": ""}, "Neither ILASTIK_HOME nor AZ_BATCH_NODE_SHARED_DIR"),
+        ("", {"AZ_BATCH_NODE_SHARED_DIR": "/no such dir"}, "no such dir/ilastik"),
+        ("ilastik/run_ilastik.sh", {}, "incomplete"),
+        ("python", {}, "no Python for tasks"),
+    ],
+)
+def test_a_node_that_is_not_prepared_says_so(folder, lost, extra, message):
     """run_task.sh names what is missing and ends with the code for a bad node."""
-    folder.extra = {"ILASTIK_HOME": ""}
+    folder.extra = extra
+    if lost:
+        (folder.home.parent / lost).unlink()
     ended = folder.run()
-    assert (ended.code, "AZ_BATCH_NODE_SHARED_DIR" in ended.printed) == (contract.EXIT_NODE, True)
+    assert (ended.code, message in ended.printed) == (contract.EXIT_NODE, True), ended.printed
 
-    folder.extra = {"ILASTIK_HOME": "", "AZ_BATCH_NODE_SHARED_DIR": str(tmp_path / "no such dir")}
+
+def test_the_script_runs_in_the_python_for_tasks_and_in_nothing_else(folder, tmp_path):
+    """Settings and packages of whoever it runs as do not count, nor does a Python that ilastik brings."""
+    (tmp_path / "h5py.py").write_text("raise ImportError('not this one')")
+    folder.extra = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": "/nowhere", "PYTHONUSERBASE": str(tmp_path)}
+    older_node(folder, "#!/bin/sh\necho This is for ilastik alone.; exit 1\n")
+    folder.python.symlink_to(NODE_PYTHON)
     ended = folder.run()
-    assert (ended.code, "no such dir/ilastik" in ended.printed) == (contract.EXIT_NODE, True)
+    assert ended.code == 0, ended.printed
 
-    folder.extra = {}
-    for name in ("bin/python", "run_ilastik.sh"):
-        (folder.home / name).unlink()
-        ended = folder.run()
-        assert (ended.code, "incomplete" in ended.printed) == (contract.EXIT_NODE, True)
+
+def test_a_node_of_an_older_pool_runs_the_task_in_the_python_of_its_ilastik(folder):
+    """A run that was claimed before an update stays on the pool of its claim, and gets today's scripts."""
+    older_node(folder, f'#!/bin/sh\necho "$@" >"$ILASTIK_HOME/asked"\nexec "{NODE_PYTHON}/bin/python" "$@"\n')
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    assert (folder.home / "asked").read_text().endswith("run_task.py\n")
+
+
+def older_node(folder, python: str) -> None:
+    """Leave what a start task of before left: ilastik with a Python of its own, and no other."""
+    folder.python.unlink()
+    (folder.home / "bin").mkdir()
+    (folder.home / "bin/python").write_text(python)
+    (folder.home / "bin/python").chmod(0o755)
 
 
 @pytest.mark.parametrize("library", ["h5py", "tifffile"])
@@ -223,7 +250,6 @@ def test_a_python_without_its_libraries_is_a_fault_of_the_node(folder, library):
 def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder):
     """Without ILASTIK_HOME it is `ilastik` where the start task unpacked it; its VERSION reaches the manifest."""
     (folder.home / "VERSION").write_text("1.4.2\n")
-    folder.extra = {"ILASTIK_HOME": "", "AZ_BATCH_NODE_SHARED_DIR": str(folder.home.parent)}
     ended = folder.run()
 
     assert ended.code == 0, ended.printed
