@@ -46,6 +46,10 @@ test-slow: setup ## deploy.sh broken at every call, thousands of broken HDF5 fil
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
 	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
 
+.PHONY: test-clients
+test-clients: setup ## others' clients and their own tests against the local Batch service (ARGS="-k microsoft")
+	@$(PYTHON_BIN) -m pytest -n 0 -m slow tests/clients $(ARGS)
+
 # The versions that deploy.sh accepts: the oldest, and the newest when this was written.
 AZURE_CLI := 2.75.0 2.91.0
 .PHONY: test-deploy
