@@ -19,16 +19,16 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from local_cloud.doors import new_key
+
 ACCOUNT = "devstoreaccount1"
-# Published by Microsoft for the emulator; the same on every machine, so not a secret.
-ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 _HERE = Path(__file__).parent
 _LOCAL_CLOUD = _HERE.parent
 _PROGRAM = _LOCAL_CLOUD / "node_modules/azurite/dist/src/azurite.js"
 # Loaded into its process before it starts; each says what it does.
 _PRELOADS = [
-    *(_HERE / f"{name}.cjs" for name in ("guard", "latency", "cut", "removals", "lookups")),
+    *(_HERE / f"{name}.cjs" for name in ("guard", "latency", "cut", "removals", "lookups", "doors")),
     _LOCAL_CLOUD / "events/journal.cjs",
 ]
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)")
@@ -49,21 +49,23 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The account's URLs, without a slash at the end."""
+    """The account's URLs, without a slash at the end, and its key."""
 
     blob: str
     queue: str
     table: str
+    key: str = field(repr=False)
 
     @classmethod
-    def here(cls, blob: int, queue: int, table: int) -> "Endpoints":
+    def here(cls, blob: int, queue: int, table: int, key: str) -> "Endpoints":
         """Those of this machine's ports."""
-        return cls(*(f"http://127.0.0.1:{port}/{ACCOUNT}" for port in (blob, queue, table)))
+        address = f"http://127.0.0.1:{{}}/{ACCOUNT}".format
+        return cls(address(blob), address(queue), address(table), key)
 
     @property
     def connection_string(self) -> str:
         return (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
+            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={self.key};"
             f"BlobEndpoint={self.blob};QueueEndpoint={self.queue};TableEndpoint={self.table};"
         )
 
@@ -72,6 +74,7 @@ class Endpoints:
 class Azurite:
     """One Azurite process; `start` and `stop`, or an async context manager.
 
+    `key` opens the account: by default one that nobody else knows, made anew for each process.
     `latency_ms` is added to every request; `tally` is a file in which requests are counted, each second.
     Without `keep` nothing is saved: it holds everything in memory, and forgets it.
     """
@@ -79,6 +82,7 @@ class Azurite:
     data: Path
     _: KW_ONLY
     ports: Ports = Ports()
+    key: str = field(default_factory=new_key, repr=False)
     start_seconds: float = 60.0
     stop_seconds: float = 15.0
     node: str = "node"
@@ -129,7 +133,7 @@ class Azurite:
         if not self.program.is_file():
             raise AzuriteError(f"Azurite is not installed ({self.program} is missing). Run 'make setup'.")
         await self.stop()
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             *self._command(node),
             stdin=asyncio.subprocess.PIPE,
@@ -139,6 +143,7 @@ class Azurite:
             env=os.environ | self._environment(),
             # Ctrl-C in a terminal goes to the whole group; who uses the storage must be able to end first.
             start_new_session=True,
+            umask=0o077,
         )
         try:
             async with asyncio.timeout(self.start_seconds):
@@ -189,6 +194,7 @@ class Azurite:
 
     def _environment(self) -> dict[str, str]:
         return {
+            "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self.key}",
             "UPLOAD_JOURNAL": str(self.journal),
             "AZURITE_LATENCY_MS": str(self.latency_ms),
             "AZURITE_CALLS": str(self.tally or ""),
@@ -220,7 +226,7 @@ class Azurite:
             self._hear(line)
             if match := _LISTENS.match(line):
                 found[match[1].lower()] = f"{match[2]}/{ACCOUNT}"
-        return Endpoints(**found)
+        return Endpoints(**found, key=self.key)
 
     async def _listen_on(self, process: asyncio.subprocess.Process) -> None:
         """Keep its output pipe empty, else it would block once the pipe is full."""

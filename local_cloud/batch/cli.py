@@ -6,6 +6,7 @@ import base64
 import binascii
 import logging
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -14,7 +15,10 @@ from pathlib import Path
 
 from local_cloud.batch.server import serving
 from local_cloud.batch.state.errors import ConfigurationError
-from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, DEFAULT_PATH, Settings
+from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_PATH, Settings
+from local_cloud.doors import kept_key
+
+KEY_FILE = "account.key"  # in the data folder
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -31,8 +35,11 @@ def argument_parser() -> argparse.ArgumentParser:
     add("--task-slots", type=int, default=1, help="task slots of each of its nodes (default: %(default)s)")
     add("--latency-ms", type=float, default=0, help="wait before every answer")
     add("--account", default=DEFAULT_ACCOUNT, help="account name (default: %(default)s)")
-    add("--key", default=DEFAULT_KEY, help="account key, base64 (default: the documented one)")
-    add("--key-env", metavar="NAME", help="environment variable that holds the key instead")
+    add(
+        "--key-env",
+        metavar="NAME",
+        help="environment variable that holds the account key, base64 (default: one kept in account.key of --data)",
+    )
     add(
         "--storage-connection-string-env",
         metavar="NAME",
@@ -53,11 +60,13 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def settings_from(arguments: argparse.Namespace, environment: Mapping[str, str], data: Path) -> Settings:
     """Make settings from parsed arguments. Raises ConfigurationError for values that can't be used."""
-    key = _variable(environment, arguments.key_env) or arguments.key
+    key = _variable(environment, arguments.key_env) or kept_key(data / KEY_FILE)
     try:
         base64.b64decode(key, validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise ConfigurationError("The account key is not base64: give one with --key or --key-env.") from exc
+        raise ConfigurationError(
+            "The account key is not base64: give one with --key-env, or remove account.key from --data."
+        ) from exc
     node_environment = {"PATH": DEFAULT_PATH}
     for setting in arguments.node_env:
         name, equals, value = setting.partition("=")
@@ -98,12 +107,18 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, ended.set)
     async with serving(settings) as service:
         print(f"Batch service ready: {service.endpoint} (account {settings.account})", flush=True)
+        kept = service.settings.data / KEY_FILE
+        if kept.is_file() and kept.read_text().strip() == settings.key:
+            # Where the key is, not what it is: this may be written to a log.
+            print(f"export AZURE_BATCH_ACCOUNT={settings.account} AZURE_BATCH_ENDPOINT={service.endpoint}")
+            print(f'export AZURE_BATCH_ACCESS_KEY="$(cat {shlex.quote(str(kept))})"', flush=True)
         await ended.wait()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 after a clean end, 1 when the service can't be started."""
     arguments = argument_parser().parse_args(argv)
+    os.umask(0o077)  # state, tasks and their output are their owner's alone
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         if arguments.data is not None:

@@ -1,21 +1,20 @@
 """The data folder of one local cloud: where everything is kept, on which ports, with which key."""
 
-import base64
 import contextlib
 import fcntl
 import json
 import os
 import random
-import secrets
 import shlex
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from local_cloud.cloud.errors import CloudError, FolderInUseError, PortTakenError
+from local_cloud.doors import new_key
 
 # Below the range from which the system hands out ports to outgoing connections, so that
 # a port is most likely still free when the same folder is used again.
@@ -39,7 +38,9 @@ class CloudIdentity:
 
     ports: Ports
     batch_account: str
-    batch_key: str
+    batch_key: str = field(repr=False)
+    storage_key: str = field(repr=False)
+    functions_key: str = field(repr=False)
 
 
 class DataFolder:
@@ -75,7 +76,7 @@ def load_or_make_identity(
     taken: set[int] = set()
     while len(taken) < 5:
         taken.add(next(free))
-    identity = CloudIdentity(Ports(*taken), "localbatch", base64.b64encode(secrets.token_bytes(32)).decode())
+    identity = CloudIdentity(Ports(*taken), "localbatch", new_key(), new_key(), new_key())
     write_atomically(folder.identity, json.dumps(asdict(identity), indent=2))
     return identity
 
@@ -83,7 +84,9 @@ def load_or_make_identity(
 def _load_identity(folder: DataFolder, is_free: Callable[[int], bool]) -> CloudIdentity:
     try:
         stored = json.loads(folder.identity.read_text())
-        identity = CloudIdentity(Ports(**stored.pop("ports")), **stored)
+        # A folder of an earlier version has neither: its storage had the key that all emulators have.
+        missing = {name: new_key() for name in ("storage_key", "functions_key") if name not in stored}
+        identity = CloudIdentity(Ports(**stored.pop("ports")), **stored, **missing)
     except (ValueError, TypeError, KeyError) as exc:
         raise CloudError(f"{folder.identity} is damaged. Remove the folder {folder.root} to begin anew.") from exc
     for service, port in asdict(identity.ports).items():
@@ -92,6 +95,8 @@ def _load_identity(folder: DataFolder, is_free: Callable[[int], bool]) -> CloudI
                 f"Port {port} ({service}) of the cloud in {folder.root} is in use by another program. "
                 "End that program, or use another folder with --data."
             )
+    if missing:
+        write_atomically(folder.identity, json.dumps(asdict(identity), indent=2))
     return identity
 
 
@@ -108,8 +113,15 @@ def port_is_free(port: int) -> bool:
 
 @contextlib.contextmanager
 def hold(folder: DataFolder) -> Iterator[None]:
-    """Own the folder: one cloud at a time. The lock falls with the process, however it ends."""
-    folder.root.mkdir(parents=True, exist_ok=True)
+    """Own the folder: one cloud at a time, and no other user of the machine sees into it.
+
+    The lock falls with the process, however it ends. Raises CloudError for a folder of somebody else.
+    """
+    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.root.chmod(0o700)
+    except PermissionError as exc:
+        raise CloudError(f"{folder.root} belongs to another user. Name a folder of your own with --data.") from exc
     with folder.lock.open("a+") as file:
         if not _lock(file):
             raise FolderInUseError(

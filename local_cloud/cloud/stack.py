@@ -42,7 +42,7 @@ class CloudOptions:
 def connection_string(identity: CloudIdentity) -> str:
     """What opens the storage account of this cloud."""
     ports = identity.ports
-    return Endpoints.here(ports.blob, ports.queue, ports.table).connection_string
+    return Endpoints.here(ports.blob, ports.queue, ports.table, identity.storage_key).connection_string
 
 
 def exports(identity: CloudIdentity) -> dict[str, str]:
@@ -53,6 +53,7 @@ def exports(identity: CloudIdentity) -> dict[str, str]:
         "AZURE_BATCH_ENDPOINT": batch_endpoint(identity),
         "AZURE_BATCH_ACCESS_KEY": identity.batch_key,
         "FUNCTIONS_URL": functions_url(identity),
+        "FUNCTIONS_KEY": identity.functions_key,
     }
 
 
@@ -117,9 +118,10 @@ def functions_program(folder: DataFolder, identity: CloudIdentity, options: Clou
             *(sys.executable, "-m", "local_cloud.functions"),
             *("--app", str(options.app), "--settings", str(folder.app_settings)),
             *("--port", str(identity.ports.functions), "--state", str(folder.functions)),
-            *("--stop-seconds", f"{_SECONDS_FOR_RUNNING_FUNCTIONS:g}"),
+            *("--stop-seconds", f"{_SECONDS_FOR_RUNNING_FUNCTIONS:g}", "--key-env", "LOCAL_FUNCTIONS_KEY"),
         ),
+        env={"LOCAL_FUNCTIONS_KEY": identity.functions_key},
         log=folder.log("functions"),
-        ready_url=f"{functions_url(identity)}/admin/host/status",
+        ready_url=f"{functions_url(identity)}/",
         seconds_to_stop=_SECONDS_FOR_RUNNING_FUNCTIONS + 4,
     )

@@ -74,6 +74,7 @@ def parse(argv: Sequence[str]) -> tuple[DataFolder, CloudOptions, bool]:
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT. Raises CloudError when it cannot run."""
     folder, options, attached = parse(argv)
+    os.umask(0o077)  # whatever this cloud writes is its owner's alone
     with hold(folder):
         adopt_orphans()
         try:
@@ -128,7 +129,9 @@ async def _start_platform(
     folder: DataFolder, identity: CloudIdentity, options: CloudOptions, supervisor: Supervisor
 ) -> None:
     ports = identity.ports
-    azurite = Azurite(folder.storage, ports=StoragePorts(ports.blob, ports.queue, ports.table))
+    azurite = Azurite(
+        folder.storage, ports=StoragePorts(ports.blob, ports.queue, ports.table), key=identity.storage_key
+    )
     connection = connection_string(identity)
     events = EventGrid(azurite.journal, connection, SUBSCRIPTIONS, FileControl(folder.events_control))
     # The storage ends last: Batch and the functions may still have something to write.

@@ -10,6 +10,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local_cloud.doors import kept_key
 from local_cloud.functions.app_settings import effective, read_values
 from local_cloud.functions.errors import HostError
 from local_cloud.functions.host import Host, Surroundings
@@ -34,11 +35,12 @@ def main() -> int:
 
 async def _run(arguments: argparse.Namespace) -> int:
     app = arguments.app.resolve()
+    state = arguments.state.resolve()
+    key = os.environ.pop(arguments.key_env) if arguments.key_env else kept_key(state / "master.key")
     values = read_values(arguments.settings) if arguments.settings else {}
     os.environ.update(effective(values, os.environ))  # the app reads its settings from the environment
     settings = dict(os.environ)
     options = read_host_json(app / "host.json", settings)
-    state = arguments.state.resolve()
 
     names: dict[str, str] = {}
 
@@ -55,7 +57,13 @@ async def _run(arguments: argparse.Namespace) -> int:
     _stop_on_signals(stopping)
     with HostIdentity(arguments.host_id or default_host_id(app), state) as identity:
         around = Surroundings(
-            settings, options, identity, lambda: datetime.now(UTC), arguments.port, arguments.stop_seconds
+            settings=settings,
+            options=options,
+            identity=identity,
+            now=lambda: datetime.now(UTC),
+            port=arguments.port,
+            key=key,
+            stop_seconds=arguments.stop_seconds,
         )
         host = Host(worker.functions, runner, stopping, around)
         left = await host.run(
@@ -91,6 +99,11 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         default=Path(tempfile.gettempdir()) / f"functions-host-{os.getuid()}",
         help="folder in which a host remembers its leases, so that a restarted one takes over at once",
+    )
+    parser.add_argument(
+        "--key-env",
+        metavar="NAME",
+        help="environment variable that holds the master key; default: the one kept in master.key of --state",
     )
     parser.add_argument(
         "--stop-seconds", type=float, default=20.0, help="how long running functions may go on after SIGTERM"

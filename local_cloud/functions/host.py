@@ -34,6 +34,7 @@ class Surroundings:
     identity: HostIdentity
     now: Callable[[], datetime]
     port: int
+    key: str  # the master key, which the admin routes ask for
     stop_seconds: float
 
 
@@ -59,6 +60,7 @@ class Host:
             listeners = [await self._listener(storage, function) for function in self._functions]
             admin = Admin(
                 self._around.identity.host_id,
+                self._around.key,
                 {f.name: _kind(f) for f in self._functions},
                 {f.name: self._starter(f) for f in self._functions},
             )

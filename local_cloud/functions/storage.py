@@ -15,7 +15,9 @@ from azure.storage.queue.aio import QueueServiceClient
 from local_cloud.azurite.server import Endpoints
 from local_cloud.functions.errors import SettingsError
 
-_EMULATOR = Endpoints.here(10000, 10001, 10002).connection_string
+# The key that Microsoft publishes for an emulator of one's own; the same on every machine, so not a secret.
+_PUBLISHED = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+_EMULATOR = Endpoints.here(10000, 10001, 10002, _PUBLISHED).connection_string
 # Seconds and tries. The SDK's own first pause is 15 s: far longer than a listener may be deaf, or a stop take.
 _RETRIES: dict[str, Any] = {"initial_backoff": 0.3, "increment_base": 1, "random_jitter_range": 1, "retry_total": 2}
 # Proxies are looked for at every request, by way of threads: only where there are any.

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from azure.storage.blob import AccountSasPermissions, ContainerClient, ResourceTypes, Services, generate_account_sas
 
-from local_cloud.azurite.server import ACCOUNT, ACCOUNT_KEY, Endpoints
+from local_cloud.azurite.server import ACCOUNT, Endpoints
 from tests.azure.entra import claims
 from tests.azure.front import Answer, Request
 from tests.azure.world import Document, World
@@ -144,7 +144,7 @@ class Storage:
         base = urlsplit(getattr(self.azurite, service))
         connection = http.client.HTTPConnection(base.hostname or "", base.port, timeout=60)
         joint = "&" if "?" in target else "?"
-        connection.request(method, f"/{ACCOUNT}{target}{joint}{_signature()}", body, headers)
+        connection.request(method, f"/{ACCOUNT}{target}{joint}{_signature(self.azurite.key)}", body, headers)
         answer = connection.getresponse()
         content = answer.read()
         unwanted = {*_DROPPED, "keep-alive"} if method == "HEAD" else {*_DROPPED, "keep-alive", "content-length"}
@@ -153,10 +153,10 @@ class Storage:
         return Answer(answer.status, content, kept)
 
 
-def _signature() -> str:
+def _signature(key: str) -> str:
     return generate_account_sas(
         ACCOUNT,
-        ACCOUNT_KEY,
+        key,
         ResourceTypes(service=True, container=True, object=True),
         AccountSasPermissions(
             read=True, write=True, delete=True, list=True, add=True, create=True, update=True, process=True

@@ -18,8 +18,9 @@ import psutil
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
+from local_cloud.batch.cli import KEY_FILE
 from local_cloud.batch.node.process import ROOT_VARIABLE
-from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY
+from local_cloud.batch.state.settings import DEFAULT_ACCOUNT
 from tests.bench.measure import Spent, resident, spent
 from tests.bench.report import Report
 from tests.waiting import wait_until
@@ -63,7 +64,9 @@ class ServiceProcess:
             raise RuntimeError(f"The service did not start: {line!r}")
         self.endpoint = line.split()[3]
         self.info = psutil.Process(self._process.pid)
-        self.client = BatchClient(self.endpoint, AzureNamedKeyCredential(DEFAULT_ACCOUNT, DEFAULT_KEY))
+        self.client = BatchClient(
+            self.endpoint, AzureNamedKeyCredential(DEFAULT_ACCOUNT, (data / KEY_FILE).read_text())
+        )
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -117,13 +117,14 @@ async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[Bench
             Azurite(folder / "azurite", latency_ms=latency_ms, tally=tally, keep=False)
         )
         os.environ["BENCH_STORAGE"] = azurite.connection_string
+        os.environ["BENCH_BATCH_KEY"] = BATCH_KEY
         command = (sys.executable, "-m", "local_cloud.batch", "--port", str(BATCH_PORT), "--nodes", str(nodes))
         batch = ProgramPart(
             Program(
                 name="The Batch service",
                 command=(
                     *command,
-                    *("--latency-ms", str(latency_ms), "--key", BATCH_KEY, "--account", "bench"),
+                    *("--latency-ms", str(latency_ms), "--key-env", "BENCH_BATCH_KEY", "--account", "bench"),
                     *("--storage-connection-string-env", "BENCH_STORAGE", "--pool-identity", IDENTITY),
                 ),
                 log=folder / "batch.log",
@@ -173,7 +174,7 @@ async def gathered[T](work: Callable[[T], object], items: list[T], at_once: int)
 def _batch_calls() -> dict[str, int]:
     connection = http.client.HTTPConnection("127.0.0.1", BATCH_PORT, timeout=60)
     try:
-        connection.request("GET", "/_local/calls")
+        connection.request("GET", "/_local/calls", headers={"x-local-key": BATCH_KEY})
         calls: dict[str, int] = json.loads(connection.getresponse().read())["calls"]
     finally:
         connection.close()

@@ -73,7 +73,7 @@ class Deployment:
         host = self.lab.process("local_cloud.functions")
         host.terminate()
         psutil.wait_procs([host], timeout=20)
-        url = f"{self.lab.exports['FUNCTIONS_URL']}/admin/host/status"
+        url = self.lab.exports["FUNCTIONS_URL"]
         wait_until(lambda: answers(url), 30, lambda: "The function host should have started again.")
 
     def files(self, *words: str) -> str:
@@ -95,7 +95,8 @@ class Deployment:
     def batch_fault(self, method: str, **fault: Any) -> None:
         """Arm (POST) or clear (DELETE) faults of the Batch service."""
         url = f"{self.lab.exports['AZURE_BATCH_ENDPOINT']}/_local/faults"
-        urllib.request.urlopen(urllib.request.Request(url, json.dumps(fault).encode(), method=method)).close()  # noqa: S310
+        key = {"x-local-key": self.lab.exports["AZURE_BATCH_ACCESS_KEY"]}
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(fault).encode(), key, method=method)).close()  # noqa: S310
 
     def open_intents(self) -> list[str]:
         """The names of the files that the worklist has in sight."""

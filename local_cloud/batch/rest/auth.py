@@ -44,6 +44,11 @@ class Authenticator:
         else:
             raise _refuse("The Authorization header is missing or malformed.", status=401)
 
+    def check_key(self, given: str) -> None:
+        """Raise ServiceError unless this is the account's key."""
+        if not hmac.compare_digest(base64.b64encode(self._key), given.encode()):
+            raise _refuse("These routes ask for the account's key in the header 'x-local-key'.", status=401)
+
     def _check_signature(
         self,
         method: str,
@@ -79,7 +84,7 @@ class Authenticator:
         return base64.b64encode(hmac.new(self._key, text.encode(), hashlib.sha256).digest()).decode()
 
     def issue(self, now: datetime, lifetime: timedelta = timedelta(hours=1)) -> tuple[str, datetime]:
-        """Issue a bearer token, and say when it expires: to anyone on this machine."""
+        """Issue a bearer token, and say when it expires."""
         expires = now + lifetime
         claims = {"iss": self._issuer, "aud": AUDIENCE, "exp": int(expires.timestamp())}
         return jwt.encode(claims, self._token_key, _ALGORITHM), expires

@@ -23,6 +23,7 @@ from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.faults import DROP, LATENCY
 from local_cloud.batch.state.times import http_date, iso
+from local_cloud.doors import why_closed
 
 _log = logging.getLogger(__name__)
 VERSIONS = frozenset({"2025-06-01", "2024-07-01.20.0", "2024-02-01.19.0"})
@@ -62,11 +63,10 @@ class Front:
         request_id = str(uuid.uuid4())
         dropped = False
         try:
+            if closed := why_closed(request.headers.get("host"), request.headers.get("origin")):
+                raise ServiceError("AuthenticationFailed", closed)
             if request.path.startswith(LOCAL_PREFIX):
-                if "origin" in request.headers:
-                    # No web page has business here, though a browser would carry its request to us.
-                    raise ServiceError("AuthenticationFailed", "These routes are not for web pages.")
-                reply = self._local.answer(request.method, request.path, request.body)
+                reply = self._local.answer(request.method, request.path, request.headers, request.body)
             else:
                 dropped, reply = await self._answer(request)
         except ServiceError as error:

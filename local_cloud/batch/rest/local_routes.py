@@ -1,6 +1,7 @@
 """The service's own routes below `/_local`: readiness, counters, identities, tokens and faults on demand.
 
-They need no signature: the service listens on this machine only.
+A signature is hard to make by hand, so all but `ready` ask for the account's key itself, in the header `x-local-key`:
+whoever may arm faults, grant identities or get tokens here could run any command.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,15 +37,16 @@ class LocalRoutes:
     calls: Mapping[str, int]
     wall: Clock
 
-    def answer(self, method: str, path: str, raw: bytes) -> Reply:
-        """Answer a request."""
+    def answer(self, method: str, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        """Answer a request; `headers` have lower-case names."""
+        if (method, path) == ("GET", f"{LOCAL_PREFIX}/ready"):
+            return Reply(body={"ready": True})
+        self.authenticator.check_key(headers.get("x-local-key", ""))
         body: Any = parse_json(raw) if raw.strip() else {}
         if not isinstance(body, dict):
             raise ServiceError("InvalidRequestBody", "The body must be a JSON object.")
         service, faults = self.service, self.service.faults
         match (method, *path.removeprefix(LOCAL_PREFIX).strip("/").split("/")):
-            case ("GET", "ready"):
-                return Reply(body={"ready": True, "account": self.authenticator.account})
             case ("GET", "calls"):
                 return Reply(body={"calls": dict(self.calls)})
             case ("POST", "token"):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The account everybody may know, as Azurite has its own: it opens nothing but a service on this machine.
+from local_cloud.doors import new_key
+
 DEFAULT_ACCOUNT = "localbatch"
-DEFAULT_KEY = "bG9jYWwtYmF0Y2gtZGV2ZWxvcG1lbnQta2V5LW5vdC1hLXNlY3JldC1ub3QtYS1zZWNyZXQtbm90LWEtc2VjcmV0IQ=="
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -15,13 +15,14 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Settings:
     """Everything the service needs to know before it starts.
 
+    Whoever has `key` (base64) can run commands as this user, so the default is one that nobody else knows.
     `node_environment` stands for what a node's image sets for every process. Times are in seconds.
     `task_memory_bytes` ends a task whose process group grows beyond it (ours: Azure has no such limit).
     """
 
     data: Path
     account: str = DEFAULT_ACCOUNT
-    key: str = DEFAULT_KEY
+    key: str = field(default_factory=new_key, repr=False)
     port: int = 0
     host: str = "127.0.0.1"
     nodes: int = 0

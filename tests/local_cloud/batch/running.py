@@ -187,7 +187,9 @@ class RunningService:
         """A request below `/_local`; what it answers."""
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, f"{self.endpoint}/_local/{path}", json=body) as answer,
+            session.request(
+                method, f"{self.endpoint}/_local/{path}", json=body, headers={"x-local-key": self.key}
+            ) as answer,
         ):
             text = await answer.text()
             if answer.status >= 400:

@@ -8,7 +8,7 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
 from local_cloud.batch.cli import argument_parser, settings_from
-from local_cloud.batch.state.settings import DEFAULT_KEY
+from local_cloud.doors import new_key
 from tests.local_cloud.batch.running import pool_with, running_service, shell
 
 
@@ -83,12 +83,11 @@ def test_options_become_settings(tmp_path):
         *("--node-start-seconds", "4"),
     ]
 
-    settings = settings_from(
-        argument_parser().parse_args(options), {"KEY": DEFAULT_KEY, "STORE": "AccountName=x"}, tmp_path
-    )
+    key = new_key()
+    settings = settings_from(argument_parser().parse_args(options), {"KEY": key, "STORE": "AccountName=x"}, tmp_path)
 
     assert (settings.port, settings.nodes, settings.pool, settings.task_slots) == (8100, 2, "P", 3)
-    assert (settings.latency, settings.account, settings.key) == (0.25, "acct", DEFAULT_KEY)
+    assert (settings.latency, settings.account, settings.key) == (0.25, "acct", key)
     assert settings.storage_connection_string == "AccountName=x"
     assert settings.pool_identities == ("a", "b")
     assert settings.node_environment["X"] == "y=z"

@@ -11,11 +11,11 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import AzureError
 
-from local_cloud.batch.cli import main
+from local_cloud.batch.cli import KEY_FILE, main
 from local_cloud.batch.node.process import ROOT_VARIABLE, end_orphans, started_at
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import SystemClock
-from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_KEY, Settings
+from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, Settings
 from local_cloud.batch.state.store import ProcessRecord
 from tests.local_cloud.batch.running import Client, eventually, running_service, shell
 
@@ -25,11 +25,11 @@ WARNINGS = ("-W", "error", "-W", "ignore:datetime.datetime.utcnow:DeprecationWar
 class Process:
     """`python -m local_cloud.batch` and a client of it."""
 
-    def __init__(self, process, line):
+    def __init__(self, process, line, key):
         self.process = process
         self.line = line
         self.endpoint = line.split()[3]
-        self.client = Client(self.endpoint, DEFAULT_ACCOUNT, DEFAULT_KEY)
+        self.client = Client(self.endpoint, DEFAULT_ACCOUNT, key)
 
     async def end(self, number):
         with contextlib.suppress(ProcessLookupError):
@@ -50,7 +50,7 @@ async def start(tmp_path):
             stdout=asyncio.subprocess.PIPE,
         )
         line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        started.append(Process(process, line))
+        started.append(Process(process, line, (tmp_path / "data" / KEY_FILE).read_text()))
         return started[-1]
 
     yield begin
@@ -155,7 +155,7 @@ def test_two_services_cannot_share_a_folder(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--key", "not base64!"], "The account key is not base64"),
+        (["--key-env", "HOME"], "The account key is not base64"),
         (["--key-env", "NO_SUCH_VARIABLE"], "The environment has no variable NO_SUCH_VARIABLE"),
         (["--node-env", "NOVALUE"], "--node-env takes NAME=VALUE"),
     ],

@@ -1,5 +1,6 @@
 """The data folder of a local cloud."""
 
+import json
 import random
 import shlex
 import subprocess
@@ -26,6 +27,26 @@ def test_identity_survives_a_restart(tmp_path: Path) -> None:
     second = load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(2))
     assert first == second
     assert folder.identity.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_of_an_earlier_version_gets_keys_of_its_own(tmp_path: Path) -> None:
+    """Its storage had the key that all emulators have; ports and the Batch account's key stay."""
+    folder = DataFolder(tmp_path)
+    first = load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(1))
+    kept = {name: value for name, value in asdict(first).items() if name not in {"storage_key", "functions_key"}}
+    folder.identity.write_text(json.dumps(kept))
+    second = load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(1))
+    assert (second.ports, second.batch_key) == (first.ports, first.batch_key)
+    assert len({second.batch_key, second.storage_key, second.functions_key}) == 3
+    assert load_or_make_identity(folder, is_free=lambda port: True, choose=random.Random(1)) == second
+
+
+def test_nobody_else_sees_into_a_folder(tmp_path: Path) -> None:
+    """A folder that others could read is closed to them when a cloud starts in it."""
+    folder = DataFolder(tmp_path / "open")
+    folder.root.mkdir(mode=0o755)
+    with hold(folder):
+        assert folder.root.stat().st_mode & 0o077 == 0
 
 
 def test_ports_are_free_and_differ(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
 APP = REPOSITORY / "tests/data/function_app"
+KEY = "the master key of the host under test"
 
 
 @dataclass
@@ -87,7 +88,16 @@ class HostProcess:
 
     async def request(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         method = "GET" if body is None else "POST"
-        async with aiohttp.ClientSession() as client, client.request(method, self.url + path, data=body) as answer:
+        return await self.request_as({"x-functions-key": KEY}, method, path, body)
+
+    async def request_as(
+        self, headers: dict[str, str], method: str, path: str, body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """One request with these headers; its status and body."""
+        async with (
+            aiohttp.ClientSession() as client,
+            client.request(method, self.url + path, data=body, headers=headers) as answer,
+        ):
             return answer.status, await answer.read()
 
     async def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
@@ -124,11 +134,22 @@ async def start_host(account, tmp_path):
         settings.write_text(json.dumps({"IsEncrypted": False, "Values": {**base, **values}}))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local_cloud.functions", "--app", str(app), "--settings", str(settings)),
-            *("--port", "0", "--host-id", account.word, "--state", str(tmp_path / "state"), *arguments),
+            *(
+                "--port",
+                "0",
+                "--host-id",
+                account.word,
+                "--state",
+                str(tmp_path / "state"),
+                "--key-env",
+                "KEY",
+                *arguments,
+            ),
             cwd=REPOSITORY,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={key: value for key, value in os.environ.items() if key not in ("WORD", "DATA", "TICK_SCHEDULE")},
+            env={name: os.environ[name] for name in os.environ.keys() - {"WORD", "DATA", "TICK_SCHEDULE"}}
+            | {"KEY": KEY},
         )
         host = HostProcess(process)
         hosts.append(host)

@@ -12,6 +12,7 @@ import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
 from local_cloud.azurite.server import Azurite, Ports
+from tests.local_cloud.functions.conftest import KEY
 from tests.waiting import until
 
 
@@ -32,6 +33,22 @@ async def test_status_functions_and_manual_start(account, start_host):
     assert (await host.request("/admin/functions/none", b"{}"))[0] == 404
     assert (await host.request("/admin/functions/tick", b"no json"))[0] == 400
     assert (await host.request("/api/anything"))[0] == 404
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-functions-key": "another"}, {"x-functions-key": "\u00e9"}])
+async def test_the_admin_routes_ask_for_the_master_key(start_host, headers):
+    """Without it nobody learns of functions or starts one; the root says only that the host answers."""
+    host = await start_host()
+    for method, path in (("GET", "/admin/host/status"), ("GET", "/admin/functions"), ("POST", "/admin/functions/tick")):
+        assert (await host.request_as(headers, method, path))[0] == 401
+    assert await host.request_as(headers, "GET", "/") == (200, b"The function host answers.\n")
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}])
+async def test_web_pages_of_other_hosts_stay_out(start_host, headers):
+    """A browser's request for a foreign page is refused even where it has the key."""
+    host = await start_host()
+    assert (await host.request_as(headers | {"x-functions-key": KEY}, "POST", "/admin/functions/tick", b"{}"))[0] == 403
 
 
 async def test_log_levels_of_host_json_are_kept(account, start_host):
@@ -197,7 +214,7 @@ async def test_the_storage_may_go_away_and_come_back(start_host, tmp_path):
         host = await start_host(AzureWebJobsStorage=storage, DATA=storage, WORD="w", TICK_SCHEDULE="* * * * * *")
         await host.line(" tick ", "past_due")
     await host.line("Host.Queues", "cannot be read")
-    async with Azurite(data, ports=ports), QueueServiceClient.from_connection_string(storage) as queues:
+    async with Azurite(data, ports=ports, key=ends.key), QueueServiceClient.from_connection_string(storage) as queues:
         queue = await queues.create_queue("echo-w")
         await queue.send_message(base64.b64encode(b"again").decode())
         await queue.close()

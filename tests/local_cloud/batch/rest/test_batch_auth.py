@@ -12,8 +12,8 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 from local_cloud.batch.rest.auth import Authenticator
 from local_cloud.batch.state.clock import SystemClock
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.settings import DEFAULT_KEY
 from local_cloud.batch.state.times import http_date
+from local_cloud.doors import new_key
 from tests.local_cloud.batch.running import refused
 
 NOW = SystemClock().now
@@ -69,7 +69,7 @@ async def test_an_old_request_is_refused(raw):
 @pytest.mark.parametrize("changed", ["path", "query", "method", "header"])
 async def test_a_signature_holds_for_one_request_only(changed):
     """A signature for one path, query, method or set of headers does not open another."""
-    door = Authenticator("acct", DEFAULT_KEY)
+    door = Authenticator("acct", new_key())
     date = http_date(NOW())
     sent = {"ocp-date": date, "if-match": '"a"'}
     request = {"method": "GET", "path": "/jobs/a%20b", "query": "api-version=1&$filter=x%20eq%201", "headers": sent}
@@ -131,7 +131,7 @@ async def test_a_token_of_the_local_issuer_opens(service):
 
 def test_a_token_expires_and_cannot_be_altered():
     """A token opens until its time is over, for the issuer's key only, and as it was issued."""
-    door, now = Authenticator("acct", DEFAULT_KEY), NOW()
+    door, now = Authenticator("acct", new_key()), NOW()
     token, expires = door.issue(now, timedelta(minutes=5))
     head, body, signature = token.split(".")
     request = {"method": "GET", "path": "/", "query": ""}
@@ -146,10 +146,29 @@ def test_a_token_expires_and_cannot_be_altered():
             door.check(**request, headers={"authorization": f"Bearer {wrong}"}, now=moment)
 
 
-async def test_web_pages_stay_out_of_the_local_routes(raw):
-    """A request that a browser sends for a page is refused by the service's own routes."""
-    answer = await raw.send(
-        "POST", "/_local/identities", {"resourceId": "x"}, headers={"Origin": "http://evil.example"}, signed=False
-    )
+@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
+@pytest.mark.parametrize("path", ["/_local/identities", "/jobs", "/_local/ready"])
+async def test_web_pages_of_other_hosts_stay_out(raw, headers, path):
+    """A request that a browser sends for a page is refused, even if it has the key: its name may point anywhere."""
+    answer = await raw.send("POST", path, {"resourceId": "x"}, headers=headers | {"x-local-key": raw.key})
 
     assert (answer.status, answer.code) == (403, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "calls"),
+        ("GET", "identities"),
+        ("POST", "identities"),
+        ("POST", "token"),
+        ("POST", "faults"),
+        ("GET", "x"),
+    ],
+)
+@pytest.mark.parametrize("key", ["", "bm8=", "\N{SNOWMAN}"])
+async def test_the_local_routes_ask_for_the_key(raw, method, path, key):
+    """Another user of the machine gets nothing there, and grants itself nothing."""
+    answer = await raw.send(method, f"/_local/{path}", headers={"x-local-key": key}, signed=False)
+
+    assert (answer.status, answer.code) == (401, "AuthenticationFailed")
