@@ -238,14 +238,9 @@ expand_template() {
 }
 
 make_room() {
-  local name
-  for name in "${unregistered[@]}"; do
-    say "   registers the provider $name with the subscription"
-    change "Registering $name" provider register --namespace "$name" --wait
-  done
   if ((${#unregistered[@]} > 0)); then
+    register_providers
     # What could not be asked before.
-    unregistered=()
     check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
     check_names
     tell_problems

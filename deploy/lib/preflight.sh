@@ -95,6 +95,21 @@ check_providers() {
   done
 }
 
+# Each takes about a minute: all begin before any is waited for.
+register_providers() {
+  local name tries=0
+  say "   registers with the subscription: ${unregistered[*]}"
+  for name in "${unregistered[@]}"; do change "Registering $name" provider register --namespace "$name"; done
+  check_providers
+  until ((${#unregistered[@]} == 0)); do
+    ((tries++ < MOST_TRIES)) ||
+      fail "Azure has not registered ${unregistered[*]} yet; see: az provider list --output table. Run this again: what is done stays done."
+    ((tries % 4 != 0)) || say "   still waits for: ${unregistered[*]}"
+    sleep "$PAUSE"
+    check_providers
+  done
+}
+
 is_registered() { [[ " ${unregistered[*]} " != *" $1 "* ]]; } # provider
 
 # What a provider knows can be asked for only once it is registered.

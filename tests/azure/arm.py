@@ -167,14 +167,20 @@ def _one_provider(arm: ResourceManager, request: Request, match: re.Match[str]) 
 @route("POST", r"{S}/providers/([\w.]+)/register")
 def _register(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """spec: .../examples/PostProvider.json; it takes a moment."""
-    answer = _provider(arm.world, match[1]) | {"registrationState": "Registering"}
-    arm.world.registered.add(match[1])
-    return Answer(200, answer)
+    if match[1] not in arm.world.registered:
+        arm.world.registering.setdefault(match[1], 1)
+    return Answer(200, _provider(arm.world, match[1], asked=False))
 
 
-def _provider(world: World, name: str) -> Document:
+def _provider(world: World, name: str, *, asked: bool = True) -> Document:
+    if asked and name in world.registering:
+        world.registering[name] -= 1
+        if world.registering[name] < 0:
+            del world.registering[name]
+            world.registered.add(name)
     types = {kind.partition("/")[2]: version for kind, version in world.versions.items() if kind.startswith(f"{name}/")}
-    state = "Registered" if name in world.registered | ALWAYS else "NotRegistered"
+    missing = "Registering" if name in world.registering else "NotRegistered"
+    state = "Registered" if name in world.registered | ALWAYS else missing
     return {
         "id": f"{ROOT}/providers/{name}",
         "namespace": name,

@@ -29,6 +29,8 @@ class World:
     """Fields may be set by a test before or between runs; ids are found in any spelling, as in Azure."""
 
     registered: set[str] = field(default_factory=lambda: set(PROVIDERS))
+    # Provider that is being registered -> how often it still says so when it is asked.
+    registering: dict[str, int] = field(default_factory=dict)
     groups: dict[str, Document] = field(default_factory=dict)
     # Id in small letters -> the resource; parts of resources and extensions such as roles too.
     resources: dict[str, Document] = field(default_factory=dict)

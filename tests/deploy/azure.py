@@ -97,10 +97,13 @@ class Azure(Storage, Templates):
         self.groups[call["--name"]] = call["--location"]
 
     def _provider_list(self, call: Call) -> Any:
-        return [{"namespace": name, "registrationState": state} for name, state in self.providers.items()]
+        told = [{"namespace": name, "registrationState": state} for name, state in self.providers.items()]
+        # Once it was seen to take a while, it is done.
+        self.providers.update({name: "Registered" for name, state in self.providers.items() if state == "Registering"})
+        return told
 
     def _provider_register(self, call: Call) -> Any:
-        self.providers[call["--namespace"]] = "Registered"
+        self.providers[call["--namespace"]] = "Registering"
 
     def _resource_list(self, call: Call) -> Any:
         if "--tag" in call.options and "--resource-group" in call.options:
