@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import product
 from urllib.parse import parse_qs
 
 import jwt
@@ -68,13 +69,12 @@ class Authenticator:
             fresh = False
         if not fresh:
             raise _refuse("The request's date is missing or more than 15 minutes from the service's time.")
-        for names_lowered in (False, True):
-            wanted = self.sign(string_to_sign(method, path, query, headers, account, names_lowered))
+        for names_lowered, empty_length in product((False, True), ("0", "")):
+            wanted = self.sign(string_to_sign(method, path, query, headers, account, names_lowered, empty_length))
             if hmac.compare_digest(wanted.encode(), signature.encode()):
                 return
         raise _refuse(
-            "The signature is wrong.",
-            AuthenticationErrorDetail="The MAC signature found in the HTTP request is not the same as any"
+            "The MAC signature found in the HTTP request is not the same as any"
             " computed signature. The server used the following string to sign: "
             + repr(string_to_sign(method, path, query, headers, account, True)),
         )
@@ -100,15 +100,23 @@ class Authenticator:
 
 
 def string_to_sign(
-    method: str, path: str, query: str, headers: Mapping[str, str], account: str, names_lowered: bool
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    account: str,
+    names_lowered: bool,
+    empty_length: str = "0",
 ) -> str:
-    """Make the text that a Shared Key signature signs."""
+    """Make the text that a Shared Key signature signs.
+
+    A request that could have a body and has none signs its length as `empty_length`: 0, or in JavaScript nothing.
+    """
     lines = [method]
     for name in _SIGNED:
         value = headers.get(name, "")
         if name == "content-length":
-            # An empty body is signed as 0 by requests that could have one, and not at all by the others.
-            value = "" if method in ("GET", "HEAD") else value or "0"
+            value = "" if method in ("GET", "HEAD") else value if value.strip("0") else empty_length
         lines.append(value)
     lines += [f"{name}:{value}" for name, value in sorted(headers.items()) if "ocp-" in name and value]
     lines.append(f"/{account}{path}")

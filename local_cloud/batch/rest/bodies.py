@@ -32,10 +32,8 @@ RESIZE_TIMEOUT = Duration(timedelta(minutes=5))
 NODES = Integer(0, 10_000)
 
 # Properties of older API versions, which have no effect here.
-_OLD_POOL = frozenset((
-    "certificateReferences", "targetNodeCommunicationMode", "currentNodeCommunicationMode", "resourceTags",
-    "cloudServiceConfiguration", "maxTasksPerNode",
-))  # fmt: skip
+_OLD_POOL = frozenset(("certificateReferences", "currentNodeCommunicationMode"))
+_OLD_POOL_NAMES = {"maxTasksPerNode": "taskSlotsPerNode"}
 
 START_TASK = Record(
     "BatchStartTask",
@@ -73,6 +71,9 @@ _POOL_SHAPE = {
     "metadata": done(METADATA),
     "mountConfiguration": refused(Anything(list), "nothing can be mounted"),
     "upgradePolicy": ignored(Anything(), _MACHINE),
+    "cloudServiceConfiguration": ignored(Anything(), _MACHINE),
+    "resourceTags": ignored(Anything()),
+    "targetNodeCommunicationMode": ignored(Choice(("default", "classic", "simplified")), _MACHINE),
 }
 
 
@@ -89,13 +90,6 @@ def _check_pool_size(body: dict[str, Any], prefix: str) -> None:
     for name in ("autoScaleFormula", "autoScaleEvaluationInterval"):
         if name in body:
             raise bad_property(prefix + name, body[name], "it is permitted with enableAutoScale only")
-    if not fixed:
-        raise bad_property(
-            prefix + "targetDedicatedNodes",
-            "",
-            "a pool without autoscale needs targetDedicatedNodes, targetLowPriorityNodes or both",
-            "MissingRequiredProperty",
-        )
 
 
 POOL_CREATE = Record(
@@ -112,15 +106,17 @@ POOL_CREATE = Record(
         "autoScaleEvaluationInterval": done(INTERVAL),
     },
     read_only=_OLD_POOL,
+    older=_OLD_POOL_NAMES,
     check=_check_pool_size,
 )
-POOL_UPDATE = Record("BatchPoolUpdateOptions", _POOL_SHAPE, read_only=_OLD_POOL)
+POOL_UPDATE = Record("BatchPoolUpdateOptions", _POOL_SHAPE, read_only=_OLD_POOL, older=_OLD_POOL_NAMES)
 POOL_REPLACE = Record(
     "BatchPoolReplaceOptions",
     {
         "startTask": done(START_TASK),
         "applicationPackageReferences": refused(Anything(list), "there are no application packages"),
         "metadata": required(METADATA),
+        "targetNodeCommunicationMode": ignored(Choice(("default", "classic", "simplified")), _MACHINE),
     },
     read_only=_OLD_POOL,
 )

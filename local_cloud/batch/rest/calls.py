@@ -37,10 +37,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that has passed the front door; query names are lower-case."""
+    """A request that has passed the front door; query names are lower-case.
+
+    `base` is the service's address as the caller knows it, `version` the date of the api-version.
+    """
 
     method: str
     base: str
+    version: str
     path: str
     parts: Mapping[str, str]
     query: Mapping[str, str]
@@ -152,13 +156,13 @@ def _bad_query(name: str, text: str, reason: str) -> ServiceError:
 
 def versioned(record: Versioned, url: str | None = None) -> dict[str, str]:
     """Make the headers of a resource that has an ETag."""
-    headers = {"ETag": f'"{etag(record.revision)}"', "Last-Modified": http_date(record.modified)}
+    headers = {"ETag": etag(record.revision), "Last-Modified": http_date(record.modified)}
     return headers if url is None else {**headers, "DataServiceId": url}
 
 
-def changed(call: Call, record: Versioned, path: str, status: int = 200) -> Reply:
-    """Answer a request that has changed the resource at `path`."""
-    return Reply(status, headers=versioned(record, f"{call.base}/{path}"))
+def changed(call: Call, record: Versioned, status: int = 200) -> Reply:
+    """Answer a request that has changed a resource."""
+    return Reply(status, headers=versioned(record, call.url()))
 
 
 def created(call: Call, record: Versioned, path: str) -> Reply:

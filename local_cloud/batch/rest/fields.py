@@ -160,6 +160,7 @@ class Record:
     """An object with named properties; any other property is refused.
 
     `read_only` names are dropped silently: clients that send back what they got include them.
+    `older` maps the names that older api-versions have for properties to today's.
     `check` sees the whole record when its properties are read, and raises ServiceError.
     """
 
@@ -167,11 +168,13 @@ class Record:
     fields: Mapping[str, Field]
     read_only: frozenset[str] = frozenset()
     check: Callable[[dict[str, Any], str], None] | None = field(default=None, compare=False)
+    older: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, value: object, path: str = "") -> dict[str, Any]:
         prefix = f"{path}." if path else ""
         out: dict[str, Any] = {}
         for name, entry in _typed(dict, value, path or "body", "an object").items():
+            name = self.older.get(name, name)
             declared = self.fields.get(name)
             if declared is None:
                 if name in self.read_only or name.startswith("odata."):

@@ -18,6 +18,7 @@ from local_cloud.batch.rest.calls import Call, Reply
 from local_cloud.batch.rest.handlers import OPERATIONS
 from local_cloud.batch.rest.local_routes import LOCAL_PREFIX, LocalRoutes
 from local_cloud.batch.rest.operations import Operation
+from local_cloud.batch.rest.versions import parse_version
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError
@@ -26,7 +27,6 @@ from local_cloud.batch.state.times import http_date, iso
 from local_cloud.doors import why_closed
 
 _log = logging.getLogger(__name__)
-VERSIONS = frozenset({"2025-06-01", "2024-07-01.20.0", "2024-02-01.19.0"})
 LARGEST_BODY = 1 << 20  # bytes, as the service has it
 _DRAINED = 64 << 20  # bytes of a body that is too large that are read, so that the answer arrives
 _EVERYWHERE = frozenset({"api-version", "timeout"})
@@ -42,6 +42,12 @@ class _Request:
     headers: Mapping[str, str]
     body: bytes
     too_large: bool
+    scheme: str
+
+    @property
+    def base(self) -> str:
+        """The service's address as the caller knows it."""
+        return f"{self.scheme}://{self.headers['host']}"
 
 
 class Front:
@@ -111,12 +117,15 @@ class Front:
         self._authenticator.check(request.method, request.raw_path, request.query, request.headers, self._wall.now())
         operation, parts = self._match(request)
         self._calls[f"{operation.method} {operation.path}"] += 1
+        query = _query(request.query, operation)
+        version = _version(query, operation)
         call = Call(
             method=request.method,
-            base=self._service.endpoint,
+            base=request.base,
+            version=version,
             path=request.path,
             parts=parts,
-            query=_query(request.query, operation),
+            query=query,
             headers=request.headers,
             raw=request.body,
             record=operation.body,
@@ -177,15 +186,16 @@ def _query(text: str, operation: Operation) -> dict[str, str]:
                 QueryParameterValue=value[:500],
             )
         query[lowered] = value
-    version = query.get("api-version")
-    if not version:
-        raise ServiceError("MissingRequiredQueryParameter", QueryParameterName="api-version")
-    if version not in VERSIONS:
-        raise ServiceError(
-            "UnsupportedRequestVersion",
-            f"The api-version '{version}' is not supported; these are: {', '.join(sorted(VERSIONS))}.",
-        )
     return query
+
+
+def _version(query: Mapping[str, str], operation: Operation) -> str:
+    if not query.get("api-version"):
+        raise ServiceError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+    version = parse_version(query["api-version"])
+    if operation.before is not None and version >= operation.before:
+        raise ServiceError("InvalidUri", f"Api-versions since {operation.before} have no {operation.path}.")
+    return version
 
 
 async def _read(scope: Scope, receive: Receive) -> _Request:
@@ -209,4 +219,5 @@ async def _read(scope: Scope, receive: Receive) -> _Request:
         headers=headers,
         body=b"" if size > LARGEST_BODY else b"".join(chunks),
         too_large=size > LARGEST_BODY,
+        scheme=scope.get("scheme", "http"),
     )

@@ -24,7 +24,10 @@ RECURSIVE = frozenset({"recursive"})
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation; `query` are the parameters it takes beside `api-version` and `timeout`."""
+    """An operation; `query` are the parameters it takes beside `api-version` and `timeout`.
+
+    One that is gone from the API is answered to api-versions `before` that date only.
+    """
 
     method: str
     path: str
@@ -33,6 +36,7 @@ class Operation:
     body: Record | None = None
     optional: bool = False  # whether the body may be absent
     support: Support = Support.DONE
+    before: str | None = None
 
     @property
     def published_path(self) -> str:
@@ -51,11 +55,12 @@ class Routes(list[Operation]):
         body: Record | None = None,
         *,
         optional: bool = False,
+        before: str | None = None,
     ) -> Callable[[H], H]:
         """Declare that the function below answers this operation."""
 
         def declare(handler: H) -> H:
-            self.append(Operation(method, path, handler, query, body, optional))
+            self.append(Operation(method, path, handler, query, body, optional, before=before))
             return handler
 
         return declare

@@ -102,6 +102,7 @@ RESOURCE_FILE = Record(
         "fileMode": done(Text(16)),
         "identityReference": done(IDENTITY),
     },
+    older={"blobSource": "httpUrl"},
     check=_check_resource_file,
 )
 

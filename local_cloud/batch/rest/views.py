@@ -21,7 +21,7 @@ from local_cloud.batch.state.times import NO_LIMIT, etag, format_duration, iso
 AGENT_VERSION = "1.0.0-local"
 _SHOWN_AS_GIVEN = (
     "displayName", "vmSize", "virtualMachineConfiguration", "networkConfiguration", "startTask", "metadata",
-    "upgradePolicy",
+    "upgradePolicy", "cloudServiceConfiguration", "resourceTags", "targetNodeCommunicationMode",
 )  # fmt: skip
 
 

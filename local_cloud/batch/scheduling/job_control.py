@@ -90,11 +90,13 @@ class JobControl:
             self.completed_by_itself(job)
 
     def completed_by_itself(self, job: Job) -> Job:
-        """Terminate a job that wants it when all its tasks are completed."""
-        counts = self._account.tasks[job.key].counts
+        """Terminate a job that wants it when all its tasks are completed; one that never had any goes on."""
+        index = self._account.tasks[job.key]
+        counts = index.counts
         if (
             job.state is JobState.ACTIVE
             and job.spec.get("onAllTasksComplete") == "terminatejob"
+            and index.ever_filled
             and counts.active + counts.running == 0
         ):
             return self.terminate(job, "AllTasksComplete")

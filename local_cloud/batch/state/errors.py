@@ -10,66 +10,103 @@
 from collections.abc import Mapping
 from typing import Any
 
-# Code -> (HTTP status, the sentence used when the raiser gives none).
+# Code -> (HTTP status, the service's own sentence for it).
 CODES: Mapping[str, tuple[int, str]] = {
-    "AuthenticationFailed": (403, "The request could not be authenticated: check the Authorization header."),
-    "ConditionNotMet": (412, "A condition of the request's HTTP headers is not met."),
-    "FileNotFound": (404, "The named file does not exist."),
-    "InternalError": (500, "The service met an error of its own."),
-    "InvalidAutoScalingSettings": (400, "The autoscale settings are not valid."),
-    "AutoScalingFormulaSyntaxError": (400, "The autoscale formula has a syntax error."),
-    "AutoScalingFormulaTooLong": (400, "The autoscale formula is too long."),
-    "InvalidHeaderValue": (400, "A header of the request has a value that is not valid."),
-    "InvalidInput": (400, "An input of the request is not valid."),
-    "InvalidPropertyValue": (400, "A property of the request's body has a value that is not valid."),
-    "InvalidQueryParameterValue": (400, "A query parameter of the request has a value that is not valid."),
-    "InvalidRange": (416, "The requested range is not valid for this file."),
-    "InvalidRequestBody": (400, "The body of the request can't be understood."),
-    "InvalidUri": (400, "The requested address names no resource of the Batch service."),
-    "JobBeingDeleted": (409, "The job is being deleted."),
-    "JobBeingTerminated": (409, "The job is being terminated."),
-    "JobCompleted": (409, "The job is already completed."),
-    "JobDisabled": (409, "The job is disabled."),
-    "JobExists": (409, "A job with this id exists already."),
-    "JobNotActive": (409, "The job is not active."),
-    "JobNotFound": (404, "The named job does not exist."),
-    "JobScheduleNotFound": (404, "The named job schedule does not exist."),
-    "MetadataTooLarge": (400, "The metadata is larger than permitted."),
-    "MissingRequiredProperty": (400, "A required property is missing from the request's body."),
-    "MissingRequiredQueryParameter": (400, "A required query parameter is missing."),
-    "MultipleConditionHeadersNotSupported": (400, "These condition headers can't be sent together."),
-    "NodeAlreadyInTargetSchedulingState": (409, "The node is already in the wanted scheduling state."),
-    "NodeBeingRebooted": (409, "The node is being rebooted."),
-    "NodeBeingStarted": (409, "The node is being started."),
-    "NodeNotFound": (404, "The named node does not exist."),
-    "NodeStateUnusable": (409, "The node is unusable."),
-    "NodeUserNotFound": (404, "The named user does not exist on the node."),
-    "OperationInvalidForCurrentState": (409, "The resource's state does not permit this operation."),
-    "OperationNotValidOnNode": (409, "The operation is not valid on this node."),
-    "OperationNotValidOnPool": (409, "The operation is not valid on this pool."),
-    "OutOfRangeQueryParameterValue": (400, "A query parameter is out of its range."),
-    "PoolBeingDeleted": (409, "The pool is being deleted."),
-    "PoolBeingResized": (409, "The pool is being resized."),
-    "PoolExists": (409, "A pool with this id exists already."),
-    "PoolNotFound": (404, "The named pool does not exist."),
-    "RequestBodyTooLarge": (413, "The body of the request is larger than permitted."),
-    "ResourceNotFound": (404, "The named resource does not exist."),
-    "ApplicationNotFound": (404, "The named application does not exist."),
-    "ServerBusy": (503, "The server is busy: try again after a while."),
-    "TaskCompleted": (409, "The task is already completed."),
-    "TaskExists": (409, "A task with this id exists already."),
-    "TaskFilesCleanedup": (409, "The task's files were cleaned up."),
-    "TaskFilesUnavailable": (409, "The task's files are not available."),
-    "TaskNotCompleted": (409, "The task is not completed."),
-    "TaskNotFound": (404, "The named task does not exist."),
-    "TaskSucceeded": (409, "The task has completed with success."),
-    "TooManyEnableAutoScaleRequests": (503, "Autoscale was enabled less than 30 seconds ago."),
+    "AuthenticationFailed": (
+        403,
+        "Server failed to authenticate the request. Make sure the value of Authorization header is "
+        "formed correctly including the signature.",
+    ),
+    "ConditionNotMet": (412, "The condition specified using HTTP conditional header(s) is not met."),
+    "FileNotFound": (404, "The specified file does not exist."),
+    "InternalError": (500, "Server encountered an internal error. Please try again after some time."),
+    "InvalidAutoScalingSettings": (400, "The specified auto-scaling settings are not valid."),
+    "AutoScalingFormulaSyntaxError": (400, "The specified auto-scaling formula has a syntax error."),
+    "AutoScalingFormulaTooLong": (400, "The specified auto-scaling formula exceeds lengths limit."),
+    "InvalidHeaderValue": (400, "The value for one of the HTTP headers is not in the correct format."),
+    "InvalidInput": (400, "One of the request inputs is not valid."),
+    "InvalidPropertyValue": (400, "The value provided for one of the properties in the request body is invalid."),
+    "InvalidQueryParameterValue": (
+        400,
+        "Value for one of the query parameters specified in the request URI is invalid.",
+    ),
+    "InvalidRange": (416, "The range specified is invalid for the current size of the resource."),
+    "InvalidRequestBody": (400, "The specified Request Body is not syntactically valid."),
+    "InvalidUri": (400, "The requested URI does not represent any resource on the server."),
+    "JobBeingDeleted": (409, "The specified job has been marked for deletion and is being garbage collected."),
+    "JobBeingTerminated": (409, "The specified job is being terminated."),
+    "JobCompleted": (409, "The specified job is already in a completed state."),
+    "JobDisabled": (409, "The specified job is disabled."),
+    "JobExists": (409, "The specified job already exists."),
+    "JobNotActive": (409, "The specified job is not in active state."),
+    "JobNotFound": (404, "The specified job does not exist."),
+    "JobScheduleNotFound": (404, "The specified job schedule does not exist."),
+    "MetadataTooLarge": (400, "The size of the specified metadata exceeds the maximum size permitted."),
+    "MissingRequiredProperty": (400, "A required property was not specified in the request body."),
+    "MissingRequiredQueryParameter": (400, "A query parameter that's mandatory for this request is not specified."),
+    "MultipleConditionHeadersNotSupported": (400, "Multiple condition headers are not supported."),
+    "NodeAlreadyInTargetSchedulingState": (409, "The specified node is already in the target scheduling state."),
+    "NodeBeingRebooted": (409, "The specified node is being rebooted."),
+    "NodeBeingStarted": (409, "The specified node is being started."),
+    "NodeNotFound": (404, "The specified node does not exist."),
+    "NodeStateUnusable": (409, "The state of the specified node is unusable."),
+    "NodeUserNotFound": (404, "The specified node user does not exist."),
+    "OperationInvalidForCurrentState": (
+        409,
+        "The specified operation is not valid for the current state of the resource.",
+    ),
+    "OperationNotValidOnNode": (409, "The specified operation is not valid on the node."),
+    "OperationNotValidOnPool": (409, "The specified operation is not valid on the pool."),
+    "OutOfRangeQueryParameterValue": (
+        400,
+        "One of the query parameters specified in the request URI is outside the permissible range.",
+    ),
+    "PoolBeingDeleted": (409, "The specified pool has been marked for deletion and is being reclaimed."),
+    "PoolBeingResized": (409, "The specified pool is being resized."),
+    "PoolExists": (409, "The specified pool already exists."),
+    "PoolNotFound": (404, "The specified pool does not exist."),
+    "RequestBodyTooLarge": (413, "The size of the request body exceeds the maximum size permitted."),
+    "ResourceNotFound": (404, "The specified resource does not exist."),
+    "ApplicationNotFound": (404, "The specified application does not exist."),
+    "ServerBusy": (503, "The server is currently unable to receive requests. Please retry your request."),
+    "TaskCompleted": (409, "The specified task is already in a completed state."),
+    "TaskExists": (409, "The specified task already exists."),
+    "TaskFilesCleanedup": (409, "The files of the specified task are cleaned up."),
+    "TaskFilesUnavailable": (409, "The files of the specified task are unavailable."),
+    "TaskNotCompleted": (
+        409,
+        "The specified task is not in a completed state, and the requested operation can be "
+        "performed only on completed tasks.",
+    ),
+    "TaskNotFound": (404, "The specified task does not exist."),
+    "TaskSucceeded": (
+        409,
+        "The specified task has already completed successfully, and the requested operation cannot be "
+        "performed on successful tasks.",
+    ),
+    "TooManyEnableAutoScaleRequests": (503, "Too many Enable Pool AutoScale requests are issued on the pool."),
     "TooManyRequests": (429, "Too many requests: try again after a while."),
-    "UnsupportedHttpVerb": (405, "The resource does not support this HTTP verb."),
-    "UnsupportedProperty": (400, "A property of the request's body is not supported."),
-    "UnsupportedQueryParameter": (400, "A query parameter is not supported here."),
-    "UnsupportedRequestVersion": (400, "This api-version is not supported."),
+    "CertificateNotFound": (404, "The specified certificate does not exist."),
+    "NodeUserExists": (409, "The specified node user already exists."),
+    "TaskDependenciesNotSpecifiedOnJob": (
+        400,
+        "A task was specified as depending on other tasks, but the job did not specify that it would "
+        "use task dependencies.",
+    ),
+    "TaskDependencyListTooLong": (
+        400,
+        "A task was specified as depending on other tasks, but the list of dependencies was too long to be stored.",
+    ),
+    "TaskIdSameAsJobPreparationTask": (409, "The specified task id is same as the job preparation task."),
+    "TaskIdSameAsJobReleaseTask": (409, "The specified task id is same as the job release task."),
+    "UnsupportedHttpVerb": (405, "The resource doesn't support the specified HTTP verb."),
+    "UnsupportedProperty": (400, "One of the properties specified in the request body is not supported."),
+    "UnsupportedQueryParameter": (400, "One of the query parameters specified in the request URI is not supported."),
+    "UnsupportedRequestVersion": (400, "The specified request version is not supported."),
 }
+
+
+_REASONS = {"AuthenticationFailed": "AuthenticationErrorDetail"}  # where the reason is not called that
 
 
 class LocalBatchError(Exception):
@@ -83,13 +120,14 @@ class ConfigurationError(LocalBatchError):
 class ServiceError(LocalBatchError):
     """An answer that is an error.
 
-    `code` is one of Batch's own; `message` a sentence; `details` go into the answer's `values`.
+    `code` is one of Batch's own and decides the message; `reason`, a sentence about this case, and `details` go
+    into the answer's `values`.
     """
 
     def __init__(
         self,
         code: str,
-        message: str | None = None,
+        reason: str | None = None,
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
@@ -97,10 +135,12 @@ class ServiceError(LocalBatchError):
     ) -> None:
         self.code = code
         self.status = status or CODES[code][0]
-        self.message = message or CODES[code][1]
+        self.message = CODES[code][1]
         self.headers = dict(headers or {})
         self.details = details
-        super().__init__(f"{code}: {self.message}")
+        if reason is not None:
+            self.details.setdefault(_REASONS.get(code, "Reason"), reason)
+        super().__init__(f"{code}: {reason or self.message}")
 
     def body(self, request_id: str, time: str) -> dict[str, Any]:
         """Write the service's error envelope; there is no outer `error` object."""
@@ -119,7 +159,6 @@ def bad_property(name: str, value: object, reason: str, code: str = "InvalidProp
     shown = str(value)
     return ServiceError(
         code,
-        f"The property '{name}' can't be taken: {reason}",
         PropertyName=name,
         PropertyValue=shown if len(shown) <= 200 else shown[:200] + "...",
         Reason=reason,

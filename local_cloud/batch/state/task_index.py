@@ -44,6 +44,7 @@ class TaskIndex:
         self.tasks: dict[str, Task] = {}
         self.counts = Counts()
         self.slot_counts = Counts()
+        self.ever_filled = False  # whether there has been a task, deleted ones included
         self._order: list[tuple[int, str]] = []
         # By required slots: a heap of (seq, key). Entries outlive their task's wait and are checked.
         self._waiting: dict[int, list[tuple[int, str]]] = {}
@@ -58,6 +59,7 @@ class TaskIndex:
         self.counts.add(task, 1)
         self.slot_counts.add(task, task.slots)
         if before is None:
+            self.ever_filled = True
             self._order.append((task.seq, task.key))
         if task.state is TaskState.ACTIVE and (before is None or before.state is not TaskState.ACTIVE):
             heapq.heappush(self._waiting.setdefault(task.slots, []), (task.seq, task.key))

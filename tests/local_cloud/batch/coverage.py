@@ -77,6 +77,8 @@ def lists(shown: Mapping[str, list[str]]) -> str:
     for entry in OPERATIONS:
         path = entry.published_path
         state = "done" if entry.support is Support.DONE else "not done: the service's own error or an empty list"
+        if entry.before is not None:
+            state += f", to api-versions before {entry.before}"
         lines.append(f"| `{entry.method} {path}` | {state} |")
     lines += ["", "## Request fields", "", "A field that is not listed is refused by name.", ""]
     for name, record in records().items():
@@ -87,6 +89,9 @@ def lists(shown: Mapping[str, list[str]]) -> str:
         if record.read_only:
             names = ", ".join(f"`{field}`" for field in sorted(record.read_only))
             lines += ["", f"Dropped silently (read-only, or of older API versions): {names}."]
+        if record.older:
+            names = ", ".join(f"`{old}` for `{new}`" for old, new in sorted(record.older.items()))
+            lines += ["", f"Names of older API versions: {names}."]
         lines.append("")
     return "\n".join(lines)
 

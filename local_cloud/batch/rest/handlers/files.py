@@ -5,7 +5,6 @@ import mimetypes
 import os
 import re
 import shutil
-import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,7 +132,7 @@ def _content_type(path: Path) -> str:
 
 
 def _mode(mode: int) -> str:
-    return f"0{stat.S_IMODE(mode):o}" if stat.S_ISREG(mode) else f"0{mode:o}"
+    return f"0o{mode:o}"
 
 
 def _headers(path: Path, url: str) -> dict[str, str]:
@@ -142,7 +141,7 @@ def _headers(path: Path, url: str) -> dict[str, str]:
     return {
         "Content-Length": str(0 if folder else found.st_size),
         "Content-Type": _content_type(path),
-        "ETag": f'"0x{found.st_mtime_ns:X}"',
+        "ETag": f"0x{found.st_mtime_ns:X}",
         "Last-Modified": http_date(_moment(found.st_mtime)),
         "ocp-creation-time": http_date(_moment(found.st_ctime)),
         "ocp-batch-file-url": url,

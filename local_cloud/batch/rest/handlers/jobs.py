@@ -6,11 +6,12 @@ from local_cloud.batch.rest import bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, numeric_token, one, versioned
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, FORCE, JOB, Routes
+from local_cloud.batch.rest.versions import counts_as_of, job_as_of
 from local_cloud.batch.rest.views import job_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_job
 from local_cloud.batch.state.errors import ServiceError, bad_property
-from local_cloud.batch.state.model import Job, JobState
+from local_cloud.batch.state.model import Job, JobState, Json
 
 ROUTES = Routes()
 
@@ -62,10 +63,14 @@ def create_job(service: BatchService, call: Call) -> Reply:
     return created(call, job, f"jobs/{job.id}")
 
 
+def _view(call: Call, job: Job) -> Json:
+    return job_as_of(call.version, job_view(job, call.base))
+
+
 @ROUTES.add("GET", JOB, EXPAND)
 def get_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
-    return one(call, "jobs", job_view(job, call.base), versioned(job))
+    return one(call, "jobs", _view(call, job), versioned(job))
 
 
 @ROUTES.add("GET", "/jobs", FILTERED | EXPAND)
@@ -73,7 +78,7 @@ def list_jobs(service: BatchService, call: Call) -> Reply:
     """List jobs in order of creation."""
     first = numeric_token(call)
     jobs = (job for job in service.account.jobs.values() if job.seq > first)
-    return listing(call, "jobs", jobs, lambda job: job_view(job, call.base), lambda job: str(job.seq), FILTERS)
+    return listing(call, "jobs", jobs, lambda job: _view(call, job), lambda job: str(job.seq), FILTERS)
 
 
 def _changed(service: BatchService, call: Call, job: Job, spec: dict[str, Any]) -> Reply:
@@ -86,7 +91,7 @@ def _changed(service: BatchService, call: Call, job: Job, spec: dict[str, Any]) 
     service.jobs.watch_time(job)
     job = service.jobs.completed_by_itself(job)
     service.agenda.add(job.pool_key)
-    return changed(call, job, f"jobs/{job.id}")
+    return changed(call, job)
 
 
 @ROUTES.add("PATCH", JOB, body=bodies.JOB_UPDATE)
@@ -120,7 +125,7 @@ def delete_job(service: BatchService, call: Call) -> Reply:
 
 def _accepted(service: BatchService, call: Call, job: Job) -> Reply:
     job = service.account.jobs.get(job.key, job)
-    return changed(call, job, f"jobs/{job.id}", 202)
+    return changed(call, job, 202)
 
 
 @ROUTES.add("POST", JOB + "/disable", body=bodies.JOB_DISABLE)
@@ -151,4 +156,4 @@ def terminate_job(service: BatchService, call: Call) -> Reply:
 def task_counts(service: BatchService, call: Call) -> Reply:
     index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
     view = {"taskCounts": index.counts.wire(), "taskSlotCounts": index.slot_counts.wire()}
-    return one(call, "taskcounts", view)
+    return one(call, "taskcounts", counts_as_of(call.version, view))

@@ -9,6 +9,7 @@ from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, on
 from local_cloud.batch.rest.handlers.pools import pools_after
 from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type
 from local_cloud.batch.rest.operations import FILTERED, NODE, POOL, SELECT, Routes
+from local_cloud.batch.rest.versions import node_as_of
 from local_cloud.batch.rest.views import execution_view, node_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
@@ -72,7 +73,8 @@ def _view(service: BatchService, call: Call, node: Node) -> Json:
                     "executionInfo": execution_view(task.execution),
                 }
             )
-    return node_view(node, account.pools[node.pool], call.base, len(runs), sum(run.slots for run in runs), recent)
+    slots = sum(run.slots for run in runs)
+    return node_as_of(call.version, node_view(node, account.pools[node.pool], call.base, len(runs), slots, recent))
 
 
 @ROUTES.add("GET", NODE, SELECT)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from local_cloud.batch.rest import bodies
-from local_cloud.batch.rest.calls import Call, Reply, changed, created, empty_listing, listing, one, versioned
+from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, one, versioned
 from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, POOL, Routes
+from local_cloud.batch.rest.versions import pool_as_of
 from local_cloud.batch.rest.views import pool_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_pool
@@ -46,7 +47,7 @@ def _changeable(service: BatchService, call: Call) -> Pool:
 
 
 def _changed(call: Call, pool: Pool, status: int = 200) -> Reply:
-    return changed(call, pool, f"pools/{pool.id}", status)
+    return changed(call, pool, status)
 
 
 @ROUTES.add("POST", "/pools", body=bodies.POOL_CREATE)
@@ -75,7 +76,7 @@ def _view(service: BatchService, call: Call, pool: Pool) -> Json:
             "type": "UserAssigned",
             "userAssignedIdentities": [{"resourceId": identity} for identity in granted],
         }
-    return view
+    return pool_as_of(call.version, view)
 
 
 @ROUTES.add("GET", POOL, EXPAND)
@@ -211,9 +212,3 @@ def evaluate_autoscale(service: BatchService, call: Call) -> Reply:
         raise ServiceError("OperationNotValidOnPool", f"Autoscale is not enabled on the pool '{pool.id}'.")
     run = service.autoscaling.evaluate(pool, body["autoScaleFormula"])
     return one(call, "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun", run.view)
-
-
-@ROUTES.add("GET", "/poolusagemetrics", FILTERED | {"starttime", "endtime"})
-def list_usage(service: BatchService, call: Call) -> Reply:
-    """List nothing: nothing is billed here, so there is no usage."""
-    return empty_listing(call, "poolusagemetrics")

@@ -20,6 +20,7 @@ from local_cloud.batch.rest.handlers.jobs import refuse_if_ended
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, JOB, SELECT, TASK, Routes
 from local_cloud.batch.rest.task_bodies import TASK_CREATE, TASKS_PER_COLLECTION
+from local_cloud.batch.rest.versions import task_as_of
 from local_cloud.batch.rest.views import node_info, task_view
 from local_cloud.batch.scheduling.outcomes import reactivated
 from local_cloud.batch.service import BatchService
@@ -122,7 +123,7 @@ def _view(service: BatchService, call: Call, task: Task) -> Json:
     pool = account.pools.get(task.pool or "")
     info = node_info(task, job.id, pool, account.find_node(task.pool, task.node), call.base)
     retries = job.spec.get("constraints", {}).get("maxTaskRetryCount", 0)
-    return task_view(task, job.id, call.base, retries, info)
+    return task_as_of(call.version, task_view(task, job.id, call.base, retries, info))
 
 
 @ROUTES.add("GET", TASK, EXPAND)
@@ -154,14 +155,14 @@ def _touched(service: BatchService, task: Task, **changes: Any) -> Task:
 @ROUTES.add("PUT", TASK, body=task_bodies.TASK_REPLACE)
 def replace_task(service: BatchService, call: Call) -> Reply:
     """Replace the constraints; what is not given takes its default."""
-    job, task = _task(service, call)
+    _, task = _task(service, call)
     body = call.body()
     if task.state is TaskState.COMPLETED:
         raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
     spec = {name: value for name, value in task.body().items() if name != "constraints"}
     task = _touched(service, task, spec=task_spec({**spec, **body}))
     service.account.store.save_task_body(task)
-    return changed(call, task, f"jobs/{job.id}/tasks/{task.id}")
+    return changed(call, task)
 
 
 @ROUTES.add("DELETE", TASK)
@@ -173,11 +174,11 @@ def delete_task(service: BatchService, call: Call) -> Reply:
 
 @ROUTES.add("POST", TASK + "/terminate")
 def terminate_task(service: BatchService, call: Call) -> Reply:
-    job, task = _task(service, call)
+    _, task = _task(service, call)
     if task.state is TaskState.COMPLETED:
         raise ServiceError("TaskCompleted", f"The task '{task.id}' is completed.")
     service.dispatcher.end_task(task, StopReason.TERMINATED)
-    return changed(call, task, f"jobs/{job.id}/tasks/{task.id}", 204)
+    return changed(call, task, 204)
 
 
 @ROUTES.add("POST", TASK + "/reactivate")
@@ -190,4 +191,4 @@ def reactivate_task(service: BatchService, call: Call) -> Reply:
         raise ServiceError("TaskSucceeded", f"The task '{task.id}' has succeeded.")
     task = _touched(service, reactivated(task, service.account.clock.now()))
     service.agenda.add(job.pool_key)
-    return changed(call, task, f"jobs/{job.id}/tasks/{task.id}", 204)
+    return changed(call, task, 204)

@@ -1,8 +1,7 @@
 """Operations that the local service does not do: each answers as Batch would without the thing asked for."""
 
-from local_cloud.batch.rest.calls import Call, Reply, empty_listing, listing
+from local_cloud.batch.rest.calls import Call, Reply, empty_listing
 from local_cloud.batch.rest.fields import Support
-from local_cloud.batch.rest.odata import Properties, Property
 from local_cloud.batch.rest.operations import (
     EXPAND,
     FILTERED,
@@ -18,36 +17,8 @@ from local_cloud.batch.rest.operations import (
 )
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.model import Json
 
 ROUTES = Routes()
-IMAGE_FILTERS: Properties[Json] = {
-    "osType": Property(lambda image: image["osType"]),
-    "verificationType": Property(lambda image: image["verificationType"]),
-    "nodeAgentSKUId": Property(lambda image: image["nodeAgentSKUId"]),
-}
-
-
-def _image(publisher: str, offer: str, sku: str, *capabilities: str) -> Json:
-    return {
-        "nodeAgentSKUId": "batch.node.ubuntu 24.04",
-        "imageReference": {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"},
-        "osType": "linux",
-        "capabilities": list(capabilities),
-        "verificationType": "verified",
-    }
-
-
-IMAGES = (
-    _image("canonical", "ubuntu-24_04-lts", "server"),
-    _image("microsoft-dsvm", "ubuntu-hpc", "2404", "DockerCompatible"),
-)
-
-
-@ROUTES.add("GET", "/supportedimages", FILTERED)
-def list_images(service: BatchService, call: Call) -> Reply:
-    """List the images that the project's documents name; nodes here need none."""
-    return listing(call, "supportedimages", IMAGES, lambda image: image, lambda image: "", IMAGE_FILTERS)
 
 
 def _check_parts(service: BatchService, call: Call) -> None:

@@ -9,7 +9,7 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 
-from local_cloud.batch.rest.auth import Authenticator
+from local_cloud.batch.rest.auth import Authenticator, string_to_sign
 from local_cloud.batch.state.clock import SystemClock
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.times import http_date
@@ -64,6 +64,18 @@ async def test_an_old_request_is_refused(raw):
     answer = await raw.send("GET", "/pools", headers={"ocp-date": old})
 
     assert (answer.status, answer.code) == (403, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize("length", ["0", None])
+async def test_an_empty_body_may_be_signed_as_nothing(length):
+    """A DELETE whose signature has 0 for its length passes, and so does the empty line of all JavaScript clients."""
+    door, now = Authenticator("acct", new_key()), NOW()
+    headers = {"ocp-date": http_date(now)} | ({} if length is None else {"content-length": "0"})
+    for signed in ("0", ""):
+        text = string_to_sign("DELETE", "/jobs/j", "api-version=1", headers, "acct", False, signed)
+        credential = {"authorization": f"SharedKey acct:{door.sign(text)}"}
+
+        door.check("DELETE", "/jobs/j", "api-version=1", headers | credential, now)
 
 
 @pytest.mark.parametrize("changed", ["path", "query", "method", "header"])

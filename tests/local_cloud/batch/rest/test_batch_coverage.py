@@ -3,10 +3,19 @@
 import pytest
 
 from local_cloud.batch.rest.fields import Support
+from local_cloud.batch.rest.versions import RETIRED_OF_POOLS
 from tests.local_cloud.batch.coverage import DOCUMENT, TESTS, document, fields_done, fields_shown, records
 
 # Gone from the published API, still sent by older clients.
-OLDER = {"BatchTaskCreateOptions.authenticationTokenSettings"}
+OLDER = {
+    "BatchTaskCreateOptions.authenticationTokenSettings",
+    "BatchPoolReplaceOptions.targetNodeCommunicationMode",
+    *(
+        f"{record}.{field}"
+        for record in ("BatchPoolCreateOptions", "BatchPoolUpdateOptions")
+        for field in RETIRED_OF_POOLS
+    ),
+}
 
 
 def test_every_field_marked_done_is_shown_to_have_an_effect():
@@ -31,6 +40,8 @@ def test_every_published_body_is_declared(schema):
 
     bodies = {(route["method"], route["path"]): route["request"] for route in schema["routes"]}
     for entry in OPERATIONS:
+        if entry.before is not None:
+            continue
         published = bodies[entry.method, entry.published_path]
         if entry.support is Support.DONE:
             wanted = None if published is None else published["$ref"].rpartition("/")[2]

@@ -60,6 +60,7 @@ async def test_properties_of_a_file(client, raw, files_there):
     head = await raw.send("HEAD", "/jobs/j/tasks/t/files/wd%2Fa")
 
     assert (found.content_length, found.is_directory) == (10, False)
+    assert int(found.file_mode, 8) >> 12 == 0o10  # a regular file, as 0o100644
     assert found.url.endswith("/jobs/j/tasks/t/files/wd/out%20put.txt")
     assert (head.status, head.raw, head.headers["ocp-batch-file-isdirectory"]) == (200, b"", "true")
 

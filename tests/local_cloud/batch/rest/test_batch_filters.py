@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_cloud.batch.rest.handlers import files, jobs, nodes, pools, tasks, undone
+from local_cloud.batch.rest.handlers import account, files, jobs, nodes, pools, tasks
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Property, Type, parse_filter, parse_select
 from local_cloud.batch.state.errors import ServiceError
 
@@ -140,7 +140,7 @@ def test_or_is_a_union(states):
         (nodes.FILTERS, "startTaskInfo/state eq 'running'", "startTaskInfo/state ne 'running'"),
         (files.FILTERS, "startswith(name,'wd')", "name eq 'wd'"),
         (nodes.NODE_COUNT_FILTERS, "poolId eq 'p'", "poolId ne 'p'"),
-        (undone.IMAGE_FILTERS, "osType ne 'windows'", "capabilities eq 'x'"),
+        (account.IMAGE_FILTERS, "osType ne 'windows'", "capabilities eq 'x'"),
     ],
 )
 def test_each_list_has_its_own_properties(properties, allowed, forbidden):

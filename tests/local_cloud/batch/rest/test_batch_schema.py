@@ -121,7 +121,7 @@ class Driver:
 def test_every_operation_of_the_schema_is_known(schema):
     """The table of operations is that of the published API: nothing is missing, nothing invented."""
     published = {(route["method"], route["path"]) for route in schema["routes"]}
-    ours = {(entry.method, entry.published_path) for entry in OPERATIONS}
+    ours = {(entry.method, entry.published_path) for entry in OPERATIONS if entry.before is None}
 
     assert ours == published
 
@@ -214,7 +214,11 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     await driver("POST", "/pools/p/disableautoscale")
     await driver("DELETE", "/pools/p")
 
-    done = {(entry.method, entry.published_path) for entry in OPERATIONS if entry.support is Support.DONE}
+    done = {
+        (entry.method, entry.published_path)
+        for entry in OPERATIONS
+        if entry.support is Support.DONE and not entry.before
+    }
     assert done - driver.seen == {("GET", "/applications/{applicationId}")}
 
 

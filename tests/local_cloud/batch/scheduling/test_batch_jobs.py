@@ -97,9 +97,8 @@ async def test_a_deleted_job_is_gone_with_everything(client, service):
 
 @pytest.mark.shows("BatchJobCreateOptions.onAllTasksComplete", "BatchJobUpdateOptions.onAllTasksComplete")
 async def test_a_job_can_end_with_its_last_task(client):
-    """onAllTasksComplete ends a job when its last task has, also when it is set afterwards."""
+    """onAllTasksComplete ends a job when its last task has, also when it is set afterwards; not one without tasks."""
     await client.new_job("empty", all_tasks_complete_mode="terminatejob")
-    await job_in(client, "completed", job="empty")
     await client.new_task("t", "true")
     await task_in(client, "completed")
     assert (await client.get_job("j")).state == "active"
@@ -108,6 +107,7 @@ async def test_a_job_can_end_with_its_last_task(client):
 
     job = await job_in(client, "completed")
     assert job.execution_info.termination_reason == "AllTasksComplete"
+    assert (await client.get_job("empty")).state == "active"
 
 
 @pytest.mark.shows("BatchJobCreateOptions.onTaskFailure")
@@ -246,6 +246,7 @@ async def test_a_patch_keeps_and_a_replace_forgets(client):
     await client.put_job(metadata=[m.BatchMetadataItem(name="c", value="d")], priority=None)
     replaced = await client.get_job("j")
     assert (replaced.priority, replaced.metadata[0].name) == (0, "c")
+    await client.run("t", "true")
     await client.put_job(metadata=None, all_tasks_complete_mode="terminatejob")
 
     ended = await job_in(client, "completed")
