@@ -26,6 +26,7 @@ from batch_ops.use_cases.inbox import Inbox
 from batch_ops.use_cases.last_delivery import LastDelivery
 from batch_ops.use_cases.observation import Observation
 from batch_ops.use_cases.poison_queues import PoisonCare
+from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
 from batch_ops.use_cases.reconcile import Reconcile
 from batch_ops.use_cases.start import Start
@@ -188,13 +189,15 @@ def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start
 def _reconcile(
     ports: Ports, runs: _Runs, start: Start, project_changed: ProjectChanged, settings: Settings, clock: Clock
 ) -> Reconcile:
+    pool_watch = PoolWatch(batch=ports.batch, worklist=ports.worklist, settings=settings, clock=clock)
     observation = Observation(
-        ledger=ports.ledger,
         blobs=ports.blobs,
         batch=ports.batch,
         staging=runs.staging,
         steps=runs.steps,
         ending=runs.ending,
+        problem_file=runs.problem_file,
+        pool_watch=pool_watch,
         settings=settings,
         clock=clock,
     )
@@ -227,6 +230,7 @@ def _reconcile(
         worklist=ports.worklist,
         batch=ports.batch,
         observation=observation,
+        pool_watch=pool_watch,
         due_files=due_files,
         idle_jobs=IdleJobs(worklist=ports.worklist, batch=ports.batch, settings=settings, clock=clock),
         sweep=sweep,

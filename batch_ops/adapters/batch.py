@@ -5,6 +5,7 @@ Every file of a task is transferred with the pool's managed identity, so no URL 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +16,12 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 
 from batch_ops.adapters.batch_models import create_options, task_of, word
+from batch_ops.adapters.batch_pools import node_of, pool_of, with_last_words
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.concurrency import Coalesced
 from batch_ops.domain.batch_task import JobState, Task
-from batch_ops.domain.errors import IlastikBatchError, JobClosed, JobMissing, ServiceFault
+from batch_ops.domain.errors import IlastikBatchError, JobClosed, JobMissing, NotAllowed, ServiceFault
+from batch_ops.domain.pool_status import NodeStatus, PoolStatus
 from batch_ops.domain.task_spec import TaskSpec
 
 _SERVICE = "Azure Batch"
@@ -26,6 +29,10 @@ _CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNo
 # The service takes at most 100 tasks and 1 MB per call; this many stay below it even with the longest names.
 _TASKS_A_CALL = 16
 _TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
+_NODE_FIELDS = ["id", "state", "stateTransitionTime", "errors", "startTaskInfo"]
+# Nodes of a pool fail alike: the last words of a few are enough, and the service removes at most 100 at a time.
+_HEARD_NODES = 2
+_MOST_NODES = 100
 
 # Without options the SDK (15.1) fails before it sends anything, and it does not export their type.
 _TERMINATION: Any = {"terminateReason": "NothingOpen"}
@@ -167,6 +174,43 @@ class AzureBatch:
         except _Already:
             return False
         return word(node.state) == "preempted"
+
+    async def pool(self, pool_id: str) -> PoolStatus | None:
+        try:
+            with calls(_SERVICE, f"look at the pool {pool_id}", _already("PoolNotFound")):
+                status = pool_of(await self._client.get_pool(pool_id))
+        except _Already:
+            return None
+        if not sum(status.current):
+            return status
+        try:
+            return replace(status, nodes=tuple(await self._broken_nodes(pool_id)))
+        except NotAllowed as fault:
+            return replace(status, nodes_unknown=fault.sentence)
+
+    async def _broken_nodes(self, pool_id: str) -> Sequence[NodeStatus]:
+        broken = "state eq 'unusable' or state eq 'starttaskfailed'"
+        nodes: list[NodeStatus] = []
+        with calls(_SERVICE, f"list the nodes of the pool {pool_id}", _already("PoolNotFound")), suppress(_Already):
+            async for found in self._client.list_nodes(
+                pool_id, filter=broken, select=_NODE_FIELDS, max_results=_MOST_NODES
+            ):
+                nodes.append(node_of(found))
+                if len(nodes) == _MOST_NODES:
+                    break
+        heard = [await with_last_words(self._client, pool_id, node) for node in nodes[:_HEARD_NODES]]
+        return [*heard, *nodes[_HEARD_NODES:]]
+
+    async def remove_nodes(self, pool_id: str, node_ids: Sequence[str]) -> None:
+        gone = _already("NodeNotFound", "PoolNotFound")
+        with suppress(_Already), calls(_SERVICE, f"remove nodes of the pool {pool_id}", gone):
+            # Do not wait for the poller: the pool's next look shows them leave.
+            await self._client.begin_remove_nodes(
+                pool_id,
+                models.BatchNodeRemoveOptions(
+                    node_ids=list(node_ids), node_deallocation_option=models.BatchNodeDeallocationOption.REQUEUE
+                ),
+            )
 
     async def job_state(self, job_id: str) -> JobState:
         try:

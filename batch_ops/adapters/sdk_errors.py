@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from batch_ops.domain.errors import IlastikBatchError, RequestRefused, ServiceFault
+from batch_ops.domain.errors import IlastikBatchError, NotAllowed, RequestRefused, ServiceFault
 
 _BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _BUSY_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError", "TooManyRequests"})
@@ -44,7 +44,7 @@ def translated(
     status = error.status_code if isinstance(error, HttpResponseError) else None
     detail = code or str(status or type(error).__name__)
     if status in {401, 403} or isinstance(error, ClientAuthenticationError):
-        return ServiceFault(f"{service} does not let this app {purpose} ({detail}); check its role assignments.")
+        return NotAllowed(f"{service} does not let this app {purpose} ({detail}); check its role assignments.")
     if status is None or status < 400:
         return ServiceFault(f"{service} could not be reached to {purpose} ({detail}).")
     if status in _BUSY_STATUS or code in _BUSY_CODES:

@@ -3,7 +3,7 @@
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
 so that one paged query returns everything; partition `projects` holds one row per project with the facts of its newest
 version, partition `rejected` a row for each image that another version of its project may accept, partition `gate`
-the pauses `p!<project>` and, in `turns`, how many back-filled files have a day to start on.
+the pauses `p!<project>` and, in `turns` and `removals`, how much of what has a limit a day is given out.
 """
 
 import json
@@ -22,7 +22,7 @@ from batch_ops.adapters import table_rows
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
 from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
@@ -30,7 +30,6 @@ _OPEN = "open"
 _PROJECTS = "projects"
 _REJECTED = "rejected"
 _GATE = "gate"
-_TURNS = "turns"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 _CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _TAKEN_CODES = ("EntityAlreadyExists",)
@@ -143,18 +142,18 @@ class TableWorklist:
             return True
         return False
 
-    async def turns(self) -> Turns | None:
-        with calls(_SERVICE, "read the turns of back-filled files", ignored=_MISSING_CODES):
-            row = await self._table.get_entity(_GATE, _TURNS)
+    async def turns(self, of: Daily = Daily.BACKFILL) -> Turns | None:
+        with calls(_SERVICE, f"read how many {of} are given out", ignored=_MISSING_CODES):
+            row = await self._table.get_entity(_GATE, str(of))
             return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
         return None
 
-    async def save_turns(self, turns: Turns) -> Turns:
+    async def save_turns(self, turns: Turns, of: Daily = Daily.BACKFILL) -> Turns:
         properties = table_rows.to_properties(replace(turns, version=""))
-        row: dict[str, Any] = {"PartitionKey": _GATE, "RowKey": _TURNS, **properties}
+        row: dict[str, Any] = {"PartitionKey": _GATE, "RowKey": str(of), **properties}
         taken = Conflict("Somebody else gave out a turn in the meantime.")
         known = dict.fromkeys((*_CHANGED_CODES, *_TAKEN_CODES), taken)
-        with calls(_SERVICE, "give out a turn to a back-filled file", known):
+        with calls(_SERVICE, f"give out {of}", known):
             if turns.version:
                 answer = await self._table.update_entity(
                     row, UpdateMode.REPLACE, etag=turns.version, match_condition=MatchConditions.IfNotModified

@@ -79,7 +79,8 @@ class Deployment:
         findings: list[Finding] = []
         for pool_id, slots in ((self.settings.pool_id, self.settings.slots_per_node), (self.settings.large_pool_id, 1)):
             if pool_id:
-                findings += pool.judge(await self.health.batch.pool(pool_id), pool_id, slots, self.clock())
+                status, healed = await self.health.batch.pool(pool_id), self.settings.heal_nodes_per_day
+                findings += pool.judge(status, pool_id, slots, self.clock(), healed=healed)
         return findings
 
     async def _work(self) -> Sequence[Finding]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.doctor.findings import Finding, Level
+from batch_ops.domain.pool_status import PoolStatus
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.health import PoolStatus
 
 _READ = frozenset({"Storage Blob Data Reader", "Storage Blob Data Contributor", "Storage Blob Data Owner"})
 _WRITE = _READ - {"Storage Blob Data Reader"}

@@ -5,28 +5,17 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from batch_ops.doctor.findings import Finding, Level, joined
-from batch_ops.ports.health import ImageSupport, NodeStatus, PoolStatus
+from batch_ops.domain.pool_status import BROKEN_FOR_GOOD, ImageSupport, NodeStatus, PoolStatus
+from batch_ops.domain.pool_trouble import node_sentence, removal
 
 _AREA = "pool"
 _REDEPLOY = "run deploy.sh again: it makes a new pool and drains the old one."
 _SOON = timedelta(days=180)
-# Exit codes of a start task that failed: see deploy/pool/start_task.sh.
-_START_TASK_CODES = {
-    90: "its settings are wrong",
-    91: "the node gets no token for the pool's identity",
-    92: "storage can't be reached from the node",
-    93: "storage refuses the archive of ilastik, or it is not there",
-    94: "the archive of ilastik is not the one that was deployed",
-    95: "the archive of ilastik can't be unpacked; perhaps the disk is too small",
-    96: "ilastik does not work on this node",
-    97: "an earlier installation never finished",
-    98: "the Python for tasks can't be installed on this node",
-}
 _BROKEN = {"unusable", "starttaskfailed", "unknown", "offline"}
 
 
-def judge(status: PoolStatus | None, pool_id: str, slots: int, now: datetime) -> Sequence[Finding]:
-    """Write a finding about each aspect of a pool."""
+def judge(status: PoolStatus | None, pool_id: str, slots: int, now: datetime, *, healed: int = 0) -> Sequence[Finding]:
+    """Write a finding about each aspect of a pool. `healed`: so many broken nodes a day are removed by the app."""
     if status is None:
         message = f"The Batch account has no pool '{pool_id}': no file can be segmented."
         return [Finding(_AREA, Level.FAIL, message, "run deploy.sh, or correct BATCH_POOL_ID in the app's settings.")]
@@ -34,7 +23,7 @@ def judge(status: PoolStatus | None, pool_id: str, slots: int, now: datetime) ->
         _state(status),
         *_resize(status),
         _scale(status, now),
-        *_nodes(status),
+        *_nodes(status, healed),
         _image(status, now.date()),
         *_slots(status, slots),
     ]
@@ -72,7 +61,10 @@ def _scale(status: PoolStatus, now: datetime) -> Finding:
     return Finding(_AREA, Level.OK, f"The autoscale formula gives{when}: {status.scale_results or 'no result yet'}.")
 
 
-def _nodes(status: PoolStatus) -> Sequence[Finding]:
+def _nodes(status: PoolStatus, healed: int) -> Sequence[Finding]:
+    if status.nodes_unknown:
+        message = f"It is not known how the nodes are: {status.nodes_unknown}"
+        return [Finding(_AREA, Level.NOTE, message)]
     if not status.nodes:
         return [Finding(_AREA, Level.OK, "There are no nodes: the first file waits 3 to 8 minutes for one.")]
     states = Counter(node.state for node in status.nodes)
@@ -85,24 +77,19 @@ def _nodes(status: PoolStatus) -> Sequence[Finding]:
     findings.append(Finding(_AREA, level, f"{len(broken)} of {len(status.nodes)} nodes take no tasks ({counts})."))
     # Nodes of a pool fail alike: the newest few are enough.
     for node in sorted(broken, key=_since)[-3:]:
-        findings.append(Finding(_AREA, level, _node(node), "correct the cause, then reimage or remove the node."))
+        remedy = "correct the cause"
+        if not node.is_broken:
+            remedy += "."
+        elif healed:
+            remedy += f"; the app removes broken nodes after {BROKEN_FOR_GOOD.seconds // 60} minutes, {healed} a day."
+        else:
+            remedy += f", then {removal(status.id, node.id)}."
+        findings.append(Finding(_AREA, level, node_sentence(node), remedy))
     return findings
 
 
 def _since(node: NodeStatus) -> str:
     return node.since.isoformat() if node.since else ""
-
-
-def _node(node: NodeStatus) -> str:
-    message = f"The node {node.id} is {node.state}"
-    if node.start_exit_code:
-        meaning = _START_TASK_CODES.get(node.start_exit_code, "")
-        message += f": its start task ended with exit code {node.start_exit_code}"
-        message += f" ({meaning})" if meaning else ""
-        message += f" and said: {node.start_error}" if node.start_error else ""
-    if node.errors and not node.start_exit_code:
-        message += f": {'; '.join(node.errors)}"
-    return message.rstrip(".") + "."
 
 
 def _image(status: PoolStatus, today: date) -> Finding:

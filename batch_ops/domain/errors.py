@@ -12,6 +12,7 @@
     ├── BadMessage           a queue message that is not what its sender should have written
     ├── RequestRefused       a service refuses a request as invalid: a fault in the code
     ├── ServiceFault         throttled, unreachable, over quota, paused: try again later
+    │   └── NotAllowed       the app's roles do not allow the call: what it asks for is unknown
     ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
     ├── DamagedSuperblock    inspection.superblock: an HDF5 file with an impossible beginning
     ├── BudgetSpent          inspection.budget: the check of a file would cost too much
@@ -84,3 +85,7 @@ class ServiceFault(IlastikBatchError):
         super().__init__(sentence)
         self.sentence = sentence
         self.retry_after = retry_after
+
+
+class NotAllowed(ServiceFault):
+    """The app's roles do not allow it: what was asked is unknown until somebody gives the role."""

@@ -9,7 +9,7 @@ from batch_ops.task.plain_text import plain
 
 def remedy(record: FileRecord) -> str:
     """Return what the reader can do about it."""
-    if record.state.is_waiting:
+    if record.state.is_waiting or record.state is State.ACTIVE:
         return "There is nothing you need to do: the file continues by itself as soon as this is resolved."
     if record.state is State.CANCELLED:
         return "Upload the file again if you still want it segmented."
@@ -21,7 +21,7 @@ def remedy(record: FileRecord) -> str:
 def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
     """Write, in UTF-8, the sentence, what to do, and the last lines of ilastik's log where there are any."""
     name = plain(record.name, 1100)
-    title = "waits" if record.state.is_waiting else "was not segmented"
+    title = "waits" if not record.state.is_final else "was not segmented"
     when = f"{record.times.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.times.updated_at else ""
     task_id = record.placement.task_id or "none"
     lines = [

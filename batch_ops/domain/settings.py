@@ -16,7 +16,10 @@ _UNITS = {
     "DAYS": timedelta(days=1),
 }
 # A number must be at least 1, a duration at least 0.
-_LEAST = {"SLOT_MEMORY_MB": 500, "BACKFILL_DAILY_LIMIT": 0, "NODE_DISK_GB": 0, "LARGE_SLOT_MEMORY_MB": 0}
+_LEAST = {
+    "SLOT_MEMORY_MB": 500,
+    **dict.fromkeys(("BACKFILL_DAILY_LIMIT", "HEAL_NODES_PER_DAY", "NODE_DISK_GB", "LARGE_SLOT_MEMORY_MB"), 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Settings:
     staging_kept: Annotated[timedelta, "STAGING_KEPT_DAYS"] = timedelta(days=7)
     rerun_finished: Annotated[bool, "RERUN_FINISHED"] = False
     backfill_daily_limit: Annotated[int, "BACKFILL_DAILY_LIMIT"] = 1000
+    heal_nodes_per_day: Annotated[int, "HEAL_NODES_PER_DAY"] = 0
     node_disk_gb: Annotated[int, "NODE_DISK_GB"] = 0
     large_pool_id: Annotated[str, "LARGE_POOL_ID"] = ""
     large_slot_memory_mb: Annotated[int, "LARGE_SLOT_MEMORY_MB"] = 0

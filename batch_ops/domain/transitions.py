@@ -15,6 +15,7 @@ from batch_ops.domain.batch_task import NO_TASK, Task, TaskState
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
 from batch_ops.task.failure_kinds import RULES, FailureKind, FailureRule
@@ -44,6 +45,8 @@ def check_move(old: State, new: State) -> None:
 
 # A task that lost this many nodes is considered to be the cause.
 NODE_LOSSES = 4
+# So often may Batch put a task back where the app may not ask whether its nodes were lost or taken back by Azure.
+MOST_REQUEUES = 12
 
 
 class Then(Enum):
@@ -70,19 +73,19 @@ def observe(
     now: datetime,
     settings: Settings,
     *,
-    preempted: bool = False,
+    preempted: bool | None = False,
 ) -> Step | None:
     """Decide what the state of a task means for its file; None if nothing is new.
 
     `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
-    requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing.
+    requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing; None: unknown.
     """
     here = record.placement
     if task.ref != here.task:
         return None
     if record.state is not State.SUBMITTING and not record.state.has_task:
         return None
-    lost = 0 if preempted else max(0, task.requeues - here.requeues)
+    lost = max(0, task.requeues - here.requeues) if preempted is False else 0
     seen = replace(
         record,
         placement=replace(
@@ -99,6 +102,11 @@ def observe(
     if seen.placement.node_losses >= NODE_LOSSES:
         sentence = f"It took down its node: {seen.placement.node_losses} nodes were lost while they worked on it."
         return Step(replace(seen, kind=FailureKind.NODE).to(State.FAILED, now, sentence), Then.REPORT)
+    if preempted is None and task.requeues >= MOST_REQUEUES:
+        sentence = (
+            f"Batch put it back into its queue {task.requeues} times, and the app may not ask what became of the nodes."
+        )
+        return Step(replace(seen, kind=FailureKind.NODE).to(State.FAILED, now, sentence), Then.REPORT)
     state = State(task.state.upper())
     if state is record.state and seen == record:
         return None
@@ -110,7 +118,7 @@ def _reason(state: State, task: Task) -> str:
         case State.ACTIVE if task.requeues:
             return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
         case State.ACTIVE:
-            return "Waiting for a free node of the pool."
+            return FREE_NODE
         case State.PREPARING:
             return "The node is fetching the image and the project."
         case _:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import State
@@ -58,9 +59,16 @@ class Pause:
     since: datetime
 
 
+class Daily(StrEnum):
+    """Of what only so many are given out on one day; the value is the key of their row."""
+
+    BACKFILL = "turns"
+    REMOVALS = "removals"
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How far the turns of back-filled files are given out: this many of `day` (its midnight, UTC), none later."""
+    """How far the turns of something are given out: this many of `day` (its midnight, UTC), none later."""
 
     day: datetime
     given: int

@@ -5,9 +5,11 @@ Any call may raise `errors.ServiceFault` when the service can't answer now.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Protocol
+
+from batch_ops.domain.pool_status import PoolStatus
 
 # The name of what a probe writes: not that of an image, classifier or configuration, so nothing reacts to it.
 PROBE_NAME = "doctor-probe-"
@@ -76,49 +78,6 @@ class StorageHealth(Protocol):
 
     async def queue(self, name: str, *, poison: bool) -> QueueStatus:
         """Count the messages in a queue, or in its poison queue, without changing them."""
-
-
-class ImageSupport(Enum):
-    """Whether Batch lists a pool's image among those that it supports; unknown if this login may not ask."""
-
-    UNKNOWN = "unknown"
-    LISTED = "listed"
-    NOT_LISTED = "not listed"
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """A node: its state in Batch's words, its errors, and its start task's exit code and last line."""
-
-    id: str
-    state: str
-    since: datetime | None = None
-    errors: tuple[str, ...] = ()
-    start_exit_code: int | None = None
-    start_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStatus:
-    """A pool as Batch describes it. `current`, `target`: (dedicated, spot) nodes; `image_end`: if one is announced."""
-
-    id: str
-    state: str
-    allocation: str
-    vm_size: str
-    image: str
-    node_agent: str
-    slots: int
-    current: tuple[int, int]
-    target: tuple[int, int]
-    resize_errors: tuple[str, ...] = ()
-    autoscale: bool = False
-    scale_results: str = ""
-    scale_error: str = ""
-    scale_time: datetime | None = None
-    image_support: ImageSupport = ImageSupport.UNKNOWN
-    image_end: date | None = None
-    nodes: tuple[NodeStatus, ...] = ()
 
 
 class BatchHealth(Protocol):

@@ -11,6 +11,7 @@ from typing import Protocol
 from batch_ops.domain.batch_task import JobState, Task
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
+from batch_ops.domain.pool_status import PoolStatus
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
 
@@ -113,7 +114,19 @@ class BatchService(Protocol):
         """Return whether every task of the job is completed; a job that is gone is done."""
 
     async def was_preempted(self, pool_id: str, node_id: str) -> bool:
-        """Return whether the node is a spot node that Azure took back; False for a node that is gone."""
+        """Return whether the node is a spot node that Azure took back; False for a node that is gone.
+
+        Raises `NotAllowed` where the app may not look at nodes.
+        """
+
+    async def pool(self, pool_id: str) -> PoolStatus | None:
+        """Look at a pool and its broken nodes; None if there is none. Raises `NotAllowed`."""
+
+    async def remove_nodes(self, pool_id: str, node_ids: Sequence[str]) -> None:
+        """Have nodes leave the pool; what they are working on is queued again. Those that are gone are success.
+
+        Raises `NotAllowed`. While the pool changes its size it is a `ServiceFault`.
+        """
 
     async def job_state(self, job_id: str) -> JobState:
         """Return the state of the job; one that is gone counts as closed."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, Stand, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, Stand, SweepMark, Turns
 
 
 class Ledger(Protocol):
@@ -88,10 +88,10 @@ class Worklist(Protocol):
     async def resume(self, project: str) -> bool:
         """Delete a pause (project "": that of everything); return whether there was one."""
 
-    async def turns(self) -> Turns | None:
-        """Return how far the turns of back-filled files are given out; None if none ever was."""
+    async def turns(self, of: Daily = Daily.BACKFILL) -> Turns | None:
+        """Return how far the turns of back-filled files, or of something else, are given out; None if none ever was."""
 
-    async def save_turns(self, turns: Turns) -> Turns:
+    async def save_turns(self, turns: Turns, of: Daily = Daily.BACKFILL) -> Turns:
         """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:

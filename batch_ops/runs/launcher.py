@@ -11,6 +11,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
 from batch_ops.domain.errors import JobClosed, JobMissing, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import task_spec
@@ -52,7 +53,7 @@ class Launcher:
         now, claim = self._clock(), entry.record
         submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
         record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
-        record = record.to(State.ACTIVE, now, "Waiting for a free node of the pool.")
+        record = record.to(State.ACTIVE, now, FREE_NODE)
         log.info("The task was created.", extra=fields(record))
         return await self._ledger.advance(entry, record)
 

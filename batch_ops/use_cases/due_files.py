@@ -11,6 +11,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.domain.pool_trouble import PATIENCE
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.ports.services import BatchService, Outbox
@@ -73,7 +74,7 @@ class DueFiles:
                 if after is None:
                     await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
                 elif not after.record.state.is_final:
-                    await self._worklist.defer(intent, self._later())
+                    await self._worklist.defer(intent, self._next_look(after.record))
             case State.COLLECTING:
                 await self._worklist.defer(intent, await self._see_to_collecting(entry.record))
             case State.SUCCEEDED | State.REJECTED | State.FAILED | State.SUPERSEDED | State.CANCELLED:
@@ -121,6 +122,12 @@ class DueFiles:
             await self._worklist.remove(intent.name, intent.nonce)
         else:
             await self._worklist.defer(intent, intent.added + LEFTOVER_AGE + timedelta(seconds=1))
+
+    def _next_look(self, record: FileRecord) -> datetime:
+        """Return when to look again: for a file that waits for a node also when the pool is asked why."""
+        later = self._later()
+        asked = record.history[-1].at + PATIENCE if record.state is State.ACTIVE and record.history else later
+        return min(asked, later) if asked > self._clock() else later
 
     def _later(self) -> datetime:
         return self._clock() + self._settings.recheck

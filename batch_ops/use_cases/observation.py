@@ -3,49 +3,57 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import define
 
+from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.batch_task import JobState, Task, TaskState
-from batch_ops.domain.errors import JobMissing
+from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, State
+from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import missing, observe
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore
-from batch_ops.ports.tables import Ledger
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.steps import Steps
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.use_cases.pool_watch import PoolWatch
 
 log = logging.getLogger("batch_ops")
+
+_PAUSED = "An operator paused it: its job is disabled in Azure Batch."
 
 
 @define(kw_only=True, eq=False)
 class Observation:
     """Gathers what the pure rules of `transitions` need, and applies their decisions. Methods may raise `Conflict`."""
 
-    _ledger: Ledger
     _blobs: BlobStore
     _batch: BatchService
     _staging: Staging
     _steps: Steps
     _ending: Ending
+    _problem_file: ProblemFile
+    _pool_watch: PoolWatch
     _settings: Settings
     _clock: Callable[[], datetime]
 
     async def take_in(self, entry: Entry, task: Task) -> Entry:
         """Update the row to what Batch shows of the task; return the new row."""
         cause = await self._cause(entry, task)
-        record, here, preempted = entry.record, entry.record.placement, False
+        record, here = entry.record, entry.record.placement
+        preempted: bool | None = False
         if task.requeues > here.requeues and here.node_id and task.task_id == here.task_id:
-            preempted = await self._batch.was_preempted(here.pool_id, here.node_id)
+            preempted = await self._was_preempted(here.pool_id, here.node_id)
         step = observe(record, task, cause, self._clock(), self._settings, preempted=preempted)
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
             return gone
+        if step and is_long_wait(record.reason) and not step.record.state.is_final:
+            await self._problem_file.retract(record)
         return await self._steps.apply(entry, step) if step else entry
 
     async def ask(self, entry: Entry) -> Entry | None:
@@ -83,14 +91,35 @@ class Observation:
             return Cause(FailureKind.LOST, "Its job was closed in Azure Batch, which ended the task.")
         return cause
 
+    async def _was_preempted(self, pool_id: str, node_id: str) -> bool | None:
+        try:
+            return await self._batch.was_preempted(pool_id, node_id)
+        except NotAllowed as fault:
+            # A refusal would come every time: the row, and the tasks after it, must not wait for it.
+            log.warning("It is not known whether a node was preempted: %s", fault.sentence)
+            return None
+
     async def _look_at_job(self, entry: Entry) -> None:
         """Find out why a task waits: its job may be paused, or closed, and then it would wait for ever."""
         match await self._batch.job_state(entry.record.placement.job_id):
             case JobState.PAUSED:
-                await self._say(entry, "An operator paused it: its job is disabled in Azure Batch.")
+                await self._say(entry, _PAUSED)
             case JobState.CLOSED:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
                 await self._steps.fail(entry, cause)
+            case JobState.OPEN:
+                await self._look_at_pool(entry)
+
+    async def _look_at_pool(self, entry: Entry) -> None:
+        """Say what the pool says to a file that has waited for long; after an hour, in PROBLEM.txt too."""
+        record, now = entry.record, self._clock()
+        waited = now - record.history[-1].at if record.history else timedelta()
+        if waited < PATIENCE:
+            return
+        said = await self._pool_watch.trouble(record.placement.pool_id)
+        if said is None or not (said or record.reason == _PAUSED or is_wait(record.reason)):
+            return
+        await self._say(entry, waiting(said, waited))
 
     async def _cancel_if_deleted(self, entry: Entry) -> Entry | None:
         """Cancel a file whose image was deleted before its task could fetch it; None if it is there."""
@@ -101,7 +130,13 @@ class Observation:
         return await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
 
     async def _say(self, entry: Entry, reason: str) -> None:
-        if entry.record.reason != reason:
-            times = replace(entry.record.times, updated_at=self._clock())
-            await self._ledger.advance(entry, replace(entry.record, reason=reason, times=times))
-            log.warning("%s", reason, extra=fields(entry.record))
+        record = entry.record
+        if record.reason == reason:
+            return
+        told = replace(record, reason=reason, times=replace(record.times, updated_at=self._clock()))
+        if is_long_wait(reason):
+            await self._problem_file.report(told)
+        elif is_long_wait(record.reason):
+            await self._problem_file.retract(told)
+        await self._ending.advance_reported(entry, told)
+        log.warning("%s", reason, extra=fields(told))

@@ -26,6 +26,7 @@ from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.sweep import Sweep
 
 log = logging.getLogger("batch_ops")
@@ -42,6 +43,7 @@ class Reconcile:
     _worklist: Worklist
     _batch: BatchService
     _observation: Observation
+    _pool_watch: PoolWatch
     _due_files: DueFiles
     _idle_jobs: IdleJobs
     _sweep: Sweep
@@ -59,6 +61,8 @@ class Reconcile:
         now = self._clock()
         due = fair_share([i for i in board.intents if i.due <= now], self._settings.due_per_tick)
         await _guarded_all({intent.name + intent.nonce: partial(self._due_files, intent) for intent in due})
+        if board.at_work:
+            await _guarded("the pool", self._pool_watch.care())
         for mark in () if board.at_work else board.jobs:
             await _guarded(f"job {mark.job_id}", self._idle_jobs.rest(mark))
         await _guarded("the sweep", self._sweep(board))

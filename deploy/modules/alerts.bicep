@@ -97,13 +97,16 @@ type logAlert = {
   query: string
   text: string
   severity: int
+  @description('For so long no second mail comes of what goes on.')
+  mute: string?
 }
 
+// Lines may arrive late: each evaluation looks back over an hour, and at those that have arrived since the one before.
 @description('Alerts on logs.')
 var onLogs logAlert[] = [
   {
     name: 'poison'
-    query: loadTextContent('../queries/poison.kql')
+    query: loadTextContent('../queries/poison-lately.kql')
     text: 'A message was given up after five tries: a fault in the code or its settings. The doctor shows it.'
     severity: 1
   }
@@ -112,6 +115,13 @@ var onLogs logAlert[] = [
     query: loadTextContent('../queries/failed-files.kql')
     text: 'Files ended as FAILED. PROBLEM.txt in their results says why.'
     severity: 2
+  }
+  {
+    name: 'pool-trouble'
+    query: loadTextContent('../queries/pool-trouble.kql')
+    text: 'Files wait for nodes that the pool does not get, or broken nodes were removed. The line says why and what to do.'
+    severity: 2
+    mute: 'PT6H'
   }
 ]
 
@@ -168,13 +178,14 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: '${prefix}-${alert.name}'
+      muteActionsDuration: alert.?mute
       description: alert.text
       severity: alert.severity
       enabled: true
       autoMitigate: false
       scopes: [workspaceId]
       evaluationFrequency: 'PT15M'
-      windowSize: 'PT15M'
+      windowSize: 'PT1H'
       // A table of a kind of log exists only once its first line has come.
       skipQueryValidation: true
       criteria: {

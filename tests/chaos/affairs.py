@@ -2,16 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.file_record import State
+from batch_ops.domain.pool_status import NodeStatus
 from tests import events
 from tests.chaos.nodes import Fate
 from tests.chaos.process import Process, crash
 from tests.chaos.scene import CLASSIFIER, FIRST, MINUTE, NAME, OTHER_CLASSIFIER, SECOND
 from tests.chaos.simulation import PROJECT_NAME, Simulation
 from tests.fakes import When
+from tests.fakes.batch import POOL
 
 
 def dropped(world: Simulation, content: bytes = FIRST) -> None:
@@ -133,6 +136,15 @@ def active_without_nodes(world: Simulation) -> None:
     world.nodes.are_there = False
     active(world)
     world.later(timedelta(hours=2), world.nodes.come)
+
+
+def active_with_a_broken_node(world: Simulation) -> None:
+    """For more than an hour; the pool may be rid of it, and gets another one later."""
+    active_without_nodes(world)
+    world.settings = replace(world.settings, heal_nodes_per_day=1)
+    broken = NodeStatus("node-0", "unusable", world.cloud.now)
+    world.batch.pools["pool"] = replace(POOL, nodes=(broken,), current=(1, 0))
+    world.pass_time(timedelta(minutes=65))
 
 
 def ended(fate: Fate, world: Simulation) -> None:

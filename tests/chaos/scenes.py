@@ -59,6 +59,7 @@ SCENES = (
         do.both(do.after(2 * MINUTE, do.tick), do.restore(CLASSIFIER)),
     ),
     Scene("the image is deleted before its task began", at.active_without_nodes, do.delete_and_tick),
+    Scene("a broken node keeps an image waiting", at.active_with_a_broken_node, do.tick),
     Scene("a file is cancelled while its task runs", at.known_running, do.cancel),
     Scene("a file is cancelled while it waits", at.waiting, do.both(do.cancel, do.restore(CLASSIFIER))),
     Scene("a closed job", at.job_is_closed, do.look),

@@ -11,6 +11,7 @@ from azure.batch.aio import BatchClient
 
 from batch_ops.adapters.batch import AzureBatch, batch_client
 from batch_ops.domain.batch_task import Task, TaskState
+from batch_ops.domain.pool_status import NodeStatus
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.ports.services import BatchService
 from tests import fakes
@@ -84,12 +85,17 @@ class FakeAccount(Account):
     async def delete_task(self, task_id: str) -> None:
         self.fake.lose(task_id)
 
+    async def break_node(self) -> None:
+        """One of two nodes becomes unusable."""
+        node = NodeStatus("node-1", "unusable", self.fake.cloud.now)
+        self.fake.pools[POOL] = replace(fakes.batch.POOL, nodes=(node, NodeStatus("node-2", "idle")))
+
 
 class LocalAccount(Account):
     """Its nodes come when there is work."""
 
-    def __init__(self, client: BatchClient) -> None:
-        self.batch, self.client = AzureBatch(client), client
+    def __init__(self, running: RunningService, client: BatchClient) -> None:
+        self.batch, self.client, self.running = AzureBatch(client), client, running
 
     async def work(self, task_id: str, exit_code: int) -> Task:
         return await self._with_a_node(task_id, TaskState.COMPLETED)
@@ -110,6 +116,16 @@ class LocalAccount(Account):
 
     async def delete_task(self, task_id: str) -> None:
         await self.client.delete_task(JOB, task_id)
+
+    async def break_node(self) -> None:
+        await self.client.begin_resize_pool(POOL, models.BatchPoolResizeOptions(target_dedicated_nodes=2))
+
+        async def idle() -> list[models.BatchNode]:
+            nodes = [node async for node in self.client.list_nodes(POOL, filter="state eq 'idle'")]
+            return nodes if len(nodes) == 2 else []
+
+        node, _ = await eventually(idle, PATIENCE)
+        await self.running.local("POST", f"pools/{POOL}/nodes/{node.id}/lose")
 
 
 @asynccontextmanager

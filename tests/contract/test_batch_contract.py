@@ -9,6 +9,7 @@ import pytest
 from batch_ops.domain.batch_task import JobState, TaskState
 from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused
 from tests.contract.batch_account import JOB, LONG, POOL, SPEC, Account, FakeAccount, LocalAccount, local_service, spec
+from tests.local_cloud.batch.running import eventually
 
 
 @pytest.fixture(params=["fake", "local"])
@@ -17,8 +18,8 @@ async def account(request) -> AsyncIterator[Account]:
     if request.param == "fake":
         yield FakeAccount()
         return
-    async with local_service() as (_, client):
-        yield LocalAccount(client)
+    async with local_service() as (running, client):
+        yield LocalAccount(running, client)
 
 
 @pytest.fixture
@@ -216,3 +217,23 @@ async def test_a_node_that_is_gone_was_not_preempted(with_job):
     """Only the service's word counts."""
     assert not await with_job.batch.was_preempted(POOL, "none")
     assert not await with_job.batch.was_preempted("nopool", "none")
+
+
+async def test_a_pool_shows_its_broken_nodes_until_they_are_removed(account):
+    """Those that work are not listed; a pool that is not there is none."""
+    assert await account.batch.pool("nopool") is None
+    await account.break_node()
+    status = await account.batch.pool(POOL)
+    assert (status.state, status.allocation, status.current) == ("active", "steady", (2, 0))
+    (node,) = status.nodes
+    assert (node.state, node.is_broken_for_good(node.since), status.nodes_unknown) == ("unusable", False, "")
+    assert node.is_broken_for_good(node.since + timedelta(minutes=15))
+
+    await account.batch.remove_nodes(POOL, [node.id])
+    await account.batch.remove_nodes("nopool", [node.id])
+
+    async def gone() -> bool:
+        found = await account.batch.pool(POOL)
+        return not found.nodes
+
+    await eventually(gone)

@@ -13,7 +13,8 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.storage_health import AzureStorageHealth
-from batch_ops.ports.health import Access, ImageSupport, Probe, ProbeOutcome, Resource
+from batch_ops.domain.pool_status import ImageSupport
+from batch_ops.ports.health import Access, Probe, ProbeOutcome, Resource
 from tests.local_cloud.batch.running import eventually, pool_of, running_service, shell
 
 

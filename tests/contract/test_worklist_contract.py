@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -194,14 +194,16 @@ async def test_a_pause_lasts_until_it_is_resumed(worklist):
     assert {pause.project for pause in await worklist.pauses()} == {"", "\u00e4 '#?/\\"}
 
 
-async def test_turns_are_given_out_by_one_at_a_time(worklist):
-    """Saving over a version that was not read is refused."""
-    assert await worklist.turns() is None
-    first = await worklist.save_turns(Turns(NOW, 1))
+@pytest.mark.parametrize(("of", "other"), [(Daily.BACKFILL, Daily.REMOVALS), (Daily.REMOVALS, Daily.BACKFILL)])
+async def test_turns_are_given_out_by_one_at_a_time(worklist, of, other):
+    """Saving over a version that was not read is refused; what is given out of something else does not count."""
+    assert await worklist.turns(of) is None
+    first = await worklist.save_turns(Turns(NOW, 1), of)
     assert replace(first, version="") == Turns(NOW, 1)
     with pytest.raises(Conflict):
-        await worklist.save_turns(Turns(NOW, 1))
-    second = await worklist.save_turns(replace(first, given=2))
-    assert second == await worklist.turns()
+        await worklist.save_turns(Turns(NOW, 1), of)
+    second = await worklist.save_turns(replace(first, given=2), of)
+    assert second == await worklist.turns(of)
     with pytest.raises(Conflict):
-        await worklist.save_turns(replace(first, given=2))
+        await worklist.save_turns(replace(first, given=2), of)
+    assert await worklist.turns(other) is None

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def test_the_alert_on_failed_files_finds_them(lines):
     """One line for each file that ended as FAILED, by the words that the query looks for."""
     (begin,) = re.findall(r'Message startswith "([^"]+)"', (QUERIES / "failed-files.kql").read_text())
     assert len([line for line in lines if line.startswith(begin)]) == 1
+
+
+async def test_the_alert_on_a_pool_finds_its_trouble(caplog):
+    """The line that is logged when files wait for long begins with the words that the query looks for."""
+    (begin,) = re.findall(r'Message startswith "([^"]+)"', (QUERIES / "pool-trouble.kql").read_text())
+    world = World()
+    await world.begin(NAME)
+    world.batch.pools.clear()
+    await world.tick(timedelta(minutes=16))
+    (line,) = [line for line in caplog.messages if line.startswith(begin)]
+    assert "has no pool 'pool'" in line
+
+
+def test_every_alert_sees_lines_that_arrive_late():
+    """Each evaluation takes the lines that have arrived since the one before, however old they are."""
+    alerts = (REPOSITORY / "deploy/modules/alerts.bicep").read_text()
+    names = re.findall(r"loadTextContent\('\.\./queries/([\w-]+\.kql)'\)", alerts)
+    assert names
+    assert [name for name in names if "ingestion_time() > ago(16m)" not in (QUERIES / name).read_text()] == []
+    assert re.search(r"kind: 'LogAlert'.*evaluationFrequency: 'PT15M'\s+windowSize: 'PT1H'", alerts, re.DOTALL)
 
 
 def test_a_file_can_be_followed_by_its_correlation_id(lines):

@@ -1,17 +1,31 @@
 """A Batch account in memory."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
-from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused
+from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
+from batch_ops.domain.pool_status import PoolStatus
 from batch_ops.domain.task_spec import TaskSpec
 from tests.fakes.cloud import Cloud, call
 
 PAGE = 1000
+# A pool with two nodes that work.
+POOL = PoolStatus(
+    id="pool",
+    state="active",
+    allocation="steady",
+    vm_size="standard_d4ds_v5",
+    image="",
+    node_agent="",
+    slots=1,
+    current=(2, 0),
+    target=(2, 0),
+    autoscale=True,
+)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -36,6 +50,7 @@ class FakeBatch:
     def __init__(self, cloud: Cloud | None = None) -> None:
         self.cloud = cloud or Cloud()
         self.preempted_nodes: set[str] = set()
+        self.pools: dict[str, PoolStatus] = {"pool": POOL}
         self._jobs: dict[str, _Job] = {}
 
     # The port
@@ -106,6 +121,20 @@ class FakeBatch:
     @call()
     def was_preempted(self, pool_id: str, node_id: str) -> bool:
         return node_id in self.preempted_nodes
+
+    @call(cost=2)
+    def pool(self, pool_id: str) -> PoolStatus | None:
+        found = self.pools.get(pool_id)
+        return replace(found, nodes=found.broken) if found else None
+
+    @call()
+    def remove_nodes(self, pool_id: str, node_ids: Sequence[str]) -> None:
+        found = self.pools.get(pool_id)
+        if found is None:
+            return
+        if found.allocation != "steady":
+            raise ServiceFault(f"The pool {pool_id} is being resized.")
+        self.pools[pool_id] = replace(found, nodes=tuple(node for node in found.nodes if node.id not in node_ids))
 
     @call()
     def job_state(self, job_id: str) -> JobState:

@@ -8,7 +8,7 @@ from typing import Any
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table, check_key, check_value
 
@@ -36,7 +36,7 @@ class FakeWorklist:
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
         self._pauses: dict[str, Pause] = {}
-        self._turns: Turns | None = None
+        self._turns: dict[Daily, Turns] = {}
 
     async def board(self) -> Board:
         kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
@@ -126,17 +126,17 @@ class FakeWorklist:
         return self._pauses.pop(naming.partition_key(project), None) is not None
 
     @call()
-    def turns(self) -> Turns | None:
+    def turns(self, of: Daily = Daily.BACKFILL) -> Turns | None:
         self.cloud.examined["work"] += 1
-        return self._turns
+        return self._turns.get(of)
 
     @call()
-    def save_turns(self, turns: Turns) -> Turns:
-        if turns.version != (self._turns.version if self._turns else ""):
+    def save_turns(self, turns: Turns, of: Daily = Daily.BACKFILL) -> Turns:
+        if turns.version != (self._turns[of].version if of in self._turns else ""):
             raise Conflict("Somebody else gave out a turn in the meantime.")
         check_value(replace(turns, version=""))
-        self._turns = replace(turns, version=f"v{self.cloud.number()}")
-        return self._turns
+        self._turns[of] = replace(turns, version=f"v{self.cloud.number()}")
+        return self._turns[of]
 
     @call()
     def project(self, name: str, etag: str) -> Mapping[str, str] | None:

@@ -8,7 +8,7 @@ import pytest
 from batch_ops.doctor.findings import Level, exit_code
 from batch_ops.doctor.management import judge_quota
 from batch_ops.doctor.pool import judge
-from batch_ops.ports.health import ImageSupport, NodeStatus, PoolStatus
+from batch_ops.domain.pool_status import ImageSupport, NodeStatus, PoolStatus
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POOL = PoolStatus(
@@ -61,6 +61,7 @@ def test_a_missing_pool_fails():
         ({"scale_time": NOW - timedelta(hours=2)}, Level.WARN, "should be evaluated every few minutes"),
         ({"autoscale": False}, Level.NOTE, "fixed size"),
         ({"nodes": ()}, Level.OK, "3 to 8 minutes"),
+        ({"nodes": (), "nodes_unknown": "not allowed."}, Level.NOTE, "not known how the nodes are: not allowed."),
         ({"slots": 2}, Level.WARN, "TASK_SLOTS_PER_NODE is 1"),
         ({"image_support": ImageSupport.NOT_LISTED}, Level.WARN, "does not list the image"),
         ({"image_support": ImageSupport.UNKNOWN}, Level.NOTE, "may not ask"),
@@ -90,6 +91,9 @@ def test_a_node_says_why_it_takes_no_task():
     assert "2 of 4 nodes take no tasks" in text
     assert "93 (storage refuses the archive of ilastik, or it is not there) and said: There is no blob X." in text
     assert "The node d is unusable: DiskFull: no room." in text
+    assert "az batch node delete --pool-id ilastik-1 --node-list d" in text
+    healed = judge(replace(POOL, nodes=(failed, unusable)), "ilastik-1", 1, NOW, healed=2)
+    assert "removes broken nodes after 15 minutes, 2 a day" in " ".join(finding.line for finding in healed)
 
 
 def test_a_pool_of_broken_nodes_fails_and_the_newest_tell_why():
