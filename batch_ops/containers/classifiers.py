@@ -15,6 +15,7 @@ from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ConfigError, ProjectConfig
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import ProjectFacts, Refused
+from batch_ops.image.project_rules import PROJECT_RULES
 from batch_ops.ports.services import BlobStore, Fence, ImageCheck
 from batch_ops.ports.tables import Worklist
 from batch_ops.task.plain_text import plain
@@ -81,10 +82,10 @@ class Classifiers:
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
         """Return the digest and facts of this version: remembered in the worklist, or read once.
 
-        It is read again if somebody deleted its frozen copy, which every task needs.
+        It is read again if somebody deleted its frozen copy, which every task needs, or if other rules held then.
         """
         known = await self._worklist.project(name, blob.etag)
-        if known is None or not await self._is_kept(known):
+        if known is None or int(known.get("rules", "1")) < PROJECT_RULES or not await self._is_kept(known):
             known = await self._read(name, blob)
             await self._worklist.save_project(name, blob.etag, known)
         if known.get("refused"):
@@ -100,12 +101,12 @@ class Classifiers:
         ranges = BlobRanges(self._blobs, self._settings.projects_container, blob)
         facts = await self._check.inspect_project(blob.name, ranges)
         if isinstance(facts, Refused):
-            return {"refused": facts.sentence}
+            return {"rules": str(PROJECT_RULES), "refused": facts.sentence}
         digest = hashlib.sha256()
         for offset in range(0, blob.length, _CHUNK):
             digest.update(await ranges.read(offset, _CHUNK))
         await self._freeze(name, blob, digest.hexdigest())
-        return {"digest": digest.hexdigest(), "facts": facts.to_json()}
+        return {"rules": str(PROJECT_RULES), "digest": digest.hexdigest(), "facts": facts.to_json()}
 
     async def _freeze(self, name: str, blob: Blob, digest: str) -> None:
         """Keep a copy under its digest, if the blob is still the version that was read."""

@@ -1,12 +1,13 @@
 """Can ilastik run this project headless, and what does it ask of an image? Findings in, facts out; pure.
 
 Refuses what ilastik 1.4.2 would fail on, or worse, accept silently (it trains a project without a stored
-classifier again or labels everything as the first class, and takes an unknown workflow for Pixel
-Classification). Pickles in the file are never opened.
+classifier, or with a damaged one, again or labels everything as the first class, and takes an unknown workflow for
+Pixel Classification). Pickles in the file are never opened.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from batch_ops.image.axes import LETTERS, AxesError, checked, parse_tags, sizes
@@ -15,12 +16,18 @@ from batch_ops.image.readings import sequence, text, whole
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.plain_text import plain
 
+# Raised when a project may get another answer than before: what was kept of it is then read again.
+PROJECT_RULES = 2
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
 SCALARS = frozenset({"GaussianSmoothing", "LaplacianOfGaussian", "GaussianGradientMagnitude", "DifferenceOfGaussians"})
 # Together they keep the facts below 4 KB of JSON.
 _CLASS_NAMES_BYTES = 2_000
 _LANE_PATH_LENGTH = 250
+_OLDEST = 0.5
+_VERSIONS = frozenset({(0, 6), *((1, minor) for minor in range(6))})
+_KIND = "ParallelVigraRfLazyflowClassifier"
+_CHOOSE = "choose 'Parallel Random Forest (VIGRA)' in ilastik (Advanced > Classifier), train it, and save it again."
 _AGAIN = "open it in ilastik, train it (Live Update), and save it again."
 
 
@@ -34,21 +41,24 @@ def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
 
 def _facts(found: dict[str, Any]) -> ProjectFacts:
     workflow = _optional(found.get("workflow"))
+    if workflow is None and found.get("old_version") == _OLDEST:
+        raise Unfit(
+            "is a project of ilastik 0.5; import it in ilastik 1.4 (Project > Import Project), train it there, "
+            "and upload the .ilp that is saved then."
+        )
     if workflow is None:
         raise Unfit("is not an ilastik project: it does not name its workflow; upload the .ilp that ilastik saved.")
     if workflow != WORKFLOW:
         raise Unfit(f"is a project of the workflow '{plain(workflow, 60)}'; only {WORKFLOW} projects can be run here.")
+    version = _version(found)
     features = _features(found)
     classes = tuple(plain(text(item), 40) for item in sequence(found.get("classes") or []))
-    if whole(found.get("forests")) == 0 or whole(found.get("trees")) == 0:
-        raise Unfit(f"has no stored classifier; {_AGAIN}")
-    if whole(found.get("labels")) > len(classes):
-        raise Unfit(f"has a classifier for more classes than it has labels; {_AGAIN}")
+    _check_classifier(found, len(classes))
     axes, channels, dimensions = _training(found)
     columns, lane_path = found.get("columns"), _optional(found.get("lane_path"))
     return _consistent(
         ProjectFacts(
-            ilastik_version=plain(_optional(found.get("version")) or "unknown", 40),
+            ilastik_version=version,
             workflow=WORKFLOW,
             axes=axes,
             channels=channels,
@@ -59,6 +69,44 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
             **features,
         )
     )
+
+
+def _version(found: dict[str, Any]) -> str:
+    """Return the version that saved the project, if ilastik 1.4.2 opens it: it compares the first two numbers."""
+    version = _optional(found.get("version"))
+    if version is None:
+        raise Unfit("does not say which version of ilastik saved it; open it in ilastik 1.4 and save it again.")
+    numbers = [re.search(r"\d+", part) for part in version.split(".")]
+    if None in numbers or tuple(int(number[0]) for number in numbers[:2] if number) not in _VERSIONS:
+        raise Unfit(
+            f"was saved by ilastik '{plain(version, 40)}', and ilastik 1.4 opens projects of 0.6 and 1.0 to 1.5 only; "
+            "save it with such a version."
+        )
+    return plain(version, 40)
+
+
+def _check_classifier(found: dict[str, Any], classes: int) -> None:
+    """Refuse a classifier that is missing, of another kind, damaged, or not one of these classes."""
+    kind = text(found.get("classifier_type", ""))
+    if found.get("pickled_classifier") or (kind not in ("", _KIND) and kind.startswith("Sklearn")):
+        raise Unfit(f"has a classifier of scikit-learn, which is not supported here; {_CHOOSE}")
+    if kind not in ("", _KIND):
+        known = "that ilastik does not know" if kind == "?" else f"'{plain(kind, 60)}', which is not supported here"
+        raise Unfit(f"has a classifier of a kind {known}; {_CHOOSE}")
+    if whole(found.get("forests")) == 0:
+        raise Unfit(f"has no stored classifier; {_AGAIN}")
+    if damage := text(found.get("damage", "")):
+        raise Unfit(f"has a damaged classifier ({plain(damage, 300)}); upload it again, or {_AGAIN}")
+    trees, told = whole(found.get("trees")), found.get("factory_trees")
+    if told is not None and whole(told) != trees:
+        raise Unfit(f"has a classifier of {trees} trees, but is set to {told}: a part of it is missing; {_AGAIN}")
+    labels = whole(found.get("labels"))
+    if whole(found.get("forest_classes")) > classes or labels > classes:
+        raise Unfit(f"has a classifier for more classes than it has labels; {_AGAIN}")
+    if labels and labels != whole(found.get("forest_classes")):
+        raise Unfit(
+            f"has a classifier of {found.get('forest_classes')} classes that is said to know {labels}; {_AGAIN}"
+        )
 
 
 def _consistent(facts: ProjectFacts) -> ProjectFacts:

@@ -1,72 +1,83 @@
 """Inside the parser: what an ilastik project (.ilp) stores, as plain findings.
 
-Reads small datasets only, behind hard links only; pickles are never opened.
+Pickles are never opened: the kind of the classifier and its number of trees are read out of their text.
 Layout of the file: ilastik 0.6 to 1.4.2.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import h5py
 
-from batch_ops.image.read_image import plain_storage, text_of
+from batch_ops.image.read_forests import CLASSIFIER, read_forests
+from batch_ops.image.stored_values import group_at, item_at, names_in, numbers, text, texts, value_at
 
-MAX_VALUE_BYTES = 64 * 1024
 MAX_LANES = 500
 FEATURES = "FeatureSelections"
-CLASSIFIER = "PixelClassification/ClassifierForests"
 LANES = "Input Data/infos"
 ROLE = "Raw Data"
+# As ilastik itself finds the kind of a classifier in a pickle of the oldest format.
+_CLASSIFIER_TYPE = re.compile(r"clazyflow\.classifiers\.\w+\n(\w+)\np\d+\n")
+_FACTORY_TREES = re.compile(r"V?'?_num_trees'?\np\d+\nI(\d{1,6})\n")
 
 
 def read_project(file: h5py.File) -> dict[str, Any]:
     """Describe one project file: {"finding": "project", ...}, None for what is not stored."""
     root = h5py.h5g.open(file.id, b"/")
-    matrix = _value(root, f"{FEATURES}/SelectionMatrix")
-    in_2d = _value(root, f"{FEATURES}/ComputeIn2d")
+    matrix = value_at(root, f"{FEATURES}/SelectionMatrix")
+    in_2d = value_at(root, f"{FEATURES}/ComputeIn2d")
     return {
         "finding": "project",
-        "workflow": _text(_value(root, "workflowName")),
-        "version": _text(_value(root, "ilastikVersion")),
-        "feature_ids": _texts(_value(root, f"{FEATURES}/FeatureIds")),
-        "scales": _numbers(_value(root, f"{FEATURES}/Scales")),
+        "workflow": text(value_at(root, "workflowName")),
+        "version": text(value_at(root, "ilastikVersion")),
+        "feature_ids": texts(value_at(root, f"{FEATURES}/FeatureIds")),
+        "scales": numbers(value_at(root, f"{FEATURES}/Scales")),
         "matrix": [[bool(cell) for cell in row] for row in matrix] if getattr(matrix, "ndim", 0) == 2 else None,
         "in_2d": [bool(flag) for flag in in_2d] if getattr(in_2d, "ndim", 0) == 1 else None,
-        "classes": _texts(_value(root, "PixelClassification/LabelNames")),
-        "labels": len(_numbers(_value(root, f"{CLASSIFIER}/known_labels")) or ()),
-        **_forests(root),
+        "classes": texts(value_at(root, "PixelClassification/LabelNames")),
+        "labels": len(numbers(value_at(root, f"{CLASSIFIER}/known_labels")) or ()),
+        **_kind(root),
+        **read_forests(root),
         **_lanes(root),
     }
 
 
-def _forests(root: Any) -> dict[str, Any]:
-    group = _group(root, CLASSIFIER)
-    names = [name for name in _names(group) if name.startswith("Forest")] if group is not None else []
-    if not names:
-        return {"forests": 0, "trees": 0, "columns": None}
-    first = _group(group, names[0])
-    trees = [name for name in _names(first) if name.startswith("Tree_")] if first is not None else []
-    stored = [name for name in trees[:1] if _item(first, f"{name}/topology") and _item(first, f"{name}/parameters")]
-    columns = _numbers(_value(first, "_ext_param/column_count_")) if first is not None else None
+def _kind(root: Any) -> dict[str, Any]:
+    """Describe what made the file: the version as a number (0.5 stored one), the classifier's kind, its trees.
+
+    `classifier_type`: "" where none is stored (older versions did not), "?" for one that ilastik does not know.
+    """
+    version = value_at(root, "ilastikVersion")
+    kind = value_at(root, f"{CLASSIFIER}/pickled_type")
+    named = _CLASSIFIER_TYPE.search(_pickle(kind))
+    trees = _FACTORY_TREES.search(_pickle(value_at(root, "PixelClassification/ClassifierFactory")))
     return {
-        "forests": len(names),
-        "trees": len(trees) if stored else 0,
-        "columns": int(columns[0]) if columns else None,
+        "old_version": float(version) if getattr(version, "ndim", 1) == 0 and version.dtype.kind == "f" else None,
+        "classifier_type": "" if kind is None else named[1] if named else "?",
+        "pickled_classifier": item_at(root, f"{CLASSIFIER}/pickled_classifier") is not None,
+        "factory_trees": int(trees[1]) if trees else None,
     }
+
+
+def _pickle(value: Any) -> str:
+    """Return the characters of a stored pickle; "" if it is not text."""
+    raw = value.tobytes() if getattr(value, "dtype", None) is not None else value
+    return raw.decode("ascii", "replace") if isinstance(raw, bytes) else ""
 
 
 def _lanes(root: Any) -> dict[str, Any]:
     """Describe the first and the last training image, and the place of one whose shape is not stored."""
-    group = _group(root, LANES)
-    names = _names(group)[:MAX_LANES] if group is not None else []
-    found = (_group(group, f"{name}/{ROLE}") or _group(group, name) for name in names)
-    groups = [lane for lane in found if lane is not None and _names(lane)]
+    group = group_at(root, LANES)
+    names = names_in(group)[:MAX_LANES] if group is not None else []
+    found = (group_at(group, f"{name}/{ROLE}") or group_at(group, name) for name in names)
+    groups = [lane for lane in found if lane is not None and names_in(lane)]
     lanes = [_lane(lane) for lane in groups]
     paths = (
-        _text(_value(group, "filePath")) or ""
+        text(value_at(group, "filePath")) or ""
         for group, lane in zip(groups, lanes)
-        if lane["shape"] is None and _text(_value(group, "location")) == "FileSystem"
+        if lane["shape"] is None and text(value_at(group, "location")) == "FileSystem"
     )
     return {
         "first_lane": lanes[0] if lanes else None,
@@ -76,60 +87,9 @@ def _lanes(root: Any) -> dict[str, Any]:
 
 
 def _lane(lane: Any) -> dict[str, Any]:
-    shape = _numbers(_value(lane, "shape"))
+    shape = numbers(value_at(lane, "shape"))
     return {
         "shape": None if shape is None else [int(n) for n in shape],
-        "axistags": _text(_value(lane, "axistags")),
-        "axisorder": _text(_value(lane, "axisorder")),
+        "axistags": text(value_at(lane, "axistags")),
+        "axisorder": text(value_at(lane, "axisorder")),
     }
-
-
-def _names(group: Any) -> list[str]:
-    names: list[bytes] = []
-    group.links.iterate(names.append)
-    return sorted(text_of(name) for name in names)
-
-
-def _item(group: Any, path: str) -> Any:
-    """Open the object behind hard links; None if there is none."""
-    item = group
-    for part in path.split("/"):
-        name = part.encode("utf-8", "surrogateescape")
-        if not isinstance(item, h5py.h5g.GroupID) or not item.links.exists(name):
-            return None
-        if item.links.get_info(name).type != h5py.h5l.TYPE_HARD:
-            return None
-        item = h5py.h5o.open(item, name)
-    return item
-
-
-def _group(group: Any, path: str) -> Any:
-    item = _item(group, path)
-    return item if isinstance(item, h5py.h5g.GroupID) else None
-
-
-def _value(group: Any, path: str) -> Any:
-    """Read a small dataset as h5py gives it; None if there is none or it is too large to be one."""
-    item = _item(group, path)
-    if not isinstance(item, h5py.h5d.DatasetID) or not plain_storage(item):
-        return None
-    dataset = h5py.Dataset(item)
-    if dataset.size is None or dataset.nbytes > MAX_VALUE_BYTES:
-        return None
-    return dataset[()]
-
-
-def _text(value: Any) -> str | None:
-    return text_of(value) if isinstance(value, bytes | str) else None
-
-
-def _texts(value: Any) -> list[str] | None:
-    if getattr(value, "ndim", 0) != 1:
-        return None
-    return [text_of(item) for item in value if isinstance(item, bytes | str)]
-
-
-def _numbers(value: Any) -> list[float] | None:
-    if getattr(value, "ndim", 0) != 1 or value.dtype.kind not in "iufb":
-        return None
-    return [float(item) for item in value]

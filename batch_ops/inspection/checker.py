@@ -45,8 +45,16 @@ CHECKS_PER_PARSER = 8
 _FILE_IS_TO_BLAME = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGPROF}
 )
-# A project needs more reads than an image and comes from an operator.
-_PROJECT_LIMITS = CheckLimits(max_reads=256, max_bytes=64 * 2**20, parser_cpu_seconds=10.0)
+# All trees of a project are read, once for each of its versions; it may be hundreds of MB, with images inside.
+_PROJECT_LIMITS = CheckLimits(
+    max_reads=1_024,
+    max_bytes=2**30,
+    max_seconds=60.0,
+    parser_cpu_seconds=20.0,
+    parser_memory_bytes=256 * 2**20,
+)
+# Its trees lie close together, and its datasets are small.
+_PROJECT_BLOCK_BYTES = 2**20
 
 
 class _Cut(IlastikBatchError):
@@ -129,7 +137,8 @@ class ImageChecker:
         blob = BudgetedReader(InMemory(source) if isinstance(source, bytes) else source, limits, head)
         try:
             async with self._turn_within(name, limits):
-                found = await self._look_into(name, blob, {"kind": "project"}, limits)
+                job = {"kind": "project", "block_bytes": _PROJECT_BLOCK_BYTES}
+                found = await self._look_into(name, blob, job, limits)
             if found.get("finding") == "project":
                 return judge_project(name, found)
         except _Cut as cut:

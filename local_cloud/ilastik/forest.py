@@ -10,6 +10,7 @@ parameters[address] is a weight that plain prediction ignores; after it come the
 the class probabilities of a leaf. `feature < threshold` goes to the first child.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from local_cloud.ilastik.stored import value_of
 _INNER = 0
 _LEAF = 0x40000000
 _ROOT = 2
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,22 @@ class Tree:
     leaf: np.ndarray
     votes: np.ndarray
 
+
+# What vigra takes from the groups beside the trees.
+_OPTIONS = tuple(
+    f"_options/{name}_"
+    for name in (
+        *("min_split_node_size", "mtry", "mtry_switch", "predict_weighted", "sample_with_replacement", "tree_count"),
+        *("stratification_method", "training_set_calc_switch", "training_set_proportion", "training_set_size"),
+    )
+)
+_COUNTS = tuple(
+    f"_ext_param/{name}"
+    for name in (
+        *("column_count_", "class_count_", "labels", "actual_msample_", "actual_mtry_", "class_weights_"),
+        *("is_weighted_", "precision_", "problem_type_", "response_size_", "row_count_", "used_"),
+    )
+)
 
 type Forest = tuple[Tree, ...]
 """Trees that are averaged with equal weight."""
@@ -68,13 +86,15 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
 
     Raises ProjectError where it is not a forest of vigra's, or disagrees with the numbers given.
     """
-    weighted = group.get("_options/predict_weighted_")
-    if weighted is not None and np.any(value_of(weighted)):
+    told = _read_counts(group)
+    columns, classes = columns or told[0], classes or told[1]
+    if told[:2] != (columns, classes):
         raise ProjectError(
-            f"The classifier in {group.file.filename} weighs its leaves ({group.name}): this is not supported."
+            f"The forests of the classifier in {group.file.filename} disagree: {group.name} has {told[0]} features and "
+            f"{told[1]} classes, others have {columns} and {classes}."
         )
     trees = []
-    for name in sorted(name for name in group if name.startswith("Tree_")):
+    for name in sorted(name for name in group if not name.startswith("_") and isinstance(group[name], h5py.Group)):
         tree, tree_columns, tree_classes = _read_tree(group[name])
         columns, classes = columns or tree_columns, classes or tree_classes
         if (tree_columns, tree_classes) != (columns, classes):
@@ -83,15 +103,40 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
                 f"{tree_columns} features and {tree_classes} classes, others have {columns} and {classes}."
             )
         trees.append(tree)
-    if not trees or columns is None or classes is None:
-        raise ProjectError(f"The classifier in {group.file.filename} has a forest without trees ({group.name}).")
+    if len(trees) != told[2] or not trees:
+        raise ProjectError(
+            f"The classifier in {group.file.filename} is damaged: {group.name} should have {told[2]} trees and has "
+            f"{len(trees)}. Train and save it again."
+        )
     return tuple(trees), columns, classes
+
+
+def _read_counts(group: h5py.Group) -> tuple[int, int, int]:
+    """Return the numbers of features, classes and trees that a forest states of itself.
+
+    Raises ProjectError where it lacks what vigra reads beside the trees: ilastik itself then trains a new classifier,
+    from whatever labels there are, and ends with 0.
+    """
+    lacking = [name for name in (*_OPTIONS, *_COUNTS) if name not in group]
+    if lacking:
+        raise ProjectError(
+            f"Wasn't able to deserialize the saved classifier in {group.file.filename}: {group.name} lacks "
+            f"{lacking[0]}. ilastik would train another one in its place; train and save it again."
+        )
+    if np.any(value_of(group["_options/predict_weighted_"])):
+        raise ProjectError(
+            f"The classifier in {group.file.filename} weighs its leaves ({group.name}): this is not supported."
+        )
+    columns, classes, trees = (int(value_of(group[name])[0]) for name in (*_COUNTS[:2], "_options/tree_count_"))
+    if len(value_of(group["_ext_param/labels"])) != classes:
+        raise ProjectError(f"The classifier in {group.file.filename} is damaged: {group.name} names other classes.")
+    return columns, classes, trees
 
 
 def _read_tree(group: h5py.Group) -> tuple[Tree, int, int]:
     try:
-        topology = value_of(group["topology"], large=True).astype(np.int64)
-        parameters = value_of(group["parameters"], large=True).astype(np.float64)
+        topology = _array(group["topology"], "iu").astype(np.int64)
+        parameters = _array(group["parameters"], "f").astype(np.float64)
         columns, classes = int(topology[0]), int(topology[1])
         nodes = list(_walk(topology, parameters, columns, classes))
     except (KeyError, IndexError, AttributeError, ValueError) as exc:
@@ -110,6 +155,13 @@ def _read_tree(group: h5py.Group) -> tuple[Tree, int, int]:
         votes=np.array(leaves, dtype=np.float64).astype(np.float32),
     )
     return tree, columns, classes
+
+
+def _array(item: object, kinds: str) -> np.ndarray:
+    values = np.asarray(value_of(item, large=True))
+    if values.ndim != 1 or values.dtype.kind not in kinds:
+        raise ValueError(f"values of the type {values.dtype} in {values.ndim} dimensions")
+    return values
 
 
 def _walk(topology: np.ndarray, parameters: np.ndarray, columns: int, classes: int) -> Iterator[list[object]]:
@@ -131,14 +183,17 @@ def _walk(topology: np.ndarray, parameters: np.ndarray, columns: int, classes: i
             raise ValueError(f"impossible address {address} or {values}")
         if kind == _LEAF:
             row = parameters[values + 1 : values + 1 + classes]
-            if len(row) != classes:
-                raise ValueError("a leaf without probabilities")
+            if len(row) != classes or not (row >= 0).all() or not abs(row.sum() - 1) < _TOLERANCE:
+                raise ValueError("a leaf without probabilities that add up to 1")
             nodes.append([-1, 0.0, 0, row])
         elif kind == _INNER:
             first, second, column = (int(n) for n in topology[address + 2 : address + 5])
             if not 0 <= column < columns:
                 raise ValueError(f"feature {column} of {columns}")
-            node: list[object] = [column, float(parameters[values + 1]), 0, None]
+            threshold = float(parameters[values + 1])
+            if math.isnan(threshold):
+                raise ValueError("a threshold that is no number")
+            node: list[object] = [column, threshold, 0, None]
             nodes.append(node)
             todo.append((second, node))
             todo.append((first, None))

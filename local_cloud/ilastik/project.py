@@ -3,6 +3,7 @@
 Nothing that ilastik pickled into the file is ever unpickled.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from local_cloud.ilastik.stored import as_text, refuse_links_elsewhere, text_of,
 from local_cloud.ilastik.training_lane import TrainingLane, read_lane
 
 _WORKFLOW = "Pixel Classification"
+_CLASSIFIER = "ParallelVigraRfLazyflowClassifier"
+_CLASSIFIER_KIND = re.compile(r"clazyflow\.classifiers\.\w+\n(\w+)\np\d+\n")
+# Versions whose projects ilastik 1.4 opens, by their first two numbers.
+_VERSIONS = frozenset({(0, 6), *((1, minor) for minor in range(6))})
 # What a project calls the fields of ExportDefaults.
 _EXPORT_FIELDS = {
     "OutputFormat": "output_format",
@@ -78,6 +83,7 @@ def _read(path: Path, file: h5py.File) -> Project:
     if workflow != _WORKFLOW:
         found = "states no workflow" if workflow is None else f"is of the workflow '{workflow}'"
         raise ProjectError(f"The project '{path}' {found}; only '{_WORKFLOW}' can be run.")
+    version = _read_version(path, file)
     selection = _read_selection(path, file)
     classes = _class_count(path, file)
     classifier = _read_classifier(path, file)
@@ -88,13 +94,21 @@ def _read(path: Path, file: h5py.File) -> Project:
         )
     return Project(
         path=path,
-        version=text_of(file["ilastikVersion"]) if "ilastikVersion" in file else "unknown",
+        version=version,
         selection=selection,
         classifier=classifier,
         classes=classes,
         lane=read_lane(path, file),
         export=_read_export(file),
     )
+
+
+def _read_version(path: Path, file: h5py.File) -> str:
+    version = text_of(file["ilastikVersion"]) if "ilastikVersion" in file else "0.5"
+    numbers = [re.search(r"\d+", part) for part in version.split(".")]
+    if not all(numbers) or tuple(int(number[0]) for number in numbers[:2] if number) not in _VERSIONS:
+        raise ProjectError(f"The project '{path}' is of an incompatible version: {version}.")
+    return version
 
 
 def _read_selection(path: Path, file: h5py.File) -> Selection:
@@ -131,9 +145,16 @@ def _read_classifier(path: Path, file: h5py.File) -> Classifier:
             f"The project '{path}' stores no classifier{found}: open it in ilastik, train it (Live Update) and "
             "save it again."
         )
+    kind = _CLASSIFIER_KIND.search(_pickle(group["pickled_type"])) if "pickled_type" in group else None
+    if "pickled_type" in group and (kind is None or kind[1] != _CLASSIFIER):
+        raise ProjectError(
+            f"The classifier in '{path}' is of another kind ({kind[1] if kind else 'unknown'}) than {_CLASSIFIER}."
+        )
     forests = []
     columns = classes = None
-    for name in names:
+    for index, name in enumerate(names):
+        if name != f"Forest{index:04d}":
+            raise ProjectError(f"The classifier of '{path}' is damaged: Forest{index:04d} is missing; train it again.")
         if not any(member.startswith("Tree_") for member in group[name]):
             raise ProjectError(
                 f"The classifier in '{path}' is not one of vigra's random forests: {name} holds "
@@ -156,6 +177,12 @@ def _read_classifier(path: Path, file: h5py.File) -> Classifier:
             "train it again."
         )
     return Classifier(forests=tuple(forests), labels=labels, columns=columns)
+
+
+def _pickle(item: h5py.Dataset) -> str:
+    """Return the characters of a pickle, which is never opened."""
+    value = value_of(item)
+    return (value if isinstance(value, bytes) else value.tobytes()).decode("ascii", "replace")
 
 
 def _class_count(path: Path, file: h5py.File) -> int:

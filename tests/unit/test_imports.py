@@ -25,7 +25,7 @@ IMPORTERS = {
     "azure.functions": set(),
     "azure.core": {"adapters"},
     "h5py": {"inspection.parser", "image"},
-    "numpy": {"inspection.parser"},
+    "numpy": {"inspection.parser", "image.read_forests"},
 }
 # No await, and no service: whatever is decided can be tried as a plain function.
 PURE = {"task", "image", "domain"}

@@ -4,21 +4,26 @@ import io
 from collections.abc import Callable
 
 BLOCK_BYTES = 64 * 1024
+KEPT_BYTES = 48 * 2**20
 
 
 class BlockFile(io.RawIOBase):
     """A seekable, read-only file of `size` bytes over `fetch(offset, length) -> bytes`.
 
-    Asks for whole blocks (the last may be shorter), each once, neighbours together; never outside the file.
+    Asks for whole blocks (the last may be shorter), neighbours together; never outside the file. A block is asked for
+    once, or again where `KEPT_BYTES` of others were read since.
     """
 
-    def __init__(self, size: int, fetch: Callable[[int, int], bytes], head: bytes = b"") -> None:
+    def __init__(
+        self, size: int, fetch: Callable[[int, int], bytes], head: bytes = b"", block_bytes: int = BLOCK_BYTES
+    ) -> None:
         super().__init__()
         self._size = size
         self._fetch = fetch
         self._position = 0
-        whole = len(head) if len(head) == size else len(head) // BLOCK_BYTES * BLOCK_BYTES
-        self._blocks = {at // BLOCK_BYTES: head[at : at + BLOCK_BYTES] for at in range(0, whole, BLOCK_BYTES)}
+        self._block = block_bytes
+        whole = len(head) if len(head) == size else len(head) // block_bytes * block_bytes
+        self._blocks = {at // block_bytes: head[at : at + block_bytes] for at in range(0, whole, block_bytes)}
 
     def readable(self) -> bool:
         return True
@@ -41,10 +46,10 @@ class BlockFile(io.RawIOBase):
             raise OSError(f"bytes {start}-{end} of a file of {self._size}")
         if start == end:
             return 0
-        first, last = start // BLOCK_BYTES, (end - 1) // BLOCK_BYTES
+        first, last = start // self._block, (end - 1) // self._block
         self._load(first, last)
         for index in range(first, last + 1):
-            origin = index * BLOCK_BYTES
+            origin = index * self._block
             piece = self._blocks[index][max(start - origin, 0) : end - origin]
             at = max(origin - start, 0)
             buffer[at : at + len(piece)] = piece
@@ -57,9 +62,14 @@ class BlockFile(io.RawIOBase):
             run = [missing.pop(0)]
             while missing and missing[0] == run[-1] + 1:
                 run.append(missing.pop(0))
-            offset = run[0] * BLOCK_BYTES
-            length = min((run[-1] + 1) * BLOCK_BYTES, self._size) - offset
+            offset = run[0] * self._block
+            length = min((run[-1] + 1) * self._block, self._size) - offset
             data = self._fetch(offset, length)
             for index in run:
-                at = index * BLOCK_BYTES - offset
-                self._blocks[index] = data[at : at + BLOCK_BYTES]
+                at = index * self._block - offset
+                self._blocks[index] = data[at : at + self._block]
+        for index in list(self._blocks):
+            if len(self._blocks) * self._block <= KEPT_BYTES:
+                return
+            if not first <= index <= last:
+                del self._blocks[index]

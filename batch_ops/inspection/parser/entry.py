@@ -19,20 +19,22 @@ from typing import Any
 import h5py
 import numpy
 
+from batch_ops.image.read_forests import EXT_PARAM, LEAF, OPTIONS
 from batch_ops.image.read_image import read_image
 from batch_ops.image.read_project import read_project
-from batch_ops.inspection.parser.block_file import BlockFile
+from batch_ops.inspection.parser.block_file import BLOCK_BYTES, BlockFile
 
 Fetch = Callable[[int, int], bytes]
 
 
 def parse(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-    """Do one job: {"kind": "image" | "project", "size": bytes, ...}.
+    """Do one job: {"kind": "image" | "project", "size": bytes, ...}; "block_bytes": of one read.
 
     Whatever the library does with a damaged file - it raises nearly every kind of exception - is one finding.
     """
     try:
-        with h5py.File(BlockFile(job["size"], fetch, head), "r") as file:
+        blocks = BlockFile(job["size"], fetch, head, job.get("block_bytes", BLOCK_BYTES))
+        with h5py.File(blocks, "r") as file:
             if job["kind"] == "project":
                 return read_project(file)
             return read_image(file, job["internal_path"], job["max_objects"])
@@ -52,8 +54,8 @@ def warm_up() -> None:
     image = {"internal_path": None, "max_objects": 99}
     for kind, options, data in (("image", image, _image()), ("project", {}, _project())):
         found = parse({"kind": kind, "size": len(data), **options}, data, _nothing)
-        if found["finding"] == "damaged":
-            raise RuntimeError(f"The HDF5 parser does not work here: {found['detail']}")
+        if found["finding"] == "damaged" or found.get("damage"):
+            raise RuntimeError(f"The HDF5 parser does not work here: {found.get('detail') or found['damage']}")
 
 
 def _image() -> bytes:
@@ -78,6 +80,12 @@ def _project() -> bytes:
         file["FeatureSelections/SelectionMatrix"] = [[True, False]]
         file.create_dataset("PixelClassification/LabelNames", data=["a", "\u00e9"], dtype=h5py.string_dtype())
         file["Input Data/infos/lane0000/Raw Data/shape"] = [1, 2]
+        forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
+        forest.attrs["vigra_random_forest_version"] = [0.1]
+        for name in (*OPTIONS, *EXT_PARAM):
+            forest[f"{'_options' if name in OPTIONS else '_ext_param'}/{name}"] = [1.0]
+        forest["Tree_0/topology"] = numpy.array([1, 1, 0, 0, 7, 9, 0, LEAF, 2, LEAF, 2])
+        forest["Tree_0/parameters"] = [1.0, 1.0, 1.0, 1.0]
     return memory.getvalue()
 
 

@@ -15,6 +15,7 @@ from local_cloud.ilastik.batch import run
 from local_cloud.ilastik.command import parse_command
 from local_cloud.ilastik.errors import IlastikError
 from local_cloud.ilastik.settings import Settings
+from tests.fakes.forests import add_forest
 from tests.local_cloud.ilastik.plain_pixels import LEAF, feature_columns
 
 FEATURES = (
@@ -138,10 +139,8 @@ def write_project(path: Path, recipe: Recipe, frame: np.ndarray) -> Path:
         ]
         usable = [(i, thresholds) for i, thresholds in enumerate(gaps) if len(thresholds)]
         for number, trees in enumerate(recipe.forests):
-            for tree in range(trees):
-                topology, parameters = _tree(rng, usable, len(columns), recipe)
-                group = forests.create_group(f"Forest{number:04d}/Tree_{tree}")
-                group["topology"], group["parameters"] = topology, parameters
+            grown = [_tree(rng, usable, len(columns), recipe) for _ in range(trees)]
+            add_forest(forests, f"Forest{number:04d}", grown, len(columns), len(recipe.labels))
     return path
 
 

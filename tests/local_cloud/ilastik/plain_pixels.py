@@ -92,7 +92,7 @@ def _frame(file: h5py.File, frame: np.ndarray) -> np.ndarray:
     group = file["PixelClassification/ClassifierForests"]
     columns, _ = feature_columns(file, frame)
     names = sorted(name for name in group if name.startswith("Forest"))
-    classes = int(group[names[0]]["Tree_0"]["topology"][1])
+    classes = int(group[names[0]]["_ext_param/class_count_"][0])
     known = list(group["known_labels"][()]) if "known_labels" in group else list(range(1, classes + 1))
     chances = np.zeros((*frame.shape[:3], len(file["PixelClassification/LabelNames"])), np.float32)
     trees = 0

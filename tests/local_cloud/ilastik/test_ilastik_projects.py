@@ -11,7 +11,9 @@ import pytest
 
 from local_cloud.ilastik.errors import ProjectError
 from local_cloud.ilastik.project import open_project
+from tests.fakes.forests import DAMAGES, FORESTS
 from tests.local_cloud.ilastik.made_up import Ilastik, Recipe, axistags, write_image, write_project
+from tests.unit.inspection.conftest import add_project, make_h5
 
 _FRAME = np.random.default_rng(0).integers(0, 255, (8, 20, 24, 1)).astype(np.uint8)
 _RECIPE = Recipe(ticked=[(0, 2), (4, 1)], lane=("txyzc", (2, 24, 20, 8, 1)))
@@ -77,13 +79,48 @@ def test_a_classifier_of_another_kind_is_named(project: Path) -> None:
     assert "pickled_classifier" in refusal(project)
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_classifier_is_refused(tmp_path: Path, damage: str) -> None:
+    """Each damage after which ilastik retrains, crashes, hangs or computes with something else."""
+    path = tmp_path / "project.ilp"
+    path.write_bytes(make_h5(add_project))
+    open_project(path)
+    with h5py.File(path, "a") as file:
+        DAMAGES[damage](file[FORESTS])
+    assert refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "words"),
+    [
+        (None, None, "incompatible version: 0.5"),
+        (b"2.0", None, "incompatible version: 2.0"),
+        (b"1.4.2", b"clazyflow.classifiers.x\nVigraRfPixelwiseClassifier\np0\n.", "VigraRfPixelwiseClassifier"),
+        (b"1.4.2", b"cos\nsystem\np0\n.", "unknown"),
+    ],
+)
+def test_what_ilastik_can_not_open_is_refused(
+    project: Path, version: bytes | None, kind: bytes | None, words: str
+) -> None:
+    """Other versions of projects, and classifiers of other kinds."""
+    with h5py.File(project, "a") as file:
+        del file["ilastikVersion"]
+        if version is not None:
+            file["ilastikVersion"] = version
+        if kind is not None:
+            file[FORESTS]["pickled_type"] = kind
+    assert words in refusal(project)
+
+
 def test_nothing_is_ever_unpickled(project: Path, tmp_path: Path) -> None:
     """Pickles that a project carries are left alone, whatever they would do."""
     bomb = pickle.dumps(_Bomb(tmp_path / "exploded"), 0)
     with h5py.File(project, "a") as file:
-        file["PixelClassification/ClassifierForests/pickled_type"] = np.void(bomb)
         file["PixelClassification/ClassifierFactory"] = np.void(bomb)
     open_project(project)
+    with h5py.File(project, "a") as file:
+        file["PixelClassification/ClassifierForests/pickled_type"] = np.void(bomb)
+    assert "another kind" in refusal(project)
     assert not (tmp_path / "exploded").exists()
 
 
@@ -163,8 +200,9 @@ def test_trees_whose_branches_meet_again_are_refused(project: Path) -> None:
     with h5py.File(project, "a") as file:
         topology = np.zeros(10**6, np.int32)
         topology[:204] = [*file[f"{_TREE}/topology"][:2], *nodes, 0x40000000, 0]
-        del file[f"{_TREE}/topology"]
+        del file[f"{_TREE}/topology"], file[f"{_TREE}/parameters"]
         file[f"{_TREE}/topology"] = topology
+        file[f"{_TREE}/parameters"] = [1.0, 1.0, 0.0]
     assert "share a child" in refusal(project)
 
 

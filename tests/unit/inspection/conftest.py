@@ -16,8 +16,10 @@ import pytest_asyncio
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
 from tests.fakes.check import PROJECT
+from tests.fakes.forests import add_forest, tree
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
+FIELD = REFERENCE.parent / "field"
 PROJECT_3D = replace(PROJECT, axes="tzyxc", classes=("Background", "Cell"), sigma_3d=1.6, scalar_features=2, columns=5)
 FEATURES = [
     "GaussianSmoothing",
@@ -112,10 +114,9 @@ def add_classifier(file: h5py.File, *chosen: tuple[int, int], columns: int = 1) 
     features["Scales"] = SCALES
     features["SelectionMatrix"] = selection(*chosen or [(0, 0)])
     features["ComputeIn2d"] = [False] * len(SCALES)
-    forest = file.create_group("PixelClassification/ClassifierForests/Forest0000")
-    forest["_ext_param/column_count_"] = [float(columns)]
-    forest["Tree_0/topology"] = np.arange(9, dtype="i4")
-    forest["Tree_0/parameters"] = np.arange(9.0)
+    forests = file.create_group("PixelClassification/ClassifierForests")
+    for number in range(2):
+        add_forest(forests, f"Forest{number:04d}", [tree(columns), tree(columns)], columns, classes=2)
     file["PixelClassification/ClassifierForests/known_labels"] = np.array([1, 2], "u4")
     file["PixelClassification/LabelNames"] = [b"Background", b"Cell"]
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from batch_ops.image.facts import ProjectFacts, Refused
-from tests.unit.inspection.conftest import PROJECT_3D, add_project, selection
+from tests.fakes.forests import DAMAGES, FORESTS, LEAF, add_forest, tree
+from tests.unit.inspection.conftest import FIELD, PROJECT_3D, add_project, selection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,6 +42,75 @@ async def test_good_project_gives_its_facts(inspect):
     assert await inspect() == PROJECT_3D
 
 
+def _type(name: str) -> bytes:
+    return f"clazyflow.classifiers.module\n{name}\np0\n.".encode()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_classifier_is_refused(inspect, damage):
+    """Every tree of every forest is looked at: ilastik retrains in silence, or computes with what lies behind."""
+    verdict = await inspect(lambda file: DAMAGES[damage](file[FORESTS]))
+    assert isinstance(verdict, Refused), damage
+    assert verdict.sentence.startswith("default.ilp has a damaged classifier (")
+
+
+async def test_features_and_classifier_belong_together(inspect):
+    """A selection that was changed after the training."""
+    change = put("FeatureSelections/SelectionMatrix", selection((0, 0), (0, 3), (5, 3), (1, 3)))
+    assert (
+        "selects 6 features per pixel, but its stored classifier was trained with 5" in (await inspect(change)).sentence
+    )
+
+
+async def test_what_ilastik_itself_stores_of_kind_and_trees_is_accepted(inspect):
+    """The names are read out of pickles' text."""
+
+    def change(file):
+        put(f"{FORESTS}/pickled_type", _type("ParallelVigraRfLazyflowClassifier"))(file)
+        put("PixelClassification/ClassifierFactory", b"(dp5\nV_num_trees\np7\nI4\nsV_label_proportion\np8\nNsb.")(file)
+
+    assert isinstance(await inspect(change), ProjectFacts)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("p9_8.ilp", "damaged classifier (Forest0000 can't be read"),
+        ("ilp_sklearn.ilp", "of scikit-learn, which is not supported here"),
+        ("ilp_v05.ilp", "is a project of ilastik 0.5; import it"),
+    ],
+)
+async def test_projects_from_the_field_are_refused_with_what_helps(checker, name, word):
+    """What was answered with a wrong or useless sentence."""
+    if not FIELD.exists():
+        pytest.skip("the files from the field are not beside this repository")
+    assert word in (await checker.inspect_project("default.ilp", (FIELD / name).read_bytes())).sentence
+
+
+async def test_a_large_classifier_is_read_within_its_bounds(h5, checker):
+    """A hundred trees of 20,000 nodes: each megabyte is read once, and nothing is kept for long."""
+    data = h5.file(_large_project)
+    reader = h5.reader(data)
+    assert isinstance(await checker.inspect_project("default.ilp", reader), ProjectFacts)
+    assert len(reader.reads) <= len(data) // 2**20 + 40
+
+
+def _large_project(file):
+    add_project(file)
+    del file[FORESTS]["Forest0000"], file[FORESTS]["Forest0001"]
+    inner = 10_000
+    topology = np.zeros(2 + 5 * inner + 2 * (inner + 1), "i4")
+    topology[:2] = 5, 2
+    nodes = topology[2 : 2 + 5 * inner].reshape(inner, 5)
+    starts = np.concatenate([2 + 5 * np.arange(inner), 2 + 5 * inner + 2 * np.arange(inner + 1)])
+    nodes[:, 1] = 2 * np.arange(inner)
+    nodes[:, 2], nodes[:, 3] = starts[1 : 2 * inner : 2], starts[2 : 2 * inner + 1 : 2]
+    leaves = topology[2 + 5 * inner :].reshape(inner + 1, 2)
+    leaves[:, 0], leaves[:, 1] = LEAF, 2 * inner + 3 * np.arange(inner + 1)
+    parameters = np.concatenate([np.ones(2 * inner), np.tile([9.0, 0.0, 1.0], inner + 1)])
+    add_forest(file[FORESTS], "Forest0000", [(topology, parameters)] * 100, 5, 2)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "word"),
     [
@@ -52,9 +122,16 @@ async def test_good_project_gives_its_facts(inspect):
         ("FeatureSelections/ComputeIn2d", [True], "contradicts itself"),
         ("FeatureSelections/FeatureIds", [b"Magic"] * 6, "'Magic'"),
         ("PixelClassification/ClassifierForests", None, "no stored classifier"),
-        ("PixelClassification/ClassifierForests/Forest0000/Tree_0/topology", None, "no stored classifier"),
         ("PixelClassification/LabelNames", [b"Background"], "more classes than"),
-        ("PixelClassification/ClassifierForests/Forest0000/_ext_param/column_count_", [16.0], "trained with 16"),
+        ("ilastikVersion", 0.5, "does not say which version"),
+        ("PixelClassification/ClassifierForests/known_labels", np.array([1], "u4"), "said to know 1"),
+        ("PixelClassification/ClassifierForests/pickled_classifier", np.void(b"(dp0"), "of scikit-learn"),
+        ("PixelClassification/ClassifierForests/pickled_type", b"c__builtin__\ndict\np0\n.", "does not know"),
+        ("PixelClassification/ClassifierForests/pickled_type", _type("VigraRfPixelwiseClassifier"), "'VigraRfPixel"),
+        ("PixelClassification/ClassifierFactory", np.void(b"(dp5\nV_num_trees\np7\nI100\nsb."), "of 4 trees, but"),
+        ("ilastikVersion", None, "does not say which version"),
+        ("ilastikVersion", b"2.0", "saved by ilastik '2.0'"),
+        ("ilastikVersion", b"1.x", "saved by ilastik '1.x'"),
         ("Input Data/infos/lane0000/Raw Data/axistags", b"{", "can't be used"),
         ("Input Data/infos/lane0000/Raw Data/shape", [4, 40], "can't be used"),
     ],
@@ -67,13 +144,18 @@ async def test_unusable_project_is_refused(inspect, path, value, word):
     assert word in verdict.sentence
 
 
+def _retrain(file, columns):
+    del file[FORESTS]["Forest0000"], file[FORESTS]["Forest0001"]
+    add_forest(file[FORESTS], "Forest0000", [tree(columns)], columns, 2)
+
+
 async def test_2d_scales_are_told_apart(inspect):
     """Which sigma counts for z, and how many eigenvalues there are."""
 
     def change(file):
         put("FeatureSelections/SelectionMatrix", selection((0, 0), (4, 4), (5, 3)))(file)
         put("FeatureSelections/ComputeIn2d", [False, False, False, False, True, True, True])(file)
-        put("PixelClassification/ClassifierForests/Forest0000/_ext_param/column_count_", [6.0])(file)
+        _retrain(file, 6)
 
     facts = await inspect(change)
     assert (facts.sigma_3d, facts.sigma_2d, facts.eigen_2d, facts.eigen_3d) == (1.6, 3.5, 1, 1)
@@ -95,7 +177,8 @@ async def test_axes_are_the_last_lanes_channels_the_first(h5, inspect):
     """ilastik forces the last training image's axes and compares with the first one's channels."""
 
     def change(file):
-        put("PixelClassification/ClassifierForests/Forest0000/_ext_param/column_count_", None)(file)
+        put("FeatureSelections/ComputeIn2d", [True] * 7)(file)
+        _retrain(file, 4)
         lane = file.create_group("Input Data/infos/lane0001/Raw Data")
         lane["shape"] = [3, 40, 96, 88]
         lane["axistags"] = h5.tags("czyx").encode()
@@ -111,10 +194,10 @@ async def test_pickles_stay_closed(inspect, tmp_path):
 
     def change(file):
         file["PixelClassification/ClassifierFactory"] = np.void(pickle)
-        file["PixelClassification/ClassifierForests/pickled_type"] = np.void(pickle)
         file["PixelClassification/Bookmarks/0000"] = np.void(pickle)
 
     assert isinstance(await inspect(change), ProjectFacts)
+    assert "does not know" in (await inspect(put(f"{FORESTS}/pickled_type", np.void(pickle)))).sentence
     assert not trap.exists()
 
 

@@ -155,6 +155,14 @@ async def test_an_unusable_project_is_reported(world: World):
     assert (row.state, row.reason) == (State.WAITING_FOR_PROJECT, "It was never trained.")
 
 
+@pytest.mark.parametrize("stale", [{"refused": "It was never trained."}, {"rules": "1", "refused": "So it was then."}])
+async def test_what_was_found_by_older_rules_is_found_again(world: World, stale: dict[str, str]):
+    """A verdict on a classifier is kept for each of its versions, but not longer than the rules that gave it."""
+    project = await world.blobs.head("projects", "fly.ilp")
+    await world.worklist.save_project("fly", project.etag, stale)
+    assert (await world.start(NAME)).state is State.ACTIVE
+
+
 async def test_a_process_that_stood_still_knows_no_project(world: World):
     """What it knew about the classifier may be out of date: it looks again before anything is started."""
 

@@ -1,0 +1,67 @@
+"""Inside the parser: small values of an HDF5 file, as plain Python; behind hard links only, and in this file only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+
+from batch_ops.image.read_image import plain_storage, text_of
+
+MAX_VALUE_BYTES = 64 * 1024
+
+
+def names_in(group: Any) -> list[str]:
+    """List the names in a group, sorted."""
+    names: list[bytes] = []
+    group.links.iterate(names.append)
+    return sorted(text_of(name) for name in names)
+
+
+def item_at(group: Any, path: str) -> Any:
+    """Open the object behind hard links; None if there is none."""
+    item = group
+    for part in path.split("/"):
+        name = part.encode("utf-8", "surrogateescape")
+        if not isinstance(item, h5py.h5g.GroupID) or not item.links.exists(name):
+            return None
+        if item.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+            return None
+        item = h5py.h5o.open(item, name)
+    return item
+
+
+def group_at(group: Any, path: str) -> Any:
+    """Open a group; None if there is none."""
+    item = item_at(group, path)
+    return item if isinstance(item, h5py.h5g.GroupID) else None
+
+
+def value_at(group: Any, path: str, limit: int = MAX_VALUE_BYTES) -> Any:
+    """Read a dataset as h5py gives it; None if there is none, or if it is larger than `limit` bytes."""
+    item = item_at(group, path)
+    if not isinstance(item, h5py.h5d.DatasetID) or not plain_storage(item):
+        return None
+    dataset = h5py.Dataset(item)
+    if dataset.size is None or dataset.nbytes > limit:
+        return None
+    return dataset[()]
+
+
+def text(value: Any) -> str | None:
+    """Return the value if it is a text."""
+    return text_of(value) if isinstance(value, (bytes, str)) else None
+
+
+def texts(value: Any) -> list[str] | None:
+    """Return the texts of an array of them."""
+    if getattr(value, "ndim", 0) != 1:
+        return None
+    return [text_of(item) for item in value if isinstance(item, (bytes, str))]
+
+
+def numbers(value: Any) -> list[float] | None:
+    """Return the numbers of an array of them."""
+    if getattr(value, "ndim", 0) != 1 or value.dtype.kind not in "iufb":
+        return None
+    return [float(item) for item in value]
