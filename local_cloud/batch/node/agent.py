@@ -15,7 +15,8 @@ from local_cloud.batch.node.staging import failure
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.faults import Faults
-from local_cloud.batch.state.model import Failure, Json, Node, Task
+from local_cloud.batch.state.model import Failure, Json, Task
+from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.times import parse_duration
 

@@ -8,7 +8,8 @@ from local_cloud.batch.node.agent import Agents, NodeAgent
 from local_cloud.batch.node.execution import EXIT_CODE, Stop, StopReason
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
-from local_cloud.batch.state.model import Deallocation, Failure, Json, Node, NodeState, StartTaskInfo, named_values
+from local_cloud.batch.state.model import Deallocation, Failure, Json, NodeState, named_values
+from local_cloud.batch.state.node_records import Node, StartTaskInfo
 from local_cloud.batch.state.settings import Settings
 
 NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")

@@ -187,12 +187,12 @@ _JOB_CHANGEABLE = {
 }
 _JOB_FIXED = {
     "displayName": done(DISPLAY_NAME),
-    "usesTaskDependencies": refused(Boolean(), "tasks have no dependencies"),
+    "usesTaskDependencies": done(Boolean()),
     "jobManagerTask": refused(Anything()),
     "jobPreparationTask": refused(Anything()),
     "jobReleaseTask": refused(Anything()),
     "commonEnvironmentSettings": done(ListOf(ENVIRONMENT)),
-    "onTaskFailure": done(Choice(("noaction",))),
+    "onTaskFailure": done(Choice(("noaction", "performexitoptionsjobaction"))),
 }
 JOB_CREATE = Record(
     "BatchJobCreateOptions",

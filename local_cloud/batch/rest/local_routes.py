@@ -14,7 +14,8 @@ from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.faults import Faults, parse_http_fault
-from local_cloud.batch.state.model import Json, Node, NodeState
+from local_cloud.batch.state.model import Json, NodeState
+from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.times import iso
 
 LOCAL_PREFIX = "/_local"

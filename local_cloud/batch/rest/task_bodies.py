@@ -19,7 +19,7 @@ from local_cloud.batch.rest.fields import (
     refused,
     required,
 )
-from local_cloud.batch.state.errors import bad_property
+from local_cloud.batch.state.errors import ServiceError, bad_property
 
 TASKS_PER_COLLECTION = 100
 # Read-only properties that a client sends back with what it got.
@@ -27,6 +27,7 @@ SENT_BACK = frozenset((
     "url", "eTag", "lastModified", "creationTime", "state", "stateTransitionTime", "previousState",
     "previousStateTransitionTime", "executionInfo", "stats",
 ))  # fmt: skip
+_LONGEST_DEPENDENCIES = 64_000  # characters of all ids together
 _FILE_MODE = re.compile(r"[0-7]{1,4}")
 
 
@@ -143,10 +144,70 @@ TASK_CONSTRAINTS = Record(
         "maxTaskRetryCount": done(Integer(-1)),
     },
 )
+EXIT_OPTIONS = Record(
+    "ExitOptions",
+    {
+        "jobAction": done(Choice(("none", "disable", "terminate"))),
+        "dependencyAction": done(Choice(("satisfy", "block"))),
+    },
+)
+
+
+def _check_range(body: dict[str, Any], prefix: str) -> None:
+    if body["start"] > body["end"]:
+        raise bad_property(prefix + "end", body["end"], "a range must not end before its start")
+
+
+EXIT_CONDITIONS = Record(
+    "ExitConditions",
+    {
+        "exitCodes": done(
+            ListOf(
+                Record("ExitCodeMapping", {"code": required(Integer()), "exitOptions": required(EXIT_OPTIONS)}),
+            )
+        ),
+        "exitCodeRanges": done(
+            ListOf(
+                Record(
+                    "ExitCodeRangeMapping",
+                    {"start": required(Integer()), "end": required(Integer()), "exitOptions": required(EXIT_OPTIONS)},
+                    check=_check_range,
+                )
+            )
+        ),
+        "preProcessingError": done(EXIT_OPTIONS),
+        "fileUploadError": done(EXIT_OPTIONS),
+        "default": done(EXIT_OPTIONS),
+    },
+)
+
+
+def _check_dependencies(body: dict[str, Any], prefix: str) -> None:
+    length = sum(map(len, body.get("taskIds", [])))
+    if length > _LONGEST_DEPENDENCIES:
+        raise ServiceError("TaskDependencyListTooLong", PropertyName=f"{prefix}taskIds", MaxLimit=_LONGEST_DEPENDENCIES)
+
+
+DEPENDENCIES = Record(
+    "BatchTaskDependencies",
+    {
+        "taskIds": done(ListOf(Text(64, 1))),
+        "taskIdRanges": done(
+            ListOf(
+                Record(
+                    "BatchTaskIdRange",
+                    {"start": required(Integer(0)), "end": required(Integer(0))},
+                    check=_check_range,
+                )
+            )
+        ),
+    },
+    check=_check_dependencies,
+)
 _TASK_FIXED = {
     "id": required(Identifier()),
     "displayName": done(Text(1024)),
-    "exitConditions": refused(Anything()),
+    "exitConditions": done(EXIT_CONDITIONS),
     "commandLine": required(Text(shortest=1)),
     "containerSettings": refused(Anything(), "nodes have no containers"),
     "resourceFiles": done(ListOf(RESOURCE_FILE)),
@@ -156,7 +217,7 @@ _TASK_FIXED = {
     "requiredSlots": done(Integer(1, 256)),
     "userIdentity": ignored(USER_IDENTITY, "every process runs as the user of the service"),
     "multiInstanceSettings": refused(Anything()),
-    "dependsOn": refused(Anything(), "tasks have no dependencies"),
+    "dependsOn": done(DEPENDENCIES),
     "applicationPackageReferences": refused(Anything(list), "there are no application packages"),
     "authenticationTokenSettings": refused(Anything(), "it is gone since api-version 2025-06-01"),
 }

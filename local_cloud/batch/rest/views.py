@@ -4,18 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from local_cloud.batch.state.model import (
-    Execution,
-    Failure,
-    Job,
-    Json,
-    Node,
-    Pool,
-    StartTaskInfo,
-    Task,
-    TaskState,
-    named_values,
-)
+from local_cloud.batch.state.model import Execution, Failure, Job, Json, Pool, Task, TaskState, named_values
+from local_cloud.batch.state.node_records import Node, StartTaskInfo
 from local_cloud.batch.state.times import NO_LIMIT, etag, format_duration, iso
 
 AGENT_VERSION = "1.0.0-local"
@@ -150,7 +140,7 @@ def job_view(job: Job, base: str) -> Json:
         {
             **_common(job, f"{base}/jobs/{job.id}"),
             "displayName": spec.get("displayName"),
-            "usesTaskDependencies": False,
+            "usesTaskDependencies": job.uses_dependencies,
             "previousState": job.previous_state,
             "previousStateTransitionTime": moment(job.previous_since),
             "priority": job.priority,
@@ -163,7 +153,7 @@ def job_view(job: Job, base: str) -> Json:
             "commonEnvironmentSettings": spec.get("commonEnvironmentSettings"),
             "poolInfo": spec["poolInfo"],
             "onAllTasksComplete": spec.get("onAllTasksComplete", "noaction"),
-            "onTaskFailure": "noaction",
+            "onTaskFailure": spec.get("onTaskFailure", "noaction"),
             "metadata": spec.get("metadata"),
             "executionInfo": without_empty(
                 {

@@ -23,7 +23,8 @@ from local_cloud.batch.scheduling.outcomes import (
 )
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
-from local_cloud.batch.state.model import Failure, Job, Node, NodeState, Result, Task, TaskState
+from local_cloud.batch.state.model import Failure, Job, NodeState, Result, Task, TaskState
+from local_cloud.batch.state.node_records import Node
 
 _log = logging.getLogger(__name__)
 _RECENT = 10  # tasks that a node remembers

@@ -7,7 +7,8 @@ from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Timers
 from local_cloud.batch.state.faults import Faults
-from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Node, NodeState, Pool, PoolState
+from local_cloud.batch.state.model import AllocationState, Deallocation, Json, NodeState, Pool, PoolState
+from local_cloud.batch.state.node_records import Node
 
 
 class Fleet:

@@ -9,6 +9,7 @@ from local_cloud.batch.node.execution import StopReason
 from local_cloud.batch.node.retention import Retention
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda, Timers
+from local_cloud.batch.state.exit_conditions import exit_options
 from local_cloud.batch.state.model import Job, JobState, Task, TaskState
 from local_cloud.batch.state.times import LONGEST, parse_duration
 
@@ -85,9 +86,22 @@ class JobControl:
         """Take note that a run of the job has ended, or that a task of it was completed without one."""
         if task is not None and task.state is TaskState.COMPLETED:
             self._retention.watch(task)
+            self._act(job_key, task)
         job = self._advance(job_key)
         if job is not None:
+            self._agenda.add(job.pool_key)  # others may have waited for this task
             self.completed_by_itself(job)
+
+    def _act(self, job_key: str, task: Task) -> None:
+        """Do to the job what a completed task of it asks for."""
+        job = self._account.jobs.get(job_key)
+        if job is None or job.state is not JobState.ACTIVE or not job.acts_on_exits:
+            return
+        match exit_options(task).job_action:
+            case "terminate":
+                self.terminate(job, "TaskFailed")
+            case "disable":
+                self.disable(job, "requeue")
 
     def completed_by_itself(self, job: Job) -> Job:
         """Terminate a job that wants it when all its tasks are completed; one that never had any goes on."""

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from local_cloud.batch.node.execution import EXIT_CODE, Ended, StopReason
-from local_cloud.batch.state.model import Execution, Failure, Job, JobState, Node, Result, Task, TaskState
+from local_cloud.batch.state.exit_conditions import TASK_ENDED
+from local_cloud.batch.state.model import Execution, Failure, Job, JobState, Result, Task, TaskState
+from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.task_index import TaskIndex
 
-ENDED_BY_USER = Failure("usererror", "TaskEnded", "Task Was Ended by User Request")
+ENDED_BY_USER = Failure("usererror", TASK_ENDED, "Task Was Ended by User Request")
 OUT_OF_TIME = Failure(
     "usererror",
-    "TaskEnded",
+    TASK_ENDED,
     "The task was ended because it ran longer than its maximum wall clock time",
     (("Message", "The maximum wall clock time of the task was reached"),),
 )

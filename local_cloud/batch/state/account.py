@@ -7,7 +7,8 @@ from typing import Any
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.codec import decode, encode
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.model import AllocationState, Job, Json, Node, NodeState, Pool, PoolState, Task
+from local_cloud.batch.state.model import AllocationState, Job, Json, NodeState, Pool, PoolState, Task
+from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.store import Store
 from local_cloud.batch.state.task_index import TaskIndex
 from local_cloud.batch.state.times import Revisions
@@ -36,7 +37,7 @@ class Account:
             self.nodes[node.pool][node.key] = node
         for job in sorted((decode(Job, body) for body in self.store.read("job")), key=lambda j: j.seq):
             self.jobs[job.key] = job
-            self.tasks[job.key] = TaskIndex()
+            self.tasks[job.key] = TaskIndex(dependent=job.uses_dependencies)
             self._revisions.seen(job.revision)
             self._seq = max(self._seq, job.seq)
         for task in self.store.read_tasks():
@@ -125,7 +126,8 @@ class Account:
     def put_job(self, job: Job) -> Job:
         """Add or replace a job."""
         self.jobs[job.key] = job
-        self.tasks.setdefault(job.key, TaskIndex())
+        if job.key not in self.tasks:
+            self.tasks[job.key] = TaskIndex(dependent=job.uses_dependencies)
         self.store.save("job", job.key, encode(job))
         return job
 

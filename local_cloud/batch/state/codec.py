@@ -6,7 +6,8 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from local_cloud.batch.state.model import NEVER_RUN, Execution, Job, Node, Pool, Task
+from local_cloud.batch.state.model import NEVER_RUN, Execution, Job, Pool, Task
+from local_cloud.batch.state.node_records import Node
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Pool, Node, Job)}
 

@@ -140,50 +140,6 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class StartTaskInfo:
-    """The start task's last run on a node."""
-
-    running: bool
-    start: datetime
-    end: datetime | None = None
-    exit_code: int | None = None
-    failure: Failure | None = None
-    retries: int = 0
-    last_retry: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node of a pool."""
-
-    pool: str
-    key: str
-    id: str
-    number: int
-    dedicated: bool
-    state: NodeState
-    state_since: datetime
-    allocated: datetime
-    booted: datetime
-    scheduling: bool = True
-    leaving: Deallocation | None = None
-    start_task: StartTaskInfo | None = None
-    errors: tuple[Json, ...] = ()
-    tasks_run: int = 0
-    tasks_succeeded: int = 0
-    recent: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def affinity(self) -> str:
-        return f"TVM:{self.id}"
-
-    @property
-    def takes_tasks(self) -> bool:
-        """Whether the scheduler may place a task here."""
-        return self.scheduling and self.leaving is None and self.state in (NodeState.IDLE, NodeState.RUNNING)
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """A job; `spec` is the body it was made from, with defaults filled in."""
 
@@ -209,6 +165,15 @@ class Job:
     @property
     def priority(self) -> int:
         return int(self.spec["priority"])
+
+    @property
+    def uses_dependencies(self) -> bool:
+        return bool(self.spec.get("usesTaskDependencies", False))
+
+    @property
+    def acts_on_exits(self) -> bool:
+        """Whether the exit options of its tasks decide about the job."""
+        return bool(self.spec.get("onTaskFailure") == "performexitoptionsjobaction")
 
     def to(self, state: JobState, at: datetime, **changes: Any) -> Self:
         """Move the job to another state; the present one becomes the previous."""

@@ -4,6 +4,8 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from local_cloud.batch.state.dependencies import Dependencies
+from local_cloud.batch.state.exit_conditions import satisfies
 from local_cloud.batch.state.model import Result, Task, TaskState
 
 
@@ -38,14 +40,18 @@ class Counts:
 
 
 class TaskIndex:
-    """The tasks of a job by key, in order of creation, and those that wait for a slot."""
+    """The tasks of a job by key, in order of creation, and those that wait for a slot.
 
-    def __init__(self) -> None:
+    Where tasks are `dependent`, those that wait for other tasks do not wait for a slot yet.
+    """
+
+    def __init__(self, *, dependent: bool = False) -> None:
         self.tasks: dict[str, Task] = {}
         self.counts = Counts()
         self.slot_counts = Counts()
         self.ever_filled = False  # whether there has been a task, deleted ones included
         self._order: list[tuple[int, str]] = []
+        self._dependencies = Dependencies() if dependent else None
         # By required slots: a heap of (seq, key). Entries outlive their task's wait and are checked.
         self._waiting: dict[int, list[tuple[int, str]]] = {}
 
@@ -62,8 +68,15 @@ class TaskIndex:
             self.ever_filled = True
             self._order.append((task.seq, task.key))
         if task.state is TaskState.ACTIVE and (before is None or before.state is not TaskState.ACTIVE):
-            heapq.heappush(self._waiting.setdefault(task.slots, []), (task.seq, task.key))
+            if self._dependencies is None or not self._dependencies.holds(task):
+                self._wait_for_slot(task)
+        elif self._dependencies is not None and satisfies(task):
+            for key in self._dependencies.satisfy(task.key):
+                self._wait_for_slot(self.tasks[key])
         return before
+
+    def _wait_for_slot(self, task: Task) -> None:
+        heapq.heappush(self._waiting.setdefault(task.slots, []), (task.seq, task.key))
 
     def remove(self, key: str) -> Task | None:
         """Take a task out."""
@@ -71,6 +84,8 @@ class TaskIndex:
         if task is not None:
             self.counts.add(task, -1)
             self.slot_counts.add(task, -task.slots)
+            if self._dependencies is not None:
+                self._dependencies.forget(key)
             del self._order[bisect_left(self._order, (task.seq, task.key))]
         return task
 

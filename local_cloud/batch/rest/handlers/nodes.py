@@ -13,7 +13,8 @@ from local_cloud.batch.rest.versions import node_as_of
 from local_cloud.batch.rest.views import execution_view, node_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
-from local_cloud.batch.state.model import Deallocation, Json, Node, NodeState, Pool
+from local_cloud.batch.state.model import Deallocation, Json, NodeState, Pool
+from local_cloud.batch.state.node_records import Node
 
 ROUTES = Routes()
 FILTERS: Properties[Node] = {

@@ -1,5 +1,6 @@
 """Requests about tasks."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,23 @@ def _task(service: BatchService, call: Call) -> tuple[Job, Task]:
     return service.account.jobs[task.job], task
 
 
+def _check_task(service: BatchService, job: Job, body: Json) -> None:
+    """Refuse a task that its job or the pool of it can't have."""
+    _check_slots(service, job, body)
+    if "dependsOn" in body and not job.uses_dependencies:
+        raise ServiceError("TaskDependenciesNotSpecifiedOnJob")
+    for options in _exit_options(body.get("exitConditions", {})):
+        if "dependencyAction" in options and not job.uses_dependencies:
+            raise bad_property("dependencyAction", options["dependencyAction"], "the job uses no task dependencies")
+        if "jobAction" in options and not job.acts_on_exits:
+            raise bad_property("jobAction", options["jobAction"], "the job's onTaskFailure is noaction")
+
+
+def _exit_options(conditions: Json) -> Iterator[Json]:
+    for value in conditions.values():
+        yield from (entry["exitOptions"] for entry in value) if isinstance(value, list) else (value,)
+
+
 def _check_slots(service: BatchService, job: Job, body: Json) -> None:
     pool = service.account.pools.get(job.pool_key)
     slots = body.get("requiredSlots", 1)
@@ -65,7 +83,7 @@ def create_task(service: BatchService, call: Call) -> Reply:
     refuse_if_ended(job)
     if body["id"].lower() in service.account.tasks[job.key].tasks:
         raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{body['id']}' already.")
-    _check_slots(service, job, body)
+    _check_task(service, job, body)
     task = new_task(body, job, service.account)
     service.account.add_tasks([task])
     service.agenda.add(job.pool_key)
@@ -88,7 +106,7 @@ def create_collection(service: BatchService, call: Call) -> Reply:
         task_id = named if isinstance(named, str) else ""
         try:
             body = TASK_CREATE.read(entry)
-            _check_slots(service, job, body)
+            _check_task(service, job, body)
             key = body["id"].lower()
             if key in known or key in added:
                 raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{task_id}' already.")

@@ -121,7 +121,6 @@ async def test_a_body_that_is_no_json_object_is_refused(raw, body):
         ({"constraints": {"maxWallClockTime": "an hour"}}, "InvalidRequestBody"),
         ({"constraints": []}, "InvalidRequestBody"),
         ({"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job"}}}, "UnsupportedProperty"),
-        ({"usesTaskDependencies": True}, "UnsupportedProperty"),
         ({"jobPreparationTask": {"commandLine": "x"}}, "UnsupportedProperty"),
     ],
 )

@@ -18,14 +18,13 @@ from local_cloud.batch.state.model import (
     Failure,
     Job,
     JobState,
-    Node,
     NodeState,
     Pool,
     Result,
-    StartTaskInfo,
     Task,
     TaskState,
 )
+from local_cloud.batch.state.node_records import Node, StartTaskInfo
 from local_cloud.batch.state.task_index import TaskIndex
 from local_cloud.batch.state.times import NO_LIMIT, Revisions, format_duration, iso, parse_duration, parse_moment
 from tests.local_cloud.batch.clock import ManualClock

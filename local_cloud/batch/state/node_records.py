@@ -1,0 +1,50 @@
+"""The records of nodes: frozen values, changed only by making new ones."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from local_cloud.batch.state.model import Deallocation, Failure, Json, NodeState
+
+
+@dataclass(frozen=True, slots=True)
+class StartTaskInfo:
+    """The start task's last run on a node."""
+
+    running: bool
+    start: datetime
+    end: datetime | None = None
+    exit_code: int | None = None
+    failure: Failure | None = None
+    retries: int = 0
+    last_retry: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a pool."""
+
+    pool: str
+    key: str
+    id: str
+    number: int
+    dedicated: bool
+    state: NodeState
+    state_since: datetime
+    allocated: datetime
+    booted: datetime
+    scheduling: bool = True
+    leaving: Deallocation | None = None
+    start_task: StartTaskInfo | None = None
+    errors: tuple[Json, ...] = ()
+    tasks_run: int = 0
+    tasks_succeeded: int = 0
+    recent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def affinity(self) -> str:
+        return f"TVM:{self.id}"
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the scheduler may place a task here."""
+        return self.scheduling and self.leaving is None and self.state in (NodeState.IDLE, NodeState.RUNNING)
