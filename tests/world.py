@@ -185,9 +185,9 @@ class World(Services):
         return self.row(name)
 
     async def fill_disk(self, name: str) -> FileRecord:
-        """The file's task runs out of disk, which ends a run at once; the row afterwards."""
-        self.tell(self.row(name).placement.task_id, "DISK_FULL", "The disk is full.", 74)
-        return await self.fail(name, 74)
+        """The node's disk is too small for the file, which ends a run at once; the row afterwards."""
+        self.tell(self.row(name).placement.task_id, "DISK_FULL", "The disk is too small.", contract.EXIT_DISK_TOO_SMALL)
+        return await self.fail(name, contract.EXIT_DISK_TOO_SMALL)
 
     # What the host does
 

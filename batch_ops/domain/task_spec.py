@@ -75,6 +75,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         ram_mb=memory_mb * slots,
         ilastik_version=record.plan.tool.ilastik_version,
         image_description=image_to_json(record.plan.image),
+        whole_node=int(not is_large and slots == settings.slots_per_node),
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

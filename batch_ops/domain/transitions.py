@@ -157,7 +157,7 @@ def failed(record: FileRecord, cause: Cause, now: datetime, settings: Settings) 
     tries = record.tries.plus(Attempt(here.attempt, here.task_id, cause.kind, cause.sentence, here.node_id, now))
     done = tries.of(cause.kind)
     record = replace(record, tries=tries)
-    if done >= rule.tries:
+    if done >= rule.tries or here.exit_code in rule.hopeless_exits:
         total = len(tries.attempts)
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"

@@ -45,15 +45,16 @@ MANIFEST_NAME, LOG_NAME, OUTCOME_NAME = "manifest.json", "ilastik.log", "outcome
 LOG_LIMIT_BYTES = 64 * 2**20
 
 EXIT_NO_OUTPUT = 81  # ilastik reported success, but TIFFs are missing or wrong
-EXIT_DISK_FULL = 82  # the node's disk is too small for this image
+EXIT_DISK_FULL = 82  # the node's disk has no room for this image now
 EXIT_BAD_IMAGE = 83  # found only here: no such dataset, axes that do not fit, too large for TIFF
 EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
 EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
 EXIT_NODE = 86  # no ilastik on this node, or no Python for tasks
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
+EXIT_DISK_TOO_SMALL = 88  # the node's disk would have no room for this image even if it were empty
 EXIT_KILLED = 137  # SIGKILL, as the kernel sends it for memory
 EXIT_ENDED = 143  # SIGTERM: the task was ended from outside
-RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_INTERNAL + 1)
+RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_DISK_TOO_SMALL + 1)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ OUTPUT_FILES = (
 
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LATER = ("image_description", "whole_node")  # left out if they say nothing, as older versions do
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -87,7 +89,8 @@ class TaskEnvironment:
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
     those of the checked and frozen blobs. `image_description` is what the check found out (`run_plan.image_to_json`;
-    "" = it was not checked, or by an older version). `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share.
+    "" = it was not checked, or by an older version). `whole_node`: 1 = no other task can be on
+    the node. `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share.
     """
 
     nickname: str
@@ -106,13 +109,14 @@ class TaskEnvironment:
     ram_mb: int
     ilastik_version: str = ""
     image_description: str = ""
+    whole_node: int = 0
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
     def to_env(self) -> dict[str, str]:
         """Return the environment variables. Raises TaskEnvironmentError for values that the node would refuse."""
         self._refuse_faults()
-        given = {name: value for name, value in vars(self).items() if value != "" or name != "image_description"}
+        given = {name: value for name, value in vars(self).items() if value or name not in _LATER}
         return {f"{self.PREFIX}{name.upper()}": str(value) for name, value in given.items()}
 
     @classmethod

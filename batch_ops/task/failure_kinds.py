@@ -39,6 +39,7 @@ class FailureRule:
     `tries`: how many times a run is tried in total. `delay`: the wait before the second try, doubled each time.
     `alone`: a further try has a node to itself, in the large pool where there is one.
     `exits`: exit codes that mean this kind, each with the sentence to use when the task left none.
+    `hopeless_exits`: those of them that no further try can mend.
     `batch_codes`: Batch's own codes for it, in lower case; `in_batch_codes`: what its undocumented codes contain.
     `lead` begins the sentence that ends in Batch's message. `exit_says_more`: a known exit code overrules the code.
     `only_batch_knows`: the task script can't have found the reason.
@@ -50,6 +51,7 @@ class FailureRule:
     delay: timedelta = timedelta()
     alone: bool = False
     exits: Mapping[int, str] = field(default_factory=dict)
+    hopeless_exits: tuple[int, ...] = ()
     batch_codes: tuple[str, ...] = ()
     in_batch_codes: tuple[str, ...] = ()
     lead: str = ""
@@ -99,8 +101,14 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
             remedy="Cut the image into smaller volumes, or ask for larger machines.",
         ),
         FailureKind.DISK_FULL: FailureRule(
-            tries=1,
-            exits={contract.EXIT_DISK_FULL: "The node's disk was full."},
+            tries=3,
+            delay=timedelta(minutes=1),
+            alone=True,
+            exits={
+                contract.EXIT_DISK_FULL: "The node's disk was full.",
+                contract.EXIT_DISK_TOO_SMALL: "The node's disk is too small.",
+            },
+            hopeless_exits=(contract.EXIT_DISK_TOO_SMALL,),
             batch_codes=("diskfull",),
             lead="The node's disk was full",
             remedy="Cut the image into smaller volumes, or ask for machines with larger disks.",

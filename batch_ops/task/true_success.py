@@ -62,13 +62,12 @@ def failure(exit_code: int, sentence: str) -> TaskOutcome:
     return TaskOutcome(KIND_OF_EXIT[exit_code], exit_code, sentence)
 
 
-def disk_full(plan: ExportPlan, free_bytes: int) -> TaskOutcome:
-    """Say that the node's disk can't hold the TIFFs, with both sizes."""
-    need, free = size(plan.files * plan.bytes_per_file), size(free_bytes)
+def disk_full(need_bytes: int, free_bytes: int, *, too_small: bool = False) -> TaskOutcome:
+    """Say that the node's disk has no room for the TIFFs, with both sizes; `too_small`: not even if it were empty."""
     return failure(
-        contract.EXIT_DISK_FULL,
-        f"The node's disk is full: {free} are free, and the TIFFs of this image need {need}. "
-        "Use nodes with a larger disk, or split the image.",
+        contract.EXIT_DISK_TOO_SMALL if too_small else contract.EXIT_DISK_FULL,
+        f"The node's disk is {'too small' if too_small else 'full'}: {size(free_bytes)} are free, and the TIFFs of "
+        f"this image need {size(need_bytes)}. Use nodes with a larger disk, or split the image.",
     )
 
 
@@ -102,7 +101,7 @@ def outcome_of(
     """
     code = 128 - exit_code if exit_code < 0 else exit_code
     if _tells(log, _DISK_MARKS):
-        return disk_full(plan, free_bytes)
+        return disk_full(plan.files * plan.bytes_per_file, free_bytes)
     if code:
         return _failed(1 if code in contract.RESERVED_EXITS else code, log)
     unhandled = _from_first(log, _THREAD_MARKS)
@@ -111,7 +110,7 @@ def outcome_of(
         return TaskOutcome(FailureKind.COMMAND, 1, sentence)
     faults = _compare(found, plan, nickname)
     if faults and free_bytes < _HARDLY_ANY_BYTES:
-        return disk_full(plan, free_bytes)
+        return disk_full(plan.files * plan.bytes_per_file, free_bytes)
     if faults:
         more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
         return failure(

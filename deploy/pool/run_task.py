@@ -14,8 +14,10 @@ import shutil
 import sys
 import traceback
 from pathlib import Path
+from typing import IO
 
 from batch_ops.task import contract, export_plan, manifest, true_success
+from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
@@ -34,16 +36,16 @@ def main() -> int:
     execution = Execution(Path.cwd(), name, started)
     end_on_signals()
     adopt_orphans()
-    with execution.step("total"):
+    with occupy(execution.root) as lock, execution.step("total"):
         try:
-            outcome = attempt(execution)
+            outcome = attempt(execution, lock)
             ignore_end_signals()
         except Ended:
             end_descendants()
             sentence = "The task was ended from outside before it was done."
             outcome = true_success.failure(contract.EXIT_ENDED, sentence)
-    # Before the report: a full disk has room for it only now.
-    shutil.rmtree(execution.partial.parent, ignore_errors=True)
+        # Before the report: a full disk has room for it only now.
+        clear(execution.root, succeeded=outcome.succeeded)
     try:
         execution.logs.mkdir(parents=True, exist_ok=True)
         (execution.logs / contract.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
@@ -53,10 +55,10 @@ def main() -> int:
     return outcome.exit_code
 
 
-def attempt(execution: Execution) -> true_success.TaskOutcome:
+def attempt(execution: Execution, lock: IO[str]) -> true_success.TaskOutcome:
     """Run the task, and turn every error but a signal into an outcome."""
     try:
-        return run(execution, Path(os.environ["ILASTIK_HOME"]))
+        return run(execution, lock, Path(os.environ["ILASTIK_HOME"]))
     except Refusal as refusal:
         return refusal.outcome
     except contract.TaskEnvironmentError as exc:
@@ -73,7 +75,7 @@ def attempt(execution: Execution) -> true_success.TaskOutcome:
         return true_success.failure(contract.EXIT_INTERNAL, sentence)
 
 
-def run(execution: Execution, home: Path) -> true_success.TaskOutcome:
+def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOutcome:
     """Make TIFFs and their manifest; faults are raised, or part of the outcome."""
     root = execution.root
     task = execution.task = contract.TaskEnvironment.from_env(os.environ)
@@ -81,6 +83,7 @@ def run(execution: Execution, home: Path) -> true_success.TaskOutcome:
     for folder in (contract.PARTIAL_FOLDER, contract.OUT_FOLDER):
         # Left by an earlier execution in this directory; how it ended is unknown.
         shutil.rmtree(root / folder, ignore_errors=True)
+    clear_ended(root, whole_node=bool(task.whole_node))
     for made in (execution.partial, execution.logs):
         made.mkdir(parents=True)
     (execution.partial.parent / RESERVE).write_bytes(b"\xff" * RESERVE_BYTES)
@@ -88,7 +91,8 @@ def run(execution: Execution, home: Path) -> true_success.TaskOutcome:
         verify_project(root, task)
         image = prepare_image(root, task)
         project = prepare_project(root, image)
-        plan = plan_export(root, task, image, project)
+        plan = plan_export(task, image, project)
+        reserve(root, lock, plan.files * plan.bytes_per_file)
     for warning in image.warnings:
         say(f"Warning: {warning.sentence}")
     # The image's axes may differ from the project's training images; its own are right.
@@ -119,10 +123,8 @@ def run(execution: Execution, home: Path) -> true_success.TaskOutcome:
     return outcome
 
 
-def plan_export(
-    root: Path, task: contract.TaskEnvironment, image: LocalImage, project: LocalProject
-) -> export_plan.ExportPlan:
-    """Plan the export from the real shape; refuse what classic TIFF or the node's disk can't hold."""
+def plan_export(task: contract.TaskEnvironment, image: LocalImage, project: LocalProject) -> export_plan.ExportPlan:
+    """Plan the export from the real shape; refuse what classic TIFF can't hold."""
     channels, bytes_per_value = export_plan.exported(task.export_source, project.classes)
     try:
         plan = export_plan.export_plan(
@@ -138,9 +140,6 @@ def plan_export(
             contract.EXIT_BAD_IMAGE,
             f"One TIFF would have {plan.bytes_per_file / 1e9:.1f} GB; ilastik writes at most 4 GB per file.",
         )
-    free = shutil.disk_usage(root).free
-    if plan.files * plan.bytes_per_file > free:
-        raise Refusal(true_success.disk_full(plan, free))
     return plan
 
 

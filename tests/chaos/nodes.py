@@ -40,6 +40,7 @@ class Fate(StrEnum):
     LACKS_TIFF = auto()
     TIMEOUT = auto()
     DISK_FULL = auto()
+    DISK_TOO_SMALL = auto()
     PREEMPTED = auto()
     NODE_LOST = auto()
     TASK_LOST = auto()
@@ -54,6 +55,7 @@ BEARABLE = {
     Fate.STAGING_IN: 2,
     Fate.STAGING_OUT: 3,
     Fate.NODE: 2,
+    Fate.DISK_FULL: 2,
     Fate.NO_OUTPUT: 1,
     Fate.SHORT_TIFF: 1,
     Fate.LACKS_TIFF: 1,
@@ -66,6 +68,7 @@ BEARABLE = {
 FINAL_FATES = {
     Fate.TIMEOUT: FailureKind.TIMEOUT,
     Fate.DISK_FULL: FailureKind.DISK_FULL,
+    Fate.DISK_TOO_SMALL: FailureKind.DISK_FULL,
     Fate.COMMAND: FailureKind.COMMAND,
     Fate.OUT_OF_MEMORY: FailureKind.OUT_OF_MEMORY,
     Fate.CUT: FailureKind.NO_OUTPUT,
@@ -79,6 +82,7 @@ _EXITS = {
     Fate.STAGING_IN: (contract.EXIT_STAGING_IN, "STAGING_IN"),
     Fate.NO_OUTPUT: (contract.EXIT_NO_OUTPUT, "NO_OUTPUT"),
     Fate.DISK_FULL: (contract.EXIT_DISK_FULL, "DISK_FULL"),
+    Fate.DISK_TOO_SMALL: (contract.EXIT_DISK_TOO_SMALL, "DISK_FULL"),
 }
 
 

@@ -73,6 +73,7 @@ SCENES = (
             Fate.OUT_OF_MEMORY,
             Fate.STAGING_OUT,
             Fate.NODE,
+            Fate.DISK_FULL,
             Fate.NO_OUTPUT,
             Fate.CUT,
             Fate.SHORT_TIFF,
@@ -81,7 +82,7 @@ SCENES = (
     ),
     *(
         Scene(f"the last try ended: {fate}", partial(at.doomed, fate), do.tick)
-        for fate in (Fate.TIMEOUT, Fate.DISK_FULL)
+        for fate in (Fate.TIMEOUT, Fate.DISK_TOO_SMALL)
     ),
     Scene("a second try ended", at.at_second_try, do.tick),
     Scene("a node was lost", lambda w: at.requeued(w, Fate.NODE_LOST), do.tick),

@@ -22,7 +22,7 @@ async def test_list_is_a_table_for_people(operator):
     lines = answer.out.splitlines()
     assert lines[0].split() == ["STATE", "RUN", "UPDATED", "(UTC)", "NAME", "REASON"]
     assert [line.split()[0] for line in lines[1:4]] == ["ACTIVE", "FAILED", "WAITING_FOR_PROJECT"]
-    assert "The disk is full" in lines[2]
+    assert "The disk is too small" in lines[2]
     assert lines[4].startswith("3 files: 1 ")
     assert max(width_of(line) for line in lines) <= 100
     assert answer.code == 0
@@ -113,7 +113,7 @@ async def test_show_tells_all_runs_and_attempts(operator):
     assert [line.split()[:2] for line in runs[1:]] == [["1", "FAILED"], ["2", "SUCCEEDED"]]
     [report] = (await operator.types("show", NAME, "--json")).json
     assert [one["state"] for one in report["runs"]] == ["FAILED", "SUCCEEDED"]
-    assert report["runs"][0]["attempts"][0]["sentence"] == "The disk is full."
+    assert report["runs"][0]["attempts"][0]["sentence"] == "The disk is too small."
 
 
 # retry and cancel

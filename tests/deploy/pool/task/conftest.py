@@ -63,6 +63,7 @@ class TaskFolder:
     extra: dict[str, str] = field(default_factory=dict)
     values: dict[str, object] = field(default_factory=dict)
     nickname: str = "nuclei"
+    own: tuple[str, ...] = ("pids", "environ.json")
 
     @property
     def image(self) -> Path:
@@ -158,6 +159,8 @@ class TaskFolder:
         )
 
     def run(self) -> Ended:
+        """Run the script to its end; what it has deleted is brought again, as for another execution in place."""
+        brought = {path: path.read_bytes() for path in (self.image, self.project) if path.exists()}
         process = self.start()
         try:
             printed, _ = process.communicate(timeout=TIMEOUT_S)
@@ -165,7 +168,23 @@ class TaskFolder:
             # The bounds of this test are not the script's: whatever it left must not outlive it.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode >= 0 and "running" in self.left():
+            assert self.left() <= {"task", "out", "logs", "running", *self.own}
+            for path, content in brought.items():
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
         return Ended(process.returncode, printed)
+
+    def run_and_kill(self) -> None:
+        """The node fails while ilastik runs: nothing is tidied up."""
+        body = (self.home / "body.py").read_text()
+        self.ilastik("os.killpg(0, signal.SIGKILL)")
+        assert self.run().code == -signal.SIGKILL
+        (self.home / "body.py").write_text(body)
+
+    def left(self) -> set[str]:
+        """What is in the working directory."""
+        return {path.name for path in self.wd.iterdir()}
 
     def manifest(self) -> Manifest:
         (found,) = (self.wd / "out").glob("*/manifest.json")
@@ -189,8 +208,9 @@ def _digest(path: Path) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[TaskFolder]:
     """A working directory whose own path is as odd as the names of files."""
-    made = TaskFolder(tmp_path / "wd of a 'task' é$(touch pwned)", tmp_path / "shared dir" / "ilastik")
-    made.wd.mkdir()
+    items = tmp_path / "the 'work' items é$(touch pwned)"
+    made = TaskFolder(items / "job/job-1/task/wd", tmp_path / "shared dir" / "ilastik")
+    made.wd.mkdir(parents=True)
     made.bring()
     made.ilastik("write()")
     made.python.symlink_to(NODE_PYTHON)

@@ -1,0 +1,88 @@
+"""The node's disk: what ended tasks left on it goes, and what running ones still need counts.
+
+Batch keeps the working directories of ended tasks for days, side by side. While the script runs it holds a lock in its
+own: a lock that is free is one of a task that has ended, however it ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from batch_ops.task import contract, true_success
+from node.files import Refusal, say
+from node.image import LINK, NOTE
+from node.project import COPY
+
+LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write
+IMAGES = "image"  # the folder of contract.TaskEnvironment.image_file
+# Batch uploads the output once the script has ended, and says nowhere on the node when that is done.
+SECONDS_TO_UPLOAD = 3600
+
+
+def occupy(root: Path) -> IO[str]:
+    """Take the lock of this working directory; it is free again when the file is closed or the process ends."""
+    lock = (root / LOCK).open("a+", encoding="ascii")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    lock.truncate(0)
+    return lock
+
+
+def clear(root: Path, *, succeeded: bool) -> None:
+    """Delete what this task needs no more: all but its logs and, if it succeeded, the output that Batch uploads."""
+    for name in (IMAGES, contract.PARTIAL_FOLDER, *(() if succeeded else (contract.OUT_FOLDER,))):
+        shutil.rmtree(root / name, ignore_errors=True)
+    for name in (LINK, NOTE, COPY, contract.PROJECT_FILE):
+        with suppress(OSError):
+            (root / name).unlink()
+
+
+def clear_ended(root: Path, *, whole_node: bool) -> None:
+    """Delete what other tasks of this node left: their output too, once it must have been uploaded.
+
+    `whole_node`: no other task can be on this node, so that whatever there is of others has been uploaded.
+    """
+    for other in _others(root):
+        with suppress(OSError), (other / LOCK).open(encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            output = other / contract.OUT_FOLDER
+            uploaded = whole_node or time.time() - output.stat().st_mtime > SECONDS_TO_UPLOAD
+            clear(other, succeeded=not uploaded)
+
+
+def reserve(root: Path, lock: IO[str], wanted: int) -> None:
+    """Note the bytes that this task is going to write; refuse what has no room beside what others still write."""
+    lock.write(str(wanted))
+    lock.flush()
+    disk = shutil.disk_usage(root)
+    others = sum(_still_written(other) for other in _others(root))
+    free = max(0, disk.free - others - contract.LOG_LIMIT_BYTES)
+    if wanted > free:
+        there = sum(path.stat().st_size for path in (root / IMAGES).glob("*"))
+        raise Refusal(true_success.disk_full(wanted, free, too_small=wanted + there > disk.total))
+    if others:
+        say(f"Other tasks of this node are going to write {true_success.size(others)} more.")
+
+
+def _still_written(other: Path) -> int:
+    """Return what a running task has promised to write and has not written yet; 0 for one that has ended."""
+    with suppress(OSError, ValueError), (other / LOCK).open(encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            partial = (other / contract.PARTIAL_FOLDER).rglob("*.tiff")
+            return max(0, int(lock.read()) - sum(path.stat().st_size for path in partial))
+    return 0
+
+
+def _others(root: Path) -> Iterator[Path]:
+    """Find the working directories of other tasks: `<workitems>/<job>/job-1/<task>/wd`."""
+    if len(root.parents) > 3:
+        for lock in root.parents[3].glob(f"*/job-*/*/{root.name}/{LOCK}"):
+            if lock.parent != root:
+                yield lock.parent
