@@ -4,7 +4,8 @@ A corrupt file can crash the HDF5 library, hang it in C with the interpreter's l
 heap for the next file. So this process never parses: it forks one that does, for a file or for as many as
 the parent trusts it with (see `process`), confined before it sees the first byte: CPU time and wall time end
 it from within (timers with the default action, which need no interpreter), its address space is what it has plus
-an allowance, and it can open no file, so that no link leads anywhere. Nothing outlives the parent: the end of the
+an allowance, and a filter of system calls leaves it nothing but computing and its socket, so that no link leads
+anywhere; it can open no file even where there is no such filter. Nothing outlives the parent: the end of the
 control socket ends this process, the timers and the end of its own socket end a parser.
 
 Started as `python -P -m batch_ops.inspection.parser.fork_server FD MODULE:FUNCTION`. On the control socket
@@ -29,11 +30,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from batch_ops.inspection.parser import system_calls
+
 NUMBER = struct.Struct("!Q")
 STATUS = struct.Struct("!Qi")
 LENGTH = struct.Struct("!I")
 RANGE = struct.Struct("!QI")
 REQUEST, DONE = b"R", b"D"
+NOT_CONFINED = "not confined"  # a finding: why there is no filter of system calls
 IDLE_SECONDS = 2.0
 MAX_FINDINGS_BYTES = 256 * 1024
 
@@ -100,16 +104,17 @@ def _work(descriptor: int, parse: Parse) -> None:
             parent.sendall(REQUEST + RANGE.pack(offset, length))
             return _receive(parent, length)
 
-        confined = False
+        confined, lacking = False, ""
         while True:
             # If there is no next job, this ends the process normally.
             job: dict[str, Any] = json.loads(_receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size))))
             head = _receive(parent, *LENGTH.unpack(_receive(parent, LENGTH.size)))
             set_timers(job["cpu_seconds"], job["wall_seconds"])
             if not confined:
-                confine(job["memory_bytes"])
+                lacking = confine(job["memory_bytes"])
                 confined = True
-            findings = json.dumps(parse(job, head, fetch)).encode()
+            found = parse(job, head, fetch)
+            findings = json.dumps({**found, NOT_CONFINED: lacking} if lacking else found).encode()
             set_timers(0, IDLE_SECONDS)
             parent.sendall(DONE + LENGTH.pack(len(findings)) + findings)
     finally:
@@ -135,14 +140,18 @@ def set_timers(cpu_seconds: float, wall_seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, wall_seconds)
 
 
-def confine(memory_bytes: int) -> None:
-    """Confine this process to computing, with this much memory, and talking to its socket."""
+def confine(memory_bytes: int) -> str:
+    """Confine this process to computing, with this much memory, and talking to its socket.
+
+    Returns why this machine can't filter its system calls, or nothing.
+    """
     statm = Path("/proc/self/statm")
     if statm.exists():
         used = int(statm.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes, used + memory_bytes))
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
         resource.setrlimit(limit, (0, 0))
+    return system_calls.close_to_others() or system_calls.allow_computing_only()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from batch_ops.domain.errors import IlastikBatchError
-from batch_ops.inspection.parser.fork_server import NUMBER, STATUS
+from batch_ops.inspection.parser.fork_server import NOT_CONFINED, NUMBER, STATUS
 from batch_ops.inspection.parser.talk import Broken, Fetch, Talk
+from batch_ops.task.plain_text import plain
 
+log = logging.getLogger("batch_ops")
 PARSER = "batch_ops.inspection.parser.entry:parse"
+_UNFILTERED = "Images are parsed without a filter of system calls (%s): a hostile file may reach other processes."
 _STATUS_SECONDS = 1.0
 _STOP_SECONDS = 10.0
 _FILES_A_PARSER = 16
@@ -46,6 +50,7 @@ class ForkServer:
         self._ends: dict[int, asyncio.Future[int | None]] = {}
         self._starting = asyncio.Lock()
         self._idle: list[tuple[str, Talk]] = []
+        self._has_said = False
 
     @property
     def pid(self) -> int | None:
@@ -55,9 +60,9 @@ class ForkServer:
     async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch, group: str | None = None) -> dict[str, Any]:
         """Parse a file; `fetch(offset, length)` is awaited for the ranges that the parser needs.
 
-        A few files of one `group` may be parsed by the same process, one after the other: a fork costs ten times what
-        it takes to parse a small file. Such a process is trusted only while all goes well: if it finds anything
-        but a sound dataset, ends or takes too long, a fresh process decides on the file.
+        A few files of one `group` may be parsed by one process, as a fork costs ten times what parsing a small file
+        does. It is trusted only while all goes well: if it finds anything but a sound dataset, ends or takes too long,
+        a fresh process decides on the file.
 
         Raises `ParserDied`; an exception of `fetch` ends the parser and is passed on.
         """
@@ -76,6 +81,9 @@ class ForkServer:
         kept = False
         try:
             findings = await talk.ask(job, head, fetch)
+            if (lacking := findings.pop(NOT_CONFINED, "")) and not self._has_said:
+                self._has_said = True
+                log.warning(_UNFILTERED, plain(str(lacking)))
             if kept := group is not None and _is_sound(findings) and talk.files < _FILES_A_PARSER:
                 self._keep(group or "", talk)
             return findings

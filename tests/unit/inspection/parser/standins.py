@@ -1,14 +1,16 @@
 """Parsers that misbehave, run in the place of the real one by the tests of the process around it."""
 
+import ctypes
 import os
 import re
-import signal
 import socket
 import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from batch_ops.inspection.parser.fork_server import NOT_CONFINED
 
 # For `code=f"{STANDINS}:spin"`.
 STANDINS = __name__
@@ -24,6 +26,21 @@ ACCEPTED = {
     "filters": [],
     "axistags": None,
     "tags_readable": True,
+}
+_LIBC = ctypes.CDLL(None)
+# -1 is what a system call gives that was refused.
+_ATTEMPTS: dict[str, Callable[[], Any]] = {
+    "a file": lambda: Path("/etc/passwd").read_bytes(),
+    "the network": lambda: socket.socket(socket.AF_INET),
+    "a local socket": lambda: socket.socket(socket.AF_UNIX),
+    "a signal to another": lambda: os.kill(os.getppid(), 0),
+    "a signal to all": lambda: os.kill(-1, 0),
+    "a queued signal": lambda: _LIBC.sigqueue(os.getppid(), 0, None),
+    "another's memory": lambda: _LIBC.process_vm_readv(os.getppid(), None, 0, None, 0, 0),
+    "a trace of another": lambda: _LIBC.ptrace(16, os.getppid(), None, None),
+    "a new process": os.fork,
+    "another program": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606
+    "itself again, open to others": lambda: _LIBC.prctl(4, 1, 0, 0, 0),
 }
 _calls = count(1)
 _leak: list[bytearray] = []
@@ -55,7 +72,7 @@ def hoard(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
 
 def crash(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
     """What a corrupt heap ends in."""
-    os.kill(os.getpid(), signal.SIGSEGV)
+    ctypes.string_at(0)
     return ACCEPTED
 
 
@@ -84,15 +101,18 @@ def talk_nonsense(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, A
 def look_around(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
     """Names what of the world it can reach."""
     reached = [name for name in os.environ if "SECRET" in name or "KEY" in name]
-    for attempt in (lambda: Path("/etc/passwd").read_bytes(), lambda: socket.create_connection(("127.0.0.1", 1))):
+    for what, attempt in _ATTEMPTS.items():
         try:
-            attempt()
-            reached.append("a file or a socket")
-        except ConnectionRefusedError:
-            reached.append("the network")
+            if attempt() != -1:
+                reached.append(what)
         except OSError:
             pass
     return {"finding": "several", "names": reached}
+
+
+def without_a_filter(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
+    """What is found on a machine that can't confine its parsers."""
+    return ACCEPTED | {NOT_CONFINED: "no such kernel\n"}
 
 
 def fetch_twice(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:

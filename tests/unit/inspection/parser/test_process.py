@@ -1,8 +1,10 @@
 """The process around the parser: whatever a parser does, the check answers and nothing is left behind."""
 
 import asyncio
+import faulthandler
 import os
 import random
+import resource
 import signal
 import sys
 from dataclasses import replace
@@ -12,6 +14,7 @@ import pytest
 
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
+from batch_ops.inspection.parser import system_calls
 from tests.unit.inspection.parser.standins import STANDINS
 from tests.waiting import until
 
@@ -88,11 +91,32 @@ async def test_nonsense_of_a_parser_is_refused(check_with):
     assert isinstance(await check_with("talk_nonsense"), Refused)
 
 
-async def test_parser_sees_no_secret_no_file_and_no_network(check_with, monkeypatch):
+async def test_parser_reaches_nothing_but_its_socket(check_with, monkeypatch):
     """Whoever takes a parser over has a socket to the parent and nothing else."""
     monkeypatch.setenv("STORAGE_SECRET", "x")
     verdict = await check_with("look_around")
     assert "(AZURE_KEY)" in verdict.sentence  # what this test handed on itself: the look is a real one
+
+
+def test_a_parser_ends_itself_by_its_own_signal_only():
+    """A library that aborts is told from one that crashed; signals to others stay refused."""
+    pid = os.fork()
+    if pid == 0:
+        faulthandler.disable()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        refused = system_calls.close_to_others() or system_calls.allow_computing_only()
+        os._exit(1) if refused else os.abort()
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGABRT
+
+
+async def test_a_machine_without_the_filter_says_so(h5, project, caplog):
+    """One warning, however many images are looked at; they are checked all the same."""
+    async with ImageChecker(parsers=1, code=f"{STANDINS}:without_a_filter") as checker:
+        for _ in range(2):
+            verdict = await checker.check_image("x.h5", h5.reader(h5.file()), project, PROJECT_AXES)
+            assert isinstance(verdict, Accepted)
+    (said,) = caplog.messages
+    assert "without a filter of system calls (no such kernel" in said
 
 
 async def test_many_checks_overlap(h5, project):
@@ -179,6 +203,7 @@ PARENT = """
 import asyncio, sys
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
+from batch_ops.inspection.parser import system_calls
 class Reader:
     size = 2000
     reads = 0
