@@ -9,11 +9,20 @@ from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
-from batch_ops.adapters.sdk_errors import calls
+from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
+from batch_ops.domain.ledger_writes import (
+    Place,
+    Write,
+    Writes,
+    advance_writes,
+    claim_writes,
+    file_key,
+    partition_key,
+    with_current,
+)
 from batch_ops.domain.worklist import Stand
 from batch_ops.task.plain_text import plain
 
@@ -22,18 +31,20 @@ _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 _CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", *_MISSING_CODES)
 # Sorts behind every character of a key (see `naming.key_safe`).
 _KEY_END = "~~"
+_INDEXED = "indexed"
 
 
 @define(eq=False)
 class TableLedger:
-    """Partition = project; a file's row `f!...` and its runs' rows `r!...` are in the same partition."""
+    """Partition = project; a file's row `f!...`, its runs' rows `r!...` and its copies in the index are all in it."""
 
     _table: TableClient
 
     async def get(self, name: str) -> Entry | None:
         with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):
             row = await self._table.get_entity(partition_key(name), file_key(name))
-            return Entry(table_rows.from_properties(FileRecord, row), str(row.metadata["etag"]))
+            record = table_rows.from_properties(FileRecord, row)
+            return Entry(record, str(row.metadata["etag"]), str(row.get(_INDEXED, "")))
         return None
 
     async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
@@ -91,24 +102,37 @@ class TableLedger:
             async for row in pages:
                 yield table_rows.from_properties(FileRecord, row)
 
-    async def _write(self, writes: tuple[Write, ...], verb: str) -> Entry:
-        record = writes[0].record
-        purpose = f"{verb} the row of {_shown(record.name)}"
-        conflict = Conflict(f"The row of {_shown(record.name)} was changed by somebody else in the meantime.")
-        with calls(_SERVICE, purpose, dict.fromkeys(_CHANGED_CODES, conflict)):
-            answer = await self._one(writes[0]) if len(writes) == 1 else await self._all(writes)
-        return Entry(record, str(answer["etag"]))
+    async def _write(self, writes: Writes, verb: str) -> Entry:
+        name = _shown(writes.record.name)
+        conflict = Conflict(f"The row of {name} was changed by somebody else in the meantime.")
+        with calls(_SERVICE, f"{verb} the row of {name}", dict.fromkeys(_CHANGED_CODES, conflict)):
+            if not writes.others:
+                return writes.entry(await self._one(writes.file))
+            try:
+                return writes.entry(await self._all(writes))
+            except SDK_ERRORS as exc:
+                if code_of(exc) not in _MISSING_CODES:
+                    raise
+            # The file's row is gone, or somebody deleted a copy of it: that must not hold up the file.
+            writes = writes.without_index()
+            return writes.entry(await self._all(writes))
 
-    async def _one(self, write: Write) -> Mapping[str, Any]:
+    async def _one(self, write: Write) -> str:
         if write.over is None:
-            return await self._table.create_entity(_entity(write))
-        return await self._table.update_entity(_entity(write), UpdateMode.REPLACE, **_guard(write.over))
+            answer = await self._table.create_entity(_entity(write))
+        else:
+            answer = await self._table.update_entity(_entity(write), UpdateMode.REPLACE, **_guard(write.over))
+        return str(answer["etag"])
 
-    async def _all(self, writes: tuple[Write, ...]) -> Mapping[str, Any]:
-        return (await self._table.submit_transaction([_operation(write) for write in writes]))[0]
+    async def _all(self, writes: Writes) -> str:
+        partition = partition_key(writes.record.name)
+        answers = await self._table.submit_transaction([_operation(partition, write) for write in writes.all])
+        return str(answers[0]["etag"])
 
 
-def _operation(write: Write) -> Any:
+def _operation(partition: str, write: Write) -> Any:
+    if write.record is None:
+        return ("delete", {"PartitionKey": partition, "RowKey": write.key})
     entity = _entity(write)
     if write.over is not None:
         return ("update", entity, {"mode": UpdateMode.REPLACE, **_guard(write.over)})
@@ -118,14 +142,20 @@ def _operation(write: Write) -> Any:
 
 
 def _entity(write: Write) -> dict[str, Any]:
-    return {
-        "PartitionKey": partition_key(write.record.name),
+    assert write.record is not None
+    name = write.record.name
+    entity: dict[str, Any] = {
+        "PartitionKey": partition_key(name),
         "RowKey": write.key,
-        # For people and their tools: tables of files without their runs.
-        "is_file": write.is_file,
-        "project": naming.project_of(write.record.name),
+        "project": naming.project_of(name),
         **table_rows.to_properties(write.record),
     }
+    if write.place is not Place.INDEX:
+        # For people and their tools: tables of files without their runs; copies are neither.
+        entity["is_file"] = write.is_file
+    if write.indexed:
+        entity[_INDEXED] = write.indexed
+    return entity
 
 
 def _guard(version: str) -> dict[str, Any]:

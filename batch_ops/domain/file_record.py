@@ -95,7 +95,11 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as the ledger holds it: `version` guards every write."""
+    """A record as the ledger holds it: `version` guards every write.
+
+    `indexed` says where its copies in the index stand; "" for a row that is not in the index.
+    """
 
     record: FileRecord
     version: str
+    indexed: str = ""

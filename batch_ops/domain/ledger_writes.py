@@ -5,9 +5,10 @@ A store carries out all writes of one decision in one transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import lru_cache
 
-from batch_ops.domain import naming
+from batch_ops.domain import file_index, naming
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.transitions import check_move
@@ -26,50 +27,91 @@ def partition_key(name: str) -> str:
     return naming.partition_key(naming.project_of(name))
 
 
+class Place(Enum):
+    """What a row of a project's partition is: a file's own, that of a run, or a copy in the index."""
+
+    FILE = auto()
+    RUN = auto()
+    INDEX = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One row to write.
+    """One row to write; without a record, to delete.
 
-    `over` is the version to be replaced; None inserts a file's row (nothing may be there) and puts a run's
-    row over whatever is there, as only the holder of the file's row writes it.
+    `over` is the version of a file's row to be replaced, None inserts it (nothing may be there). Other rows are put
+    over whatever is there, as only the holder of the file's row writes them. `indexed`: see `file_index`.
     """
 
     key: str
-    record: FileRecord
-    is_file: bool
+    record: FileRecord | None
+    place: Place
     over: str | None = None
+    indexed: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether this is the file's own row."""
+        return self.place is Place.FILE
 
 
-def claim_writes(new: FileRecord, previous: Entry | None) -> tuple[Write, ...]:
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What one transaction writes: the file's row first."""
+
+    file: Write
+    others: tuple[Write, ...] = ()
+
+    @property
+    def record(self) -> FileRecord:
+        """The file's new record."""
+        assert self.file.record is not None
+        return self.file.record
+
+    @property
+    def all(self) -> tuple[Write, ...]:
+        """Every write, the file's first."""
+        return (self.file, *self.others)
+
+    def entry(self, version: str) -> Entry:
+        """Return the file's row as it is once it has been written."""
+        return Entry(self.record, version, self.file.indexed)
+
+    def without_index(self) -> "Writes":
+        """Leave the index alone, where it lacks a copy to be replaced; the row then says that it is not in it."""
+        runs = tuple(write for write in self.others if write.place is not Place.INDEX)
+        return Writes(replace(self.file, indexed=""), runs)
+
+
+def claim_writes(new: FileRecord, previous: Entry | None) -> Writes:
     """Return the writes of a claim: the file's row, and the end of a previous run that was still open.
 
-    The row of a run is written when the run ends: until then the file's row says everything, and a claim is one write.
+    The row of a run is written when the run ends: until then the file's row says everything.
     Raises `IllegalTransition`.
     """
     new = fitted(new)
-    row = _file(new, previous.version if previous else None)
-    claim = (row, _run(new)) if new.state.is_final else (row,)
+    runs = (_run(new),) if new.state.is_final else ()
     if previous is None:
-        return claim
+        return _transaction(new, None, runs)
     old = previous.record
     _check_same_file(old, new)
     if new.run < old.run:
         raise IllegalTransition(f"Run {new.run} of {plain(new.name)} can't follow run {old.run}.")
     if new.run == old.run:
         check_move(old.state, new.state)
-        return claim
-    return claim if old.state.is_final else (*claim, _run(_superseded(old, new)))
+    elif not old.state.is_final:
+        runs = (*runs, _run(_superseded(old, new)))
+    return _transaction(new, previous, runs)
 
 
-def advance_writes(entry: Entry, record: FileRecord) -> tuple[Write, ...]:
+def advance_writes(entry: Entry, record: FileRecord) -> Writes:
     """Return the writes of an advance: the file's row, and the run's once it is over. Raises `IllegalTransition`."""
     record = fitted(record)
     _check_same_file(entry.record, record)
     if record.run != entry.record.run:
         raise IllegalTransition(f"Run {entry.record.run} can't become run {record.run} without a claim.")
     check_move(entry.record.state, record.state)
-    row = _file(record, entry.version)
-    return (row, _run(record)) if record.state.is_final else (row,)
+    return _transaction(record, entry, (_run(record),) if record.state.is_final else ())
 
 
 def with_current(ended: Sequence[FileRecord], current: Entry | None) -> list[FileRecord]:
@@ -86,12 +128,19 @@ def fitted(record: FileRecord) -> FileRecord:
     return replace(record, reason=f"{record.reason[: _REASON_CHARS - 1]}…")
 
 
-def _file(record: FileRecord, over: str | None) -> Write:
-    return Write(file_key(record.name), record, is_file=True, over=over)
+def _transaction(record: FileRecord, previous: Entry | None, runs: tuple[Write, ...]) -> Writes:
+    """Add the copies of the index, unless the row that is replaced is not in it: its copies are not known."""
+    before = previous.indexed if previous else ""
+    indexed = file_index.mark_of(record) if previous is None or before else ""
+    file = Write(file_key(record.name), record, Place.FILE, previous.version if previous else None, indexed)
+    keys = file_index.keys_of(record.name, indexed)
+    copies = [Write(key, record, Place.INDEX) for key in keys]
+    outdated = [key for key in file_index.keys_of(record.name, before) if key not in keys]
+    return Writes(file, (*runs, *copies, *(Write(key, None, Place.INDEX) for key in outdated)))
 
 
 def _run(record: FileRecord) -> Write:
-    return Write(run_row_key(record.name, record.run), record, is_file=False)
+    return Write(run_row_key(record.name, record.run), record, Place.RUN)
 
 
 def _superseded(old: FileRecord, new: FileRecord) -> FileRecord:

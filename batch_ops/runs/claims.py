@@ -82,7 +82,7 @@ class Claims:
     async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
         """Claim the run before PROBLEM.txt is written: an overtaken run must not delete another's results."""
         if entry is not None and entry.record.run == record.run:
-            return Entry(record, entry.version)
+            return replace(entry, record=record)
         return await self._insert(entry, record.to(State.WAITING, self._clock(), "It is being checked."), due_in)
 
     async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:

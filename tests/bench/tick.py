@@ -16,6 +16,7 @@ from batch_ops.adapters import table_rows
 from batch_ops.adapters.worklist import intent_key
 from batch_ops.domain import naming
 from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.file_index import keys_of, mark_of
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.ledger_writes import file_key, partition_key
 from batch_ops.domain.record_parts import Placement, Times
@@ -110,7 +111,7 @@ async def _open(files: TableClient, work: TableClient, client: BatchClient, chan
         )
         for number in range(changed)
     ]
-    await _insert(files, [_row(record) for record in records])
+    await _insert(files, [row for record in records for row in _indexed(record)])
     intents = [Intent(record.name, "n", now + timedelta(hours=2), now) for record in records]
     await _insert(work, [_open_row(intent_key(intent.name, "n"), intent) for intent in intents])
     # Merged: how far the job was followed stays.
@@ -131,6 +132,12 @@ def _run(client: BatchClient, tasks: list[batch_models.BatchTaskCreateOptions]) 
 def _row(record: FileRecord) -> dict[str, Any]:
     keys = {"PartitionKey": partition_key(record.name), "RowKey": file_key(record.name)}
     return {**keys, "is_file": True, "project": naming.project_of(record.name), **table_rows.to_properties(record)}
+
+
+def _indexed(record: FileRecord) -> list[dict[str, Any]]:
+    """A file's row, and its copies in the index."""
+    row, mark = _row(record), mark_of(record)
+    return [row | {"indexed": mark}, *(row | {"RowKey": key} for key in keys_of(record.name, mark))]
 
 
 def _open_row(key: str, value: Intent | JobMark) -> dict[str, Any]:

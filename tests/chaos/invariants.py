@@ -21,6 +21,8 @@ from tests.executions import md5
 def complaints(world: Simulation) -> list[str]:
     """Every broken rule as a sentence."""
     found = [*world.wrong, *_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
+    found += world.ledger.misindexed()
+    found += [f"{name} fell out of the index" for name in world.ledger.trail if not world.ledger.is_indexed(name)]
     tasks: dict[str | None, list[rules.Task]] = defaultdict(list)
     for task, _ in world.batch.tasks():
         seen = rules.Task(task.task_id, task.state.name.lower(), bool(task.succeeded), task.requeues)

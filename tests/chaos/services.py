@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.ledger_writes import Write
+from batch_ops.domain.ledger_writes import Writes
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
 from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
@@ -32,7 +32,7 @@ class ChaosLedger(fakes.FakeLedger):
         self.trail: dict[str, list[FileRecord]] = {}
         self.succeeded: Callable[[FileRecord], None] = lambda record: None
 
-    def _write(self, writes: tuple[Write, ...]) -> Entry:
+    def _write(self, writes: Writes) -> Entry:
         entry = super()._write(writes)
         record, trail = entry.record, self.trail.setdefault(entry.record.name, [])
         if record.state is State.SUCCEEDED and (not trail or trail[-1].state is not State.SUCCEEDED):

@@ -117,6 +117,8 @@ class Histories(RuleBasedStateMachine):
         """No call touches another file's row, and one that fails touches none."""
         for name in NAMES:
             assert self.runner.run(self.ledger.get(name)) == self.rows.get(name)
+        if isinstance(self.ledger, fakes.FakeLedger):
+            assert not self.ledger.misindexed()
 
     def teardown(self) -> None:
         """Every run is there once; all but the current one are over, or were at the time of the next claim."""

@@ -13,6 +13,7 @@ from batch_ops.adapters.queues import AzureOutbox
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.file_index import keys_of
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.record_parts import Times
@@ -51,6 +52,20 @@ async def test_peoples_tools_find_files_by_project_state_and_length(storage, uni
         assert len(await rows(table, "is_file eq true and length ge 1099511627776L")) == 2
         assert len(await rows(table, "is_file eq true and updated_at ge datetime'2026-03-01T12:00:00Z'")) == 2
         assert await rows(table, "is_file eq false and state eq 'SUPERSEDED'") == [("p q/a.h5", "SUPERSEDED")]
+
+
+async def test_a_copy_that_somebody_deleted_does_not_hold_up_its_file(storage, unique):
+    """The row moves on, and says that it is in the index no longer."""
+    async with storage().table_service() as service:
+        table = await service.create_table(unique("files"))
+        ledger = TableLedger(table)
+        entry = await ledger.claim(record("p/a.h5"), None)
+        [key] = keys_of("p/a.h5", entry.indexed)
+        await table.delete_entity("p", key)
+        failed = record("p/a.h5", state=State.FAILED)
+        assert await ledger.advance(entry, failed) == await ledger.get("p/a.h5")
+        assert (await ledger.get("p/a.h5")).indexed == ""
+        assert await ledger.runs("p/a.h5") == [failed]
 
 
 async def test_a_job_is_not_noted_again_for_five_minutes(storage, unique):

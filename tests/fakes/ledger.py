@@ -1,13 +1,30 @@
 """The ledger in memory."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from batch_ops.domain import naming
+from batch_ops.domain.file_index import BY_STATE, BY_TIME, keys_of, mark_of
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.ledger_writes import Write, advance_writes, claim_writes, file_key, partition_key, with_current
+from batch_ops.domain.ledger_writes import (
+    Writes,
+    advance_writes,
+    claim_writes,
+    file_key,
+    partition_key,
+    with_current,
+)
 from batch_ops.domain.worklist import Stand
 from tests.fakes.cloud import Cloud, call
-from tests.fakes.table import Change, Row, Table
+from tests.fakes.table import Change, Row, RowMissing, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row: a record, and in a file's row where its copies in the index stand."""
+
+    record: FileRecord
+    indexed: str = ""
 
 
 class FakeLedger:
@@ -17,7 +34,7 @@ class FakeLedger:
 
     def __init__(self, cloud: Cloud | None = None, *, strict: bool = True) -> None:
         self.cloud = cloud or Cloud()
-        self.table: Table[FileRecord] = Table(self.cloud, "files", strict=strict)
+        self.table: Table[Stored] = Table(self.cloud, "files", strict=strict)
 
     @call()
     def get(self, name: str) -> Entry | None:
@@ -57,25 +74,59 @@ class FakeLedger:
         while True:
             rows, after = await self._page(partition, start, end or f"{start}~~", after)
             for row in rows:
-                yield row.value
+                yield row.value.record
             if after is None:
                 return
 
     @call()
-    def _page(
-        self, partition: str, start: str, end: str, after: str | None
-    ) -> tuple[list[Row[FileRecord]], str | None]:
+    def _page(self, partition: str, start: str, end: str, after: str | None) -> tuple[list[Row[Stored]], str | None]:
         return self.table.page(partition, start, end, after)
 
     def entry(self, name: str) -> Entry | None:
         """`get` without a call: not of the port."""
         row = self.table.get(partition_key(name), file_key(name))
-        return Entry(row.value, row.version) if row else None
+        return Entry(row.value.record, row.version, row.value.indexed) if row else None
 
-    def _write(self, writes: tuple[Write, ...]) -> Entry:
-        changes = [
-            Change(write.key, write.record, over=write.over, new=write.is_file and write.over is None)
-            for write in writes
-        ]
-        versions = self.table.write(partition_key(writes[0].record.name), changes)
-        return Entry(writes[0].record, versions[0])
+    def is_indexed(self, name: str) -> bool:
+        """Whether a file is in the index: not of the port."""
+        entry = self.entry(name)
+        return entry is not None and bool(entry.indexed)
+
+    def misindexed(self) -> list[str]:
+        """What is wrong with the index, as sentences: not of the port.
+
+        Every file in it has just the copies that its row names, each like the row; there are no others.
+        """
+        wrong = []
+        for rows in self.table.by_key().values():
+            wanted: dict[str, FileRecord] = {}
+            for key, row in rows.items():
+                if not key.startswith("f!"):
+                    continue
+                if row.indexed not in {"", mark_of(row.record)}:
+                    wrong.append(f"{row.record.name} is {row.record.state}, but says {row.indexed} of its copies")
+                wanted |= dict.fromkeys(keys_of(row.record.name, row.indexed), row.record)
+            copies = {key: row.record for key, row in rows.items() if key.startswith((BY_TIME, BY_STATE))}
+            wrong += [f"{record.name} lacks its copy {key}" for key, record in wanted.items() if key not in copies]
+            wrong += [f"{key} is no copy of a row" for key, copy in copies.items() if copy != wanted.get(key)]
+        return wrong
+
+    def _write(self, writes: Writes) -> Entry:
+        partition = partition_key(writes.record.name)
+        try:
+            return writes.entry(self.table.write(partition, _changes(writes))[0])
+        except RowMissing:
+            writes = writes.without_index()
+            return writes.entry(self.table.write(partition, _changes(writes))[0])
+
+
+def _changes(writes: Writes) -> list[Change[Stored]]:
+    return [
+        Change(
+            write.key,
+            Stored(write.record, write.indexed) if write.record else None,
+            over=write.over,
+            new=write.is_file and write.over is None,
+        )
+        for write in writes.all
+    ]

@@ -28,11 +28,12 @@ class Row[V]:
 class Change[V]:
     """One operation of a transaction.
 
-    With `over`: replace that very version. Without: insert (`new`) or put over whatever is there.
+    With `over`: replace that very version. Without: insert (`new`) or put over whatever is there; without a value,
+    delete it.
     """
 
     key: str
-    value: V
+    value: V | None
     over: str | None = None
     new: bool = False
 
@@ -51,6 +52,14 @@ class _Partition[V]:
         if key not in self.rows:
             self.order = None
         self.rows[key] = row
+
+    def drop(self, key: str) -> None:
+        del self.rows[key]
+        self.order = None
+
+
+class RowMissing(Conflict):
+    """There is no row to be deleted."""
 
 
 class Table[V]:
@@ -78,8 +87,11 @@ class Table[V]:
         versions = []
         for change in changes:
             version = f"W/\"datetime'{self._cloud.number():08d}'\""
-            rows.put(change.key, Row(change.value, version))
             versions.append(version)
+            if change.value is None:
+                rows.drop(change.key)
+                continue
+            rows.put(change.key, Row(change.value, version))
         return versions
 
     def delete(self, partition: str, key: str, version: str | None = None) -> None:
@@ -88,8 +100,7 @@ class Table[V]:
         row = rows.rows.get(key)
         if row is None or (version is not None and row.version != version):
             raise Conflict(f"The row {key} is gone or was changed.")
-        del rows.rows[key]
-        rows.order = None
+        rows.drop(key)
 
     def page(self, partition: str, start: str, end: str, after: str | None = None) -> tuple[list[Row[V]], str | None]:
         """The rows of `start <= key < end`, at most 1,000, and where the next page begins."""
@@ -109,6 +120,13 @@ class Table[V]:
         found = self._partitions.get(partition)
         return [row.value for row in found.rows.values()] if found else []
 
+    def by_key(self) -> dict[str, dict[str, V]]:
+        """Every value by partition and key, for whoever is no client of the table."""
+        return {
+            name: {key: row.value for key, row in partition.rows.items()}
+            for name, partition in self._partitions.items()
+        }
+
     def __len__(self) -> int:
         return sum(len(partition.rows) for partition in self._partitions.values())
 
@@ -125,6 +143,10 @@ class Table[V]:
             raise Conflict(f"The row {change.key} was changed.")
         if change.new and row is not None:
             raise Conflict(f"The row {change.key} exists.")
+        if change.value is None:
+            if row is None:
+                raise RowMissing(f"There is no row {change.key}.")
+            return
         if row is None:
             check_key(change.key)
         if self.strict:

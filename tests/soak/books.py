@@ -88,6 +88,8 @@ def _ledger(lab: Lab) -> tuple[dict[str, dict[str, Any]], dict[str, dict[int, di
     runs: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
     for entity in lab.tables.get_table_client("files").list_entities():
         row = {key: getattr(value, "value", value) for key, value in entity.items()}
+        if "is_file" not in row:
+            continue  # a copy in the index
         if row["is_file"]:
             rows[row["name"]] = row
         else:
