@@ -5,9 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from batch_ops.task.contract import TaskEnvironment
-from batch_ops.task.manifest import Manifest, ManifestFile, ManifestImage, Report
+from batch_ops.task.manifest import Manifest, ManifestImage, Output
+from batch_ops.task.outputs import TEXT, TIFF, Role
+from batch_ops.task.report import Report
+from batch_ops.task.run_plan import RunWarning
 from tests.fakes import FakeBlobs
 
+LOG = b"all is well\n"
+# What stands beside the TIFFs where a test wants it: by the end of its name.
+_OTHERS = {".png": (Role.PICTURE, "image/png"), ".csv": (Role.TABLE, "text/csv"), ".log": (Role.LOG, TEXT)}
 _STARTED, _FINISHED = "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"
 
 
@@ -16,45 +22,59 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def manifest(
-    task_id: str, execution: str, image: ManifestImage, files: tuple[ManifestFile, ...], **changes: Any
-) -> bytes:
+def output(path: str, length: int, digest: str, schema: int = 2) -> Output:
+    """A file of this name; all TIFFs have one page."""
+    for ending, (role, media_type) in _OTHERS.items():
+        if path.endswith(ending):
+            return Output(path, role, media_type, length, digest)
+    if schema == 1:
+        return Output(path, None, TIFF, length, digest, 1)
+    return Output(path, Role.SEGMENTATION, TIFF, length, digest, 1, "yx")
+
+
+def manifest(task_id: str, execution: str, image: ManifestImage, outputs: tuple[Output, ...], **changes: Any) -> bytes:
     """The manifest of a whole execution; `changes` are fields that are not as usual."""
     usual = {"run": 1, "attempt": 1, "correlation_id": "c", "node": "node-1", "project_sha256": "0" * 64}
     times = {"started": _STARTED, "finished": _FINISHED, "seconds": {"ilastik": 60.0}}
     program = {"ilastik_version": "1.4.2", "command": ("run_ilastik.sh",)}
     more: dict[str, Any] = times | program | usual | changes
-    return Manifest(execution=execution, task_id=task_id, image=image, files=files, **more).to_json()
+    return Manifest(execution=execution, task_id=task_id, image=image, outputs=outputs, **more).to_json()
 
 
 class Staged:
-    """One execution on a node. What a node uploads has no MD5."""
+    """One execution on a node, whose scripts write manifests of this schema. What a node uploads has no MD5."""
 
-    def __init__(self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1") -> None:
+    def __init__(self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1", schema: int = 2) -> None:
         self._blobs, self._task_id, self._execution, self._node = blobs, task_id, execution, node
+        self._schema = schema
 
-    def tiff(self, leaf: str, data: bytes) -> None:
-        """One TIFF."""
-        self._put(leaf, data)
+    def output(self, path: str, data: bytes) -> None:
+        """One file."""
+        self._put(path, data)
 
-    def manifest(self, task: TaskEnvironment, files: Mapping[str, bytes], image: bytes) -> None:
-        """The manifest over these files, which segment this content of the image."""
+    def manifest(
+        self, task: TaskEnvironment, files: Mapping[str, bytes], image: bytes, warnings: tuple[RunWarning, ...] = ()
+    ) -> None:
+        """The manifest over these files and the log, which segment this content of the image."""
+        named = files if self._schema == 1 else {**files, "ilastik.log": LOG}
         text = manifest(
             self._task_id,
             self._execution,
             ManifestImage(task.image_name, task.image_etag, task.image_length, md5(image)),
-            tuple(ManifestFile(leaf, len(data), md5(data), 1) for leaf, data in files.items()),
+            tuple(output(path, len(data), md5(data), self._schema) for path, data in named.items()),
             run=task.run,
             attempt=task.attempt,
             correlation_id=task.correlation_id,
             node=self._node,
             project_sha256=task.project_digest,
+            warnings=warnings,
+            schema=self._schema,
         )
         self._put("manifest.json", text)
 
     def log(self) -> None:
         """ilastik's log."""
-        self._put("ilastik.log", b"all is well\n", "logs/")
+        self._put("ilastik.log", LOG, "logs/")
 
     def outcome(self, kind: str, sentence: str, exit_code: int, *last_lines: str) -> None:
         """How the execution failed."""

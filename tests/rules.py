@@ -12,7 +12,6 @@ from typing import Any
 from batch_ops.containers.results import PROBLEM, PROVENANCE
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import State
-from batch_ops.domain.provenance import LOG
 from batch_ops.domain.transitions import ALLOWED
 from tests.executions import md5
 
@@ -100,15 +99,17 @@ def of_results(run: Run, folder: Folder) -> list[str]:
     if PROVENANCE not in leaves:
         return [f"there is no {PROVENANCE} beside {sorted(leaves)}"]
     document = folder.provenance()
-    named = {entry["name"]: (entry["length"], entry["md5"]) for entry in document["files"]}
+    tiffs = {entry["name"]: (entry["length"], entry["md5"]) for entry in document["files"]}
+    others = {entry["path"]: (entry["length"], entry["md5"]) for entry in document.get("outputs", ())}
+    named = others or tiffs
     found = []
-    if set(leaves) != {PROVENANCE, *named, *([LOG] if document["log"] else [])}:
+    if set(leaves) != {PROVENANCE, *named, *([document["log"]] if document["log"] else [])}:
         found.append(f"the results are {sorted(leaves)}, {PROVENANCE} names {sorted(named)}")
     for leaf in sorted(set(named) & set(leaves)):
         data = folder.read(leaf)
         if (len(data), md5(data)) != named[leaf]:
             found.append(f"{leaf} is not what {PROVENANCE} says")
-    published = (document["run"]["number"], document["run"]["task_id"], len(named))
+    published = (document["run"]["number"], document["run"]["task_id"], len(tiffs))
     if published != (run.number, run.task_id, run.tiffs):
         found.append(f"{PROVENANCE} names {published}, the row of {(run.number, run.task_id, run.tiffs)}")
     # The same bytes may be uploaded again when the results are there: only the row follows.

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from batch_ops.domain import naming
@@ -18,6 +19,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.system import Ports, assemble
 from batch_ops.task import contract
+from batch_ops.task.run_plan import RunWarning
 from tests import fakes
 from tests.executions import Staged
 
@@ -55,7 +57,8 @@ class Services:
         """What lies in the file's folder; another file's may lie in it."""
         folder = naming.results_folder(name)
         leaves = [found.removeprefix(folder) for found in self.blobs.names("results", folder)]
-        return {leaf: self.blobs.content("results", folder + leaf) for leaf in leaves if "/" not in leaf}
+        own = [leaf for leaf in leaves if "." not in leaf.rpartition("/")[0]]
+        return {leaf: self.blobs.content("results", folder + leaf) for leaf in own}
 
     def provenance(self, name: str) -> Any:
         """What is a result, and where it came from."""
@@ -146,20 +149,30 @@ class World(Services):
         """The tasks in these states."""
         return self.batch.tasks(*states)
 
-    def work(self, task_id: str, *, tiffs: int = 2, complete: bool = True) -> str:
+    def work(
+        self,
+        task_id: str,
+        *,
+        tiffs: int = 2,
+        more: Mapping[str, bytes] = MappingProxyType({}),
+        complete: bool = True,
+        schema: int = 2,
+        warnings: tuple[RunWarning, ...] = (),
+    ) -> str:
         """A node runs the task and uploads an execution (without its manifest if not complete); its id."""
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
         environment = contract.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
-        staged = Staged(self.blobs, task_id, execution)
+        staged = Staged(self.blobs, task_id, execution, schema=schema)
         image = self.blobs.content("input", environment.image_name)
         text = image.decode(errors="replace")
         files = {f"{environment.nickname}{i}.tiff": f"TIFF {i} of {text}".encode() for i in range(tiffs)}
-        for leaf, data in files.items():
-            staged.tiff(leaf, data)
+        files.update(more)
+        for path, data in files.items():
+            staged.output(path, data)
         staged.log()
         if complete:
-            staged.manifest(environment, files, image)
+            staged.manifest(environment, files, image, warnings)
         return execution
 
     def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:

@@ -12,6 +12,7 @@ from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
 from batch_ops.domain.record_parts import Placement
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import RunPlan, RunWarning
 
 # The property of a field where it has another name; for a part, how the names of its fields begin.
@@ -123,6 +124,19 @@ def _warnings_of(text: str) -> tuple[RunWarning, ...]:
     return _understood(lambda w: RunWarning(str(w["code"]), str(w["sentence"])), listed)
 
 
+def _text_of_outputs(outputs: tuple[PlannedOutput, ...]) -> str:
+    """[{"role": "segmentation", "path": ..., "files": 2, ...}]."""
+    return json.dumps([asdict(output) for output in outputs]) if outputs else ""
+
+
+def _outputs_of(text: str) -> tuple[PlannedOutput, ...]:
+    found = _parsed(text)
+    listed = found if isinstance(found, list) else ()
+    return _understood(
+        lambda o: PlannedOutput(**{**o, "role": Role(o["role"]), "page_shape": tuple(o["page_shape"])}), listed
+    )
+
+
 CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
     {
         timedelta: Codec(int, lambda span: round(span.total_seconds()), lambda seconds: timedelta(seconds=seconds)),
@@ -130,6 +144,7 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[tuple[FailureKind, int], ...]: Codec(str, _text_of_counts, _counts_of),
         tuple[Attempt, ...]: Codec(str, _text_of_attempts, attempts_of),
         tuple[Move, ...]: Codec(str, _text_of_moves, _moves_of),
+        tuple[PlannedOutput, ...]: Codec(str, _text_of_outputs, _outputs_of),
         tuple[RunWarning, ...]: Codec(str, _text_of_warnings, _warnings_of),
     }
 )

@@ -1,4 +1,4 @@
-"""The folder of one file in `results`, and how one of its runs may write to it.
+"""The folder of one file in `results`, with what lies below it, and how one of its runs may write to it.
 
 Fence: every blob of ours carries the number of its run and the hash of its file in its metadata, and is written
 only over nothing, an older run or this run, under the condition that it is still what was read. So a run that was
@@ -16,7 +16,7 @@ from attrs import define
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.errors import BlobChanged, NewerRun
+from batch_ops.domain.errors import BlobChanged, BlobMissing, NewerRun
 from batch_ops.ports.services import BlobStore, Fence
 from batch_ops.task.plain_text import plain
 
@@ -83,8 +83,12 @@ class ResultFolder:
     async def read_overtaken(cls, blobs: BlobStore, container: str, author: Author) -> Self:
         """Read the folder even if a newer run has written to it."""
         prefix = naming.results_folder(author.name)
-        found = {blob.name[len(prefix) :]: blob async for blob in blobs.list(container, prefix, flat=False)}
-        return cls(blobs, container, author, found)
+        folder = cls(blobs, container, author, {})
+        async for blob in blobs.list(container, prefix):
+            # `a.h5/b.h5` is a file of its own, with its results below those of `a.h5`.
+            if "/" not in (leaf := blob.name[len(prefix) :]) or folder._is_of_file(blob):
+                folder._found[leaf] = blob
+        return folder
 
     @property
     def published_run(self) -> int:
@@ -109,10 +113,14 @@ class ResultFolder:
     def _is_own(self, blob: Blob | None) -> bool:
         return blob is not None and self._is_of_file(blob) and run_of(blob) == self._author.run
 
-    def own_tiffs(self) -> tuple[int, int]:
-        """Return the number of TIFFs of this run in the folder, and their total bytes."""
-        lengths = [b.length for leaf, b in self._found.items() if leaf.endswith(".tiff") and self._is_own(b)]
-        return len(lengths), sum(lengths)
+    async def content(self, leaf: str) -> bytes:
+        """Read a blob of this run. Raises `BlobChanged` if it is no longer as it was found."""
+        blob = self._found[leaf]
+        try:
+            _, data = await self._blobs.read(self._container, blob.name, 0, blob.length, etag=blob.etag)
+        except BlobMissing as exc:
+            raise BlobChanged(f"{blob.name} is gone.") from exc
+        return data
 
     async def put(self, leaf: str, data: bytes, content_type: str) -> None:
         """Write a small blob. Raises `NewerRun`."""

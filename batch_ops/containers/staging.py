@@ -1,11 +1,11 @@
 """What the nodes left in `staging`: complete executions, logs, outcomes. Tasks wrote it: trust nothing.
 
-<task id>/<execution>/*.tiff, manifest.json
+<task id>/<execution>/<path of an output>, manifest.json
 <task id>/logs/<execution>/ilastik.log, outcome.json
 <task id>/logs/stdout.txt, stderr.txt
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from attrs import define
@@ -18,17 +18,27 @@ from batch_ops.domain.failures import Cause
 from batch_ops.ports.services import BlobStore
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
-from batch_ops.task.manifest import MAX_BYTES, Manifest, ManifestError, Report
+from batch_ops.task.manifest import Manifest
+from batch_ops.task.outputs import Role
+from batch_ops.task.report import Report
+from batch_ops.task.strict_json import MAX_BYTES, ManifestError
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A complete execution: every file of its manifest is there with the right length."""
+    """A complete execution: every output of its manifest is there with the right length.
 
-    id: str
-    folder: str
+    `sources`: what becomes a result, by its path there: the name of the blob here, and its length in bytes. The log
+    is one of them where there is one: a manifest of schema 1 does not name it.
+    """
+
     manifest: Manifest
-    has_log: bool
+    sources: Mapping[str, tuple[str, int]]
+
+    @property
+    def id(self) -> str:
+        """The execution's own id, fresh each time the task script starts."""
+        return self.manifest.execution
 
 
 @define(eq=False)
@@ -48,9 +58,11 @@ class Staging:
             if "/" in execution:
                 continue
             manifest = await self._manifest(prefix + leaf, found[leaf])
-            if manifest and self._is_complete(manifest, execution, found):
-                log = f"{contract.LOGS_FOLDER}/{execution}/{contract.LOG_NAME}"
-                return Execution(execution, f"{prefix}{execution}/", manifest, log in found)
+            if manifest is None or manifest.execution != execution:
+                continue
+            sources = _sources(manifest, found)
+            if all(output.path in sources and sources[output.path][1] == output.length for output in manifest.outputs):
+                return Execution(manifest, sources)
         return None
 
     async def _manifest(self, name: str, blob: Blob) -> Manifest | None:
@@ -61,20 +73,6 @@ class Staging:
             return Manifest.parse(data)
         except (ManifestError, BlobMissing, BlobChanged):
             return None
-
-    @staticmethod
-    def _is_complete(manifest: Manifest, execution: str, found: dict[str, Blob]) -> bool:
-        return manifest.execution == execution and not manifest.lacks(
-            {
-                file.name: found[f"{execution}/{file.name}"].length
-                for file in manifest.files
-                if f"{execution}/{file.name}" in found
-            }
-        )
-
-    def log_of(self, task_id: str, execution: str) -> str:
-        """Return the name of an execution's log in `staging`."""
-        return f"{task_id}/{contract.LOGS_FOLDER}/{execution}/{contract.LOG_NAME}"
 
     async def report(self, task_id: str) -> Report | None:
         """Read the task script's report about its latest execution; None if there is none that can be read."""
@@ -116,3 +114,15 @@ class Staging:
         manifests = {name for name in names if name.endswith(f"/{contract.MANIFEST_NAME}")}
         await for_all(sorted(manifests), delete)
         await for_all((name for name in names if name not in manifests), delete)
+
+
+def _sources(manifest: Manifest, found: Mapping[str, Blob]) -> dict[str, tuple[str, int]]:
+    """Find the outputs that are there: path -> (name of the blob, its length in bytes)."""
+    logs = f"{contract.LOGS_FOLDER}/{manifest.execution}"
+    leaves = {
+        output.path: f"{logs if output.role is Role.LOG else manifest.execution}/{output.path}"
+        for output in manifest.outputs
+    }
+    if not manifest.has_roles:
+        leaves[contract.LOG_NAME] = f"{logs}/{contract.LOG_NAME}"
+    return {path: (found[leaf].name, found[leaf].length) for path, leaf in leaves.items() if leaf in found}

@@ -12,7 +12,8 @@ from batch_ops.domain.forecast import forecast
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked
-from batch_ops.task.export_plan import export_plan, exported
+from batch_ops.task.export_plan import ExportPlan, export_plan, exported
+from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -35,6 +36,11 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
 
 def _exported(project: Project, settings: Settings) -> tuple[int, int]:
     return exported(export_source(project, settings), len(project.facts.classes))
+
+
+def _export(image: ImageDescription, project: Project, settings: Settings) -> ExportPlan:
+    channels, bytes_per_value = _exported(project, settings)
+    return export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value)
 
 
 def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
@@ -74,10 +80,13 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
         image = ImageDescription(config.internal_path or "", config.axes or "", tagged=not config.axes)
         warnings = (RunWarning("not-checked", verdict.sentence),)
     foreseen = forecast(image, project.facts, settings.slot_threads)
+    source = export_source(project, settings)
+    nickname = naming.nickname(fresh.name)
     return RunPlan(
         run_key=run_key(fresh, project, settings),
-        tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, export_source(project, settings)),
+        tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source),
         image=image,
+        outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
         warnings=(*warnings, *_of_memory(foreseen, settings)),
@@ -100,8 +109,7 @@ def disk_fault(blob: Blob, image: ImageDescription, project: Project, settings: 
     """Return a sentence if image and TIFFs do not fit on the node's disk together (0: its size is unknown)."""
     if not settings.node_disk_gb:
         return ""
-    channels, bytes_per_value = _exported(project, settings)
-    plan = export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value)
+    plan = _export(image, project, settings)
     # Tagging an untagged image takes another copy.
     need = (blob.length * (1 if image.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
     if need <= settings.node_disk_gb:

@@ -1,21 +1,26 @@
 """provenance.json: the results of a run, and their origin. Written last; a file not named in it is not a result."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.task.manifest import Manifest
-
-SCHEMA = 1
-# The name of the log beside the results.
-LOG = "ilastik.log"
+from batch_ops.domain.record_parts import Published
+from batch_ops.task.contract import LOG_NAME
+from batch_ops.task.manifest import Manifest, Output
+from batch_ops.task.outputs import PlannedOutput, Role
+from batch_ops.task.run_plan import RunPlan, RunWarning
 
 
 def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: datetime) -> bytes:
-    """Write UTF-8 JSON: lengths in bytes, digests in hex, times in UTC; files in the order of their names."""
+    """Write UTF-8 JSON: lengths in bytes, digests in hex, times in UTC; files in the order of their names.
+
+    It has the schema of the manifest. Schema 2 adds to schema 1 the outputs with their roles, the plan, and the
+    warnings of check and node.
+    """
     document: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": manifest.schema,
         "input": {
             "name": record.name,
             "etag": record.image.etag,
@@ -50,15 +55,74 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
             "seconds": dict(manifest.seconds),
         },
         "values": "1 is the first label of the project, 2 the second, and so on",
-        "files": [
-            {"name": file.name, "length": file.length, "md5": file.md5, "pages": file.pages}
-            for file in sorted(manifest.files, key=lambda file: file.name)
-        ],
-        "log": LOG if has_log else None,
+        "files": [output.as_schema_1() for output in sorted(manifest.tiffs, key=_path)],
+        "log": LOG_NAME if has_log else None,
     }
     if record.plan.tool.export_source != "Simple Segmentation":
         del document["values"]
+    if manifest.has_roles:
+        document["outputs"] = [_output(output) for output in sorted(manifest.outputs, key=_path)]
+        document["plan"] = _plan(record.plan)
+        document["warnings"] = _warnings(all_warnings(record.plan, manifest))
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def all_warnings(plan: RunPlan, manifest: Manifest) -> tuple[RunWarning, ...]:
+    """Return the warnings of the check, then those that the node adds to them."""
+    return (*plan.warnings, *(warning for warning in manifest.warnings if warning not in plan.warnings))
+
+
+def published(document: bytes) -> tuple[Published, tuple[RunWarning, ...]]:
+    """Read what a provenance.json says of its run: its results, and the warnings ((), if of schema 1)."""
+    told = json.loads(document)
+    files = told["files"]
+    results = [one for one in told.get("outputs", files) if one.get("role") != Role.LOG]
+    warnings = tuple(RunWarning(one["code"], one["sentence"]) for one in told.get("warnings", ()))
+    return Published(len(files), sum(one["length"] for one in results)), warnings
+
+
+def _path(output: Output) -> str:
+    return output.path
+
+
+def _output(output: Output) -> dict[str, Any]:
+    told = {"path": output.path, "role": output.role, "media_type": output.media_type}
+    pages = {"pages": output.pages, "axes": output.axes} if output.pages else {}
+    return {**told, "length": output.length, "md5": output.md5, **pages}
+
+
+def _plan(plan: RunPlan) -> dict[str, Any]:
+    image, tool = plan.image, plan.tool
+    return {
+        "image": {
+            "dataset": image.internal_path or None,
+            "axes": image.axes or None,
+            "axes_from": image.axes_source or None,
+            "shape": list(image.shape) or None,
+            "dtype": image.dtype or None,
+            "reader": image.reader or None,
+            "scene": image.scene or None,
+        },
+        "tool": {
+            "name": "ilastik",
+            "version": tool.ilastik_version or None,
+            "project_sha256": tool.project_digest,
+            "export_source": tool.export_source,
+        },
+        "parts": 1,  # a run is one task
+        "outputs": [_promise(output) for output in plan.outputs] or None,
+        "forecast": {"memory_bytes": plan.forecast.memory_bytes, "seconds": plan.forecast.seconds},
+        "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
+    }
+
+
+def _promise(output: PlannedOutput) -> dict[str, Any]:
+    told = {"role": output.role, "path": output.path, "media_type": output.media_type, "files": output.files}
+    return {**told, **({"pages": output.pages, "axes": output.axes} if output.pages else {})}
+
+
+def _warnings(warnings: Sequence[RunWarning]) -> list[dict[str, str]]:
+    return [{"code": warning.code, "sentence": warning.sentence} for warning in warnings]
 
 
 def _iso(time: datetime | None) -> str | None:

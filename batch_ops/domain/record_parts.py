@@ -47,7 +47,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published results: the number of TIFFs and their total bytes."""
+    """The published results: the number of TIFFs, and the bytes of all results but the log."""
 
     tiffs: int = 0
     result_bytes: int = 0

@@ -12,6 +12,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
+from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import image_to_json
 
@@ -76,6 +77,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         ilastik_version=record.plan.tool.ilastik_version,
         image_description=image_to_json(record.plan.image),
         whole_node=int(not is_large and slots == settings.slots_per_node),
+        manifest_schema=SCHEMA,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

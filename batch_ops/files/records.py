@@ -113,6 +113,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "axes_source": str(plan.image.axes_source) or None,
         "forecast_memory_bytes": plan.forecast.memory_bytes,
         "forecast_seconds": plan.forecast.seconds,
+        "outputs": [asdict(output) for output in plan.outputs],
         "warnings": [asdict(warning) for warning in plan.warnings],
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
         "previous_job_id": previous.job_id,

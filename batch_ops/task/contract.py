@@ -12,14 +12,14 @@ line runs `run_task.sh`; everything else arrives as environment variables (`Task
 script starts, as Batch may run a task twice):
 
     partial/<execution>/            ilastik writes here; nothing uploads it
-    out/<execution>/<name>.tiff     moved here in one step, complete, verified, with
+    out/<execution>/<path>          the outputs (outputs.py), moved here in one step, complete, verified, with
     out/<execution>/manifest.json   (manifest.py); on failure there is no such folder
-    logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES
-    logs/<execution>/outcome.json   a `Report` (manifest.py): kind, sentence, exit code, timings, last lines
+    logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES: the output whose role is `log`
+    logs/<execution>/outcome.json   a `Report` (report.py): kind, sentence, exit code, timings, last lines
 
 **Uploaded by the output files** (`OUTPUT_FILES`) under the task's folder in `staging`:
 
-    <task id>/<execution>/*.tiff, manifest.json     on success only
+    <task id>/<execution>/<path>, manifest.json     on success only
     <task id>/logs/<execution>/*                    always
     <task id>/logs/stdout.txt, stderr.txt           always
 
@@ -74,7 +74,7 @@ OUTPUT_FILES = (
 
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LATER = ("image_description", "whole_node")  # left out if they say nothing, as older versions do
+_LATER = ("image_description", "whole_node", "manifest_schema")  # left out if they say nothing, as older versions do
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -90,7 +90,9 @@ class TaskEnvironment:
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
     those of the checked and frozen blobs. `image_description` is what the check found out (`run_plan.image_to_json`;
     "" = it was not checked, or by an older version). `whole_node`: 1 = no other task can be on
-    the node. `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share.
+    the node. `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share. `manifest_schema` is the newest that
+    whoever made the task can read (0 = the first): while a system is deployed over, the app of before may hand out
+    these scripts.
     """
 
     nickname: str
@@ -110,6 +112,7 @@ class TaskEnvironment:
     ilastik_version: str = ""
     image_description: str = ""
     whole_node: int = 0
+    manifest_schema: int = 0
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 

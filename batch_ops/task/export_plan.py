@@ -1,4 +1,4 @@
-"""The TIFF files that one image becomes when ilastik exports it: their number, pages, names and lengths.
+"""The TIFF files that one image becomes when ilastik exports it: their number, pages and lengths.
 
 Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
 """
@@ -28,7 +28,8 @@ class ExportPlan:
     """The TIFF files that one image becomes.
 
     `page_shape` is (rows, columns) = (y, x) in pixels, `pages_per_file` counts z (and t, and channels,
-    where they stand in one file), `bytes_per_file` is an upper estimate of one file's length.
+    where they stand in one file), `bytes_per_file` is an upper estimate of one file's length. `axes` are those
+    of one file: the letters along which it has more than one page, in the order of its pages, then `yx`.
     """
 
     output_format: str
@@ -36,6 +37,7 @@ class ExportPlan:
     pages_per_file: int
     page_shape: tuple[int, int]
     bytes_per_file: int
+    axes: str
 
     @property
     def is_sequence(self) -> bool:
@@ -44,13 +46,6 @@ class ExportPlan:
     @property
     def fits_classic_tiff(self) -> bool:
         return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
-
-    def file_names(self, nickname: str) -> tuple[str, ...]:
-        """Return the names in the order of t; the number is zero-padded to the digits of the number of files."""
-        if not self.is_sequence:
-            return (f"{nickname}.tiff",)
-        digits = len(str(self.files))
-        return tuple(f"{nickname}{index:0{digits}}.tiff" for index in range(self.files))
 
 
 def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
@@ -76,12 +71,14 @@ def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per
     sequence = len(long_axes) == 4 and long_axes[0] == "t"
     files, pages = (t, z * channels) if sequence else (1, t * z * channels)
     rows, columns = size["y"], size["x"]
+    steps = (("t", 1 if sequence else t), ("z", z), ("c", channels))
     return ExportPlan(
         output_format=SEQUENCE if sequence else SINGLE_FILE,
         files=files,
         pages_per_file=pages,
         page_shape=(rows, columns),
         bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE) + _TAGS_BYTES_PER_FILE,
+        axes="".join(axis for axis, count in steps if count > 1) + "yx",
     )
 
 

@@ -1,60 +1,98 @@
-"""What a task leaves behind: `manifest.json` of a good execution, `outcome.json` of any.
+"""What a good execution leaves behind: `manifest.json`, which names every output with its role.
 
-Pure and stdlib only, for Python 3.9 and newer (see contract.py). Both files come back from a machine that
-ran other people's data, so `parse` trusts nothing: size, depth, types, ranges, names and counts are
-checked, unknown and doubled keys are refused. A value that exists is a value that passed.
+Pure and stdlib only, for Python 3.9 and newer (see contract.py). It comes back from a machine that ran other
+people's data, so `parse` trusts nothing (see strict_json.py). A value that exists is a value that passed.
 
-    ManifestError(ValueError)    the file is not one of ours; says what is wrong with it
+Schema 1 knew TIFFs only, under `files`, each with name, length, md5 and pages, and no warnings; nodes with older
+scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-SCHEMA = 1
-MAX_BYTES = 16 * 2**20
-MAX_FILES = 100_000
-MAX_LAST_LINES = 40
-MAX_LINE_CHARS = 500
-MAX_SENTENCE_CHARS = 2000
-MAX_SECONDS = 366 * 24 * 3600
+from batch_ops.task import strict_json
+from batch_ops.task.outputs import TIFF, Role, double_of, path_fault
+from batch_ops.task.report import TASK_ID, check_origin, check_times
+from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
 
-_MAX_TIFF_BYTES = 2**32
+SCHEMA = 2
+MAX_OUTPUTS = 100_000
+# Together they must fit into one property of a row, which holds 64 KiB.
+MAX_WARNINGS = 10
+MAX_WARNING_CHARS = 800
+
 _MAX_BLOB_BYTES = 2**48
-_EXECUTION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
-_TIFF_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}\.tiff")
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_KIND = re.compile(r"[A-Z_]{1,32}")
-_STEP = re.compile(r"[a-z_]{1,32}")
-
-
-class ManifestError(ValueError):
-    """The file is not a manifest or outcome that the task script could have written."""
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?")
+_AXES = re.compile(r"(t?z?c?yx)?")
+_CODE = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_TIFF_NAME = re.compile(r"[A-Za-z0-9._-]+\.tiff")
+_ROLES = frozenset(str(role) for role in Role)
 
 
 @dataclass(frozen=True)
-class ManifestFile:
-    """One TIFF: name within the execution's folder, length in bytes, MD5 in hex, pages."""
+class Output:
+    """One file: path below the folder of the results, length in bytes, MD5 in hex.
 
-    name: str
+    `pages` and `axes` (see outputs.PlannedOutput) are those of a multi-page image, else 0 and "". In schema 1 nothing
+    says the role (None) and the axes ("").
+    """
+
+    path: str
+    role: Role | None
+    media_type: str
     length: int
     md5: str
-    pages: int
+    pages: int = 0
+    axes: str = ""
 
     def __post_init__(self) -> None:
-        _text(self.name, "a file's name", 128, _TIFF_NAME)
-        _number(self.length, f"the length of {self.name}", 1, _MAX_TIFF_BYTES)
-        _text(self.md5, f"the MD5 of {self.name}", 32, _MD5)
-        _number(self.pages, f"the pages of {self.name}", 1, 2**32)
+        if not isinstance(self.path, str):
+            refuse("a path is not text")
+        if fault := path_fault(self.path):
+            refuse(f"{plain_line(self.path, 100)!r} {fault}")
+        if not (self.role is None or isinstance(self.role, Role)):
+            refuse(f"{self.path} has no role")
+        check_text(self.media_type, f"the media type of {self.path}", 100, _MEDIA_TYPE)
+        check_number(self.length, f"the length of {self.path}", 1 if self.is_tiff else 0, _MAX_BLOB_BYTES)
+        check_text(self.md5, f"the MD5 of {self.path}", 32, _MD5)
+        check_number(self.pages, f"the pages of {self.path}", 1 if self.is_tiff else 0, 2**32)
+        check_text(self.axes, f"the axes of {self.path}", 5, _AXES)
+        if self.role and bool(self.axes) != bool(self.pages):
+            refuse(f"{self.path} has pages without axes, or axes without pages")
+
+    @property
+    def is_tiff(self) -> bool:
+        return self.media_type == TIFF
+
+    @classmethod
+    def read(cls, value: object) -> Output:
+        """Read one of a manifest's outputs."""
+        data = strict_json.fields(cls, value, "an output")
+        role = data["role"]
+        if not (isinstance(role, str) and role in _ROLES):
+            refuse("an output has a role that is not known")
+        return cls(**{**data, "role": Role(role)})
+
+    @classmethod
+    def of_schema_1(cls, value: object) -> Output:
+        """Read one of the files of a manifest of schema 1."""
+        data = strict_json.table(value, "a file")
+        if set(data) != {"name", "length", "md5", "pages"}:
+            refuse("a file is not described as a TIFF is")
+        check_text(data["name"], "a file's name", 128, _TIFF_NAME)
+        return cls(data["name"], None, TIFF, data["length"], data["md5"], data["pages"])
+
+    def as_schema_1(self) -> dict[str, Any]:
+        """Write one of the files of a manifest of schema 1."""
+        return {"name": self.path, "length": self.length, "md5": self.md5, "pages": self.pages}
 
 
 @dataclass(frozen=True)
@@ -67,10 +105,10 @@ class ManifestImage:
     md5: str
 
     def __post_init__(self) -> None:
-        _text(self.blob, "the image's blob name", 1024)
-        _text(self.etag, "the image's ETag", 256)
-        _number(self.length, "the image's length", 1, _MAX_BLOB_BYTES)
-        _text(self.md5, "the image's MD5", 32, _MD5)
+        check_text(self.blob, "the image's blob name", 1024)
+        check_text(self.etag, "the image's ETag", 256)
+        check_number(self.length, "the image's length", 1, _MAX_BLOB_BYTES)
+        check_text(self.md5, "the image's MD5", 32, _MD5)
 
 
 @dataclass(frozen=True)
@@ -90,188 +128,89 @@ class Manifest:
     command: tuple[str, ...]
     project_sha256: str
     image: ManifestImage
-    files: tuple[ManifestFile, ...]
+    outputs: tuple[Output, ...]
+    warnings: tuple[RunWarning, ...] = ()
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        _number(self.schema, "the schema", SCHEMA, SCHEMA)
-        _common(self)
-        _number(self.run, "the run", 0, 2**31)
-        _number(self.attempt, "the attempt", 0, 2**31)
-        _text(self.ilastik_version, "the ilastik version", 100)
-        _text(self.project_sha256, "the project's SHA-256", 64, _SHA256)
-        _lines(self.command, "the command", 64, 4096)
+        check_number(self.schema, "the schema", 1, SCHEMA)
+        check_text(self.task_id, "the task id", 64, TASK_ID)
+        check_origin(self.execution, self.correlation_id, self.node)
+        check_times(self.started, self.finished, self.seconds)
+        check_number(self.run, "the run", 0, 2**31)
+        check_number(self.attempt, "the attempt", 0, 2**31)
+        check_text(self.ilastik_version, "the ilastik version", 100)
+        check_text(self.project_sha256, "the project's SHA-256", 64, _SHA256)
+        check_lines(self.command, "the command", 64, 4096)
         if not isinstance(self.image, ManifestImage):
-            _refuse("the image is not described")
-        if not isinstance(self.files, tuple) or not 1 <= len(self.files) <= MAX_FILES:
-            _refuse(f"there must be 1 to {MAX_FILES} files")
-        if not all(isinstance(file, ManifestFile) for file in self.files):
-            _refuse("a file is not described")
-        # Windows and macOS users download these side by side.
-        if len({file.name.lower() for file in self.files}) != len(self.files):
-            _refuse("two files have the same name")
+            refuse("the image is not described")
+        if not 1 <= len(self.outputs) <= MAX_OUTPUTS:
+            refuse(f"there must be 1 to {MAX_OUTPUTS} outputs")
+        if any((output.role is None) is self.has_roles for output in self.outputs):
+            refuse("roles stand where the schema has none, or lack where it has them")
+        # Users of Windows and macOS download these side by side.
+        if double := double_of(output.path for output in self.outputs):
+            refuse(f"another output lies in the place of {double}")
+        if len(self.warnings) > MAX_WARNINGS * self.has_roles:
+            refuse("there are more warnings than the schema allows")
+        for warning in self.warnings:
+            check_text(warning.code, "the code of a warning", 40, _CODE)
+            check_text(warning.sentence, "a warning", MAX_WARNING_CHARS)
+            if not warning.sentence.isprintable():
+                refuse("a warning is not one plain line")
+
+    @property
+    def has_roles(self) -> bool:
+        """Whether the outputs have roles: those of schema 1 have none."""
+        return self.schema > 1
+
+    @property
+    def tiffs(self) -> tuple[Output, ...]:
+        return tuple(output for output in self.outputs if output.is_tiff)
 
     @property
     def total_bytes(self) -> int:
-        return sum(file.length for file in self.files)
+        """The bytes of all results; a log is none."""
+        return sum(output.length for output in self.outputs if output.role is not Role.LOG)
 
-    def lacks(self, present: Mapping[str, int]) -> tuple[str, ...]:
-        """Name the files that are absent, or of another length, among `present` (name -> bytes)."""
-        return tuple(file.name for file in self.files if present.get(file.name) != file.length)
+    def for_reader_of(self, schema: int) -> Manifest:
+        """Return it as somebody understands who knows no schema above this one."""
+        if schema >= SCHEMA:
+            return self
+        outputs = tuple(replace(output, role=None, axes="") for output in self.tiffs)
+        return replace(self, outputs=outputs, warnings=(), schema=1)
 
     def to_json(self) -> bytes:
-        return _to_json(self)
+        data = dataclasses.asdict(self)
+        if not self.has_roles:
+            schema = data.pop("schema")
+            del data["outputs"], data["warnings"]
+            data.update(files=[output.as_schema_1() for output in self.outputs], schema=schema)
+        return strict_json.dump(data)
 
     @classmethod
     def parse(cls, content: bytes) -> Manifest:
         """Read what `to_json` wrote; raises ManifestError for anything else."""
-        data = _object(_load(content), "the manifest")
-        files = data.get("files")
-        if not isinstance(files, list) or len(files) > MAX_FILES:
-            _refuse(f"there must be 1 to {MAX_FILES} files")
-        data["files"] = tuple(ManifestFile(**_fields(ManifestFile, file, "a file")) for file in files)
-        data["image"] = ManifestImage(**_fields(ManifestImage, data.get("image"), "the image"))
-        data["command"] = _tuple(data.get("command"))
-        return cls(**_fields(cls, data, "the manifest"))
+        data = strict_json.load(content, "the manifest")
+        if "outputs" in data:
+            data["outputs"] = tuple(map(Output.read, _listed(data["outputs"])))
+            warnings = _listed(data.get("warnings"))
+            data["warnings"] = tuple(RunWarning(**strict_json.fields(RunWarning, w, "a warning")) for w in warnings)
+        else:
+            data["outputs"] = tuple(map(Output.of_schema_1, _listed(data.pop("files", None))))
+            if data.setdefault("warnings", ()) != ():
+                refuse("there are more warnings than the schema allows")
+        data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
+        data["command"] = strict_json.as_tuple(data.get("command"))
+        return cls(**strict_json.fields(cls, data, "the manifest"))
 
 
-@dataclass(frozen=True)
-class Report:
-    """How an execution ended (`outcome.json`), for the ledger and for PROBLEM.txt.
-
-    `kind` is `SUCCEEDED` or a `FailureKind`, `exit_code` what Batch sees, `last_lines` the end of ilastik's
-    log. `ilastik_exit_code` is None where ilastik was never started; the ids are "" where they were unknown.
-    """
-
-    kind: str
-    exit_code: int
-    sentence: str
-    execution: str
-    started: str
-    finished: str
-    seconds: Mapping[str, float]
-    last_lines: tuple[str, ...]
-    ilastik_exit_code: int | None = None
-    task_id: str = ""
-    correlation_id: str = ""
-    node: str = ""
-    schema: int = SCHEMA
-
-    def __post_init__(self) -> None:
-        _number(self.schema, "the schema", SCHEMA, SCHEMA)
-        _common(self)
-        _text(self.kind, "the kind", 32, _KIND)
-        _number(self.exit_code, "the exit code", 0, 255)
-        _text(self.sentence, "the sentence", MAX_SENTENCE_CHARS)
-        _lines(self.last_lines, "the last lines", MAX_LAST_LINES, MAX_LINE_CHARS)
-        if self.ilastik_exit_code is not None:
-            _number(self.ilastik_exit_code, "ilastik's exit code", -64, 255)
-
-    def to_json(self) -> bytes:
-        return _to_json(self)
-
-    @classmethod
-    def parse(cls, content: bytes) -> Report:
-        """Read what `to_json` wrote; raises ManifestError for anything else."""
-        data = _object(_load(content), "the outcome")
-        data["last_lines"] = _tuple(data.get("last_lines"))
-        return cls(**_fields(cls, data, "the outcome"))
-
-
-def plain_line(text: str, limit: int = MAX_LINE_CHARS) -> str:
-    """Turn text from a log into one line for a report: printable, and of limited length."""
-    clean = "".join(c if c.isprintable() else " " for c in text.rstrip())
-    return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"
-
-
-def _common(value: Manifest | Report) -> None:
-    _text(value.execution, "the execution", 25, _EXECUTION)
-    unnamed = isinstance(value, Report) and value.task_id == ""
-    if not unnamed:
-        _text(value.task_id, "the task id", 64, _ID)
-    _text(value.correlation_id, "the correlation id", 200)
-    _text(value.node, "the node", 200)
-    _text(value.started, "the start", 20, _UTC)
-    _text(value.finished, "the end", 20, _UTC)
-    if not isinstance(value.seconds, Mapping) or len(value.seconds) > 16:
-        _refuse("the timings are not a short table")
-    for step, seconds in value.seconds.items():
-        _text(step, "a step", 32, _STEP)
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-            _refuse(f"the seconds of {step} are not a number")
-        if not 0 <= seconds <= MAX_SECONDS:
-            _refuse(f"the seconds of {step} are out of range")
-
-
-def _text(value: object, what: str, limit: int, pattern: re.Pattern[str] | None = None) -> None:
-    if not isinstance(value, str):
-        _refuse(f"{what} is not text")
-    if len(value) > limit:
-        _refuse(f"{what} is longer than {limit} characters")
-    if pattern and not pattern.fullmatch(value):
-        _refuse(f"{what} is not in the required form")
-    if _FORBIDDEN.search(value):
-        _refuse(f"{what} holds characters that no text may hold")
-
-
-def _number(value: object, what: str, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        _refuse(f"{what} is not a whole number")
-    if not least <= value <= most:
-        _refuse(f"{what} is out of range")
-
-
-def _lines(value: object, what: str, most: int, limit: int) -> None:
-    if not isinstance(value, tuple) or len(value) > most:
-        _refuse(f"{what}: not a list of at most {most}")
-    for line in value:
-        _text(line, what, limit)
-
-
-def _to_json(value: Manifest | Report) -> bytes:
-    return (json.dumps(dataclasses.asdict(value), indent=1, allow_nan=False) + "\n").encode()
-
-
-def _load(content: bytes) -> object:
-    if len(content) > MAX_BYTES:
-        _refuse(f"it is longer than {MAX_BYTES} bytes")
-    try:
-        return json.loads(content.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
-    except ManifestError:
-        raise
-    except (ValueError, RecursionError) as exc:
-        raise ManifestError(f"This is not a manifest: it is not JSON ({type(exc).__name__}).") from exc
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        _refuse("a key stands twice")
-    return data
-
-
-def _no_constant(name: str) -> NoReturn:
-    _refuse(f"{name} is not a number")
-
-
-def _object(value: object, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        _refuse(f"{what} is not a table")
+def _listed(value: object) -> Iterable[object]:
+    if not isinstance(value, list) or len(value) > MAX_OUTPUTS:
+        refuse(f"there is no list where one belongs, or one of more than {MAX_OUTPUTS}")
     return value
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _fields(kind: type, value: object, what: str) -> dict[str, Any]:
-    data = _object(value, what)
-    names = {field.name for field in dataclasses.fields(kind)}
-    if set(data) != names:
-        odd = ", ".join(sorted(plain_line(name, 40) for name in set(data) ^ names)[:5])
-        _refuse(f"{what} lacks or has beyond its fields: {odd}")
-    return data
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise ManifestError(f"This is not a manifest of a task: {reason}.")
+def as_warning(warning: RunWarning) -> RunWarning:
+    """Return a warning that a manifest can hold: one printable line of limited length."""
+    return RunWarning(warning.code, plain_line(warning.sentence, MAX_WARNING_CHARS))

@@ -1,4 +1,4 @@
-"""The plan of a run: what the image is, which tool reads it, and what is foreseen; made before a machine is paid for.
+"""The plan of a run: what the image is, which tool reads it, what comes out; made before a machine is paid for.
 
 Row, node, commands and provenance share this one value. What is not known stays so: it is never yes or no.
 Standard library only, for Python 3.9 and newer: this module travels to the node (see contract.py).
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Any
+
+from batch_ops.task.outputs import PlannedOutput
 
 _SCHEMA = 1
 
@@ -89,14 +91,16 @@ class RunWarning:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is run: the run key, image and tool, the limits and the forecast.
+    """What is run: the run key, image and tool, what they promise, the limits and the forecast.
 
-    The pool is that of the run's `Placement`, as a retry may move to another one.
+    `outputs` are () for an image that was not checked: the node works them out by the same rules. The pool is that of
+    the run's `Placement`, as a retry may move to another one.
     """
 
     run_key: str = ""
     tool: ToolChoice = field(default_factory=ToolChoice)
     image: ImageDescription = field(default_factory=ImageDescription)
+    outputs: tuple[PlannedOutput, ...] = ()
     wall_clock: timedelta = timedelta()
     forecast: Forecast = field(default_factory=Forecast)
     warnings: tuple[RunWarning, ...] = ()

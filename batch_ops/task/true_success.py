@@ -6,12 +6,12 @@ Pure and stdlib only, for Python 3.9 and newer: this module travels to the node 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from batch_ops.task import contract
-from batch_ops.task.export_plan import ExportPlan
 from batch_ops.task.failure_kinds import KIND_OF_EXIT, FailureKind
+from batch_ops.task.outputs import PlannedOutput
 
 SUCCEEDED = "SUCCEEDED"
 
@@ -35,13 +35,14 @@ class TaskOutcome:
 
 
 @dataclass(frozen=True)
-class FoundTiff:
-    """A file that ilastik left: length in bytes, pages, the (rows, columns) that all pages share.
+class FoundFile:
+    """A file that a run left: path below its folder, length in bytes; of a TIFF also its pages.
 
-    `fault` says why it could not be read completely ("" = it could).
+    `page_shape` are the (rows, columns) that all pages share, `fault` says why the file could not be read
+    completely ("" = it could, or nothing had to be read).
     """
 
-    name: str
+    path: str
     length: int
     pages: int = 0
     page_shape: tuple[int, int] = (0, 0)
@@ -87,37 +88,36 @@ def is_evidence(line: str) -> bool:
 
 def outcome_of(
     exit_code: int,
-    found: Sequence[FoundTiff],
+    found: Sequence[FoundFile],
     log: str,
-    plan: ExportPlan,
-    nickname: str,
+    outputs: Sequence[PlannedOutput],
     free_bytes: int,
 ) -> TaskOutcome:
     """Judge a run by the rule of true success, as exit code 0 alone proves nothing.
 
-    Success is exit code 0 *and* exactly the planned TIFFs, each readable to its end with the planned pages,
-    *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
+    Success is exit code 0 *and* exactly the planned outputs, each TIFF readable to its end with the planned
+    pages, *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
     (negative: a signal); `free_bytes` are those of the disk after the run.
     """
     code = 128 - exit_code if exit_code < 0 else exit_code
     if _tells(log, _DISK_MARKS):
-        return disk_full(plan.files * plan.bytes_per_file, free_bytes)
+        return disk_full(sum(output.total_bytes for output in outputs), free_bytes)
     if code:
         return _failed(1 if code in contract.RESERVED_EXITS else code, log)
     unhandled = _from_first(log, _THREAD_MARKS)
     if unhandled:
         sentence = f"A part of ilastik failed, although ilastik ran to its end: {complaint(unhandled)}"
         return TaskOutcome(FailureKind.COMMAND, 1, sentence)
-    faults = _compare(found, plan, nickname)
+    faults = _compare(found, outputs)
     if faults and free_bytes < _HARDLY_ANY_BYTES:
-        return disk_full(plan.files * plan.bytes_per_file, free_bytes)
+        return disk_full(sum(output.total_bytes for output in outputs), free_bytes)
     if faults:
         more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
         return failure(
             contract.EXIT_NO_OUTPUT,
             f"ilastik ended without an error, but its output is not complete: {faults[0]}{more}.",
         )
-    return TaskOutcome(None, 0, f"ilastik wrote {plan.files} TIFF file(s).")
+    return TaskOutcome(None, 0, f"ilastik wrote {sum(o.files for o in outputs if o.is_tiff)} TIFF file(s).")
 
 
 def complaint(log: str) -> str:
@@ -157,27 +157,31 @@ def _failed(code: int, log: str) -> TaskOutcome:
     return TaskOutcome(FailureKind.COMMAND, code, f"ilastik {crashed} with exit code {code}: {complaint(log)}")
 
 
-def _compare(found: Sequence[FoundTiff], plan: ExportPlan, nickname: str) -> list[str]:
-    by_name = {tiff.name: tiff for tiff in found}
-    expected = plan.file_names(nickname)
-    missing = [name for name in expected if name not in by_name]
-    faults = []
+def _compare(found: Sequence[FoundFile], outputs: Sequence[PlannedOutput]) -> list[str]:
+    left = {file.path: file for file in found}
+    faults = [fault for output in outputs for fault in _compare_one(left, output)]
+    return faults + [f"there is an unexpected file, {path!r}" for path in sorted(left)]
+
+
+def _compare_one(left: dict[str, FoundFile], output: PlannedOutput) -> Iterator[str]:
+    """Tell the deviations from one promise, and take its files out of what is left."""
+    missing = [path for path in output.paths if path not in left]
     if missing:
-        faults.append(f"{len(missing)} of {len(expected)} TIFF files are missing, the first is {missing[0]}")
-    for name in expected:
-        tiff = by_name.pop(name, None)
-        if tiff is None:
-            continue
-        if tiff.length == 0:
-            faults.append(f"{name} is empty")
-        elif tiff.fault:
-            faults.append(f"{name} is damaged: {tiff.fault}")
-        elif tiff.pages != plan.pages_per_file:
-            faults.append(f"{name} has {tiff.pages} pages instead of {plan.pages_per_file}")
-        elif tiff.page_shape != plan.page_shape:
-            rows, columns = plan.page_shape
-            faults.append(
-                f"{name} has pages of {tiff.page_shape[0]} x {tiff.page_shape[1]} pixels instead of {rows} x {columns}"
-            )
-    faults.extend(f"there is an unexpected file, {name!r}" for name in sorted(by_name))
-    return faults
+        yield f"{len(missing)} of {output.files} {output.noun} are missing, the first is {missing[0]}"
+    for path in output.paths:
+        file = left.pop(path, None)
+        if file and (fault := _fault_of(file, output)):
+            yield f"{path} {fault}"
+
+
+def _fault_of(file: FoundFile, output: PlannedOutput) -> str:
+    if file.length == 0:
+        return "is empty"
+    if file.fault:
+        return f"is damaged: {file.fault}"
+    if file.pages != output.pages:
+        return f"has {file.pages} pages instead of {output.pages}"
+    if file.page_shape != output.page_shape:
+        (rows, columns), (planned_rows, planned_columns) = file.page_shape, output.page_shape
+        return f"has pages of {rows} x {columns} pixels instead of {planned_rows} x {planned_columns}"
+    return ""

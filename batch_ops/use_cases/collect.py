@@ -24,7 +24,7 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, NewerRun
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
-from batch_ops.domain.provenance import LOG, provenance
+from batch_ops.domain.provenance import all_warnings, provenance, published
 from batch_ops.domain.record_parts import Published
 from batch_ops.domain.settings import Settings
 from batch_ops.log_fields import fields
@@ -33,7 +33,9 @@ from batch_ops.ports.tables import Ledger
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
+from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.run_plan import RunWarning
 from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from batch_ops.use_cases.start import Start
 
@@ -124,7 +126,7 @@ class Collect:
                 await self._steps.fail(entry, cause)
                 return
             # Published, and staging cleared: only the row must be written.
-            await self._finish(entry, *folder.own_tiffs())
+            await self._finish(entry, *published(await folder.content(PROVENANCE)))
             return
         if not _is_of_this_version(record, execution):
             cause = Cause(
@@ -137,49 +139,43 @@ class Collect:
             # From here on the folder holds no results until it holds all results of this run.
             await folder.remove(PROVENANCE)
             try:
-                if not await self._copied(folder, record, execution):
+                if not await self._copied(folder, execution):
                     await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                     return
             except BlobMissing:
                 # Another handler has cleared staging: it has published, and will write the row.
                 await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                 return
-            document = provenance(record, execution.manifest, has_log=execution.has_log, now=self._clock())
+            has_log = LOG_NAME in execution.sources
+            document = provenance(record, execution.manifest, has_log=has_log, now=self._clock())
             await folder.put(PROVENANCE, document, "application/json")
             # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)
-        await folder.sweep({PROVENANCE, *_leaves(execution)})
-        await self._finish(entry, len(execution.manifest.files), execution.manifest.total_bytes)
+        await folder.sweep({PROVENANCE, *execution.sources})
+        manifest = execution.manifest
+        results = Published(len(manifest.tiffs), manifest.total_bytes)
+        await self._finish(entry, results, all_warnings(record.plan, manifest))
 
-    async def _copied(self, folder: ResultFolder, record: FileRecord, execution: Execution) -> bool:
+    async def _copied(self, folder: ResultFolder, execution: Execution) -> bool:
         """Start the missing copies; return whether every copy is complete."""
         staging = self._staging.container
         copies: list[Copy] = []
-        sources = {file.name: (f"{execution.folder}{file.name}", file.length) for file in execution.manifest.files}
-        if execution.has_log:
-            name = self._staging.log_of(record.placement.task_id, execution.id)
-            sources[LOG] = (name, await self._length(name))
 
         async def one(file: tuple[str, tuple[str, int]]) -> None:
             leaf, (source, length) = file
             copies.append(await folder.copy(leaf, (staging, source), length))
 
-        await for_all(sources.items(), one)
+        await for_all(execution.sources.items(), one)
         return all(copy is Copy.DONE for copy in copies)
 
-    async def _length(self, name: str) -> int:
-        blob = await self._blobs.head(self._staging.container, name)
-        if blob is None:
-            raise BlobMissing(f"{name} is gone.")
-        return blob.length
-
-    async def _finish(self, entry: Entry, tiffs: int, length: int) -> None:
+    async def _finish(self, entry: Entry, results: Published, warnings: tuple[RunWarning, ...]) -> None:
         """Finish a published run: clear staging, then write the final row."""
         record = entry.record
         await self._staging.clear(record.name, record.run)
-        reason = f"{tiffs} TIFF{'' if tiffs == 1 else 's'} in the results."
+        reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)
-        done = replace(record, kind=None, times=times, published=Published(tiffs, length))
+        plan = replace(record.plan, warnings=warnings or record.plan.warnings)
+        done = replace(record, kind=None, times=times, plan=plan, published=results)
         if self._settings.rerun_finished:
             # Its project may have changed while it was running and not yet a finished file.
             await self._outbox.look_again(LookOrder(record.name, record.correlation_id), SEEN_BY_ALL)
@@ -214,8 +210,3 @@ def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
     """Return whether the node read this version: by ETag, or by content if only the properties changed."""
     image = execution.manifest.image
     return image.etag == record.image.etag or image.md5 == record.image.md5
-
-
-def _leaves(execution: Execution) -> set[str]:
-    names = {file.name for file in execution.manifest.files}
-    return names | {LOG} if execution.has_log else names

@@ -13,17 +13,21 @@ import secrets
 import shutil
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from batch_ops.task import contract, export_plan, manifest, true_success
+from batch_ops.task import contract, export_plan, true_success
+from batch_ops.task.manifest import Output
+from batch_ops.task.outputs import PlannedOutput, planned_outputs
+from batch_ops.task.strict_json import ManifestError
 from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
 from node.project import LocalProject, prepare_project, verify_project
-from node.tiffs import find_tiffs
+from node.tiffs import find_files
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
@@ -49,7 +53,7 @@ def main() -> int:
     try:
         execution.logs.mkdir(parents=True, exist_ok=True)
         (execution.logs / contract.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
-    except (OSError, manifest.ManifestError) as exc:
+    except (OSError, ManifestError) as exc:
         say(f"The outcome could not be written: {exc}")
     say(f"{outcome.word} (exit code {outcome.exit_code}): {outcome.sentence}")
     return outcome.exit_code
@@ -92,7 +96,8 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         image = prepare_image(root, task)
         project = prepare_project(root, image)
         plan = plan_export(task, image, project)
-        reserve(root, lock, plan.files * plan.bytes_per_file)
+        promised = planned_outputs(task.nickname, task.export_source, plan)
+        reserve(root, lock, sum(output.total_bytes for output in promised))
     for warning in image.warnings:
         say(f"Warning: {warning.sentence}")
     # The image's axes may differ from the project's training images; its own are right.
@@ -108,19 +113,28 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     with execution.step("ilastik"):
         log = run_ilastik(execution, task, command)
     with execution.step("verify"):
-        found = find_tiffs(execution.partial)
+        found = find_files(execution.partial, promised)
         free = shutil.disk_usage(root).free
         assert execution.ilastik_exit_code is not None
-        outcome = true_success.outcome_of(execution.ilastik_exit_code, found, log, plan, task.nickname, free)
+        outcome = true_success.outcome_of(execution.ilastik_exit_code, found, log, promised, free)
         if not outcome.succeeded:
             return outcome
-        files = tuple(
-            manifest.ManifestFile(f.name, f.length, md5_of(execution.partial / f.name), f.pages) for f in found
-        )
+        results = outputs_of(execution, promised)
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
-    publish(execution, task, image, command, files, home)
+    publish(execution, task, image, command, results, home)
     return outcome
+
+
+def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[Output]:
+    """Describe the files of a good run: as promised, with what only they tell."""
+    results = []
+    for output in promised:
+        for path in output.paths:
+            file = execution.partial / path
+            length, md5 = file.stat().st_size, md5_of(file)
+            results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
+    return results
 
 
 def plan_export(task: contract.TaskEnvironment, image: LocalImage, project: LocalProject) -> export_plan.ExportPlan:

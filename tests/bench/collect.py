@@ -16,12 +16,12 @@ from batch_ops.domain.naming import task_id
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.record_parts import Placement
 from batch_ops.system import assemble
-from batch_ops.task.manifest import ManifestFile, ManifestImage
+from batch_ops.task.manifest import ManifestImage
 from batch_ops.wiring import Connection, connect, new_id, utc_now
 from tests.bench.cloud import BenchCloud, bench_cloud, gathered
 from tests.bench.measure import resident, spent
 from tests.bench.report import Report
-from tests.executions import manifest, md5
+from tests.executions import manifest, md5, output
 
 TIFF_BYTES = 345_320
 IMAGE = b"image"
@@ -126,7 +126,7 @@ async def _round(
 
 def _manifest(name: str, task: str, names: list[str]) -> bytes:
     image, digest = ManifestImage(name, "e", len(IMAGE), IMAGE_MD5), md5(bytes(TIFF_BYTES))
-    return manifest(task, _EXECUTION, image, tuple(ManifestFile(tiff, TIFF_BYTES, digest, 1) for tiff in names))
+    return manifest(task, _EXECUTION, image, tuple(output(tiff, TIFF_BYTES, digest) for tiff in names))
 
 
 async def _bare(source: ContainerClient, target: ContainerClient, folder: str, names: list[str]) -> float:

@@ -12,10 +12,10 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.transitions import ALLOWED
 from tests import rules
-from tests.chaos.nodes import FINAL_FATES, doom, tiffs
+from tests.chaos.nodes import FINAL_FATES, doom, outputs
 from tests.chaos.services import NEEDS
 from tests.chaos.simulation import Simulation
-from tests.executions import md5
+from tests.executions import LOG, md5
 
 
 def complaints(world: Simulation) -> list[str]:
@@ -118,8 +118,13 @@ def _of_content(world: Simulation, name: str, content: bytes, folder: rules.Fold
     document = folder.provenance()
     digest = document["project"]["sha256"]
     classifiers = {hashlib.sha256(c).hexdigest(): c for c in world.classifiers}
+    expected = {
+        path: md5(data) for path, data in outputs(naming.nickname(name), content, digest, document["schema"]).items()
+    }
     named = {file["name"]: file["md5"] for file in document["files"]}
-    expected = {leaf: md5(data) for leaf, data in tiffs(naming.nickname(name), content, digest).items()}
+    if document["schema"] > 1:
+        named = {output["path"]: output["md5"] for output in document["outputs"]}
+        expected[document["log"]] = md5(LOG)
     found = []
     if named != expected:
         found.append(f"provenance.json names {sorted(named)} of other content than {sorted(expected)}")

@@ -97,10 +97,12 @@ class Completion:
     execution: str
 
 
-def tiffs(nickname: str, image: bytes, digest: str) -> dict[str, bytes]:
-    """What ilastik makes of an image with a classifier: one to three files."""
-    several = 1 + image[-1] % 3
-    return {f"{nickname}_{i}.tiff": b"TIFF %d of %s by %s" % (i, image, digest.encode()) for i in range(several)}
+def outputs(nickname: str, image: bytes, digest: str, schema: int) -> dict[str, bytes]:
+    """What a node makes of an image with a classifier: one to three TIFFs, since schema 2 a picture and tables too."""
+    of = b" of %s by %s" % (image, digest.encode())
+    tiffs = {f"{nickname}_{i}.tiff": b"TIFF %d" % i + of for i in range(1 + image[-1] % 3)}
+    others = {"pictures/overview.png": b"PNG" + of, "counts.csv": b"counts" + of} if schema > 1 else {}
+    return tiffs | others
 
 
 def doom(image: bytes) -> Fate | None:
@@ -167,7 +169,9 @@ class _Execution:
         self._task_id, self._requeues, self._spec = task_id, requeues, spec
         self._node = f"node-{number}"
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
-        self._staged = Staged(world.blobs, task_id, self._id, self._node)
+        # Half of the nodes have the scripts of before.
+        self._schema = 1 + number % 2
+        self._staged = Staged(world.blobs, task_id, self._id, self._node, self._schema)
         self._values = contract.TaskEnvironment.from_env(dict(spec.environment))
 
     async def __call__(self) -> None:
@@ -246,17 +250,17 @@ class _Execution:
             self._world.wake_nodes()
 
     async def _upload(self, image: bytes, parts: int = 100, fate: Fate = Fate.WELL) -> bool:
-        """TIFFs, log and manifest one by one; False if the task was ended meanwhile.
+        """Outputs, log and manifest one by one; False if the task was ended meanwhile.
 
-        The fate may be that the manifest promises more than is there: a last TIFF that is short, or none.
+        The fate may be that the manifest promises more than is there: a last file that is short, or none.
         """
         values = self._values
-        files = tiffs(values.nickname, image, values.project_digest)
+        files = outputs(values.nickname, image, values.project_digest, self._schema)
         *_, last = files
         for leaf, data in list(files.items())[:parts]:
             if leaf != last or fate is not Fate.LACKS_TIFF:
                 stored = data[:-1] if leaf == last and fate is Fate.SHORT_TIFF else data
-                self._staged.tiff(leaf, stored)
+                self._staged.output(leaf, stored)
             await self._nodes.pause(2)
             if not self._is_alive():
                 return False

@@ -15,7 +15,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import SweepMark
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
-from tests.chaos.nodes import Nodes, tiffs
+from tests.chaos.nodes import Nodes, outputs
 from tests.chaos.process import Process, Queue
 from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
 from tests.chaos.timeline import Timeline
@@ -247,7 +247,8 @@ class Simulation(Services):
         """At the moment of success the results are those of the very version that the row names, newest or not."""
         folder = naming.results_folder(record.name)
         image = self.versions[record.name, record.image.etag]
-        for leaf, data in tiffs(naming.nickname(record.name), image, record.plan.tool.project_digest).items():
+        schema = self.provenance(record.name)["schema"]
+        for leaf, data in outputs(naming.nickname(record.name), image, record.plan.tool.project_digest, schema).items():
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:
                 self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")

@@ -75,8 +75,8 @@ def _still_written(other: Path) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            partial = (other / contract.PARTIAL_FOLDER).rglob("*.tiff")
-            return max(0, int(lock.read()) - sum(path.stat().st_size for path in partial))
+            written = [path for path in (other / contract.PARTIAL_FOLDER).rglob("*") if path.is_file()]
+            return max(0, int(lock.read()) - sum(path.stat().st_size for path in written))
     return 0
 
 

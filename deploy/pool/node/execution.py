@@ -11,7 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batch_ops.task import contract, manifest, true_success
+from batch_ops.task import contract, manifest, outputs, true_success
+from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
+from batch_ops.task.strict_json import plain_line
+from node.files import md5_of
 from node.image import LocalImage
 
 
@@ -53,10 +56,14 @@ def publish(
     task: contract.TaskEnvironment,
     image: LocalImage,
     command: list[str],
-    files: tuple[manifest.ManifestFile, ...],
+    results: list[manifest.Output],
     home: Path,
 ) -> None:
-    """Write the manifest beside the verified TIFFs, then publish everything in one step."""
+    """Write the manifest beside the verified outputs, then publish everything in one step."""
+    log = execution.logs / contract.LOG_NAME
+    if log.exists():
+        length, md5 = log.stat().st_size, md5_of(log)
+        results = [*results, manifest.Output(log.name, outputs.Role.LOG, outputs.TEXT, length, md5)]
     content = manifest.Manifest(
         execution=execution.name,
         task_id=task.task_id,
@@ -71,20 +78,21 @@ def publish(
         command=tuple(command),
         project_sha256=task.project_digest,
         image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image.md5),
-        files=files,
+        outputs=tuple(results),
+        warnings=tuple(map(manifest.as_warning, image.warnings[: manifest.MAX_WARNINGS])),
     )
-    (execution.partial / contract.MANIFEST_NAME).write_bytes(content.to_json())
+    (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)
     execution.partial.rename(execution.out)
 
 
-def report(execution: Execution, outcome: true_success.TaskOutcome) -> manifest.Report:
+def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
     """Return the content of outcome.json."""
     task = execution.task
-    return manifest.Report(
+    return Report(
         kind=outcome.word,
         exit_code=outcome.exit_code,
-        sentence=manifest.plain_line(outcome.sentence, manifest.MAX_SENTENCE_CHARS),
+        sentence=plain_line(outcome.sentence, MAX_SENTENCE_CHARS),
         execution=execution.name,
         started=_utc(execution.started),
         finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
@@ -100,7 +108,7 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> manifest.
 def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
     """Ask the installation (a file VERSION, conda's records), else the task's environment."""
     with suppress(OSError, UnicodeDecodeError):
-        return manifest.plain_line((home / "VERSION").read_text().strip(), 100)
+        return plain_line((home / "VERSION").read_text().strip(), 100)
     for record in sorted(home.glob("conda-meta/ilastik-*.json")):
         match = re.match(r"ilastik(?:-core)?-([0-9][^-]*)-", record.name)
         if match:

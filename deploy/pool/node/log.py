@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from batch_ops.task import contract, manifest, true_success
+from batch_ops.task import contract, true_success
+from batch_ops.task.report import MAX_LAST_LINES
+from batch_ops.task.strict_json import plain_line
 
 
 class LogTee(threading.Thread):
@@ -24,7 +26,7 @@ class LogTee(threading.Thread):
     def __init__(self, pipe: IO[bytes], path: Path) -> None:
         super().__init__(daemon=True)
         self._pipe, self._path = pipe, path
-        self._last: collections.deque[str] = collections.deque(maxlen=manifest.MAX_LAST_LINES)
+        self._last: collections.deque[str] = collections.deque(maxlen=MAX_LAST_LINES)
         self._evidence: list[str] = []
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
@@ -52,7 +54,7 @@ class LogTee(threading.Thread):
     @property
     def last_lines(self) -> tuple[str, ...]:
         with self._lock:
-            return tuple(manifest.plain_line(line) for line in self._last)
+            return tuple(plain_line(line) for line in self._last)
 
     @property
     def text(self) -> str:

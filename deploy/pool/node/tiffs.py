@@ -1,27 +1,32 @@
-"""The TIFFs that ilastik wrote, and whether they are complete."""
+"""The files that ilastik wrote, and whether its TIFFs are complete."""
 
 from __future__ import annotations
 
 import logging
 import logging.handlers
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from batch_ops.task.true_success import FoundTiff
+from batch_ops.task.outputs import PlannedOutput
+from batch_ops.task.true_success import FoundFile
 
 
-def find_tiffs(folder: Path) -> list[FoundTiff]:
-    """Inspect every file below a folder, whatever its name, in the order of names."""
-    return [_inspect(path, folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
+def find_files(folder: Path, outputs: Sequence[PlannedOutput]) -> list[FoundFile]:
+    """List every file below a folder, in the order of names; those that are to be TIFFs are read."""
+    tiffs = {path for output in outputs if output.is_tiff for path in output.paths}
+    found = []
+    for file in sorted(path for path in folder.rglob("*") if not path.is_dir()):
+        path, length = file.relative_to(folder).as_posix(), file.stat().st_size
+        found.append(_inspect(file, path, length) if path in tiffs else FoundFile(path, length))
+    return found
 
 
-def _inspect(path: Path, folder: Path) -> FoundTiff:
+def _inspect(path: Path, name: str, length: int) -> FoundFile:
     """Find the pages, their shape, and whether all their pixels are inside the file."""
     import tifffile
 
-    name, length = path.relative_to(folder).as_posix(), path.stat().st_size
     try:
         with _complaints_of("tifffile") as complaints, tifffile.TiffFile(path) as tiff:
             shapes: set[tuple[int, ...]] = set()
@@ -31,16 +36,16 @@ def _inspect(path: Path, folder: Path) -> FoundTiff:
                 end = max(end, *map(operator.add, page.dataoffsets, page.databytecounts))
             pages = len(tiff.pages)
     except Exception as exc:  # a damaged file may raise nearly anything here
-        return FoundTiff(name, length, fault=f"it can't be read ({exc})")
+        return FoundFile(name, length, fault=f"it can't be read ({exc})")
     if end > length:
         fault = f"it ends after {length} bytes, and its pages need {end}"
-        return FoundTiff(name, length, pages, fault=fault)
+        return FoundFile(name, length, pages, fault=fault)
     if complaints:
-        return FoundTiff(name, length, pages, fault=f"it can't be read ({complaints[0]})")
+        return FoundFile(name, length, pages, fault=f"it can't be read ({complaints[0]})")
     if len(shapes) != 1:
-        return FoundTiff(name, length, pages, fault="its pages are not of one size")
+        return FoundFile(name, length, pages, fault="its pages are not of one size")
     rows, columns = (*shapes.pop(), 0)[:2]
-    return FoundTiff(name, length, pages, (int(rows), int(columns)))
+    return FoundFile(name, length, pages, (int(rows), int(columns)))
 
 
 @contextmanager

@@ -151,7 +151,7 @@ async def test_a_node_installs_what_tasks_need_and_a_task_finds_it(service, cont
         (name,) = [name for name in names if name.endswith("manifest.json")]
         manifest = Manifest.parse(await read(client, name))
         assert (manifest.ilastik_version, manifest.image.blob) == ("1.4.2", NAME)
-        assert [file.name for file in manifest.files] == ["cells.tiff"]
+        assert [output.path for output in manifest.tiffs] == ["cells.tiff"]
 
 
 async def test_a_node_without_ilastik_takes_no_task_and_says_why(service, containers, server, programs):

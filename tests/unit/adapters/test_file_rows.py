@@ -1,6 +1,7 @@
 """The row of a file's record, property by property as deployed systems have it."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.record_parts import Placement, Published, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
 
@@ -44,6 +46,7 @@ RECORD = FileRecord(
         "key",
         ToolChoice("p1", "d", "1.4.2", "Probabilities"),
         ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s"),
+        (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", "image/tiff", 3, 2, "zyx", (4, 5), 99),),
         timedelta(hours=1),
         Forecast(2**33, 90),
         (RunWarning("memory", "Wärme."),),
@@ -85,6 +88,8 @@ ROW: dict[str, Any] = {
     "scene": "s",
     "forecast_memory_bytes": int64(2**33),
     "forecast_seconds": int64(90),
+    "outputs": '[{"role": "probabilities", "path": "a{slice_index}.tiff", "media_type": "image/tiff", "files": 3,'
+    ' "pages": 2, "axes": "zyx", "page_shape": [4, 5], "bytes_per_file": 99}]',
     "warnings": '[{"code": "memory", "sentence": "Wärme."}]',
     "export_source": "Probabilities",
     "wall_clock_seconds": int64(3600),
@@ -138,6 +143,10 @@ ATTEMPTS = st.builds(
 WARNINGS = st.lists(
     st.builds(lambda code, sentence: {"code": code, "sentence": sentence}, TEXTS, TEXTS), min_size=1
 ).map(lambda listed: json.dumps(listed, ensure_ascii=False))
+OUTPUTS = st.lists(
+    st.builds(PlannedOutput, st.sampled_from(Role), TEXTS, TEXTS, INT64, INT64, TEXTS, st.tuples(INT64, INT64), INT64),
+    min_size=1,
+).map(lambda listed: json.dumps([asdict(output) for output in listed]))
 MOVES = st.builds(lambda state, moment: f"{state}@{moment.isoformat()[:-6]}Z", st.sampled_from(State), SECONDS)
 SPECIAL = {
     "md5": st.text(max_size=50),
@@ -150,6 +159,7 @@ SPECIAL = {
     ),
     "attempts": st.lists(ATTEMPTS, min_size=1).map(lambda listed: json.dumps(listed, ensure_ascii=False)),
     "axes_source": st.sampled_from([AxesSource.TAGS, AxesSource.CONFIGURATION]).map(str),
+    "outputs": OUTPUTS,
     "warnings": WARNINGS,
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_ops.task.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan
+from batch_ops.task.outputs import planned_outputs
 
 
 @pytest.mark.parametrize("case", ["nuclei3d", "stack2dfeatures", "cells2d"])
@@ -20,11 +21,14 @@ def test_the_plan_is_what_ilastik_really_wrote(reference, case):
         axes = "".join(axis["key"] for axis in json.loads(dataset.attrs["axistags"])["axes"])
         plan = export_plan(axes, dataset.shape)
 
-    assert plan.file_names("input") == tuple(tiff["name"] for tiff in info)
+    [planned] = planned_outputs("input", "Simple Segmentation", plan)
+    assert planned.paths == tuple(tiff["name"] for tiff in info)
     for tiff in info:
         assert plan.pages_per_file == tiff["pages"]
         assert plan.page_shape == tuple(tiff["page_shape"])
         assert tiff["bytes"] <= plan.bytes_per_file <= 1.05 * tiff["bytes"]
+        [(_, written_axes, _)] = tiff["series"]
+        assert plan.axes == written_axes.lower()
 
 
 @pytest.mark.parametrize(
@@ -54,14 +58,15 @@ def test_a_sequence_needs_four_long_axes_of_which_t_is_the_first(axes, shape, ex
 def test_probabilities_have_a_page_for_each_class():
     """Channels of the export multiply the pages, and four bytes a value the length."""
     plan = export_plan("txyzc", (2, 400, 500, 3, 1), channels=2, bytes_per_value=4)
-    assert (plan.files, plan.pages_per_file) == (2, 6)
+    assert (plan.files, plan.pages_per_file, plan.axes) == (2, 6, "zcyx")
     assert plan.bytes_per_file == pytest.approx(6 * 400 * 500 * 4, rel=0.01)
 
 
 @pytest.mark.parametrize("files", [1, 2, 9, 10, 99, 100, 999, 1000, 12345])
 def test_numbers_have_as_many_digits_as_ilastik_gives_them(files):
     """Zero-padded to ceil(log10(T + 1)) digits, so that names sort in the order of time."""
-    names = ExportPlan(SEQUENCE, files, 2, (2, 2), 8).file_names("n")
+    [planned] = planned_outputs("n", "Simple Segmentation", ExportPlan(SEQUENCE, files, 2, (2, 2), 8, "zyx"))
+    names = planned.paths
     digits = math.ceil(math.log10(files + 1))
     assert names[0] == f"n{'0' * digits}.tiff"
     assert list(names) == sorted(names)
@@ -75,7 +80,7 @@ def test_a_plan_accounts_for_every_pixel_once(axes, shape):
     sizes = {axis: shape[index] for index, axis in enumerate(axes)}
     rows, columns = plan.page_shape
     assert plan.files * plan.pages_per_file * rows * columns == math.prod(shape) // sizes["c"]
-    assert plan.is_sequence == (len(plan.file_names("n")) > 1)
+    assert plan.is_sequence == (plan.files > 1)
 
 
 @pytest.mark.parametrize(

@@ -7,23 +7,24 @@ from hypothesis import strategies as st
 from batch_ops.task import contract
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.failure_kinds import FailureKind
-from batch_ops.task.true_success import FoundTiff, complaint, is_evidence, outcome_of, size
+from batch_ops.task.outputs import PlannedOutput, Role, planned_outputs
+from batch_ops.task.true_success import FoundFile, complaint, is_evidence, outcome_of, size
 
-PLAN = export_plan("txyzc", (2, 4, 5, 3, 1))
-GOOD = (FoundTiff("a0.tiff", 900, 3, (5, 4)), FoundTiff("a1.tiff", 900, 3, (5, 4)))
+OUTPUTS = planned_outputs("a", "Simple Segmentation", export_plan("txyzc", (2, 4, 5, 3, 1)))
+GOOD = (FoundFile("a0.tiff", 900, 3, (5, 4)), FoundFile("a1.tiff", 900, 3, (5, 4)))
 PLENTY = 10**12
 
 
 def test_success_is_exit_0_and_every_planned_tiff():
     """The one case that counts as success."""
-    outcome = outcome_of(0, GOOD, "INFO Completed Batch Processing", PLAN, "a", PLENTY)
+    outcome = outcome_of(0, GOOD, "INFO Completed Batch Processing", OUTPUTS, PLENTY)
     assert (outcome.kind, outcome.exit_code, outcome.succeeded) == (None, 0, True)
 
 
 @given(st.integers(-64, 255), st.sets(st.sampled_from(GOOD)), st.sampled_from(["", "Unhandled exception", "ok"]))
 def test_nothing_else_is_success(exit_code, found, log):
     """Success exactly if exit 0, complete output and no unhandled exception; the exit code agrees with it."""
-    outcome = outcome_of(exit_code, sorted(found, key=str), log, PLAN, "a", PLENTY)
+    outcome = outcome_of(exit_code, sorted(found, key=str), log, OUTPUTS, PLENTY)
     assert outcome.succeeded == (exit_code == 0 and len(found) == 2 and "Unhandled" not in log)
     assert outcome.succeeded == (outcome.exit_code == 0)
     assert 0 <= outcome.exit_code <= 255
@@ -48,7 +49,7 @@ def test_nothing_else_is_success(exit_code, found, log):
 )
 def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code, message):
     """ilastik's own codes pass, reserved ones don't, signals are 128 + N, the cause is in the sentence."""
-    outcome = outcome_of(exit_code, (), log, PLAN, "a", PLENTY)
+    outcome = outcome_of(exit_code, (), log, OUTPUTS, PLENTY)
     assert (outcome.kind, outcome.exit_code) == (kind, code)
     assert message in outcome.sentence
 
@@ -66,19 +67,28 @@ def test_sizes_are_reported_in_units_that_people_read(length, message):
     ("found", "message"),
     [
         ((), "2 of 2 TIFF files are missing, the first is a0.tiff"),
-        ((GOOD[0], FoundTiff("a1.tiff", 0)), "a1.tiff is empty"),
-        ((GOOD[0], FoundTiff("a1.tiff", 9, 3, (5, 4), "cut")), "a1.tiff is damaged: cut"),
-        ((GOOD[0], FoundTiff("a1.tiff", 9, 2, (5, 4))), "a1.tiff has 2 pages instead of 3"),
-        ((GOOD[0], FoundTiff("a1.tiff", 9, 3, (4, 5))), "4 x 5 pixels instead of 5 x 4"),
-        ((*GOOD, FoundTiff("a2.tiff", 9, 3, (5, 4))), "an unexpected file, 'a2.tiff'"),
+        ((GOOD[0], FoundFile("a1.tiff", 0)), "a1.tiff is empty"),
+        ((GOOD[0], FoundFile("a1.tiff", 9, 3, (5, 4), "cut")), "a1.tiff is damaged: cut"),
+        ((GOOD[0], FoundFile("a1.tiff", 9, 2, (5, 4))), "a1.tiff has 2 pages instead of 3"),
+        ((GOOD[0], FoundFile("a1.tiff", 9, 3, (4, 5))), "4 x 5 pixels instead of 5 x 4"),
+        ((*GOOD, FoundFile("a2.tiff", 9, 3, (5, 4))), "an unexpected file, 'a2.tiff'"),
     ],
 )
 def test_output_that_is_not_the_plan_is_no_output(found, message):
     """Each deviation is reported by file; on a disk without room it is the disk's fault."""
-    outcome = outcome_of(0, found, "", PLAN, "a", PLENTY)
+    outcome = outcome_of(0, found, "", OUTPUTS, PLENTY)
     assert (outcome.kind, outcome.exit_code) == (FailureKind.NO_OUTPUT, contract.EXIT_NO_OUTPUT)
     assert message in outcome.sentence
-    assert outcome_of(0, found, "", PLAN, "a", 1000).kind is FailureKind.DISK_FULL
+    assert outcome_of(0, found, "", OUTPUTS, 1000).kind is FailureKind.DISK_FULL
+
+
+def test_every_output_that_was_promised_counts():
+    """A table beside the TIFFs: it has to be there, and nobody looks for pages in it."""
+    promised = (*OUTPUTS, PlannedOutput(Role.TABLE, "tables/objects.csv", "text/csv"))
+    whole = (*GOOD, FoundFile("tables/objects.csv", 7))
+    assert outcome_of(0, whole, "", promised, PLENTY).succeeded
+    sentence = outcome_of(0, GOOD, "", promised, PLENTY).sentence
+    assert "1 of 1 files of the table are missing, the first is tables/objects.csv" in sentence
 
 
 @pytest.mark.parametrize("name", ["thin_z", "no_axistags", "two_datasets_no_internal_path", "wrong_export_source"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from batch_ops.task import contract
+from batch_ops.task.outputs import Role
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 from tests.waiting import wait_until
 
@@ -20,10 +21,14 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
 
     assert ended.code == 0, ended.printed
     manifest = folder.manifest()
-    assert [file.name for file in manifest.files] == ["nuclei0.tiff", "nuclei1.tiff"]
-    for file in manifest.files:
-        content = (folder.wd / "out" / manifest.execution / file.name).read_bytes()
-        assert (file.length, file.md5, file.pages) == (len(content), hashlib.md5(content).hexdigest(), 3)  # noqa: S324
+    *tiffs, log = manifest.outputs
+    assert [output.path for output in tiffs] == ["nuclei0.tiff", "nuclei1.tiff"]
+    assert {(output.role, output.pages, output.axes) for output in tiffs} == {(Role.SEGMENTATION, 3, "zyx")}
+    assert (log.path, log.role, log.pages) == ("ilastik.log", Role.LOG, 0)
+    for output in manifest.outputs:
+        place = folder.wd / ("logs" if output is log else "out") / manifest.execution
+        content = (place / output.path).read_bytes()
+        assert (output.length, output.md5) == (len(content), hashlib.md5(content).hexdigest())  # noqa: S324
     assert (manifest.image.blob, manifest.image.length) == ("lab/nuclei.h5", len(before))
     assert manifest.image.md5 == hashlib.md5(before).hexdigest()  # noqa: S324  the digest that Azure uses
     assert manifest.node == "tvm-1"
@@ -31,7 +36,14 @@ def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
     assert not (folder.wd / "partial").exists()
     report = folder.report()
     assert (report.kind, report.exit_code, report.execution) == ("SUCCEEDED", 0, manifest.execution)
-    assert (folder.wd / "logs" / manifest.execution / "ilastik.log").exists()
+
+
+def test_who_knows_only_schema_1_gets_a_manifest_that_it_can_read(folder):
+    """While a system is deployed over, the app of before hands out these scripts, and collects what they make."""
+    folder.values = {"manifest_schema": 1}
+    assert folder.run().code == 0
+    manifest = folder.manifest()
+    assert (manifest.schema, [output.path for output in manifest.outputs]) == (1, ["nuclei0.tiff", "nuclei1.tiff"])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +178,7 @@ def test_one_time_point_becomes_one_file(folder):
     ended = folder.run()
 
     assert ended.code == 0, ended.printed
-    assert [file.name for file in folder.manifest().files] == ["nuclei.tiff"]
+    assert [output.path for output in folder.manifest().tiffs] == ["nuclei.tiff"]
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_nickname_that_tells_of_a_suffix_does_not_confuse_ilastik(folder):
     ended = folder.run()
 
     assert ended.code == 0, ended.printed
-    assert folder.manifest().files[0].name == "a.h5.ilp0.tiff"
+    assert folder.manifest().outputs[0].path == "a.h5.ilp0.tiff"
 
 
 def test_files_that_are_not_those_that_were_checked_are_refused(folder):
