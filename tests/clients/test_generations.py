@@ -1,0 +1,67 @@
+"""Scenarios of ours through every generation of the Python and JavaScript clients: each operation is one of theirs."""
+
+import json
+import os
+from typing import NamedTuple
+
+import pytest
+
+from tests.clients.conftest import FOLDER, output_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+# What the local service does not do; such operations may fail.
+UNDONE = ("ser, delete", "emote", "epends", "preparation")
+PROGRAMS = FOLDER / "programs"
+OLD = "3.9,3.10,3.11,3.12,3.13"  # the Pythons of the old clients' days, the oldest that is here
+
+
+class Generation(NamedTuple):
+    """A version of azure-batch, the program that uses it, and the Pythons that may run it."""
+
+    version: str
+    program: str
+    pythons: str = OLD
+
+
+PYTHON = [
+    *(Generation(f"{version}.0.0", "batch_6_to_14.py") for version in range(6, 15)),
+    Generation("15.1.0", "batch_15.py"),
+]
+
+
+@pytest.mark.parametrize("generation", PYTHON, ids=lambda generation: generation.version)
+async def test_azure_batch_for_python(generation, made, service, table, tmp_path):
+    """Every operation of the scenario does what it says."""
+    package = f"azure-batch=={generation.version}"
+    python = made("environment.sh", f"python-{generation.version}", generation.pythons, package)
+    printed = await output_of(python, PROGRAMS / generation.program, environment=account(service), folder=tmp_path)
+    judge("azure-batch (Python)", generation.version, printed, table)
+
+
+@pytest.mark.parametrize("version", ["8.0.0", "10.2.0"])
+async def test_azure_batch_for_javascript(version, made, service, table, tmp_path):
+    """Every operation of the scenario does what it says."""
+    folder = made("node_environment.sh", "@azure/batch", version)
+    environment = {**account(service), "NODE_PATH": str(folder / "node_modules")}
+    printed = await output_of("node", PROGRAMS / "batch_8_to_10.cjs", environment=environment, folder=tmp_path)
+    judge("@azure/batch (JavaScript)", version, printed, table)
+
+
+def account(service):
+    """The variables that tell a program of an account."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AZURE_BATCH_ENDPOINT": service.endpoint,
+        "AZURE_BATCH_ACCOUNT": service.account,
+        "AZURE_BATCH_ACCESS_KEY": service.key,
+    }
+
+
+def judge(client, version, printed, table):
+    """Count a program's operations; fail with those that failed."""
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    failed = [f"{line['operation']}: {line['error']}" for line in lines if line["error"]]
+    unknown = [text for text in failed if not any(word in text for word in UNDONE)]
+    table(client, version, f"{len(lines) - len(failed)} of {len(lines)} operations")
+    assert lines, printed
+    assert not unknown, "\n".join(failed)
