@@ -22,6 +22,7 @@ from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.creation import new_pool
 from local_cloud.batch.state.errors import ConfigurationError
 from local_cloud.batch.state.faults import Faults
+from local_cloud.batch.state.model import Json, Pool
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.store import Store
 
@@ -58,7 +59,7 @@ class BatchService:
         self.fleet = Fleet(self.account, self.agents, self.life, self.faults, self._timers)
         self.autoscaling = Autoscaling(self.account, self.fleet, self._timers)
         self._retention = Retention(self.account, self.agents, self._timers)
-        self.jobs = JobControl(self.account, self.agents, self.agenda, self._timers, self._retention)
+        self.jobs = JobControl(self.account, self.agents, self.agenda, self._timers, self._retention, self.fleet)
         self.dispatcher = Dispatcher(self.account, self.agents, self.life, self.jobs, self.agenda)
         self._stopping = False
 
@@ -91,10 +92,18 @@ class BatchService:
                 "targetDedicatedNodes": settings.nodes,
                 "taskSlotsPerNode": settings.task_slots,
             }
-            pool = self.account.put_pool(new_pool(body, self.account))
-            self.fleet.resize(pool, settings.nodes, 0)
+            self.make_pool(body)
         elif found.target_dedicated != settings.nodes and not found.autoscale:
             self.fleet.resize(found, settings.nodes, found.target_low_priority)
+
+    def make_pool(self, body: Json) -> Pool:
+        """Make a pool and begin to fill it; ServiceError when its formula is none."""
+        if body.get("enableAutoScale"):
+            self.autoscaling.check(body["autoScaleFormula"])
+        pool = self.account.put_pool(new_pool(body, self.account))
+        if pool.autoscale:
+            return self.autoscaling.begin(pool)
+        return self.fleet.resize(pool, body.get("targetDedicatedNodes", 0), body.get("targetLowPriorityNodes", 0))
 
     async def stop(self) -> None:
         """End all processes; what was running is queued again at the next start."""

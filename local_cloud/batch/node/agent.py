@@ -10,6 +10,7 @@ from typing import Any
 
 from local_cloud.batch.node.environment import node_environment, settings_of, task_environment
 from local_cloud.batch.node.execution import Ended, Stop, StopReason, Tools, Work, run
+from local_cloud.batch.node.node_log import NodeLog
 from local_cloud.batch.node.node_paths import NodePaths, TaskPaths
 from local_cloud.batch.node.staging import failure
 from local_cloud.batch.state.account import Account
@@ -51,6 +52,7 @@ class NodeAgent:
     start_follower: asyncio.Task[None] | None = None
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     boot: int = 0
+    log: NodeLog = field(default_factory=NodeLog)
     retained_until: datetime | None = None  # the latest time at which a task's files may go
     hurry: asyncio.Event = field(default_factory=asyncio.Event)  # nobody cares for the files any more
 
@@ -101,6 +103,10 @@ class NodeAgent:
             time_limit=None if limit is None else parse_duration(limit).total_seconds(),
         )
         return await run(work, self.tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
+
+    def note(self, text: str) -> None:
+        """Write a line into the node's log."""
+        self.log.note(self.tools.clock.now(), text)
 
     def stop_runs(self, reason: StopReason | None) -> None:
         """Ask all tasks on this node to end, unless there is no reason to."""

@@ -13,6 +13,7 @@ from local_cloud.batch.state.node_records import Node, StartTaskInfo
 from local_cloud.batch.state.settings import Settings
 
 NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")
+NO_MOUNTS = Failure("usererror", "MountConfigurationFailed", "The local Batch service can mount nothing")
 _STOP_FOR = {
     Deallocation.REQUEUE: StopReason.REQUEUED,
     Deallocation.TERMINATE: StopReason.TERMINATED,
@@ -50,6 +51,9 @@ class NodeLife:
         pool = self._account.pools.get(node.pool)
         if pool is None or boot != agent.boot:
             return  # preempted, rebooted or removed meanwhile
+        if pool.spec.get("mountConfiguration"):
+            self._set_state(node, NodeState.UNUSABLE, errors=(_node_error(NO_MOUNTS),))
+            return
         agent.slots = pool.slots_per_node
         agent.paths.make()
         body = pool.spec.get("startTask")
@@ -108,6 +112,7 @@ class NodeLife:
         found = self._account.find_node(node.pool, node.key)
         if found is None or found.leaving is not None:
             return None
+        self._agents.of(node).note(f"the node is {state}")
         return self._account.put_node(replace(found, state=state, state_since=self._clock.now(), **changes))
 
     def busy_changed(self, agent: NodeAgent, **changes: Any) -> None:
@@ -163,7 +168,7 @@ class NodeLife:
     def vanish(self, node: Node, state: NodeState, error: Failure | None = None) -> None:
         """Take a node away, preempted or lost: its processes end at once, its tasks are queued again."""
         errors = () if error is None else (_node_error(error),)
-        self._set_state(node, state, errors=errors)
+        self._set_state(node, state, errors=errors, users=())
         self._agents.of(node).next_boot()
         self._agents.of(node).stop_all(StopReason.NODE_GONE)
         self._agents.spawn(self._wipe(node), f"end of {node.id}")

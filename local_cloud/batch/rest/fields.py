@@ -11,10 +11,10 @@ from enum import Enum
 from typing import Any, Protocol
 
 from local_cloud.batch.state.errors import ServiceError, bad_property
-from local_cloud.batch.state.times import LONGEST, format_duration, parse_duration
+from local_cloud.batch.state.times import LONGEST, format_duration, iso, parse_duration, parse_moment
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Support(Enum):
@@ -56,12 +56,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """An id: letters, digits, hyphens and underscores, at most 64 of them."""
+    """An id: letters, digits, hyphens and underscores, at most `longest` of them."""
+
+    longest: int = 64
 
     def read(self, value: object, path: str) -> str:
         text = Text().read(value, path)
-        if _IDENTIFIER.fullmatch(text) is None:
-            raise bad_property(path, value, "an id has 1 to 64 of A-Z, a-z, 0-9, '-' and '_'")
+        if _IDENTIFIER.fullmatch(text) is None or len(text) > self.longest:
+            raise bad_property(path, value, f"it must have 1 to {self.longest} of A-Z, a-z, 0-9, '-' and '_'")
         return text
 
 
@@ -119,6 +121,18 @@ class Duration:
             limits = f"{format_duration(self.shortest)} to {format_duration(self.longest)}"
             raise bad_property(path, value, f"it must be from {limits}")
         return format_duration(length)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time such as 2026-11-22T08:00:00Z."""
+
+    def read(self, value: object, path: str) -> str:
+        text = _typed(str, value, path, "a time such as 2026-11-22T08:00:00Z")
+        try:
+            return iso(parse_moment(text))
+        except ValueError as exc:
+            raise bad_property(path, value, "it must be a time such as 2026-11-22T08:00:00Z") from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,10 @@ def node_as_of(version: str, node: Json) -> Json:
 
 def job_as_of(version: str, job: Json) -> Json:
     """Write a job as a version has it."""
+    auto = job.get("poolInfo", {}).get("autoPoolSpecification", {})
+    if "pool" in auto:
+        auto = {**auto, "pool": pool_as_of(version, auto["pool"])}
+        job = {**job, "poolInfo": {"autoPoolSpecification": auto}}
     return _files_as_of(version, _without(job, {"maxParallelTasks", "allowTaskPreemption"}, version, PARALLEL))
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from local_cloud.batch.state.model import Execution, Failure, Job, Json, Pool, Task, TaskState, named_values
-from local_cloud.batch.state.node_records import Node, StartTaskInfo
+from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.times import NO_LIMIT, etag, format_duration, iso
 
-AGENT_VERSION = "1.0.0-local"
+_SECRET = frozenset(("accountKey", "sasKey", "password"))
 _SHOWN_AS_GIVEN = (
     "displayName", "vmSize", "virtualMachineConfiguration", "networkConfiguration", "startTask", "metadata",
     "upgradePolicy", "cloudServiceConfiguration", "resourceTags", "targetNodeCommunicationMode",
@@ -73,63 +73,19 @@ def pool_view(pool: Pool, base: str, dedicated: int, low_priority: int) -> Json:
     }
     for name in _SHOWN_AS_GIVEN:
         view[name] = spec.get(name)
-    if "userAccounts" in spec:
-        view["userAccounts"] = [
-            # The published schema requires the property; what it holds is nobody's business.
-            {**account, "password": ""} if isinstance(account, dict) else account
-            for account in spec["userAccounts"]
-        ]
+    for name in ("userAccounts", "mountConfiguration"):
+        if name in spec:
+            view[name] = _without_secrets(spec[name])
     return without_empty(view)
 
 
-def start_task_view(info: StartTaskInfo) -> Json:
-    """Write a node's startTaskInfo."""
-    finished = not info.running
-    return without_empty(
-        {
-            "state": "running" if info.running else "completed",
-            "startTime": iso(info.start),
-            "endTime": moment(info.end),
-            "exitCode": info.exit_code,
-            "failureInfo": failure_view(info.failure),
-            "retryCount": info.retries,
-            "lastRetryTime": moment(info.last_retry),
-            "result": ("success" if info.failure is None else "failure") if finished else None,
-        }
-    )
-
-
-def node_view(node: Node, pool: Pool, base: str, running: int, slots: int, recent: list[Json]) -> Json:
-    """Write a node; `running` tasks hold `slots` slots of it."""
-    spec = pool.spec
-    image = spec.get("virtualMachineConfiguration", {}).get("imageReference")
-    return without_empty(
-        {
-            "id": node.id,
-            "url": f"{base}/pools/{pool.id}/nodes/{node.id}",
-            "state": node.state,
-            "schedulingState": "enabled" if node.scheduling else "disabled",
-            "stateTransitionTime": iso(node.state_since),
-            "lastBootTime": iso(node.booted),
-            "allocationTime": iso(node.allocated),
-            "ipAddress": "127.0.0.1",
-            "ipv6Address": "::1",
-            "affinityId": node.affinity,
-            "vmSize": spec["vmSize"],
-            "totalTasksRun": node.tasks_run,
-            "runningTasksCount": running,
-            "runningTaskSlotsCount": slots,
-            "totalTasksSucceeded": node.tasks_succeeded,
-            "recentTasks": recent or None,
-            "startTask": spec.get("startTask"),
-            "startTaskInfo": None if node.start_task is None else start_task_view(node.start_task),
-            "errors": list(node.errors) or None,
-            "isDedicated": node.dedicated,
-            "endpointConfiguration": {"inboundEndpoints": []},
-            "nodeAgentInfo": {"version": AGENT_VERSION, "lastUpdateTime": iso(node.booted)},
-            "virtualMachineInfo": without_empty({"imageReference": image}),
-        }
-    )
+def _without_secrets(value: Any) -> Any:
+    """Empty every secret in a value: the published schema requires them; what they are is nobody's business."""
+    if isinstance(value, list):
+        return [_without_secrets(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: "" if name in _SECRET else _without_secrets(entry) for name, entry in value.items()}
+    return value
 
 
 def job_view(job: Job, base: str) -> Json:
@@ -159,7 +115,7 @@ def job_view(job: Job, base: str) -> Json:
                 {
                     "startTime": iso(job.start or job.created),
                     "endTime": moment(job.end),
-                    "poolId": spec["poolInfo"]["poolId"],
+                    "poolId": job.pool_id,
                     "terminateReason": job.terminate_reason,
                 }
             ),

@@ -87,6 +87,7 @@ class Dispatcher:
         )  # of a deleted task with the same id
         task = self._account.put_task(began(task, node.pool, node.key, self._account.clock.now()))
         run = agent.runs[task.job, task.key, task.seq] = TaskRun(task.slots)
+        agent.note(f"task {job.id}/{task.id} begins")
         self._life.busy_changed(agent, recent=((job.id, task.id), *node.recent)[:_RECENT], tasks_run=node.tasks_run + 1)
         run.follower = self._agents.spawn(self._follow(job, task, agent, run, previous), f"task {job.id}/{task.id}")
 
@@ -106,6 +107,7 @@ class Dispatcher:
             node = self._account.find_node(agent.pool, agent.node)
             good = final is not None and final.execution.result is Result.SUCCESS
             done = (node.tasks_succeeded if node else 0) + (1 if good else 0)
+            agent.note(f"task {job.id}/{task.id} has ended")
             self._life.busy_changed(agent, tasks_succeeded=done)
             until = None if final is None else files_until(final)
             if until is not None:

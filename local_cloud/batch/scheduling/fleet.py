@@ -134,6 +134,9 @@ class Fleet:
 
     def delete_pool(self, pool: Pool) -> None:
         """Remove all nodes; the pool goes with the last one."""
+        if pool.state is not PoolState.DELETING:
+            now = self._account.clock.now()
+            pool = self._account.touch_pool(pool, state=PoolState.DELETING, state_since=now)
         for node in list(self._account.nodes[pool.key].values()):
             if node.leaving is None:
                 self._life.remove(node, Deallocation.REQUEUE)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from local_cloud.batch.node.agent import Agents
 from local_cloud.batch.node.execution import StopReason
 from local_cloud.batch.node.retention import Retention
+from local_cloud.batch.scheduling.fleet import Fleet
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda, Timers
 from local_cloud.batch.state.exit_conditions import exit_options
@@ -20,12 +21,15 @@ _ENDING = (JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING)
 class JobControl:
     """Moves jobs through their states; a state that ends in -ing lasts until the last run has ended."""
 
-    def __init__(self, account: Account, agents: Agents, agenda: Agenda, timers: Timers, retention: Retention) -> None:
+    def __init__(
+        self, account: Account, agents: Agents, agenda: Agenda, timers: Timers, retention: Retention, fleet: Fleet
+    ) -> None:
         self._account = account
         self._agents = agents
         self._agenda = agenda
         self._timers = timers
         self._retention = retention
+        self._fleet = fleet
 
     def watch_time(self, job: Job) -> None:
         """Terminate the job when its wall clock time is over."""
@@ -124,10 +128,17 @@ class JobControl:
         if job.state is JobState.DISABLING:
             return self._to(job, JobState.DISABLED)
         if job.state is JobState.TERMINATING:
+            self._give_up_pool(job)
             return self._to(job, JobState.COMPLETED, end=self._account.clock.now())
         if job.state is JobState.DELETING:
             self._agents.spawn(self._remove(job), f"removal of job {job.id}")
         return job
+
+    def _give_up_pool(self, job: Job) -> None:
+        """Remove the pool that was made for a job, unless it is to stay."""
+        pool = self._account.pools.get(job.pool_key)
+        if pool is not None and not job.keeps_pool:
+            self._fleet.delete_pool(pool)
 
     async def _remove(self, job: Job) -> None:
         folders = [agent.paths.job(job.id) for agent in self._agents.all()]
@@ -136,6 +147,7 @@ class JobControl:
         found = self._account.jobs.get(job.key)
         if found is not None and found.seq == job.seq:
             self._account.drop_job(job.key)
+            self._give_up_pool(job)
 
     def resume(self) -> None:
         """Go on with what was under way, after a restart."""

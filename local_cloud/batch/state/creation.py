@@ -1,6 +1,7 @@
 """New records, made from the bodies of the requests that create them."""
 
 import json
+import uuid
 from dataclasses import replace
 
 from local_cloud.batch.state.account import Account
@@ -38,11 +39,19 @@ def new_pool(body: Json, account: Account) -> Pool:
     return pool
 
 
-def new_job(body: Json, account: Account) -> Job:
+def new_auto_pool(specification: Json) -> Json:
+    """Make the body of a pool for one job from the job's specification of it."""
+    prefix, name = specification.get("autoPoolIdPrefix"), str(uuid.uuid4()).upper()
+    pool_id = f"{prefix}_{name}" if prefix else name
+    return {"id": pool_id, **specification["pool"]}
+
+
+def new_job(body: Json, account: Account, auto_pool: str | None = None) -> Job:
     """Make a job's record."""
     made = _made(body, account)
     spec = {"priority": 0, **body}
-    return Job(**made, seq=account.next_seq(), spec=spec, state=JobState.ACTIVE, start=made["created"])
+    numbered: Json = {**made, "seq": account.next_seq()}
+    return Job(**numbered, spec=spec, state=JobState.ACTIVE, start=made["created"], auto_pool=auto_pool)
 
 
 def new_task(body: Json, job: Job, account: Account) -> Task:

@@ -46,6 +46,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "MissingRequiredQueryParameter": (400, "A query parameter that's mandatory for this request is not specified."),
     "MultipleConditionHeadersNotSupported": (400, "Multiple condition headers are not supported."),
     "NodeAlreadyInTargetSchedulingState": (409, "The specified node is already in the target scheduling state."),
+    "NodeBeingCreated": (409, "The specified node is being created."),
     "NodeBeingRebooted": (409, "The specified node is being rebooted."),
     "NodeBeingStarted": (409, "The specified node is being started."),
     "NodeNotFound": (404, "The specified node does not exist."),

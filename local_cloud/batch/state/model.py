@@ -157,10 +157,21 @@ class Job:
     start: datetime | None = None
     end: datetime | None = None
     terminate_reason: str | None = None
+    auto_pool: str | None = None  # the id of the pool that was made for it
+
+    @property
+    def pool_id(self) -> str:
+        return self.auto_pool or str(self.spec["poolInfo"]["poolId"])
 
     @property
     def pool_key(self) -> str:
-        return str(self.spec["poolInfo"]["poolId"]).lower()
+        return self.pool_id.lower()
+
+    @property
+    def keeps_pool(self) -> bool:
+        """Whether its pool is there when it is over."""
+        auto = self.spec["poolInfo"].get("autoPoolSpecification", {})
+        return self.auto_pool is None or bool(auto.get("keepAlive", False))
 
     @property
     def priority(self) -> int:

@@ -20,6 +20,15 @@ class StartTaskInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeUser:
+    """A user that was added to a node: known by name, without a password, because nothing here asks for one."""
+
+    name: str
+    is_admin: bool
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node of a pool."""
 
@@ -39,6 +48,7 @@ class Node:
     tasks_run: int = 0
     tasks_succeeded: int = 0
     recent: tuple[tuple[str, str], ...] = ()
+    users: tuple[NodeUser, ...] = ()
 
     @property
     def affinity(self) -> str:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from local_cloud.batch.rest import bodies
+from local_cloud.batch.rest import job_bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, numeric_token, one, versioned
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, FORCE, JOB, Routes
 from local_cloud.batch.rest.versions import counts_as_of, job_as_of
 from local_cloud.batch.rest.views import job_view
 from local_cloud.batch.service import BatchService
-from local_cloud.batch.state.creation import new_job
+from local_cloud.batch.state.creation import new_auto_pool, new_job
 from local_cloud.batch.state.errors import ServiceError, bad_property
 from local_cloud.batch.state.model import Job, JobState, Json
 
@@ -24,7 +24,7 @@ FILTERS: Properties[Job] = {
     "lastModified": Property(lambda job: job.modified, Type.MOMENT, ORDER),
     "executionInfo/startTime": Property(lambda job: job.start or job.created, Type.MOMENT, ORDER),
     "executionInfo/endTime": Property(lambda job: job.end, Type.MOMENT, ORDER),
-    "executionInfo/poolId": Property(lambda job: job.spec["poolInfo"]["poolId"], operators=PREFIX | ORDER),
+    "executionInfo/poolId": Property(lambda job: job.pool_id, operators=PREFIX | ORDER),
 }
 _ENDED = {
     JobState.COMPLETED: "JobCompleted",
@@ -51,16 +51,29 @@ def _job(service: BatchService, call: Call) -> Job:
     return job
 
 
-@ROUTES.add("POST", "/jobs", body=bodies.JOB_CREATE)
+@ROUTES.add("POST", "/jobs", body=job_bodies.JOB_CREATE)
 def create_job(service: BatchService, call: Call) -> Reply:
     body = call.body()
     account = service.account
     if body["id"].lower() in account.jobs:
         raise ServiceError("JobExists", f"There is a job '{body['id']}' already.")
-    job = account.put_job(new_job(body, account))
+    auto_pool = None
+    if "autoPoolSpecification" in body["poolInfo"]:
+        auto_pool = _make_auto_pool(service, body["poolInfo"]["autoPoolSpecification"])
+    job = account.put_job(new_job(body, account, auto_pool))
     service.jobs.watch_time(job)
     job = service.jobs.completed_by_itself(job)
     return created(call, job, f"jobs/{job.id}")
+
+
+def _make_auto_pool(service: BatchService, specification: Json) -> str:
+    """Make the pool that a job asks for; return its id."""
+    if specification["poolLifetimeOption"] != "job":
+        name = "poolInfo.autoPoolSpecification.poolLifetimeOption"
+        raise bad_property(name, "jobschedule", "only the pool of a schedule can live as long as one")
+    if "pool" not in specification:
+        raise bad_property("poolInfo.autoPoolSpecification.pool", "", "it is required", "MissingRequiredProperty")
+    return service.make_pool(new_auto_pool(specification)).id
 
 
 def _view(call: Call, job: Job) -> Json:
@@ -81,12 +94,21 @@ def list_jobs(service: BatchService, call: Call) -> Reply:
     return listing(call, "jobs", jobs, lambda job: _view(call, job), lambda job: str(job.seq), FILTERS)
 
 
+def _pool_info(job: Job, wanted: Json) -> Json:
+    """Read which pool a changed job shall run on; of a pool that was made for it, only keepAlive changes."""
+    own: Json | None = job.spec["poolInfo"].get("autoPoolSpecification")
+    other: Json | None = wanted.get("autoPoolSpecification")
+    if own is not None and other is not None:
+        return {"autoPoolSpecification": {**own, "keepAlive": other.get("keepAlive", False)}}
+    if own is not None or other is not None:
+        raise bad_property("poolInfo", "", "a job keeps the pool that was made for it, and gets none later")
+    if wanted["poolId"].lower() != job.pool_key and job.state is not JobState.DISABLED:
+        raise bad_property("poolInfo.poolId", wanted["poolId"], "a job changes its pool only while it is disabled")
+    return wanted
+
+
 def _changed(service: BatchService, call: Call, job: Job, spec: dict[str, Any]) -> Reply:
-    moved = spec["poolInfo"]["poolId"].lower() != job.pool_key
-    if moved and job.state is not JobState.DISABLED:
-        raise bad_property(
-            "poolInfo.poolId", spec["poolInfo"]["poolId"], "a job changes its pool only while it is disabled"
-        )
+    spec = {**spec, "poolInfo": _pool_info(job, spec["poolInfo"])}
     job = service.account.touch_job(job, spec=spec)
     service.jobs.watch_time(job)
     job = service.jobs.completed_by_itself(job)
@@ -94,7 +116,7 @@ def _changed(service: BatchService, call: Call, job: Job, spec: dict[str, Any]) 
     return changed(call, job)
 
 
-@ROUTES.add("PATCH", JOB, body=bodies.JOB_UPDATE)
+@ROUTES.add("PATCH", JOB, body=job_bodies.JOB_UPDATE)
 def update_job(service: BatchService, call: Call) -> Reply:
     """Change what is given, and only that."""
     job = _job(service, call)
@@ -103,7 +125,7 @@ def update_job(service: BatchService, call: Call) -> Reply:
     return _changed(service, call, job, {**job.spec, **body})
 
 
-@ROUTES.add("PUT", JOB, body=bodies.JOB_REPLACE)
+@ROUTES.add("PUT", JOB, body=job_bodies.JOB_REPLACE)
 def replace_job(service: BatchService, call: Call) -> Reply:
     """Replace what may change; what is not given takes its default."""
     job = _job(service, call)
@@ -128,7 +150,7 @@ def _accepted(service: BatchService, call: Call, job: Job) -> Reply:
     return changed(call, job, 202)
 
 
-@ROUTES.add("POST", JOB + "/disable", body=bodies.JOB_DISABLE)
+@ROUTES.add("POST", JOB + "/disable", body=job_bodies.JOB_DISABLE)
 def disable_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     body = call.body()
@@ -143,7 +165,7 @@ def enable_job(service: BatchService, call: Call) -> Reply:
     return _accepted(service, call, service.jobs.enable(job))
 
 
-@ROUTES.add("POST", JOB + "/terminate", FORCE, bodies.JOB_TERMINATE, optional=True)
+@ROUTES.add("POST", JOB + "/terminate", FORCE, job_bodies.JOB_TERMINATE, optional=True)
 def terminate_job(service: BatchService, call: Call) -> Reply:
     job = _job(service, call)
     call.flag("force")

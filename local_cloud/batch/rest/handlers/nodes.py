@@ -4,13 +4,14 @@ from collections import Counter
 from dataclasses import replace
 
 from local_cloud.batch.node.execution import StopReason
-from local_cloud.batch.rest import bodies
+from local_cloud.batch.rest import pool_bodies
 from local_cloud.batch.rest.calls import Call, Reply, listing, numeric_token, one
 from local_cloud.batch.rest.handlers.pools import pools_after
+from local_cloud.batch.rest.node_views import node_view
 from local_cloud.batch.rest.odata import ORDER, Properties, Property, Type
 from local_cloud.batch.rest.operations import FILTERED, NODE, POOL, SELECT, Routes
 from local_cloud.batch.rest.versions import node_as_of
-from local_cloud.batch.rest.views import execution_view, node_view
+from local_cloud.batch.rest.views import execution_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import Deallocation, Json, NodeState, Pool
@@ -94,7 +95,7 @@ def list_nodes(service: BatchService, call: Call) -> Reply:
     )
 
 
-@ROUTES.add("POST", NODE + "/reboot", body=bodies.NODE_REBOOT, optional=True)
+@ROUTES.add("POST", NODE + "/reboot", body=pool_bodies.NODE_REBOOT, optional=True)
 def reboot_node(service: BatchService, call: Call) -> Reply:
     node = _node(service, call)
     body = call.body()
@@ -106,7 +107,7 @@ def reboot_node(service: BatchService, call: Call) -> Reply:
     return Reply(202, headers={"DataServiceId": call.url()})
 
 
-@ROUTES.add("POST", NODE + "/disablescheduling", body=bodies.DISABLE_SCHEDULING, optional=True)
+@ROUTES.add("POST", NODE + "/disablescheduling", body=pool_bodies.DISABLE_SCHEDULING, optional=True)
 def disable_scheduling(service: BatchService, call: Call) -> Reply:
     node = _node(service, call)
     body = call.body()

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from local_cloud.batch.rest import bodies
+from local_cloud.batch.rest import pool_bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, one, versioned
 from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, POOL, Routes
 from local_cloud.batch.rest.versions import pool_as_of
 from local_cloud.batch.rest.views import pool_view
 from local_cloud.batch.service import BatchService
-from local_cloud.batch.state.creation import new_pool
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import AllocationState, Deallocation, Json, Pool, PoolState
 from local_cloud.batch.state.times import parse_duration
@@ -50,20 +49,12 @@ def _changed(call: Call, pool: Pool, status: int = 200) -> Reply:
     return changed(call, pool, status)
 
 
-@ROUTES.add("POST", "/pools", body=bodies.POOL_CREATE)
+@ROUTES.add("POST", "/pools", body=pool_bodies.POOL_CREATE)
 def create_pool(service: BatchService, call: Call) -> Reply:
     body = call.body()
-    account = service.account
-    if body["id"].lower() in account.pools:
+    if body["id"].lower() in service.account.pools:
         raise ServiceError("PoolExists", f"There is a pool '{body['id']}' already.")
-    if body.get("enableAutoScale"):
-        service.autoscaling.check(body["autoScaleFormula"])
-    pool = account.put_pool(new_pool(body, account))
-    if pool.autoscale:
-        service.autoscaling.begin(pool)
-    else:
-        dedicated, low = body.get("targetDedicatedNodes", 0), body.get("targetLowPriorityNodes", 0)
-        pool = service.fleet.resize(pool, dedicated, low)
+    pool = service.make_pool(body)
     return created(call, pool, f"pools/{pool.id}")
 
 
@@ -103,7 +94,7 @@ def pools_after(service: BatchService, call: Call) -> list[Pool]:
     return [pool for pool in pools if pool.key > token]
 
 
-@ROUTES.add("PATCH", POOL, body=bodies.POOL_UPDATE)
+@ROUTES.add("PATCH", POOL, body=pool_bodies.POOL_UPDATE)
 def update_pool(service: BatchService, call: Call) -> Reply:
     """Change what is given, and only that."""
     pool = _changeable(service, call)
@@ -118,7 +109,7 @@ def update_pool(service: BatchService, call: Call) -> Reply:
     return _changed(call, pool)
 
 
-@ROUTES.add("POST", POOL + "/updateproperties", body=bodies.POOL_REPLACE)
+@ROUTES.add("POST", POOL + "/updateproperties", body=pool_bodies.POOL_REPLACE)
 def replace_pool_properties(service: BatchService, call: Call) -> Reply:
     """Replace properties; what is not given is removed."""
     pool = _changeable(service, call)
@@ -131,8 +122,7 @@ def replace_pool_properties(service: BatchService, call: Call) -> Reply:
 @ROUTES.add("DELETE", POOL)
 def delete_pool(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
-    now = service.account.clock.now()
-    service.fleet.delete_pool(service.account.touch_pool(pool, state=PoolState.DELETING, state_since=now))
+    service.fleet.delete_pool(pool)
     return Reply(202)
 
 
@@ -145,7 +135,7 @@ def _steady(pool: Pool) -> None:
         raise ServiceError("PoolBeingResized", f"The pool '{pool.id}' is being resized.")
 
 
-@ROUTES.add("POST", POOL + "/resize", body=bodies.POOL_RESIZE)
+@ROUTES.add("POST", POOL + "/resize", body=pool_bodies.POOL_RESIZE)
 def resize_pool(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     body = call.body()
@@ -170,7 +160,7 @@ def stop_resize(service: BatchService, call: Call) -> Reply:
     return _changed(call, pool, 202)
 
 
-@ROUTES.add("POST", POOL + "/removenodes", body=bodies.REMOVE_NODES)
+@ROUTES.add("POST", POOL + "/removenodes", body=pool_bodies.REMOVE_NODES)
 def remove_nodes(service: BatchService, call: Call) -> Reply:
     """Remove nodes; the pool's targets shrink with it."""
     pool = _changeable(service, call)
@@ -186,7 +176,7 @@ def remove_nodes(service: BatchService, call: Call) -> Reply:
     return _changed(call, pool, 202)
 
 
-@ROUTES.add("POST", POOL + "/enableautoscale", body=bodies.ENABLE_AUTOSCALE)
+@ROUTES.add("POST", POOL + "/enableautoscale", body=pool_bodies.ENABLE_AUTOSCALE)
 def enable_autoscale(service: BatchService, call: Call) -> Reply:
     pool = _changeable(service, call)
     body = call.body()
@@ -204,7 +194,7 @@ def disable_autoscale(service: BatchService, call: Call) -> Reply:
     return _changed(call, pool)
 
 
-@ROUTES.add("POST", POOL + "/evaluateautoscale", body=bodies.EVALUATE_AUTOSCALE)
+@ROUTES.add("POST", POOL + "/evaluateautoscale", body=pool_bodies.EVALUATE_AUTOSCALE)
 def evaluate_autoscale(service: BatchService, call: Call) -> Reply:
     pool = service.account.pool(call.parts["poolId"])
     body = call.body()

@@ -49,7 +49,6 @@ _SCHEDULE = "/jobschedules/{jobScheduleId}"
 _NO_MACHINE = _refusal(
     "OperationNotValidOnNode", "A node is a folder of this machine: the local Batch service does not do this."
 )
-_NO_USER = _refusal("NodeUserNotFound")
 _NO_SCHEDULE = _refusal("JobScheduleNotFound")
 _NO_SCHEDULES = _refusal("OperationInvalidForCurrentState", "The local Batch service does not do job schedules.")
 _NO_EXTENSION = _refusal("ResourceNotFound", "The node has no VM extension.")
@@ -61,11 +60,6 @@ _UNDONE: tuple[tuple[str, str, Handler, frozenset[str]], ...] = (
     ("POST", NODE + "/start", _NO_MACHINE, NOTHING),
     ("POST", NODE + "/reimage", _NO_MACHINE, NOTHING),
     ("POST", NODE + "/deallocate", _NO_MACHINE, NOTHING),
-    ("POST", NODE + "/users", _NO_MACHINE, NOTHING),
-    ("PUT", NODE + "/users/{userName}", _NO_USER, NOTHING),
-    ("DELETE", NODE + "/users/{userName}", _NO_USER, NOTHING),
-    ("GET", NODE + "/remoteloginsettings", _NO_MACHINE, NOTHING),
-    ("POST", NODE + "/uploadbatchservicelogs", _NO_MACHINE, NOTHING),
     ("GET", NODE + "/extensions", _nothing("nodevmextensions"), LIST | SELECT),
     ("GET", NODE + "/extensions/{extensionName}", _NO_EXTENSION, SELECT),
     ("GET", JOB + "/jobpreparationandreleasetaskstatus", _NO_PREPARATION, FILTERED | SELECT),

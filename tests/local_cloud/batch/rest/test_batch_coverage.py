@@ -12,7 +12,7 @@ OLDER = {
     "BatchPoolReplaceOptions.targetNodeCommunicationMode",
     *(
         f"{record}.{field}"
-        for record in ("BatchPoolCreateOptions", "BatchPoolUpdateOptions")
+        for record in ("BatchPoolCreateOptions", "BatchPoolUpdateOptions", "BatchPoolSpecification")
         for field in RETIRED_OF_POOLS
     ),
 }

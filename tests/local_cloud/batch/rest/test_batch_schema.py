@@ -29,7 +29,20 @@ POOL = {
     "taskSchedulingPolicy": {"nodeFillType": "pack", "jobDefaultOrder": "creationtime"},
     "metadata": [{"name": "k", "value": "v"}],
     "userAccounts": [{"name": "me", "password": "secret"}],
-    "networkConfiguration": {"publicIPAddressConfiguration": {"provision": "nopublicipaddresses"}},
+    "networkConfiguration": {
+        "publicIPAddressConfiguration": {"provision": "nopublicipaddresses"},
+        "endpointConfiguration": {
+            "inboundNATPools": [
+                {
+                    "name": "n",
+                    "protocol": "udp",
+                    "backendPort": 1,
+                    "frontendPortRangeStart": 2,
+                    "frontendPortRangeEnd": 3,
+                }
+            ]
+        },
+    },
     "upgradePolicy": {"mode": "manual"},
 }
 TASK = {
@@ -197,6 +210,12 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     await driver("GET", "/jobs")
     await driver("DELETE", "/jobs/j")
 
+    await driver("POST", f"{node}/users", {"name": "me", "password": "p"})
+    await driver("PUT", f"{node}/users/me", {"password": "q"})
+    await driver("DELETE", f"{node}/users/me")
+    await driver("GET", f"{node}/remoteloginsettings")
+    upload = {"containerUrl": "http://127.0.0.1:1/c", "startTime": "2026-11-22T08:00:00Z"}
+    await driver("POST", f"{node}/uploadbatchservicelogs", upload)
     await driver("POST", f"{node}/disablescheduling", {"nodeDisableSchedulingOption": "requeue"})
     await driver("POST", f"{node}/enablescheduling")
     await driver("POST", f"{node}/reboot", {"nodeRebootOption": "requeue"})

@@ -1,4 +1,4 @@
-"""The bodies of requests about pools, nodes and jobs, property by property."""
+"""The bodies of requests about pools and nodes, property by property."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,9 +8,11 @@ from local_cloud.batch.rest.fields import (
     Boolean,
     Choice,
     Duration,
+    Field,
     Identifier,
     Integer,
     ListOf,
+    Moment,
     Record,
     Text,
     done,
@@ -18,7 +20,8 @@ from local_cloud.batch.rest.fields import (
     refused,
     required,
 )
-from local_cloud.batch.rest.task_bodies import ENVIRONMENT, RESOURCE_FILE, SENT_BACK, USER_IDENTITY
+from local_cloud.batch.rest.machine_bodies import NETWORK, check_image
+from local_cloud.batch.rest.task_bodies import ENVIRONMENT, IDENTITY, RESOURCE_FILE, USER_IDENTITY, check_url
 from local_cloud.batch.state.errors import bad_property
 
 DISPLAY_NAME = Text(1024)
@@ -57,24 +60,29 @@ SCHEDULING_POLICY = Record(
 )
 
 _MACHINE = "nodes are folders of this machine"
-_POOL_SHAPE = {
+_POOL_SHAPE: dict[str, Field] = {
     "displayName": done(DISPLAY_NAME),
     "vmSize": done(Text(256, 1)),
     "virtualMachineConfiguration": ignored(Anything(), _MACHINE),
     "enableInterNodeCommunication": ignored(Boolean(), _MACHINE),
-    "networkConfiguration": ignored(Anything(), _MACHINE),
+    "networkConfiguration": done(NETWORK),
     "startTask": done(START_TASK),
     "applicationPackageReferences": refused(Anything(list), "there are no application packages"),
     "taskSlotsPerNode": done(Integer(1, 256)),
     "taskSchedulingPolicy": done(SCHEDULING_POLICY),
     "userAccounts": ignored(Anything(list), "every process runs as the user of the service"),
     "metadata": done(METADATA),
-    "mountConfiguration": refused(Anything(list), "nothing can be mounted"),
+    "mountConfiguration": done(Anything(list)),
     "upgradePolicy": ignored(Anything(), _MACHINE),
     "cloudServiceConfiguration": ignored(Anything(), _MACHINE),
     "resourceTags": ignored(Anything()),
     "targetNodeCommunicationMode": ignored(Choice(("default", "classic", "simplified")), _MACHINE),
 }
+
+
+def _check_new_pool(body: dict[str, Any], prefix: str) -> None:
+    check_image(body, prefix)
+    _check_pool_size(body, prefix)
 
 
 def _check_pool_size(body: dict[str, Any], prefix: str) -> None:
@@ -92,22 +100,29 @@ def _check_pool_size(body: dict[str, Any], prefix: str) -> None:
             raise bad_property(prefix + name, body[name], "it is permitted with enableAutoScale only")
 
 
+_NEW_POOL = {
+    **_POOL_SHAPE,
+    "vmSize": required(Text(256, 1)),
+    "resizeTimeout": done(RESIZE_TIMEOUT),
+    "targetDedicatedNodes": done(NODES),
+    "targetLowPriorityNodes": done(NODES),
+    "enableAutoScale": done(Boolean()),
+    "autoScaleFormula": done(FORMULA),
+    "autoScaleEvaluationInterval": done(INTERVAL),
+}
 POOL_CREATE = Record(
     "BatchPoolCreateOptions",
-    {
-        "id": required(Identifier()),
-        **_POOL_SHAPE,
-        "vmSize": required(Text(256, 1)),
-        "resizeTimeout": done(RESIZE_TIMEOUT),
-        "targetDedicatedNodes": done(NODES),
-        "targetLowPriorityNodes": done(NODES),
-        "enableAutoScale": done(Boolean()),
-        "autoScaleFormula": done(FORMULA),
-        "autoScaleEvaluationInterval": done(INTERVAL),
-    },
+    {"id": required(Identifier()), **_NEW_POOL},
     read_only=_OLD_POOL,
     older=_OLD_POOL_NAMES,
-    check=_check_pool_size,
+    check=_check_new_pool,
+)
+POOL_SPECIFICATION = Record(
+    "BatchPoolSpecification",
+    _NEW_POOL,
+    read_only=_OLD_POOL,
+    older=_OLD_POOL_NAMES,
+    check=_check_new_pool,
 )
 POOL_UPDATE = Record("BatchPoolUpdateOptions", _POOL_SHAPE, read_only=_OLD_POOL, older=_OLD_POOL_NAMES)
 POOL_REPLACE = Record(
@@ -151,65 +166,28 @@ REMOVE_NODES = Record(
     },
 )
 NODE_REBOOT = Record("BatchNodeRebootOptions", {"nodeRebootOption": done(DEALLOCATION)})
+_NO_LOGIN = "nobody logs in to a node: it is a folder of this machine"
+_USER = {
+    "expiryTime": done(Moment()),
+    "password": ignored(Text(256), _NO_LOGIN),
+    "sshPublicKey": ignored(Text(16_384), _NO_LOGIN),
+}
+NODE_USER = Record(
+    "BatchNodeUserCreateOptions",
+    {"name": required(Text(256, 1)), "isAdmin": ignored(Boolean(), _NO_LOGIN), **_USER},
+)
+NODE_USER_REPLACE = Record("BatchNodeUserReplaceOptions", _USER)
+UPLOAD_LOGS = Record(
+    "UploadBatchServiceLogsOptions",
+    {
+        "containerUrl": required(Text(8192, 1)),
+        "startTime": required(Moment()),
+        "endTime": done(Moment()),
+        "identityReference": done(IDENTITY),
+    },
+    check=lambda body, prefix: check_url(body["containerUrl"], f"{prefix}containerUrl"),
+)
 DISABLE_SCHEDULING = Record(
     "BatchNodeDisableSchedulingOptions",
     {"nodeDisableSchedulingOption": done(Choice(("requeue", "terminate", "taskcompletion")))},
 )
-
-JOB_CONSTRAINTS = Record(
-    "BatchJobConstraints",
-    {"maxWallClockTime": done(Duration()), "maxTaskRetryCount": done(Integer(-1))},
-)
-POOL_INFO = Record(
-    "BatchPoolInfo",
-    {
-        "poolId": required(Identifier()),
-        "autoPoolSpecification": refused(Anything(), "pools are made by their own request"),
-    },
-)
-_PARALLEL = Integer(-1)
-
-
-def _check_parallel(body: dict[str, Any], prefix: str) -> None:
-    if body.get("maxParallelTasks") == 0:
-        raise bad_property(prefix + "maxParallelTasks", 0, "it must be -1 or more than 0")
-
-
-_JOB_CHANGEABLE = {
-    "priority": done(Integer(-1000, 1000)),
-    "allowTaskPreemption": ignored(Boolean(), "no task gives way to another"),
-    "maxParallelTasks": done(_PARALLEL),
-    "constraints": done(JOB_CONSTRAINTS),
-    "poolInfo": done(POOL_INFO),
-    "onAllTasksComplete": done(Choice(("noaction", "terminatejob"))),
-    "metadata": done(METADATA),
-    "networkConfiguration": refused(Anything(), "jobs have no network of their own"),
-}
-_JOB_FIXED = {
-    "displayName": done(DISPLAY_NAME),
-    "usesTaskDependencies": done(Boolean()),
-    "jobManagerTask": refused(Anything()),
-    "jobPreparationTask": refused(Anything()),
-    "jobReleaseTask": refused(Anything()),
-    "commonEnvironmentSettings": done(ListOf(ENVIRONMENT)),
-    "onTaskFailure": done(Choice(("noaction", "performexitoptionsjobaction"))),
-}
-JOB_CREATE = Record(
-    "BatchJobCreateOptions",
-    {"id": required(Identifier()), **_JOB_FIXED, **_JOB_CHANGEABLE, "poolInfo": required(POOL_INFO)},
-    check=_check_parallel,
-)
-JOB_UPDATE = Record(
-    "BatchJobUpdateOptions",
-    _JOB_CHANGEABLE,
-    read_only=frozenset({"id", *_JOB_FIXED}) | SENT_BACK,
-    check=_check_parallel,
-)
-JOB_REPLACE = Record(
-    "BatchJob",
-    {**_JOB_CHANGEABLE, "poolInfo": required(POOL_INFO)},
-    read_only=frozenset({"id", *_JOB_FIXED}) | SENT_BACK,
-    check=_check_parallel,
-)
-JOB_DISABLE = Record("BatchJobDisableOptions", {"disableTasks": required(Choice(("requeue", "terminate", "wait")))})
-JOB_TERMINATE = Record("BatchJobTerminateOptions", {"terminateReason": done(Text(1024))})
