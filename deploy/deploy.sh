@@ -24,6 +24,8 @@ again or --forget is.
   --upgrade-ilastik VERSION another version for a running deployment; files in work finish with the old one
   --ilastik-archive FILE    ilastik's archive from a file instead of files.ilastik.org
   --ilastik-sha256 DIGEST   insist on this digest of the archive instead of the one in ilastik.sha256
+  --heal, --no-heal         have the app remove broken nodes, as --heal-nodes-per-day 5 and 0; needs the right to make
+                            a role
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
@@ -91,6 +93,8 @@ read_options() {
       --forget) forget=yes ;;
       --delete-results) delete_results=yes ;;
       --yes) assume_yes=yes ;;
+      --heal) options+=(--option healNodesPerDay=5) ;;
+      --no-heal) options+=(--option healNodesPerDay=0) ;;
       --*)
         (($# > 1)) || fail "$1 needs a value. See: deploy.sh --help"
         read_value "$1" "$2"

@@ -79,6 +79,10 @@ param workEnd int = 18
 @maxValue(14)
 param utcOffsetHours int = 0
 
+@description('So many broken nodes the app removes on one day; it is given a role of its own for that. 0: none, and no role.')
+@minValue(0)
+param healNodesPerDay int = 0
+
 @description('Minutes after which a task is ended; a project can ask for more.')
 @minValue(1)
 param wallClockMinutes int = 240
@@ -290,6 +294,17 @@ module roles 'modules/roles.bicep' = {
   dependsOn: [batch]
 }
 
+module healing 'modules/healing.bicep' = if (healNodesPerDay > 0) {
+  params: {
+    batchAccountName: names.batchAccount
+    // As with the other roles.
+    #disable-next-line what-if-short-circuiting
+    appPrincipalId: identities.outputs.appPrincipalId
+    mark: '${prefix}${suffix}'
+  }
+  dependsOn: [batch]
+}
+
 module subscriptions 'modules/subscriptions.bicep' = {
   params: {
     topicName: names.topic
@@ -352,6 +367,7 @@ module functions 'modules/functions.bicep' = {
       TASK_WALL_CLOCK_MINUTES: string(wallClockMinutes)
       // Before the lifecycle rule would remove what the ledger still names.
       STAGING_KEPT_DAYS: string(stagingDays - 1)
+      HEAL_NODES_PER_DAY: string(healNodesPerDay)
       NODE_DISK_GB: string(nodeDiskGb)
       MAX_IMAGE_BYTES: '${maxImageGb}000000000'
       RERUN_FINISHED: string(rerunFinished)

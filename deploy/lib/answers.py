@@ -24,6 +24,13 @@ _NEEDED_ACTIONS = {
 }
 
 
+_NEEDED_TO_HEAL = {
+    "Microsoft.Authorization/roleDefinitions/write": (
+        "make a role that can remove broken nodes (--heal; role User Access Administrator, or Owner)"
+    ),
+}
+
+
 def who(token: str) -> tuple[str, str]:
     """(object id, type of principal) of whoever an access token of Entra ID was given to."""
     payload = token.strip().split(".")[1]
@@ -31,8 +38,9 @@ def who(token: str) -> tuple[str, str]:
     return str(claims["oid"]), "ServicePrincipal" if claims.get("idtyp") == "app" else "User"
 
 
-def missing_permissions(answer: Mapping[str, Any]) -> Sequence[str]:
+def missing_permissions(answer: Mapping[str, Any], *, heal: bool = False) -> Sequence[str]:
     """What the caller may not do, from the answer of Microsoft.Authorization/permissions."""
+    needed = _NEEDED_ACTIONS | (_NEEDED_TO_HEAL if heal else {})
 
     def allowed(action: str) -> bool:
         return any(
@@ -40,7 +48,7 @@ def missing_permissions(answer: Mapping[str, Any]) -> Sequence[str]:
             for block in answer["value"]
         )
 
-    return [f"{meaning} ({action})" for action, meaning in _NEEDED_ACTIONS.items() if not allowed(action)]
+    return [f"{meaning} ({action})" for action, meaning in needed.items() if not allowed(action)]
 
 
 def _matches(action: str, patterns: Sequence[str]) -> bool:
@@ -131,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     answer = json.loads(text)
     if command == "permissions":
-        print("\n".join(missing_permissions(answer)))
+        print("\n".join(missing_permissions(answer, heal=rest != ["0"])))
     elif command == "sku":
         found = sku(answer, rest[0])
         print(*found or ())

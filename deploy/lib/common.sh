@@ -7,7 +7,7 @@ readonly MOST_TRIES="${ILASTIK_BATCH_TRIES:-60}"
 # What tells that something is not there; "not found" alone is also said of subscriptions, endpoints and kinds of resources.
 readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentNotFound|PlatformImageNotFound)\)|\bBlobNotFound\b|"code": ?"(404|NotFound|ResourceNotFound|PoolNotFound)"'
 # What passes by itself: roles that have not spread, names of fresh accounts that are not known yet, busy services.
-readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|TooManyRequests)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist'
+readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist'
 # What does not pass, whatever else the message says.
 readonly FOREVER='\b(RequestDisallowedByPolicy|QuotaExceeded|SkuNotAvailable|InvalidTemplate)\b'
 
@@ -98,6 +98,12 @@ cache_folder() { printf '%s' "${ILASTIK_BATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.ca
 budget_url() { # prefix
   printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Consumption/budgets/$1-budget?api-version=2024-08-01"
+}
+
+# The custom role of --heal: its name says whose it is, its id follows from the resource group's.
+roles_url() { # id, or nothing for all
+  printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
+    "/providers/Microsoft.Authorization/roleDefinitions${1:+/$1}?api-version=2022-04-01"
 }
 
 answers() { "$python" -IS "$here/lib/answers.py" "$@"; }

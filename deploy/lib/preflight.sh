@@ -83,7 +83,7 @@ check_permissions() {
     --url "$arm$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
   while read -r line; do
     [[ -z $line ]] || problem "You may not $line on $scope. Ask its owner."
-  done < <(answers permissions <"$work/permissions.json")
+  done < <(answers permissions "${parameter[healNodesPerDay]}" <"$work/permissions.json")
 }
 
 check_providers() {

@@ -34,6 +34,7 @@ teardown() {
   [[ -z $kept ]] || remove_roles_on "$kept"
   remove_budget
   remove_resources "$kept"
+  remove_healer
   say "Removed."
 }
 
@@ -57,15 +58,27 @@ remove_resources() { # name to keep
 
 # A budget is no resource of the group's list, and has no tags: its name follows from the mark of the others.
 remove_budget() {
-  local mark url
-  lookup mark resource list --resource-group "$group" --query '[?tags."ilastik-batch"].tags."ilastik-batch" | [0]'
-  url=$(budget_url "${mark%"$(digest suffix "$subscription" "$group")"}")
+  local url
+  lookup owner_mark resource list --resource-group "$group" --query '[?tags."ilastik-batch"].tags."ilastik-batch" | [0]'
+  url=$(budget_url "${owner_mark%"$(digest suffix "$subscription" "$group")"}")
   if az rest --method get --url "$url" --only-show-errors --output none 2>"$work/error"; then
     change "Removing the budget" rest --method delete --url "$url"
   elif ! grep -qiE "$MISSING" "$work/error"; then
     # Some kinds of subscription have no budgets at all.
     warn "Azure does not tell whether there is a budget; look under Cost Management, Budgets, of the group '$group'."
   fi
+}
+
+# The role of --heal is no resource of the group's list either. It goes last: while somebody has it, it can't.
+remove_healer() {
+  local role
+  if ! role=$(az rest --method get --url "$(roles_url)" --only-show-errors --output tsv \
+    --query "value[?properties.roleName=='ilastik-batch pool healer $owner_mark'].name | [0]" 2>"$work/error"); then
+    warn "Azure does not tell whether there is a custom role 'ilastik-batch pool healer $owner_mark'; look under Access control, Roles, of the group '$group'."
+    return
+  fi
+  is_nothing "$role" || patiently "Removing the role that removes broken nodes" \
+    az rest --method delete --url "$(roles_url "$role")" --only-show-errors --output none
 }
 
 # Roles of identities that are about to go would stay on the account that is kept, as "identity not found".

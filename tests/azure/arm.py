@@ -229,6 +229,12 @@ def _put_role(arm: ResourceManager, request: Request, match: re.Match[str]) -> A
     return Answer(201, kinds.put(arm.world, {"id": request.path, "type": kind, "name": match[2], **body}))
 
 
+@route("GET", "{G}/providers/Microsoft.Authorization/roleDefinitions")
+def _role_definitions(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """spec: authorization/resource-manager/.../2022-04-01/examples/GetRoleDefinitionAtScope.json."""
+    return Answer(200, {"value": arm.world.of_type("Microsoft.Authorization/roleDefinitions")})
+
+
 # Resources
 
 
@@ -292,13 +298,19 @@ def _patch_pool(arm: ResourceManager, request: Request, match: re.Match[str]) ->
     return Answer(200, pool)
 
 
-@route("DELETE", r"{G}/providers/.+|/.+/providers/Microsoft.Authorization/roleAssignments/.+")
+@route("DELETE", r"{G}/providers/.+|/.+/providers/Microsoft.Authorization/role(?:Assignments|Definitions)/.+")
 def _delete(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """Pools, accounts and topics go slowly; what is not there is no error."""
     found = arm.world.find(request.path)
     if found is None:
         return Answer(204)
     kind = found["type"].lower()
+    if kind == "microsoft.authorization/roledefinitions" and any(
+        role["properties"]["roleDefinitionId"].lower().endswith(f"/{found['name']}".lower())
+        for role in arm.world.of_type("Microsoft.Authorization/roleAssignments")
+    ):
+        message = "There are existing role assignments referencing role."
+        raise Refusal(400, "RoleDefinitionHasAssignments", message)
     if kind == "microsoft.web/serverfarms" and any(
         site["properties"]["serverFarmId"].lower() == found["id"].lower()
         for site in arm.world.of_type("Microsoft.Web/sites")

@@ -27,18 +27,23 @@ def test_what_if_of_a_deployment_shows_what_would_change(deployed):
 
 
 def test_changed_options(deployed):
-    """Another size of machine is another pool, and the old one goes; alerts and a budget come; numbers are kept."""
+    """Another size of machine is another pool, and the old one goes; alerts, a budget and the role to heal come, and go
+    with the rest; numbers are kept."""
     done = deployed.deploy("--max-nodes", "4", "--no-smoke-test")
     assert done.returncode == 0, done.stdout + done.stderr
     (pool,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
     assert "maxNodes = 4;" in pool["properties"]["scaleSettings"]["autoScale"]["formula"]
-    more = ("--vm-size", "Standard_E8ds_v5", "--alert-mail", "lab@example.org", "--monthly-budget", "50")
+    more = ("--vm-size", "Standard_E8ds_v5", "--alert-mail", "lab@example.org", "--monthly-budget", "50", "--heal")
     done = deployed.deploy(*more, "--no-smoke-test")
     assert done.returncode == 0, done.stdout + done.stderr
     (other,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
     assert other["name"] != pool["name"]
     assert "maxNodes = 4;" in other["properties"]["scaleSettings"]["autoScale"]["formula"]
-    assert len(deployed.world.of_type("Microsoft.Consumption/budgets")) == 1
+    gone = ("Microsoft.Consumption/budgets", "Microsoft.Authorization/roleDefinitions")
+    assert [len(deployed.world.of_type(kind)) for kind in gone] == [1, 1]
+    done = deployed.deploy("--teardown", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [len(deployed.world.of_type(kind)) for kind in gone] == [0, 0]
 
 
 def test_a_second_operator(deployed):

@@ -211,6 +211,14 @@ class Azure(Storage, Templates):
             if method == "delete":
                 return self.budgets.pop(found[1])
             return {"name": found[1], "properties": {"timePeriod": {"startDate": self.budgets[found[1]]}}}
+        if found := re.search(r"/roleDefinitions(?:/([\w-]+))?$", path):
+            if method == "delete":
+                del self.role_definitions[found[1]]
+            return {
+                "value": [
+                    {"name": key, "properties": {"roleName": name}} for key, name in self.role_definitions.items()
+                ]
+            }
         if found := re.search(r"/batchAccounts/[\w-]+/pools(?:/([\w-]+))?$", path):
             if found[1] is None:
                 return {"value": list(self.pools.values())}

@@ -16,7 +16,7 @@ PROVIDERS = (
 )
 _STATE = (
     *("providers", "groups", "resources", "deployments", "blobs"),
-    *("pools", "published", "role_assignments", "budgets", "app_settings"),
+    *("pools", "published", "role_assignments", "budgets", "app_settings", "role_definitions"),
 )
 
 
@@ -56,6 +56,8 @@ class State:
     pools_without_files: list[str] = field(default_factory=list)
     budgets: dict[str, str] = field(default_factory=dict)
     app_settings: dict[str, str] = field(default_factory=dict)
+    # Roles of somebody's own: id -> name.
+    role_definitions: dict[str, str] = field(default_factory=dict)
     end_of_files: str = "SUCCEEDED"
     # What the archive's server has, and how many bytes of it come through at a time.
     archive: bytes = b"an archive of ilastik " * 50

@@ -103,6 +103,8 @@ class Templates(State):
                     {"id": f"{scope}/{found['name']}", "scope": scope, "principalId": found["principalId"]}
                 )
         self._put_pool(values)
+        if values["healNodesPerDay"]:
+            self.role_definitions["healer"] = f"ilastik-batch pool healer {prefix}{end}"
         self.app_settings = app_settings.deployed(self.deploy, values, _outputs(names, group, location))
         if values["monthlyBudget"]:
             begun = self.budgets.setdefault(f"{prefix}-budget", values["budgetStart"])

@@ -57,6 +57,13 @@ def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
     assert empty.azure.changes == []
 
 
+def test_to_heal_needs_one_right_more(empty):
+    """Many who deploy may give roles, but make none."""
+    empty.azure.permissions = [{"actions": ["*"], "notActions": ["Microsoft.Authorization/roleDefinitions/*"]}]
+    assert "make a role that can remove broken nodes" in empty.run("--location", "westeurope", "--heal").stderr
+    assert "make a role" not in empty.run("--location", "westeurope", "--what-if").stderr
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -310,12 +310,15 @@ def test_teardown_keeps_the_results(lab):
     assert lab.azure.resources == [others]
 
 
-def test_teardown_removes_the_budget(lab):
-    """It is no resource with tags, and would go on to send mails about nothing."""
-    lab.up("--monthly-budget", "50", "--alert-mail", "lab@example.org", "--no-smoke-test")
+def test_teardown_removes_budget_and_role(lab):
+    """They are no resources with tags; a budget would go on to send mails about nothing. Other roles stay."""
+    lab.azure.role_definitions["other"] = "somebody else's"
+    lab.up("--monthly-budget", "50", "--alert-mail", "lab@example.org", "--heal", "--no-smoke-test")
     assert list(lab.azure.budgets) == ["ilastik-budget"]
+    assert list(lab.azure.role_definitions) == ["other", "healer"]
+    assert lab.azure.app_settings["HEAL_NODES_PER_DAY"] == "5"
     assert lab.run("--teardown", "--yes").returncode == 0
-    assert lab.azure.budgets == {}
+    assert (lab.azure.budgets, list(lab.azure.role_definitions)) == ({}, ["other"])
 
 
 @pytest.mark.parametrize("typed", ["", "y\n", "Lab\n"])

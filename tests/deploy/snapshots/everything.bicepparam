@@ -7,6 +7,7 @@ param operators = [{ id: '00000000-0000-0000-0000-00000000000a', type: 'Group' }
 param spotNodes = 5
 param osDiskGb = 200
 param minNodesWorkingHours = 1
+param healNodesPerDay = 5
 param inputDays = 90
 param inputCoolDays = 30
 param undeleteDays = 30
