@@ -86,6 +86,14 @@ measure: setup ## seconds from upload to SUCCEEDED on warm nodes; the function h
 soak: setup ## 200 files in twenty minutes while processes are killed: nothing lost, nothing doubled (ARGS="--seed 7")
 	@$(PYTHON_BIN) -W ignore -m tests.soak $(ARGS)
 
+.PHONY: lock
+lock: setup ## renew the pinned packages and their digests after a change of a requirements file (UPGRADE=1: the newest)
+	@UPGRADE=$(UPGRADE) bash local_cloud/lock.sh
+
+.PHONY: audit
+audit: setup ## known vulnerabilities of all pinned packages (needs the package indexes' own services)
+	@bash local_cloud/lock.sh audit
+
 # Random histories in virtual time
 .PHONY: chaos
 chaos: setup ## random histories, then every use case disturbed at every call (SEED=0 SEEDS=1000)

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +25,10 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+LOCK = REPOSITORY / "deploy/requirements.lock"
 PYTHON_VERSION = "3.13"
 SITE_PACKAGES = ".python_packages/lib/site-packages"
 # Ubuntu 24.04, which the pool's nodes have.
@@ -59,10 +63,11 @@ def build(out: Path, folder: Path) -> str:
         target = folder / source
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / source, target)
-    _install(
-        *("--target", str(folder / SITE_PACKAGES), *_for_linux(PYTHON_VERSION)),
-        *("--requirement", str(REPOSITORY / "requirements.txt")),
-    )
+    report = folder / "report.json"
+    _install(LOCK, "--target", str(folder / SITE_PACKAGES), *_for_linux(PYTHON_VERSION), "--report", str(report))
+    installed = json.loads(report.read_text(encoding="utf-8"))["install"]
+    report.unlink()
+    (folder / "sbom.cdx.json").write_text(bill_of_materials(installed), encoding="utf-8")
     partial = out.with_name(out.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(path.relative_to(folder).as_posix() for path in _kept(folder)):
@@ -76,11 +81,12 @@ def build(out: Path, folder: Path) -> str:
 
 def libraries(target: Path) -> None:
     """What the doctor imports: all that the app needs but the functions library, which wants Python 3.13."""
-    lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    # A requirement and its digests, down to the next.
+    entries = re.split(r"(?m)^(?=\w)", LOCK.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder) / "requirements.txt"
-        wanted.write_text("\n".join(line for line in lines if not line.startswith("azure-functions")), encoding="utf-8")
-        _install("--target", str(target), "--requirement", str(wanted))
+        wanted = Path(folder) / "requirements.lock"
+        wanted.write_text("".join(entry for entry in entries if not entry.startswith("azure-functions=")), "utf-8")
+        _install(wanted, "--target", str(target))
 
 
 def node_python(out: Path, *, this_machine: bool) -> str:
@@ -107,8 +113,9 @@ def _for_linux(version: str) -> tuple[str, ...]:
     return ("--python-version", version, "--implementation", "cp", *platforms)
 
 
-def _install(*words: str) -> None:
-    _pip("install", "--no-compile", *words, "--constraint", str(REPOSITORY / "local_cloud/constraints.txt"))
+def _install(lock: Path, *words: str) -> None:
+    """Install what is listed, only that, and only with its digest."""
+    _pip("install", "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(lock), *words)
 
 
 def _pip(action: str, *words: str) -> None:
@@ -119,6 +126,29 @@ def _pip(action: str, *words: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackageError(f"pip could not bring the libraries together:\n{done.stderr.strip()}")
+
+
+def bill_of_materials(installed: list[dict[str, Any]]) -> str:
+    """List the app's libraries as CycloneDX 1.6, out of the `install` entries of pip's report; the same for the same.
+
+    Format: https://cyclonedx.org/docs/1.6/json/.
+    """
+    components = [
+        {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/{name}@{version}",
+            "name": name,
+            "version": version,
+            "purl": f"pkg:pypi/{name}@{version}",
+            "hashes": [{"alg": "SHA-256", "content": entry["download_info"]["archive_info"]["hashes"]["sha256"]}],
+        }
+        for entry in installed
+        for name, version in [(entry["metadata"]["name"].lower().replace("_", "-"), entry["metadata"]["version"])]
+    ]
+    components.sort(key=lambda component: str(component["purl"]))
+    app = {"type": "application", "name": "ilastik-batch"}
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": {"component": app}}
+    return json.dumps({**bill, "components": components}, indent=1) + "\n"
 
 
 def _kept(folder: Path) -> Iterator[Path]:

@@ -9,8 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly VENV=.venv
 readonly NODE_PYTHON=$VENV/node-python # in .venv, so that it goes with the Python it is of
 readonly NODE_MODULES=local_cloud/node_modules
-readonly REQUIREMENTS=(requirements.txt local_cloud/requirements.txt tests/requirements.txt)
-readonly CONSTRAINTS=local_cloud/constraints.txt
+readonly LOCK=local_cloud/requirements.lock # of all three, with digests; renewed by `make lock`
 readonly NODE_AT_LEAST=20 # what Azurite's own locked packages ask for
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -69,7 +68,7 @@ python_is_current() {
   [[ "$(cat $VENV/.set-up)" == "$(python_digest)" ]]
 }
 
-python_digest() { digest_of "python 1" "${REQUIREMENTS[@]}" "$CONSTRAINTS"; }
+python_digest() { digest_of "python 2" "$LOCK"; }
 
 set_up_python() {
   local python
@@ -81,7 +80,7 @@ set_up_python() {
   fi
   say "installing the Python requirements (a minute or two the first time)"
   $VENV/bin/python -m pip install -qq --disable-pip-version-check --no-input \
-    -r requirements.txt -r local_cloud/requirements.txt -r tests/requirements.txt -c "$CONSTRAINTS" ||
+    --no-deps --require-hashes -r "$LOCK" ||
     fail "pip could not install the requirements; its own message is above."
   python_digest >$VENV/.set-up
 }

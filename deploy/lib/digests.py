@@ -64,7 +64,7 @@ def pool_id(version: str, *parts: str) -> str:
 
 def libraries() -> str:
     """A name for the doctor's libraries: they are of these versions, and of this Python on this kind of machine."""
-    files = [file_digest(REPOSITORY / name) for name in ("requirements.txt", "local_cloud/constraints.txt")]
+    files = [file_digest(REPOSITORY / name) for name in ("requirements.txt", "deploy/requirements.lock")]
     return _short([*files, sys.implementation.cache_tag, sysconfig.get_platform()])
 
 

@@ -30,7 +30,7 @@ def copy(folder: Path) -> None:
     """Copy the repository as it is now; its package is built in no time, and its doctor only notes what it is asked."""
     for part in ("deploy", "batch_ops", "local_cloud/sample_data"):
         shutil.copytree(_REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("requirements.txt", "local_cloud/constraints.txt"):
+    for file in ("requirements.txt", "deploy/requirements.lock"):
         shutil.copy(_REPOSITORY / file, folder / file)
     (folder / "deploy/package.py").write_text(PACKAGE.format(digest="1" * 64))
     (folder / "deploy/pool/start_task.sh").write_text("#!/bin/bash\n")

@@ -4,6 +4,7 @@ Building it needs the package index (or pip's cache of it): the one test file he
 """
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SITE_PACKAGES = ".python_packages/lib/site-packages"
@@ -113,8 +116,24 @@ def test_the_package_holds_the_app_and_nothing_else_of_the_repository(package):
     kept = {n for n in tracked.stdout.splitlines() if not any(Path(n).parts[0] == p.rstrip("/") for p in patterns)}
     kept = {name for name in kept if not name.startswith(".")}
     assert kept <= own
-    assert {Path(name).parts[0] for name in own} == {"batch_ops", "function_app.py", "host.json", "requirements.txt"}
+    expected = {"batch_ops", "function_app.py", "host.json", "requirements.txt", "sbom.cdx.json"}
+    assert {Path(name).parts[0] for name in own} == expected
     assert not [name for name in own if re.search(r"__pycache__|local\.settings", name)]
+
+
+def test_the_bill_of_materials_is_what_was_installed(package):
+    """Every library of the package stands in it with the digest that it was locked with, as CycloneDX has it."""
+    with zipfile.ZipFile(package) as archive:
+        bill = archive.read("sbom.cdx.json").decode()
+        names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        installed = {tuple(Path(name).parts[-2].removesuffix(".dist-info").split("-")) for name in names}
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
+    components = json.loads(bill)["components"]
+    assert {(part["name"].replace("-", "_"), part["version"]) for part in components} == {
+        (re.sub("[-.]", "_", name).lower(), version) for name, version in installed
+    }
+    locked = (REPOSITORY / "deploy/requirements.lock").read_text()
+    assert [part["name"] for part in components if f"sha256:{part['hashes'][0]['content']}" not in locked] == []
 
 
 def test_every_binary_is_for_linux_on_x86_64(package):

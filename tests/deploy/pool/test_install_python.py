@@ -145,8 +145,8 @@ def test_an_archive_that_was_cut_off_is_reported(place, tmp_path):
 
 def test_versions_are_those_of_the_app_and_of_the_local_cloud():
     """The same file is read alike by the check, by the tests and on the node."""
-    constraints = (REPOSITORY / "local_cloud/constraints.txt").read_text()
-    pinned = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)$", constraints))
+    locked = (REPOSITORY / "local_cloud/requirements.lock").read_text()
+    pinned = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)", locked))
     assert {name: pinned.get(name, version) for name, version in listed().items()} == listed()
     assert "://" not in REQUIREMENTS.read_text()
 

@@ -1,6 +1,7 @@
 """local_cloud/setup.sh: what it says when something is missing, and what it skips."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -13,12 +14,9 @@ NEEDED = (
     "local_cloud/setup.sh",
     "deploy/pool/install_python.py",
     "deploy/pool/node-requirements.txt",
-    "local_cloud/constraints.txt",
     "local_cloud/package.json",
     "local_cloud/package-lock.json",
-    "local_cloud/requirements.txt",
-    "requirements.txt",
-    "tests/requirements.txt",
+    "local_cloud/requirements.lock",
 )
 TOOLS = ("bash", "dirname", "cksum", "cat", "grep", "tail", "mktemp", "rm", "env", "mkdir", "chmod")
 
@@ -151,7 +149,7 @@ def test_second_run_does_nothing(machine: Machine) -> None:
     assert asked(machine)[len(first) :] == ["-m local_cloud.ilastik.build"]
     first = asked(machine)
 
-    with (machine.clone / "requirements.txt").open("a") as file:
+    with (machine.clone / "local_cloud/requirements.lock").open("a") as file:
         file.write("# changed\n")
     assert machine.set_up().returncode == 0
     new = asked(machine)[len(first) :]
@@ -175,6 +173,39 @@ def test_failed_npm_fails_set_up(machine: Machine) -> None:
     assert "npm error network" in ended.stderr
     machine.add("npm", FAKE_NPM)
     assert machine.set_up().returncode == 0
+
+
+def pinned(path: str) -> dict[str, str]:
+    """The versions in a list, by the name that the package index has."""
+    found = re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (REPOSITORY / path).read_text())
+    return {re.sub("[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+@pytest.mark.parametrize(
+    ("lock", "asked"),
+    [
+        (
+            "local_cloud/requirements.lock",
+            ("requirements.txt", "local_cloud/requirements.txt", "tests/requirements.txt"),
+        ),
+        ("deploy/requirements.lock", ("requirements.txt",)),
+        ("local_cloud/tools.lock", ("local_cloud/tools.txt",)),
+    ],
+)
+def test_locks_hold_what_is_asked_for(lock: str, asked: tuple[str, ...]) -> None:
+    """Only locked packages are installed: whoever changes a requirement runs `make lock`. No index is named."""
+    locked = pinned(lock)
+    for name, version in [entry for path in asked for entry in pinned(path).items()]:
+        assert locked.get(name) == version, f"{name} {version} is not what {lock} has: run `make lock`"
+    text = (REPOSITORY / lock).read_text()
+    entries = re.split(r"(?m)^(?=[a-z])", text)[1:]
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+    assert "://" not in text
+
+
+def test_the_app_runs_with_the_versions_that_were_tested() -> None:
+    """What goes to Azure is a part of what runs here."""
+    assert pinned("deploy/requirements.lock").items() <= pinned("local_cloud/requirements.lock").items()
 
 
 def test_scripts_are_executable() -> None:
