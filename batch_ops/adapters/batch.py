@@ -167,13 +167,14 @@ class AzureBatch:
                 return False
         return True
 
-    async def was_preempted(self, pool_id: str, node_id: str) -> bool:
+    async def is_dedicated(self, pool_id: str, node_id: str) -> bool | None:
+        # Its state tells nothing: a node that was preempted may be unusable, gone, or idle again under the same id.
         try:
             with calls(_SERVICE, f"look at the node {node_id}", _already("NodeNotFound", "PoolNotFound")):
-                node = await self._client.get_node(pool_id, node_id, select=["id", "state"])
+                node = await self._client.get_node(pool_id, node_id, select=["id", "isDedicated"])
         except _Already:
-            return False
-        return word(node.state) == "preempted"
+            return None
+        return node.is_dedicated
 
     async def pool(self, pool_id: str) -> PoolStatus | None:
         try:

@@ -36,5 +36,9 @@ class Tries:
     def plus(self, attempt: Attempt) -> Self:
         """Add one more failed attempt, noted to the second and with a sentence that fits a row."""
         counts = dict(self.counts) | {attempt.kind: self.of(attempt.kind) + 1}
+        return replace(self.excused(attempt), counts=tuple(sorted(counts.items())))
+
+    def excused(self, attempt: Attempt) -> Self:
+        """Remember a failed attempt without counting it."""
         noted = replace(attempt, sentence=attempt.sentence[:_SENTENCE_CHARS], at=attempt.at.replace(microsecond=0))
-        return type(self)(tuple(sorted(counts.items())), (*self.attempts, noted)[-_ATTEMPTS_KEPT:])
+        return replace(self, attempts=(*self.attempts, noted)[-_ATTEMPTS_KEPT:])

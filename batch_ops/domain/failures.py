@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batch_ops.domain.batch_task import Task, TaskFailure
+from batch_ops.task import contract
 from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind, kind_of_batch_code
 
 # Start and end are given in fractions of a second that need not add up to the limit exactly.
@@ -31,7 +32,9 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
         return Cause(FailureKind.TIMEOUT, f"Stopped: it ran longer than the limit of {_minutes(wall_clock)}.")
     if task.failure and kind and not RULES[kind].exit_says_more:
         return Cause(kind, f"{RULES[kind].lead}: {_message(task.failure)}")
-    if task.exit_code is not None and (by_exit := KIND_OF_EXIT.get(task.exit_code)):
+    if kind is not FailureKind.ENDED and (was_shut_down := _shut_down(task.exit_code)):
+        return was_shut_down
+    if task.exit_code not in {None, contract.EXIT_ENDED} and (by_exit := KIND_OF_EXIT.get(task.exit_code)):
         return Cause(by_exit, RULES[by_exit].exits[task.exit_code])
     if kind:
         return Cause(kind, f"{RULES[kind].lead}.")
@@ -43,7 +46,16 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
 
 def refined(cause: Cause, found: Cause | None) -> Cause:
     """Prefer the cause that the task script itself found, where it saw more than Batch can."""
-    return cause if found is None or RULES[cause.kind].only_batch_knows else found
+    if found is None or found.kind is FailureKind.ENDED or RULES[cause.kind].only_batch_knows:
+        return cause
+    return found
+
+
+def _shut_down(exit_code: int | None) -> Cause | None:
+    """Say that a task was ended with its node: by SIGTERM, or with one of the negative codes that Batch makes up."""
+    if exit_code is None or (exit_code >= 0 and exit_code != contract.EXIT_ENDED):
+        return None
+    return Cause(FailureKind.LOST, f"Its node was shut down while the task ran (exit code {exit_code}).")
 
 
 def _ran_out_of_time(task: Task, wall_clock: timedelta, kind: FailureKind | None) -> bool:
@@ -51,7 +63,7 @@ def _ran_out_of_time(task: Task, wall_clock: timedelta, kind: FailureKind | None
         return True
     if not (task.started and task.ended and wall_clock):
         return False
-    ended_from_outside = kind is FailureKind.ENDED or task.exit_code is None or task.exit_code > 128
+    ended_from_outside = kind is FailureKind.ENDED or task.exit_code is None or not 0 <= task.exit_code <= 128
     return ended_from_outside and task.ended - task.started >= wall_clock - _CLOCK_TOLERANCE
 
 

@@ -73,19 +73,19 @@ def observe(
     now: datetime,
     settings: Settings,
     *,
-    preempted: bool | None = False,
+    excused: bool | None = False,
 ) -> Step | None:
     """Decide what the state of a task means for its file; None if nothing is new.
 
-    `cause` is why a completed task failed, None for success (`failures.cause_of`). `preempted`: the node that a
-    requeued task was on was taken back by Azure, which is nobody's fault and costs the run nothing; None: unknown.
+    `cause` is why a completed task failed, None for success (`failures.cause_of`). `excused`: that the task lost its
+    node is not the file's doing, and costs the run nothing; None: unknown.
     """
     here = record.placement
     if task.ref != here.task:
         return None
     if record.state is not State.SUBMITTING and not record.state.has_task:
         return None
-    lost = max(0, task.requeues - here.requeues) if preempted is False else 0
+    lost = max(0, task.requeues - here.requeues) if excused is False else 0
     seen = replace(
         record,
         placement=replace(
@@ -98,13 +98,13 @@ def observe(
         times=replace(record.times, task_started_at=task.started or record.times.task_started_at),
     )
     if task.state is TaskState.COMPLETED:
-        return _completed(seen, task, cause, now, settings)
+        return _completed(seen, task, cause, now, settings, excused)
     if seen.placement.node_losses >= NODE_LOSSES:
         sentence = f"It took down its node: {seen.placement.node_losses} nodes were lost while they worked on it."
         return Step(replace(seen, kind=FailureKind.NODE).to(State.FAILED, now, sentence), Then.REPORT)
-    if preempted is None and task.requeues >= MOST_REQUEUES:
+    if excused is None and task.requeues >= MOST_REQUEUES:
         sentence = (
-            f"Batch put it back into its queue {task.requeues} times, and the app may not ask what became of the nodes."
+            f"Batch put it back into its queue {task.requeues} times, and it is not known what became of the nodes."
         )
         return Step(replace(seen, kind=FailureKind.NODE).to(State.FAILED, now, sentence), Then.REPORT)
     state = State(task.state.upper())
@@ -125,7 +125,9 @@ def _reason(state: State, task: Task) -> str:
             return "ilastik is running."
 
 
-def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetime, settings: Settings) -> Step:
+def _completed(
+    record: FileRecord, task: Task, cause: Cause | None, now: datetime, settings: Settings, excused: bool | None
+) -> Step:
     ended = replace(
         record,
         placement=replace(record.placement, exit_code=task.exit_code, previous=NO_TASK),
@@ -133,7 +135,7 @@ def _completed(record: FileRecord, task: Task, cause: Cause | None, now: datetim
     )
     if cause is None:
         return Step(ended.to(State.COLLECTING, now, "ilastik has finished; its results are being moved."), Then.COLLECT)
-    return failed(ended, cause, now, settings)
+    return failed(ended, cause, now, settings, excused=excused)
 
 
 def missing(record: FileRecord, now: datetime, settings: Settings) -> Step | None:
@@ -150,14 +152,21 @@ def missing(record: FileRecord, now: datetime, settings: Settings) -> Step | Non
     return failed(record, Cause(FailureKind.LOST, sentence), now, settings)
 
 
-def failed(record: FileRecord, cause: Cause, now: datetime, settings: Settings) -> Step:
-    """Decide on another attempt or the end, by the rule for this kind of failure."""
+def failed(
+    record: FileRecord, cause: Cause, now: datetime, settings: Settings, *, excused: bool | None = False
+) -> Step:
+    """Decide on another attempt or the end, by the rule for this kind of failure; what is excused does not count.
+
+    Where nobody knows whether it is excused, the number of attempts ends the run.
+    """
     rule = RULES[cause.kind]
     here = record.placement
-    tries = record.tries.plus(Attempt(here.attempt, here.task_id, cause.kind, cause.sentence, here.node_id, now))
-    done = tries.of(cause.kind)
+    attempt = Attempt(here.attempt, here.task_id, cause.kind, cause.sentence, here.node_id, now)
+    tries = record.tries.plus(attempt) if excused is False else record.tries.excused(attempt)
+    done = max(1, tries.of(cause.kind))
     record = replace(record, tries=tries)
-    if done >= rule.tries or here.exit_code in rule.hopeless_exits:
+    is_last = done >= rule.tries if excused is False else excused is None and here.attempt >= MOST_REQUEUES
+    if is_last or here.exit_code in rule.hopeless_exits:
         total = len(tries.attempts)
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"

@@ -113,8 +113,8 @@ class BatchService(Protocol):
     async def is_done(self, job_id: str) -> bool:
         """Return whether every task of the job is completed; a job that is gone is done."""
 
-    async def was_preempted(self, pool_id: str, node_id: str) -> bool:
-        """Return whether the node is a spot node that Azure took back; False for a node that is gone.
+    async def is_dedicated(self, pool_id: str, node_id: str) -> bool | None:
+        """Return whether the node is no spot node, which Azure may take back; None if it is not in the pool.
 
         Raises `NotAllowed` where the app may not look at nodes.
         """

@@ -53,7 +53,7 @@ EXIT_NODE = 86  # no ilastik on this node, or no Python for tasks
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
 EXIT_DISK_TOO_SMALL = 88  # the node's disk would have no room for this image even if it were empty
 EXIT_KILLED = 137  # SIGKILL, as the kernel sends it for memory
-EXIT_ENDED = 143  # SIGTERM: the task was ended from outside
+EXIT_ENDED = 143  # SIGTERM: the task or its node was ended from outside; which of them, only Batch knows
 RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_DISK_TOO_SMALL + 1)
 
 

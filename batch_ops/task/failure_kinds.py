@@ -133,10 +133,13 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
             remedy="Open the image and the project together in ilastik on your own computer. The last lines of "
             "ilastik's log are below.",
         ),
-        FailureKind.LOST: FailureRule(tries=3, remedy="Upload the file again."),
+        FailureKind.LOST: FailureRule(
+            tries=3,
+            exits={contract.EXIT_ENDED: "Its node was shut down while the task ran."},
+            remedy="Upload the file again.",
+        ),
         FailureKind.ENDED: FailureRule(
             tries=1,
-            exits={contract.EXIT_ENDED: "Somebody ended the task in Azure Batch."},
             batch_codes=("taskended",),
             lead="Somebody ended the task in Azure Batch",
             exit_says_more=True,

@@ -63,6 +63,11 @@ def failure(exit_code: int, sentence: str) -> TaskOutcome:
     return TaskOutcome(KIND_OF_EXIT[exit_code], exit_code, sentence)
 
 
+def ended(sentence: str) -> TaskOutcome:
+    """Describe the end of a task by SIGTERM: whether a person or a node's shutdown sent it can't be seen here."""
+    return TaskOutcome(FailureKind.ENDED, contract.EXIT_ENDED, sentence)
+
+
 def disk_full(need_bytes: int, free_bytes: int, *, too_small: bool = False) -> TaskOutcome:
     """Say that the node's disk has no room for the TIFFs, with both sizes; `too_small`: not even if it were empty."""
     return failure(
@@ -150,6 +155,8 @@ def _failed(code: int, log: str) -> TaskOutcome:
     if code == contract.EXIT_KILLED:
         sentence = "ilastik was killed (exit code 137), most likely for using more memory than the node has."
         return TaskOutcome(FailureKind.OUT_OF_MEMORY, code, sentence)
+    if code == contract.EXIT_ENDED:
+        return ended(f"ilastik was ended from outside (exit code {code}).")
     if _tells(log, _MEMORY_MARKS):
         sentence = f"ilastik ran out of memory (exit code {code}): {complaint(log)}"
         return TaskOutcome(FailureKind.OUT_OF_MEMORY, code, sentence)

@@ -12,7 +12,7 @@ from batch_ops.containers.staging import Staging
 from batch_ops.domain.batch_task import JobState, Task, TaskState
 from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
-from batch_ops.domain.file_record import Entry, State
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import missing, observe
@@ -45,11 +45,9 @@ class Observation:
     async def take_in(self, entry: Entry, task: Task) -> Entry:
         """Update the row to what Batch shows of the task; return the new row."""
         cause = await self._cause(entry, task)
-        record, here = entry.record, entry.record.placement
-        preempted: bool | None = False
-        if task.requeues > here.requeues and here.node_id and task.task_id == here.task_id:
-            preempted = await self._was_preempted(here.pool_id, here.node_id)
-        step = observe(record, task, cause, self._clock(), self._settings, preempted=preempted)
+        record = entry.record
+        excused = await self._is_excused(record, task, cause)
+        step = observe(record, task, cause, self._clock(), self._settings, excused=excused)
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
             return gone
         if step and is_long_wait(record.reason) and not step.record.state.is_final:
@@ -85,18 +83,33 @@ class Observation:
         cause = cause_of(task, entry.record.plan.wall_clock)
         if cause is None:
             return None
+        if cause.kind is FailureKind.STAGING_OUT and await self._staging.execution(task.task_id):
+            # Batch could not store a log, or did not hear of its own success: all that counts is there.
+            return None
         cause = refined(cause, await self._staging.cause(task.task_id))
         if cause.kind is FailureKind.ENDED and await self._batch.job_state(task.job_id) is JobState.CLOSED:
             # Unintended: a task came at the moment when its idle job was closed.
             return Cause(FailureKind.LOST, "Its job was closed in Azure Batch, which ended the task.")
         return cause
 
-    async def _was_preempted(self, pool_id: str, node_id: str) -> bool | None:
+    async def _is_excused(self, record: FileRecord, task: Task, cause: Cause | None) -> bool | None:
+        """Return whether the file is not to blame for the loss of its task's node; None if nobody knows.
+
+        Only a dedicated node that is still there may be the file's doing: others are taken back by Azure, or by the
+        pool when it shrinks, and then they are preempted, unusable, gone, or at work again under the same id.
+        """
+        here = record.placement
+        lost = task.requeues > here.requeues or (cause is not None and cause.kind is FailureKind.LOST)
+        if not lost or task.task_id != here.task_id:
+            return False
+        node_id = task.node_id if cause else here.node_id
+        if not node_id:
+            return None
         try:
-            return await self._batch.was_preempted(pool_id, node_id)
+            return not await self._batch.is_dedicated(here.pool_id, node_id)
         except NotAllowed as fault:
             # A refusal would come every time: the row, and the tasks after it, must not wait for it.
-            log.warning("It is not known whether a node was preempted: %s", fault.sentence)
+            log.warning("It is not known whether a lost node was a spot node: %s", fault.sentence)
             return None
 
     async def _look_at_job(self, entry: Entry) -> None:

@@ -46,8 +46,7 @@ def main() -> int:
             ignore_end_signals()
         except Ended:
             end_descendants()
-            sentence = "The task was ended from outside before it was done."
-            outcome = true_success.failure(contract.EXIT_ENDED, sentence)
+            outcome = true_success.ended("The task was ended from outside before it was done.")
         # Before the report: a full disk has room for it only now.
         clear(execution.root, succeeded=outcome.succeeded)
     try:

@@ -19,7 +19,7 @@ CONDITIONAL = {"ledger.claim", "ledger.advance", "worklist.add", "blobs.put", "b
 _READS = {
     *("ledger.get", "ledger.page", "worklist.board", "worklist.project", "worklist.rejected", "worklist.pauses"),
     *("blobs.head", "blobs.read", "blobs.list", "blobs.page", "check.check_image", "check.inspect_project"),
-    *("batch.task", "batch.list", "batch.job_state", "batch.is_done", "batch.was_preempted", "batch.pool"),
+    *("batch.task", "batch.list", "batch.job_state", "batch.is_done", "batch.is_dedicated", "batch.pool"),
 }
 
 

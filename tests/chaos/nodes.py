@@ -42,6 +42,9 @@ class Fate(StrEnum):
     DISK_FULL = auto()
     DISK_TOO_SMALL = auto()
     PREEMPTED = auto()
+    NODE_GONE = auto()
+    SHUT_DOWN = auto()
+    STAGED = auto()
     NODE_LOST = auto()
     TASK_LOST = auto()
     TWICE = auto()
@@ -59,7 +62,10 @@ BEARABLE = {
     Fate.NO_OUTPUT: 1,
     Fate.SHORT_TIFF: 1,
     Fate.LACKS_TIFF: 1,
-    Fate.PREEMPTED: 3,
+    Fate.PREEMPTED: 6,
+    Fate.NODE_GONE: 6,
+    Fate.SHUT_DOWN: 6,
+    Fate.STAGED: 1,
     Fate.NODE_LOST: 1,
     Fate.TASK_LOST: 1,
     Fate.TWICE: 1,
@@ -150,6 +156,10 @@ class Nodes:
         """Some time, at most this."""
         await self._world.timeline.sleep(timedelta(seconds=seconds * self._pace * self._rng.random()))
 
+    def exit_of_shutdown(self) -> int:
+        """SIGTERM's, or a number that Batch makes up."""
+        return self._rng.choice((contract.EXIT_ENDED, -1, -1073741510))
+
     def fate(self, name: str, image: bytes) -> Fate:
         """The end of the next execution of a file."""
         if (always := doom(image)) is not None:
@@ -224,9 +234,22 @@ class _Execution:
             case Fate.STAGING_OUT:
                 if await self._upload(image, parts=1):
                     batch.complete(task, 0, _UPLOAD_FAILED)
+            case Fate.STAGED:
+                # All of it is there, but Batch could not store something else.
+                if await self._upload(image):
+                    batch.complete(task, 0, _UPLOAD_FAILED)
             case Fate.PREEMPTED:
-                batch.preempted_nodes.add(self._node)
+                # Whatever it is afterwards: preempted, unusable, idle again under the same id.
+                batch.nodes[self._node] = False
                 self._requeue()
+            case Fate.NODE_GONE:
+                del batch.nodes[self._node]
+                self._requeue()
+            case Fate.SHUT_DOWN:
+                # Batch takes the end of all processes for the end of the task.
+                batch.nodes[self._node] = False
+                self._staged.outcome("ENDED", "It was ended from outside.", contract.EXIT_ENDED)
+                batch.complete(task, self._nodes.exit_of_shutdown())
             case Fate.NODE_LOST:
                 self._requeue()
             case Fate.TASK_LOST:

@@ -213,10 +213,10 @@ async def test_tasks_of_one_call_all_report_a_missing_job(account):
     assert [type(end) for end in ends] == [JobMissing] * 5
 
 
-async def test_a_node_that_is_gone_was_not_preempted(with_job):
-    """Only the service's word counts."""
-    assert not await with_job.batch.was_preempted(POOL, "none")
-    assert not await with_job.batch.was_preempted("nopool", "none")
+async def test_a_node_that_is_gone_is_neither_dedicated_nor_not(with_job):
+    """Nobody knows any more."""
+    assert await with_job.batch.is_dedicated(POOL, "none") is None
+    assert await with_job.batch.is_dedicated("nopool", "none") is None
 
 
 async def test_a_pool_shows_its_broken_nodes_until_they_are_removed(account):

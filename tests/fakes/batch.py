@@ -49,7 +49,8 @@ class FakeBatch:
 
     def __init__(self, cloud: Cloud | None = None) -> None:
         self.cloud = cloud or Cloud()
-        self.preempted_nodes: set[str] = set()
+        # The nodes that are there; whether they are dedicated.
+        self.nodes: dict[str, bool] = {}
         self.pools: dict[str, PoolStatus] = {"pool": POOL}
         self._jobs: dict[str, _Job] = {}
 
@@ -119,8 +120,8 @@ class FakeBatch:
         return job is None or all(task.state is TaskState.COMPLETED for task in job.tasks.values())
 
     @call()
-    def was_preempted(self, pool_id: str, node_id: str) -> bool:
-        return node_id in self.preempted_nodes
+    def is_dedicated(self, pool_id: str, node_id: str) -> bool | None:
+        return self.nodes.get(node_id)
 
     @call(cost=2)
     def pool(self, pool_id: str) -> PoolStatus | None:
@@ -164,8 +165,10 @@ class FakeBatch:
         return next((job.tasks[key] for job in self._jobs.values() if key in job.tasks), None)
 
     def move(self, task_id: str, state: TaskState, **changes: Any) -> Task:
-        """Put a task into a state, now."""
+        """Put a task into a state, now. A node that is new here is a dedicated one."""
         job, task = self._find(task_id)
+        if node := changes.get("node_id"):
+            self.nodes.setdefault(node, True)
         moved = replace(task, state=state, changed=self.cloud.now, **changes)
         job.tasks[task_id.lower()] = moved
         return moved

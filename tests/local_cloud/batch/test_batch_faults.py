@@ -6,6 +6,7 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import AzureError, HttpResponseError
 
+from batch_ops.adapters.batch import AzureBatch
 from tests.local_cloud.batch.running import eventually, nodes_in, pool_of, refused, shell, task_in
 
 
@@ -106,11 +107,13 @@ async def test_preempted_tasks_run_again_elsewhere(client, service):
     task = await task_in(client, "active")
     assert (task.execution_info.retry_count, task.execution_info.requeue_count) == (0, 1)
     assert (await client.get_node("p", node.id)).state == "preempted"
+    assert await AzureBatch(client).is_dedicated("p", node.id) is False
     (counts,) = [entry async for entry in client.list_pool_node_counts(filter="poolId eq 'p'")]
     assert (counts.low_priority.preempted, counts.low_priority.total) == (1, 1)
 
     await service.local("POST", f"pools/p/nodes/{node.id}/restore")
     await task_in(client, "running")
+    assert await AzureBatch(client).is_dedicated("p", node.id) is False
 
 
 async def test_only_spot_nodes_are_preempted(client, service):
@@ -122,6 +125,7 @@ async def test_only_spot_nodes_are_preempted(client, service):
     await service.local("POST", f"pools/ilastik/nodes/{node.id}/lose")
 
     (lost,) = await nodes_in(client, "unusable", pool="ilastik")
+    assert await AzureBatch(client).is_dedicated("ilastik", node.id) is True
     assert lost.errors[0].code == "NodeLost"
 
 

@@ -123,9 +123,14 @@ def test_preempted_nodes_are_free():
     current = record()
     for requeues in range(1, 20):
         seen = task(TaskState.ACTIVE, requeues=requeues)
-        current = observe(current, seen, None, NOW, SETTINGS, preempted=True).record
+        current = observe(current, seen, None, NOW, SETTINGS, excused=True).record
     assert current.state is State.ACTIVE
     assert current.placement.node_losses == 0
+    for _ in range(20):
+        step = failed(current, Cause(FailureKind.LOST, "Why."), NOW, SETTINGS, excused=True)
+        assert (step.then, step.record.tries.of(FailureKind.LOST)) == (Then.SUBMIT, 0)
+        current = replace(step.record, state=State.RUNNING)
+    assert step.record.tries.attempts[-1].sentence == "Why."
 
 
 def test_a_file_that_takes_down_its_nodes_ends():
@@ -184,6 +189,9 @@ def test_success_needs_exit_code_zero_and_no_failure():
         ({"failure": TaskFailure("servererror", "Unknown", "")}, FailureKind.NODE),
         ({"exit_code": None}, FailureKind.NODE),
         ({"exit_code": 143, "failure": TaskFailure("usererror", "TaskEnded", "")}, FailureKind.ENDED),
+        ({"exit_code": None, "failure": TaskFailure("usererror", "TaskEnded", "")}, FailureKind.ENDED),
+        ({"exit_code": 143}, FailureKind.LOST),
+        ({"exit_code": -1, "failure": TaskFailure("usererror", "FailureExitCode", "")}, FailureKind.LOST),
         ({"exit_code": 143, "started": NOW - HOUR, "ended": NOW}, FailureKind.TIMEOUT),
     ],
 )
@@ -197,6 +205,8 @@ def test_the_task_script_knows_better_than_batch():
     found = Cause(FailureKind.DISK_FULL, "7 GB are missing.")
     assert refined(Cause(FailureKind.COMMAND, "exit 1"), found) == found
     assert refined(Cause(FailureKind.TIMEOUT, "too long"), found).kind is FailureKind.TIMEOUT
+    ended = Cause(FailureKind.ENDED, "It was ended from outside.")
+    assert refined(Cause(FailureKind.LOST, "shut down"), ended).kind is FailureKind.LOST
 
 
 def test_lost_needs_two_looks_some_time_apart():

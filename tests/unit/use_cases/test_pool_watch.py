@@ -101,7 +101,7 @@ async def test_an_answer_that_is_refused_holds_nothing_up(world: World, fault):
 async def test_the_watermark_moves_where_nodes_may_not_be_asked(world: World):
     """A requeue is then neither a loss nor none; only a task that comes back a dozen times is given up."""
     task_id = world.row(NAME).placement.task_id
-    world.cloud.fail("batch.was_preempted", NotAllowed("no"), times=100)
+    world.cloud.fail("batch.is_dedicated", NotAllowed("no"), times=100)
     for _ in range(11):
         world.batch.run(task_id)
         await world.tick()
