@@ -80,15 +80,30 @@ def disk_full(need_bytes: int, free_bytes: int, *, too_small: bool = False) -> T
 _DISK_MARKS = ("no space left on device", "errno 28]", "errno = 28")
 _MEMORY_MARKS = ("memoryerror", "unable to allocate", "bad_alloc", "cannot allocate memory")
 _THREAD_MARKS = ("unhandled exception",)
+# In ilastik's own spelling: it leaves the stored classifier aside, and ends with 0.
+_RETRAIN_MARKS = (
+    "wasn't able to deserialize the saved classifier",
+    "classifier will need to be retrained",
+    "a new classifier will be trained for this run",
+)
+_CRASH_MARKS = ("fatal python error",)
 _HARDLY_ANY_BYTES = 2**20
-_ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
+_ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b|Fatal Python error: ")
+# What a crashing Python prints after the reason: the calls of each thread, and the modules that it had loaded.
+_AFTER_CRASH = re.compile(r"(Current thread|Thread 0x|Extension modules:)")
+_NOISE = re.compile(r"DEBUG |Extension modules:")
 _LOG_RECORD = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
 _LONGEST_COMPLAINT = 500
 
 
 def is_evidence(line: str) -> bool:
     """Return whether `outcome_of` needs this line: a long log need not be kept."""
-    return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS))
+    return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS, *_RETRAIN_MARKS, *_CRASH_MARKS))
+
+
+def is_noise(line: str) -> bool:
+    """Return whether a line helps nobody who wants to know why a run failed: a report has no room for such."""
+    return _NOISE.match(line) is not None
 
 
 def outcome_of(
@@ -101,8 +116,9 @@ def outcome_of(
     """Judge a run by the rule of true success, as exit code 0 alone proves nothing.
 
     Success is exit code 0 *and* exactly the planned outputs, each TIFF readable to its end with the planned
-    pages, *and* no unhandled exception of a thread in the log. `exit_code` is as Python's subprocess gives it
-    (negative: a signal); `free_bytes` are those of the disk after the run.
+    pages, *and* neither an unhandled exception of a thread in the log, nor a word that the stored classifier was
+    not used. `exit_code` is as Python's subprocess gives it (negative: a signal); `free_bytes` are those of the
+    disk after the run.
     """
     code = 128 - exit_code if exit_code < 0 else exit_code
     if _tells(log, _DISK_MARKS):
@@ -113,6 +129,12 @@ def outcome_of(
     if unhandled:
         sentence = f"A part of ilastik failed, although ilastik ran to its end: {complaint(unhandled)}"
         return TaskOutcome(FailureKind.COMMAND, 1, sentence)
+    if retrained := _from_first(log, _RETRAIN_MARKS):
+        sentence = (
+            f"ilastik did not use the classifier of the project, but trained another one: "
+            f"{' '.join(retrained.splitlines()[0].split())[:_LONGEST_COMPLAINT]}"
+        )
+        return failure(contract.EXIT_BAD_PROJECT, sentence)
     faults = _compare(found, outputs)
     if faults and free_bytes < _HARDLY_ANY_BYTES:
         return disk_full(sum(output.total_bytes for output in outputs), free_bytes)
@@ -147,7 +169,8 @@ def _from_first(log: str, marks: Sequence[str]) -> str:
 
 def _until_next_record(lines: Sequence[str]) -> list[str]:
     """Take the first line and those after it that are no records of the logger, as messages have several lines."""
-    end = next((i for i, line in enumerate(lines) if i and _LOG_RECORD.match(line)), len(lines))
+    ends = (i for i, line in enumerate(lines) if i and (_LOG_RECORD.match(line) or _AFTER_CRASH.match(line)))
+    end = next(ends, len(lines))
     return list(lines[:end])
 
 

@@ -19,7 +19,8 @@ from typing import IO
 
 from batch_ops.task import contract, export_plan, true_success
 from batch_ops.task.manifest import Output
-from batch_ops.task.outputs import PlannedOutput, planned_outputs
+from batch_ops.task.outputs import PlannedOutput, Role, planned_outputs
+from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import ManifestError
 from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
@@ -27,7 +28,7 @@ from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
 from node.project import LocalProject, prepare_project, verify_project
-from node.tiffs import find_files
+from node.tiffs import find_files, only_value
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
@@ -98,7 +99,7 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         promised = planned_outputs(task.nickname, task.export_source, plan)
         reserve(root, lock, sum(output.total_bytes for output in promised))
     for warning in image.warnings:
-        say(f"Warning: {warning.sentence}")
+        execution.warn(warning)
     # The image's axes may differ from the project's training images; its own are right.
     command = contract.command(
         str(home / "run_ilastik.sh"),
@@ -119,6 +120,8 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         if not outcome.succeeded:
             return outcome
         results = outputs_of(execution, promised)
+        if project.classes > 1:
+            warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
     publish(execution, task, image, command, results, home)
@@ -134,6 +137,17 @@ def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[
             length, md5 = file.stat().st_size, md5_of(file)
             results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
     return results
+
+
+def warn_of_one_class(execution: Execution, names: list[str], classes: int) -> None:
+    """Warn where nothing was told apart: the images may be unlike those that the project was trained on."""
+    value = only_value(execution.partial, names)
+    if value is not None:
+        sentence = (
+            f"Every pixel is of class {value}, although its project has {classes} classes: compare the image with "
+            "those that the project was trained on."
+        )
+        execution.warn(RunWarning("one-class", sentence))
 
 
 def plan_export(task: contract.TaskEnvironment, image: LocalImage, project: LocalProject) -> export_plan.ExportPlan:

@@ -1,5 +1,7 @@
-"""Which services make up the cloud, with which arguments and settings. Pure."""
+"""Which services make up the cloud, with which arguments and settings. Pure, but for a look at ilastik's version."""
 
+import contextlib
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,7 +75,7 @@ def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, st
         "COLLECT_QUEUE": "collect",
         "RECONCILE_SCHEDULE": "*/2 * * * * *",
         # Part of what makes two runs different: another ilastik is not this one.
-        "ILASTIK_VERSION": "stand-in" if options.ilastik_home == STAND_IN else options.ilastik_home.name,
+        "ILASTIK_VERSION": "stand-in" if options.ilastik_home == STAND_IN else installed_version(options.ilastik_home),
         "SLOT_THREADS": "1",
         "SLOT_MEMORY_MB": "2000",
         "GRACE_SECONDS": "20",
@@ -81,6 +83,17 @@ def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, st
         "COPY_POLL_SECONDS": "1",
         **options.app_settings,
     }
+
+
+def installed_version(home: Path) -> str:
+    """Return the version of an installation of ilastik, as its own records say it; else the name of its folder."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return (home / "VERSION").read_text().strip()
+    records = [*home.glob("conda-meta/ilastik-*.json"), *home.glob("lib/python3*/site-packages/ilastik-*.dist-info")]
+    for name in (*sorted(record.name for record in records), home.name):
+        if match := re.match(r"ilastik(?:-core)?-([0-9][0-9A-Za-z.+]*?)(?:-|\.dist-info|$)", name):
+            return match[1]
+    return home.name
 
 
 def batch_endpoint(identity: CloudIdentity) -> str:

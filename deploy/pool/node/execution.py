@@ -13,9 +13,12 @@ from pathlib import Path
 
 from batch_ops.task import contract, manifest, outputs, true_success
 from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
+from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import plain_line
-from node.files import md5_of
+from node.files import md5_of, say
 from node.image import LocalImage
+
+_PACKAGES = "lib/python3*/site-packages/ilastik-*.dist-info"
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Execution:
     task: contract.TaskEnvironment | None = None
     ilastik_exit_code: int | None = None
     log_lines: tuple[str, ...] = ()
+    warnings: list[RunWarning] = field(default_factory=list)
 
     @property
     def partial(self) -> Path:
@@ -41,6 +45,11 @@ class Execution:
     @property
     def logs(self) -> Path:
         return self.root / contract.LOGS_FOLDER / self.name
+
+    def warn(self, warning: RunWarning) -> None:
+        """Note something about the run that is no failure, but that its owner should know."""
+        self.warnings.append(warning)
+        say(f"Warning: {warning.sentence}")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -79,7 +88,7 @@ def publish(
         project_sha256=task.project_digest,
         image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image.md5),
         outputs=tuple(results),
-        warnings=tuple(map(manifest.as_warning, image.warnings[: manifest.MAX_WARNINGS])),
+        warnings=tuple(map(manifest.as_warning, execution.warnings[: manifest.MAX_WARNINGS])),
     )
     (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)
@@ -106,11 +115,11 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
 
 
 def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
-    """Ask the installation (a file VERSION, conda's records), else the task's environment."""
+    """Ask the installation (a file VERSION, conda's or Python's records), else the task's environment."""
     with suppress(OSError, UnicodeDecodeError):
         return plain_line((home / "VERSION").read_text().strip(), 100)
-    for record in sorted(home.glob("conda-meta/ilastik-*.json")):
-        match = re.match(r"ilastik(?:-core)?-([0-9][^-]*)-", record.name)
+    for record in sorted([*home.glob("conda-meta/ilastik-*.json"), *home.glob(_PACKAGES)]):
+        match = re.match(r"ilastik(?:-core)?-([0-9][^-]*?)(?:-|\.dist-info)", record.name)
         if match:
             return match[1]
     return task.ilastik_version or "unknown"

@@ -22,6 +22,7 @@ class LogTee(threading.Thread):
 
     LINES_AFTER_EVIDENCE = 30
     MOST_EVIDENCE = 400
+    EVIDENCE_SHOWN = 15
 
     def __init__(self, pipe: IO[bytes], path: Path) -> None:
         super().__init__(daemon=True)
@@ -47,14 +48,19 @@ class LogTee(threading.Thread):
             with self._lock:
                 if keep > 0 and len(self._evidence) < self.MOST_EVIDENCE:
                     self._evidence.append(line)
-                self._last.append(line)
+                if not true_success.is_noise(line):
+                    self._last.append(line)
         if self._file:
             self._file.close()
 
     @property
     def last_lines(self) -> tuple[str, ...]:
+        """The lines that show a fault, if they came earlier, and the last ones; without what helps nobody."""
         with self._lock:
-            return tuple(plain_line(line) for line in self._last)
+            last = list(self._last)
+            earlier = [line for line in self._evidence if line not in last and not true_success.is_noise(line)]
+        shown = [*earlier[: self.EVIDENCE_SHOWN], *last[-(MAX_LAST_LINES - self.EVIDENCE_SHOWN) :]]
+        return tuple(plain_line(line) for line in (shown if earlier else last))
 
     @property
     def text(self) -> str:

@@ -1,16 +1,18 @@
-"""The files that ilastik wrote, and whether its TIFFs are complete."""
+"""The files that ilastik wrote: whether its TIFFs are complete, and whether anything is in them."""
 
 from __future__ import annotations
 
 import logging
 import logging.handlers
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from batch_ops.task.outputs import PlannedOutput
 from batch_ops.task.true_success import FoundFile
+from node.files import BLOCK_BYTES
 
 
 def find_files(folder: Path, outputs: Sequence[PlannedOutput]) -> list[FoundFile]:
@@ -21,6 +23,34 @@ def find_files(folder: Path, outputs: Sequence[PlannedOutput]) -> list[FoundFile
         path, length = file.relative_to(folder).as_posix(), file.stat().st_size
         found.append(_inspect(file, path, length) if path in tiffs else FoundFile(path, length))
     return found
+
+
+def only_value(folder: Path, names: Iterable[str]) -> int | None:
+    """Return the value that all pixels of these files have; None if they differ, or are larger than a byte.
+
+    Reads on only as long as there is one value: in nearly all images the first block has two.
+    """
+    import tifffile
+
+    value: bytes | None = None
+    for name in names:
+        with tifffile.TiffFile(folder / name) as tiff, (folder / name).open("rb") as file:
+            for page in tiff.pages:
+                if page.dtype != "uint8" or page.compression != 1:
+                    return None
+                for index, offset in enumerate(page.dataoffsets):
+                    file.seek(offset)
+                    for block in _blocks(file, page.databytecounts[index]):
+                        value = value or block[:1]
+                        if block.count(value) != len(block):
+                            return None
+    return value[0] if value else None
+
+
+def _blocks(file: IO[bytes], length: int) -> Iterator[bytes]:
+    while length > 0 and (block := file.read(min(length, BLOCK_BYTES))):
+        yield block
+        length -= len(block)
 
 
 def _inspect(path: Path, name: str, length: int) -> FoundFile:

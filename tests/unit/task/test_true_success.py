@@ -8,11 +8,23 @@ from batch_ops.task import contract
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.outputs import PlannedOutput, Role, planned_outputs
-from batch_ops.task.true_success import FoundFile, complaint, is_evidence, outcome_of, size
+from batch_ops.task.true_success import FoundFile, complaint, is_evidence, is_noise, outcome_of, size
 
 OUTPUTS = planned_outputs("a", "Simple Segmentation", export_plan("txyzc", (2, 4, 5, 3, 1)))
 GOOD = (FoundFile("a0.tiff", 900, 3, (5, 4)), FoundFile("a1.tiff", 900, 3, (5, 4)))
 PLENTY = 10**12
+# As ilastik 1.4.2 prints it.
+RETRAINED = (
+    "/x.py:9: UserWarning: Wasn't able to deserialize the saved classifier. It will need to be retrainied\n  warn(",
+    "WARNING a.b: Your project file has no classifier.  A new classifier will be trained for this run.\nINFO bye",
+)
+CRASHED = """DEBUG lazyflow.operators: Features took 0.3 seconds.
+Fatal Python error: Segmentation fault
+
+Current thread 0x00007f3b2e7fc640 (most recent call first):
+  File "lazyflow/classifiers/parallelVigraRfLazyflowClassifier.py", line 268 in predict_probabilities
+
+Extension modules: numpy.core._multiarray_umath, h5py._errors, vigra.vigranumpycore (total: 161)"""
 
 
 def test_success_is_exit_0_and_every_planned_tiff():
@@ -45,6 +57,9 @@ def test_nothing_else_is_success(exit_code, found, log):
         (1, "lazyflow.X.ReadError: bad\nmore of it\nINFO bye", FailureKind.COMMAND, 1, "ReadError: bad more of it"),
         (1, "ValueError: first\nTypeError: second", FailureKind.COMMAND, 1, "TypeError: second"),
         (2, "usage\nilastik: error: bad option", FailureKind.COMMAND, 2, "ilastik: error: bad option"),
+        (0, RETRAINED[0], FailureKind.COMMAND, 84, "but trained another one: /x.py:9: UserWarning: Wasn't able"),
+        (0, RETRAINED[1], FailureKind.COMMAND, 84, "but trained another one: WARNING a.b: Your project file"),
+        (-11, CRASHED, FailureKind.COMMAND, 139, "exit code 139: Fatal Python error: Segmentation fault"),
     ],
 )
 def test_each_failure_has_its_kind_code_and_sentence(exit_code, log, kind, code, message):
@@ -102,6 +117,15 @@ def test_real_logs_give_a_sentence_that_helps(reference, name):
         "wrong_export_source": "Valid options are",
     }
     assert expected[name] in message
+
+
+def test_a_crash_is_told_by_its_own_words():
+    """Neither by the calls that led to it, nor by the modules that were loaded."""
+    outcome = outcome_of(-11, (), CRASHED, OUTPUTS, PLENTY)
+    assert outcome.sentence == "ilastik crashed with exit code 139: Fatal Python error: Segmentation fault"
+    shown = [line for line in CRASHED.splitlines() if not is_noise(line)]
+    assert not [line for line in shown if "Features took" in line or "vigranumpycore" in line]
+    assert is_evidence("Fatal Python error: Segmentation fault")
 
 
 def test_no_log_of_a_good_run_looks_like_a_failure(reference):

@@ -6,12 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
 from batch_ops.task import contract
 from batch_ops.task.outputs import Role
+from local_cloud.cloud.stack import installed_version
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 from tests.waiting import wait_until
+
+_PACKAGE = "lib/python3.12/site-packages/ilastik-1.4.2.dist-info"
+CRASH = "ilastik crashed with exit code 139: Fatal Python error: Segmentation fault"
 
 
 def test_a_good_run_leaves_its_tiffs_and_a_manifest_in_one_fresh_folder(folder):
@@ -78,6 +83,15 @@ def test_who_knows_only_schema_1_gets_a_manifest_that_it_can_read(folder):
             "ran to its end: KeyError: 7",
         ),
         ("write(); raise OSError(28, 'No space left on device')", 82, "DISK_FULL", "are free"),
+        (
+            "write()\nfor i in range(200): print('INFO ilastik: block', i)\n"
+            "print('WARNING: Your project file has no classifier.  A new classifier will be trained for this run.')\n"
+            "for i in range(200): print('INFO ilastik: block', i)",
+            84,
+            "COMMAND",
+            "but trained another one: WARNING: Your project file",
+        ),
+        ("import faulthandler; faulthandler.enable(); faulthandler._sigsegv()", 139, "COMMAND", CRASH),
     ],
 )
 def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, kind, message):
@@ -105,6 +119,50 @@ def test_the_log_is_streamed_kept_and_its_end_reported(folder):
     assert len(report.last_lines) == 40
     assert report.last_lines[-1] == " [31mred [0m"
     assert report.ilastik_exit_code == 1
+
+
+def test_the_report_shows_the_lines_that_matter(folder):
+    """Where the fault was long before the end; no measurements, and no list of modules."""
+    folder.ilastik(
+        "print('ERROR lazyflow: Unhandled exception in thread')\nprint('KeyError: 7')\n"
+        "for i in range(100): print('DEBUG lazyflow.operators: Features took', i); print('INFO block', i)\n"
+        "print('Extension modules: numpy')"
+    )
+    folder.run()
+    lines = folder.report().last_lines
+    assert len(lines) == 40
+    assert lines[:3] == ("ERROR lazyflow: Unhandled exception in thread", "KeyError: 7", "INFO block 0")
+    assert lines[-1] == "INFO block 99"
+    assert not [line for line in lines if "Features took" in line]
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "warned"),
+    [
+        ("numpy.ones(shape)", 2, True),
+        ("numpy.arange(60).reshape(shape) % 2 + 1", 2, False),
+        ("numpy.ones(shape)", 1, False),
+    ],
+)
+def test_one_class_everywhere_is_a_warning(folder, values, classes, warned):
+    """A project that tells several apart, and did not: it is no failure, but nothing that anybody should miss."""
+    with h5py.File(folder.project, "a") as file:
+        del file["PixelClassification/LabelNames"]
+        file["PixelClassification/LabelNames"] = [b"a", b"b"][:classes]
+    folder.check()
+    folder.ilastik(_write(values))
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    assert ("Warning: Every pixel is of class 1" in ended.printed) is warned
+    assert ("one-class" in [warning.code for warning in folder.manifest().warnings]) is warned
+
+
+def _write(values):
+    return (
+        "shape = (3, 5, 4)\nfor i in range(2):\n"
+        f"    tifffile.imwrite(pattern.replace('{{slice_index}}', str(i)), ({values}).astype('uint8'),"
+        " photometric='minisblack', metadata={'axes': 'ZYX'}, ome=True)"
+    )
 
 
 @pytest.mark.parametrize("manners", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"])
@@ -256,9 +314,13 @@ def test_a_python_without_its_libraries_is_a_fault_of_the_node(folder, library):
     assert f"no {library}" in folder.report().sentence
 
 
-def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder):
-    """Without ILASTIK_HOME it is `ilastik` where the start task unpacked it; its VERSION reaches the manifest."""
-    (folder.home / "VERSION").write_text("1.4.2\n")
+@pytest.mark.parametrize("record", ["VERSION", "conda-meta/ilastik-1.4.2-py39_0.json", _PACKAGE])
+def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder, record):
+    """Without ILASTIK_HOME it is `ilastik` where the start task unpacked it; the version that it says of itself
+    reaches the manifest."""
+    (folder.home / record).parent.mkdir(parents=True, exist_ok=True)
+    (folder.home / record).write_text("1.4.2\n")
+    assert installed_version(folder.home) == "1.4.2"
     ended = folder.run()
 
     assert ended.code == 0, ended.printed
