@@ -25,6 +25,11 @@ def test_a_dropped_image_is_segmented(lab):
     assert {f["name"]: f["length"] for f in provenance["files"]} == {
         leaf: len(data) for leaf, data in results.items() if leaf.endswith(".tiff")
     }
+    # What another reader says of the files that ilastik wrote.
+    for output in (output for output in provenance["outputs"] if output["role"] == "segmentation"):
+        with tifffile.TiffFile(io.BytesIO(results[output["path"]])) as tiff:
+            assert (output["pages"], output["axes"]) == (len(tiff.pages), tiff.series[0].axes.lower())
+    assert {output["path"] for output in provenance["outputs"]} == results.keys() - {"provenance.json"}
     assert len(lab.tasks(name)) == 1
     assert lab.staged(name) == []
 

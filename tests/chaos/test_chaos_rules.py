@@ -35,6 +35,8 @@ def move_back(world):
     ("spoil", "word"),
     [
         (lambda world: world.blobs.remove("results", a_tiff(world).blob.name), "provenance.json names"),
+        (lambda world: world.blobs.remove("results", f"{FOLDER}pictures/overview.png"), "provenance.json names"),
+        (lambda world: world.blobs.upload("results", f"{FOLDER}pictures/old.png", b"PNG"), "old.png"),
         (segment_it_again, "segmented 2 times"),
         (move_back, "from run 1 REJECTED to run 1 SUCCEEDED"),
         (lambda world: world.blobs.upload("staging", "a/b", b"c"), "staging still holds a/b"),

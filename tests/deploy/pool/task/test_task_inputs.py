@@ -58,6 +58,8 @@ def test_configured_axes_never_replace_the_images_own(folder):
     ended = folder.run()
     assert ended.code == 0, ended.printed
     assert "Warning: It says itself that its axes are txyzc" in ended.printed
+    assert {f"Warning: {warning.sentence}" for warning in folder.manifest().warnings} <= set(ended.printed.splitlines())
+    assert folder.manifest().warnings
     assert axistags_json("txyzc", {}) in ended.printed
 
 
