@@ -1,11 +1,14 @@
 """Concurrent work: the same work for many items, or one call for many callers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from heapq import heapify, heappop, heapreplace
+from typing import cast
 
 from attrs import define, field
 
 AT_ONCE = 16
+_END = object()
 
 
 async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int = AT_ONCE) -> None:
@@ -27,6 +30,20 @@ async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], a
                 group.create_task(worker())
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
+
+
+async def in_order[T](streams: Sequence[AsyncIterator[T]], key: Callable[[T], str]) -> AsyncIterator[T]:
+    """Merge streams, each in ascending order of the key, into one; their first items are awaited side by side."""
+    firsts = await asyncio.gather(*(anext(stream, _END) for stream in streams))
+    heads = [(key(cast(T, item)), number, cast(T, item)) for number, item in enumerate(firsts) if item is not _END]
+    heapify(heads)
+    while heads:
+        _, number, item = heads[0]
+        yield item
+        if (following := await anext(streams[number], _END)) is _END:
+            heappop(heads)
+        else:
+            heapreplace(heads, (key(cast(T, following)), number, cast(T, following)))
 
 
 @define(eq=False)

@@ -12,7 +12,7 @@ from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
@@ -24,6 +24,7 @@ from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
 from batch_ops.use_cases.last_delivery import LastDelivery
+from batch_ops.use_cases.newest_files import NewestFiles
 from batch_ops.use_cases.observation import Observation
 from batch_ops.use_cases.poison_queues import PoisonCare
 from batch_ops.use_cases.pool_watch import PoolWatch
@@ -43,6 +44,7 @@ class Ports:
     """What the product needs from the world."""
 
     ledger: Ledger
+    index: FileIndex
     worklist: Worklist
     blobs: BlobStore
     batch: BatchService
@@ -78,6 +80,7 @@ class _Runs:
 def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> System:
     """Assemble the app, without calling any service."""
     runs = _runs(ports, settings, clock, new_id)
+    newest = NewestFiles(ledger=ports.ledger, index=ports.index, worklist=ports.worklist)
     start = _start(ports, runs, settings, clock)
     project_changed = ProjectChanged(
         ledger=ports.ledger, worklist=ports.worklist, outbox=ports.outbox, settings=settings
@@ -116,6 +119,8 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=Steering(
             ledger=ports.ledger,
+            index=ports.index,
+            newest=newest,
             worklist=ports.worklist,
             blobs=ports.blobs,
             batch=ports.batch,
@@ -124,7 +129,9 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
             settings=settings,
             clock=clock,
         ),
-        backfiller=Backfiller(ledger=ports.ledger, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
+        backfiller=Backfiller(
+            ledger=ports.ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings
+        ),
         poison=PoisonCare(ports.poison, (settings.blob_created_queue, settings.collect_queue)),
     )
 
@@ -217,6 +224,7 @@ def _reconcile(
     )
     sweep = Sweep(
         ledger=ports.ledger,
+        index=ports.index,
         worklist=ports.worklist,
         blobs=ports.blobs,
         outbox=ports.outbox,

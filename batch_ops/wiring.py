@@ -17,6 +17,7 @@ from batch_ops.adapters.batch import AzureBatch, batch_client
 from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
+from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.adapters.login import AzureLogin
 from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
@@ -69,8 +70,10 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
         )
         check = await stack.enter_async_context(ImageChecker(parsers=settings.check_processes))
         queues = (settings.blob_created_queue, settings.collect_queue)
+        files = table_service.get_table_client(settings.files_table)
         ports = Ports(
-            ledger=TableLedger(table_service.get_table_client(settings.files_table)),
+            ledger=TableLedger(files),
+            index=TableFileIndex(files),
             worklist=TableWorklist(table_service.get_table_client(settings.work_table)),
             blobs=AzureBlobs(blob_service),
             batch=AzureBatch(batch),

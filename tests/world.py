@@ -72,6 +72,7 @@ class World(Services):
         self.settings = SETTINGS
         self.cloud = fakes.Cloud()
         self.ledger = fakes.FakeLedger(self.cloud)
+        self.index = fakes.FakeFileIndex(self.ledger)
         self.worklist = fakes.FakeWorklist(self.cloud)
         self.blobs = fakes.FakeBlobs(self.cloud)
         self.batch = fakes.FakeBatch(self.cloud)
@@ -87,7 +88,9 @@ class World(Services):
     def new_process(self, **settings: Any) -> None:
         """The function app starts anew, with these settings changed: it remembers nothing."""
         self.settings = replace(self.settings, **settings)
-        ports = Ports(self.ledger, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison)
+        ports = Ports(
+            self.ledger, self.index, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison
+        )
         self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
         self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
         self.backfiller, self.poison_care = system.backfiller, system.poison

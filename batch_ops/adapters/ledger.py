@@ -28,10 +28,10 @@ from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
 _MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
-_CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", *_MISSING_CODES)
+CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", *_MISSING_CODES)
 # Sorts behind every character of a key (see `naming.key_safe`).
 _KEY_END = "~~"
-_INDEXED = "indexed"
+INDEXED = "indexed"
 
 
 @define(eq=False)
@@ -44,7 +44,7 @@ class TableLedger:
         with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):
             row = await self._table.get_entity(partition_key(name), file_key(name))
             record = table_rows.from_properties(FileRecord, row)
-            return Entry(record, str(row.metadata["etag"]), str(row.get(_INDEXED, "")))
+            return Entry(record, str(row.metadata["etag"]), str(row.get(INDEXED, "")))
         return None
 
     async def claim(self, new: FileRecord, previous: Entry | None) -> Entry:
@@ -74,7 +74,7 @@ class TableLedger:
             pages = self._table.query_entities(
                 "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
                 parameters={"partition": naming.partition_key(project), "first": min(keys), "last": max(keys)},
-                select=["name", "etag", "length", "md5", "state"],
+                select=["name", "etag", "length", "md5", "state", INDEXED],
             )
             async for row in pages:
                 if row["name"] in wanted:
@@ -105,7 +105,7 @@ class TableLedger:
     async def _write(self, writes: Writes, verb: str) -> Entry:
         name = _shown(writes.record.name)
         conflict = Conflict(f"The row of {name} was changed by somebody else in the meantime.")
-        with calls(_SERVICE, f"{verb} the row of {name}", dict.fromkeys(_CHANGED_CODES, conflict)):
+        with calls(_SERVICE, f"{verb} the row of {name}", dict.fromkeys(CHANGED_CODES, conflict)):
             if not writes.others:
                 return writes.entry(await self._one(writes.file))
             try:
@@ -119,9 +119,9 @@ class TableLedger:
 
     async def _one(self, write: Write) -> str:
         if write.over is None:
-            answer = await self._table.create_entity(_entity(write))
+            answer = await self._table.create_entity(entity_of(write))
         else:
-            answer = await self._table.update_entity(_entity(write), UpdateMode.REPLACE, **_guard(write.over))
+            answer = await self._table.update_entity(entity_of(write), UpdateMode.REPLACE, **_guard(write.over))
         return str(answer["etag"])
 
     async def _all(self, writes: Writes) -> str:
@@ -133,7 +133,7 @@ class TableLedger:
 def _operation(partition: str, write: Write) -> Any:
     if write.record is None:
         return ("delete", {"PartitionKey": partition, "RowKey": write.key})
-    entity = _entity(write)
+    entity = entity_of(write)
     if write.over is not None:
         return ("update", entity, {"mode": UpdateMode.REPLACE, **_guard(write.over)})
     if write.is_file:
@@ -141,7 +141,8 @@ def _operation(partition: str, write: Write) -> Any:
     return ("upsert", entity, {"mode": UpdateMode.REPLACE})
 
 
-def _entity(write: Write) -> dict[str, Any]:
+def entity_of(write: Write) -> dict[str, Any]:
+    """Return the entity of a row of files, runs or copies."""
     assert write.record is not None
     name = write.record.name
     entity: dict[str, Any] = {
@@ -154,7 +155,7 @@ def _entity(write: Write) -> dict[str, Any]:
         # For people and their tools: tables of files without their runs; copies are neither.
         entity["is_file"] = write.is_file
     if write.indexed:
-        entity[_INDEXED] = write.indexed
+        entity[INDEXED] = write.indexed
     return entity
 
 

@@ -2,19 +2,31 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from batch_ops.domain import naming
-from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.file_record import FINAL, FileRecord, State
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Every field that is given must match; empty fields do not matter."""
+    """Every field that is given must match; empty fields do not matter.
+
+    `since`: dropped then or later. `newest`: to be listed by the time of their drop, the newest first.
+    """
 
     names: tuple[str, ...] = ()
     prefix: str = ""
     project: str = ""
     states: frozenset[State] = frozenset()
+    since: datetime | None = None
+    newest: bool = False
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the files are listed by the time of their drop; else by name."""
+        by_state = bool(self.states) and (not self.prefix or FINAL.isdisjoint(self.states))
+        return self.newest or self.since is not None or by_state
 
     def names_it(self, name: str) -> bool:
         """Return whether a file of this name may be selected."""
@@ -26,7 +38,12 @@ class Selection:
 
     def matches(self, record: FileRecord) -> bool:
         """Return whether a file is selected."""
-        return self.names_it(record.name) and (not self.states or record.state in self.states)
+        dropped = record.times.dropped_at
+        return (
+            self.names_it(record.name)
+            and (not self.states or record.state in self.states)
+            and (self.since is None or (dropped is not None and dropped >= self.since))
+        )
 
     def projects(self, known: Iterable[str]) -> tuple[str, ...]:
         """Return those of the known projects that may have such files."""

@@ -96,11 +96,15 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What the sweep compares with the blob listing: the version that a file's row is about."""
+    """What the sweep compares with the blob listing: the version that a file's row is about.
+
+    `indexed` is empty for a row that is not in the index for people.
+    """
 
     name: str
     image: ImageVersion
     state: State
+    indexed: str = ""
 
 
 def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:

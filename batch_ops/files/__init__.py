@@ -1,1 +1,1 @@
-"""Commands: `python -m batch_ops.files list | show | retry | cancel | pause | resume | backfill | poison`."""
+"""Commands: `python -m batch_ops.files list | show | retry | cancel | pause | resume | backfill | poison | index`."""

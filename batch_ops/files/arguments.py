@@ -1,6 +1,7 @@
 """The command line's arguments."""
 
 import argparse
+from datetime import UTC, datetime
 
 from batch_ops.domain.file_record import State
 
@@ -31,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--project", default="", help="of this project only")
     _add_backfill(commands)
     _add_poison(commands)
+    index = _command(commands, "index", "put files of older versions into the index that list reads")
+    index.add_argument("--project", default="", help="of this project only")
     return top
 
 
@@ -83,6 +86,13 @@ def _care(command: argparse.ArgumentParser) -> None:
 def _add_list(commands: _Commands) -> None:
     command = _command(commands, "list", "list files with their states and reasons")
     _selection(command)
+    command.add_argument("--newest", action="store_true", help="the newest drops first, instead of by name")
+    command.add_argument(
+        "--since",
+        type=_moment,
+        metavar="TIME",
+        help="files dropped then or later (UTC: 2026-03-01 or 2026-03-01T14:30), the newest first",
+    )
     command.add_argument(
         "--limit", type=int, default=None, metavar="N", help="show at most N (1000 as text, all as JSON; 0: all)"
     )
@@ -126,6 +136,14 @@ def _add_poison(commands: _Commands) -> None:
     command.add_argument("--prefix", default="", help="about files whose names begin with this")
     command.add_argument("--all", action="store_true", help="all of them")
     _care(command)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-03-01 or 2026-03-01T14:30") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _positive(text: str) -> int:

@@ -43,7 +43,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
 
 
 def _selection(args: Namespace, states: frozenset[State] = frozenset()) -> Selection:
-    return Selection(tuple(args.names), args.prefix, args.project, states_of(args.states) or states)
+    since, newest = getattr(args, "since", None), getattr(args, "newest", False)
+    return Selection(tuple(args.names), args.prefix, args.project, states_of(args.states) or states, since, newest)
 
 
 async def _list(args: Namespace, steering: Steering, console: Console) -> int:
@@ -180,6 +181,15 @@ async def _resume(args: Namespace, steering: Steering, console: Console) -> int:
     return DONE
 
 
+async def _index(args: Namespace, steering: Steering, console: Console) -> int:
+    async for project, filled in steering.fill_index(args.project):
+        if args.json:
+            console.say_json({"project": project, "filled": filled})
+        else:
+            console.say(f"The index of the project '{plain(project)}' is complete; {files(filled)} put into it.")
+    return DONE
+
+
 def _scope(args: Namespace) -> str:
     return f"The project '{plain(args.project)}'" if args.project else "The system"
 
@@ -191,4 +201,5 @@ _COMMANDS: Mapping[str, Callable[[Namespace, Steering, Console], Awaitable[int]]
     "cancel": _cancel,
     "pause": _pause,
     "resume": _resume,
+    "index": _index,
 }

@@ -4,9 +4,11 @@ Any call may raise `errors.ServiceFault` when the service can't answer now.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from batch_ops.domain.file_index import Span
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, Stand, SweepMark, Turns
 
@@ -38,6 +40,40 @@ class Ledger(Protocol):
 
     def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
         """List the files of a project (in these states) in the order of their names, from one partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPage:
+    """A page of a part of the index. `following`: where the next page begins ("": this is the last).
+
+    `is_complete`: the part began with its head, which says that it has every file; known of a first page only.
+    """
+
+    files: Sequence[FileRecord]
+    following: str = ""
+    is_complete: bool = False
+
+
+class FileIndex(Protocol):
+    """The copies of files' rows in table `files` by time of drop and by final state: see `domain/file_index.py`."""
+
+    async def page(self, project: str, span: Span, following: str = "") -> IndexPage:
+        """Read a page of a part, with one query."""
+
+    async def confirm(self, project: str) -> bool:
+        """Return whether every file of the project is in the index, and if so note that in the heads.
+
+        Reads the files' rows up to the first that is not in it.
+        """
+
+    async def doubt(self, project: str) -> None:
+        """Note in the heads that some file may not be in the index."""
+
+    async def fill(self, project: str) -> int:
+        """Put the files that are not in the index there, without what else their copies were, and count them.
+
+        May be interrupted and repeated: what is in it stays untouched.
+        """
 
 
 class Worklist(Protocol):

@@ -16,6 +16,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BlobStore, Outbox
 from batch_ops.ports.tables import Ledger
+from batch_ops.use_cases.newest_files import NewestFiles
 
 _PAGE = 1000
 _SAMPLES = 200
@@ -92,6 +93,7 @@ class Backfiller:
     """Finds the files in `input` that were never ordered, and orders them."""
 
     _ledger: Ledger
+    _newest: NewestFiles
     _blobs: BlobStore
     _outbox: Outbox
     _settings: Settings
@@ -136,7 +138,7 @@ class Backfiller:
         found: list[FileRecord] = []
         for project in sorted(projects)[:_PROJECTS_SAMPLED]:
             taken = 0
-            async for record in self._ledger.files(project, states=(State.SUCCEEDED,)):
+            async for record in self._newest([project], {State.SUCCEEDED}):
                 found.append(record)
                 taken += 1
                 if taken == _SAMPLES:

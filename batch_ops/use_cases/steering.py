@@ -23,9 +23,10 @@ from batch_ops.domain.selection import Selection
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent, Pause
 from batch_ops.ports.services import BatchService, BlobStore, Outbox
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.runs.admission import FRESH
 from batch_ops.runs.ending import Ending
+from batch_ops.use_cases.newest_files import NewestFiles
 from batch_ops.use_cases.project_changed import project_of_blob
 
 _RACES = 8
@@ -77,6 +78,8 @@ class Steering:
     """Uses only ports, so it works in Azure and on one machine."""
 
     _ledger: Ledger
+    _index: FileIndex
+    _newest: NewestFiles
     _worklist: Worklist
     _blobs: BlobStore
     _batch: BatchService
@@ -97,23 +100,23 @@ class Steering:
         return sorted(found)
 
     async def select(self, selection: Selection) -> AsyncIterator[FileRecord]:
-        """List the selected files, project by project in the order of their names.
+        """List the selected files: by state or time the newest drop first, else project by project by their names.
 
-        Names cost a call each; open states are looked up in the worklist; anything else reads the rows of
-        whole projects, a call for each 1,000.
+        Names cost a call each; states and times a call for each 1,000 files found and at least one for each project;
+        anything else reads the rows of whole projects, a call for each 1,000.
         """
         if selection.names:
             async for record in self._by_name(selection.names, selection):
                 yield record
             return
-        if selection.states and selection.states <= _OPEN:
-            board = await self._worklist.board()
-            names = sorted({intent.name for intent in board.open if selection.names_it(intent.name)})
-            async for record in self._by_name(names, selection):
-                yield record
-            return
         known = () if selection.project or "/" in selection.prefix else await self.projects()
-        for project in selection.projects(known):
+        projects = selection.projects(known)
+        if selection.by_time:
+            async for record in self._newest(projects, selection.states, selection.since):
+                if selection.names_it(record.name):
+                    yield record
+            return
+        for project in projects:
             async for record in self._ledger.files(project, selection.prefix, selection.states):
                 yield record
 
@@ -127,6 +130,14 @@ class Steering:
     async def show(self, name: str) -> Sequence[FileRecord]:
         """List every run of a file, the current one last; empty if there is no such file."""
         return await self._ledger.runs(name)
+
+    async def fill_index(self, project: str = "") -> AsyncIterator[tuple[str, int]]:
+        """Put into the index what versions before it have written; list each project, and how many files of it.
+
+        Of one project, or (project "") of all that are known. May be interrupted and repeated.
+        """
+        for one in [project] if project else await self.projects():
+            yield one, await self._index.fill(one)
 
     # Retry and cancel
 

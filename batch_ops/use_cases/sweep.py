@@ -27,7 +27,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Board, Intent, SweepMark
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import LARGEST_PAGE, BlobStore, Outbox
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.use_cases.project_changed import ProjectChanged, project_of_blob
 from batch_ops.use_cases.undelivered_events import UndeliveredEvents
 
@@ -44,6 +44,7 @@ class Sweep:
     """Sweeps the containers `input` and `projects`, and that of undeliverable events."""
 
     _ledger: Ledger
+    _index: FileIndex
     _worklist: Worklist
     _blobs: BlobStore
     _outbox: Outbox
@@ -83,6 +84,9 @@ class Sweep:
         missed = []
         for project, images in by_project.items():
             stands = await self._ledger.stands(project, [blob.name for blob in images])
+            if not all(stand.indexed for stand in stands.values()):
+                # Written by a version that knows of no index: lists must not rely on it.
+                await self._index.doubt(project)
             recent = [blob for blob in images if mark.live_since <= blob.modified]
             missed += [blob for blob in recent if is_missed(blob, stands.get(blob.name))]
             for stand in stands.values():

@@ -136,6 +136,7 @@ class Process:
         outbox = bound(world.outbox, cloud)
         ports = Ports(
             ledger=bound(world.ledger, cloud),
+            index=bound(world.index, cloud),
             worklist=worklist,
             blobs=bound(world.blobs, cloud),
             batch=bound(world.batch, cloud),

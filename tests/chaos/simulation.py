@@ -57,6 +57,7 @@ class Simulation(Services):
         self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets
         self.down: set[str] = set()
         self.ledger = ChaosLedger(self.cloud)
+        self.index = fakes.FakeFileIndex(self.ledger)
         self.worklist = ChaosWorklist(self.cloud)
         self.blobs = ChaosBlobs(self.cloud)
         self.blobs.slow_copies = slow_copies

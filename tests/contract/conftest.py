@@ -5,17 +5,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+from azure.data.tables import UpdateMode
 from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
+from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.adapters.queues import AzureOutbox
+from batch_ops.adapters.table_rows import to_properties
 from batch_ops.adapters.worklist import TableWorklist
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.messages import collect_order, look_order
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.ports.services import BlobStore, Outbox
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from tests import fakes
 
 BACKENDS = ["fake", "azurite"]
@@ -35,6 +40,46 @@ async def ledger(request, storage, unique) -> AsyncIterator[Ledger]:
         return
     async with storage().table_service() as service:
         yield TableLedger(await service.create_table(unique("files")))
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A ledger with its index, and `older`: a version that knows of no index puts files' rows there."""
+
+    ledger: Ledger
+    index: FileIndex
+    older: Callable[[Sequence[FileRecord]], Awaitable[None]]
+
+
+@pytest.fixture(params=BACKENDS)
+async def shelf(request, storage, unique) -> AsyncIterator[Shelf]:
+    """An empty ledger and its index."""
+    if request.param == "fake":
+        fake = fakes.FakeLedger()
+
+        async def put(records: Sequence[FileRecord]) -> None:
+            fake.put_without_index(records)
+
+        yield Shelf(fake, fakes.FakeFileIndex(fake), put)
+        return
+    async with storage().table_service() as service:
+        table = await service.create_table(unique("files"))
+
+        async def replace(records: Sequence[FileRecord]) -> None:
+            rows = [
+                {
+                    "PartitionKey": naming.partition_key(naming.project_of(record.name)),
+                    "RowKey": naming.file_key(record.name),
+                    "is_file": True,
+                    **to_properties(record),
+                }
+                for record in records
+            ]
+            for start in range(0, len(rows), 100):
+                operations = [("upsert", row, {"mode": UpdateMode.REPLACE}) for row in rows[start : start + 100]]
+                await table.submit_transaction(operations)
+
+        yield Shelf(TableLedger(table), TableFileIndex(table), replace)
 
 
 @pytest.fixture(params=BACKENDS)

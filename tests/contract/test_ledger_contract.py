@@ -9,6 +9,7 @@ from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import Conflict
+from batch_ops.domain.file_index import mark_of
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.worklist import Stand
@@ -160,7 +161,8 @@ async def test_stands_tell_the_versions_of_just_the_files_asked_for(ledger: Ledg
     for name in ("p/a.h5", "p/b.h5", "p/c.h5"):
         await ledger.claim(record(name, image=ImageVersion(f"0x{name}", 5, "00")), None)
     assert await ledger.stands("p", ["p/c.h5", "p/a.h5", "p/none.h5"]) == {
-        name: Stand(name, ImageVersion(f"0x{name}", 5, "00"), State.SUBMITTING) for name in ("p/a.h5", "p/c.h5")
+        name: Stand(name, ImageVersion(f"0x{name}", 5, "00"), State.SUBMITTING, mark_of(record(name)))
+        for name in ("p/a.h5", "p/c.h5")
     }
     assert await ledger.stands("p", []) == {}
 

@@ -10,6 +10,7 @@ from tests.fakes.batch import FakeBatch
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.check import FakeCheck
 from tests.fakes.cloud import Cloud, When
+from tests.fakes.file_index import FakeFileIndex
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.poison import FakePoisonQueues
@@ -20,6 +21,7 @@ __all__ = [
     "FakeBatch",
     "FakeBlobs",
     "FakeCheck",
+    "FakeFileIndex",
     "FakeLedger",
     "FakeOutbox",
     "FakePoisonQueues",

@@ -58,9 +58,10 @@ class FakeLedger:
         if not keys:
             return {}
         wanted, found = set(names), {}
-        async for record in self._query(naming.partition_key(project), keys[0], f"{keys[-1]}!"):
+        async for row in self._rows(naming.partition_key(project), keys[0], f"{keys[-1]}!"):
+            record = row.record
             if record.name in wanted:
-                found[record.name] = Stand(record.name, record.image, record.state)
+                found[record.name] = Stand(record.name, record.image, record.state, row.indexed)
         return found
 
     async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
@@ -69,12 +70,16 @@ class FakeLedger:
             if record.name.startswith(prefix) and (not states or record.state in states):
                 yield record
 
-    async def _query(self, partition: str, start: str, end: str = "") -> AsyncIterator[FileRecord]:
+    async def _query(self, partition: str, start: str) -> AsyncIterator[FileRecord]:
+        async for row in self._rows(partition, start, f"{start}~~"):
+            yield row.record
+
+    async def _rows(self, partition: str, start: str, end: str) -> AsyncIterator[Stored]:
         after: str | None = None
         while True:
-            rows, after = await self._page(partition, start, end or f"{start}~~", after)
+            rows, after = await self._page(partition, start, end, after)
             for row in rows:
-                yield row.value.record
+                yield row.value
             if after is None:
                 return
 
@@ -91,6 +96,17 @@ class FakeLedger:
         """Whether a file is in the index: not of the port."""
         entry = self.entry(name)
         return entry is not None and bool(entry.indexed)
+
+    def put_without_index(self, records: Sequence[FileRecord]) -> None:
+        """A version that knows of no index writes files' rows; not of the port."""
+        for record in records:
+            self.table.write(partition_key(record.name), [Change(file_key(record.name), Stored(record))])
+
+    def forget_index(self, name: str) -> None:
+        """Such a version writes a file's row as it is."""
+        entry = self.entry(name)
+        assert entry is not None
+        self.put_without_index([entry.record])
 
     def misindexed(self) -> list[str]:
         """What is wrong with the index, as sentences: not of the port.

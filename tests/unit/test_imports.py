@@ -17,6 +17,7 @@ IMPORTERS = {
     "azure.data.tables": {
         "adapters.table_rows",
         "adapters.clients",
+        "adapters.file_index",
         "adapters.ledger",
         "adapters.worklist",
         "adapters.storage_health",

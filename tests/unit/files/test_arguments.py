@@ -15,6 +15,7 @@ from batch_ops.files.console import Console
         [],
         ["dance"],
         ["list", "--state", "ASLEEP"],
+        ["list", "--since", "yesterday"],
         ["show"],
         ["backfill"],
         ["poison", "eat"],

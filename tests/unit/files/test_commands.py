@@ -9,7 +9,7 @@ from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
 from batch_ops.files.text_table import width_of
-from tests.world import NAME
+from tests.world import MINUTE, NAME
 
 # list
 
@@ -65,10 +65,10 @@ async def test_list_stops_at_its_limit_and_says_so(operator):
     [
         ([], ["root.h5", "fly/a.h5", "fly/b/c.h5", "late/x.h5", "worm/a.h5"]),
         (["--state", "failed"], ["fly/b/c.h5"]),
-        (["--state", "OPEN"], ["fly/a.h5", "late/x.h5", "root.h5"]),
-        (["--state", "waiting_for_project"], ["late/x.h5", "root.h5"]),
+        (["--state", "OPEN"], ["root.h5", "late/x.h5", "fly/a.h5"]),
+        (["--state", "waiting_for_project"], ["root.h5", "late/x.h5"]),
         (["--state", "succeeded"], ["worm/a.h5"]),
-        (["--state", "active", "--state", "FAILED"], ["fly/a.h5", "fly/b/c.h5"]),
+        (["--state", "active", "--state", "FAILED"], ["fly/b/c.h5", "fly/a.h5"]),
         (["--state", "active", "--state", "SUCCEEDED", "--prefix", "worm/"], ["worm/a.h5"]),
         (["--state", "waiting_for_project", "--prefix", "late/"], ["late/x.h5"]),
         (["--prefix", "fly/b"], ["fly/b/c.h5"]),
@@ -78,14 +78,36 @@ async def test_list_stops_at_its_limit_and_says_so(operator):
         (["--project", "default"], ["root.h5"]),
         (["fly/a.h5", "none/at/all.h5"], ["fly/a.h5"]),
         (["worm/a.h5", "--project", "fly"], []),
+        (["--newest"], ["root.h5", "late/x.h5", "worm/a.h5", "fly/b/c.h5", "fly/a.h5"]),
+        (["--newest", "--project", "fly"], ["fly/b/c.h5", "fly/a.h5"]),
+        (["--newest", "--limit", "2"], ["root.h5", "late/x.h5"]),
+        (["--newest", "--prefix", "fly/a"], ["fly/a.h5"]),
+        (["--since", "2026-03-01T12:03"], ["root.h5", "late/x.h5"]),
+        (["--since", "2026-03-01T14:02+02:00", "--state", "succeeded"], ["worm/a.h5"]),
+        (["fly/a.h5", "root.h5", "--since", "2026-03-01T12:03"], ["root.h5"]),
     ],
 )
 async def test_list_by_state_prefix_project_and_name(operator, words, names):
-    """In the order of projects and names. Words of states in any case; OPEN is all that are not final."""
-    await operator.world.begin("fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5")
+    """By name, with states by time. Words of states in any case; OPEN is all that are not final."""
+    for name in ("fly/a.h5", "fly/b/c.h5", "worm/a.h5", "late/x.h5", "root.h5"):
+        await operator.world.begin(name)
+        operator.world.cloud.advance(MINUTE)
     await operator.world.finish("worm/a.h5")
     await operator.world.fill_disk("fly/b/c.h5")
     assert [row["name"] for row in (await operator.types("list", "--json", *words)).json] == names
+
+
+async def test_the_index_is_filled_by_a_command(operator):
+    """Project by project, however often; then lists rely on it."""
+    await operator.world.begin("fly/a.h5", "fly/b.h5")
+    operator.world.ledger.forget_index("fly/a.h5")
+    answer = await operator.types("index")
+    assert "The index of the project 'fly' is complete; 1 file put into it." in answer.out.splitlines()
+    assert (await operator.types("index", "--json", "--project", "fly")).json == [{"project": "fly", "filled": 0}]
+    assert operator.world.ledger.misindexed() == []
+    operator.world.cloud.reset_counters()
+    assert len((await operator.types("list", "--json", "--newest", "--project", "fly")).json) == 2
+    assert sum(operator.world.cloud.requests.values()) == 1
 
 
 async def test_a_name_that_nobody_knows_is_exit_code_1(operator):

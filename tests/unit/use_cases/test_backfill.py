@@ -29,9 +29,10 @@ async def test_a_backfill_counts_first(world: World):
 
 
 async def test_a_backfill_of_many_lists_and_compares_in_pages(world: World):
-    """Of 2,500 files: one listing call, three queries."""
+    """Of 2,500 files: one listing call, three queries; then a look for files that have finished."""
     for n in range(2500):
         world.drop(f"fly/{n:05}.h5")
+    assert await world.index.confirm("fly")
     world.cloud.reset_counters()
     plan = await world.backfiller.plan("")
     assert len(plan.names) == 2500

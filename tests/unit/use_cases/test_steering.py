@@ -29,6 +29,7 @@ async def test_open_files_are_found_without_reading_the_finished_ones(world: Wor
     await world.begin(*(f"fly/{n}.h5" for n in range(5)))
     for n in range(4):
         await world.finish(f"fly/{n}.h5")
+    assert await world.index.confirm("fly")
     world.cloud.reset_counters()
     assert await selected(world, states=frozenset({State.ACTIVE}), project="fly") == ["fly/4.h5"]
     assert world.cloud.examined["files"] == 1
@@ -80,7 +81,7 @@ async def test_two_operators_retry_the_same_files(world: World):
 
 
 async def test_thousands_are_retried_by_one_command(world: World):
-    """One message for each; the plan reads whole pages of the project."""
+    """One message for each; the plan reads whole pages of the index."""
     records = [
         FileRecord(
             f"fly/{n:04}.h5", 1, State.FAILED, ImageVersion("0x1", 5), "c", placement=Placement(task_id=f"t{n}")
@@ -89,6 +90,7 @@ async def test_thousands_are_retried_by_one_command(world: World):
     ]
     for record in records:
         await world.ledger.claim(record, None)
+    assert await world.index.confirm("fly")
     world.cloud.reset_counters()
     plan = await world.steering.plan_retry(Selection(project="fly", states=frozenset({State.FAILED})))
     assert len(plan.chosen) == 3000

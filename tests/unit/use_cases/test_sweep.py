@@ -68,3 +68,15 @@ async def test_a_project_takes_up_what_it_rejected(world: World):
     assert len(world.outbox) == 1
     await world.deliver(MINUTE)
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.REJECTED)
+
+
+async def test_the_sweep_notices_rows_that_are_not_in_the_index(world: World):
+    """An older version wrote them: lists rely on the index no more, until it is filled."""
+    await world.begin(NAME)
+    await world.settle()
+    assert await world.index.confirm("fly")
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    assert world.index.complete == {"fly"}
+    world.ledger.forget_index(NAME)
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    assert world.index.complete == set()
