@@ -100,7 +100,7 @@ def _moves_of(text: str) -> tuple[Move, ...]:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

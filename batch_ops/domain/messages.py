@@ -188,7 +188,7 @@ class _Fields:
     def parse(cls, body: bytes, what: str) -> Self:
         try:
             return cls(json.loads(body.decode("utf-8-sig")), what)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise BadMessage(f"A message should be {what}, but it is not JSON: {body[:200]!r}.") from exc
 
     def has(self, name: str) -> bool:

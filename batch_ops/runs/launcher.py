@@ -9,7 +9,7 @@ from attrs import define
 
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
-from batch_ops.domain.errors import JobClosed, JobMissing, ServiceFault
+from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
@@ -20,6 +20,7 @@ from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.ending import Ending
+from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 
@@ -50,6 +51,10 @@ class Launcher:
             entry = await self._create(entry)
         except ServiceFault as fault:
             return await self._postpone(entry, fault)
+        except RequestRefused as refused:
+            # Asking again is useless, whatever it is in this claim: told once, not tried at every tick.
+            reason = f"{str(refused).rstrip('.')}. Tell whoever runs this system; `files retry` tries it again."
+            return await self._ending.end(entry, entry.record.to(State.FAILED, self._clock(), plain(reason, 600)))
         now, claim = self._clock(), entry.record
         submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
         record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)

@@ -26,7 +26,7 @@ def name_in(message: PoisonMessage) -> str:
         pass
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     subject = event.get("subject") if isinstance(event, dict) else None
     return subject.partition("/blobs/")[2] if isinstance(subject, str) else ""

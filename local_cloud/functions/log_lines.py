@@ -46,12 +46,12 @@ class LogLines(logging.Formatter):
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         running = self._invocation()
         origin = f"{running[1]} {running[0][:8]}" if running else record.name
-        words = [when, _SHORT.get(record.levelno, record.levelname[:3]), origin, "", record.getMessage()]
+        words = [when, _SHORT.get(record.levelno, record.levelname[:3]), origin, "", _further(record.getMessage())]
         if dimensions := _dimensions(record):
             words += ["", *(f"{name}={_shown(value)}" for name, value in dimensions.items())]
         line = " ".join(words)
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += _further("\n" + self.formatException(record.exc_info))
         return line
 
 
@@ -81,6 +81,11 @@ def configure(
     root.setLevel(min([logging.INFO, *(_LEVELS.get(name.lower(), logging.INFO) for name in levels.values())]))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _further(text: str) -> str:
+    """Indent what is beyond the first line: what looks like a line of the log is one."""
+    return "\n    ".join(text.splitlines())
 
 
 def _dimensions(record: logging.LogRecord) -> dict[str, object]:

@@ -27,3 +27,12 @@ def test_a_line_without_fields_stays_as_it_is(logger, caplog):
     """Nothing is added where nothing is known."""
     logger.info("A tick.")
     assert caplog.messages == ["A tick."]
+
+
+@pytest.mark.parametrize("evil", ["a\n2026-01-01 ERROR forged", "a\rb", "a\x1b[2Jb", "a\u2028b", "a\x00b"])
+def test_a_line_stays_one_line(logger, caplog, evil):
+    """Names, ids and messages of others forge no line and steer no terminal."""
+    logger.info("Looking at %s.", evil, extra={"correlation_id": evil, "file": evil})
+    (message,) = caplog.messages
+    assert message.isprintable()
+    assert message.count("a\N{REPLACEMENT CHARACTER}") == 3

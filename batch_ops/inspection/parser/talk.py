@@ -62,7 +62,7 @@ class Talk:
 def _findings(data: bytes) -> dict[str, Any]:
     try:
         findings = json.loads(data)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise Broken from exc
     if not isinstance(findings, dict):
         raise Broken

@@ -45,13 +45,25 @@ def test_dimensions_stand_at_the_end(extra, shown):
     assert "\n" not in line
 
 
+def test_nobody_forges_a_line():
+    """What a message has beyond its first line is indented, in a traceback too: a name may hold any line break."""
+    forged = "\r\n2026-01-01T00:00:00.000Z INF app  all is well\u2028\x85\x0b.h5"
+    try:
+        raise ValueError(forged)
+    except ValueError as exc:
+        line = formatted("%s", (forged,), exc_info=(type(exc), exc, exc.__traceback__))
+    first, *others = line.splitlines()
+    assert " INF app " in first
+    assert [other for other in others if not other.startswith("    ")] == []
+
+
 def test_an_exception_follows_its_line():
     """A traceback is kept."""
     try:
         raise ValueError("no good")
     except ValueError as exc:
         line = formatted(exc_info=(type(exc), exc, exc.__traceback__))
-    assert "hello\nTraceback" in line
+    assert "hello\n    Traceback" in line
     assert line.endswith("ValueError: no good")
 
 

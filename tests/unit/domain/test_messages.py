@@ -139,6 +139,14 @@ def test_a_collect_order_survives_its_message(name, run, task_id, correlation_id
     assert collect_order(collect_message(order).encode()) == order
 
 
+@pytest.mark.parametrize("read", [look_order, collect_order, dead_letters])
+@pytest.mark.parametrize("content", [b"[" * 36_000, b'{"a":' * 36_000, b"\xff\xfe", b""])
+def test_no_message_breaks_its_reader(read, content):
+    """However deep it is nested and whatever its bytes are, it is a bad message."""
+    with pytest.raises(BadMessage):
+        read(content)
+
+
 @pytest.mark.parametrize("broken", [b"{}", b"null", body({"name": "a", "run": "1", "task_id": "t"})])
 def test_what_is_no_collect_order_is_reported(broken):
     """Never half an order."""

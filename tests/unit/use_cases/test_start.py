@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import TaskState
-from batch_ops.domain.errors import Conflict, ServiceFault
+from batch_ops.domain.errors import Conflict, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from tests import fakes
@@ -44,6 +44,20 @@ async def test_no_name_from_outside_is_in_a_command(world: World):
         row = await world.begin(name)
         lines.add(next(s.command_line for t, s in world.tasks() if t.task_id == row.placement.task_id))
     assert lines == {"/bin/bash task/run_task.sh"}
+
+
+@pytest.mark.parametrize("call", ["batch.create_task", "batch.create_job"])
+async def test_what_batch_refuses_for_good_is_told_once(world: World, call):
+    """A refusal of the request itself ends the run with its sentence; no tick and no message tries it again."""
+    world.cloud.fail(call, RequestRefused("Azure Batch refused to create the task (InvalidPropertyValue: e\nvil)."))
+    row = await world.start(NAME)
+    assert row.state is State.FAILED
+    assert row.reason.startswith(
+        "Azure Batch refused to create the task (InvalidPropertyValue: e\N{REPLACEMENT CHARACTER}vil)."
+    )
+    assert "files retry" in row.reason
+    assert row.reason in world.results(NAME)["PROBLEM.txt"].decode()
+    assert await world.open() == []
 
 
 async def test_six_calls_a_file(world: World):
