@@ -21,6 +21,10 @@ demo: setup ## everything once: start, drop sample images, show progress and res
 up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)
 	@$(PYTHON_BIN) -m local_cloud up $(if $(DATA),--data "$(DATA)")
 
+.PHONY: batch
+batch: setup ## the local Batch service alone, until Ctrl-C (ARGS="--nodes 2 --data folder")
+	@$(PYTHON_BIN) -m local_cloud batch $(ARGS)
+
 # Three workers on two cores, as much of the time is waiting; whole clouds first, so that none is left for the end.
 .PHONY: test
 test: setup ## the whole test suite (ARGS="-k name")

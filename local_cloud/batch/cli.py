@@ -6,13 +6,13 @@ import base64
 import binascii
 import logging
 import os
-import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local_cloud.batch.exports import exports
 from local_cloud.batch.server import serving
 from local_cloud.batch.state.errors import ConfigurationError
 from local_cloud.batch.state.settings import DEFAULT_ACCOUNT, DEFAULT_PATH, Settings
@@ -99,19 +99,16 @@ def _variable(environment: Mapping[str, str], name: str | None) -> str | None:
     return environment[name]
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def serve(settings: Settings, key_variable: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `key_variable` is the environment variable that has the key, if one has."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     async with serving(settings) as service:
         print(f"Batch service ready: {service.endpoint} (account {settings.account})", flush=True)
-        kept = service.settings.data / KEY_FILE
-        if kept.is_file() and kept.read_text().strip() == settings.key:
-            # Where the key is, not what it is: this may be written to a log.
-            print(f"export AZURE_BATCH_ACCOUNT={settings.account} AZURE_BATCH_ENDPOINT={service.endpoint}")
-            print(f'export AZURE_BATCH_ACCESS_KEY="$(cat {shlex.quote(str(kept))})"', flush=True)
+        key = key_variable or (settings.data / KEY_FILE).absolute()
+        print(exports(settings.account, service.endpoint, key), flush=True)
         await ended.wait()
 
 
@@ -122,10 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         if arguments.data is not None:
-            asyncio.run(serve(settings_from(arguments, os.environ, arguments.data)))
+            asyncio.run(serve(settings_from(arguments, os.environ, arguments.data), arguments.key_env))
         else:
             with tempfile.TemporaryDirectory(prefix="local-batch-") as folder:
-                asyncio.run(serve(settings_from(arguments, os.environ, Path(folder))))
+                settings = settings_from(arguments, os.environ, Path(folder))
+                asyncio.run(serve(settings, arguments.key_env))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,6 +10,7 @@ import pytest
 from tests.local_cloud.batch.running import RunningService, running_service
 
 FOLDER = Path(__file__).parent
+REPOSITORY = FOLDER.parents[1]
 _TABLE = "clients"
 
 

@@ -37,6 +37,7 @@ class Operation:
     optional: bool = False  # whether the body may be absent
     support: Support = Support.DONE
     before: str | None = None
+    reason: str = ""  # why it is refused
 
     @property
     def published_path(self) -> str:

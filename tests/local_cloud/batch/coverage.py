@@ -1,20 +1,22 @@
-"""Writes the lists of COVERAGE.md: `python -m tests.local_cloud.batch.coverage`.
+"""Writes the lists of COVERAGE.md and README.md: `python -m tests.local_cloud.batch.coverage`.
 
-The lists come from the code itself: operations from their table, request fields from the declarations that
-read them, and for each field that is done the test that shows its effect (marked `shows` there).
+They come from the code itself: operations from their table, request fields from the declarations that read them, and
+for each field that is done the test that shows its effect (marked `shows` there); the exports as they are printed.
 """
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from local_cloud.batch.exports import exports
 from local_cloud.batch.rest.fields import Kind, ListOf, Record, Support
 from local_cloud.batch.rest.handlers import OPERATIONS
 from local_cloud.batch.rest.task_bodies import TASK_CREATE
+from local_cloud.batch.state.settings import DEFAULT_ACCOUNT
 
 TESTS = Path(__file__).parent
 DOCUMENT = TESTS.parents[2] / "local_cloud/batch/COVERAGE.md"
-BEGIN, END = "<!-- lists: written by tests.local_cloud.batch.coverage -->", "<!-- end of lists -->"
+README = DOCUMENT.with_name("README.md")
 
 
 def records() -> dict[str, Record]:
@@ -71,16 +73,19 @@ def _marked(decorators: Sequence[ast.expr]) -> Iterator[str]:
                     yield from (f"{record}.{field}" for field in fields.split())
 
 
-def lists(shown: Mapping[str, list[str]]) -> str:
-    """The lists as Markdown."""
-    lines = ["## Operations", "", "| operation | state |", "|---|---|"]
+def operations() -> str:
+    """The operations as Markdown: what is done, and why the rest is refused."""
+    lines = ["| operation | |", "|---|---|"]
     for entry in OPERATIONS:
-        path = entry.published_path
-        state = "done" if entry.support is Support.DONE else "not done: the service's own error or an empty list"
-        if entry.before is not None:
-            state += f", to api-versions before {entry.before}"
-        lines.append(f"| `{entry.method} {path}` | {state} |")
-    lines += ["", "## Request fields", "", "A field that is not listed is refused by name.", ""]
+        state = "done" if entry.support is Support.DONE else f"refused: {entry.reason}"
+        until = f", for api-versions before `{entry.before}`" if entry.before else ""
+        lines.append(f"| `{entry.method} {entry.published_path}` | {state}{until} |")
+    return "\n".join(lines)
+
+
+def fields(shown: Mapping[str, list[str]]) -> str:
+    """The fields of requests as Markdown."""
+    lines = ["## Request fields", "", "A field that is not listed is refused by name.", ""]
     for name, record in records().items():
         lines += [f"### {name}", "", "| field | state | shown by / why |", "|---|---|---|"]
         for field, declared in record.fields.items():
@@ -89,23 +94,41 @@ def lists(shown: Mapping[str, list[str]]) -> str:
         if record.read_only:
             names = ", ".join(f"`{field}`" for field in sorted(record.read_only))
             lines += ["", f"Dropped silently (read-only, or of older API versions): {names}."]
-        if record.older:
-            names = ", ".join(f"`{old}` for `{new}`" for old, new in sorted(record.older.items()))
-            lines += ["", f"Names of older API versions: {names}."]
         lines.append("")
     return "\n".join(lines)
 
 
-def document(text: str, shown: Mapping[str, list[str]]) -> str:
-    """COVERAGE.md's text with its lists renewed."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{lists(shown)}\n{END}{after}"
+def printed() -> str:
+    """What the command prints once it is up."""
+    endpoint = "http://127.0.0.1:8100"
+    lines = exports(DEFAULT_ACCOUNT, endpoint, Path("/tmp/local-batch-1a2b3c/account.key"))  # noqa: S108 - an example
+    return f"```\nBatch service ready: {endpoint} (account {DEFAULT_ACCOUNT})\n{lines}\n```"
+
+
+def renewed(text: str, parts: Mapping[str, str]) -> str:
+    """A document with its written parts renewed; a part begins and ends with a comment that names it."""
+    for name, part in parts.items():
+        begin, end = f"<!-- {name}: written by tests.local_cloud.batch.coverage -->", f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        assert found, f"The document has no part '{name}'."
+        text = f"{before}{begin}\n\n{part}\n{end}{after}"
+    return text
+
+
+def documents() -> dict[Path, str]:
+    """Both documents as they should be."""
+    parts = {
+        DOCUMENT: {"lists": fields(fields_shown(TESTS))},
+        README: {"exports": printed(), "operations": operations()},
+    }
+    return {path: renewed(path.read_text(encoding="utf-8"), found) for path, found in parts.items()}
 
 
 def main() -> None:
-    """Renew the lists of COVERAGE.md."""
-    DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8"), fields_shown(TESTS)), encoding="utf-8")
+    """Renew the written parts of both documents."""
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,17 @@ _UNDONE: tuple[tuple[str, str, Handler, frozenset[str]], ...] = (
     ("POST", _SCHEDULE + "/terminate", _NO_SCHEDULE, FORCE),
     ("GET", _SCHEDULE + "/jobs", _NO_SCHEDULE, FILTERED | EXPAND),
 )
+_REASONS = {  # by what a path has in it
+    "jobschedules": "nothing starts jobs by the clock",
+    "extensions": "a node is a folder, which has no VM extensions",
+    "nodeId": "a node is a folder of this machine, which has no machine of its own",
+    "": "the local service does not do it",
+}
 OPERATIONS = (
     *ROUTES,
-    *(Operation(method, path, answer, query, support=Support.REFUSED) for method, path, answer, query in _UNDONE),
+    *(
+        Operation(method, path, answer, query, support=Support.REFUSED, reason=reason)
+        for method, path, answer, query in _UNDONE
+        for reason in [next(reason for part, reason in _REASONS.items() if part in path)]
+    ),
 )

@@ -136,7 +136,10 @@ class Management:
             "targetDedicatedNodes": wanted["scaleSettings"]["fixedScale"]["targetDedicatedNodes"],
         }
         if "networkConfiguration" in wanted:
-            body["networkConfiguration"] = wanted["networkConfiguration"]
+            # The planes spell it differently.
+            pools = wanted["networkConfiguration"]["endpointConfiguration"]["inboundNatPools"]
+            endpoints = [{**pool, "protocol": pool["protocol"].lower()} for pool in pools]
+            body["networkConfiguration"] = {"endpointConfiguration": {"inboundNATPools": endpoints}}
         here: Account = current()
         status, text = here.send("POST", "/pools", body)
         if status != 201:

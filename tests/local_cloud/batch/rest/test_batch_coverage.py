@@ -1,10 +1,10 @@
-"""COVERAGE.md is true."""
+"""COVERAGE.md and README.md are true."""
 
 import pytest
 
 from local_cloud.batch.rest.fields import Support
 from local_cloud.batch.rest.versions import RETIRED_OF_POOLS
-from tests.local_cloud.batch.coverage import DOCUMENT, TESTS, document, fields_done, fields_shown, records
+from tests.local_cloud.batch.coverage import TESTS, documents, fields_done, fields_shown, records
 
 # Gone from the published API, still sent by older clients.
 OLDER = {
@@ -48,8 +48,17 @@ def test_every_published_body_is_declared(schema):
             assert (entry.body and entry.body.name) == wanted, entry.path
 
 
-def test_the_document_is_up_to_date():
-    """COVERAGE.md's lists are what the code says: renew them with python -m tests.local_cloud.batch.coverage."""
-    text = DOCUMENT.read_text(encoding="utf-8")
+def test_the_documents_are_up_to_date():
+    """What is written by the code in COVERAGE.md and README.md is what the code says.
 
-    assert text == document(text, fields_shown(TESTS))
+    `python -m tests.local_cloud.batch.coverage` renews it.
+    """
+    assert {path: path.read_text(encoding="utf-8") for path in documents()} == documents()
+
+
+def test_every_refused_operation_says_why():
+    """A reader of the table learns what is missing."""
+    from local_cloud.batch.rest.handlers import OPERATIONS
+
+    refused = [entry for entry in OPERATIONS if entry.support is not Support.DONE]
+    assert [entry.path for entry in refused if not entry.reason] == []
