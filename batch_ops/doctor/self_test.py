@@ -1,8 +1,9 @@
 """Can the HDF5 parser start, and read a file?"""
 
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Verdict
-from batch_ops.inspection.checker import InMemory
+from batch_ops.domain.errors import ServiceFault
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Unchecked, Verdict
+from batch_ops.inspection.budget import InMemory
 from batch_ops.inspection.parser.sample import sample_image
 from batch_ops.ports.services import ImageCheck
 
@@ -27,7 +28,10 @@ PROJECT = ProjectFacts(
 async def look(check: ImageCheck) -> Verdict:
     """Check the sample image."""
     image = InMemory(sample_image())
-    return await check.check_image("the doctor's image", image, PROJECT, ImageOptions(axes="yxc"), CheckLimits())
+    try:
+        return await check.check_image("the doctor's image", image, PROJECT, ImageOptions(axes="yxc"), CheckLimits())
+    except ServiceFault as fault:
+        return Unchecked(fault.sentence)
 
 
 def judge(verdict: Verdict) -> Finding:

@@ -9,7 +9,7 @@
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob
@@ -20,8 +20,10 @@ from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
-from batch_ops.image.facts import Accepted, Refused, Verdict
+from batch_ops.image.facts import Accepted, Refused, Unchecked, Verdict
 
+# So long a file waits for a check that does not end; then it runs without, and the node decides by the same rules.
+CHECK_PATIENCE = timedelta(hours=1)
 _ARCHIVED = (
     "The file is in the archive tier; it starts by itself once somebody rehydrates it (moves it to another tier)."
 )
@@ -81,6 +83,13 @@ class Case:
         if self.old and self.goes_on:
             return self.old.backfill and self.order.again != self.old.run
         return self.order.backfill
+
+    @property
+    def waited(self) -> timedelta:
+        """How long the version has been in state `WAITING`."""
+        if self.old is None or not self.goes_on or self.old.state is not State.WAITING or not self.old.history:
+            return timedelta()
+        return self.now - self.old.history[-1].at
 
     @property
     def turn(self) -> datetime | None:
@@ -174,6 +183,8 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     assert verdict is not None
     if isinstance(verdict, Refused):
         return Reject(record, project, verdict.sentence)
+    if isinstance(verdict, Unchecked) and verdict.passing and case.waited < CHECK_PATIENCE:
+        return Wait(record, State.WAITING, f"{verdict.sentence} It will be looked at again.", reported=False)
     if not isinstance(verdict, Accepted):
         return Claim(claimed(record, project, verdict, settings, case.now))
     if sentence := disk_fault(case.blob, verdict.image, project, settings):

@@ -4,7 +4,7 @@
 
     Accepted   the image fits its project; carries the description that the task needs
     Refused    one sentence for the person who uploaded the file: what is wrong, and what to do
-    Unchecked  the check could not be finished within its budget; says why, and the file runs anyway
+    Unchecked  the check could not be finished; says why, and the file runs anyway, or is looked at again
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class Unchecked:
+    """`passing`: it is no fault of the file, and a later check may do better."""
+
     sentence: str
+    passing: bool = False
 
 
 Verdict = Union[Accepted, Refused, Unchecked]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.domain.errors import IlastikBatchError, ServiceFault
 from batch_ops.image.facts import CheckLimits
 from batch_ops.ports.services import RangeReader
 
@@ -40,5 +40,16 @@ class BudgetedReader:
         self.bytes += length
         data = await self._reader.read(offset, length)
         if len(data) != length:
-            raise OSError(f"A read of {length} bytes at {offset} gave {len(data)} bytes.")
+            raise ServiceFault(f"A read of {length} bytes at {offset} gave {len(data)} bytes.")
         return data
+
+
+class InMemory:
+    """Bytes in memory, read like a blob."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]

@@ -15,24 +15,24 @@ from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.domain.errors import IlastikBatchError, ServiceFault
 from batch_ops.domain.naming import project_of
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
 from batch_ops.image.image_rules import judge_image
 from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import BadFindings, Dataset, NoDataset, image_findings
 from batch_ops.image.sentences import NAME_LENGTH, explain
-from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob
+from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, InMemory, OutsideBlob
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES
 from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
 from batch_ops.inspection.superblock import (
     MAX_SUPERBLOCK_BYTES,
     SIGNATURE,
     DamagedSuperblock,
-    Superblock,
     looks_like,
     parse_superblock,
     signature_offsets,
+    unfinished,
 )
 from batch_ops.ports.services import RangeReader
 from batch_ops.task.plain_text import plain
@@ -44,6 +44,10 @@ CHECKS_PER_PARSER = 8
 # How the library ends on a corrupt file. SIGPROF: its CPU time was up.
 _FILE_IS_TO_BLAME = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGPROF}
+)
+_NO_PARSER = (
+    "The app can't check any file, as its parser does not start: that is a fault of the app, and none of this file; "
+    "whoever runs this system has to mend it."
 )
 # All trees of a project are read, once for each of its versions; it may be hundreds of MB, with images inside.
 _PROJECT_LIMITS = CheckLimits(
@@ -133,7 +137,10 @@ class ImageChecker:
         *,
         head: bytes = b"",
     ) -> ProjectFacts | Refused:
-        """Find out what a project (.ilp) asks of its images, or why it can't be run."""
+        """Find out what a project (.ilp) asks of its images, or why it can't be run.
+
+        Raises `ServiceFault` where that can't be told now: it must not be remembered as the project's fault.
+        """
         blob = BudgetedReader(InMemory(source) if isinstance(source, bytes) else source, limits, head)
         try:
             async with self._turn_within(name, limits):
@@ -142,6 +149,8 @@ class ImageChecker:
             if found.get("finding") == "project":
                 return judge_project(name, found)
         except _Cut as cut:
+            if isinstance(cut.verdict, Unchecked) and cut.verdict.passing:
+                raise ServiceFault(cut.verdict.sentence) from cut
             return Refused(cut.verdict.sentence)
         except BadFindings:
             return _damaged(name)
@@ -161,8 +170,8 @@ class ImageChecker:
             except TimeoutError as late:
                 if not deadline.expired():
                     raise
-                seconds = f"{limits.max_seconds:g} seconds"
-                raise _Cut(Unchecked(f"{file} was not checked completely: {seconds} were not enough.")) from late
+                sentence = f"{file} was not checked completely: {limits.max_seconds:g} seconds were not enough."
+                raise _Cut(Unchecked(sentence, passing=True)) from late
 
     async def _look_into(
         self, name: str, blob: BudgetedReader, job: dict[str, Any], limits: CheckLimits, group: str | None = None
@@ -181,25 +190,18 @@ class ImageChecker:
             "memory_bytes": limits.parser_memory_bytes,
         }
         for _attempt in range(2):
+            server = next(self._turn)
             try:
-                return await next(self._turn).run(job, head, blob.fetch, group)
+                return await server.run(job, head, blob.fetch, group)
             except ParserDied as died:
                 if died.signal in _FILE_IS_TO_BLAME:
                     raise _Cut(_damaged(name)) from died
+                if await server.failed_to_start():
+                    raise ServiceFault(_NO_PARSER) from died
             except OutsideBlob as outside:
                 raise _Cut(_damaged(name)) from outside
-        raise _Cut(Unchecked(f"{plain(name, NAME_LENGTH)} was not checked: the parser was stopped twice."))
-
-
-class InMemory:
-    """Bytes in memory, read like a blob."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    async def read(self, offset: int, length: int) -> bytes:
-        return self._data[offset : offset + length]
+        sentence = f"{plain(name, NAME_LENGTH)} was not checked: the parser was stopped twice."
+        raise _Cut(Unchecked(sentence, passing=True))
 
 
 async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
@@ -219,24 +221,9 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
         superblock = parse_superblock(*start)
     except DamagedSuperblock:
         raise _Cut(_damaged(name)) from None
-    if fault := _unfinished(superblock, blob.size):
+    if fault := unfinished(superblock, blob.size):
         raise _Cut(Refused(f"{file} {fault}"))
     return head
-
-
-def _unfinished(superblock: Superblock, size: int) -> str:
-    """Return why a file with a sound superblock can't be opened; "" if it can."""
-    if superblock.end is not None and superblock.end > size:
-        return (
-            f"has {size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was not closed by the "
-            f"program that wrote it; upload it again."
-        )
-    if not superblock.closed:
-        return (
-            "was not closed by the program that wrote it, so no other program can open it; close it there (or run "
-            "h5clear -s on it) and upload it again."
-        )
-    return ""
 
 
 async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:

@@ -86,3 +86,18 @@ def parse_superblock(data: bytes, offset: int) -> Superblock:
         return Superblock(offset, None, closed)
     # The stored end is relative to the beginning of the file as it was when the base address was right.
     return Superblock(offset, end + offset - base, closed)
+
+
+def unfinished(superblock: Superblock, size: int) -> str:
+    """Return why a file with a sound superblock can't be opened; "" if it can."""
+    if superblock.end is not None and superblock.end > size:
+        return (
+            f"has {size:,} of {superblock.end:,} bytes: the upload was cut off, or the file was not closed by the "
+            f"program that wrote it; upload it again."
+        )
+    if not superblock.closed:
+        return (
+            "was not closed by the program that wrote it, so no other program can open it; close it there (or run "
+            "h5clear -s on it) and upload it again."
+        )
+    return ""

@@ -216,4 +216,7 @@ def _troubles(rng: Random) -> list[Action]:
             )
     if rng.random() < 0.3:
         some(3, lambda: at_a_call(Kind.SURPRISE))
+    if rng.random() < 0.2:
+        # Parsers are killed, or too slow.
+        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="check", seconds=1800 * rng.random()))
     return plan

@@ -15,14 +15,13 @@ from typing import Any
 
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import NOT_CONFINED, NUMBER, STATUS
-from batch_ops.inspection.parser.talk import Broken, Fetch, Talk
+from batch_ops.inspection.parser.talk import Broken, Fetch, Talk, once
 from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 PARSER = "batch_ops.inspection.parser.entry:parse"
 _UNFILTERED = "Images are parsed without a filter of system calls (%s): a hostile file may reach other processes."
-_STATUS_SECONDS = 1.0
-_STOP_SECONDS = 10.0
+_STATUS_SECONDS, _STOP_SECONDS = 1.0, 10.0
 _FILES_A_PARSER = 16
 _MOST_IDLE = 8
 # Far more than a sound file needs; a slower one gets its full time in a separate process.
@@ -51,11 +50,20 @@ class ForkServer:
         self._starting = asyncio.Lock()
         self._idle: list[tuple[str, Talk]] = []
         self._has_said = False
+        self._has_worked = False
 
     @property
     def pid(self) -> int | None:
         """The server's process id while one is running."""
         return self._process.pid if self._process and self._control else None
+
+    async def failed_to_start(self) -> bool:
+        """Return whether the server ended by itself before it had any parser: it would always do so."""
+        if self._has_worked or self._control is not None or (process := self._process) is None:
+            return False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _STATUS_SECONDS)
+        return (process.returncode or 0) > 0
 
     async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch, group: str | None = None) -> dict[str, Any]:
         """Parse a file; `fetch(offset, length)` is awaited for the ranges that the parser needs.
@@ -67,7 +75,7 @@ class ForkServer:
         Raises `ParserDied`; an exception of `fetch` ends the parser and is passed on.
         """
         if (used := self._take(group)) is not None:
-            fetch = _once(fetch)
+            fetch = once(fetch)
             with contextlib.suppress(Broken):
                 hasty = {**job, "cpu_seconds": min(job["cpu_seconds"], _HASTY_CPU_SECONDS)}
                 findings = await self._ask(used, group, hasty, head, fetch)
@@ -81,6 +89,7 @@ class ForkServer:
         kept = False
         try:
             findings = await talk.ask(job, head, fetch)
+            self._has_worked = True
             if (lacking := findings.pop(NOT_CONFINED, "")) and not self._has_said:
                 self._has_said = True
                 log.warning(_UNFILTERED, plain(str(lacking)))
@@ -111,7 +120,10 @@ class ForkServer:
 
     async def _open(self) -> Talk:
         """Start a new parser."""
-        await self._start()
+        try:
+            await self._start()
+        except OSError as exc:
+            raise ParserDied(None) from exc
         self._number += 1
         number = self._number
         end: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -204,6 +216,7 @@ class ForkServer:
             self._settle(number, None)
 
     def _settle(self, number: int, status: int | None) -> None:
+        self._has_worked |= status is not None  # what has ended had begun
         end = self._ends.get(number)
         if end is not None and not end.done():
             end.set_result(status)
@@ -231,18 +244,6 @@ class ForkServer:
                 os.killpg(self._process.pid, signal.SIGKILL)
             await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
         self._process = None
-
-
-def _once(fetch: Fetch) -> Fetch:
-    """Fetch each range only once."""
-    seen: dict[tuple[int, int], bytes] = {}
-
-    async def remembered(offset: int, length: int) -> bytes:
-        if (offset, length) not in seen:
-            seen[offset, length] = await fetch(offset, length)
-        return seen[offset, length]
-
-    return remembered
 
 
 def _is_sound(findings: Mapping[str, Any]) -> bool:

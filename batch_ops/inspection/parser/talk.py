@@ -67,3 +67,15 @@ def _findings(data: bytes) -> dict[str, Any]:
     if not isinstance(findings, dict):
         raise Broken
     return findings
+
+
+def once(fetch: Fetch) -> Fetch:
+    """Fetch each range only once."""
+    seen: dict[tuple[int, int], bytes] = {}
+
+    async def remembered(offset: int, length: int) -> bytes:
+        if (offset, length) not in seen:
+            seen[offset, length] = await fetch(offset, length)
+        return seen[offset, length]
+
+    return remembered

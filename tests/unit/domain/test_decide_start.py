@@ -9,7 +9,7 @@ import pytest
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.decide_start import Case, Claim, Gathered, Keep, Reject, Wait, decide
-from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
@@ -43,6 +43,17 @@ def test_what_could_not_be_checked_runs_and_says_why():
     decision = decide(case(), replace(ACCEPTED, verdict=Unchecked("Too large to look at.")), SETTINGS)
     assert isinstance(decision, Claim)
     assert decision.record.reason == "Too large to look at. It runs anyway."
+
+
+def test_a_check_that_did_not_end_is_made_again_for_an_hour():
+    """A slow or a killed check says nothing about the file; but no file waits for ever for one that ends."""
+    found = replace(ACCEPTED, verdict=Unchecked("60 seconds were not enough.", passing=True))
+    first = decide(case(), found, SETTINGS)
+    assert isinstance(first, Wait)
+    assert (first.state, first.reason) == (State.WAITING, "60 seconds were not enough. It will be looked at again.")
+    for minutes, kind in ((59, Wait), (61, Claim)):
+        waits = row(history=(Move(State.WAITING, NOW - timedelta(minutes=minutes)),))
+        assert isinstance(decide(case(waits), found, SETTINGS), kind)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from batch_ops.domain.errors import ServiceFault
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.inspection.parser import system_calls
@@ -48,9 +49,10 @@ async def test_parser_that_loops_with_the_lock_held_is_ended(check_with):
 
 
 async def test_parser_that_sleeps_is_given_up(check_with):
-    """A hang without computing ends with the budget of seconds, and the file runs."""
+    """A hang without computing ends with the budget of seconds."""
     verdict = await check_with("sleep", CheckLimits(max_seconds=0.5))
     assert isinstance(verdict, Unchecked)
+    assert verdict.passing
 
 
 async def test_parser_gets_64_mb_and_no_more(check_with):
@@ -67,9 +69,26 @@ async def test_crash_is_the_files_fault(check_with):
     assert "damaged" in verdict.sentence
 
 
-async def test_parser_that_leaves_is_tried_again_then_let_run(check_with):
-    """An end that says nothing about the file refuses nothing."""
-    assert isinstance(await check_with("leave"), Unchecked)
+async def test_parser_that_leaves_is_tried_again_then_given_up(check_with):
+    """An end that says nothing about the file refuses nothing: an image waits, a project is not judged."""
+    verdict = await check_with("leave")
+    assert isinstance(verdict, Unchecked)
+    assert verdict.passing
+
+
+@pytest.mark.parametrize("standin", ["leave", "sleep"])
+async def test_a_passing_fault_is_never_the_projects(h5, standin):
+    """Who asks gets a fault to wait for, and no verdict to remember."""
+    async with ImageChecker(parsers=1, code=f"{STANDINS}:{standin}") as checker:
+        with pytest.raises(ServiceFault, match=r"p\.ilp was not checked"):
+            await checker.inspect_project("p.ilp", h5.file(), CheckLimits(max_seconds=0.5))
+
+
+async def test_a_parser_that_never_starts_is_the_apps_fault(h5, project):
+    """No file is to blame, and none runs unchecked: the sentence says who has to mend it."""
+    async with ImageChecker(parsers=2, code="no_such_module:parse") as checker:
+        with pytest.raises(ServiceFault, match="fault of the app"):
+            await checker.check_image("x.h5", h5.reader(h5.file()), project, PROJECT_AXES)
 
 
 async def test_read_outside_the_blob_is_refused_and_never_made(check_with):
