@@ -43,8 +43,9 @@ snapshots: setup ## renew what the Bicep files make, in tests/deploy/snapshots (
 	@$(PYTHON_BIN) -m tests.deploy.bicep_review --write
 
 .PHONY: test-slow
-test-slow: setup ## deploy.sh broken at every call, thousands of broken HDF5 files, a small soak, the documentation's figures
-	@$(PYTHON_BIN) -m pytest -n 2 -m slow tests/deploy tests/soak tests/unit tests/local_cloud/autoscale
+test-slow: setup ## what takes minutes: deploy.sh broken at every call, processes killed, a new version deployed over the old, a small soak, thousands of cases
+	@$(PYTHON_BIN) -m pytest -n 2 --dist loadfile -m slow $(ARGS) tests/deploy tests/soak tests/unit tests/compatibility \
+	  tests/local_cloud/autoscale tests/local_cloud/demo tests/local_cloud/functions tests/local_cloud/ilastik
 
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service

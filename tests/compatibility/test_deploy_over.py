@@ -144,6 +144,7 @@ def before(tmp_path: Path) -> Iterator[Deployment]:
         yield Deployment(lab, app, home)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_open_file_goes_on_under_the_new_version(before: Deployment):
     """Files in every state: one task a run, complete results, nothing left, and what was done stays done."""

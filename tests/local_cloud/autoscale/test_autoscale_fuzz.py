@@ -105,6 +105,7 @@ def _fault(text: str) -> Position:
     return Position(1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

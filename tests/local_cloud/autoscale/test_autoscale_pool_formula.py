@@ -37,6 +37,7 @@ def _batch(count: int, duration: float = 600, at: float = 0, market: SpotMarket 
     return Trace("batch", tuple(Arrival(at, duration) for _ in range(count)), until or at + 6 * HOUR, market)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATED)
 def test_all_work_is_done_and_the_pool_ends_empty(name: str) -> None:
     """Every file of the five traces is finished, no evaluation fails, and no node stays."""
@@ -59,6 +60,7 @@ def test_an_idle_pool_costs_nothing(name: str) -> None:
     assert all(moment.dedicated + moment.spot == 0 for moment in idle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("spot_nodes", ["0", "3", "8"])
 def test_there_are_never_more_nodes_than_the_maximum(seed: int, spot_nodes: str) -> None:

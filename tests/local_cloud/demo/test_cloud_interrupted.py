@@ -46,6 +46,7 @@ def wait_for(words: str, leftovers, demo: subprocess.Popen[bytes]) -> None:
     assert demo.poll() is None, f"the demo ended with {demo.returncode} before {words} ran"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, moment: str) -> None:
     """Ctrl-C while one part after the other starts, and while a task runs: nothing stays, no traceback."""
@@ -57,6 +58,7 @@ def test_ctrl_c_in_the_demo(tmp_path: Path, start, leftovers, moment: str) -> No
     leftovers.wait_gone()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the leash for a SIGKILL is Linux's")
 @pytest.mark.parametrize("victim", ["demo", "supervisor"])
 def test_killed_outright(tmp_path: Path, start, leftovers, victim: str) -> None:
@@ -71,6 +73,7 @@ def test_killed_outright(tmp_path: Path, start, leftovers, victim: str) -> None:
     leftovers.wait_gone(40)
 
 
+@pytest.mark.slow
 def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers) -> None:
     """`up`, `down` from elsewhere, `up` again: same ports and key, and the same blobs are there."""
     from azure.storage.blob import BlobServiceClient

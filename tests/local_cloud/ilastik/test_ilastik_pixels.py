@@ -74,6 +74,7 @@ def cases(draw: st.DrawFn) -> tuple[Recipe, np.ndarray, str]:
     return recipe, image, "".join(draw(st.permutations(sorted(kept))))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20,
     deadline=None,
@@ -103,6 +104,7 @@ def test_all_features_at_all_scales(ilastik: Ilastik, tmp_path: Path) -> None:
     check(ilastik, tmp_path, recipe, noise((1, 36, 37, 48, 1), "uint8", 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forests", [(100,), (300,), (50, 50, 50, 50, 56)], ids=str)
 def test_many_trees(forests: tuple[int, ...], ilastik: Ilastik, tmp_path: Path) -> None:
     """More than 255 trees, in one forest or in all, count as exactly as fewer."""

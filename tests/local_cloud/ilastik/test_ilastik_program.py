@@ -221,6 +221,7 @@ def test_a_missing_kernel_is_never_made_at_run_time(elsewhere: Path, samples: Pa
     assert not (elsewhere / "local_cloud" / "ilastik" / "native" / "build").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_2d", [False, True])
 def test_without_avx2_the_pixels_are_the_same(
     in_2d: bool, elsewhere: Path, portable: Path, tmp_path: Path, ilastik: Ilastik

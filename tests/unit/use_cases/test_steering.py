@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.record_parts import Placement
@@ -80,6 +82,7 @@ async def test_two_operators_retry_the_same_files(world: World):
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.FAILED)
 
 
+@pytest.mark.slow
 async def test_thousands_are_retried_by_one_command(world: World):
     """One message for each; the plan reads whole pages of the index."""
     records = [
