@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -72,13 +73,26 @@ def all_warnings(plan: RunPlan, manifest: Manifest) -> tuple[RunWarning, ...]:
     return (*plan.warnings, *(warning for warning in manifest.warnings if warning not in plan.warnings))
 
 
-def published(document: bytes) -> tuple[Published, tuple[RunWarning, ...]]:
-    """Read what a provenance.json says of its run: its results, and the warnings ((), if of schema 1)."""
-    told = json.loads(document)
-    files = told["files"]
-    results = [one for one in told.get("outputs", files) if one.get("role") != Role.LOG]
-    warnings = tuple(RunWarning(one["code"], one["sentence"]) for one in told.get("warnings", ()))
-    return Published(len(files), sum(one["length"] for one in results)), warnings
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a provenance.json says of its run: the paths of what belongs to it, its results, the warnings."""
+
+    paths: frozenset[str]
+    published: Published
+    warnings: tuple[RunWarning, ...]
+
+
+def told_by(document: bytes) -> Told | None:
+    """Read what `provenance` wrote, of either schema; None if somebody has made something else of it."""
+    try:
+        told = json.loads(document)
+        files = {str(one["name"]): int(one["length"]) for one in told["files"]}
+        results = {str(one["path"]): int(one["length"]) for one in told.get("outputs", ()) if one["role"] != Role.LOG}
+        paths = frozenset({*files, *results, *([str(told["log"])] if told["log"] else [])})
+        warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in told.get("warnings", ()))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return Told(paths, Published(len(files), sum((results or files).values())), warnings)
 
 
 def _path(output: Output) -> str:

@@ -24,8 +24,7 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, NewerRun
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
-from batch_ops.domain.provenance import all_warnings, provenance, published
-from batch_ops.domain.record_parts import Published
+from batch_ops.domain.provenance import Told, provenance, told_by
 from batch_ops.domain.settings import Settings
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Outbox
@@ -35,7 +34,6 @@ from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
 from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.failure_kinds import FailureKind
-from batch_ops.task.run_plan import RunWarning
 from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from batch_ops.use_cases.start import Start
 
@@ -120,22 +118,19 @@ class Collect:
         execution = await self._staging.execution(record.placement.task_id)
         place = (self._blobs, self._settings.results_container, _author(record, execution))
         folder = await ResultFolder.read(*place)
-        if execution is None:
-            if not folder.has_own(PROVENANCE):
+        told = await _told(folder)
+        if told is None:
+            if execution is None:
                 cause = Cause(FailureKind.NO_OUTPUT, "The task succeeded, but not all of its results are in staging.")
                 await self._steps.fail(entry, cause)
                 return
-            # Published, and staging cleared: only the row must be written.
-            await self._finish(entry, *published(await folder.content(PROVENANCE)))
-            return
-        if not _is_of_this_version(record, execution):
-            cause = Cause(
-                FailureKind.STAGING_IN,
-                "The node read a different version of the image than the one that is there now.",
-            )
-            await self._steps.fail(entry, cause)
-            return
-        if not folder.has_own(PROVENANCE):
+            if not _is_of_this_version(record, execution):
+                cause = Cause(
+                    FailureKind.STAGING_IN,
+                    "The node read a different version of the image than the one that is there now.",
+                )
+                await self._steps.fail(entry, cause)
+                return
             # From here on the folder holds no results until it holds all results of this run.
             await folder.remove(PROVENANCE)
             try:
@@ -151,10 +146,12 @@ class Collect:
             await folder.put(PROVENANCE, document, "application/json")
             # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)
-        await folder.sweep({PROVENANCE, *execution.sources})
-        manifest = execution.manifest
-        results = Published(len(manifest.tiffs), manifest.total_bytes)
-        await self._finish(entry, results, all_warnings(record.plan, manifest))
+            told = await _told(folder)
+        if told is None:
+            raise BlobChanged(f"{PROVENANCE} of {record.name} changed while it was written.")
+        # Not what staging holds: of two executions, the one that was published may be gone from there already.
+        await folder.sweep({PROVENANCE, *told.paths})
+        await self._finish(entry, told)
 
     async def _copied(self, folder: ResultFolder, execution: Execution) -> bool:
         """Start the missing copies; return whether every copy is complete."""
@@ -168,13 +165,13 @@ class Collect:
         await for_all(execution.sources.items(), one)
         return all(copy is Copy.DONE for copy in copies)
 
-    async def _finish(self, entry: Entry, results: Published, warnings: tuple[RunWarning, ...]) -> None:
+    async def _finish(self, entry: Entry, told: Told) -> None:
         """Finish a published run: clear staging, then write the final row."""
-        record = entry.record
+        record, results = entry.record, told.published
         await self._staging.clear(record.name, record.run)
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)
-        plan = replace(record.plan, warnings=warnings or record.plan.warnings)
+        plan = replace(record.plan, warnings=told.warnings or record.plan.warnings)
         done = replace(record, kind=None, times=times, plan=plan, published=results)
         if self._settings.rerun_finished:
             # Its project may have changed while it was running and not yet a finished file.
@@ -210,3 +207,8 @@ def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
     """Return whether the node read this version: by ETag, or by content if only the properties changed."""
     image = execution.manifest.image
     return image.etag == record.image.etag or image.md5 == record.image.md5
+
+
+async def _told(folder: ResultFolder) -> Told | None:
+    """Read what this run has published; None if nothing yet."""
+    return told_by(await folder.content(PROVENANCE)) if folder.has_own(PROVENANCE) else None

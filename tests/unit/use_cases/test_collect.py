@@ -31,13 +31,13 @@ async def test_results_land_in_a_folder_of_the_inputs_name(world: World):
 
 
 async def test_no_byte_of_a_tiff_passes_through(world: World):
-    """Only the manifest is read; TIFFs are copied by the service."""
+    """Only manifest and provenance are read; TIFFs are copied by the service."""
     await world.deliver()
     await world.begin("fly/b.h5")
     await world.compute("fly/b.h5", tiffs=50)
     world.cloud.reset_counters()
     await world.deliver()
-    assert world.cloud.calls["blobs.read"] == 1
+    assert world.cloud.calls["blobs.read"] == 2
     assert world.cloud.calls["blobs.copy"] == 51
 
 
@@ -58,6 +58,36 @@ async def test_two_complete_executions_are_one_result(world: World):
     await world.deliver()
     assert world.provenance(NAME)["run"]["execution"] == first
     assert world.blobs.names("staging") == []
+
+
+async def test_what_is_published_stays_when_staging_holds_something_else(world: World):
+    """Nodes with scripts of two versions ran the task; the next handler sees the execution that is not published."""
+    world.drop(NAME, b"newer")
+    await world.start(NAME)
+    await world.compute(NAME, more={"pictures/overview.png": b"PNG"})
+    task = world.row(NAME).placement.task_id
+    world.cloud.fail("ledger.advance", Crash())
+    with pytest.raises(Crash):
+        await world.collect(CollectOrder.of(world.row(NAME)))
+    published = world.results(NAME)
+    assert "pictures/overview.png" in published
+    world.work(task, schema=1)
+    await world.deliver()
+    assert (world.row(NAME).state, world.results(NAME)) == (State.SUCCEEDED, published)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"files": [1]}', b'{"files": [], "log": null, "outputs": {"a": 1}}'])
+async def test_a_provenance_that_somebody_spoilt_is_written_anew(world: World, content):
+    """It is not what the results are swept by."""
+    world.cloud.fail("blobs.delete", Crash())
+    with pytest.raises(Crash):
+        await world.collect(CollectOrder.of(world.row(NAME)))
+    name = f"{NAME}/provenance.json"
+    found = world.blobs.find("results", name)
+    assert found
+    world.blobs.upload("results", name, content, metadata=dict(found.blob.metadata))
+    await world.deliver()
+    assert (world.row(NAME).state, world.provenance(NAME)["log"]) == (State.SUCCEEDED, "ilastik.log")
 
 
 async def test_outputs_keep_their_folders_and_roles(world: World):
