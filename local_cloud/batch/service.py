@@ -16,6 +16,7 @@ from local_cloud.batch.scheduling.autoscaling import Autoscaling
 from local_cloud.batch.scheduling.dispatcher import Dispatcher
 from local_cloud.batch.scheduling.fleet import Fleet
 from local_cloud.batch.scheduling.job_control import JobControl
+from local_cloud.batch.scheduling.job_steps import JobSteps
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda, Timers
 from local_cloud.batch.state.clock import Clock
@@ -59,8 +60,9 @@ class BatchService:
         self.fleet = Fleet(self.account, self.agents, self.life, self.faults, self._timers)
         self.autoscaling = Autoscaling(self.account, self.fleet, self._timers)
         self._retention = Retention(self.account, self.agents, self._timers)
-        self.jobs = JobControl(self.account, self.agents, self.agenda, self._timers, self._retention, self.fleet)
-        self.dispatcher = Dispatcher(self.account, self.agents, self.life, self.jobs, self.agenda)
+        steps = JobSteps(self.account, self.agents, lambda job: self.jobs.step_ended(job))
+        self.jobs = JobControl(self.account, self.agents, steps, self.agenda, self._timers, self._retention, self.fleet)
+        self.dispatcher = Dispatcher(self.account, self.agents, self.life, self.jobs, steps, self.agenda)
         self._stopping = False
 
     async def start(self) -> None:

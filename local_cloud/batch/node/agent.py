@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from local_cloud.batch.node.staging import failure
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.faults import Faults
-from local_cloud.batch.state.model import Failure, Json, Task
+from local_cloud.batch.state.model import Failure, Job, Json, Task
 from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.times import parse_duration
@@ -62,6 +62,11 @@ class NodeAgent:
         return self.boot
 
     @property
+    def task_runs(self) -> list[TaskRun]:
+        """The runs of tasks, without those of jobs' preparation and release tasks, which hold no slot."""
+        return [entry for entry in self.runs.values() if entry.slots]
+
+    @property
     def free_slots(self) -> int:
         """Task slots that nothing holds."""
         return self.slots - sum(entry.slots for entry in self.runs.values())
@@ -73,30 +78,37 @@ class NodeAgent:
             return Ended(exit_code=1, failure=failure("FailureExitCode", message))
         return await self._run(body, stop, TaskPaths(self.paths.startup))
 
-    async def run_task(self, job_id: str, common: list[Json], task: Task, stop: Stop) -> Ended:
+    async def run_task(self, job: Job, task: Task, stop: Stop) -> Ended:
         """Run a task once."""
-        return await self._run(task.body(), stop, self.paths.task(job_id, task.id), common, job_id, task.id)
+        return await self._run(task.body(), stop, self.paths.task(job.id, task.id), job, task.id)
+
+    async def run_job_step(self, job: Job, body: Json, stop: Stop) -> Ended:
+        """Run the preparation or release task of a job once."""
+        return await self._run(body, stop, self.paths.task(job.id, body["id"]), job, body["id"])
 
     async def _run(
         self,
         body: Json,
         stop: Stop,
         paths: TaskPaths,
-        common: Iterable[Json] = (),
-        job: str | None = None,
+        job: Job | None = None,
         task: str | None = None,
     ) -> Ended:
-        limit = body.get("constraints", {}).get("maxWallClockTime")
+        limit = body.get("constraints", {}).get("maxWallClockTime") or body.get("maxWallClockTime")
+        prepared = None
+        if job is not None and job.preparation is not None:
+            prepared = self.paths.task(job.id, job.preparation["id"])
         work = Work(
             command_line=body["commandLine"],
             paths=paths,
             environment=task_environment(
                 self.environment,
-                job=job,
+                job=None if job is None else job.id,
                 task=task,
                 paths=paths,
-                common=settings_of(common),
+                common=settings_of([] if job is None else job.spec.get("commonEnvironmentSettings", [])),
                 own=settings_of(body.get("environmentSettings", [])),
+                preparation=prepared,
             ),
             resource_files=body.get("resourceFiles", []),
             output_files=body.get("outputFiles", []),

@@ -39,8 +39,12 @@ def task_environment(
     paths: TaskPaths,
     common: Mapping[str, str],
     own: Mapping[str, str],
+    preparation: TaskPaths | None = None,
 ) -> dict[str, str]:
-    """Make the environment of one task; nothing replaces the service's own variables."""
+    """Make the environment of one task; nothing replaces the service's own variables.
+
+    `preparation` are the folders of the task that prepared the node for the job.
+    """
     service = {name: text for name, text in node.items() if name.startswith("AZ_BATCH_")}
     service |= {
         "AZ_BATCH_TASK_DIR": str(paths.root),
@@ -50,4 +54,7 @@ def task_environment(
         service["AZ_BATCH_JOB_ID"] = job
     if task is not None:
         service["AZ_BATCH_TASK_ID"] = task
+    if preparation is not None:
+        service["AZ_BATCH_JOB_PREP_DIR"] = str(preparation.root)
+        service["AZ_BATCH_JOB_PREP_WORKING_DIR"] = str(preparation.working)
     return {**node, **common, **own, **service}

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from local_cloud.batch.node.agent import Agents, NodeAgent
-from local_cloud.batch.node.execution import EXIT_CODE, Stop, StopReason
+from local_cloud.batch.node.attempts import run_step
+from local_cloud.batch.node.execution import Stop, StopReason
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
 from local_cloud.batch.state.model import Deallocation, Failure, Json, NodeState, named_values
-from local_cloud.batch.state.node_records import Node, StartTaskInfo
+from local_cloud.batch.state.node_records import Node, StepInfo
 from local_cloud.batch.state.settings import Settings
 
 NODE_LOST = Failure("servererror", "NodeLost", "The node does not answer any more")
@@ -73,32 +74,23 @@ class NodeLife:
             agent.start_stop = agent.start_follower = None
 
     async def _start_task(self, node: Node, body: Json, stop: Stop) -> None:
-        agent, clock = self._agents.of(node), self._clock
-        retries, last_retry = 0, None
-        limit = int(body.get("maxTaskRetryCount", 0))
-        while True:
-            began = clock.now()
-            self._note(node, StartTaskInfo(True, began, retries=retries, last_retry=last_retry))
-            ended = await agent.run_start_task(body, stop)
-            if ended.stopped is not None:
-                return
-            good = ended.exit_code == 0 and ended.failure is None
-            retryable = ended.exit_code not in (None, 0)
-            if good or not retryable or not (limit < 0 or retries < limit):
-                break
-            retries, last_retry = retries + 1, clock.now()
-        trouble = None if good else (ended.failure or EXIT_CODE)
-        info = StartTaskInfo(False, began, clock.now(), ended.exit_code, trouble, retries, last_retry)
-        self._note(node, info)
+        agent = self._agents.of(node)
+        info = await run_step(
+            lambda: agent.run_start_task(body, stop),
+            int(body.get("maxTaskRetryCount", 0)),
+            self._clock,
+            lambda info: self._note(node, info),
+        )
+        if info is None:
+            return
         if not body.get("waitForSuccess", True):
             return
-        if good:
+        if info.failure is None:
             self._ready(node)
         else:
-            assert trouble is not None
-            self._set_state(node, NodeState.START_TASK_FAILED, errors=(_node_error(trouble),))
+            self._set_state(node, NodeState.START_TASK_FAILED, errors=(_node_error(info.failure),))
 
-    def _note(self, node: Node, info: StartTaskInfo) -> None:
+    def _note(self, node: Node, info: StepInfo) -> None:
         found = self._account.find_node(node.pool, node.key)
         if found is not None:
             self._account.put_node(replace(found, start_task=info))
@@ -122,7 +114,7 @@ class NodeLife:
             return
         state = node.state
         if state in (NodeState.IDLE, NodeState.RUNNING):
-            state = NodeState.RUNNING if agent.runs else NodeState.IDLE
+            state = NodeState.RUNNING if agent.task_runs else NodeState.IDLE
         since = node.state_since if state is node.state else self._clock.now()
         self._account.put_node(replace(node, state=state, state_since=since, **changes))
 

@@ -1,5 +1,6 @@
 """The bodies of requests about jobs, property by property."""
 
+from datetime import timedelta
 from typing import Any
 
 from local_cloud.batch.rest.fields import (
@@ -18,7 +19,13 @@ from local_cloud.batch.rest.fields import (
     required,
 )
 from local_cloud.batch.rest.pool_bodies import DISPLAY_NAME, METADATA, POOL_SPECIFICATION
-from local_cloud.batch.rest.task_bodies import ENVIRONMENT, SENT_BACK
+from local_cloud.batch.rest.task_bodies import (
+    ENVIRONMENT,
+    RESOURCE_FILE,
+    SENT_BACK,
+    TASK_CONSTRAINTS,
+    USER_IDENTITY,
+)
 from local_cloud.batch.state.errors import bad_property
 
 JOB_CONSTRAINTS = Record(
@@ -64,19 +71,56 @@ _JOB_CHANGEABLE = {
     "metadata": done(METADATA),
     "networkConfiguration": refused(Anything(), "jobs have no network of their own"),
 }
+_STEP = {
+    "id": done(Identifier()),
+    "commandLine": required(Text(shortest=1)),
+    "containerSettings": refused(Anything(), "nodes have no containers"),
+    "resourceFiles": done(ListOf(RESOURCE_FILE)),
+    "environmentSettings": done(ListOf(ENVIRONMENT)),
+    "userIdentity": ignored(USER_IDENTITY, "every process runs as the user of the service"),
+}
+PREPARATION = Record(
+    "BatchJobPreparationTask",
+    {
+        **_STEP,
+        "constraints": done(TASK_CONSTRAINTS),
+        "waitForSuccess": done(Boolean()),
+        "rerunOnNodeRebootAfterSuccess": done(Boolean()),
+    },
+)
+RELEASE = Record(
+    "BatchJobReleaseTask",
+    {
+        **_STEP,
+        "maxWallClockTime": done(Duration(longest=timedelta(minutes=15))),
+        "retentionTime": ignored(Duration(), "its files stay as long as the job"),
+    },
+)
+
+
+def _check_new_job(body: dict[str, Any], prefix: str) -> None:
+    _check_parallel(body, prefix)
+    if "jobReleaseTask" in body:
+        if "jobPreparationTask" not in body:
+            raise bad_property(prefix + "jobReleaseTask", "", "it is permitted with a jobPreparationTask only")
+        names = [body[step].get("id", step).lower() for step in ("jobPreparationTask", "jobReleaseTask")]
+        if names[0] == names[1]:
+            raise bad_property(prefix + "jobReleaseTask.id", names[1], "the preparation task has this id")
+
+
 _JOB_FIXED = {
     "displayName": done(DISPLAY_NAME),
     "usesTaskDependencies": done(Boolean()),
     "jobManagerTask": refused(Anything()),
-    "jobPreparationTask": refused(Anything()),
-    "jobReleaseTask": refused(Anything()),
+    "jobPreparationTask": done(PREPARATION),
+    "jobReleaseTask": done(RELEASE),
     "commonEnvironmentSettings": done(ListOf(ENVIRONMENT)),
     "onTaskFailure": done(Choice(("noaction", "performexitoptionsjobaction"))),
 }
 JOB_CREATE = Record(
     "BatchJobCreateOptions",
     {"id": required(Identifier()), **_JOB_FIXED, **_JOB_CHANGEABLE, "poolInfo": required(POOL_INFO)},
-    check=_check_parallel,
+    check=_check_new_job,
 )
 JOB_UPDATE = Record(
     "BatchJobUpdateOptions",

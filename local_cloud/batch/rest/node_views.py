@@ -1,29 +1,12 @@
 """Nodes as the service writes them."""
 
-from local_cloud.batch.rest.views import failure_view, moment, without_empty
+from local_cloud.batch.rest.views import step_view, without_empty
 from local_cloud.batch.state.model import Json, Pool
-from local_cloud.batch.state.node_records import Node, StartTaskInfo
+from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.times import iso
 
 AGENT_VERSION = "1.0.0-local"
 LOCAL_ADDRESS, SSH_PORT = "127.0.0.1", 22
-
-
-def start_task_view(info: StartTaskInfo) -> Json:
-    """Write a node's startTaskInfo."""
-    finished = not info.running
-    return without_empty(
-        {
-            "state": "running" if info.running else "completed",
-            "startTime": iso(info.start),
-            "endTime": moment(info.end),
-            "exitCode": info.exit_code,
-            "failureInfo": failure_view(info.failure),
-            "retryCount": info.retries,
-            "lastRetryTime": moment(info.last_retry),
-            "result": ("success" if info.failure is None else "failure") if finished else None,
-        }
-    )
 
 
 def node_view(node: Node, pool: Pool, base: str, running: int, slots: int, recent: list[Json]) -> Json:
@@ -49,7 +32,7 @@ def node_view(node: Node, pool: Pool, base: str, running: int, slots: int, recen
             "totalTasksSucceeded": node.tasks_succeeded,
             "recentTasks": recent or None,
             "startTask": spec.get("startTask"),
-            "startTaskInfo": None if node.start_task is None else start_task_view(node.start_task),
+            "startTaskInfo": None if node.start_task is None else step_view(node.start_task),
             "errors": list(node.errors) or None,
             "isDedicated": node.dedicated,
             "endpointConfiguration": {"inboundEndpoints": _endpoints(node, spec)},

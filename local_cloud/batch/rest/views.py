@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from local_cloud.batch.state.model import Execution, Failure, Job, Json, Pool, Task, TaskState, named_values
-from local_cloud.batch.state.node_records import Node
+from local_cloud.batch.state.node_records import JobNode, Node, StepInfo
 from local_cloud.batch.state.times import NO_LIMIT, etag, format_duration, iso
 
 _SECRET = frozenset(("accountKey", "sasKey", "password"))
@@ -88,6 +88,64 @@ def _without_secrets(value: Any) -> Any:
     return value
 
 
+def _constraints_view(given: Json, default_retries: int) -> Json:
+    """Write a task's constraints, with the service's defaults where there is no value."""
+    return {
+        "maxWallClockTime": given.get("maxWallClockTime", NO_LIMIT),
+        "retentionTime": given.get("retentionTime", "P7D"),
+        "maxTaskRetryCount": given.get("maxTaskRetryCount", default_retries),
+    }
+
+
+def _preparation_view(body: Json) -> Json:
+    return {**body, "constraints": _constraints_view(body.get("constraints", {}), 0)}
+
+
+def job_node_view(prepared: JobNode, job: Job, pool_id: str, base: str) -> Json:
+    """Write what a job's preparation and release tasks did on a node."""
+    node_url = f"{base}/pools/{pool_id}/nodes/{prepared.node}"
+
+    def step(info: StepInfo | None, body: Json | None) -> Json | None:
+        if info is None or body is None:
+            return None
+        folder = f"workitems/{job.id}/job-1/{body['id']}"
+        return {
+            **step_view(info),
+            "taskRootDirectory": folder,
+            "taskRootDirectoryUrl": f"{node_url}/files/{folder}",
+        }
+
+    release = step(prepared.release, job.release)
+    if release is not None:
+        del release["retryCount"]  # a release task is never retried
+    return without_empty(
+        {
+            "poolId": pool_id,
+            "nodeId": prepared.node,
+            "nodeUrl": node_url,
+            "jobPreparationTaskExecutionInfo": step(prepared.preparation, job.preparation),
+            "jobReleaseTaskExecutionInfo": release,
+        }
+    )
+
+
+def step_view(info: StepInfo) -> Json:
+    """Write the last run of a start, preparation or release task."""
+    finished = not info.running
+    return without_empty(
+        {
+            "state": "running" if info.running else "completed",
+            "startTime": iso(info.start),
+            "endTime": moment(info.end),
+            "exitCode": info.exit_code,
+            "failureInfo": failure_view(info.failure),
+            "retryCount": info.retries,
+            "lastRetryTime": moment(info.last_retry),
+            "result": ("success" if info.failure is None else "failure") if finished else None,
+        }
+    )
+
+
 def job_view(job: Job, base: str) -> Json:
     """Write a job, with the service's defaults where the creator gave no value."""
     spec = job.spec
@@ -106,6 +164,8 @@ def job_view(job: Job, base: str) -> Json:
                 "maxWallClockTime": constraints.get("maxWallClockTime", NO_LIMIT),
                 "maxTaskRetryCount": constraints.get("maxTaskRetryCount", 0),
             },
+            "jobPreparationTask": job.preparation and _preparation_view(job.preparation),
+            "jobReleaseTask": job.release,
             "commonEnvironmentSettings": spec.get("commonEnvironmentSettings"),
             "poolInfo": spec["poolInfo"],
             "onAllTasksComplete": spec.get("onAllTasksComplete", "noaction"),
@@ -152,11 +212,7 @@ def task_view(task: Task, job_id: str, base: str, default_retries: int, node: Js
             "previousStateTransitionTime": moment(task.previous_since),
             **spec,
             "requiredSlots": task.slots,
-            "constraints": {
-                "maxWallClockTime": constraints.get("maxWallClockTime", NO_LIMIT),
-                "retentionTime": constraints.get("retentionTime", "P7D"),
-                "maxTaskRetryCount": constraints.get("maxTaskRetryCount", default_retries),
-            },
+            "constraints": _constraints_view(constraints, default_retries),
             "executionInfo": execution_view(task.execution),
             "nodeInfo": node,
         }

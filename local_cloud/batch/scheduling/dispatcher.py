@@ -8,21 +8,24 @@ import shutil
 from pathlib import Path
 
 from local_cloud.batch.node.agent import Agents, NodeAgent, TaskRun
-from local_cloud.batch.node.execution import Stop, StopReason
+from local_cloud.batch.node.execution import Ended, Stop, StopReason
 from local_cloud.batch.node.node_life import NodeLife
 from local_cloud.batch.node.retention import files_until
 from local_cloud.batch.scheduling.job_control import JobControl
+from local_cloud.batch.scheduling.job_steps import JobSteps
 from local_cloud.batch.scheduling.outcomes import (
-    ENDED_BY_USER,
     Placement,
     began,
     completed,
     next_placement,
+    preparing,
     requeued,
     settle,
+    unassigned,
 )
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda
+from local_cloud.batch.state.exit_conditions import ENDED_BY_USER
 from local_cloud.batch.state.model import Failure, Job, NodeState, Result, Task, TaskState
 from local_cloud.batch.state.node_records import Node
 
@@ -33,11 +36,14 @@ _RECENT = 10  # tasks that a node remembers
 class Dispatcher:
     """Starts tasks where there are free slots; nothing here waits for anything."""
 
-    def __init__(self, account: Account, agents: Agents, life: NodeLife, jobs: JobControl, agenda: Agenda) -> None:
+    def __init__(
+        self, account: Account, agents: Agents, life: NodeLife, jobs: JobControl, steps: JobSteps, agenda: Agenda
+    ) -> None:
         self._account = account
         self._agents = agents
         self._life = life
         self._jobs = jobs
+        self._steps = steps
         self._agenda = agenda
         self._placing: asyncio.Task[None] | None = None
 
@@ -76,6 +82,7 @@ class Dispatcher:
             [(node, slots) for node, slots in free if slots > 0],
             pack=pool.packs,
             in_creation_order=pool.jobs_in_creation_order,
+            barred=self._steps.is_barred,
         )
 
     def _begin(self, placement: Placement) -> None:
@@ -85,7 +92,8 @@ class Dispatcher:
         previous = next(
             (run for key, run in agent.runs.items() if key[:2] == (task.job, task.key)), None
         )  # of a deleted task with the same id
-        task = self._account.put_task(began(task, node.pool, node.key, self._account.clock.now()))
+        begin = preparing if self._steps.must_wait(job, node) else began
+        task = self._account.put_task(begin(task, node.pool, node.key, self._account.clock.now()))
         run = agent.runs[task.job, task.key, task.seq] = TaskRun(task.slots)
         agent.note(f"task {job.id}/{task.id} begins")
         self._life.busy_changed(agent, recent=((job.id, task.id), *node.recent)[:_RECENT], tasks_run=node.tasks_run + 1)
@@ -97,7 +105,9 @@ class Dispatcher:
         try:
             if previous is not None:
                 await previous.ended.wait()
-            final = await self._attempts(job, task, agent, run)
+            final = await self._prepared(job, task, agent, run)
+            if final is not None and final.state is TaskState.RUNNING:
+                final = await self._attempts(job, final, agent, run)
         except Exception as exc:
             _log.exception("task %s/%s could not be followed", job.id, task.id)
             final = self._broken(task, exc)
@@ -116,11 +126,33 @@ class Dispatcher:
             self._jobs.task_ended(task.job, final)
             self._agenda.add(agent.pool)
 
+    async def _prepared(self, job: Job, task: Task, agent: NodeAgent, run: TaskRun) -> Task | None:
+        """Return the task as it is when its node is prepared for the job: running, or in another state if it won't."""
+        node = self._account.find_node(agent.pool, agent.node)
+        work = None if node is None else self._steps.prepare(job, node)
+        if task.state is not TaskState.PREPARING:
+            return task
+        if work is not None:
+            stopped = asyncio.ensure_future(run.stop.wait())
+            await asyncio.wait({stopped, work}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+        current, now = self._account.find_task(task.job, task.key, task.seq), self._account.clock.now()
+        if current is None:
+            return None
+        if run.stop.reason is not None:
+            settlement = settle(current, Ended(stopped=run.stop.reason), 0, now)
+            if settlement is None:
+                return None
+            return self._account.put_task(unassigned(current, now) if settlement.again else settlement.task)
+        node = self._account.find_node(agent.pool, agent.node)
+        if node is None or self._steps.must_wait(job, node) or self._steps.is_barred(job, node):
+            return self._account.put_task(unassigned(current, now))
+        return self._account.put_task(began(current, agent.pool, agent.node, now))
+
     async def _attempts(self, job: Job, task: Task, agent: NodeAgent, run: TaskRun) -> Task | None:
         """Run a task as often as its retries permit; return it then, or None when it is deleted or stays as it is."""
-        common = job.spec.get("commonEnvironmentSettings", [])
         while True:
-            ended = await agent.run_task(job.id, common, task, run.stop)
+            ended = await agent.run_task(job, task, run.stop)
             current = self._account.find_task(task.job, task.key, task.seq)
             if current is None:
                 return None
@@ -164,7 +196,7 @@ class Dispatcher:
 
     def end_task(self, task: Task, reason: StopReason) -> None:
         """End a task that is active or running."""
-        run = self.run_of(task) if task.state is TaskState.RUNNING else None
+        run = self.run_of(task) if task.state in (TaskState.RUNNING, TaskState.PREPARING) else None
         if run is not None:
             run.stop.request(reason)
         elif reason is StopReason.TERMINATED:

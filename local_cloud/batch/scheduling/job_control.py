@@ -8,6 +8,7 @@ from local_cloud.batch.node.agent import Agents
 from local_cloud.batch.node.execution import StopReason
 from local_cloud.batch.node.retention import Retention
 from local_cloud.batch.scheduling.fleet import Fleet
+from local_cloud.batch.scheduling.job_steps import JobSteps
 from local_cloud.batch.state.account import Account
 from local_cloud.batch.state.agenda import Agenda, Timers
 from local_cloud.batch.state.exit_conditions import exit_options
@@ -22,10 +23,18 @@ class JobControl:
     """Moves jobs through their states; a state that ends in -ing lasts until the last run has ended."""
 
     def __init__(
-        self, account: Account, agents: Agents, agenda: Agenda, timers: Timers, retention: Retention, fleet: Fleet
+        self,
+        account: Account,
+        agents: Agents,
+        steps: JobSteps,
+        agenda: Agenda,
+        timers: Timers,
+        retention: Retention,
+        fleet: Fleet,
     ) -> None:
         self._account = account
         self._agents = agents
+        self._steps = steps
         self._agenda = agenda
         self._timers = timers
         self._retention = retention
@@ -127,12 +136,20 @@ class JobControl:
             return job
         if job.state is JobState.DISABLING:
             return self._to(job, JobState.DISABLED)
+        if self._steps.release(job):
+            return job
         if job.state is JobState.TERMINATING:
             self._give_up_pool(job)
             return self._to(job, JobState.COMPLETED, end=self._account.clock.now())
         if job.state is JobState.DELETING:
             self._agents.spawn(self._remove(job), f"removal of job {job.id}")
         return job
+
+    def step_ended(self, job_key: str) -> None:
+        """Take note that a preparation or release task of the job has ended on a node."""
+        job = self._advance(job_key)
+        if job is not None:
+            self._agenda.add(job.pool_key)
 
     def _give_up_pool(self, job: Job) -> None:
         """Remove the pool that was made for a job, unless it is to stay."""

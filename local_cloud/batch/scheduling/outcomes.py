@@ -1,16 +1,15 @@
 """Pure rules: which task runs next and where, and what becomes of it when a run of it has ended."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from local_cloud.batch.node.execution import EXIT_CODE, Ended, StopReason
-from local_cloud.batch.state.exit_conditions import TASK_ENDED
+from local_cloud.batch.state.exit_conditions import ENDED_BY_USER, TASK_ENDED
 from local_cloud.batch.state.model import Execution, Failure, Job, JobState, Result, Task, TaskState
 from local_cloud.batch.state.node_records import Node
 from local_cloud.batch.state.task_index import TaskIndex
 
-ENDED_BY_USER = Failure("usererror", TASK_ENDED, "Task Was Ended by User Request")
 OUT_OF_TIME = Failure(
     "usererror",
     TASK_ENDED,
@@ -31,6 +30,16 @@ def began(task: Task, pool: str, node: str, now: datetime) -> Task:
     """Start an active task on a node."""
     execution = replace(task.execution, start=now, end=None, exit_code=None, failure=None, result=None)
     return task.to(TaskState.RUNNING, now, execution=execution, pool=pool, node=node)
+
+
+def preparing(task: Task, pool: str, node: str, now: datetime) -> Task:
+    """Assign an active task to a node that is not prepared for its job yet."""
+    return task.to(TaskState.PREPARING, now, pool=pool, node=node)
+
+
+def unassigned(task: Task, now: datetime) -> Task:
+    """Make a task active again that could not begin on its node: nothing is counted."""
+    return task.to(TaskState.ACTIVE, now, pool=None, node=None)
 
 
 def settle(task: Task, ended: Ended, retries: int, now: datetime) -> Settlement | None:
@@ -105,16 +114,17 @@ def next_placement(
     *,
     pack: bool,
     in_creation_order: bool,
+    barred: Callable[[Job, Node], bool] = lambda job, node: False,
 ) -> Placement | None:
     """Choose the next task to start on one of the nodes with that many free slots, or None.
 
     Jobs go by priority; of equal ones the oldest first, or - the pool's default - the one that runs the
-    fewest tasks. Within a job the oldest task that fits goes first.
+    fewest tasks. Within a job the oldest task that fits goes first, on no node that is `barred` to the job.
     """
     most = max((slots for _, slots in free), default=0)
     if most <= 0:
         return None
-    best: tuple[tuple[int, int, int], Task] | None = None
+    best: tuple[tuple[int, int, int], Task, Sequence[tuple[Node, int]]] | None = None
     for job in jobs:
         index = tasks[job.key]
         running = index.counts.running
@@ -124,13 +134,16 @@ def next_placement(
         rank = (-job.priority, 0 if in_creation_order else running, job.seq)
         if best is not None and best[0] <= rank:
             continue
-        task = index.first_waiting(most)
+        usable = free
+        if job.preparation is not None:
+            usable = [(node, slots) for node, slots in free if not barred(job, node)]
+        task = index.first_waiting(max((slots for _, slots in usable), default=0))
         if task is not None:
-            best = (rank, task)
+            best = (rank, task, usable)
     if best is None:
         return None
-    task = best[1]
-    return Placement(task, _node_for(task, free, pack))
+    _, task, usable = best
+    return Placement(task, _node_for(task, usable, pack))
 
 
 def _node_for(task: Task, free: Sequence[tuple[Node, int]], pack: bool) -> Node:

@@ -8,7 +8,7 @@ from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.codec import decode, encode
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.model import AllocationState, Job, Json, NodeState, Pool, PoolState, Task
-from local_cloud.batch.state.node_records import Node
+from local_cloud.batch.state.node_records import JobNode, Node
 from local_cloud.batch.state.store import Store
 from local_cloud.batch.state.task_index import TaskIndex
 from local_cloud.batch.state.times import Revisions
@@ -24,6 +24,7 @@ class Account:
         self.nodes: dict[str, dict[str, Node]] = {}
         self.jobs: dict[str, Job] = {}
         self.tasks: dict[str, TaskIndex] = {}
+        self.job_nodes: dict[str, dict[tuple[str, str], JobNode]] = {}  # by job, then by pool and node
         self._revisions = Revisions(clock)
         self._seq = 0
 
@@ -40,6 +41,8 @@ class Account:
             self.tasks[job.key] = TaskIndex(dependent=job.uses_dependencies)
             self._revisions.seen(job.revision)
             self._seq = max(self._seq, job.seq)
+        for prepared in (decode(JobNode, body) for body in self.store.read("jobnode")):
+            self.job_nodes.setdefault(prepared.job, {})[prepared.pool, prepared.node] = prepared
         for task in self.store.read_tasks():
             self.tasks[task.job].put(task)
             self._revisions.seen(task.revision)
@@ -137,10 +140,23 @@ class Account:
 
     def drop_job(self, key: str) -> None:
         """Remove a job with its tasks."""
+        for prepared in list(self.job_nodes.pop(key, {}).values()):
+            self.drop_job_node(prepared)
         self.jobs.pop(key, None)
         self.tasks.pop(key, None)
         self.store.drop("job", key)
         self.store.drop_tasks(key)
+
+    def put_job_node(self, prepared: JobNode) -> JobNode:
+        """Add or replace what is known of a job's preparation on a node."""
+        self.job_nodes.setdefault(prepared.job, {})[prepared.pool, prepared.node] = prepared
+        self.store.save("jobnode", _job_node_key(prepared), encode(prepared))
+        return prepared
+
+    def drop_job_node(self, prepared: JobNode) -> None:
+        """Forget that a node was prepared for a job."""
+        self.job_nodes.get(prepared.job, {}).pop((prepared.pool, prepared.node), None)
+        self.store.drop("jobnode", _job_node_key(prepared))
 
     def task(self, job_id: str, task_id: str) -> Task:
         """Return a task of a job; JobNotFound or TaskNotFound otherwise."""
@@ -176,3 +192,7 @@ class Account:
     def jobs_on(self, pool_key: str) -> Iterator[Job]:
         """Return the jobs that name a pool."""
         return (job for job in self.jobs.values() if job.pool_key == pool_key)
+
+
+def _job_node_key(prepared: JobNode) -> str:
+    return f"{prepared.job}/{prepared.pool}/{prepared.node}"

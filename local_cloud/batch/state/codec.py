@@ -7,9 +7,9 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from local_cloud.batch.state.model import NEVER_RUN, Execution, Job, Pool, Task
-from local_cloud.batch.state.node_records import Node
+from local_cloud.batch.state.node_records import JobNode, Node
 
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Pool, Node, Job)}
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Pool, Node, Job, JobNode)}
 
 
 def encode(record: Any) -> str:

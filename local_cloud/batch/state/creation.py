@@ -14,6 +14,23 @@ _SIZE = (
 )  # fmt: skip
 
 
+_AUTO_USER: Json = {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
+_STEPS: dict[str, Json] = {
+    "jobPreparationTask": {
+        "id": "jobpreparation",
+        "userIdentity": _AUTO_USER,
+        "waitForSuccess": True,
+        "rerunOnNodeRebootAfterSuccess": True,
+    },
+    "jobReleaseTask": {
+        "id": "jobrelease",
+        "userIdentity": _AUTO_USER,
+        "maxWallClockTime": "PT15M",
+        "retentionTime": "P7D",
+    },
+}
+
+
 def _made(body: Json, account: Account) -> Json:
     stamp = account.stamp()
     now = stamp["modified"]
@@ -50,6 +67,9 @@ def new_job(body: Json, account: Account, auto_pool: str | None = None) -> Job:
     """Make a job's record."""
     made = _made(body, account)
     spec = {"priority": 0, **body}
+    for name, defaults in _STEPS.items():
+        if name in body:
+            spec[name] = {**defaults, **body[name]}
     numbered: Json = {**made, "seq": account.next_seq()}
     return Job(**numbered, spec=spec, state=JobState.ACTIVE, start=made["created"], auto_pool=auto_pool)
 

@@ -40,6 +40,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "JobExists": (409, "The specified job already exists."),
     "JobNotActive": (409, "The specified job is not in active state."),
     "JobNotFound": (404, "The specified job does not exist."),
+    "JobPreparationTaskNotSpecified": (409, "The specified job does not have job preparation task."),
     "JobScheduleNotFound": (404, "The specified job schedule does not exist."),
     "MetadataTooLarge": (400, "The size of the specified metadata exceeds the maximum size permitted."),
     "MissingRequiredProperty": (400, "A required property was not specified in the request body."),

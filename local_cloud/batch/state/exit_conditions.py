@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from local_cloud.batch.state.model import Json, Result, Task, TaskState
+from local_cloud.batch.state.model import Failure, Json, Result, Task, TaskState
 
 TASK_ENDED = "TaskEnded"  # the failure of a task that was ended by a request or ran out of time
+ENDED_BY_USER = Failure("usererror", TASK_ENDED, "Task Was Ended by User Request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,17 @@ class ExitOptions:
 
 
 def exit_options(task: Task) -> ExitOptions:
-    """Say what follows from a completed task, by its exit conditions and the service's defaults."""
+    """Say what follows from a completed task, by its exit conditions and the service's defaults.
+
+    Whoever ends a task by a request does not mean its job.
+    """
     good = task.execution.result is Result.SUCCESS
+    harmless = good or task.execution.failure == ENDED_BY_USER
     given: Json = {}
     if '"exitConditions"' in task.spec:
         given = next(_fitting(task, task.body()["exitConditions"]), {})
     satisfies = given.get("dependencyAction", "satisfy" if good else "block") == "satisfy"
-    return ExitOptions(satisfies, given.get("jobAction", "none" if good else "terminate"))
+    return ExitOptions(satisfies, given.get("jobAction", "none" if harmless else "terminate"))
 
 
 def _fitting(task: Task, conditions: Json) -> Iterator[Json]:

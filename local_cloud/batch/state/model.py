@@ -178,6 +178,16 @@ class Job:
         return int(self.spec["priority"])
 
     @property
+    def preparation(self) -> Json | None:
+        """The task that prepares nodes for it."""
+        return self.spec.get("jobPreparationTask")
+
+    @property
+    def release(self) -> Json | None:
+        """The task that cleans up after it."""
+        return self.spec.get("jobReleaseTask")
+
+    @property
     def uses_dependencies(self) -> bool:
         return bool(self.spec.get("usesTaskDependencies", False))
 

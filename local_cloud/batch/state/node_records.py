@@ -7,8 +7,8 @@ from local_cloud.batch.state.model import Deallocation, Failure, Json, NodeState
 
 
 @dataclass(frozen=True, slots=True)
-class StartTaskInfo:
-    """The start task's last run on a node."""
+class StepInfo:
+    """The last run of a start task, or of a preparation or release task of a job, on a node."""
 
     running: bool
     start: datetime
@@ -43,7 +43,7 @@ class Node:
     booted: datetime
     scheduling: bool = True
     leaving: Deallocation | None = None
-    start_task: StartTaskInfo | None = None
+    start_task: StepInfo | None = None
     errors: tuple[Json, ...] = ()
     tasks_run: int = 0
     tasks_succeeded: int = 0
@@ -58,3 +58,15 @@ class Node:
     def takes_tasks(self) -> bool:
         """Whether the scheduler may place a task here."""
         return self.scheduling and self.leaving is None and self.state in (NodeState.IDLE, NodeState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobNode:
+    """A node that was prepared for a job: since the boot that `booted` tells; all names are keys."""
+
+    job: str
+    pool: str
+    node: str
+    booted: datetime
+    preparation: StepInfo
+    release: StepInfo | None = None

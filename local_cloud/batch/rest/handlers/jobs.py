@@ -4,14 +4,15 @@ from typing import Any
 
 from local_cloud.batch.rest import job_bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, numeric_token, one, versioned
-from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
-from local_cloud.batch.rest.operations import EXPAND, FILTERED, FORCE, JOB, Routes
+from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
+from local_cloud.batch.rest.operations import EXPAND, FILTERED, FORCE, JOB, SELECT, Routes
 from local_cloud.batch.rest.versions import counts_as_of, job_as_of
-from local_cloud.batch.rest.views import job_view
+from local_cloud.batch.rest.views import job_node_view, job_view
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.creation import new_auto_pool, new_job
 from local_cloud.batch.state.errors import ServiceError, bad_property
 from local_cloud.batch.state.model import Job, JobState, Json
+from local_cloud.batch.state.node_records import JobNode
 
 ROUTES = Routes()
 
@@ -25,6 +26,10 @@ FILTERS: Properties[Job] = {
     "executionInfo/startTime": Property(lambda job: job.start or job.created, Type.MOMENT, ORDER),
     "executionInfo/endTime": Property(lambda job: job.end, Type.MOMENT, ORDER),
     "executionInfo/poolId": Property(lambda job: job.pool_id, operators=PREFIX | ORDER),
+}
+STEP_FILTERS: Properties[JobNode] = {
+    "nodeId": Property(lambda entry: entry.node, operators=PREFIX | EQUALITY),
+    "poolId": Property(lambda entry: entry.pool, operators=PREFIX | EQUALITY),
 }
 _ENDED = {
     JobState.COMPLETED: "JobCompleted",
@@ -179,3 +184,22 @@ def task_counts(service: BatchService, call: Call) -> Reply:
     index = service.account.tasks[service.account.job(call.parts["jobId"]).key]
     view = {"taskCounts": index.counts.wire(), "taskSlotCounts": index.slot_counts.wire()}
     return one(call, "taskcounts", counts_as_of(call.version, view))
+
+
+@ROUTES.add("GET", JOB + "/jobpreparationandreleasetaskstatus", FILTERED | SELECT)
+def list_steps(service: BatchService, call: Call) -> Reply:
+    """List the nodes that were prepared for a job."""
+    account = service.account
+    job = account.job(call.parts["jobId"])
+    if job.preparation is None:
+        raise ServiceError("JobPreparationTaskNotSpecified")
+    token = call.query.get("$skiptoken", "")
+    prepared = account.job_nodes.get(job.key, {}).values()
+    after = sorted((entry for entry in prepared if entry.node > token), key=lambda entry: entry.node)
+
+    def view(entry: JobNode) -> Json:
+        pool = account.pools.get(entry.pool)
+        return job_node_view(entry, job, pool.id if pool else entry.pool, call.base)
+
+    kind = "jobpreparationandreleasetaskstatuslist"
+    return listing(call, kind, after, view, lambda entry: entry.node, STEP_FILTERS)

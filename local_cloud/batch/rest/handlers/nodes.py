@@ -60,7 +60,7 @@ def _node(service: BatchService, call: Call) -> Node:
 
 def _view(service: BatchService, call: Call, node: Node) -> Json:
     account = service.account
-    runs = service.agents.of(node).runs.values()
+    runs = service.agents.of(node).task_runs
     recent = []
     for job_id, task_id in node.recent:
         index = account.tasks.get(job_id.lower())

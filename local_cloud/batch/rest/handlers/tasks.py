@@ -53,6 +53,12 @@ def _task(service: BatchService, call: Call) -> tuple[Job, Task]:
 def _check_task(service: BatchService, job: Job, body: Json) -> None:
     """Refuse a task that its job or the pool of it can't have."""
     _check_slots(service, job, body)
+    for step, code in (
+        (job.preparation, "TaskIdSameAsJobPreparationTask"),
+        (job.release, "TaskIdSameAsJobReleaseTask"),
+    ):
+        if step is not None and step["id"].lower() == body["id"].lower():
+            raise ServiceError(code)
     if "dependsOn" in body and not job.uses_dependencies:
         raise ServiceError("TaskDependenciesNotSpecifiedOnJob")
     for options in _exit_options(body.get("exitConditions", {})):

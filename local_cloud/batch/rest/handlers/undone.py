@@ -6,7 +6,6 @@ from local_cloud.batch.rest.operations import (
     EXPAND,
     FILTERED,
     FORCE,
-    JOB,
     LIST,
     NODE,
     NOTHING,
@@ -52,7 +51,6 @@ _NO_MACHINE = _refusal(
 _NO_SCHEDULE = _refusal("JobScheduleNotFound")
 _NO_SCHEDULES = _refusal("OperationInvalidForCurrentState", "The local Batch service does not do job schedules.")
 _NO_EXTENSION = _refusal("ResourceNotFound", "The node has no VM extension.")
-_NO_PREPARATION = _nothing("jobpreparationandreleasetaskstatuslist")
 
 ROUTES.add("GET", "/applications", LIST)(_nothing("applications"))
 ROUTES.add("GET", "/applications/{applicationId}")(_refusal("ApplicationNotFound"))
@@ -62,7 +60,6 @@ _UNDONE: tuple[tuple[str, str, Handler, frozenset[str]], ...] = (
     ("POST", NODE + "/deallocate", _NO_MACHINE, NOTHING),
     ("GET", NODE + "/extensions", _nothing("nodevmextensions"), LIST | SELECT),
     ("GET", NODE + "/extensions/{extensionName}", _NO_EXTENSION, SELECT),
-    ("GET", JOB + "/jobpreparationandreleasetaskstatus", _NO_PREPARATION, FILTERED | SELECT),
     ("GET", "/jobschedules", _nothing("jobschedules"), FILTERED | EXPAND),
     ("POST", "/jobschedules", _NO_SCHEDULES, NOTHING),
     ("GET", _SCHEDULE, _NO_SCHEDULE, EXPAND),

@@ -121,7 +121,7 @@ async def test_a_body_that_is_no_json_object_is_refused(raw, body):
         ({"constraints": {"maxWallClockTime": "an hour"}}, "InvalidRequestBody"),
         ({"constraints": []}, "InvalidRequestBody"),
         ({"poolInfo": {"autoPoolSpecification": {}}}, "MissingRequiredProperty"),
-        ({"jobPreparationTask": {"commandLine": "x"}}, "UnsupportedProperty"),
+        ({"jobManagerTask": {"id": "x", "commandLine": "x"}}, "UnsupportedProperty"),
     ],
 )
 async def test_a_property_that_is_wrong_is_named(raw, change, code):
@@ -237,4 +237,3 @@ async def test_what_is_not_done_answers_as_the_service_would(raw):
     assert (await raw.send("GET", f"{node}/extensions/x")).code == "ResourceNotFound"
     assert (await raw.send("POST", "/jobschedules", {})).code == "OperationInvalidForCurrentState"
     assert (await raw.send("GET", "/jobschedules")).body["value"] == []
-    assert (await raw.send("GET", "/jobs/j/jobpreparationandreleasetaskstatus")).body["value"] == []

@@ -174,6 +174,7 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
 
     job = {"id": "j", "displayName": "J", "poolInfo": {"poolId": "p"}, "priority": 5}
     job |= {"constraints": {"maxWallClockTime": "PT1H", "maxTaskRetryCount": 1}}
+    job |= {"jobPreparationTask": {"commandLine": "true"}, "jobReleaseTask": {"commandLine": "true"}}
     job |= {"metadata": [{"name": "k", "value": "v"}], "commonEnvironmentSettings": [{"name": "B", "value": "2"}]}
     await driver("POST", "/jobs", job)
     await driver("GET", "/jobs/j")
@@ -208,6 +209,7 @@ async def test_every_implemented_operation_answers_by_the_schema(driver):
     await driver("POST", "/jobs/j/terminate", {"terminateReason": "done"})
     await driver.until("/jobs/j", state="completed")
     await driver("GET", "/jobs")
+    await driver("GET", "/jobs/j/jobpreparationandreleasetaskstatus")
     await driver("DELETE", "/jobs/j")
 
     await driver("POST", f"{node}/users", {"name": "me", "password": "p"})

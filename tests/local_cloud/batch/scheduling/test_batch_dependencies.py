@@ -114,6 +114,17 @@ async def test_a_tasks_exit_decides_about_its_job(client, raw, script, condition
     assert job.task_failure_mode == "performexitoptionsjobaction"
 
 
+async def test_who_ends_a_task_does_not_mean_its_job(client):
+    """A task that is terminated by a request fails, and its job goes on."""
+    await client.new_job(pool="none", task_failure_mode="performexitoptionsjobaction")
+    await client.new_task("t", "true")
+
+    await client.terminate_task("j", "t")
+
+    assert (await client.get_task("j", "t")).execution_info.failure_info.code == "TaskEnded"
+    assert (await client.get_job("j")).state == "active"
+
+
 @pytest.mark.shows("ExitConditions.fileUploadError")
 async def test_a_failed_upload_has_a_condition_of_its_own(service, client, raw):
     """An upload that fails after an exit code without a condition is met by fileUploadError, not by the default."""

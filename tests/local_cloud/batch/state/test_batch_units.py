@@ -24,7 +24,7 @@ from local_cloud.batch.state.model import (
     Task,
     TaskState,
 )
-from local_cloud.batch.state.node_records import Node, StartTaskInfo
+from local_cloud.batch.state.node_records import Node, StepInfo
 from local_cloud.batch.state.task_index import TaskIndex
 from local_cloud.batch.state.times import NO_LIMIT, Revisions, format_duration, iso, parse_duration, parse_moment
 from tests.local_cloud.batch.clock import ManualClock
@@ -173,7 +173,7 @@ def test_tasks_survive_being_written(execution, state, previous):
 @given(st.none() | st.sampled_from(Deallocation), st.none() | MOMENTS)
 def test_nodes_survive_being_written(leaving, moment):
     """A node that is written and read again is the same."""
-    info = None if moment is None else StartTaskInfo(True, moment, failure=Failure("a", "b", "c", (("d", "e"),)))
+    info = None if moment is None else StepInfo(True, moment, failure=Failure("a", "b", "c", (("d", "e"),)))
     node = Node(
         "p", "n", "N", 1, True, NodeState.IDLE, NOW, NOW, NOW, leaving=leaving, start_task=info, recent=(("j", "t"),)
     )
