@@ -15,6 +15,7 @@ HOUSE = House(
         "rest.handlers",
         "rest.front",
         "server",
+        "exports",
         "cli",
     ),
 )
