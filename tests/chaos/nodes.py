@@ -14,6 +14,7 @@ from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.run_plan import RunWarning
 from tests.executions import Staged
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _UPLOAD_FAILED = TaskFailure("usererror", "FileUploadMiscError", "The upload fai
 _NODE_FAILED = TaskFailure("servererror", "CommandLaunchFailed", "The command could not be launched.")
 _NOT_FOUND = TaskFailure("usererror", "BlobNotFound", "A resource file was not found.")
 _ENDED = TaskFailure("usererror", "TaskEnded", "Task Was Ended.")
+
+# What every node says that can say it.
+WARNING = RunWarning("axes", "The axes are those of the configuration.")
 
 
 class Fate(StrEnum):
@@ -290,7 +294,7 @@ class _Execution:
         self._staged.log()
         if parts < len(files) or parts == 1:
             return True
-        self._staged.manifest(values, files, image)
+        self._staged.manifest(values, files, image, (WARNING,) if self._schema > 1 else ())
         if fate is Fate.WELL:
             self._nodes.completions.append(
                 Completion(values.image_name, values.image_etag, values.project_digest, self._task_id, self._id)

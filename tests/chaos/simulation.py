@@ -15,7 +15,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import SweepMark
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
-from tests.chaos.nodes import Nodes, outputs
+from tests.chaos.nodes import WARNING, Nodes, outputs
 from tests.chaos.process import Process, Queue
 from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
 from tests.chaos.timeline import Timeline
@@ -249,6 +249,8 @@ class Simulation(Services):
         folder = naming.results_folder(record.name)
         image = self.versions[record.name, record.image.etag]
         schema = self.provenance(record.name)["schema"]
+        if (WARNING in record.plan.warnings) != (schema > 1):
+            self.wrong.append(f"Run {record.run} of {record.name} does not tell what its node warned of")
         for leaf, data in outputs(naming.nickname(record.name), image, record.plan.tool.project_digest, schema).items():
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:

@@ -1,10 +1,11 @@
 """The row of a file's record, property by property as deployed systems have it."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from azure.data.tables import EdmType, EntityProperty
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.record_parts import Placement, Published, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -190,6 +192,14 @@ def test_every_property_of_a_row_has_its_name_type_and_encoding():
     """The version before reads what this one writes, and the reverse."""
     assert to_properties(RECORD) == ROW
     assert from_properties(FileRecord, ROW) == RECORD
+
+
+@pytest.mark.parametrize("character", ["a", '"', "\U0001f52c"])
+def test_all_that_a_node_may_warn_of_fits_into_a_row(character):
+    """A property holds 64 KiB of UTF-16; the check's own warnings stand beside the node's."""
+    warnings = (RunWarning("c" * 40, character * MAX_WARNING_CHARS),) * (MAX_WARNINGS + 4)
+    record = replace(RECORD, plan=replace(RECORD.plan, warnings=warnings))
+    assert from_properties(FileRecord, to_properties(record)) == record
 
 
 @given(ROWS)
