@@ -54,6 +54,11 @@ def argument_parser() -> argparse.ArgumentParser:
         help="set a variable for every process on a node, as its image would",
     )
     add("--node-start-seconds", type=float, default=0.1, help="time from allocation to the start task")
+    add(
+        "--containers-on-host",
+        action="store_true",
+        help="run the commands of tasks that ask for a container on this machine instead, with a warning in stderr.txt",
+    )
     add("--task-memory-mb", type=int, help="end a task that holds more memory (ours; Azure has no limit)")
     return parser
 
@@ -87,6 +92,7 @@ def settings_from(arguments: argparse.Namespace, environment: Mapping[str, str],
         node_environment=node_environment,
         allocation_time=arguments.node_start_seconds / 2,
         boot_time=arguments.node_start_seconds / 2,
+        containers_on_host=arguments.containers_on_host,
         task_memory_bytes=arguments.task_memory_mb and arguments.task_memory_mb << 20,
     )
 

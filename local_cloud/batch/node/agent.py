@@ -112,6 +112,7 @@ class NodeAgent:
             ),
             resource_files=body.get("resourceFiles", []),
             output_files=body.get("outputFiles", []),
+            notice=_notice(body),
             time_limit=None if limit is None else parse_duration(limit).total_seconds(),
         )
         return await run(work, self.tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
@@ -162,6 +163,16 @@ class NodeAgent:
             code = self.faults.pool(self.pool).upload_code
             return failure(code, "An output file could not be uploaded", "the upload was made to fail")
         return None
+
+
+def _notice(body: Json) -> str:
+    """Warn that a task which asks for a container gets none; empty for any other."""
+    if "containerSettings" not in body:
+        return ""
+    image = body["containerSettings"]["imageName"]
+    if not body["commandLine"].strip():
+        return f"The local Batch service has no containers: the program of {image} is not here, so nothing was run.\n"
+    return f"The local Batch service has no containers: this command runs on the host instead of in {image}.\n"
 
 
 class Agents:

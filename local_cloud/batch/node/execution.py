@@ -62,7 +62,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What to run; `time_limit` in seconds from now, for everything up to the program's end."""
+    """What to run; `time_limit` in seconds from now, for everything up to the program's end.
+
+    `notice` stands at the beginning of stderr.txt. With one, an empty command line is no error: nothing is run.
+    """
 
     command_line: str
     paths: TaskPaths
@@ -70,6 +73,7 @@ class Work:
     resource_files: list[Json]
     output_files: list[Json]
     time_limit: float | None = None
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +150,15 @@ async def _execute(
         arguments = shlex.split(work.command_line)
     except ValueError as exc:
         return None, failure("CommandLaunchFailed", "The command line can't be split", str(exc))
+    if not arguments and work.notice:
+        work.paths.stderr.write_text(work.notice)
+        work.paths.stdout.touch()
+        return 0, None
     if not arguments:
         return None, failure("CommandLaunchFailed", "The command line is empty")
     try:
         program = await RunningProgram.start(
-            Program(arguments, work.paths.working, work.environment, work.paths.stdout, work.paths.stderr)
+            Program(arguments, work.paths.working, work.environment, work.paths.stdout, work.paths.stderr, work.notice)
         )
     except FileNotFoundError:
         return None, failure("CommandProgramNotFound", "The specified command program is not found", arguments[0])

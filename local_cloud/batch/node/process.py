@@ -15,13 +15,14 @@ from local_cloud.batch.state.store import ProcessRecord
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to start, where, with which environment and where its output goes."""
+    """What to start, where, with which environment and where its output goes; stderr begins with `notice`."""
 
     arguments: Sequence[str]
     directory: Path
     environment: Mapping[str, str]
     stdout: Path
     stderr: Path
+    notice: str = ""
 
 
 class RunningProgram:
@@ -34,7 +35,8 @@ class RunningProgram:
 
     @classmethod
     async def start(cls, program: Program) -> "RunningProgram":
-        with program.stdout.open("wb") as out, program.stderr.open("wb") as err:
+        with program.stdout.open("wb") as out, program.stderr.open("wb", buffering=0) as err:
+            err.write(program.notice.encode())
             process = await asyncio.create_subprocess_exec(
                 *program.arguments,
                 cwd=program.directory,

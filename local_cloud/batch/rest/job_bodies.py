@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from local_cloud.batch.rest.container_bodies import COMMAND, check_command
 from local_cloud.batch.rest.fields import (
     Anything,
     Boolean,
@@ -73,8 +74,7 @@ _JOB_CHANGEABLE = {
 }
 _STEP = {
     "id": done(Identifier()),
-    "commandLine": required(Text(shortest=1)),
-    "containerSettings": refused(Anything(), "nodes have no containers"),
+    **COMMAND,
     "resourceFiles": done(ListOf(RESOURCE_FILE)),
     "environmentSettings": done(ListOf(ENVIRONMENT)),
     "userIdentity": ignored(USER_IDENTITY, "every process runs as the user of the service"),
@@ -87,6 +87,7 @@ PREPARATION = Record(
         "waitForSuccess": done(Boolean()),
         "rerunOnNodeRebootAfterSuccess": done(Boolean()),
     },
+    check=check_command,
 )
 RELEASE = Record(
     "BatchJobReleaseTask",
@@ -95,6 +96,7 @@ RELEASE = Record(
         "maxWallClockTime": done(Duration(longest=timedelta(minutes=15))),
         "retentionTime": ignored(Duration(), "its files stay as long as the job"),
     },
+    check=check_command,
 )
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from local_cloud.batch.rest.container_bodies import COMMAND, check_command
 from local_cloud.batch.rest.fields import (
     Anything,
     Boolean,
@@ -41,14 +42,14 @@ _OLD_POOL_NAMES = {"maxTasksPerNode": "taskSlotsPerNode"}
 START_TASK = Record(
     "BatchStartTask",
     {
-        "commandLine": required(Text(shortest=1)),
-        "containerSettings": refused(Anything()),
+        **COMMAND,
         "resourceFiles": done(ListOf(RESOURCE_FILE)),
         "environmentSettings": done(ListOf(ENVIRONMENT)),
         "userIdentity": ignored(USER_IDENTITY, "every process runs as the user of the service"),
         "maxTaskRetryCount": done(Integer(-1)),
         "waitForSuccess": done(Boolean()),
     },
+    check=check_command,
 )
 
 SCHEDULING_POLICY = Record(

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from local_cloud.batch.rest.container_bodies import COMMAND, check_command
 from local_cloud.batch.rest.fields import (
     Anything,
     Choice,
@@ -208,8 +209,7 @@ _TASK_FIXED = {
     "id": required(Identifier()),
     "displayName": done(Text(1024)),
     "exitConditions": done(EXIT_CONDITIONS),
-    "commandLine": required(Text(shortest=1)),
-    "containerSettings": refused(Anything(), "nodes have no containers"),
+    **COMMAND,
     "resourceFiles": done(ListOf(RESOURCE_FILE)),
     "outputFiles": done(ListOf(OUTPUT_FILE)),
     "environmentSettings": done(ListOf(ENVIRONMENT)),
@@ -221,7 +221,9 @@ _TASK_FIXED = {
     "applicationPackageReferences": refused(Anything(list), "there are no application packages"),
     "authenticationTokenSettings": refused(Anything(), "it is gone since api-version 2025-06-01"),
 }
-TASK_CREATE = Record("BatchTaskCreateOptions", {**_TASK_FIXED, "constraints": done(TASK_CONSTRAINTS)})
+TASK_CREATE = Record(
+    "BatchTaskCreateOptions", {**_TASK_FIXED, "constraints": done(TASK_CONSTRAINTS)}, check=check_command
+)
 TASK_READ_ONLY = frozenset({*_TASK_FIXED, "nodeInfo"})
 TASK_GROUP = Record("BatchTaskGroup", {"value": required(Anything(list))})
 TASK_REPLACE = Record(

@@ -17,6 +17,7 @@ class Settings:
 
     Whoever has `key` (base64) can run commands as this user, so the default is one that nobody else knows.
     `node_environment` stands for what a node's image sets for every process. Times are in seconds.
+    `containers_on_host` runs the commands of tasks with a container on this machine, with a warning.
     `task_memory_bytes` ends a task whose process group grows beyond it (ours: Azure has no such limit).
     """
 
@@ -37,3 +38,4 @@ class Settings:
     kill_grace: float = 2.0
     task_memory_bytes: int | None = None
     memory_interval: float = 0.5
+    containers_on_host: bool = False

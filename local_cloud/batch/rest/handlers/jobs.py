@@ -4,6 +4,7 @@ from typing import Any
 
 from local_cloud.batch.rest import job_bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, numeric_token, one, versioned
+from local_cloud.batch.rest.container_bodies import check_containers
 from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, FORCE, JOB, SELECT, Routes
 from local_cloud.batch.rest.versions import counts_as_of, job_as_of
@@ -62,6 +63,8 @@ def create_job(service: BatchService, call: Call) -> Reply:
     account = service.account
     if body["id"].lower() in account.jobs:
         raise ServiceError("JobExists", f"There is a job '{body['id']}' already.")
+    for step in ("jobPreparationTask", "jobReleaseTask"):
+        check_containers(service.settings.containers_on_host, body.get(step), f"{step}.")
     auto_pool = None
     if "autoPoolSpecification" in body["poolInfo"]:
         auto_pool = _make_auto_pool(service, body["poolInfo"]["autoPoolSpecification"])
@@ -78,6 +81,8 @@ def _make_auto_pool(service: BatchService, specification: Json) -> str:
         raise bad_property(name, "jobschedule", "only the pool of a schedule can live as long as one")
     if "pool" not in specification:
         raise bad_property("poolInfo.autoPoolSpecification.pool", "", "it is required", "MissingRequiredProperty")
+    name = "poolInfo.autoPoolSpecification.pool.startTask."
+    check_containers(service.settings.containers_on_host, specification["pool"].get("startTask"), name)
     return service.make_pool(new_auto_pool(specification)).id
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from local_cloud.batch.rest import pool_bodies
 from local_cloud.batch.rest.calls import Call, Reply, changed, created, listing, one, versioned
+from local_cloud.batch.rest.container_bodies import check_containers
 from local_cloud.batch.rest.odata import EQUALITY, ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, POOL, Routes
 from local_cloud.batch.rest.versions import pool_as_of
@@ -45,13 +46,20 @@ def _changeable(service: BatchService, call: Call) -> Pool:
     return pool
 
 
+def _body(service: BatchService, call: Call) -> Json:
+    """Read the body of a request that may give a pool another start task."""
+    body = call.body()
+    check_containers(service.settings.containers_on_host, body.get("startTask"), "startTask.")
+    return body
+
+
 def _changed(call: Call, pool: Pool, status: int = 200) -> Reply:
     return changed(call, pool, status)
 
 
 @ROUTES.add("POST", "/pools", body=pool_bodies.POOL_CREATE)
 def create_pool(service: BatchService, call: Call) -> Reply:
-    body = call.body()
+    body = _body(service, call)
     if body["id"].lower() in service.account.pools:
         raise ServiceError("PoolExists", f"There is a pool '{body['id']}' already.")
     pool = service.make_pool(body)
@@ -98,7 +106,7 @@ def pools_after(service: BatchService, call: Call) -> list[Pool]:
 def update_pool(service: BatchService, call: Call) -> Reply:
     """Change what is given, and only that."""
     pool = _changeable(service, call)
-    body = call.body()
+    body = _body(service, call)
     fixed = {"vmSize", "taskSlotsPerNode", "virtualMachineConfiguration"} & body.keys()
     if fixed and service.account.nodes[pool.key]:
         raise ServiceError(
@@ -113,7 +121,7 @@ def update_pool(service: BatchService, call: Call) -> Reply:
 def replace_pool_properties(service: BatchService, call: Call) -> Reply:
     """Replace properties; what is not given is removed."""
     pool = _changeable(service, call)
-    body = call.body()
+    body = _body(service, call)
     spec = {name: value for name, value in pool.spec.items() if name not in ("startTask", "metadata")}
     pool = service.account.touch_pool(pool, spec={**spec, **body})
     return _changed(call, pool, 204)

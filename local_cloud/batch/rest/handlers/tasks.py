@@ -17,6 +17,7 @@ from local_cloud.batch.rest.calls import (
     one,
     versioned,
 )
+from local_cloud.batch.rest.container_bodies import check_containers
 from local_cloud.batch.rest.handlers.jobs import refuse_if_ended
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, JOB, SELECT, TASK, Routes
@@ -53,6 +54,7 @@ def _task(service: BatchService, call: Call) -> tuple[Job, Task]:
 def _check_task(service: BatchService, job: Job, body: Json) -> None:
     """Refuse a task that its job or the pool of it can't have."""
     _check_slots(service, job, body)
+    check_containers(service.settings.containers_on_host, body, "")
     for step, code in (
         (job.preparation, "TaskIdSameAsJobPreparationTask"),
         (job.release, "TaskIdSameAsJobReleaseTask"),
