@@ -24,6 +24,7 @@ from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
 from batch_ops.use_cases.last_delivery import LastDelivery
+from batch_ops.use_cases.month_report import MonthReport
 from batch_ops.use_cases.newest_files import NewestFiles
 from batch_ops.use_cases.observation import Observation
 from batch_ops.use_cases.poison_queues import PoisonCare
@@ -60,6 +61,7 @@ class System:
     inbox: Inbox
     reconcile: Reconcile
     steering: Steering
+    month: MonthReport
     backfiller: Backfiller
     poison: PoisonCare
 
@@ -107,6 +109,18 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         clock=clock,
         new_id=new_id,
     )
+    steering = Steering(
+        ledger=ports.ledger,
+        index=ports.index,
+        newest=newest,
+        worklist=ports.worklist,
+        blobs=ports.blobs,
+        batch=ports.batch,
+        outbox=ports.outbox,
+        ending=runs.ending,
+        settings=settings,
+        clock=clock,
+    )
     return System(
         inbox=Inbox(
             outbox=ports.outbox,
@@ -117,18 +131,8 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
             projects_container=settings.projects_container,
         ),
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
-        steering=Steering(
-            ledger=ports.ledger,
-            index=ports.index,
-            newest=newest,
-            worklist=ports.worklist,
-            blobs=ports.blobs,
-            batch=ports.batch,
-            outbox=ports.outbox,
-            ending=runs.ending,
-            settings=settings,
-            clock=clock,
-        ),
+        steering=steering,
+        month=MonthReport(ledger=ports.ledger, projects=steering.projects, clock=clock),
         backfiller=Backfiller(
             ledger=ports.ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings
         ),

@@ -24,6 +24,7 @@ from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
 from batch_ops.adapters.storage_health import AzureStorageHealth
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain import settings as app_settings
+from batch_ops.domain.month_sums import SHARDS
 from batch_ops.domain.settings import Settings
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.ports.health import Health
@@ -72,7 +73,7 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
         queues = (settings.blob_created_queue, settings.collect_queue)
         files = table_service.get_table_client(settings.files_table)
         ports = Ports(
-            ledger=TableLedger(files),
+            ledger=TableLedger(files, uuid.uuid4().int % SHARDS),
             index=TableFileIndex(files),
             worklist=TableWorklist(table_service.get_table_client(settings.work_table)),
             blobs=AzureBlobs(blob_service),

@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of
+from batch_ops.adapters.sum_rows import SumRows
 from batch_ops.domain import naming
-from batch_ops.domain.errors import Conflict
+from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import (
     Place,
@@ -23,6 +24,7 @@ from batch_ops.domain.ledger_writes import (
     partition_key,
     with_current,
 )
+from batch_ops.domain.month_sums import MonthSum, rows_of, sums_of
 from batch_ops.domain.worklist import Stand
 from batch_ops.task.plain_text import plain
 
@@ -32,13 +34,24 @@ CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "Conditio
 # Sorts behind every character of a key (see `naming.key_safe`).
 _KEY_END = "~~"
 INDEXED = "indexed"
+# So often may other processes add to the same sums in between.
+_RACES = 12
 
 
 @define(eq=False)
 class TableLedger:
-    """Partition = project; a file's row `f!...`, its runs' rows `r!...` and its copies in the index are all in it."""
+    """Partition = project; a file's row `f!...`, its runs' rows `r!...`, its copies in the index, sums are all in it.
+
+    `shard`: of the sums, the one that this process prefers.
+    """
 
     _table: TableClient
+    _shard: int = 0
+    _sums: SumRows = field(init=False)
+
+    @_sums.default
+    def _of_this_process(self) -> SumRows:
+        return SumRows(self._table, self._shard)
 
     async def get(self, name: str) -> Entry | None:
         with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):
@@ -102,20 +115,52 @@ class TableLedger:
             async for row in pages:
                 yield table_rows.from_properties(FileRecord, row)
 
+    async def sums(self, project: str, month: str) -> MonthSum:
+        start = rows_of(month)
+        found = MonthSum()
+        with calls(_SERVICE, f"read what {_shown(project)} has done in {month}"):
+            rows = self._table.query_entities(
+                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
+                parameters={"partition": naming.partition_key(project), "start": start, "end": start + _KEY_END},
+            )
+            async for row in rows:
+                found = found.plus(table_rows.from_properties(MonthSum, row))
+        return found
+
     async def _write(self, writes: Writes, verb: str) -> Entry:
         name = _shown(writes.record.name)
         conflict = Conflict(f"The row of {name} was changed by somebody else in the meantime.")
         with calls(_SERVICE, f"{verb} the row of {name}", dict.fromkeys(CHANGED_CODES, conflict)):
             if not writes.others:
                 return writes.entry(await self._one(writes.file))
-            try:
-                return writes.entry(await self._all(writes))
-            except SDK_ERRORS as exc:
-                if code_of(exc) not in _MISSING_CODES:
-                    raise
-            # The file's row is gone, or somebody deleted a copy of it: that must not hold up the file.
-            writes = writes.without_index()
-            return writes.entry(await self._all(writes))
+            return await self._all(writes)
+
+    async def _all(self, writes: Writes) -> Entry:
+        """Write all rows or none, and add the runs that end to the sums of their months."""
+        partition = partition_key(writes.record.name)
+        ended = sums_of(writes.ended)
+        with self._sums.chosen(partition, list(ended)) as keys:
+            added = {keys[month]: sums for month, sums in ended.items()}
+            for _ in range(_RACES):
+                adding, held = await self._sums.operations(partition, added)
+                operations = [_operation(partition, write) for write in writes.all] + adding
+                try:
+                    answers = await self._table.submit_transaction(operations)
+                except SDK_ERRORS as exc:
+                    code = code_of(exc)
+                    if code not in CHANGED_CODES:
+                        raise
+                    if added and await self._sums.were_outdated(partition, list(added)):
+                        continue
+                    if code not in _MISSING_CODES or writes.is_without_index:
+                        raise
+                    # The file's row is gone, or somebody deleted a copy of it: that must not hold up the file.
+                    writes = writes.without_index()
+                else:
+                    versions = [str(answer["etag"]) for answer in answers[len(writes.all) :]]
+                    self._sums.note(partition, held, versions)
+                    return writes.entry(str(answers[0]["etag"]))
+        raise ServiceFault(f"Too many runs of {_shown(writes.record.name)}'s project ended at the same time.")
 
     async def _one(self, write: Write) -> str:
         if write.over is None:
@@ -123,11 +168,6 @@ class TableLedger:
         else:
             answer = await self._table.update_entity(entity_of(write), UpdateMode.REPLACE, **_guard(write.over))
         return str(answer["etag"])
-
-    async def _all(self, writes: Writes) -> str:
-        partition = partition_key(writes.record.name)
-        answers = await self._table.submit_transaction([_operation(partition, write) for write in writes.all])
-        return str(answers[0]["etag"])
 
 
 def _operation(partition: str, write: Write) -> Any:

@@ -57,10 +57,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What one transaction writes: the file's row first."""
+    """What one transaction writes: the file's row first. `ended` are the runs that end with it."""
 
     file: Write
     others: tuple[Write, ...] = ()
+    ended: tuple[FileRecord, ...] = ()
 
     @property
     def record(self) -> FileRecord:
@@ -77,10 +78,15 @@ class Writes:
         """Return the file's row as it is once it has been written."""
         return Entry(self.record, version, self.file.indexed)
 
+    @property
+    def is_without_index(self) -> bool:
+        """Whether the index is left alone."""
+        return not any(write.place is Place.INDEX for write in self.others)
+
     def without_index(self) -> "Writes":
         """Leave the index alone, where it lacks a copy to be replaced; the row then says that it is not in it."""
         runs = tuple(write for write in self.others if write.place is not Place.INDEX)
-        return Writes(replace(self.file, indexed=""), runs)
+        return Writes(replace(self.file, indexed=""), runs, self.ended)
 
 
 def claim_writes(new: FileRecord, previous: Entry | None) -> Writes:
@@ -90,18 +96,19 @@ def claim_writes(new: FileRecord, previous: Entry | None) -> Writes:
     Raises `IllegalTransition`.
     """
     new = fitted(new)
-    runs = (_run(new),) if new.state.is_final else ()
+    ended = (new,) if new.state.is_final else ()
     if previous is None:
-        return _transaction(new, None, runs)
+        return _transaction(new, None, ended, ended)
     old = previous.record
     _check_same_file(old, new)
     if new.run < old.run:
         raise IllegalTransition(f"Run {new.run} of {plain(new.name)} can't follow run {old.run}.")
     if new.run == old.run:
         check_move(old.state, new.state)
-    elif not old.state.is_final:
-        runs = (*runs, _run(_superseded(old, new)))
-    return _transaction(new, previous, runs)
+        return _transaction(new, previous, ended, () if old.state.is_final else ended)
+    if not old.state.is_final:
+        ended = (*ended, _superseded(old, new))
+    return _transaction(new, previous, ended, ended)
 
 
 def advance_writes(entry: Entry, record: FileRecord) -> Writes:
@@ -111,7 +118,8 @@ def advance_writes(entry: Entry, record: FileRecord) -> Writes:
     if record.run != entry.record.run:
         raise IllegalTransition(f"Run {entry.record.run} can't become run {record.run} without a claim.")
     check_move(entry.record.state, record.state)
-    return _transaction(record, entry, (_run(record),) if record.state.is_final else ())
+    final = (record,) if record.state.is_final else ()
+    return _transaction(record, entry, final, () if entry.record.state.is_final else final)
 
 
 def with_current(ended: Sequence[FileRecord], current: Entry | None) -> list[FileRecord]:
@@ -128,15 +136,21 @@ def fitted(record: FileRecord) -> FileRecord:
     return replace(record, reason=f"{record.reason[: _REASON_CHARS - 1]}…")
 
 
-def _transaction(record: FileRecord, previous: Entry | None, runs: tuple[Write, ...]) -> Writes:
-    """Add the copies of the index, unless the row that is replaced is not in it: its copies are not known."""
+def _transaction(
+    record: FileRecord, previous: Entry | None, final: tuple[FileRecord, ...], ended: tuple[FileRecord, ...]
+) -> Writes:
+    """Write the file's row, those of runs that are over, and the copies of the index.
+
+    A row that replaces one which is not in the index stays out of it: its copies are not known.
+    """
     before = previous.indexed if previous else ""
     indexed = file_index.mark_of(record) if previous is None or before else ""
     file = Write(file_key(record.name), record, Place.FILE, previous.version if previous else None, indexed)
     keys = file_index.keys_of(record.name, indexed)
     copies = [Write(key, record, Place.INDEX) for key in keys]
     outdated = [key for key in file_index.keys_of(record.name, before) if key not in keys]
-    return Writes(file, (*runs, *copies, *(Write(key, None, Place.INDEX) for key in outdated)))
+    runs = [_run(run) for run in final]
+    return Writes(file, (*runs, *copies, *(Write(key, None, Place.INDEX) for key in outdated)), ended)
 
 
 def _run(record: FileRecord) -> Write:

@@ -34,7 +34,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times of what happened to the run. `not_before`: when to try again after a fault."""
+    """The times of what happened to the run. `not_before`: when to try again after a fault.
+
+    `failed_seconds`: for how long nodes worked on its attempts that failed, and were followed by another.
+    """
 
     dropped_at: datetime | None = None
     updated_at: datetime | None = None
@@ -43,6 +46,7 @@ class Times:
     task_ended_at: datetime | None = None
     finished_at: datetime | None = None
     not_before: datetime | None = None
+    failed_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

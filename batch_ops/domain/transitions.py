@@ -15,6 +15,7 @@ from batch_ops.domain.batch_task import NO_TASK, Task, TaskState
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.month_sums import seconds_of
 from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
@@ -193,5 +194,11 @@ def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: in
             previous=here.task,
             node_losses=here.node_losses,
         ),
-        times=replace(record.times, not_before=now + wait if wait else None, task_started_at=None, task_ended_at=None),
+        times=replace(
+            record.times,
+            not_before=now + wait if wait else None,
+            task_started_at=None,
+            task_ended_at=None,
+            failed_seconds=seconds_of(record) or None,
+        ),
     ).to(State.SUBMITTING, now, reason)

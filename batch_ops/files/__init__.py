@@ -1,1 +1,4 @@
-"""Commands: `python -m batch_ops.files list | show | retry | cancel | pause | resume | backfill | poison | index`."""
+"""Commands of `python -m batch_ops.files`.
+
+list | show | retry | cancel | pause | resume | backfill | poison | month | index
+"""

@@ -32,6 +32,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--project", default="", help="of this project only")
     _add_backfill(commands)
     _add_poison(commands)
+    month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
+    month.add_argument("month", nargs="?", type=_month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
+    month.add_argument("--project", default="", help="of this project only")
     index = _command(commands, "index", "put files of older versions into the index that list reads")
     index.add_argument("--project", default="", help="of this project only")
     return top
@@ -144,6 +147,13 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-03-01 or 2026-03-01T14:30") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _month(text: str) -> str:
+    try:
+        return f"{datetime.strptime(text, '%Y-%m'):%Y-%m}"
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no month such as 2026-03") from None
 
 
 def _positive(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from batch_ops.domain.file_index import Span
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.month_sums import MonthSum
 from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, Stand, SweepMark, Turns
 
 
@@ -40,6 +41,9 @@ class Ledger(Protocol):
 
     def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
         """List the files of a project (in these states) in the order of their names, from one partition."""
+
+    async def sums(self, project: str, month: str) -> MonthSum:
+        """Return what ended in a month (2026-03), with one query. Claims and advances count the runs that they end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tests.executions import LOG, md5
 def complaints(world: Simulation) -> list[str]:
     """Every broken rule as a sentence."""
     found = [*world.wrong, *_of_the_host(world), *_of_rest(world), *_of_histories(world), *_of_completions(world)]
-    found += world.ledger.misindexed()
+    found += [*world.ledger.misindexed(), *_of_sums(world)]
     found += [f"{name} fell out of the index" for name in world.ledger.trail if not world.ledger.is_indexed(name)]
     tasks: dict[str | None, list[rules.Task]] = defaultdict(list)
     for task, _ in world.batch.tasks():
@@ -64,6 +64,17 @@ def _of_histories(world: Simulation) -> list[str]:
             if (same and after.state not in ALLOWED[before.state]) or after.run < before.run:
                 found.append(f"{name} went from run {before.run} {before.state} to run {after.run} {after.state}")
     return found
+
+
+def _of_sums(world: Simulation) -> list[str]:
+    """Every run counts once."""
+    ended = Counter(run.state.lower() for name in world.ledger.trail for run in _runs(world, name).values())
+    # Its own row says so of a run that another one overtook.
+    open_at_last = sum(count for state, count in ended.items() if not State(state.upper()).is_final)
+    sums = world.ledger.all_sums()
+    counted = {state.lower(): getattr(sums, state.lower()) for state in State if state.is_final}
+    wanted = {state: ended[state] for state in counted} | {"superseded": ended["superseded"] + open_at_last}
+    return [] if counted == wanted else [f"{counted} runs ended by the sums, {wanted} by their rows"]
 
 
 def _of_completions(world: Simulation) -> list[str]:

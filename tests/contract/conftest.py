@@ -16,6 +16,7 @@ from batch_ops.adapters.queues import AzureOutbox
 from batch_ops.adapters.table_rows import to_properties
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain import naming
+from batch_ops.domain.file_index import keys_of, mark_of
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.messages import collect_order, look_order
 from batch_ops.domain.orders import CollectOrder, LookOrder
@@ -44,11 +45,15 @@ async def ledger(request, storage, unique) -> AsyncIterator[Ledger]:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A ledger with its index, and `older`: a version that knows of no index puts files' rows there."""
+    """A ledger with its index, and who else puts rows there, whatever there is, at most a thousand.
+
+    `older`: files' rows, by a version that knows of no index; `copies`: nothing but copies of rows.
+    """
 
     ledger: Ledger
     index: FileIndex
     older: Callable[[Sequence[FileRecord]], Awaitable[None]]
+    copies: Callable[[Sequence[FileRecord]], Awaitable[None]]
 
 
 @pytest.fixture(params=BACKENDS)
@@ -57,29 +62,37 @@ async def shelf(request, storage, unique) -> AsyncIterator[Shelf]:
     if request.param == "fake":
         fake = fakes.FakeLedger()
 
-        async def put(records: Sequence[FileRecord]) -> None:
-            fake.put_without_index(records)
+        async def shelve(rows: Sequence[tuple[str, FileRecord]]) -> None:
+            fake.put_rows(rows)
 
-        yield Shelf(fake, fakes.FakeFileIndex(fake), put)
+        yield _shelf(fake, fakes.FakeFileIndex(fake), shelve)
         return
     async with storage().table_service() as service:
         table = await service.create_table(unique("files"))
 
-        async def replace(records: Sequence[FileRecord]) -> None:
-            rows = [
-                {
-                    "PartitionKey": naming.partition_key(naming.project_of(record.name)),
-                    "RowKey": naming.file_key(record.name),
-                    "is_file": True,
-                    **to_properties(record),
-                }
-                for record in records
-            ]
+        async def put(rows: Sequence[tuple[str, FileRecord]]) -> None:
             for start in range(0, len(rows), 100):
-                operations = [("upsert", row, {"mode": UpdateMode.REPLACE}) for row in rows[start : start + 100]]
-                await table.submit_transaction(operations)
+                entities = [
+                    {"PartitionKey": naming.partition_key(naming.project_of(record.name)), "RowKey": key}
+                    | to_properties(record)
+                    for key, record in rows[start : start + 100]
+                ]
+                replaced = {"mode": UpdateMode.REPLACE}
+                await table.submit_transaction([("upsert", entity, replaced) for entity in entities])
 
-        yield Shelf(TableLedger(table), TableFileIndex(table), replace)
+        yield _shelf(TableLedger(table), TableFileIndex(table), put)
+
+
+def _shelf(
+    ledger: Ledger, index: FileIndex, put: Callable[[Sequence[tuple[str, FileRecord]]], Awaitable[None]]
+) -> Shelf:
+    async def older(records: Sequence[FileRecord]) -> None:
+        await put([(naming.file_key(record.name), record) for record in records])
+
+    async def copies(records: Sequence[FileRecord]) -> None:
+        await put([(keys_of(record.name, mark_of(record))[0], record) for record in records])
+
+    return Shelf(ledger, index, older, copies)
 
 
 @pytest.fixture(params=BACKENDS)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.file_index import order_of, spans
+from batch_ops.domain.file_index import spans
 from batch_ops.domain.file_record import FINAL, FileRecord, State
 from batch_ops.domain.record_parts import Times
 from tests.contract.conftest import Shelf
@@ -78,25 +78,25 @@ async def test_an_index_is_complete_once_every_file_is_in_it(shelf: Shelf, older
     assert await is_complete(shelf) == {False}
 
 
+async def test_a_long_part_comes_in_pages(shelf: Shelf):
+    """Each begins where the last one ended."""
+    records = [record(f"p/{n:04}.h5", n) for n in range(1001)]
+    await shelf.copies(records)
+    assert await listed(shelf) == [records[::-1]]
+
+
 async def test_rows_of_an_older_version_are_filled_in(shelf: Shelf):
-    """More than a page, each as its row is; the copies that such rows left behind go; again, nothing is left to do."""
-    entry = await shelf.ledger.claim(record("p/a.h5", 1), None)
-    await shelf.ledger.claim(record("p/b.h5", 2), None)
-    assert entry.indexed
-    old = [record(f"p/{n:04}.h5", n, State.SUCCEEDED if n % 2 else State.WAITING) for n in range(1010)]
+    """Each as its row is, in its place; the copies that such rows left behind go; again, nothing is left to do."""
+    await shelf.ledger.claim(record("p/a.h5", 1), None)
+    claimed = await shelf.ledger.claim(record("p/b.h5", 2), None)
+    old = [record(f"p/{n:02}.h5", 5 + n, State.SUCCEEDED if n % 2 else State.WAITING) for n in range(30)]
     left_behind = record("p/a.h5", 3, State.FAILED)
     await shelf.older([left_behind, *old])
-    assert left_behind not in (await listed(shelf))[0]
-    assert await shelf.index.fill("p") == 1011
+    assert await shelf.index.fill("p") == 31
     assert await is_complete(shelf) == {True}
-    found = (await listed(shelf))[0]
-    assert {file.name: file for file in found if file.name in {"p/a.h5", old[3].name}} == {
-        "p/a.h5": left_behind,
-        old[3].name: old[3],
-    }
-    assert len(found) == 1012
-    opened = [file for file in found if not file.state.is_final]
-    assert opened == sorted(opened, key=order_of)
+    opened, ended = old[-2::-2], old[-1::-2]
+    assert await listed(shelf) == [[*opened, claimed.record, *ended, left_behind]]
+    assert await listed(shelf, FINAL) == [[], [left_behind], [], ended, []]
     assert await shelf.index.fill("p") == 0
     assert (await shelf.ledger.get("p/a.h5")).record == left_behind
 

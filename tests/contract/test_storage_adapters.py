@@ -15,6 +15,7 @@ from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_index import keys_of
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.month_sums import MonthSum
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.record_parts import Times
 
@@ -66,6 +67,22 @@ async def test_a_copy_that_somebody_deleted_does_not_hold_up_its_file(storage, u
         assert await ledger.advance(entry, failed) == await ledger.get("p/a.h5")
         assert (await ledger.get("p/a.h5")).indexed == ""
         assert await ledger.runs("p/a.h5") == [failed]
+
+
+async def test_runs_that_end_at_once_are_all_counted(storage, unique):
+    """In one process and in others that add to the same rows, each from what it remembers of them."""
+    async with storage().table_service() as service:
+        table = await service.create_table(unique("files"))
+        ledgers = [TableLedger(table), TableLedger(table), TableLedger(table, shard=1)]
+
+        async def end(number: int) -> None:
+            ledger = ledgers[number % len(ledgers)]
+            entry = await ledger.claim(record(f"p/{number}.h5"), None)
+            await ledger.advance(entry, record(f"p/{number}.h5", state=State.FAILED))
+
+        for round_ in range(3):
+            await asyncio.gather(*map(end, range(10 * round_, 10 * round_ + 10)))
+        assert await TableLedger(table).sums("p", f"{NOW:%Y-%m}") == MonthSum(failed=30)
 
 
 async def test_a_job_is_not_noted_again_for_five_minutes(storage, unique):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from batch_ops.domain import naming
 from batch_ops.domain.file_index import BY_STATE, BY_TIME, keys_of, mark_of
@@ -14,6 +15,7 @@ from batch_ops.domain.ledger_writes import (
     partition_key,
     with_current,
 )
+from batch_ops.domain.month_sums import MonthSum, sums_of
 from batch_ops.domain.worklist import Stand
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, RowMissing, Table
@@ -35,6 +37,7 @@ class FakeLedger:
     def __init__(self, cloud: Cloud | None = None, *, strict: bool = True) -> None:
         self.cloud = cloud or Cloud()
         self.table: Table[Stored] = Table(self.cloud, "files", strict=strict)
+        self._sums: dict[tuple[str, str], MonthSum] = {}
 
     @call()
     def get(self, name: str) -> Entry | None:
@@ -70,6 +73,10 @@ class FakeLedger:
             if record.name.startswith(prefix) and (not states or record.state in states):
                 yield record
 
+    @call()
+    def sums(self, project: str, month: str) -> MonthSum:
+        return self._sums.get((naming.partition_key(project), month), MonthSum())
+
     async def _query(self, partition: str, start: str) -> AsyncIterator[FileRecord]:
         async for row in self._rows(partition, start, f"{start}~~"):
             yield row.record
@@ -92,21 +99,25 @@ class FakeLedger:
         row = self.table.get(partition_key(name), file_key(name))
         return Entry(row.value.record, row.version, row.value.indexed) if row else None
 
+    def all_sums(self) -> MonthSum:
+        """What ended in all months and projects; not of the port."""
+        return reduce(MonthSum.plus, self._sums.values(), MonthSum())
+
     def is_indexed(self, name: str) -> bool:
         """Whether a file is in the index: not of the port."""
         entry = self.entry(name)
         return entry is not None and bool(entry.indexed)
 
-    def put_without_index(self, records: Sequence[FileRecord]) -> None:
-        """A version that knows of no index writes files' rows; not of the port."""
-        for record in records:
-            self.table.write(partition_key(record.name), [Change(file_key(record.name), Stored(record))])
+    def put_rows(self, rows: Sequence[tuple[str, FileRecord]]) -> None:
+        """Somebody else puts rows there, by their keys; not of the port."""
+        for key, record in rows:
+            self.table.write(partition_key(record.name), [Change(key, Stored(record))])
 
     def forget_index(self, name: str) -> None:
-        """Such a version writes a file's row as it is."""
+        """A version that knows of no index writes a file's row."""
         entry = self.entry(name)
         assert entry is not None
-        self.put_without_index([entry.record])
+        self.put_rows([(file_key(name), entry.record)])
 
     def misindexed(self) -> list[str]:
         """What is wrong with the index, as sentences: not of the port.
@@ -130,10 +141,13 @@ class FakeLedger:
     def _write(self, writes: Writes) -> Entry:
         partition = partition_key(writes.record.name)
         try:
-            return writes.entry(self.table.write(partition, _changes(writes))[0])
+            versions = self.table.write(partition, _changes(writes))
         except RowMissing:
             writes = writes.without_index()
-            return writes.entry(self.table.write(partition, _changes(writes))[0])
+            versions = self.table.write(partition, _changes(writes))
+        for month, sums in sums_of(writes.ended).items():
+            self._sums[partition, month] = self._sums.get((partition, month), MonthSum()).plus(sums)
+        return writes.entry(versions[0])
 
 
 def _changes(writes: Writes) -> list[Change[Stored]]:

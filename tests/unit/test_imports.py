@@ -19,6 +19,7 @@ IMPORTERS = {
         "adapters.clients",
         "adapters.file_index",
         "adapters.ledger",
+        "adapters.sum_rows",
         "adapters.worklist",
         "adapters.storage_health",
     },

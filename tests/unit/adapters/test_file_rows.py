@@ -61,7 +61,7 @@ RECORD = FileRecord(
             Attempt(2, "t-2", FailureKind.LOST, "", "", SECOND),
         ),
     ),
-    times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8)),
+    times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
     published=Published(2, 2**33),
 )
@@ -108,6 +108,7 @@ ROW: dict[str, Any] = {
     "node_losses": int64(1),
     "missing_since": at(1),
     "not_before": at(8),
+    "failed_seconds": int64(7),
     "backfill": True,
     "turn": at(0),
     "tries": '{"LOST": 1, "NODE": 2}',
@@ -128,6 +129,7 @@ ROW: dict[str, Any] = {
 # What a row has whatever is known of the file; everything else is left out when it is empty.
 ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {
     "exit_code",
+    "failed_seconds",
     "forecast_memory_bytes",
     "forecast_seconds",
 }

@@ -16,6 +16,7 @@ from batch_ops.files.console import Console
         ["dance"],
         ["list", "--state", "ASLEEP"],
         ["list", "--since", "yesterday"],
+        ["month", "March"],
         ["show"],
         ["backfill"],
         ["poison", "eat"],

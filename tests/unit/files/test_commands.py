@@ -110,6 +110,20 @@ async def test_the_index_is_filled_by_a_command(operator):
     assert sum(operator.world.cloud.requests.values()) == 1
 
 
+async def test_a_month_is_summed_up_by_project(operator):
+    """What ended in it, and the hours of nodes; this month unless another one is named."""
+    operator.world.project("late\x1b")
+    await operator.world.begin("fly/a.h5", "fly/b.h5", "worm/a.h5")
+    await operator.world.finish("fly/a.h5")
+    await operator.world.fill_disk("fly/b.h5")
+    lines = (await operator.types("month")).out.splitlines()
+    assert [line.split() for line in lines[1:]] == [["fly", "1", "0", "1", "0", "0", lines[1].split()[-1]]]
+    [row] = (await operator.types("month", "2026-03", "--json", "--project", "fly")).json
+    assert (row["month"], row["project"], row["succeeded"], row["failed"]) == ("2026-03", "fly", 1, 1)
+    assert row["node_seconds"] > 0
+    assert (await operator.types("month", "2026-02")).out == "No run ended in 2026-02.\n"
+
+
 async def test_a_name_that_nobody_knows_is_exit_code_1(operator):
     """For list and show alike."""
     assert (await operator.types("list", "none.h5")).code == 1
