@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes an environment for a client of Azure Batch, apart from this project's, and prints its python.
 #
-#   python=$(tests/clients/environment.sh NAME PYTHON_VERSION PACKAGE...)
+#   python=$(tests/clients/environment.sh NAME PYTHON_VERSION PACKAGE... [--no-deps PACKAGE...])
 #
 # PYTHON_VERSION is `3.13` or several in the order of preference, `3.9,3.10`. What was made is found again, below
 # $CLIENTS_CACHE, and made anew when the packages are others.
@@ -25,6 +25,10 @@ python_of() {
     fi
 }
 
+install() {
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
+}
+
 if [ "$(cat "$folder/made-of" 2> /dev/null)" != "$wanted" ]; then
     for version in $(echo "$versions" | tr , ' '); do
         python=$(python_of "$version") && [ -n "$python" ] && break
@@ -37,7 +41,13 @@ if [ "$(cat "$folder/made-of" 2> /dev/null)" != "$wanted" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"
     "$python" -m venv "$folder" >&2
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
+    case " $* " in *" --no-deps "*) alone=${wanted##* --no-deps } ;; *) alone= ;; esac
+    whole=${wanted%% --no-deps *}
+    # Neither names nor versions of packages have spaces.
+    # shellcheck disable=SC2086
+    install ${whole#* }
+    # shellcheck disable=SC2086
+    [ -z "$alone" ] || install --no-deps $alone
     echo "$wanted" > "$folder/made-of" # what was interrupted has no such mark
 fi
 echo "$folder/bin/python"

@@ -1,4 +1,4 @@
-"""Scenarios of ours through every generation of the Python and JavaScript clients: each operation is one of theirs."""
+"""Scenarios of ours through every generation of the clients, and through Airflow's operator: all operations work."""
 
 import json
 import os
@@ -45,6 +45,21 @@ async def test_azure_batch_for_javascript(version, made, service, table, tmp_pat
     environment = {**account(service), "NODE_PATH": str(folder / "node_modules")}
     printed = await output_of("node", PROGRAMS / "batch_8_to_10.cjs", environment=environment, folder=tmp_path)
     judge("@azure/batch (JavaScript)", version, printed, table)
+
+
+async def test_airflows_operator(made, service, table, tmp_path):
+    """It makes pools, runs commands on them, tells success from failure and cleans up."""
+    airflow, provider = "2.11.0", "12.10.3"
+    python = made(
+        *("environment.sh", f"airflow-{airflow}", "3.12,3.11,3.10", f"apache-airflow=={airflow}"),
+        *("azure-batch==14.2.0", "azure-identity==1.27.0", "msrestazure==0.6.4.post1"),
+        # By its metadata the provider needs thirty clients of other services, by its operator for Batch none of them.
+        *("--no-deps", f"apache-airflow-providers-microsoft-azure=={provider}"),
+        "apache-airflow-providers-common-compat==1.23.0",
+    )
+    environment = {**account(service), "AIRFLOW_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    printed = await output_of(python, PROGRAMS / "airflow_operator.py", environment=environment, folder=tmp_path)
+    judge("AzureBatchOperator", f"Airflow {airflow}, provider {provider}", printed, table)
 
 
 def account(service):

@@ -28,19 +28,28 @@ DIGESTS = {  # of the source packages
 
 
 class Suite(NamedTuple):
-    """Tests of a version; how many they are, how many statements they have, and how many of those pass at least."""
+    """Tests of a version; how many they are, and how many statements they have."""
 
     version: str
     chosen: str
     tests: int
     statements: int
-    least: int
 
 
 SUITES = {
-    "14.2.0": Suite("14.2.0", "", 14, 430, 244),
-    "15.1.0": Suite("15.1.0", "not async", 16, 456, 249),
-    "15.1.0-aio": Suite("15.1.0", "async", 16, 456, 245),
+    "14.2.0": Suite("14.2.0", "", 14, 430),
+    "15.1.0-sync": Suite("15.1.0", "not async", 16, 456),
+    "15.1.0-aio": Suite("15.1.0", "async", 16, 456),
+}
+LEAST = 0.8  # of the statements
+# Why some do not: what the local service does not do, by test.
+REASONS = {
+    "test_batch_applications": "application packages come from an account's auto-storage, and there is none",
+    "test_batch_certificates": "certificates of pools ended in February 2024; none can be added",
+    "test_batch_compute_node_extensions": "a node is a folder, which has no VM extensions",
+    "test_batch_job_schedules": "nothing starts jobs by the clock",
+    "test_batch_jobs": "job preparation and release tasks are refused",
+    "test_batch_tasks": "container settings are refused",
 }
 
 
@@ -60,7 +69,7 @@ def groups(entries: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
 async def test_statements_of_microsofts_tests_pass(suite, made, table, tmp_path):
-    """As many statements pass as have passed before."""
+    """Four of five statements pass at least, and each of the others fails for a reason that is known."""
     tests = made("microsoft/sdist.sh", suite.version, DIGESTS[suite.version])
     python = made("environment.sh", f"azure-batch-{suite.version}", "3.13", f"azure-batch=={suite.version}", *TOOLS)
     written = tmp_path / "statements.jsonl"
@@ -95,7 +104,9 @@ async def test_statements_of_microsofts_tests_pass(suite, made, table, tmp_path)
         f"azure-batch {suite.version}{' aio' if suite.chosen == 'async' else ''}",
         f"{passed} of {len(entries)} statements, {whole} of {len(calls)} calls with all their assertions",
     )
-    assert passed >= suite.least, report(failed)
+    unexplained = [entry for entry in failed if entry["test"] not in REASONS]
+    assert not unexplained, report(unexplained)
+    assert passed >= LEAST * len(entries), report(failed)
 
 
 def report(failed: list[dict[str, Any]]) -> str:
