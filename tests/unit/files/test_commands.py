@@ -8,6 +8,7 @@ from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.selection import Selection
 from batch_ops.files.text_table import width_of
 from tests.world import MINUTE, NAME
 
@@ -112,15 +113,16 @@ async def test_the_index_is_filled_by_a_command(operator):
 
 async def test_a_month_is_summed_up_by_project(operator):
     """What ended in it, and the hours of nodes; this month unless another one is named."""
-    operator.world.project("late\x1b")
     await operator.world.begin("fly/a.h5", "fly/b.h5", "worm/a.h5")
-    await operator.world.finish("fly/a.h5")
+    operator.world.batch.run(operator.world.row("fly/a.h5").placement.task_id)
+    await operator.world.tick(timedelta(hours=2))
+    plan = await operator.world.steering.plan_cancel(Selection(names=("fly/a.h5",)))
+    await operator.world.steering.cancel(plan.chosen)
     await operator.world.fill_disk("fly/b.h5")
     lines = (await operator.types("month")).out.splitlines()
-    assert [line.split() for line in lines[1:]] == [["fly", "1", "0", "1", "0", "0", lines[1].split()[-1]]]
+    assert [line.split() for line in lines[1:]] == [["fly", "0", "0", "1", "0", "1", "2.0"]]
     [row] = (await operator.types("month", "2026-03", "--json", "--project", "fly")).json
-    assert (row["month"], row["project"], row["succeeded"], row["failed"]) == ("2026-03", "fly", 1, 1)
-    assert row["node_seconds"] > 0
+    assert (row["month"], row["project"], row["cancelled"], row["node_seconds"]) == ("2026-03", "fly", 1, 7200)
     assert (await operator.types("month", "2026-02")).out == "No run ended in 2026-02.\n"
 
 
