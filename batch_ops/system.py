@@ -27,6 +27,7 @@ from batch_ops.use_cases.last_delivery import LastDelivery
 from batch_ops.use_cases.month_report import MonthReport
 from batch_ops.use_cases.newest_files import NewestFiles
 from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.poison_queues import PoisonCare
 from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
@@ -136,7 +137,7 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         backfiller=Backfiller(
             ledger=ports.ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings
         ),
-        poison=PoisonCare(ports.poison, (settings.blob_created_queue, settings.collect_queue)),
+        poison=PoisonCare(ports.poison, settings.queues),
     )
 
 
@@ -246,6 +247,7 @@ def _reconcile(
         due_files=due_files,
         idle_jobs=IdleJobs(worklist=ports.worklist, batch=ports.batch, settings=settings, clock=clock),
         sweep=sweep,
+        poison_drain=PoisonDrain(ports.poison, settings.queues, ports.worklist, clock),
         settings=settings,
         clock=clock,
     )

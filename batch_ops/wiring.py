@@ -70,7 +70,7 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
             )
         )
         check = await stack.enter_async_context(ImageChecker(parsers=settings.check_processes))
-        queues = (settings.blob_created_queue, settings.collect_queue)
+        queues = settings.queues
         files = table_service.get_table_client(settings.files_table)
         ports = Ports(
             ledger=TableLedger(files, uuid.uuid4().int % SHARDS),

@@ -69,7 +69,7 @@ class Deployment:
         ]
 
     async def _queues(self) -> Sequence[Finding]:
-        names = (self.settings.blob_created_queue, self.settings.collect_queue)
+        names = self.settings.queues
         statuses = await asyncio.gather(
             *(self.health.storage.queue(name, poison=poison) for name in names for poison in (False, True))
         )

@@ -143,10 +143,7 @@ def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozen
     return [
         *((f"{containers}/{name}", _READ) for name in read),
         *((f"{containers}/{name}", _WRITE) for name in write),
-        *(
-            (f"{account}/queueservices/default/queues/{name}", _QUEUE)
-            for name in (settings.blob_created_queue, settings.collect_queue)
-        ),
+        *((f"{account}/queueservices/default/queues/{name}", _QUEUE) for name in settings.queues),
         *(
             (f"{account}/tableservices/default/tables/{name}", _TABLE)
             for name in (settings.files_table, settings.work_table)

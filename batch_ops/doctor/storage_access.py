@@ -46,7 +46,7 @@ def plan(who: Visitor, settings: Settings) -> Sequence[Probe]:
         forbidden = (*read_only, settings.tools_container)
         probes += [Probe(Resource.CONTAINER, name, Access.WRITE, allowed=False) for name in forbidden]
     for resource, names in (
-        (Resource.QUEUE, (settings.blob_created_queue, settings.collect_queue)),
+        (Resource.QUEUE, settings.queues),
         (Resource.TABLE, (settings.files_table, settings.work_table)),
     ):
         probes += [Probe(resource, name, access) for name in names for access in Access]

@@ -72,6 +72,11 @@ class Settings:
     max_image_bytes: Annotated[int, "MAX_IMAGE_BYTES"] = 200_000_000_000
 
     @property
+    def queues(self) -> tuple[str, str]:
+        """The app's queues; the host keeps a poison queue for each."""
+        return self.blob_created_queue, self.collect_queue
+
+    @property
     def uses_batch_key(self) -> bool:
         """Whether to use the Batch account's key instead of an identity."""
         return bool(self.batch_key)

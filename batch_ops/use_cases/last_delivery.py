@@ -99,6 +99,6 @@ def _reason(error: Exception, queue: str) -> str:
     message = str(error) if isinstance(error, IlastikBatchError) else f"{type(error).__name__}: {error}"
     message = plain(message, _ERROR_CHARS).rstrip(".")
     return (
-        f"It could not be handled: {message}. Its message is in the queue {queue}-poison; `python -m batch_ops.files "
-        "poison retry` puts it back."
+        f"It could not be handled: {message}. Its message is in the queue {queue}-poison and comes back from there "
+        "within hours, or at once by `python -m batch_ops.files poison retry`."
     )

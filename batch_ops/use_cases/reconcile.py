@@ -26,6 +26,7 @@ from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.sweep import Sweep
 
@@ -47,6 +48,7 @@ class Reconcile:
     _due_files: DueFiles
     _idle_jobs: IdleJobs
     _sweep: Sweep
+    _poison_drain: PoisonDrain
     _settings: Settings
     _clock: Callable[[], datetime]
     _seen: OrderedDict[str, tuple[TaskState, datetime, int]] = field(factory=OrderedDict, init=False)
@@ -66,6 +68,7 @@ class Reconcile:
         for mark in () if board.at_work else board.jobs:
             await _guarded(f"job {mark.job_id}", self._idle_jobs.rest(mark))
         await _guarded("the sweep", self._sweep(board))
+        await _guarded("the poison queues", self._poison_drain(board))
 
     async def _follow(self, mark: JobMark, intents: Mapping[str, Intent]) -> None:
         """Observe the job's changed tasks; the watermark moves only after all of them were handled."""

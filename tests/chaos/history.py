@@ -75,6 +75,9 @@ def _carry_out(world: Simulation, action: Action) -> None:
         case Kind.OUTAGE:
             world.down.add(action.service)
             world.later(timedelta(seconds=action.seconds), lambda: world.down.discard(action.service))
+        case Kind.WORKERS_DOWN:
+            world.host.is_down = True
+            world.later(timedelta(seconds=action.seconds), partial(setattr, world.host, "is_down", False))
         case Kind.CANCEL:
             world.cancel(name)
         case Kind.RETRY:

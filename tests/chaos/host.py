@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The host hides a message for so long while a function has it, and for so long after a failure (host.json).
 LEASE = timedelta(minutes=10)
-RETRY = timedelta(seconds=5)
+RETRY = timedelta(minutes=1)
 MAX_DELIVERIES = 5
 
 
@@ -55,7 +55,8 @@ class Host:
         self._world, self._rng, self._timeline = world, rng, world.timeline
         self._wanted = processes
         self.processes: list[Process] = []
-        self.poison: list[Message] = []
+        # The host delivers, but no worker starts.
+        self.is_down = False
         self.faults: list[str] = []
         # How far the clock of each machine is ahead; a process that replaces another runs on its machine.
         self.skews: dict[int, timedelta] = {}
@@ -90,7 +91,10 @@ class Host:
         message.lease += 1
         if message.deliveries > MAX_DELIVERIES:
             message.is_done = True
-            self.poison.append(message)
+            self._world.poison.add(message.queue, message.body.decode())
+            return
+        if self.is_down:
+            self._show(message, self._world.cloud.now + RETRY)
             return
         process = self.any_process()
         work = process.receive(message.queue, message.body, message.deliveries)
@@ -134,6 +138,8 @@ class Host:
 
     def tick(self) -> None:
         """The timer fires on one process."""
+        if self.is_down:
+            return
         self._timeline.spawn(self._tick(self.any_process()))
 
     async def _tick(self, process: Process) -> None:

@@ -40,7 +40,7 @@ def _of_the_host(world: Simulation) -> list[str]:
 
 
 def _of_rest(world: Simulation) -> list[str]:
-    poison = Counter(f"{message.queue}-poison ({message.body!r})" for message in world.host.poison)
+    poison = Counter(f"{message.queue}-poison ({message.text!r})" for message in world.poison.messages())
     found = rules.of_rest(world.worklist.intents(), poison, world.blobs.names("staging"))
     found += [f"{name} fell out of sight until the sweep found it" for name in world.worklist.put_back]
     for name, trail in world.ledger.trail.items():

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     RESTART = auto()
     SKEW = auto()
     SURPRISE = auto()
+    WORKERS_DOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,4 +220,6 @@ def _troubles(rng: Random) -> list[Action]:
     if rng.random() < 0.2:
         # Parsers are killed, or too slow.
         plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="check", seconds=1800 * rng.random()))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.WORKERS_DOWN, seconds=1800 * rng.random()))
     return plan

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.system import Ports, assemble
 from tests.chaos.timeline import Timeline, turn
-from tests.fakes import Cloud, FakePoisonQueues, When
+from tests.fakes import Cloud, When
 
 if TYPE_CHECKING:
     from tests.chaos.simulation import Simulation
@@ -133,16 +133,15 @@ class Process:
         self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
         worklist = bound(world.worklist, cloud)
         worklist.forget_noted_jobs()
-        outbox = bound(world.outbox, cloud)
         ports = Ports(
             ledger=bound(world.ledger, cloud),
             index=bound(world.index, cloud),
             worklist=worklist,
             blobs=bound(world.blobs, cloud),
             batch=bound(world.batch, cloud),
-            outbox=outbox,
+            outbox=bound(world.outbox, cloud),
             check=bound(world.check, cloud),
-            poison=FakePoisonQueues(cloud, outbox),
+            poison=bound(world.poison, cloud),
         )
         system = assemble(ports, world.settings, cloud.clock, world.new_id)
         self.steering, self._reconcile, self._inbox = system.steering, system.reconcile, system.inbox

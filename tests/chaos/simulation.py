@@ -66,6 +66,7 @@ class Simulation(Services):
         self.check = ChaosCheck(self.cloud)
         self.host = Host(self, self.rng, processes)
         self.outbox = ChaosOutbox(self.cloud, self.host)
+        self.poison = fakes.FakePoisonQueues(self.cloud, self.outbox)
         self.nodes = Nodes(self, self.rng)
         self._ids, self._sequencers = count(1), count(1)
         self._nodes_wake = False
@@ -235,6 +236,7 @@ class Simulation(Services):
     def come_to_rest(self) -> None:
         """The faults are over; days pass."""
         self.down.clear()
+        self.host.is_down = False
         self.cloud.heal()
         for process in self.host.processes:
             process.cloud.script.clear()

@@ -29,6 +29,10 @@ class FakePoisonQueues:
         self._visible[name] = self.cloud.now
         return name
 
+    def messages(self) -> Sequence[PoisonMessage]:
+        """All that are there, hidden or not."""
+        return list(self._messages.values())
+
     @call()
     def counts(self) -> Mapping[str, int]:
         queues = [message.queue for message in self._messages.values()]
