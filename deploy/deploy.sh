@@ -145,9 +145,11 @@ write_parameters() {
   while IFS=$'\t' read -r name value; do parameter[$name]=$value; done <"$work/values"
 }
 
+bicep_version() { az bicep version --only-show-errors 2>/dev/null | head -n 1 || echo "there is none"; }
+
 understand_parameters() {
   az bicep build-params --file "$here/main.bicepparam" --stdout --only-show-errors >"$work/built.json" ||
-    fail "main.bicepparam or main.bicep is faulty, or Bicep cannot be installed; the message is above."
+    fail "main.bicepparam or main.bicep is faulty, or Bicep is missing or too old ($(bicep_version)); the message is above. A newer one: az bicep upgrade"
   printf 'null' >"$work/remembered.json"
   if [[ $forget == no && -n $group_location ]]; then
     fetch "$work/remembered.json" deployment group list --resource-group "$group" \
@@ -201,6 +203,7 @@ preflight() {
   [[ $upgrade == no || -n $data_account ]] ||
     problem "There is nothing to upgrade in '$group' yet; leave out --upgrade-ilastik."
   check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
+  check_functions
   check_names
   check_files
   tell_problems
@@ -246,11 +249,21 @@ make_room() {
     register_providers
     # What could not be asked before.
     check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
+    check_functions
     check_names
     tell_problems
   fi
   [[ -n $group_location ]] ||
     change "Making the resource group '$group'" group create --name "$group" --location "$location"
+}
+
+# Azure looks the whole deployment through, so that policies, quotas and regions stop it before anything is made.
+validate_template() {
+  step "Has Azure look the deployment through"
+  decide_internal
+  patiently "Looking the deployment through" az deployment group validate --resource-group "$group" \
+    --name "$DEPLOYMENT" --template-file "$work/template.json" --parameters "@$work/parameters.json" \
+    --only-show-errors --output none
 }
 
 # Scripts and archive come before whatever starts to use them, so that no task meets a gap.
@@ -295,6 +308,7 @@ deploy() {
   local is_new=no
   if [[ -z $data_account ]]; then
     is_new=yes changed=1
+    validate_template
     deploy_template "Deploys storage, events, function app, Batch account, roles and monitoring (about five minutes)"
   fi
   stage

@@ -112,10 +112,10 @@ param moreSettings object = {}
 @description('When the state of tasks is looked up, as NCRONTAB with seconds.')
 param reconcileSchedule string = '0 * * * * *'
 
-@description('Most instances of the function app.')
+@description('Most instances of the function app. Not every region takes less than 40; an idle app has none.')
 @minValue(1)
 @maxValue(1000)
-param maxInstances int = 10
+param maxInstances int = 40
 
 @description('Memory of an instance of the function app in MB.')
 @allowed([512, 2048, 4096])

@@ -7,7 +7,7 @@ readonly MOST_TRIES="${ILASTIK_BATCH_TRIES:-60}"
 # What tells that something is not there; "not found" alone is also said of subscriptions, endpoints and kinds of resources.
 readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentNotFound|PlatformImageNotFound)\)|\bBlobNotFound\b|"code": ?"(404|NotFound|ResourceNotFound|PoolNotFound)"'
 # What passes by itself: roles that have not spread, names of fresh accounts that are not known yet, busy services.
-readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist'
+readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests|DeploymentActive)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist'
 # What does not pass, whatever else the message says.
 readonly FOREVER='\b(RequestDisallowedByPolicy|QuotaExceeded|SkuNotAvailable|InvalidTemplate)\b'
 
@@ -68,7 +68,7 @@ change() { # what it is, as words for people; then the command
 patiently() { # what it is, as words for people; then the command
   local what=$1 tries=0
   shift
-  until "$@" 2>"$work/error"; do
+  until with_progress "$what" "$@" 2>"$work/error"; do
     tries=$((tries + 1))
     if ((tries >= MOST_TRIES)) || grep -qE "$FOREVER" "$work/error" || ! grep -qiE "$NOT_YET" "$work/error"; then
       cat "$work/error" >&2
@@ -83,6 +83,21 @@ patiently() { # what it is, as words for people; then the command
     fi
     sleep "$PAUSE"
   done
+}
+
+# Says every minute that a command is still at work. What it waits with keeps none of this script's output open.
+with_progress() { # what it is, as words for people; then the command
+  local what=$1 ticker code=0
+  shift
+  (
+    minutes=0
+    while sleep 60 >/dev/null 2>&1; do say "   $what: still at work after $((++minutes)) min"; done
+  ) 2>/dev/null &
+  ticker=$!
+  "$@" || code=$?
+  kill "$ticker" 2>/dev/null || true
+  wait "$ticker" 2>/dev/null || true
+  return "$code"
 }
 
 policy_of() { # file with Azure's message

@@ -12,6 +12,8 @@ problem() { problems+=("$*"); }
 
 check_programs() {
   local name version
+  [[ -z ${ACC_CLOUD:-} ]] ||
+    warn "Cloud Shell ends after 20 minutes in which nobody types: press a key now and then. If it does end, run the same command again; it goes on where it was."
   for name in az curl; do
     command -v "$name" >/dev/null || fail "The program '$name' is missing. Azure CLI: https://aka.ms/azure-cli"
   done
@@ -135,6 +137,7 @@ check_machines() { # size, most nodes, spot nodes
   fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
   (($2 <= $3)) || check_cores "$family" "$cores" dedicated
   (($3 == 0)) || check_cores "$family" "$cores" spot
+  (($2 > $3)) || check_stand_ins "$family" "$cores"
 }
 
 check_cores() { # family, cores of one node, kind
@@ -146,6 +149,30 @@ check_cores() { # family, cores of one node, kind
   fi
   ((allowed >= $2)) ||
     problem "The Batch account $batch_account may use $allowed $3 cores of the family $1, and one node needs $2. Ask for more in the portal: Batch account, Quotas (free, takes hours to days)."
+}
+
+# Where all nodes may be spot nodes, dedicated ones stand in for those that Azure takes back.
+check_stand_ins() { # family, cores of one node
+  local allowed
+  allowed=$(answers quota "$1" dedicated <"$work/account.json")
+  [[ -z $allowed ]] || ((allowed >= $2)) ||
+    warn "The Batch account $batch_account may use $allowed dedicated cores of the family $1: while Azure has no spot nodes, files wait. Ask for $2 or more in the portal: Batch account, Quotas."
+}
+
+# The app runs on Flex Consumption, which not every region has, nor every version of Python there.
+check_functions() {
+  local versions
+  if ! is_registered Microsoft.Web; then
+    say "   Function apps can be looked up only when this subscription has been registered for them."
+  elif versions=$(az functionapp list-flexconsumption-runtimes --location "$location" --runtime python \
+    --query '[].version' --only-show-errors --output tsv 2>"$work/error"); then
+    grep -qxF 3.13 <<<"$versions" ||
+      problem "Azure Functions has no Python 3.13 on Flex Consumption in $location, but: ${versions//$'\n'/, }. Take another region: az functionapp list-flexconsumption-locations"
+  elif grep -q 'not supported for function apps on the Flex Consumption plan' "$work/error"; then
+    problem "Azure Functions has no Flex Consumption plan for Python in $location. Take another region: az functionapp list-flexconsumption-locations"
+  else
+    warn "It is not known whether function apps can be made in $location: $(tail -n 1 "$work/error")"
+  fi
 }
 
 check_batch_account_quota() {

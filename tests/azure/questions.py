@@ -52,6 +52,22 @@ def _images(arm: ResourceManager, request: Request, match: re.Match[str]) -> Ans
     return Answer(200, found | {"properties": {"osDiskImage": {"operatingSystem": "Linux"}}})
 
 
+@route("GET", r"/providers/Microsoft.Web/locations/(\w+)/functionAppStacks")
+def _flex_runtimes(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """cli: appservice/custom.py, `_FlexFunctionAppStackRuntimeHelper`: what it reads of the answer."""
+    settings = {
+        "appSettingsDictionary": {"FUNCTIONS_WORKER_RUNTIME": "python"},
+        "appInsightsSettings": {"isSupported": True},
+        "gitHubActionSettings": {"isSupported": True, "supportedVersion": "3.13"},
+        "Sku": [{"skuCode": "FC1"}],
+    }
+    minor = [
+        {"value": version, "stackSettings": {"linuxRuntimeSettings": settings}} for version in arm.world.python_versions
+    ]
+    stack = {"name": "python", "properties": {"majorVersions": [{"value": "3", "minorVersions": minor}]}}
+    return Answer(200, {"value": [stack]})
+
+
 @route("POST", "({G}/providers/Microsoft.Web/sites/[^/]+)/config/appsettings/list")
 def _app_settings(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """spec: web/.../examples/ListAppSettings.json."""

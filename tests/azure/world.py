@@ -54,6 +54,8 @@ class World:
     )
     spot_cores: int = 100
     batch_accounts_allowed: int = 3
+    # Of the Flex Consumption plan.
+    python_versions: tuple[str, ...] = ("3.12", "3.13")
     # Policies of the organisation: resource type that is refused -> name of the policy's assignment.
     policies: dict[str, str] = field(default_factory=dict)
     # Whether a front end of storage knows a new role, question by question; then all do.

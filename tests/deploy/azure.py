@@ -188,6 +188,9 @@ class Azure(Storage, Templates):
             raise CliError("(BadRequest) Encountered an error (ServiceUnavailable) from host runtime.")
         return [{"name": name} for name in ("blob_created", "reconcile", "collect")]
 
+    def _functionapp_list_flexconsumption_runtimes(self, call: Call) -> Any:
+        return [{"name": "python", "version": version} for version in self.python_versions]
+
     def _functionapp_config_appsettings_list(self, call: Call) -> Any:
         return [{"name": name, "slotSetting": False, "value": value} for name, value in self.app_settings.items()]
 

@@ -34,6 +34,7 @@ class State:
     spot_cores: int = 100
     batch_accounts_allowed: int = 3
     names_are_taken: bool = False
+    python_versions: tuple[str, ...] = ("3.12", "3.13")
     vm_sizes: dict[str, int] = field(default_factory=lambda: {"Standard_D4ds_v5": 4, "Standard_E8ds_v5": 8})
     groups: dict[str, str] = field(default_factory=dict)
     resources: list[dict[str, Any]] = field(default_factory=list)

@@ -43,6 +43,13 @@ class Templates(State):
         self._parameters(call)
         return "What would change"
 
+    def _bicep_version(self, call: Call) -> Any:
+        return "Bicep CLI version 0.30.3 (9a6ff2fd50)\n"
+
+    def _deployment_group_validate(self, call: Call) -> Any:
+        self._parameters(call)
+        return {"properties": {"provisioningState": "Succeeded"}}
+
     def _deployment_group_list(self, call: Call) -> Any:
         self.group(call["--resource-group"])
         return [{"name": name, "properties": d} for name, d in self.deployments.items()]

@@ -37,6 +37,19 @@ def name_taken(azure):
     azure.names_are_taken = True
 
 
+def old_python(azure):
+    azure.python_versions = ("3.11", "3.12")
+
+
+def no_flex(azure):
+    text = "Runtime 'python' not supported for function apps on the Flex Consumption plan."
+    azure.refused["functionapp list-flexconsumption-runtimes"] = text
+
+
+def old_bicep(azure):
+    azure.refused["bicep build-params"] = "Error BCP071: Expected 1 argument"
+
+
 @pytest.mark.parametrize(
     ("obstacle", "sentence"),
     [
@@ -46,6 +59,12 @@ def name_taken(azure):
         (no_size, "Batch offers no machines of size Standard_D4ds_v5 in westeurope"),
         (no_account, "has 0 Batch accounts in westeurope and may have 0"),
         (name_taken, " is already taken.). Take another --prefix"),
+        (old_python, "has no Python 3.13 on Flex Consumption in westeurope, but: 3.11, 3.12."),
+        (no_flex, "has no Flex Consumption plan for Python in westeurope"),
+        (
+            old_bicep,
+            "too old (Bicep CLI version 0.30.3 (9a6ff2fd50)); the message is above. A newer one: az bicep upgrade",
+        ),
     ],
 )
 def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
@@ -55,6 +74,27 @@ def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
     assert done.returncode == 1
     assert sentence in done.stderr
     assert empty.azure.changes == []
+
+
+def test_a_look_that_is_refused_stops_nothing(empty):
+    """Whether the region has what is needed is not known then, which is said."""
+    empty.azure.refused["functionapp list-flexconsumption-runtimes"] = "(Forbidden) Not for you."
+    done = empty.run("--location", "westeurope", "--what-if")
+    assert (done.returncode, "It is not known whether function apps can be made" in done.stderr) == (0, True)
+
+
+def test_azure_looks_the_deployment_through_before_anything_is_made(empty):
+    """What a policy, a quota or a region forbids leaves an empty group behind, no half-made system."""
+    empty.azure.refused["deployment group validate"] = "(InvalidTemplateDeployment) FlexNotThere: not in this region."
+    done = empty.run("--location", "westeurope")
+    assert (done.returncode, "FlexNotThere" in done.stderr) == (1, True)
+    assert empty.azure.changes == ["group create"]
+
+
+def test_stand_ins_without_quota_are_a_note(lab):
+    """With spot nodes alone files wait while Azure has none; nothing is forbidden."""
+    lab.azure.cores = 0
+    assert "while Azure has no spot nodes, files wait" in lab.up("--no-smoke-test").stderr
 
 
 def test_to_heal_needs_one_right_more(empty):
