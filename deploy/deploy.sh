@@ -182,7 +182,9 @@ decide_internal() {
   # On the first run the pool comes last: nodes whose start task misses a file are broken for good.
   [[ -z $existing && ($mode == what-if || -n $data_account) ]] || create=false
   find_budget_start
-  write_parameters \
+  local tags=()
+  [[ -z $topic_tags ]] || tags=(--internal topicIsOurs=false --internal "topicTags=$topic_tags")
+  write_parameters "${tags[@]}" \
     --internal "suffix=\"$suffix\"" --internal "location=\"$location\"" \
     --internal "topicName=\"$topic\"" --internal "budgetStart=\"$budget_start\"" \
     --internal "poolId=\"$pool\"" --internal "createPool=$create" \

@@ -169,6 +169,12 @@ param budgetStart string = utcNow('yyyy-MM-01')
 @description('Name of the data account\'s Event Grid system topic where there is one already; empty: a new one.')
 param topicName string = ''
 
+@description('Whether the topic was made here. One of somebody else keeps its tags, and stays when the rest is removed.')
+param topicIsOurs bool = true
+
+@description('The tags of a topic that somebody else made.')
+param topicTags object = {}
+
 @description('Version of ilastik.')
 param ilastikVersion string = '1.4.2'
 
@@ -271,7 +277,7 @@ module topic 'modules/topic.bicep' = {
     name: names.topic
     storageAccountId: storage.outputs.dataAccountId
     location: location
-    tags: marked
+    tags: topicIsOurs ? marked : topicTags
   }
 }
 

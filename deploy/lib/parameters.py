@@ -16,7 +16,7 @@ from typing import Any
 
 # deploy.sh decides these itself: see there.
 INTERNAL = (
-    *("suffix", "operators", "topicName", "budgetStart", "options", "poolId", "createPool"),
+    *("suffix", "operators", "topicName", "topicIsOurs", "topicTags", "budgetStart", "options", "poolId", "createPool"),
     *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob"),
 )
 

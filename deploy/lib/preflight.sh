@@ -54,10 +54,10 @@ check_location() {
   [[ -n $known ]] || fail "There is no region '$location'. See: az account list-locations --query '[].name'"
 }
 
-# Names of what is there already: data_account, batch_account, topic.
+# Names of what is there already: data_account, batch_account, topic; topic_tags, as JSON, of one that is not ours.
 find_existing() {
   local found part name where owner
-  data_account='' batch_account='' topic=''
+  data_account='' batch_account='' topic='' topic_tags=''
   [[ -n $group_location ]] || return 0
   # `--tag` and `--resource-group` exclude each other.
   lookup found resource list --resource-group "$group" \
@@ -73,9 +73,21 @@ find_existing() {
     [[ $where == "$location" ]] ||
       problem "The deployment in '$group' is in $where ($name), which cannot move to $location; take another resource group."
   done <<<"$found"
-  # An account can have one topic only; a security product may have made it.
-  [[ -z $data_account ]] || lookup topic eventgrid system-topic list --resource-group "$group" \
-    --query "[?ends_with(source, '/storageAccounts/$data_account')].name | [0]"
+  [[ -z $data_account ]] || find_topic "$data_account"
+}
+
+# An account can have one topic only; a security product may have made it. Whose it is, its tags say.
+find_topic() { # data account
+  local found owner
+  topic_tags=
+  lookup found eventgrid system-topic list --resource-group "$group" \
+    --query "[?ends_with(source, '/storageAccounts/$1')] | [0].[name, tags.\"ilastik-batch\" || '-']"
+  read -r topic owner <<<"${found//$'\n'/ }"
+  ! is_nothing "$topic" || topic=
+  [[ -n $topic && $owner == - ]] || return 0
+  fetch "$work/topic-tags.json" eventgrid system-topic list --resource-group "$group" \
+    --query "[?name=='$topic'] | [0].tags || \`{}\`"
+  topic_tags=$(<"$work/topic-tags.json")
 }
 
 check_permissions() {

@@ -4,7 +4,7 @@
 # In this order: what sends and works first, what it works on last.
 readonly REMOVED=(
   Microsoft.EventGrid/systemTopics Microsoft.Web/sites Microsoft.Web/serverFarms
-  Microsoft.Insights/metricAlerts Microsoft.Insights/scheduledQueryRules Microsoft.Insights/actionGroups
+  microsoft.alertsmanagement/smartDetectorAlertRules Microsoft.Insights/metricAlerts Microsoft.Insights/scheduledQueryRules Microsoft.Insights/actionGroups
   Microsoft.Batch/batchAccounts Microsoft.Insights/components Microsoft.OperationalInsights/workspaces
   Microsoft.ManagedIdentity/userAssignedIdentities Microsoft.Storage/storageAccounts
 )
@@ -19,6 +19,7 @@ teardown() {
     return
   fi
   printf '%s\n' "$found" >"$work/resources"
+  add_what_azure_made
   [[ $delete_results == yes ]] || lookup kept resource list --resource-group "$group" \
     --query "[?tags.\"ilastik-batch-part\"=='data'].name | [0]"
   say "This removes from the resource group '$group':"
@@ -31,11 +32,43 @@ teardown() {
     say "With it go ALL IMAGES, CLASSIFIERS AND RESULTS."
   fi
   confirm
+  # Before the roles of a topic that stays are looked for, and while the account is there.
+  leave_topic "$(awk -F '\t' '$1 ~ /storageAccounts$/ {print $3}' "$work/resources")"
   [[ -z $kept ]] || remove_roles_on "$kept"
   remove_budget
   remove_resources "$kept"
   remove_healer
   say "Removed."
+}
+
+# Application Insights gets an alert by itself, which has none of its tags and stays when it goes.
+add_what_azure_made() {
+  local name found
+  name=$(awk -F '\t' 'tolower($1) == "microsoft.insights/components" {print $3}' "$work/resources")
+  [[ -n $name ]] || return 0
+  lookup found resource list --resource-group "$group" --query "[?name=='Failure Anomalies - $name'].[type, id, name]"
+  [[ -z $found ]] || printf '%s\n' "$found" >>"$work/resources"
+}
+
+# A topic that somebody else made for the account stays, with its tags; what was added to it goes.
+leave_topic() { # accounts, a line each
+  local account name found
+  while read -r account; do
+    [[ -n $account ]] || continue
+    find_topic "$account"
+    [[ -n $topic_tags ]] || continue
+    say "   the topic $topic stays, as somebody else made it; its subscriptions to the queue go"
+    for name in images projects; do
+      change "Removing the subscription $name" rest --method delete --url "$(topic_url "$topic" "$name")"
+    done
+    lookup found eventgrid system-topic list --resource-group "$group" --query "[?name=='$topic'].[type, id, name]"
+    printf '%s\n' "$found" >"$work/holders"
+  done <<<"$1"
+}
+
+topic_url() { # topic, subscription
+  printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.EventGrid" \
+    "/systemTopics/$1/eventSubscriptions/$2?api-version=2025-02-15"
 }
 
 confirm() {
@@ -83,23 +116,25 @@ remove_healer() {
 
 # Roles of identities that are about to go would stay on the account that is kept, as "identity not found".
 remove_roles_on() { # account
-  local scope type id name principal found role
+  local scope type id name principal found role only
   lookup scope storage account show --name "$1" --resource-group "$group" --query id
   while IFS=$'\t' read -r type id name <&3; do
-    principal=
+    principal='' only=''
     case ${type,,} in
       microsoft.managedidentity/userassignedidentities)
         lookup principal identity show --ids "$id" --query principalId
         ;;
       microsoft.eventgrid/systemtopics)
         lookup principal resource show --ids "$id" --query identity.principalId
+        # One that somebody else made may have other roles there.
+        only=" && (ends_with(scope, '/blob-created') || ends_with(scope, '/dead-letter'))"
         ;;
     esac
     [[ -n $principal ]] || continue
     lookup found role assignment list --all --fill-principal-name false --assignee-object-id "$principal" \
-      --query "[?starts_with(scope, '$scope/')].id"
+      --query "[?starts_with(scope, '$scope/')$only].id"
     while read -r role <&4; do
       [[ -z $role ]] || change "Removing a role on $1" role assignment delete --ids "$role"
     done 4<<<"$found"
-  done 3<"$work/resources"
+  done 3< <(cat "$work/resources" "$work/holders" 2>/dev/null)
 }

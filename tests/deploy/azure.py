@@ -214,6 +214,8 @@ class Azure(Storage, Templates):
             if method == "delete":
                 return self.budgets.pop(found[1])
             return {"name": found[1], "properties": {"timePeriod": {"startDate": self.budgets[found[1]]}}}
+        if found := re.search(r"/systemTopics/([\w-]+)/eventSubscriptions/([\w-]+)$", path):
+            return self.subscriptions_removed.append(found[2])
         if found := re.search(r"/roleDefinitions(?:/([\w-]+))?$", path):
             if method == "delete":
                 del self.role_definitions[found[1]]

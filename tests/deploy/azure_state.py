@@ -57,6 +57,7 @@ class State:
     pools_without_files: list[str] = field(default_factory=list)
     budgets: dict[str, str] = field(default_factory=dict)
     app_settings: dict[str, str] = field(default_factory=dict)
+    subscriptions_removed: list[str] = field(default_factory=list)
     # Roles of somebody's own: id -> name.
     role_definitions: dict[str, str] = field(default_factory=dict)
     end_of_files: str = "SUCCEEDED"

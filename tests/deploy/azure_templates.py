@@ -98,7 +98,7 @@ class Templates(State):
             "Microsoft.EventGrid/systemTopics",
             topic_name,
             location,
-            mark,
+            mark if values["topicIsOurs"] else values["topicTags"],
             source=data["id"],
         )
         for found in self.resources:

@@ -146,11 +146,15 @@ def test_new_code_is_deployed_and_tested(lab):
 
 
 def test_a_topic_that_somebody_else_made_is_used(lab):
-    """An account has one system topic at most: one that a security product made is taken over."""
+    """An account has one system topic at most: one of a security product keeps its tags, and stays at the end."""
     topic = lab.azure.resource("Microsoft.EventGrid/systemTopics")
-    topic["name"] = "made-by-defender"
+    topic |= {"name": "made-by-defender", "tags": {"by": "Defender"}}
     lab.up()
-    assert [r["name"] for r in lab.azure.resources if "Topics" in r["type"]] == ["made-by-defender"]
+    assert [r["tags"] for r in lab.azure.resources if "Topics" in r["type"]] == [{"by": "Defender"}]
+    done = lab.run("--teardown", "--yes")
+    assert (done.returncode, "made-by-defender stays" in done.stdout) == (0, True), done.stderr
+    assert topic in lab.azure.resources
+    assert lab.azure.subscriptions_removed == ["images", "projects"]
 
 
 def test_a_budget_keeps_its_beginning(lab):
@@ -301,7 +305,9 @@ def test_teardown_keeps_the_results(lab):
     """Everything goes but the account with images and results, and the roles of people on that."""
     data = lab.azure.resource("Microsoft.Storage/storageAccounts")
     others = {"id": "x", "type": "Microsoft.Compute/disks", "name": "x", "location": "", "tags": None, "group": "lab"}
-    lab.azure.resources.append(others)
+    rule = {"id": "y", "type": "microsoft.alertsmanagement/smartDetectorAlertRules", "tags": None, "location": ""}
+    lab.azure.put("lab", "Microsoft.Insights/components", "insights", "westeurope", lab.azure.resources[0]["tags"])
+    lab.azure.resources += [others, rule | {"name": "Failure Anomalies - insights", "group": "lab"}]
     done = lab.run("--teardown", stdin="lab\n")
     assert done.returncode == 0, done.stderr
     assert lab.azure.resources == [data, others]
