@@ -29,7 +29,7 @@ again or --forget is.
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
-                            --alert-mail --monthly-budget --prefix --backfill-daily-limit --rerun-finished --max-image-gb
+                            --alert-mail --operators-group --monthly-budget --prefix --backfill-daily-limit --rerun-finished --max-image-gb
                             --sweep-hours --more-settings ...; main.bicepparam holds a lab's own values
   --what-if                 show what would change and change nothing
   --smoke-test              send a tiny image through everything even if nothing was changed
@@ -167,6 +167,24 @@ understand_parameters() {
   [[ -z $kept_options ]] || say "Options of this and earlier runs: $kept_options"
 }
 
+# People leave: at the first deployment it is asked who shall be told, and who runs it.
+ask_who_is_told() {
+  local mail='' people='' given=()
+  if [[ -t 0 && -z ${parameter[alertMail]} ]]; then
+    read -r -p "Mail alerts to (a shared mailbox, nothing for no alerts): " mail || true
+    [[ -z $mail ]] || given+=(--option "alertMail=$mail")
+  fi
+  if [[ -t 0 && -z ${parameter[operatorsGroup]} ]]; then
+    read -r -p "Object id of the operators' group in Entra (nothing: only you): " people || true
+    [[ -z $people ]] || given+=(--option "operatorsGroup=$people")
+  fi
+  options+=("${given[@]}")
+  ((${#given[@]} == 0)) || write_parameters
+  [[ -n ${parameter[alertMail]} ]] || warn "Nobody is told when something breaks: --alert-mail takes a shared mailbox."
+  [[ -n ${parameter[operatorsGroup]} ]] ||
+    warn "Only you get the roles of an operator: --operators-group takes the object id of a group in Entra."
+}
+
 find_budget_start() {
   budget_start=
   [[ ${parameter[monthlyBudget]} == 0 || -z $group_location ]] || lookup budget_start rest --method get \
@@ -205,6 +223,7 @@ preflight() {
   [[ $upgrade == no || -n $data_account ]] ||
     problem "There is nothing to upgrade in '$group' yet; leave out --upgrade-ilastik."
   check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
+  [[ $mode == what-if || -n $data_account ]] || ask_who_is_told
   check_functions
   check_names
   check_files

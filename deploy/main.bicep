@@ -23,6 +23,10 @@ param tags object = {}
 @description('People and groups who run the system: they put classifiers into `projects` and look at everything.')
 param operators operator[] = []
 
+@description('Object id of the Entra group of the operators: deploy.sh gives it their roles; nothing else reads this.')
+#disable-next-line no-unused-params
+param operatorsGroup string = ''
+
 @description('Size of the nodes. Four cores a task slot suit ilastik; E sizes have twice the memory.')
 param vmSize string = 'Standard_D4ds_v5'
 

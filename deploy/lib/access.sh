@@ -9,20 +9,29 @@ readonly BATCH_ROLES=(6aaa78f1-f7de-44ca-8722-c64a23943cae)
 # Before anything asks for data: an account may be of a run that ended half-way, of another operator, or have outlived
 # a teardown. By calls and not by the template, which Azure refuses where somebody gave the same role by hand.
 give_access() {
-  local providers=/subscriptions/$subscription/resourceGroups/$group/providers
-  [[ -z $data_account ]] || give_roles "$providers/Microsoft.Storage/storageAccounts/$data_account" "${DATA_ROLES[@]}"
-  [[ -z $batch_account ]] || give_roles "$providers/Microsoft.Batch/batchAccounts/$batch_account" "${BATCH_ROLES[@]}"
+  give_operator "$me" "$my_type"
+  [[ -z ${parameter[operatorsGroup]} ]] || give_operator "${parameter[operatorsGroup]}" Group
 }
 
-give_roles() { # scope, roles
-  local scope=$1 role present
-  lookup present role assignment list --scope "$scope" --include-inherited --include-groups \
-    --assignee-object-id "$me" --fill-principal-name false --fill-role-definition-name false \
+give_operator() { # object id, its type
+  local providers=/subscriptions/$subscription/resourceGroups/$group/providers
+  [[ -z $data_account ]] ||
+    give_roles "$1" "$2" "$providers/Microsoft.Storage/storageAccounts/$data_account" "${DATA_ROLES[@]}"
+  [[ -z $batch_account ]] ||
+    give_roles "$1" "$2" "$providers/Microsoft.Batch/batchAccounts/$batch_account" "${BATCH_ROLES[@]}"
+}
+
+give_roles() { # object id, its type, scope, roles
+  local scope=$3 whom=you role present also=(--include-groups)
+  # Groups that a group is in are not asked for: not everybody may.
+  [[ $2 != Group ]] || whom="the operators' group" also=()
+  lookup present role assignment list --scope "$scope" --include-inherited "${also[@]}" \
+    --assignee-object-id "$1" --fill-principal-name false --fill-role-definition-name false \
     --query '[].roleDefinitionId'
-  for role in "${@:2}"; do
+  for role in "${@:4}"; do
     [[ ${present,,} != *"$role"* ]] || continue
-    say "   gives you the role $role on ${scope##*/}"
-    patiently "Giving you a role on ${scope##*/}" az role assignment create --assignee-object-id "$me" \
-      --assignee-principal-type "$my_type" --role "$role" --scope "$scope" --only-show-errors --output none
+    say "   gives $whom the role $role on ${scope##*/}"
+    patiently "Giving a role on ${scope##*/}" az role assignment create --assignee-object-id "$1" \
+      --assignee-principal-type "$2" --role "$role" --scope "$scope" --only-show-errors --output none
   done
 }

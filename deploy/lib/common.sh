@@ -95,7 +95,8 @@ with_progress() { # what it is, as words for people; then the command
   ) 2>/dev/null &
   ticker=$!
   "$@" || code=$?
-  kill "$ticker" 2>/dev/null || true
+  # No other signal: a shell that has just begun would still run the script's own clean-up at its end.
+  kill -KILL "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true
   return "$code"
 }

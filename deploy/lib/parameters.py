@@ -108,6 +108,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"--ilastik-version is {values['ilastikVersion']!r}; it must look like 1.4.2.")
     if not re.fullmatch(r"[A-Za-z0-9_]+", str(values["vmSize"])):
         faults.append(f"--vm-size is {values['vmSize']!r}; it must look like Standard_D4ds_v5.")
+    group = str(values["operatorsGroup"])
+    if group and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", group):
+        faults.append(f"--operators-group is {group!r}; it must be the object id of a group in Entra.")
     mail = str(values["alertMail"])
     if mail and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", mail):
         faults.append(f"--alert-mail is {mail!r}, which is no mail address.")

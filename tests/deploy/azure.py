@@ -134,8 +134,10 @@ class Azure(Storage, Templates):
         scope, role = call["--scope"], call["--role"]
         if not any(found["id"] == scope for found in self.resources):
             raise CliError(f"(ResourceNotFound) The Resource '{scope}' was not found.", 3)
-        assert (call["--assignee-object-id"], call["--assignee-principal-type"]) == (PERSON, "User")
-        entry = {"id": f"{scope}/{role}", "scope": scope, "principalId": PERSON, "roleDefinitionId": f"/x/{role}"}
+        who, kind = call["--assignee-object-id"], call["--assignee-principal-type"]
+        assert (who == PERSON) == (kind == "User")
+        more = "" if who == PERSON else f"-of-{who}"
+        entry = {"id": f"{scope}/{role}{more}", "scope": scope, "principalId": who, "roleDefinitionId": f"/x/{role}"}
         if entry not in self.role_assignments:
             self.role_assignments.append(entry)
             self.roles_spread_in = self.roles_to_spread

@@ -179,6 +179,22 @@ def test_a_second_operator_gets_the_roles_first(lab):
     assert lab.azure.changes == ["role assignment create"] * 4 + ["deployment group create"]
 
 
+def test_a_group_of_operators_gets_the_roles_of_one(lab):
+    """People leave; whoever is in the group needs nobody to run anything for them."""
+    group = "00000000-1111-2222-3333-444444444444"
+    lab.up("--operators-group", group, "--no-smoke-test")
+    assert len([role for role in lab.azure.role_assignments if role["principalId"] == group]) == 4
+    lab.azure.changes.clear()
+    lab.up("--no-smoke-test")
+    assert "role assignment create" not in lab.azure.changes
+
+
+def test_who_is_told_is_asked_for_once(empty):
+    """Without a keyboard it is a note; a deployment that is there is not asked again."""
+    assert "Nobody is told when something breaks: --alert-mail" in empty.up().stderr
+    assert "Nobody is told" not in empty.up("--no-smoke-test").stderr
+
+
 def test_roles_that_were_given_by_hand_are_found(lab):
     """Whoever has a role already is not given it: Azure refuses the same role under another name."""
     for role in lab.azure.role_assignments:
