@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 
 LETTERS = "tzyxc"
-WORDS = {"t": "time", "z": "z", "y": "y", "x": "x", "c": "channel"}
 # vigra considers two axes equal only if their types agree too: 1 channels, 2 space, 8 time.
 TYPE_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1}
 

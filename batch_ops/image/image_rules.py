@@ -1,8 +1,9 @@
 """Does this image fit its project? Findings and facts in, a verdict out; pure.
 
-The rules are ilastik's own (1.4.2, headless Pixel Classification), applied before any machine is paid for:
-the axes of the last training image are forced on every input, the first training image's channels and
-dimensions must be met, and every spatial axis must be long enough for the largest filter.
+The rules are ilastik's own (1.4.2, headless Pixel Classification), applied before any machine is paid for: the first
+training image's channels and dimensions must be met, and every spatial axis must be long enough for the largest filter.
+The order of the axes is free, those of one pixel may be missing or too many, and so may time: the task has ilastik read
+the image by its own tags (`--ignore_training_axistags`), which gives the pixels of the training order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import math
 
 from batch_ops.image import axes as axis_rules
-from batch_ops.image.axes import WORDS, AxesError
 from batch_ops.image.facts import (
     GB,
     WINDOW_RATIO,
@@ -20,11 +20,12 @@ from batch_ops.image.facts import (
     ProjectFacts,
     Refused,
 )
+from batch_ops.image.image_axes import axes_of, by
 from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import AxesSource, ImageDescription, RunWarning
+from batch_ops.task.run_plan import ImageDescription
 
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -36,7 +37,6 @@ _FILTER_NAMES |= {32015: "Zstandard", 32017: "SZ", 32026: "Blosc2"}
 
 # What reads the files of this kind.
 READER = "hdf5"
-_USUAL = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 
 
 def judge_image(
@@ -48,7 +48,8 @@ def judge_image(
         _check_name(found)
         _check_values(found)
         _check_size(found, size, limits)
-        letters, tagged, source = _axes(found, project, options)
+        axes = axes_of(found, project, options)
+        letters = axes.letters
         _check_project(letters, found.shape, project)
         _check_scales(letters, found.shape, project)
         _check_features(letters, found.shape, project)
@@ -56,19 +57,9 @@ def judge_image(
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
     return Accepted(
-        ImageDescription(found.path, letters, tagged, found.shape, found.dtype, source, READER),
-        _of_axes(letters, source, options),
+        ImageDescription(found.path, letters, axes.tagged, found.shape, found.dtype, axes.source, READER),
+        axes.warnings,
     )
-
-
-def _of_axes(letters: str, source: AxesSource, options: ImageOptions) -> tuple[RunWarning, ...]:
-    if source is not AxesSource.TAGS or not options.axes or options.axes == letters:
-        return ()
-    sentence = (
-        f"It says itself that its axes are {letters}, and is read so; the axes that are set for its project "
-        f"({options.axes}) are for images that do not say it."
-    )
-    return (RunWarning("axes-of-its-own", sentence),)
 
 
 def _check_name(found: Dataset) -> None:
@@ -86,7 +77,7 @@ def _check_values(found: Dataset) -> None:
             "only; export the image as 8-bit, 16-bit or 32-bit."
         )
     if 0 in found.shape:
-        raise Unfit(f"is empty: its shape is {_by(found.shape)}; export the image again.")
+        raise Unfit(f"is empty: its shape is {by(found.shape)}; export the image again.")
     for code, label in found.filters:
         if code not in FILTERS:
             known = _FILTER_NAMES.get(code) or plain(label, 40) or "unknown"
@@ -100,7 +91,7 @@ def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
     declared = math.prod(found.shape) * found.item_bytes
     if declared > limits.max_declared_bytes:
         raise Unfit(
-            f"declares an image of {_gb(declared)} ({_by(found.shape)}), and the limit is "
+            f"declares an image of {_gb(declared)} ({by(found.shape)}), and the limit is "
             f"{_gb(limits.max_declared_bytes)}; split it, or ask the operator to raise the limit."
         )
     if found.offset is not None:
@@ -111,52 +102,12 @@ def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
             )
     elif declared > size * limits.max_compression + limits.sparse_allowance_bytes:
         raise Unfit(
-            f"declares an image of {_gb(declared)} ({_by(found.shape)}), but the file has only {size:,} bytes, far "
+            f"declares an image of {_gb(declared)} ({by(found.shape)}), but the file has only {size:,} bytes, far "
             "too few for it; export the image again."
         )
 
 
-def _axes(found: Dataset, project: ProjectFacts, options: ImageOptions) -> tuple[str, bool, AxesSource]:
-    """Return the letters of the image's axes, whether ilastik takes its tags as they are, and who says so."""
-    dimensions = len(found.shape)
-    try:
-        if not found.tags_readable:
-            raise AxesError("they are not text")
-        tags = axis_rules.parse_tags(found.axistags) if found.axistags is not None else None
-        if tags is not None:
-            return axis_rules.checked(tags.letters, dimensions), tags.standard and found.tags_plain, AxesSource.TAGS
-    except AxesError as reason:
-        raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
-    if not options.axes:
-        example = project.axes if len(project.axes) == dimensions else _USUAL[dimensions]
-        raise Unfit(
-            f"does not say which of its dimensions ({_by(found.shape)}) is which; save it with axistags (as "
-            f"ilastik's export does), or have the operator set axes (such as {example}) for its project."
-        )
-    try:
-        return axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION
-    except AxesError as reason:
-        raise Unfit(
-            f"has no axistags, and the axes set for its project do not fit: {reason}. Save it with axistags, or "
-            f"have the operator correct them."
-        ) from reason
-
-
 def _check_project(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
-    trained = project.axes
-    if trained and sorted(letters) != sorted(trained):
-        lacking = [WORDS[axis] for axis in trained if axis not in letters]
-        surplus = [WORDS[axis] for axis in letters if axis not in trained]
-        differences = [f"lacks {_and(lacking)}"] * bool(lacking) + [f"adds {_and(surplus)}"] * bool(surplus)
-        raise Unfit(
-            f"has {len(shape)} dimensions ({letters}), but its project was trained on {len(trained)} ({trained}): "
-            f"it {' and '.join(differences)}. Save it with the axes {trained} (one that is not needed has length 1)."
-        )
-    if trained and letters != trained:
-        raise Unfit(
-            f"has its axes in the order {letters}, but its project was trained on {trained}, and ilastik would "
-            f"confuse them; save it in the order {trained}."
-        )
     size = axis_rules.sizes(letters, shape)
     if project.channels is not None and size["c"] != project.channels:
         raise _other_channels(size["c"], project.channels)
@@ -220,17 +171,9 @@ def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -
         )
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)
-
-
 def _gb(count: int) -> str:
     return f"{count / GB:,.1f} GB"
 
 
 def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" + ("" if number == 1 else "s")
-
-
-def _and(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -23,6 +23,7 @@ class AxesSource(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
 
     TAGS = "tags"
     CONFIGURATION = "configuration"
+    ASSUMED = "assumed"
     UNKNOWN = ""
 
     def __str__(self) -> str:

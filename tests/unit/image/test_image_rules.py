@@ -1,6 +1,7 @@
 """Does an image fit its project? The rules alone, without files."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused
 from batch_ops.image.image_rules import judge_image
 from batch_ops.image.readings import BadFindings, Dataset, image_findings
+from batch_ops.task.run_plan import AxesSource
 from tests.unit.inspection.conftest import axistags
 from tests.unit.inspection.parser.standins import ACCEPTED
 
@@ -48,28 +50,79 @@ def old(project):
     return replace(project, axes="", channels=None, spatial_dimensions=None, chooses_2d=False)
 
 
-def test_same_axes_in_another_order_are_refused(project):
-    """ilastik would force the training order on the image and swap its axes."""
-    assert "order tzxyc" in words(judge(dataset(axes="tzxyc"), project))
+def test_axes_may_stand_in_any_order(project):
+    """The task reads the image by its own tags, so that no order of t, z, y, x and c is another image."""
+    size = {"t": 2, "z": 20, "y": 30, "x": 40, "c": 1}
+    for order in permutations("tzyxc"):
+        verdict = judge(dataset(tuple(size[letter] for letter in order), "".join(order)), project)
+        assert isinstance(verdict, Accepted), order
+        assert (verdict.image.axes, verdict.warnings) == ("".join(order), ())
 
 
 @pytest.mark.parametrize(
-    ("axes", "shape", "message"),
+    ("axes", "shape"),
+    [("zyxc", (20, 30, 40, 1)), ("tzyx", (2, 20, 30, 40)), ("zyx", (20, 30, 40)), ("xyz", (40, 30, 20))],
+)
+def test_axes_of_one_pixel_may_be_missing(project, axes, shape):
+    """An image without time is one time point, one without channels has one."""
+    assert judge(dataset(shape, axes), project).image.shape == shape
+
+
+@pytest.mark.parametrize("axes", ["zyx", "yxz", "zyxc"])
+def test_axes_that_the_training_images_lack_may_be_there(project, axes):
+    """Each time point is segmented by itself; the channels must be as many as in training."""
+    flat = replace(project, axes=axes)
+    assert isinstance(judge(dataset(), flat), Accepted)
+    assert "3 channels" in words(judge(dataset((2, 20, 30, 40, 3)), flat))
+
+
+def test_a_plane_does_not_fit_a_3d_project(project):
+    """Its z is missing, not of one pixel, but that is the same."""
+    assert "is 2D (one z slice)" in words(judge(dataset((30, 40), "yx"), project))
+
+
+TRAINED_2D = {"spatial_dimensions": 2, "sigma_3d": 0.0, "columns": None}
+
+
+@pytest.mark.parametrize(
+    ("shape", "trained", "taken"),
     [
-        ("zyxc", (20, 30, 40, 1), "lacks time"),
-        ("tzyx", (2, 20, 30, 40), "lacks channel"),
-        ("yx", (30, 40), "lacks time, z and channel"),
+        ((30, 40), {**TRAINED_2D, "axes": "yxc"}, "yx"),
+        ((20, 30, 40), {"axes": "tzyxc"}, "zyx"),
+        ((20, 30, 40), {"axes": "zyx"}, "zyx"),
+        ((20, 30, 40, 3), {"axes": "zyxc", "channels": 3, "columns": None}, "zyxc"),
+        ((6, 20, 30, 40), {"axes": "tzyx"}, "tzyx"),
+        ((6, 20, 30, 40, 1), {"axes": "tzyxc"}, "tzyxc"),
     ],
 )
-def test_missing_axes_are_named(project, axes, shape, message):
-    """The number of dimensions must be the training images'; the sentence says which are missing."""
-    assert message in words(judge(dataset(shape, axes), project))
+def test_an_untagged_image_gets_the_one_order_that_fits(project, shape, trained, taken):
+    """As its training images, or as ilastik has it; a warning says so, and how to say otherwise."""
+    verdict = judge(dataset(shape, None), replace(project, **trained))
+    assert (verdict.image.axes, verdict.image.tagged, verdict.image.axes_source) == (taken, False, AxesSource.ASSUMED)
+    (warning,) = verdict.warnings
+    assert warning.code == "axes-assumed"
+    assert f"taken for {taken}" in warning.sentence
+    assert 'set "axes"' in warning.sentence
 
 
-def test_surplus_axes_are_named(project):
-    """An axis that the project does not know is named as well."""
-    flat = replace(project, axes="zyx")
-    assert "adds time and channel" in words(judge(dataset(), flat))
+@pytest.mark.parametrize(
+    ("shape", "trained", "why"),
+    [
+        ((6, 20, 30, 40, 1), {"axes": "txyzc"}, "txyzc (as its project's training images) and tzyxc (as ilastik"),
+        ((40, 30, 20), {"axes": "xyz"}, "xyz (as its project's training images) and zyx (as ilastik has it) both fit"),
+        ((20, 30, 3), {"axes": "zyx"}, "its 3 could be z slices as well as channels"),
+        ((3, 30, 40), {"axes": "zyx"}, "its 3 could be z slices as well as channels"),
+        ((20, 30, 40), {**TRAINED_2D, "axes": "tyx"}, "time could be taken for z"),
+        ((20, 30, 40), {"spatial_dimensions": None}, "does not say what its training images were like"),
+        ((6, 20, 30, 40), {"axes": "tzyxc"}, "no usual order of axes fits"),
+        ((20, 30, 40, 2), {"axes": "zyxc"}, "no usual order of axes fits"),
+    ],
+)
+def test_an_untagged_image_is_never_guessed(project, shape, trained, why):
+    """Where two orders fit, or time, z and channels can be taken for each other, it is refused with the reason."""
+    said = words(judge(dataset(shape, None), replace(project, **trained)))
+    assert why in said
+    assert 'set "axes" in the configuration of its project' in said
 
 
 def test_any_axes_fit_a_project_that_stores_none(old):

@@ -1,5 +1,6 @@
 """The task script above the ilastik stand-in, on images of which the real ilastik's output is known."""
 
+import json
 import shutil
 
 import h5py
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from local_cloud.ilastik.axes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 
 REFERENCE = REPOSITORY.parent / "shared/reference/ilastik"
@@ -59,6 +61,41 @@ def test_an_untagged_image_and_an_old_project_give_the_same_pixels(reference):
 
     assert ended.code == 0, ended.printed
     assert_same_pixels(folder, "nuclei3d")
+
+
+@pytest.mark.parametrize(
+    ("order", "dropped"), [("tzyxc", ""), ("xyzct", ""), ("cztxy", ""), ("zyx", "t"), ("xyz", "t"), ("tyxz", "c")]
+)
+@pytest.mark.parametrize("tagged", [True, False])
+def test_any_order_of_axes_gives_the_same_pixels(reference, order, dropped, tagged):
+    """Pages along z, rows along y, columns along x, whatever the order in the file and wherever its tags come from."""
+    folder = reference("nuclei3d")
+    with h5py.File(folder.image, "a") as file:
+        before = file["volume/data"]
+        letters = [axis["key"] for axis in json.loads(before.attrs["axistags"])["axes"]]
+        assert "".join(letters) == "txyzc"
+        taken = before[()]
+        if "t" in dropped:  # the first time point
+            taken, letters = taken[0], letters[1:]
+        if "c" not in order:
+            taken, letters = taken[..., 0], letters[:-1]
+        del file["volume/data"]
+        made = file.create_dataset("volume/data", data=taken.transpose([letters.index(axis) for axis in order]))
+        if tagged:
+            made.attrs["axistags"] = axistags_json(order, {})
+    folder.values = {} if tagged else {"axes": order}
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
+    execution = folder.wd / "out" / folder.manifest().execution
+    found = [tifffile.imread(path) for path in sorted(execution.glob("*.tiff"))]
+    expected = [tifffile.imread(path) for path in sorted((REFERENCE / "nuclei3d/expected").glob("*.tiff"))]
+    if "t" in dropped:
+        expected = expected[:1]
+    np.testing.assert_array_equal(
+        np.concatenate([tiff.reshape(-1, *tiff.shape[-2:]) for tiff in found]),
+        np.concatenate([tiff.reshape(-1, *tiff.shape[-2:]) for tiff in expected]),
+    )
 
 
 def test_a_refusal_of_ilastik_becomes_the_sentence_of_the_report(reference):

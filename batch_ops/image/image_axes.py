@@ -1,0 +1,115 @@
+"""Which dimension of an image is which: its own tags, the project's configuration, or the one order that fits. Pure.
+
+What is tagged is never guessed, and neither are time against z, nor channels, from a shape: an untagged image gets the
+order of the training images or ilastik's own default (yx, zyx, zyxc, tzyxc) where just one of them fits, with a
+warning, and is refused otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batch_ops.image import axes as axis_rules
+from batch_ops.image.axes import AxesError
+from batch_ops.image.facts import ImageOptions, ProjectFacts
+from batch_ops.image.readings import Dataset
+from batch_ops.image.sentences import Unfit
+from batch_ops.task.run_plan import AxesSource, RunWarning
+
+_DEFAULT = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
+# ilastik itself takes so short a last axis of three for channels.
+_MOST_CHANNELS = 4
+_SET = 'set "axes" in the configuration of its project'
+
+
+@dataclass(frozen=True)
+class Axes:
+    """`letters` in the order of the shape. `tagged`: ilastik takes the file's own tags as they are."""
+
+    letters: str
+    tagged: bool
+    source: AxesSource
+    warnings: tuple[RunWarning, ...] = ()
+
+
+def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axes:
+    """Say which dimension is which. Raises `Unfit`."""
+    dimensions = len(found.shape)
+    try:
+        if not found.tags_readable:
+            raise AxesError("they are not text")
+        tags = axis_rules.parse_tags(found.axistags) if found.axistags is not None else None
+        if tags is not None:
+            letters = axis_rules.checked(tags.letters, dimensions)
+            return Axes(letters, tags.standard and found.tags_plain, AxesSource.TAGS, _of_its_own(letters, options))
+    except AxesError as reason:
+        raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
+    if not options.axes:
+        return _assumed(found.shape, project)
+    try:
+        return Axes(axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION)
+    except AxesError as reason:
+        raise Unfit(
+            f"has no axistags, and the axes set for its project do not fit: {reason}. Save it with axistags, or "
+            f"have the operator correct them."
+        ) from reason
+
+
+def _of_its_own(letters: str, options: ImageOptions) -> tuple[RunWarning, ...]:
+    if not options.axes or options.axes == letters:
+        return ()
+    sentence = (
+        f"It says itself that its axes are {letters}, and is read so; the axes that are set for its project "
+        f"({options.axes}) are for images that do not say it."
+    )
+    return (RunWarning("axes-of-its-own", sentence),)
+
+
+def _assumed(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
+    default = _DEFAULT[len(shape)]
+    example = project.axes if len(project.axes) == len(shape) else default
+    advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
+    unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
+    if reason := _why_open(shape, project):
+        raise Unfit(f"{unsaid}, and {reason}; {advice}.")
+    orders = [order for order in dict.fromkeys((project.axes, default)) if _fits(order, shape, project)]
+    if not orders:
+        raise Unfit(f"{unsaid}, and no usual order of axes fits its project; {advice}.")
+    if len(orders) > 1:
+        both = f"{orders[0]} (as its project's training images) and {orders[1]} (as ilastik has it)"
+        raise Unfit(f"{unsaid}: {both} both fit and give different pixels; {advice}.")
+    (letters,) = orders
+    like = "as its project's training images have them" if letters == project.axes else "the order that ilastik has"
+    sentence = (
+        f"It does not say which of its dimensions ({by(shape)}) is which; they are taken for {letters}, {like}. "
+        f"If that is wrong, {_SET}, or save it with axistags."
+    )
+    return Axes(letters, False, AxesSource.ASSUMED, (RunWarning("axes-assumed", sentence),))
+
+
+def _why_open(shape: tuple[int, ...], project: ProjectFacts) -> str:
+    """Say why no order may be assumed for this shape; nothing if one may."""
+    if len(shape) == 2:
+        return ""
+    if project.spatial_dimensions is None or project.channels is None:
+        return "its project does not say what its training images were like"
+    if project.spatial_dimensions == 2 and "t" in project.axes:
+        return "its project was trained on time series of planes, so that time could be taken for z"
+    if len(shape) == 3 and min(shape[0], shape[-1]) <= _MOST_CHANNELS:
+        return f"its {min(shape[0], shape[-1])} could be z slices as well as channels"
+    return ""
+
+
+def _fits(order: str, shape: tuple[int, ...], project: ProjectFacts) -> bool:
+    """Whether an image of this shape and order has the channels and the dimensions of the training images."""
+    if len(order) != len(shape):
+        return False
+    size = axis_rules.sizes(order, shape)
+    if project.channels is not None and size["c"] != project.channels:
+        return False
+    return project.spatial_dimensions is None or (size["z"] == 1) == (project.spatial_dimensions == 2)
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """Write a shape for people."""
+    return " x ".join(str(n) for n in shape)
