@@ -3,7 +3,8 @@
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
 so that one paged query returns everything; partition `projects` holds one row per project with the facts of its newest
 version, partition `rejected` a row for each image that another version of its project may accept, partition `gate`
-the pauses `p!<project>` and, in `turns` and `removals`, how much of what has a limit a day is given out.
+the pauses `p!<project>`, the newest generation `j!<job>` of a month's job and, in `turns` and `removals`, how much of
+what has a limit a day is given out.
 """
 
 import json
@@ -95,6 +96,16 @@ class TableWorklist:
     async def drop_job(self, mark: JobMark) -> None:
         self._noted.pop(mark.job_id, None)
         await self._delete(_job_key(mark.job_id), mark.version, f"drop the job {mark.job_id}")
+
+    async def newest_job(self, first: str) -> int:
+        with calls(_SERVICE, f"look up the jobs after {first}", ignored=_MISSING_CODES):
+            return int((await self._table.get_entity(_GATE, _newest_key(first)))["generation"])
+        return 0
+
+    async def note_newest_job(self, first: str, generation: int) -> None:
+        row = {"PartitionKey": _GATE, "RowKey": _newest_key(first), "generation": generation}
+        with calls(_SERVICE, f"note the newest job after {first}"):
+            await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def save_sweep(self, mark: SweepMark) -> None:
         row = _entity(f"s!{naming.key_safe(mark.container)}", mark)
@@ -202,6 +213,10 @@ class TableWorklist:
 def intent_key(name: str, nonce: str) -> str:
     """Return the row key of an intent."""
     return f"i!{naming.file_hash(name)}!{naming.key_safe(nonce)}"
+
+
+def _newest_key(job_id: str) -> str:
+    return f"j!{job_id}"
 
 
 def _pause_key(project: str) -> str:

@@ -20,6 +20,7 @@ _KEY_PREFIX_CHARS = 240
 _SLUG_CHARS = 22
 _NICKNAME_CHARS = 60
 _LONGEST_FOLDER = 900  # leaves room for the names of results within the 1,024 characters of a blob name
+_JOB = re.compile(r"(?P<first>.*-[0-9]{4}-[0-9]{2})(?:-(?P<generation>[0-9]+))?")
 _TASK_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>[0-9]+)-(?P<attempt>[0-9]+)")
 
 
@@ -123,6 +124,12 @@ def job_id(prefix: str, pool: str, now: datetime, generation: int = 0) -> str:
     """Return the id of a job: one per month and pool; a generation above 0 follows a job that was closed early."""
     base = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{prefix}-{pool}")[:48]
     return f"{base}-{now:%Y-%m}" + (f"-{generation}" if generation else "")
+
+
+def generation_of(job_id: str) -> tuple[str, int]:
+    """Return the id of a month's first job, and which generation after it this job is."""
+    match = _JOB.fullmatch(job_id)
+    return (match["first"], int(match["generation"] or 0)) if match else (job_id, 0)
 
 
 def results_folder(name: str) -> str:

@@ -107,6 +107,12 @@ class Worklist(Protocol):
     async def drop_job(self, mark: JobMark) -> None:
         """Stop following a job; do nothing if its mark has changed meanwhile."""
 
+    async def newest_job(self, first: str) -> int:
+        """Return the generation that `note_newest_job` noted last for this first job of a month; 0 without one."""
+
+    async def note_newest_job(self, first: str, generation: int) -> None:
+        """Note which generation may take tasks: a hint, of which the last one stands."""
+
     async def save_sweep(self, mark: SweepMark) -> None:
         """Insert (version "") or replace a sweep's mark as read; do nothing if somebody else did so first."""
 

@@ -91,6 +91,13 @@ class Launcher:
         await self._worklist.defer(Intent(record.name, record.intent, due, self._clock()), due)
 
     async def _create(self, entry: Entry) -> Entry:
+        first = entry.record.placement.job_id
+        entry = await self._create_in_some_job(entry)
+        if (there := entry.record.placement.job_id) != first:
+            await self._worklist.note_newest_job(*naming.generation_of(there))
+        return entry
+
+    async def _create_in_some_job(self, entry: Entry) -> Entry:
         for _ in range(_JOB_GENERATIONS):
             here = entry.record.placement
             job_id = here.job_id
@@ -104,7 +111,7 @@ class Launcher:
                 if await self._is_there(job_id, spec.id):
                     return entry
                 # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
-                placement = replace(here, job_id=self._following_job(here))
+                placement = replace(here, job_id=await self._following_job(here))
                 times = replace(entry.record.times, updated_at=self._clock())
                 entry = await self._ledger.advance(entry, replace(entry.record, placement=placement, times=times))
             else:
@@ -117,11 +124,10 @@ class Launcher:
         except JobMissing:
             return False
 
-    def _following_job(self, here: Placement) -> str:
-        """Return this month's job, or its next generation if it is the one that was closed."""
+    async def _following_job(self, here: Placement) -> str:
+        """Return this month's newest job that is known, or one after the one that was closed."""
         prefix, now = self._settings.job_prefix, self._clock()
         current = naming.job_id(prefix, here.pool_id, now)
-        if not here.job_id.startswith(current):
-            return current
-        generation = here.job_id[len(current) :].lstrip("-")
-        return naming.job_id(prefix, here.pool_id, now, int(generation) + 1 if generation.isdigit() else 1)
+        known = await self._worklist.newest_job(current)
+        first, generation = naming.generation_of(here.job_id)
+        return naming.job_id(prefix, here.pool_id, now, max(known, generation + 1 if first == current else 0))

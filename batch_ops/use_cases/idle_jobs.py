@@ -7,6 +7,7 @@ from datetime import datetime
 
 from attrs import define, field
 
+from batch_ops.domain import naming
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import JobMark
 from batch_ops.ports.services import BatchService
@@ -46,5 +47,7 @@ class IdleJobs:
 
     async def _close(self, mark: JobMark) -> None:
         await self._batch.close_job(mark.job_id)
+        first, generation = naming.generation_of(mark.job_id)
+        await self._worklist.note_newest_job(first, generation + 1)
         await self._worklist.drop_job(mark)
         log.info("Closed the job %s: it had no work for %s.", mark.job_id, self._settings.job_idle)

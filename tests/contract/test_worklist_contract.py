@@ -132,6 +132,16 @@ async def test_a_job_is_dropped_only_as_it_was_read(worklist):
     assert len((await worklist.board()).jobs) == 1
 
 
+async def test_the_newest_job_is_the_one_that_was_noted_last(worklist):
+    """Of each month and pool; it is no entry of what is open."""
+    assert await worklist.newest_job("ilastik-p-2026-03") == 0
+    for generation in (7, 3):
+        await worklist.note_newest_job("ilastik-p-2026-03", generation)
+    assert [await worklist.newest_job(f"ilastik-p-2026-{month}") for month in ("03", "04")] == [3, 0]
+    assert await worklist.board() == Board()
+    assert await worklist.pauses() == []
+
+
 async def test_a_sweep_is_saved_over_the_version_that_was_read(worklist):
     """The first of two that begin a sweep wins, and so does the first of two that go on with it."""
     await worklist.save_sweep(SweepMark("input", NOW, NOW))

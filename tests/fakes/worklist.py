@@ -35,6 +35,7 @@ class FakeWorklist:
         self._rejected: dict[str, dict[str, str]] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
+        self._newest: dict[str, int] = {}
         self._pauses: dict[str, Pause] = {}
         self._turns: dict[Daily, Turns] = {}
 
@@ -91,6 +92,14 @@ class FakeWorklist:
         self._noted.pop(mark.job_id, None)
         with suppress(Conflict):
             self.table.delete("open", _job_key(mark.job_id), mark.version)
+
+    @call()
+    def newest_job(self, first: str) -> int:
+        return self._newest.get(first, 0)
+
+    @call()
+    def note_newest_job(self, first: str, generation: int) -> None:
+        self._newest[first] = generation
 
     @call()
     def save_sweep(self, mark: SweepMark) -> None:

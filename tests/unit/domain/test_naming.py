@@ -126,6 +126,9 @@ def test_jobs_are_monthly():
     """One job a month and pool; a generation follows one that was closed early."""
     now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
     assert naming.job_id("ilastik", "p 1", now) == "ilastik-p-1-2026-11"
+    for generation in (0, 7, 12):
+        job_id = naming.job_id("ilastik", "p-2026-10-3", now, generation)
+        assert naming.generation_of(job_id) == ("ilastik-p-2026-10-3-2026-11", generation)
     assert naming.job_id("ilastik", "p" * 100, now, 7).endswith("-2026-11-7")
     assert len(naming.job_id("ilastik", "p" * 100, now, 7)) <= 64
 

@@ -21,6 +21,23 @@ async def test_jobs_are_closed_after_a_day_with_nothing_open(world: World):
     assert (await world.begin("fly/b.h5")).state is State.ACTIVE
 
 
+async def test_a_new_file_does_not_walk_all_closed_jobs_of_the_month(world: World):
+    """Each day's work ends with its job closed; after twelve of them a file still needs two jobs, not thirteen."""
+    name = NAME
+    for day in range(12):
+        await world.finish(name)
+        await world.tick()
+        await world.tick(timedelta(hours=25))
+        assert set(world.batch.jobs().values()) == {"completed"}
+        world.new_process()
+        world.cloud.reset_counters()
+        name = f"fly/{day}.h5"
+        assert (await world.begin(name)).state is State.ACTIVE
+    # The month's first, which is closed; the newest, which does not exist yet; and once it does.
+    assert world.cloud.calls["batch.create_task"] == 3
+    assert world.cloud.calls["batch.create_job"] == 1
+
+
 async def test_a_job_that_cannot_be_closed_keeps_no_other_open(world: World):
     """Each is closed by itself: one that Batch refuses to close is tried again at the next tick."""
     await world.finish(NAME)
