@@ -1,6 +1,7 @@
-"""`python -m tests.bench [burst | tick | collect | batch | ilastik | warm | memory] [--write]`: what takes how long.
+"""`python -m tests.bench [burst | tick | collect | list | batch | ilastik | warm | memory] [--write]`: what takes long.
 
     burst, tick, collect   the product at scale, over local services with latency; all three by default
+    list                   lists of files by time and by state, at any history
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
     ilastik                the ilastik stand-in on a 10x300x275x50 volume
     warm                   seconds from an upload to SUCCEEDED, beyond the task's own, on nodes that are there
@@ -20,11 +21,12 @@ from tests.bench.batch import batch
 from tests.bench.burst import burst
 from tests.bench.collect import collect
 from tests.bench.ilastik import ilastik
+from tests.bench.listing import listing
 from tests.bench.report import REPOSITORY, Report
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("batch", "ilastik", "warm", "memory")
+_OTHERS = ("list", "batch", "ilastik", "warm", "memory")
 
 
 def main(argv: list[str]) -> int:
@@ -46,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="collect: how often they are collected")
     parser.add_argument("--finished", type=int, default=100_000, help="tick: finished rows beneath it")
     parser.add_argument("--changed", type=int, nargs="*", default=[0, 100, 10_000], help="tick: changed tasks of each")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 100_000], help="list: files in Azurite's table")
+    parser.add_argument("--in-memory", type=int, default=1_000_000, help="list: files in the table in memory")
     parser.add_argument("--only", choices=("large", "throughput", "kill"), help="batch: one part instead of all three")
     parser.add_argument("--tasks", type=int, default=100_000, help="batch: tasks of the large job")
     parser.add_argument("--project", type=Path, help="ilastik: the .ilp to use")
@@ -69,6 +73,10 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
             options = f"collect --tiffs {given.tiffs} --rounds {given.rounds}"
             report = Report(what, f"Collecting TIFFs, {latency}", f'make bench ARGS="{options}"')
             asyncio.run(collect(report, given.tiffs, given.rounds, given.latency_ms))
+        case "list":
+            options = f"list --sizes {' '.join(map(str, given.sizes))} --in-memory {given.in_memory}"
+            report = Report(what, f"Lists of files, {latency}", f'make bench ARGS="{options}"')
+            asyncio.run(listing(report, given.sizes, given.in_memory, given.latency_ms))
         case "batch":
             warnings.filterwarnings("ignore", "datetime.datetime.utcnow", DeprecationWarning)
             report = Report("measured", "", "make bench-batch", REPOSITORY / "local_cloud/batch/BENCHMARKS.md")

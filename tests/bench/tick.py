@@ -43,7 +43,7 @@ async def ticks(report: Report, finished: int, changes: Sequence[int], latency_m
         opened(cloud.settings) as system,
     ):
         files, work = tables.get_table_client("files"), tables.get_table_client("work")
-        await _insert(files, [_row(_finished(number)) for number in range(finished)])
+        await insert(files, [_row(_finished(number)) for number in range(finished)])
         client = batch_client()
         client.create_job(
             batch_models.BatchJobCreateOptions(id=JOB, pool_info=batch_models.BatchPoolInfo(pool_id="ilastik"))
@@ -111,9 +111,9 @@ async def _open(files: TableClient, work: TableClient, client: BatchClient, chan
         )
         for number in range(changed)
     ]
-    await _insert(files, [row for record in records for row in _indexed(record)])
+    await insert(files, [row for record in records for row in rows_of(record)])
     intents = [Intent(record.name, "n", now + timedelta(hours=2), now) for record in records]
-    await _insert(work, [_open_row(intent_key(intent.name, "n"), intent) for intent in intents])
+    await insert(work, [_open_row(intent_key(intent.name, "n"), intent) for intent in intents])
     # Merged: how far the job was followed stays.
     await work.upsert_entity(_open_row(f"j!{JOB.lower()}", JobMark(JOB)), UpdateMode.MERGE)
     tasks = [
@@ -134,7 +134,7 @@ def _row(record: FileRecord) -> dict[str, Any]:
     return {**keys, "is_file": True, "project": naming.project_of(record.name), **table_rows.to_properties(record)}
 
 
-def _indexed(record: FileRecord) -> list[dict[str, Any]]:
+def rows_of(record: FileRecord) -> list[dict[str, Any]]:
     """A file's row, and its copies in the index."""
     row, mark = _row(record), mark_of(record)
     return [row | {"indexed": mark}, *(row | {"RowKey": key} for key in keys_of(record.name, mark))]
@@ -144,7 +144,7 @@ def _open_row(key: str, value: Intent | JobMark) -> dict[str, Any]:
     return {"PartitionKey": "open", "RowKey": key, **table_rows.to_properties(value)}
 
 
-async def _insert(table: TableClient, entities: list[dict[str, Any]]) -> None:
+async def insert(table: TableClient, entities: list[dict[str, Any]]) -> None:
     """A hundred in a transaction, each of one partition."""
     by_partition: dict[str, list[dict[str, Any]]] = {}
     for entity in entities:

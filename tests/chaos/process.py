@@ -133,8 +133,10 @@ class Process:
         self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
         worklist = bound(world.worklist, cloud)
         worklist.forget_noted_jobs()
+        ledger = bound(world.ledger, cloud)
+        ledger.is_older = machine in world.older_machines
         ports = Ports(
-            ledger=bound(world.ledger, cloud),
+            ledger=ledger,
             index=bound(world.index, cloud),
             worklist=worklist,
             blobs=bound(world.blobs, cloud),

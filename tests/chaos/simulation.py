@@ -36,7 +36,10 @@ class Unsettled(AssertionError):
 
 
 class Simulation(Services):
-    """`rng` None: everything happens in the order of asking, and nodes take no time to speak of."""
+    """`rng` None: everything happens in the order of asking, and nodes take no time to speak of.
+
+    On `older_machines` runs a version of the app that knows neither the index nor the sums of a month.
+    """
 
     ledger: ChaosLedger
     worklist: ChaosWorklist
@@ -50,7 +53,9 @@ class Simulation(Services):
         processes: int = 1,
         slow_copies: bool = False,
         settings: Settings = SETTINGS,
+        older_machines: frozenset[int] = frozenset(),
     ) -> None:
+        self.older_machines = older_machines
         self.settings = settings
         self.rng = rng or Random(0)
         self.cloud = fakes.Cloud(START)

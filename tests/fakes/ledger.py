@@ -113,6 +113,10 @@ class FakeLedger:
         for key, record in rows:
             self.table.write(partition_key(record.name), [Change(key, Stored(record))])
 
+    def put_indexed(self, record: FileRecord) -> None:
+        """A file's row and its copies, as claimed; not of the port."""
+        self._write(claim_writes(record, None))
+
     def forget_index(self, name: str) -> None:
         """A version that knows of no index writes a file's row."""
         entry = self.entry(name)
