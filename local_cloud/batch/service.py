@@ -26,6 +26,7 @@ from local_cloud.batch.state.faults import Faults
 from local_cloud.batch.state.model import Json, Pool
 from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.store import Store
+from local_cloud.batch.state.tokens import Tokens
 
 
 class BatchService:
@@ -54,6 +55,7 @@ class BatchService:
             kill_grace=settings.kill_grace,
             memory_bytes=settings.task_memory_bytes,
             memory_interval=settings.memory_interval,
+            tokens=Tokens(settings.key),
         )
         self.agents = Agents(self.account, settings, tools, self.faults, endpoint)
         self.life = NodeLife(self.account, self.agents, self.agenda, settings)

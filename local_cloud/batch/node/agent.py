@@ -5,10 +5,10 @@ import contextlib
 import logging
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from local_cloud.batch.node.environment import node_environment, settings_of, task_environment
+from local_cloud.batch.node.environment import host_notice, node_environment, settings_of, task_environment
 from local_cloud.batch.node.execution import Ended, Stop, StopReason, Tools, Work, run
 from local_cloud.batch.node.node_log import NodeLog
 from local_cloud.batch.node.node_paths import NodePaths, TaskPaths
@@ -22,6 +22,8 @@ from local_cloud.batch.state.settings import Settings
 from local_cloud.batch.state.times import parse_duration
 
 _log = logging.getLogger(__name__)
+
+_TOKEN_LIFETIME = timedelta(days=7)
 
 type RunKey = tuple[str, str, int]  # job, task and the task's creation number
 
@@ -98,6 +100,9 @@ class NodeAgent:
         prepared = None
         if job is not None and job.preparation is not None:
             prepared = self.paths.task(job.id, job.preparation["id"])
+        token = None
+        if job is not None and "authenticationTokenSettings" in body:
+            token, _ = self.tools.tokens.issue(self.tools.clock.now(), _TOKEN_LIFETIME, job.id)
         work = Work(
             command_line=body["commandLine"],
             paths=paths,
@@ -109,10 +114,11 @@ class NodeAgent:
                 common=settings_of([] if job is None else job.spec.get("commonEnvironmentSettings", [])),
                 own=settings_of(body.get("environmentSettings", [])),
                 preparation=prepared,
+                token=token,
             ),
             resource_files=body.get("resourceFiles", []),
             output_files=body.get("outputFiles", []),
-            notice=_notice(body),
+            notice=host_notice(body),
             time_limit=None if limit is None else parse_duration(limit).total_seconds(),
         )
         return await run(work, self.tools, stop, disk_is_full=self._disk_is_full, upload_hook=self._upload_hook)
@@ -163,16 +169,6 @@ class NodeAgent:
             code = self.faults.pool(self.pool).upload_code
             return failure(code, "An output file could not be uploaded", "the upload was made to fail")
         return None
-
-
-def _notice(body: Json) -> str:
-    """Warn that a task which asks for a container gets none; empty for any other."""
-    if "containerSettings" not in body:
-        return ""
-    image = body["containerSettings"]["imageName"]
-    if not body["commandLine"].strip():
-        return f"The local Batch service has no containers: the program of {image} is not here, so nothing was run.\n"
-    return f"The local Batch service has no containers: this command runs on the host instead of in {image}.\n"
 
 
 class Agents:

@@ -1,4 +1,7 @@
-"""The environment of a task's process: the node's, the service's variables and the caller's settings."""
+"""The environment of a task's process: the node's, the service's variables and the caller's settings.
+
+Where a container is asked for, the host takes its place.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -40,10 +43,11 @@ def task_environment(
     common: Mapping[str, str],
     own: Mapping[str, str],
     preparation: TaskPaths | None = None,
+    token: str | None = None,
 ) -> dict[str, str]:
     """Make the environment of one task; nothing replaces the service's own variables.
 
-    `preparation` are the folders of the task that prepared the node for the job.
+    `preparation` are the folders of the task that prepared the node for the job, `token` opens the job to the task.
     """
     service = {name: text for name, text in node.items() if name.startswith("AZ_BATCH_")}
     service |= {
@@ -54,7 +58,19 @@ def task_environment(
         service["AZ_BATCH_JOB_ID"] = job
     if task is not None:
         service["AZ_BATCH_TASK_ID"] = task
+    if token is not None:
+        service["AZ_BATCH_AUTHENTICATION_TOKEN"] = token
     if preparation is not None:
         service["AZ_BATCH_JOB_PREP_DIR"] = str(preparation.root)
         service["AZ_BATCH_JOB_PREP_WORKING_DIR"] = str(preparation.working)
     return {**node, **common, **own, **service}
+
+
+def host_notice(body: Json) -> str:
+    """Warn that a task which asks for a container gets none; empty for any other."""
+    if "containerSettings" not in body:
+        return ""
+    image = body["containerSettings"]["imageName"]
+    if not body["commandLine"].strip():
+        return f"The local Batch service has no containers: the program of {image} is not here, so nothing was run.\n"
+    return f"The local Batch service has no containers: this command runs on the host instead of in {image}.\n"

@@ -15,6 +15,7 @@ from local_cloud.batch.node.staging import UploadHook, disk_full, failure, fetch
 from local_cloud.batch.state.clock import Clock
 from local_cloud.batch.state.model import Failure, Json
 from local_cloud.batch.state.store import ProcessRecord, Store
+from local_cloud.batch.state.tokens import Tokens
 
 EXIT_CODE = Failure(
     "usererror",
@@ -96,6 +97,7 @@ class Tools:
     memory_bytes: int | None
     memory_interval: float
     store: Store
+    tokens: Tokens
 
 
 async def run(

@@ -6,20 +6,17 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import product
-from urllib.parse import parse_qs
-
-import jwt
+from urllib.parse import parse_qs, unquote
 
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.times import parse_moment
+from local_cloud.batch.state.tokens import AUDIENCE, TokenRefused, Tokens
 
 _SIGNED = (
     "content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
     "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range",
 )  # fmt: skip
 _SKEW = timedelta(minutes=15)  # by which a request's date may differ from ours
-_ALGORITHM = "HS256"
-AUDIENCE = "https://batch.core.windows.net/"
 
 
 class Authenticator:
@@ -28,9 +25,7 @@ class Authenticator:
     def __init__(self, account: str, key: str, issuer: str = "local-batch") -> None:
         self.account = account
         self._key = base64.b64decode(key, validate=True)
-        self._issuer = issuer
-        # Another key than that of signatures: neither may stand for the other.
-        self._token_key = hashlib.sha256(b"token." + self._key).digest()
+        self._tokens = Tokens(key, issuer)
 
     def check(self, method: str, path: str, query: str, headers: Mapping[str, str], now: datetime) -> None:
         """Raise ServiceError unless the request may pass.
@@ -41,7 +36,7 @@ class Authenticator:
         if scheme.lower() == "sharedkey" and ":" in credential:
             self._check_signature(method, path, query, headers, credential.strip(), now)
         elif scheme.lower() == "bearer":
-            self._check_token(credential.strip(), now)
+            self._check_token(credential.strip(), path, now)
         else:
             raise _refuse("The Authorization header is missing or malformed.", status=401)
 
@@ -85,18 +80,16 @@ class Authenticator:
 
     def issue(self, now: datetime, lifetime: timedelta = timedelta(hours=1)) -> tuple[str, datetime]:
         """Issue a bearer token, and say when it expires."""
-        expires = now + lifetime
-        claims = {"iss": self._issuer, "aud": AUDIENCE, "exp": int(expires.timestamp())}
-        return jwt.encode(claims, self._token_key, _ALGORITHM), expires
+        return self._tokens.issue(now, lifetime)
 
-    def _check_token(self, token: str, now: datetime) -> None:
+    def _check_token(self, token: str, path: str, now: datetime) -> None:
         try:
-            # Whether it has expired is asked of the clock that is given.
-            claims = jwt.decode(token, self._token_key, [_ALGORITHM], {"verify_exp": False}, audience=AUDIENCE)
-        except (jwt.InvalidTokenError, UnicodeEncodeError) as exc:
-            raise _refuse("The bearer token was not issued by the local issuer.", status=401) from exc
-        if claims["exp"] <= now.timestamp():
-            raise _refuse("The bearer token has expired.", status=401)
+            job = self._tokens.job_of(token, now)
+        except TokenRefused as exc:
+            raise _refuse(str(exc), status=401) from exc
+        own = ["jobs", None if job is None else job.lower()]
+        if job is not None and [unquote(part).lower() for part in path.strip("/").split("/")[:2]] != own:
+            raise _refuse(f"This token opens what belongs to the job '{job}' only.")
 
 
 def string_to_sign(

@@ -219,10 +219,19 @@ _TASK_FIXED = {
     "multiInstanceSettings": refused(Anything()),
     "dependsOn": done(DEPENDENCIES),
     "applicationPackageReferences": refused(Anything(list), "there are no application packages"),
-    "authenticationTokenSettings": refused(Anything(), "it is gone since api-version 2025-06-01"),
+    "authenticationTokenSettings": done(Anything()),
 }
+
+
+def _check_task(body: dict[str, Any], prefix: str) -> None:
+    check_command(body, prefix)
+    settings = body.get("authenticationTokenSettings")
+    if settings is not None and settings != {"access": ["job"]}:
+        raise bad_property(f"{prefix}authenticationTokenSettings.access", settings, "a token opens the job only")
+
+
 TASK_CREATE = Record(
-    "BatchTaskCreateOptions", {**_TASK_FIXED, "constraints": done(TASK_CONSTRAINTS)}, check=check_command
+    "BatchTaskCreateOptions", {**_TASK_FIXED, "constraints": done(TASK_CONSTRAINTS)}, check=_check_task
 )
 TASK_READ_ONLY = frozenset({*_TASK_FIXED, "nodeInfo"})
 TASK_GROUP = Record("BatchTaskGroup", {"value": required(Anything(list))})

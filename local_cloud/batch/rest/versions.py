@@ -56,6 +56,8 @@ def job_as_of(version: str, job: Json) -> Json:
 
 def task_as_of(version: str, task: Json) -> Json:
     """Write a task as a version has it."""
+    if version >= NEWEST and "authenticationTokenSettings" in task:
+        return {name: value for name, value in task.items() if name != "authenticationTokenSettings"}
     return _files_as_of(version, _without(task, {"requiredSlots"}, version, SLOTS))
 
 

@@ -22,7 +22,7 @@ from local_cloud.batch.rest.handlers.jobs import refuse_if_ended
 from local_cloud.batch.rest.odata import ORDER, PREFIX, Properties, Property, Type
 from local_cloud.batch.rest.operations import EXPAND, FILTERED, JOB, SELECT, TASK, Routes
 from local_cloud.batch.rest.task_bodies import TASK_CREATE, TASKS_PER_COLLECTION
-from local_cloud.batch.rest.versions import task_as_of
+from local_cloud.batch.rest.versions import NEWEST, task_as_of
 from local_cloud.batch.rest.views import node_info, task_view
 from local_cloud.batch.scheduling.outcomes import reactivated
 from local_cloud.batch.service import BatchService
@@ -51,8 +51,10 @@ def _task(service: BatchService, call: Call) -> tuple[Job, Task]:
     return service.account.jobs[task.job], task
 
 
-def _check_task(service: BatchService, job: Job, body: Json) -> None:
-    """Refuse a task that its job or the pool of it can't have."""
+def _check_task(service: BatchService, call: Call, job: Job, body: Json) -> None:
+    """Refuse a task that its job or the pool of it, or the api-version, can't have."""
+    if "authenticationTokenSettings" in body and call.version >= NEWEST:
+        raise ServiceError("UnsupportedProperty", PropertyName="authenticationTokenSettings")
     _check_slots(service, job, body)
     check_containers(service.settings.containers_on_host, body, "")
     for step, code in (
@@ -91,7 +93,7 @@ def create_task(service: BatchService, call: Call) -> Reply:
     refuse_if_ended(job)
     if body["id"].lower() in service.account.tasks[job.key].tasks:
         raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{body['id']}' already.")
-    _check_task(service, job, body)
+    _check_task(service, call, job, body)
     task = new_task(body, job, service.account)
     service.account.add_tasks([task])
     service.agenda.add(job.pool_key)
@@ -114,7 +116,7 @@ def create_collection(service: BatchService, call: Call) -> Reply:
         task_id = named if isinstance(named, str) else ""
         try:
             body = TASK_CREATE.read(entry)
-            _check_task(service, job, body)
+            _check_task(service, call, job, body)
             key = body["id"].lower()
             if key in known or key in added:
                 raise ServiceError("TaskExists", f"The job '{job.id}' has a task '{task_id}' already.")

@@ -14,7 +14,7 @@ from local_cloud.batch.state.clock import SystemClock
 from local_cloud.batch.state.errors import ServiceError
 from local_cloud.batch.state.times import http_date
 from local_cloud.doors import new_key
-from tests.local_cloud.batch.running import refused
+from tests.local_cloud.batch.running import refused, shell
 
 NOW = SystemClock().now
 
@@ -139,6 +139,27 @@ async def test_a_token_of_the_local_issuer_opens(service):
     policy = OverHttp(credential, "https://batch.core.windows.net/.default")
     async with BatchClient(service.endpoint, credential, authentication_policy=policy) as client:
         assert (await client.get_pool("ilastik")).id == "ilastik"
+
+
+@pytest.mark.shows("BatchTaskCreateOptions.authenticationTokenSettings")
+async def test_a_task_may_get_a_token_for_its_job(raw, client):
+    """To older api-versions a task can have a token in its environment: it opens its own job and nothing else."""
+    old = {"query": "api-version=2024-02-01.19.0"}
+    token = {"authenticationTokenSettings": {"access": ["job"]}}
+    task = {"id": "t", "commandLine": shell("echo $AZ_BATCH_AUTHENTICATION_TOKEN"), **token}
+    await client.new_job()
+    assert (await raw.send("POST", "/jobs/j/tasks", task)).code == "UnsupportedProperty"
+    wrong = {**task, "authenticationTokenSettings": {"access": ["account"]}}
+    assert (await raw.send("POST", "/jobs/j/tasks", wrong, **old)).code == "InvalidPropertyValue"
+    assert (await raw.send("POST", "/jobs/j/tasks", task, **old)).status == 201
+    await client.finished()
+    bearer = {"authorization": f"Bearer {(await client.text_of('t')).strip()}"}
+
+    answers = [await raw.send("GET", path, headers=bearer) for path in ("/jobs/J", "/jobs/j/tasks", "/jobs", "/jobs/k")]
+
+    assert [answer.status for answer in answers] == [200, 200, 403, 403]
+    shown = [(await raw.send("GET", "/jobs/j/tasks/t", **version)).body for version in (old, {})]
+    assert ["authenticationTokenSettings" in task for task in shown] == [True, False]
 
 
 def test_a_token_expires_and_cannot_be_altered():
