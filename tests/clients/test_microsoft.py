@@ -41,14 +41,13 @@ SUITES = {
     "15.1.0-sync": Suite("15.1.0", "not async", 16, 456),
     "15.1.0-aio": Suite("15.1.0", "async", 16, 456),
 }
-LEAST = 0.8  # of the statements
+LEAST = 0.85  # of the statements
 # Why some do not: what the local service does not do, by test.
 REASONS = {
     "test_batch_applications": "application packages come from an account's auto-storage, and there is none",
     "test_batch_certificates": "certificates of pools ended in February 2024; none can be added",
     "test_batch_compute_node_extensions": "a node is a folder, which has no VM extensions",
     "test_batch_job_schedules": "nothing starts jobs by the clock",
-    "test_batch_jobs": "job preparation and release tasks are refused",
     "test_batch_tasks": "container settings are refused",
 }
 
@@ -69,7 +68,7 @@ def groups(entries: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
 async def test_statements_of_microsofts_tests_pass(suite, made, table, tmp_path):
-    """Four of five statements pass at least, and each of the others fails for a reason that is known."""
+    """Most statements pass, and each of the others fails for a reason that is known."""
     tests = made("microsoft/sdist.sh", suite.version, DIGESTS[suite.version])
     python = made("environment.sh", f"azure-batch-{suite.version}", "3.13", f"azure-batch=={suite.version}", *TOOLS)
     written = tmp_path / "statements.jsonl"
