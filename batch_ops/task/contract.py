@@ -209,8 +209,11 @@ def command(
     ]
 
 
-def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int) -> dict[str, str]:
-    """Return the node's environment without this task's values, Python's settings and Batch's token."""
+def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int, home: str) -> dict[str, str]:
+    """Return the node's environment without this task's values, Python's settings and Batch's token.
+
+    `home` is a folder of the task's own: ilastik writes there, and reads settings that nobody should have left.
+    """
     dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
     kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
-    return {**kept, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}
+    return {**kept, "HOME": home, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
         try:
             command = parse_command(arguments)
+            _make_home(os.environ.get("HOME", ""))
             if command.logfile is not None:
                 streams.append(stack.enter_context(_open_log(command.logfile)))
             run(command, read_settings(os.environ, available_cores()), Path.cwd(), say)
@@ -51,6 +52,15 @@ def main(arguments: Sequence[str]) -> int:
             say("ERROR: There is not enough memory. Set LAZYFLOW_TOTAL_RAM_MB to what this machine can spare.")
             return 1
     return 0
+
+
+def _make_home(home: str) -> None:
+    """Make the folder that ilastik keeps its own things in; none is needed where HOME is not set."""
+    try:
+        if home:
+            Path(home).mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise IlastikError(f"The home folder '{home}' cannot be made: {exc}.") from exc
 
 
 def _open_log(path: Path) -> TextIO:

@@ -1,6 +1,6 @@
 """One command: every input, one after the other, as ilastik's batch processing does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from local_cloud.ilastik.inputs import Image, Reader, choose_order, locate
 from local_cloud.ilastik.predict import predict
 from local_cloud.ilastik.project import Project, open_project
 from local_cloud.ilastik.settings import Settings
+from local_cloud.ilastik.stored_export import Region
 from local_cloud.ilastik.writers import check_writable, open_writer
 
 Say = Callable[[str], None]
@@ -31,6 +32,7 @@ class _Job:
     order: str
     plan: Plan
     output: Output
+    region: Mapping[str, tuple[int, int]]
 
 
 def run(command: Command, settings: Settings, directory: Path, say: Say) -> None:
@@ -57,13 +59,15 @@ def _prepare(command: Command, project: Project, image: Image, order: str, direc
     plan = plan_features(project.selection, size, axes.sizes(lane.order, lane.shape)["z"] if lane else None)
     check_columns(plan, project.classifier.columns, image.file)
     segmentation = command.source is Source.SEGMENTATION
+    whole = {**size, "c": 1 if segmentation else project.classes}
+    region = project.export.region(order if "c" in order else order + "c", whole)
     output = export.plan_output(
         output_format=export.choose_format(command.output_format or project.export.output_format),
         filename_format=command.filename_format or project.export.filename_format,
         internal_path=command.internal_path or project.export.internal_path,
         dtype=command.dtype or project.export.dtype or ("uint8" if segmentation else "float32"),
         order=order,
-        size={**size, "c": 1 if segmentation else project.classes},
+        size={key: last - first for key, (first, last) in {**dict.fromkeys("tzyxc", (0, 1)), **region}.items()},
         names={
             "dataset_dir": str(image.file.absolute().parent),
             "nickname": image.nickname,
@@ -72,7 +76,7 @@ def _prepare(command: Command, project: Project, image: Image, order: str, direc
         directory=directory if command.filename_format else project.path.absolute().parent,
     )
     _refuse(image, order, output)
-    return _Job(image=image, order=order, plan=plan, output=output)
+    return _Job(image=image, order=order, plan=plan, output=output, region=region)
 
 
 def _refuse(image: Image, order: str, output: Output) -> None:
@@ -104,5 +108,6 @@ def _do(job: _Job, project: Project, source: Source, settings: Settings, say: Sa
             say(f"{share:4.0%} of {job.image.file.name}")
 
     with Reader(job.image, job.order) as reader, open_writer(job.output, job.image) as writer:
+        part = Region(writer, project.export, job.region, job.output.dtype)
         for block in predict(reader, size, job.plan, project.classifier, project.classes, source, settings, progress):
-            writer.write(block.corner, block.data)
+            part.write(block.corner, block.data)

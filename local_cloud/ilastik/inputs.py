@@ -118,7 +118,7 @@ def _describe(file: Path, inside: str, dataset: h5py.Dataset) -> Image:
         shape=tuple(int(n) for n in dataset.shape),
         dtype=dataset.dtype,
         pixel_sizes=axes.parse_pixel_sizes(tags),
-        units=_units(_attribute(dataset, "axis_units")),
+        units=_units(file, dataset),
     )
 
 
@@ -127,12 +127,19 @@ def _attribute(dataset: h5py.Dataset, name: str) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-def _units(text: str) -> dict[str, str]:
-    try:
-        stated = json.loads(text)
-    except (ValueError, RecursionError):
+def _units(file: Path, dataset: h5py.Dataset) -> dict[str, str]:
+    """Return the units by axis. Raises InputError for attributes that ilastik fails on."""
+    if "drange" in dataset.attrs:
+        drange = np.asarray(dataset.attrs["drange"])
+        if drange.shape != (2,) or drange.dtype.kind not in "uif":
+            raise InputError(f"The attribute drange of '{dataset.name}' in '{file}' is not a pair of numbers.")
+    if "axis_units" not in dataset.attrs:
         return {}
-    return {str(key): str(unit) for key, unit in stated.items()} if isinstance(stated, dict) else {}
+    try:
+        stated = json.loads(_attribute(dataset, "axis_units"))
+        return {str(key): str(unit) for key, unit in stated.items()}
+    except (ValueError, RecursionError, AttributeError) as exc:
+        raise InputError(f"The attribute axis_units of '{dataset.name}' in '{file}' is no table in JSON.") from exc
 
 
 def choose_order(image: Image, training: str | None, forced: str | None, ignore_training: bool) -> str:

@@ -14,6 +14,7 @@ from local_cloud.ilastik.errors import ProjectError
 from local_cloud.ilastik.features import Feature, Selection
 from local_cloud.ilastik.forest import Classifier, read_forest
 from local_cloud.ilastik.stored import as_text, refuse_links_elsewhere, text_of, value_of
+from local_cloud.ilastik.stored_export import ExportDefaults, read_export
 from local_cloud.ilastik.training_lane import TrainingLane, read_lane
 
 _WORKFLOW = "Pixel Classification"
@@ -21,23 +22,6 @@ _CLASSIFIER = "ParallelVigraRfLazyflowClassifier"
 _CLASSIFIER_KIND = re.compile(r"clazyflow\.classifiers\.\w+\n(\w+)\np\d+\n")
 # Versions whose projects ilastik 1.4 opens, by their first two numbers.
 _VERSIONS = frozenset({(0, 6), *((1, minor) for minor in range(6))})
-# What a project calls the fields of ExportDefaults.
-_EXPORT_FIELDS = {
-    "OutputFormat": "output_format",
-    "OutputFilenameFormat": "filename_format",
-    "OutputInternalPath": "internal_path",
-    "ExportDtype": "dtype",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportDefaults:
-    """What the project says about its export; the command line overrides it."""
-
-    output_format: str = "hdf5"
-    filename_format: str = "{dataset_dir}/{nickname}_{result_type}"
-    internal_path: str = "exported_data"
-    dtype: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +83,7 @@ def _read(path: Path, file: h5py.File) -> Project:
         classifier=classifier,
         classes=classes,
         lane=read_lane(path, file),
-        export=_read_export(file),
+        export=read_export(file),
     )
 
 
@@ -192,8 +176,3 @@ def _class_count(path: Path, file: h5py.File) -> int:
     if len(names) > 255:
         raise ProjectError(f"The project '{path}' has {len(names)} labels; a segmentation holds at most 255.")
     return len(names)
-
-
-def _read_export(file: h5py.File) -> ExportDefaults:
-    group = file.get("Prediction Export", {})
-    return ExportDefaults(**{field: text_of(group[name]) for name, field in _EXPORT_FIELDS.items() if name in group})

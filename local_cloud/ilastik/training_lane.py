@@ -5,6 +5,7 @@ fails where it is not at its place.
 """
 
 import re
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from local_cloud.ilastik import axes
 from local_cloud.ilastik.errors import InputError, ProjectError
 from local_cloud.ilastik.inputs import locate
 from local_cloud.ilastik.stored import as_text, text_of, value_of
+
+# The kinds of training images, by the names of ilastik's classes, and where they were before there were such names.
+_FILES = frozenset({"FilesystemDatasetInfo", "RelativeFilesystemDatasetInfo"})
+_INSIDE = frozenset({"ProjectInternalDatasetInfo"})
+_LOCATIONS = frozenset({"FileSystem", "ProjectInternal"})
+_SECONDS_TO_ANSWER = 10
+_ABORTED = 134
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,41 @@ def read_lane(path: Path, file: h5py.File) -> TrainingLane | None:
     if lanes is None or not len(lanes):
         return None
     for name in sorted(lanes):
+        for info in lanes[name].values():
+            if len(info):
+                _open(path, name, info)
         lane = _read_one(path, name, lanes[name]["Raw Data"])
         _check_labels(path, file, int(re.sub(r"\D", "", name) or 0), lane)
     return lane
+
+
+def _open(path: Path, name: str, info: h5py.Group) -> None:
+    """Do to a lane what ilastik does when it opens the project: one that is a URL is contacted.
+
+    Raises ProjectError for lanes of a kind that ilastik does not know, and for URLs, answered or not: what stands
+    behind them is not supported here.
+    """
+    kind = text_of(info["__class__"]) if "__class__" in info else ""
+    address = text_of(info["filePath"]) if "filePath" in info else ""
+    if kind == "UrlDatasetInfo" or (not kind and "://" in address):
+        error = ProjectError(f"The training image of '{path}' ({name}) is an address: '{address}'. ilastik aborts.")
+        error.exit_code = _ABORTED
+        raise error
+    if kind == "MultiscaleUrlDatasetInfo":
+        answer = _get(address)
+        raise ProjectError(f"The training image of '{path}' ({name}) is at '{address}', which answers: {answer}.")
+    if (kind and kind not in _FILES | _INSIDE) or (not kind and text_of(info["location"]) not in _LOCATIONS):
+        raise ProjectError(f"The training image of '{path}' ({name}) is of a kind that is not known: '{kind}'.")
+    if not {"allowLabels", "nickname"} <= set(info):
+        raise ProjectError(f"The training image of '{path}' ({name}) lacks its nickname or whether it has labels.")
+
+
+def _get(address: str) -> str:
+    try:
+        with urllib.request.urlopen(address, timeout=_SECONDS_TO_ANSWER) as answer:  # noqa: S310 - as ilastik does
+            return str(answer.status)
+    except (OSError, ValueError) as exc:
+        return str(exc)
 
 
 def _read_one(path: Path, name: str, info: h5py.Group) -> TrainingLane:

@@ -1,4 +1,4 @@
-"""Random forests as ilastik stores them in a project, and the ways in which they are damaged."""
+"""What ilastik stores in a project: training images, random forests, and the ways in which those are damaged."""
 
 from collections.abc import Callable, Sequence
 
@@ -34,6 +34,12 @@ def add_forest(forests: h5py.Group, name: str, trees: Sequence[Tree], columns: i
     for index, (topology, parameters) in enumerate(trees):
         where = f"Tree_{index:0{len(str(len(trees) - 1))}d}"
         forest[f"{where}/topology"], forest[f"{where}/parameters"] = topology, parameters
+
+
+def add_lane(info: h5py.Group, path: str = "trained.h5/volume/data") -> None:
+    """Store what a training image has beside its shape and axes."""
+    info["__class__"], info["location"] = b"RelativeFilesystemDatasetInfo", b"FileSystem"
+    info["filePath"], info["nickname"], info["allowLabels"] = path.encode(), b"trained", True
 
 
 def _lost(path: str) -> Callable[[h5py.Group], None]:

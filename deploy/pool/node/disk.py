@@ -17,6 +17,7 @@ from typing import IO
 from batch_ops.task import contract, true_success
 from node.files import Refusal, say
 from node.image import LINK, NOTE
+from node.process import HOME
 from node.project import COPY
 
 LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write
@@ -35,7 +36,7 @@ def occupy(root: Path) -> IO[str]:
 
 def clear(root: Path, *, succeeded: bool) -> None:
     """Delete what this task needs no more: all but its logs and, if it succeeded, the output that Batch uploads."""
-    for name in (IMAGES, contract.PARTIAL_FOLDER, *(() if succeeded else (contract.OUT_FOLDER,))):
+    for name in (IMAGES, HOME, contract.PARTIAL_FOLDER, *(() if succeeded else (contract.OUT_FOLDER,))):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in (LINK, NOTE, COPY, contract.PROJECT_FILE):
         with suppress(OSError):

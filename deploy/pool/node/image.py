@@ -19,6 +19,7 @@ from node.files import faults_of_file, md5_of, open_hdf5, refuse
 LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
 ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
 NOTE = "local.json"  # what this script changed in its copy of the image
+MAX_ATTRIBUTE_BYTES = 64 * 1024
 PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
@@ -67,13 +68,16 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
         found, warnings = describe(file, root, task)
         listed = listed_name(file, found.internal_path)
+        odd = odd_attributes(file[listed])
     plain = PLAIN_DATASET.fullmatch(listed) is not None
     image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", md5, found, warnings)
-    if not plain or not found.tagged:
+    if not plain or not found.tagged or odd:
         what = f"The local copy of {task.image_name}"
         with faults_of_file(contract.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
             if not found.tagged:
                 file[found.internal_path].attrs["axistags"] = vigra_axistags(found.axes)
+            for name in odd:
+                del file[listed].attrs[name]
             if not plain:
                 rename(file, listed)
         known = {**dataclasses.asdict(image), "described": image_to_json(found)}
@@ -117,6 +121,29 @@ def rename(file: Any, listed: str) -> None:
         else:
             file.move(listed, ALIAS)
         listed = listed_name(file, ALIAS)
+
+
+def odd_attributes(dataset: Any) -> list[str]:
+    """Name the attributes that ilastik fails on, and does not need: units in no table, ranges that are no pairs."""
+    attributes = dataset.attrs
+    odd = []
+    for name in ("axis_units", "drange"):
+        if name in attributes and not (_is_small(dataset, name) and _is_readable(name, attributes[name])):
+            odd.append(name)
+    return odd
+
+
+def _is_small(dataset: Any, name: str) -> bool:
+    return bool(dataset.attrs.get_id(name).get_storage_size() <= MAX_ATTRIBUTE_BYTES)
+
+
+def _is_readable(name: str, value: Any) -> bool:
+    if name == "drange":
+        return getattr(value, "shape", None) == (2,) and value.dtype.kind in "uif"
+    try:
+        return isinstance(json.loads(value), dict)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def vigra_axistags(axes: str) -> str:

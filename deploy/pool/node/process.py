@@ -18,6 +18,7 @@ from node.files import refuse, say
 from node.log import LogTee
 
 SECONDS_TO_END = 5.0
+HOME = "home"  # of ilastik alone, in the working directory
 _SET_CHILD_SUBREAPER = 36  # prctl of Linux
 
 
@@ -44,7 +45,12 @@ def adopt_orphans() -> None:
 def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: list[str]) -> str:
     """Run ilastik to its end, set exit code and last lines, and return the part of its log that shows faults."""
     say("Running: " + json.dumps(command))
-    environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb)
+    home = execution.root / HOME
+    try:
+        home.mkdir(exist_ok=True)
+    except OSError as exc:
+        refuse(contract.EXIT_NODE, f"The folder that ilastik needs as its home can't be made on this node: {exc}.")
+    environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb, str(home))
     try:
         # In this script's process group, so that Batch's own kill reaches ilastik even without this script.
         process = subprocess.Popen(

@@ -1,9 +1,9 @@
-"""The project as ilastik needs it; an old version is adapted in a copy."""
+"""The project as ilastik needs it: a copy that leads nowhere and asks for nothing but its classifier."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ from node.files import faults_of_file, open_hdf5, refuse, sha256_of
 from node.image import LocalImage
 
 COPY = "local.ilp"
+NOWHERE = "no-training-image.h5/data"  # in the form of a path that ilastik stores; there is no such file
+EXPORT_SETTINGS = (
+    *("RegionStart", "RegionStop", "InputMin", "InputMax", "ExportMin", "ExportMax", "ExportDtype", "OutputAxisOrder"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,55 +39,80 @@ def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
 
 
 def prepare_project(root: Path, image: LocalImage) -> LocalProject:
-    """Adapt a copy of a project of an old version (see `renew`)."""
+    """Adapt a copy of the project: nothing that it stores leads elsewhere or changes what is exported."""
     path = root / contract.PROJECT_FILE
     copy = root / COPY
     copy.unlink(missing_ok=True)
-    axes = set()
-    old = False
-    with faults_of_file(contract.EXIT_BAD_PROJECT, "The project file"), open_hdf5(path, "r") as file:
-        for info in training_images(file):
-            if is_old(info):
-                old = True
-            elif "axistags" in info:
-                axes.add(_axes_of(info["axistags"][()]))
-        classes = len(file["PixelClassification/LabelNames"])
-    if not old:
-        return LocalProject(contract.PROJECT_FILE, classes, frozenset(axes))
     shutil.copyfile(path, copy)
     with faults_of_file(contract.EXIT_BAD_PROJECT, "The project file"), open_hdf5(copy, "r+") as file:
-        renew(file, image)
-    return LocalProject(COPY, classes, frozenset(axes))
+        infos = list(training_images(file))
+        axes = frozenset(_axes_of(info["axistags"][()]) for info in infos if "axistags" in info and not is_old(info))
+        redirect(infos, image)
+        if any(map(is_old, infos)):
+            forget_labels(file)
+        forget_export(file)
+        return LocalProject(COPY, len(file["PixelClassification/LabelNames"]), axes)
 
 
 def training_images(file: Any) -> Iterator[Any]:
-    """Find the groups that describe a project's images, one for each lane and role."""
+    """Find the groups that describe a project's images, one for each lane and role, that lie outside of the project."""
     for lane in file["Input Data/infos"].values():
-        for info in lane.values():
-            if "filePath" in info:
+        for info in [lane] if "filePath" in lane else lane.values():
+            if "filePath" in info and not is_inside(info):
                 yield info
 
 
+def is_inside(info: Any) -> bool:
+    """Return whether a training image is stored in the project itself."""
+    kind = _text_of(info.get("__class__"))
+    return (kind or _text_of(info.get("location"))) in ("ProjectInternalDatasetInfo", "ProjectInternal")
+
+
 def is_old(info: Any) -> bool:
-    """Return whether it lacks shape and axes: old versions read them from the image, which is not on the node."""
-    stored = "shape" in info and "axistags" in info
-    return not stored and _text_of(info.get("location")) != "ProjectInternal"
+    """Return whether it lacks shape or axes: ilastik reads them from the image, which is not on the node."""
+    return not ("shape" in info and "axistags" in info)
 
 
-def renew(file: Any, image: LocalImage) -> None:
-    """Make the lanes of an old project point at this image, and delete the label blocks.
+def redirect(infos: Iterable[Any], image: LocalImage) -> None:
+    """Let no training image lead to another file or to an address: ilastik opens whatever is there.
 
-    The stored paths lead anywhere; none of them is followed or created. ilastik 1.4 takes shape and axes
-    from the image instead, and fails on label blocks that were saved in another order of axes; they matter
-    for training only.
+    Where shape and axes are stored, ilastik does without the image, and they must not become this image's: the paths
+    lead nowhere. Where they are not, it takes them from this image. Kinds of training images that only another version
+    knows become files, too.
     """
-    for info in training_images(file):
-        if is_old(info):
-            del info["filePath"]
-            info["filePath"] = image.argument
+    for info in infos:
+        is_file = {"location": "FileSystem", "filePath": image.argument if is_old(info) else NOWHERE}
+        if "__class__" in info:
+            is_file["__class__"] = "RelativeFilesystemDatasetInfo"
+        for name in (*is_file, "url"):
+            if name in info:
+                del info[name]
+        for name, text in is_file.items():
+            info[name] = text
+        if not isinstance(info["working_scale"][()] if "working_scale" in info else b"", bytes):
+            # The number of a scale of what was behind an address.
+            del info["working_scale"]
+        for name, value in (("nickname", "training"), ("allowLabels", True)):
+            if name not in info:
+                info[name] = value
+
+
+def forget_labels(file: Any) -> None:
+    """Delete the label blocks of an old project: they matter for training only.
+
+    ilastik 1.4 fails on label blocks that were saved in another order of axes.
+    """
     labels = file.get("PixelClassification/LabelSets", {})
     for name in list(labels):
         del labels[name]
+
+
+def forget_export(file: Any) -> None:
+    """Delete what the project stores of region, range, type and axes of its export: ilastik obeys it without a word."""
+    stored = file.get("Prediction Export", {})
+    for name in EXPORT_SETTINGS:
+        if name in stored:
+            del stored[name]
 
 
 def _axes_of(tags: Any) -> str:

@@ -15,7 +15,7 @@ from local_cloud.ilastik.batch import run
 from local_cloud.ilastik.command import parse_command
 from local_cloud.ilastik.errors import IlastikError
 from local_cloud.ilastik.settings import Settings
-from tests.fakes.forests import add_forest
+from tests.fakes.forests import add_forest, add_lane
 from tests.local_cloud.ilastik.plain_pixels import LEAF, feature_columns
 
 FEATURES = (
@@ -129,6 +129,7 @@ def write_project(path: Path, recipe: Recipe, frame: np.ndarray) -> Path:
             order, shape = recipe.lane
             file["Input Data/infos/lane0000/Raw Data/axistags"] = axistags(order).encode()
             file["Input Data/infos/lane0000/Raw Data/shape"] = shape
+            add_lane(file["Input Data/infos/lane0000/Raw Data"])
         forests = file.create_group("PixelClassification/ClassifierForests")
         forests["known_labels"] = np.array(recipe.labels, np.uint32)
         columns, eigenvalues = feature_columns(file, frame)

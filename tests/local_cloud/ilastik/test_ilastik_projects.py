@@ -242,7 +242,7 @@ def make_old(project: Path, blocks: str | None = None) -> None:
     """Turn a project into one of version 0.6: no shape, no axes, label blocks without axes."""
     with h5py.File(project, "a") as file:
         lane = file["Input Data/infos/lane0000/Raw Data"]
-        del lane["axistags"], lane["shape"]
+        del lane["axistags"], lane["shape"], lane["__class__"], lane["filePath"]
         lane["filePath"] = b"training.h5/volume/data"
         if blocks:
             block = file.create_dataset("PixelClassification/LabelSets/labels000/block0000", data=np.zeros(3, "u1"))

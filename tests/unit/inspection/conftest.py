@@ -16,7 +16,7 @@ import pytest_asyncio
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
 from tests.fakes.check import PROJECT
-from tests.fakes.forests import add_forest, tree
+from tests.fakes.forests import add_forest, add_lane, tree
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
 FIELD = REFERENCE.parent / "field"
@@ -101,8 +101,7 @@ def add_project(file: h5py.File) -> None:
     lane = file.create_group("Input Data/infos/lane0000/Raw Data")
     lane["shape"] = [4, 40, 96, 88, 1]
     lane["axistags"] = axistags("tzyxc").encode()
-    lane["filePath"] = b"training.h5/volume/data"
-    lane["location"] = b"FileSystem"
+    add_lane(lane)
 
 
 def add_classifier(file: h5py.File, *chosen: tuple[int, int], columns: int = 1) -> None:

@@ -25,6 +25,7 @@ from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.cloud.provision import task_tools
 from local_cloud.ilastik.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
+from tests.fakes.forests import add_lane
 from tests.unit.inspection.conftest import add_classifier
 
 TIMEOUT_S = 60
@@ -104,8 +105,7 @@ class TaskFolder:
         with h5py.File(self.project, "w") as file:
             add_classifier(file)
             info = file.create_group("Input Data/infos/lane0000/Raw Data")
-            info["filePath"] = lane
-            info["location"] = "FileSystem"
+            add_lane(info, lane)
             file.create_group("Input Data/infos/lane0000/Prediction Mask")
             if not old:
                 info["shape"] = np.array(self.shape)

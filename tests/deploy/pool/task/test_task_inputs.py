@@ -109,11 +109,17 @@ def test_an_old_project_is_made_to_fit_in_a_copy(folder, lane):
     assert set(folder.wd.parent.iterdir()) == outside
 
 
-def test_a_project_of_today_is_given_to_ilastik_as_it_is(folder):
-    """No copy, no change, no extra option where nothing is wrong."""
-    folder.ilastik("write(); print('given', options['project'], flags)")
-
-    assert "given project.ilp ['--headless', '--readonly']" in folder.run().printed
+def test_a_project_of_today_keeps_all_but_the_way_to_its_images(folder):
+    """No other change, and no extra option, where nothing is wrong."""
+    before = folder.project.read_bytes()
+    folder.ilastik(
+        "p = h5py.File(options['project']); info = p['Input Data/infos/lane0000/Raw Data']\n"
+        "assert len(p['PixelClassification/LabelSets/labels000']) == 1\n"
+        "print('given', info['filePath'][()], *info['shape'], flags); write()"
+    )
+    ended = folder.run()
+    assert "given b'no-training-image.h5/data' 2 4 5 3 1 ['--headless', '--readonly']" in ended.printed
+    assert folder.project.read_bytes() == before
 
 
 def test_the_images_own_axes_win_over_the_projects(folder):
