@@ -27,7 +27,7 @@ again or --forget is.
   --heal, --no-heal         have the app remove broken nodes, as --heal-nodes-per-day 5 and 0; needs the right to make
                             a role
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
-                            --vm-size --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
+                            --vm-size --vm-sizes --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
                             --alert-mail --operators-group --monthly-budget --prefix --backfill-daily-limit --rerun-finished --max-image-gb
                             --sweep-hours --more-settings ...; main.bicepparam holds a lab's own values
@@ -194,6 +194,7 @@ find_budget_start() {
 
 decide_internal() {
   local scripts start_task existing='' create=true
+  choose_size
   read -r scripts start_task pool < <(digest names "$ilastik_version" "$prefix" "$archive_sha256" \
     "${parameter[vmSize]}" "${parameter[osDiskGb]}" "${parameter[slotsPerNode]}")
   [[ -z $batch_account ]] || lookup existing rest --method get --url "$(pools_url "$pool")" --query name
@@ -205,7 +206,7 @@ decide_internal() {
   write_parameters "${tags[@]}" \
     --internal "suffix=\"$suffix\"" --internal "location=\"$location\"" \
     --internal "topicName=\"$topic\"" --internal "budgetStart=\"$budget_start\"" \
-    --internal "poolId=\"$pool\"" --internal "createPool=$create" \
+    --internal "vmSize=\"${parameter[vmSize]}\"" --internal "poolId=\"$pool\"" --internal "createPool=$create" \
     --internal "ilastikArchive=\"$archive_blob\"" --internal "ilastikSha256=\"$archive_sha256\"" \
     --internal "taskScripts=\"$scripts\"" --internal "startTaskBlob=\"$start_task\""
 }

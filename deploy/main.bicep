@@ -27,6 +27,13 @@ param operators operator[] = []
 #disable-next-line no-unused-params
 param operatorsGroup string = ''
 
+@description('Whether the app gets its role on all tables at once instead of each, and may read the whole Batch account.')
+param wideRoles bool = false
+
+@description('Sizes of nodes in the order of wish, with commas between: deploy.sh takes the first that is to be had.')
+#disable-next-line no-unused-params
+param vmSizes string = ''
+
 @description('Size of the nodes. Four cores a task slot suit ilastik; E sizes have twice the memory.')
 param vmSize string = 'Standard_D4ds_v5'
 
@@ -296,6 +303,7 @@ module roles 'modules/roles.bicep' = {
       topic: topic.outputs.principalId
     }
     operators: operators
+    wide: wideRoles
     dataAccountName: names.dataAccount
     hostAccountName: names.hostAccount
     batchAccountName: names.batchAccount

@@ -14,6 +14,7 @@ from batch_ops.domain.errors import NotAllowed
 from batch_ops.domain.pool_status import ImageSupport, NodeStatus, PoolStatus
 
 _SERVICE = "Azure Batch"
+_NO_NODE = "doctor-probe"
 _MOST_NODES = 200
 
 
@@ -57,6 +58,9 @@ class AzureBatchHealth:
 
     async def _nodes(self, pool_id: str) -> Sequence[NodeStatus]:
         nodes: list[NodeStatus] = []
+        # One that is not there: whether a single node may be asked for is another question than whether all may.
+        with calls(_SERVICE, f"look at a node of the pool {pool_id}", ignored=("NodeNotFound",)):
+            await self._client.get_node(pool_id, _NO_NODE, select=["id"])
         with calls(_SERVICE, f"list the nodes of the pool {pool_id}"):
             async for found in self._client.list_nodes(pool_id):
                 node = node_of(found)

@@ -7,6 +7,7 @@ import fnmatch
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 _NEEDED_ACTIONS = {
@@ -79,6 +80,28 @@ def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[str, int] | None:
     return None
 
 
+def choose(
+    skus: Sequence[Mapping[str, Any]], account: Mapping[str, Any] | None, sizes: Sequence[str], spot: bool
+) -> tuple[str, Sequence[str]]:
+    """(the first size that Batch offers and whose cores suffice for one node, why those before it are not taken).
+
+    Cores that are not known are no reason. Where none will do it is the first one, and whoever takes it finds out why.
+    """
+    reasons = []
+    for size in sizes:
+        found = sku(skus, size)
+        if found is None:
+            reasons.append(f"{size} is not taken: Batch does not offer it here.")
+            continue
+        family, cores = found
+        allowed = quota(account, family, spot) if account else None
+        if allowed is not None and allowed < cores:
+            reasons.append(f"{size} is not taken: {allowed} cores are allowed of {family}, and a node has {cores}.")
+            continue
+        return size, reasons
+    return sizes[0], reasons
+
+
 def same_formula(pool: Mapping[str, Any], wanted: str) -> bool:
     """Whether a pool scales by this formula; line ends and blanks at the ends do not count."""
     scale = pool["properties"].get("scaleSettings", {}).get("autoScale") or {}
@@ -143,6 +166,10 @@ def main(arguments: Sequence[str]) -> int:
     elif command == "sku":
         found = sku(answer, rest[0])
         print(*found or ())
+    elif command == "choose":
+        account = json.loads(Path(rest[2]).read_text(encoding="utf-8"))
+        size, reasons = choose(answer, account, rest[0].split(","), rest[1] == "spot")
+        print("\n".join([size, *reasons]))
     elif command == "quota":
         known = quota(answer, rest[0], rest[1] == "spot")
         print("" if known is None else known)

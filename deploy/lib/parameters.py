@@ -108,6 +108,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"--ilastik-version is {values['ilastikVersion']!r}; it must look like 1.4.2.")
     if not re.fullmatch(r"[A-Za-z0-9_]+", str(values["vmSize"])):
         faults.append(f"--vm-size is {values['vmSize']!r}; it must look like Standard_D4ds_v5.")
+    if values["vmSizes"] and not re.fullmatch(r"[A-Za-z0-9_]+(,[A-Za-z0-9_]+)*", str(values["vmSizes"])):
+        faults.append(
+            f"--vm-sizes is {values['vmSizes']!r}; it must look like Standard_D4ds_v5,Standard_D4as_v5: no blanks."
+        )
     group = str(values["operatorsGroup"])
     if group and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", group):
         faults.append(f"--operators-group is {group!r}; it must be the object id of a group in Entra.")

@@ -134,6 +134,8 @@ check_machines() { # size, most nodes, spot nodes
     return
   fi
   fetch "$work/skus.json" batch location list-skus --location "$location"
+  choose_size
+  set -- "${parameter[vmSize]}" "$2" "$3"
   found=$(answers sku "$1" <"$work/skus.json")
   if [[ -z $found ]]; then
     problem "Batch offers no machines of size $1 in $location. See: az batch location list-skus --location $location --output table"
@@ -150,6 +152,20 @@ check_machines() { # size, most nodes, spot nodes
   (($2 <= $3)) || check_cores "$family" "$cores" dedicated
   (($3 == 0)) || check_cores "$family" "$cores" spot
   (($2 > $3)) || check_stand_ins "$family" "$cores"
+}
+
+# Sets the machines' size to the first wish that is offered and has quota; without an account no quota is known.
+choose_size() {
+  local kind=dedicated reasons
+  [[ -n ${parameter[vmSizes]} && -f $work/skus.json ]] || return 0
+  [[ ${parameter[spotNodes]} == 0 ]] || kind=spot
+  printf 'null' >"$work/account.json"
+  [[ -z $batch_account ]] ||
+    fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
+  answers choose "${parameter[vmSizes]}" "$kind" "$work/account.json" <"$work/skus.json" >"$work/size"
+  parameter[vmSize]=$(head -n 1 "$work/size")
+  reasons=$(tail -n +2 "$work/size")
+  [[ -z $reasons ]] || say "   ${reasons//$'\n'/$'\n'   }"
 }
 
 check_cores() { # family, cores of one node, kind

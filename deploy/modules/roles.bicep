@@ -18,6 +18,9 @@ param batchAccountName string
 @description('Name of the Application Insights component.')
 param insightsName string
 
+@description('Whether the app gets wider roles: on all tables at once, and to read everything in the Batch account.')
+param wide bool
+
 @export()
 @description('Somebody who runs the system.')
 type operator = {
@@ -29,6 +32,7 @@ type operator = {
 
 @description('Ids of the built-in roles.')
 var roles = {
+  batchAccountReader: '11076f67-66f6-4be0-8f6b-f0609fd05cc9'
   batchDataContributor: '6aaa78f1-f7de-44ca-8722-c64a23943cae'
   batchJobSubmitter: '48e5e92e-a480-4e71-aa9c-2778f4c13781'
   metricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
@@ -180,6 +184,31 @@ resource tableRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     }
   }
 ]
+
+// Where Azure should not take a transaction with a role on one table alone: the documents do not say.
+resource wideTableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (wide) {
+  name: guid(data::tableService.id, principals.app, roles.storageTableDataContributor)
+  scope: data::tableService
+  properties: {
+    principalId: principals.app
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageTableDataContributor
+    )
+  }
+}
+
+// Where the role to submit jobs should not allow to look at nodes.
+resource wideBatchRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (wide) {
+  name: guid(batch.id, principals.app, roles.batchAccountReader)
+  scope: batch
+  properties: {
+    principalId: principals.app
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.batchAccountReader)
+  }
+}
 
 resource hostRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for grant in onHostAccount: {

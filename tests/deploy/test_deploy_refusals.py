@@ -134,6 +134,7 @@ def test_an_impossible_option_is_refused(empty, options, sentence):
         ("prefix=laboratory", "--prefix is 'laboratory'; it must be at most 8 long."),
         ("poolId=mine", "There is no option --pool-id"),
         ("colour=red", "There is no option --colour"),
+        ("vmSizes=a, b", "no blanks"),
         ("operatorsGroup=us", "must be the object id of a group in Entra"),
         ("alertMail=a b@c", "which is no mail address"),
         ("monthlyBudget=5", "--monthly-budget needs --alert-mail"),

@@ -8,6 +8,7 @@ param spotNodes = 5
 param osDiskGb = 200
 param minNodesWorkingHours = 1
 param healNodesPerDay = 5
+param wideRoles = true
 param inputDays = 90
 param inputCoolDays = 30
 param undeleteDays = 30
