@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from local_cloud.batch.node.retention import files_are_gone
 from local_cloud.batch.rest.calls import Call, Reply, listing
@@ -141,11 +141,10 @@ def _headers(path: Path, url: str) -> dict[str, str]:
     return {
         "Content-Length": str(0 if folder else found.st_size),
         "Content-Type": _content_type(path),
-        "ETag": f"0x{found.st_mtime_ns:X}",
         "Last-Modified": http_date(_moment(found.st_mtime)),
         "ocp-creation-time": http_date(_moment(found.st_ctime)),
-        "ocp-batch-file-url": url,
-        "ocp-batch-file-isdirectory": str(folder).lower(),
+        "ocp-batch-file-url": quote(unquote(url), safe=""),  # the service encodes the whole address
+        "ocp-batch-file-isdirectory": str(folder),
         "ocp-batch-file-mode": _mode(found.st_mode),
     }
 

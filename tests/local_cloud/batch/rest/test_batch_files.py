@@ -1,5 +1,7 @@
 """Files of tasks and nodes."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from tests.local_cloud.batch.running import refused, shell, text_from
@@ -61,8 +63,9 @@ async def test_properties_of_a_file(client, raw, files_there):
 
     assert (found.content_length, found.is_directory) == (10, False)
     assert int(found.file_mode, 8) >> 12 == 0o10  # a regular file, as 0o100644
-    assert found.url.endswith("/jobs/j/tasks/t/files/wd/out%20put.txt")
-    assert (head.status, head.raw, head.headers["ocp-batch-file-isdirectory"]) == (200, b"", "true")
+    assert unquote(found.url).endswith("/jobs/j/tasks/t/files/wd/out put.txt")
+    assert "/" not in found.url
+    assert (head.status, head.raw, head.headers["ocp-batch-file-isdirectory"]) == (200, b"", "True")
 
 
 async def test_files_can_be_deleted(client, raw, files_there):

@@ -73,7 +73,7 @@ TASK = {
 
 
 # The SDK reads ETag and Last-Modified of every answer; only these resources have any.
-VERSIONED = re.compile(r"/pools(/[^/]+)?|/jobs(/[^/]+)?|/jobs/[^/]+/tasks(/[^/]+)?|.*/files/.+")
+VERSIONED = re.compile(r"/pools(/[^/]+)?|/jobs(/[^/]+)?|/jobs/[^/]+/tasks(/[^/]+)?")
 
 
 @dataclass
