@@ -45,6 +45,17 @@ def forecast(image: ImageDescription, project: ProjectFacts, threads: int) -> Fo
     )
 
 
+def page_bytes(image: ImageDescription, project: ProjectFacts, threads: int) -> int | None:
+    """Compute the free memory below which ilastik never begins with a page and waits for ever; None if unknown.
+
+    Its TIFF export plans (free memory / 2) // (pixels of a page x bytes of a pixel) pages at a time; none is no error.
+    """
+    if not image.is_known:
+        return None
+    work = _work(image, project)
+    return 2 * work.page * _VALUE_BYTES * (work.columns + len(project.classes) * threads)
+
+
 def _work(image: ImageDescription, project: ProjectFacts) -> _Work:
     size = sizes(image.axes, image.shape)
     reach = math.ceil(WINDOW_RATIO * project.sigma_3d) if size["z"] > 1 else 0

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.forecast import forecast
+from batch_ops.domain.forecast import forecast, page_bytes
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked
@@ -58,18 +58,32 @@ def claimed(
     fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings, now: datetime
 ) -> FileRecord:
     """Add all that the task needs, with the ids of job and task: recovery never derives them again."""
+    pool_id, alone = _pool(verdict, project, settings)
     reason = f"{verdict.sentence} It runs anyway." if isinstance(verdict, Unchecked) else "Its task is being created."
     return replace(
         fresh,
         plan=_run_plan(fresh, project, verdict, settings),
         placement=replace(
             fresh.placement,
-            pool_id=settings.pool_id,
-            job_id=naming.job_id(settings.job_prefix, settings.pool_id, now),
+            pool_id=pool_id,
+            job_id=naming.job_id(settings.job_prefix, pool_id, now),
+            alone=alone,
             task_id=naming.task_id(fresh.name, fresh.run, 1),
             attempt=1,
         ),
     ).to(State.SUBMITTING, now, reason)
+
+
+def _pool(verdict: Accepted | Unchecked, project: Project, settings: Settings) -> tuple[str, bool]:
+    """Choose the large pool, where there is one, for pages that ilastik would wait for ever for; or a whole node."""
+    if not isinstance(verdict, Accepted):
+        return settings.pool_id, False
+    need = page_bytes(verdict.image, project.facts, settings.slot_threads) or 0
+    if need <= settings.slot_memory_mb * 2**20:
+        return settings.pool_id, False
+    if settings.large_pool_id and need > settings.slot_memory_mb * 2**20 * settings.slots_per_node:
+        return settings.large_pool_id, True
+    return settings.pool_id, True
 
 
 def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings) -> RunPlan:

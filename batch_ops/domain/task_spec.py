@@ -12,6 +12,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import image_to_json
@@ -53,6 +54,11 @@ class TaskSpec:
     required_slots: int = 1
 
 
+def _memory_failures(record: FileRecord) -> int:
+    """Count how often the run had too little memory: each thread takes its share, so the next try has half of them."""
+    return record.tries.of(FailureKind.OUT_OF_MEMORY)
+
+
 def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
     """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs."""
     nickname = naming.nickname(record.name)
@@ -72,7 +78,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         task_id=record.placement.task_id,
         run=record.run,
         attempt=record.placement.attempt,
-        threads=settings.slot_threads * slots,
+        threads=max(1, settings.slot_threads * slots >> (0 if is_large else _memory_failures(record))),
         ram_mb=memory_mb * slots,
         ilastik_version=record.plan.tool.ilastik_version,
         image_description=image_to_json(record.plan.image),

@@ -96,7 +96,10 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
         FailureKind.OUT_OF_MEMORY: FailureRule(
             tries=2,
             alone=True,
-            exits={contract.EXIT_KILLED: "ilastik was killed for using more memory than its slot has."},
+            exits={
+                contract.EXIT_KILLED: "ilastik was killed for using more memory than its slot has.",
+                contract.EXIT_STALLED: "ilastik stopped working, as it does with too little memory for a page.",
+            },
             last_words="It needs more memory than a node has. ",
             remedy="Cut the image into smaller volumes, or ask for larger machines.",
         ),

@@ -2,7 +2,8 @@
 
 Runs in the task's working directory under the node's own Python, with the packages of node-requirements.txt (on nodes
 of older pools: under the 3.9 that ships with ilastik, with h5py and tifffile); ilastik is a program to it. Leaves
-`out/<execution>/` complete or not at all, and `logs/<execution>/` always.
+`out/<execution>/` complete or not at all, and `logs/<execution>/` always. Optional: STALL_SECONDS, after which an
+ilastik that computes nothing is ended.
 """
 
 from __future__ import annotations

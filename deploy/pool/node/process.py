@@ -16,6 +16,7 @@ from batch_ops.task import contract
 from node.execution import Execution
 from node.files import refuse, say
 from node.log import LogTee
+from node.watchdog import STALL_SECONDS, Watchdog, cpu_seconds
 
 SECONDS_TO_END = 5.0
 HOME = "home"  # of ilastik alone, in the working directory
@@ -67,7 +68,7 @@ def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: l
     tee = LogTee(process.stdout, execution.logs / contract.LOG_NAME)
     tee.start()
     try:
-        execution.ilastik_exit_code = process.wait()
+        execution.ilastik_exit_code = _wait(process)
         tee.join(SECONDS_TO_END)
     finally:
         # Also after a normal end: processes that ilastik left running would block the log and the slot.
@@ -75,6 +76,22 @@ def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: l
         tee.join(SECONDS_TO_END)
         execution.log_lines = tee.last_lines
     return tee.text
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of ilastik; refuse to go on where it has stopped working."""
+    watchdog = Watchdog(float(os.environ.get("STALL_SECONDS") or STALL_SECONDS))
+    while True:
+        try:
+            return process.wait(watchdog.patience / 20)
+        except subprocess.TimeoutExpired:
+            if watchdog.is_stalled(time.monotonic(), cpu_seconds(descendants())):
+                minutes = f"{watchdog.patience / 60:.2g} minutes"
+                refuse(
+                    contract.EXIT_STALLED,
+                    f"ilastik stopped working: it has computed hardly anything for {minutes}. So it waits for ever if "
+                    "it has too little memory for one page of the image.",
+                )
 
 
 def end_descendants() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.forecast import forecast
+from batch_ops.domain.forecast import forecast, page_bytes
 from batch_ops.domain.planning import claimed
 from batch_ops.domain.project import Project
 from batch_ops.domain.project_config import ProjectConfig
@@ -56,6 +56,27 @@ def test_features_in_3d_need_planes_around_the_page():
     foreseen = forecast(image("zyx", 20, 2048, 2048), project(60, 5.0).facts, 4)
     assert foreseen.memory_bytes
     assert 0.75 <= foreseen.memory_bytes / 8.7e9 <= 1.25
+
+
+@pytest.mark.parametrize(
+    ("settings", "pool", "alone"),
+    [
+        ({}, "ilastik", True),
+        ({"large_pool_id": "big", "large_slot_memory_mb": 60_000}, "big", True),
+        ({"large_pool_id": "big", "large_slot_memory_mb": 60_000, "slot_memory_mb": 24_000}, "ilastik", False),
+        ({"large_pool_id": "big", "large_slot_memory_mb": 60_000, "slots_per_node": 2}, "ilastik", True),
+    ],
+    ids=["one pool", "a large pool", "enough memory", "enough on a whole node"],
+)
+def test_a_page_that_ilastik_would_wait_for_ever_for_gets_more_memory_from_the_start(settings, pool, alone):
+    """Seen with the real one: of 212 bytes a pixel, it never begins above 28 million pixels with 12 GB free."""
+    classifier = project(45)
+    assert page_bytes(image("yx", 7_000, 4_000), classifier.facts, 4) == pytest.approx(12e9, rel=0.02)
+    chosen = replace(SETTINGS, **{"pool_id": "ilastik", "slot_threads": 4, "slot_memory_mb": 12_000, **settings})
+    for width, (wanted, apart) in ((8_000, (pool, alone)), (6_000, ("ilastik", False))):
+        here = claimed(FRESH, classifier, Accepted(image("yx", width, 4_000)), chosen, NOW).placement
+        assert (here.pool_id, here.alone) == (wanted, apart)
+        assert here.job_id.startswith(f"{SETTINGS.job_prefix}-{wanted}-")
 
 
 def test_nothing_is_foreseen_of_an_image_that_was_not_checked():

@@ -189,6 +189,26 @@ def test_sigterm_ends_ilastik_and_all_it_started(folder, manners):
     assert folder.uploads_on_success() == []
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("time.sleep(300)", contract.EXIT_STALLED),
+        ("end = time.time() + 6\nwhile time.time() < end: pass\nwrite()", 0),
+    ],
+    ids=["waits", "works"],
+)
+def test_an_ilastik_that_stops_working_is_ended(folder, body, code):
+    """It waits for ever if memory is short; one that computes is left alone, however long it takes."""
+    folder.ilastik(body)
+    folder.extra = {"STALL_SECONDS": "3"}
+    ended = folder.run()
+    assert ended.code == code, ended.printed
+    assert (folder.report().kind, "stopped working" in folder.report().sentence) in {
+        ("OUT_OF_MEMORY", True),
+        ("SUCCEEDED", False),
+    }
+
+
 def test_what_ilastik_leaves_running_is_ended_with_it(folder):
     """A helper that outlives ilastik and holds its log open neither blocks the task nor stays on the node."""
     folder.ilastik(
