@@ -61,14 +61,22 @@ class Classifiers:
     async def _look(self, name: str) -> Project | NoProject:
         container = self._settings.projects_container
         shown = plain(name)
-        blob = await self._blobs.head(container, naming.project_blob(name))
+        blob = None
+        for candidate in naming.classifier_blobs(name):
+            if blob is None:
+                blob = await self._blobs.head(container, candidate)
         if blob is None:
             return NoProject(
                 f"There is no project '{shown}.ilp' in the container '{container}' yet; ask whoever looks after the "
                 "classifiers to upload it there."
             )
+        if (blob.tier or "").lower() == "archive":
+            return NoProject(
+                f"The project '{plain(blob.name)}' is in the archive tier; ask whoever looks after the classifiers to "
+                "rehydrate it (move it to another tier)."
+            )
         try:
-            config = await read_config(self._blobs, container, name)
+            config = await read_config(self._blobs, container, blob.name[: -len(naming.PROJECT_SUFFIX)])
             known = await self._learn(name, blob)
         except ConfigError as exc:
             return NoProject(str(exc))

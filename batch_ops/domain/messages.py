@@ -135,7 +135,8 @@ def _event(event: "_Fields") -> BlobCreated:
     data = event.part("data")
     container, raw_name = _subject(event.text("subject"))
     return BlobCreated(
-        name=_name_in_url(data.text("url"), container) or raw_name,
+        # Azure stores a backslash as a slash: to everything else the blob has that name.
+        name=(_name_in_url(data.text("url"), container) or raw_name).replace("\\", "/"),
         container=container,
         etag=data.text("eTag").strip('"'),
         length=data.whole("contentLength"),

@@ -40,6 +40,23 @@ def project_of(name: str) -> str:
     return first if slash and first else DEFAULT_PROJECT
 
 
+def classifier_of(name: str) -> str:
+    """Return the name under which the classifier of an image is looked up: slashes before it are no folder.
+
+    Keys go by `project_of`, as they always did.
+    """
+    return project_of(name.lstrip("/"))
+
+
+def classifier_blobs(project: str) -> tuple[str, ...]:
+    """Return the blobs that may hold a project, the likeliest first.
+
+    A letter with an accent may be one character or two (macOS writes two), and Windows does not mind `.ILP`.
+    """
+    spellings = (project, unicodedata.normalize("NFC", project), unicodedata.normalize("NFD", project))
+    return tuple(dict.fromkeys(s + suffix for suffix in (PROJECT_SUFFIX, PROJECT_SUFFIX.upper()) for s in spellings))
+
+
 @lru_cache(maxsize=16_384)
 def file_hash(name: str) -> str:
     """Return 26 characters `[a-z2-7]` (128 bits) that identify this name, including its case."""

@@ -100,9 +100,12 @@ class Start:
             blob, head = await self._blobs.read(self._settings.input_container, seen.order.name, 0, HEAD_BYTES)
         except BlobMissing:
             return seen, b""
+        if blob.meta("hdi_isfolder") == "true":
+            # A folder of an account with a hierarchical namespace, which tools make as an empty blob.
+            return seen, b""
         seen = replace(seen, blob=blob)
         if seen.may_be_judged_anew(self._settings):
-            seen = replace(seen, project=await self._classifiers.get(naming.project_of(blob.name)))
+            seen = replace(seen, project=await self._classifiers.get(naming.classifier_of(blob.name)))
         return seen, head
 
     async def _begin(self, order: LookOrder, blob: Blob, head: bytes, entry: Entry | None) -> Entry:
@@ -127,7 +130,7 @@ class Start:
         found = Gathered(turn=case.turn)
         if case.is_before_its_turn or case.is_archived:
             return found
-        name = naming.project_of(case.blob.name)
+        name = naming.classifier_of(case.blob.name)
         try:
             if hold := await self._admission.hold(name):
                 return replace(found, hold=hold)

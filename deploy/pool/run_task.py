@@ -101,6 +101,9 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         reserve(root, lock, sum(output.total_bytes for output in promised))
     for warning in image.warnings:
         execution.warn(warning)
+    if project.forgotten:
+        sentence = f"Its project stores export settings that are not used: {', '.join(project.forgotten)}."
+        execution.warn(RunWarning("export-settings", sentence))
     # The image's axes may differ from the project's training images; its own are right.
     command = contract.command(
         str(home / "run_ilastik.sh"),

@@ -1,10 +1,12 @@
 """What only the storage adapters can show: the rows that people see, what a process remembers, outages."""
 
 import asyncio
+import gzip
 from datetime import UTC, datetime
 
 import pytest
 from azure.data.tables.aio import TableClient
+from azure.storage.blob import ContentSettings
 
 from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
@@ -67,6 +69,19 @@ async def test_a_copy_that_somebody_deleted_does_not_hold_up_its_file(storage, u
         assert await ledger.advance(entry, failed) == await ledger.get("p/a.h5")
         assert (await ledger.get("p/a.h5")).indexed == ""
         assert await ledger.runs("p/a.h5") == [failed]
+
+
+@pytest.mark.parametrize(
+    "data", [b"plain, whatever is said of it", gzip.compress(b"packed", mtime=0)], ids=["plain", "packed"]
+)
+async def test_a_content_encoding_changes_nothing(storage, unique, data):
+    """It says what somebody believed of the file; ranges are those of the blob as it is stored."""
+    async with storage().blob_service() as service:
+        container = await service.create_container(unique("input"))
+        settings = ContentSettings(content_encoding="gzip")
+        await container.upload_blob("p/a.h5", data, content_settings=settings)
+        blob, head = await AzureBlobs(service).read(container.container_name, "p/a.h5", 0, 4)
+        assert (blob.length, head) == (len(data), data[:4])
 
 
 async def test_runs_that_end_at_once_are_all_counted(storage, unique):

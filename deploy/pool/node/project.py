@@ -22,11 +22,13 @@ EXPORT_SETTINGS = (
 
 @dataclass(frozen=True)
 class LocalProject:
-    """The project file for ilastik; `axes` are those stored for its training images."""
+    """The project file for ilastik; `axes` are those stored for its training images, `forgotten` the
+    export settings that it stores and that are not used."""
 
     file: str
     classes: int
     axes: frozenset[str]
+    forgotten: tuple[str, ...] = ()
 
 
 def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
@@ -50,8 +52,8 @@ def prepare_project(root: Path, image: LocalImage) -> LocalProject:
         redirect(infos, image)
         if any(map(is_old, infos)):
             forget_labels(file)
-        forget_export(file)
-        return LocalProject(COPY, len(file["PixelClassification/LabelNames"]), axes)
+        forgotten = forget_export(file)
+        return LocalProject(COPY, len(file["PixelClassification/LabelNames"]), axes, forgotten)
 
 
 def training_images(file: Any) -> Iterator[Any]:
@@ -107,12 +109,16 @@ def forget_labels(file: Any) -> None:
         del labels[name]
 
 
-def forget_export(file: Any) -> None:
-    """Delete what the project stores of region, range, type and axes of its export: ilastik obeys it without a word."""
+def forget_export(file: Any) -> tuple[str, ...]:
+    """Delete what the project stores of region, range, type and axes of its export, and return the names.
+
+    ilastik obeys it without a word.
+    """
     stored = file.get("Prediction Export", {})
-    for name in EXPORT_SETTINGS:
-        if name in stored:
-            del stored[name]
+    found = tuple(name for name in EXPORT_SETTINGS if name in stored)
+    for name in found:
+        del stored[name]
+    return found
 
 
 def _axes_of(tags: Any) -> str:

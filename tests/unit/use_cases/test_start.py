@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -175,6 +176,40 @@ async def test_what_was_found_by_older_rules_is_found_again(world: World, stale:
     project = await world.blobs.head("projects", "fly.ilp")
     await world.worklist.save_project("fly", project.etag, stale)
     assert (await world.start(NAME)).state is State.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("stored", "dropped"),
+    [
+        ("p5.ilp", "/p5/x.h5"),
+        (unicodedata.normalize("NFC", "größe.ilp"), unicodedata.normalize("NFD", "größe/x.h5")),
+        (unicodedata.normalize("NFD", "größe.ilp"), unicodedata.normalize("NFC", "größe/x.h5")),
+        ("Case.ILP", "Case/x.h5"),
+    ],
+)
+async def test_a_project_that_people_see_is_found(world: World, stored: str, dropped: str):
+    """Two ways to write one letter, a slash before the name, the other case of a suffix: the image does not wait."""
+    world.blobs.upload("projects", stored, b"a classifier")
+    world.drop(dropped)
+    row = await world.start(dropped)
+    assert (row.state, row.name) == (State.ACTIVE, dropped)
+    assert row.plan.tool.project_digest == hashlib.sha256(b"a classifier").hexdigest()
+
+
+async def test_an_archived_project_says_so(world: World):
+    """Nobody can read it until somebody moves it to another tier."""
+    world.project("late")
+    world.blobs.set_tier("projects", "late.ilp", "Archive")
+    row = await world.start(LATE)
+    assert row.state is State.WAITING_FOR_PROJECT
+    assert "'late.ilp' is in the archive tier" in row.reason
+
+
+async def test_a_folder_is_no_image(world: World):
+    """Tools mark folders by empty blobs, and a folder may be called like an image."""
+    world.blobs.upload("input", "fly/of 2026.h5", b"", metadata={"hdi_isfolder": "true"})
+    await world.look(LookOrder("fly/of 2026.h5", "event"))
+    assert await world.ledger.get("fly/of 2026.h5") is None
 
 
 async def test_a_process_that_stood_still_knows_no_project(world: World):

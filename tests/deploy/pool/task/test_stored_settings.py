@@ -153,6 +153,10 @@ def test_nothing_of_it_changes_the_pixels_or_causes_a_request(folder, address):
     (found,) = (folder.wd / "out").rglob("*.tiff")
     np.testing.assert_array_equal(tifffile.imread(found), tifffile.imread(CASE / "expected/input.tiff"))
     assert asked == []
+    (warning,) = folder.manifest().warnings
+    assert warning.sentence.startswith(
+        "Its project stores export settings that are not used: RegionStart, RegionStop, "
+    )
 
 
 def test_a_home_that_can_not_be_made_is_a_fault_of_the_node(folder):
