@@ -141,6 +141,9 @@ param redundancy string = 'Standard_LRS'
 @maxValue(365)
 param undeleteDays int = 7
 
+@description('Whether an overwritten blob keeps its older versions, for as long as a deleted one can be brought back.')
+param keepVersions bool = false
+
 @description('Days after which leftovers of tasks go.')
 @minValue(2)
 param stagingDays int = 8
@@ -266,6 +269,7 @@ module storage 'modules/storage.bicep' = {
     location: location
     redundancy: redundancy
     undeleteDays: undeleteDays
+    keepVersions: keepVersions
     stagingDays: stagingDays
     inputDays: inputDays
     inputCoolDays: inputCoolDays

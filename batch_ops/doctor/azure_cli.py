@@ -9,8 +9,10 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from batch_ops.doctor.instruments import Instrument
 from batch_ops.doctor.management import Place
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.task.plain_text import plain
@@ -62,6 +64,35 @@ class AzureCli:
         """List every role of an identity in the subscription."""
         words = ("role", "assignment", "list", "--all", "--assignee", client_id, "--subscription", where.subscription)
         return list(await self._ask(*words))
+
+    async def instruments(self, where: Place, container: str) -> Sequence[Instrument]:
+        """List who has a role of somebody's own on a container alone, with the ends of their certificates."""
+        scope = (
+            f"/subscriptions/{where.subscription}/resourceGroups/{where.group}/providers/Microsoft.Storage"
+            f"/storageAccounts/{where.storage_account}/blobServices/default/containers/{container}"
+        )
+        held = await self._ask("role", "assignment", "list", "--scope", scope)
+        ids = {
+            str(role["principalId"])
+            for role in held
+            if str(role.get("scope", "")).lower() == scope.lower()
+            and role.get("principalType") == "ServicePrincipal"
+            and not str(role.get("roleDefinitionName", "")).startswith("Storage ")
+        }
+        return [await self._instrument(principal) for principal in sorted(ids)]
+
+    async def _instrument(self, principal: str) -> Instrument:
+        try:
+            found = await self._ask("ad", "sp", "show", "--id", principal)
+            name = str(found.get("displayName") or principal)
+            if found.get("servicePrincipalType") == "ManagedIdentity":
+                return Instrument(name)
+            certificates = await self._ask("ad", "app", "credential", "list", "--id", str(found["appId"]), "--cert")
+        except CliFault as fault:
+            # Not everybody may look into the directory.
+            return Instrument(principal, unknown=str(fault))
+        ends = [datetime.fromisoformat(str(c["endDateTime"])) for c in certificates if c.get("endDateTime")]
+        return Instrument(name, max(ends), "") if ends else Instrument(name, unknown="it has no certificate.")
 
     async def client_id(self, identity: str) -> str:
         """Look up the client id of a user-assigned identity."""

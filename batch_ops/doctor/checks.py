@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.doctor import (
+    instruments,
     management,
     open_files,
     pool,
@@ -110,6 +111,7 @@ class Deployment:
             self._quota(self.cli, self.place),
             self._events(self.cli, self.place),
             self._roles(self.cli, self.place),
+            self._instruments(self.cli, self.place),
         )
         findings: list[Finding] = []
         for result in await asyncio.gather(*parts, return_exceptions=True):
@@ -132,6 +134,15 @@ class Deployment:
 
     async def _events(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
         return management.judge_subscriptions(await cli.event_subscriptions(where), self.settings)
+
+    async def _instruments(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+        found = await cli.instruments(where, self.settings.input_container)
+        if not found:
+            return []
+        drops = await instruments.last_drops(
+            self.ports.ledger, self.ports.blobs, self.settings.projects_container, [item.name for item in found]
+        )
+        return instruments.judge(found, drops, self.clock())
 
     async def _roles(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
         pool_client = await cli.client_id(self.settings.pool_identity)

@@ -25,6 +25,9 @@ param redundancy string
 @maxValue(365)
 param undeleteDays int
 
+@description('Whether an overwritten blob keeps its older versions, for as long as a deleted one can be brought back.')
+param keepVersions bool
+
 @description('Days after which leftovers in staging go.')
 @minValue(1)
 param stagingDays int
@@ -104,6 +107,29 @@ var cooling = inputCoolDays == 0
       }
     ]
 
+// Versions cost like the blobs themselves: they go when a deleted blob would, and those of leftovers after a day.
+@description('How long older versions stay.')
+var versions = [
+  {
+    name: 'versions'
+    enabled: true
+    type: 'Lifecycle'
+    definition: {
+      filters: { blobTypes: ['blockBlob'] }
+      actions: { version: { delete: { daysAfterCreationGreaterThan: max(undeleteDays, 1) } } }
+    }
+  }
+  {
+    name: 'versions-of-staging'
+    enabled: true
+    type: 'Lifecycle'
+    definition: {
+      filters: { blobTypes: ['blockBlob'], prefixMatch: ['staging/'] }
+      actions: { version: { delete: { daysAfterCreationGreaterThan: 1 } } }
+    }
+  }
+]
+
 resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: dataAccountName
   location: location
@@ -115,6 +141,7 @@ resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   resource blobs 'blobServices' = {
     name: 'default'
     properties: {
+      isVersioningEnabled: keepVersions
       deleteRetentionPolicy: undeleteDays == 0 ? { enabled: false } : { enabled: true, days: max(undeleteDays, 1) }
       containerDeleteRetentionPolicy: undeleteDays == 0
         ? { enabled: false }
@@ -151,7 +178,7 @@ resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
 
   resource lifecycle 'managementPolicies' = {
     name: 'default'
-    properties: { policy: { rules: concat(always, expiring, cooling) } }
+    properties: { policy: { rules: concat(always, expiring, cooling, keepVersions ? versions : []) } }
     dependsOn: [blobs]
   }
 }

@@ -137,7 +137,7 @@ async def test_a_pool_is_seen_with_its_nodes_and_formula():
 async def test_an_image_that_batch_does_not_serve_is_noticed():
     """Of an image of one's own nothing is known."""
     name = {"publisher": "canonical", "offer": "0001-com-ubuntu-server-focal", "sku": "20_04-lts", "version": "latest"}
-    own = {"virtual_machine_image_id": "/subscriptions/s/providers/Microsoft.Compute/images/own"}
+    own = {"virtual_machine_image_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/own"}
     async with running_service() as service, service.client() as client:
         for pool, image, support in (("p", name, ImageSupport.NOT_LISTED), ("q", own, ImageSupport.UNKNOWN)):
             vm = machine("20.04", **image)

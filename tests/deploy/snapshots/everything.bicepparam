@@ -12,6 +12,7 @@ param wideRoles = true
 param inputDays = 90
 param inputCoolDays = 30
 param undeleteDays = 30
+param keepVersions = true
 param alertMail = 'lab@example.org'
 param monthlyBudget = 500
 param budgetStart = '2026-01-01'

@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 
 import pytest
 
@@ -176,6 +177,28 @@ async def test_only_topics_of_this_account_are_asked(cli, tmp_path):
   *) exit 1 ;;
 esac"""
     assert await cli(body).event_subscriptions(WHERE) == [{"name": "images"}]
+
+
+async def test_instruments_are_those_with_a_role_on_the_container_alone(cli):
+    """With the last of their certificates; the app's own roles, and people, are none. A closed directory is unknown."""
+    scope = f"{ACCOUNT}/blobServices/default/containers/input"
+    rows = [
+        {"principalId": "p", "principalType": "ServicePrincipal", "roleDefinitionName": "creator", "scope": scope},
+        {"principalId": "q", "principalType": "ServicePrincipal", "roleDefinitionName": "creator", "scope": scope},
+        {"principalId": "u", "principalType": "User", "roleDefinitionName": "creator", "scope": scope},
+        {"principalId": "g", "principalType": "ServicePrincipal", "roleDefinitionName": "creator", "scope": ACCOUNT},
+        {"principalId": "a", "principalType": "ServicePrincipal", "roleDefinitionName": "Storage x", "scope": scope},
+    ]
+    ends = [{"endDateTime": f"{year}-01-01T00:00:00Z"} for year in (2027, 2026)]
+    body = f"""case "$*" in
+  *"role assignment list"*) echo '{json.dumps(rows)}' ;;
+  *"sp show --id p"*) echo '{{"displayName": "scope", "appId": "x", "servicePrincipalType": "Application"}}' ;;
+  *"credential list --id x"*) echo '{json.dumps(ends)}' ;;
+  *) echo closed >&2; exit 1 ;;
+esac"""
+    one, other = await cli(body).instruments(WHERE, "input")
+    assert (one.name, one.ends) == ("scope", datetime(2027, 1, 1, tzinfo=UTC))
+    assert (other.name, other.ends, "closed" in other.unknown) == ("q", None, True)
 
 
 async def test_a_cli_that_fails_says_why(cli):
