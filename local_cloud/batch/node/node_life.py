@@ -161,6 +161,7 @@ class NodeLife:
         """Take a node away, preempted or lost: its processes end at once, its tasks are queued again."""
         errors = () if error is None else (_node_error(error),)
         self._set_state(node, state, errors=errors, users=())
+        self._account.drop_preparations(node)
         self._agents.of(node).next_boot()
         self._agents.of(node).stop_all(StopReason.NODE_GONE)
         self._agents.spawn(self._wipe(node), f"end of {node.id}")

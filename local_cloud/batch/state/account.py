@@ -158,6 +158,12 @@ class Account:
         self.job_nodes.get(prepared.job, {}).pop((prepared.pool, prepared.node), None)
         self.store.drop("jobnode", _job_node_key(prepared))
 
+    def drop_preparations(self, node: Node) -> None:
+        """Forget all preparations of a node whose files are lost."""
+        for prepared in [found.get((node.pool, node.key)) for found in self.job_nodes.values()]:
+            if prepared is not None:
+                self.drop_job_node(prepared)
+
     def task(self, job_id: str, task_id: str) -> Task:
         """Return a task of a job; JobNotFound or TaskNotFound otherwise."""
         task = self.tasks[self.job(job_id).key].tasks.get(task_id.lower())

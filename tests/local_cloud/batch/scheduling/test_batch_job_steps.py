@@ -112,6 +112,17 @@ async def test_a_reboot_may_ask_for_a_preparation_again(client, again, count):
     assert (await client.text_of("b")).strip() == str(count)
 
 
+async def test_a_node_that_lost_its_files_is_prepared_again(service, client):
+    """A preparation that is to last goes with the node's files all the same."""
+    await client.new_job(**steps("true", rerun_on_node_reboot_after_success=False))
+    node = (await client.run("a", "true")).node_info.node_id
+
+    for action in ("lose", "restore"):
+        await service.local("POST", f"pools/ilastik/nodes/{node}/{action}")
+
+    assert (await client.run("b", shell("test -e $AZ_BATCH_JOB_PREP_DIR/stdout.txt"))).execution_info.exit_code == 0
+
+
 @pytest.mark.shows("BatchJobPreparationTask.constraints", "BatchJobReleaseTask.maxWallClockTime")
 async def test_steps_have_limits_and_retries(client, raw):
     """A preparation is tried again as often as it may, and ended when its time is over; so is a release."""
