@@ -10,7 +10,7 @@ from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of
-from batch_ops.adapters.sum_rows import SumRows
+from batch_ops.adapters.sum_rows import Held, SumRows, adding
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -142,15 +142,16 @@ class TableLedger:
         with self._sums.chosen(partition, list(ended)) as keys:
             added = {keys[month]: sums for month, sums in ended.items()}
             for _ in range(_RACES):
-                adding, held = await self._sums.operations(partition, added)
-                operations = [_operation(partition, write) for write in writes.all] + adding
+                held = await self._sums.held(partition, added)
+                operations = [_operation(partition, write) for write in writes.all]
+                operations += [adding(partition, key, held[key], more) for key, more in added.items()]
                 try:
                     answers = await self._table.submit_transaction(operations)
                 except SDK_ERRORS as exc:
                     code = code_of(exc)
                     if code not in CHANGED_CODES:
                         raise
-                    if added and await self._sums.were_outdated(partition, list(added)):
+                    if added and await self._sums.have_changed(partition, held):
                         continue
                     if code not in _MISSING_CODES or writes.is_without_index:
                         raise
@@ -158,7 +159,11 @@ class TableLedger:
                     writes = writes.without_index()
                 else:
                     versions = [str(answer["etag"]) for answer in answers[len(writes.all) :]]
-                    self._sums.note(partition, held, versions)
+                    following = zip(added.items(), versions, strict=True)
+                    self._sums.note(
+                        partition,
+                        {key: Held(held[key].sums.plus(more), version) for (key, more), version in following},
+                    )
                     return writes.entry(str(answers[0]["etag"]))
         raise ServiceFault(f"Too many runs of {_shown(writes.record.name)}'s project ended at the same time.")
 

@@ -4,7 +4,7 @@ A process adds to rows that nobody else of it is adding to just now, and remembe
 end costs no further call, unless another process has added to the same row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ type _Keys = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Held:
     """What a row holds; without a version there is none."""
 
     sums: MonthSum
@@ -37,7 +37,7 @@ class SumRows:
 
     _table: TableClient
     _first: int = 0
-    _known: dict[_Keys, _Known] = field(factory=dict, init=False)
+    _known: dict[_Keys, Held] = field(factory=dict, init=False)
     _busy: set[_Keys] = field(factory=set, init=False)
 
     @contextmanager
@@ -54,40 +54,34 @@ class SumRows:
         finally:
             self._busy -= taken
 
-    async def operations(
-        self, partition: str, added: Mapping[str, MonthSum]
-    ) -> tuple[list[Any], Mapping[str, MonthSum]]:
-        """Return what adds to these rows, and what they will hold."""
-        operations: list[Any] = []
-        following: dict[str, MonthSum] = {}
-        for key, more in added.items():
-            known = self._known.get((partition, key)) or await self._read(partition, key)
-            following[key] = known.sums.plus(more)
-            entity = {"PartitionKey": partition, "RowKey": key, **table_rows.to_properties(following[key])}
-            if known.version:
-                guard = {"etag": known.version, "match_condition": MatchConditions.IfNotModified}
-                operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **guard}))
-            else:
-                operations.append(("create", entity))
-        return operations, following
+    async def held(self, partition: str, keys: Iterable[str]) -> Mapping[str, Held]:
+        """Return what these rows hold, as far as this process knows."""
+        return {key: self._known.get((partition, key)) or await self._read(partition, key) for key in keys}
 
-    def note(self, partition: str, held: Mapping[str, MonthSum], versions: Sequence[str]) -> None:
+    async def have_changed(self, partition: str, held: Mapping[str, Held]) -> bool:
+        """Read rows again after a conflict; return whether somebody else has added to one of them."""
+        return held != {key: await self._read(partition, key) for key in held}
+
+    def note(self, partition: str, added: Mapping[str, Held]) -> None:
         """Remember what was written."""
-        for (key, sums), version in zip(held.items(), versions, strict=True):
-            self._known[partition, key] = _Known(sums, version)
+        self._known |= {(partition, key): held for key, held in added.items()}
 
-    async def were_outdated(self, partition: str, keys: Sequence[str]) -> bool:
-        """Read rows again after a conflict; return whether somebody else had added to one of them."""
-        before = [self._known.get((partition, key)) for key in keys]
-        return before != [await self._read(partition, key) for key in keys]
-
-    async def _read(self, partition: str, key: str) -> _Known:
+    async def _read(self, partition: str, key: str) -> Held:
         try:
             row = await self._table.get_entity(partition, key)
-            known = _Known(table_rows.from_properties(MonthSum, row), str(row.metadata["etag"]))
+            known = Held(table_rows.from_properties(MonthSum, row), str(row.metadata["etag"]))
         except SDK_ERRORS as exc:
             if code_of(exc) not in _MISSING_CODES:
                 raise
-            known = _Known(MonthSum())
+            known = Held(MonthSum())
         self._known[partition, key] = known
         return known
+
+
+def adding(partition: str, key: str, held: Held, more: MonthSum) -> Any:
+    """Return the operation that adds to a row, if it still is as it was."""
+    entity = {"PartitionKey": partition, "RowKey": key, **table_rows.to_properties(held.sums.plus(more))}
+    if not held.version:
+        return ("create", entity)
+    guard = {"etag": held.version, "match_condition": MatchConditions.IfNotModified}
+    return ("update", entity, {"mode": UpdateMode.REPLACE, **guard})

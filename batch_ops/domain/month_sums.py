@@ -13,7 +13,7 @@ from typing import Self
 
 from batch_ops.domain.file_record import FileRecord
 
-SHARDS = 16
+SHARDS = 64
 
 
 @dataclass(frozen=True, slots=True)

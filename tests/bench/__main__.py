@@ -1,7 +1,8 @@
-"""`python -m tests.bench [burst | tick | collect | list | batch | ilastik | warm | memory] [--write]`: what takes long.
+"""`python -m tests.bench [burst | tick | collect | list | sums | batch | ilastik | warm | memory] [--write]`.
 
     burst, tick, collect   the product at scale, over local services with latency; all three by default
     list                   lists of files by time and by state, at any history
+    sums                   runs that end at once, and are counted in the same sums
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
     ilastik                the ilastik stand-in on a 10x300x275x50 volume
     warm                   seconds from an upload to SUCCEEDED, beyond the task's own, on nodes that are there
@@ -23,10 +24,11 @@ from tests.bench.collect import collect
 from tests.bench.ilastik import ilastik
 from tests.bench.listing import listing
 from tests.bench.report import REPOSITORY, Report
+from tests.bench.sums import sums
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("list", "batch", "ilastik", "warm", "memory")
+_OTHERS = ("list", "sums", "batch", "ilastik", "warm", "memory")
 
 
 def main(argv: list[str]) -> int:
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--changed", type=int, nargs="*", default=[0, 100, 10_000], help="tick: changed tasks of each")
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 100_000], help="list: files in Azurite's table")
     parser.add_argument("--in-memory", type=int, default=1_000_000, help="list: files in the table in memory")
+    parser.add_argument("--runs", type=int, default=1_000, help="sums: runs of each line")
     parser.add_argument("--only", choices=("large", "throughput", "kill"), help="batch: one part instead of all three")
     parser.add_argument("--tasks", type=int, default=100_000, help="batch: tasks of the large job")
     parser.add_argument("--project", type=Path, help="ilastik: the .ilp to use")
@@ -77,6 +80,9 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
             options = f"list --sizes {' '.join(map(str, given.sizes))} --in-memory {given.in_memory}"
             report = Report(what, f"Lists of files, {latency}", f'make bench ARGS="{options}"')
             asyncio.run(listing(report, given.sizes, given.in_memory, given.latency_ms))
+        case "sums":
+            report = Report(what, f"Runs that end at once, {latency}", f'make bench ARGS="sums --runs {given.runs}"')
+            asyncio.run(sums(report, given.runs, given.latency_ms))
         case "batch":
             warnings.filterwarnings("ignore", "datetime.datetime.utcnow", DeprecationWarning)
             report = Report("measured", "", "make bench-batch", REPOSITORY / "local_cloud/batch/BENCHMARKS.md")

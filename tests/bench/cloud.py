@@ -53,11 +53,9 @@ class BenchCloud:
 
     async def calls(self) -> Counter[str]:
         """Requests so far as `service METHOD kind container` or `batch METHOD operation`, and `table entities`."""
-        # Azurite's are written down once a second.
-        await asyncio.sleep(1.2)
         services = {urlsplit(getattr(self.azurite.endpoints, name)).port: name for name in ("blob", "queue", "table")}
         found: Counter[str] = Counter()
-        for key, count in json.loads(self.tally.read_text() if self.tally.exists() else "{}").items():
+        for key, count in (await tallied(self.tally)).items():
             port, _, rest = key.partition(" ")
             found[f"{services[int(port)]} {rest}"] += count
         for operation, count in (await asyncio.to_thread(_batch_calls)).items():
@@ -147,6 +145,12 @@ async def bench_cloud(latency_ms: int, *, nodes: int = 0) -> AsyncIterator[Bench
             "RECONCILE_SCHEDULE": "0 0 0 1 1 *",
         }
         yield BenchCloud(settings, azurite, tally, folder)
+
+
+async def tallied(tally: Path) -> Counter[str]:
+    """Azurite's requests so far, as it writes them down once a second."""
+    await asyncio.sleep(1.2)
+    return await asyncio.to_thread(lambda: Counter(json.loads(tally.read_text() if tally.exists() else "{}")))
 
 
 def batch_client() -> BatchClient:
