@@ -83,13 +83,12 @@ class _Runs:
 def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> System:
     """Assemble the app, without calling any service."""
     runs = _runs(ports, settings, clock, new_id)
-    newest = NewestFiles(ledger=ports.ledger, index=ports.index, worklist=ports.worklist)
+    ledger, worklist = ports.ledger, ports.worklist
+    newest = NewestFiles(ledger=ledger, index=ports.index, worklist=worklist)
     start = _start(ports, runs, settings, clock)
-    project_changed = ProjectChanged(
-        ledger=ports.ledger, worklist=ports.worklist, outbox=ports.outbox, settings=settings
-    )
+    project_changed = ProjectChanged(ledger=ledger, worklist=worklist, outbox=ports.outbox, settings=settings)
     collect = Collect(
-        ledger=ports.ledger,
+        ledger=ledger,
         blobs=ports.blobs,
         outbox=ports.outbox,
         staging=runs.staging,
@@ -102,8 +101,8 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         clock=clock,
     )
     last_delivery = LastDelivery(
-        ledger=ports.ledger,
-        worklist=ports.worklist,
+        ledger=ledger,
+        worklist=worklist,
         blobs=ports.blobs,
         claims=runs.claims,
         settings=settings,
@@ -111,10 +110,10 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         new_id=new_id,
     )
     steering = Steering(
-        ledger=ports.ledger,
+        ledger=ledger,
         index=ports.index,
         newest=newest,
-        worklist=ports.worklist,
+        worklist=worklist,
         blobs=ports.blobs,
         batch=ports.batch,
         outbox=ports.outbox,
@@ -133,10 +132,8 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         ),
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=steering,
-        month=MonthReport(ledger=ports.ledger, projects=steering.projects, clock=clock),
-        backfiller=Backfiller(
-            ledger=ports.ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings
-        ),
+        month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock),
+        backfiller=Backfiller(ledger=ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         poison=PoisonCare(ports.poison, settings.queues),
     )
 

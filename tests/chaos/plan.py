@@ -220,6 +220,10 @@ def _troubles(rng: Random) -> list[Action]:
     if rng.random() < 0.2:
         # Parsers are killed, or too slow.
         plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="check", seconds=1800 * rng.random()))
+    if rng.random() < 0.2:
+        # Roles flap.
+        refused = f"403 {rng.choice(('blobs', 'ledger', 'worklist', 'batch', 'outbox'))}"
+        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=refused, seconds=600 * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.WORKERS_DOWN, seconds=1800 * rng.random()))
     return plan

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
-from batch_ops.domain.errors import ServiceFault
+from batch_ops.domain.errors import NotAllowed, ServiceFault
 from batch_ops.system import Ports, assemble
 from tests.chaos.timeline import Timeline, turn
 from tests.fakes import Cloud, When
@@ -98,8 +98,11 @@ class ProcessCloud(Cloud):
             self.labels.append(call)
         if self.script:
             await self._happen(made, call, When.BEFORE)
-        if self._down and call.partition(".")[0] in self._down:
+        service = call.partition(".")[0]
+        if self._down and service in self._down:
             raise ServiceFault(f"{call} can't be answered now.")
+        if self._down and f"403 {service}" in self._down:
+            raise NotAllowed(f"{call} is refused until the role is known everywhere.")
 
     async def leave(self, call: str) -> None:
         """A call took effect."""
