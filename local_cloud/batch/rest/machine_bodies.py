@@ -18,7 +18,7 @@ from local_cloud.batch.rest.fields import (
 from local_cloud.batch.state.errors import bad_property
 
 _NO_NETWORK = "every node is reached at 127.0.0.1"
-_ARM = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/[^/]+/providers/"
+_ARM = r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/[^/]+/providers/"
 _IMAGE_ID = re.compile(
     _ARM + r"Microsoft\.Compute/(images/[^/]+|galleries/[^/]+/images/[^/]+(/versions/[^/]+)?)", re.IGNORECASE
 )
@@ -30,7 +30,7 @@ def _check_arm_id(name: str, value: object, form: re.Pattern[str], what: str) ->
     """Refuse an ARM id that no subscription can have: there is nothing here to look it up in."""
     match = form.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise bad_property(name, value, f"it must be the resource id of {what}")
+        raise bad_property(name, value, f"it must be the resource id of an existing {what}")
     if match["subscription"] == _NO_SUBSCRIPTION:
         raise bad_property(name, value, f"there is no such {what}")
 
