@@ -71,12 +71,15 @@ def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
     return None
 
 
-def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[str, int] | None:
-    """(family, cores) of a machine size from Batch's list for a region; None where Batch does not offer it."""
+def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[int, str] | None:
+    """(cores, family) of a machine size from Batch's list for a region; None where Batch does not offer it.
+
+    Names of families may have blanks, such as "Standard NCASv3_T4 Family".
+    """
     for entry in skus:
         if str(entry["name"]).lower() == size.lower():
             cores = {item["name"]: item["value"] for item in entry.get("capabilities") or ()}.get("vCPUs", "0")
-            return str(entry["familyName"]), int(cores)
+            return int(cores), str(entry["familyName"])
     return None
 
 
@@ -93,7 +96,7 @@ def choose(
         if found is None:
             reasons.append(f"{size} is not taken: Batch does not offer it here.")
             continue
-        family, cores = found
+        cores, family = found
         allowed = quota(account, family, spot) if account else None
         if allowed is not None and allowed < cores:
             reasons.append(f"{size} is not taken: {allowed} cores are allowed of {family}, and a node has {cores}.")

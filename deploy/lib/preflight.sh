@@ -141,7 +141,7 @@ check_machines() { # size, most nodes, spot nodes
     problem "Batch offers no machines of size $1 in $location. See: az batch location list-skus --location $location --output table"
     return
   fi
-  read -r family cores <<<"$found"
+  read -r cores family <<<"$found"
   lookup image vm image show --location "$location" --urn "$IMAGE" --query name
   [[ -n $image ]] || problem "The image $IMAGE is not to be had in $location."
   if [[ -z $batch_account ]]; then

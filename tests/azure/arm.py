@@ -1,7 +1,8 @@
 """Azure Resource Manager: what can be asked of a subscription, and the operations that take a while.
 
-Answers name what specifies them: `spec` is https://github.com/Azure/azure-rest-api-specs below `specification`. Their
-bodies were written by hand and are not yet compared with the examples that are named.
+Answers name what specifies them: `spec` is https://github.com/Azure/azure-rest-api-specs below `specification`.
+test_bodies.py compares the bodies of resources with Azure's published types, and those of other answers with the fields
+of published examples.
 """
 
 import json
@@ -133,6 +134,7 @@ def _group(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answ
 def _put_group(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """spec: resources/resource-manager/.../examples/CreateResourceGroup.json."""
     wanted = request.json()
+    is_new = match[1].lower() not in arm.world.groups
     made = arm.world.groups.setdefault(
         match[1].lower(),
         {
@@ -150,7 +152,7 @@ def _put_group(arm: ResourceManager, request: Request, match: re.Match[str]) -> 
             f"Invalid resource group location '{wanted['location']}'. The Resource group already exists in location "
             f"'{made['location']}'.",
         )
-    return Answer(201, made)
+    return Answer(201 if is_new else 200, made)
 
 
 @route("GET", "{S}/providers")
@@ -168,7 +170,7 @@ def _one_provider(arm: ResourceManager, request: Request, match: re.Match[str]) 
 def _register(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """spec: .../examples/PostProvider.json; it takes a moment."""
     if match[1] not in arm.world.registered:
-        arm.world.registering.setdefault(match[1], 1)
+        arm.world.registering.setdefault(match[1], 2)
     return Answer(200, _provider(arm.world, match[1], asked=False))
 
 
@@ -262,7 +264,7 @@ def _of_type_everywhere(arm: ResourceManager, request: Request, match: re.Match[
     return Answer(200, {"value": arm.world.of_type(match[1])})
 
 
-@route("GET", r"({G}/providers/[\w.]+(?:/[^/]+/[^/]+)+)/(pools|eventSubscriptions|functions)")
+@route("GET", r"({G}/providers/[\w.]+(?:/[^/]+/[^/]+)+)/(pools|eventSubscriptions)")
 def _parts(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """What a resource is made of."""
     above = arm.world.get(match[1])

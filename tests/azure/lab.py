@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from azure.data.tables import TableClient
@@ -34,10 +35,22 @@ export HTTPS_PROXY=http://$number:x@127.0.0.1:{port} https_proxy=http://$number:
 {program} "$@" >"$folder/out" 2>"$folder/err"
 code=$?
 printf '%s' "$code" >"$folder/code"
+{then}
 cat "$folder/out"
 cat "$folder/err" >&2
 exit "$code"
 """
+
+# What a query was put to: the same question once more without one. For questions only.
+_DOCUMENT = r"""
+if [[ {name} == az && $code == 0 && " $* " == *" --query "* ]]; then
+  words=() before=
+  for word in "$@"; do
+    [[ $before == --query || $word == --query ]] || words+=("${word/#tsv/json}")
+    before=$word
+  done
+  {program} "${words[@]}" >"$folder/document" 2>/dev/null
+fi"""
 
 # What a service says that can't answer now: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling,
 # https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes.
@@ -58,6 +71,7 @@ class Call:
     out: str
     err: str
     code: int
+    document: Any = None
 
     @property
     def command(self) -> str:
@@ -68,7 +82,8 @@ class Call:
 
 @dataclass
 class Lab:
-    """`fail`: number of a call -> the status that each of its requests gets; 0 drops the connection."""
+    """`fail`: number of a call -> the status that each of its requests gets; 0 drops the connection.
+    `documents`: whether calls are kept with what their queries were put to."""
 
     folder: Path
     clone: Path
@@ -78,6 +93,7 @@ class Lab:
     fail: dict[int, int] = field(default_factory=dict)
     jobs: list[dict[str, object]] = field(default_factory=list)
     end_of_files: str = "SUCCEEDED"
+    documents: bool = False
 
     def __post_init__(self) -> None:
         self.calls_folder = self.folder / "calls"
@@ -105,9 +121,9 @@ class Lab:
         with self.front.running():
             for name, program in (("az", self.azure_cli), ("curl", Path(shutil.which("curl") or "curl"))):
                 path = self.bin / name
-                path.write_text(
-                    _WRAPPER.format(calls=self.calls_folder, name=name, port=self.front.port, program=program)
-                )
+                values = {"calls": self.calls_folder, "name": name, "port": self.front.port, "program": program}
+                then = _DOCUMENT.replace("{name}", name).replace("{program}", str(program)) if self.documents else ""
+                path.write_text(_WRAPPER.format(**values, then=then))
                 path.chmod(0o755)
             yield self
 
@@ -168,7 +184,8 @@ class Lab:
             words = (folder / "words").read_text(errors="surrogateescape").split("\0")[:-1]
             out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
             code = int((folder / "code").read_text()) if (folder / "code").exists() else -1
-            found.append(Call(int(number), program, tuple(words), out, err, code))
+            asked = (folder / "document").read_text() if (folder / "document").exists() else ""
+            found.append(Call(int(number), program, tuple(words), out, err, code, json.loads(asked or "null")))
         return found
 
     def _knows(self, host: str) -> bool:

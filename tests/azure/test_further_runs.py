@@ -56,6 +56,23 @@ def test_a_second_operator(deployed):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_roles_given_by_hand_are_found(deployed):
+    """Under names of their own, on the account or on the whole group: Azure refuses to give the same role twice."""
+    since = len(deployed.front.log)
+    roles = deployed.world.roles_of(PERSON.object_id)
+    assert len(roles) == 4
+    for number, role in enumerate(roles):
+        deployed.world.remove(role["id"])
+        scope = role["properties"]["scope"]
+        scope = scope.partition("/providers/")[0] if number % 2 else scope
+        name = f"00000000-0000-4000-8000-00000000000{number}"
+        by_hand = {"id": f"{scope}/providers/{role['type']}/{name}", "name": name}
+        deployed.world.put(role | by_hand | {"properties": role["properties"] | {"scope": scope}})
+    done = deployed.deploy("--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [change.split("/")[-1] for change in changes(deployed, since)] == ["ilastik-batch"]
+
+
 def test_teardown_keeps_the_data(deployed):
     """All goes but the account with images and results, with the roles of people on it."""
     account = deployed.data_account()

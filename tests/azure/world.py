@@ -47,10 +47,15 @@ class World:
         default_factory=lambda: {
             "Standard_D4ds_v5": ("standardDDSv5Family", 4),
             "Standard_E8ds_v5": ("standardEDSv5Family", 8),
+            "Standard_NC4as_T4_v3": ("Standard NCASv3_T4 Family", 4),
         }
     )
     family_cores: dict[str, int] = field(
-        default_factory=lambda: {"standardDDSv5Family": 100, "standardEDSv5Family": 100}
+        default_factory=lambda: {
+            "standardDDSv5Family": 100,
+            "standardEDSv5Family": 100,
+            "Standard NCASv3_T4 Family": 0,
+        }
     )
     spot_cores: int = 100
     batch_accounts_allowed: int = 3

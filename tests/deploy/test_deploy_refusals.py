@@ -205,6 +205,15 @@ def test_dedicated_cores_are_asked_for_as_the_cli_spells_them(lab):
     assert "does not tell how many dedicated cores" in lab.up("--spot-nodes", "0").stderr
 
 
+def test_families_of_machines_may_have_blanks(lab):
+    """As many with GPUs have them: a recording of the CLI's own tests has "Standard NCASv3_T4 Family"."""
+    cores = [{"name": "vCPUs", "value": "4"}]
+    machine = {"name": "Standard_NC4as_T4_v3", "familyName": "Standard NCASv3_T4 Family", "capabilities": cores}
+    lab.azure._batch_location_list_skus = lambda call: [machine]
+    done = lab.run("--vm-size", machine["name"], "--spot-nodes", "0", "--what-if")
+    assert "how many dedicated cores of the family Standard NCASv3_T4 Family" in done.stderr
+
+
 def test_a_package_that_cannot_be_built_stops_before_anything_is_made(empty):
     """The package index may be out of reach: a system without code is of no use."""
     (empty.clone / "deploy/package.py").write_text('import sys\nsys.exit("pip could not bring the libraries")\n')

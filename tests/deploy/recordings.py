@@ -1,0 +1,117 @@
+"""What the real Azure CLI answered to deploy.sh, as tests/azure/record.py wrote it down in recordings.json.
+
+A recording belongs to a shape: command, names of options, query and, for `az rest`, the kind of address.
+"""
+
+import copy
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.azure.lab import Call as RealCall
+
+FILE = Path(__file__).with_name("recordings.json")
+# What the compiler prints is not the CLI's, and changes with the template.
+_NOT_KEPT = {"bicep build-params"}
+# What addresses of `az rest` end with, or with a name after it.
+_THINGS = "permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One answer. `document` is what the query was put to, or the whole answer where there was none."""
+
+    shape: str
+    words: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+    document: Any = None
+
+
+def shape(words: Sequence[str]) -> str:
+    """What a call has in common with all others that differ only in names and numbers."""
+    if words[0] == "curl":
+        address = re.sub(r"(?<=//)[\w-]+(?=\.scm)", "APP", words[-1])
+        return "curl " + re.sub(r"\?.*|(?<=deployments/).*|(?<=org/).*", "", address)
+    found, query = [], ""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        name, _, _ = word.partition("=")
+        if word.startswith("--"):
+            found.append(name)
+        if name == "--query":
+            query = re.sub(r"'[^']*'", "'...'", after)
+        if name == "--url":
+            found.append(thing(words))
+        if name == "--method":
+            found.append(after)
+    return " ".join([command(words), *sorted(found), query]).strip()
+
+
+def thing(words: Sequence[str]) -> str:
+    """What an address of `az rest` leads to; with a stroke at its end, one of them."""
+    return str(re.findall(rf"/({_THINGS})", words[words.index("--url") + 1])[-1])
+
+
+def command(words: Sequence[str]) -> str:
+    """The words before the options."""
+    first = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
+    return " ".join(words[:first])
+
+
+def write(calls: Iterable["RealCall"], folders: Mapping[str, str]) -> None:
+    """Keep each answer once; `folders` are replaced by words that are the same in every run."""
+
+    def plain(text: str) -> str:
+        for folder, word in folders.items():
+            text = text.replace(folder, word)
+        return re.sub(r"/\w+/tmp\.\w+", "{work}", text)
+
+    kept: dict[str, Recording] = {}
+    for call in calls:
+        if call.command == "login":
+            continue
+        is_kept = call.command not in _NOT_KEPT
+        document = call.document
+        if is_kept and document is None and call.code == 0 and call.out.lstrip().startswith(("{", "[")):
+            document = json.loads(call.out)
+        words = tuple(map(plain, call.words if call.program == "az" else ("curl", *call.words)))
+        out = plain(call.out) if is_kept and (document is None or "--query" in words) else ""
+        found = Recording(shape(words), words, call.code, out, plain(call.err), document)
+        # Of long answers one will do, and one of nothing.
+        short = out if len(out) < 100 else "long"
+        kept.setdefault(json.dumps([found.shape, found.code, found.err, short, bool(document)]), found)
+    documents: list[Any] = []
+    entries = []
+    for entry in map(asdict, sorted(kept.values(), key=lambda recording: recording.shape)):
+        if entry["document"] not in documents:
+            documents.append(entry["document"])
+        entries.append(entry | {"document": documents.index(entry["document"])})
+    # A line each, so that a change shows as what changed.
+    parts = (
+        f'"{name}": [\n{",\n".join(map(json.dumps, part))}\n]'
+        for name, part in [("answers", entries), ("documents", documents)]
+    )
+    FILE.write_text(f"{{{', '.join(parts)}}}\n")
+
+
+@functools.cache
+def load() -> tuple[Recording, ...]:
+    """All of them, those of one shape in the order in which they were made."""
+    found = json.loads(FILE.read_text())
+    own = ({"words": tuple(e["words"]), "document": found["documents"][e["document"]]} for e in found["answers"])
+    return tuple(Recording(**entry | more) for entry, more in zip(found["answers"], own, strict=True))
+
+
+def document(name: str, contains: str = "", holds: Mapping[str, Any] | None = None) -> Any:
+    """A copy of the first document of a command whose shape has a word in it, and which holds these values."""
+    found = (r.document for r in load() if r.shape.startswith(name) and contains in r.shape and r.document)
+    fits = (value for value in found if not holds or value.items() >= holds.items())
+    value = next(fits, None)
+    assert value is not None, f"Nothing was recorded of {name} {contains}: run `make recordings`."
+    return copy.deepcopy(value)
