@@ -95,7 +95,7 @@ class PoolWatch:
         given = last.given if last and last.day == today else 0
         taken = max(0, min(wanted, limit - given))
         if not taken:
-            self._tell("removals", f"{limit} broken nodes were removed today, which is the limit; others stay.")
+            self._tell("removals", f"Broken nodes stay until tomorrow: the limit of {limit} a day is used up.")
             return 0
         try:
             await self._worklist.save_turns(Turns(today, given + taken, last.version if last else ""), Daily.REMOVALS)

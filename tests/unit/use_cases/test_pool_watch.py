@@ -134,7 +134,7 @@ async def test_broken_nodes_are_removed_so_many_a_day(world: World, caplog):
     assert left(world) == 0
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("POOL: ")]
     assert sum("Removed broken nodes" in line for line in lines) == 2
-    assert any("which is the limit" in line for line in lines)
+    assert any("the limit of 2 a day is used up" in line for line in lines)
 
 
 async def test_nobody_removes_nodes_where_it_is_not_wanted(world: World):
