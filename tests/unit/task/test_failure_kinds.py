@@ -1,17 +1,42 @@
 """The table of failures: one row a kind, from which all else is read."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind, kind_of_batch_code
 
+REPOSITORY = Path(__file__).resolve().parents[3]
+
 
 def test_every_kind_has_its_row():
     """What is to be done, and what the reader can do, is known of each."""
     assert list(RULES) == list(FailureKind)
     assert all(rule.tries >= 1 and rule.remedy.endswith(".") for rule in RULES.values())
+
+
+def test_the_readme_says_how_often_each_kind_is_tried():
+    """In its table of what is tried again; losses of a node beside, which have a number of their own."""
+    table = (REPOSITORY / "README.md").read_text().partition("## What is tried again")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| ")]
+    words = {"once": 1, "twice": 2, "3": 3, "4": 4, "5": 5}
+    said = {what.strip(): words.get(how.split()[0].strip(",")) for what, how in rows}
+    of_kind = {
+        FailureKind.STAGING_IN: "could not be fetched",
+        FailureKind.NODE: "could not run the task",
+        FailureKind.COMMAND: "ended with an error",
+        FailureKind.OUT_OF_MEMORY: "too little memory",
+        FailureKind.DISK_FULL: "disk was full",
+        FailureKind.TIMEOUT: "time limit was reached",
+        FailureKind.STAGING_OUT: "results could not be stored",
+        FailureKind.NO_OUTPUT: "without its TIFFs",
+        FailureKind.LOST: "no longer knows the task",
+        FailureKind.ENDED: "somebody ended the task",
+    }
+    for kind, rule in RULES.items():
+        assert [number for what, number in said.items() if of_kind[kind] in what] == [rule.tries], kind
 
 
 def test_a_kind_is_its_word():
