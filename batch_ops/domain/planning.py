@@ -58,7 +58,7 @@ def claimed(
     fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings, now: datetime
 ) -> FileRecord:
     """Add all that the task needs, with the ids of job and task: recovery never derives them again."""
-    pool_id, alone = _pool(verdict, project, settings)
+    pool_id, alone = _pool(fresh.image.length, verdict, project, settings)
     reason = f"{verdict.sentence} It runs anyway." if isinstance(verdict, Unchecked) else "Its task is being created."
     return replace(
         fresh,
@@ -74,13 +74,17 @@ def claimed(
     ).to(State.SUBMITTING, now, reason)
 
 
-def _pool(verdict: Accepted | Unchecked, project: Project, settings: Settings) -> tuple[str, bool]:
-    """Choose the large pool, where there is one, for pages that ilastik would wait for ever for; or a whole node."""
+def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings: Settings) -> tuple[str, bool]:
+    """Choose the large pool, where there is one, for pages that ilastik would wait for ever for; or a whole node.
+
+    A file of this length that needs more than its share of a node's disk has a node to itself, too.
+    """
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
     need = page_bytes(verdict.image, project.facts, settings.slot_threads) or 0
     if need <= settings.slot_memory_mb * 2**20:
-        return settings.pool_id, False
+        share = settings.node_disk_gb / settings.slots_per_node
+        return settings.pool_id, 0 < share < _disk_gb(length, verdict.image, project, settings)
     if settings.large_pool_id and need > settings.slot_memory_mb * 2**20 * settings.slots_per_node:
         return settings.large_pool_id, True
     return settings.pool_id, True
@@ -119,13 +123,17 @@ def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]
     return (RunWarning("memory", sentence),)
 
 
+def _disk_gb(length: int, image: ImageDescription, project: Project, settings: Settings) -> float:
+    plan = _export(image, project, settings)
+    # Tagging an untagged image takes another copy.
+    return (length * (1 if image.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
+
+
 def disk_fault(blob: Blob, image: ImageDescription, project: Project, settings: Settings) -> str:
     """Return a sentence if image and TIFFs do not fit on the node's disk together (0: its size is unknown)."""
     if not settings.node_disk_gb:
         return ""
-    plan = _export(image, project, settings)
-    # Tagging an untagged image takes another copy.
-    need = (blob.length * (1 if image.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
+    need = _disk_gb(blob.length, image, project, settings)
     if need <= settings.node_disk_gb:
         return ""
     return (

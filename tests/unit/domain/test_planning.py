@@ -79,6 +79,15 @@ def test_a_page_that_ilastik_would_wait_for_ever_for_gets_more_memory_from_the_s
         assert here.job_id.startswith(f"{SETTINGS.job_prefix}-{wanted}-")
 
 
+@pytest.mark.parametrize(("slots", "alone"), [(1, False), (2, False), (4, True)])
+def test_a_file_that_needs_more_than_its_share_of_the_disk_has_a_node_to_itself(slots, alone):
+    """Other slots' files take theirs at the same time: 40 GB of 100 are too much for one of four."""
+    settings = replace(SETTINGS, node_disk_gb=100, slots_per_node=slots, slot_memory_mb=10**6)
+    record = replace(FRESH, image=ImageVersion("e", 40 * 10**9))
+    here = claimed(record, project(3), Accepted(image("yx", 100, 100)), settings, NOW).placement
+    assert (here.alone, here.pool_id) == (alone, settings.pool_id)
+
+
 def test_nothing_is_foreseen_of_an_image_that_was_not_checked():
     """Unknown is neither much nor little; the row says why, and what the configuration asks for is kept."""
     verdict = Unchecked("'a.h5' was not checked completely: 64 reads were not enough.")
