@@ -48,7 +48,11 @@ REFUSALS = {
     "complex": (lambda h5, f: f.create_dataset("t", data=np.zeros((3, 3), "c8")), {}, ["plain numbers"]),
     "zero": (lambda h5, f: h5.add(f, shape=(2, 0, 20, 22, 1)), {}, ["is empty", "2 x 0 x 20"]),
     "null": (lambda h5, f: f.create_dataset("n", data=h5py.Empty("f4")), {}, ["empty dataset 'n'"]),
-    "untagged": (lambda h5, f: h5.add(f, (30, 20, 3), axes=None), {}, ["does not say which", "axistags", "channels"]),
+    "untagged": (
+        lambda h5, f: h5.add(f, shape=(30, 20, 3), axes=None),
+        {},
+        ["does not say which", "axistags", "channels"],
+    ),
     "tags malformed": (lambda h5, f: h5.add(f).attrs.modify("axistags", "{"), {}, ["axistags", "JSON"]),
     "tags a number": (lambda h5, f: h5.add(f, axes=None).attrs.create("axistags", 7), {}, ["axistags", "not text"]),
     "tags too few": (lambda h5, f: h5.add(f, axes="zyx"), {}, ["3 axes", "5 dimensions"]),
