@@ -98,7 +98,7 @@ publish() { # zip
     echo "The publishing address did not tell the deployment's id: $(head -c 2000 "$work/published")" >&2
     return 1
   fi
-  while ((tries++ < 300)); do
+  while ((tries++ < 5 * MOST_TRIES)); do
     ask_publishing "/api/deployments/$id" || return
     # Not known yet, or the site is about to start anew.
     state=
