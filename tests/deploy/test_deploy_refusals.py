@@ -331,6 +331,8 @@ def test_a_failed_smoke_test_fails_the_run(empty):
 
 
 TIDYING = {"storage blob delete", "storage blob delete-batch"}
+# Looks whose answer may stay unknown, with a note: they end no run.
+NOTED = {"functionapp list-flexconsumption-runtimes": "It is not known whether function apps can be made"}
 
 
 @pytest.mark.parametrize(
@@ -358,8 +360,13 @@ def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, everywh
             if what in TIDYING:
                 assert (done.returncode, "is left over" in done.stderr) == (0, True), message
                 return
+            if what in NOTED:
+                assert (done.returncode, NOTED[what] in done.stderr) == (0, True), message
+                return
             assert done.returncode == 1, message
-            assert broken.azure.asked == deployed.asked[:number], message
+            # Only what tells more of the fault is asked afterwards.
+            told_more = ["bicep version"] if what == "bicep build-params" else []
+            assert broken.azure.asked == deployed.asked[:number] + told_more, message
             assert re.search(r"\nStopped: .{30,}\n$", done.stderr), message
             assert what not in CHANGING or "run this again" in done.stderr, message
             # What a run does follows from what exists: from the same again nothing else follows.
