@@ -1,0 +1,74 @@
+"""What the task script finds on a node: its own Python, ilastik, and what an older pool left there."""
+
+import pytest
+
+from batch_ops.task import contract
+from local_cloud.cloud.stack import installed_version
+from tests.deploy.pool.conftest import NODE_PYTHON
+
+_PACKAGE = "lib/python3.12/site-packages/ilastik-1.4.2.dist-info"
+
+
+@pytest.mark.parametrize(
+    ("lost", "extra", "message"),
+    [
+        ("", {"AZ_BATCH_NODE_SHARED_DIR": ""}, "Neither ILASTIK_HOME nor AZ_BATCH_NODE_SHARED_DIR"),
+        ("", {"AZ_BATCH_NODE_SHARED_DIR": "/no such dir"}, "no such dir/ilastik"),
+        ("ilastik/run_ilastik.sh", {}, "incomplete"),
+        ("python", {}, "no Python for tasks"),
+    ],
+)
+def test_a_node_that_is_not_prepared_says_so(folder, lost, extra, message):
+    """run_task.sh names what is missing and ends with the code for a bad node."""
+    folder.extra = extra
+    if lost:
+        (folder.home.parent / lost).unlink()
+    ended = folder.run()
+    assert (ended.code, message in ended.printed) == (contract.EXIT_NODE, True), ended.printed
+
+
+def test_the_script_runs_in_the_python_for_tasks_and_in_nothing_else(folder, tmp_path):
+    """Settings and packages of whoever it runs as do not count, nor does a Python that ilastik brings."""
+    (tmp_path / "h5py.py").write_text("raise ImportError('not this one')")
+    folder.extra = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": "/nowhere", "PYTHONUSERBASE": str(tmp_path)}
+    older_node(folder, "#!/bin/sh\necho This is for ilastik alone.; exit 1\n")
+    folder.python.symlink_to(NODE_PYTHON)
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+
+
+def test_a_node_of_an_older_pool_runs_the_task_in_the_python_of_its_ilastik(folder):
+    """A run that was claimed before an update stays on the pool of its claim, and gets today's scripts."""
+    older_node(folder, f'#!/bin/sh\necho "$@" >"$ILASTIK_HOME/asked"\nexec "{NODE_PYTHON}/bin/python" "$@"\n')
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    assert (folder.home / "asked").read_text().endswith("run_task.py\n")
+
+
+def older_node(folder, python: str) -> None:
+    """Leave what a start task of before left: ilastik with a Python of its own, and no other."""
+    folder.python.unlink()
+    (folder.home / "bin").mkdir()
+    (folder.home / "bin/python").write_text(python)
+    (folder.home / "bin/python").chmod(0o755)
+
+
+@pytest.mark.parametrize("library", ["h5py", "tifffile"])
+def test_a_python_without_its_libraries_is_a_fault_of_the_node(folder, library):
+    """Another node may have them: it is said in the report, and the run is tried again."""
+    (folder.wd / f"task/{library}.py").write_text(f"raise ImportError('no {library}')")
+    assert folder.run().code == contract.EXIT_NODE
+    assert f"no {library}" in folder.report().sentence
+
+
+@pytest.mark.parametrize("record", ["VERSION", "conda-meta/ilastik-1.4.2-py39_0.json", _PACKAGE])
+def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder, record):
+    """Without ILASTIK_HOME it is `ilastik` where the start task unpacked it; the version that it says of itself
+    reaches the manifest."""
+    (folder.home / record).parent.mkdir(parents=True, exist_ok=True)
+    (folder.home / record).write_text("1.4.2\n")
+    assert installed_version(folder.home) == "1.4.2"
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
+    assert folder.manifest().ilastik_version == "1.4.2"
