@@ -7,7 +7,9 @@ host name point here, so that nothing is cross-origin any more - the `Host` that
 import os
 import re
 import secrets
+import tempfile
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 
 _LOOPBACK = r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"
@@ -30,12 +32,19 @@ def new_key() -> str:
 
 
 def kept_key(path: Path) -> str:
-    """Read the key in this file, or make one there that only its owner can read. Raises OSError."""
+    """Read the key in this file, or make one there that only its owner can read.
+
+    The file appears whole or not at all. Raises OSError, also where another user could have put a key there, and
+    where there is none in it: an empty one would open every door.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key := new_key())
+    if path.parent.stat().st_uid != os.geteuid():
+        raise PermissionError(f"The folder {path.parent} belongs to another user; name one of your own.")
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # readable by its owner alone
+        file.write(new_key())
+        file.flush()
+        with suppress(FileExistsError):
+            path.hardlink_to(file.name)
+    if not (key := path.read_text().strip()):
+        raise OSError(f"There is no key in {path}; remove the file, and another is made.")
     return key

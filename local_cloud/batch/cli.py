@@ -65,7 +65,10 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def settings_from(arguments: argparse.Namespace, environment: Mapping[str, str], data: Path) -> Settings:
     """Make settings from parsed arguments. Raises ConfigurationError for values that can't be used."""
-    key = _variable(environment, arguments.key_env) or kept_key(data / KEY_FILE)
+    try:
+        key = _variable(environment, arguments.key_env) or kept_key(data / KEY_FILE)
+    except OSError as exc:
+        raise ConfigurationError(f"There is no key for the account: {exc}") from exc
     try:
         base64.b64decode(key, validate=True)
     except (binascii.Error, ValueError) as exc:

@@ -36,7 +36,7 @@ def main() -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     app = arguments.app.resolve()
     state = arguments.state.resolve()
-    key = os.environ.pop(arguments.key_env) if arguments.key_env else kept_key(state / "master.key")
+    key = _key(arguments.key_env, state)
     values = read_values(arguments.settings) if arguments.settings else {}
     os.environ.update(effective(values, os.environ))  # the app reads its settings from the environment
     settings = dict(os.environ)
@@ -75,6 +75,15 @@ async def _run(arguments: argparse.Namespace) -> int:
         logging.shutdown()
         os._exit(1)
     return 0
+
+
+def _key(variable: str | None, state: Path) -> str:
+    """Return the master key; the app does not see it. Raises HostError, OSError: without one every door is open."""
+    if variable is None:
+        return kept_key(state / "master.key")
+    if not (key := os.environ.pop(variable, "")):
+        raise HostError(f"The environment has no master key in {variable}.")
+    return key
 
 
 def _stop_on_signals(stopping: Stopping) -> None:

@@ -169,6 +169,13 @@ def test_wrong_settings_end_with_a_sentence(arguments, message, capsys):
     assert (said.err.count("\n"), said.out) == (1, "")
 
 
+def test_a_data_folder_without_a_key_is_a_sentence(tmp_path, capsys):
+    """A key file that was cut off opens no service for everybody."""
+    (tmp_path / KEY_FILE).touch()
+    assert main(["--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("There is no key for the account: There is no key in ")
+
+
 async def test_an_answered_request_is_on_disk(start):
     """What was answered before SIGKILL is there afterwards, task by task."""
     service = await start()

@@ -197,6 +197,13 @@ async def test_an_app_that_cannot_be_run_is_refused_at_the_start(start_host, tmp
     assert ("Traceback" in said) == (NOT_LOADED in words)
 
 
+async def test_a_host_without_a_master_key_does_not_start(start_host):
+    """An empty one would let everybody in."""
+    host = await start_host("--key-env", "NO_SUCH_KEY", ready=False)
+    assert await host.process.wait() == 1
+    await host.line("The function host cannot run: The environment has no master key in NO_SUCH_KEY.")
+
+
 @pytest.mark.slow
 async def test_an_idle_host_is_small_and_quiet(account, start_host):
     """At rest the process needs less than 100 MB and hardly any processor time."""
