@@ -95,7 +95,7 @@ def _why_open(shape: tuple[int, ...], project: ProjectFacts) -> str:
         return "its project does not say what its training images were like"
     if project.spatial_dimensions == 2 and "t" in project.axes:
         return "its project was trained on time series of planes, so that time could be taken for z"
-    if len(shape) == 3 and min(shape[0], shape[-1]) <= _MOST_CHANNELS:
+    if len(shape) == 3 and project.spatial_dimensions == 3 and min(shape[0], shape[-1]) <= _MOST_CHANNELS:
         return f"its {min(shape[0], shape[-1])} could be z slices as well as channels"
     return ""
 
