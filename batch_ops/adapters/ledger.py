@@ -11,6 +11,7 @@ from azure.data.tables.aio import TableClient
 from batch_ops.adapters import table_rows
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of
 from batch_ops.adapters.sum_rows import Held, SumRows, adding
+from batch_ops.adapters.table_rows import MISSING_CODES
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -29,8 +30,7 @@ from batch_ops.domain.worklist import Stand
 from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
-_MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
-CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", *_MISSING_CODES)
+CHANGED_CODES = ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", *MISSING_CODES)
 # Sorts behind every character of a key (see `naming.key_safe`).
 _KEY_END = "~~"
 INDEXED = "indexed"
@@ -54,7 +54,7 @@ class TableLedger:
         return SumRows(self._table, self._shard)
 
     async def get(self, name: str) -> Entry | None:
-        with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=_MISSING_CODES):
+        with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=MISSING_CODES):
             row = await self._table.get_entity(partition_key(name), file_key(name))
             record = table_rows.from_properties(FileRecord, row)
             return Entry(record, str(row.metadata["etag"]), str(row.get(INDEXED, "")))
@@ -153,7 +153,7 @@ class TableLedger:
                         raise
                     if added and await self._sums.have_changed(partition, held):
                         continue
-                    if code not in _MISSING_CODES or writes.is_without_index:
+                    if code not in MISSING_CODES or writes.is_without_index:
                         raise
                     # The file's row is gone, or somebody deleted a copy of it: that must not hold up the file.
                     writes = writes.without_index()

@@ -16,9 +16,8 @@ from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
+from batch_ops.adapters.table_rows import MISSING_CODES
 from batch_ops.domain.month_sums import SHARDS, MonthSum, row_of
-
-_MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
 
 type _Keys = tuple[str, str]
 
@@ -71,7 +70,7 @@ class SumRows:
             row = await self._table.get_entity(partition, key)
             known = Held(table_rows.from_properties(MonthSum, row), str(row.metadata["etag"]))
         except SDK_ERRORS as exc:
-            if code_of(exc) not in _MISSING_CODES:
+            if code_of(exc) not in MISSING_CODES:
                 raise
             known = Held(MonthSum())
         self._known[partition, key] = known

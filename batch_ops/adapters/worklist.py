@@ -21,6 +21,7 @@ from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
 from batch_ops.adapters.sdk_errors import calls
+from batch_ops.adapters.table_rows import MISSING_CODES
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
@@ -31,8 +32,7 @@ _OPEN = "open"
 _PROJECTS = "projects"
 _REJECTED = "rejected"
 _GATE = "gate"
-_MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
-_CHANGED_CODES = (*_MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
+_CHANGED_CODES = (*MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _TAKEN_CODES = ("EntityAlreadyExists",)
 _CHUNK_CHARS = 30_000
 _REMEMBERED_SECONDS = 300.0
@@ -98,7 +98,7 @@ class TableWorklist:
         await self._delete(_job_key(mark.job_id), mark.version, f"drop the job {mark.job_id}")
 
     async def newest_job(self, first: str) -> int:
-        with calls(_SERVICE, f"look up the jobs after {first}", ignored=_MISSING_CODES):
+        with calls(_SERVICE, f"look up the jobs after {first}", ignored=MISSING_CODES):
             return int((await self._table.get_entity(_GATE, _newest_key(first)))["generation"])
         return 0
 
@@ -131,7 +131,7 @@ class TableWorklist:
             return [str(row["name"]) async for row in found]
 
     async def forget_rejected(self, project: str, name: str) -> None:
-        with calls(_SERVICE, f"forget that {plain(name)} was rejected", ignored=_MISSING_CODES):
+        with calls(_SERVICE, f"forget that {plain(name)} was rejected", ignored=MISSING_CODES):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
 
     async def pauses(self) -> Sequence[Pause]:
@@ -146,7 +146,7 @@ class TableWorklist:
 
     async def resume(self, project: str) -> bool:
         key = _pause_key(project)
-        with calls(_SERVICE, "end a pause", ignored=_MISSING_CODES):
+        with calls(_SERVICE, "end a pause", ignored=MISSING_CODES):
             # A delete of what is not there is no error to the SDK.
             await self._table.get_entity(_GATE, key, select=["RowKey"])
             await self._table.delete_entity(_GATE, key)
@@ -154,7 +154,7 @@ class TableWorklist:
         return False
 
     async def turns(self, of: Daily = Daily.BACKFILL) -> Turns | None:
-        with calls(_SERVICE, f"read how many {of} are given out", ignored=_MISSING_CODES):
+        with calls(_SERVICE, f"read how many {of} are given out", ignored=MISSING_CODES):
             row = await self._table.get_entity(_GATE, str(of))
             return replace(table_rows.from_properties(Turns, row), version=str(row.metadata["etag"]))
         return None
@@ -174,7 +174,7 @@ class TableWorklist:
         return replace(turns, version=str(answer["etag"]))
 
     async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        with calls(_SERVICE, f"read what is known of the project {name}", ignored=_MISSING_CODES):
+        with calls(_SERVICE, f"read what is known of the project {name}", ignored=MISSING_CODES):
             row = await self._table.get_entity(_PROJECTS, naming.partition_key(name))
             if row["project_etag"] == etag:
                 text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
