@@ -1,4 +1,4 @@
-"""Azure Resource Manager: what can be asked of a subscription, and the operations that take a while.
+"""Azure Resource Manager: resources, deployments, and the operations that take a while.
 
 Answers name what specifies them: `spec` is https://github.com/Azure/azure-rest-api-specs below `specification`.
 test_bodies.py compares the bodies of resources with Azure's published types, and those of other answers with the fields
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.azure import deployments, kinds
-from tests.azure.entra import TENANT, claims
+from tests.azure import deployments
+from tests.azure.entra import claims
 from tests.azure.front import Answer, Refusal, Request
-from tests.azure.world import ALWAYS, PROVIDERS, ROOT, SUBSCRIPTION, SUBSCRIPTION_NAME, Document, World
+from tests.azure.world import ROOT, World
 
 HOST = "management.azure.com"
 AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
@@ -49,7 +49,8 @@ class ResourceManager:
             raise Refusal(401, "InvalidAuthenticationTokenAudience", "The access token is for another audience.")
         with self.world.lock:
             # What answers for any resource comes last, whichever module names it first.
-            for method, pattern, handler in sorted(_ROUTES, key=lambda entry: entry[2] in {_get, _delete}):
+            general = {_of_type, _of_type_everywhere, _get, _delete}
+            for method, pattern, handler in sorted(_ROUTES, key=lambda entry: entry[2] in general):
                 if method == request.method and (match := pattern.fullmatch(request.path)):
                     return handler(self, request, match)
         raise NotImplementedError(f"{request.method} {request.path}")
@@ -75,166 +76,6 @@ def _operation(arm: ResourceManager, request: Request, match: re.Match[str]) -> 
         answer = Answer(202, None, {**answer.headers, "Location": f"https://{HOST}{request.target}"})
     del answers[: len(answers) > 1]
     return answer
-
-
-# Subscriptions, groups, providers
-
-
-@route("GET", "/subscriptions")
-def _subscriptions(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: resources/resource-manager/Microsoft.Resources/subscriptions/.../examples/GetSubscriptions.json."""
-    return Answer(200, {"value": [_subscription()]})
-
-
-@route("GET", "/tenants")
-def _tenants(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    return Answer(200, {"value": [{"id": f"/tenants/{TENANT}", "tenantId": TENANT, "displayName": "The lab"}]})
-
-
-@route("GET", "{S}")
-def _one_subscription(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    return Answer(200, _subscription())
-
-
-def _subscription() -> Document:
-    return {
-        "id": ROOT,
-        "subscriptionId": SUBSCRIPTION,
-        "tenantId": TENANT,
-        "displayName": SUBSCRIPTION_NAME,
-        "state": "Enabled",
-        "subscriptionPolicies": {"spendingLimit": "Off", "quotaId": "PayAsYouGo_2014-09-01"},
-        "authorizationSource": "RoleBased",
-    }
-
-
-@route("GET", "{S}/locations")
-def _locations(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: .../subscriptions/.../examples/GetLocations.json."""
-    found = [
-        {
-            "id": f"{ROOT}/locations/{name}",
-            "name": name,
-            "type": "Region",
-            "displayName": name,
-            "regionalDisplayName": name,
-            "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
-        }
-        for name in arm.world.locations
-    ]
-    return Answer(200, {"value": found})
-
-
-@route("GET HEAD", "{G}")
-def _group(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    return Answer(200, arm.world.group_of(request.path))
-
-
-@route("PUT", "{G}")
-def _put_group(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: resources/resource-manager/.../examples/CreateResourceGroup.json."""
-    wanted = request.json()
-    is_new = match[1].lower() not in arm.world.groups
-    made = arm.world.groups.setdefault(
-        match[1].lower(),
-        {
-            "id": f"{ROOT}/resourceGroups/{match[1]}",
-            "name": match[1],
-            "type": "Microsoft.Resources/resourceGroups",
-            "location": wanted["location"],
-            "properties": {"provisioningState": "Succeeded"},
-        },
-    )
-    if made["location"] != wanted["location"]:
-        raise Refusal(
-            409,
-            "InvalidResourceGroupLocation",
-            f"Invalid resource group location '{wanted['location']}'. The Resource group already exists in location "
-            f"'{made['location']}'.",
-        )
-    return Answer(201 if is_new else 200, made)
-
-
-@route("GET", "{S}/providers")
-def _providers(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: .../examples/GetProviders.json."""
-    return Answer(200, {"value": [_provider(arm.world, name) for name in PROVIDERS]})
-
-
-@route("GET", r"{S}/providers/([\w.]+)")
-def _one_provider(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    return Answer(200, _provider(arm.world, match[1]))
-
-
-@route("POST", r"{S}/providers/([\w.]+)/register")
-def _register(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: .../examples/PostProvider.json; it takes a moment."""
-    if match[1] not in arm.world.registered:
-        arm.world.registering.setdefault(match[1], 2)
-    return Answer(200, _provider(arm.world, match[1], asked=False))
-
-
-def _provider(world: World, name: str, *, asked: bool = True) -> Document:
-    if asked and name in world.registering:
-        world.registering[name] -= 1
-        if world.registering[name] < 0:
-            del world.registering[name]
-            world.registered.add(name)
-    types = {kind.partition("/")[2]: version for kind, version in world.versions.items() if kind.startswith(f"{name}/")}
-    missing = "Registering" if name in world.registering else "NotRegistered"
-    state = "Registered" if name in world.registered | ALWAYS else missing
-    return {
-        "id": f"{ROOT}/providers/{name}",
-        "namespace": name,
-        "registrationState": state,
-        "registrationPolicy": "RegistrationFree" if name in ALWAYS else "RegistrationRequired",
-        "resourceTypes": [
-            {"resourceType": kind, "locations": ["West Europe"], "apiVersions": [version], "capabilities": "None"}
-            for kind, version in types.items()
-        ],
-    }
-
-
-# Roles and permissions
-
-
-@route("GET", "(/.+)/providers/Microsoft.Authorization/permissions")
-def _permissions(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: authorization/resource-manager/.../2022-04-01/examples/GetPermissions.json."""
-    arm.world.group_of(match[1])
-    return Answer(200, {"value": [{"dataActions": [], "notDataActions": [], **p} for p in arm.world.permissions]})
-
-
-@route("GET", "(/.+)/providers/Microsoft.Authorization/roleAssignments")
-def _roles(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """At the scope, above and below it, as the filters say:
-    https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest."""
-    world, scope, wanted = arm.world, match[1].lower(), request.query.get("$filter", "")
-    if scope.count("/") > 4:
-        world.get(scope)
-    found = world.of_type("Microsoft.Authorization/roleAssignments")
-    if match_ := re.search(r"(?:assignedTo\('|principalId eq ')([\w-]+)'", wanted):
-        found = [role for role in found if role["properties"]["principalId"] == match_[1]]
-
-    def is_near(role: Document) -> bool:
-        at = role["properties"]["scope"].lower()
-        above = scope == at or scope.startswith(f"{at}/")
-        return above or (at.startswith(f"{scope}/") and "atScope()" not in wanted)
-
-    return Answer(200, {"value": [role for role in found if is_near(role)]})
-
-
-@route("PUT", "(/.+)/providers/Microsoft.Authorization/roleAssignments/([^/]+)")
-def _put_role(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    kind = "Microsoft.Authorization/roleAssignments"
-    body = request.json()
-    return Answer(201, kinds.put(arm.world, {"id": request.path, "type": kind, "name": match[2], **body}))
-
-
-@route("GET", "{G}/providers/Microsoft.Authorization/roleDefinitions")
-def _role_definitions(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """spec: authorization/resource-manager/.../2022-04-01/examples/GetRoleDefinitionAtScope.json."""
-    return Answer(200, {"value": arm.world.of_type("Microsoft.Authorization/roleDefinitions")})
 
 
 # Resources

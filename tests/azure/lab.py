@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from azure.data.tables import TableClient
 
 from local_cloud.azurite.server import Azurite
-from tests.azure import arm, entra, questions  # noqa: F401 - it has routes
+from tests.azure import arm, entra, questions, subscriptions  # noqa: F401 - they have routes
 from tests.azure.app import Download, Publishing
 from tests.azure.arm import ResourceManager
 from tests.azure.authority import Authority

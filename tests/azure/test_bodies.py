@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.azure import deployments, questions, types  # noqa: F401 - it has routes
+from tests.azure import deployments, questions, subscriptions, types  # noqa: F401 - they have routes
 from tests.azure.arm import HOST, ResourceManager
 from tests.azure.entra import PERSON, token
 from tests.azure.front import Request
