@@ -16,9 +16,10 @@ class _Range:
 
 @dataclass(slots=True)
 class _Wait:
-    """What a task still waits for: single tasks by key, and ranges."""
+    """What a task still waits for: single tasks by key (of all that it `names`), and ranges."""
 
-    keys: set[str] = field(default_factory=set)
+    names: frozenset[str]
+    keys: set[str]
     ranges: list[_Range] = field(default_factory=list)
 
     def is_over(self) -> bool:
@@ -39,7 +40,8 @@ class Dependencies:
         if '"dependsOn"' not in task.spec:
             return False
         wanted = task.body()["dependsOn"]
-        wait = _Wait({key for name in wanted.get("taskIds", []) if (key := name.lower()) not in self._satisfied})
+        names = frozenset(name.lower() for name in wanted.get("taskIds", []))
+        wait = _Wait(names, set(names - self._satisfied))
         for entry in wanted.get("taskIdRanges", []):
             start, end = entry["start"], entry["end"]
             there = sum(start <= number <= end for number in self._numbers)
@@ -48,8 +50,12 @@ class Dependencies:
             return False
         self._waits[task.key] = wait
         for key in wait.keys:
-            self._waiters.setdefault(key, set()).add(task.key)
+            self._wait(task.key, key)
         return True
+
+    def _wait(self, waiting: str, key: str) -> None:
+        self._waits[waiting].keys.add(key)
+        self._waiters.setdefault(key, set()).add(waiting)
 
     def satisfy(self, key: str) -> list[str]:
         """Note that a task satisfies those that depend on it; return the keys of tasks that need wait no longer."""
@@ -73,9 +79,15 @@ class Dependencies:
         return free
 
     def forget(self, key: str) -> None:
-        """Note that a task is gone: it waits for nothing; a later one of its id has still to satisfy."""
+        """Note that a task is gone: it waits for nothing, and what still waits for it waits for a later one of its id.
+
+        So it is after a restart, too, when nothing tells that there was one.
+        """
         self._waits.pop(key, None)
         self._satisfied.discard(key)
+        for name, wait in self._waits.items():
+            if key in wait.names:
+                self._wait(name, key)
         number = _number(key)
         if number in self._numbers:
             self._numbers.discard(number)

@@ -157,11 +157,16 @@ async def test_what_the_job_does_not_use_is_refused(client, raw):
         await client.new_task("a", "true", job="k", depends_on=many)
 
 
-def test_a_task_that_is_gone_satisfies_no_longer():
-    """What was satisfied is forgotten with its task: a range waits for a later one of that id."""
+@pytest.mark.parametrize("wanted", ['"taskIdRanges":[{"start":1,"end":2}]', '"taskIds":["1","2"]'])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_task_that_is_gone_satisfies_no_longer(wanted, before):
+    """What was satisfied is forgotten with its task: those that still wait do so for a later one of that id."""
     waits = Dependencies()
-    assert waits.satisfy("1") == []
-    assert waits.holds(a_task("t", spec='{"dependsOn":{"taskIdRanges":[{"start":1,"end":2}]}}'))
+    if before:
+        assert waits.satisfy("1") == []
+    assert waits.holds(a_task("t", spec=f'{{"dependsOn":{{{wanted}}}}}'))
+    if not before:
+        assert waits.satisfy("1") == []
     waits.forget("1")
     assert waits.satisfy("2") == []
     assert waits.satisfy("1") == ["t"]
