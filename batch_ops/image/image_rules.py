@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from batch_ops.image import axes as axis_rules
+from batch_ops.image import filters
 from batch_ops.image.facts import (
     GB,
     WINDOW_RATIO,
@@ -30,11 +31,6 @@ from batch_ops.task.run_plan import ImageDescription
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
-# deflate, shuffle, fletcher32, szip, nbit, scale-offset and lzf come with ilastik's HDF5; others do not.
-FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
-_FILTER_NAMES = {305: "LZO", 307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32013: "ZFP"}
-_FILTER_NAMES |= {32015: "Zstandard", 32017: "SZ", 32026: "Blosc2"}
-
 # What reads the files of this kind.
 READER = "hdf5"
 
@@ -79,11 +75,10 @@ def _check_values(found: Dataset) -> None:
     if 0 in found.shape:
         raise Unfit(f"is empty: its shape is {by(found.shape)}; export the image again.")
     for code, label in found.filters:
-        if code not in FILTERS:
-            known = _FILTER_NAMES.get(code) or plain(label, 40) or "unknown"
+        if code not in filters.ILASTIKS and code not in filters.NODES:
             raise Unfit(
-                f"is compressed with {known} (HDF5 filter {code}), which ilastik can't read; save it with gzip "
-                f"or without compression."
+                f"is compressed with {filters.name_of(code, plain(label, 40))} (HDF5 filter {code}), which can't be "
+                "read here; save it with gzip or without compression."
             )
 
 

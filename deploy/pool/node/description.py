@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused
 from batch_ops.image.image_rules import judge_image
@@ -20,7 +20,15 @@ from node.files import faults_of_file, open_hdf5, refuse
 LIMITS = CheckLimits(max_objects=1_000_000, max_declared_bytes=sys.maxsize)
 
 
-def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[ImageDescription, tuple[RunWarning, ...]]:
+class Described(NamedTuple):
+    """`found`: what is stored in the file."""
+
+    image: ImageDescription
+    warnings: tuple[RunWarning, ...]
+    found: Dataset
+
+
+def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described:
     """Describe the image of an open file, or refuse it with the check's own sentences.
 
     The project's file must be the right one already.
@@ -33,7 +41,7 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Ima
         if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
             sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
             refuse(contract.EXIT_STAGING_IN, sentence)
-        return checked, ()
+        return Described(checked, (), found)
     options = ImageOptions(task.internal_path or None, task.axes or None)
     found = image_findings(read_image(file, options.internal_path, LIMITS.max_objects))
     if not isinstance(found, Dataset):
@@ -44,7 +52,7 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Ima
     verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
     if isinstance(verdict, Refused):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
-    return verdict.image, verdict.warnings
+    return Described(verdict.image, verdict.warnings, found)
 
 
 def _project(root: Path) -> ProjectFacts:

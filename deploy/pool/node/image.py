@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from batch_ops.image.axes import TYPE_FLAGS
+from batch_ops.image.filters import need_a_plain_copy
+from batch_ops.image.readings import Dataset
+from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
 from node.description import describe
 from node.files import faults_of_file, md5_of, open_hdf5, refuse
+from node.plain_copy import DATASET, write_plain_copy
 
 LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
 ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
@@ -28,12 +32,14 @@ class LocalImage:
     """The image as ilastik gets it: `<file>/<dataset>`, MD5 as it came, and what it is.
 
     `warnings`: what its owner should know; none for an image that was described before, as they are known then.
+    `copy`: the file that ilastik gets instead of the one that came, relative to the working directory.
     """
 
     argument: str
     md5: str
     described: ImageDescription
     warnings: tuple[RunWarning, ...] = ()
+    copy: str = ""
 
     @property
     def axes(self) -> str:
@@ -52,7 +58,7 @@ def prepare_image(root: Path, task: contract.TaskEnvironment) -> LocalImage:
     image = _changed_before(root, path) or _change(root, path, task)
     link = root / LINK
     link.unlink(missing_ok=True)
-    link.symlink_to(task.image_file)
+    link.symlink_to(image.copy or task.image_file)
     return image
 
 
@@ -66,9 +72,16 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
         )
     md5 = md5_of(path)
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
-        found, warnings = describe(file, root, task)
+        found, warnings, stored = describe(file, root, task)
         listed = listed_name(file, found.internal_path)
         odd = odd_attributes(file[listed])
+        parts = parts_to_copy(stored)
+        attributes = kept_attributes(file[listed], found) if parts else {}
+    if parts:
+        copy = write_plain_copy(path, f"the image {task.image_name}", found, parts, attributes)
+        image = LocalImage(f"{LINK}/{DATASET}", md5, found, warnings, str(copy.relative_to(root)))
+        _note(root, path, image)
+        return image
     plain = PLAIN_DATASET.fullmatch(listed) is not None
     image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", md5, found, warnings)
     if not plain or not found.tagged or odd:
@@ -80,10 +93,31 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
                 del file[listed].attrs[name]
             if not plain:
                 rename(file, listed)
-        known = {**dataclasses.asdict(image), "described": image_to_json(found)}
-        note = {"changed": _state(path), "image": known}
-        (root / NOTE).write_text(json.dumps(note), encoding="utf-8")
+        _note(root, path, image)
     return image
+
+
+def parts_to_copy(stored: Dataset) -> tuple[Part, ...]:
+    """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is."""
+    return (Part(stored.path),) if need_a_plain_copy(code for code, _ in stored.filters) else ()
+
+
+def kept_attributes(dataset: Any, found: ImageDescription) -> dict[str, str]:
+    """Return what a plain copy says of itself: its axes, in the image's own words if ilastik takes those."""
+    odd = odd_attributes(dataset)
+    own = [name for name in ("axistags", "axis_units") if name in dataset.attrs and name not in odd]
+    texts = {name: _text(dataset.attrs[name]) for name in own if name != "axistags" or found.tagged}
+    return {"axistags": vigra_axistags(found.axes), **texts}
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _note(root: Path, path: Path, image: LocalImage) -> None:
+    """Note what was changed, for another execution in this directory."""
+    known = {**dataclasses.asdict(image), "described": image_to_json(image.described)}
+    (root / NOTE).write_text(json.dumps({"changed": _state(path), "image": known}), encoding="utf-8")
 
 
 def _changed_before(root: Path, path: Path) -> LocalImage | None:
@@ -94,7 +128,9 @@ def _changed_before(root: Path, path: Path) -> LocalImage | None:
             known = note["image"]
             described = image_from_json(known.pop("described"))
             warnings = tuple(RunWarning(**warning) for warning in known.pop("warnings"))
-            return LocalImage(known["argument"], known["md5"], described, warnings)
+            copy = known.get("copy", "")
+            if not copy or (root / copy).is_file():
+                return LocalImage(known["argument"], known["md5"], described, warnings, copy)
     return None
 
 

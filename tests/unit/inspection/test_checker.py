@@ -38,6 +38,21 @@ async def test_every_usual_layout_is_accepted(h5, check, libver, options):
     assert isinstance(await check(h5.file(lambda f: h5.add(f, **options), libver=libver)), Accepted)
 
 
+@pytest.mark.parametrize("code", [307, 32001, 32004, 32008, 32015, 32026])
+async def test_a_compression_that_only_the_node_can_read_is_accepted(h5, check, code):
+    """Blosc, Zstandard and their like: the check decodes nothing, so it needs none of them."""
+
+    def build(file):
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((1, 4, 5, 5, 1))
+        plist.set_filter(code, h5py.h5z.FLAG_OPTIONAL, (1, 2, 3))
+        space = h5py.h5s.create_simple((2, 12, 20, 22, 1))
+        made = h5py.Dataset(h5py.h5d.create(file.id, b"data", h5py.h5t.NATIVE_UINT8, space, plist))
+        made.attrs["axistags"] = h5.tags("tzyxc")
+
+    assert isinstance(await check(h5.file(build)), Accepted)
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i1", "<u2", ">u2", "i4", "u8", "f2", "<f4", ">f8", "?"])
 async def test_every_plain_number_is_accepted(h5, check, dtype):
     """All widths and byte orders of numbers."""

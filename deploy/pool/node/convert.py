@@ -1,0 +1,101 @@
+"""Writes an image as one plain dataset, as ilastik reads it; a program: the order comes as JSON by standard input.
+
+    {"source", "target": files, "dataset": name in the target, "shape", "dtype", "parts": [[path, [index, ...]], ...],
+     "attributes": {name: text}}
+
+It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile. Ends with 0,
+or with `FAULT` or `DISK_FULL` and the reason as the last line of standard error. Memory: a few blocks, or chunks where
+those are larger.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from node.files import is_disk_full
+
+FAULT, DISK_FULL = 3, 4
+_BLOCK_BYTES = 32 * 2**20
+_CHUNK_BYTES = 8 * 2**20
+
+
+def convert(order: dict[str, Any]) -> None:
+    """Write the target. Raises what h5py raises for pixels that can't be read."""
+    import h5py
+
+    # On import it registers its filters; pools of before lack it.
+    importlib.import_module("hdf5plugin")
+    target = Path(order["target"])
+    with h5py.File(order["source"], "r") as file, h5py.File(target, "w") as plain:
+        path, leading = order["parts"][0]
+        first, shape = file[path], tuple(order["shape"])
+        stored = _chunks(first, shape[len(leading) :])
+        chunks = (1,) * len(leading) + stored if _bytes(stored, first) <= _CHUNK_BYTES else True
+        made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
+        for name, text in order["attributes"].items():
+            made.attrs[name] = text
+        for path, at in order["parts"]:
+            _copy(file[path], made, tuple(at), stored)
+
+
+def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+    inner = target.shape[len(at) :]
+    if len(source.shape) != len(inner) or any(have < need for have, need in zip(source.shape, inner)):
+        raise ValueError(f"'{source.name}' of {source.shape} does not hold the {inner} of the image")
+    kinds = source.dtype.kind + target.dtype.kind
+    if source.dtype.itemsize != target.dtype.itemsize or (source.dtype.kind != target.dtype.kind and kinds != "iu"):
+        raise ValueError(f"'{source.name}' holds {source.dtype}, not {target.dtype}")
+    native = source.dtype.newbyteorder("=")
+    for block in _blocks(inner, chunks, source.dtype.itemsize):
+        values = source[block].astype(native, copy=False).view(target.dtype)
+        # What was never written reads as zeros, and takes no room in the copy either.
+        if values.any():
+            target[(*at, *block)] = values
+
+
+def _blocks(shape: Sequence[int], chunks: Sequence[int], item_bytes: int) -> Iterator[tuple[slice, ...]]:
+    """Cut an image into blocks of whole chunks, each chunk in one of them only."""
+    steps, size = list(chunks), item_bytes
+    for step in steps:
+        size *= step
+    for axis in reversed(range(len(shape))):
+        factor = max(1, min(-(-shape[axis] // steps[axis]), _BLOCK_BYTES // max(size, 1)))
+        steps[axis] *= factor
+        size *= factor
+    for corner in itertools.product(*(range(0, n, step) for n, step in zip(shape, steps))):
+        yield tuple(slice(at, min(at + step, n)) for at, step, n in zip(corner, steps, shape))
+
+
+def _chunks(dataset: Any, inner: Sequence[int]) -> tuple[int, ...]:
+    """Return the chunks in which a dataset is stored, cut to the image; rows of one that is stored in one piece."""
+    stored = dataset.chunks or (1,) * (len(inner) - 1) + tuple(inner[-1:])
+    return tuple(min(chunk, size) for chunk, size in zip(stored, inner))
+
+
+def _bytes(chunks: Sequence[int], dataset: Any) -> int:
+    size = int(dataset.dtype.itemsize)
+    for chunk in chunks:
+        size *= chunk
+    return size
+
+
+def main() -> int:
+    try:
+        convert(json.load(sys.stdin))
+    except MemoryError:
+        print("one block of it needs more memory than there is", file=sys.stderr)
+        return FAULT
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as exc:
+        print(f"{type(exc).__name__}: {' '.join(str(exc).split())}", file=sys.stderr)
+        return DISK_FULL if is_disk_full(exc) else FAULT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Images that ilastik's own HDF5 can't read as they are stored: the task gives it a plain copy."""
+
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from batch_ops.task import contract
+from tests.deploy.pool.conftest import NODE_PYTHON, STAND_IN
+
+SHAPE = (3, 14, 37, 26, 1)
+# With the package that people write such files with, in an environment that has it.
+WRITE = """
+import sys, h5py, hdf5plugin, numpy
+path, kind, options = sys.argv[1], sys.argv[2], eval(sys.argv[3])
+with h5py.File(path, "r+") as file:
+    data, tags = file["volume/data"][()], dict(file["volume/data"].attrs)
+    del file["volume/data"]
+    compression = getattr(hdf5plugin, kind)(**options)
+    chunks = tuple(map(min, data.shape, (1, 5, 16, 26, 1)))
+    file.create_dataset("volume/data", data=data, chunks=chunks, **compression).attrs.update(tags)
+"""
+KINDS = {
+    "Blosc": {"cname": "zstd"},
+    "Blosc2": {},
+    "Zstd": {},
+    "LZ4": {},
+    "Bitshuffle": {"cname": "lz4"},
+    "BZip2": {},
+}
+
+
+def compress(folder, kind: str) -> None:
+    python = NODE_PYTHON / "bin/python"
+    subprocess.run([python, "-c", WRITE, folder.image, kind, str(KINDS[kind])], check=True, timeout=60)
+
+
+@pytest.fixture
+def pixels(folder):
+    """A function that runs the task with the ilastik stand-in and gives the pixels of its results."""
+    folder.axes, folder.shape = "tzyxc", SHAPE
+    folder.bring()
+    with h5py.File(folder.image, "r+") as file:
+        file["volume/data"][...] = np.random.default_rng(7).integers(0, 255, SHAPE)
+    folder.extra = {"ILASTIK_HOME": str(STAND_IN)}
+
+    def run() -> np.ndarray:
+        ended = folder.run()
+        assert ended.code == 0, ended.printed
+        out = folder.wd / "out" / folder.manifest().execution
+        return np.stack(
+            [tifffile.imread(out / output.path) for output in folder.manifest().outputs if "tiff" in output.path]
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pixels_are_those_of_the_plain_file(folder, pixels, kind):
+    """Whatever compressed them; the copy is made once, and no other execution makes it again."""
+    expected = pixels()
+    compress(folder, kind)
+    folder.check()
+    np.testing.assert_array_equal(pixels(), expected)
+    assert expected.min() != expected.max()
+
+
+def test_a_copy_is_taken_up_where_the_node_failed(folder):
+    """The next execution in the directory finds it, with the axes of the image."""
+    compress(folder, "Zstd")
+    folder.ilastik("print(image, dict(h5py.File(file + '.h5')[dataset].attrs)['axistags'][:30]); write()")
+    folder.run_and_kill()
+    made = (folder.image.parent / ".plain.h5").stat().st_mtime_ns
+    body = f"assert os.stat('image/.plain.h5').st_mtime_ns == {made}; write()"
+    folder.ilastik(body)
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+
+
+def test_pixels_that_can_not_be_decoded_are_named(folder):
+    """Damage inside the compressed data is the image's fault, and ilastik never starts."""
+    folder.make_image()
+    compress(folder, "Zstd")
+    content = bytearray(folder.image.read_bytes())
+    with h5py.File(folder.image) as file:
+        stored = file["volume/data"].id.get_chunk_info(0)
+    content[stored.byte_offset : stored.byte_offset + stored.size] = b"\xff" * stored.size
+    folder.image.write_bytes(content)
+    folder.ilastik("open('started', 'w')")
+    assert folder.run().code == contract.EXIT_BAD_IMAGE
+    assert "The pixels of the image lab/nuclei.h5 can't be read" in folder.report().sentence
+    assert not (folder.wd / "started").exists()
