@@ -197,9 +197,12 @@ class ResultFolder:
             with suppress(BlobChanged):
                 await self._blobs.delete(self._container, blob.name, etag=blob.etag)
 
-        stale = [
-            blob
+        stale = {
+            leaf: blob
             for leaf, blob in self._found.items()
             if leaf not in keep and self._is_of_file(blob) and run_of(blob) <= self._author.run
-        ]
-        await for_all(stale, delete)
+        }
+        if (naming_them := stale.pop(PROVENANCE, None)) is not None:
+            # First: whoever reads it finds all that it names, at any moment.
+            await delete(naming_them)
+        await for_all(stale.values(), delete)

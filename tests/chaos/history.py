@@ -10,11 +10,14 @@ from random import Random
 from batch_ops.domain.settings import Settings
 from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise
 from tests.chaos.invariants import complaints
-from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
+from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name, is_calm
 from tests.chaos.process import Happening, ProcessCloud, crash
 from tests.chaos.simulation import PROJECT_NAME, SETTINGS, Simulation
 
 _PROCESSES = 3
+_MINUTE = timedelta(minutes=1)
+# A node may take five minutes and a half, a slow copy forty seconds; two ticks see to what follows.
+_PATIENCE = timedelta(minutes=9)
 
 
 def play(
@@ -29,11 +32,17 @@ def play(
         # Some are deployed over an older version, one of whose processes lives on.
         older_machines=frozenset({0} if seed % 7 == 2 else ()),
     )
-    begin = world.cloud.now
+    begin, span = world.cloud.now, timedelta(seconds=(plan[-1].at if plan else 0.0) + 60)
     for action in plan:
         world.timeline.at(begin + timedelta(seconds=action.at), partial(_carry_out, world, action))
+    if is_calm(seed):
+        span += _PATIENCE
+        world.judge.patience = _PATIENCE
+        for minute in range(1, span // _MINUTE):
+            world.timeline.at(begin + minute * _MINUTE, world.host.tick)
     try:
-        world.pass_time(timedelta(seconds=(plan[-1].at if plan else 0.0) + 60))
+        world.pass_time(span)
+        world.judge.patience = None
         _make_good(world)
         world.come_to_rest()
     except AssertionError as exc:

@@ -107,9 +107,12 @@ class Completion:
     execution: str
 
 
-def outputs(nickname: str, image: bytes, digest: str, schema: int) -> dict[str, bytes]:
-    """What a node makes of an image with a classifier: one to three TIFFs, since schema 2 a picture and tables too."""
-    of = b" of %s by %s" % (image, digest.encode())
+def outputs(nickname: str, image: bytes, digest: str, execution: str, schema: int) -> dict[str, bytes]:
+    """What an execution makes of an image with a classifier: one to three TIFFs, since schema 2 a picture and tables.
+
+    As long as those of any other execution, but of other bytes: what was mixed of two of them can be told.
+    """
+    of = b" of %s by %s in %s" % (image, digest.encode(), execution.encode())
     tiffs = {f"{nickname}_{i}.tiff": b"TIFF %d" % i + of for i in range(1 + image[-1] % 3)}
     others = {"pictures/overview.png": b"PNG" + of, "counts.csv": b"counts" + of} if schema > 1 else {}
     return tiffs | others
@@ -282,7 +285,7 @@ class _Execution:
         The fate may be that the manifest promises more than is there: a last file that is short, or none.
         """
         values = self._values
-        files = outputs(values.nickname, image, values.project_digest, self._schema)
+        files = outputs(values.nickname, image, values.project_digest, self._id, self._schema)
         *_, last = files
         for leaf, data in list(files.items())[:parts]:
             if leaf != last or fate is not Fate.LACKS_TIFF:

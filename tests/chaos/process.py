@@ -87,32 +87,47 @@ class ProcessCloud(Cloud):
         """The process crashes."""
         self.is_dead = True
 
-    async def enter(self, call: str, cost: int) -> None:
-        """A call begins."""
-        self._refuse_if_dead()
+    def enter(self, call: str, cost: int) -> Awaitable[None] | None:
+        """A call begins; others have a turn before, if there are any."""
+        if self.is_dead:
+            raise Crash
+        if self._timeline.is_busy or self.script:
+            return self._enter(call)
+        self._count(call)
+        self._refuse_if_down(call)
+        return None
+
+    async def _enter(self, call: str) -> None:
         if self._timeline.is_busy:
             await turn()
             self._refuse_if_dead()
-        self.made = made = self.made + 1
-        if self.labels is not None:
-            self.labels.append(call)
+        self._count(call)
         if self.script:
-            await self._happen(made, call, When.BEFORE)
-        service = call.partition(".")[0]
-        if self._down and service in self._down:
-            raise ServiceFault(f"{call} can't be answered now.")
-        if self._down and f"403 {service}" in self._down:
-            raise NotAllowed(f"{call} is refused until the role is known everywhere.")
+            await self._happen(self.made, call, When.BEFORE)
+        self._refuse_if_down(call)
 
-    async def leave(self, call: str) -> None:
+    def leave(self, call: str) -> Awaitable[None] | None:
         """A call took effect."""
-        if self.script:
-            await self._happen(self.made, call, When.AFTER)
+        return self._happen(self.made, call, When.AFTER) if self.script else None
 
     async def _happen(self, made: int, call: str, when: When) -> None:
         if (happening := self.script.pop((made, when), None)) is not None:
             await happening(self, call)
             self._refuse_if_dead()
+
+    def _count(self, call: str) -> None:
+        self.made += 1
+        if self.labels is not None:
+            self.labels.append(call)
+
+    def _refuse_if_down(self, call: str) -> None:
+        if not self._down:
+            return
+        service = call.partition(".")[0]
+        if service in self._down:
+            raise ServiceFault(f"{call} can't be answered now.")
+        if f"403 {service}" in self._down:
+            raise NotAllowed(f"{call} is refused until the role is known everywhere.")
 
     def _refuse_if_dead(self) -> None:
         if self.is_dead:

@@ -1,12 +1,12 @@
 """The shared fakes, as a simulation needs them: they remember, take time, and wake whoever waits for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.ledger_writes import Writes
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
@@ -28,20 +28,18 @@ class ChaosLedger(fakes.FakeLedger):
     """Remembers every version of every row. `is_older`: for a version that knows neither index nor sums."""
 
     is_older = False
+    world: "Simulation"
 
     def __init__(self, cloud: fakes.Cloud) -> None:
         super().__init__(cloud, strict=False)
         self.trail: dict[str, list[FileRecord]] = {}
-        self.succeeded: Callable[[FileRecord], None] = lambda record: None
 
     def _write(self, writes: Writes) -> Entry:
         if self.is_older:
             writes = replace(writes.without_index(), ended=())
         entry = super()._write(writes)
-        record, trail = entry.record, self.trail.setdefault(entry.record.name, [])
-        if record.state is State.SUCCEEDED and (not trail or trail[-1].state is not State.SUCCEEDED):
-            self.succeeded(record)
-        trail.append(record)
+        self.trail.setdefault(entry.record.name, []).append(entry.record)
+        self.world.judge.row_written(entry)
         return entry
 
 
@@ -77,11 +75,12 @@ class ChaosBatch(fakes.FakeBatch):
 
     world: "Simulation"
 
-    async def create_task(self, job_id: str, spec: TaskSpec) -> bool:
-        try:
-            return await super().create_task(job_id, spec)
-        finally:
-            self.world.wake_nodes()
+    def _add_task(self, job_id: str, spec: TaskSpec) -> bool:
+        is_new = super()._add_task(job_id, spec)
+        if is_new:
+            self.world.judge.task_created(spec.id)
+        self.world.wake_nodes()
+        return is_new
 
 
 class ChaosBlobs(fakes.FakeBlobs):

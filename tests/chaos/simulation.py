@@ -15,6 +15,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import SweepMark
 from tests import fakes
 from tests.chaos.host import ChaosOutbox, Host
+from tests.chaos.judge import Judge
 from tests.chaos.nodes import WARNING, Nodes, outputs
 from tests.chaos.process import Process, Queue
 from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
@@ -54,6 +55,7 @@ class Simulation(Services):
         slow_copies: bool = False,
         settings: Settings = SETTINGS,
         older_machines: frozenset[int] = frozenset(),
+        patience: timedelta | None = None,
     ) -> None:
         self.older_machines = older_machines
         self.settings = settings
@@ -67,7 +69,8 @@ class Simulation(Services):
         self.blobs = ChaosBlobs(self.cloud)
         self.blobs.slow_copies = slow_copies
         self.batch = ChaosBatch(self.cloud)
-        self.worklist.world = self.blobs.world = self.batch.world = self
+        self.ledger.world = self.worklist.world = self.blobs.world = self.batch.world = self
+        self.judge = Judge(self, patience)
         self.check = ChaosCheck(self.cloud)
         self.host = Host(self, self.rng, processes)
         self.outbox = ChaosOutbox(self.cloud, self.host)
@@ -77,10 +80,8 @@ class Simulation(Services):
         self._nodes_wake = False
         self.classifiers: list[bytes] = []
         self.versions: dict[tuple[str, str], bytes] = {}
-        self.wrong: list[str] = []
         self.cancelled: set[str] = set()
         self.retried: Counter[str] = Counter()
-        self.ledger.succeeded = self._look_at_results
         self.host.open()
         self.go_live()
 
@@ -99,12 +100,14 @@ class Simulation(Services):
     def drop(self, name: str, content: bytes, *delays: float) -> None:
         """Somebody uploads an image; its event comes once for each delay (seconds)."""
         blob = self.blobs.upload("input", name, content)
+        self.judge.image_changed(name)
         self.versions[name, blob.etag] = content
         self.tell("input", blob, *delays)
 
     def edit(self, name: str, values: Mapping[str, str], *delays: float) -> None:
         """Somebody changes an image's metadata."""
         blob = self.blobs.edit("input", name, values)
+        self.judge.image_changed(name)
         self.versions[name, blob.etag] = self.blobs.content("input", name)
         self.tell("input", blob, *delays)
 
@@ -251,17 +254,19 @@ class Simulation(Services):
 
     # What is there
 
-    def _look_at_results(self, record: FileRecord) -> None:
+    def look_at_results(self, record: FileRecord) -> None:
         """At the moment of success the results are those of the very version that the row names, newest or not."""
         folder = naming.results_folder(record.name)
         image = self.versions[record.name, record.image.etag]
-        schema = self.provenance(record.name)["schema"]
+        document = self.provenance(record.name)
+        schema, execution = document["schema"], document["run"]["execution"]
         if (WARNING in record.plan.warnings) != (schema > 1):
-            self.wrong.append(f"Run {record.run} of {record.name} does not tell what its node warned of")
-        for leaf, data in outputs(naming.nickname(record.name), image, record.plan.tool.project_digest, schema).items():
+            self.judge.wrong.append(f"Run {record.run} of {record.name} does not tell what its node warned of")
+        digest = record.plan.tool.project_digest
+        for leaf, data in outputs(naming.nickname(record.name), image, digest, execution, schema).items():
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:
-                self.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
+                self.judge.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
 
     def open(self) -> list[str]:
         """The names of what is open."""

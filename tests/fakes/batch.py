@@ -65,6 +65,9 @@ class FakeBatch:
 
     @call()
     def create_task(self, job_id: str, spec: TaskSpec) -> bool:
+        return self._add_task(job_id, spec)
+
+    def _add_task(self, job_id: str, spec: TaskSpec) -> bool:
         job = self._job(job_id)
         if job.state == "completed":
             raise JobClosed(f"The job {job_id} takes no more tasks.")

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -22,17 +22,26 @@ class Stored:
 
 @dataclass(slots=True)
 class Container:
+    """`watch` hears about every change once it took effect: the name, what was there before, and what is there now."""
+
     blobs: dict[str, Stored] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+    watch: Callable[[str, Stored | None, Stored | None], None] | None = None
 
     def put(self, stored: Stored) -> None:
-        if stored.blob.name not in self.blobs:
-            insort(self.names, stored.blob.name)
-        self.blobs[stored.blob.name] = stored
+        name = stored.blob.name
+        before = self.blobs.get(name)
+        if before is None:
+            insort(self.names, name)
+        self.blobs[name] = stored
+        if self.watch is not None:
+            self.watch(name, before, stored)
 
     def remove(self, name: str) -> None:
-        del self.blobs[name]
+        before = self.blobs.pop(name)
         del self.names[bisect_left(self.names, name)]
+        if self.watch is not None:
+            self.watch(name, before, None)
 
 
 def check_not_pending(container: str, found: Stored) -> None:

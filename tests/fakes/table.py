@@ -1,7 +1,7 @@
 """A table as Azure has it: sorted keys, versions, conditions, transactions in one partition, pages."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,11 +63,15 @@ class RowMissing(Conflict):
 
 
 class Table[V]:
-    """Rows are frozen values; `strict` also sends each through the real serialisation, both ways."""
+    """Rows are frozen values; `strict` also sends each through the real serialisation, both ways.
+
+    `watch` hears about every change once it took effect: the key, the value before, and the value now.
+    """
 
     def __init__(self, cloud: Cloud, name: str, *, strict: bool = True) -> None:
         self._cloud, self._name, self.strict = cloud, name, strict
         self._partitions: dict[str, _Partition[V]] = {}
+        self.watch: Callable[[str, V | None, V | None], None] | None = None
 
     def get(self, partition: str, key: str) -> Row[V] | None:
         """The row of a key."""
@@ -88,10 +92,13 @@ class Table[V]:
         for change in changes:
             version = f"W/\"datetime'{self._cloud.number():08d}'\""
             versions.append(version)
+            before = rows.rows.get(change.key)
             if change.value is None:
                 rows.drop(change.key)
-                continue
-            rows.put(change.key, Row(change.value, version))
+            else:
+                rows.put(change.key, Row(change.value, version))
+            if self.watch is not None:
+                self.watch(change.key, before.value if before else None, change.value)
         return versions
 
     def delete(self, partition: str, key: str, version: str | None = None) -> None:
@@ -101,6 +108,8 @@ class Table[V]:
         if row is None or (version is not None and row.version != version):
             raise Conflict(f"The row {key} is gone or was changed.")
         rows.drop(key)
+        if self.watch is not None:
+            self.watch(key, row.value, None)
 
     def page(self, partition: str, start: str, end: str, after: str | None = None) -> tuple[list[Row[V]], str | None]:
         """The rows of `start <= key < end`, at most 1,000, and where the next page begins."""

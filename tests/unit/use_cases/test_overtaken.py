@@ -47,6 +47,24 @@ def _at_work(world: World) -> list[str]:
     return [task.task_id for task, _ in world.tasks() if task.state is not TaskState.COMPLETED]
 
 
+async def test_results_that_are_replaced_are_named_no_longer_than_they_are_there(world: World) -> None:
+    """A version that ends as PROBLEM.txt removes provenance.json before the TIFFs that it names."""
+    await world.finish(NAME)
+    named = {f"fly/a.h5/{output['path']}" for output in world.provenance(NAME)["outputs"]}
+    lacking: list[str] = []
+
+    def watch(name: str, before: object, after: object) -> None:
+        there = set(world.blobs.names("results"))
+        if "fly/a.h5/provenance.json" in there:
+            lacking.extend(named - there)
+
+    world.blobs.containers["results"].watch = watch
+    world.drop(NAME, b"REFUSE It is cut off.")
+    await world.start(NAME)
+    assert world.blobs.names("results") == ["fly/a.h5/PROBLEM.txt"]
+    assert lacking == []
+
+
 async def test_every_older_task_is_ended(world: World) -> None:
     """Also the one whose successor died before it could end it."""
     world.drop(NAME, b"a second one")

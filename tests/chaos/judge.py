@@ -1,0 +1,206 @@
+"""Judges every write at the moment that it takes effect: what everybody who reads then would see.
+
+Only what the write touched is looked at. What must be true of each moment, but not of rest alone:
+
+    results   what provenance.json names is there, whole and with its digest; a row that says SUCCEEDED has its
+              provenance.json beside it, one that says REJECTED or FAILED its PROBLEM.txt; no older run writes over a
+              newer one's blob
+    rows      move along the table of transitions; runs and attempts never go back; the copies in the index are those
+              of the row; the intent of an open row is on the worklist
+    tasks     are created for a claim that was stored, and never while another task of the file is alive
+    staging   keeps the execution of a run that is neither published nor over
+    frozen    holds each project under its own digest
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from batch_ops.containers.results import PROBLEM, PROVENANCE, run_of
+from batch_ops.domain import naming
+from batch_ops.domain.batch_task import TaskState
+from batch_ops.domain.blob import Blob
+from batch_ops.domain.file_index import BY_STATE, BY_TIME, keys_of
+from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.transitions import ALLOWED
+from batch_ops.domain.worklist import Intent
+from batch_ops.task.contract import MANIFEST_NAME
+from tests.executions import LOG, md5
+from tests.fakes.container import Stored
+
+if TYPE_CHECKING:
+    from tests.chaos.simulation import Simulation
+
+_PROMISED = {State.SUCCEEDED: PROVENANCE, State.REJECTED: PROBLEM, State.FAILED: PROBLEM}
+
+
+class Judge:
+    """`wrong`: every broken rule. `patience`: how soon after its last change a file must be done."""
+
+    def __init__(self, world: "Simulation", patience: timedelta | None = None) -> None:
+        self._world, self.patience = world, patience
+        self.wrong: list[str] = []
+        # What the provenance.json of each folder names, and the promises that each blob of results keeps.
+        self._named: dict[str, dict[str, str]] = {}
+        self._promised: dict[str, str] = {}
+        self._rows: dict[str, FileRecord] = {}
+        self._copies: dict[str, dict[str, FileRecord]] = defaultdict(dict)
+        self._claimed: set[str] = set()
+        self._tasks: dict[str, list[str]] = defaultdict(list)
+        self._intents: set[str] = set()
+        self._changed: dict[str, datetime] = {}
+        for container, watch in (
+            ("results", self.result_written),
+            ("staging", self.staging_written),
+            ("frozen", self.frozen_written),
+        ):
+            world.blobs.containers[container].watch = watch
+        world.ledger.table.watch = self.copy_written
+        world.worklist.table.watch = self.mark_written
+
+    def _complain(self, sentence: str) -> None:
+        self.wrong.append(f"{self._world.cloud.now:%d %H:%M:%S}: {sentence}")
+
+    # Results
+
+    def result_written(self, name: str, before: Stored | None, after: Stored | None) -> None:
+        """A blob of the results is there, is another one, or is gone."""
+        if before and after and run_of(before.blob) > run_of(after.blob) and _owner(before.blob) == _owner(after.blob):
+            self._complain(f"{name} of run {run_of(before.blob)} was overwritten by run {run_of(after.blob)}")
+        folder, _, leaf = name.rpartition("/")
+        if leaf == PROVENANCE:
+            self._provenance_written(folder, after)
+        elif (digest := self._promised.get(name)) is not None and not _is_whole(after, digest):
+            self._complain(f"{name} is not what the {PROVENANCE} beside it says any more")
+        row = self._rows.get(folder)
+        if row is not None and _PROMISED.get(row.state) == leaf and (after is None or run_of(after.blob) != row.run):
+            self._complain(f"{row.name} is {row.state} (run {row.run}), but its {leaf} went away")
+
+    def _provenance_written(self, folder: str, after: Stored | None) -> None:
+        for name in self._named.pop(folder, ()):
+            del self._promised[name]
+        row = self._rows.get(folder)
+        if after is None or (row is not None and row.run > run_of(after.blob)):
+            # Blobs have no transactions: a run that is overtaken while it publishes may write this over what the
+            # newer run has swept. It looks at the folder next, and takes it away again; the row tells meanwhile.
+            return
+        named = self._named[folder] = {f"{folder}/{leaf}": digest for leaf, digest in _digests(after.data).items()}
+        self._promised |= named
+        for name, digest in named.items():
+            if not _is_whole(self._world.blobs.find("results", name), digest):
+                self._complain(f"{PROVENANCE} names {name}, which is not there as it says")
+
+    def staging_written(self, name: str, before: Stored | None, after: Stored | None) -> None:
+        """A blob in staging is there, is another one, or is gone."""
+        task, _, leaf = name.partition("/")
+        if after is not None or not leaf.endswith(f"/{MANIFEST_NAME}"):
+            return
+        row = next((row for row in self._rows.values() if row.placement.task_id == task), None)
+        if row is None or row.state.is_final:
+            return
+        published = self._world.blobs.find("results", naming.results_folder(row.name) + PROVENANCE)
+        if published is None or run_of(published.blob) < row.run:
+            self._complain(f"run {row.run} of {row.name} is {row.state}, but its execution was removed from staging")
+
+    def frozen_written(self, name: str, before: Stored | None, after: Stored | None) -> None:
+        """A frozen project is there, is another one, or is gone."""
+        if after is None:
+            self._complain(f"{name} was taken away from the frozen projects")
+        elif not _is_pending(after) and name != naming.frozen_blob(hashlib.sha256(after.data).hexdigest()):
+            self._complain(f"Frozen under another digest than its own: {name}")
+
+    # Rows
+
+    def row_written(self, entry: Entry) -> None:
+        """A file's row was written, with the rest of its transaction."""
+        row, before = entry.record, self._rows.get(entry.record.name)
+        self._rows[row.name] = row
+        if before is not None:
+            same = before.run == row.run
+            if (same and row.state not in ALLOWED[before.state]) or row.run < before.run:
+                self._complain(f"{row.name} went from run {before.run} {before.state} to run {row.run} {row.state}")
+            if same and row.placement.attempt < before.placement.attempt:
+                self._complain(f"{row.name} went back from attempt {before.placement.attempt} of run {row.run}")
+        if row.placement.task_id:
+            self._claimed.add(row.placement.task_id)
+        if not row.state.is_final and row.intent not in self._intents:
+            self._complain(f"{row.name} is {row.state}, but the worklist lacks its intent {row.intent}")
+        copies = self._copies.get(naming.file_hash(row.name), {})
+        if entry.indexed and copies != dict.fromkeys(keys_of(row.name, entry.indexed), row):
+            self._complain(f"{row.name} is {row.state}, but its copies in the index are {sorted(copies)}")
+        if row.state.is_final and (before is None or before.run != row.run or before.state is not row.state):
+            self._ended(row)
+
+    def _ended(self, row: FileRecord) -> None:
+        leaf = _PROMISED.get(row.state)
+        if leaf is not None:
+            found = self._world.blobs.find("results", naming.results_folder(row.name) + leaf)
+            if found is None or run_of(found.blob) != row.run:
+                self._complain(f"{row.name} is {row.state} (run {row.run}) before its {leaf} is there")
+            elif leaf == PROBLEM and row.reason not in found.data.decode():
+                self._complain(f"{row.name} is {row.state}, but its {leaf} does not say {row.reason!r}")
+        if row.state is State.SUCCEEDED:
+            self._world.look_at_results(row)
+        took = self._world.cloud.now - self._changed.get(row.name, self._world.cloud.now)
+        if self.patience is not None and took > self.patience:
+            self._complain(f"{row.name} is {row.state} after {took}, although nothing went wrong")
+
+    def copy_written(self, key: str, before: Any, after: Any) -> None:
+        """A row of the table of files is there, is another one, or is gone."""
+        if not key.startswith((BY_TIME, BY_STATE)):
+            return
+        copies = self._copies[key.rpartition("!")[2]]
+        if after is None:
+            copies.pop(key, None)
+        else:
+            copies[key] = after.record
+
+    def mark_written(self, key: str, before: Any, after: Any) -> None:
+        """A row of the worklist is there, is another one, or is gone."""
+        if isinstance(after, Intent):
+            self._intents.add(after.nonce)
+        elif isinstance(before, Intent):
+            self._intents.discard(before.nonce)
+            row = self._rows.get(before.name)
+            if row is not None and row.intent == before.nonce and not row.state.is_final:
+                self._complain(f"{row.name} is {row.state}, but its intent {before.nonce} was removed")
+
+    # Tasks
+
+    def task_created(self, task_id: str) -> None:
+        """Batch has a new task."""
+        if task_id not in self._claimed:
+            self._complain(f"the task {task_id} was created, but no row had claimed it")
+        others = self._tasks[naming.file_of_task(task_id) or ""]
+        for other in others:
+            if (task := self._world.batch.find(other)) is not None and task.state is not TaskState.COMPLETED:
+                self._complain(f"{task_id} was created while {other} was {task.state.name}")
+        others.append(task_id)
+
+    # People
+
+    def image_changed(self, name: str) -> None:
+        """Somebody uploads or changes an image."""
+        self._changed[name] = self._world.cloud.now
+
+
+def _owner(blob: Blob) -> str | None:
+    return blob.meta("file")
+
+
+def _is_pending(stored: Stored) -> bool:
+    return stored.blob.copy_status not in {None, "success"}
+
+
+def _is_whole(stored: Stored | None, digest: str) -> bool:
+    return stored is not None and not _is_pending(stored) and md5(stored.data) == digest
+
+
+def _digests(document: bytes) -> dict[str, str]:
+    """What a provenance.json names, by its path, with its MD5 in hex."""
+    told = json.loads(document)
+    named = {file["name"]: file["md5"] for file in told["files"]}
+    named |= {output["path"]: output["md5"] for output in told.get("outputs", ())}
+    return named | ({told["log"]: md5(LOG)} if told["log"] else {})
