@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Union
 
 from batch_ops.task.run_plan import ImageDescription, RunWarning
@@ -34,6 +34,7 @@ class ProjectFacts:
     `columns`: features of one pixel that the stored classifier was trained with; None where not stored.
     `lane_path`: where an old project, which stores no shape for its training image, looks for the image
     itself (any path, of any machine); None for a project that needs none.
+    `trained_paths`: where inside their files the training images are, a few.
     """
 
     ilastik_version: str
@@ -50,6 +51,7 @@ class ProjectFacts:
     eigen_3d: int
     columns: int | None
     lane_path: str | None = None
+    trained_paths: tuple[str, ...] = ()
 
     def feature_columns(self, channels: int, z: int) -> int:
         """Count the features of one pixel that ilastik computes for an image with these channels and z slices."""
@@ -59,14 +61,24 @@ class ProjectFacts:
 
     def to_json(self) -> str:
         """Write compact JSON, at most 4 KB (the readers of projects cap names and their number)."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        values = asdict(self)
+        if not self.trained_paths:
+            # As older versions wrote it.
+            del values["trained_paths"]
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> ProjectFacts:
-        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
+        """Read what `to_json` wrote, now or in an older version.
+
+        Raises ValueError, KeyError or TypeError for anything else.
+        """
         data: dict[str, Any] = json.loads(text)
-        values = {field.name: data[field.name] for field in fields(cls)}
+        values = {
+            field.name: data[field.name] for field in fields(cls) if field.name in data or field.default is MISSING
+        }
         values["classes"] = tuple(values["classes"])
+        values["trained_paths"] = tuple(values.get("trained_paths", ()))
         return cls(**values)
 
 

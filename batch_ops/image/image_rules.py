@@ -26,7 +26,7 @@ from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import ImageDescription
+from batch_ops.task.run_plan import ImageDescription, RunWarning
 
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -54,8 +54,20 @@ def judge_image(
         return Refused(f"{file} {unfit}")
     return Accepted(
         ImageDescription(found.path, letters, axes.tagged, found.shape, found.dtype, axes.source, READER),
-        axes.warnings,
+        (*_of_others(found), *axes.warnings),
     )
+
+
+def _of_others(found: Dataset) -> tuple[RunWarning, ...]:
+    """Say which datasets of the file are not segmented, and how to choose another."""
+    if not found.passed_over:
+        return ()
+    sentence = (
+        f"Of its datasets '{plain(found.path, NAME_LENGTH)}' is segmented, as {plain(found.chosen, NAME_LENGTH)}. The "
+        f"others are passed over: {', '.join(plain(other, NAME_LENGTH) for other in found.passed_over)}. To segment "
+        'another one, set "internal_path" in the configuration of its project.'
+    )
+    return (RunWarning("datasets-passed-over", sentence),)
 
 
 def _check_name(found: Dataset) -> None:

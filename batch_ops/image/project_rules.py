@@ -17,13 +17,14 @@ from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.plain_text import plain
 
 # Raised when a project may get another answer than before: what was kept of it is then read again.
-PROJECT_RULES = 2
+PROJECT_RULES = 3
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
 SCALARS = frozenset({"GaussianSmoothing", "LaplacianOfGaussian", "GaussianGradientMagnitude", "DifferenceOfGaussians"})
 # Together they keep the facts below 4 KB of JSON.
 _CLASS_NAMES_BYTES = 2_000
 _LANE_PATH_LENGTH = 250
+_TRAINED_PATHS_BYTES = 500
 _OLDEST = 0.5
 _VERSIONS = frozenset({(0, 6), *((1, minor) for minor in range(6))})
 _KIND = "ParallelVigraRfLazyflowClassifier"
@@ -66,6 +67,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
             classes=_short(classes),
             columns=None if columns is None else whole(columns),
             lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
+            trained_paths=_trained_paths(found),
             **features,
         )
     )
@@ -170,6 +172,16 @@ def _training(found: dict[str, Any]) -> tuple[str, int | None, int | None]:
         return axes, None, None
     size = sizes(letters, shape)
     return axes, size["c"], 3 if size["z"] > 1 else 2
+
+
+def _trained_paths(found: dict[str, Any]) -> tuple[str, ...]:
+    """Return the paths of the training images inside their files, as many as fit."""
+    paths = dict.fromkeys(text(path) for path in sequence(found.get("trained_paths") or []))
+    kept: list[str] = []
+    for path in paths:
+        if path.isprintable() and len("".join([*kept, path]).encode()) <= _TRAINED_PATHS_BYTES:
+            kept.append(path)
+    return tuple(kept)
 
 
 def _lane_axes(lane: dict[str, Any]) -> str:

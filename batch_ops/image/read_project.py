@@ -15,11 +15,14 @@ from batch_ops.image.read_forests import CLASSIFIER, read_forests
 from batch_ops.image.stored_values import group_at, item_at, names_in, numbers, text, texts, value_at
 
 MAX_LANES = 500
+MAX_TRAINED_PATHS = 5
 FEATURES = "FeatureSelections"
 LANES = "Input Data/infos"
 ROLE = "Raw Data"
 # As ilastik itself finds the kind of a classifier in a pickle of the oldest format.
 _CLASSIFIER_TYPE = re.compile(r"clazyflow\.classifiers\.\w+\n(\w+)\np\d+\n")
+# The path of a dataset, as ilastik appends it to that of its file.
+_INSIDE = re.compile(r".*\.(?:h5|hdf5|ilp)/(.+)", re.IGNORECASE | re.DOTALL)
 _FACTORY_TREES = re.compile(r"V?'?_num_trees'?\np\d+\nI(\d{1,6})\n")
 
 
@@ -79,7 +82,9 @@ def _lanes(root: Any) -> dict[str, Any]:
         for group, lane in zip(groups, lanes)
         if lane["shape"] is None and text(value_at(group, "location")) == "FileSystem"
     )
+    files = (_INSIDE.fullmatch(text(value_at(group, "filePath")) or "") for group in groups)
     return {
+        "trained_paths": list(dict.fromkeys(inside[1] for inside in files if inside))[:MAX_TRAINED_PATHS],
         "first_lane": lanes[0] if lanes else None,
         "last_lane": lanes[-1] if lanes else None,
         "lane_path": next(paths, None),

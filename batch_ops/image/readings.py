@@ -18,6 +18,7 @@ class Dataset:
 
     `tags_plain`: the axistags stand there as the one text that ilastik reads.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
+    `chosen`: why it was chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more.
     """
 
     path: str
@@ -29,6 +30,8 @@ class Dataset:
     axistags: str | None
     tags_readable: bool
     tags_plain: bool
+    chosen: str = ""
+    passed_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class NoDataset:
     name: str = ""
     detail: str = ""
     names: tuple[str, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
     more: bool = False
 
 
@@ -51,6 +55,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
             name=text(data.get("name", "")),
             detail=text(data.get("detail", "") or data.get("source", "")),
             names=tuple(text(name) for name in sequence(data.get("names", []))),
+            shapes=tuple(tuple(map(whole, sequence(shape))) for shape in sequence(data.get("shapes", []))),
             more=bool(data.get("more")),
         )
     tags = data.get("axistags")
@@ -65,6 +70,8 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
         axistags=None if tags is None else text(tags, 2**20),
         tags_readable=bool(data.get("tags_readable")),
         tags_plain=bool(data.get("tags_plain")),
+        chosen=text(data.get("chosen", "")),
+        passed_over=(*map(text, sequence(data.get("passed_over", []))), *(["..."] if data.get("more") else [])),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+
 from batch_ops.image.facts import ImageOptions, Refused
 from batch_ops.image.readings import NoDataset
 from batch_ops.task.plain_text import plain
@@ -15,8 +18,12 @@ _FOREIGN = (
 )
 _SENTENCES = {
     "several": (
-        "{file} holds several datasets ({names}); upload it with only one, or have the operator set "
-        "internal_path for its project."
+        "{file} holds several datasets that could be the image: {names}; upload it with only one, or have the operator "
+        "write the one to segment into the configuration of its project, such as {config}."
+    ),
+    "several of pattern": (
+        "{file} holds several datasets at '{wanted}', which its project is set to read: {names}; have the operator "
+        "correct internal_path so that it fits only one, such as {config}."
     ),
     "none": "{file} holds no image: none of its datasets has 2 to 5 dimensions; export the image into it again.",
     "none but a link": "{file} holds no image of its own: {names} is a link to somewhere else; upload a file that "
@@ -25,8 +32,7 @@ _SENTENCES = {
     "dataset, or have the operator correct internal_path.",
     "group": "{file} has a group at '{inside}', but its project is set to read a dataset there; have the operator "
     "correct internal_path.",
-    "soft link": "{file} has only a link at '{inside}', and ilastik does not follow links; store the dataset itself "
-    "there.",
+    "soft link": "{file} has only a link at '{inside}', which leads nowhere; store the dataset itself there.",
     "external link": "{file} points to another file at '{inside}', which is not followed; upload a file that contains "
     "the data itself.",
     "virtual": _FOREIGN,
@@ -44,7 +50,9 @@ class Unfit(ValueError):
 
 def explain(name: str, found: NoDataset, options: ImageOptions) -> Refused:
     """Refuse a file that has no dataset to judge, with the sentence that says why."""
-    names = ", ".join(plain(item, NAME_LENGTH) for item in found.names) + (", ..." if found.more else "")
+    shapes = itertools.chain(found.shapes, itertools.repeat(()))
+    names = ", ".join(_named(item, shape) for item, shape in zip(found.names, shapes)) + (", ..." if found.more else "")
+    inside = next((item for item, shape in zip(found.names, found.shapes) if shape), "")
     detail = plain(found.detail, NAME_LENGTH)
     kind = "none but a link" if found.kind == "none" and found.names else found.kind
     return Refused(
@@ -54,6 +62,11 @@ def explain(name: str, found: NoDataset, options: ImageOptions) -> Refused:
             names=names or "no image at all",
             detail=detail,
             reason=f" ({detail})" if detail else "",
+            config=json.dumps({"internal_path": plain(inside, NAME_LENGTH)}, ensure_ascii=False),
             wanted=plain(options.internal_path or "", NAME_LENGTH),
         )
     )
+
+
+def _named(name: str, shape: tuple[int, ...]) -> str:
+    return plain(name, NAME_LENGTH) + (f" ({' x '.join(map(str, shape))})" if shape else "")

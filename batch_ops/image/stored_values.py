@@ -6,7 +6,7 @@ from typing import Any
 
 import h5py
 
-from batch_ops.image.read_image import plain_storage, text_of
+from batch_ops.image.read_dataset import plain_storage, text_of
 
 MAX_VALUE_BYTES = 64 * 1024
 

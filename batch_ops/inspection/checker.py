@@ -114,7 +114,12 @@ class ImageChecker:
         if the caller has them already - covers it. Errors of the reader are passed on.
         """
         blob = BudgetedReader(reader, limits, head)
-        job = {"kind": "image", "internal_path": options.internal_path, "max_objects": limits.max_objects}
+        job = {
+            "kind": "image",
+            "internal_path": options.internal_path,
+            "max_objects": limits.max_objects,
+            "trained": project.trained_paths,
+        }
         try:
             async with self._turn_within(name, limits):
                 found = image_findings(await self._look_into(name, blob, job, limits, project_of(name)))

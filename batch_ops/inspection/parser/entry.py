@@ -37,7 +37,7 @@ def parse(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
         with h5py.File(blocks, "r") as file:
             if job["kind"] == "project":
                 return read_project(file)
-            return read_image(file, job["internal_path"], job["max_objects"])
+            return read_image(file, job["internal_path"], job["max_objects"], job["trained"])
     except MemoryError:
         return {"finding": "memory"}
     except Exception as exc:
@@ -51,7 +51,7 @@ def warm_up() -> None:
     """Import everything that h5py and numpy import lazily: a confined parser can open no file."""
     for codec in ("ascii", "utf-8", "latin-1", "utf-16", "utf-32", "unicode_escape"):
         codecs.lookup(codec)
-    image = {"internal_path": None, "max_objects": 99}
+    image = {"internal_path": None, "max_objects": 99, "trained": ["group/data"]}
     for kind, options, data in (("image", image, _image()), ("project", {}, _project())):
         found = parse({"kind": kind, "size": len(data), **options}, data, _nothing)
         if found["finding"] == "damaged" or found.get("damage"):

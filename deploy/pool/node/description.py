@@ -43,10 +43,10 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described
             refuse(contract.EXIT_STAGING_IN, sentence)
         return Described(checked, (), found)
     options = ImageOptions(task.internal_path or None, task.axes or None)
-    found = image_findings(read_image(file, options.internal_path, LIMITS.max_objects))
+    project = _project(root)
+    found = image_findings(read_image(file, options.internal_path, LIMITS.max_objects, project.trained_paths))
     if not isinstance(found, Dataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
-    project = _project(root)
     channels, bytes_per_value = exported(task.export_source, len(project.classes))
     options = ImageOptions(options.internal_path, options.axes, channels, bytes_per_value)
     verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)

@@ -1,5 +1,7 @@
 """Can a project be run headless? Findings of whole project files, made as ilastik stores them."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ def put(path, value):
 
 async def test_good_project_gives_its_facts(inspect):
     """Everything that an image must meet."""
-    assert await inspect() == PROJECT_3D
+    assert await inspect() == replace(PROJECT_3D, trained_paths=("volume/data",))
 
 
 def _type(name: str) -> bytes:

@@ -209,14 +209,25 @@ def test_files_that_are_not_those_that_were_checked_are_refused(folder):
 
 def test_two_datasets_need_a_name(folder):
     """Nobody guesses which of two volumes is meant; the configured one is used."""
+    folder.make_project(lane="elsewhere.h5/data")
     with h5py.File(folder.image, "a") as file:
-        file["other"] = np.zeros((3, 3), "uint8")
+        file["other"] = np.zeros((9, 9), "uint8")
     assert folder.run().code == contract.EXIT_BAD_IMAGE
-    assert "holds several datasets (other, volume/data)" in folder.report().sentence
+    assert "could be the image: other (9 x 9), volume/data (2 x 4 x 5 x 3 x 1)" in folder.report().sentence
 
     folder.values = {"internal_path": "/volume/data"}
     ended = folder.run()
     assert ended.code == 0, ended.printed
+
+
+def test_the_dataset_of_the_training_images_is_taken(folder):
+    """Without a word from the operator; the manifest names what was passed over."""
+    with h5py.File(folder.image, "a") as file:
+        file["other"] = np.zeros((9, 9), "uint8")
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    said = {warning.code: warning.sentence for warning in folder.manifest().warnings}
+    assert "passed over: other (9 x 9)" in said["datasets-passed-over"]
 
 
 def test_pixels_in_another_file_are_refused(folder, tmp_path):

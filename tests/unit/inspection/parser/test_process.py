@@ -114,7 +114,7 @@ async def test_parser_reaches_nothing_but_its_socket(check_with, monkeypatch):
     """Whoever takes a parser over has a socket to the parent and nothing else."""
     monkeypatch.setenv("STORAGE_SECRET", "x")
     verdict = await check_with("look_around")
-    assert "(AZURE_KEY)" in verdict.sentence  # what this test handed on itself: the look is a real one
+    assert "image: AZURE_KEY;" in verdict.sentence  # what this test handed on itself: the look is a real one
 
 
 def test_a_parser_ends_itself_by_its_own_signal_only():
@@ -220,9 +220,10 @@ async def test_close_ends_all_processes(h5, project):
 
 PARENT = """
 import asyncio, sys
-from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts
+from batch_ops.image.facts import CheckLimits, ImageOptions
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.inspection.parser import system_calls
+from tests.fakes.check import PROJECT
 class Reader:
     size = 2000
     reads = 0
@@ -233,7 +234,7 @@ class Reader:
         return (b"\\x89HDF\\r\\n\\x1a\\n" + bytes([0] * 5 + [8, 8] + [0] * 9) + bytes(2000))[:length]
 async def main():
     checker = ImageChecker(parsers=1, code=sys.argv[1])
-    task = asyncio.create_task(checker.check_image("x", Reader(), None, ImageOptions(), CheckLimits()))
+    task = asyncio.create_task(checker.check_image("x", Reader(), PROJECT, ImageOptions(), CheckLimits()))
     while not checker.pids:
         await asyncio.sleep(0.01)
     print(checker.pids[0], flush=True)

@@ -1,0 +1,157 @@
+"""Inside the parser: the datasets of a file and where they are; opens nothing outside of it.
+
+Every link is looked at before anything behind it is opened. A soft link leads to an object of the same file, which the
+walk finds by its own name; what an external link leads to is never looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+
+from batch_ops.image.choice import Entry
+from batch_ops.image.read_dataset import dtype_of, foreign_source, text_of
+
+# ilastik takes datasets of two to five dimensions for images and ignores all others.
+DIMENSIONS = range(2, 6)
+# More than a sentence can name, and enough to tell the levels of pyramids.
+_MAX_ENTRIES = 64
+_MAX_DEPTH = 100
+_MAX_LINKS = 16
+
+
+@dataclass
+class Found:
+    """What the walk through a file has found: datasets that could be images with their entries, in the same order.
+
+    `away`: links that lead out of the file, or nowhere. `nulls`: datasets without any dimension.
+    """
+
+    datasets: list[Any]
+    entries: list[Entry]
+    away: list[str]
+    dangling: list[str]
+    nulls: list[str]
+    objects: int = 0
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path leads: `item` and the hard-linked `path` to it, or `problem`, a kind of finding, at `path`."""
+
+    path: str
+    item: Any = None
+    address: int = 0
+    problem: str = ""
+
+
+def walk(file: h5py.File, max_objects: int) -> Found:
+    """Find all datasets of 2 to 5 dimensions, each once, under the name that comes first (depth first, by name).
+
+    That is how ilastik lists them too. Stops once there are more than anybody could choose from.
+    """
+    found = Found([], [], [], [], [])
+    root = h5py.h5g.open(file.id, b"/")
+    levels = [("", root, iter(_links(root, max_objects + 1)))]
+    seen: set[int] = set()
+    while levels:
+        prefix, group, links = levels[-1]
+        name, kind, address = next(links, (None, 0, 0))
+        if name is None:
+            levels.pop()
+            continue
+        found.objects += 1
+        if found.objects > max_objects or len(levels) > _MAX_DEPTH or len(found.entries) >= _MAX_ENTRIES:
+            found.complete = False
+            return found
+        path = f"{prefix}{text_of(name)}"
+        if kind != h5py.h5l.TYPE_HARD:
+            _follow(found, file, path)
+            continue
+        if address in seen:
+            continue
+        seen.add(address)
+        item = h5py.h5o.open(group, name)
+        if isinstance(item, h5py.h5g.GroupID):
+            levels.append((f"{path}/", item, iter(_links(item, max_objects + 1))))
+        elif isinstance(item, h5py.h5d.DatasetID):
+            _sort_in(found, path, item, address)
+    return found
+
+
+def resolve(file: h5py.File, path: str) -> Place:
+    """Follow a path along hard links and soft links inside the file."""
+    root = group = h5py.h5g.open(file.id, b"/")
+    parts, followed = _parts(path), 0
+    here: list[str] = []
+    item, address = None, 0
+    while parts:
+        part = parts.pop(0)
+        shown = "/".join([*here, part])
+        name = part.encode("utf-8", "surrogateescape")
+        if part == ".." or not isinstance(group, h5py.h5g.GroupID) or not group.links.exists(name):
+            return Place(path, problem="soft link" if followed else "missing")
+        info = group.links.get_info(name)
+        if info.type == h5py.h5l.TYPE_SOFT:
+            followed += 1
+            target = group.links.get_val(name).decode("utf-8", "surrogateescape")
+            if followed > _MAX_LINKS:
+                return Place(shown, problem="soft link")
+            if target.startswith("/"):
+                group, here = root, []
+            parts = _parts(target) + parts
+            item = group
+            continue
+        if info.type != h5py.h5l.TYPE_HARD:
+            return Place(shown, problem="external link")
+        item, address = h5py.h5o.open(group, name), info.u
+        here.append(part)
+        group = item
+    place = "/".join(here)
+    if isinstance(item, h5py.h5d.DatasetID):
+        return Place(place, item, address)
+    return Place(place or path, problem="group" if isinstance(item, h5py.h5g.GroupID) else "missing")
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _follow(found: Found, file: h5py.File, path: str) -> None:
+    """Note a link that does not lead to an object of this file."""
+    problem = resolve(file, path).problem
+    if problem == "external link":
+        found.away.append(path)
+    elif problem not in ("", "group"):
+        found.dangling.append(path)
+
+
+def _sort_in(found: Found, path: str, dataset: Any, address: int) -> None:
+    if foreign_source(dataset) is not None:
+        # Asking a virtual dataset for its extent may open its sources.
+        shape: tuple[int, ...] = ()
+    else:
+        space = dataset.get_space()
+        if space.get_simple_extent_type() == h5py.h5s.NULL:
+            found.nulls.append(path)
+            return
+        if space.get_simple_extent_ndims() not in DIMENSIONS:
+            return
+        shape = tuple(int(n) for n in space.get_simple_extent_dims())
+    found.datasets.append(dataset)
+    found.entries.append(Entry(path, shape, dtype_of(dataset), address))
+
+
+def _links(group: Any, limit: int) -> list[tuple[bytes, int, int]]:
+    """List name, kind and address of the links of a group, at most `limit`."""
+    links: list[tuple[bytes, int, int]] = []
+
+    def take(name: bytes, info: Any) -> bool | None:
+        links.append((name, info.type, info.u))
+        return True if len(links) >= limit else None
+
+    group.links.iterate(take, info=True)
+    return links

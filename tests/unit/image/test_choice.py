@@ -1,0 +1,143 @@
+"""Which of a file's datasets is segmented: from its paths, shapes and types alone, and out of real files."""
+
+import io
+
+import h5py
+import numpy as np
+import pytest
+
+from batch_ops.image.choice import Entry, choose
+from batch_ops.image.patterns import matching
+from batch_ops.image.read_image import read_image
+from batch_ops.image.walk import resolve
+
+IMAGE = ("data", (20, 30, 40), "uint16")
+
+
+def taken(*datasets, trained=()):
+    entries = [Entry(path, shape, dtype, index) for index, (path, shape, dtype) in enumerate(datasets)]
+    choice = choose(entries, {index for index, (path, _, _) in enumerate(datasets) if path in trained})
+    return [entries[index].path for index in choice.candidates]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("table", (1000, 3), "float64"),
+        ("values", (256, 3), "uint8"),
+        ("values", (4, 65536), "uint16"),
+        ("spots", (500, 12), "compound values"),
+        ("names", (30, 40), "text"),
+        ("Thumbnail/Data", (256, 1024), "uint8"),
+        ("preview", (30, 40), "uint16"),
+        ("fine", (20, 30, 40), "bool"),
+        ("volumes/labels/neuron_ids", (20, 30, 40), "uint64"),
+        ("nuclei_mask", (20, 30, 40), "uint8"),
+        ("data_2_2_2", (10, 15, 20), "uint16"),
+    ],
+)
+def test_what_is_no_image_is_no_candidate(other):
+    """Tables, lookup tables, thumbnails, masks and lower levels are passed over, and named."""
+    assert taken(IMAGE, other) == taken(other, IMAGE) == ["data"]
+    assert taken(other) == [other[0]]  # alone it is taken, and judged
+    assert taken(IMAGE, other, trained=["data"]) == ["data"]
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        [("0", (20, 64, 64)), ("1", (20, 32, 32)), ("2", (20, 16, 16))],
+        [("s9/data", (21, 65, 64)), ("s10/data", (11, 33, 32)), ("s11/data", (5, 16, 16))],
+        [("D/ResolutionLevel 0/T 0/C 0/D", (20, 64, 64)), ("D/ResolutionLevel 1/T 0/C 0/D", (10, 32, 32))],
+        [("Data", (20, 64, 64)), ("Data_1_2_2", (20, 32, 32)), ("Data_2_4_4", (10, 16, 16))],
+    ],
+)
+def test_of_a_pyramid_the_highest_resolution_is_taken(levels):
+    """By the order of the numbers in the names, and by shapes that are divided."""
+    assert taken(*((path, shape, "uint16") for path, shape in reversed(levels))) == [levels[0][0]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("other", (20, 30, 40), "uint16"),
+        ("half", (10, 15, 20), "uint16"),
+        ("data2", (20, 30, 40), "uint16"),
+        ("data2", (9, 15, 20), "uint16"),
+        ("data_2_2_2", (10, 15, 20), "uint8"),
+        ("virtual", (), "uint8"),
+        ("lutetium", (20, 30), "uint8"),
+    ],
+)
+def test_two_that_could_be_the_image_are_both_candidates(other):
+    """Another name, size or type is another image."""
+    assert sorted(taken(IMAGE, other)) == sorted(["data", other[0]])
+
+
+def test_the_dataset_of_the_training_images_comes_first():
+    """Whatever else looks like an image; but not where two of them were trained on, or it holds no numbers."""
+    others = [("other", (20, 30, 40), "uint16"), ("mask", (20, 30, 40), "uint8")]
+    assert taken(IMAGE, *others, trained=["mask"]) == ["mask"]
+    assert len(taken(IMAGE, *others, trained=["data", "other"])) == 2
+    assert taken(IMAGE, ("names", (30, 40), "text"), trained=["names"]) == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting"),
+    [
+        ("t{t:05d}/s{setup:02d}/0/cells", {"t00000/s00/0/cells", "t00001/s00/0/cells"}),
+        ("t00000/s*/0/cells", {"t00000/s00/0/cells"}),
+        ("t{t}/s00/1/cells", {"t00001/s00/1/cells"}),
+        ("t{a:05d}/s00/{a}/*", set()),
+        ("*/cells", set()),
+        ("t.*/s00/0/cells", set()),
+    ],
+)
+def test_a_pattern_fits_whole_paths(pattern, fitting):
+    """A star stands for a part of one name, a field for a number of at least its digits; all else for itself."""
+    paths = ["t00000/s00/0/cells", "t00001/s00/0/cells", "t00001/s00/1/cells", "s00/resolutions"]
+    assert {paths[index] for index in matching(pattern, paths)} == fitting
+
+
+@pytest.fixture
+def linked():
+    """An image that is reached along links, beside one that nobody can reach."""
+    with h5py.File(io.BytesIO(), "w") as file:
+        file["volumes/raw"] = np.zeros((20, 30, 40), "u2")
+        file["entry/here"] = h5py.SoftLink("../volumes/raw")
+        file["volumes/up"] = h5py.SoftLink("raw")
+        file["short"] = h5py.SoftLink("/volumes")
+        file["chain"] = h5py.SoftLink("/short/./up")
+        file["loop"] = h5py.SoftLink("/loop")
+        file["nowhere"] = h5py.SoftLink("/volumes/none")
+        yield file
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "problem"),
+    [
+        ("volumes/raw", "volumes/raw", ""),
+        ("/short/raw", "volumes/raw", ""),
+        ("chain", "volumes/raw", ""),
+        ("short", "volumes", "group"),
+        ("loop", "loop", "soft link"),
+        ("nowhere", "nowhere", "soft link"),
+        ("entry/here", "entry/here", "soft link"),
+        ("volumes/raw/x", "volumes/raw/x", "missing"),
+    ],
+)
+def test_links_inside_the_file_are_followed(linked, path, place, problem):
+    """To the dataset's own name; one that leads in circles, upwards (which HDF5 has not) or nowhere is said to."""
+    found = resolve(linked, path)
+    assert (found.path, found.problem) == (place, problem)
+
+
+def test_a_link_out_of_the_file_is_a_candidate(linked):
+    """What it leads to is not known: it may be the image; so it is named, unless the project says which it is."""
+    assert read_image(linked, None, 99)["name"] == "volumes/raw"
+    linked["entry/far"] = h5py.ExternalLink("master.h5", "/data")
+    found = read_image(linked, None, 99)
+    assert (found["finding"], found["names"]) == ("several", ["entry/far", "volumes/raw"])
+    assert read_image(linked, None, 99, ["short/raw"])["passed_over"] == ["entry/far (a link out of the file)"]
+    linked["volumes"].move("raw", "thumbnail")
+    assert read_image(linked, None, 99)["finding"] == "several"
