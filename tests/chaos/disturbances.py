@@ -1,17 +1,19 @@
 """What happens at one point of a scene: the process crashes, a call fails, or others go on while it stands still."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 
-from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
+from batch_ops.domain.errors import BlobChanged, Conflict, IlastikBatchError, ServiceFault
 from batch_ops.domain.messages import collect_message
 from batch_ops.domain.orders import CollectOrder
 from tests.chaos import deeds as do
-from tests.chaos.process import Process, ProcessCloud, Unforeseen, crash
+from tests.chaos.process import Happening, Process, ProcessCloud, Unforeseen, crash
 from tests.chaos.scene import FIRST, NAME, OTHER_CLASSIFIER, THIRD, Point, Scene
 from tests.chaos.simulation import Simulation
-from tests.fakes import When
+from tests.fakes import TakesEffectLate, When
 
 # Less than the host allows a function; others do all their work meanwhile.
 _STANDSTILL = timedelta(minutes=9)
@@ -26,6 +28,21 @@ _READS = {
 async def fail(cloud: ProcessCloud, label: str) -> None:
     """The service can't answer, or its answer is lost."""
     raise ServiceFault(f"{label} can't be answered now.")
+
+
+def take_effect_late(later: Callable[[Callable[[], object]], object]) -> Happening:
+    """The service can't answer in time, but does what it was asked when `later` has it done."""
+
+    def do(effect: Callable[[], object]) -> None:
+        with suppress(IlastikBatchError):
+            effect()
+
+    async def happening(cloud: ProcessCloud, label: str) -> None:
+        raise TakesEffectLate(
+            ServiceFault(f"{label} was not answered in time."), lambda effect: later(partial(do, effect))
+        )
+
+    return happening
 
 
 async def surprise(cloud: ProcessCloud, label: str) -> None:

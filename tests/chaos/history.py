@@ -2,42 +2,32 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
 
-from batch_ops.domain.settings import Settings
-from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise
+from tests.chaos.climate import climate_of
+from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise, take_effect_late
 from tests.chaos.invariants import complaints
-from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name, is_calm
+from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
 from tests.chaos.process import Happening, ProcessCloud, crash
-from tests.chaos.simulation import PROJECT_NAME, SETTINGS, Simulation
+from tests.chaos.simulation import OTHER_PROJECT, PROJECT_NAME, Simulation
 
 _PROCESSES = 3
 _MINUTE = timedelta(minutes=1)
-# A node may take five minutes and a half, a slow copy forty seconds; two ticks see to what follows.
-_PATIENCE = timedelta(minutes=9)
 
 
 def play(
     seed: int, plan: Sequence[Action], salt: int = 0, watch: Callable[[Simulation], object] = lambda world: None
 ) -> list[str]:
     """What is wrong after this history; nothing, if all is well. Another `salt` is another order of the same."""
-    world = Simulation(
-        Random(f"{seed} {salt}"),
-        processes=_PROCESSES,
-        slow_copies=seed % 4 == 0,
-        settings=_settings_of(seed),
-        # Some are deployed over an older version, one of whose processes lives on.
-        older_machines=frozenset({0} if seed % 7 == 2 else ()),
-    )
+    climate = climate_of(seed)
+    world = Simulation(Random(f"{seed} {salt}"), processes=_PROCESSES, climate=climate)
     begin, span = world.cloud.now, timedelta(seconds=(plan[-1].at if plan else 0.0) + 60)
     for action in plan:
         world.timeline.at(begin + timedelta(seconds=action.at), partial(_carry_out, world, action))
-    if is_calm(seed):
-        span += _PATIENCE
-        world.judge.patience = _PATIENCE
+    if climate.patience:
+        span += climate.patience
         for minute in range(1, span // _MINUTE):
             world.timeline.at(begin + minute * _MINUTE, world.host.tick)
     try:
@@ -51,17 +41,12 @@ def play(
     return complaints(world)
 
 
-def _settings_of(seed: int) -> Settings:
-    """What operators choose: some have a pool for what needs more memory, some have finished files run again."""
-    settings = SETTINGS
-    if seed % 3 == 0:
-        settings = replace(settings, large_pool_id="large", large_slot_memory_mb=64_000)
-    return replace(settings, rerun_finished=seed % 5 == 1)
-
-
 def _make_good(world: Simulation) -> None:
     """In the end there is a project that every image can be segmented with, and nothing is archived or paused."""
-    world.project(CLASSIFIERS[-1])
+    for project in (PROJECT_NAME, OTHER_PROJECT):
+        world.project(CLASSIFIERS[-1], name=project)
+        if world.has("projects", f"{project}.json"):
+            world.blobs.remove("projects", f"{project}.json")
     world.worklist.resume_all()
     for name in world.blobs.names("input"):
         world.blobs.set_tier("input", name, "Hot")
@@ -73,13 +58,17 @@ def _carry_out(world: Simulation, action: Action) -> None:
         case Kind.DROP:
             world.drop(name, action.content, *action.delays)
         case Kind.PROJECT:
-            world.project(action.content, *action.delays)
-        case Kind.NO_PROJECT if world.has("projects", f"{PROJECT_NAME}.ilp"):
-            world.blobs.remove("projects", f"{PROJECT_NAME}.ilp")
+            world.project(action.content, *action.delays, name=action.project)
+        case Kind.NO_PROJECT if world.has("projects", f"{action.project}.ilp"):
+            world.blobs.remove("projects", f"{action.project}.ilp")
+        case Kind.CONFIG:
+            world.configure(action.content, *action.delays, name=action.project)
         case Kind.EDIT if world.has("input", name):
             world.edit(name, {"at": f"{action.at:.0f}"}, *action.delays)
         case Kind.DELETE if world.has("input", name):
-            world.blobs.remove("input", name)
+            world.delete(name)
+        case Kind.UNDELETE if name in world.deleted and not world.has("input", name):
+            world.undelete(name, *action.delays)
         case Kind.ARCHIVE if world.has("input", name):
             world.blobs.set_tier("input", name, "Archive")
         case Kind.BRING_BACK if world.has("input", name):
@@ -96,8 +85,16 @@ def _carry_out(world: Simulation, action: Action) -> None:
             world.cancel(name)
         case Kind.RETRY:
             world.retry(name)
+        case Kind.FORCE:
+            world.retry(name, force=True)
+        case Kind.BACKFILL:
+            world.backfill()
+        case Kind.RETRY_POISON:
+            world.retry_poison()
+        case Kind.AGAIN:
+            world.host.repeats.append(action.seconds)
         case Kind.PAUSE:
-            world.pause(timedelta(seconds=action.seconds))
+            world.pause(timedelta(seconds=action.seconds), action.project)
         case Kind.PAUSE_JOBS:
             world.pause_jobs(timedelta(seconds=action.seconds))
         case Kind.DELETE_JOBS:
@@ -108,7 +105,7 @@ def _carry_out(world: Simulation, action: Action) -> None:
             world.host.skews[action.process] = timedelta(seconds=action.seconds)
         case Kind.RESTART:
             world.host.restart()
-        case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LOST_ANSWER | Kind.SURPRISE:
+        case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LATE_EFFECT | Kind.LOST_ANSWER | Kind.SURPRISE:
             cloud = world.host.processes[action.process % _PROCESSES].cloud
             cloud.script[cloud.made + action.calls, action.when] = _happening(world, action)
 
@@ -122,6 +119,8 @@ def _happening(world: Simulation, action: Action) -> Happening:
                 await world.timeline.sleep(timedelta(seconds=action.seconds))
             case Kind.FAULT:
                 await fail(cloud, label)
+            case Kind.LATE_EFFECT:
+                await take_effect_late(partial(world.later, timedelta(seconds=action.seconds)))(cloud, label)
             case Kind.SURPRISE:
                 await surprise(cloud, label)
             case Kind.LOST_ANSWER if label in CONDITIONAL:

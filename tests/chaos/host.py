@@ -1,5 +1,6 @@
 """The function host: queue messages with visibility and dequeue counts, poison after five, several processes."""
 
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,6 +59,8 @@ class Host:
         # The host delivers, but no worker starts.
         self.is_down = False
         self.faults: list[str] = []
+        # The next messages that are done come again after these seconds: their deletion got lost.
+        self.repeats: deque[float] = deque()
         # How far the clock of each machine is ahead; a process that replaces another runs on its machine.
         self.skews: dict[int, timedelta] = {}
 
@@ -111,6 +114,9 @@ class Host:
             self._again(message, lease, self._world.cloud.now + RETRY)
         else:
             message.is_done = True
+            if self.repeats:
+                once_more = Message(message.queue, message.body, message.deliveries)
+                self._show(once_more, self._world.cloud.now + timedelta(seconds=self.repeats.popleft()))
 
     def _again(self, message: Message, lease: int, at: datetime) -> None:
         if not message.is_done and message.lease == lease:

@@ -15,7 +15,7 @@ from batch_ops.domain.file_record import FileRecord, State
 from tests import rules
 from tests.chaos.nodes import FINAL_FATES, doom, outputs
 from tests.chaos.services import NEEDS
-from tests.chaos.simulation import PROJECT_NAME, Simulation
+from tests.chaos.simulation import OTHER_PROJECT, PROJECT_NAME, Simulation
 from tests.executions import LOG, md5
 
 
@@ -41,7 +41,9 @@ def _of_the_host(world: Simulation) -> list[str]:
 
 def _of_rest(world: Simulation) -> list[str]:
     poison = Counter(f"{message.queue}-poison ({message.text!r})" for message in world.poison.messages())
-    found = rules.of_rest(world.worklist.intents(), poison, world.blobs.names("staging"))
+    # What nodes upload that were given up is left to the rule of the storage account.
+    staged = [name for name in world.blobs.names("staging") if world.nodes.zombies.isdisjoint(name.split("/"))]
+    found = rules.of_rest(world.worklist.intents(), poison, staged)
     found += [f"{name} fell out of sight until the sweep found it" for name in world.worklist.put_back]
     for name, trail in world.ledger.trail.items():
         if not trail[-1].state.is_final:
@@ -53,8 +55,9 @@ def _of_rest(world: Simulation) -> list[str]:
 
 def _of_index(world: Simulation) -> list[str]:
     """Whoever is in the index has the copies of just his row; an older version leaves gaps, which can be filled."""
-    if world.older_machines:
-        _at_once(world.index.fill(PROJECT_NAME))
+    if world.climate.older_machines:
+        for project in (PROJECT_NAME, OTHER_PROJECT):
+            _at_once(world.index.fill(project))
     found = world.ledger.misindexed()
     found += [f"{name} fell out of the index" for name in world.ledger.trail if not world.ledger.is_indexed(name)]
     return found
@@ -69,7 +72,7 @@ def _at_once(call: Coroutine[Any, Any, object]) -> None:
 
 def _of_sums(world: Simulation) -> list[str]:
     """Every run counts once, if no older version has ended it."""
-    if world.older_machines:
+    if world.climate.older_machines:
         return []
     ended = Counter(run.state.lower() for name in world.ledger.trail for run in _runs(world, name).values())
     # Its own row says so of a run that another one overtook.
@@ -93,6 +96,7 @@ def _of_completions(world: Simulation) -> list[str]:
         if world.settings.rerun_finished:
             # A classifier that came back after another one.
             losses[version] += sum(hashlib.sha256(content).hexdigest() == digest for content in world.classifiers) - 1
+            losses[version] += world.configured
     return rules.of_segmentations({version: len(several) for version, several in executions.items()}, losses)
 
 

@@ -25,6 +25,9 @@ _NODE_FAILED = TaskFailure("servererror", "CommandLaunchFailed", "The command co
 _NOT_FOUND = TaskFailure("usererror", "BlobNotFound", "A resource file was not found.")
 _ENDED = TaskFailure("usererror", "TaskEnded", "Task Was Ended.")
 
+# Seconds after which a node that was given up may still upload.
+_LONGEST_ZOMBIE = 1500
+
 # What every node says that can say it.
 WARNING = RunWarning("axes", "The axes are those of the configuration.")
 
@@ -50,6 +53,7 @@ class Fate(StrEnum):
     SHUT_DOWN = auto()
     STAGED = auto()
     NODE_LOST = auto()
+    ZOMBIE = auto()
     TASK_LOST = auto()
     TWICE = auto()
     HALF_TWICE = auto()
@@ -71,6 +75,7 @@ BEARABLE = {
     Fate.SHUT_DOWN: 6,
     Fate.STAGED: 1,
     Fate.NODE_LOST: 1,
+    Fate.ZOMBIE: 1,
     Fate.TASK_LOST: 1,
     Fate.TWICE: 1,
     Fate.HALF_TWICE: 1,
@@ -134,6 +139,8 @@ class Nodes:
         self.fates: dict[str, deque[Fate]] = {}
         self.completions: list[Completion] = []
         self.losses: Counter[str] = Counter()
+        # Executions of nodes that were given up.
+        self.zombies: set[str] = set()
         self.are_there = True
 
     def come(self) -> None:
@@ -184,7 +191,7 @@ class _Execution:
         self._nodes, self._batch, self._blobs = nodes, world.batch, world.blobs
         self._world = world
         self._task_id, self._requeues, self._spec = task_id, requeues, spec
-        self._node = f"node-{number}"
+        self._node, self._number = f"node-{number}", number
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
         # Half of the nodes have the scripts of before.
         self._schema = 1 + number % 2
@@ -215,6 +222,9 @@ class _Execution:
             return
         await nodes.pause(200)
         if not self._is_alive():
+            if self._world.climate.zombies and self._number % 3 == 0:
+                await nodes.pause(_LONGEST_ZOMBIE)
+                await self._upload_unasked(image)
             self._staged.log()
             return
         await self._end(nodes.fate(self._values.image_name, image), image)
@@ -259,6 +269,11 @@ class _Execution:
                 batch.complete(task, self._nodes.exit_of_shutdown())
             case Fate.NODE_LOST:
                 self._requeue()
+            case Fate.ZOMBIE:
+                # Batch gives the node up, which knows nothing of it.
+                self._requeue()
+                await self._nodes.pause(_LONGEST_ZOMBIE)
+                await self._upload_unasked(image)
             case Fate.TASK_LOST:
                 lost = batch.find(task)
                 assert lost is not None
@@ -278,6 +293,16 @@ class _Execution:
             self._nodes.losses[self._values.image_name] += 1
             self._batch.requeue(self._task_id)
             self._world.wake_nodes()
+
+    async def _upload_unasked(self, image: bytes) -> None:
+        """Upload all of it, although Batch gave this node up long ago."""
+        self._nodes.zombies.add(self._id)
+        files = outputs(self._values.nickname, image, self._values.project_digest, self._id, self._schema)
+        for leaf, data in files.items():
+            self._staged.output(leaf, data)
+            await self._nodes.pause(2)
+        self._staged.log()
+        self._staged.manifest(self._values, files, image, (WARNING,) if self._schema > 1 else ())
 
     async def _upload(self, image: bytes, parts: int = 100, fate: Fate = Fate.WELL) -> bool:
         """Outputs, log and manifest one by one; False if the task was ended meanwhile.

@@ -6,8 +6,9 @@ from datetime import timedelta
 from enum import StrEnum, auto
 from random import Random
 
+from tests.chaos.climate import is_calm
 from tests.chaos.nodes import BEARABLE, FINAL_FATES, Fate
-from tests.chaos.simulation import PROJECT_NAME
+from tests.chaos.simulation import OTHER_PROJECT, PROJECT_NAME
 from tests.fakes import When
 
 
@@ -17,18 +18,25 @@ class Kind(StrEnum):
     DROP = auto()
     EDIT = auto()
     DELETE = auto()
+    UNDELETE = auto()
     ARCHIVE = auto()
     BRING_BACK = auto()
     PROJECT = auto()
     NO_PROJECT = auto()
+    CONFIG = auto()
     FATE = auto()
     CRASH = auto()
     STALL = auto()
     FAULT = auto()
+    LATE_EFFECT = auto()
     LOST_ANSWER = auto()
     OUTAGE = auto()
     CANCEL = auto()
     RETRY = auto()
+    FORCE = auto()
+    BACKFILL = auto()
+    RETRY_POISON = auto()
+    AGAIN = auto()
     PAUSE = auto()
     PAUSE_JOBS = auto()
     DELETE_JOBS = auto()
@@ -53,6 +61,7 @@ class Action:
     when: When = When.BEFORE
     seconds: float = 0.0
     service: str = ""
+    project: str = PROJECT_NAME
     fate: Fate = Fate.WELL
 
     def __str__(self) -> str:
@@ -68,37 +77,39 @@ class Action:
 
 _TOLD = {
     Kind.DROP: "{name} is uploaded: {content}, {events}",
-    Kind.PROJECT: "the project is uploaded: {content}, {events}",
+    Kind.PROJECT: "the project {action.project} is uploaded: {content}, {events}",
+    Kind.NO_PROJECT: "the project {action.project} is deleted",
+    Kind.CONFIG: "a configuration of the project {action.project} is uploaded: {content}, {events}",
     Kind.FATE: "the next execution of {name} ends: {action.fate}",
     Kind.CRASH: "crash of {process}",
     Kind.STALL: "{process}: stands still for {action.seconds:.0f} s",
     Kind.FAULT: "{process}: the service can't answer",
+    Kind.LATE_EFFECT: "{process}: the service can't answer in time, but does it {action.seconds:.0f} s later",
     Kind.LOST_ANSWER: "{process}: a conditional write is repeated as its answer was lost",
     Kind.OUTAGE: "{action.service} can't answer for {action.seconds:.0f} s",
-    Kind.CANCEL: "an operator: {action.kind} {name}",
-    Kind.RETRY: "an operator: {action.kind} {name}",
+    **dict.fromkeys((Kind.CANCEL, Kind.RETRY, Kind.FORCE), "an operator: {action.kind} {name}"),
+    Kind.BACKFILL: "an operator orders what has no row",
+    Kind.RETRY_POISON: "an operator puts back what the host gave up",
+    Kind.AGAIN: "the next message that is done comes again {action.seconds:.0f} s later",
     Kind.SURPRISE: "{process}: something nobody thought of",
     Kind.SKEW: "the clock of process {action.process} is {action.seconds:.0f} s ahead from now on",
-    Kind.PAUSE: "an operator lets nothing new begin for {action.seconds:.0f} s",
+    Kind.PAUSE: "an operator lets nothing new begin {action.project} for {action.seconds:.0f} s",
     Kind.PAUSE_JOBS: "an operator disables the jobs for {action.seconds:.0f} s",
     Kind.DELETE_JOBS: "an operator deletes the jobs with their tasks",
-    **dict.fromkeys((Kind.EDIT, Kind.DELETE, Kind.ARCHIVE, Kind.BRING_BACK), "{name}: {action.kind}"),
+    **dict.fromkeys((Kind.EDIT, Kind.DELETE, Kind.UNDELETE, Kind.ARCHIVE, Kind.BRING_BACK), "{name}: {action.kind}"),
 }
 
 
 def file_name(index: int) -> str:
-    """The files of a history; two differ in their case alone, one lies at the root."""
+    """The files of a history: two differ in their case alone, one lies below another, every fourth is of `worm`."""
     special = ("a.h5", "A.h5", "a.h5/b.h5")
-    return f"{PROJECT_NAME}/{special[index] if index < len(special) else f'image {index}.h5'}"
+    project = OTHER_PROJECT if index % 4 == 3 else PROJECT_NAME
+    return f"{project}/{special[index] if index < len(special) else f'image {index}.h5'}"
 
 
+CONFIGS = (b'{"wall_clock_minutes": 100}', b'{"axes": "zyx"}', b"{", b"{}")
 CLASSIFIERS = (b"cell", b"cell neuron", b"cell neuron wing")
 _SPAN = 2 * 3600.0
-
-
-def is_calm(seed: int) -> bool:
-    """Whether nothing goes wrong in the history of a seed, so that every file must be done soon."""
-    return seed % 10 == 7
 
 
 def make_plan(seed: int, files: int = 10) -> list[Action]:
@@ -115,7 +126,10 @@ def make_plan(seed: int, files: int = 10) -> list[Action]:
 
 def _calm(rng: Random, files: int) -> list[Action]:
     """A classifier, then images and newer versions of them, each with its event in time."""
-    plan = [Action(0.0, Kind.PROJECT, content=CLASSIFIERS[-1], delays=(1.0,))]
+    plan = [
+        Action(0.0, Kind.PROJECT, content=CLASSIFIERS[-1], delays=(1.0,), project=project)
+        for project in (PROJECT_NAME, OTHER_PROJECT)
+    ]
     for _ in range(2 * files):
         file, version = rng.randrange(files), rng.randint(3, 5)
         content = b"REFUSE It is cut off." if rng.random() < 0.1 else b"image %d vers %d" % (file, version)
@@ -130,8 +144,13 @@ def _projects(rng: Random) -> list[Action]:
         plan.append(Action(0.0, Kind.PROJECT, content=b"REFUSE", delays=_event(rng)))
     for _ in range(rng.choice((0, 0, 1, 2))):
         plan.append(Action(rng.random() * _SPAN, Kind.PROJECT, content=rng.choice(CLASSIFIERS), delays=_event(rng)))
-    if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.NO_PROJECT))
+    other = rng.choice((0.0, 900.0, _SPAN)) * rng.random()
+    plan.append(Action(other, Kind.PROJECT, content=rng.choice(CLASSIFIERS), delays=_event(rng), project=OTHER_PROJECT))
+    for kind, share in ((Kind.NO_PROJECT, 0.1), (Kind.CONFIG, 0.2), (Kind.CONFIG, 0.1)):
+        if rng.random() < share:
+            content = rng.choice(CONFIGS) if kind is Kind.CONFIG else b""
+            project = rng.choice((PROJECT_NAME, OTHER_PROJECT))
+            plan.append(Action(rng.random() * _SPAN, kind, content=content, delays=_event(rng), project=project))
     return plan
 
 
@@ -143,8 +162,8 @@ def _file(rng: Random, file: int) -> list[Action]:
         plan.append(_change(rng, at, file))
     if rng.random() < 0.1:
         plan.append(Action(at + 1500 * rng.random(), Kind.CANCEL, file))
-    if rng.random() < 0.1:
-        plan.append(Action(at + 3000 * rng.random(), Kind.RETRY, file))
+    if rng.random() < 0.15:
+        plan.append(Action(at + 3000 * rng.random(), rng.choice((Kind.RETRY, Kind.RETRY, Kind.FORCE)), file))
     if rng.random() < 0.4:
         fate = rng.choice(list(BEARABLE))
         plan += [Action(0.0, Kind.FATE, file, fate=fate) for _ in range(rng.randint(1, BEARABLE[fate]))]
@@ -152,7 +171,8 @@ def _file(rng: Random, file: int) -> list[Action]:
 
 
 def _change(rng: Random, at: float, file: int) -> Action:
-    kind = rng.choices((Kind.DROP, Kind.EDIT, Kind.DELETE, Kind.ARCHIVE, Kind.BRING_BACK), weights=(10, 3, 2, 1, 1))[0]
+    kinds = (Kind.DROP, Kind.EDIT, Kind.DELETE, Kind.UNDELETE, Kind.ARCHIVE, Kind.BRING_BACK)
+    kind = rng.choices(kinds, weights=(20, 6, 4, 1, 2, 2))[0]
     content = _content(rng, file) if kind is Kind.DROP else b""
     return Action(at, kind, file, content=content, delays=_event(rng))
 
@@ -200,16 +220,23 @@ def _troubles(rng: Random) -> list[Action]:
     some(4, lambda: at_a_call(Kind.CRASH))
     some(3, lambda: at_a_call(Kind.STALL, rng.choice((20.0, 200.0, 590.0)) * rng.random()))
     some(3, lambda: at_a_call(Kind.FAULT))
+    some(2, lambda: at_a_call(Kind.LATE_EFFECT, rng.choice((1.0, 10.0, 120.0)) * rng.random(), When.BEFORE))
     some(2, lambda: at_a_call(Kind.LOST_ANSWER, when=When.AFTER))
+    some(3, lambda: Action(rng.random() * _SPAN, Kind.AGAIN, seconds=rng.choice((1.0, 600.0, 7000.0)) * rng.random()))
     if rng.random() < 0.3:
         plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="batch", seconds=1800))
-    if rng.random() < 0.2:
-        service = rng.choice(("blobs", "ledger", "worklist"))
-        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=20.0 * rng.random()))
+    if rng.random() < 0.25:
+        service, longest = rng.choice(("blobs", "ledger", "worklist", "outbox", "index")), rng.choice((20.0, 600.0))
+        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=longest * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.RESTART))
     if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.PAUSE, seconds=3000 * rng.random()))
+        project = rng.choice(("", PROJECT_NAME, OTHER_PROJECT))
+        plan.append(Action(rng.random() * _SPAN, Kind.PAUSE, seconds=3000 * rng.random(), project=project))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.BACKFILL))
+    if rng.random() < 0.1:
+        plan.append(Action(rng.random() * _SPAN, Kind.RETRY_POISON))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.PAUSE_JOBS, seconds=3000 * rng.random()))
     if rng.random() < 0.1:

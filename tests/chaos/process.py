@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from batch_ops.domain.errors import NotAllowed, ServiceFault
 from batch_ops.system import Ports, assemble
-from tests.chaos.timeline import Timeline, turn
+from tests.chaos.timeline import turn
 from tests.fakes import Cloud, When
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ class ProcessCloud(Cloud):
     `script[(n, when)]` happens at the n-th call of this process, before or after its effect.
     """
 
-    def __init__(self, root: Cloud, down: set[str], timeline: Timeline, skew: Callable[[], timedelta]) -> None:
-        self._root, self._down, self._timeline, self._skew = root, down, timeline, skew
-        self.examined = root.examined
+    def __init__(self, world: "Simulation", skew: Callable[[], timedelta]) -> None:
+        self._root, self._down, self._timeline, self._skew = world.cloud, world.down, world.timeline, skew
+        self._retry_after = world.climate.retry_after
+        self.examined = world.cloud.examined
         self.requests = Counter()
         self.script: dict[tuple[int, When], Happening] = {}
         # The calls made so far; None where an invocation begins.
@@ -125,7 +126,7 @@ class ProcessCloud(Cloud):
             return
         service = call.partition(".")[0]
         if service in self._down:
-            raise ServiceFault(f"{call} can't be answered now.")
+            raise ServiceFault(f"{call} can't be answered now.", retry_after=self._retry_after)
         if f"403 {service}" in self._down:
             raise NotAllowed(f"{call} is refused until the role is known everywhere.")
 
@@ -148,11 +149,11 @@ class Process:
         def skew() -> timedelta:
             return world.host.skews.get(machine, timedelta())
 
-        self.cloud = cloud = ProcessCloud(world.cloud, world.down, world.timeline, skew)
+        self.cloud = cloud = ProcessCloud(world, skew)
         worklist = bound(world.worklist, cloud)
         worklist.forget_noted_jobs()
         ledger = bound(world.ledger, cloud)
-        ledger.is_older = machine in world.older_machines
+        ledger.is_older = machine in world.climate.older_machines
         ports = Ports(
             ledger=ledger,
             index=bound(world.index, cloud),
@@ -165,6 +166,7 @@ class Process:
         )
         system = assemble(ports, world.settings, cloud.clock, world.new_id)
         self.steering, self._reconcile, self._inbox = system.steering, system.reconcile, system.inbox
+        self.backfiller, self.poison_care = system.backfiller, system.poison
 
     # The triggers, as in function_app.py
 

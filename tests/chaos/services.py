@@ -1,20 +1,18 @@
 """The shared fakes, as a simulation needs them: they remember, take time, and wake whoever waits for them."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.ledger_writes import Writes
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
 from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
-from batch_ops.ports.services import Fence
 from tests import fakes
 from tests.fakes.check import PROJECT
 from tests.fakes.cloud import call
+from tests.fakes.container import Stored
 from tests.fakes.table import Row
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 
 # An image that begins so is only taken by a classifier with the same word.
 NEEDS = b"NEEDS "
+# Seconds that a copy may be stuck.
+_STUCK = 1500
 
 
 class ChaosLedger(fakes.FakeLedger):
@@ -84,25 +84,22 @@ class ChaosBatch(fakes.FakeBatch):
 
 
 class ChaosBlobs(fakes.FakeBlobs):
-    """Slow copies end after a while, one in twenty badly."""
+    """Slow copies end after a while, each by itself: one in twenty badly, one in fifty is stuck for long."""
 
     world: "Simulation"
 
-    async def copy(
-        self, source: tuple[str, str], target: tuple[str, str], *, fence: Fence, metadata: Mapping[str, str], **how: Any
-    ) -> Blob:
-        try:
-            return await super().copy(source, target, fence=fence, metadata=metadata, **how)
-        finally:
-            # Also when the asking process crashed: the service goes on.
-            if target in self._pending:
-                due = self.world.cloud.now + timedelta(seconds=40 * self.world.rng.random())
-                self.world.timeline.at(due, self._end_copies)
+    def _begin_copy(self, target: tuple[str, str], origin: Stored) -> None:
+        super()._begin_copy(target, origin)
+        longest = _STUCK if self.world.rng.random() < 0.02 and self.world.climate.patience is None else 40
+        self.world.later(timedelta(seconds=longest * self.world.rng.random()), lambda: self._end_copy(target, origin))
 
-    def _end_copies(self) -> None:
-        if self.world.rng.random() < 0.05:
-            self.abort_copies("failed")
-        self.finish_copies()
+    def _end_copy(self, target: tuple[str, str], origin: Stored) -> None:
+        if self._pending.get(target) is not origin:
+            return
+        if self.world.rng.random() < 0.05 and self.world.climate.patience is None:
+            self.abort_copies(target, status="failed")
+        else:
+            self.finish_copies(target)
 
 
 class ChaosCheck(fakes.FakeCheck):

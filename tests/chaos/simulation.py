@@ -11,9 +11,10 @@ from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.selection import Selection
-from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import SweepMark
+from batch_ops.use_cases.poison_queues import PoisonSelection
 from tests import fakes
+from tests.chaos.climate import Climate
 from tests.chaos.host import ChaosOutbox, Host
 from tests.chaos.judge import Judge
 from tests.chaos.nodes import WARNING, Nodes, outputs
@@ -21,14 +22,12 @@ from tests.chaos.process import Process, Queue
 from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
 from tests.chaos.timeline import Timeline
 from tests.events import blob_created, undelivered
+from tests.fakes.container import Stored
 from tests.world import Services
 
 # Half an hour before a month's end.
 START = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
-SETTINGS = Settings(
-    batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=1)
-)
-PROJECT_NAME = "fly"
+PROJECT_NAME, OTHER_PROJECT = "fly", "worm"
 _LONGEST_SETTLING = 300
 
 
@@ -37,10 +36,7 @@ class Unsettled(AssertionError):
 
 
 class Simulation(Services):
-    """`rng` None: everything happens in the order of asking, and nodes take no time to speak of.
-
-    On `older_machines` runs a version of the app that knows neither the index nor the sums of a month.
-    """
+    """`rng` None: everything happens in the order of asking, and nodes take no time to speak of."""
 
     ledger: ChaosLedger
     worklist: ChaosWorklist
@@ -52,25 +48,27 @@ class Simulation(Services):
         rng: Random | None = None,
         *,
         processes: int = 1,
-        slow_copies: bool = False,
-        settings: Settings = SETTINGS,
-        older_machines: frozenset[int] = frozenset(),
-        patience: timedelta | None = None,
+        climate: Climate = Climate(),  # noqa: B008
     ) -> None:
-        self.older_machines = older_machines
-        self.settings = settings
+        self.climate, self.settings = climate, climate.settings
         self.rng = rng or Random(0)
         self.cloud = fakes.Cloud(START)
         self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets
         self.down: set[str] = set()
+        self.deleted: dict[str, Stored] = {}
+        self.configured = 0
         self.ledger = ChaosLedger(self.cloud)
         self.index = fakes.FakeFileIndex(self.ledger)
         self.worklist = ChaosWorklist(self.cloud)
         self.blobs = ChaosBlobs(self.cloud)
-        self.blobs.slow_copies = slow_copies
+        self.blobs.slow_copies = climate.slow_copies
         self.batch = ChaosBatch(self.cloud)
+        self.batch.lag = climate.list_lag
+        if climate.page_size is not None:
+            for paged in (self.blobs, self.batch, self.ledger.table, self.worklist.table):
+                paged.page_size = climate.page_size
         self.ledger.world = self.worklist.world = self.blobs.world = self.batch.world = self
-        self.judge = Judge(self, patience)
+        self.judge = Judge(self, climate.patience)
         self.check = ChaosCheck(self.cloud)
         self.host = Host(self, self.rng, processes)
         self.outbox = ChaosOutbox(self.cloud, self.host)
@@ -104,6 +102,17 @@ class Simulation(Services):
         self.versions[name, blob.etag] = content
         self.tell("input", blob, *delays)
 
+    def delete(self, name: str) -> None:
+        """Somebody deletes an image; it can be taken back."""
+        stored = self.blobs.find("input", name)
+        assert stored is not None
+        self.deleted[name] = stored
+        self.blobs.remove("input", name)
+
+    def undelete(self, name: str, *delays: float) -> None:
+        """Somebody takes back what was deleted last: accounts that keep versions make a copy of it."""
+        self.drop(name, self.deleted.pop(name).data, *delays)
+
     def edit(self, name: str, values: Mapping[str, str], *delays: float) -> None:
         """Somebody changes an image's metadata."""
         blob = self.blobs.edit("input", name, values)
@@ -127,22 +136,43 @@ class Simulation(Services):
         self.cancelled.add(name)
         self.host.operate(command)
 
-    def retry(self, name: str) -> None:
-        """An operator asks for another run of a file that failed or was cancelled."""
+    def configure(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
+        """An operator puts a configuration beside a classifier."""
+        self.configured += 1
+        self.tell("projects", self.blobs.upload("projects", f"{name}.json", content), *delays)
+
+    def retry(self, name: str, *, force: bool = False) -> None:
+        """An operator asks for another run of a file that failed or was cancelled, or (force) that ended well."""
 
         async def command(process: Process) -> None:
-            plan = await process.steering.plan_retry(Selection(names=(name,)))
+            plan = await process.steering.plan_retry(Selection(names=(name,)), force=force)
             self.retried[name] += len(plan.chosen)
             await process.steering.retry(plan.chosen)
 
         self.host.operate(command)
 
-    def pause(self, span: timedelta) -> None:
-        """An operator lets nothing new begin for a while."""
-        self.host.operate(lambda process: process.steering.pause())
+    def backfill(self, prefix: str = "") -> None:
+        """An operator orders what has no row."""
+
+        async def command(process: Process) -> None:
+            await process.backfiller.ask(await process.backfiller.plan(prefix))
+
+        self.host.operate(command)
+
+    def retry_poison(self) -> None:
+        """An operator puts back what the host gave up."""
+
+        async def command(process: Process) -> None:
+            await process.poison_care.retry(PoisonSelection())
+
+        self.host.operate(command)
+
+    def pause(self, span: timedelta, project: str = "") -> None:
+        """An operator lets nothing new begin for a while, of a project or at all."""
+        self.host.operate(lambda process: process.steering.pause(project))
 
         async def resume(process: Process) -> None:
-            await process.steering.resume()
+            await process.steering.resume(project)
 
         self.later(span, lambda: self.host.operate(resume))
 
@@ -231,6 +261,8 @@ class Simulation(Services):
         timer = self.timeline.next_timer()
         if timer is not None:
             times.append(timer + timedelta(seconds=3))
+        if self.climate.page_size and self.worklist.is_sweeping():
+            times.append(self.cloud.now + timedelta(seconds=30))
         return min(times, default=None)
 
     def idle(self, days: int = 3) -> None:

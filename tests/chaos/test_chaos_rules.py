@@ -9,6 +9,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_index import keys_of
 from batch_ops.domain.task_spec import task_spec
 from tests.chaos import affairs
+from tests.chaos.climate import Climate
 from tests.chaos.invariants import complaints
 from tests.chaos.nodes import Completion
 from tests.chaos.scene import NAME
@@ -116,6 +117,6 @@ def test_what_is_wrong_for_a_moment_is_found(prepare, spoil, words):
 
 def test_a_slow_file_is_found():
     """Where nothing goes wrong, every file is done some minutes after its last change."""
-    world = Simulation(patience=timedelta(minutes=1))
+    world = Simulation(climate=Climate(patience=timedelta(minutes=1)))
     affairs.succeeded(world)
     assert "although nothing went wrong" in "\n".join(world.judge.wrong)

@@ -9,7 +9,7 @@ cloud.fail("batch.create_task", Crash(), when=When.AFTER)  it took effect, but n
 from tests.fakes.batch import FakeBatch
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.check import FakeCheck
-from tests.fakes.cloud import Cloud, When
+from tests.fakes.cloud import Cloud, TakesEffectLate, When
 from tests.fakes.file_index import FakeFileIndex
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.outbox import FakeOutbox
@@ -26,5 +26,6 @@ __all__ = [
     "FakeOutbox",
     "FakePoisonQueues",
     "FakeWorklist",
+    "TakesEffectLate",
     "When",
 ]

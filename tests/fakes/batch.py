@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from batch_ops.domain.batch_task import JobState, Task, TaskFailure, TaskState
@@ -52,6 +52,9 @@ class FakeBatch:
         # The nodes that are there; whether they are dedicated.
         self.nodes: dict[str, bool] = {}
         self.pools: dict[str, PoolStatus] = {"pool": POOL}
+        self.page_size = PAGE
+        # Lists leave out what changed so lately.
+        self.lag = timedelta()
         self._jobs: dict[str, _Job] = {}
 
     # The port
@@ -92,13 +95,14 @@ class FakeBatch:
 
     @call()
     def _list(self, job_id: str, since: datetime | None, after: int) -> tuple[list[Task], int | None]:
-        job = self._job(job_id)
+        job, until = self._job(job_id), self.cloud.now - self.lag
         found = [
             task
             for key, task in job.tasks.items()
-            if (since is None or task.changed >= since) and key not in job.unlisted
+            if (since is None or task.changed >= since) and task.changed <= until and key not in job.unlisted
         ]
-        return found[after : after + PAGE], after + PAGE if len(found) > after + PAGE else None
+        end = after + self.page_size
+        return found[after:end], end if len(found) > end else None
 
     @call()
     def terminate_task(self, job_id: str, task_id: str) -> None:

@@ -30,6 +30,7 @@ class FakeBlobs:
     def __init__(self, cloud: Cloud | None = None, containers: Iterable[str] = CONTAINERS) -> None:
         self.cloud = cloud or Cloud()
         self.slow_copies = False
+        self.page_size = LARGEST_PAGE
         self.containers = {name: Container() for name in containers}
         self._pending: dict[tuple[str, str], Stored] = {}
 
@@ -65,14 +66,14 @@ class FakeBlobs:
         store = self._container(container)
         first = bisect_left(store.names, after)
         end = bisect_left(store.names, prefix + _LAST)
-        stop = min(first + LARGEST_PAGE, end)
+        stop = min(first + self.page_size, end)
         rest = store.names[stop] if stop < end else None
         return [store.blobs[name].blob for name in store.names[first:stop]], rest
 
     @call()
     def page(self, container: str, marker: str, most: int = LARGEST_PAGE) -> tuple[Sequence[Blob], str]:
         """One page of all blobs, and the marker of the next; a marker is the name to begin with."""
-        store = self._container(container)
+        store, most = self._container(container), min(most, self.page_size)
         first = bisect_left(store.names, marker)
         names = store.names[first : first + most]
         following = store.names[first + most : first + most + 1]
@@ -120,9 +121,12 @@ class FakeBlobs:
         copy_id = f"copy-{self.cloud.number()}"
         if self.slow_copies:
             copied = self._write(*target, b"", kept, copy_status="pending", copy_id=copy_id)
-            self._pending[target] = origin
+            self._begin_copy(target, origin)
             return copied
         return self._write(*target, origin.data, kept, md5=origin.blob.md5, copy_status="success", copy_id=copy_id)
+
+    def _begin_copy(self, target: tuple[str, str], origin: Stored) -> None:
+        self._pending[target] = origin
 
     @call()
     def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
@@ -195,16 +199,17 @@ class FakeBlobs:
         """The names in a container."""
         return [name for name in self._container(container).names if name.startswith(prefix)]
 
-    def finish_copies(self) -> None:
-        """Complete what is pending: the content appears, under a new ETag."""
-        for target, origin in list(self._pending.items()):
+    def finish_copies(self, *targets: tuple[str, str]) -> None:
+        """Complete what is pending (of these): the content appears, under a new ETag."""
+        for target in targets or list(self._pending):
+            origin = self._pending[target]
             before = self._version(*target, None).blob
             copied: dict[str, Any] = {"md5": origin.blob.md5, "copy_status": "success", "copy_id": before.copy_id}
             self._write(*target, origin.data, dict(before.metadata), **copied)
 
-    def abort_copies(self, status: str = "aborted") -> None:
-        """End what is pending as `aborted` or `failed`: an empty blob stays behind."""
-        for target in list(self._pending):
+    def abort_copies(self, *targets: tuple[str, str], status: str = "aborted") -> None:
+        """End what is pending (of these) as `aborted` or `failed`: an empty blob stays behind."""
+        for target in targets or list(self._pending):
             del self._pending[target]
             self._change(*target, copy_status=status)
 

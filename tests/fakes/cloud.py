@@ -18,6 +18,14 @@ class When(StrEnum):
     AFTER = "after"
 
 
+class TakesEffectLate(Exception):
+    """Raised where a call begins: it fails now with this error, and takes effect when `later` has it done."""
+
+    def __init__(self, error: Exception, later: Callable[[Callable[[], object]], object]) -> None:
+        super().__init__(error)
+        self.error, self.later = error, later
+
+
 type Hook = Callable[[str, When], Awaitable[None]]
 
 
@@ -109,8 +117,12 @@ def call[S: Service, **P, R](
         async def called(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
             label = f"{self.service}.{name}"
             # Most calls have nothing to wait for; a coroutine for each would cost a quarter of a simulation's time.
-            if (waiting := self.cloud.enter(label, cost)) is not None:
-                await waiting
+            try:
+                if (waiting := self.cloud.enter(label, cost)) is not None:
+                    await waiting
+            except TakesEffectLate as late:
+                late.later(lambda: method(self, *args, **kwargs))
+                raise late.error from None
             result = method(self, *args, **kwargs)
             if (waiting := self.cloud.leave(label)) is not None:
                 await waiting

@@ -71,6 +71,7 @@ class Table[V]:
     def __init__(self, cloud: Cloud, name: str, *, strict: bool = True) -> None:
         self._cloud, self._name, self.strict = cloud, name, strict
         self._partitions: dict[str, _Partition[V]] = {}
+        self.page_size = PAGE
         self.watch: Callable[[str, V | None, V | None], None] | None = None
 
     def get(self, partition: str, key: str) -> Row[V] | None:
@@ -112,7 +113,7 @@ class Table[V]:
             self.watch(key, row.value, None)
 
     def page(self, partition: str, start: str, end: str, after: str | None = None) -> tuple[list[Row[V]], str | None]:
-        """The rows of `start <= key < end`, at most 1,000, and where the next page begins."""
+        """The rows of `start <= key < end`, at most a page, and where the next page begins."""
         found = self._partitions.get(partition)
         if found is None:
             self._cloud.examined[self._name] += 1
@@ -120,7 +121,7 @@ class Table[V]:
         keys = found.keys()
         first = bisect_left(keys, after or start)
         last = bisect_left(keys, end)
-        stop = min(first + PAGE, last)
+        stop = min(first + self.page_size, last)
         self._cloud.examined[self._name] += max(stop - first, 1)
         return [found.rows[key] for key in keys[first:stop]], keys[stop] if stop < last else None
 

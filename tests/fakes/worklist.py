@@ -165,6 +165,10 @@ class FakeWorklist:
         """Every intent, those of files that are only tidied up too."""
         return [mark for mark in self.table.all("open") if isinstance(mark, Intent)]
 
+    def is_sweeping(self) -> bool:
+        """Whether the sweep is between two pages of a container."""
+        return any(isinstance(mark, SweepMark) and mark.marker for mark in self.table.all("open"))
+
     def swept(self, mark: SweepMark) -> None:
         """A container was swept before."""
         self._put(_sweep_key(mark), mark, new=True)
