@@ -20,6 +20,7 @@ from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
 from batch_ops.use_cases.backfill import Backfiller
 from batch_ops.use_cases.collect import Collect
+from batch_ops.use_cases.confirming import Confirming
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
@@ -62,6 +63,7 @@ class System:
     inbox: Inbox
     reconcile: Reconcile
     steering: Steering
+    confirming: Confirming
     month: MonthReport
     backfiller: Backfiller
     poison: PoisonCare
@@ -132,6 +134,7 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
         ),
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=steering,
+        confirming=Confirming(ledger=ledger, worklist=worklist, outbox=ports.outbox),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock),
         backfiller=Backfiller(ledger=ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         poison=PoisonCare(ports.poison, settings.queues),
@@ -183,6 +186,7 @@ def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start
     )
     return Start(
         ledger=ports.ledger,
+        worklist=ports.worklist,
         blobs=ports.blobs,
         check=ports.check,
         classifiers=classifiers,

@@ -93,6 +93,7 @@ class World(Services):
         )
         self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
         self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
+        self.confirming = system.confirming
         self.backfiller, self.poison_care = system.backfiller, system.poison
 
     # What people do

@@ -2,21 +2,21 @@
 
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
 so that one paged query returns everything; partition `projects` holds one row per project with the facts of its newest
-version, partition `rejected` a row for each image that another version of its project may accept, partition `gate`
-the pauses `p!<project>`, the newest generation `j!<job>` of a month's job and, in `turns` and `removals`, how much of
-what has a limit a day is given out.
+version, `rejected` a row for each image that another version of its project may accept, `answers` one for each kind of
+image whose axes were confirmed, `gate` the pauses `p!<project>`, the newest generation `j!<job>` of a month's job and,
+in `turns` and `removals`, how much of what has a limit a day is given out.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from attrs import define, field
 from azure.core import MatchConditions
-from azure.data.tables import UpdateMode
+from azure.data.tables import TableEntity, UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
@@ -31,6 +31,7 @@ _SERVICE = "Table storage"
 _OPEN = "open"
 _PROJECTS = "projects"
 _REJECTED = "rejected"
+_ANSWERS = "answers"
 _GATE = "gate"
 _CHANGED_CODES = (*MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _TAKEN_CODES = ("EntityAlreadyExists",)
@@ -122,17 +123,28 @@ class TableWorklist:
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def rejected(self, project: str) -> Sequence[str]:
-        first = _rejected_key(project, None)
         with calls(_SERVICE, f"read what {plain(project)} rejected"):
-            found = self._table.query_entities(
-                "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
-                parameters={"partition": _REJECTED, "first": first, "end": f"{first}~"},
-            )
-            return [str(row["name"]) async for row in found]
+            return [str(row["name"]) async for row in self._of_project(_REJECTED, project)]
+
+    def _of_project(self, partition: str, project: str) -> AsyncIterator[TableEntity]:
+        first = _rejected_key(project, None)
+        return self._table.query_entities(
+            "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
+            parameters={"partition": partition, "first": first, "end": f"{first}~"},
+        )
 
     async def forget_rejected(self, project: str, name: str) -> None:
         with calls(_SERVICE, f"forget that {plain(name)} was rejected", ignored=MISSING_CODES):
             await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
+
+    async def answers(self, project: str) -> Mapping[str, str]:
+        with calls(_SERVICE, f"read which axes images of {plain(project)} have"):
+            return {str(row["kind"]): str(row["axes"]) async for row in self._of_project(_ANSWERS, project)}
+
+    async def answer(self, project: str, kind: str, axes: str) -> None:
+        row = {"PartitionKey": _ANSWERS, "RowKey": _rejected_key(project, kind), "kind": kind, "axes": axes}
+        with calls(_SERVICE, f"note which axes images of {plain(project)} have"):
+            await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
     async def pauses(self) -> Sequence[Pause]:
         with calls(_SERVICE, "read what is paused"):

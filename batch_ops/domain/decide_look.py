@@ -121,7 +121,7 @@ def decide_look(seen: Seen, settings: Settings) -> Look:
 
 def _is_judged_anew(seen: Seen, old: FileRecord, settings: Settings) -> bool:
     project = seen.project
-    return isinstance(project, Project) and run_key(old, project, settings) != old.plan.run_key
+    return isinstance(project, Project) and run_key(old, project, settings, old.plan.image) != old.plan.run_key
 
 
 def _unreachable(order: LookOrder, now: datetime) -> FileRecord:

@@ -15,12 +15,13 @@ from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import claimed, disk_fault
+from batch_ops.domain.planning import asking, claimed, disk_fault, question, run_key
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
-from batch_ops.image.facts import Accepted, Refused, Unchecked, Verdict
+from batch_ops.image.facts import Accepted, Refused, Unchecked, Undecided, Verdict
+from batch_ops.image.image_axes import kind_of
 
 # So long a file waits for a check that does not end; then it runs without, and the node decides by the same rules.
 CHECK_PATIENCE = timedelta(hours=1)
@@ -76,6 +77,13 @@ class Case:
     def goes_on(self) -> bool:
         """Whether the row is about this very version, and waits."""
         return self.old is not None and self.old.state.is_waiting and self.old.image.etag == self.blob.etag
+
+    def asks(self, project: Project, settings: Settings) -> str:
+        """Return the kind of image about whose axes the row asks, if it would ask the same now; else ""."""
+        old = self.old
+        if old is None or not self.goes_on or not old.plan.image.is_known:
+            return ""
+        return kind_of(old.plan.image.shape) if old.plan.run_key == run_key(old, project, settings) else ""
 
     @property
     def backfill(self) -> bool:
@@ -154,7 +162,8 @@ class Gathered:
     """What was found out about a case, in this order; the rest stays unset once it is clear that it must wait.
 
     `hold`: why no run may begin, "" if it may. `turn`: the case's turn, the one just taken included.
-    `fault`: a service could not answer; the sentence says which.
+    `unanswered`: the row asks which axes the image has, and nobody has said so yet. `fault`: a service could not
+    answer; the sentence says which.
     """
 
     hold: str = ""
@@ -162,6 +171,7 @@ class Gathered:
     turn: datetime | None = None
     turn_sentence: str = ""
     verdict: Verdict | None = None
+    unanswered: bool = False
     fault: str = ""
 
 
@@ -180,7 +190,11 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     if found.turn and found.turn > case.now:
         return Wait(record, State.WAITING, found.turn_sentence, reported=False)
     assert project is not None
+    if found.unanswered:
+        return Keep()
     assert verdict is not None
+    if isinstance(verdict, Undecided):
+        return Wait(asking(record, project, verdict, settings), State.WAITING, question(record.name, verdict))
     if isinstance(verdict, Refused):
         return Reject(record, project, verdict.sentence)
     if isinstance(verdict, Unchecked) and verdict.passing and case.waited < CHECK_PATIENCE:

@@ -14,6 +14,7 @@
     ├── ServiceFault         throttled, unreachable, over quota, paused: try again later
     │   └── NotAllowed       the app's roles do not allow the call: what it asks for is unknown
     ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
+    ├── CannotConfirm        use_cases.confirming: these can't be the axes of that file, or it does not ask for them
     ├── DamagedSuperblock    inspection.superblock: an HDF5 file with an impossible beginning
     ├── BudgetSpent          inspection.budget: the check of a file would cost too much
     ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have
@@ -23,7 +24,7 @@
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
 outside the tree as ValueErrors: `ManifestError`, `PlanError`, `RunPlanError`, `TaskEnvironmentError` (task), `Unfit`,
-`AxesError` and `BadFindings` (image).
+`Open`, `AxesError` and `BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """

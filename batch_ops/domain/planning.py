@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,11 +12,12 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast, page_bytes
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked
+from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
+from batch_ops.image.image_axes import kind_of
 from batch_ops.task.export_plan import ExportPlan, export_plan, exported
 from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
+from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
 
 def export_source(project: Project, settings: Settings) -> str:
@@ -43,14 +45,16 @@ def _export(image: ImageDescription, project: Project, settings: Settings) -> Ex
     return export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value)
 
 
-def run_key(record: FileRecord, project: Project, settings: Settings) -> str:
-    """Compute the digest of what a run computes from: image, classifier, effective settings, ilastik.
+def run_key(record: FileRecord, project: Project, settings: Settings, image: ImageDescription | None = None) -> str:
+    """Compute the digest of what a run computes from: image, classifier, effective settings, ilastik; confirmed axes.
 
     The image is identified by its Content-MD5 if it has one: editing its properties changes the ETag, but not the
     run.
     """
     effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
     key = [record.name, record.image.md5 or record.image.etag, project.digest, effective, settings.ilastik_version]
+    if image is not None and image.axes_source is AxesSource.CONFIGURATION and not project.config.axes:
+        key.append(image.axes)
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -72,6 +76,20 @@ def claimed(
             attempt=1,
         ),
     ).to(State.SUBMITTING, now, reason)
+
+
+def asking(fresh: FileRecord, project: Project, verdict: Undecided, settings: Settings) -> FileRecord:
+    """Add the image whose axes somebody has to say."""
+    return replace(fresh, plan=RunPlan(run_key=run_key(fresh, project, settings), image=verdict.image))
+
+
+def question(name: str, verdict: Undecided) -> str:
+    """Say what the file waits for, and how to answer."""
+    return (
+        f"{verdict.sentence} It waits until somebody says it once for all images of this kind "
+        f"({kind_of(verdict.image.shape)}) of its project: python -m batch_ops.files confirm "
+        f"{shlex.quote(plain(name))} --axes {verdict.likely} (or whatever they are)."
+    )
 
 
 def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings: Settings) -> tuple[str, bool]:
@@ -101,7 +119,7 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
     source = export_source(project, settings)
     nickname = naming.nickname(fresh.name)
     return RunPlan(
-        run_key=run_key(fresh, project, settings),
+        run_key=run_key(fresh, project, settings, image),
         tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source),
         image=image,
         outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),

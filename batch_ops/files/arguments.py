@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         command = _command(commands, name, help_)
         command.add_argument("--project", default="", help="of this project only")
+    _add_confirm(commands)
     _add_backfill(commands)
     _add_poison(commands)
     month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
@@ -121,6 +122,12 @@ def _add_cancel(commands: _Commands) -> None:
     command.add_argument("--all", action="store_true", help="all open files")
     command.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _care(command)
+
+
+def _add_confirm(commands: _Commands) -> None:
+    command = _command(commands, "confirm", "say which axes images have that do not say it, once for all of a kind")
+    command.add_argument("name", metavar="NAME", help="a file that waits for it; counts for others like it, too")
+    command.add_argument("--axes", required=True, help="a letter out of tzyxc for each dimension, such as tyx")
 
 
 def _add_backfill(commands: _Commands) -> None:

@@ -4,6 +4,7 @@
 
     Accepted   the image fits its project; carries the description that the task needs
     Refused    one sentence for the person who uploaded the file: what is wrong, and what to do
+    Undecided  nobody can tell from the file which of its dimensions is which; somebody has to say so
     Unchecked  the check could not be finished; says why, and the file runs anyway, or is looked at again
 """
 
@@ -13,6 +14,7 @@ import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Union
 
+from batch_ops.image.readings import Dataset
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 
 KIB, MIB, GIB, GB = 2**10, 2**20, 2**30, 10**9
@@ -87,13 +89,14 @@ class ImageOptions:
     """What the operator configured for the images of a project that do not state it themselves.
 
     `output_channels` and `bytes_per_value` describe the export (1 and 1: a segmentation; probabilities
-    have one channel of 4 bytes per class).
+    have one channel of 4 bytes per class). `confirmed`: the axes that somebody confirmed for images of this kind.
     """
 
     internal_path: str | None = None
     axes: str | None = None
     output_channels: int = 1
     bytes_per_value: int = 1
+    confirmed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,16 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Undecided:
+    """`image` lacks its axes; `likely` are those that come to mind first. `found`: to be judged once they are known."""
+
+    sentence: str
+    image: ImageDescription
+    likely: str
+    found: Dataset
+
+
+@dataclass(frozen=True)
 class Unchecked:
     """`passing`: it is no fault of the file, and a later check may do better."""
 
@@ -134,4 +147,4 @@ class Unchecked:
     passing: bool = False
 
 
-Verdict = Union[Accepted, Refused, Unchecked]
+Verdict = Union[Accepted, Refused, Undecided, Unchecked]

@@ -1,8 +1,9 @@
 """Which dimension of an image is which: its own tags, the project's configuration, or the one order that fits. Pure.
 
 What is tagged is never guessed, and neither are time against z, nor channels, from a shape: an untagged image gets the
-order of the training images or ilastik's own default (yx, zyx, zyxc, tzyxc) where just one of them fits, with a
-warning, and is refused otherwise.
+order of the training images (without their channels, where those have one), or ilastik's own default (yx, zyx, zyxc,
+tzyxc), where just one of them fits, with a warning. Where two fit it is refused; where time, z and channels could be
+taken for each other, somebody is asked once for all images of the kind.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ _MOST_CHANNELS = 4
 _SET = 'set "axes" in the configuration of its project'
 
 
+class Open(ValueError):
+    """Only somebody who knows the image can say which dimension is which: why, and what comes to mind first."""
+
+    def __init__(self, reason: str, likely: str) -> None:
+        super().__init__(reason)
+        self.likely = likely
+
+
 @dataclass(frozen=True)
 class Axes:
     """`letters` in the order of the shape. `tagged`: ilastik takes the file's own tags as they are."""
@@ -33,7 +42,7 @@ class Axes:
 
 
 def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axes:
-    """Say which dimension is which. Raises `Unfit`."""
+    """Say which dimension is which. Raises `Unfit`, `Open`."""
     dimensions = len(found.shape)
     try:
         if not found.tags_readable:
@@ -45,7 +54,7 @@ def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axe
     except AxesError as reason:
         raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
     if not options.axes:
-        return _assumed(found.shape, project)
+        return _confirmed(found.shape, options.confirmed) if options.confirmed else _assumed(found.shape, project)
     try:
         return Axes(axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION)
     except AxesError as reason:
@@ -65,21 +74,42 @@ def _of_its_own(letters: str, options: ImageOptions) -> tuple[RunWarning, ...]:
     return (RunWarning("axes-of-its-own", sentence),)
 
 
+def kind_of(shape: tuple[int, ...]) -> str:
+    """Return the kind of images whose axes are confirmed together: how many dimensions, and which could be channels."""
+    return " x ".join(str(size) if size <= _MOST_CHANNELS else "n" for size in shape)
+
+
+def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
+    try:
+        letters = axis_rules.checked(confirmed, len(shape))
+    except AxesError as reason:
+        raise Unfit(
+            f"is of a kind ({kind_of(shape)}) whose axes were confirmed, but they do not fit: {reason}."
+        ) from reason
+    sentence = (
+        f"It does not say which of its dimensions ({by(shape)}) is which; they are taken for {letters}, as confirmed "
+        f"for images of this kind ({kind_of(shape)}). If that is wrong, confirm others (files confirm), or {_SET}."
+    )
+    return Axes(letters, False, AxesSource.CONFIGURATION, (RunWarning("axes-confirmed", sentence),))
+
+
 def _assumed(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
     default = _DEFAULT[len(shape)]
     example = project.axes if len(project.axes) == len(shape) else default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
     if reason := _why_open(shape, project):
-        raise Unfit(f"{unsaid}, and {reason}; {advice}.")
-    orders = [order for order in dict.fromkeys((project.axes, default)) if _fits(order, shape, project)]
+        raise Open(f"{unsaid}, and {reason}; {advice}.", example)
+    usual = (project.axes, default, _without_channels(shape, project))
+    orders = [order for order in dict.fromkeys(usual) if _fits(order, shape, project)]
     if not orders:
         raise Unfit(f"{unsaid}, and no usual order of axes fits its project; {advice}.")
     if len(orders) > 1:
-        both = f"{orders[0]} (as its project's training images) and {orders[1]} (as ilastik has it)"
+        said = ("as ilastik has it" if order == default else "as its project's training images" for order in orders)
+        both = " and ".join(f"{order} ({whose})" for order, whose in zip(orders, said))
         raise Unfit(f"{unsaid}: {both} both fit and give different pixels; {advice}.")
     (letters,) = orders
-    like = "as its project's training images have them" if letters == project.axes else "the order that ilastik has"
+    like = "the order that ilastik has" if letters == default else "as its project's training images have them"
     sentence = (
         f"It does not say which of its dimensions ({by(shape)}) is which; they are taken for {letters}, {like}. "
         f"If that is wrong, {_SET}, or save it with axistags."
@@ -98,6 +128,11 @@ def _why_open(shape: tuple[int, ...], project: ProjectFacts) -> str:
     if len(shape) == 3 and project.spatial_dimensions == 3 and min(shape[0], shape[-1]) <= _MOST_CHANNELS:
         return f"its {min(shape[0], shape[-1])} could be z slices as well as channels"
     return ""
+
+
+def _without_channels(shape: tuple[int, ...], project: ProjectFacts) -> str:
+    """Return the order of the training images without their one channel, for a shape that can't have channels."""
+    return project.axes.replace("c", "") if project.channels == 1 and min(shape) > _MOST_CHANNELS else ""
 
 
 def _fits(order: str, shape: tuple[int, ...], project: ProjectFacts) -> bool:

@@ -20,8 +20,9 @@ from batch_ops.image.facts import (
     ImageOptions,
     ProjectFacts,
     Refused,
+    Undecided,
 )
-from batch_ops.image.image_axes import axes_of, by
+from batch_ops.image.image_axes import Open, axes_of, by
 from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
@@ -37,7 +38,7 @@ READER = "hdf5"
 
 def judge_image(
     name: str, size: int, found: Dataset, project: ProjectFacts, options: ImageOptions, limits: CheckLimits
-) -> Accepted | Refused:
+) -> Accepted | Refused | Undecided:
     """Judge the one dataset of a file of `size` bytes. `name` is the file's name for people."""
     file = plain(name, NAME_LENGTH)
     try:
@@ -52,6 +53,9 @@ def judge_image(
         _check_output(letters, found.shape, options)
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
+    except Open as question:
+        image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=READER)
+        return Undecided(f"{file} {question}", image, question.likely, found)
     return Accepted(
         ImageDescription(found.path, letters, axes.tagged, found.shape, found.dtype, axes.source, READER),
         (*_of_others(found), *axes.warnings),

@@ -125,6 +125,12 @@ class Worklist(Protocol):
     async def forget_rejected(self, project: str, name: str) -> None:
         """Undo `note_rejected`, if it was called."""
 
+    async def answers(self, project: str) -> Mapping[str, str]:
+        """Return what `answer` keeps for a project: the axes, by the kind of images that do not say theirs."""
+
+    async def answer(self, project: str, kind: str, axes: str) -> None:
+        """Keep which axes images of a kind have; replaces an older answer."""
+
     async def pauses(self) -> Sequence[Pause]:
         """List what operators have paused."""
 

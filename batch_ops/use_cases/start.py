@@ -6,7 +6,7 @@ intent is stored before the claim, and the claim names job and task before the t
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,10 +24,12 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.planning import image_options
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import CheckLimits, Verdict
+from batch_ops.image.facts import CheckLimits, Undecided, Verdict
+from batch_ops.image.image_axes import kind_of
+from batch_ops.image.image_rules import judge_image
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, ImageCheck
-from batch_ops.ports.tables import Ledger
+from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
@@ -45,6 +47,7 @@ class Start:
     """Looks at one image and does what is necessary."""
 
     _ledger: Ledger
+    _worklist: Worklist
     _blobs: BlobStore
     _check: ImageCheck
     _classifiers: Classifiers
@@ -143,13 +146,25 @@ class Start:
                 found = replace(found, turn=turn, turn_sentence=self._admission.wait_sentence(turn))
                 if turn > case.now:
                     return found
-            return replace(found, verdict=await self._verdict(case.blob, head, project))
+            answers: Mapping[str, str] = {}
+            if kind := case.asks(project, self._settings):
+                answers = await self._worklist.answers(name)
+                if kind not in answers:
+                    return replace(found, unanswered=True)
+            return replace(found, verdict=await self._verdict(case.blob, head, project, answers))
         except ServiceFault as fault:
             # Stored as data: reconcile looks again; the message need not come back.
             return replace(found, fault=fault.sentence)
 
-    async def _verdict(self, blob: Blob, head: bytes, project: Project) -> Verdict:
+    async def _verdict(self, blob: Blob, head: bytes, project: Project, answers: Mapping[str, str]) -> Verdict:
         options = image_options(project, self._settings)
         limits = CheckLimits(max_declared_bytes=self._settings.max_image_bytes)
         ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
-        return await self._check.check_image(blob.name, ranges, project.facts, options, limits, head=head)
+        verdict = await self._check.check_image(blob.name, ranges, project.facts, options, limits, head=head)
+        if not isinstance(verdict, Undecided):
+            return verdict
+        answers = answers or await self._worklist.answers(naming.classifier_of(blob.name))
+        if (axes := answers.get(kind_of(verdict.image.shape))) is None:
+            return verdict
+        options = replace(options, confirmed=axes)
+        return judge_image(blob.name, blob.length, verdict.found, project.facts, options, limits)

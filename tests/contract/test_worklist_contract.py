@@ -188,6 +188,16 @@ async def test_rejected_images_are_remembered_by_project(worklist):
     assert list(await worklist.rejected("none")) == []
 
 
+async def test_an_answer_is_kept_by_project_and_kind(worklist):
+    """The last one counts; it is no open work; the name of one project may begin with another's."""
+    for project, kind, axes in (("p", "n x n x n", "zyx"), ("p", "n x n x 3", "yxc"), ("p p", "n x n x n", "xyz")):
+        await worklist.answer(project, kind, axes)
+    await worklist.answer("p", "n x n x n", "tyx")
+    assert dict(await worklist.answers("p")) == {"n x n x n": "tyx", "n x n x 3": "yxc"}
+    assert dict(await worklist.answers("none")) == {}
+    assert await worklist.board() == Board()
+
+
 async def test_a_pause_lasts_until_it_is_resumed(worklist):
     """Of everything or of a project of any name; noted twice it keeps its first time; none of it is open work."""
     for project in ("", "fly", "\u00e4 '#?/\\"):

@@ -10,6 +10,8 @@ from batch_ops.image.facts import (
     Unchecked,
     Verdict,
 )
+from batch_ops.image.image_rules import judge_image
+from batch_ops.image.readings import Dataset
 from batch_ops.ports.services import RangeReader
 from batch_ops.task.run_plan import ImageDescription
 from tests.fakes.cloud import Cloud, call
@@ -31,10 +33,14 @@ PROJECT = ProjectFacts(
     columns=6,
 )
 _READ = 4096
+_UNSAID = Dataset("data", (20, 64, 64), "uint8", 1, None, (), None, True, True)
 
 
 class FakeCheck:
-    """Port `ImageCheck`: content that starts with `REFUSE` or `UNSURE` gets that verdict, its text the sentence."""
+    """Port `ImageCheck`: content that starts with `REFUSE` or `UNSURE` gets that verdict, its text the sentence.
+
+    Content that starts with `UNSAID` is an image of 20 x 64 x 64 that does not say its axes.
+    """
 
     service = "check"
 
@@ -65,6 +71,8 @@ class FakeCheck:
     def _check_image(self, name: str, head: bytes, project: ProjectFacts) -> Verdict:
         if head.startswith(b"UNSURE"):
             return Unchecked(_sentence(head))
+        if head.startswith(b"UNSAID"):
+            return judge_image(name, len(head), _UNSAID, project, ImageOptions(), CheckLimits())
         return _refused(head) or Accepted(self._image)
 
     async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:

@@ -33,6 +33,7 @@ class FakeWorklist:
         self.cloud = cloud or Cloud()
         self.table: Table[_Mark] = Table(self.cloud, "work", strict=strict)
         self._rejected: dict[str, dict[str, str]] = {}
+        self._answers: dict[str, dict[str, str]] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
         self._newest: dict[str, int] = {}
@@ -119,6 +120,16 @@ class FakeWorklist:
     @call()
     def forget_rejected(self, project: str, name: str) -> None:
         self._rejected.get(project, {}).pop(naming.file_hash(name), None)
+
+    @call()
+    def answers(self, project: str) -> Mapping[str, str]:
+        found = self._answers.get(project, {})
+        self.cloud.examined["work"] += max(len(found), 1)
+        return dict(found)
+
+    @call()
+    def answer(self, project: str, kind: str, axes: str) -> None:
+        self._answers.setdefault(project, {})[kind] = axes
 
     @call()
     def pauses(self) -> Sequence[Pause]:

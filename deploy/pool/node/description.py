@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused
+from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_rules import judge_image
 from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import Dataset, image_findings
@@ -50,7 +50,7 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described
     channels, bytes_per_value = exported(task.export_source, len(project.classes))
     options = ImageOptions(options.internal_path, options.axes, channels, bytes_per_value)
     verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, (Refused, Undecided)):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
     return Described(verdict.image, verdict.warnings, found)
 

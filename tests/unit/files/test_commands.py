@@ -280,3 +280,13 @@ async def test_poison_is_listed_put_back_and_dropped(operator):
     assert (await operator.types("poison", "retry", "--queue", "blob-created")).out == "0 messages put back.\n"
     assert [row["id"] for row in (await operator.types("poison", "list", "--json")).json] == [other]
     assert (await operator.types("poison", "retry")).code == 2
+
+
+# confirm
+
+
+async def test_confirm_says_for_what_it_counts(operator):
+    """Or why it can't; as JSON for programs."""
+    operator.world.drop(NAME, b"UNSAID")
+    answer = await operator.types("confirm", NAME, "--axes", "zyx")
+    assert (answer.code, answer.err) == (1, f"Nothing is known about a file '{NAME}'.\n")

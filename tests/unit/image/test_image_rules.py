@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_rules import judge_image
 from batch_ops.image.readings import BadFindings, Dataset, image_findings
 from batch_ops.task.run_plan import AxesSource
@@ -93,6 +93,8 @@ TRAINED_2D = {"spatial_dimensions": 2, "sigma_3d": 0.0, "columns": None}
         ((20, 30, 40), {"axes": "zyx"}, "zyx"),
         ((20, 30, 40, 3), {"axes": "zyxc", "channels": 3, "columns": None}, "zyxc"),
         ((6, 20, 30, 40), {"axes": "tzyx"}, "tzyx"),
+        ((6, 20, 30, 40), {"axes": "tzyxc"}, "tzyx"),
+        ((6, 40, 30, 20), {"axes": "txyzc"}, "txyz"),
         ((6, 20, 30, 40, 1), {"axes": "tzyxc"}, "tzyxc"),
     ],
 )
@@ -107,21 +109,38 @@ def test_an_untagged_image_gets_the_one_order_that_fits(project, shape, trained,
 
 
 @pytest.mark.parametrize(
+    ("shape", "trained", "why", "likely"),
+    [
+        ((20, 30, 3), {"axes": "zyx"}, "its 3 could be z slices as well as channels", "zyx"),
+        ((3, 30, 40), {"axes": "zyx"}, "its 3 could be z slices as well as channels", "zyx"),
+        ((20, 30, 40), {**TRAINED_2D, "axes": "tyx"}, "time could be taken for z", "tyx"),
+        ((20, 30, 40), {"spatial_dimensions": None}, "does not say what its training images were like", "zyx"),
+    ],
+)
+def test_somebody_is_asked_where_time_z_and_channels_could_be_taken_for_each_other(
+    project, shape, trained, why, likely
+):
+    """Never guessed from a shape: what is confirmed for the kind is taken, with a warning, and else nothing."""
+    verdict = judge(dataset(shape, None), replace(project, **trained))
+    assert isinstance(verdict, Undecided)
+    assert why in verdict.sentence
+    assert (verdict.image.shape, verdict.image.axes, verdict.likely) == (shape, "", likely)
+    said = judge(dataset(shape, None), replace(project, **(trained | {"columns": None})), ImageOptions(confirmed="tyx"))
+    assert "tyx" in (said.warnings[0].sentence if isinstance(said, Accepted) else "tyx is 2D")
+    assert "do not fit" in words(judge(dataset(shape, None), project, ImageOptions(confirmed="yx")))
+
+
+@pytest.mark.parametrize(
     ("shape", "trained", "why"),
     [
         ((6, 20, 30, 40, 1), {"axes": "txyzc"}, "txyzc (as its project's training images) and tzyxc (as ilastik"),
         ((40, 30, 20), {"axes": "xyz"}, "xyz (as its project's training images) and zyx (as ilastik has it) both fit"),
-        ((20, 30, 3), {"axes": "zyx"}, "its 3 could be z slices as well as channels"),
-        ((3, 30, 40), {"axes": "zyx"}, "its 3 could be z slices as well as channels"),
-        ((20, 30, 40), {**TRAINED_2D, "axes": "tyx"}, "time could be taken for z"),
         ((3, 30, 40), {**TRAINED_2D, "axes": "yxc", "channels": 3}, "no usual order of axes fits"),
-        ((20, 30, 40), {"spatial_dimensions": None}, "does not say what its training images were like"),
-        ((6, 20, 30, 40), {"axes": "tzyxc"}, "no usual order of axes fits"),
         ((20, 30, 40, 2), {"axes": "zyxc"}, "no usual order of axes fits"),
     ],
 )
 def test_an_untagged_image_is_never_guessed(project, shape, trained, why):
-    """Where two orders fit, or time, z and channels can be taken for each other, it is refused with the reason."""
+    """Where two orders fit and give other pixels, or none does, it is refused with the reason."""
     said = words(judge(dataset(shape, None), replace(project, **trained)))
     assert why in said
     assert 'set "axes" in the configuration of its project' in said

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import psutil
 
-from batch_ops.image.facts import Accepted, CheckLimits, ProjectFacts, Refused, Unchecked
+from batch_ops.image.facts import CheckLimits, ProjectFacts, Verdict
 from batch_ops.inspection.checker import ImageChecker
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, add_project, axistags, make_h5
 
@@ -209,9 +209,7 @@ async def run(cases: int, seed: int) -> Report:
     return report
 
 
-async def _look(
-    checker: ImageChecker, reader: CountingReader, number: int
-) -> Accepted | Refused | Unchecked | ProjectFacts:
+async def _look(checker: ImageChecker, reader: CountingReader, number: int) -> Verdict | ProjectFacts:
     if is_project(number):
         return await checker.inspect_project("p.ilp", reader, CheckLimits())
     return await checker.check_image("x.h5", reader, PROJECT_3D)

@@ -59,9 +59,9 @@ REFUSALS = {
     "zero": (lambda h5, f: h5.add(f, shape=(2, 0, 20, 22, 1)), {}, ["is empty", "2 x 0 x 20"]),
     "null": (lambda h5, f: f.create_dataset("n", data=h5py.Empty("f4")), {}, ["empty dataset 'n'"]),
     "untagged": (
-        lambda h5, f: h5.add(f, shape=(30, 20, 3), axes=None),
+        lambda h5, f: h5.add(f, shape=(30, 20, 9, 2), axes=None),
         {},
-        ["does not say which", "axistags", "channels"],
+        ["does not say which", "axistags", "no usual order"],
     ),
     "tags malformed": (lambda h5, f: h5.add(f).attrs.modify("axistags", "{"), {}, ["axistags", "JSON"]),
     "tags a number": (lambda h5, f: h5.add(f, axes=None).attrs.create("axistags", 7), {}, ["axistags", "not text"]),
