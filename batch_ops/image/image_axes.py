@@ -51,6 +51,9 @@ def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axe
         if tags is not None:
             letters = axis_rules.checked(tags.letters, dimensions)
             return Axes(letters, tags.standard and found.tags_plain, AxesSource.TAGS, _of_its_own(letters, options))
+        if found.axes:
+            letters = axis_rules.checked(found.axes, dimensions)
+            return Axes(letters, False, AxesSource.TAGS, _of_its_own(letters, options))
     except AxesError as reason:
         raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
     if not options.axes:

@@ -32,8 +32,6 @@ from batch_ops.task.run_plan import ImageDescription, RunWarning
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
-# What reads the files of this kind.
-READER = "hdf5"
 
 
 def judge_image(
@@ -54,10 +52,10 @@ def judge_image(
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
     except Open as question:
-        image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=READER)
+        image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=found.reader)
         return Undecided(f"{file} {question}", image, question.likely, found)
     return Accepted(
-        ImageDescription(found.path, letters, axes.tagged, found.shape, found.dtype, axes.source, READER),
+        ImageDescription(found.path, letters, axes.tagged, found.shape, found.dtype, axes.source, found.reader),
         (*_of_others(found), *axes.warnings),
     )
 

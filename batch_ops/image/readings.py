@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_NAME = 2_000
+# What reads files of no particular dialect.
+PLAIN_READER = "hdf5"
+_MAX_WORD = 40
+_LARGEST_PIXEL = 1e12
 
 
 class BadFindings(ValueError):
@@ -17,6 +21,7 @@ class Dataset:
     """One dataset as the file describes it. `filters`: (HDF5 filter number, its name in the file).
 
     `tags_plain`: the axistags stand there as the one text that ilastik reads.
+    `reader`: the dialect of the file, and `axes` what that says of them; `pixel_sizes`: (axis, size, unit) as known.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
     `chosen`: why it was chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more.
     """
@@ -32,6 +37,9 @@ class Dataset:
     tags_plain: bool
     chosen: str = ""
     passed_over: tuple[str, ...] = ()
+    reader: str = PLAIN_READER
+    axes: str = ""
+    pixel_sizes: tuple[tuple[str, float, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,16 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
         tags_plain=bool(data.get("tags_plain")),
         chosen=text(data.get("chosen", "")),
         passed_over=(*map(text, sequence(data.get("passed_over", []))), *(["..."] if data.get("more") else [])),
+        reader=text(data.get("reader", PLAIN_READER), _MAX_WORD),
+        axes=text(data.get("axes", ""), _MAX_WORD),
+        pixel_sizes=tuple(_pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
     )
+
+
+def _pixel_size(axis: object, size: object, unit: object) -> tuple[str, float, str]:
+    if not isinstance(size, float) or not 0 < size < _LARGEST_PIXEL:
+        raise BadFindings("the size of a pixel was expected")
+    return text(axis, 1), size, text(unit, _MAX_WORD)
 
 
 def text(value: object, limit: int = MAX_NAME) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
+import numpy
 
 from batch_ops.image.read_dataset import plain_storage, text_of
 
 MAX_VALUE_BYTES = 64 * 1024
+_MOST_CHARACTERS = 1_000
 
 
 def names_in(group: Any) -> list[str]:
@@ -46,6 +49,44 @@ def value_at(group: Any, path: str, limit: int = MAX_VALUE_BYTES) -> Any:
     if dataset.size is None or dataset.nbytes > limit:
         return None
     return dataset[()]
+
+
+def number_attribute(group: Any, name: str) -> float | None:
+    """Read an attribute that is one number, or a text of one, in whatever way it is stored."""
+    try:
+        value = _attribute(group, name)
+        written = text_attribute(group, name)
+        number = float(value.item() if written is None else written)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def text_attribute(group: Any, name: str) -> str | None:
+    """Read an attribute that is one text, or an array of its characters, as Imaris writes them."""
+    value = _attribute(group, name)
+    if value is None or value.dtype.kind not in "SOU" or value.size > _MOST_CHARACTERS:
+        return None
+    pieces = texts(value.reshape(-1))
+    return "".join(pieces or []).strip() if pieces is not None else None
+
+
+def numbers_attribute(item: Any, name: str) -> list[float] | None:
+    """Read an attribute that is a row of finite numbers."""
+    found = numbers(_attribute(item, name))
+    return found if found is not None and all(map(math.isfinite, found)) else None
+
+
+def _attribute(item: Any, name: str) -> Any:
+    """Read a small attribute as an array; None if there is none."""
+    raw = name.encode()
+    if not h5py.h5a.exists(item, raw):
+        return None
+    attribute = h5py.h5a.open(item, raw)
+    if attribute.get_storage_size() > MAX_VALUE_BYTES or attribute.get_space().get_simple_extent_npoints() < 1:
+        return None
+    holder = h5py.Group(item) if isinstance(item, h5py.h5g.GroupID) else h5py.Dataset(item)
+    return numpy.asarray(holder.attrs[name])
 
 
 def text(value: Any) -> str | None:

@@ -19,8 +19,8 @@ from typing import Any
 import h5py
 import numpy
 
+from batch_ops.image.dialects.read_file import read_file
 from batch_ops.image.read_forests import EXT_PARAM, LEAF, OPTIONS
-from batch_ops.image.read_image import read_image
 from batch_ops.image.read_project import read_project
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES, BlockFile
 
@@ -37,7 +37,7 @@ def parse(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
         with h5py.File(blocks, "r") as file:
             if job["kind"] == "project":
                 return read_project(file)
-            return read_image(file, job["internal_path"], job["max_objects"], job["trained"])
+            return read_file(file, job["internal_path"], job["max_objects"], trained=job["trained"])
     except MemoryError:
         return {"finding": "memory"}
     except Exception as exc:

@@ -1,7 +1,7 @@
 """Writes an image as one plain dataset, as ilastik reads it; a program: the order comes as JSON by standard input.
 
     {"source", "target": files, "dataset": name in the target, "shape", "dtype", "parts": [[path, [index, ...]], ...],
-     "attributes": {name: text}}
+     "attributes": {name: text}, "decoders": whether more compressions than HDF5's own are needed}
 
 It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile. Ends with 0,
 or with `FAULT` or `DISK_FULL` and the reason as the last line of standard error. Memory: a few blocks, or chunks where
@@ -29,19 +29,33 @@ def convert(order: dict[str, Any]) -> None:
     """Write the target. Raises what h5py raises for pixels that can't be read."""
     import h5py
 
-    # On import it registers its filters; pools of before lack it.
-    importlib.import_module("hdf5plugin")
+    if order["decoders"]:
+        # On import it registers them; pools of before lack it.
+        importlib.import_module("hdf5plugin")
     target = Path(order["target"])
     with h5py.File(order["source"], "r") as file, h5py.File(target, "w") as plain:
         path, leading = order["parts"][0]
-        first, shape = file[path], tuple(order["shape"])
+        first, shape = _dataset(file, path), tuple(order["shape"])
         stored = _chunks(first, shape[len(leading) :])
         chunks = (1,) * len(leading) + stored if _bytes(stored, first) <= _CHUNK_BYTES else True
         made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
         for name, text in order["attributes"].items():
             made.attrs[name] = text
         for path, at in order["parts"]:
-            _copy(file[path], made, tuple(at), stored)
+            _copy(_dataset(file, path), made, tuple(at), stored)
+
+
+def _dataset(file: Any, path: str) -> Any:
+    """Open a dataset of this very file: no link leads out of it."""
+    import h5py
+
+    from batch_ops.image.read_dataset import plain_storage
+    from batch_ops.image.stored_values import item_at
+
+    item = item_at(h5py.h5g.open(file.id, b"/"), path)
+    if not isinstance(item, h5py.h5d.DatasetID) or not plain_storage(item):
+        raise ValueError(f"it has no pixels of its own at '{path}'")
+    return h5py.Dataset(item)
 
 
 def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...]) -> None:

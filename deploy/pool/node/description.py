@@ -33,18 +33,18 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described
 
     The project's file must be the right one already.
     """
-    from batch_ops.image.read_image import read_image  # only here: a node without h5py must be able to say so
+    from batch_ops.image.dialects.read_file import read_file  # only here: a node without h5py must be able to say so
 
     checked = task.image
     if checked.is_known:
-        found = image_findings(read_image(file, checked.internal_path, LIMITS.max_objects))
+        found = image_findings(read_file(file, checked.internal_path, LIMITS.max_objects, checked.reader))
         if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
             sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
             refuse(contract.EXIT_STAGING_IN, sentence)
         return Described(checked, (), found)
     options = ImageOptions(task.internal_path or None, task.axes or None)
     project = _project(root)
-    found = image_findings(read_image(file, options.internal_path, LIMITS.max_objects, project.trained_paths))
+    found = image_findings(read_file(file, options.internal_path, LIMITS.max_objects, trained=project.trained_paths))
     if not isinstance(found, Dataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
     channels, bytes_per_value = exported(task.export_source, len(project.classes))

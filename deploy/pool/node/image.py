@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Tuple
 
 from batch_ops.image.axes import TYPE_FLAGS
 from batch_ops.image.filters import need_a_plain_copy
-from batch_ops.image.readings import Dataset
+from batch_ops.image.readings import PLAIN_READER, Dataset
 from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
@@ -24,6 +25,7 @@ LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
 ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
 NOTE = "local.json"  # what this script changed in its copy of the image
 MAX_ATTRIBUTE_BYTES = 64 * 1024
+PixelSizes = Sequence[Tuple[str, float, str]]  # axis, size, unit
 PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
@@ -73,22 +75,25 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
     md5 = md5_of(path)
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
         found, warnings, stored = describe(file, root, task)
-        listed = listed_name(file, found.internal_path)
+        listed = listed_name(file, stored.path)
         odd = odd_attributes(file[listed])
-        parts = parts_to_copy(stored)
-        attributes = kept_attributes(file[listed], found) if parts else {}
+        parts = parts_to_copy(file, stored)
+        sizes = pixel_sizes(stored, found.axes)
+        attributes = kept_attributes(file[listed], found, sizes) if parts else {}
     if parts:
-        copy = write_plain_copy(path, f"the image {task.image_name}", found, parts, attributes)
+        copy = write_plain_copy(
+            path, f"the image {task.image_name}", found, parts, attributes, decoders=needs_decoders(stored)
+        )
         image = LocalImage(f"{LINK}/{DATASET}", md5, found, warnings, str(copy.relative_to(root)))
         _note(root, path, image)
         return image
     plain = PLAIN_DATASET.fullmatch(listed) is not None
     image = LocalImage(f"{LINK}/{listed if plain else ALIAS}", md5, found, warnings)
-    if not plain or not found.tagged or odd:
+    if not plain or not found.tagged or odd or sizes:
         what = f"The local copy of {task.image_name}"
         with faults_of_file(contract.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
-            if not found.tagged:
-                file[found.internal_path].attrs["axistags"] = vigra_axistags(found.axes)
+            if not found.tagged or sizes:
+                file[found.internal_path].attrs.update(axis_attributes(found.axes, sizes))
             for name in odd:
                 del file[listed].attrs[name]
             if not plain:
@@ -97,17 +102,38 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
     return image
 
 
-def parts_to_copy(stored: Dataset) -> tuple[Part, ...]:
+def pixel_sizes(stored: Dataset, axes: str) -> PixelSizes:
+    """Return the sizes of pixels that are not in the image's own tags; a plain file has them for z, y, x, in order."""
+    space = "".join(axis for axis in axes if axis in "zyx")
+    return stored.pixel_sizes if stored.reader != PLAIN_READER or "zyx".endswith(space) else ()
+
+
+def parts_to_copy(file: Any, stored: Dataset) -> tuple[Part, ...]:
     """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is."""
-    return (Part(stored.path),) if need_a_plain_copy(code for code, _ in stored.filters) else ()
+    from batch_ops.image.dialects.read_file import parts_of  # only here: a node without h5py must be able to say so
+
+    return parts_of(file, stored.reader, stored.shape) or ((Part(stored.path),) if needs_decoders(stored) else ())
 
 
-def kept_attributes(dataset: Any, found: ImageDescription) -> dict[str, str]:
+def needs_decoders(stored: Dataset) -> bool:
+    """Return whether ilastik's own HDF5 can't decompress it."""
+    return need_a_plain_copy(code for code, _ in stored.filters)
+
+
+def kept_attributes(dataset: Any, found: ImageDescription, sizes: PixelSizes) -> dict[str, str]:
     """Return what a plain copy says of itself: its axes, in the image's own words if ilastik takes those."""
-    odd = odd_attributes(dataset)
-    own = [name for name in ("axistags", "axis_units") if name in dataset.attrs and name not in odd]
-    texts = {name: _text(dataset.attrs[name]) for name in own if name != "axistags" or found.tagged}
-    return {"axistags": vigra_axistags(found.axes), **texts}
+    if sizes or not found.tagged:
+        return axis_attributes(found.axes, sizes)
+    own = {"axistags", "axis_units"} - set(odd_attributes(dataset))
+    return {name: _text(dataset.attrs[name]) for name in own if name in dataset.attrs}
+
+
+def axis_attributes(axes: str, sizes: PixelSizes) -> dict[str, str]:
+    """Return the attributes from which ilastik reads axes, and the sizes of pixels that it writes into its TIFFs."""
+    known = {axis: (size, unit) for axis, size, unit in sizes if axis in axes}
+    units = {axis: unit for axis, (_, unit) in known.items()}
+    tags = vigra_axistags(axes, {axis: size for axis, (size, _) in known.items()})
+    return {"axistags": tags, **({"axis_units": json.dumps(units)} if units else {})}
 
 
 def _text(value: Any) -> str:
@@ -182,7 +208,10 @@ def _is_readable(name: str, value: Any) -> bool:
         return False
 
 
-def vigra_axistags(axes: str) -> str:
+def vigra_axistags(axes: str, sizes: Mapping[str, float]) -> str:
     """Return the attribute from which h5py, vigra and ilastik read axes (JSON of vigra.AxisTags)."""
-    tags = [{"key": axis, "typeFlags": TYPE_FLAGS[axis], "resolution": 0, "description": ""} for axis in axes]
+    tags = [
+        {"key": axis, "typeFlags": TYPE_FLAGS[axis], "resolution": sizes.get(axis, 0), "description": ""}
+        for axis in axes
+    ]
     return json.dumps({"axes": tags})

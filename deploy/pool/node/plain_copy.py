@@ -25,9 +25,18 @@ _NAME = ".plain.h5"
 
 
 def write_plain_copy(
-    source: Path, name: str, image: ImageDescription, parts: Sequence[Part], attributes: Mapping[str, str]
+    source: Path,
+    name: str,
+    image: ImageDescription,
+    parts: Sequence[Part],
+    attributes: Mapping[str, str],
+    *,
+    decoders: bool,
 ) -> Path:
-    """Write it in a process of its own; `name` is the image's for people. Refuses what can't be decoded."""
+    """Write it in a process of its own; `name` is the image's for people. Refuses what can't be decoded.
+
+    `decoders`: it needs those of the package hdf5plugin.
+    """
     target = source.parent / _NAME
     order = {
         "source": str(source),
@@ -37,6 +46,7 @@ def write_plain_copy(
         "dtype": image.dtype,
         "parts": [[part.path, part.at] for part in parts],
         "attributes": dict(attributes),
+        "decoders": decoders,
     }
     ended = subprocess.run(
         [sys.executable, "-m", convert.__name__],

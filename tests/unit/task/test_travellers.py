@@ -34,7 +34,7 @@ def test_what_travels_to_the_node_is_plain_old_python(file):
 def test_all_that_runs_on_a_node_travels_there():
     """The list has every module of the folders that it names, and what it names exists."""
     rooms = [REPOSITORY / "deploy/pool/node", REPOSITORY / "batch_ops/image", REPOSITORY / "batch_ops/task"]
-    modules = {path.relative_to(REPOSITORY).as_posix() for room in rooms for path in room.glob("*.py")}
+    modules = {path.relative_to(REPOSITORY).as_posix() for room in rooms for path in room.rglob("*.py")}
     assert modules <= set(TRAVELLERS)
     assert {"deploy/pool/run_task.sh", "deploy/pool/run_task.py", "batch_ops/__init__.py"} == set(TOOLS) - modules
     assert not [file for file in TOOLS if not (REPOSITORY / file).is_file()]

@@ -103,7 +103,7 @@ class TaskFolder:
     def make_project(self, *, old: bool = False, lane: str = "trained.h5/volume/data") -> None:
         """A project with what the task looks at; an old one stores neither shape nor axes of its images."""
         with h5py.File(self.project, "w") as file:
-            add_classifier(file)
+            add_classifier(file, columns=self.shape[self.axes.index("c")])
             info = file.create_group("Input Data/infos/lane0000/Raw Data")
             add_lane(info, lane)
             file.create_group("Input Data/infos/lane0000/Prediction Mask")

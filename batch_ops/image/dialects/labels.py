@@ -1,0 +1,33 @@
+"""Inside the parser: what an attribute of a plain dataset says of the size of its pixels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import h5py
+
+from batch_ops.image.stored_values import item_at, numbers_attribute
+
+_MOST = 1e9
+
+
+def pixel_sizes(file: h5py.File, path: str, axistags: str | None) -> list[list[Any]]:
+    """Return axis, size and unit by `element_size_um`, which Fiji's plugin and others write for z, y and x.
+
+    Sizes in axistags count more.
+    """
+    item = item_at(h5py.h5g.open(file.id, b"/"), path)
+    if not isinstance(item, h5py.h5d.DatasetID) or (axistags is not None and _has_sizes(axistags)):
+        return []
+    sizes = numbers_attribute(item, "element_size_um") or []
+    if len(sizes) not in (2, 3) or not all(0 < size < _MOST for size in sizes):
+        return []
+    return [[axis, size, "um"] for axis, size in zip("zyx"[-len(sizes) :], sizes)]
+
+
+def _has_sizes(axistags: str) -> bool:
+    try:
+        return any(axis.get("resolution") for axis in json.loads(axistags)["axes"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return True

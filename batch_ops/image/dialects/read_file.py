@@ -1,0 +1,68 @@
+"""Inside the parser: what an image file holds, in whichever dialect of HDF5; as plain findings, without its pixels.
+
+Whoever names a dataset gets it as it is; otherwise the first dialect that knows the structure of the file describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import h5py
+
+from batch_ops.image.dialects import fiji, imaris, luxendo
+from batch_ops.image.dialects.labels import pixel_sizes
+from batch_ops.image.read_image import read_image
+from batch_ops.image.views import Part
+from batch_ops.image.walk import resolve
+
+
+class Dialect(NamedTuple):
+    """`parts`: how the image lies in the file; None where ilastik reads its one dataset as it is.
+
+    `is_loose`: its datasets are images by themselves, too; one at the path of the training images is the one meant.
+    """
+
+    read: Callable[[h5py.File], dict[str, Any] | None]
+    parts: Callable[[h5py.File, tuple[int, ...]], Iterator[Part]] | None = None
+    is_loose: bool = False
+
+
+DIALECTS = {
+    imaris.READER: Dialect(imaris.read, imaris.parts),
+    luxendo.READER: Dialect(luxendo.read),
+    fiji.READER: Dialect(fiji.read, fiji.parts, is_loose=True),
+}
+
+
+def read_file(
+    file: h5py.File, internal_path: str | None, max_objects: int, reader: str = "", trained: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Describe one image file: {"finding": kind, ...}, the kinds of `readings`.
+
+    `reader`: the dialect in which it was described before; "" if nobody did. `trained`: paths inside the files of the
+    project's training images.
+    """
+    if reader in DIALECTS:
+        found = DIALECTS[reader].read(file)
+        return _labelled(file, found or {"finding": "damaged", "detail": f"it is no file of {reader}"})
+    if internal_path is None:
+        by_training = any(resolve(file, path.strip("/")).item is not None for path in trained)
+        for dialect in DIALECTS.values():
+            found = None if by_training and dialect.is_loose else dialect.read(file)
+            if found is not None:
+                return _labelled(file, found)
+    return _labelled(file, read_image(file, internal_path, max_objects, trained))
+
+
+def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:
+    """Add what attributes say of the size of its pixels."""
+    if found["finding"] != "dataset" or "pixel_sizes" in found:
+        return found
+    return {**found, "pixel_sizes": pixel_sizes(file, found["name"], found["axistags"])}
+
+
+def parts_of(file: h5py.File, reader: str, shape: tuple[int, ...]) -> tuple[Part, ...]:
+    """Return how an image lies in its file; () where it is one dataset that ilastik reads as it is."""
+    dialect = DIALECTS.get(reader)
+    return tuple(dialect.parts(file, shape)) if dialect is not None and dialect.parts is not None else ()

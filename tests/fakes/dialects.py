@@ -1,0 +1,73 @@
+"""Files as microscopes and other programs lay them out; each maker gets the pixels by axes t, c, z, y, x."""
+
+import json
+from collections.abc import Callable
+
+import h5py
+import numpy as np
+
+from local_cloud.ilastik.axes import axistags_json
+
+# z, y, x in micrometres: of what all makers write.
+PIXEL_SIZES = (1.5, 0.3, 0.2)
+Maker = Callable[[h5py.File, np.ndarray], None]
+
+
+def imaris(file: h5py.File, pixels: np.ndarray) -> None:
+    """As Imaris 9 does: texts as arrays of characters, volumes padded to whole chunks, a pyramid, a thumbnail."""
+
+    def texts(group: h5py.Group, **values: object) -> None:
+        for name, value in values.items():
+            group.attrs[name] = np.frombuffer(str(value).encode(), "S1")
+
+    texts(file, ImarisDataSet="ImarisDataSet", ImarisVersion="5.5.0", DataSetDirectoryName="DataSet")
+    z, y, x = pixels.shape[2:]
+    info = file.create_group("DataSetInfo/Image")
+    texts(info, X=x, Y=y, Z=z, Unit="um", ExtMin0=10, ExtMin1=0, ExtMin2=-3)
+    extents = [low + n * size for low, n, size in zip((-3, 0, 10), (z, y, x), PIXEL_SIZES, strict=True)]
+    texts(info, ExtMax2=f"{extents[0]:.5f}", ExtMax1=f"{extents[1]:.5f}", ExtMax0=f"{extents[2]:.5f}")
+    texts(file.create_group("DataSetInfo/TimeInfo"), DatasetTimePoints=pixels.shape[0])
+    for level in range(2):
+        for t, c in np.ndindex(pixels.shape[:2]):
+            volume = pixels[t, c, :, :: level + 1, :: level + 1]
+            chunks = (4, 8, 8)
+            padding = [(0, -size % chunk) for size, chunk in zip(volume.shape, chunks, strict=True)]
+            group = file.create_group(f"DataSet/ResolutionLevel {level}/TimePoint {t}/Channel {c}")
+            texts(group, ImageSizeX=volume.shape[2], ImageSizeY=volume.shape[1], ImageSizeZ=volume.shape[0])
+            group.create_dataset("Data", data=np.pad(volume, padding), chunks=chunks, compression="gzip")
+            group["Histogram"] = np.zeros(256, "u8")
+    file["Thumbnail/Data"] = np.zeros((16, 64), "u1")
+
+
+def luxendo(file: h5py.File, pixels: np.ndarray) -> None:
+    """As Luxendo's specification of the format says; only one volume to a file."""
+    file.create_dataset("Data", data=pixels[0, 0], chunks=True)
+    file["Data_2_2_2"] = pixels[0, 0, ::2, ::2, ::2]
+    depth, height, width = PIXEL_SIZES
+    sizes = {"width": width, "height": height, "depth": depth}
+    information = {"version": "1.0.0", "voxel_size_um": sizes, "acquisition": []}
+    file["metadata"] = json.dumps({"processingInformation": information})
+
+
+def fiji(file: h5py.File, pixels: np.ndarray) -> None:
+    """As Fiji's plugin saves a hyperstack under the names that it proposes."""
+    for t, c in np.ndindex(pixels.shape[:2]):
+        made = file.create_dataset(f"t{t}/channel{c}", data=pixels[t, c], compression="gzip")
+        made.attrs["element_size_um"] = PIXEL_SIZES
+
+
+def plain(file: h5py.File, pixels: np.ndarray) -> None:
+    """As ilastik exports it: a tagged dataset."""
+    file.create_dataset("exported_data", data=pixels).attrs["axistags"] = axistags_json("tczyx", {})
+
+
+MAKERS: dict[str, Maker] = {"imaris": imaris, "luxendo": luxendo, "fiji": fiji}
+# What can hold more than one volume.
+SERIES = ("imaris", "fiji")
+
+
+def pixels_of(*shape: int, dtype: str = "u1") -> np.ndarray:
+    """Noise, so that any swap of axes shows."""
+    kind = np.dtype(dtype)
+    highest = 1 if kind.kind == "f" else np.iinfo(kind).max
+    return (np.random.default_rng(17).random(shape) * highest).astype(kind)
