@@ -57,7 +57,7 @@ def page_bytes(image: ImageDescription, project: ProjectFacts, threads: int) -> 
 
 
 def _work(image: ImageDescription, project: ProjectFacts) -> _Work:
-    size = sizes(image.axes, image.shape)
+    size = sizes(image.read_as, image.shape)
     reach = math.ceil(WINDOW_RATIO * project.sigma_3d) if size["z"] > 1 else 0
     return _Work(
         page=size["y"] * size["x"],

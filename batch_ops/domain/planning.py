@@ -33,6 +33,7 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
         axes=project.config.axes,
         output_channels=channels,
         bytes_per_value=bytes_per_value,
+        per_plane=project.config.per_plane,
     )
 
 
@@ -55,6 +56,8 @@ def run_key(record: FileRecord, project: Project, settings: Settings, image: Ima
     key = [record.name, record.image.md5 or record.image.etag, project.digest, effective, settings.ilastik_version]
     if image is not None and image.axes_source is AxesSource.CONFIGURATION and not project.config.axes:
         key.append(image.axes)
+    if project.config.per_plane:
+        key.append("per_plane")
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -114,6 +117,7 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
         image, warnings = verdict.image, verdict.warnings
     else:
         image = ImageDescription(config.internal_path or "", config.axes or "", tagged=not config.axes)
+        image = replace(image, planes="z" if config.per_plane else "")
         warnings = (RunWarning("not-checked", verdict.sentence),)
     foreseen = forecast(image, project.facts, settings.slot_threads)
     source = export_source(project, settings)

@@ -16,12 +16,14 @@ _LONGEST_MINUTES = 7 * 24 * 60
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """`internal_path`: the dataset to segment if a file holds several. `axes`: letters for files without
-    axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own."""
+    axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own. `per_plane`: a classifier
+    trained in 2D segments the planes of a stack one by one."""
 
     internal_path: str | None = None
     axes: str | None = None
     export_source: str | None = None
     wall_clock: timedelta | None = None
+    per_plane: bool = False
 
 
 class ConfigError(IlastikBatchError):
@@ -35,7 +37,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         values = json.loads(data)
     except (ValueError, RecursionError) as exc:
         raise ConfigError(f"{where} is not JSON.") from exc
-    known = ("internal_path", "axes", "export_source", "wall_clock_minutes")
+    known = ("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane")
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
     unknown = sorted(set(values) - set(known))
@@ -46,6 +48,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         axes=_axes(where, values),
         export_source=_export_source(where, values),
         wall_clock=_wall_clock(where, values),
+        per_plane=_flag(where, values, "per_plane"),
     )
 
 
@@ -70,6 +73,13 @@ def _export_source(where: str, values: dict[str, object]) -> str | None:
     if source is not None and source not in EXPORT_SOURCES:
         raise ConfigError(f"{where} must give export_source as one of {', '.join(EXPORT_SOURCES)}.")
     return source
+
+
+def _flag(where: str, values: dict[str, object], key: str) -> bool:
+    value = values.get(key)
+    if value not in (None, True, False) or (isinstance(value, int) and not isinstance(value, bool)):
+        raise ConfigError(f"{where} must give {key} as true or false.")
+    return bool(value)
 
 
 def _wall_clock(where: str, values: dict[str, object]) -> timedelta | None:

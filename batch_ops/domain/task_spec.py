@@ -84,6 +84,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         image_description=image_to_json(record.plan.image),
         whole_node=int(not is_large and slots == settings.slots_per_node),
         manifest_schema=SCHEMA,
+        planes="" if record.plan.image.is_known else record.plan.image.planes,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

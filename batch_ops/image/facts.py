@@ -90,6 +90,7 @@ class ImageOptions:
 
     `output_channels` and `bytes_per_value` describe the export (1 and 1: a segmentation; probabilities
     have one channel of 4 bytes per class). `confirmed`: the axes that somebody confirmed for images of this kind.
+    `per_plane`: a classifier trained in 2D gets the planes of a stack one by one.
     """
 
     internal_path: str | None = None
@@ -97,6 +98,7 @@ class ImageOptions:
     output_channels: int = 1
     bytes_per_value: int = 1
     confirmed: str | None = None
+    per_plane: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ taken for each other, somebody is asked once for all images of the kind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batch_ops.image import axes as axis_rules
 from batch_ops.image.axes import AxesError
@@ -57,7 +57,9 @@ def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axe
     except AxesError as reason:
         raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
     if not options.axes:
-        return _confirmed(found.shape, options.confirmed) if options.confirmed else _assumed(found.shape, project)
+        if options.confirmed:
+            return _confirmed(found.shape, options.confirmed)
+        return _assumed_planes(found.shape, project) if options.per_plane else _assumed(found.shape, project)
     try:
         return Axes(axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION)
     except AxesError as reason:
@@ -118,6 +120,15 @@ def _assumed(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
         f"If that is wrong, {_SET}, or save it with axistags."
     )
     return Axes(letters, False, AxesSource.ASSUMED, (RunWarning("axes-assumed", sentence),))
+
+
+def _assumed_planes(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
+    """Take a shape for a stack if it fits no image as a whole: whether z or t counts its planes makes no difference."""
+    try:
+        return _assumed(shape, project)
+    except (Unfit, Open):
+        axes = project.axes if "z" in project.axes else project.axes.replace("t", "z")
+        return _assumed(shape, replace(project, axes=axes, spatial_dimensions=3))
 
 
 def _why_open(shape: tuple[int, ...], project: ProjectFacts) -> str:

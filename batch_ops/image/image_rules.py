@@ -23,6 +23,7 @@ from batch_ops.image.facts import (
     Undecided,
 )
 from batch_ops.image.image_axes import Open, axes_of, by
+from batch_ops.image.planes import stacked
 from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
@@ -44,20 +45,22 @@ def judge_image(
         _check_values(found)
         _check_size(found, size, limits)
         axes = axes_of(found, project, options)
-        letters = axes.letters
-        _check_project(letters, found.shape, project)
-        _check_scales(letters, found.shape, project)
-        _check_features(letters, found.shape, project)
-        _check_output(letters, found.shape, options)
+        planes, notes = stacked(axes.letters, found.shape, project, options)
+        image = ImageDescription(
+            *(found.path, axes.letters, axes.tagged and not planes, found.shape, found.dtype, axes.source),
+            reader=found.reader,
+            planes=planes,
+        )
+        _check_project(image.read_as, found.shape, project)
+        _check_scales(image.read_as, found.shape, project)
+        _check_features(image.read_as, found.shape, project)
+        _check_output(axes.letters, found.shape, options)
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
     except Open as question:
         image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=found.reader)
         return Undecided(f"{file} {question}", image, question.likely, found)
-    return Accepted(
-        ImageDescription(found.path, letters, axes.tagged, found.shape, found.dtype, axes.source, found.reader),
-        (*_of_others(found), *axes.warnings),
-    )
+    return Accepted(image, (*_of_others(found), *axes.warnings, *notes))
 
 
 def _of_others(found: Dataset) -> tuple[RunWarning, ...]:
@@ -121,7 +124,7 @@ def _check_project(letters: str, shape: tuple[int, ...], project: ProjectFacts) 
     if project.channels is not None and size["c"] != project.channels:
         raise _other_channels(size["c"], project.channels)
     if project.spatial_dimensions is not None and (size["z"] == 1) != (project.spatial_dimensions == 2):
-        raise _other_dimensions(size["z"])
+        raise _other_dimensions(size["z"], size["t"])
 
 
 def _other_channels(channels: int, trained: int) -> Unfit:
@@ -131,11 +134,13 @@ def _other_channels(channels: int, trained: int) -> Unfit:
     )
 
 
-def _other_dimensions(z: int) -> Unfit:
+def _other_dimensions(z: int, t: int) -> Unfit:
+    or_ = ', or have "per_plane" set in its configuration, and each plane is segmented by itself' if z > 1 else ""
+    if z == 1 and t > 1:
+        or_ = f"; if its {t} time points are z slices that Fiji took for time, swap them there before the export"
     mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
-    return Unfit(
-        f"is {mine}, but its project was trained on {theirs} images; upload it to the folder of a project that fits."
-    )
+    fits = "upload it to the folder of a project that fits"
+    return Unfit(f"is {mine}, but its project was trained on {theirs} images; {fits}{or_}.")
 
 
 def _check_scales(letters: str, shape: tuple[int, ...], project: ProjectFacts) -> None:
@@ -161,7 +166,7 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
         return
     other = 2 if z == 1 else 1
     if project.feature_columns(channels, other) == project.columns:
-        raise _other_dimensions(z)
+        raise _other_dimensions(z, size["t"])
     one = project.feature_columns(1, z)
     if one and project.columns % one == 0:
         raise _other_channels(channels, project.columns // one)

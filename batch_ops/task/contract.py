@@ -75,7 +75,12 @@ OUTPUT_FILES = (
 
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LATER = ("image_description", "whole_node", "manifest_schema")  # left out if they say nothing, as older versions do
+_LATER = (
+    "image_description",
+    "whole_node",
+    "manifest_schema",
+    "planes",
+)  # left out if they say nothing, as older versions do
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -90,10 +95,10 @@ class TaskEnvironment:
     `internal_path` is the dataset inside the image ("" = the only one). `axes` are the letters for an image
     without axistags ("" = it has its own). `image_length` in bytes and `project_digest` (SHA-256, hex) are
     those of the checked and frozen blobs. `image_description` is what the check found out (`run_plan.image_to_json`;
-    "" = it was not checked, or by an older version). `whole_node`: 1 = no other task can be on
-    the node. `threads` and `ram_mb` (MB = 2^20 bytes) are the slot's share. `manifest_schema` is the newest that
-    whoever made the task can read (0 = the first): while a system is deployed over, the app of before may hand out
-    these scripts.
+    "" = it was not checked, or by an older version). `planes`: "z" = a stack that was not checked is segmented plane
+    by plane, if its project was trained in 2D. `whole_node`: 1 = no other task can be on the node. `threads` and
+    `ram_mb` (MB = 2^20 bytes) are the slot's share. `manifest_schema` is the newest that whoever made the task can
+    read (0 = the first): while a system is deployed over, the app of before may hand out these scripts.
     """
 
     nickname: str
@@ -114,6 +119,7 @@ class TaskEnvironment:
     image_description: str = ""
     whole_node: int = 0
     manifest_schema: int = 0
+    planes: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 

@@ -37,7 +37,8 @@ class ImageDescription:
     `internal_path` has no leading slash. `axes` has one letter of "tzyxc" per dimension of `shape`, in its order.
     `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as they are;
     otherwise the task writes those of `axes` into its own copy. `reader`: what reads the file. `scene`: which image
-    of a file that holds several scenes.
+    of a file that holds several scenes. `planes`: the axis whose planes a classifier trained in 2D gets one by one, as
+    if they were time points; "" for an image that is segmented as a whole.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -51,6 +52,13 @@ class ImageDescription:
     axes_source: AxesSource = AxesSource.UNKNOWN
     reader: str = ""
     scene: str = ""
+    planes: str = ""
+
+    @property
+    def read_as(self) -> str:
+        """The axes as ilastik is told them."""
+        other = {"t": self.planes, self.planes: "t"} if self.planes else {}
+        return "".join(other.get(axis, axis) for axis in self.axes)
 
     @property
     def is_known(self) -> bool:
@@ -137,6 +145,7 @@ def image_from_json(text: str) -> ImageDescription:
             axes_source=AxesSource(found["axes_source"]),
             reader=str(found["reader"]),
             scene=str(found["scene"]),
+            planes=str(found.get("planes", "")),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise RunPlanError(f"The description of the image can't be read: {type(exc).__name__}: {exc}.") from exc

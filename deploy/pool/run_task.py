@@ -29,7 +29,7 @@ from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
 from node.project import LocalProject, prepare_project, verify_project
-from node.tiffs import find_files, only_value
+from node.tiffs import find_files, name_planes, only_value
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
@@ -112,7 +112,7 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         f"{contract.PARTIAL_FOLDER}/{execution.name}/{task.nickname}",
         task.export_source,
         plan,
-        ignore_training_axes=bool(project.axes - {image.axes}),
+        ignore_training_axes=bool(project.axes - {image.described.read_as}),
     )
     with execution.step("ilastik"):
         log = run_ilastik(execution, task, command)
@@ -123,6 +123,8 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         outcome = true_success.outcome_of(execution.ilastik_exit_code, found, log, promised, free)
         if not outcome.succeeded:
             return outcome
+        if image.described.planes:
+            name_planes(execution.partial, promised, image.described.planes)
         results = outputs_of(execution, promised)
         if project.classes > 1:
             warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)

@@ -48,7 +48,7 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described
     if not isinstance(found, Dataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
     channels, bytes_per_value = exported(task.export_source, len(project.classes))
-    options = ImageOptions(options.internal_path, options.axes, channels, bytes_per_value)
+    options = ImageOptions(options.internal_path, options.axes, channels, bytes_per_value, per_plane=bool(task.planes))
     verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
     if isinstance(verdict, (Refused, Undecided)):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)

@@ -93,7 +93,7 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
         what = f"The local copy of {task.image_name}"
         with faults_of_file(contract.EXIT_BAD_IMAGE, what), open_hdf5(path, "r+") as file:
             if not found.tagged or sizes:
-                file[found.internal_path].attrs.update(axis_attributes(found.axes, sizes))
+                file[found.internal_path].attrs.update(axis_attributes(found.read_as, sizes))
             for name in odd:
                 del file[listed].attrs[name]
             if not plain:
@@ -123,7 +123,7 @@ def needs_decoders(stored: Dataset) -> bool:
 def kept_attributes(dataset: Any, found: ImageDescription, sizes: PixelSizes) -> dict[str, str]:
     """Return what a plain copy says of itself: its axes, in the image's own words if ilastik takes those."""
     if sizes or not found.tagged:
-        return axis_attributes(found.axes, sizes)
+        return axis_attributes(found.read_as, sizes)
     own = {"axistags", "axis_units"} - set(odd_attributes(dataset))
     return {name: _text(dataset.attrs[name]) for name in own if name in dataset.attrs}
 

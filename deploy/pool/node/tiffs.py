@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import operator
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,27 @@ def only_value(folder: Path, names: Iterable[str]) -> int | None:
                         if block.count(value) != len(block):
                             return None
     return value[0] if value else None
+
+
+def name_planes(folder: Path, outputs: Iterable[PlannedOutput], axis: str) -> None:
+    """Call the pages of TIFFs planes along an axis that ilastik took for time points, in their OME-XML.
+
+    Only names are exchanged, so that no byte moves.
+    """
+    import tifffile
+
+    counts = {b"SizeT=": b"Size%s=" % axis.upper().encode(), b"Size%s=" % axis.upper().encode(): b"SizeT="}
+    for path in (path for output in outputs if output.is_tiff for path in output.paths):
+        with tifffile.TiffFile(folder / path) as tiff:
+            tag = tiff.pages.first.tags.get("ImageDescription")
+            if tag is None or not tiff.is_ome:
+                continue
+            place, length = tag.valueoffset, tag.count
+        with (folder / path).open("r+b") as file:
+            file.seek(place)
+            text = re.sub(b"|".join(counts), lambda found: counts[found[0]], file.read(length))
+            file.seek(place)
+            file.write(text)
 
 
 def _blocks(file: IO[bytes], length: int) -> Iterator[bytes]:

@@ -47,6 +47,25 @@ def test_the_tiffs_are_those_of_the_real_ilastik(reference, case):
     assert folder.manifest().total_bytes == sum(path.stat().st_size for path in folder.tiffs())
 
 
+@pytest.mark.parametrize("axes", ["zyx", None])
+def test_the_planes_of_a_stack_are_those_of_the_real_ilastik(reference, axes):
+    """A classifier trained in 2D gives each plane what it gives it as a time point; the pages are called z."""
+    folder = reference("cells2d")
+    with h5py.File(folder.image, "a") as file:
+        taken = file["volume/data"][()].squeeze()  # txyzc
+        del file["volume/data"]
+        file["volume/data"] = taken.swapaxes(1, 2)
+        if axes:
+            file["volume/data"].attrs["axistags"] = axistags_json(axes, {})
+    folder.values = {"planes": "z", "image_length": folder.image.stat().st_size}
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
+    assert_same_pixels(folder, "cells2d")
+    with tifffile.TiffFile(folder.tiffs()[0]) as tiff:
+        assert tiff.series[0].axes == "ZYX"
+
+
 def test_an_untagged_image_and_an_old_project_give_the_same_pixels(reference):
     """What the script mends in its local copies is all that ilastik lacks."""
     folder = reference("nuclei3d")

@@ -1,0 +1,45 @@
+"""Stacks of planes for a classifier that was trained in 2D: each plane by itself, where the project asks for it. Pure.
+
+ilastik itself segments each time point by itself, so the planes are given to it as time points.
+"""
+
+from __future__ import annotations
+
+from batch_ops.image import axes as axis_rules
+from batch_ops.image.facts import ImageOptions, ProjectFacts
+from batch_ops.image.sentences import Unfit
+from batch_ops.task.run_plan import RunWarning
+
+_CONFIG = '"per_plane" in the configuration of its project'
+
+
+def stacked(
+    letters: str, shape: tuple[int, ...], project: ProjectFacts, options: ImageOptions
+) -> tuple[str, tuple[RunWarning, ...]]:
+    """Return the axis along which the planes are segmented one by one ("": none is), and warnings. Raises `Unfit`."""
+    size = axis_rules.sizes(letters, shape)
+    if size["z"] == 1:
+        return "", _of_time(size, project, letters)
+    if not options.per_plane:
+        return "", ()
+    if project.spatial_dimensions == 3:
+        sentence = f"Its project was trained in 3D, so that it is segmented as a whole; {_CONFIG} is for 2D only."
+        return "", (RunWarning("per-plane-not-used", sentence),)
+    if size["t"] > 1:
+        raise Unfit(
+            f"has {size['t']} time points of {size['z']} z slices, and {_CONFIG} is for stacks without time; save each "
+            "time point as a file."
+        )
+    sentence = f"Each of its {size['z']} planes along z is segmented by itself, as {_CONFIG} asks."
+    return "z", (RunWarning("per-plane", sentence),)
+
+
+def _of_time(size: dict[str, int], project: ProjectFacts, letters: str) -> tuple[RunWarning, ...]:
+    """Warn of time points that may be z slices: Fiji takes the planes of some files for time."""
+    if size["t"] == 1 or project.spatial_dimensions != 2 or not project.axes or "t" in project.axes:
+        return ()
+    sentence = (
+        f"It has {size['t']} time points and one z slice ({letters}), and its project was trained without time: if "
+        "they are z slices that Fiji took for time, swap them there (Image > Properties) before the export."
+    )
+    return (RunWarning("time-or-z", sentence),)

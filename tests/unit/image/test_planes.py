@@ -1,0 +1,67 @@
+"""A classifier trained in 2D on the planes of a stack, one by one."""
+
+from dataclasses import replace
+
+import pytest
+
+from batch_ops.image.facts import Accepted, ImageOptions
+from batch_ops.task.run_plan import image_from_json, image_to_json
+from tests.unit.image.test_image_rules import TRAINED_2D, dataset, judge, words
+
+PLANES = ImageOptions(per_plane=True)
+
+
+@pytest.fixture
+def flat(h5):
+    """A project that was trained on planes, without time."""
+    return replace(h5.project, **TRAINED_2D, axes="yxc")
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "read_as"),
+    [
+        ("zyx", (20, 30, 40), "tyx"),
+        ("xyzc", (40, 30, 20, 1), "xytc"),
+        ("tzyxc", (1, 20, 30, 40, 1), "ztyxc"),
+        ("yx", (30, 40), "yx"),
+        ("tyx", (20, 30, 40), "tyx"),
+    ],
+)
+def test_ilastik_takes_the_planes_of_a_stack_for_time_points(flat, axes, shape, read_as):
+    """What the image is stays what it is; its tags are written anew, and the node is told so."""
+    verdict = judge(dataset(shape, axes), flat, PLANES)
+    assert (verdict.image.axes, verdict.image.read_as) == (axes, read_as)
+    assert verdict.image.tagged == (read_as == axes)
+    assert image_from_json(image_to_json(verdict.image)) == verdict.image
+    assert [w.code for w in verdict.warnings] == {"tyx": ["time-or-z"], "yx": []}.get(axes, ["per-plane"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "trained", "axes", "read_as"),
+    [
+        ((20, 30, 40), {"axes": "yxc"}, "zyx", "tyx"),
+        ((20, 30, 40), {"axes": "tyx"}, "zyx", "tyx"),
+        ((30, 40, 3), {"axes": "yxc", "channels": 3}, "yxc", "yxc"),
+        ((20, 30, 40, 3), {"axes": "yxc", "channels": 3}, "zyxc", "tyxc"),
+    ],
+)
+def test_an_untagged_stack_needs_no_question(flat, shape, trained, axes, read_as):
+    """Whether z or t counts its planes, each is segmented by itself."""
+    verdict = judge(dataset(shape, None), replace(flat, **trained), PLANES)
+    assert isinstance(verdict, Accepted), verdict
+    assert (verdict.image.axes, verdict.image.read_as) == (axes, read_as)
+
+
+def test_time_and_z_at_once_are_refused(flat, h5):
+    """And in 3D there is nothing to take apart, which is said."""
+    assert "2 time points of 20 z slices" in words(judge(dataset(), flat, PLANES))
+    assert '"per_plane" set' in words(judge(dataset(), flat))
+    verdict = judge(dataset(), h5.project, PLANES)
+    assert (verdict.image.planes, verdict.warnings[0].code) == ("", "per-plane-not-used")
+
+
+def test_z_that_fiji_took_for_time_is_named(h5):
+    """The refusal of a stack of planes says where they may come from."""
+    assert "its 20 time points are z slices that Fiji took for time" in words(
+        judge(dataset((20, 1, 30, 40), "tzyx"), h5.project)
+    )
