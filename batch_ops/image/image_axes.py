@@ -20,6 +20,7 @@ from batch_ops.task.run_plan import AxesSource, RunWarning
 _DEFAULT = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 # ilastik itself takes so short a last axis of three for channels.
 _MOST_CHANNELS = 4
+_OF_MATLAB = "of an array with so many dimensions that MATLAB has written no order is usual"
 _SET = 'set "axes" in the configuration of its project'
 
 
@@ -59,7 +60,7 @@ def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axe
     if not options.axes:
         if options.confirmed:
             return _confirmed(found.shape, options.confirmed)
-        return _assumed_planes(found.shape, project) if options.per_plane else _assumed(found.shape, project)
+        return _assumed_planes(found, project) if options.per_plane else _assumed(found, project)
     try:
         return Axes(axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION)
     except AxesError as reason:
@@ -98,14 +99,15 @@ def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
     return Axes(letters, False, AxesSource.CONFIGURATION, (RunWarning("axes-confirmed", sentence),))
 
 
-def _assumed(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
-    default = _DEFAULT[len(shape)]
-    example = project.axes if len(project.axes) == len(shape) else default
+def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
+    shape = found.shape
+    default = found.usual.strip("?") or _DEFAULT[len(shape)]
+    example = default if found.usual or len(project.axes) != len(shape) else project.axes
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
-    if reason := _why_open(shape, project):
+    if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
         raise Open(f"{unsaid}, and {reason}; {advice}.", example)
-    usual = (project.axes, default, _without_channels(shape, project))
+    usual = (default,) if found.usual else (project.axes, default, _without_channels(shape, project))
     orders = [order for order in dict.fromkeys(usual) if _fits(order, shape, project)]
     if not orders:
         raise Unfit(f"{unsaid}, and no usual order of axes fits its project; {advice}.")
@@ -115,6 +117,8 @@ def _assumed(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
         raise Unfit(f"{unsaid}: {both} both fit and give different pixels; {advice}.")
     (letters,) = orders
     like = "the order that ilastik has" if letters == default else "as its project's training images have them"
+    if found.usual:
+        like = "the order in which MATLAB stores rows, columns and planes"
     sentence = (
         f"It does not say which of its dimensions ({by(shape)}) is which; they are taken for {letters}, {like}. "
         f"If that is wrong, {_SET}, or save it with axistags."
@@ -122,13 +126,13 @@ def _assumed(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
     return Axes(letters, False, AxesSource.ASSUMED, (RunWarning("axes-assumed", sentence),))
 
 
-def _assumed_planes(shape: tuple[int, ...], project: ProjectFacts) -> Axes:
+def _assumed_planes(found: Dataset, project: ProjectFacts) -> Axes:
     """Take a shape for a stack if it fits no image as a whole: whether z or t counts its planes makes no difference."""
     try:
-        return _assumed(shape, project)
+        return _assumed(found, project)
     except (Unfit, Open):
         axes = project.axes if "z" in project.axes else project.axes.replace("t", "z")
-        return _assumed(shape, replace(project, axes=axes, spatial_dimensions=3))
+        return _assumed(found, replace(project, axes=axes, spatial_dimensions=3))
 
 
 def _why_open(shape: tuple[int, ...], project: ProjectFacts) -> str:

@@ -71,6 +71,14 @@ def text_attribute(group: Any, name: str) -> str | None:
     return "".join(pieces or []).strip() if pieces is not None else None
 
 
+def texts_attribute(item: Any, name: str) -> list[str] | None:
+    """Read an attribute that is a row of texts, or one."""
+    value = _attribute(item, name)
+    if value is None or value.dtype.kind not in "SOU" or value.size > _MOST_CHARACTERS:
+        return None
+    return texts(value.reshape(-1))
+
+
 def numbers_attribute(item: Any, name: str) -> list[float] | None:
     """Read an attribute that is a row of finite numbers."""
     found = numbers(_attribute(item, name))

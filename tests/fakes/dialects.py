@@ -56,14 +56,38 @@ def fiji(file: h5py.File, pixels: np.ndarray) -> None:
         made.attrs["element_size_um"] = PIXEL_SIZES
 
 
+def matlab(file: h5py.File, pixels: np.ndarray) -> None:
+    """As MATLAB writes an array of rows, columns and planes into a file of version 7.3: stored in columns."""
+    file.create_dataset("stack", data=pixels[0, 0].transpose(0, 2, 1)).attrs["MATLAB_class"] = np.bytes_(b"uint8")
+    file.create_dataset("gain", data=[[2.5]]).attrs["MATLAB_class"] = np.bytes_(b"double")
+
+
+def nexus(file: h5py.File, pixels: np.ndarray) -> None:
+    """As the NeXus standard has it: the default group of data, whose signal is linked to from the detector."""
+    file.attrs["default"] = "entry"
+    entry = file.create_group("entry")
+    entry.attrs.update({"NX_class": "NXentry", "default": "data"})
+    data = entry.create_group("data")
+    data.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["z", "y", "x"]})
+    data.create_dataset("data", data=pixels[0, 0], chunks=True, compression="gzip")
+    for axis, size, count in zip("zyx", PIXEL_SIZES, pixels.shape[2:], strict=True):
+        made = data.create_dataset(axis, data=np.arange(count) * size)
+        made.attrs["units"] = "um"
+    entry.create_group("instrument/detector").attrs["NX_class"] = "NXdetector"
+    entry["instrument/detector/data"] = data["data"]
+    entry["instrument/detector/mask"] = np.zeros(pixels.shape[3:], "u1")
+
+
 def plain(file: h5py.File, pixels: np.ndarray) -> None:
     """As ilastik exports it: a tagged dataset."""
     file.create_dataset("exported_data", data=pixels).attrs["axistags"] = axistags_json("tczyx", {})
 
 
-MAKERS: dict[str, Maker] = {"imaris": imaris, "luxendo": luxendo, "fiji": fiji}
+MAKERS: dict[str, Maker] = {"imaris": imaris, "luxendo": luxendo, "fiji": fiji, "matlab": matlab, "nexus": nexus}
 # What can hold more than one volume.
 SERIES = ("imaris", "fiji")
+# What does not say which of its dimensions is which, nor how large a pixel is.
+UNSAID = ("matlab",)
 
 
 def pixels_of(*shape: int, dtype: str = "u1") -> np.ndarray:

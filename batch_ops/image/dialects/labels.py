@@ -9,6 +9,7 @@ import h5py
 
 from batch_ops.image.stored_values import item_at, numbers_attribute
 
+MATLAB = "matlab"
 _MOST = 1e9
 
 
@@ -24,6 +25,17 @@ def pixel_sizes(file: h5py.File, path: str, axistags: str | None) -> list[list[A
     if len(sizes) not in (2, 3) or not all(0 < size < _MOST for size in sizes):
         return []
     return [[axis, size, "um"] for axis, size in zip("zyx"[-len(sizes) :], sizes)]
+
+
+def usual_order(file: h5py.File, path: str, dimensions: int) -> str:
+    """Return the usual order of an array that MATLAB has written: rows, columns and planes, stored in columns.
+
+    Of more dimensions than those nothing is usual. "" for a dataset of anything else.
+    """
+    item = item_at(h5py.h5g.open(file.id, b"/"), path)
+    if not isinstance(item, h5py.h5d.DatasetID) or not h5py.h5a.exists(item, b"MATLAB_class"):
+        return ""
+    return {2: "xy", 3: "zxy"}.get(dimensions, "?")
 
 
 def _has_sizes(axistags: str) -> bool:

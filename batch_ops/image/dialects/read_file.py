@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from batch_ops.image.dialects import fiji, imaris, luxendo
-from batch_ops.image.dialects.labels import pixel_sizes
+from batch_ops.image.dialects import fiji, imaris, luxendo, nexus
+from batch_ops.image.dialects.labels import MATLAB, pixel_sizes, usual_order
 from batch_ops.image.read_image import read_image
 from batch_ops.image.views import Part
 from batch_ops.image.walk import resolve
@@ -32,6 +32,7 @@ DIALECTS = {
     imaris.READER: Dialect(imaris.read, imaris.parts),
     luxendo.READER: Dialect(luxendo.read),
     fiji.READER: Dialect(fiji.read, fiji.parts, is_loose=True),
+    nexus.READER: Dialect(nexus.read, is_loose=True),
 }
 
 
@@ -56,10 +57,12 @@ def read_file(
 
 
 def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:
-    """Add what attributes say of the size of its pixels."""
+    """Add what attributes say of its axes and of the size of its pixels."""
     if found["finding"] != "dataset" or "pixel_sizes" in found:
         return found
-    return {**found, "pixel_sizes": pixel_sizes(file, found["name"], found["axistags"])}
+    order = usual_order(file, found["name"], len(found["shape"]))
+    known = {"reader": MATLAB, "usual": order} if order else {}
+    return {**found, **known, "pixel_sizes": pixel_sizes(file, found["name"], found["axistags"])}
 
 
 def parts_of(file: h5py.File, reader: str, shape: tuple[int, ...]) -> tuple[Part, ...]:

@@ -1,5 +1,6 @@
 """Files of other programs on the node: the pixels of the results are those of the same image as a plain tagged file."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 import tifffile
 
 from batch_ops.task import contract
-from tests.deploy.pool.conftest import STAND_IN
-from tests.fakes.dialects import MAKERS, PIXEL_SIZES, SERIES, pixels_of, plain
+from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
+from tests.fakes.dialects import MAKERS, PIXEL_SIZES, SERIES, UNSAID, pixels_of, plain
+
+WRITTEN = REPOSITORY / "tests/data/dialects"
+SAMPLES = {"nexusformat": ((1, 1, 9, 21, 26), "u1"), "hdf5storage": ((1, 1, 9, 21, 26), "u1")}
 
 
 @pytest.fixture
@@ -19,8 +23,11 @@ def segment(folder):
     folder.extra = {"ILASTIK_HOME": str(STAND_IN)}
 
     def run(build):
-        with h5py.File(folder.image, "w") as file:
-            build(file)
+        if isinstance(build, Path):
+            shutil.copy(build, folder.image)
+        else:
+            with h5py.File(folder.image, "w") as file:
+                build(file)
         ended = folder.run()
         assert ended.code == 0, ended.printed
         out = folder.wd / "out" / folder.manifest().execution
@@ -49,8 +56,21 @@ def test_pixels_and_their_size_are_those_of_the_image(folder, segment, dialect):
     found = segment(lambda file: MAKERS[dialect](file, pixels))
     np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
     told = ome_pixels(found[0])
+    if dialect in UNSAID:
+        return
     assert [told[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
     assert told["PhysicalSizeXUnit"] == "µm"
+
+
+@pytest.mark.parametrize("writer", SAMPLES)
+def test_what_the_fields_own_writers_wrote_gives_the_same_pixels(folder, segment, writer):
+    """Files that are not by this project: see their folder."""
+    folder.axes, (folder.shape, dtype) = "tczyx", SAMPLES[writer]
+    folder.make_project()
+    expected = segment(lambda file: plain(file, pixels_of(*folder.shape, dtype=dtype)))
+    expected = [tifffile.imread(file) for file in expected]
+    found = segment(WRITTEN / f"{writer}.h5")
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
 
 
 def test_sizes_of_a_tagged_image_reach_the_tiffs(folder, segment):

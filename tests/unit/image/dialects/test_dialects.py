@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from batch_ops.image.facts import Accepted, Refused
+from batch_ops.image.facts import Accepted, Refused, Undecided
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.task.run_plan import AxesSource
-from tests.fakes.dialects import MAKERS, SERIES, pixels_of
+from tests.fakes.dialects import MAKERS, SERIES, UNSAID, pixels_of
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, make_h5
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+_OF_MATLAB = {"MATLAB_class": np.bytes_(b"double")}
 MOST_READS, MOST_BYTES = 24, 2**20
 
 
@@ -37,10 +38,18 @@ async def test_a_dialect_is_known_by_its_structure(look, dialect):
     verdict = await look(lambda file: MAKERS[dialect](file, pixels_of(*shape)))
     assert isinstance(verdict, Accepted), verdict
     image = verdict.image
-    assert (image.reader, image.axes_source, image.tagged) == (dialect, AxesSource.TAGS, False)
-    assert image.shape == (shape if dialect in SERIES else shape[2:])
-    assert image.axes == ("tczyx" if dialect in SERIES else "zyx")
-    assert not verdict.warnings
+    source = AxesSource.ASSUMED if dialect in UNSAID else AxesSource.TAGS
+    assert (image.reader, image.axes_source, image.tagged) == (dialect, source, False)
+    size = dict(zip(image.axes, image.shape, strict=True))
+    assert size == {axis: n for axis, n in zip("tczyx", shape, strict=True) if axis in "zyx" or dialect in SERIES}
+    assert bool(verdict.warnings) == (dialect in UNSAID)
+
+
+async def test_an_array_of_matlab_with_more_dimensions_is_asked_about(look):
+    """Planes, channels and times: nothing is usual there."""
+    verdict = await look(lambda file: file.create_dataset("s", data=np.zeros((6, 9, 21, 26))).attrs.update(_OF_MATLAB))
+    assert isinstance(verdict, Undecided), verdict
+    assert "MATLAB" in verdict.sentence
 
 
 def _without(name: str):
