@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define
-from azure.core import MatchConditions
-from azure.data.tables import TableEntity, UpdateMode
+from azure.data.tables import TableEntity
 from azure.data.tables.aio import TableClient
 
-from batch_ops.adapters import table_rows
+from batch_ops.adapters import table_rows, transactions
 from batch_ops.adapters.ledger import CHANGED_CODES, INDEXED, entity_of
 from batch_ops.adapters.sdk_errors import calls
+from batch_ops.adapters.transactions import Operation
 from batch_ops.concurrency import AT_ONCE, for_all
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
@@ -114,7 +114,7 @@ class TableFileIndex:
             operations = [one for row in rows for one in _operations(row, outdated.get(_hash(row["RowKey"]), ()))]
             try:
                 with calls(_SERVICE, f"fill the index of {plain(project)}", _NOT_AS_ONE):
-                    await self._table.submit_transaction(operations)
+                    await transactions.submit(self._table, operations)
             except Conflict:
                 if len(rows) > 1:
                     for row in rows:
@@ -138,21 +138,20 @@ class TableFileIndex:
             {"PartitionKey": naming.partition_key(project), "RowKey": head, _COMPLETE: is_complete} for head in HEADS
         ]
         with calls(_SERVICE, f"note whether the index of {plain(project)} is complete"):
-            await self._table.submit_transaction([("upsert", row, {"mode": UpdateMode.REPLACE}) for row in rows])
+            await transactions.submit(self._table, list(map(transactions.put, rows)))
 
 
-def _operations(row: _Row, outdated: Sequence[str]) -> list[Any]:
+def _operations(row: _Row, outdated: Sequence[str]) -> list[Operation]:
     """Return what puts a file into the index, if its row is still this version."""
     record = table_rows.from_properties(FileRecord, row)
     mark = mark_of(record)
     keys = keys_of(record.name, mark)
     partition = str(row["PartitionKey"])
-    guard = {"etag": row.metadata["etag"], "match_condition": MatchConditions.IfNotModified}
     noted = {"PartitionKey": partition, "RowKey": row["RowKey"], INDEXED: mark}
     return [
-        ("update", noted, {"mode": UpdateMode.MERGE, **guard}),
-        *(("upsert", entity_of(Write(key, record, Place.INDEX)), {"mode": UpdateMode.REPLACE}) for key in keys),
-        *(("delete", {"PartitionKey": partition, "RowKey": key}) for key in outdated if key not in keys),
+        transactions.merge(noted, str(row.metadata["etag"])),
+        *(transactions.put(entity_of(Write(key, record, Place.INDEX))) for key in keys),
+        *(transactions.delete(partition, key) for key in outdated if key not in keys),
     ]
 
 

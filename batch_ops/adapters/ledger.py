@@ -8,10 +8,11 @@ from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
-from batch_ops.adapters import table_rows
+from batch_ops.adapters import table_rows, transactions
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of
 from batch_ops.adapters.sum_rows import Held, SumRows, adding
 from batch_ops.adapters.table_rows import MISSING_CODES
+from batch_ops.adapters.transactions import Operation
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -146,7 +147,7 @@ class TableLedger:
                 operations = [_operation(partition, write) for write in writes.all]
                 operations += [adding(partition, key, held[key], more) for key, more in added.items()]
                 try:
-                    answers = await self._table.submit_transaction(operations)
+                    versions = await transactions.submit(self._table, operations)
                 except SDK_ERRORS as exc:
                     code = code_of(exc)
                     if code not in CHANGED_CODES:
@@ -158,13 +159,12 @@ class TableLedger:
                     # The file's row is gone, or somebody deleted a copy of it: that must not hold up the file.
                     writes = writes.without_index()
                 else:
-                    versions = [str(answer["etag"]) for answer in answers[len(writes.all) :]]
-                    following = zip(added.items(), versions, strict=True)
+                    following = zip(added.items(), versions[len(writes.all) :], strict=True)
                     self._sums.note(
                         partition,
                         {key: Held(held[key].sums.plus(more), version) for (key, more), version in following},
                     )
-                    return writes.entry(str(answers[0]["etag"]))
+                    return writes.entry(versions[0])
         raise ServiceFault(f"Too many runs of {_shown(writes.record.name)}'s project ended at the same time.")
 
     async def _one(self, write: Write) -> str:
@@ -175,15 +175,13 @@ class TableLedger:
         return str(answer["etag"])
 
 
-def _operation(partition: str, write: Write) -> Any:
+def _operation(partition: str, write: Write) -> Operation:
     if write.record is None:
-        return ("delete", {"PartitionKey": partition, "RowKey": write.key})
+        return transactions.delete(partition, write.key)
     entity = entity_of(write)
     if write.over is not None:
-        return ("update", entity, {"mode": UpdateMode.REPLACE, **_guard(write.over)})
-    if write.is_file:
-        return ("create", entity)
-    return ("upsert", entity, {"mode": UpdateMode.REPLACE})
+        return transactions.replace(entity, write.over)
+    return transactions.insert(entity) if write.is_file else transactions.put(entity)
 
 
 def entity_of(write: Write) -> dict[str, Any]:

@@ -7,16 +7,14 @@ end costs no further call, unless another process has added to the same row.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from attrs import define, field
-from azure.core import MatchConditions
-from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
-from batch_ops.adapters import table_rows
+from batch_ops.adapters import table_rows, transactions
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
 from batch_ops.adapters.table_rows import MISSING_CODES
+from batch_ops.adapters.transactions import Operation
 from batch_ops.domain.month_sums import SHARDS, MonthSum, row_of
 
 type _Keys = tuple[str, str]
@@ -77,10 +75,7 @@ class SumRows:
         return known
 
 
-def adding(partition: str, key: str, held: Held, more: MonthSum) -> Any:
+def adding(partition: str, key: str, held: Held, more: MonthSum) -> Operation:
     """Return the operation that adds to a row, if it still is as it was."""
     entity = {"PartitionKey": partition, "RowKey": key, **table_rows.to_properties(held.sums.plus(more))}
-    if not held.version:
-        return ("create", entity)
-    guard = {"etag": held.version, "match_condition": MatchConditions.IfNotModified}
-    return ("update", entity, {"mode": UpdateMode.REPLACE, **guard})
+    return transactions.replace(entity, held.version) if held.version else transactions.insert(entity)

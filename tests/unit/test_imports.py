@@ -20,6 +20,7 @@ IMPORTERS = {
         "adapters.file_index",
         "adapters.ledger",
         "adapters.sum_rows",
+        "adapters.transactions",
         "adapters.worklist",
         "adapters.storage_health",
     },
