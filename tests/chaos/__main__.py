@@ -18,7 +18,7 @@ _SALTS = 6
 _CHUNK = 20
 
 
-def report(seed: int, files: int, play: Callable[[int, Sequence[Action], int], list[str]] = play) -> str | None:
+def report(seed: int, files: int = 0, play: Callable[[int, Sequence[Action], int], list[str]] = play) -> str | None:
     """The minimal history of a seed that fails, and what is wrong after it; None if all is well."""
     plan = make_plan(seed, files)
     if not play(seed, plan, 0):
@@ -70,7 +70,7 @@ def play_all(seeds: range, files: int, workers: int) -> int:
                 print(text, flush=True)
     pace = len(seeds) / (time.perf_counter() - begin)
     print(
-        f"{len(seeds)} histories of {files} files, {failed} failed; {pace:.1f} a second on {workers} processes, "
+        f"{len(seeds)} histories of {files or 'one to ten'} files, {failed} failed; {pace:.1f} a second on {workers} processes, "
         f"{1000 * used / max(len(seeds), 1):.1f} ms of CPU time each."
     )
     return failed
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
-    parser.add_argument("--files", type=int, default=10, help="files in a history")
+    parser.add_argument("--files", type=int, default=0, help="files in a history; 0: one to ten, by the seed")
     parser.add_argument("--workers", type=int, default=os.process_cpu_count() or 1, help="processes at work")
     parser.add_argument("--only", default="", help="numbers of the actions to be played, as a report names them")
     parser.add_argument("--salt", type=int, default=0, help="which order of what happens at once")

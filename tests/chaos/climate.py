@@ -63,4 +63,7 @@ def _settings_of(seed: int) -> Settings:
         settings = replace(settings, large_pool_id="large", large_slot_memory_mb=64_000)
     if seed % 8 == 3:
         settings = replace(settings, backfill_daily_limit=2)
+    if seed % 4 == 0:
+        # Copies are slow then.
+        settings = replace(settings, copy_poll=timedelta(minutes=1))
     return replace(settings, rerun_finished=seed % 5 == 1)
