@@ -107,7 +107,7 @@ def decide_look(seen: Seen, settings: Settings) -> Look:
         if old is None or not old.state.is_waiting:
             # A task that has begun continues.
             return Leave()
-        return Cancel(old.to(State.CANCELLED, seen.now, "The file was deleted before it was started."))
+        return Cancel(old.deleted(seen.now, "The file was deleted before it was started."))
     if old is None or old.state.is_waiting or seen.is_asked_again or _is_judged_anew(seen, old, settings):
         return Begin(blob)
     if old.image.etag != blob.etag and not is_same_content(old, blob):

@@ -92,6 +92,14 @@ class FileRecord:
         times = replace(self.times, updated_at=now, finished_at=now if state.is_final else None)
         return replace(self, state=state, reason=reason, times=times, history=moves)
 
+    def deleted(self, now: datetime, reason: str) -> Self:
+        """Return the record cancelled because its image was deleted; it speaks of no version of the image any more.
+
+        So the image counts as missed if it is brought back: Blob storage may do that without an event and under the
+        old ETag.
+        """
+        return replace(self.to(State.CANCELLED, now, reason), image=replace(self.image, etag=""))
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

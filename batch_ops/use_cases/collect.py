@@ -102,7 +102,7 @@ class Collect:
         blob = await self._blobs.head(self._settings.input_container, record.name)
         if blob is None:
             reason = "The file was deleted before its results were published."
-            await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+            await self._ending.end(entry, record.deleted(self._clock(), reason))
             await self._staging.clear(record.name, record.run)
             return False
         if blob.etag == record.image.etag:

@@ -140,7 +140,7 @@ class Observation:
         if await self._blobs.head(self._settings.input_container, record.name) is not None:
             return None
         reason = "The file was deleted before its task began."
-        return await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+        return await self._ending.end(entry, record.deleted(self._clock(), reason))
 
     async def _say(self, entry: Entry, reason: str) -> None:
         record = entry.record

@@ -70,8 +70,8 @@ def play_all(seeds: range, files: int, workers: int) -> int:
                 print(text, flush=True)
     pace = len(seeds) / (time.perf_counter() - begin)
     print(
-        f"{len(seeds)} histories of {files or 'one to ten'} files, {failed} failed; {pace:.1f} a second on {workers} processes, "
-        f"{1000 * used / max(len(seeds), 1):.1f} ms of CPU time each."
+        f"{len(seeds)} histories of {files or 'one to ten'} files, {failed} failed; "
+        f"{pace:.1f} a second on {workers} processes, {1000 * used / max(len(seeds), 1):.1f} ms of CPU time each."
     )
     return failed
 

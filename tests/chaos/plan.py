@@ -177,7 +177,8 @@ def _change(rng: Random, at: float, file: int) -> Action:
     kinds = (Kind.DROP, Kind.EDIT, Kind.DELETE, Kind.UNDELETE, Kind.ARCHIVE, Kind.BRING_BACK)
     kind = rng.choices(kinds, weights=(20, 6, 4, 1, 2, 2))[0]
     content = _content(rng, file) if kind is Kind.DROP else b""
-    return Action(at, kind, file, content=content, delays=_event(rng))
+    delays = () if kind is Kind.UNDELETE and rng.random() < 0.5 else _event(rng)
+    return Action(at, kind, file, content=content, delays=delays)
 
 
 def _content(rng: Random, file: int) -> bytes:

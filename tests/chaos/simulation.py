@@ -110,8 +110,12 @@ class Simulation(Services):
         self.blobs.remove("input", name)
 
     def undelete(self, name: str, *delays: float) -> None:
-        """Somebody takes back what was deleted last: accounts that keep versions make a copy of it."""
-        self.drop(name, self.deleted.pop(name).data, *delays)
+        """Somebody takes back what was deleted: accounts that keep versions copy it, others say nothing about it."""
+        stored = self.deleted.pop(name)
+        if delays:
+            self.drop(name, stored.data, *delays)
+        else:
+            self.blobs.containers["input"].put(stored)
 
     def edit(self, name: str, values: Mapping[str, str], *delays: float) -> None:
         """Somebody changes an image's metadata."""

@@ -35,6 +35,22 @@ async def test_the_sweep_finds_a_version_that_no_event_told_of(world: World):
     assert (world.row(NAME).run, world.row(NAME).state) == (2, State.ACTIVE)
 
 
+async def test_the_sweep_finds_an_image_that_was_brought_back(world: World):
+    """Undeleting raises no event, and may leave the ETag as it was."""
+    await world.settle()
+    world.drop("late/a.h5")
+    await world.start("late/a.h5")
+    deleted = world.blobs.find("input", "late/a.h5")
+    assert deleted is not None
+    world.blobs.remove("input", "late/a.h5")
+    assert (await world.start("late/a.h5")).state is State.CANCELLED
+    world.project("late")
+    world.blobs.containers["input"].put(deleted)
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    await world.deliver()
+    assert (world.row("late/a.h5").run, world.row("late/a.h5").state) == (2, State.ACTIVE)
+
+
 @pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
 async def test_the_sweep_finds_forgotten_files_again(world: World, is_older: bool):
     """An open file that the worklist does not have (a row deleted by hand) is followed again, and ends well."""
