@@ -48,7 +48,7 @@ class Judge:
         self._rows: dict[str, FileRecord] = {}
         self._copies: dict[str, dict[str, FileRecord]] = defaultdict(dict)
         self._claimed: set[str] = set()
-        self._tasks: dict[str, list[str]] = defaultdict(list)
+        self._tasks: dict[str, set[str]] = defaultdict(set)
         self._intents: set[str] = set()
         self._changed: dict[str, datetime] = {}
         for container, watch in (
@@ -173,11 +173,13 @@ class Judge:
         """Batch has a new task."""
         if task_id not in self._claimed:
             self._complain(f"the task {task_id} was created, but no row had claimed it")
-        others = self._tasks[naming.file_of_task(task_id) or ""]
-        for other in others:
-            if (task := self._world.batch.find(other)) is not None and task.state is not TaskState.COMPLETED:
-                self._complain(f"{task_id} was created while {other} was {task.state.name}")
-        others.append(task_id)
+        ours = self._tasks[naming.file_of_task(task_id) or ""]
+        ours.add(task_id)
+        alive = [
+            task for own in ours for task in self._world.batch.find_all(own) if task.state is not TaskState.COMPLETED
+        ]
+        if len(alive) > 1:
+            self._complain(f"{task_id} was created, and now {len(alive)} tasks of its file are alive")
 
     # People
 

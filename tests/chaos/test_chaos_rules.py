@@ -103,7 +103,7 @@ def create_task(world, run, attempt):
         (affairs.collecting, lambda w: w.blobs.remove("staging", a_manifest(w)), "its execution was removed"),
         (affairs.known_running, remove_intent, "intent id1 was removed"),
         (affairs.known_running, lambda w: create_task(w, 1, 2), "but no row had claimed it"),
-        (affairs.known_running, lambda w: create_task(w, 2, 1), "was created while"),
+        (affairs.known_running, lambda w: create_task(w, 2, 1), "now 2 tasks of its file are alive"),
     ],
 )
 def test_what_is_wrong_for_a_moment_is_found(prepare, spoil, words):

@@ -168,8 +168,12 @@ class FakeBatch:
 
     def find(self, task_id: str) -> Task | None:
         """The task of this id in any job."""
+        return next(iter(self.find_all(task_id)), None)
+
+    def find_all(self, task_id: str) -> list[Task]:
+        """The tasks of this id, one a job at most."""
         key = task_id.lower()
-        return next((job.tasks[key] for job in self._jobs.values() if key in job.tasks), None)
+        return [job.tasks[key] for job in self._jobs.values() if key in job.tasks]
 
     def move(self, task_id: str, state: TaskState, **changes: Any) -> Task:
         """Put a task into a state, now. A node that is new here is a dedicated one."""
