@@ -47,6 +47,10 @@ test-slow: setup ## what takes minutes: deploy.sh broken at every call, processe
 	@$(PYTHON_BIN) -m pytest -n 2 --dist loadfile -m slow $(ARGS) tests/deploy tests/soak tests/unit tests/compatibility \
 	  tests/local_cloud/autoscale tests/local_cloud/demo tests/local_cloud/functions tests/local_cloud/ilastik
 
+.PHONY: mutants
+mutants: setup ## plant bugs one after the other, each of which a test has to notice; prints the table (ARGS="sweep --at-once 4")
+	@$(PYTHON_BIN) -W ignore -m tests.mutants $(ARGS)
+
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
 	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py

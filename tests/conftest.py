@@ -44,9 +44,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 @pytest.fixture(scope="session")
-def azurite(emulator: Azurite) -> str:
-    """The connection string of the Azurite that all tests share."""
-    return emulator.connection_string
+def azurite(request: pytest.FixtureRequest) -> str:
+    """The connection string of the Azurite that all tests share: one that runs already, if the environment names it."""
+    running = os.environ.get("AZURITE_CONNECTION")
+    return running or str(request.getfixturevalue("emulator").connection_string)
 
 
 @pytest.fixture

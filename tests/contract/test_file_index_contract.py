@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_index import spans
 from batch_ops.domain.file_record import FINAL, FileRecord, State
 from batch_ops.domain.record_parts import Times
@@ -112,3 +113,16 @@ async def test_a_row_that_is_not_in_the_index_stays_out_until_it_is_filled(shelf
     assert await shelf.index.fill("p") == 1
     assert await listed(shelf) == [[moved.record]]
     assert (await shelf.ledger.get("p/a.h5")).indexed
+
+
+async def test_a_row_of_an_older_version_is_guarded_too(shelf: Shelf):
+    """Of two that read it only one gets through, and what its record no longer has is gone."""
+    left = record("p/a.h5", 1, reason="Not now.")
+    await shelf.older([left])
+    read = await shelf.ledger.get("p/a.h5")
+    assert read
+    moved = await shelf.ledger.advance(read, replace(left, state=State.ACTIVE, reason=""))
+    with pytest.raises(Conflict):
+        await shelf.ledger.advance(read, replace(left, state=State.RUNNING))
+    assert await shelf.ledger.get("p/a.h5") == moved
+    assert moved.record.reason == ""

@@ -9,7 +9,7 @@ import pytest
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.errors import Conflict
+from batch_ops.domain.errors import Conflict, IllegalTransition
 from batch_ops.domain.file_index import mark_of
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
@@ -97,6 +97,16 @@ async def test_a_claim_over_a_changed_row_changes_nothing(ledger: Ledger):
         await ledger.claim(record(run=2), read)
     assert await ledger.get("p/a.h5") == current
     assert [(run.run, run.state) for run in await ledger.runs("p/a.h5")] == [(1, State.ACTIVE)]
+
+
+async def test_a_claim_goes_forward(ledger: Ledger):
+    """Never to an older run, and to another run by a claim alone."""
+    read = await ledger.claim(record(run=2), None)
+    with pytest.raises(IllegalTransition):
+        await ledger.claim(record(run=1), read)
+    with pytest.raises(IllegalTransition):
+        await ledger.advance(read, record(run=3, state=State.ACTIVE))
+    assert await ledger.get("p/a.h5") == read
 
 
 async def test_an_advance_replaces_the_version_that_was_read(ledger: Ledger):

@@ -74,6 +74,17 @@ async def test_a_deferred_intent_is_due_later(worklist):
     assert read.version != added.version
 
 
+async def test_an_intent_without_a_version_is_deferred_as_it_is(worklist):
+    """Only the time changes, whatever else whoever asks believes of it; what is gone is not made again."""
+    stored = intent(added=NOW, waiting=True)
+    await worklist.add(stored)
+    await worklist.defer(intent(added=LATER), LATER)
+    assert plain(await worklist.board()).intents == (replace(stored, due=LATER),)
+    await worklist.remove("p/a.h5", "n1")
+    await worklist.defer(intent(), LATER)
+    assert await worklist.board() == Board()
+
+
 async def test_deferring_is_silent_for_what_changed_or_is_gone(worklist):
     """Of two that defer the first is followed; a removed intent stays removed."""
     added = await worklist.add(intent())

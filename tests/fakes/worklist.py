@@ -63,8 +63,14 @@ class FakeWorklist:
 
     @call()
     def defer(self, intent: Intent, due: datetime) -> None:
+        key = _intent_key(intent.name, intent.nonce)
+        if not intent.version:
+            row = self.table.get("open", key)
+            if row is None or not isinstance(row.value, Intent):
+                return
+            intent = replace(row.value, version=row.version)
         with suppress(Conflict):
-            self._put(_intent_key(intent.name, intent.nonce), replace(intent, due=due), over=intent.version)
+            self._put(key, replace(intent, due=due), over=intent.version)
 
     @call()
     def remove(self, name: str, nonce: str) -> None:

@@ -63,8 +63,8 @@ def test_tests_mirror_the_code(code):
     assert {room for room in rooms if not (REPOSITORY / code / room).is_dir()} == set()
 
 
-# Rooms whose tests lie elsewhere: with what uses the folders, and with both sides of each port.
-TESTED_BY = {"containers": "unit/use_cases", "ports": "contract"}
+# Rooms whose tests lie elsewhere: with both sides of each port.
+TESTED_BY = {"ports": "contract"}
 
 
 def test_every_room_is_tested_in_a_place_of_its_name():

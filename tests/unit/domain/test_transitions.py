@@ -118,6 +118,14 @@ def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
     assert [a.kind for a in step.record.tries.attempts] == [kind] * tries
 
 
+def test_what_no_try_can_mend_is_tried_once():
+    """A disk that would have no room even if it were empty."""
+    ended = record(
+        placement=Placement(job_id="j", task_id="a-x-3-1", attempt=1, exit_code=contract.EXIT_DISK_TOO_SMALL)
+    )
+    assert failed(ended, Cause(FailureKind.DISK_FULL, "Why."), NOW, SETTINGS).then is Then.REPORT
+
+
 def test_preempted_nodes_are_free():
     """A spot node that Azure takes back costs the run nothing, however often."""
     current = record()

@@ -7,8 +7,11 @@ import pytest
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunWarning
+from tests.executions import Staged
+from tests.fakes import When
 from tests.world import NAME, Crash, World
 
 
@@ -209,6 +212,41 @@ async def test_a_newer_version_is_never_mixed_with_the_old(world: World):
     assert set(world.results(NAME)) == {"a0.tiff", "ilastik.log", "provenance.json"}
     assert b"newer" in world.results(NAME)["a0.tiff"]
     assert world.blobs.names("staging") == []
+
+
+async def test_no_provenance_names_what_is_being_replaced(world: World):
+    """Before the first file of a new version is written over one of the old, nothing says that this is a result."""
+    await world.deliver()
+    world.drop(NAME, b"newer")
+    await world.start(NAME)
+    await world.compute(NAME)
+    world.cloud.fail("blobs.copy", Crash(), when=When.AFTER)
+    with pytest.raises(Crash):
+        await world.collect(CollectOrder.of(world.row(NAME)))
+    assert "provenance.json" not in world.results(NAME)
+
+
+async def test_what_a_node_made_of_another_version_is_no_result(world: World):
+    """Its manifest names neither the ETag nor the content of this one: it is fetched and computed again."""
+    row = world.row(NAME)
+    world.blobs.edit("input", NAME, {"sample": "7"})
+    await world.start(NAME)
+    [execution] = {name.split("/")[1] for name in world.blobs.names("staging") if name.endswith("manifest.json")}
+    environment = TaskEnvironment.from_env(dict(world.tasks()[0][1].environment))
+    Staged(world.blobs, row.placement.task_id, execution).manifest(
+        environment, {"a0.tiff": b"TIFF 0 of image"}, b"other"
+    )
+    await world.deliver()
+    assert world.row(NAME).tries.of(FailureKind.STAGING_IN) == 1
+    assert world.results(NAME) == {}
+
+
+async def test_an_order_before_its_time_publishes_nothing(world: World):
+    """Whatever lies in staging: the task is at work, as far as the row knows."""
+    early = await world.begin("fly/b.h5")
+    world.work(early.placement.task_id)
+    await world.collect(CollectOrder.of(early))
+    assert (world.row("fly/b.h5").state, world.results("fly/b.h5")) == (State.ACTIVE, {})
 
 
 async def test_a_metadata_edit_while_collecting(world: World):

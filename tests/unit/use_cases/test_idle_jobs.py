@@ -16,7 +16,9 @@ async def test_jobs_are_closed_after_a_day_with_nothing_open(world: World):
     """The job is closed once, and a new month begins with a new one."""
     await world.finish(NAME)
     await world.tick()
-    await world.tick(timedelta(hours=25))
+    await world.tick(timedelta(hours=23))
+    assert set(world.batch.jobs().values()) == {"active"}
+    await world.tick(timedelta(hours=1))
     assert set(world.batch.jobs().values()) == {"completed"}
     assert (await world.begin("fly/b.h5")).state is State.ACTIVE
 

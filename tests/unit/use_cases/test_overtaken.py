@@ -13,11 +13,12 @@ from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import Conflict, RequestRefused
 from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
-from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.runs.ending import Ending
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.inbox import LAST_DELIVERY
 from tests.fakes import When
+from tests.unit.containers.test_results import left
 from tests.world import NAME, Crash, World
 
 LATE, OTHER = "late/a.h5", "fly/b.h5"
@@ -176,3 +177,30 @@ async def test_a_late_word_of_waiting_is_set_right(world: World, content: bytes,
         assert PROBLEM not in left
     else:
         assert row.reason in world.blobs.content("results", f"{LATE}/{PROBLEM}").decode()
+
+
+async def test_an_order_for_an_older_run_tidies_and_no_more(world: World) -> None:
+    """What the older run left goes; the newer one, which is being collected, has an order of its own."""
+    old = world.row(NAME)
+    world.drop(NAME, b"a second one")
+    await world.start(NAME)
+    await world.compute(NAME)
+    world.work(old.placement.task_id)
+    await world.collect(CollectOrder.of(old))
+    assert (world.row(NAME).state, world.results(NAME)) == (State.COLLECTING, {})
+    assert world.blobs.names("staging", old.placement.task_id) == []
+    await world.deliver()
+    left(world.blobs, 1, "late.tiff")
+    await world.collect(CollectOrder.of(old))
+    assert world.row(NAME).state is State.SUCCEEDED
+    assert "late.tiff" not in world.results(NAME)
+
+
+async def test_results_of_a_run_that_the_ledger_does_not_know_are_told(world: World) -> None:
+    """Somebody deleted the table: nothing is written over, and the row says what to do."""
+    left(world.blobs, 7, "provenance.json")
+    await world.finish(NAME)
+    row = world.row(NAME)
+    assert (row.state, row.kind) == (State.FAILED, FailureKind.STAGING_OUT)
+    assert "Delete the folder of this file in the results" in row.reason
+    assert world.results(NAME)["provenance.json"] == b"pixels"

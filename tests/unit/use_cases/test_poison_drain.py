@@ -7,7 +7,10 @@ from itertools import pairwise
 import pytest
 
 from batch_ops.domain.file_record import State
+from batch_ops.domain.messages import look_again_message
+from batch_ops.domain.orders import LookOrder
 from batch_ops.use_cases.poison_drain import LONGEST_PAUSE, MOST_A_TICK, PAUSE
+from batch_ops.use_cases.poison_queues import PoisonSelection, name_in
 from tests import events
 from tests.world import World
 
@@ -56,8 +59,23 @@ async def test_what_nobody_understands_stays(given_up: World):
     (message, _) = given_up.poison.messages()
     for _ in range(MOST_A_TICK):
         given_up.poison.add(message.queue, message.text)
+    given_up.cloud.reset_counters()
     await given_up.tick(SOON)
+    # What is released is not taken again in the same tick.
+    assert given_up.cloud.calls["poison.take"] <= 2 + MOST_A_TICK // 32
     assert sorted(left.text for left in given_up.poison.messages()) == sorted(["garbage", message.text])
     given_up.cloud.reset_counters()
     await given_up.tick()
     assert given_up.cloud.calls["poison.take"] == 0
+
+
+@pytest.mark.parametrize("act", ["retry", "drop"])
+async def test_an_operator_moves_only_what_was_selected(world: World, act):
+    """By file, queue or id; everything else is there as before."""
+    for name in ("fly/a.h5", "worm/b.h5"):
+        world.poison.add("blob-created", look_again_message(LookOrder(name, "c")))
+    world.poison.add("collect", "garbage")
+    assert await getattr(world.poison_care, act)(PoisonSelection(prefix="fly/")) == 1
+    assert [name_in(message) for message in world.poison.messages()] == ["worm/b.h5", ""]
+    assert [look.name for look in world.outbox.looks()] == (["fly/a.h5"] if act == "retry" else [])
+    assert len(await world.poison_care.oldest(PoisonSelection())) == 2

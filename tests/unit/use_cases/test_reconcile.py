@@ -13,7 +13,7 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.naming import task_id
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunPlan
-from tests.world import MINUTE, NAME, SETTINGS, World
+from tests.world import MINUTE, NAME, SETTINGS, Crash, World
 
 pytestmark = pytest.mark.usefixtures("at_work")
 
@@ -125,8 +125,41 @@ async def test_absent_from_a_list_is_not_lost(world: World):
     world.batch.unlist(row.placement.task_id)
     assert [task async for task in world.batch.changed(row.placement.job_id, None)] == []
     world.batch.run(row.placement.task_id)
+    world.cloud.reset_counters()
     for _ in range(10):
         await world.tick(5 * MINUTE)
+    assert world.row(NAME).state is State.RUNNING
+    assert world.cloud.calls["batch.task"] == 5
+
+
+async def test_a_change_that_could_not_be_taken_in_comes_again(world: World):
+    """However long the outage: neither the watermark nor what was seen already moves past it."""
+    await world.begin("fly/b.h5")
+    # From now on neither is asked for by its id for ten minutes.
+    await world.tick(2 * MINUTE)
+    world.cloud.fail("ledger.advance", ServiceFault("Table storage is busy."), times=3)
+    world.batch.run(world.row(NAME).placement.task_id)
+    await world.tick()
+    world.cloud.advance(6 * MINUTE)
+    world.batch.run(world.row("fly/b.h5").placement.task_id)
+    await world.tick()
+    assert [world.row(name).state for name in (NAME, "fly/b.h5")] == [State.ACTIVE, State.ACTIVE]
+    await world.tick()
+    assert [world.row(name).state for name in (NAME, "fly/b.h5")] == [State.RUNNING, State.RUNNING]
+
+
+async def test_a_change_that_a_list_shows_late_is_noticed(world: World):
+    """Lists may lag behind: later changes of others must not hide it."""
+    await world.begin("fly/b.h5")
+    await world.tick(2 * MINUTE)
+    late = world.row(NAME).placement.task_id
+    world.batch.run(late)
+    world.batch.unlist(late)
+    world.cloud.advance(MINUTE)
+    world.batch.run(world.row("fly/b.h5").placement.task_id)
+    await world.tick()
+    world.batch.unlist(late, hidden=False)
+    await world.tick()
     assert world.row(NAME).state is State.RUNNING
 
 
@@ -200,6 +233,17 @@ async def test_an_image_deleted_before_its_node_fetched_it(world: World):
     row = await world.fail(NAME, None, TaskFailure("usererror", "BlobNotFound", "One of the blobs is not found"))
     assert (row.state, row.placement.attempt) == (State.CANCELLED, 1)
     assert await world.open() == []
+
+
+async def test_an_order_to_collect_follows_its_row(world: World):
+    """Whoever dies before the row says so leaves no order that comes too early."""
+    task_id = world.row(NAME).placement.task_id
+    world.work(task_id)
+    world.batch.complete(task_id)
+    world.cloud.fail("ledger.advance", Crash())
+    with pytest.raises(Crash):
+        await world.tick()
+    assert (world.row(NAME).state, len(world.outbox)) == (State.ACTIVE, 0)
 
 
 async def test_a_lost_collect_message_is_sent_again(world: World):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain.file_record import State
+from batch_ops.ports.services import LARGEST_PAGE
 from tests.world import MINUTE, NAME, SETTINGS, World
 
 
@@ -49,6 +50,43 @@ async def test_the_sweep_finds_an_image_that_was_brought_back(world: World):
     await world.tick(SETTINGS.sweep_every + MINUTE)
     await world.deliver()
     assert (world.row("late/a.h5").run, world.row("late/a.h5").state) == (2, State.ACTIVE)
+
+
+async def test_a_cycle_goes_on_to_the_last_page(world: World):
+    """A page a tick, however many there are; then it rests."""
+    await world.settle()
+    for number in range(2 * LARGEST_PAGE):
+        world.blobs.upload("input", f"fly/{number:05}.txt", b"")
+    world.drop("fly/last.h5")
+    world.cloud.advance(SETTINGS.sweep_every)
+    world.cloud.reset_counters()
+    for _ in range(5):
+        await world.tick()
+    # Three of the input, one each of the two other containers.
+    assert world.cloud.calls["blobs.page"] == 5
+    assert [look.name for look in world.outbox.looks()] == ["fly/last.h5"]
+
+
+async def test_the_sweep_gives_events_time(world: World):
+    """What was written a moment ago is not yet missed: its event may be on the way."""
+    await world.settle()
+    world.cloud.advance(SETTINGS.sweep_every)
+    world.drop(NAME)
+    await world.tick()
+    assert world.outbox.looks() == []
+    await world.tick(SETTINGS.sweep_every + MINUTE)
+    assert [look.name for look in world.outbox.looks()] == [NAME]
+
+
+async def test_a_project_is_seen_by_two_cycles(world: World):
+    """In the first an image may be checked with what another instance remembers of an older version."""
+    await world.settle()
+    world.project("fly", b"a better classifier")
+    await world.worklist.note_rejected("fly", NAME)
+    for looked_at in ([NAME], [NAME], []):
+        await world.tick(SETTINGS.sweep_every)
+        world.cloud.advance(MINUTE)
+        assert [look.name for look in world.outbox.looks()] == looked_at
 
 
 @pytest.mark.parametrize("is_older", [False, True], ids=["new", "older than the system"])
