@@ -15,7 +15,7 @@ _LONGEST_MINUTES = 7 * 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
-    """`internal_path`: the dataset to segment if a file holds several. `axes`: letters for files without
+    """`internal_path`: the dataset to segment, or a pattern of its path. `axes`: letters for files without
     axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own. `per_plane`: a classifier
     trained in 2D segments the planes of a stack one by one."""
 

@@ -9,6 +9,7 @@ taken for each other, somebody is asked once for all images of the kind.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain, combinations, permutations
 
 from batch_ops.image import axes as axis_rules
 from batch_ops.image.axes import AxesError
@@ -44,6 +45,8 @@ class Axes:
 
 def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axes:
     """Say which dimension is which. Raises `Unfit`, `Open`."""
+    if found.stacked:
+        return _stacked(found, project, options)
     dimensions = len(found.shape)
     try:
         if not found.tags_readable:
@@ -68,6 +71,27 @@ def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axe
             f"has no axistags, and the axes set for its project do not fit: {reason}. Save it with axistags, or "
             f"have the operator correct them."
         ) from reason
+
+
+def _stacked(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axes:
+    """Say it of the datasets that are put together; the axes along which they are, come first."""
+    over, count = found.stacked, len(found.stacked)
+    rest = "".join(letter for letter in project.axes if letter not in over)
+    like = replace(
+        project,
+        axes=rest,
+        channels=1 if "c" in over else project.channels,
+        spatial_dimensions=2 if "z" in over else project.spatial_dimensions,
+    )
+    asked = options.axes or None
+    if asked and asked.startswith(over):
+        asked = asked[count:]
+    inner = axes_of(replace(found, shape=found.shape[count:], stacked=""), like, replace(options, axes=asked))
+    try:
+        letters = axis_rules.checked(over + inner.letters, len(found.shape))
+    except AxesError as reason:
+        raise Unfit(f"is put together along {over} of datasets whose axes do not fit that: {reason}.") from reason
+    return replace(inner, letters=letters, tagged=False)
 
 
 def _of_its_own(letters: str, options: ImageOptions) -> tuple[RunWarning, ...]:
@@ -105,10 +129,13 @@ def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     example = default if found.usual or len(project.axes) != len(shape) else project.axes
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
+    likely = _likely(shape, project)
     if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
-        raise Open(f"{unsaid}, and {reason}; {advice}.", example)
+        raise Open(f"{unsaid}, and {reason}; {advice}.", example if found.usual else likely or example)
     usual = (default,) if found.usual else (project.axes, default, _without_channels(shape, project))
     orders = [order for order in dict.fromkeys(usual) if _fits(order, shape, project)]
+    if not orders and likely:
+        raise Open(f"{unsaid}, and no usual order of axes fits its project; {advice}.", likely)
     if not orders:
         raise Unfit(f"{unsaid}, and no usual order of axes fits its project; {advice}.")
     if len(orders) > 1:
@@ -149,8 +176,20 @@ def _why_open(shape: tuple[int, ...], project: ProjectFacts) -> str:
 
 
 def _without_channels(shape: tuple[int, ...], project: ProjectFacts) -> str:
-    """Return the order of the training images without their one channel, for a shape that can't have channels."""
-    return project.axes.replace("c", "") if project.channels == 1 and min(shape) > _MOST_CHANNELS else ""
+    """Return the order of the training images without their one channel, for a shape that can't have channels.
+
+    A volume is zyx, whatever the order in which the project saw time, space and channel.
+    """
+    fits = project.channels == 1 and len(shape) > 3 and min(shape) > _MOST_CHANNELS
+    return project.axes.replace("c", "") if fits else ""
+
+
+def _likely(shape: tuple[int, ...], project: ProjectFacts) -> str:
+    """Return the order that comes to mind first among those that fit the project; "" if none does."""
+    sorted_as_ilastik_does = map("".join, combinations(axis_rules.LETTERS, len(shape)))
+    any_order = map("".join, permutations(axis_rules.LETTERS, len(shape)))
+    orders = chain((project.axes, _DEFAULT[len(shape)]), sorted_as_ilastik_does, any_order)
+    return next((order for order in orders if {"x", "y"} <= set(order) and _fits(order, shape, project)), "")
 
 
 def _fits(order: str, shape: tuple[int, ...], project: ProjectFacts) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 import h5py
 
 from batch_ops.image.choice import choose, is_preview
-from batch_ops.image.patterns import is_pattern, matching
+from batch_ops.image.patterns import is_pattern
 from batch_ops.image.read_dataset import describe
+from batch_ops.image.read_pattern import read_pattern
 from batch_ops.image.walk import Found, resolve, walk
 
 NAMES_SHOWN = 5
@@ -34,15 +35,11 @@ def read_image(
         return describe(place.path, place.item)
     if place.problem != "missing":
         return {"finding": place.problem, "name": place.path}
-    found = walk(file, max_objects)
     if is_pattern(path):
-        fitting = matching(path, [entry.path for entry in found.entries])
-        if len(fitting) == 1:
-            return describe(found.entries[fitting[0]].path, found.datasets[fitting[0]])
-        if fitting:
-            return {"finding": "several of pattern", **_names(found, fitting)}
-        if not found.complete:
-            return {"finding": "too many", "objects": found.objects}
+        described = read_pattern(file, path)
+        if described["finding"] != "missing":
+            return described
+    found = walk(file, max_objects)
     return {"finding": "missing", "name": path, **_names(found, range(len(found.entries)))}
 
 

@@ -24,7 +24,8 @@ class Dataset:
     `reader`: the dialect of the file, and `axes` what that says of them; `pixel_sizes`: (axis, size, unit) as known.
     `usual`: the order of axes that is usual in files of its kind; "?" if none is, "" for files of no particular kind.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
-    `chosen`: why it was chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more.
+    `stacked`: the first axes, along which it is put together from datasets of the remaining ones. `chosen`: why it was
+    chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Dataset:
     tags_plain: bool
     chosen: str = ""
     passed_over: tuple[str, ...] = ()
+    stacked: str = ""
     reader: str = PLAIN_READER
     axes: str = ""
     usual: str = ""
@@ -80,6 +82,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
         axistags=None if tags is None else text(tags, 2**20),
         tags_readable=bool(data.get("tags_readable")),
         tags_plain=bool(data.get("tags_plain")),
+        stacked=text(data.get("stacked", ""), _MAX_WORD),
         chosen=text(data.get("chosen", "")),
         passed_over=(*map(text, sequence(data.get("passed_over", []))), *(["..."] if data.get("more") else [])),
         reader=text(data.get("reader", PLAIN_READER), _MAX_WORD),

@@ -25,6 +25,8 @@ _SENTENCES = {
         "{file} holds several datasets at '{wanted}', which its project is set to read: {names}; have the operator "
         "correct internal_path so that it fits only one, such as {config}."
     ),
+    "gap": "{file} lacks one of the datasets that its project is set to read as one image, or has it twice: '{wanted}' "
+    "fits {names}. Write all of them, or have the operator correct internal_path.",
     "none": "{file} holds no image: none of its datasets has 2 to 5 dimensions; export the image into it again.",
     "none but a link": "{file} holds no image of its own: {names} is a link to somewhere else; upload a file that "
     "contains the data itself.",

@@ -40,12 +40,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a path leads: `item` and the hard-linked `path` to it, or `problem`, a kind of finding, at `path`."""
+    """Where a path leads: `item` and the hard-linked `path` to it, or `problem`, a kind of finding, at `path`.
+
+    `group`: what is there where it is "group".
+    """
 
     path: str
     item: Any = None
     address: int = 0
     problem: str = ""
+    group: Any = None
 
 
 def walk(file: h5py.File, max_objects: int) -> Found:
@@ -113,7 +117,9 @@ def resolve(file: h5py.File, path: str) -> Place:
     place = "/".join(here)
     if isinstance(item, h5py.h5d.DatasetID):
         return Place(place, item, address)
-    return Place(place or path, problem="group" if isinstance(item, h5py.h5g.GroupID) else "missing")
+    if isinstance(item, h5py.h5g.GroupID):
+        return Place(place or path, problem="group", group=item)
+    return Place(place or path, problem="missing")
 
 
 def _parts(path: str) -> list[str]:

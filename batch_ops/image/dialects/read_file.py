@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import h5py
 
+from batch_ops.image import read_pattern
 from batch_ops.image.dialects import fiji, imaris, luxendo, nexus
 from batch_ops.image.dialects.labels import MATLAB, pixel_sizes, usual_order
 from batch_ops.image.read_image import read_image
@@ -65,7 +66,12 @@ def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:
     return {**found, **known, "pixel_sizes": pixel_sizes(file, found["name"], found["axistags"])}
 
 
-def parts_of(file: h5py.File, reader: str, shape: tuple[int, ...]) -> tuple[Part, ...]:
-    """Return how an image lies in its file; () where it is one dataset that ilastik reads as it is."""
+def parts_of(file: h5py.File, reader: str, shape: tuple[int, ...], path: str) -> tuple[Part, ...]:
+    """Return how an image lies in its file; () where it is one dataset that ilastik reads as it is.
+
+    `path`: of its dataset, or the pattern of its datasets' paths.
+    """
+    if reader == read_pattern.READER:
+        return tuple(read_pattern.parts(file, path))
     dialect = DIALECTS.get(reader)
     return tuple(dialect.parts(file, shape)) if dialect is not None and dialect.parts is not None else ()

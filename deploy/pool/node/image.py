@@ -75,9 +75,9 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
     md5 = md5_of(path)
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
         found, warnings, stored = describe(file, root, task)
-        listed = listed_name(file, stored.path)
-        odd = odd_attributes(file[listed])
         parts = parts_to_copy(file, stored)
+        listed = listed_name(file, parts[0].path if parts else stored.path)
+        odd = odd_attributes(file[listed])
         sizes = pixel_sizes(stored, found.axes)
         attributes = kept_attributes(file[listed], found, sizes) if parts else {}
     if parts:
@@ -112,7 +112,8 @@ def parts_to_copy(file: Any, stored: Dataset) -> tuple[Part, ...]:
     """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is."""
     from batch_ops.image.dialects.read_file import parts_of  # only here: a node without h5py must be able to say so
 
-    return parts_of(file, stored.reader, stored.shape) or ((Part(stored.path),) if needs_decoders(stored) else ())
+    parts = parts_of(file, stored.reader, stored.shape, stored.path)
+    return parts or ((Part(stored.path),) if needs_decoders(stored) else ())
 
 
 def needs_decoders(stored: Dataset) -> bool:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from batch_ops.image.choice import Entry, choose
-from batch_ops.image.patterns import matching
 from batch_ops.image.read_image import read_image
 from batch_ops.image.walk import resolve
 
@@ -80,23 +79,6 @@ def test_the_dataset_of_the_training_images_comes_first():
     assert taken(IMAGE, *others, trained=["mask"]) == ["mask"]
     assert len(taken(IMAGE, *others, trained=["data", "other"])) == 2
     assert taken(IMAGE, ("names", (30, 40), "text"), trained=["names"]) == ["data"]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "fitting"),
-    [
-        ("t{t:05d}/s{setup:02d}/0/cells", {"t00000/s00/0/cells", "t00001/s00/0/cells"}),
-        ("t00000/s*/0/cells", {"t00000/s00/0/cells"}),
-        ("t{t}/s00/1/cells", {"t00001/s00/1/cells"}),
-        ("t{a:05d}/s00/{a}/*", set()),
-        ("*/cells", set()),
-        ("t.*/s00/0/cells", set()),
-    ],
-)
-def test_a_pattern_fits_whole_paths(pattern, fitting):
-    """A star stands for a part of one name, a field for a number of at least its digits; all else for itself."""
-    paths = ["t00000/s00/0/cells", "t00001/s00/0/cells", "t00001/s00/1/cells", "s00/resolutions"]
-    assert {paths[index] for index in matching(pattern, paths)} == fitting
 
 
 @pytest.fixture

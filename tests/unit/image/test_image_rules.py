@@ -115,6 +115,9 @@ def test_an_untagged_image_gets_the_one_order_that_fits(project, shape, trained,
         ((3, 30, 40), {"axes": "zyx"}, "its 3 could be z slices as well as channels", "zyx"),
         ((20, 30, 40), {**TRAINED_2D, "axes": "tyx"}, "time could be taken for z", "tyx"),
         ((20, 30, 40), {"spatial_dimensions": None}, "does not say what its training images were like", "zyx"),
+        ((3, 30, 40), {**TRAINED_2D, "axes": "yxc", "channels": 3}, "no usual order of axes fits its project", "cyx"),
+        ((4, 20, 30, 40), {"axes": "tzyxc"}, "no usual order of axes fits its project", "tzyx"),
+        ((20, 30, 40, 2), {"axes": "zyxc"}, "no usual order of axes fits its project", "tzyx"),
     ],
 )
 def test_somebody_is_asked_where_time_z_and_channels_could_be_taken_for_each_other(
@@ -125,8 +128,9 @@ def test_somebody_is_asked_where_time_z_and_channels_could_be_taken_for_each_oth
     assert isinstance(verdict, Undecided)
     assert why in verdict.sentence
     assert (verdict.image.shape, verdict.image.axes, verdict.likely) == (shape, "", likely)
-    said = judge(dataset(shape, None), replace(project, **(trained | {"columns": None})), ImageOptions(confirmed="tyx"))
-    assert "tyx" in (said.warnings[0].sentence if isinstance(said, Accepted) else "tyx is 2D")
+    answered = ImageOptions(confirmed=likely)
+    said = judge(dataset(shape, None), replace(project, **(trained | {"columns": None, "sigma_3d": 0.0})), answered)
+    assert f"taken for {likely}" in said.warnings[0].sentence
     assert "do not fit" in words(judge(dataset(shape, None), project, ImageOptions(confirmed="yx")))
 
 
@@ -135,8 +139,8 @@ def test_somebody_is_asked_where_time_z_and_channels_could_be_taken_for_each_oth
     [
         ((6, 20, 30, 40, 1), {"axes": "txyzc"}, "txyzc (as its project's training images) and tzyxc (as ilastik"),
         ((40, 30, 20), {"axes": "xyz"}, "xyz (as its project's training images) and zyx (as ilastik has it) both fit"),
-        ((3, 30, 40), {**TRAINED_2D, "axes": "yxc", "channels": 3}, "no usual order of axes fits"),
-        ((20, 30, 40, 2), {"axes": "zyxc"}, "no usual order of axes fits"),
+        ((30, 40), {"axes": "zyx"}, "no usual order of axes fits"),
+        ((20, 30, 40, 2), {"axes": "zyxc", "channels": 3}, "no usual order of axes fits"),
     ],
 )
 def test_an_untagged_image_is_never_guessed(project, shape, trained, why):

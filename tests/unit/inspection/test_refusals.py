@@ -59,7 +59,7 @@ REFUSALS = {
     "zero": (lambda h5, f: h5.add(f, shape=(2, 0, 20, 22, 1)), {}, ["is empty", "2 x 0 x 20"]),
     "null": (lambda h5, f: f.create_dataset("n", data=h5py.Empty("f4")), {}, ["empty dataset 'n'"]),
     "untagged": (
-        lambda h5, f: h5.add(f, shape=(30, 20, 9, 2), axes=None),
+        lambda h5, f: h5.add(f, shape=(30, 20), axes=None),
         {},
         ["does not say which", "axistags", "no usual order"],
     ),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.ilastik.axes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 
@@ -128,3 +129,26 @@ def test_a_refusal_of_ilastik_becomes_the_sentence_of_the_report(reference):
     report = folder.report()
     assert (ended.code, report.kind, report.ilastik_exit_code) == (1, "COMMAND", 1)
     assert "3.5" in report.sentence, report.sentence
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_an_image_in_several_datasets_gives_the_same_pixels(reference, checked):
+    """A pattern names one dataset for each time point; ilastik gets a plain copy of all of them."""
+    folder = reference("nuclei3d")
+    with h5py.File(folder.image, "a") as file:
+        taken = file["volume/data"][()][..., 0]  # txyz
+        for time, volume in enumerate(taken):
+            file[f"t{time + 7:05d}/s00/0/cells"] = volume.T
+            file[f"t{time + 7:05d}/s00/1/cells"] = volume.T[::2, ::2, ::2]
+        del file["volume"]
+    pattern = "t{t:05d}/s00/0/cells"
+    folder.values = {"internal_path": pattern, "image_length": folder.image.stat().st_size}
+    if checked:
+        shape = (len(taken), *taken.shape[:0:-1])
+        source = AxesSource.ASSUMED
+        described = ImageDescription(pattern, "tzyx", False, shape, str(taken.dtype), source, "pattern")
+        folder.values["image_description"] = image_to_json(described)
+    ended = folder.run()
+
+    assert ended.code == 0, ended.printed
+    assert_same_pixels(folder, "nuclei3d")
