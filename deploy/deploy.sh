@@ -46,6 +46,8 @@ END
 source "$here/lib/common.sh"
 # shellcheck source=lib/preflight.sh
 source "$here/lib/preflight.sh"
+# shellcheck source=lib/machines.sh
+source "$here/lib/machines.sh"
 # shellcheck source=lib/access.sh
 source "$here/lib/access.sh"
 # shellcheck source=lib/tools.sh

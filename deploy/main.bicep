@@ -30,7 +30,7 @@ param operatorsGroup string = ''
 @description('Whether the app gets its role on all tables at once instead of each, and may read the whole Batch account.')
 param wideRoles bool = false
 
-@description('Sizes of nodes in the order of wish, with commas between: deploy.sh takes the first that is to be had.')
+@description('Sizes of nodes in the order of wish, with commas between: deploy.sh takes the cheapest that is to be had.')
 #disable-next-line no-unused-params
 param vmSizes string = ''
 

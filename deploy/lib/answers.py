@@ -7,7 +7,6 @@ import fnmatch
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 _NEEDED_ACTIONS = {
@@ -54,55 +53,6 @@ def missing_permissions(answer: Mapping[str, Any], *, heal: bool = False) -> Seq
 
 def _matches(action: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
-
-
-def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
-    """Cores that a Batch account may use of a family of machines; None where Azure does not say."""
-    if spot:
-        found = account.get("lowPriorityCoreQuota")
-        return None if found is None else int(found)
-    # The CLI writes `Vm`, Azure's own answer `VM`.
-    families = "dedicatedCoreQuotaPerVmFamily", "dedicatedCoreQuotaPerVMFamily"
-    if not all(account.get(f"{name}Enforced", True) for name in families):
-        return int(account["dedicatedCoreQuota"])
-    for entry in next((account[name] for name in families if account.get(name)), ()):
-        if str(entry["name"]).lower() == family.lower():
-            return int(entry["coreQuota"])
-    return None
-
-
-def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[int, str] | None:
-    """(cores, family) of a machine size from Batch's list for a region; None where Batch does not offer it.
-
-    Names of families may have blanks, such as "Standard NCASv3_T4 Family".
-    """
-    for entry in skus:
-        if str(entry["name"]).lower() == size.lower():
-            cores = {item["name"]: item["value"] for item in entry.get("capabilities") or ()}.get("vCPUs", "0")
-            return int(cores), str(entry["familyName"])
-    return None
-
-
-def choose(
-    skus: Sequence[Mapping[str, Any]], account: Mapping[str, Any] | None, sizes: Sequence[str], spot: bool
-) -> tuple[str, Sequence[str]]:
-    """(the first size that Batch offers and whose cores suffice for one node, why those before it are not taken).
-
-    Cores that are not known are no reason. Where none will do it is the first one, and whoever takes it finds out why.
-    """
-    reasons = []
-    for size in sizes:
-        found = sku(skus, size)
-        if found is None:
-            reasons.append(f"{size} is not taken: Batch does not offer it here.")
-            continue
-        cores, family = found
-        allowed = quota(account, family, spot) if account else None
-        if allowed is not None and allowed < cores:
-            reasons.append(f"{size} is not taken: {allowed} cores are allowed of {family}, and a node has {cores}.")
-            continue
-        return size, reasons
-    return sizes[0], reasons
 
 
 def same_formula(pool: Mapping[str, Any], wanted: str) -> bool:
@@ -166,16 +116,6 @@ def main(arguments: Sequence[str]) -> int:
     answer = json.loads(text)
     if command == "permissions":
         print("\n".join(missing_permissions(answer, heal=rest != ["0"])))
-    elif command == "sku":
-        found = sku(answer, rest[0])
-        print(*found or ())
-    elif command == "choose":
-        account = json.loads(Path(rest[2]).read_text(encoding="utf-8"))
-        size, reasons = choose(answer, account, rest[0].split(","), rest[1] == "spot")
-        print("\n".join([size, *reasons]))
-    elif command == "quota":
-        known = quota(answer, rest[0], rest[1] == "spot")
-        print("" if known is None else known)
     elif command == "same-formula":
         return 0 if same_formula(answer, rest[0]) else 1
     elif command == "other-pools":

@@ -106,9 +106,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"--prefix is {values['prefix']!r}; it must be lower-case letters and digits, a letter first.")
     if not re.fullmatch(r"[0-9][0-9A-Za-z.-]*", str(values["ilastikVersion"])):
         faults.append(f"--ilastik-version is {values['ilastikVersion']!r}; it must look like 1.4.2.")
-    if not re.fullmatch(r"[A-Za-z0-9_]+", str(values["vmSize"])):
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", str(values["vmSize"])):
         faults.append(f"--vm-size is {values['vmSize']!r}; it must look like Standard_D4ds_v5.")
-    if values["vmSizes"] and not re.fullmatch(r"[A-Za-z0-9_]+(,[A-Za-z0-9_]+)*", str(values["vmSizes"])):
+    if values["vmSizes"] and not re.fullmatch(r"[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*", str(values["vmSizes"])):
         faults.append(
             f"--vm-sizes is {values['vmSizes']!r}; it must look like Standard_D4ds_v5,Standard_D4as_v5: no blanks."
         )

@@ -5,7 +5,6 @@ readonly AZ_AT_LEAST=2.75.0
 # Microsoft.Compute: for the look at the image.
 readonly PROVIDERS=(Microsoft.Batch Microsoft.Compute Microsoft.Consumption Microsoft.EventGrid Microsoft.Insights
   Microsoft.ManagedIdentity Microsoft.OperationalInsights Microsoft.Storage Microsoft.Web)
-readonly IMAGE=canonical:ubuntu-24_04-lts:server:latest
 
 problems=()
 problem() { problems+=("$*"); }
@@ -126,67 +125,6 @@ register_providers() {
 
 is_registered() { [[ " ${unregistered[*]} " != *" $1 "* ]]; } # provider
 
-# What a provider knows can be asked for only once it is registered.
-check_machines() { # size, most nodes, spot nodes
-  local found family cores image
-  if ! is_registered Microsoft.Batch || ! is_registered Microsoft.Compute; then
-    say "   Machine sizes can be looked up only when this subscription has been registered for them."
-    return
-  fi
-  fetch "$work/skus.json" batch location list-skus --location "$location"
-  choose_size
-  set -- "${parameter[vmSize]}" "$2" "$3"
-  found=$(answers sku "$1" <"$work/skus.json")
-  if [[ -z $found ]]; then
-    problem "Batch offers no machines of size $1 in $location. See: az batch location list-skus --location $location --output table"
-    return
-  fi
-  read -r cores family <<<"$found"
-  lookup image vm image show --location "$location" --urn "$IMAGE" --query name
-  [[ -n $image ]] || problem "The image $IMAGE is not to be had in $location."
-  if [[ -z $batch_account ]]; then
-    check_batch_account_quota
-    return
-  fi
-  fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
-  (($2 <= $3)) || check_cores "$family" "$cores" dedicated
-  (($3 == 0)) || check_cores "$family" "$cores" spot
-  (($2 > $3)) || check_stand_ins "$family" "$cores"
-}
-
-# Sets the machines' size to the first wish that is offered and has quota; without an account no quota is known.
-choose_size() {
-  local kind=dedicated reasons
-  [[ -n ${parameter[vmSizes]} && -f $work/skus.json ]] || return 0
-  [[ ${parameter[spotNodes]} == 0 ]] || kind=spot
-  printf 'null' >"$work/account.json"
-  [[ -z $batch_account ]] ||
-    fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
-  answers choose "${parameter[vmSizes]}" "$kind" "$work/account.json" <"$work/skus.json" >"$work/size"
-  parameter[vmSize]=$(head -n 1 "$work/size")
-  reasons=$(tail -n +2 "$work/size")
-  [[ -z $reasons ]] || say "   ${reasons//$'\n'/$'\n'   }"
-}
-
-check_cores() { # family, cores of one node, kind
-  local allowed
-  allowed=$(answers quota "$1" "$3" <"$work/account.json")
-  if [[ -z $allowed ]]; then
-    warn "Azure does not tell how many $3 cores of the family $1 the Batch account $batch_account may use; with none, files wait. See the portal: Batch account, Quotas."
-    return
-  fi
-  ((allowed >= $2)) ||
-    problem "The Batch account $batch_account may use $allowed $3 cores of the family $1, and one node needs $2. Ask for more in the portal: Batch account, Quotas (free, takes hours to days)."
-}
-
-# Where all nodes may be spot nodes, dedicated ones stand in for those that Azure takes back.
-check_stand_ins() { # family, cores of one node
-  local allowed
-  allowed=$(answers quota "$1" dedicated <"$work/account.json")
-  [[ -z $allowed ]] || ((allowed >= $2)) ||
-    warn "The Batch account $batch_account may use $allowed dedicated cores of the family $1: while Azure has no spot nodes, files wait. Ask for $2 or more in the portal: Batch account, Quotas."
-}
-
 # The app runs on Flex Consumption, which not every region has, nor every version of Python there.
 check_functions() {
   local versions
@@ -201,14 +139,6 @@ check_functions() {
   else
     warn "It is not known whether function apps can be made in $location: $(tail -n 1 "$work/error")"
   fi
-}
-
-check_batch_account_quota() {
-  local allowed used
-  lookup allowed batch location quotas show --location "$location" --query accountQuota
-  lookup used batch account list --query "[?location=='$location'] | length(@)"
-  ((used < allowed)) ||
-    problem "The subscription has $used Batch accounts in $location and may have $allowed. Delete one, take another region, or ask for more in the portal: Quotas."
 }
 
 check_names() {

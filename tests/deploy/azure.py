@@ -1,6 +1,6 @@
 """A subscription of Azure as deploy.sh meets it: knows what exists and refuses what Azure would refuse.
 
-It stands in for the Azure CLI's answers and for the two web addresses that deploy.sh speaks to by curl. What it
+It stands in for the Azure CLI's answers and for the web addresses that deploy.sh speaks to by curl. What it
 does not know it answers with an error, never with success.
 """
 
@@ -253,6 +253,8 @@ class Azure(Storage, Templates):
             output = Path(value["--output"])
             if url.netloc == "files.ilastik.org":
                 return self._curled("download", False, lambda: self._download(output))
+            if url.netloc == "prices.azure.com":
+                return self._curled("prices", False, lambda: self._prices(value["--data-urlencode"], output))
             audience = re.fullmatch(rf'header = "Authorization: Bearer {self.token}\.(\S+)"', value["--config"].strip())
             if audience is None or not re.fullmatch(r"[\w-]+\.scm\.example", url.netloc):
                 return 22, "", f"curl: nobody answers {url.netloc} without a token"
@@ -287,6 +289,19 @@ class Azure(Storage, Templates):
         state = self.deployment_states[0]
         self.deployment_states = self.deployment_states[1:] or [state]
         return _tell(output, "", state) if len(state) == 3 else _tell(output, json.dumps({"status": int(state)}), "200")
+
+    def _prices(self, filtered: str, output: Path) -> tuple[int, str, str]:
+        """The list of retail prices: rows as it was seen to answer, for the sizes that have a price here."""
+        size = re.findall(
+            r"^\$filter=.* and armRegionName eq 'westeurope' and armSkuName eq '([\w-]+)' and ", filtered
+        )[0]
+        answer = json.loads(Path(__file__).with_name("retail_prices.json").read_text())
+        if size not in self.retail_prices:
+            return 22, "", "curl: (22) The requested URL returned error: 503"
+        price = self.retail_prices[size]
+        dedicated = answer["Items"][1] | {"armSkuName": size, "retailPrice": price}
+        answer["Items"] = [dedicated, dedicated | {"skuName": "X Spot", "retailPrice": price / 5}]
+        return _tell(output, json.dumps(answer), "")
 
     def _download(self, target: Path) -> tuple[int, str, str]:
         begun = target.read_bytes() if target.exists() else b""

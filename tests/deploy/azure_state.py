@@ -36,6 +36,8 @@ class State:
     names_are_taken: bool = False
     python_versions: tuple[str, ...] = ("3.12", "3.13")
     vm_sizes: dict[str, int] = field(default_factory=lambda: {"Standard_D4ds_v5": 4, "Standard_E8ds_v5": 8})
+    # Dollars an hour of a dedicated node of a size, in the public list; a spot node costs a fifth.
+    retail_prices: dict[str, float] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     resources: list[dict[str, Any]] = field(default_factory=list)
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -24,7 +24,7 @@ def client(port: int, python: str) -> str:
     """A program to be put on a PATH. Only what reads its input is given any: it belongs to the caller's script."""
     return f"""#!/bin/bash
 input=
-[[ $* != *answers.py* ]] || input=$(cat)
+[[ $* != *answers.py* && $* != *machines.py* ]] || input=$(cat)
 exec 3<>/dev/tcp/127.0.0.1/{port} || exec {python} "$@"
 printf '%s\\0' "$PWD" "$AZURE_TOKEN_CREDENTIALS" "$input" "$#" "$@" >&3
 IFS= read -r -d '' -u 3 code

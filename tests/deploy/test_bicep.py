@@ -156,7 +156,7 @@ def test_the_image_that_is_looked_for_is_the_pool_s():
     """deploy.sh asks for the image that pool.bicep names."""
     pool = (DEPLOY / "modules/pool.bicep").read_text()
     words = [re.findall(rf"{key}: '([\w.-]+)'", pool)[0] for key in ("publisher", "offer", "sku", "version")]
-    assert f"readonly IMAGE={':'.join(words)}" in (DEPLOY / "lib/preflight.sh").read_text()
+    assert f"readonly IMAGE={':'.join(words)}" in (DEPLOY / "lib/machines.sh").read_text()
 
 
 @pytest.mark.parametrize("path", [DEPLOY / "deploy.sh", *sorted((DEPLOY / "lib").glob("*.sh"))], ids=lambda p: p.name)

@@ -27,6 +27,12 @@ def no_size(azure):
     azure.vm_sizes = {"Standard_E8ds_v5": 8}
 
 
+def no_spot(azure):
+    capabilities = [{"name": "vCPUs", "value": "4"}, {"name": "LowPriorityCapable", "value": "False"}]
+    machine = {"name": "Standard_D4ds_v5", "familyName": "Standard_D4ds_v5Family", "capabilities": capabilities}
+    azure._batch_location_list_skus = lambda call: [machine]
+
+
 def no_account(azure):
     azure.batch_accounts_allowed = 0
 
@@ -55,6 +61,7 @@ def old_bicep(azure):
         (old_cli, "Azure CLI 2.60.0 is too old"),
         (no_roles, "You may not assign roles (role Role Based Access Control Administrator, or Owner)"),
         (no_size, "Batch offers no machines of size Standard_D4ds_v5 in westeurope"),
+        (no_spot, "Machines of size Standard_D4ds_v5 cannot be spot nodes."),
         (no_account, "has 0 Batch accounts in westeurope and may have 0"),
         (name_taken, " is already taken.). Take another --prefix"),
         (old_python, "has no Python 3.13 on Flex Consumption in westeurope, but: 3.11, 3.12."),

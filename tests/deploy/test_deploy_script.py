@@ -189,20 +189,6 @@ def test_a_group_of_operators_gets_the_roles_of_one(lab):
     assert "role assignment create" not in lab.azure.changes
 
 
-def test_the_first_size_that_is_to_be_had_is_taken(empty):
-    """One that Batch does not offer is passed over with its reason; one without cores as soon as that is known."""
-    empty.azure.vm_sizes |= {"Standard_D4as_v5": 4}
-    wishes = "Standard_D4s_v9,Standard_D4ds_v5,Standard_D4as_v5"
-    done = empty.up("--vm-sizes", wishes, "--spot-nodes", "0", "--no-smoke-test")
-    assert "Standard_D4s_v9 is not taken: Batch does not offer it here." in done.stdout
-    (pool,) = empty.azure.pools.values()
-    assert pool["values"]["vmSize"] == "Standard_D4ds_v5"
-    families = [{"name": "Standard_D4ds_v5Family", "coreQuota": 0}, {"name": "Standard_D4as_v5Family", "coreQuota": 8}]
-    empty.azure._batch_account_show = lambda call: {"dedicatedCoreQuotaPerVmFamily": families}
-    assert "Standard_D4ds_v5 is not taken: 0 cores are allowed" in empty.up("--no-smoke-test").stdout
-    assert [pool["values"]["vmSize"] for pool in empty.azure.pools.values()] == ["Standard_D4as_v5"]
-
-
 def test_who_is_told_is_asked_for_once(empty):
     """Without a keyboard it is a note; a deployment that is there is not asked again."""
     assert "Nobody is told when something breaks: --alert-mail" in empty.up().stderr
