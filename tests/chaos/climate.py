@@ -14,10 +14,10 @@ SETTINGS = Settings(
 class Climate:
     """All quiet, unless it says otherwise.
 
-    `page_size`: rows, blobs and tasks in an answer, None for as many as the services give. `list_lag`: so long Batch's
-    lists leave out what changed. `zombies`: nodes that are given up go on and upload. `retry_after`: what a service
-    says that is out. On `older_machines` runs a version of the app that knows neither the index nor the sums of a
-    month. `patience`: how soon after its last change each file must be done.
+    `page_size`: rows, blobs and tasks in an answer, None for as many as the services give. `list_lag`: so long at
+    most Batch's lists leave out what changed. `zombies`: nodes that are given up go on and upload. `retry_after`: what
+    a service says that is out. On `older_machines` runs a version of the app that knows neither the index nor the sums
+    of a month. `patience`: how soon after its last change each file must be done.
     """
 
     settings: Settings = SETTINGS

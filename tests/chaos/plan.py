@@ -119,11 +119,13 @@ def make_plan(seed: int, files: int = 0) -> list[Action]:
     rng = Random(seed)
     files = files or rng.choice(_FILES)
     if is_calm(seed):
-        return _calm(rng, files)
+        # They are in each other's way more often then.
+        return _calm(rng, max(files, 6))
     plan = [*_projects(rng)]
     for file in range(files):
         plan += _file(rng, file)
-    plan += _troubles(rng)
+    # A fault beyond the last call never comes.
+    plan += _troubles(rng, min(60, 6 + 6 * files))
     return sorted(plan, key=lambda action: action.at)
 
 
@@ -205,7 +207,7 @@ def _event(rng: Random) -> tuple[float, ...]:
     return tuple(rng.choice((1.0, 1.0, 5.0, 60.0, 1800.0)) * rng.random() for _ in range(times))
 
 
-def _troubles(rng: Random) -> list[Action]:
+def _troubles(rng: Random, most_calls: int) -> list[Action]:
     plan: list[Action] = []
 
     def some(most: int, make: Callable[[], Action]) -> None:
@@ -216,7 +218,7 @@ def _troubles(rng: Random) -> list[Action]:
             rng.random() * _SPAN,
             kind,
             process=rng.randint(0, 2),
-            calls=rng.randint(1, 60),
+            calls=rng.randint(1, most_calls),
             when=when or rng.choice(list(When)),
             seconds=seconds,
         )

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
+from batch_ops.domain.batch_task import Task
 from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.ledger_writes import Writes
 from batch_ops.domain.task_spec import TaskSpec
@@ -74,6 +76,12 @@ class ChaosBatch(fakes.FakeBatch):
     """Wakes the nodes when there is work."""
 
     world: "Simulation"
+
+    def _is_listed(self, task: Task) -> bool:
+        lag = self.world.climate.list_lag
+        return (
+            not lag or task.changed + lag * (crc32(f"{task.task_id} {task.state}".encode()) % 8 / 7) <= self.cloud.now
+        )
 
     def _add_task(self, job_id: str, spec: TaskSpec) -> bool:
         is_new = super()._add_task(job_id, spec)

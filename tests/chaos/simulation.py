@@ -63,7 +63,6 @@ class Simulation(Services):
         self.blobs = ChaosBlobs(self.cloud)
         self.blobs.slow_copies = climate.slow_copies
         self.batch = ChaosBatch(self.cloud)
-        self.batch.lag = climate.list_lag
         if climate.page_size is not None:
             for paged in (self.blobs, self.batch, self.ledger.table, self.worklist.table):
                 paged.page_size = climate.page_size
