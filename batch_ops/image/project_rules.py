@@ -17,7 +17,7 @@ from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.plain_text import plain
 
 # Raised when a project may get another answer than before: what was kept of it is then read again.
-PROJECT_RULES = 3
+PROJECT_RULES = 4
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
 SCALARS = frozenset({"GaussianSmoothing", "LaplacianOfGaussian", "GaussianGradientMagnitude", "DifferenceOfGaussians"})
@@ -52,6 +52,8 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
     if workflow != WORKFLOW:
         raise Unfit(f"is a project of the workflow '{plain(workflow, 60)}'; only {WORKFLOW} projects can be run here.")
     version = _version(found)
+    if unreadable := text(found.get("unreadable", "")):
+        raise Unfit(f"is damaged: '{plain(unreadable, NAME_LENGTH)}' in it can't be read; upload it again, or {_AGAIN}")
     features = _features(found)
     classes = tuple(plain(text(item), 40) for item in sequence(found.get("classes") or []))
     _check_classifier(found, len(classes))

@@ -19,6 +19,10 @@ MAX_TRAINED_PATHS = 5
 FEATURES = "FeatureSelections"
 LANES = "Input Data/infos"
 ROLE = "Raw Data"
+SETTINGS = (FEATURES, "Input Data", "PixelClassification", "Prediction Export")
+LOOKED_AT_ELSEWHERE = (CLASSIFIER, "Input Data/local_data")
+MAX_SETTINGS = 50_000
+MAX_SETTING_BYTES = 2**20
 # As ilastik itself finds the kind of a classifier in a pickle of the oldest format.
 _CLASSIFIER_TYPE = re.compile(r"clazyflow\.classifiers\.\w+\n(\w+)\np\d+\n")
 # The path of a dataset, as ilastik appends it to that of its file.
@@ -44,7 +48,32 @@ def read_project(file: h5py.File) -> dict[str, Any]:
         **_kind(root),
         **read_forests(root),
         **_lanes(root),
+        "unreadable": _unreadable(root),
     }
+
+
+def _unreadable(root: Any) -> str:
+    """Return the first dataset whose values can't be read, among all that ilastik reads as it opens the project.
+
+    The trees are read elsewhere, training images inside the project by nobody.
+    """
+    left = MAX_SETTINGS
+    groups = [(name, group_at(root, name)) for name in SETTINGS]
+    while groups and left > 0:
+        path, group = groups.pop()
+        for name in names_in(group)[:left] if group is not None else ():
+            left -= 1
+            here = f"{path}/{name}"
+            try:
+                if (inner := group_at(group, name)) is not None:
+                    groups += [(here, inner)] if here not in LOOKED_AT_ELSEWHERE else []
+                else:
+                    value_at(group, name, MAX_SETTING_BYTES)
+            except (OSError, KeyError, RuntimeError, ValueError, TypeError) as exc:
+                if getattr(exc, "filename", None):
+                    raise  # a fault of this process, not of the file
+                return here
+    return ""
 
 
 def _kind(root: Any) -> dict[str, Any]:

@@ -56,6 +56,20 @@ async def test_a_damaged_classifier_is_refused(inspect, damage):
     assert verdict.sentence.startswith("default.ilp has a damaged classifier (")
 
 
+@pytest.mark.parametrize(
+    "path", ["PixelClassification/LabelSets/labels000/block0000", "Input Data/infos/lane0000/Raw Data/drange"]
+)
+async def test_everything_that_ilastik_reads_is_looked_at(inspect, path):
+    """A block of labels or a setting whose checksum is wrong; but not training images inside the project."""
+
+    def change(file, path=path):
+        made = file.create_dataset(path, (8,), "u1", chunks=(8,), fletcher32=True)
+        made.id.write_direct_chunk((0,), b"ilastik!0000")
+
+    assert f"is damaged: '{path}' in it can't be read" in (await inspect(change)).sentence
+    assert isinstance(await inspect(lambda file: change(file, "Input Data/local_data/image")), ProjectFacts)
+
+
 async def test_features_and_classifier_belong_together(inspect):
     """A selection that was changed after the training."""
     change = put("FeatureSelections/SelectionMatrix", selection((0, 0), (0, 3), (5, 3), (1, 3)))
