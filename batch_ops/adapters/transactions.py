@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, ODataV4Format
 from azure.core.rest import HttpRequest
 from azure.data.tables import EdmType, EntityProperty
 from azure.data.tables.aio import TableClient
@@ -26,14 +26,6 @@ _HEADERS = ("x-ms-version: 2019-02-02", "DataServiceVersion: 3.0", "Accept: appl
 _PART = re.compile(rb"^HTTP/1\.[01] (\d{3})[^\r\n]*\r?\n((?:[^\r\n]+\r?\n)*)(?:\r?\n([^\r\n]*))?", re.MULTILINE)
 _XML_CODE = re.compile(rb"<code>(\w+)</code>")
 _ETAG = re.compile(rb"^etag:[ \t]*([^\r\n]+)", re.MULTILINE | re.IGNORECASE)
-
-
-class TransactionFailed(HttpResponseError):
-    """Nothing was written; `error_code` is the service's code for the operation that failed."""
-
-    def __init__(self, message: str, status: int, code: str, response: Any = None) -> None:
-        super().__init__(message, response)
-        self.status_code, self.error_code = status, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +65,8 @@ def delete(partition: str, key: str) -> Operation:
 async def submit(table: TableClient, operations: Sequence[Operation]) -> list[str]:
     """Carry out at most a hundred operations on different rows of one partition.
 
-    Returns the versions of what was written, in their order ("" where a row was removed). Raises `TransactionFailed`,
-    and what else the SDK raises.
+    Returns the versions of what was written, in their order ("" where a row was removed). Raises what the SDK raises:
+    `HttpResponseError`, with the code of the operation that failed, if nothing was written.
     """
     batch, changes = f"batch_{uuid4()}", f"changeset_{uuid4()}"
     account = table.url.partition("?")[0].rstrip("/")
@@ -95,7 +87,7 @@ async def submit(table: TableClient, operations: Sequence[Operation]) -> list[st
     content = await response.read()
     if response.status_code != _ACCEPTED:
         code = response.headers.get("x-ms-error-code") or _code_in(content)
-        raise TransactionFailed("The transaction was refused.", response.status_code, code, response)
+        raise _failure(response.status_code, code, response)
     return _versions(content, len(operations))
 
 
@@ -146,12 +138,18 @@ def _versions(content: bytes, expected: int) -> list[str]:
     parts = _PART.findall(content)
     for status, _, body in parts:
         if not status.startswith(b"2"):
-            raise TransactionFailed("The transaction failed.", int(status), _code_in(body))
+            raise _failure(int(status), _code_in(body))
     if len(parts) != expected:
         # Whether it was carried out is not known.
         raise AzureError(f"The answer to a transaction of {expected} operations has {len(parts)} parts.")
     found = (_ETAG.search(headers) for _, headers, _ in parts)
     return [version[1].decode().strip() if version else "" for version in found]
+
+
+def _failure(status: int, code: str, response: Any = None) -> HttpResponseError:
+    error = HttpResponseError(f"The transaction failed ({status} {code}).", response)
+    error.status_code, error.error = status, ODataV4Format({"code": code})
+    return error
 
 
 def _code_in(body: bytes) -> str:
