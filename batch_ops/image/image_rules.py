@@ -49,6 +49,7 @@ def judge_image(
         image = ImageDescription(
             *(found.path, axes.letters, axes.tagged and not planes, found.shape, found.dtype, axes.source),
             reader=found.reader,
+            scene=found.scene,
             planes=planes,
         )
         _check_project(image.read_as, found.shape, project)

@@ -22,6 +22,7 @@ class Dataset:
 
     `tags_plain`: the axistags stand there as the one text that ilastik reads.
     `reader`: the dialect of the file, and `axes` what that says of them; `pixel_sizes`: (axis, size, unit) as known.
+    `scene`: which of its images.
     `usual`: the order of axes that is usual in files of its kind; "?" if none is, "" for files of no particular kind.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
     `stacked`: the first axes, along which it is put together from datasets of the remaining ones. `chosen`: why it was
@@ -43,6 +44,7 @@ class Dataset:
     reader: str = PLAIN_READER
     axes: str = ""
     usual: str = ""
+    scene: str = ""
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
 
 
@@ -87,6 +89,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
         passed_over=(*map(text, sequence(data.get("passed_over", []))), *(["..."] if data.get("more") else [])),
         reader=text(data.get("reader", PLAIN_READER), _MAX_WORD),
         axes=text(data.get("axes", ""), _MAX_WORD),
+        scene=text(data.get("scene", ""), _MAX_WORD),
         usual=text(data.get("usual", ""), _MAX_WORD),
         pixel_sizes=tuple(_pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
     )

@@ -78,20 +78,35 @@ def nexus(file: h5py.File, pixels: np.ndarray) -> None:
     entry["instrument/detector/mask"] = np.zeros(pixels.shape[3:], "u1")
 
 
+def bigdataviewer(file: h5py.File, pixels: np.ndarray) -> None:
+    """As its exporter does: two levels of each set-up, 16-bit numbers stored as signed ones."""
+    for t, s in np.ndindex(pixels.shape[:2]):
+        for level in range(2):
+            volume = pixels[t, s, :, :: level + 1, :: level + 1].astype("u2").view("i2")
+            path = f"t{t:05d}/s{s:02d}/{level}/cells"
+            file.create_dataset(path, data=volume, chunks=(4, 8, 8), compression="gzip")
+        if t == 0:
+            file[f"s{s:02d}/resolutions"] = [[1.0, 1.0, 1.0], [2.0, 2.0, 1.0]]
+            file[f"s{s:02d}/subdivisions"] = [[8, 8, 4]] * 2
+
+
 def plain(file: h5py.File, pixels: np.ndarray) -> None:
     """As ilastik exports it: a tagged dataset."""
     file.create_dataset("exported_data", data=pixels).attrs["axistags"] = axistags_json("tczyx", {})
 
 
-MAKERS: dict[str, Maker] = {"imaris": imaris, "luxendo": luxendo, "fiji": fiji, "matlab": matlab, "nexus": nexus}
+MAKERS: dict[str, Maker] = {maker.__name__: maker for maker in (imaris, luxendo, fiji, matlab, nexus, bigdataviewer)}
 # What can hold more than one volume.
-SERIES = ("imaris", "fiji")
-# What does not say which of its dimensions is which, nor how large a pixel is.
+SERIES = ("imaris", "fiji", "bigdataviewer")
+# What has one channel to an image.
+NO_CHANNELS = ("bigdataviewer",)
+# What does not say which of its dimensions is which; and what does not say how large a pixel is.
 UNSAID = ("matlab",)
+SIZELESS = ("matlab", "bigdataviewer")
 
 
 def pixels_of(*shape: int, dtype: str = "u1") -> np.ndarray:
-    """Noise, so that any swap of axes shows."""
-    kind = np.dtype(dtype)
-    highest = 1 if kind.kind == "f" else np.iinfo(kind).max
-    return (np.random.default_rng(17).random(shape) * highest).astype(kind)
+    """Noise, so that any swap of axes shows: half of it dark, half up to the highest number of its type."""
+    chance, kind = np.random.default_rng(17), np.dtype(dtype)
+    noise = chance.random(shape)
+    return (noise * np.where(chance.random(shape) < 0.5, 255, np.iinfo(kind).max)).astype(kind)

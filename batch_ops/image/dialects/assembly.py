@@ -27,15 +27,16 @@ def describe_assembled(
     file: h5py.File,
     path_of: Callable[[int, int], str],
     times: int,
-    channels: int,
+    channels: int | None,
     inner: tuple[int, ...] | None = None,
 ) -> dict[str, Any]:
     """Describe an image of times x channels x `inner` by its first time point; `inner`: what is no padding.
 
-    Whether later time points are like the first, only the node looks.
+    `channels` is None for an image without that axis. Only the node looks whether later
+    time points are like the first.
     """
     found: list[dict[str, Any]] = []
-    for channel in range(channels):
+    for channel in range(1 if channels is None else channels):
         path = path_of(0, channel)
         one = read_image(file, path, 0)
         if one["finding"] != "dataset":
@@ -51,12 +52,12 @@ def describe_assembled(
     filters = {tuple(pair) for one in found for pair in one["filters"]}
     return {
         **first,
-        "shape": [times, channels, *shape],
+        "shape": [times, *shape] if channels is None else [times, channels, *shape],
         "offset": None,
         "filters": sorted(map(list, filters)),
         "axistags": None,
         "tags_readable": True,
-        "axes": "tc" + "zyx"[-len(shape) :],
+        "axes": ("t" if channels is None else "tc") + "zyx"[-len(shape) :],
     }
 
 

@@ -14,7 +14,7 @@ from batch_ops.image.views import Part
 READER = "fiji"
 
 
-def read(file: h5py.File) -> dict[str, Any] | None:
+def read(file: h5py.File, _path_of_it: str | None) -> dict[str, Any] | None:
     """Describe the image, its axes t, c and z, y, x or y, x; None for a file of another kind, or with more in it."""
     root = h5py.h5g.open(file.id, b"/")
     times, first = count_of(root, "t"), group_at(root, "t0")
@@ -27,7 +27,7 @@ def read(file: h5py.File) -> dict[str, Any] | None:
     return {**described, "reader": READER, "name": "t0/channel0"}
 
 
-def parts(_file: h5py.File, shape: tuple[int, ...]) -> Iterator[Part]:
+def parts(_file: h5py.File, _path_of_it: str, shape: tuple[int, ...]) -> Iterator[Part]:
     """Name the datasets of an image of this shape."""
     for time in range(shape[0]):
         for channel in range(shape[1]):

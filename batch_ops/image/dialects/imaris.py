@@ -21,7 +21,7 @@ _LEVEL = "DataSet/ResolutionLevel 0"
 _AXES = (("z", "Z", 2), ("y", "Y", 1), ("x", "X", 0))
 
 
-def read(file: h5py.File) -> dict[str, Any] | None:
+def read(file: h5py.File, _path_of_it: str | None) -> dict[str, Any] | None:
     """Describe the image, its axes t, c, z, y, x; None for a file of another kind."""
     root = h5py.h5g.open(file.id, b"/")
     first, info = group_at(root, _path(0, 0)), group_at(root, "DataSetInfo/Image")
@@ -39,7 +39,7 @@ def read(file: h5py.File) -> dict[str, Any] | None:
     return {**described, "name": _LEVEL, "reader": READER, "pixel_sizes": _pixel_sizes(info, inner)}
 
 
-def parts(_file: h5py.File, shape: tuple[int, ...]) -> Iterator[Part]:
+def parts(_file: h5py.File, _path_of_it: str, shape: tuple[int, ...]) -> Iterator[Part]:
     """Name the volumes of an image of this shape."""
     for time in range(shape[0]):
         for channel in range(shape[1]):

@@ -18,7 +18,7 @@ _MOST_METADATA_BYTES = 2**20
 _SIDES = {"z": "depth", "y": "height", "x": "width"}
 
 
-def read(file: h5py.File) -> dict[str, Any] | None:
+def read(file: h5py.File, _path_of_it: str | None) -> dict[str, Any] | None:
     """Describe the image at its full resolution, its axes z, y, x; None for a file of another kind."""
     root = h5py.h5g.open(file.id, b"/")
     if not isinstance(item_at(root, _PATH), h5py.h5d.DatasetID) or item_at(root, "metadata") is None:

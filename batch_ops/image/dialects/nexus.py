@@ -29,7 +29,7 @@ _MOST_GROUPS = 100
 _EVEN = 0.01
 
 
-def read(file: h5py.File) -> dict[str, Any] | None:
+def read(file: h5py.File, _path_of_it: str | None) -> dict[str, Any] | None:
     """Describe the image; None for a file of another kind, or with several signals of which none is the default."""
     root = h5py.h5g.open(file.id, b"/")
     if not any(_class_of(group_at(root, name)) == "NXentry" for name in names_in(root)):

@@ -1,6 +1,7 @@
 """Inside the parser: what an image file holds, in whichever dialect of HDF5; as plain findings, without its pixels.
 
-Whoever names a dataset gets it as it is; otherwise the first dialect that knows the structure of the file describes it.
+Whoever names a dataset gets it as it is, unless its dialect knows more of it; otherwise the first dialect that knows
+the structure of the file describes it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import h5py
 
 from batch_ops.image import read_pattern
-from batch_ops.image.dialects import fiji, imaris, luxendo, nexus
+from batch_ops.image.dialects import bigdataviewer, fiji, imaris, luxendo, nexus
 from batch_ops.image.dialects.labels import MATLAB, pixel_sizes, usual_order
 from batch_ops.image.read_image import read_image
 from batch_ops.image.views import Part
@@ -19,14 +20,16 @@ from batch_ops.image.walk import resolve
 
 
 class Dialect(NamedTuple):
-    """`parts`: how the image lies in the file; None where ilastik reads its one dataset as it is.
+    """How to describe an image, given the path in the configuration or the description, and how it lies in the file.
 
+    `parts`: None where ilastik reads its one dataset as it is. `takes_paths`: a path may name one of its images.
     `is_loose`: its datasets are images by themselves, too; one at the path of the training images is the one meant.
     """
 
-    read: Callable[[h5py.File], dict[str, Any] | None]
-    parts: Callable[[h5py.File, tuple[int, ...]], Iterator[Part]] | None = None
+    read: Callable[[h5py.File, str | None], dict[str, Any] | None]
+    parts: Callable[[h5py.File, str, tuple[int, ...]], Iterator[Part]] | None = None
     is_loose: bool = False
+    takes_paths: bool = False
 
 
 DIALECTS = {
@@ -34,6 +37,7 @@ DIALECTS = {
     luxendo.READER: Dialect(luxendo.read),
     fiji.READER: Dialect(fiji.read, fiji.parts, is_loose=True),
     nexus.READER: Dialect(nexus.read, is_loose=True),
+    bigdataviewer.READER: Dialect(bigdataviewer.read, bigdataviewer.parts, takes_paths=True),
 }
 
 
@@ -46,12 +50,13 @@ def read_file(
     project's training images.
     """
     if reader in DIALECTS:
-        found = DIALECTS[reader].read(file)
+        found = DIALECTS[reader].read(file, internal_path)
         return _labelled(file, found or {"finding": "damaged", "detail": f"it is no file of {reader}"})
-    if internal_path is None:
-        by_training = any(resolve(file, path.strip("/")).item is not None for path in trained)
-        for dialect in DIALECTS.values():
-            found = None if by_training and dialect.is_loose else dialect.read(file)
+    by_training = [path for path in trained if resolve(file, path.strip("/")).item is not None]
+    named = internal_path or next(filter(None, map(bigdataviewer.path_of_training, by_training)), None)
+    for dialect in DIALECTS.values():
+        if dialect.takes_paths or (internal_path is None and not (by_training and dialect.is_loose)):
+            found = dialect.read(file, named if dialect.takes_paths else None)
             if found is not None:
                 return _labelled(file, found)
     return _labelled(file, read_image(file, internal_path, max_objects, trained))
@@ -74,4 +79,4 @@ def parts_of(file: h5py.File, reader: str, shape: tuple[int, ...], path: str) ->
     if reader == read_pattern.READER:
         return tuple(read_pattern.parts(file, path))
     dialect = DIALECTS.get(reader)
-    return tuple(dialect.parts(file, shape)) if dialect is not None and dialect.parts is not None else ()
+    return tuple(dialect.parts(file, path, shape)) if dialect is not None and dialect.parts is not None else ()

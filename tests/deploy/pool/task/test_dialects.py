@@ -11,10 +11,15 @@ import tifffile
 
 from batch_ops.task import contract
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
-from tests.fakes.dialects import MAKERS, PIXEL_SIZES, SERIES, UNSAID, pixels_of, plain
+from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, pixels_of, plain
 
 WRITTEN = REPOSITORY / "tests/data/dialects"
-SAMPLES = {"nexusformat": ((1, 1, 9, 21, 26), "u1"), "hdf5storage": ((1, 1, 9, 21, 26), "u1")}
+SAMPLES = {
+    "nexusformat": ((1, 1, 9, 21, 26), "u1"),
+    "hdf5storage": ((1, 1, 9, 21, 26), "u1"),
+    "npy2bdv": ((3, 1, 9, 21, 26), "u2"),
+    "pybdv": ((1, 1, 9, 21, 26), "u2"),
+}
 
 
 @pytest.fixture
@@ -46,17 +51,17 @@ def ome_pixels(file: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("dialect", MAKERS)
 def test_pixels_and_their_size_are_those_of_the_image(folder, segment, dialect):
     """Times, channels and volumes are where they were, without padding; the TIFFs know how large a pixel is."""
-    shape = (3, 2, 9, 21, 26) if dialect in SERIES else (1, 1, 9, 21, 26)
+    shape = (3, 1 if dialect in NO_CHANNELS else 2, 9, 21, 26) if dialect in SERIES else (1, 1, 9, 21, 26)
     folder.axes, folder.shape = "tczyx", shape
     folder.make_project()
-    pixels = pixels_of(*shape)
+    pixels = pixels_of(*shape, dtype="u2" if dialect == "bigdataviewer" else "u1")
 
     expected = [tifffile.imread(file) for file in segment(lambda file: plain(file, pixels))]
     assert len({array.tobytes() for array in expected}) == shape[0]
     found = segment(lambda file: MAKERS[dialect](file, pixels))
     np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
     told = ome_pixels(found[0])
-    if dialect in UNSAID:
+    if dialect in SIZELESS:
         return
     assert [told[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
     assert told["PhysicalSizeXUnit"] == "µm"

@@ -1,18 +1,21 @@
 """Files of other programs, through the real parser: recognised by their structure, and cut to their true size."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 import pytest_asyncio
 
-from batch_ops.image.facts import Accepted, Refused, Undecided
+from batch_ops.image.facts import Accepted, ImageOptions, Refused, Undecided
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.task.run_plan import AxesSource
-from tests.fakes.dialects import MAKERS, SERIES, UNSAID, pixels_of
+from tests.fakes.dialects import MAKERS, NO_CHANNELS, SERIES, UNSAID, pixels_of
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, make_h5
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _OF_MATLAB = {"MATLAB_class": np.bytes_(b"double")}
+_NONE = ImageOptions()
 MOST_READS, MOST_BYTES = 24, 2**20
 
 
@@ -21,9 +24,9 @@ async def look():
     """The verdict on what `build` writes; what it read is noted in the reader."""
     async with ImageChecker() as checker:
 
-        async def run(build, project=PROJECT_3D):
+        async def run(build, project=PROJECT_3D, options=_NONE):
             reader = CountingReader(make_h5(build))
-            verdict = await checker.check_image("x.h5", reader, project)
+            verdict = await checker.check_image("x.h5", reader, project, options)
             assert len(reader.reads) <= MOST_READS
             assert sum(length for _, length in reader.reads) <= MOST_BYTES
             return verdict
@@ -41,7 +44,8 @@ async def test_a_dialect_is_known_by_its_structure(look, dialect):
     source = AxesSource.ASSUMED if dialect in UNSAID else AxesSource.TAGS
     assert (image.reader, image.axes_source, image.tagged) == (dialect, source, False)
     size = dict(zip(image.axes, image.shape, strict=True))
-    assert size == {axis: n for axis, n in zip("tczyx", shape, strict=True) if axis in "zyx" or dialect in SERIES}
+    said = "zyx" if dialect not in SERIES else "tzyx" if dialect in NO_CHANNELS else "tczyx"
+    assert size == {axis: n for axis, n in zip("tczyx", shape, strict=True) if axis in said}
     assert bool(verdict.warnings) == (dialect in UNSAID)
 
 
@@ -50,6 +54,42 @@ async def test_an_array_of_matlab_with_more_dimensions_is_asked_about(look):
     verdict = await look(lambda file: file.create_dataset("s", data=np.zeros((6, 9, 21, 26))).attrs.update(_OF_MATLAB))
     assert isinstance(verdict, Undecided), verdict
     assert "MATLAB" in verdict.sentence
+
+
+_SETUPS = pixels_of(2, 3, 14, 21, 26, dtype="u2")
+_PATTERN = "t{t:05d}/s01/0/cells"
+
+
+async def test_set_ups_of_bigdataviewer_are_images_by_themselves(look):
+    """Which is meant, nobody guesses: the sentence says what to write."""
+    verdict = await look(lambda file: MAKERS["bigdataviewer"](file, _SETUPS))
+    assert isinstance(verdict, Refused), verdict
+    assert "t{t:05d}/s00/0/cells (2 x 14 x 21 x 26), t{t:05d}/s01/0/cells" in verdict.sentence
+    assert '{"internal_path": "t{t:05d}/s00/0/cells"}' in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("trained", "path", "shape"),
+    [
+        ((), _PATTERN, (2, 14, 21, 26)),
+        ((), "/t00001/s01/0/cells", (1, 14, 21, 26)),
+        ((), "t*/s01/1/cells", (2, 14, 11, 13)),
+        (("t00001/s01/0/cells",), None, (2, 14, 21, 26)),
+    ],
+    ids=["configured", "one time point", "a lower level", "trained on"],
+)
+async def test_one_set_up_is_named_by_configuration_or_training(look, trained, path, shape):
+    """All of its time points, or the one that is named; its numbers are unsigned in any case."""
+    project = replace(PROJECT_3D, trained_paths=trained)
+    verdict = await look(lambda file: MAKERS["bigdataviewer"](file, _SETUPS), project, ImageOptions(internal_path=path))
+    assert isinstance(verdict, Accepted), verdict
+    image = verdict.image
+    assert (image.reader, image.scene, image.dtype, image.shape) == ("bigdataviewer", "s01", "uint16", shape)
+
+
+def _without_time(file: h5py.File) -> None:
+    MAKERS["bigdataviewer"](file, pixels_of(3, 1, 14, 21, 26))
+    del file["t00001"]
 
 
 def _without(name: str):
@@ -70,9 +110,10 @@ def _without_size(file: h5py.File) -> None:
     ("build", "words"),
     [
         (_without("DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data"), "damaged"),
+        (_without_time, "some of its time points are missing"),
         (_without_size, "does not hold an image of"),
     ],
-    ids=["no pixels", "larger than what is stored"],
+    ids=["no pixels", "a time point lacks", "larger than what is stored"],
 )
 async def test_a_dialect_that_is_not_whole_is_refused(look, build, words):
     """What is missing is never taken for black."""
