@@ -1,5 +1,9 @@
 """What looking at a blob leads to: (its row, who asks, the blob as it is now) -> a decision. Pure.
 
+An upload, announced by an event with a newer sequencer, begins a run unless all that the last one computed from is the
+same: length, Content-MD5, classifier. Edits of properties raise no event. So where none was seen, beginning and end
+of the file and its length are enough to tell an edit.
+
 Leave     nothing to do: the row is right as it is
 Insert    no URL can address the blob: its first row says so
 Cancel    the blob was deleted before its run began
@@ -85,14 +89,41 @@ class Seen:
         return len(sequencer) == len(old.sequencer) and sequencer < old.sequencer
 
     @property
+    def is_upload(self) -> bool:
+        """Whether this is the event of an upload, and not known to be older than the version of the row."""
+        old, sequencer = self.old, self.order.sequencer
+        known = old.sequencer if old else ""
+        return bool(sequencer) and (len(sequencer) != len(known) or sequencer > known)
+
+    @property
+    def is_same_upload(self) -> bool:
+        """Whether an upload brought the row's very bytes once more, under a new ETag."""
+        if self.old is None or self.blob is None or not self.is_upload:
+            return False
+        image = self.old.image
+        return (image.etag != self.blob.etag or bool(image.begun_etag)) and is_same_content(self.old, self.blob)
+
+    @property
+    def lacks_ends(self) -> bool:
+        """Whether beginning and end have to be read: nothing else tells this version from the next."""
+        return self.blob is not None and self.blob.md5 is None and not self.is_rows_own
+
+    @property
+    def is_rows_own(self) -> bool:
+        """Whether the row is about this version."""
+        return self.old is not None and self.blob is not None and self.old.image.etag == self.blob.etag
+
+    @property
     def is_asked_again(self) -> bool:
         """Whether an operator wants another run after this one."""
         return self.old is not None and self.old.state.is_final and self.order.again == self.old.run
 
     def may_be_judged_anew(self, settings: Settings) -> bool:
-        """Whether a change of the project matters to the run, which has ended."""
+        """Whether a change of the project matters to the run: it has ended, or its image was uploaded again."""
         if self.old is None or self.is_asked_again:
             return False
+        if self.is_same_upload:
+            return True
         return self.old.state is State.REJECTED or (self.old.state is State.SUCCEEDED and settings.rerun_finished)
 
 
@@ -110,13 +141,25 @@ def decide_look(seen: Seen, settings: Settings) -> Look:
         return Cancel(old.deleted(seen.now, "The file was deleted before it was started."))
     if old is None or old.state.is_waiting or seen.is_asked_again or _is_judged_anew(seen, old, settings):
         return Begin(blob)
-    if old.image.etag != blob.etag and not is_same_content(old, blob):
+    if _is_new(seen, old, blob):
         return Begin(blob)
     submit = old.state is State.SUBMITTING and (old.times.not_before is None or old.times.not_before <= seen.now)
-    if old.image.etag == blob.etag:
-        return Continue(old, submit)
-    image, times = replace(old.image, etag=blob.etag), replace(old.times, updated_at=seen.now)
-    return Continue(replace(old, image=image, times=times), submit)
+    kept = replace(old, sequencer=max(old.sequencer, seen.order.sequencer))
+    if old.image.etag != blob.etag or seen.is_same_upload:
+        begun = "" if seen.is_upload else old.image.begun_etag or old.image.etag
+        image = replace(old.image, etag=blob.etag, begun_etag=begun)
+        kept = replace(kept, image=image, times=replace(old.times, updated_at=seen.now))
+    return Continue(kept, submit)
+
+
+def _is_new(seen: Seen, old: FileRecord, blob: Blob) -> bool:
+    """Return whether the blob is another version than the one of the row's run."""
+    if not seen.is_upload:
+        return not seen.is_rows_own and not (is_same_content(old, blob) or _has_same_ends(old, blob))
+    if seen.is_rows_own and not old.image.begun_etag:
+        return False
+    # The same bytes for another classifier: `_is_judged_anew`; for none, they wait for one.
+    return not seen.is_same_upload or not isinstance(seen.project, Project)
 
 
 def _is_judged_anew(seen: Seen, old: FileRecord, settings: Settings) -> bool:
@@ -140,6 +183,12 @@ def is_same_content(known: FileRecord | Stand, blob: Blob) -> bool:
     if known.state in {State.FAILED, State.CANCELLED}:
         return False
     return blob.md5 is not None and (known.image.length, known.image.md5) == (blob.length, blob.md5)
+
+
+def _has_same_ends(known: FileRecord, blob: Blob) -> bool:
+    if known.state in {State.FAILED, State.CANCELLED} or (blob.md5 and known.image.md5):
+        return False
+    return blob.ends is not None and (known.image.length, known.image.ends) == (blob.length, blob.ends)
 
 
 def is_missed(blob: Blob, stand: Stand | None) -> bool:

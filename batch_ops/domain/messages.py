@@ -58,9 +58,15 @@ class DeadLetters:
 
 
 def look_again_message(order: LookOrder) -> str:
-    """Write an order to look at a blob again, without its sequencer: the blob is looked at as it is now."""
+    """Write an order to look at a blob again; it stays that of an upload if an event of one led to it."""
     values: dict[str, str | bool | int] = {_LOOK_AGAIN: order.name, "correlation_id": order.correlation_id}
-    wishes = {"container": order.container, "backfill": order.backfill, "again": order.again, "tries": order.tries}
+    wishes = {
+        "container": order.container,
+        "sequencer": order.sequencer,
+        "backfill": order.backfill,
+        "again": order.again,
+        "tries": order.tries,
+    }
     return json.dumps(values | {key: wish for key, wish in wishes.items() if wish}, ensure_ascii=False)
 
 
@@ -72,6 +78,7 @@ def look_order(body: bytes) -> LookOrder | None:
             values.text(_LOOK_AGAIN),
             values.text("correlation_id"),
             values.text("container", ""),
+            values.text("sequencer", ""),
             backfill=values.flag("backfill"),
             again=values.whole("again", 0),
             tries=values.whole("tries", 0),

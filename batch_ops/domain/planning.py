@@ -49,11 +49,13 @@ def _export(image: ImageDescription, project: Project, settings: Settings) -> Ex
 def run_key(record: FileRecord, project: Project, settings: Settings, image: ImageDescription | None = None) -> str:
     """Compute the digest of what a run computes from: image, classifier, effective settings, ilastik; confirmed axes.
 
-    The image is identified by its Content-MD5 if it has one: editing its properties changes the ETag, but not the
-    run.
+    The image is identified by its Content-MD5 if it has one, else by the ETag with which its run began: editing its
+    properties changes the ETag, but not the run.
     """
     effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
-    key = [record.name, record.image.md5 or record.image.etag, project.digest, effective, settings.ilastik_version]
+    version = record.image
+    content = version.md5 or version.begun_etag or version.etag
+    key = [record.name, content, project.digest, effective, settings.ilastik_version]
     if image is not None and image.axes_source is AxesSource.CONFIGURATION and not project.config.axes:
         key.append(image.axes)
     if project.config.per_plane:

@@ -205,8 +205,10 @@ def _author(record: FileRecord, execution: Execution | None) -> Author:
 
 def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
     """Return whether the node read this version: by ETag, or by content if only the properties changed."""
-    image = execution.manifest.image
-    return image.etag == record.image.etag or image.md5 == record.image.md5
+    image, known = execution.manifest.image, record.image
+    # Without a digest, no more is known of an edit than that beginning and end are the same.
+    etags = {known.etag} if known.md5 else {known.etag, known.begun_etag}
+    return image.etag in etags or image.md5 == known.md5
 
 
 async def _told(folder: ResultFolder) -> Told | None:

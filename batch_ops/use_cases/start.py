@@ -5,6 +5,7 @@ Gather -> decide -> apply, twice: is the blob news (`decide_look`), may its run 
 intent is stored before the claim, and the claim names job and task before the task is created.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -91,7 +92,7 @@ class Start:
                 return await self._ending.end(entry, record)
             case Continue(record, submit):
                 if record != entry.record:
-                    log.info("Only the properties of the file changed; it is not run again.", extra=fields(record))
+                    log.info("Nothing that it computes from has changed; it is not run again.", extra=fields(record))
                     entry = await self._ledger.advance(entry, record)
                 return await self._launcher.submit(entry) if submit else entry
 
@@ -107,9 +108,28 @@ class Start:
             # A folder of an account with a hierarchical namespace, which tools make as an empty blob.
             return seen, b""
         seen = replace(seen, blob=blob)
+        if seen.lacks_ends:
+            seen = replace(seen, blob=replace(blob, ends=await self._ends(blob, head)))
+        elif seen.old and seen.is_rows_own:
+            seen = replace(seen, blob=replace(blob, ends=seen.old.image.ends))
         if seen.may_be_judged_anew(self._settings):
             seen = replace(seen, project=await self._classifiers.get(naming.classifier_of(blob.name)))
         return seen, head
+
+    async def _ends(self, blob: Blob, head: bytes) -> str | None:
+        """Return a digest of the blob's beginning and its end; None where they can't be read."""
+        beginning = min(HEAD_BYTES, blob.length)
+        if len(head) != beginning:
+            return None
+        end = b""
+        if blob.length > beginning:
+            first = max(beginning, blob.length - HEAD_BYTES)
+            ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
+            try:
+                end = await ranges.read(first, blob.length - first)
+            except BlobMissing as exc:
+                raise BlobChanged(f"{plain(blob.name)} was deleted while it was looked at.") from exc
+        return hashlib.sha256(head + end).hexdigest()
 
     async def _begin(self, order: LookOrder, blob: Blob, head: bytes, entry: Entry | None) -> Entry:
         """Handle a version without a run: reject it, make it wait, or claim and submit it."""

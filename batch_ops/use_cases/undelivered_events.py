@@ -7,6 +7,7 @@ is not understood stays for a person until the storage account's own rule remove
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from attrs import define
 
@@ -79,12 +80,12 @@ class UndeliveredEvents:
         """Order each blob with one message, under the id of its latest event, so the logs can be searched for it."""
         settings = self._settings
         telling = [event for event in events if not event.means_nothing]
-        latest = {(event.container, event.name): plain(event.event_id, 64) for event in telling}
+        latest = {(event.container, event.name): event for event in sorted(telling, key=attrgetter("sequencer"))}
 
-        async def look(event: tuple[tuple[str, str], str]) -> None:
-            (container, name), correlation_id = event
-            where = "" if container == settings.input_container else container
-            await self._outbox.look_again(LookOrder(name, correlation_id, where))
+        async def look(event: BlobCreated) -> None:
+            where = "" if event.container == settings.input_container else event.container
+            order = LookOrder(event.name, plain(event.event_id, 64), where, plain(event.sequencer, 64))
+            await self._outbox.look_again(order)
 
         ours = {settings.input_container, settings.projects_container}
-        await for_all((event for event in latest.items() if event[0][0] in ours), look)
+        await for_all((event for event in latest.values() if event.container in ours), look)

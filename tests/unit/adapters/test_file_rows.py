@@ -36,7 +36,7 @@ RECORD = FileRecord(
     name="fly/a.h5",
     run=3,
     state=State.RUNNING,
-    image=ImageVersion("0x1", 2**40, "md5"),
+    image=ImageVersion("0x1", 2**40, "md5", "e", "0x0"),
     correlation_id="c",
     reason="ilastik is at work.",
     kind=FailureKind.NODE,
@@ -47,7 +47,7 @@ RECORD = FileRecord(
     plan=RunPlan(
         "key",
         ToolChoice("p1", "d", "1.4.2", "Probabilities"),
-        ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s"),
+        ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s", "t"),
         (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", "image/tiff", 3, 2, "zyx", (4, 5), 99),),
         timedelta(hours=1),
         Forecast(2**33, 90),
@@ -75,6 +75,8 @@ ROW: dict[str, Any] = {
     "reason": "ilastik is at work.",
     "kind": "NODE",
     "md5": "md5",
+    "ends": "e",
+    "begun_etag": "0x0",
     "intent": "nonce",
     "run_key": "key",
     "project_etag": "p1",
@@ -88,6 +90,7 @@ ROW: dict[str, Any] = {
     "axes_source": "configuration",
     "reader": "hdf5",
     "scene": "s",
+    "planes": "t",
     "forecast_memory_bytes": int64(2**33),
     "forecast_seconds": int64(90),
     "outputs": '[{"role": "probabilities", "path": "a{slice_index}.tiff", "media_type": "image/tiff", "files": 3,'
@@ -154,6 +157,7 @@ OUTPUTS = st.lists(
 MOVES = st.builds(lambda state, moment: f"{state}@{moment.isoformat()[:-6]}Z", st.sampled_from(State), SECONDS)
 SPECIAL = {
     "md5": st.text(max_size=50),
+    "ends": st.text(max_size=50),
     "state": st.sampled_from(State).map(str),
     "kind": KINDS.map(str),
     "wall_clock_seconds": st.integers(0, 10**8).map(int64),

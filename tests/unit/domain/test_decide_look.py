@@ -67,7 +67,7 @@ def test_edited_properties_move_the_etag_alone(state: State) -> None:
     if state in {*EARLY, State.FAILED, State.CANCELLED}:
         assert decision == Begin(edited)
     else:
-        assert decision.record.image == ImageVersion("etag-2", 100, "m")
+        assert decision.record.image == ImageVersion("etag-2", 100, "m", begun_etag="etag-1")
         assert decision.submit == (state is State.SUBMITTING)
 
 
@@ -76,6 +76,60 @@ def test_what_has_no_digest_may_be_anything() -> None:
     blank = replace(BLOB, etag="etag-2", md5=None)
     old = replace(row(State.SUCCEEDED), image=ImageVersion("etag-1", 100, None))
     assert look(old, blank) == Begin(blank)
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "is_news"),
+    [
+        ((100, "m", None), (100, "m", None), False),
+        ((100, "m", "e"), (100, "n", "e"), True),
+        ((100, None, "e"), (100, None, "e"), False),
+        ((100, None, "e"), (101, None, "e"), True),
+        ((100, None, "e"), (100, None, "f"), True),
+        ((100, None, None), (100, None, None), True),
+        ((100, "m", None), (100, None, "e"), True),
+    ],
+)
+def test_what_no_event_announced_is_told_by_its_digests(known, found, is_news: bool) -> None:
+    """By Content-MD5 where both have one; else by length, beginning and end."""
+    (length, md5, ends), old = found, replace(row(State.RUNNING), image=ImageVersion("etag-1", *known))
+    blob = replace(BLOB, etag="etag-2", length=length, md5=md5, ends=ends)
+    assert isinstance(look(old, blob), Begin) == is_news
+
+
+@pytest.mark.parametrize("state", [*TASK_STATES, State.COLLECTING, State.SUCCEEDED, State.REJECTED])
+@pytest.mark.parametrize("md5", ["m", "n", None])
+@pytest.mark.parametrize("project", [PROJECT, replace(PROJECT, digest="e" * 64), NoProject("None.")])
+def test_an_upload_runs_unless_bytes_and_classifier_are_the_same(state: State, md5: str | None, project) -> None:
+    """Beginning and end never tell that an upload brought nothing new."""
+    image = ImageVersion("etag-1", 100, md5 and "m", "e")
+    known = row(state, sequencer="1", plan=RunPlan(run_key=run_key(row(state), PROJECT, SETTINGS)))
+    seen = Seen(
+        replace(known, image=image),
+        LookOrder(NAME, "event", sequencer="2"),
+        NOW,
+        replace(BLOB, etag="etag-2", md5=md5, ends="e"),
+    )
+    if md5 == "m":
+        assert seen.may_be_judged_anew(SETTINGS)
+        seen = replace(seen, project=project)
+    decision = decide_look(seen, SETTINGS)
+    assert isinstance(decision, Continue if md5 == "m" and project == PROJECT else Begin)
+
+
+def test_the_upload_of_an_alleged_edit_still_runs() -> None:
+    """Whoever looked first had no event, and beginning and end were those of the version before."""
+    old = replace(row(State.RUNNING, sequencer="1"), image=ImageVersion("etag-1", 100, None, "e"))
+    blob = replace(BLOB, etag="etag-2", md5=None, ends="e")
+    edited = look(old, blob).record
+    assert look(edited, blob) == Continue(edited, submit=False)
+    assert look(edited, blob, sequencer="1") == Continue(edited, submit=False)
+    assert look(edited, blob, sequencer="2") == Begin(blob)
+
+
+def test_the_event_of_a_version_that_was_found_before_it_is_no_other_upload() -> None:
+    """The row takes its sequencer, so that an older event means nothing."""
+    assert look(row(State.RUNNING), sequencer="2") == Continue(row(State.RUNNING, sequencer="2"), submit=False)
 
 
 @pytest.mark.parametrize("state", [*TASK_STATES, State.COLLECTING, State.SUCCEEDED, State.FAILED])

@@ -103,17 +103,6 @@ async def test_other_files_are_none_of_ours(world: World):
     assert world.known("fly/notes.txt") is None
 
 
-async def test_a_metadata_edit_only_moves_the_etag(world: World):
-    """Same length and MD5 under a new ETag: the row follows, nothing runs."""
-    await world.start(NAME)
-    done = await world.finish(NAME)
-    edited = world.blobs.edit("input", NAME, {"sample": "7"})
-    row = await world.start(NAME)
-    assert (row.image.etag, row.run, row.state) == (edited.etag, 1, State.SUCCEEDED)
-    assert row.image.etag != done.image.etag
-    assert len(world.tasks()) == 1
-
-
 async def test_a_new_version_supersedes(world: World):
     """The old run's task is ended, its row says so, the new run has a task of its own."""
     old = await world.start(NAME)
