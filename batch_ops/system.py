@@ -18,6 +18,7 @@ from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
+from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.backfill import Backfiller
 from batch_ops.use_cases.collect import Collect
 from batch_ops.use_cases.confirming import Confirming
@@ -82,7 +83,9 @@ class _Runs:
     admission: Admission
 
 
-def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> System:
+def assemble(
+    ports: Ports, settings: Settings, clock: Clock, new_id: NewId, access_test: AccessTest | None = None
+) -> System:
     """Assemble the app, without calling any service."""
     runs = _runs(ports, settings, clock, new_id)
     ledger, worklist = ports.ledger, ports.worklist
@@ -131,6 +134,7 @@ def assemble(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> S
             collect=collect,
             last_delivery=last_delivery,
             projects_container=settings.projects_container,
+            access_test=access_test,
         ),
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=steering,

@@ -29,6 +29,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.ports.health import Health
 from batch_ops.system import Ports, System, assemble
+from batch_ops.use_cases.access_test import AccessTest
 
 
 def utc_now() -> datetime:
@@ -102,7 +103,8 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
 async def opened(values: Mapping[str, str]) -> AsyncIterator[System]:
     """Connect and assemble the system."""
     async with connect(values) as connection:
-        yield assemble(connection.ports, connection.settings, utc_now, new_id)
+        access_test = AccessTest(connection.health, connection.ports.blobs, connection.settings)
+        yield assemble(connection.ports, connection.settings, utc_now, new_id, access_test)
 
 
 async def _close_at_the_end(resources: AsyncExitStack) -> None:

@@ -9,6 +9,7 @@ from batch_ops.doctor import (
     instruments,
     management,
     open_files,
+    own_access,
     pool,
     projects,
     queues,
@@ -38,11 +39,15 @@ class Deployment:
     place: Place | None
     cli: AzureCli | None
     clock: Callable[[], datetime]
+    # Seconds that the app gets for an answer, less than a check may take, and between two looks for it.
+    patience: float = 45.0
+    pause: float = 2.0
 
     def checks(self) -> Sequence[Check]:
         """List the checks in the order of their findings."""
         return [
             Check("storage", "test the access to storage", self._access),
+            Check("app", "have the app try its own roles", self._own_access),
             Check("tools", "look for the task's scripts", self._tools),
             Check("queues", "look at the queues", self._queues),
             Check("pool", "look at the pool", self._pools),
@@ -56,6 +61,14 @@ class Deployment:
     async def _access(self) -> Sequence[Finding]:
         probes = storage_access.plan(self.visitor, self.settings)
         return storage_access.judge(self.visitor, await self.health.storage.run(probes))
+
+    async def _own_access(self) -> Sequence[Finding]:
+        if self.visitor is not Visitor.OPERATOR or not self.settings.client_id:
+            # With a key there are no roles; the app itself has just tried them.
+            return []
+        container = self.settings.frozen_container
+        found = await own_access.look(self.ports.blobs, self.ports.outbox, container, self.patience, self.pause)
+        return own_access.judge(found)
 
     async def _tools(self) -> Sequence[Finding]:
         if self.visitor is Visitor.APP:

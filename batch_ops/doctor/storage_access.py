@@ -6,11 +6,14 @@ from enum import Enum
 from batch_ops.doctor.findings import Finding, Level, joined
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Access, Probe, ProbeOutcome, ProbeResult, Resource
+from batch_ops.use_cases.access_test import own_probes, shared_probes
 
 _AREA = "storage"
 _AGAIN = (
     "run deploy.sh again: it makes what is missing and assigns the roles (a new role takes minutes to take effect)."
 )
+# Its documents do not say whether Azure takes a transaction with a role on one table.
+_WIDER = f"{_AGAIN[:-1]}; if the role is there and this stays so, with --wide-roles true."
 
 
 class Visitor(Enum):
@@ -30,27 +33,13 @@ def visitor(settings: Settings, uses_key: bool, application_id: str) -> Visitor:
 
 def plan(who: Visitor, settings: Settings) -> Sequence[Probe]:
     """Choose the probes that show whether this visitor may do what it needs to do, and nothing else."""
-    read_only = (settings.input_container, settings.projects_container)
-    written = (
-        settings.frozen_container,
-        settings.staging_container,
-        settings.results_container,
-        settings.dead_letter_container,
-    )
-    containers = (*read_only, *written) if who is Visitor.APP else (*read_only, *written, settings.tools_container)
-    probes = [Probe(Resource.CONTAINER, name, Access.READ) for name in containers]
-    if who is not Visitor.OPERATOR:
-        probes += [Probe(Resource.CONTAINER, name, Access.WRITE) for name in written]
     if who is Visitor.APP:
-        # Whoever can write there decides what runs on the pool: a classifier can hold code, a script is code.
-        forbidden = (*read_only, settings.tools_container)
-        probes += [Probe(Resource.CONTAINER, name, Access.WRITE, allowed=False) for name in forbidden]
-    for resource, names in (
-        (Resource.QUEUE, settings.queues),
-        (Resource.TABLE, (settings.files_table, settings.work_table)),
-    ):
-        probes += [Probe(resource, name, access) for name in names for access in Access]
-    return probes
+        return own_probes(settings)
+    own = [probe for probe in own_probes(settings) if probe.resource is Resource.CONTAINER and probe.allowed]
+    read = [probe for probe in own if probe.access is Access.READ]
+    read.append(Probe(Resource.CONTAINER, settings.tools_container, Access.READ))
+    written = [] if who is Visitor.OPERATOR else [probe for probe in own if probe.access is Access.WRITE]
+    return [*read, *written, *shared_probes(settings)]
 
 
 def judge(who: Visitor, results: Iterable[ProbeResult]) -> Sequence[Finding]:
@@ -108,7 +97,7 @@ def _fault(who: Visitor, result: ProbeResult) -> Finding | None:
     where = f"the {probe.resource} '{probe.name}'"
     if probe.allowed and result.outcome is ProbeOutcome.REFUSED:
         message = f"Storage does not let {who.value} {probe.access} {where} ({result.detail})."
-        return Finding(_AREA, Level.FAIL, message, _AGAIN)
+        return Finding(_AREA, Level.FAIL, message, _WIDER if probe.resource is Resource.TABLE else _AGAIN)
     if not probe.allowed and result.outcome is ProbeOutcome.DONE:
         message = f"{who.value.capitalize()} can write to {where}, and so could decide what runs on the pool."
         remedy = "remove its role on the whole account and keep those on single containers."

@@ -14,6 +14,7 @@ from batch_ops.domain import messages
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.orders import LookOrder
 from batch_ops.ports.services import Outbox
+from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.collect import Collect
 from batch_ops.use_cases.last_delivery import LastDelivery
 from batch_ops.use_cases.project_changed import ProjectChanged, project_of_blob
@@ -36,6 +37,7 @@ class Inbox:
     _collect: Collect
     _last_delivery: LastDelivery
     _projects_container: str
+    _access_test: AccessTest | None = None
 
     async def blob_created(self, body: bytes, deliveries: int) -> None:
         """Handle a new image or a changed project (Event Grid's BlobCreated), or an order to look again."""
@@ -54,7 +56,9 @@ class Inbox:
             raise
 
     async def _look(self, order: LookOrder) -> None:
-        if order.container != self._projects_container:
+        if self._access_test and self._access_test.is_asked_by(order):
+            await self._access_test(order)
+        elif order.container != self._projects_container:
             await self._start(order)
         elif (project := project_of_blob(order.name)) is not None:
             await self._project_changed(project)

@@ -111,7 +111,7 @@ publish() { # zip
         return 1
         ;;
     esac
-    ((tries % 30 != 0)) || say "   the app has not taken it up yet"
+    ((tries % 15 != 0)) || say "   the app has not taken it up yet"
     sleep "$((PAUSE > 2 ? 2 : PAUSE))"
   done
   echo "The deployment of the code did not end within ten minutes." >&2
@@ -124,6 +124,7 @@ wait_for_functions() {
   until [[ $listed == "$FUNCTIONS" ]]; do
     ((tries++ < MOST_TRIES)) ||
       fail "The app $app has the code, but does not show its $FUNCTIONS functions. Its log stream in the portal says why; then run this again with --redeploy."
+    ((tries % 2 != 0)) || say "   the app shows $listed of its $FUNCTIONS functions so far"
     sleep "$PAUSE"
     functions_listed listed
   done

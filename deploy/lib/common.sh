@@ -78,7 +78,7 @@ patiently() { # what it is, as words for people; then the command
     fi
     if ((tries == 1)); then
       say "   $what: not yet possible. New roles take up to fifteen minutes to spread; it is tried again until then."
-    elif ((tries % 4 == 0)); then
+    elif ((tries % 2 == 0)); then
       say "   $what: still not possible after $tries tries: $(grep -m 1 . "$work/error" | head -c 200)"
     fi
     sleep "$PAUSE"

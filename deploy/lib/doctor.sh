@@ -43,6 +43,7 @@ examine() { # most tries
   fetch "$work/app-settings.json" functionapp config appsettings list --resource-group "$group" --name "$app"
   while ((code == 2 && tries++ < $1)); do
     ((tries != 2)) || say "   something does not work yet; new roles take minutes to spread, so it is asked again for a while"
+    ((tries < 4 || tries % 2 != 0)) || say "   something does not work yet; the doctor is asked for the ${tries}th time"
     ((tries == 1)) || sleep "$PAUSE"
     code=0
     run_doctor "$libraries" "$work/app-settings.json" >"$work/doctor" || code=$?

@@ -117,7 +117,7 @@ register_providers() {
   until ((${#unregistered[@]} == 0)); do
     ((tries++ < MOST_TRIES)) ||
       fail "Azure has not registered ${unregistered[*]} yet; see: az provider list --output table. Run this again: what is done stays done."
-    ((tries % 4 != 0)) || say "   still waits for: ${unregistered[*]}"
+    ((tries % 2 != 0)) || say "   still waits for: ${unregistered[*]}"
     sleep "$PAUSE"
     check_providers
   done
