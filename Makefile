@@ -51,6 +51,10 @@ test-slow: setup ## what takes minutes: deploy.sh broken at every call, processe
 mutants: setup ## plant bugs one after the other, each of which a test has to notice; prints the table (ARGS="sweep --at-once 4")
 	@$(PYTHON_BIN) -W ignore -m tests.mutants $(ARGS)
 
+.PHONY: hostile
+hostile: setup ## broken and hostile files of all dialects against the check (CASES=10500 SEED=17)
+	@$(PYTHON_BIN) -m tests.unit.inspection.fuzz $(or $(CASES),10500) $(or $(SEED),17)
+
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
 	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
