@@ -19,6 +19,8 @@ from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
+_CHOICES = frozenset({"axes-assumed", "axes-confirmed"})
+
 
 def export_source(project: Project, settings: Settings) -> str:
     """Return what ilastik exports: the project's own choice, else the system's."""
@@ -69,9 +71,10 @@ def claimed(
     """Add all that the task needs, with the ids of job and task: recovery never derives them again."""
     pool_id, alone = _pool(fresh.image.length, verdict, project, settings)
     reason = f"{verdict.sentence} It runs anyway." if isinstance(verdict, Unchecked) else "Its task is being created."
+    plan = _run_plan(fresh, project, verdict, settings)
     return replace(
         fresh,
-        plan=_run_plan(fresh, project, verdict, settings),
+        plan=plan,
         placement=replace(
             fresh.placement,
             pool_id=pool_id,
@@ -80,7 +83,12 @@ def claimed(
             task_id=naming.task_id(fresh.name, fresh.run, 1),
             attempt=1,
         ),
-    ).to(State.SUBMITTING, now, reason)
+    ).to(State.SUBMITTING, now, with_choices(reason, plan))
+
+
+def with_choices(reason: str, plan: RunPlan) -> str:
+    """Add to a reason how the axes of the image were chosen, where the image does not say them itself."""
+    return " ".join([reason, *(warning.sentence for warning in plan.warnings if warning.code in _CHOICES)])
 
 
 def asking(fresh: FileRecord, project: Project, verdict: Undecided, settings: Settings) -> FileRecord:

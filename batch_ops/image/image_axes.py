@@ -126,12 +126,12 @@ def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
 def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     shape = found.shape
     default = found.usual.strip("?") or _DEFAULT[len(shape)]
-    example = default if found.usual or len(project.axes) != len(shape) else project.axes
+    likely = default if found.usual else _likely(shape, project)
+    example = likely or default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
-    likely = _likely(shape, project)
     if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
-        raise Open(f"{unsaid}, and {reason}; {advice}.", example if found.usual else likely or example)
+        raise Open(f"{unsaid}, and {reason}; {advice}.", example)
     usual = (default,) if found.usual else (project.axes, default, _without_channels(shape, project))
     orders = [order for order in dict.fromkeys(usual) if _fits(order, shape, project)]
     if not orders and likely:

@@ -24,6 +24,7 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, NewerRun
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.domain.planning import with_choices
 from batch_ops.domain.provenance import Told, provenance, told_by
 from batch_ops.domain.settings import Settings
 from batch_ops.log_fields import fields
@@ -172,6 +173,7 @@ class Collect:
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)
         plan = replace(record.plan, warnings=told.warnings or record.plan.warnings)
+        reason = with_choices(reason, plan)
         done = replace(record, kind=None, times=times, plan=plan, published=results)
         if self._settings.rerun_finished:
             # Its project may have changed while it was running and not yet a finished file.

@@ -23,6 +23,7 @@ from node.files import is_disk_full
 FAULT, DISK_FULL = 3, 4
 _BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 8 * 2**20
+_PIECE_BYTES = 2**20
 
 
 def convert(order: dict[str, Any]) -> None:
@@ -87,9 +88,14 @@ def _blocks(shape: Sequence[int], chunks: Sequence[int], item_bytes: int) -> Ite
 
 
 def _chunks(dataset: Any, inner: Sequence[int]) -> tuple[int, ...]:
-    """Return the chunks in which a dataset is stored, cut to the image; rows of one that is stored in one piece."""
-    stored = dataset.chunks or (1,) * (len(inner) - 1) + tuple(inner[-1:])
-    return tuple(min(chunk, size) for chunk, size in zip(stored, inner))
+    """Return the chunks in which a dataset is stored, cut to the image; pieces of rows of one that has no chunks."""
+    if dataset.chunks:
+        return tuple(min(chunk, size) for chunk, size in zip(dataset.chunks, inner))
+    room, chunks = _PIECE_BYTES // dataset.dtype.itemsize, []
+    for size in reversed(inner):
+        chunks.append(max(1, min(size, room)))
+        room //= chunks[-1]
+    return tuple(reversed(chunks))
 
 
 def _bytes(chunks: Sequence[int], dataset: Any) -> int:
