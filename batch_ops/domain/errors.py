@@ -24,7 +24,7 @@
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
 outside the tree as ValueErrors: `ManifestError`, `PlanError`, `RunPlanError`, `TaskEnvironmentError` (task), `Unfit`,
-`Open`, `AxesError` and `BadFindings` (image).
+`Open`, `Unclear`, `AxesError` and `BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """

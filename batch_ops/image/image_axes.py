@@ -126,8 +126,8 @@ def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
 def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     shape = found.shape
     default = found.usual.strip("?") or _DEFAULT[len(shape)]
-    likely = default if found.usual else _likely(shape, project)
-    example = likely or default
+    likely = _likely(shape, project)
+    example = default if found.usual else likely or default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
     if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
