@@ -70,7 +70,7 @@ def play_all(seeds: range, files: int, workers: int) -> int:
                 print(text, flush=True)
     pace = len(seeds) / (time.perf_counter() - begin)
     print(
-        f"{len(seeds)} histories of {files or 'one to ten'} files, {failed} failed; "
+        f"{len(seeds)} histories of {files or 'one to eight'} files, {failed} failed; "
         f"{pace:.1f} a second on {workers} processes, {1000 * used / max(len(seeds), 1):.1f} ms of CPU time each."
     )
     return failed
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
-    parser.add_argument("--files", type=int, default=0, help="files in a history; 0: one to ten, by the seed")
+    parser.add_argument("--files", type=int, default=0, help="files in a history; 0: one to eight, by the seed")
     parser.add_argument("--workers", type=int, default=os.process_cpu_count() or 1, help="processes at work")
     parser.add_argument("--only", default="", help="numbers of the actions to be played, as a report names them")
     parser.add_argument("--salt", type=int, default=0, help="which order of what happens at once")

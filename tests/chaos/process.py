@@ -7,7 +7,7 @@ is refused with the same, so that no `finally` of the product can tidy up.
 import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,8 +50,9 @@ class ProcessCloud(Cloud):
     `script[(n, when)]` happens at the n-th call of this process, before or after its effect.
     """
 
-    def __init__(self, world: "Simulation", skew: Callable[[], timedelta]) -> None:
-        self._root, self._down, self._timeline, self._skew = world.cloud, world.down, world.timeline, skew
+    def __init__(self, world: "Simulation", machine: int) -> None:
+        self._root, self._down, self._timeline = world.cloud, world.down, world.timeline
+        self._machine, self._skews = machine, world.host.skews
         self._retry_after = world.climate.retry_after
         self.examined = world.cloud.examined
         self.requests = Counter()
@@ -73,7 +74,8 @@ class ProcessCloud(Cloud):
 
     def clock(self) -> datetime:
         """The time as the process's own machine has it."""
-        return self._root.now + self._skew()
+        skew = self._skews.get(self._machine)
+        return self._root.now if skew is None else self._root.now + skew
 
     def number(self) -> int:
         """A number that never recurs."""
@@ -95,7 +97,8 @@ class ProcessCloud(Cloud):
         if self._timeline.is_busy or self.script:
             return self._enter(call)
         self._count(call)
-        self._refuse_if_down(call)
+        if self._down:
+            self._refuse_if_down(call)
         return None
 
     async def _enter(self, call: str) -> None:
@@ -105,7 +108,8 @@ class ProcessCloud(Cloud):
         self._count(call)
         if self.script:
             await self._happen(self.made, call, When.BEFORE)
-        self._refuse_if_down(call)
+        if self._down:
+            self._refuse_if_down(call)
 
     def leave(self, call: str) -> Awaitable[None] | None:
         """A call took effect."""
@@ -122,8 +126,6 @@ class ProcessCloud(Cloud):
             self.labels.append(call)
 
     def _refuse_if_down(self, call: str) -> None:
-        if not self._down:
-            return
         service = call.partition(".")[0]
         if service in self._down:
             raise ServiceFault(f"{call} can't be answered now.", retry_after=self._retry_after)
@@ -146,10 +148,7 @@ class Process:
     """It remembers nothing of the processes before it."""
 
     def __init__(self, world: "Simulation", machine: int = 0) -> None:
-        def skew() -> timedelta:
-            return world.host.skews.get(machine, timedelta())
-
-        self.cloud = cloud = ProcessCloud(world, skew)
+        self.cloud = cloud = ProcessCloud(world, machine)
         worklist = bound(world.worklist, cloud)
         worklist.forget_noted_jobs()
         ledger = bound(world.ledger, cloud)
