@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from batch_ops.task.contract import TaskEnvironment
+from batch_ops.task.export_plan import export_plan
 from batch_ops.task.manifest import Manifest, ManifestImage, Output
-from batch_ops.task.outputs import TEXT, TIFF, Role
+from batch_ops.task.outputs import TEXT, TIFF, PlannedOutput, Role, planned_outputs
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import RunWarning
 from tests.fakes import FakeBlobs
+from tests.fakes.check import IMAGE
 
 LOG = b"all is well\n"
 # What stands beside the TIFFs where a test wants it: by the end of its name.
@@ -22,14 +24,20 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def output(path: str, length: int, digest: str, schema: int = 2) -> Output:
-    """A file of this name; all TIFFs have one page."""
+def promised(task: TaskEnvironment) -> PlannedOutput:
+    """The TIFFs that come of a task's image; one that was not checked is as those that were."""
+    image = task.image if task.image.is_known else IMAGE
+    return planned_outputs(task.nickname, task.export_source, export_plan(image.axes, image.shape))[0]
+
+
+def output(path: str, length: int, digest: str, schema: int = 2, pages: int = 8) -> Output:
+    """A file of this name, a TIFF with so many pages."""
     for ending, (role, media_type) in _OTHERS.items():
         if path.endswith(ending):
             return Output(path, role, media_type, length, digest)
     if schema == 1:
-        return Output(path, None, TIFF, length, digest, 1)
-    return Output(path, Role.SEGMENTATION, TIFF, length, digest, 1, "yx")
+        return Output(path, None, TIFF, length, digest, pages)
+    return Output(path, Role.SEGMENTATION, TIFF, length, digest, pages, "zyx")
 
 
 def manifest(task_id: str, execution: str, image: ManifestImage, outputs: tuple[Output, ...], **changes: Any) -> bytes:
@@ -57,11 +65,12 @@ class Staged:
     ) -> None:
         """The manifest over these files and the log, which segment this content of the image."""
         named = files if self._schema == 1 else {**files, "ilastik.log": LOG}
+        pages = promised(task).pages
         text = manifest(
             self._task_id,
             self._execution,
             ManifestImage(task.image_name, task.image_etag, task.image_length, md5(image)),
-            tuple(output(path, len(data), md5(data), self._schema) for path, data in named.items()),
+            tuple(output(path, len(data), md5(data), self._schema, pages) for path, data in named.items()),
             run=task.run,
             attempt=task.attempt,
             correlation_id=task.correlation_id,

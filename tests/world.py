@@ -21,7 +21,7 @@ from batch_ops.system import Ports, assemble
 from batch_ops.task import contract
 from batch_ops.task.run_plan import RunWarning
 from tests import fakes
-from tests.executions import Staged
+from tests.executions import Staged, promised
 
 SETTINGS = Settings(batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity")
 EXECUTION = "20260301T120000Z-"
@@ -157,20 +157,24 @@ class World(Services):
         self,
         task_id: str,
         *,
-        tiffs: int = 2,
+        tiffs: int | None = None,
         more: Mapping[str, bytes] = MappingProxyType({}),
         complete: bool = True,
         schema: int = 2,
         warnings: tuple[RunWarning, ...] = (),
     ) -> str:
-        """A node runs the task and uploads an execution (without its manifest if not complete); its id."""
+        """A node runs the task and uploads an execution (without its manifest if not complete); its id.
+
+        `tiffs`: so many of those that the plan promises, by default all.
+        """
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
         environment = contract.TaskEnvironment.from_env(dict(spec.environment))
         execution = f"{EXECUTION}{next(self._executions):08x}"
         staged = Staged(self.blobs, task_id, execution, schema=schema)
         image = self.blobs.content("input", environment.image_name)
         text = image.decode(errors="replace")
-        files = {f"{environment.nickname}{i}.tiff": f"TIFF {i} of {text}".encode() for i in range(tiffs)}
+        paths = promised(environment).paths[:tiffs]
+        files = {path: f"TIFF {i} of {text}".encode() for i, path in enumerate(paths)}
         files.update(more)
         for path, data in files.items():
             staged.output(path, data)

@@ -63,7 +63,7 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
         del document["values"]
     if manifest.has_roles:
         document["outputs"] = [_output(output) for output in sorted(manifest.outputs, key=_path)]
-        document["plan"] = _plan(record.plan)
+        document["plan"] = _plan(record.plan, record.placement.pool_id)
         document["warnings"] = _warnings(all_warnings(record.plan, manifest))
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -105,7 +105,7 @@ def _output(output: Output) -> dict[str, Any]:
     return {**told, "length": output.length, "md5": output.md5, **pages}
 
 
-def _plan(plan: RunPlan) -> dict[str, Any]:
+def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
     image, tool = plan.image, plan.tool
     return {
         "image": {
@@ -124,6 +124,7 @@ def _plan(plan: RunPlan) -> dict[str, Any]:
             "export_source": tool.export_source,
         },
         "parts": 1,  # a run is one task
+        "pool": pool_id or None,
         "outputs": [_promise(output) for output in plan.outputs] or None,
         "forecast": {"memory_bytes": plan.forecast.memory_bytes, "seconds": plan.forecast.seconds},
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),

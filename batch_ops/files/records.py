@@ -8,6 +8,7 @@ from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.files.text_table import Column
+from batch_ops.task.outputs import PlannedOutput
 from batch_ops.task.run_plan import RunPlan
 
 COLUMNS = (
@@ -74,6 +75,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "not before": moment(times.not_before),
         "back-filled": "yes" if record.backfill else "",
         "starts on": moment(record.turn),
+        "pool": here.pool_id,
         "job": here.job_id,
         "task": here.task_id,
         "node": here.node_id,
@@ -86,6 +88,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "memory, foreseen": _count(plan.forecast.memory_bytes or 0),
         "seconds, foreseen": _count(plan.forecast.seconds or 0),
         "export": plan.tool.export_source,
+        "planned": "; ".join(map(_promise, plan.outputs)),
         "ilastik": plan.tool.ilastik_version,
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),
@@ -94,6 +97,13 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
     }
     warnings = [("warning", warning.sentence) for warning in plan.warnings]
     return [*((title, str(text)) for title, text in known.items() if text), *warnings]
+
+
+def _promise(output: PlannedOutput) -> str:
+    """2 x a{slice_index}.tiff (segmentation, 8 pages of zyx)."""
+    times = f"{output.files:,} x " if output.files > 1 else ""
+    pages = f", {output.pages:,} page{'' if output.pages == 1 else 's'} of {output.axes}" if output.pages else ""
+    return f"{times}{output.path} ({output.role}{pages})"
 
 
 def _count(number: int) -> str:

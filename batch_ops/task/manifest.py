@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batch_ops.task import strict_json
-from batch_ops.task.outputs import TIFF, Role, double_of, path_fault
+from batch_ops.task.outputs import TIFF, PlannedOutput, Role, double_of, path_fault
 from batch_ops.task.report import TASK_ID, check_origin, check_times
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
@@ -172,6 +172,20 @@ class Manifest:
     def total_bytes(self) -> int:
         """The bytes of all results; a log is none."""
         return sum(output.length for output in self.outputs if output.role is not Role.LOG)
+
+    def breaks(self, promised: Iterable[PlannedOutput]) -> str:
+        """Say which of these outputs the execution lacks or has in another form, as part of a sentence; "" if none."""
+        found = {output.path: output for output in self.outputs}
+        for planned in promised:
+            for path in planned.paths:
+                output = found.get(path)
+                if output is None:
+                    return f"{path} is missing"
+                if output.pages != planned.pages:
+                    return f"{path} has {output.pages} pages instead of {planned.pages}"
+                if output.role not in {None, planned.role}:
+                    return f"{path} is of the {output.role}, not of the {planned.role}"
+        return ""
 
     def for_reader_of(self, schema: int) -> Manifest:
         """Return it as somebody understands who knows no schema above this one."""

@@ -125,12 +125,8 @@ class Collect:
                 cause = Cause(FailureKind.NO_OUTPUT, "The task succeeded, but not all of its results are in staging.")
                 await self._steps.fail(entry, cause)
                 return
-            if not _is_of_this_version(record, execution):
-                cause = Cause(
-                    FailureKind.STAGING_IN,
-                    "The node read a different version of the image than the one that is there now.",
-                )
-                await self._steps.fail(entry, cause)
+            if fault := _fault_of(record, execution):
+                await self._steps.fail(entry, fault)
                 return
             # From here on the folder holds no results until it holds all results of this run.
             await folder.remove(PROVENANCE)
@@ -211,6 +207,17 @@ def _is_of_this_version(record: FileRecord, execution: Execution) -> bool:
     # Without a digest, no more is known of an edit than that beginning and end are the same.
     etags = {known.etag} if known.md5 else {known.etag, known.begun_etag}
     return image.etag in etags or image.md5 == known.md5
+
+
+def _fault_of(record: FileRecord, execution: Execution) -> Cause | None:
+    """Say what is wrong with a complete execution: another version of the image, or not the outputs of the plan."""
+    if not _is_of_this_version(record, execution):
+        sentence = "The node read a different version of the image than the one that is there now."
+        return Cause(FailureKind.STAGING_IN, sentence)
+    if broken := execution.manifest.breaks(record.plan.outputs):
+        sentence = f"The task succeeded, but its results are not those that were planned: {broken}."
+        return Cause(FailureKind.NO_OUTPUT, sentence)
+    return None
 
 
 async def _told(folder: ResultFolder) -> Told | None:

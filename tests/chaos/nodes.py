@@ -118,7 +118,8 @@ def outputs(nickname: str, image: bytes, digest: str, execution: str, schema: in
     As long as those of any other execution, but of other bytes: what was mixed of two of them can be told.
     """
     of = b" of %s by %s in %s" % (image, digest.encode(), execution.encode())
-    tiffs = {f"{nickname}_{i}.tiff": b"TIFF %d" % i + of for i in range(1 + image[-1] % 3)}
+    count = 1 + image[-1] % 3
+    tiffs = {f"{nickname}{i if count > 1 else ''}.tiff": b"TIFF %d" % i + of for i in range(count)}
     others = {"pictures/overview.png": b"PNG" + of, "counts.csv": b"counts" + of} if schema > 1 else {}
     return tiffs | others
 

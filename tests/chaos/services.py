@@ -11,8 +11,9 @@ from batch_ops.domain.ledger_writes import Writes
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Intent, JobMark, SweepMark
 from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
+from batch_ops.task.run_plan import ImageDescription
 from tests import fakes
-from tests.fakes.check import PROJECT
+from tests.fakes.check import IMAGE, PROJECT
 from tests.fakes.cloud import call
 from tests.fakes.container import Stored
 from tests.fakes.table import Row
@@ -112,6 +113,10 @@ class ChaosBlobs(fakes.FakeBlobs):
 
 class ChaosCheck(fakes.FakeCheck):
     """Content that starts with `NEEDS <word>` is refused by classifiers whose content lacks the word."""
+
+    def describe(self, content: bytes) -> ImageDescription:
+        """A file of one to three time points, by its last byte: so many TIFFs come of it (see `nodes.outputs`)."""
+        return replace(IMAGE, shape=(1 + content[-1] % 3, *IMAGE.shape[1:]))
 
     async def _check_image(self, name: str, head: bytes, project: ProjectFacts) -> Verdict:
         verdict = await super()._check_image(name, head, project)

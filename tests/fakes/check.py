@@ -16,7 +16,8 @@ from batch_ops.ports.services import RangeReader
 from batch_ops.task.run_plan import ImageDescription
 from tests.fakes.cloud import Cloud, call
 
-IMAGE = ImageDescription(internal_path="exported_data", shape=(8, 64, 64), dtype="uint8", axes="zyx", tagged=True)
+# Two TIFFs of 8 pages come of it.
+IMAGE = ImageDescription("exported_data", "tzyx", True, (2, 8, 64, 64), "uint8")
 PROJECT = ProjectFacts(
     ilastik_version="1.4.2",
     workflow="Pixel Classification",
@@ -44,11 +45,13 @@ class FakeCheck:
 
     service = "check"
 
-    def __init__(
-        self, cloud: Cloud | None = None, image: ImageDescription = IMAGE, project: ProjectFacts = PROJECT
-    ) -> None:
+    def __init__(self, cloud: Cloud | None = None, project: ProjectFacts = PROJECT) -> None:
         self.cloud = cloud or Cloud()
-        self._image, self._project = image, project
+        self._project = project
+
+    def describe(self, content: bytes) -> ImageDescription:
+        """Return what an image with this content is."""
+        return IMAGE
 
     async def check_image(
         self,
@@ -73,7 +76,7 @@ class FakeCheck:
             return Unchecked(_sentence(head))
         if head.startswith(b"UNSAID"):
             return judge_image(name, len(head), _UNSAID, project, ImageOptions(), CheckLimits())
-        return _refused(head) or Accepted(self._image)
+        return _refused(head) or Accepted(self.describe(head))
 
     async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:
         return await self._inspect_project(name, source if isinstance(source, bytes) else await source.read(0, _READ))

@@ -50,7 +50,7 @@ def test_schema_2_adds_to_schema_1():
     assert new == {**old, "schema": 2}
     assert list(added["outputs"][0]) == ["path", "role", "media_type", "length", "md5", "pages", "axes"]
     assert [one["path"] for one in added["outputs"]] == ["a0.tiff", "a1.tiff", "ilastik.log", "pictures/overview.png"]
-    assert list(added["plan"]) == ["image", "tool", "parts", "outputs", "forecast", "wall_clock_seconds"]
+    assert list(added["plan"]) == ["image", "tool", "parts", "pool", "outputs", "forecast", "wall_clock_seconds"]
     assert added["plan"]["outputs"] == [
         {
             "role": "segmentation",

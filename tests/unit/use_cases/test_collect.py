@@ -37,7 +37,7 @@ async def test_no_byte_of_a_tiff_passes_through(world: World):
     """Only manifest and provenance are read; TIFFs are copied by the service."""
     await world.deliver()
     await world.begin("fly/b.h5")
-    await world.compute("fly/b.h5", tiffs=50)
+    await world.compute("fly/b.h5", more={f"p/{number}.png": b"PNG" for number in range(48)})
     world.cloud.reset_counters()
     await world.deliver()
     assert world.cloud.calls["blobs.read"] == 2
@@ -131,6 +131,17 @@ async def test_an_execution_is_complete_with_all_its_outputs(world: World, lost)
     assert world.row(NAME).tries.of(FailureKind.NO_OUTPUT) == 1
 
 
+@pytest.mark.parametrize("schema", [1, 2])
+async def test_success_counts_what_the_plan_promises(world: World, schema):
+    """A manifest that is complete by itself, and lacks a TIFF that was planned, is no success."""
+    world.drop(NAME, b"newer")
+    await world.start(NAME)
+    await world.finish(NAME, tiffs=1, schema=schema)
+    assert world.row(NAME).tries.of(FailureKind.NO_OUTPUT) == 1
+    assert "a1.tiff is missing" in world.row(NAME).tries.attempts[0].sentence
+    assert "a0.tiff" not in world.results(NAME)
+
+
 async def test_an_older_node_names_no_roles(world: World):
     """Its manifest is of schema 1, and so is the provenance: TIFFs, and a log if there is one."""
     world.drop(NAME, b"newer")
@@ -167,8 +178,8 @@ async def test_the_provenance_tells_the_plan(world: World):
     await world.deliver()
     plan, told = world.row(NAME).plan, world.provenance(NAME)["plan"]
     assert told["image"]["axes"] == plan.image.axes
-    assert [(output["role"], output["path"]) for output in told["outputs"]] == [("segmentation", "a.tiff")]
-    assert (told["tool"]["project_sha256"], told["parts"]) == (plan.tool.project_digest, 1)
+    assert [(output["role"], output["path"]) for output in told["outputs"]] == [("segmentation", "a{slice_index}.tiff")]
+    assert (told["tool"]["project_sha256"], told["parts"], told["pool"]) == (plan.tool.project_digest, 1, "pool")
     assert told["forecast"]["memory_bytes"] == plan.forecast.memory_bytes
 
 
@@ -208,8 +219,8 @@ async def test_a_newer_version_is_never_mixed_with_the_old(world: World):
     await world.deliver()
     assert world.row(NAME).run == 2
     assert world.results(NAME) == {}
-    await world.finish(NAME, tiffs=1)
-    assert set(world.results(NAME)) == {"a0.tiff", "ilastik.log", "provenance.json"}
+    await world.finish(NAME)
+    assert set(world.results(NAME)) == {"a0.tiff", "a1.tiff", "ilastik.log", "provenance.json"}
     assert b"newer" in world.results(NAME)["a0.tiff"]
     assert world.blobs.names("staging") == []
 
