@@ -9,6 +9,7 @@ from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.worklist import Intent
+from tests.fakes import When
 from tests.world import MINUTE, NAME, SETTINGS, Crash, World
 
 LEFT = "left behind"
@@ -93,6 +94,16 @@ async def test_an_ended_run_goes_out_of_sight_later(world: World):
     world.new_process()
     await world.tick(11 * MINUTE)
     assert await nonces(world) == []
+
+
+async def test_whoever_uploaded_it_is_told_before_the_run_ends(world: World):
+    """The process dies with the last write of the row: nobody would come back to write PROBLEM.txt."""
+    world.drop(NAME, b"REFUSE too thin")
+    world.cloud.fail("ledger.advance", Crash(), when=When.AFTER)
+    with pytest.raises(Crash):
+        await world.start(NAME)
+    assert world.row(NAME).state is State.REJECTED
+    assert "PROBLEM.txt" in world.results(NAME)
 
 
 async def test_cleaning_leaves_the_run_at_work_its_staging(world: World):

@@ -1,7 +1,7 @@
 """What a run promises, and where its files may lie."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batch_ops.domain import naming
@@ -59,6 +59,7 @@ def test_plain_relative_paths_are_allowed(path):
     assert path_fault(path) == ""
 
 
+@example("n" * 1000)
 @given(st.text(max_size=1024))
 def test_every_result_has_a_name_that_a_blob_can_have(name):
     """The longest path fits below the folder of any image."""

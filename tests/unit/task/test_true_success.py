@@ -1,7 +1,7 @@
 """When a run of ilastik was a success, and what is said where it was not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batch_ops.task import contract
@@ -33,6 +33,7 @@ def test_success_is_exit_0_and_every_planned_tiff():
     assert (outcome.kind, outcome.exit_code, outcome.succeeded) == (None, 0, True)
 
 
+@example(0, set(GOOD), "Unhandled exception")
 @given(st.integers(-64, 255), st.sets(st.sampled_from(GOOD)), st.sampled_from(["", "Unhandled exception", "ok"]))
 def test_nothing_else_is_success(exit_code, found, log):
     """Success exactly if exit 0, complete output and no unhandled exception; the exit code agrees with it."""

@@ -246,6 +246,15 @@ async def test_an_order_to_collect_follows_its_row(world: World):
     assert (world.row(NAME).state, len(world.outbox)) == (State.ACTIVE, 0)
 
 
+async def test_an_order_to_collect_is_given_time(world: World):
+    """A look at the file a moment later sends no second one."""
+    await world.compute(NAME)
+    [intent] = (await world.worklist.board()).open
+    await world.worklist.defer(intent, world.cloud.now)
+    await world.tick(timedelta(seconds=1))
+    assert (world.row(NAME).state, len(world.outbox)) == (State.COLLECTING, 1)
+
+
 async def test_a_lost_collect_message_is_sent_again(world: World):
     """COLLECTING that nobody works on is ordered again."""
     await world.compute(NAME)
