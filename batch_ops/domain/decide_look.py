@@ -5,7 +5,7 @@ same: length, Content-MD5, classifier. Edits of properties raise no event. So wh
 of the file and its length are enough to tell an edit.
 
 Leave     nothing to do: the row is right as it is
-Insert    no URL can address the blob: its first row says so
+Insert    no service can handle the blob's name: its first row says so
 Cancel    the blob was deleted before its run began
 Continue  the row's own version: it takes the blob's new ETag, or its claim is submitted
 Begin     a version without a run: `decide_start` decides what happens to it
@@ -78,7 +78,7 @@ class Seen:
     @property
     def is_clear_without_the_blob(self) -> bool:
         """Whether the answer does not depend on the blob."""
-        return self.is_older or not naming.is_reachable(self.order.name)
+        return self.is_older or bool(naming.fault_of(self.order.name))
 
     @property
     def is_older(self) -> bool:
@@ -132,8 +132,8 @@ def decide_look(seen: Seen, settings: Settings) -> Look:
     old, blob = seen.old, seen.blob
     if seen.is_older:
         return Leave()
-    if not naming.is_reachable(seen.order.name):
-        return Leave() if old else Insert(_unreachable(seen.order, seen.now))
+    if fault := naming.fault_of(seen.order.name):
+        return Leave() if old else Insert(_refused(seen.order, fault, seen.now))
     if blob is None:
         if old is None or not old.state.is_waiting:
             # A task that has begun continues.
@@ -167,8 +167,7 @@ def _is_judged_anew(seen: Seen, old: FileRecord, settings: Settings) -> bool:
     return isinstance(project, Project) and run_key(old, project, settings, old.plan.image) != old.plan.run_key
 
 
-def _unreachable(order: LookOrder, now: datetime) -> FileRecord:
-    reason = "A folder in its name is '.' or '..', which no program can address; upload it under another name."
+def _refused(order: LookOrder, reason: str, now: datetime) -> FileRecord:
     record = FileRecord(
         order.name, 1, State.WAITING, ImageVersion("", 0), order.correlation_id, times=Times(dropped_at=now)
     )

@@ -10,15 +10,17 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from batch_ops.domain import naming
 from batch_ops.domain.errors import BadMessage
 from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.task.plain_text import plain
 
 _EVENT_TYPE = "Microsoft.Storage.BlobCreated"
 _AN_EVENT = "a BlobCreated event"
 _LOOK_AGAIN = "look_again"
 # On accounts with a hierarchical namespace: an empty file, made before its content is flushed.
 _EMPTY_FILE_APIS = frozenset({"CreateFile"})
-_LONGEST_NAME = 1024
+_ID_CHARS = 100
 _CONTAINERS = "/containers/"
 _BLOBS = "/blobs/"
 
@@ -76,7 +78,7 @@ def look_order(body: bytes) -> LookOrder | None:
     if values.has(_LOOK_AGAIN):
         return LookOrder(
             values.text(_LOOK_AGAIN),
-            values.text("correlation_id"),
+            plain(values.text("correlation_id"), _ID_CHARS),
             values.text("container", ""),
             values.text("sequencer", ""),
             backfill=values.flag("backfill"),
@@ -86,7 +88,7 @@ def look_order(body: bytes) -> LookOrder | None:
     event = _event(values)
     if event.means_nothing:
         return None
-    return LookOrder(event.name, event.event_id, event.container, event.sequencer)
+    return LookOrder(event.name, plain(event.event_id, _ID_CHARS), event.container, event.sequencer)
 
 
 def collect_message(order: CollectOrder) -> str:
@@ -124,16 +126,11 @@ def dead_letters(body: bytes) -> DeadLetters:
         with suppress(BadMessage):
             values = _Fields(entry, _AN_EVENT)
             event, reason = _event(values), values.text("deadLetterReason", "")
-            if not _is_possible(event.name):
+            if not naming.is_possible(event.name):
                 raise BadMessage("No blob can have this name.")
             found.append((event, reason))
     events, reasons = tuple(event for event, _ in found), tuple(reason for _, reason in found)
     return DeadLetters(events, reasons, len(entries) - len(found))
-
-
-def _is_possible(name: str) -> bool:
-    """Return whether a blob can have this name: no order to look at any other can succeed."""
-    return len(name) <= _LONGEST_NAME and not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _event(event: "_Fields") -> BlobCreated:

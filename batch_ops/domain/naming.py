@@ -20,6 +20,9 @@ _KEY_PREFIX_CHARS = 240
 _SLUG_CHARS = 22
 _NICKNAME_CHARS = 60
 _LONGEST_FOLDER = 900  # leaves room for the names of results within the 1,024 characters of a blob name
+_LONGEST_NAME = 1024
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff]")
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _JOB = re.compile(r"(?P<first>.*-[0-9]{4}-[0-9]{2})(?:-(?P<generation>[0-9]+))?")
 _TASK_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>[0-9]+)-(?P<attempt>[0-9]+)")
 
@@ -29,9 +32,21 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIX)
 
 
-def is_reachable(name: str) -> bool:
-    """Return whether a URL can address a blob of this name: not with `.` or `..` for a folder, which URLs resolve."""
-    return not {".", ".."} & set(name.split("/"))
+def is_possible(name: str) -> bool:
+    """Return whether a blob can have this name at all: nobody could ever find anything under another one."""
+    return len(name) <= _LONGEST_NAME and not _NO_CHARACTER.search(name)
+
+
+def fault_of(name: str) -> str:
+    """Return why a blob of this name can't be handled, as a sentence; "" if it can.
+
+    URLs resolve the folders `.` and `..`, and lists of blobs are XML, which can't hold most control characters.
+    """
+    if {".", ".."} & set(name.split("/")):
+        return "A folder in its name is '.' or '..', which no program can address; upload it under another name."
+    if _NOT_IN_XML.search(name):
+        return "Its name holds a control character and can't be listed; upload it under another name."
+    return ""
 
 
 def project_of(name: str) -> str:

@@ -7,6 +7,7 @@ Pixel Classification). Pickles in the file are never opened.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -159,6 +160,9 @@ def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]
     ]
     if not chosen:
         raise Unfit(f"selects no feature; {_AGAIN}")
+    for _, scale, _ in chosen:
+        if not (math.isfinite(scale) and scale > 0):
+            raise Unfit(f"selects a feature at the scale {scale:g}, and no filter has that; {_AGAIN}")
     return chosen
 
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import h5py
 
+from batch_ops.image.links import text_of
+from batch_ops.image.virtual import fault_of
+
 MAX_AXISTAGS_BYTES = 64 * 1024
-_MAX_SOURCES = 1000
-_SAME_FILE = (".", b".")
 
 
 def describe(path: str, dataset: Any) -> dict[str, Any]:
     """Describe a dataset: {"finding": "dataset", ...}, or why its values are not in this file."""
     plist = dataset.get_create_plist()
-    source = foreign_source(dataset)
-    if source is not None:
-        return {"finding": "virtual", "name": path, "source": source}
+    if fault := fault_of(dataset):
+        return {"finding": fault.kind, "name": path, "source": fault.source}
     if plist.get_external_count() > 0:
         return {"finding": "external storage", "name": path, "source": text_of(plist.get_external(0)[0])}
     space = dataset.get_space()
@@ -43,18 +43,6 @@ def plain_storage(dataset: Any) -> bool:
     """Return whether a dataset's values are stored in this file only."""
     plist = dataset.get_create_plist()
     return bool(plist.get_layout() != h5py.h5d.VIRTUAL and plist.get_external_count() == 0)
-
-
-def foreign_source(dataset: Any) -> str | None:
-    """Return the name of the first other file of a virtual dataset; None for any other dataset."""
-    plist = dataset.get_create_plist()
-    if plist.get_layout() != h5py.h5d.VIRTUAL:
-        return None
-    for index in range(min(plist.get_virtual_count(), _MAX_SOURCES)):
-        source = plist.get_virtual_filename(index)
-        if source not in _SAME_FILE:
-            return text_of(source)
-    return None if plist.get_virtual_count() <= _MAX_SOURCES else "?"
 
 
 def dtype_of(dataset: Any) -> str:
@@ -102,11 +90,3 @@ def _axistags(dataset: Any) -> dict[str, Any]:
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     plain = attribute.get_space().get_simple_extent_type() == h5py.h5s.SCALAR and raw.rstrip(b"\0") == text.encode()
     return {"axistags": text, "tags_readable": True, "tags_plain": plain}
-
-
-def text_of(name: bytes | str | None) -> str:
-    """Make a name valid text: bytes that are not UTF-8 become replacement characters."""
-    if name is None:
-        return ""
-    raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
-    return raw.decode("utf-8", "replace").split("\x00", 1)[0]

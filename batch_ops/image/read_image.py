@@ -11,10 +11,11 @@ from typing import Any
 import h5py
 
 from batch_ops.image.choice import choose, is_preview
+from batch_ops.image.links import resolve
 from batch_ops.image.patterns import is_pattern
 from batch_ops.image.read_dataset import describe
 from batch_ops.image.read_pattern import read_pattern
-from batch_ops.image.walk import Found, resolve, walk
+from batch_ops.image.walk import Found, walk
 
 NAMES_SHOWN = 5
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import h5py
 
+from batch_ops.image.links import resolve
 from batch_ops.image.patterns import is_pattern, matching, numbers, open_axis
 from batch_ops.image.read_dataset import describe
 from batch_ops.image.stored_values import names_in
 from batch_ops.image.views import Part
-from batch_ops.image.walk import resolve
 
 READER = "pattern"
 NAMES_SHOWN = 5

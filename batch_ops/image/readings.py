@@ -72,10 +72,13 @@ def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
             shapes=tuple(tuple(map(whole, sequence(shape))) for shape in sequence(data.get("shapes", []))),
             more=bool(data.get("more")),
         )
+    path = text(data.get("name"), MAX_NAME + 1)
+    if len(path) > MAX_NAME:
+        return NoDataset("long path", name=path)
     tags = data.get("axistags")
     offset = data.get("offset")
     return Dataset(
-        path=text(data.get("name")),
+        path=path,
         shape=tuple(whole(n) for n in sequence(data.get("shape"))),
         dtype=text(data.get("dtype")),
         item_bytes=whole(data.get("item_bytes")),

@@ -38,7 +38,11 @@ _SENTENCES = {
     "external link": "{file} points to another file at '{inside}', which is not followed; upload a file that contains "
     "the data itself.",
     "virtual": _FOREIGN,
+    "circle": "{file} has a virtual dataset '{inside}' that takes its values from itself ({detail}); store the dataset "
+    "itself there.",
     "external storage": _FOREIGN,
+    "long path": "{file} has its image at a path of more than 2,000 characters ('{inside}'); store it under a shorter "
+    "name.",
     "null": "{file} has an empty dataset '{inside}' without any dimension; export the image again.",
     "memory": "{file} is damaged: reading only its structure would take more memory than any image needs; export or "
     "upload it again.",

@@ -8,7 +8,8 @@ from typing import Any
 import h5py
 import numpy
 
-from batch_ops.image.read_dataset import plain_storage, text_of
+from batch_ops.image.links import text_of
+from batch_ops.image.read_dataset import plain_storage
 
 MAX_VALUE_BYTES = 64 * 1024
 _MOST_CHARACTERS = 1_000

@@ -12,14 +12,15 @@ from typing import Any
 import h5py
 
 from batch_ops.image.choice import Entry
-from batch_ops.image.read_dataset import dtype_of, foreign_source, text_of
+from batch_ops.image.links import resolve, text_of
+from batch_ops.image.read_dataset import dtype_of
+from batch_ops.image.virtual import fault_of
 
 # ilastik takes datasets of two to five dimensions for images and ignores all others.
 DIMENSIONS = range(2, 6)
 # More than a sentence can name, and enough to tell the levels of pyramids.
 _MAX_ENTRIES = 64
 _MAX_DEPTH = 100
-_MAX_LINKS = 16
 
 
 @dataclass
@@ -36,20 +37,6 @@ class Found:
     nulls: list[str]
     objects: int = 0
     complete: bool = True
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a path leads: `item` and the hard-linked `path` to it, or `problem`, a kind of finding, at `path`.
-
-    `group`: what is there where it is "group".
-    """
-
-    path: str
-    item: Any = None
-    address: int = 0
-    problem: str = ""
-    group: Any = None
 
 
 def walk(file: h5py.File, max_objects: int) -> Found:
@@ -86,46 +73,6 @@ def walk(file: h5py.File, max_objects: int) -> Found:
     return found
 
 
-def resolve(file: h5py.File, path: str) -> Place:
-    """Follow a path along hard links and soft links inside the file."""
-    root = group = h5py.h5g.open(file.id, b"/")
-    parts, followed = _parts(path), 0
-    here: list[str] = []
-    item, address = None, 0
-    while parts:
-        part = parts.pop(0)
-        shown = "/".join([*here, part])
-        name = part.encode("utf-8", "surrogateescape")
-        if part == ".." or not isinstance(group, h5py.h5g.GroupID) or not group.links.exists(name):
-            return Place(path, problem="soft link" if followed else "missing")
-        info = group.links.get_info(name)
-        if info.type == h5py.h5l.TYPE_SOFT:
-            followed += 1
-            target = group.links.get_val(name).decode("utf-8", "surrogateescape")
-            if followed > _MAX_LINKS:
-                return Place(shown, problem="soft link")
-            if target.startswith("/"):
-                group, here = root, []
-            parts = _parts(target) + parts
-            item = group
-            continue
-        if info.type != h5py.h5l.TYPE_HARD:
-            return Place(shown, problem="external link")
-        item, address = h5py.h5o.open(group, name), info.u
-        here.append(part)
-        group = item
-    place = "/".join(here)
-    if isinstance(item, h5py.h5d.DatasetID):
-        return Place(place, item, address)
-    if isinstance(item, h5py.h5g.GroupID):
-        return Place(place or path, problem="group", group=item)
-    return Place(place or path, problem="missing")
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]
-
-
 def _follow(found: Found, file: h5py.File, path: str) -> None:
     """Note a link that does not lead to an object of this file."""
     problem = resolve(file, path).problem
@@ -136,7 +83,7 @@ def _follow(found: Found, file: h5py.File, path: str) -> None:
 
 
 def _sort_in(found: Found, path: str, dataset: Any, address: int) -> None:
-    if foreign_source(dataset) is not None:
+    if fault_of(dataset):
         # Asking a virtual dataset for its extent may open its sources.
         shape: tuple[int, ...] = ()
     else:

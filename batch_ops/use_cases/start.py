@@ -64,7 +64,7 @@ class Start:
 
         Raises `ServiceFault`, `Conflict`.
         """
-        if not naming.is_image(order.name):
+        if not (naming.is_image(order.name) and naming.is_possible(order.name)):
             return None
         for _ in range(_RACES):
             try:

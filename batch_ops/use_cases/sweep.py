@@ -9,7 +9,7 @@ a cycle of its own, of one listing call where there is none.
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.decide_look import is_missed
-from batch_ops.domain.errors import Conflict
+from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Board, Intent, SweepMark
@@ -54,8 +54,8 @@ class Sweep:
     _clock: Callable[[], datetime]
 
     async def __call__(self, board: Board) -> None:
-        """Continue the cycles that are due, by a page each."""
-        now = self._clock()
+        """Continue the cycles that are due, by a page each; the first `ServiceFault` is raised when all are done."""
+        fault: ServiceFault | None = None
         known = {mark.container: mark for mark in board.sweeps}
         open_names = {intent.name for intent in board.open}
         for container, look, most in (
@@ -63,17 +63,28 @@ class Sweep:
             (self._settings.projects_container, self._projects, LARGEST_PAGE),
             (self._settings.dead_letter_container, self._undelivered, _LETTERS_A_TICK),
         ):
-            mark = known.get(container)
-            if mark is None:
-                # The system goes live: files that are there already are left to a backfill.
-                await self._worklist.save_sweep(SweepMark(container, now, now + self._settings.sweep_every))
-            elif mark.marker or mark.next_cycle <= now:
-                blobs, marker = await self._blobs.page(container, mark.marker, most)
-                found = await look(blobs, mark)
-                following = mark.next_cycle if marker else now + self._settings.sweep_every
-                await self._worklist.save_sweep(
-                    replace(mark, marker=marker, next_cycle=following, found=mark.found + found)
-                )
+            try:
+                await self._go_on(known.get(container), container, look, most)
+            except ServiceFault as exc:
+                fault = fault or exc
+        if fault:
+            raise fault
+
+    async def _go_on(
+        self, mark: SweepMark | None, container: str, look: Callable[..., Awaitable[int]], most: int
+    ) -> None:
+        """Begin the cycles of a container, or look at a page of it if that is due."""
+        now = self._clock()
+        if mark is None:
+            # The system goes live: files that are there already are left to a backfill.
+            await self._worklist.save_sweep(SweepMark(container, now, now + self._settings.sweep_every))
+        elif mark.marker or mark.next_cycle <= now:
+            blobs, marker = await self._blobs.page(container, mark.marker, most)
+            found = await look(blobs, mark)
+            following = mark.next_cycle if marker else now + self._settings.sweep_every
+            await self._worklist.save_sweep(
+                replace(mark, marker=marker, next_cycle=following, found=mark.found + found)
+            )
 
     async def _images(self, in_sight: Collection[str], blobs: Sequence[Blob], mark: SweepMark) -> int:
         settled = self._clock() - _SETTLED

@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 
+from batch_ops.image.links import Place, resolve
 from batch_ops.image.read_dataset import describe
 from batch_ops.image.stored_values import (
     group_at,
@@ -20,7 +21,7 @@ from batch_ops.image.stored_values import (
     texts_attribute,
     value_at,
 )
-from batch_ops.image.walk import DIMENSIONS, Place, resolve
+from batch_ops.image.walk import DIMENSIONS
 
 READER = "nexus"
 _LETTERS = {"time": "t", "channel": "c", "channels": "c", **{letter: letter for letter in "tczyx"}}

@@ -14,9 +14,9 @@ import h5py
 from batch_ops.image import read_pattern
 from batch_ops.image.dialects import bigdataviewer, fiji, imaris, luxendo, nexus
 from batch_ops.image.dialects.labels import MATLAB, pixel_sizes, usual_order
+from batch_ops.image.links import resolve
 from batch_ops.image.read_image import read_image
 from batch_ops.image.views import Part
-from batch_ops.image.walk import resolve
 
 
 class Dialect(NamedTuple):

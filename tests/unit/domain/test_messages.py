@@ -127,6 +127,16 @@ def test_a_look_order_is_an_event_or_a_request_of_our_own():
     assert look_order(look_again_message(order).encode()) == order
 
 
+@pytest.mark.parametrize("text", ["a\nERROR forged", "\x1b[2J", "\ud800", "i" * 3000])
+def test_an_id_is_one_short_plain_text(text):
+    """It goes into rows, logs and headers, and the node takes 200 characters."""
+    for values in (event(id=text), {"look_again": "p/a.h5", "correlation_id": text}):
+        order = look_order(json.dumps(values).encode())
+        assert order is not None
+        assert order.correlation_id.isprintable()
+        assert 0 < len(order.correlation_id) <= 100
+
+
 def test_an_empty_file_of_a_hierarchical_account_means_nothing():
     """Its content comes with an event of its own."""
     assert look_order(body(event(data={"api": "CreateFile", "contentLength": 0}))) is None

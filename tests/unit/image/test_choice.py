@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from batch_ops.image.choice import Entry, choose
+from batch_ops.image.links import resolve
 from batch_ops.image.read_image import read_image
-from batch_ops.image.walk import resolve
 
 IMAGE = ("data", (20, 30, 40), "uint16")
 

@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.image.facts import ProjectFacts, Refused
 from tests.fakes.forests import DAMAGES, FORESTS, LEAF, add_forest, tree
-from tests.unit.inspection.conftest import FIELD, PROJECT_3D, add_project, selection
+from tests.unit.inspection.conftest import FIELD, PROJECT_3D, SCALES, add_project, selection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -136,6 +136,7 @@ def _large_project(file):
         ("FeatureSelections/SelectionMatrix", np.zeros((6, 7), bool), "no feature"),
         ("FeatureSelections/SelectionMatrix", np.zeros((6, 3), bool), "contradicts itself"),
         ("FeatureSelections/ComputeIn2d", [True], "contradicts itself"),
+        *(("FeatureSelections/Scales", [odd, *SCALES[1:]], f"scale {odd:g}") for odd in (0.0, -1.0, np.nan, np.inf)),
         ("FeatureSelections/FeatureIds", [b"Magic"] * 6, "'Magic'"),
         ("PixelClassification/ClassifierForests", None, "no stored classifier"),
         ("PixelClassification/LabelNames", [b"Background"], "more classes than"),
@@ -163,6 +164,12 @@ async def test_unusable_project_is_refused(inspect, path, value, word):
 def _retrain(file, columns):
     del file[FORESTS]["Forest0000"], file[FORESTS]["Forest0001"]
     add_forest(file[FORESTS], "Forest0000", [tree(columns)], columns, 2)
+
+
+async def test_a_scale_that_is_not_selected_may_be_anything(inspect):
+    """ilastik never filters with it."""
+    facts = await inspect(put("FeatureSelections/Scales", [SCALES[0], np.nan, *SCALES[2:]]))
+    assert (facts.sigma_3d, facts.sigma_2d) == (1.6, 0.0)
 
 
 async def test_2d_scales_are_told_apart(inspect):

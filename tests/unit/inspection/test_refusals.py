@@ -20,6 +20,25 @@ def _virtual(h5, file):
     file.create_virtual_dataset("view", layout)
 
 
+def _views(**sources):
+    """Virtual datasets in the file, each with its source there; `%b` in its name is the number of a time point."""
+
+    def build(h5, file):
+        file["far"] = h5py.ExternalLink("/etc/other.h5", "/k")
+        point, unlimited = (1, 12, 20, 22, 1), h5py.h5s.UNLIMITED
+        for name, source in sources.items():
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            space = h5py.h5s.create_simple((2, *point[1:]), (unlimited, *point[1:]))
+            wanted = space.copy()
+            count = unlimited if "%b" in source else 2
+            wanted.select_hyperslab((0,) * 5, (count, 1, 1, 1, 1), block=point, stride=point)
+            here = h5py.h5s.create_simple(point if "%b" in source else (2, *point[1:]))
+            plist.set_virtual(wanted, b".", source.encode(), here)
+            h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_UINT8, space, plist)
+
+    return build
+
+
 def _soft_to_external(h5, file):
     file["far"] = h5py.ExternalLink("/etc/other.h5", "/k")
     file["data"] = h5py.SoftLink("/far")
@@ -75,6 +94,20 @@ REFUSALS = {
         ["another file", "/etc/passwd"],
     ),
     "virtual": (_virtual, {}, ["another file", "/etc/other.h5"]),
+    "virtual by a link": (_views(view="far"), {"internal_path": "view"}, ["another file", "'view' in"]),
+    "virtual by a row of links": (
+        _views(view="s%b", s0="none", s1="far"),
+        {"internal_path": "view"},
+        ["another file", "(far)"],
+    ),
+    "a path too long": (lambda h5, f: h5.add(f, "/".join(["group" * 40] * 12)), {}, ["2,000 characters"]),
+    "virtual of itself": (_views(view="/view"), {"internal_path": "view"}, ["from itself"]),
+    "virtual of each other": (_views(a="b", b="s%b", s0="/./a"), {"internal_path": "a"}, ["from itself"]),
+    "virtual without end": (
+        _views(**{f"v{number}": f"v{number + 1}" for number in range(30)}),
+        {"internal_path": "v0"},
+        ["from itself"],
+    ),
     "external link": (
         lambda h5, f: f.__setitem__("d", h5py.ExternalLink("o.h5", "/k")),
         {},

@@ -89,12 +89,25 @@ async def test_an_older_event_is_dropped(world: World):
     assert sum(world.cloud.requests.values()) == 1
 
 
-@pytest.mark.parametrize("name", ["fly/../a.h5", "fly/./a.h5", "../a.h5"])
-async def test_a_name_that_no_address_leads_to(world: World, name):
-    """HTTP leaves out `.` and `..`: the file is rejected by name, without asking for it for ever."""
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("fly/../a.h5", "'..'"), ("fly/./a.h5", "'..'"), ("../a.h5", "'..'")]
+    + [(f"fly/{odd}.h5", "can't be listed") for odd in ("\x01", "a\x1b[31m", "\x0b", "\ufffe")],
+)
+async def test_a_name_that_services_can_not_handle(world: World, name, word):
+    """HTTP leaves out `.` and `..`, XML can't hold control characters: rejected by name, without asking for it ever."""
     row = await world.start(name)
     assert row.state is State.REJECTED
-    assert "'..'" in row.reason
+    assert word in row.reason
+    assert world.cloud.calls["blobs.read"] == 0
+
+
+@pytest.mark.parametrize("name", [f"fly/{'n' * 1020}.h5", "fly/\ud800.h5"])
+async def test_a_name_that_no_blob_can_have(world: World, name):
+    """Whoever sent the message: it is no reason to ask for the blob until the end of time."""
+    await world.inbox.blob_created(json.dumps({"look_again": name, "correlation_id": "c"}).encode(), 1)
+    assert world.known(name) is None
+    assert not world.cloud.calls
 
 
 async def test_other_files_are_none_of_ours(world: World):

@@ -6,6 +6,7 @@ import pytest
 
 from batch_ops.domain.file_record import State
 from batch_ops.ports.services import LARGEST_PAGE
+from batch_ops.use_cases.poison_drain import MARK
 from tests.world import MINUTE, NAME, SETTINGS, World
 
 
@@ -134,3 +135,15 @@ async def test_the_sweep_notices_rows_that_are_not_in_the_index(world: World):
     world.ledger.forget_index(NAME)
     await world.tick(SETTINGS.sweep_every + MINUTE)
     assert world.index.complete == set()
+
+
+@pytest.mark.parametrize("container", ["input", "projects", "dead-letter"])
+async def test_one_container_does_not_hold_up_the_others(world: World, container):
+    """It was deleted, or holds a name that its listing can't show: the fault is told, and the others are swept."""
+    await world.settle()
+    world.blobs.containers.pop(container)
+    world.cloud.advance(SETTINGS.sweep_every)
+    await world.tick()
+    marks = {mark.container: mark.next_cycle > world.cloud.now for mark in (await world.worklist.board()).sweeps}
+    swept = {name for name, is_swept in marks.items() if is_swept} - {MARK}
+    assert swept == {"input", "projects", "dead-letter"} - {container}

@@ -115,7 +115,6 @@ async def test_a_letter_goes_only_once_its_files_are_ordered(world: World):
     world.blobs.upload("dead-letter", NAME, undelivered(blob_created("fly/a.h5", "0x1")))
     world.cloud.fail("outbox.look_again", ServiceFault("Queue storage is out."), times=2)
     await world.tick(CYCLE)
-    await world.tick()
     assert world.blobs.names("dead-letter") == [NAME]
     await world.tick()
     assert world.blobs.names("dead-letter") == []

@@ -1,0 +1,87 @@
+"""Inside the parser: where the values of virtual datasets lie.
+
+HDF5 reads whatever their sources name: through a link into another file, and round in a circle until the process dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+
+from batch_ops.image.links import Place, resolve, text_of
+
+_SAME_FILE = (".", b".")
+_MAX_SOURCES = 1000
+# Views of views of views; each costs HDF5 a part of its stack.
+_MAX_DEPTH = 8
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why the values of a virtual dataset are not in its file, or nowhere: a kind of finding, and the source."""
+
+    kind: str
+    source: str
+
+
+def fault_of(dataset: Any) -> Fault | None:
+    """Return why a virtual dataset can't be read; None for one with its sources in this file, and for any other."""
+    if not _is_virtual(dataset):
+        return None
+    return _Search(h5py.File(h5py.h5i.get_file_id(dataset))).fault(dataset, ())
+
+
+def _is_virtual(dataset: Any) -> bool:
+    return bool(isinstance(dataset, h5py.h5d.DatasetID) and dataset.get_create_plist().get_layout() == h5py.h5d.VIRTUAL)
+
+
+class _Search:
+    """Follows sources, each name and each dataset once."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+        self._places: dict[str, Place] = {}
+        self._seen: set[int] = set()
+
+    def fault(self, dataset: Any, above: tuple[int, ...]) -> Fault | None:
+        """`above`: the addresses of the datasets on the way here."""
+        plist = dataset.get_create_plist()
+        if plist.get_virtual_count() > _MAX_SOURCES:
+            return Fault("virtual", "?")
+        for index in range(plist.get_virtual_count()):
+            source = plist.get_virtual_filename(index)
+            if source not in _SAME_FILE:
+                return Fault("virtual", text_of(source))
+            if fault := self._of_source(plist.get_virtual_dsetname(index), above):
+                return fault
+        return None
+
+    def _of_source(self, source: str, above: tuple[int, ...]) -> Fault | None:
+        for name in _names(source):
+            if len(self._places) > _MAX_SOURCES:
+                return Fault("virtual", "?")
+            place = self._places[name] = self._places.get(name) or resolve(self._file, name)
+            if place.problem == "external link":
+                return Fault("virtual", text_of(name))
+            if place.item is None:
+                # Read as its fill value; of a row of names, those after it are not looked for.
+                return None
+            if place.address in above or len(above) > _MAX_DEPTH:
+                return Fault("circle", text_of(name))
+            if place.address in self._seen or not _is_virtual(place.item):
+                continue
+            if fault := self.fault(place.item, (*above, place.address)):
+                return fault
+            self._seen.add(place.address)
+        return None
+
+
+def _names(name: str) -> Iterator[str]:
+    """List what the name of a source stands for: `%b` is the number of a block, from 0 on, and `%%` a percent sign."""
+    parts = [part.split("%b") for part in name.split("%%")]
+    is_row = any(len(part) > 1 for part in parts)
+    for number in range(_MAX_SOURCES if is_row else 1):
+        yield "%".join(str(number).join(part) for part in parts)
