@@ -60,7 +60,7 @@ test-azure-cli: setup ## the Azure CLI (installed into an environment of its own
 	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
 
 .PHONY: test-clients
-test-clients: setup ## others' clients and their own tests against the local Batch service (ARGS="-k microsoft")
+test-clients: setup ## others' clients and their own tests against the local Batch service, and AzCopy (ARGS="-k microsoft")
 	@$(PYTHON_BIN) -m pytest -n 0 -m slow tests/clients $(ARGS)
 
 # The versions that deploy.sh accepts: the oldest, and the newest when this was written.
