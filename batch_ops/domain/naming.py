@@ -68,8 +68,13 @@ def classifier_blobs(project: str) -> tuple[str, ...]:
 
     A letter with an accent may be one character or two (macOS writes two), and Windows does not mind `.ILP`.
     """
-    spellings = (project, unicodedata.normalize("NFC", project), unicodedata.normalize("NFD", project))
-    return tuple(dict.fromkeys(s + suffix for suffix in (PROJECT_SUFFIX, PROJECT_SUFFIX.upper()) for s in spellings))
+    suffixes = (PROJECT_SUFFIX, PROJECT_SUFFIX.upper())
+    return tuple(spelling + suffix for suffix in suffixes for spelling in spellings(project))
+
+
+def spellings(project: str) -> tuple[str, ...]:
+    """Return the ways to compose the letters of a project's name, as given first; images find it by any of them."""
+    return tuple(dict.fromkeys((project, *(unicodedata.normalize(form, project) for form in ("NFC", "NFD")))))
 
 
 @lru_cache(maxsize=16_384)

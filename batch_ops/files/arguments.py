@@ -62,8 +62,10 @@ def _common(command: argparse.ArgumentParser, default: str | None) -> None:
 
 
 def _selection(command: argparse.ArgumentParser) -> None:
-    command.add_argument("names", nargs="*", metavar="NAME", help="the blob's name in the input container")
-    command.add_argument("--prefix", default="", help="files whose names begin with this")
+    command.add_argument(
+        "names", nargs="*", type=_blob_name, metavar="NAME", help="the blob's name in the input container"
+    )
+    command.add_argument("--prefix", type=_blob_name, default="", help="files whose names begin with this")
     command.add_argument("--project", default="", help="files of this project")
     command.add_argument(
         "--state",
@@ -104,7 +106,7 @@ def _add_list(commands: _Commands) -> None:
 
 def _add_show(commands: _Commands) -> None:
     command = _command(commands, "show", "show everything known about a file and its runs")
-    command.add_argument("name", metavar="NAME")
+    command.add_argument("name", type=_blob_name, metavar="NAME")
 
 
 def _add_retry(commands: _Commands) -> None:
@@ -126,13 +128,16 @@ def _add_cancel(commands: _Commands) -> None:
 
 def _add_confirm(commands: _Commands) -> None:
     command = _command(commands, "confirm", "say which axes images have that do not say it, once for all of a kind")
-    command.add_argument("name", metavar="NAME", help="a file that waits for it; counts for others like it, too")
+    help_ = "a file that waits for it; counts for others like it, too"
+    command.add_argument("name", type=_blob_name, metavar="NAME", help=help_)
     command.add_argument("--axes", required=True, help="a letter out of tzyxc for each dimension, such as tyx")
 
 
 def _add_backfill(commands: _Commands) -> None:
     command = _command(commands, "backfill", "segment older files, which do not start by themselves")
-    command.add_argument("prefix", metavar="PREFIX", help="files whose names begin with this ('' for all)")
+    command.add_argument(
+        "prefix", type=_blob_name, metavar="PREFIX", help="files whose names begin with this ('' for all)"
+    )
     command.add_argument("--slots", type=_positive, default=10, metavar="N", help="task slots to estimate with (10)")
     command.add_argument("--dry-run", action="store_true", help="only count and estimate")
     _care(command)
@@ -143,9 +148,14 @@ def _add_poison(commands: _Commands) -> None:
     command.add_argument("action", choices=["list", "retry", "drop"])
     command.add_argument("--queue", default="", help="of this queue (the one that they failed in)")
     command.add_argument("--id", dest="ids", action="append", default=[], metavar="ID", help="may be repeated")
-    command.add_argument("--prefix", default="", help="about files whose names begin with this")
+    command.add_argument("--prefix", type=_blob_name, default="", help="about files whose names begin with this")
     command.add_argument("--all", action="store_true", help="all of them")
     _care(command)
+
+
+def _blob_name(text: str) -> str:
+    """Read the name of a blob, or how it begins: Azure stores a backslash as a slash."""
+    return text.replace("\\", "/")
 
 
 def _moment(text: str) -> datetime:

@@ -45,7 +45,9 @@ class Claims:
         """Claim the run, ending the one before it, and create its task."""
         claimed = await self._insert(entry, record, self._settings.grace)
         if entry and entry.record.state is State.REJECTED:
-            await self._worklist.forget_rejected(naming.project_of(record.name), record.name)
+            # Versions before this one noted an image with a slash before its name for `default`.
+            for project in {naming.classifier_of(record.name), naming.project_of(record.name)}:
+                await self._worklist.forget_rejected(project, record.name)
         log.info("Claimed.", extra=fields(record))
         return await self._launcher.submit(claimed)
 
@@ -74,7 +76,7 @@ class Claims:
         if entry and entry.record.run == record.run:
             await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
-        await self._worklist.note_rejected(naming.project_of(record.name), record.name)
+        await self._worklist.note_rejected(naming.classifier_of(record.name), record.name)
         key = run_key(record, project, self._settings)
         judged = replace(held.record, plan=RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag)))
         return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))

@@ -21,8 +21,8 @@ SEEN_BY_ALL = timedelta(seconds=6)
 
 
 def project_of_blob(name: str) -> str | None:
-    """Return the project that a blob in `projects` belongs to: `<project>.ilp` or `<project>.json`."""
-    for suffix in (naming.PROJECT_SUFFIX, project_config.CONFIG_SUFFIX):
+    """Return the project that a blob in `projects` belongs to: `<project>.ilp`, `.ILP` or `.json`."""
+    for suffix in (naming.PROJECT_SUFFIX, naming.PROJECT_SUFFIX.upper(), project_config.CONFIG_SUFFIX):
         if name.endswith(suffix) and len(name) > len(suffix):
             return name.removesuffix(suffix)
     return None
@@ -40,11 +40,13 @@ class ProjectChanged:
     async def __call__(self, project: str) -> int:
         """Order the images to be looked at again; return their number."""
         board = await self._worklist.board()
-        names = {i.name for i in board.open if i.waiting and naming.project_of(i.name) == project}
-        names.update(await self._worklist.rejected(project))
-        if self._settings.rerun_finished:
-            # The one place that reads a project's history: an operator asked for it.
-            names.update([r.name async for r in self._ledger.files(project) if r.state is State.SUCCEEDED])
+        folders = naming.spellings(project)
+        names = {i.name for i in board.open if i.waiting and naming.classifier_of(i.name) in folders}
+        for folder in folders:
+            names.update(await self._worklist.rejected(folder))
+            if self._settings.rerun_finished:
+                # The one place that reads a project's history: an operator asked for it.
+                names.update([r.name async for r in self._ledger.files(folder) if r.state is State.SUCCEEDED])
 
         async def look(name: str) -> None:
             await self._outbox.look_again(LookOrder(name, f"project-{naming.file_hash(name)}"), SEEN_BY_ALL)

@@ -31,6 +31,13 @@ def test_wrong_words_are_exit_code_2(words, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
+def test_a_backslash_in_a_name_is_the_slash_that_azure_makes_of_it():
+    """Whoever copies a path from Windows finds the file."""
+    asked = parser().parse_args(["list", "fly\\a.h5", "--prefix", "fly\\"])
+    assert (asked.names, asked.prefix) == (["fly/a.h5"], "fly/")
+    assert parser().parse_args(["show", "fly\\a.h5"]).name == "fly/a.h5"
+
+
 @pytest.mark.parametrize("words", [["--settings", "f", "list"], ["list", "--settings", "f"]])
 def test_the_settings_file_is_named_before_or_after_the_command(words):
     """Either is heard."""

@@ -12,6 +12,7 @@ from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import Conflict, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
+from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from tests import fakes
 from tests.events import blob_created
 from tests.world import NAME, Crash, World
@@ -190,12 +191,21 @@ async def test_what_was_found_by_older_rules_is_found_again(world: World, stale:
     ],
 )
 async def test_a_project_that_people_see_is_found(world: World, stored: str, dropped: str):
-    """Two ways to write one letter, a slash before the name, the other case of a suffix: the image does not wait."""
+    """Two ways to write one letter, a slash before the name, the other case of a suffix: the image does not wait.
+
+    One that was rejected is looked at again when that project changes.
+    """
     world.blobs.upload("projects", stored, b"a classifier")
     world.drop(dropped)
     row = await world.start(dropped)
     assert (row.state, row.name) == (State.ACTIVE, dropped)
     assert row.plan.tool.project_digest == hashlib.sha256(b"a classifier").hexdigest()
+    world.drop(dropped, b"REFUSE It has other channels.")
+    assert (await world.start(dropped)).state is State.REJECTED
+    world.blobs.upload("projects", stored, b"another classifier")
+    await world.look(LookOrder(stored, "event", "projects"))
+    world.cloud.advance(SEEN_BY_ALL)
+    assert dropped in [order.name for order in world.outbox.looks()]
 
 
 async def test_an_archived_project_says_so(world: World):
