@@ -120,7 +120,6 @@ def assemble(
         newest=newest,
         worklist=worklist,
         blobs=ports.blobs,
-        batch=ports.batch,
         outbox=ports.outbox,
         ending=runs.ending,
         settings=settings,

@@ -22,7 +22,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent, Pause
-from batch_ops.ports.services import BatchService, BlobStore, Outbox
+from batch_ops.ports.services import BlobStore, Outbox
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.runs.admission import FRESH
 from batch_ops.runs.ending import Ending
@@ -82,7 +82,6 @@ class Steering:
     _newest: NewestFiles
     _worklist: Worklist
     _blobs: BlobStore
-    _batch: BatchService
     _outbox: Outbox
     _ending: Ending
     _settings: Settings
@@ -192,13 +191,10 @@ class Steering:
                     await self._see_to_its_end(record)
                 elif record.state.is_waiting:
                     await self._ending.tidy_later(record)
-                # The row first: nobody creates another task of an ended run.
+                # The row, then its tasks: nobody creates another task of an ended run.
                 await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
             except Conflict:
                 continue
-            if record.placement.task_id:
-                await self._ending.end_previous(record)
-                await self._batch.terminate_task(record.placement.job_id, record.placement.task_id)
             return ""
         return "it kept changing"
 
