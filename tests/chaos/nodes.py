@@ -15,6 +15,7 @@ from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunWarning
+from tests.chaos.timeline import pause
 from tests.executions import Staged
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Nodes:
             if key not in self._taken and task.job_id in active:
                 self._taken.add(key)
                 number = next(self._numbers)
-                self._world.timeline.spawn(_Execution(self._world, self, task.task_id, task.requeues, spec, number)())
+                self._world.timeline.proceed(_Execution(self._world, self, task.task_id, task.requeues, spec, number)())
 
     def lose(self, task: Task, spec: TaskSpec) -> None:
         """A task is gone; one of the same id may come again."""
@@ -169,7 +170,7 @@ class Nodes:
 
     async def pause(self, seconds: float) -> None:
         """Some time, at most this."""
-        await self._world.timeline.sleep(timedelta(seconds=seconds * self._pace * self._rng.random()))
+        await pause(timedelta(seconds=seconds * self._pace * self._rng.random()))
 
     def exit_of_shutdown(self) -> int:
         """SIGTERM's, or a number that Batch makes up."""
