@@ -7,6 +7,7 @@ from typing import Any
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.manifest import Manifest, ManifestImage, Output
+from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.outputs import TEXT, TIFF, PlannedOutput, Role, planned_outputs
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import RunWarning
@@ -30,7 +31,7 @@ def promised(task: TaskEnvironment) -> PlannedOutput:
     return planned_outputs(task.nickname, task.export_source, export_plan(image.axes, image.shape))[0]
 
 
-def output(path: str, length: int, digest: str, schema: int = 2, pages: int = 8) -> Output:
+def output(path: str, length: int, digest: str, schema: int = 3, pages: int = 8) -> Output:
     """A file of this name, a TIFF with so many pages."""
     for ending, (role, media_type) in _OTHERS.items():
         if path.endswith(ending):
@@ -49,10 +50,17 @@ def manifest(task_id: str, execution: str, image: ManifestImage, outputs: tuple[
     return Manifest(execution=execution, task_id=task_id, image=image, outputs=outputs, **more).to_json()
 
 
+def counts_of(task: TaskEnvironment) -> ObjectCounts | None:
+    """Ten objects of the class 1, twenty of 2, and so on, of ten pixels each; None where nothing is to be counted."""
+    wanted = task.wanted_objects
+    classes = (ClassCount(one.label, one.name, (10 * one.label,), (100.0 * one.label,)) for one in wanted.classes)
+    return ObjectCounts("px", wanted.min_size, tuple(classes)) if wanted.classes else None
+
+
 class Staged:
     """One execution on a node, whose scripts write manifests of this schema. What a node uploads has no MD5."""
 
-    def __init__(self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1", schema: int = 2) -> None:
+    def __init__(self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1", schema: int = 3) -> None:
         self._blobs, self._task_id, self._execution, self._node = blobs, task_id, execution, node
         self._schema = schema
 
@@ -77,6 +85,7 @@ class Staged:
             node=self._node,
             project_sha256=task.project_digest,
             warnings=warnings,
+            counts=counts_of(task) if self._schema > 2 else None,
             schema=self._schema,
         )
         self._put("manifest.json", text)

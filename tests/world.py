@@ -160,7 +160,7 @@ class World(Services):
         tiffs: int | None = None,
         more: Mapping[str, bytes] = MappingProxyType({}),
         complete: bool = True,
-        schema: int = 2,
+        schema: int = 3,
         warnings: tuple[RunWarning, ...] = (),
     ) -> str:
         """A node runs the task and uploads an execution (without its manifest if not complete); its id.

@@ -10,10 +10,12 @@ from typing import Any
 
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
-from batch_ops.domain.record_parts import Placement
+from batch_ops.domain.record_parts import Placement, Published
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.objects import ObjectCounts, ObjectsError, ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import RunPlan, RunWarning
+from batch_ops.task.strict_json import ManifestError
 
 # The property of a field where it has another name; for a part, how the names of its fields begin.
 NAMES: Mapping[tuple[type, str], str] = MappingProxyType(
@@ -22,6 +24,8 @@ NAMES: Mapping[tuple[type, str], str] = MappingProxyType(
         (RunPlan, "forecast"): "forecast_",
         (Placement, "previous"): "previous_",
         (Tries, "counts"): "tries",
+        (RunPlan, "objects"): "objects_wanted",
+        (Published, "counts"): "object_counts",
     }
 )
 
@@ -137,6 +141,27 @@ def _outputs_of(text: str) -> tuple[PlannedOutput, ...]:
     )
 
 
+def _text_of_counts_of_objects(counts: ObjectCounts | None) -> str:
+    """{"unit": "px", "min_size": 0, "classes": [{"label": 1, "name": "Cell", "objects": [12], "sizes": [340]}]}."""
+    return counts.in_small() if counts else ""
+
+
+def _counts_of_objects(text: str) -> ObjectCounts | None:
+    with suppress(ManifestError):
+        return ObjectCounts.read(_parsed(text))
+    return None
+
+
+def _text_of_wanted(wanted: ObjectsWanted | None) -> str:
+    return wanted.to_json() if wanted else ""
+
+
+def _wanted_of(text: str) -> ObjectsWanted | None:
+    with suppress(ObjectsError):
+        return ObjectsWanted.from_json(text)
+    return None
+
+
 CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
     {
         timedelta: Codec(int, lambda span: round(span.total_seconds()), lambda seconds: timedelta(seconds=seconds)),
@@ -145,6 +170,8 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[Attempt, ...]: Codec(str, _text_of_attempts, attempts_of),
         tuple[Move, ...]: Codec(str, _text_of_moves, _moves_of),
         tuple[PlannedOutput, ...]: Codec(str, _text_of_outputs, _outputs_of),
+        ObjectCounts | None: Codec(str, _text_of_counts_of_objects, _counts_of_objects),
+        ObjectsWanted | None: Codec(str, _text_of_wanted, _wanted_of),
         tuple[RunWarning, ...]: Codec(str, _text_of_warnings, _warnings_of),
     }
 )

@@ -10,6 +10,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast, page_bytes
+from batch_ops.domain.foreground import objects_wanted
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
@@ -54,14 +55,18 @@ def run_key(record: FileRecord, project: Project, settings: Settings, image: Ima
     The image is identified by its Content-MD5 if it has one, else by the ETag with which its run began: editing its
     properties changes the ETag, but not the run.
     """
-    effective = (project.config.internal_path, project.config.axes, export_source(project, settings))
-    version = record.image
+    config, version = project.config, record.image
+    effective = (config.internal_path, config.axes, export_source(project, settings))
     content = version.md5 or version.begun_etag or version.etag
-    key = [record.name, content, project.digest, effective, settings.ilastik_version]
-    if image is not None and image.axes_source is AxesSource.CONFIGURATION and not project.config.axes:
+    key: list[object] = [record.name, content, project.digest, effective, settings.ilastik_version]
+    if image is not None and image.axes_source is AxesSource.CONFIGURATION and not config.axes:
         key.append(image.axes)
     if project.config.per_plane:
         key.append("per_plane")
+    counting = (config.object_classes, config.min_object_size, config.pixel_size_um)
+    if counting != (None, 0, ()):
+        # Only then: what was segmented before there were counts is not segmented again for them.
+        key.append(counting)
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -131,15 +136,17 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
         warnings = (RunWarning("not-checked", verdict.sentence),)
     foreseen = forecast(image, project.facts, settings.slot_threads)
     source = export_source(project, settings)
+    objects, of_objects = objects_wanted(project.facts.classes, config, source)
     nickname = naming.nickname(fresh.name)
     return RunPlan(
         run_key=run_key(fresh, project, settings, image),
         tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source),
         image=image,
         outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),
+        objects=objects,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
-        warnings=(*warnings, *_of_memory(foreseen, settings)),
+        warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects),
     )
 
 

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
+from typing import TypeGuard
 
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
@@ -11,19 +13,28 @@ from batch_ops.task.plain_text import plain
 CONFIG_SUFFIX = ".json"
 LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
+_KEYS = ("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane", "objects", "pixel_size_um")
+_OBJECT_KEYS = ("classes", "min_size")
+_MOST_CLASSES = 255
+_LARGEST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """`internal_path`: the dataset to segment, or a pattern of its path. `axes`: letters for files without
     axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own. `per_plane`: a classifier
-    trained in 2D segments the planes of a stack one by one."""
+    trained in 2D segments the planes of a stack one by one. `object_classes`: names or values of the classes whose
+    objects are counted, None where it does not say. `min_object_size`: smaller objects do not count; in um3 or um2
+    where `pixel_size_um` (of z, y, x, in micrometres) is given, else in pixels."""
 
     internal_path: str | None = None
     axes: str | None = None
     export_source: str | None = None
     wall_clock: timedelta | None = None
     per_plane: bool = False
+    object_classes: tuple[str | int, ...] | None = None
+    min_object_size: float = 0.0
+    pixel_size_um: tuple[float, ...] = ()
 
 
 class ConfigError(IlastikBatchError):
@@ -37,19 +48,28 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         values = json.loads(data)
     except (ValueError, RecursionError) as exc:
         raise ConfigError(f"{where} is not JSON.") from exc
-    known = ("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane")
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(f"{where} has an unknown key '{plain(unknown[0])}'; the known keys are {', '.join(known)}.")
+    values = _table(where, values, _KEYS)
+    objects = values.get("objects")
+    of_objects = _table(f"{where}, in objects,", {} if objects is None else objects, _OBJECT_KEYS)
     return ProjectConfig(
         internal_path=_text(where, values, "internal_path"),
         axes=_axes(where, values),
         export_source=_export_source(where, values),
         wall_clock=_wall_clock(where, values),
         per_plane=_flag(where, values, "per_plane"),
+        object_classes=_classes(where, of_objects),
+        min_object_size=_least(where, of_objects),
+        pixel_size_um=_pixel_size(where, values),
     )
+
+
+def _table(where: str, values: object, known: tuple[str, ...]) -> dict[str, object]:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be a JSON object with any of {', '.join(known)}.")
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"{where} has an unknown key '{plain(unknown[0])}'; the known keys are {', '.join(known)}.")
+    return values
 
 
 def _text(where: str, values: dict[str, object], key: str) -> str | None:
@@ -89,3 +109,44 @@ def _wall_clock(where: str, values: dict[str, object]) -> timedelta | None:
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 < minutes <= _LONGEST_MINUTES:
         raise ConfigError(f"{where} must give wall_clock_minutes as a number above 0, at most {_LONGEST_MINUTES}.")
     return timedelta(minutes=minutes)
+
+
+def _classes(where: str, values: dict[str, object]) -> tuple[str | int, ...] | None:
+    classes = values.get("classes")
+    if classes is None:
+        return None
+    if not isinstance(classes, list) or len(classes) > _MOST_CLASSES or not all(map(_is_class, classes)):
+        raise ConfigError(
+            f"{where} must give objects.classes as a list of names or numbers of the classifier's classes."
+        )
+    return tuple(classes)
+
+
+def _is_class(value: object) -> bool:
+    if isinstance(value, str):
+        return 0 < len(value) <= 200 and value.isprintable()
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_CLASSES
+
+
+def _least(where: str, values: dict[str, object]) -> float:
+    least = values.get("min_size", 0)
+    if not _is_number(least) or least < 0:
+        raise ConfigError(f"{where} must give objects.min_size as a number from 0.")
+    return float(least)
+
+
+def _pixel_size(where: str, values: dict[str, object]) -> tuple[float, ...]:
+    sizes = values.get("pixel_size_um")
+    if sizes is None:
+        return ()
+    if (
+        not isinstance(sizes, list)
+        or len(sizes) != len("zyx")
+        or not all(_is_number(size) and size > 0 for size in sizes)
+    ):
+        raise ConfigError(f"{where} must give pixel_size_um as three numbers above 0: those of z, y and x.")
+    return tuple(map(float, sizes))
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and abs(value) <= _LARGEST

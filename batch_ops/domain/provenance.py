@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.record_parts import Published
 from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.manifest import Manifest, Output
+from batch_ops.task.objects import COMPONENTS, ObjectCounts
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import RunPlan, RunWarning
 
@@ -18,7 +19,7 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
     """Write UTF-8 JSON: lengths in bytes, digests in hex, times in UTC; files in the order of their names.
 
     It has the schema of the manifest. Schema 2 adds to schema 1 the outputs with their roles, the plan, and the
-    warnings of check and node.
+    warnings of check and node; schema 3 the counts of objects.
     """
     document: dict[str, Any] = {
         "schema": manifest.schema,
@@ -64,6 +65,8 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
     if manifest.has_roles:
         document["outputs"] = [_output(output) for output in sorted(manifest.outputs, key=_path)]
         document["plan"] = _plan(record.plan, record.placement.pool_id)
+        if manifest.counts:
+            document["objects"] = {"are": COMPONENTS, **asdict(manifest.counts)}
         document["warnings"] = _warnings(all_warnings(record.plan, manifest))
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -89,10 +92,15 @@ def told_by(document: bytes) -> Told | None:
         files = {str(one["name"]): int(one["length"]) for one in told["files"]}
         results = {str(one["path"]): int(one["length"]) for one in told.get("outputs", ()) if one["role"] != Role.LOG}
         paths = frozenset({*files, *results, *([str(told["log"])] if told["log"] else [])})
+        counts = _counts_of(told.get("objects"))
         warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in told.get("warnings", ()))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Told(paths, Published(len(files), sum((results or files).values())), warnings)
+    return Told(paths, Published(len(files), sum((results or files).values()), counts), warnings)
+
+
+def _counts_of(told: Any) -> ObjectCounts | None:
+    return ObjectCounts.read({key: value for key, value in told.items() if key != "are"}) if told else None
 
 
 def _path(output: Output) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
+from batch_ops.task.objects import ObjectCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,11 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published results: the number of TIFFs, and the bytes of all results but the log."""
+    """The published results: the number of TIFFs, the bytes of all results but the log, and the counts of objects.
+
+    `counts` is None where none were counted, or where they are too many for a row.
+    """
 
     tiffs: int = 0
     result_bytes: int = 0
+    counts: ObjectCounts | None = None

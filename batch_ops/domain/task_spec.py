@@ -85,6 +85,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         whole_node=int(not is_large and slots == settings.slots_per_node),
         manifest_schema=SCHEMA,
         planes="" if record.plan.image.is_known else record.plan.image.planes,
+        objects=record.plan.objects.to_json() if record.plan.objects else "",
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

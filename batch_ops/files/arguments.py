@@ -36,6 +36,10 @@ def parser() -> argparse.ArgumentParser:
     month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
     month.add_argument("month", nargs="?", type=_month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
     month.add_argument("--project", default="", help="of this project only")
+    counts = _command(commands, "counts", "write how many objects each file has, by class and time point, as CSV")
+    counts.add_argument("--project", default="", help="of this project only")
+    counts.add_argument("--prefix", default="", help="of files whose names begin with this")
+    counts.add_argument("--mixed", action="store_true", help="also where several classifiers counted")
     index = _command(commands, "index", "put files of older versions into the index that list reads")
     index.add_argument("--project", default="", help="of this project only")
     return top

@@ -8,6 +8,7 @@ from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.files.text_table import Column
+from batch_ops.task.objects import COMPONENTS
 from batch_ops.task.outputs import PlannedOutput
 from batch_ops.task.run_plan import RunPlan
 
@@ -58,6 +59,7 @@ def attempt_rows(record: FileRecord) -> list[tuple[str, ...]]:
 def details(record: FileRecord) -> list[tuple[str, str]]:
     """List what is known about a file's current run: (title, value) for each value there is."""
     plan, here, times = record.plan, record.placement, record.times
+    counts = record.published.counts
     known = {
         "state": record.state,
         "reason": record.reason,
@@ -93,6 +95,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),
         "bytes of results": _count(record.published.result_bytes),
+        "objects": f"{counts.sentence()} ({COMPONENTS})" if counts else "",
         "correlation id": record.correlation_id,
     }
     warnings = [("warning", warning.sentence) for warning in plan.warnings]
@@ -115,7 +118,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
     plan, previous = record.plan, record.placement.previous
     parts = (record, record.image, plan, plan.tool, plan.image, record.placement, record.times, record.published)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
-    del found["wall_clock"]
+    del found["wall_clock"], found["objects"], found["counts"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
     return {
         **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
@@ -123,6 +126,8 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "axes_source": str(plan.image.axes_source) or None,
         "forecast_memory_bytes": plan.forecast.memory_bytes,
         "forecast_seconds": plan.forecast.seconds,
+        "objects_wanted": asdict(plan.objects) if plan.objects else None,
+        "object_counts": asdict(record.published.counts) if record.published.counts else None,
         "outputs": [asdict(output) for output in plan.outputs],
         "warnings": [asdict(warning) for warning in plan.warnings],
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),

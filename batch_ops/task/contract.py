@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, ExportPlan
+from batch_ops.task.objects import ObjectsError, ObjectsWanted
 from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json
 
 PROJECT_FILE = "project.ilp"
@@ -75,12 +76,8 @@ OUTPUT_FILES = (
 
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LATER = (
-    "image_description",
-    "whole_node",
-    "manifest_schema",
-    "planes",
-)  # left out if they say nothing, as older versions do
+# Left out if they say nothing, as older versions do.
+_LATER = ("image_description", "whole_node", "manifest_schema", "planes", "objects")
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -98,7 +95,8 @@ class TaskEnvironment:
     "" = it was not checked, or by an older version). `planes`: "z" = a stack that was not checked is segmented plane
     by plane, if its project was trained in 2D. `whole_node`: 1 = no other task can be on the node. `threads` and
     `ram_mb` (MB = 2^20 bytes) are the slot's share. `manifest_schema` is the newest that whoever made the task can
-    read (0 = the first): while a system is deployed over, the app of before may hand out these scripts.
+    read (0 = the first): while a system is deployed over, the app of before may hand out these scripts. `objects`:
+    which to count (`objects.ObjectsWanted.to_json`; "" = none).
     """
 
     nickname: str
@@ -120,6 +118,7 @@ class TaskEnvironment:
     whole_node: int = 0
     manifest_schema: int = 0
     planes: str = ""
+    objects: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
@@ -161,6 +160,14 @@ class TaskEnvironment:
             raise TaskEnvironmentError(str(exc)) from exc
 
     @property
+    def wanted_objects(self) -> ObjectsWanted:
+        """Which objects to count. Raises TaskEnvironmentError."""
+        try:
+            return ObjectsWanted.from_json(self.objects)
+        except ObjectsError as exc:
+            raise TaskEnvironmentError(str(exc)) from exc
+
+    @property
     def image_file(self) -> str:
         """Where the resource file puts the image, relative to the working directory."""
         return f"image/{self.nickname}.h5"
@@ -183,8 +190,8 @@ class TaskEnvironment:
         faults = [sentence for holds, sentence in rules if not holds]
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
-        # Raises for a description that can't be read.
-        _ = self.image
+        # Raise for what can't be read.
+        _ = self.image, self.wanted_objects
 
 
 def command(

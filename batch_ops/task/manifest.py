@@ -4,7 +4,8 @@ Pure and stdlib only, for Python 3.9 and newer (see contract.py). It comes back 
 people's data, so `parse` trusts nothing (see strict_json.py). A value that exists is a value that passed.
 
 Schema 1 knew TIFFs only, under `files`, each with name, length, md5 and pages, and no warnings; nodes with older
-scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was.
+scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was. Schema 3 adds
+the counts of objects to schema 2.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batch_ops.task import strict_json
+from batch_ops.task.objects import ObjectCounts
 from batch_ops.task.outputs import TIFF, PlannedOutput, Role, double_of, path_fault
 from batch_ops.task.report import TASK_ID, check_origin, check_times
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
 
-SCHEMA = 2
+SCHEMA = 3
 MAX_OUTPUTS = 100_000
 # Together they must fit into one property of a row, which holds 64 KiB.
 MAX_WARNINGS = 10
 MAX_WARNING_CHARS = 800
 
+_COUNTS_SINCE = 3
 _MAX_BLOB_BYTES = 2**48
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -113,7 +116,10 @@ class ManifestImage:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One complete execution. `started` and `finished` are UTC, `seconds` the time of each step."""
+    """One complete execution. `started` and `finished` are UTC, `seconds` the time of each step.
+
+    `counts`: of objects, None where none were counted.
+    """
 
     execution: str
     task_id: str
@@ -130,6 +136,7 @@ class Manifest:
     image: ManifestImage
     outputs: tuple[Output, ...]
     warnings: tuple[RunWarning, ...] = ()
+    counts: ObjectCounts | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -151,6 +158,8 @@ class Manifest:
         # Users of Windows and macOS download these side by side.
         if double := double_of(output.path for output in self.outputs):
             refuse(f"another output lies in the place of {double}")
+        if self.counts is not None and self.schema < _COUNTS_SINCE:
+            refuse("objects are counted where the schema has no counts")
         if len(self.warnings) > MAX_WARNINGS * self.has_roles:
             refuse("there are more warnings than the schema allows")
         for warning in self.warnings:
@@ -191,11 +200,15 @@ class Manifest:
         """Return it as somebody understands who knows no schema above this one."""
         if schema >= SCHEMA:
             return self
+        if schema > 1:
+            return replace(self, counts=None, schema=schema)
         outputs = tuple(replace(output, role=None, axes="") for output in self.tiffs)
-        return replace(self, outputs=outputs, warnings=(), schema=1)
+        return replace(self, outputs=outputs, warnings=(), counts=None, schema=1)
 
     def to_json(self) -> bytes:
         data = dataclasses.asdict(self)
+        if self.schema < _COUNTS_SINCE:
+            del data["counts"]
         if not self.has_roles:
             schema = data.pop("schema")
             del data["outputs"], data["warnings"]
@@ -214,6 +227,10 @@ class Manifest:
             data["outputs"] = tuple(map(Output.of_schema_1, _listed(data.pop("files", None))))
             if data.setdefault("warnings", ()) != ():
                 refuse("there are more warnings than the schema allows")
+        if data.get("schema") in range(_COUNTS_SINCE) and data.setdefault("counts", None) is not None:
+            refuse("objects are counted where the schema has no counts")
+        if data.get("counts") is not None:
+            data["counts"] = ObjectCounts.read(data["counts"])
         data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
         data["command"] = strict_json.as_tuple(data.get("command"))
         return cls(**strict_json.fields(cls, data, "the manifest"))

@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
+from batch_ops.task.objects import ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput
 
 _SCHEMA = 1
@@ -102,6 +103,7 @@ class RunWarning:
 class RunPlan:
     """What is run: the run key, image and tool, what they promise, the limits and the forecast.
 
+    `objects` says what is counted in the results, None where nothing is.
     `outputs` are () for an image that was not checked: the node works them out by the same rules. The pool is that of
     the run's `Placement`, as a retry may move to another one.
     """
@@ -113,6 +115,7 @@ class RunPlan:
     wall_clock: timedelta = timedelta()
     forecast: Forecast = field(default_factory=Forecast)
     warnings: tuple[RunWarning, ...] = ()
+    objects: ObjectsWanted | None = None
 
 
 class RunPlanError(ValueError):

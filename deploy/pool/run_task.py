@@ -27,6 +27,7 @@ from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
+from node.measured import count_objects
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
 from node.project import LocalProject, prepare_project, verify_project
 from node.tiffs import find_files, name_planes, only_value
@@ -128,9 +129,11 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         results = outputs_of(execution, promised)
         if project.classes > 1:
             warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)
+    with execution.step("objects"):
+        tables, counts = count_objects(execution, image, results, task.wanted_objects)
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
-    publish(execution, task, image, command, results, home)
+    publish(execution, task, image, command, [*results, *tables], counts, home)
     return outcome
 
 

@@ -196,7 +196,7 @@ class _Execution:
         self._node, self._number = f"node-{number}", number
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
         # Half of the nodes have the scripts of before.
-        self._schema = 1 + number % 2
+        self._schema = 1 + number % 3
         self._staged = Staged(world.blobs, task_id, self._id, self._node, self._schema)
         self._values = contract.TaskEnvironment.from_env(dict(spec.environment))
 

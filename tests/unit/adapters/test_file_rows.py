@@ -19,6 +19,7 @@ from batch_ops.domain.record_parts import Placement, Published, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
+from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -52,6 +53,7 @@ RECORD = FileRecord(
         timedelta(hours=1),
         Forecast(2**33, 90),
         (RunWarning("memory", "Wärme."),),
+        ObjectsWanted((CountedClass(1, "Zelle"),), 2.5, (0.3, 0.1, 0.1)),
     ),
     placement=Placement("pool", "j", "t-2", 2, True, TaskRef("i", "t-1"), "n", -9, 4, 1, at(1)),
     tries=Tries(
@@ -63,7 +65,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
-    published=Published(2, 2**33),
+    published=Published(2, 2**33, ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),))),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
@@ -96,6 +98,7 @@ ROW: dict[str, Any] = {
     "outputs": '[{"role": "probabilities", "path": "a{slice_index}.tiff", "media_type": "image/tiff", "files": 3,'
     ' "pages": 2, "axes": "zyx", "page_shape": [4, 5], "bytes_per_file": 99}]',
     "warnings": '[{"code": "memory", "sentence": "Wärme."}]',
+    "objects_wanted": '{"classes":[{"label":1,"name":"Zelle"}],"min_size":2.5,"pixel_size_um":[0.3,0.1,0.1]}',
     "export_source": "Probabilities",
     "wall_clock_seconds": int64(3600),
     "pool_id": "pool",
@@ -128,6 +131,8 @@ ROW: dict[str, Any] = {
     "history": "SUBMITTING@2026-03-01T12:06:00Z RUNNING@2026-03-01T12:06:00Z",
     "tiffs": int64(2),
     "result_bytes": int64(2**33),
+    "object_counts": '{"unit":"um3","min_size":2.5,"classes":['
+    '{"label":1,"name":"Zelle","objects":[12,3],"sizes":[34.5,8]}]}',
 }
 # What a row has whatever is known of the file; everything else is left out when it is empty.
 ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {
@@ -169,6 +174,8 @@ SPECIAL = {
     "axes_source": st.sampled_from([AxesSource.TAGS, AxesSource.CONFIGURATION]).map(str),
     "outputs": OUTPUTS,
     "warnings": WARNINGS,
+    "objects_wanted": st.just(ROW["objects_wanted"]),
+    "object_counts": st.just(ROW["object_counts"]),
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }
 

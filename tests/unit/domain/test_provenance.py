@@ -11,6 +11,7 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.provenance import provenance, told_by
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.manifest import Manifest, ManifestImage
+from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.run_plan import AxesSource, ImageDescription, RunPlan, RunWarning, ToolChoice
 from tests.executions import LOG, manifest, md5, output
@@ -30,6 +31,7 @@ RECORD = FileRecord(
         warnings=(KNOWN,),
     ),
 )
+COUNTS = ObjectCounts("px", 5, (ClassCount(1, "cell", (12, 9), (340.0, 200.0)),))
 LENGTHS = {"a1.tiff": 9, "a0.tiff": 2**33, "pictures/overview.png": 5, "ilastik.log": len(LOG)}
 
 
@@ -39,7 +41,8 @@ def written(schema: int, record: FileRecord = RECORD) -> bytes:
     outputs = tuple(output(name, LENGTHS[name], md5(LOG), schema) for name in names)
     warnings = (KNOWN, NEW) if schema > 1 else ()
     image = ManifestImage("fly/a.h5", "0x1", 10, md5(b""))
-    content = manifest("a-1-1", "20260301T120000Z-00000001", image, outputs, schema=schema, warnings=warnings)
+    more = {"schema": schema, "warnings": warnings, "counts": COUNTS if schema > 2 else None}
+    content = manifest("a-1-1", "20260301T120000Z-00000001", image, outputs, **more)
     return provenance(record, Manifest.parse(content), has_log=True, now=datetime(2026, 3, 1, tzinfo=UTC))
 
 
@@ -65,15 +68,25 @@ def test_schema_2_adds_to_schema_1():
     assert [one["code"] for one in added["warnings"]] == ["memory", "axes"]
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+def test_schema_3_adds_the_counts():
+    """With what they are: nobody takes them for cells."""
+    old, new = json.loads(written(2)), json.loads(written(3))
+    counts = new.pop("objects")
+    assert new == {**old, "schema": 3}
+    assert counts.pop("are") == "connected components of the segmentation; touching ones count as one"
+    assert counts["classes"] == [{"label": 1, "name": "cell", "objects": [12, 9], "sizes": [340.0, 200.0]}]
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
 def test_what_was_written_is_read_back(schema):
     """After a handler died between provenance and row, this is all there is to know of the run."""
     told = told_by(written(schema))
     assert told
     assert told.paths == {*LENGTHS} - ({"pictures/overview.png"} if schema == 1 else set())
     assert told.published.tiffs == 2
-    assert told.published.result_bytes == 2**33 + 9 + (5 if schema == 2 else 0)
-    assert told.warnings == ((KNOWN, NEW) if schema == 2 else ())
+    assert told.published.result_bytes == 2**33 + 9 + (5 if schema > 1 else 0)
+    assert told.warnings == ((KNOWN, NEW) if schema > 1 else ())
+    assert told.published.counts == (COUNTS if schema > 2 else None)
 
 
 def test_what_is_not_known_is_not_told():

@@ -1,5 +1,6 @@
 """The commands of steering: what people and programs read, exit codes, questions."""
 
+import csv
 from datetime import timedelta
 
 import pytest
@@ -124,6 +125,35 @@ async def test_a_month_is_summed_up_by_project(operator):
     [row] = (await operator.types("month", "2026-03", "--json", "--project", "fly")).json
     assert (row["month"], row["project"], row["cancelled"], row["node_seconds"]) == ("2026-03", "fly", 1, 7200)
     assert (await operator.types("month", "2026-02")).out == "No run ended in 2026-02.\n"
+
+
+async def test_counts_are_csv_with_a_line_for_every_file(operator):
+    """One for each class and time point; a file without numbers is not passed over, a formula not computed."""
+    await operator.world.begin("fly/=a.h5", "fly/b.h5", "fly/-c.h5")
+    await operator.world.finish("fly/=a.h5")
+    answer = await operator.types("counts", "--project", "fly")
+    counted = {row["file"]: row for row in csv.DictReader(answer.out.splitlines())}
+    assert counted.keys() == {"fly/=a.h5", "fly/b.h5", "fly/-c.h5"}
+    row = counted["fly/=a.h5"]
+    assert [row[name] for name in ("class_name", "objects", "mean_size", "total_size", "unit")] == [
+        *("cell", "10", "10.0", "100.0", "px")
+    ]
+    assert (counted["fly/b.h5"]["state"], counted["fly/b.h5"]["objects"]) == ("ACTIVE", "")
+    assert "cell: 10 (connected components" in (await operator.types("show", "fly/=a.h5")).out
+    rows = {row["file"]: row for row in (await operator.types("counts", "--json")).json}
+    assert rows["fly/=a.h5"]["objects"] == 10
+
+
+async def test_counts_of_several_classifiers_only_if_that_is_asked_for(operator):
+    """They can't be compared; nothing is written then."""
+    operator.world.project("worm", b"another classifier")
+    await operator.world.begin("fly/a.h5", "worm/a.h5")
+    await operator.world.finish("fly/a.h5")
+    await operator.world.finish("worm/a.h5")
+    answer = await operator.types("counts")
+    assert (answer.code, answer.out) == (1, "")
+    assert "2 different classifiers" in answer.err
+    assert len((await operator.types("counts", "--mixed")).out.splitlines()) == 3
 
 
 async def test_a_name_that_nobody_knows_is_exit_code_1(operator):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_ops.task.manifest import MAX_WARNING_CHARS, Manifest, ManifestImage, Output, as_warning
+from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.outputs import TEXT, TIFF, Role
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import RunWarning
@@ -33,11 +34,13 @@ MANIFEST = Manifest(
         Output("ilastik.log", Role.LOG, TEXT, 0, "ab" * 16),
     ),
     warnings=(RunWarning("axes", "The axes are those of the configuration."),),
+    counts=ObjectCounts("px", 2, (ClassCount(2, "Zelle", (12, 0), (340.0, 0)),)),
 )
 OLD = dataclasses.replace(
     MANIFEST,
     outputs=tuple(Output(f"a{i}.tiff", None, TIFF, 345320, "ef" * 16, 40) for i in range(2)),
     warnings=(),
+    counts=None,
     schema=1,
 )
 REPORT = Report(
@@ -230,11 +233,12 @@ def test_any_warning_can_be_made_to_fit(sentence):
         changed(MANIFEST, schema=1),
         changed(OLD, warnings=[]),
         changed(MANIFEST, files=[]),
-        changed(MANIFEST, schema=3),
+        changed(MANIFEST, schema=2),
+        changed(MANIFEST, schema=4),
     ],
 )
 def test_the_schemas_do_not_mix(content):
-    """Files without roles are schema 1, outputs with roles schema 2; a later one is not known yet."""
+    """Files without roles are schema 1, outputs with roles 2, counts 3; a later one is not known yet."""
     with pytest.raises(ManifestError):
         Manifest.parse(content)
 

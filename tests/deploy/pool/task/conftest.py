@@ -19,7 +19,7 @@ import pytest
 from batch_ops.image.read_image import read_image
 from batch_ops.image.readings import Dataset, image_findings
 from batch_ops.task.contract import TaskEnvironment
-from batch_ops.task.manifest import Manifest
+from batch_ops.task.manifest import SCHEMA, Manifest
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.cloud.provision import task_tools
@@ -142,7 +142,7 @@ class TaskFolder:
             "attempt": 1,
             "threads": 2,
             "ram_mb": 1500,
-            "manifest_schema": 2,
+            "manifest_schema": SCHEMA,
             **self.values,
         }
         variables = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}

@@ -1,0 +1,79 @@
+"""`counts`: the objects of all files, a line for each class at each time point, streamed from the table."""
+
+import csv
+import json
+import shutil
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.selection import Selection
+from batch_ops.files.console import Console
+from batch_ops.task.plain_text import plain
+from batch_ops.use_cases.steering import Steering
+
+_COLUMNS = (
+    *("file", "state", "t", "class", "class_name", "objects", "mean_size", "total_size", "unit", "min_size"),
+    *("classifier_sha256", "ilastik", "run", "finished", "warnings"),
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
+_KEPT_IN_MEMORY = 8 * 2**20
+
+
+async def run(args: Namespace, steering: Steering, console: Console) -> int:
+    """Run the command and return its exit code. Raises `ServiceFault`.
+
+    Nothing is written where files of several classifiers would stand side by side, unless that is asked for: what
+    they counted can't be compared.
+    """
+    classifiers: set[str] = set()
+    with tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY, "w+", encoding="utf-8", newline="") as spool:
+        table = csv.writer(spool, lineterminator="\n")
+        if not args.json:
+            table.writerow(_COLUMNS)
+        async for record in steering.select(Selection((), args.prefix, args.project, frozenset(), None, newest=False)):
+            if args.json:
+                spool.writelines(f"{json.dumps(dict(zip(_COLUMNS, line, strict=True)))}\n" for line in _lines(record))
+            else:
+                table.writerows(map(_cell, line) for line in _lines(record))
+            if record.state is State.SUCCEEDED:
+                classifiers.add(record.plan.tool.project_digest)
+        if len(classifiers) > 1 and not args.mixed:
+            console.complain(
+                f"These files were segmented by {len(classifiers)} different classifiers, whose counts can't be "
+                "compared: name one project, run its older files again (retry --force), or take all with --mixed."
+            )
+            return 1
+        spool.seek(0)
+        shutil.copyfileobj(spool, console.out)
+    return 0
+
+
+def _lines(record: FileRecord) -> Iterator[tuple[object, ...]]:
+    """Make the lines of a file: one without numbers where nothing was counted, so that no file is passed over."""
+    counts, tool = record.published.counts, record.plan.tool
+    finished = record.times.finished_at
+    end = (
+        tool.project_digest,
+        tool.ilastik_version,
+        record.run,
+        f"{finished:%Y-%m-%dT%H:%M:%SZ}" if finished else None,
+        " ".join(sorted({warning.code for warning in record.plan.warnings})),
+    )
+    if counts is None or record.state is not State.SUCCEEDED:
+        yield record.name, str(record.state), *[None] * 8, *end
+        return
+    for one in counts.classes:
+        for t, (objects, size) in enumerate(zip(one.objects, one.sizes, strict=True)):
+            mean = size / objects if objects else None
+            of_class = (t, one.label, one.name, objects, mean, size, counts.unit, counts.min_size)
+            yield record.name, str(record.state), *of_class, *end
+
+
+def _cell(value: object) -> object:
+    """Return text that a terminal shows as it is, and that a spreadsheet does not compute; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    clean = plain(value, len(value))
+    return f"'{clean}" if clean.startswith(_FORMULA) else clean

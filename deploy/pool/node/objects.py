@@ -1,0 +1,90 @@
+"""objects.csv: every object of a segmentation with place, size and intensities; and how many there are."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
+from node.components import Components, Objects
+from node.planes import ImagePlanes, Pages, bands
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
+_ROWS_AT_ONCE = 10_000
+
+
+def write_objects(path: Path, image: ImagePlanes, pages: Pages, wanted: ObjectsWanted) -> ObjectCounts:
+    """Write the table, a row for each object in the order of time points, classes and first pixels; return the counts.
+
+    Columns: `t`, `class` (its value), `class_name`, `id` (from 1 within time point and class; no track), `pixels`, the
+    size in um2 or um3 where the size of a pixel is known, `centroid_*` (mean of the pixels' indices), `bbox_*` (the
+    first index, and the one after the last), `touches_border` (0 or 1), and of each channel `mean_*`, `min_*`, `max_*`.
+    """
+    axes = "zyx" if image.planes > 1 else "yx"
+    unit, size_of_pixel = wanted.unit(image.planes)
+    counts: dict[CountedClass, tuple[list[int], list[float]]] = {one: ([], []) for one in wanted.classes}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(_columns(axes, unit, image.channels))
+        for t in range(image.times):
+            for one, found in zip(wanted.classes, _objects(image, pages, t, wanted.classes)):
+                sizes = found.pixels * size_of_pixel
+                _write(table, (t, one.label, _cell(one.name)), found, axes, image, None if unit == "px" else sizes)
+                counting = sizes >= wanted.min_size
+                counts[one][0].append(int(counting.sum()))
+                counts[one][1].append(float(sizes[counting].sum()))
+    of_classes = (
+        ClassCount(one.label, one.name, tuple(numbers), tuple(sizes)) for one, (numbers, sizes) in counts.items()
+    )
+    return ObjectCounts(unit, wanted.min_size, tuple(of_classes))
+
+
+def _objects(image: ImagePlanes, pages: Pages, t: int, classes: Sequence[CountedClass]) -> list[Objects]:
+    found = [Components(image.columns, image.channels) for _ in classes]
+    z = -1
+    for band in bands(image, pages, t):
+        if band.z != z:
+            z = band.z
+            for components in found:
+                components.next_plane()
+        for one, components in zip(classes, found):
+            components.add(band.classes == one.label, band.intensities, band.row)
+    return [components.objects() for components in found]
+
+
+def _columns(axes: str, unit: str, channels: int) -> list[str]:
+    sizes = ["pixels"] if unit == "px" else ["pixels", f"size_{unit}"]
+    places = [*(f"centroid_{axis}" for axis in axes), *(f"bbox_{axis}{end}" for end in (0, 1) for axis in axes)]
+    values = [f"{what}_{channel}" for channel in range(channels) for what in ("mean", "min", "max")]
+    return ["t", "class", "class_name", "id", *sizes, *places, "touches_border", *values]
+
+
+def _write(
+    table: Any, of_class: tuple[int, int, str], found: Objects, axes: str, image: ImagePlanes, sizes: Any
+) -> None:
+    import numpy
+
+    kept = ["zyx".index(axis) for axis in axes]
+    first, end = found.first[:, kept], found.last[:, kept] + 1
+    extent = numpy.array([image.planes, image.rows, image.columns])[kept]
+    touches = ((first == 0) | (end == extent)).any(axis=1).astype(int)
+    values = (found.intensity_means, found.intensity_min, found.intensity_max)
+    columns = [
+        found.pixels,
+        *([] if sizes is None else [sizes]),
+        *found.centroids[:, kept].T,
+        *first.T,
+        *end.T,
+        touches,
+        *(value[:, channel] for channel in range(image.channels) for value in values),
+    ]
+    for begin in range(0, found.pixels.size, _ROWS_AT_ONCE):
+        rows = zip(*(column[begin : begin + _ROWS_AT_ONCE].tolist() for column in columns))
+        table.writerows((*of_class, begin + number, *row) for number, row in enumerate(rows, 1))
+
+
+def _cell(text: str) -> str:
+    """Return text that a spreadsheet shows and does not compute."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

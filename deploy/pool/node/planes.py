@@ -1,0 +1,135 @@
+"""Pixels of image and results, a few planes at a time: neither has to fit into memory."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from node.files import open_hdf5
+
+BAND_BYTES = int(os.environ.get("COUNT_BAND_BYTES") or 64 * 2**20)  # read at once
+# How files call the units of sizes, in micrometres.
+_MICROMETRES = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0}
+_MICROMETRES |= {"nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "m": 1e6, "meter": 1e6}
+
+Array = Any  # numpy's, whose types Python 3.9 can't all write
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows of one plane, from `row` on: of the segmentation (rows x columns), of the image (rows x columns x
+    channels)."""
+
+    z: int
+    row: int
+    classes: Array
+    intensities: Array
+
+
+class Pages:
+    """The pages of multi-page TIFFs in the order of the files: (y, x) each; for an image of `planes` z, t after t."""
+
+    def __init__(self, files: Sequence[Path], pages_per_file: int) -> None:
+        self._files = files
+        self._pages = pages_per_file
+        self._number = -1
+        self._tiff: Any = None
+
+    def read(self, index: int) -> Array:
+        """Return one page; where it lies in its file as it is, it is read when it is used."""
+        import numpy
+        import tifffile
+
+        number, page_number = divmod(index, self._pages)
+        if number != self._number:
+            self.close()
+            self._tiff, self._number = tifffile.TiffFile(self._files[number]), number
+        page = self._tiff.pages[page_number]
+        if page.compression == 1 and page.is_contiguous:
+            offset, kind = page.dataoffsets[0], self._tiff.byteorder + page.dtype.char
+            return numpy.memmap(self._files[number], kind, "r", offset, page.shape[:2])
+        return page.asarray()
+
+    def close(self) -> None:
+        if self._tiff is not None:
+            self._tiff.close()
+        self._tiff, self._number = None, -1
+
+
+class ImagePlanes:
+    """A dataset of any order of axes, as planes (z, y, x, c) of one time point."""
+
+    def __init__(self, file: Path, name: str, axes: str) -> None:
+        self._file = open_hdf5(file, "r")
+        self._data = self._file[name]
+        self._axes = axes
+        size = dict(zip(axes, self._data.shape))
+        self.times, self.planes, self.rows, self.columns, self.channels = (int(size.get(axis, 1)) for axis in "tzyxc")
+        chunks = dict(zip(axes, self._data.chunks or ()))
+        self._depth, self._height = int(chunks.get("z", 1)), int(chunks.get("y", 1))
+
+    def pixel_size_um(self) -> tuple[float, ...]:
+        """Return the size of a pixel along z, y and x in micrometres; () unless all axes of space say it with a unit.
+
+        An image of a single plane needs none of z, and gets 1.
+        """
+        try:
+            tags = {tag["key"]: float(tag["resolution"]) for tag in json.loads(self._data.attrs["axistags"])["axes"]}
+            units = {axis: _MICROMETRES[str(unit)] for axis, unit in json.loads(self._data.attrs["axis_units"]).items()}
+            sizes = {axis: tags[axis] * units[axis] for axis in "zyx" if axis != "z" or self.planes > 1}
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+            return ()
+        if not all(math.isfinite(size) and size > 0 for size in sizes.values()):
+            return ()
+        return tuple(sizes.get(axis, 1.0) for axis in "zyx")
+
+    def __enter__(self) -> ImagePlanes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, t: int, z: slice, y: slice) -> Array:
+        """Return (z, y, x, c); all x and channels."""
+        import numpy
+
+        wanted: dict[str, Any] = {"t": t, "z": z, "y": y}
+        found = self._data[tuple(wanted.get(axis, slice(None)) for axis in self._axes)]
+        left = [axis for axis in self._axes if axis != "t"]
+        for axis in "zyxc":
+            if axis not in left:
+                left.append(axis)
+                found = found[..., None]
+        return numpy.transpose(found, [left.index(axis) for axis in "zyxc"])
+
+    def blocks(self, t: int) -> Iterator[tuple[int, int, Array]]:
+        """Yield first z, first y and pixels (z, y, x, c) of blocks: whole chunks where they fit into BAND_BYTES.
+
+        Planes come one after the other: a block of several planes has all rows.
+        """
+        row_bytes = max(1, self.columns * self.channels * int(self._data.dtype.itemsize))
+        plane_bytes = row_bytes * self.rows
+        depth = max(1, min(self._depth, BAND_BYTES // plane_bytes))
+        rows = self.rows
+        if plane_bytes > BAND_BYTES:
+            rows = max(1, BAND_BYTES // row_bytes // self._height * self._height or BAND_BYTES // row_bytes)
+        for z in range(0, self.planes, depth):
+            for row in range(0, self.rows, rows):
+                yield z, row, self.read(t, slice(z, z + depth), slice(row, row + rows))
+
+
+def bands(image: ImagePlanes, pages: Pages, t: int) -> Iterator[Band]:
+    """Yield the bands of one time point, plane after plane, with both what was there and what it was found to be."""
+    for z, row, block in image.blocks(t):
+        for depth, plane in enumerate(block):
+            page = pages.read(t * image.planes + z + depth)
+            # What is computed of a band takes several times its bytes.
+            step = max(1, BAND_BYTES // 8 // max(1, image.columns * image.channels))
+            for first in range(0, len(plane), step):
+                rows = slice(row + first, row + first + len(plane[first : first + step]))
+                yield Band(z + depth, rows.start, page[rows], plane[first : first + step])

@@ -1,0 +1,88 @@
+"""Which classes are objects: named by somebody, or all but a class that is called background."""
+
+import pytest
+
+from batch_ops.domain.foreground import objects_wanted
+from batch_ops.domain.project_config import ConfigError, ProjectConfig, parse
+from batch_ops.task.objects import CountedClass, ObjectsWanted
+
+SEGMENTATION = "Simple Segmentation"
+
+
+def labels(classes: list[str], config: ProjectConfig = ProjectConfig()) -> list[int]:  # noqa: B008
+    wanted, _ = objects_wanted(classes, config, SEGMENTATION)
+    return [one.label for one in wanted.classes] if wanted else []
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (["Cell", "Background"], [1]),
+        (["Hintergrund", "Zelle", "Kern"], [2, 3]),
+        (["background 1", "BG", "cell"], [3]),
+        (["背景", "核"], [2]),
+        (["Cell", "Nucleus"], []),
+        (["Label 1", "Label 2"], []),
+        (["Background"], []),
+    ],
+)
+def test_all_but_a_class_that_is_called_background(classes, expected):
+    """In the field's languages; the order of labels says nothing."""
+    assert labels(classes) == expected
+
+
+def test_where_no_class_is_background_nothing_is_counted():
+    """A warning says what to write, with the names of the classes."""
+    wanted, [warning] = objects_wanted(["Cell", "Nucleus"], ProjectConfig(), SEGMENTATION)
+    assert wanted is None
+    assert warning.code == "no-counts"
+    assert '"objects": {"classes": [...]} with those of "Cell", "Nucleus"' in warning.sentence
+
+
+def test_the_configuration_names_classes_by_name_or_number():
+    """Each once; its other wishes go along."""
+    config = parse(
+        "p.json", b'{"objects": {"classes": ["nucleus", 2, 1], "min_size": 5}, "pixel_size_um": [1, 0.5, 0.5]}'
+    )
+    wanted, warnings = objects_wanted(["Cell", "Nucleus", "x"], config, SEGMENTATION)
+    assert wanted == ObjectsWanted((CountedClass(1, "Cell"), CountedClass(2, "Nucleus")), 5, (1, 0.5, 0.5))
+    assert warnings == ()
+
+
+def test_a_class_that_the_classifier_lacks_is_a_warning():
+    """The others are counted."""
+    wanted, [warning] = objects_wanted(
+        ["Cell", "x"], parse("p.json", b'{"objects": {"classes": [1, "Kern"]}}'), SEGMENTATION
+    )
+    assert wanted == ObjectsWanted((CountedClass(1, "Cell"),))
+    assert "Kern" in warning.sentence
+
+
+def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
+    """An empty list of classes; probabilities hold no objects. Neither is worth a warning."""
+    assert objects_wanted(["Cell", "x"], parse("p.json", b'{"objects": {"classes": []}}'), SEGMENTATION) == (None, ())
+    assert objects_wanted(["Cell", "x"], ProjectConfig(), "Probabilities") == (None, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"objects": []}',
+        '{"objects": {"class": ["Cell"]}}',
+        '{"objects": {"classes": "Cell"}}',
+        '{"objects": {"classes": [true]}}',
+        '{"objects": {"classes": [0]}}',
+        '{"objects": {"classes": ["a\\u0000b"]}}',
+        '{"objects": {"min_size": -1}}',
+        '{"objects": {"min_size": 1e400}}',
+        '{"objects": {"min_size": "5"}}',
+        '{"pixel_size_um": [1, 1]}',
+        '{"pixel_size_um": [1, 0, 1]}',
+        '{"pixel_size_um": [1, NaN, 1]}',
+        '{"pixel_size_um": 0.5}',
+    ],
+)
+def test_a_configuration_that_means_nothing_is_refused(text):
+    """By the name of the key."""
+    with pytest.raises(ConfigError, match=r"objects|pixel_size_um"):
+        parse("p.json", text.encode())
