@@ -22,22 +22,23 @@ from batch_ops.image.views import Part
 class Dialect(NamedTuple):
     """How to describe an image, given the path in the configuration or the description, and how it lies in the file.
 
-    `parts`: None where ilastik reads its one dataset as it is. `takes_paths`: a path may name one of its images.
+    `parts`: None where ilastik reads its one dataset as it is. `of_training`: the path to describe where one of
+    the training images is known; None for a dialect in which no path names an image.
     `is_loose`: its datasets are images by themselves, too; one at the path of the training images is the one meant.
     """
 
     read: Callable[[h5py.File, str | None], dict[str, Any] | None]
     parts: Callable[[h5py.File, str, tuple[int, ...]], Iterator[Part]] | None = None
     is_loose: bool = False
-    takes_paths: bool = False
+    of_training: Callable[[str], str | None] | None = None
 
 
 DIALECTS = {
-    imaris.READER: Dialect(imaris.read, imaris.parts),
+    imaris.READER: Dialect(imaris.read, imaris.parts, of_training=imaris.path_of_training),
     luxendo.READER: Dialect(luxendo.read),
     fiji.READER: Dialect(fiji.read, fiji.parts, is_loose=True),
     nexus.READER: Dialect(nexus.read, is_loose=True),
-    bigdataviewer.READER: Dialect(bigdataviewer.read, bigdataviewer.parts, takes_paths=True),
+    bigdataviewer.READER: Dialect(bigdataviewer.read, bigdataviewer.parts, of_training=bigdataviewer.path_of_training),
 }
 
 
@@ -53,12 +54,15 @@ def read_file(
         found = DIALECTS[reader].read(file, internal_path)
         return _labelled(file, found or {"finding": "damaged", "detail": f"it is no file of {reader}"})
     by_training = [path for path in trained if resolve(file, path.strip("/")).item is not None]
-    named = internal_path or next(filter(None, map(bigdataviewer.path_of_training, by_training)), None)
     for dialect in DIALECTS.values():
-        if dialect.takes_paths or (internal_path is None and not (by_training and dialect.is_loose)):
-            found = dialect.read(file, named if dialect.takes_paths else None)
-            if found is not None:
-                return _labelled(file, found)
+        named = internal_path
+        if dialect.of_training is not None:
+            named = internal_path or next(filter(None, map(dialect.of_training, by_training)), None)
+        elif internal_path is not None or (by_training and dialect.is_loose):
+            continue
+        found = dialect.read(file, named)
+        if found is not None:
+            return _labelled(file, found)
     return _labelled(file, read_image(file, internal_path, max_objects, trained))
 
 

@@ -67,6 +67,24 @@ def test_pixels_and_their_size_are_those_of_the_image(folder, segment, dialect):
     assert told["PhysicalSizeXUnit"] == "µm"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "path"),
+    [
+        ("bigdataviewer", "t{t:05d}/s01/0/cells"),
+        ("imaris", "DataSet/ResolutionLevel 0/TimePoint */Channel 1/Data"),
+    ],
+)
+def test_one_image_of_several_is_segmented_by_its_path(folder, segment, dialect, path):
+    """A set-up, or a channel, at all of its times."""
+    folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
+    folder.make_project()
+    pixels = pixels_of(2, 3, 9, 21, 26, dtype="u2" if dialect == "bigdataviewer" else "u1")
+    expected = [tifffile.imread(file) for file in segment(lambda file: plain(file, pixels[:, 1:2]))]
+    folder.values = {"internal_path": path}
+    found = segment(lambda file: MAKERS[dialect](file, pixels))
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
+
+
 @pytest.mark.parametrize("writer", SAMPLES)
 def test_what_the_fields_own_writers_wrote_gives_the_same_pixels(folder, segment, writer):
     """Files that are not by this project: see their folder."""

@@ -87,6 +87,24 @@ async def test_one_set_up_is_named_by_configuration_or_training(look, trained, p
     assert (image.reader, image.scene, image.dtype, image.shape) == ("bigdataviewer", "s01", "uint16", shape)
 
 
+@pytest.mark.parametrize(
+    ("trained", "path", "shape"),
+    [
+        ((), "/DataSet/ResolutionLevel 0/TimePoint 1/Channel 2/Data", (1, 14, 21, 26)),
+        ((), "DataSet/ResolutionLevel 1/TimePoint */Channel 2/Data", (2, 14, 11, 13)),
+        (("DataSet/ResolutionLevel 0/TimePoint 0/Channel 2/Data",), None, (2, 14, 21, 26)),
+    ],
+    ids=["one volume", "a lower level", "trained on"],
+)
+async def test_one_channel_of_imaris_is_named_by_configuration_or_training(look, trained, path, shape):
+    """Its padding is cut as ever."""
+    project = replace(PROJECT_3D, trained_paths=trained)
+    verdict = await look(lambda file: MAKERS["imaris"](file, _SETUPS), project, ImageOptions(internal_path=path))
+    assert isinstance(verdict, Accepted), verdict
+    assert (verdict.image.reader, verdict.image.axes, verdict.image.shape) == ("imaris", "tzyx", shape)
+    assert "Channel 2" in verdict.image.internal_path
+
+
 def _without_time(file: h5py.File) -> None:
     MAKERS["bigdataviewer"](file, pixels_of(3, 1, 14, 21, 26))
     del file["t00001"]
