@@ -83,15 +83,21 @@ def _stacked(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Ax
         channels=1 if "c" in over else project.channels,
         spatial_dimensions=2 if "z" in over else project.spatial_dimensions,
     )
-    asked = options.axes or None
-    if asked and asked.startswith(over):
-        asked = asked[count:]
-    inner = axes_of(replace(found, shape=found.shape[count:], stacked=""), like, replace(options, axes=asked))
+    said = replace(options, axes=_after(over, options.axes), confirmed=_after(over, options.confirmed))
+    try:
+        inner = axes_of(replace(found, shape=found.shape[count:], stacked=""), like, said)
+    except Open as question:
+        raise Open(str(question), over + question.likely) from question
     try:
         letters = axis_rules.checked(over + inner.letters, len(found.shape))
     except AxesError as reason:
         raise Unfit(f"is put together along {over} of datasets whose axes do not fit that: {reason}.") from reason
     return replace(inner, letters=letters, tagged=False)
+
+
+def _after(over: str, letters: str | None) -> str | None:
+    """Return axes without those in front along which an image is put together."""
+    return letters[len(over) :] if letters and letters.startswith(over) else letters
 
 
 def _of_its_own(letters: str, options: ImageOptions) -> tuple[RunWarning, ...]:

@@ -1,15 +1,16 @@
 """Datasets that a pattern of their paths names: one of them, or several that are one image."""
 
 import io
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from batch_ops.image.facts import ImageOptions
+from batch_ops.image.facts import ImageOptions, Undecided
 from batch_ops.image.read_image import read_image
 from batch_ops.image.read_pattern import parts
-from batch_ops.image.readings import image_findings
+from batch_ops.image.readings import Dataset, image_findings
 from tests.unit.image.test_image_rules import judge, words
 
 CELLS = "t{t:05d}/s00/0/cells"
@@ -78,7 +79,15 @@ def test_a_time_point_that_is_missing_is_noticed(file):
 def test_its_axes_begin_with_those_of_the_pattern(file, h5):
     """The others are those of its datasets: tagged, configured with or without them, or the ones that fit."""
     found = image_findings(read_image(file, CELLS, 99))
+    assert isinstance(found, Dataset)
     for options in (ImageOptions(), ImageOptions(axes="tzyx"), ImageOptions(axes="zyx")):
         verdict = judge(found, h5.project, options)
         assert (verdict.image.axes, verdict.image.internal_path, verdict.image.tagged) == ("tzyx", CELLS, False)
+    question = judge(replace(found, shape=(3, 4, 30, 40)), h5.project)
+    assert isinstance(question, Undecided)
+    assert question.likely == "tzyx"
+    small = replace(h5.project, sigma_3d=0.3)
+    for confirmed in ("tzyx", "zyx"):
+        answered = judge(replace(found, shape=(3, 4, 30, 40)), small, ImageOptions(confirmed=confirmed))
+        assert answered.image.axes == "tzyx"
     assert "names an axis twice" in words(judge(found, h5.project, ImageOptions(axes="ytx")))
