@@ -26,6 +26,7 @@ again or --forget is.
   --ilastik-sha256 DIGEST   insist on this digest of the archive instead of the one in ilastik.sha256
   --heal, --no-heal         have the app remove broken nodes, as --heal-nodes-per-day 5 and 0; needs the right to make
                             a role
+  --private, --no-private   a network of its own for app and nodes, closed to all but --allowed-addresses (not tried yet)
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --vm-sizes --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
@@ -96,6 +97,8 @@ read_options() {
       --delete-results) delete_results=yes ;;
       --yes) assume_yes=yes ;;
       --heal) options+=(--option healNodesPerDay=5) ;;
+      --private) options+=(--option private=true) ;;
+      --no-private) options+=(--option private=false) ;;
       --no-heal) options+=(--option healNodesPerDay=0) ;;
       --*)
         (($# > 1)) || fail "$1 needs a value. See: deploy.sh --help"
@@ -195,10 +198,12 @@ find_budget_start() {
 }
 
 decide_internal() {
-  local scripts start_task existing='' create=true
+  local scripts start_task existing='' create=true apart=()
   choose_size
+  # A pool can't move into a network.
+  ! is_private || apart=(private)
   read -r scripts start_task pool < <(digest names "$ilastik_version" "$prefix" "$archive_sha256" \
-    "${parameter[vmSize]}" "${parameter[osDiskGb]}" "${parameter[slotsPerNode]}")
+    "${parameter[vmSize]}" "${parameter[osDiskGb]}" "${parameter[slotsPerNode]}" "${apart[@]}")
   [[ -z $batch_account ]] || lookup existing rest --method get --url "$(pools_url "$pool")" --query name
   # On the first run the pool comes last: nodes whose start task misses a file are broken for good.
   [[ -z $existing && ($mode == what-if || -n $data_account) ]] || create=false

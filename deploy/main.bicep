@@ -136,6 +136,15 @@ param instanceMemoryMb int = 2048
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param redundancy string = 'Standard_LRS'
 
+@description('Whether app and nodes have a network of their own, and what they talk to is closed to all others.')
+param private bool = false
+
+@description('Public addresses that reach images and Batch in spite of that, such as 203.0.113.0/24,198.51.100.7.')
+param allowedAddresses string = ''
+
+@description('Addresses of that network: a /20 or larger.')
+param networkAddresses string = '10.62.0.0/20'
+
 @description('Days for which a deleted or overwritten blob can be brought back; 0 turns that off.')
 @minValue(0)
 @maxValue(365)
@@ -206,7 +215,7 @@ param startTaskBlob string = 'pool/start_task.sh'
 
 @description('Id of the pool. Whatever a pool cannot change later must be part of it.')
 @maxLength(64)
-param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob)}'
+param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob)}${private ? '-private' : ''}'
 
 @description('Whether to make the pool: only where it does not exist, as Azure refuses some second deployments.')
 param createPool bool = true
@@ -222,10 +231,18 @@ var names = {
   hostAccount: '${prefix}host${suffix}'
   batchAccount: '${prefix}batch${suffix}'
   insights: '${prefix}-insights'
+  network: '${prefix}-network'
   topic: empty(topicName) ? '${prefix}-events-${suffix}' : topicName
 }
 @description('Tags of everything: those that are asked for, and the mark by which deploy.sh knows its own.')
 var marked = union(tags, { 'ilastik-batch': '${prefix}${suffix}' })
+@description('Addresses that are let in.')
+var letIn = empty(allowedAddresses) ? [] : split(allowedAddresses, ',')
+@description('Subnets of nodes and app.')
+var subnets = {
+  nodes: private ? resourceId('Microsoft.Network/virtualNetworks/subnets', names.network, 'nodes') : ''
+  app: private ? resourceId('Microsoft.Network/virtualNetworks/subnets', names.network, 'app') : ''
+}
 @description('The formula as it is in the file.')
 var formula = loadTextContent('pool/autoscale.formula')
 @description('The numbers that this deployment puts into it.')
@@ -273,6 +290,8 @@ module storage 'modules/storage.bicep' = {
     stagingDays: stagingDays
     inputDays: inputDays
     inputCoolDays: inputCoolDays
+    closed: private
+    allowedAddresses: letIn
     workspaceId: monitoring.outputs.workspaceId
     tags: marked
   }
@@ -282,9 +301,24 @@ module batch 'modules/batch.bicep' = {
   params: {
     name: names.batchAccount
     location: location
+    closed: private
+    allowedAddresses: letIn
     workspaceId: monitoring.outputs.workspaceId
     tags: marked
   }
+}
+
+module network 'modules/network.bicep' = if (private) {
+  params: {
+    name: names.network
+    location: location
+    addresses: networkAddresses
+    dataAccountName: names.dataAccount
+    hostAccountName: names.hostAccount
+    batchAccountName: names.batchAccount
+    tags: marked
+  }
+  dependsOn: [storage, batch]
 }
 
 module topic 'modules/topic.bicep' = {
@@ -351,8 +385,9 @@ module pool 'modules/pool.bicep' = if (createPool && !empty(ilastikSha256)) {
     ilastikArchive: ilastikArchive
     ilastikSha256: ilastikSha256
     ilastikVersion: ilastikVersion
+    subnetId: subnets.nodes
   }
-  dependsOn: [roles]
+  dependsOn: [roles, network]
 }
 
 module functions 'modules/functions.bicep' = {
@@ -397,9 +432,10 @@ module functions 'modules/functions.bicep' = {
       SWEEP_HOURS: string(sweepHours)
     }
     moreSettings: moreSettings
+    subnetId: subnets.app
     tags: marked
   }
-  dependsOn: [roles]
+  dependsOn: [roles, network]
 }
 
 module alerts 'modules/alerts.bicep' = if (!empty(alertMail)) {

@@ -7,6 +7,7 @@ this run, and what deploy.sh itself decides.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import re
 import sys
@@ -19,6 +20,10 @@ INTERNAL = (
     *("suffix", "operators", "topicName", "topicIsOurs", "topicTags", "budgetStart", "options", "poolId", "createPool"),
     *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob"),
 )
+
+
+# Which nobody in the internet has.
+_NOT_PUBLIC = [ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")]
 
 
 class ParameterError(Exception):
@@ -115,6 +120,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     group = str(values["operatorsGroup"])
     if group and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", group):
         faults.append(f"--operators-group is {group!r}; it must be the object id of a group in Entra.")
+    faults += _bad_addresses(values)
     mail = str(values["alertMail"])
     if mail and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", mail):
         faults.append(f"--alert-mail is {mail!r}, which is no mail address.")
@@ -131,6 +137,31 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             faults.append(
                 f"--more-settings has {name}: the app acts by its identity, and no secret goes into its settings."
             )
+    return faults
+
+
+def _bad_addresses(values: Mapping[str, Any]) -> list[str]:
+    """What the firewalls of storage and Batch would not take, or nobody could come through."""
+    faults = []
+    allowed = str(values["allowedAddresses"])
+    for text in allowed.split(",") if allowed else ():
+        try:
+            network = ipaddress.IPv4Network(text)
+        except ValueError:
+            faults.append(f"--allowed-addresses has {text!r}; it must be an address or a range such as 203.0.113.0/24.")
+            continue
+        if any(map(network.overlaps, _NOT_PUBLIC)) or ("/" in text and network.prefixlen > 30):
+            faults.append(f"--allowed-addresses has {text!r}; only public addresses count, and ranges up to /30.")
+    if values["private"] and not allowed:
+        faults.append(
+            "--private needs --allowed-addresses: the public addresses of the microscopes and of whoever runs this."
+        )
+    try:
+        fits = ipaddress.IPv4Network(str(values["networkAddresses"])).prefixlen <= 20
+    except ValueError:
+        fits = False
+    if not fits:
+        faults.append(f"--network-addresses is {values['networkAddresses']!r}; it must look like 10.62.0.0/20.")
     return faults
 
 

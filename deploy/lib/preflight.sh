@@ -6,6 +6,9 @@ readonly AZ_AT_LEAST=2.75.0
 readonly PROVIDERS=(Microsoft.Batch Microsoft.Compute Microsoft.Consumption Microsoft.EventGrid Microsoft.Insights
   Microsoft.ManagedIdentity Microsoft.OperationalInsights Microsoft.Storage Microsoft.Web)
 
+# For the network of --private; Microsoft.App: for the app's subnet.
+readonly NETWORK_PROVIDERS=(Microsoft.App Microsoft.Network)
+
 problems=()
 problem() { problems+=("$*"); }
 
@@ -100,13 +103,16 @@ check_permissions() {
 }
 
 check_providers() {
-  local name registered
+  local name registered needed=("${PROVIDERS[@]}")
+  ! is_private || needed+=("${NETWORK_PROVIDERS[@]}")
   lookup registered provider list --query "[?registrationState=='Registered'].namespace"
   unregistered=()
-  for name in "${PROVIDERS[@]}"; do
+  for name in "${needed[@]}"; do
     grep -qixF -- "$name" <<<"$registered" || unregistered+=("$name")
   done
 }
+
+is_private() { [[ ${parameter[private],,} == true ]]; }
 
 # Each takes about a minute: all begin before any is waited for.
 register_providers() {

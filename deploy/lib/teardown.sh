@@ -3,9 +3,11 @@
 
 # In this order: what sends and works first, what it works on last.
 readonly REMOVED=(
+  Microsoft.Network/privateEndpoints Microsoft.Network/privateDnsZones/virtualNetworkLinks Microsoft.Network/privateDnsZones
   Microsoft.EventGrid/systemTopics Microsoft.Web/sites Microsoft.Web/serverFarms
   microsoft.alertsmanagement/smartDetectorAlertRules Microsoft.Insights/metricAlerts Microsoft.Insights/scheduledQueryRules Microsoft.Insights/actionGroups
   Microsoft.Batch/batchAccounts Microsoft.Insights/components Microsoft.OperationalInsights/workspaces
+  Microsoft.Network/virtualNetworks Microsoft.Network/networkSecurityGroups
   Microsoft.ManagedIdentity/userAssignedIdentities Microsoft.Storage/storageAccounts
 )
 

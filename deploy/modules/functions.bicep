@@ -39,6 +39,9 @@ param appSettings object
 @description('Further settings of the app; those above go before.')
 param moreSettings object
 
+@description('Id of the subnet from which the app speaks to others; empty: from no network of ours.')
+param subnetId string
+
 @description('Tags of the deployment.')
 param tags object
 
@@ -73,6 +76,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     publicNetworkAccess: 'Enabled'
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'
       appSettings: [

@@ -46,6 +46,9 @@ param ilastikSha256 string
 @description('Version of ilastik in that archive.')
 param ilastikVersion string
 
+@description('Id of the subnet in which the nodes have no public address; empty: they have one, in no network of ours.')
+param subnetId string
+
 @description('The script, what it installs the Python for tasks with, and what it tries ilastik with; all of them lie beside each other.')
 var startFiles = [
   'start_task.sh'
@@ -86,6 +89,9 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = {
         osDiskGb == 0 ? {} : { osDisk: { diskSizeGB: osDiskGb } }
       )
     }
+    networkConfiguration: empty(subnetId)
+      ? null
+      : { subnetId: subnetId, publicIPAddressConfiguration: { provision: 'NoPublicIPAddresses' } }
     taskSlotsPerNode: slotsPerNode
     // Nodes that are full first become free first.
     taskSchedulingPolicy: { nodeFillType: 'Pack' }

@@ -43,6 +43,12 @@ param inputCoolDays int
 @description('Log Analytics workspace for what was put into the poison queues.')
 param workspaceId string
 
+@description('Whether the accounts are reached from the network of app and nodes, and from no other but these addresses.')
+param closed bool
+
+@description('Public addresses, or ranges of them, that reach the data account all the same.')
+param allowedAddresses string[]
+
 @description('Tags of the deployment.')
 param tags object
 
@@ -56,6 +62,9 @@ var secured = {
   publicNetworkAccess: 'Enabled'
   supportsHttpsTrafficOnly: true
 }
+
+@description('The same addresses, as rules.')
+var letIn = [for address in allowedAddresses: { value: address, action: 'Allow' }]
 
 @description('Rules for what is left over.')
 var always = [
@@ -136,7 +145,11 @@ resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   tags: union(tags, { 'ilastik-batch-part': 'data' })
   kind: 'StorageV2'
   sku: { name: redundancy }
-  properties: union(secured, { accessTier: 'Hot' })
+  properties: union(
+    secured,
+    { accessTier: 'Hot' },
+    closed ? { networkAcls: { defaultAction: 'Deny', bypass: 'AzureServices', ipRules: letIn } } : {}
+  )
 
   resource blobs 'blobServices' = {
     name: 'default'
@@ -189,7 +202,7 @@ resource host 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   tags: union(tags, { 'ilastik-batch-part': 'host' })
   kind: 'StorageV2'
   sku: { name: 'Standard_LRS' }
-  properties: union(secured, { accessTier: 'Hot' })
+  properties: union(secured, { accessTier: 'Hot' }, closed ? { publicNetworkAccess: 'Disabled' } : {})
 
   resource blobs 'blobServices' = {
     name: 'default'
