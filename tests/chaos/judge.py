@@ -7,7 +7,7 @@ Only what the write touched is looked at. What must be true of each moment, but 
               newer one's blob
     rows      move along the table of transitions; runs and attempts never go back; the copies in the index are those
               of the row; the intent of an open row is on the worklist
-    tasks     are created for a claim that was stored, and never while another task of the file is alive
+    tasks     are created for a claim that was stored; never for the current one while another of the file is alive
     staging   keeps the execution of a run that is neither published nor over
     frozen    holds each project under its own digest
 """
@@ -173,8 +173,13 @@ class Judge:
         """Batch has a new task."""
         if task_id not in self._claimed:
             self._complain(f"the task {task_id} was created, but no row had claimed it")
-        ours = self._tasks[naming.file_of_task(task_id) or ""]
+        file = naming.file_of_task(task_id) or ""
+        ours = self._tasks[file]
         ours.add(task_id)
+        row = next((row for row in self._rows.values() if naming.file_hash(row.name) == file), None)
+        if row is not None and task_id != row.placement.task_id and task_id in self._claimed:
+            # Somebody who stood still creates it for a claim that was overtaken, and ends it with the next calls.
+            return
         alive = [
             task for own in ours for task in self._world.batch.find_all(own) if task.state is not TaskState.COMPLETED
         ]
