@@ -53,7 +53,7 @@ async def test_one_answer_counts_for_all_of_the_kind(asking: World):
         assert (row.state, row.plan.image.axes, row.run) == (State.ACTIVE, "tyx", 1)
         assert [warning.code for warning in row.plan.warnings] == ["axes-confirmed"]
     done = await asking.finish(FIRST)
-    assert done.reason.startswith("2 TIFFs in the results. It does not say which of its dimensions (20 x 64 x 64)")
+    assert done.reason.startswith("1 TIFF in the results. It does not say which of its dimensions (20 x 64 x 64)")
     assert "PROBLEM.txt" not in asking.results(FIRST)
 
 
