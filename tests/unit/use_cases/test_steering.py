@@ -121,6 +121,8 @@ async def test_resume_takes_up_at_once_what_waited(world: World):
     await world.begin("fly/a.h5", "fly/b.h5", "late/x.h5")
     assert {world.row(n).state for n in ("fly/a.h5", "fly/b.h5")} == {State.WAITING}
     assert await world.steering.resume("fly") == 2
+    # Not before every instance has heard of it.
+    assert world.outbox.looks() == []
     await world.deliver(timedelta(seconds=6))
     assert {world.row(n).state for n in ("fly/a.h5", "fly/b.h5")} == {State.ACTIVE}
     assert await world.steering.pauses() == []
