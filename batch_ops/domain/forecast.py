@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from batch_ops.image.axes import sizes
 from batch_ops.image.facts import WINDOW_RATIO, ProjectFacts
+from batch_ops.image.page_memory import VALUE_BYTES
 from batch_ops.task.run_plan import Forecast, ImageDescription
 
 _BASE_BYTES = 350 * 10**6
 _START_SECONDS = 4.0
-# A value is a float32. In 3D, the planes of the filter's window are held about this often for each thread.
-_VALUE_BYTES = 4
+# In 3D, the planes of the filter's window are held about this often for each thread.
 _COPIES_IN_3D = 26
 _CPU_SECONDS_PER_VALUE = 1.5e-7
 
@@ -36,24 +36,13 @@ def forecast(image: ImageDescription, project: ProjectFacts, threads: int) -> Fo
     if not image.is_known:
         return Forecast()
     work = _work(image, project)
-    per_pixel = _VALUE_BYTES * (work.columns + len(project.classes) * threads)
+    per_pixel = VALUE_BYTES * (work.columns + len(project.classes) * threads)
     window = work.page * work.planes * _COPIES_IN_3D * threads if work.planes > 1 else 0
     cpu_seconds = work.voxels * work.columns * _CPU_SECONDS_PER_VALUE
     return Forecast(
         memory_bytes=_BASE_BYTES + work.page * per_pixel + window,
         seconds=math.ceil(_START_SECONDS + cpu_seconds / threads),
     )
-
-
-def page_bytes(image: ImageDescription, project: ProjectFacts, threads: int) -> int | None:
-    """Compute the free memory below which ilastik never begins with a page and waits for ever; None if unknown.
-
-    Its TIFF export plans (free memory / 2) // (pixels of a page x bytes of a pixel) pages at a time; none is no error.
-    """
-    if not image.is_known:
-        return None
-    work = _work(image, project)
-    return 2 * work.page * _VALUE_BYTES * (work.columns + len(project.classes) * threads)
 
 
 def _work(image: ImageDescription, project: ProjectFacts) -> _Work:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.forecast import forecast, page_bytes
+from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
 from batch_ops.image.image_axes import kind_of
+from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.export_plan import ExportPlan, export_plan, exported
 from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.plain_text import plain

@@ -28,6 +28,7 @@ from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
 from node.measured import count_objects
+from node.memory import check_memory
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
 from node.project import LocalProject, prepare_project, verify_project
 from node.tiffs import find_files, name_planes, only_value
@@ -100,6 +101,7 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         plan = plan_export(task, image, project)
         promised = planned_outputs(task.nickname, task.export_source, plan)
         reserve(root, lock, sum(output.total_bytes for output in promised))
+        check_memory(root, task, image.described)
     for warning in image.warnings:
         execution.warn(warning)
     if project.forgotten:

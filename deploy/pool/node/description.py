@@ -56,11 +56,16 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described
 
 
 def _project(root: Path) -> ProjectFacts:
+    facts = facts_of_project(root)
+    if isinstance(facts, Refused):
+        refuse(contract.EXIT_BAD_PROJECT, facts.sentence)
+    return facts
+
+
+def facts_of_project(root: Path) -> ProjectFacts | Refused:
+    """Read what the project's file says, or why it can't be used; refuse one that is no HDF5."""
     from batch_ops.image.read_project import read_project
 
     path, what = root / contract.PROJECT_FILE, "The project file"
     with faults_of_file(contract.EXIT_BAD_PROJECT, what), open_hdf5(path, "r") as file:
-        facts = judge_project(what, read_project(file))
-    if isinstance(facts, Refused):
-        refuse(contract.EXIT_BAD_PROJECT, facts.sentence)
-    return facts
+        return judge_project(what, read_project(file))

@@ -7,11 +7,12 @@ import pytest
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.forecast import forecast, page_bytes
+from batch_ops.domain.forecast import forecast
 from batch_ops.domain.planning import claimed
 from batch_ops.domain.project import Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.image.facts import Accepted, ProjectFacts, Unchecked
+from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.run_plan import Forecast, ImageDescription, RunWarning
 from tests.fakes.check import PROJECT
 from tests.world import SETTINGS

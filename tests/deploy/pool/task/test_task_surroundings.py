@@ -1,9 +1,11 @@
 """What the task script finds on a node: its own Python, ilastik, and what an older pool left there."""
 
+import h5py
 import pytest
 
 from batch_ops.task import contract
 from local_cloud.cloud.stack import installed_version
+from local_cloud.ilastik.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON
 
 _PACKAGE = "lib/python3.12/site-packages/ilastik-1.4.2.dist-info"
@@ -72,3 +74,17 @@ def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder, record):
 
     assert ended.code == 0, ended.printed
     assert folder.manifest().ilastik_version == "1.4.2"
+
+
+def test_a_page_that_ilastik_would_wait_for_ever_for_is_refused_at_once(folder):
+    """This one needs 840 GB free with so many threads; the next try has half of them."""
+    with h5py.File(folder.image, "w") as file:
+        made = file.create_dataset("data", (9000, 9000), "uint8", chunks=True)
+        made.attrs["axistags"] = axistags_json("yx", {})
+    folder.check()
+    folder.values["threads"] = 640
+    folder.ilastik("sys.exit('It was started.')")
+    ended = folder.run()
+    assert ended.code == contract.EXIT_STALLED, ended.printed
+    assert folder.report().kind == "OUT_OF_MEMORY"
+    assert "ilastik was not started" in folder.report().sentence

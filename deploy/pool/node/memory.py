@@ -1,0 +1,39 @@
+"""Whether ilastik would begin at all: with too little free memory for one page it waits for ever, without a word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from batch_ops.image.facts import Refused
+from batch_ops.image.page_memory import page_bytes
+from batch_ops.task import contract, true_success
+from batch_ops.task.run_plan import ImageDescription
+from node.description import facts_of_project
+from node.files import refuse
+
+MEMINFO = Path("/proc/meminfo")
+
+
+def check_memory(root: Path, task: contract.TaskEnvironment, image: ImageDescription, meminfo: Path = MEMINFO) -> None:
+    """Refuse an image for whose page this node has too little memory now: the watchdog would tell in ten minutes.
+
+    Says nothing of a project that only ilastik understands, or where the node does not tell what is free.
+    """
+    facts, free = facts_of_project(root), free_bytes(meminfo)
+    need = None if isinstance(facts, Refused) else page_bytes(image, facts, task.threads)
+    if need is not None and free is not None and free < need:
+        refuse(
+            contract.EXIT_STALLED,
+            f"ilastik was not started: it waits for ever where less than {true_success.size(need)} of memory are free "
+            f"for a page of this image, and this node has {true_success.size(free)} now.",
+        )
+
+
+def free_bytes(meminfo: Path) -> int | None:
+    """Read the memory that can be had without swapping, which is what ilastik goes by; None if it is not known."""
+    try:
+        found = re.search(r"(?m)^MemAvailable:\s+(\d+) kB$", meminfo.read_text())
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
