@@ -76,7 +76,7 @@ test-deploy: setup ## deploy.sh with the real Azure CLI and Bicep against a stan
 .PHONY: recordings
 recordings: setup ## ask the newest Azure CLI again what it answers to deploy.sh, for the fast tests
 	@bicep --version >/dev/null || { echo "There is no Bicep compiler on PATH: https://aka.ms/bicep-install" >&2; exit 1; }
-	@az="$$(bash tests/azure/install_azure_cli.sh $(lastword $(AZURE_CLI)))" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m tests.azure.record
+	@az="$$(bash tests/azure/install_azure_cli.sh $(lastword $(AZURE_CLI)))" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m tests.azure.record $(ARGS)
 
 .PHONY: plot-autoscale
 plot-autoscale: setup ## draw what the autoscale simulator finds (ARGS="documented --trace nightly --png night.png")

@@ -117,9 +117,11 @@ budget_url() { # prefix
 }
 
 # The custom role of --heal: its name says whose it is, its id follows from the resource group's.
-roles_url() { # id, or nothing for all
+# Azure's own roles are hundreds, and `az rest` reads the first page only.
+roles_url() { # id, or nothing for all of somebody's own
   printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Authorization/roleDefinitions${1:+/$1}?api-version=2022-04-01"
+  [[ -n ${1:-} ]] || printf '%s' "&\$filter=type%20eq%20'CustomRole'"
 }
 
 answers() { "$python" -IS "$here/lib/answers.py" "$@"; }

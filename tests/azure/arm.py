@@ -36,10 +36,12 @@ def route(methods: str, pattern: str) -> Callable[[Handler], Handler]:
 
 @dataclass
 class ResourceManager:
-    """Answers for management.azure.com; `polls` is how often an operation is still running when asked for."""
+    """Answers for management.azure.com; `polls` is how often an operation is still running when asked for, `page` how
+    much of a list comes in one answer."""
 
     world: World
     polls: int = 1
+    page: int = 5
     _operations: dict[str, list[Answer]] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Answer:
@@ -52,8 +54,21 @@ class ResourceManager:
             general = {_of_type, _of_type_everywhere, _get, _delete}
             for method, pattern, handler in sorted(_ROUTES, key=lambda entry: entry[2] in general):
                 if method == request.method and (match := pattern.fullmatch(request.path)):
-                    return handler(self, request, match)
+                    return self._paged(request, handler(self, request, match))
         raise NotImplementedError(f"{request.method} {request.path}")
+
+    def _paged(self, request: Request, answer: Answer) -> Answer:
+        """A part of a list, with the address of the rest:
+        https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling (nextLink)."""
+        found = answer.body.get("value") if request.method == "GET" and isinstance(answer.body, dict) else None
+        if not isinstance(found, list):
+            return answer
+        begin = int(request.query.get("$skiptoken", "0"))
+        more = {}
+        if len(found) > begin + self.page:
+            address = re.sub(r"&(%24|\$)skiptoken=\d+", "", request.target)
+            more = {"nextLink": f"https://{HOST}{address}&%24skiptoken={begin + self.page}"}
+        return Answer(answer.status, {"value": found[begin : begin + self.page], **more}, answer.headers)
 
     def later(self, answers: Answer, status: int, body: Any = None, header: str = "Azure-AsyncOperation") -> Answer:
         """An operation that goes on: spec common-types, https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations."""

@@ -26,7 +26,7 @@ def _rule(kind: str) -> Callable[[Rule], Rule]:
 def put(world: World, wanted: Document) -> Document:
     """Store a resource as Azure would have it. Raises `Refusal` for what Azure refuses."""
     kind = wanted["type"]
-    allow(world, wanted)
+    allow(world, wanted, at_put=True)
     world.group_of(wanted["id"])
     before = world.find(wanted["id"])
     if before and wanted.get("location") and before.get("location") != wanted["location"]:
@@ -47,10 +47,11 @@ def put(world: World, wanted: Document) -> Document:
     return world.put(made)
 
 
-def allow(world: World, wanted: Document) -> None:
+def allow(world: World, wanted: Document, *, at_put: bool = False) -> None:
     """Raise `Refusal` for a kind that the subscription is not registered for, or that a policy forbids."""
     world.must_be_registered(wanted["type"].split("/")[0])
-    if policy := world.policies.get(wanted["type"]):
+    policies = world.policies | (world.refused_at_put if at_put else {})
+    if policy := policies.get(wanted["type"]):
         told = f'[{{"policyAssignment":{{"name":"{policy}","id":"/policyAssignments/1"}}}}]'
         message = f"Resource '{wanted['name']}' was disallowed by policy. Policy identifiers: '{told}'."
         raise Refusal(403, "RequestDisallowedByPolicy", message)

@@ -21,6 +21,8 @@ from tests.azure.arm import ResourceManager
 from tests.azure.authority import Authority
 from tests.azure.entra import Entra
 from tests.azure.front import Answer, Dropped, Front, Refusal, Request
+from tests.azure.graph import HOST as GRAPH
+from tests.azure.graph import Graph
 from tests.azure.storage import Storage
 from tests.azure.world import World
 
@@ -110,6 +112,7 @@ class Lab:
         self.front.sites = {
             entra.HOST: self.entra.answer,
             arm.HOST: self.arm.answer,
+            GRAPH: Graph(self.world).answer,
             **{f"{service}.core.windows.net": self.storage.answer for service in ("blob", "queue", "table")},
             "scm.azurewebsites.net": self.publishing.answer,
             "batch.azure.com": self._batch,

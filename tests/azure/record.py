@@ -2,61 +2,116 @@
 
     AZURE_CLI_BIN=$(tests/azure/install_azure_cli.sh) python -m tests.azure.record
 
-Needs `bicep` on PATH as well; `make recordings` sees to both. It takes ten minutes.
+Needs `bicep` on PATH as well; `make recordings` sees to both. It takes ten minutes. With the word `seldom` it asks only
+what a usual deployment does not, and keeps every other recording; that takes two.
 """
 
 import asyncio
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from local_cloud.azurite.server import Azurite
+from tests.azure import deployments, kinds
+from tests.azure.entra import APP
 from tests.azure.lab import Lab
-from tests.azure.world import ALWAYS
+from tests.azure.world import ALWAYS, ROOT
 from tests.deploy import calls, recordings
 from tests.deploy.clone import copy
+
+HERE = ("--location", "westeurope")
+
+
+def run(lab: Lab, *options: str, code: int = 0) -> None:
+    """Run deploy.sh, and end here if it does not end as it should."""
+    print("deploy.sh", *options, flush=True)
+    done = lab.deploy(*options)
+    if done.returncode != code:
+        raise SystemExit(done.stdout + done.stderr)
 
 
 def runs(lab: Lab) -> None:
     """What happens to somebody's deployments, so that each call of deploy.sh is answered in each way at least once."""
-    here = ("--location", "westeurope")
-
-    def run(*options: str, code: int = 0) -> None:
-        print("deploy.sh", *options, flush=True)
-        done = lab.deploy(*options)
-        if done.returncode != code:
-            raise SystemExit(done.stdout + done.stderr)
-
-    run(*here, code=1)
+    run(lab, *HERE, code=1)
     lab.login()
-    run(*here, "--subscription", "nobody's", code=1)
-    run(*here, "--what-if")
+    run(lab, *HERE, "--subscription", "nobody's", code=1)
+    run(lab, *HERE, "--what-if")
     lab.world.registered = set(ALWAYS)
     lab.world.spreading = [False, True, False]
-    run(*here)
+    run(lab, *HERE)
     account = lab.data_account()
     (pool,) = lab.world.of_type("Microsoft.Batch/batchAccounts/pools")
     lab.jobs = [{"id": "ilastik-2026-11", "state": "active", "poolInfo": {"poolId": pool["name"]}}]
     more = ("--alert-mail", "lab@example.org", "--monthly-budget", "50", "--heal")
-    run("--vm-size", "Standard_E8ds_v5", "--max-nodes", "4", *more, "--no-smoke-test")
+    run(lab, "--vm-size", "Standard_E8ds_v5", "--max-nodes", "4", *more, "--no-smoke-test")
     lab.jobs[0]["state"] = "completed"
-    run("--max-nodes", "5", "--no-smoke-test")
-    run("--what-if")
+    run(lab, "--max-nodes", "5", "--no-smoke-test")
+    run(lab, "--what-if")
     ask_as_the_doctor(lab)
-    run("--teardown", "--yes")
+    run(lab, "--teardown", "--yes")
     # Somebody else's account has the name of the one that is missing now.
     host = account.replace("data", "host")
     lab.world.taken.add(host)
-    run(*here, code=1)
+    run(lab, *HERE, code=1)
+
+
+def instrument(lab: Lab) -> None:
+    """The doctor's questions, some about an instrument; what the template makes is made without the script."""
+    for known in (lab.world.groups, lab.world.resources, lab.world.deployments, lab.world.taken):
+        known.clear()
+    lab.login()
+    words = ["bicep", "build-params", str(lab.clone / "deploy/main.bicepparam"), "--stdout"]
+    built = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    more = {"suffix": "7a79c679", "location": "westeurope", "createPool": False, "ilastikSha256": "0" * 64}
+    given = json.loads(built["parametersJson"])["parameters"] | {name: {"value": v} for name, v in more.items()}
+    properties = {"mode": "Incremental", "template": json.loads(built["templateJson"]), "parameters": given}
+    group = {"id": f"{ROOT}/resourceGroups/lab", "name": "lab", "location": "westeurope", "properties": {}}
+    lab.world.groups["lab"] = group | {"type": "Microsoft.Resources/resourceGroups"}
+    deployments.deploy(lab.world, group, "ilastik-batch", properties)
+    ask_as_the_doctor(lab)
+
+
+def foreign(lab: Lab) -> None:
+    """The topic of a security product, which stays."""
+    (topic,) = lab.world.of_type("Microsoft.EventGrid/systemTopics")
+    topic["tags"] = {"by": "Defender"}
+    run(lab, "--teardown", "--yes")
+
+
+def stopped(lab: Lab) -> None:
+    """A compiler that is too old; sizes to choose from; a deployment that a policy stops."""
+    lab.world.resources.clear()
+    lab.world.groups.clear()
+    template = lab.clone / "deploy/main.bicep"
+    text = template.read_text()
+    template.write_text("param unknown thing\n")
+    run(lab, *HERE, "--what-if", code=1)
+    template.write_text(text)
+    lab.world.refused_at_put["Microsoft.Batch/batchAccounts"] = "no-batch"
+    run(lab, *HERE, "--vm-sizes", "Standard_D4s_v9,Standard_D4ds_v5", "--no-smoke-test", code=1)
+    lab.world.refused_at_put.clear()
 
 
 def ask_as_the_doctor(lab: Lab) -> None:
-    """The questions of batch_ops/doctor/azure_cli.py."""
+    """The questions of batch_ops/doctor/azure_cli.py, one of them about an instrument (deploy/README.md)."""
     (batch,) = lab.world.of_type("Microsoft.Batch/batchAccounts")
     (topic,) = lab.world.of_type("Microsoft.EventGrid/systemTopics")
     where = ("--resource-group", "lab", "--subscription", batch["id"].split("/")[2])
     topics = ("eventgrid", "system-topic")
+    account = next(a for a in lab.world.of_type("Microsoft.Storage/storageAccounts") if a["name"] == lab.data_account())
+    container = f"{account['id']}/blobServices/default/containers/input"
+    kind, name = "Microsoft.Authorization/roleDefinitions", "66666666-0000-4000-8000-000000000001"
+    writer = {"roleName": "ilastik-batch image writer", "type": "CustomRole", "permissions": [], "assignableScopes": []}
+    role = {"id": f"{ROOT}/providers/{kind}/{name}", "type": kind, "name": name, "properties": writer}
+    lab.world.put(role)
+    kind = "Microsoft.Authorization/roleAssignments"
+    holds = {"principalId": APP.object_id, "principalType": "ServicePrincipal", "roleDefinitionId": role["id"]}
+    kinds.put(
+        lab.world, {"id": f"{container}/providers/{kind}/{name}", "type": kind, "name": name, "properties": holds}
+    )
     # That of the library of identities, in its own words.
     lab.run("az", "account", "get-access-token", "--output", "json", "--resource", "https://management.azure.com")
     for words in (
@@ -64,6 +119,9 @@ def ask_as_the_doctor(lab: Lab) -> None:
         ("batch", "account", "show", "--name", batch["name"], *where),
         (*topics, "list", *where),
         (*topics, "event-subscription", "list", "--system-topic-name", topic["name"], *where),
+        ("role", "assignment", "list", "--scope", container),
+        ("ad", "sp", "show", "--id", APP.object_id),
+        ("ad", "app", "credential", "list", "--id", APP.name, "--cert"),
     ):
         lab.run("az", *words, "--output", "json", "--only-show-errors")
 
@@ -77,9 +135,13 @@ async def main() -> None:
         try:
             lab = Lab(folder / "lab", folder / "lab/clone", Path(os.environ["AZURE_CLI_BIN"]), server, documents=True)
             with lab.running():
-                await asyncio.to_thread(runs, lab)
-                recordings.write(lab.calls(), {str(lab.clone): "{clone}", str(lab.folder): "{home}"})
-                calls.main()
+                few = sys.argv[1:] == ["seldom"]
+                older = recordings.load() if few else ()
+                for part in (() if few else (runs,)) + (instrument, foreign, stopped):
+                    await asyncio.to_thread(part, lab)
+                    recordings.write(lab.calls(), {str(lab.clone): "{clone}", str(lab.folder): "{home}"}, older)
+                    recordings.load.cache_clear()
+                    calls.main()
         finally:
             await server.stop()
 

@@ -165,7 +165,28 @@ def _put_role(arm: ResourceManager, request: Request, match: re.Match[str]) -> A
     return Answer(201, kinds.put(arm.world, {"id": request.path, "type": kind, "name": match[2], **body}))
 
 
-@route("GET", "{G}/providers/Microsoft.Authorization/roleDefinitions")
+# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+_BUILT_IN = {
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
+    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
+}
+
+
+@route("GET", "(/.+)/providers/Microsoft.Authorization/roleDefinitions")
 def _role_definitions(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """spec: authorization/resource-manager/.../2022-04-01/examples/GetRoleDefinitionAtScope.json."""
-    return Answer(200, {"value": arm.world.of_type("Microsoft.Authorization/roleDefinitions")})
+    arm.world.group_of(match[1])
+    kind = "Microsoft.Authorization/roleDefinitions"
+    built_in = [
+        {
+            "id": f"{ROOT}/providers/{kind}/{name}",
+            "type": kind,
+            "name": name,
+            "properties": {"roleName": text, "type": "BuiltInRole", "permissions": [], "assignableScopes": ["/"]},
+        }
+        for name, text in _BUILT_IN.items()
+        if "CustomRole" not in request.query.get("$filter", "")
+    ]
+    return Answer(200, {"value": built_in + arm.world.of_type(kind)})

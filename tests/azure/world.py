@@ -63,6 +63,8 @@ class World:
     python_versions: tuple[str, ...] = ("3.12", "3.13")
     # Policies of the organisation: resource type that is refused -> name of the policy's assignment.
     policies: dict[str, str] = field(default_factory=dict)
+    # The same of policies that look at a resource only when it is made.
+    refused_at_put: dict[str, str] = field(default_factory=dict)
     # Whether a front end of storage knows a new role, question by question; then all do.
     spreading: list[bool] = field(default_factory=list)
     pending: dict[str, list[bool]] = field(default_factory=dict)

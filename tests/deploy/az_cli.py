@@ -8,6 +8,8 @@ from typing import Any
 
 import jmespath  # type: ignore[import-untyped]  # it comes without types
 
+from tests.deploy import recordings
+
 _EVERYWHERE = {"--only-show-errors", "--output", "--query", "--subscription", "--debug", "--verbose"}
 _FLAGS = {
     *("--only-show-errors", "--stdout", "--no-progress", "--wait", "--all", "--include-inherited", "--yes", "--debug"),
@@ -119,6 +121,10 @@ def run(arguments: list[str], handle: Callable[[Call], Any]) -> tuple[int, str, 
     try:
         call = parse(arguments)
         result = handle(call)
+        # What the real one tells, and nothing else: what is of no moment to a test may be left out.
+        known = recordings.fields(call.command)
+        made_up = recordings.told(result) - known if known and isinstance(result, dict | list) else ()
+        assert not made_up, f"Of {call.command} the real CLI never told {sorted(made_up)}."
         return 0, result if isinstance(result, str) and call.command.startswith("bicep") else shown(call, result), ""
     except CliError as fault:
         return fault.code, "", f"ERROR: {fault}\n"

@@ -31,6 +31,16 @@ def _tell(output: Path, text: str, status: str) -> tuple[int, str, str]:
     return 0, status, ""
 
 
+def _told(pool: Any) -> Any:
+    """A pool without what only tests know of it."""
+    return pool and {name: value for name, value in pool.items() if name != "values"}
+
+
+def _plain(resource: dict[str, Any]) -> dict[str, Any]:
+    """What every resource has."""
+    return {name: resource[name] for name in ("id", "type", "name", "location", "tags")}
+
+
 class Azure(Storage, Templates):
     """The subscription as the command line and curl reach it."""
 
@@ -109,13 +119,15 @@ class Azure(Storage, Templates):
         if "--tag" in call.options and "--resource-group" in call.options:
             raise CliError("you cannot use '--tag' with '--resource-group'", 2)
         self.group(call["--resource-group"])
-        return [dict(found) for found in self.resources if found["group"] == call["--resource-group"]]
+        return [_plain(found) for found in self.resources if found["group"] == call["--resource-group"]]
 
     def _resource_show(self, call: Call) -> Any:
-        return self.by_id(call)
+        found = self.by_id(call)
+        return _plain(found) | {"identity": found.get("identity")}
 
     def _identity_show(self, call: Call) -> Any:
-        return self.by_id(call)
+        found = self.by_id(call)
+        return _plain(found) | {"principalId": found["principalId"]}
 
     def _resource_delete(self, call: Call) -> Any:
         found = self.by_id(call)
@@ -228,8 +240,8 @@ class Azure(Storage, Templates):
             }
         if found := re.search(r"/batchAccounts/[\w-]+/pools(?:/([\w-]+))?$", path):
             if found[1] is None:
-                return {"value": list(self.pools.values())}
-            return self._pool(method, found[1], call)
+                return {"value": [_told(pool) for pool in self.pools.values()]}
+            return _told(self._pool(method, found[1], call))
         raise CliError(f"This stand-in does not know {method} {path}.")
 
     def _pool(self, method: str, name: str, call: Call) -> Any:

@@ -33,7 +33,7 @@ class Storage(State):
         found = self.resource("Microsoft.Storage/storageAccounts", call["--name"])
         if found is None:
             raise CliError(f"(ResourceNotFound) The storage account '{call['--name']}' was not found.", 3)
-        return found
+        return {name: value for name, value in found.items() if name != "group"}
 
     def _data(self, call: Call) -> None:
         if call.get("--auth-mode") != "login":

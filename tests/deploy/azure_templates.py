@@ -167,4 +167,5 @@ class Templates(State):
         ]
 
     def _eventgrid_system_topic_list(self, call: Call) -> Any:
-        return [r for r in self.resources if r["type"] == "Microsoft.EventGrid/systemTopics"]
+        topics = [r for r in self.resources if r["type"] == "Microsoft.EventGrid/systemTopics"]
+        return [{name: r[name] for name in ("id", "name", "source", "tags")} for r in topics]

@@ -19,7 +19,7 @@ FILE = Path(__file__).with_name("recordings.json")
 # What the compiler prints is not the CLI's, and changes with the template.
 _NOT_KEPT = {"bicep build-params"}
 # What addresses of `az rest` end with, or with a name after it.
-_THINGS = "permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs"
+_THINGS = "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs"
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,11 @@ def command(words: Sequence[str]) -> str:
     return " ".join(words[:first])
 
 
-def write(calls: Iterable["RealCall"], folders: Mapping[str, str]) -> None:
-    """Keep each answer once; `folders` are replaced by words that are the same in every run."""
+def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterable[Recording] = ()) -> None:
+    """Keep each answer once; `folders` are replaced by words that are the same in every run.
+
+    Of what is older, a shape stays until its calls are asked again.
+    """
 
     def plain(text: str) -> str:
         for folder, word in folders.items():
@@ -86,6 +89,8 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str]) -> None:
         # Of long answers one will do, and one of nothing.
         short = out if len(out) < 100 else "long"
         kept.setdefault(json.dumps([found.shape, found.code, found.err, short, bool(document)]), found)
+    asked = {recording.shape for recording in kept.values()}
+    kept |= {f"older {number}": recording for number, recording in enumerate(older) if recording.shape not in asked}
     documents: list[Any] = []
     entries = []
     for entry in map(asdict, sorted(kept.values(), key=lambda recording: recording.shape)):
@@ -115,3 +120,20 @@ def document(name: str, contains: str = "", holds: Mapping[str, Any] | None = No
     value = next(fits, None)
     assert value is not None, f"Nothing was recorded of {name} {contains}: run `make recordings`."
     return copy.deepcopy(value)
+
+
+def told(value: Any, path: str = "") -> frozenset[str]:
+    """The fields of a document, as paths; what is data below tags, metadata and parameters does not count."""
+    if re.search(r"(^|\.)(tags|metadata|parameters)$", path):
+        return frozenset({path})
+    if isinstance(value, dict):
+        return frozenset({path}).union(*(told(inner, f"{path}.{key}".strip(".")) for key, inner in value.items()))
+    if isinstance(value, list):
+        return frozenset({path}).union(*(told(inner, path) for inner in value))
+    return frozenset({path})
+
+
+@functools.cache
+def fields(name: str) -> frozenset[str]:
+    """All fields that the real CLI told in answers to a command."""
+    return frozenset().union(*(told(r.document) for r in load() if command(r.words) == name and r.document))

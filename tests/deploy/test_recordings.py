@@ -1,5 +1,7 @@
 """What the real Azure CLI answered to deploy.sh, beside what the fast stand-in for it would have printed."""
 
+import pytest
+
 from tests.deploy import az_cli, calls, recordings
 
 QUERIED = [r for r in recordings.load() if "--query" in r.words and r.code == 0 and r.document is not None]
@@ -30,3 +32,10 @@ def test_no_answer_is_older_than_its_question(deployed):
     asked = {recordings.shape(call.arguments) for call in deployed.calls if call.command in known}
     assert len(asked) > 30
     assert asked - recorded == set()
+
+
+def test_nothing_is_made_up():
+    """A field that the real CLI never told fails the test that would read it."""
+    call = ["group", "show", "--name", "lab"]
+    with pytest.raises(AssertionError, match="never told \\['region'\\]"):
+        az_cli.run(call, lambda call: {"name": "lab", "region": "westeurope"})
