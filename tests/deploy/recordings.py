@@ -67,7 +67,7 @@ def command(words: Sequence[str]) -> str:
 def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterable[Recording] = ()) -> None:
     """Keep each answer once; `folders` are replaced by words that are the same in every run.
 
-    Of what is older, a shape stays until its calls are asked again.
+    Of what is older, a shape's answers and its refusals stay until there are newer ones.
     """
 
     def plain(text: str) -> str:
@@ -89,8 +89,8 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
         # Of long answers one will do, and one of nothing.
         short = out if len(out) < 100 else "long"
         kept.setdefault(json.dumps([found.shape, found.code, found.err, short, bool(document)]), found)
-    asked = {recording.shape for recording in kept.values()}
-    kept |= {f"older {number}": recording for number, recording in enumerate(older) if recording.shape not in asked}
+    asked = {(recording.shape, recording.code) for recording in kept.values()}
+    kept |= {f"older {n}": found for n, found in enumerate(older) if (found.shape, found.code) not in asked}
     documents: list[Any] = []
     entries = []
     for entry in map(asdict, sorted(kept.values(), key=lambda recording: recording.shape)):
