@@ -5,6 +5,7 @@ import json
 
 import pytest
 import tifffile
+from scipy import ndimage
 
 from batch_ops.domain import naming
 
@@ -16,7 +17,7 @@ def test_a_dropped_image_is_segmented(lab):
     row = lab.wait(name)
     assert row["state"] == "SUCCEEDED", row["reason"]
     results = lab.results(name)
-    assert set(results) == {"well_A10.tiff", "well_A11.tiff", "provenance.json", "ilastik.log"}
+    assert set(results) == {"well_A10.tiff", "well_A11.tiff", "objects.csv", "provenance.json", "ilastik.log"}
     pages = tifffile.imread(io.BytesIO(results["well_A10.tiff"]))
     assert pages.shape == (16, 22, 24)
     assert set(pages.ravel()) == {1, 2}
@@ -30,6 +31,11 @@ def test_a_dropped_image_is_segmented(lab):
         with tifffile.TiffFile(io.BytesIO(results[output["path"]])) as tiff:
             assert (output["pages"], output["axes"]) == (len(tiff.pages), tiff.series[0].axes.lower())
     assert {output["path"] for output in provenance["outputs"]} == results.keys() - {"provenance.json"}
+    # As another library counts them in the pixels that came back.
+    [counts] = json.loads(row["object_counts"])["classes"]
+    stacks = [tifffile.imread(io.BytesIO(results[leaf])) for leaf in ("well_A10.tiff", "well_A11.tiff")]
+    assert counts["objects"] == [ndimage.label(stack == counts["label"])[1] for stack in stacks]
+    assert len(results["objects.csv"].splitlines()) == 1 + sum(counts["objects"])
     assert len(lab.tasks(name)) == 1
     assert lab.staged(name) == []
 

@@ -61,7 +61,7 @@ def test_own_files_and_a_wrong_one(tmp_path: Path, image: Path) -> None:
     assert "the classifier projects/demo.ilp is mine.ilp with mine.json." in ended.stdout
     assert sorted(path.name for path in (data / "pictures").iterdir()) == ["embryo.h5.png", "plain.h5.png"]
     results = sorted(path.name for path in (data / "results/embryo.h5").iterdir())
-    assert results == ["embryo0.tiff", "embryo1.tiff", "ilastik.log", "provenance.json"]
+    assert results == ["embryo0.tiff", "embryo1.tiff", "ilastik.log", "objects.csv", "provenance.json"]
     assert [path.name for path in (data / "results/thin.h5").iterdir()] == ["PROBLEM.txt"]
 
 
