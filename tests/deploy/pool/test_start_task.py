@@ -26,17 +26,15 @@ def test_a_fresh_node_gets_ilastik(node):
     assert TOKEN not in done.stdout + done.stderr
 
 
-def test_a_second_run_is_done_at_once(node):
+def test_a_second_run_fetches_nothing(node):
     """Where this version is there already nothing is fetched, and nothing is touched."""
     assert node.run().returncode == 0
     (node.home / "mine").touch()
     asked = node.server.tokens, len(node.server.ranges)
 
-    begin = time.monotonic()
     done = node.run()
 
     assert (done.returncode, "1.4.2 is there already" in done.stdout) == (0, True)
-    assert time.monotonic() - begin < 1
     assert (node.home / "mine").exists()
     assert (node.server.tokens, len(node.server.ranges)) == asked
 
