@@ -32,7 +32,7 @@ def is_of_version(row: dict[str, Any], stored: BlobProperties) -> bool:
 
     The event of an upload that changed no byte may still lie with a killed host: nothing depends on it.
     """
-    return row["etag"] == stored.etag.strip('"') or row.get("md5") == _md5(stored)
+    return row.get("etag") == stored.etag.strip('"') or row.get("md5") == _md5(stored)
 
 
 def pixels_of(name: str, leaves: Sequence[str], read: Read) -> str:
@@ -120,7 +120,7 @@ def _of_version(file: File, row: dict[str, Any], books: Books, folder: rules.Fol
     if len(document["files"]) != file.last.shape[0]:
         found.append(f"{len(document['files'])} TIFFs for {file.last.shape[0]} time points")
     if stored is None or not is_of_version(row, stored):
-        found.append(f"the row speaks of {row['etag']}, the blob is {stored and stored.etag}")
+        found.append(f"the row speaks of {row.get('etag')}, the blob is {stored and stored.etag}")
     elif document["input"]["md5"] != _md5(stored):
         found.append("the node read other bytes than those of the last version")
     return found
@@ -131,7 +131,7 @@ def _run(row: dict[str, Any]) -> rules.Run:
         number=row["run"],
         state=State(row["state"]),
         reason=row.get("reason", ""),
-        etag=row["etag"],
+        etag=row.get("etag", ""),  # none once its image was deleted
         md5=row.get("md5"),
         task_id=row.get("task_id", ""),
         tiffs=row.get("tiffs", 0),
