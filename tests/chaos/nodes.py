@@ -346,6 +346,5 @@ class _Execution:
         task = self._batch.find(self._task_id)
         if task is None:
             return False
-        allowed = states or (TaskState.PREPARING, TaskState.RUNNING)
         is_ours = task.node_id in {None, self._node} and task.requeues == self._requeues
-        return is_ours and task.state in allowed
+        return is_ours and task.state in (states or (TaskState.PREPARING, TaskState.RUNNING))
