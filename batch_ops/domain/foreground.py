@@ -9,10 +9,9 @@ from batch_ops.task.run_plan import RunWarning
 
 # The order of labels says nothing: labs put the background first or last.
 _BACKGROUND = frozenset(
-    {"background", "backgroundclass", "backgroundlabel", "back", "bg", "bgnd", "bkg", "outside", "medium", "void"}
+    {"background", "backgroundclass", "backgroundlabel", "bg", "bgnd", "bkg", "none", "nothing", "nichts"}
     | {"hintergrund", "fond", "arriereplan", "arrièreplan", "fondo", "sfondo", "fundo", "achtergrond", "bakgrund"}
     | {"bakgrunn", "baggrund", "tausta", "tlo", "tło", "pozadí", "фон", "背景", "배경"}
-    | {"empty", "leer", "none", "nothing", "nichts"}
 )
 _SEGMENTATION = "Simple Segmentation"
 

@@ -25,7 +25,8 @@ class ProjectConfig:
     axistags. `export_source`: ilastik's name. `wall_clock`: a limit of its own. `per_plane`: a classifier
     trained in 2D segments the planes of a stack one by one. `object_classes`: names or values of the classes whose
     objects are counted, None where it does not say. `min_object_size`: smaller objects do not count; in um3 or um2
-    where `pixel_size_um` (of z, y, x, in micrometres) is given, else in pixels."""
+    where the size of a pixel is known, else in pixels. `pixel_size_um`: that along z, y and x in micrometres, () where
+    the image has to say it."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -97,7 +98,7 @@ def _export_source(where: str, values: dict[str, object]) -> str | None:
 
 def _flag(where: str, values: dict[str, object], key: str) -> bool:
     value = values.get(key)
-    if value not in (None, True, False) or (isinstance(value, int) and not isinstance(value, bool)):
+    if not (value is None or isinstance(value, bool)):
         raise ConfigError(f"{where} must give {key} as true or false.")
     return bool(value)
 

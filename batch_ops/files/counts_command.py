@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.selection import Selection
 from batch_ops.files.console import Console
-from batch_ops.task.plain_text import plain
+from batch_ops.task.plain_text import cell
 from batch_ops.use_cases.steering import Steering
 
 _COLUMNS = (
     *("file", "state", "t", "class", "class_name", "objects", "mean_size", "total_size", "unit", "min_size"),
     *("classifier_sha256", "ilastik", "run", "finished", "warnings"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
 _KEPT_IN_MEMORY = 8 * 2**20
 
 
@@ -72,8 +71,4 @@ def _lines(record: FileRecord) -> Iterator[tuple[object, ...]]:
 
 
 def _cell(value: object) -> object:
-    """Return text that a terminal shows as it is, and that a spreadsheet does not compute; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    clean = plain(value, len(value))
-    return f"'{clean}" if clean.startswith(_FORMULA) else clean
+    return cell(value) if isinstance(value, str) else value

@@ -18,8 +18,8 @@ from batch_ops.task.strict_json import check_number, check_text, refuse
 OBJECTS_NAME = "objects.csv"
 # Told wherever a count stands.
 COMPONENTS = "connected components of the segmentation; touching ones count as one"
-# What `in_small` returns fits beside everything else into a row of the table.
-MAX_SMALL_CHARS = 12_000
+# What `in_small` returns fits into one property of a row, which holds 64 KiB of UTF-16.
+MAX_SMALL_BYTES = 60_000
 UNITS = ("px", "um2", "um3")
 
 _MAX_CLASSES = 255  # a segmentation has one byte a pixel
@@ -137,20 +137,20 @@ class ObjectCounts:
         return cls(data["unit"], data["min_size"], tuple(classes))
 
     def in_small(self) -> str:
-        """Write it for a row, in at most MAX_SMALL_CHARS; "" if it is longer: it stands in OBJECTS_NAME."""
+        """Write it for a row, in at most MAX_SMALL_BYTES of UTF-16; "" if it is longer: it stands in OBJECTS_NAME."""
         text = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
-        return text if len(text) <= MAX_SMALL_CHARS else ""
+        return text if len(text.encode("utf-16-le")) <= MAX_SMALL_BYTES else ""
 
     def sentence(self) -> str:
         """Say the numbers in one line: those of a single time point, or the least and the most of several."""
         least = f" of at least {self.min_size:g} {self.unit}" if self.min_size else ""
-        return "; ".join(f"{one.name}: {_range(one.objects)}{least}" for one in self.classes)
+        return "; ".join(f"{one.name}: {_range(one.objects, least)}" for one in self.classes)
 
 
-def _range(numbers: Sequence[int]) -> str:
+def _range(numbers: Sequence[int], least: str) -> str:
     if len(numbers) == 1:
-        return f"{numbers[0]:,}"
-    return f"{min(numbers):,} to {max(numbers):,} at each of {len(numbers):,} time points"
+        return f"{numbers[0]:,}{least}"
+    return f"{min(numbers):,} to {max(numbers):,}{least} at each of {len(numbers):,} time points"
 
 
 def _is_size(value: object) -> bool:

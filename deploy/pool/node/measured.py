@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from contextlib import suppress
 
 from batch_ops.task.manifest import Output
@@ -14,6 +12,7 @@ from batch_ops.task.outputs import TABLE, Role
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import ManifestError, plain_line
 from node import count
+from node.aside import run_aside
 from node.execution import Execution
 from node.files import md5_of
 from node.image import LINK, LocalImage
@@ -59,16 +58,7 @@ def count_objects(
 def _counted(order: dict[str, object], seconds: float) -> ObjectCounts:
     """Have them counted. Raises `NotMeasured`."""
     try:
-        ended = subprocess.run(
-            [sys.executable, "-m", count.__name__],
-            input=json.dumps(order),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
+        ended = run_aside(count.__name__, order, seconds)
     except subprocess.TimeoutExpired as exc:
         raise NotMeasured(f"it took longer than {seconds / 60:.0f} minutes") from exc
     except OSError as exc:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
+from batch_ops.task.plain_text import cell
 from node.components import Components, Objects
 from node.planes import ImagePlanes, Pages, bands
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
 _ROWS_AT_ONCE = 10_000
 
 
@@ -31,7 +31,7 @@ def write_objects(path: Path, image: ImagePlanes, pages: Pages, wanted: ObjectsW
         for t in range(image.times):
             for one, found in zip(wanted.classes, _objects(image, pages, t, wanted.classes)):
                 sizes = found.pixels * size_of_pixel
-                _write(table, (t, one.label, _cell(one.name)), found, axes, image, None if unit == "px" else sizes)
+                _write(table, (t, one.label, cell(one.name)), found, axes, image, None if unit == "px" else sizes)
                 counting = sizes >= wanted.min_size
                 counts[one][0].append(int(counting.sum()))
                 counts[one][1].append(float(sizes[counting].sum()))
@@ -83,8 +83,3 @@ def _write(
     for begin in range(0, found.pixels.size, _ROWS_AT_ONCE):
         rows = zip(*(column[begin : begin + _ROWS_AT_ONCE].tolist() for column in columns))
         table.writerows((*of_class, begin + number, *row) for number, row in enumerate(rows, 1))
-
-
-def _cell(text: str) -> str:
-    """Return text that a spreadsheet shows and does not compute."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +13,7 @@ from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription
 from node import convert
+from node.aside import run_aside
 from node.files import refuse
 
 DATASET = "data"
@@ -48,15 +45,7 @@ def write_plain_copy(
         "attributes": dict(attributes),
         "decoders": decoders,
     }
-    ended = subprocess.run(
-        [sys.executable, "-m", convert.__name__],
-        input=json.dumps(order),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    ended = run_aside(convert.__name__, order)
     if ended.returncode != 0:
         with suppress(OSError):
             target.unlink()

@@ -22,6 +22,8 @@ def labels(classes: list[str], config: ProjectConfig = ProjectConfig()) -> list[
         (["background 1", "BG", "cell"], [3]),
         (["背景", "核"], [2]),
         (["Cell", "Nucleus"], []),
+        (["small", "medium", "large"], []),
+        (["solid", "void"], []),
         (["Label 1", "Label 2"], []),
         (["Background"], []),
     ],
