@@ -46,7 +46,7 @@ class Finding:
 
 
 def find(failed: Sequence[str], passes: Callable[[str], bool], known: Mapping[str, str] = KNOWN) -> list[Finding]:
-    """Run each of them alone. Tests that were removed or renamed since they failed fail."""
+    """Run each of them alone."""
     found = []
     for test in failed:
         reasons = [

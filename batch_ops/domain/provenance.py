@@ -86,7 +86,7 @@ class Told:
 
 
 def told_by(document: bytes) -> Told | None:
-    """Read what `provenance` wrote, of either schema; None if somebody has made something else of it."""
+    """Read what `provenance` wrote, of any schema; None if somebody has made something else of it."""
     try:
         told = json.loads(document)
         files = {str(one["name"]): int(one["length"]) for one in told["files"]}

@@ -14,8 +14,8 @@ from typing import Any
 # Kind of node ("dedicated", "spot") -> US dollars an hour.
 Price = Mapping[str, float]
 
-# An earlier wish that costs so much more is still taken: prices of spot nodes change every month, and another size is
-# another pool.
+# A size that is in use, or an earlier wish, is still taken if it costs so much more: prices of spot nodes change every
+# month, and another size is another pool.
 _HARDLY_MORE = 1.1
 
 
@@ -84,14 +84,17 @@ def choose(
     sizes: Sequence[str],
     most: int,
     spot: int,
+    used: str = "",
 ) -> tuple[str, Sequence[str]]:
     """(the size to take, what is to be said of the choice).
 
     Of the sizes that Batch offers and whose cores suffice for one node of each kind that is wanted, it is the first
-    that costs hardly more than the cheapest; the first of all where a price is not known. Cores that are not known are
-    no reason against a size. Where none will do it is the first one, and whoever takes it finds out why.
+    that costs hardly more than the cheapest; the first of all where a price is not known. The one in use counts as the
+    first. Cores that are not known are no reason against a size. Where none will do it is the first one, and whoever
+    takes it finds out why.
     """
     said = []
+    sizes = sorted(sizes, key=lambda size: size != used)
     fit = []
     for size in sizes:
         reason = _unfit(skus, account, size, most, spot)
@@ -102,7 +105,7 @@ def choose(
     costs = {size: mean_price(known.get(size.lower(), {}), most, spot) for size in fit}
     unknown = [size for size, cost in costs.items() if cost is None]
     if len(fit) > 1 and unknown:
-        return fit[0], [*said, f"What a node costs is not known of {', '.join(unknown)}: the order of wish decides."]
+        return fit[0], [*said, f"The price of a node is not known for {', '.join(unknown)}: the order of wish decides."]
     priced = {size: cost for size, cost in costs.items() if cost is not None}
     cheapest = min(priced.values(), default=0.0)
     taken = next((size for size, cost in priced.items() if cost <= cheapest * _HARDLY_MORE), (fit or sizes)[0])
@@ -137,7 +140,7 @@ def _json(path: str) -> Any:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`sku SIZE`, `quota FAMILY KIND`, `prices FILE...`, `choose SIZES MOST SPOT ACCOUNT PRICES`."""
+    """`sku SIZE`, `quota FAMILY KIND`, `prices FILE...`, `choose SIZES MOST SPOT ACCOUNT PRICES USED`."""
     command, *rest = arguments
     if command == "prices":
         print(json.dumps(prices(map(_json, rest))))
@@ -151,8 +154,8 @@ def main(arguments: Sequence[str]) -> int:
         allowed = quota(answer, rest[0], rest[1] == "spot")
         print("" if allowed is None else allowed)
     elif command == "choose":
-        sizes, most, spot_nodes, account, known = rest
-        size, said = choose(answer, _json(account), _json(known), sizes.split(","), int(most), int(spot_nodes))
+        sizes, most, spot_nodes, account, known, used = rest
+        size, said = choose(answer, _json(account), _json(known), sizes.split(","), int(most), int(spot_nodes), used)
         print("\n".join([size, *said]))
     else:
         raise ValueError(f"There is no command {command}.")

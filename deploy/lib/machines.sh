@@ -39,15 +39,18 @@ check_machines() { # size, most nodes, spot nodes
 }
 
 # Sets the machines' size to the wish that is offered, has quota and costs least; without an account no quota is known.
+# With one, the size that was chosen before is in use.
 choose_size() {
-  local said
+  local said used=
   [[ -n ${parameter[vmSizes]} && -f $work/skus.json ]] || return 0
   printf 'null' >"$work/account.json"
-  [[ -z $batch_account ]] ||
+  if [[ -n $batch_account ]]; then
     fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
+    used=${parameter[vmSize]}
+  fi
   find_prices "${parameter[vmSizes]}"
   machines choose "${parameter[vmSizes]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}" "$work/account.json" \
-    "$work/prices.json" <"$work/skus.json" >"$work/size"
+    "$work/prices.json" "$used" <"$work/skus.json" >"$work/size"
   parameter[vmSize]=$(head -n 1 "$work/size")
   said=$(tail -n +2 "$work/size")
   [[ -z $said || $said == "$said_of_sizes" ]] || say "   ${said//$'\n'/$'\n'   }"

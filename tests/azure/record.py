@@ -3,7 +3,7 @@
     AZURE_CLI_BIN=$(tests/azure/install_azure_cli.sh) python -m tests.azure.record
 
 Needs `bicep` on PATH as well; `make recordings` sees to both. It takes ten minutes. With the word `seldom` it asks only
-what a usual deployment does not, and keeps every other recording; that takes two.
+what a usual deployment does not, and keeps every other recording, which takes less.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ def foreign(lab: Lab) -> None:
 
 
 def stopped(lab: Lab) -> None:
-    """A compiler that is too old; sizes to choose from; a deployment that a policy stops."""
+    """A template that does not compile; sizes to choose from; a deployment that a policy stops."""
     lab.world.resources.clear()
     lab.world.groups.clear()
     template = lab.clone / "deploy/main.bicep"
@@ -96,7 +96,7 @@ def stopped(lab: Lab) -> None:
 
 
 def ask_as_the_doctor(lab: Lab) -> None:
-    """The questions of batch_ops/doctor/azure_cli.py, one of them about an instrument (deploy/README.md)."""
+    """The questions of batch_ops/doctor/azure_cli.py, some of them about an instrument (deploy/README.md)."""
     (batch,) = lab.world.of_type("Microsoft.Batch/batchAccounts")
     (topic,) = lab.world.of_type("Microsoft.EventGrid/systemTopics")
     where = ("--resource-group", "lab", "--subscription", batch["id"].split("/")[2])

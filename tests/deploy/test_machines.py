@@ -73,6 +73,24 @@ def test_a_size_that_cannot_be_had_is_passed_over(skus, cores, most, spot, taken
     assert (size, said in "\n".join(reasons)) == (taken, True)
 
 
+@pytest.mark.parametrize(
+    ("prices", "used", "taken"),
+    [
+        ({"a": 1.09, "b": 1.0}, "", "A"),
+        ({"a": 1.11, "b": 1.0}, "A", "B"),
+        ({"a": 1.09, "b": 1.0}, "B", "B"),
+        ({"a": 0.8, "b": 1.0}, "B", "A"),
+        ({"a": 1.0}, "B", "B"),
+        ({}, "C", "A"),
+    ],
+)
+def test_a_size_in_use_stays_while_it_costs_hardly_more(prices, used, taken):
+    """Another size is another pool: neither a small change of prices nor a list that can't be had makes one."""
+    known = {size: {"dedicated": price} for size, price in prices.items()}
+    size, _ = machines.choose([sku("A"), sku("B")], None, known, ["A", "B"], 10, 0, used)
+    assert size == taken
+
+
 def test_the_first_size_that_is_to_be_had_is_taken(empty):
     """One that Batch does not offer is passed over with its reason; one without cores as soon as that is known."""
     empty.azure.vm_sizes |= {"Standard_D4as_v5": 4}
@@ -99,7 +117,7 @@ def test_the_first_size_that_is_to_be_had_is_taken(empty):
         (
             {"Standard_D4ds_v5": 0.27},
             "Standard_D4ds_v5",
-            "is not known of Standard_D4as_v5: the order of wish decides.",
+            "is not known for Standard_D4as_v5: the order of wish decides.",
         ),
     ],
 )

@@ -28,8 +28,7 @@ def test_the_readme_has_the_table_of_calls():
 def test_no_answer_is_older_than_its_question(deployed):
     """What a first run asks, the real CLI was asked in the same way: after a change run `make recordings`."""
     recorded = {recording.shape for recording in recordings.load()}
-    known = {recordings.command(recording.words) for recording in recordings.load()}
-    asked = {recordings.shape(call.arguments) for call in deployed.calls if call.command in known}
+    asked = {recordings.shape(call.arguments) for call in deployed.calls}
     assert len(asked) > 30
     assert asked - recorded == set()
 
