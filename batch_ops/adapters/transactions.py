@@ -22,8 +22,10 @@ from azure.data.tables.aio import TableClient
 _ACCEPTED = 202
 _LINE = "\r\n"
 _HEADERS = ("x-ms-version: 2019-02-02", "DataServiceVersion: 3.0", "Accept: application/json;odata=minimalmetadata")
-# Bodies are JSON or XML of the service's own, in which no line begins like this.
-_PART = re.compile(rb"^HTTP/1\.[01] (\d{3})[^\r\n]*\r?\n((?:[^\r\n]+\r?\n)*)(?:\r?\n([^\r\n]*))?", re.MULTILINE)
+# Status, headers and body of a part; it ends where a line begins with dashes, as boundaries do.
+_PART = re.compile(
+    rb"^HTTP/1\.[01] (\d{3})[^\r\n]*\r?\n((?:[^\r\n]+\r?\n)*)(.*?)(?=\r?\n--|\Z)", re.MULTILINE | re.DOTALL
+)
 _XML_CODE = re.compile(rb"<code>(\w+)</code>")
 _ETAG = re.compile(rb"^etag:[ \t]*([^\r\n]+)", re.MULTILINE | re.IGNORECASE)
 
@@ -131,7 +133,7 @@ def _json(entity: Mapping[str, Any]) -> str:
             found[f"{name}@odata.type"] = EdmType.DATETIME.value
         else:
             found[name] = value
-    return json.dumps(found)
+    return json.dumps(found, allow_nan=False)
 
 
 def _versions(content: bytes, expected: int) -> list[str]:
@@ -147,8 +149,9 @@ def _versions(content: bytes, expected: int) -> list[str]:
 
 
 def _failure(status: int, code: str, response: Any = None) -> HttpResponseError:
-    error = HttpResponseError(f"The transaction failed ({status} {code}).", response)
-    error.status_code, error.error = status, ODataV4Format({"code": code})
+    error = HttpResponseError(f"The transaction failed ({status} {code or 'without a code'}).", response)
+    # A proxy or an overloaded front end gives none.
+    error.status_code, error.error = status, ODataV4Format({"code": code}) if code else None
     return error
 
 

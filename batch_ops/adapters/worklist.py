@@ -118,7 +118,7 @@ class TableWorklist:
             await self._table.create_entity(row)
 
     async def note_rejected(self, project: str, name: str) -> None:
-        row = {"PartitionKey": _REJECTED, "RowKey": _rejected_key(project, name), "name": name}
+        row = {"PartitionKey": _REJECTED, "RowKey": _key_in_project(project, name), "name": name}
         with calls(_SERVICE, f"note {plain(name)} as rejected"):
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
@@ -127,7 +127,7 @@ class TableWorklist:
             return [str(row["name"]) async for row in self._of_project(_REJECTED, project)]
 
     def _of_project(self, partition: str, project: str) -> AsyncIterator[TableEntity]:
-        first = _rejected_key(project, None)
+        first = _key_in_project(project, None)
         return self._table.query_entities(
             "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
             parameters={"partition": partition, "first": first, "end": f"{first}~"},
@@ -135,14 +135,14 @@ class TableWorklist:
 
     async def forget_rejected(self, project: str, name: str) -> None:
         with calls(_SERVICE, f"forget that {plain(name)} was rejected", ignored=MISSING_CODES):
-            await self._table.delete_entity(_REJECTED, _rejected_key(project, name))
+            await self._table.delete_entity(_REJECTED, _key_in_project(project, name))
 
     async def answers(self, project: str) -> Mapping[str, str]:
         with calls(_SERVICE, f"read which axes images of {plain(project)} have"):
             return {str(row["kind"]): str(row["axes"]) async for row in self._of_project(_ANSWERS, project)}
 
     async def answer(self, project: str, kind: str, axes: str) -> None:
-        row = {"PartitionKey": _ANSWERS, "RowKey": _rejected_key(project, kind), "kind": kind, "axes": axes}
+        row = {"PartitionKey": _ANSWERS, "RowKey": _key_in_project(project, kind), "kind": kind, "axes": axes}
         with calls(_SERVICE, f"note which axes images of {plain(project)} have"):
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
@@ -235,8 +235,8 @@ def _pause_key(project: str) -> str:
     return f"p!{naming.partition_key(project)}"
 
 
-def _rejected_key(project: str, name: str | None) -> str:
-    return f"{naming.partition_key(project)}!!{naming.file_hash(name) if name is not None else ''}"
+def _key_in_project(project: str, what: str | None) -> str:
+    return f"{naming.partition_key(project)}!!{naming.file_hash(what) if what is not None else ''}"
 
 
 def _job_key(job_id: str) -> str:

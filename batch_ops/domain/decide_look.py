@@ -90,7 +90,10 @@ class Seen:
 
     @property
     def is_upload(self) -> bool:
-        """Whether this is the event of an upload, and not known to be older than the version of the row."""
+        """Whether this is the event of an upload, and not known to be older than the version of the row.
+
+        A row that the sweep began knows no sequencer: to segment twice is better than to miss an upload.
+        """
         old, sequencer = self.old, self.order.sequencer
         known = old.sequencer if old else ""
         return bool(sequencer) and (len(sequencer) != len(known) or sequencer > known)

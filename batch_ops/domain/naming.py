@@ -77,6 +77,11 @@ def spellings(project: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((project, *(unicodedata.normalize(form, project) for form in ("NFC", "NFD")))))
 
 
+def composed(project: str) -> str:
+    """Return the one way to compose the letters of a project's name under which something is kept for all of them."""
+    return unicodedata.normalize("NFC", project)
+
+
 @lru_cache(maxsize=16_384)
 def file_hash(name: str) -> str:
     """Return 26 characters `[a-z2-7]` (128 bits) that identify this name, including its case."""

@@ -50,10 +50,10 @@ class Confirming:
             checked(axes, len(shape))
         except AxesError as reason:
             raise CannotConfirm(f"These can't be the axes of '{plain(name)}': {reason}.") from reason
-        project, kind = naming.classifier_of(name), kind_of(shape)
+        project, kind = naming.composed(naming.classifier_of(name)), kind_of(shape)
         await self._worklist.answer(project, kind, axes)
         board = await self._worklist.board()
-        waiting = {i.name for i in board.open if i.waiting and naming.classifier_of(i.name) == project}
+        waiting = {i.name for i in board.open if i.waiting and naming.composed(naming.classifier_of(i.name)) == project}
 
         async def look(one: str) -> None:
             await self._outbox.look_again(LookOrder(one, f"confirm-{naming.file_hash(one)}"))

@@ -168,7 +168,7 @@ class Start:
                     return found
             answers: Mapping[str, str] = {}
             if kind := case.asks(project, self._settings):
-                answers = await self._worklist.answers(name)
+                answers = await self._worklist.answers(naming.composed(name))
                 if kind not in answers:
                     return replace(found, unanswered=True)
             return replace(found, verdict=await self._verdict(case.blob, head, project, answers))
@@ -183,7 +183,7 @@ class Start:
         verdict = await self._check.check_image(blob.name, ranges, project.facts, options, limits, head=head)
         if not isinstance(verdict, Undecided):
             return verdict
-        answers = answers or await self._worklist.answers(naming.classifier_of(blob.name))
+        answers = answers or await self._worklist.answers(naming.composed(naming.classifier_of(blob.name)))
         if (axes := answers.get(kind_of(verdict.image.shape))) is None:
             return verdict
         options = replace(options, confirmed=axes)

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_ops.adapters import transactions
-from batch_ops.adapters.sdk_errors import code_of
+from batch_ops.adapters.sdk_errors import calls, code_of
 from batch_ops.adapters.transactions import Operation
+from batch_ops.domain.errors import ServiceFault
 
 ETAG = "W/\"datetime'2026-03-01T12%3A00%3A00.0000001Z'\""
 WRITTEN = f"HTTP/1.1 204 No Content\r\nCache-Control: no-cache\r\nETag: {ETAG}\r\n\r\n\r\n"
@@ -70,13 +71,14 @@ class Service:
 
     status: int = 202
     parts: Sequence[str] = (*[WRITTEN] * 4, REMOVED)
+    refusal: str = '{"odata.error": {"code": "AuthorizationFailure"}}'
     asked: dict[str, Any] = field(factory=dict, init=False)
     table: TableClient = field(init=False)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked = {"type": request.headers["Content-Type"], "body": await request.read()}
         if self.status != 202:
-            return web.json_response({"odata.error": {"code": "AuthorizationFailure"}}, status=self.status)
+            return web.Response(text=self.refusal, status=self.status, content_type="application/json")
         head = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
         inner = "".join(f"--changesetresponse_1\r\n{head}{part}" for part in self.parts)
         text = f"--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n{inner}"
@@ -166,6 +168,37 @@ async def test_failures_are_told_as_the_sdk_tells_them(status, part, code):
             await there.table.submit_transaction(the_sdks(rows))
         assert code_of(by_us.value) == code_of(by_the_sdk.value) == code
         assert by_us.value.status_code == by_the_sdk.value.status_code
+
+
+@pytest.mark.parametrize(
+    ("status", "part"),
+    [
+        (503, ""),
+        (202, "HTTP/1.1 500 Internal Server Error\r\n\r\n\r\n"),
+        (202, "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\nbusy\r\nHTTP/1.1 204 No\r\n\r\n"),
+    ],
+)
+async def test_a_failure_without_a_code_is_a_fault_that_passes(status, part):
+    """As a proxy gives it, or a front end that is out of breath; with the SDK's own call as with ours."""
+    rows = [{"PartitionKey": "p", "RowKey": str(number)} for number in range(5)]
+    async with service(part, status=status) as there:
+        there.refusal = "upstream is busy"
+        with pytest.raises(ServiceFault), calls("Table storage", "write"):
+            await transactions.submit(there.table, ours(rows))
+        with pytest.raises(ServiceFault), calls("Table storage", "write"):
+            await there.table.submit_transaction(the_sdks(rows))
+
+
+async def test_a_code_is_read_from_any_line():
+    """Of JSON that is written for people."""
+    rows = [{"PartitionKey": "p", "RowKey": str(number)} for number in range(5)]
+    body = json.dumps({"odata.error": {"code": "UpdateConditionNotSatisfied"}}, indent=1).replace("\n", "\r\n")
+    async with service(
+        f"HTTP/1.1 412 Precondition Failed\r\nContent-Type: application/json\r\n\r\n{body}\r\n"
+    ) as there:
+        with pytest.raises(HttpResponseError) as failed:
+            await transactions.submit(there.table, ours(rows))
+        assert code_of(failed.value) == "UpdateConditionNotSatisfied"
 
 
 async def test_an_answer_that_lacks_parts_is_no_success():

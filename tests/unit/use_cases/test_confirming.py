@@ -1,5 +1,6 @@
 """Images that do not say their axes wait until somebody says it once for all of their kind."""
 
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,18 @@ async def test_one_answer_counts_for_all_of_the_kind(asking: World):
     done = await asking.finish(FIRST)
     assert done.reason.startswith("1 TIFF in the results. It does not say which of its dimensions (20 x 64 x 64)")
     assert "PROBLEM.txt" not in asking.results(FIRST)
+
+
+async def test_one_answer_counts_however_the_letters_of_the_project_are_composed(asking: World):
+    """One classifier serves both spellings, and so does one answer."""
+    names = [f"{unicodedata.normalize(form, 'zellé')}/a.h5" for form in ("NFC", "NFD")]
+    asking.project("zellé")
+    for name in names:
+        asking.drop(name, b"UNSAID")
+        await asking.start(name)
+    assert (await asking.confirming(names[1], "tyx")).project == "zellé"
+    await asking.deliver()
+    assert [asking.row(name).state for name in names] == [State.ACTIVE] * 2
 
 
 async def test_another_answer_is_another_run(asking: World):
