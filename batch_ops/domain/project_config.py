@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TypeGuard
 
 from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.plain_text import plain
 
@@ -53,7 +54,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
     objects = values.get("objects")
     of_objects = _table(f"{where}, in objects,", {} if objects is None else objects, _OBJECT_KEYS)
     return ProjectConfig(
-        internal_path=_text(where, values, "internal_path"),
+        internal_path=_path(where, values),
         axes=_axes(where, values),
         export_source=_export_source(where, values),
         wall_clock=_wall_clock(where, values),
@@ -79,7 +80,14 @@ def _text(where: str, values: dict[str, object], key: str) -> str | None:
         return None
     if not isinstance(value, str) or not value or len(value) > 500 or not value.isprintable():
         raise ConfigError(f"{where} must give {key} as a short text.")
-    return value.strip("/") if key == "internal_path" else value
+    return value
+
+
+def _path(where: str, values: dict[str, object]) -> str | None:
+    path = _text(where, values, "internal_path")
+    if path is not None and (axis := repeated_axis(path)):
+        raise ConfigError(f"{where} must give {{{axis}}} only once in internal_path.")
+    return path.strip("/") if path is not None else None
 
 
 def _axes(where: str, values: dict[str, object]) -> str | None:

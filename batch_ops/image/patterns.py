@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 STACKED = "tzc"
-_FIELD = re.compile(r"\{([A-Za-z_]+)(?::0?(\d{0,2})d)?\}|\*")
+_FIELD = re.compile(r"\{([A-Za-z_]+)(?::0?([1-9]?)d)?\}|\*")
 
 
 class Matched(NamedTuple):
@@ -24,6 +24,12 @@ class Matched(NamedTuple):
 def is_pattern(path: str) -> bool:
     """Return whether a path has a place that is open."""
     return _FIELD.search(path) is not None
+
+
+def repeated_axis(path: str) -> str:
+    """Return an axis whose field stands in a path twice; "" for none. Only names of its first number would be found."""
+    fields = [field[1] for field in _FIELD.finditer(path) if field[1]]
+    return next((field for field in fields if field in STACKED and fields.count(field) > 1), "")
 
 
 def matching(pattern: str, names: Iterable[str], known: Mapping[str, str]) -> list[Matched]:

@@ -68,7 +68,9 @@ def parts(file: h5py.File, pattern: str) -> Iterator[Part]:
 
 def _parts(file: h5py.File, names: tuple[Any, ...], path: str, at: tuple[int, ...]) -> Iterator[Part]:
     if not names:
-        yield Part(path.strip("/"), at)
+        # A link inside the file is followed here; what leads elsewhere is left for whoever reads it to refuse.
+        place = resolve(file, path)
+        yield Part(place.path if place.item is not None else path.strip("/"), at)
         return
     here = names[0]
     if isinstance(here, str):

@@ -64,24 +64,31 @@ class _Search:
             if len(self._places) > _MAX_SOURCES:
                 return Fault("virtual", "?")
             place = self._places[name] = self._places.get(name) or resolve(self._file, name)
-            if place.problem == "external link":
+            # HDF5 takes `..` for a name like any other, and follows soft links that are not followed here.
+            if place.problem in ("external link", "soft link") or ".." in name.split("/"):
                 return Fault("virtual", text_of(name))
             if place.item is None:
                 # Read as its fill value; of a row of names, those after it are not looked for.
                 return None
             if place.address in above or len(above) > _MAX_DEPTH:
                 return Fault("circle", text_of(name))
-            if place.address in self._seen or not _is_virtual(place.item):
+            if place.address in self._seen:
                 continue
-            if fault := self.fault(place.item, (*above, place.address)):
+            if place.item.get_create_plist().get_external_count():
+                return Fault("virtual", text_of(name))
+            if _is_virtual(place.item) and (fault := self.fault(place.item, (*above, place.address))):
                 return fault
             self._seen.add(place.address)
-        return None
+        # A row without an end: what comes after it was not looked at.
+        return Fault("virtual", "?") if _is_row(source) else None
 
 
 def _names(name: str) -> Iterator[str]:
     """List what the name of a source stands for: `%b` is the number of a block, from 0 on, and `%%` a percent sign."""
     parts = [part.split("%b") for part in name.split("%%")]
-    is_row = any(len(part) > 1 for part in parts)
-    for number in range(_MAX_SOURCES if is_row else 1):
+    for number in range(_MAX_SOURCES if _is_row(name) else 1):
         yield "%".join(str(number).join(part) for part in parts)
+
+
+def _is_row(name: str) -> bool:
+    return any("%b" in part for part in name.split("%%"))

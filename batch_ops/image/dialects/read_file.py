@@ -53,6 +53,9 @@ def read_file(
     if reader in DIALECTS:
         found = DIALECTS[reader].read(file, internal_path)
         return _labelled(file, found or {"finding": "damaged", "detail": f"it is no file of {reader}"})
+    if reader:
+        # Described as a dataset of its own, maybe by an app that knew no dialects.
+        return _labelled(file, read_image(file, internal_path, max_objects, trained))
     by_training = [path for path in trained if resolve(file, path.strip("/")).item is not None]
     for dialect in DIALECTS.values():
         named = internal_path

@@ -115,8 +115,9 @@ class Components:
         """Return the number of each run: the least that its group has already, else a new one, in the runs' order."""
         of_group = np.full(group.max() + 1, np.iinfo(np.int64).max)
         np.minimum.at(of_group, group[runs:], numbers)
-        if numbers.size:
-            self._same.append(np.stack([of_group[group[runs:]], numbers]))
+        least = of_group[group[runs:]]
+        if (joined := least != numbers).any():
+            self._same.append(np.stack([least[joined], numbers[joined]]))
         fresh, first = np.unique(group[:runs], return_index=True)
         is_new = of_group[fresh] == np.iinfo(np.int64).max
         order = np.argsort(first[is_new])

@@ -82,9 +82,11 @@ def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
         '{"pixel_size_um": [1, 0, 1]}',
         '{"pixel_size_um": [1, NaN, 1]}',
         '{"pixel_size_um": 0.5}',
+        '{"per_plane": 1}',
+        '{"internal_path": "t{t}/img{t}"}',
     ],
 )
 def test_a_configuration_that_means_nothing_is_refused(text):
     """By the name of the key."""
-    with pytest.raises(ConfigError, match=r"objects|pixel_size_um"):
+    with pytest.raises(ConfigError, match=r"objects|pixel_size_um|per_plane|internal_path"):
         parse("p.json", text.encode())

@@ -61,6 +61,8 @@ def test_datasets_that_a_pattern_names_are_one_image(file, pattern, shape, stack
         ("t{t:05d}/s00/0", "missing", None),
         ("t00000/s00/*", "several of pattern", ["t00000/s00/0", "t00000/s00/1"]),
         ("x{t/*", "missing", None),
+        ("t{t:10d}/s00/0/cells", "missing", None),
+        ("t{t:00d}/s00/0/cells", "missing", None),
     ],
 )
 def test_what_a_pattern_does_not_name_clearly_is_refused(file, pattern, finding, names):
@@ -68,6 +70,14 @@ def test_what_a_pattern_does_not_name_clearly_is_refused(file, pattern, finding,
     found = read_image(file, pattern, 99)
     assert found["finding"] == finding
     assert names is None or found["names"] == names
+
+
+def test_links_inside_the_file_are_followed(file):
+    """On the node nothing else is."""
+    del file["t00001/s00/0/cells"]
+    file["t00001/s00/0/cells"] = h5py.SoftLink("/t00001/s01/0/cells")
+    paths = [part.path for part in parts(file, CELLS)]
+    assert paths == ["t00000/s00/0/cells", "t00001/s01/0/cells", "t00002/s00/0/cells"]
 
 
 def test_a_time_point_that_is_missing_is_noticed(file):

@@ -39,6 +39,27 @@ def _views(**sources):
     return build
 
 
+def _view_of_values_elsewhere(h5, file):
+    """HDF5 keeps the values of a dataset in any file that it is told."""
+    file.create_dataset("raw", (2, 12, 20, 22, 1), "u1", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+    _views(view="raw")(h5, file)
+
+
+def _view_of_a_link_called_upwards(h5, file):
+    group = file.create_group("mask")
+    group.id.links.create_external(b"..", b"/etc/other.h5", b"/k")
+    _views(view="mask/..")(h5, file)
+
+
+def _view_of_a_long_row(h5, file):
+    """As many blocks as are looked at, and the next one a link into another file."""
+    h5.add(file, "s0")
+    for number in range(1, 1000):
+        file[f"s{number}"] = file["s0"]
+    file["s1000"] = h5py.ExternalLink("/etc/other.h5", "/k")
+    _views(view="s%b")(h5, file)
+
+
 def _soft_to_external(h5, file):
     file["far"] = h5py.ExternalLink("/etc/other.h5", "/k")
     file["data"] = h5py.SoftLink("/far")
@@ -99,6 +120,14 @@ REFUSALS = {
         _views(view="s%b", s0="none", s1="far"),
         {"internal_path": "view"},
         ["another file", "(far)"],
+    ),
+    "virtual of values elsewhere": (_view_of_values_elsewhere, {"internal_path": "view"}, ["another file", "(raw)"]),
+    "virtual of a link upwards": (_view_of_a_link_called_upwards, {"internal_path": "view"}, ["another file"]),
+    "virtual of a long row": (_view_of_a_long_row, {"internal_path": "view"}, ["another file"]),
+    "virtual by a dangling link": (
+        lambda h5, f: (f.__setitem__("soft", h5py.SoftLink("/mask/../x")), _views(view="soft")(h5, f)),
+        {"internal_path": "view"},
+        ["another file"],
     ),
     "a path too long": (lambda h5, f: h5.add(f, "/".join(["group" * 40] * 12)), {}, ["2,000 characters"]),
     "virtual of itself": (_views(view="/view"), {"internal_path": "view"}, ["from itself"]),

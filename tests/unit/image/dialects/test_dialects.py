@@ -1,5 +1,6 @@
 """Files of other programs, through the real parser: recognised by their structure, and cut to their true size."""
 
+import io
 from dataclasses import replace
 
 import h5py
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from batch_ops.image.dialects.read_file import read_file
 from batch_ops.image.facts import Accepted, ImageOptions, Refused, Undecided
+from batch_ops.image.readings import PLAIN_READER
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.task.run_plan import AxesSource
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, SERIES, UNSAID, pixels_of
@@ -58,6 +61,13 @@ async def test_an_array_of_matlab_with_more_dimensions_is_asked_about(look):
 
 _SETUPS = pixels_of(2, 3, 14, 21, 26, dtype="u2")
 _PATTERN = "t{t:05d}/s01/0/cells"
+
+
+async def test_what_was_described_as_a_plain_dataset_stays_one():
+    """By an app that knew no dialects, whose tasks get today's scripts."""
+    with h5py.File(io.BytesIO(make_h5(lambda file: MAKERS["bigdataviewer"](file, _SETUPS)))) as file:
+        found = read_file(file, "t00000/s00/0/cells", 2000, PLAIN_READER)
+    assert (found["finding"], found["shape"]) == ("dataset", [14, 21, 26])
 
 
 async def test_set_ups_of_bigdataviewer_are_images_by_themselves(look):
