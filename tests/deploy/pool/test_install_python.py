@@ -85,7 +85,14 @@ def test_the_environment_is_whole_whatever_was_there(place, tmp_path, before):
     code = "import importlib.metadata as m, json, sys\nprint(json.dumps([sys.path, [*m.packages_distributions()]]))"
     command = [place.target / "bin/python", "-I", "-c", code]
     paths, packages = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
-    assert {name for name in packages if name.isidentifier()} == {"h5py", "hdf5plugin", "numpy", "scipy", "tifffile"}
+    assert {name for name in packages if name.isidentifier()} == {
+        "h5py",
+        "hdf5plugin",
+        "numpy",
+        "PIL",
+        "scipy",
+        "tifffile",
+    }
     (site,) = (Path(path) for path in paths if "-packages" in path)
     assert site.is_relative_to(place.target)
     assert {f"{name}-{version}.dist-info" for name, version in listed().items()} <= {p.name for p in site.iterdir()}
