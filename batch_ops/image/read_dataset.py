@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 
 from batch_ops.image.links import text_of
-from batch_ops.image.virtual import fault_of
+from batch_ops.image.virtual import filters_of, sources_of
 
 MAX_AXISTAGS_BYTES = 64 * 1024
 
@@ -18,15 +18,15 @@ MAX_AXISTAGS_BYTES = 64 * 1024
 def describe(path: str, dataset: Any) -> dict[str, Any]:
     """Describe a dataset: {"finding": "dataset", ...}, or why its values are not in this file."""
     plist = dataset.get_create_plist()
-    if fault := fault_of(dataset):
-        return {"finding": fault.kind, "name": path, "source": fault.source}
+    sources = sources_of(dataset)
+    if sources.fault:
+        return {"finding": sources.fault.kind, "name": path, "source": sources.fault.source}
     if plist.get_external_count() > 0:
         return {"finding": "external storage", "name": path, "source": text_of(plist.get_external(0)[0])}
     space = dataset.get_space()
     if space.get_simple_extent_type() == h5py.h5s.NULL:
         return {"finding": "null", "name": path}
     layout = plist.get_layout()
-    filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
     return {
         "finding": "dataset",
         "name": path,
@@ -34,7 +34,7 @@ def describe(path: str, dataset: Any) -> dict[str, Any]:
         "dtype": dtype_of(dataset),
         "item_bytes": int(dataset.get_type().get_size()),
         "offset": dataset.get_offset() if layout == h5py.h5d.CONTIGUOUS else None,
-        "filters": [[int(code), text_of(name)] for code, _flags, _values, name in filters],
+        "filters": [list(one) for one in [*filters_of(plist), *sources.filters]],
         **_axistags(dataset),
     }
 

@@ -1,4 +1,4 @@
-"""Inside the parser: where the values of virtual datasets lie.
+"""Inside the parser: where the values of virtual datasets lie, and how they are compressed there.
 
 HDF5 reads whatever their sources name: through a link into another file, and round in a circle until the process dies.
 """
@@ -27,15 +27,35 @@ class Fault:
     source: str
 
 
-def fault_of(dataset: Any) -> Fault | None:
-    """Return why a virtual dataset can't be read; None for one with its sources in this file, and for any other."""
-    if not _is_virtual(dataset):
-        return None
-    return _Search(h5py.File(h5py.h5i.get_file_id(dataset))).fault(dataset, ())
+@dataclass(frozen=True)
+class Sources:
+    """Where a virtual dataset's values are: why they can't be read, else the filters and the chunks of its sources.
+
+    `filters`: (HDF5 filter number, its name in the file). `chunks`: of the first that is stored in chunks.
+    """
+
+    fault: Fault | None = None
+    filters: tuple[tuple[int, str], ...] = ()
+    chunks: tuple[int, ...] = ()
 
 
-def _is_virtual(dataset: Any) -> bool:
+def sources_of(dataset: Any) -> Sources:
+    """Look at all that a virtual dataset takes its values from; nothing for one that has them itself."""
+    if not is_virtual(dataset):
+        return Sources()
+    search = _Search(h5py.File(h5py.h5i.get_file_id(dataset)))
+    fault = search.fault(dataset, ())
+    return Sources(fault, tuple(sorted(search.filters)), search.chunks)
+
+
+def is_virtual(dataset: Any) -> bool:
     return bool(isinstance(dataset, h5py.h5d.DatasetID) and dataset.get_create_plist().get_layout() == h5py.h5d.VIRTUAL)
+
+
+def filters_of(plist: Any) -> list[tuple[int, str]]:
+    """List the filters of a dataset: number, and name in the file."""
+    found = (plist.get_filter(index) for index in range(plist.get_nfilters()))
+    return [(int(code), text_of(name)) for code, _flags, _values, name in found]
 
 
 class _Search:
@@ -43,6 +63,8 @@ class _Search:
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
+        self.filters: set[tuple[int, str]] = set()
+        self.chunks: tuple[int, ...] = ()
         self._places: dict[str, Place] = {}
         self._seen: set[int] = set()
 
@@ -74,9 +96,13 @@ class _Search:
                 return Fault("circle", text_of(name))
             if place.address in self._seen:
                 continue
-            if place.item.get_create_plist().get_external_count():
+            plist = place.item.get_create_plist()
+            if plist.get_external_count():
                 return Fault("virtual", text_of(name))
-            if _is_virtual(place.item) and (fault := self.fault(place.item, (*above, place.address))):
+            self.filters.update(filters_of(plist))
+            if plist.get_layout() == h5py.h5d.CHUNKED:
+                self.chunks = self.chunks or tuple(map(int, plist.get_chunk()))
+            if is_virtual(place.item) and (fault := self.fault(place.item, (*above, place.address))):
                 return fault
             self._seen.add(place.address)
         # A row without an end: what comes after it was not looked at.

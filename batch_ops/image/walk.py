@@ -14,7 +14,7 @@ import h5py
 from batch_ops.image.choice import Entry
 from batch_ops.image.links import resolve, text_of
 from batch_ops.image.read_dataset import dtype_of
-from batch_ops.image.virtual import fault_of
+from batch_ops.image.virtual import sources_of
 
 # ilastik takes datasets of two to five dimensions for images and ignores all others.
 DIMENSIONS = range(2, 6)
@@ -83,7 +83,7 @@ def _follow(found: Found, file: h5py.File, path: str) -> None:
 
 
 def _sort_in(found: Found, path: str, dataset: Any, address: int) -> None:
-    if fault_of(dataset):
+    if sources_of(dataset).fault:
         # Asking a virtual dataset for its extent may open its sources.
         shape: tuple[int, ...] = ()
     else:

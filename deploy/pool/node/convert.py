@@ -14,7 +14,7 @@ import importlib
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ FAULT, DISK_FULL = 3, 4
 _BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 8 * 2**20
 _PIECE_BYTES = 2**20
+_MOST_CHUNKS = 2_000_000
 
 
 def convert(order: dict[str, Any]) -> None:
@@ -50,11 +51,12 @@ def _dataset(file: Any, path: str) -> Any:
     """Open a dataset of this very file: no link leads out of it."""
     import h5py
 
-    from batch_ops.image.read_dataset import plain_storage
     from batch_ops.image.stored_values import item_at
+    from batch_ops.image.virtual import sources_of
 
     item = item_at(h5py.h5g.open(file.id, b"/"), path)
-    if not isinstance(item, h5py.h5d.DatasetID) or not plain_storage(item):
+    is_dataset = isinstance(item, h5py.h5d.DatasetID)
+    if not is_dataset or item.get_create_plist().get_external_count() or sources_of(item).fault:
         raise ValueError(f"it has no pixels of its own at '{path}'")
     return h5py.Dataset(item)
 
@@ -67,11 +69,28 @@ def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...]
     if source.dtype.itemsize != target.dtype.itemsize or (source.dtype.kind != target.dtype.kind and kinds != "iu"):
         raise ValueError(f"'{source.name}' holds {source.dtype}, not {target.dtype}")
     native = source.dtype.newbyteorder("=")
-    for block in _blocks(inner, chunks, source.dtype.itemsize):
+    is_written = _written(source)
+    for block in filter(is_written, _blocks(inner, chunks, source.dtype.itemsize)):
         values = source[block].astype(native, copy=False).view(target.dtype)
         # What was never written reads as zeros, and takes no room in the copy either.
         if values.any():
             target[(*at, *block)] = values
+
+
+def _written(dataset: Any) -> Callable[[tuple[slice, ...]], bool]:
+    """Return what says whether anything of a block may be stored: a sparse image is not read where there is nothing."""
+    if dataset.fillvalue.any() or not dataset.chunks or not hasattr(dataset.id, "chunk_iter"):
+        return lambda _block: True
+    if dataset.id.get_num_chunks() > _MOST_CHUNKS:
+        return lambda _block: True
+    sizes, stored = dataset.chunks, set()
+    dataset.id.chunk_iter(lambda chunk: stored.add(tuple(at // n for at, n in zip(chunk.chunk_offset, sizes))))
+
+    def is_written(block: tuple[slice, ...]) -> bool:
+        chunks = [range(part.start // n, -(-part.stop // n)) for part, n in zip(block, sizes)]
+        return any(index in stored for index in itertools.product(*chunks))
+
+    return is_written
 
 
 def _blocks(shape: Sequence[int], chunks: Sequence[int], item_bytes: int) -> Iterator[tuple[slice, ...]]:
@@ -88,9 +107,15 @@ def _blocks(shape: Sequence[int], chunks: Sequence[int], item_bytes: int) -> Ite
 
 
 def _chunks(dataset: Any, inner: Sequence[int]) -> tuple[int, ...]:
-    """Return the chunks in which a dataset is stored, cut to the image; pieces of rows of one that has no chunks."""
-    if dataset.chunks:
-        return tuple(min(chunk, size) for chunk, size in zip(dataset.chunks, inner))
+    """Return the chunks in which a dataset is stored, cut to the image; pieces of rows of one that has no chunks.
+
+    Those of a virtual dataset are its sources'.
+    """
+    from batch_ops.image.virtual import sources_of
+
+    stored = dataset.chunks or sources_of(dataset.id).chunks
+    if len(stored) == len(inner):
+        return tuple(min(chunk, size) for chunk, size in zip(stored, inner))
     room, chunks = _PIECE_BYTES // dataset.dtype.itemsize, []
     for size in reversed(inner):
         chunks.append(max(1, min(size, room)))

@@ -29,13 +29,16 @@ def main() -> int:
 
 
 def count(order: dict[str, Any]) -> dict[str, Any]:
-    """Count as `order` says: file, dataset and axes of the image, files and pages of the results, what to count."""
+    """Count as `order` says: what the image is, files and pages of the results, what to count.
+
+    Of the image: file, dataset, axes, and those by which its tags call them.
+    """
     from node.objects import write_objects
     from node.planes import ImagePlanes, Pages
 
     pages = Pages([Path(file) for file in order["files"]], order["pages"])
     try:
-        with ImagePlanes(Path(order["image"]), order["dataset"], order["axes"]) as image:
+        with ImagePlanes(Path(order["image"]), order["dataset"], order["axes"], order["read_as"]) as image:
             wanted = ObjectsWanted.from_json(order["wanted"])
             wanted = replace(wanted, pixel_size_um=wanted.pixel_size_um or image.pixel_size_um())
             return asdict(write_objects(Path(order["table"]), image, pages, wanted))

@@ -5,27 +5,25 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any
 
-from batch_ops.image.axes import TYPE_FLAGS
 from batch_ops.image.filters import need_a_plain_copy
-from batch_ops.image.readings import PLAIN_READER, Dataset
+from batch_ops.image.readings import Dataset
 from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
 from node.description import describe
 from node.files import faults_of_file, md5_of, open_hdf5, refuse
+from node.pixel_sizes import PixelSizes, axis_attributes, own_sizes, pixel_sizes, sizes_as_read
 from node.plain_copy import DATASET, write_plain_copy
 
 LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
 ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
 NOTE = "local.json"  # what this script changed in its copy of the image
 MAX_ATTRIBUTE_BYTES = 64 * 1024
-PixelSizes = Sequence[Tuple[str, float, str]]  # axis, size, unit
 PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
@@ -78,7 +76,8 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
         parts = parts_to_copy(file, stored)
         listed = listed_name(file, parts[0].path if parts else stored.path)
         odd = odd_attributes(file[listed])
-        sizes = pixel_sizes(stored, found.axes)
+        sizes = pixel_sizes(stored, found.axes) or ([] if found.tagged else own_sizes(file[listed]))
+        sizes = sizes_as_read(sizes, found)
         attributes = kept_attributes(file[listed], found, sizes) if parts else {}
     if parts:
         copy = write_plain_copy(
@@ -102,12 +101,6 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
     return image
 
 
-def pixel_sizes(stored: Dataset, axes: str) -> PixelSizes:
-    """Return the sizes of pixels that are not in the image's own tags; a plain file has them for z, y, x, in order."""
-    space = "".join(axis for axis in axes if axis in "zyx")
-    return stored.pixel_sizes if stored.reader != PLAIN_READER or "zyx".endswith(space) else ()
-
-
 def parts_to_copy(file: Any, stored: Dataset) -> tuple[Part, ...]:
     """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is."""
     from batch_ops.image.dialects.read_file import parts_of  # only here: a node without h5py must be able to say so
@@ -127,14 +120,6 @@ def kept_attributes(dataset: Any, found: ImageDescription, sizes: PixelSizes) ->
         return axis_attributes(found.read_as, sizes)
     own = {"axistags", "axis_units"} - set(odd_attributes(dataset))
     return {name: _text(dataset.attrs[name]) for name in own if name in dataset.attrs}
-
-
-def axis_attributes(axes: str, sizes: PixelSizes) -> dict[str, str]:
-    """Return the attributes from which ilastik reads axes, and the sizes of pixels that it writes into its TIFFs."""
-    known = {axis: (size, unit) for axis, size, unit in sizes if axis in axes}
-    units = {axis: unit for axis, (_, unit) in known.items()}
-    tags = vigra_axistags(axes, {axis: size for axis, (size, _) in known.items()})
-    return {"axistags": tags, **({"axis_units": json.dumps(units)} if units else {})}
 
 
 def _text(value: Any) -> str:
@@ -207,12 +192,3 @@ def _is_readable(name: str, value: Any) -> bool:
         return isinstance(json.loads(value), dict)
     except (ValueError, TypeError, RecursionError):
         return False
-
-
-def vigra_axistags(axes: str, sizes: Mapping[str, float]) -> str:
-    """Return the attribute from which h5py, vigra and ilastik read axes (JSON of vigra.AxisTags)."""
-    tags = [
-        {"key": axis, "typeFlags": TYPE_FLAGS[axis], "resolution": sizes.get(axis, 0), "description": ""}
-        for axis in axes
-    ]
-    return json.dumps({"axes": tags})

@@ -39,6 +39,7 @@ def count_objects(
         "image": str(execution.root / LINK),
         "dataset": image.argument[len(LINK) :].lstrip("/"),
         "axes": image.axes,
+        "read_as": image.described.read_as,
         "files": [str(execution.partial / output.path) for output in segmentations],
         "pages": segmentations[0].pages,
         "table": str(table),

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from node.files import open_hdf5
+from node.pixel_sizes import MICROMETRES
 
 BAND_BYTES = int(os.environ.get("COUNT_BAND_BYTES") or 64 * 2**20)  # read at once
-# How files call the units of sizes, in micrometres.
-_MICROMETRES = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0}
-_MICROMETRES |= {"nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "m": 1e6, "meter": 1e6}
-
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
@@ -62,12 +59,16 @@ class Pages:
 
 
 class ImagePlanes:
-    """A dataset of any order of axes, as planes (z, y, x, c) of one time point."""
+    """A dataset of any order of axes, as planes (z, y, x, c) of one time point.
 
-    def __init__(self, file: Path, name: str, axes: str) -> None:
+    `read_as`: the axes by which its tags call it, where planes along z stand there as time points.
+    """
+
+    def __init__(self, file: Path, name: str, axes: str, read_as: str = "") -> None:
         self._file = open_hdf5(file, "r")
         self._data = self._file[name]
         self._axes = axes
+        self._called = dict(zip(axes, read_as or axes))
         size = dict(zip(axes, self._data.shape))
         self.times, self.planes, self.rows, self.columns, self.channels = (int(size.get(axis, 1)) for axis in "tzyxc")
         chunks = dict(zip(axes, self._data.chunks or ()))
@@ -80,8 +81,10 @@ class ImagePlanes:
         """
         try:
             tags = {tag["key"]: float(tag["resolution"]) for tag in json.loads(self._data.attrs["axistags"])["axes"]}
-            units = {axis: _MICROMETRES[str(unit)] for axis, unit in json.loads(self._data.attrs["axis_units"]).items()}
-            sizes = {axis: tags[axis] * units[axis] for axis in "zyx" if axis != "z" or self.planes > 1}
+            units = {axis: MICROMETRES[str(unit)] for axis, unit in json.loads(self._data.attrs["axis_units"]).items()}
+            units.setdefault("t", 1.0)  # of planes that stand there as time points
+            called = [(axis, self._called[axis]) for axis in "zyx" if axis != "z" or self.planes > 1]
+            sizes = {axis: tags[name] * units[name] for axis, name in called}
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
             return ()
         if not all(math.isfinite(size) and size > 0 for size in sizes.values()):

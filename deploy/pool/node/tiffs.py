@@ -51,22 +51,21 @@ def only_value(folder: Path, names: Iterable[str]) -> int | None:
 def name_planes(folder: Path, outputs: Iterable[PlannedOutput], axis: str) -> None:
     """Call the pages of TIFFs planes along an axis that ilastik took for time points, in their OME-XML.
 
-    Only names are exchanged, so that no byte moves.
+    What stands there as the time between them, without a unit, is their distance in micrometres.
     """
     import tifffile
 
-    counts = {b"SizeT=": b"Size%s=" % axis.upper().encode(), b"Size%s=" % axis.upper().encode(): b"SizeT="}
+    size, of_axis = b"Size%s=" % axis.upper().encode(), b"PhysicalSize%s=" % axis.upper().encode()
+    names = {b"SizeT=": size, size: b"SizeT=", b"TimeIncrement=": of_axis}
     for path in (path for output in outputs if output.is_tiff for path in output.paths):
-        with tifffile.TiffFile(folder / path) as tiff:
+        with tifffile.TiffFile(folder / path, mode="r+") as tiff:
             tag = tiff.pages.first.tags.get("ImageDescription")
             if tag is None or not tiff.is_ome:
                 continue
-            place, length = tag.valueoffset, tag.count
-        with (folder / path).open("r+b") as file:
-            file.seek(place)
-            text = re.sub(b"|".join(counts), lambda found: counts[found[0]], file.read(length))
-            file.seek(place)
-            file.write(text)
+            text = str(tag.value).encode()
+            text = re.sub(rb' (PhysicalSize%s|TimeIncrement)Unit="[^"]*"' % axis.upper().encode(), b"", text)
+            text = re.sub(rb"(?<= )(%s)" % b"|".join(names), lambda found: names[found[1]], text)
+            tag.overwrite(text)
 
 
 def _blocks(file: IO[bytes], length: int) -> Iterator[bytes]:

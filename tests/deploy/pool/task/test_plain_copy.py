@@ -1,5 +1,7 @@
 """Images that ilastik's own HDF5 can't read as they are stored: the task gives it a plain copy."""
 
+import json
+import os
 import subprocess
 
 import h5py
@@ -8,7 +10,7 @@ import pytest
 import tifffile
 
 from batch_ops.task import contract
-from tests.deploy.pool.conftest import NODE_PYTHON, STAND_IN
+from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY, STAND_IN
 
 SHAPE = (3, 14, 37, 26, 1)
 # With the package that people write such files with, in an environment that has it.
@@ -35,6 +37,13 @@ KINDS = {
 def compress(folder, kind: str) -> None:
     python = NODE_PYTHON / "bin/python"
     subprocess.run([python, "-c", WRITE, folder.image, kind, str(KINDS[kind])], check=True, timeout=60)
+
+
+def convert(order: dict[str, object]) -> None:
+    """Have a copy written, as the task does."""
+    path = os.pathsep.join(map(str, (REPOSITORY / "deploy/pool", REPOSITORY)))
+    command = [str(NODE_PYTHON / "bin/python"), "-m", "node.convert"]
+    subprocess.run(command, input=json.dumps(order), text=True, env={"PYTHONPATH": path}, check=True, timeout=60)
 
 
 @pytest.fixture
@@ -65,6 +74,38 @@ def test_pixels_are_those_of_the_plain_file(folder, pixels, kind):
     folder.check()
     np.testing.assert_array_equal(pixels(), expected)
     assert expected.min() != expected.max()
+
+
+def test_a_view_of_compressed_pixels_is_copied_too(folder, pixels):
+    """ilastik can decompress what a virtual dataset takes its values from no better than any other."""
+    expected = pixels()
+    compress(folder, "Zstd")
+    with h5py.File(folder.image, "r+") as file:
+        tags = file["volume/data"].attrs["axistags"]
+        file.move("volume/data", "raw/stored")
+        layout = h5py.VirtualLayout(SHAPE, "u1")
+        layout[...] = h5py.VirtualSource(".", "raw/stored", SHAPE)
+        file.create_virtual_dataset("volume/data", layout).attrs["axistags"] = tags
+    folder.values = {"internal_path": "volume/data"}
+    np.testing.assert_array_equal(pixels(), expected)
+
+
+def test_what_was_never_written_is_neither_read_nor_copied(tmp_path):
+    """Of a sparse image only what is there: the copy of 100 GB takes no longer than what they hold."""
+    shape = (400, 16_000, 16_000)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        made = file.create_dataset("d", shape, "u1", chunks=(4, 1000, 1000), compression="gzip")
+        made[399, 15_000:15_004, 77] = 5
+        file.create_dataset("bright", (4, 8), "u1", chunks=(2, 8), fillvalue=7)
+    order = {"source": str(tmp_path / "a.h5"), "target": str(tmp_path / "b.h5"), "dataset": "data", "decoders": False}
+    order |= {"dtype": "uint8", "attributes": {}}
+    convert({**order, "shape": shape, "parts": [["d", []]]})
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert file["data"].id.get_num_chunks() == 1
+        assert file["data"][399, 15_003:15_005, 76:79].tolist() == [[0, 5, 0], [0, 0, 0]]
+    convert({**order, "shape": (4, 8), "parts": [["bright", []]]})
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert file["data"][...].tolist() == [[7] * 8] * 4
 
 
 def test_a_copy_is_taken_up_where_the_node_failed(folder):

@@ -50,14 +50,18 @@ def test_the_tiffs_are_those_of_the_real_ilastik(reference, case):
 
 @pytest.mark.parametrize("axes", ["zyx", None])
 def test_the_planes_of_a_stack_are_those_of_the_real_ilastik(reference, axes):
-    """A classifier trained in 2D gives each plane what it gives it as a time point; the pages are called z."""
+    """A classifier trained in 2D gives each plane what it gives it as a time point; the pages are called z.
+
+    Their distance is that of the image's own tags.
+    """
     folder = reference("cells2d")
     with h5py.File(folder.image, "a") as file:
         taken = file["volume/data"][()].squeeze()  # txyzc
         del file["volume/data"]
         file["volume/data"] = taken.swapaxes(1, 2)
         if axes:
-            file["volume/data"].attrs["axistags"] = axistags_json(axes, {})
+            file["volume/data"].attrs["axistags"] = axistags_json(axes, {"z": 1500, "y": 0.3, "x": 0.2})
+            file["volume/data"].attrs["axis_units"] = '{"z": "nm", "y": "um", "x": "um"}'
     folder.values = {"planes": "z", "image_length": folder.image.stat().st_size}
     ended = folder.run()
 
@@ -65,6 +69,10 @@ def test_the_planes_of_a_stack_are_those_of_the_real_ilastik(reference, axes):
     assert_same_pixels(folder, "cells2d")
     with tifffile.TiffFile(folder.tiffs()[0]) as tiff:
         assert tiff.series[0].axes == "ZYX"
+        told = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]["Image"]["Pixels"]
+    assert [told.get(f"PhysicalSize{axis}") for axis in "ZYX"] == ([1.5, 0.3, 0.2] if axes else [None] * 3)
+    assert told.get("PhysicalSizeZUnit", "µm") == "µm"
+    assert "TimeIncrement" not in told
 
 
 def test_an_untagged_image_and_an_old_project_give_the_same_pixels(reference):
