@@ -17,6 +17,7 @@ from batch_ops.runs.admission import Admission
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
+from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
 from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.backfill import Backfiller
@@ -81,6 +82,7 @@ class _Runs:
     steps: Steps
     claims: Claims
     admission: Admission
+    nodes: NodeCatalog
 
 
 def assemble(
@@ -138,7 +140,7 @@ def assemble(
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=steering,
         confirming=Confirming(ledger=ledger, worklist=worklist, outbox=ports.outbox),
-        month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock),
+        month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
         backfiller=Backfiller(ledger=ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         poison=PoisonCare(ports.poison, settings.queues),
     )
@@ -180,6 +182,7 @@ def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Run
         ),
         claims=claims,
         admission=Admission(worklist=worklist, settings=settings, clock=clock),
+        nodes=NodeCatalog(batch=batch, clock=clock),
     )
 
 
@@ -214,6 +217,7 @@ def _reconcile(
         ending=runs.ending,
         problem_file=runs.problem_file,
         pool_watch=pool_watch,
+        nodes=runs.nodes,
         settings=settings,
         clock=clock,
     )

@@ -65,6 +65,7 @@ def task_of(job_id: str, found: models.BatchTask) -> Task:
         started=info.start_time if info else None,
         ended=info.end_time if info else None,
         requeues=(info.requeue_count or 0) if info else 0,
+        requeued=info.last_requeue_time if info else None,
     )
 
 

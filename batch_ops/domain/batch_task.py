@@ -57,6 +57,7 @@ class Task:
     started: datetime | None = None
     ended: datetime | None = None
     requeues: int = 0
+    requeued: datetime | None = None
 
     @property
     def ref(self) -> TaskRef:

@@ -7,7 +7,8 @@ from typing import Self
 
 from batch_ops.domain.attempts import Tries
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.record_parts import Placement, Published, Times
+from batch_ops.domain.record_parts import Placement, Published, Spent, Times
+from batch_ops.domain.spending import seconds_of, spent_in_all, stretch_over
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunPlan
 
@@ -83,14 +84,37 @@ class FileRecord:
     times: Times = field(default_factory=Times)
     history: tuple[Move, ...] = ()
     published: Published = field(default_factory=Published)
+    spent: Spent = field(default_factory=Spent)
+
+    @property
+    def node_seconds(self) -> int:
+        """For how long nodes have worked on the run, as far as Batch has told."""
+        return seconds_of(self.times)
+
+    @property
+    def unpriced_seconds(self) -> int:
+        """For how many of those seconds nobody knows the price: 0 means that the cost is known."""
+        spent = self.spent if self.state.is_final else spent_in_all(self.spent, self.times, self.placement)
+        return max(0, self.node_seconds - (spent.priced_seconds or 0))
 
     def to(self, state: State, now: datetime, reason: str = "") -> Self:
-        """Return the record in another state, with the move noted in its history (the last 40 moves are kept)."""
+        """Return the record in another state, with the move noted in its history (the last 40 moves are kept).
+
+        One that ends has the cost of all its work.
+        """
         moves = self.history
         if state != self.state or not moves:
             moves = (*moves, Move(state, now.replace(microsecond=0)))[-HISTORY_LENGTH:]
         times = replace(self.times, updated_at=now, finished_at=now if state.is_final else None)
-        return replace(self, state=state, reason=reason, times=times, history=moves)
+        spent = self.spent
+        if state.is_final and not self.state.is_final:
+            spent = spent_in_all(spent, times, self.placement)
+        return replace(self, state=state, reason=reason, times=times, history=moves, spent=spent)
+
+    def between_stretches(self) -> Self:
+        """Return the record with its last stretch of work among those that are over (see `spending`)."""
+        spent = spent_in_all(self.spent, self.times, self.placement)
+        return replace(self, times=stretch_over(self.times), spent=spent)
 
     def deleted(self, now: datetime, reason: str) -> Self:
         """Return the record cancelled because its image was deleted; it speaks of no version of the image any more.

@@ -18,7 +18,10 @@ SHARDS = 64
 
 @dataclass(frozen=True, slots=True)
 class MonthSum:
-    """How many runs ended in each state, and for how many seconds nodes worked on them."""
+    """How many runs ended in each state, for how many seconds nodes worked on them, and what that cost.
+
+    `cost_micro`, in millionths of the currency, is for `priced_seconds` of the node seconds.
+    """
 
     succeeded: int = 0
     rejected: int = 0
@@ -26,6 +29,13 @@ class MonthSum:
     superseded: int = 0
     cancelled: int = 0
     node_seconds: int = 0
+    priced_seconds: int = 0
+    cost_micro: int = 0
+
+    @property
+    def unpriced_seconds(self) -> int:
+        """For how many node seconds nobody knows the price; those of versions without prices are among them."""
+        return max(0, self.node_seconds - self.priced_seconds)
 
     def plus(self, other: "MonthSum") -> Self:
         """Add the sums of others."""
@@ -47,14 +57,6 @@ def month_of(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m}"
 
 
-def seconds_of(record: FileRecord) -> int:
-    """Return for how long nodes have worked on a run, as far as Batch has told: every attempt, to the second."""
-    times = record.times
-    ended = times.task_ended_at or times.finished_at
-    last = (ended - times.task_started_at).total_seconds() if ended and times.task_started_at else 0.0
-    return (times.failed_seconds or 0) + max(0, round(last))
-
-
 def sums_of(ended: Iterable[FileRecord]) -> Mapping[str, MonthSum]:
     """Sum up runs that have ended, by month."""
     found: dict[str, MonthSum] = {}
@@ -62,6 +64,11 @@ def sums_of(ended: Iterable[FileRecord]) -> Mapping[str, MonthSum]:
         moment = record.times.finished_at or record.times.updated_at
         if moment is not None:
             month = month_of(moment)
-            counts = {record.state.lower(): 1, "node_seconds": seconds_of(record)}
-            found[month] = found.get(month, MonthSum()).plus(MonthSum(**counts))
+            done = MonthSum(
+                **{record.state.lower(): 1},
+                node_seconds=record.node_seconds,
+                priced_seconds=record.spent.priced_seconds or 0,
+                cost_micro=record.spent.cost_micro or 0,
+            )
+            found[month] = found.get(month, MonthSum()).plus(done)
     return found

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
+from batch_ops.domain.prices import NodeKind
 from batch_ops.task.objects import ObjectCounts
 
 
@@ -12,7 +13,8 @@ class Placement:
     """Where the run takes place, and what has become of its task.
 
     `attempt` counts the Batch tasks of a run. `job_id` and `task_id` are stored before the task is created and never
-    derived again. `previous`: the task that this one replaces, until that one has been ended.
+    derived again. `previous`: the task that this one replaces, until that one has been ended. `slot_price_micro` is
+    what the task's part of its node costs an hour, in millionths of the currency; None where that is not known.
     """
 
     pool_id: str = ""
@@ -22,6 +24,9 @@ class Placement:
     alone: bool = False
     previous: TaskRef = NO_TASK
     node_id: str = ""
+    node_size: str = ""
+    node_kind: NodeKind | None = None
+    slot_price_micro: int | None = None
     exit_code: int | None = None
     requeues: int = 0
     node_losses: int = 0
@@ -37,7 +42,8 @@ class Placement:
 class Times:
     """The times of what happened to the run. `not_before`: when to try again after a fault.
 
-    `failed_seconds`: for how long nodes worked on its attempts that failed, and were followed by another.
+    `failed_seconds`: for how long nodes worked on it in vain: on attempts that failed and were followed by another, and
+    on tasks that Batch put back into their queue.
     """
 
     dropped_at: datetime | None = None
@@ -48,6 +54,19 @@ class Times:
     finished_at: datetime | None = None
     not_before: datetime | None = None
     failed_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the work of nodes that is over has cost; of a run that has ended, all of it.
+
+    `cost_micro`, in millionths of `cost_currency`, is for `priced_seconds` of the node seconds: what the others cost is
+    not known. None in a row of a version that did not count costs, and until the first stretch of work is over.
+    """
+
+    cost_micro: int | None = None
+    priced_seconds: int | None = None
+    cost_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any, get_args
 
 from batch_ops.domain.errors import SettingsError
+from batch_ops.domain.prices import NO_PRICES, NodePrices
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 _UNITS = {
@@ -70,6 +71,7 @@ class Settings:
     large_slot_memory_mb: Annotated[int, "LARGE_SLOT_MEMORY_MB"] = 0
     check_processes: Annotated[int, "CHECK_PROCESSES"] = 2
     max_image_bytes: Annotated[int, "MAX_IMAGE_BYTES"] = 200_000_000_000
+    prices: Annotated[NodePrices, "NODE_PRICES"] = NO_PRICES
 
     @property
     def queues(self) -> tuple[str, str]:
@@ -110,6 +112,12 @@ def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -
         if text.lower() not in {"true", "false"}:
             faults.append(f"{name} is {text.lower()!r}; it must be true or false.")
         return text.lower() == "true"
+    if kind is NodePrices:
+        try:
+            return kind.parse(text)
+        except ValueError as exc:
+            faults.append(f"{name}: {exc}.")
+            return default
     try:
         number = float(text) if kind is timedelta else int(text)
     except ValueError:

@@ -59,11 +59,19 @@ def _memory_failures(record: FileRecord) -> int:
     return record.tries.of(FailureKind.OUT_OF_MEMORY)
 
 
+def slots_of(record: FileRecord, settings: Settings) -> int:
+    """Return how many task slots of its node the record's current attempt takes."""
+    return settings.slots_per_node if record.placement.alone and not _is_large(record, settings) else 1
+
+
+def _is_large(record: FileRecord, settings: Settings) -> bool:
+    return bool(settings.large_pool_id) and record.placement.pool_id == settings.large_pool_id
+
+
 def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
     """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs."""
     nickname = naming.nickname(record.name)
-    is_large = bool(settings.large_pool_id) and record.placement.pool_id == settings.large_pool_id
-    slots = settings.slots_per_node if record.placement.alone and not is_large else 1
+    is_large, slots = _is_large(record, settings), slots_of(record, settings)
     memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
     environment = contract.TaskEnvironment(
         nickname=nickname,

@@ -15,10 +15,11 @@ from batch_ops.domain.batch_task import NO_TASK, Task, TaskState
 from batch_ops.domain.errors import IllegalTransition
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.month_sums import seconds_of
 from batch_ops.domain.pool_trouble import FREE_NODE
+from batch_ops.domain.prices import Node
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
+from batch_ops.domain.task_spec import slots_of
 from batch_ops.task.failure_kinds import RULES, FailureKind, FailureRule
 
 _BEFORE = {State.WAITING, State.WAITING_FOR_PROJECT}
@@ -75,11 +76,12 @@ def observe(
     settings: Settings,
     *,
     excused: bool | None = False,
+    node: Node | None = None,
 ) -> Step | None:
     """Decide what the state of a task means for its file; None if nothing is new.
 
     `cause` is why a completed task failed, None for success (`failures.cause_of`). `excused`: that the task lost its
-    node is not the file's doing, and costs the run nothing; None: unknown.
+    node is not the file's doing, and costs the run no try; None: unknown. `node`: the task's, where it was looked up.
     """
     here = record.placement
     if task.ref != here.task:
@@ -87,17 +89,19 @@ def observe(
     if record.state is not State.SUBMITTING and not record.state.has_task:
         return None
     lost = max(0, task.requeues - here.requeues) if excused is False else 0
+    worked = _worked(record, task)
     seen = replace(
-        record,
+        worked,
         placement=replace(
-            here,
+            _placed(worked, task, node, settings),
             missing_since=None,
             node_losses=here.node_losses + lost,
-            node_id=task.node_id or here.node_id,
             requeues=max(task.requeues, here.requeues),
         ),
-        times=replace(record.times, task_started_at=task.started or record.times.task_started_at),
+        times=replace(worked.times, task_started_at=task.started or worked.times.task_started_at),
     )
+    if node is not None and seen.placement.slot_price_micro is not None:
+        seen = replace(seen, spent=replace(seen.spent, cost_currency=settings.prices.currency))
     if task.state is TaskState.COMPLETED:
         return _completed(seen, task, cause, now, settings, excused)
     if seen.placement.node_losses >= NODE_LOSSES:
@@ -112,6 +116,43 @@ def observe(
     if state is record.state and seen == record:
         return None
     return Step(replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(state, now, _reason(state, task)))
+
+
+def _worked(record: FileRecord, task: Task) -> FileRecord:
+    """Return the record with its last stretch of work over, if the task is not any more at what it was at.
+
+    Batch may put a task back without counting it, and tells the time of it only where it counts.
+    """
+    started = record.times.task_started_at
+    if started is None or task.started == started:
+        return record
+    if task.started is None:
+        is_over = task.state in {TaskState.ACTIVE, TaskState.PREPARING} or task.requeues > record.placement.requeues
+        until = task.changed
+    else:
+        is_over, until = task.started > started, task.started
+    if not is_over:
+        return record
+    if task.requeued is not None and started < task.requeued < until:
+        until = task.requeued
+    return replace(record, times=replace(record.times, task_ended_at=until)).between_stretches()
+
+
+def _placed(record: FileRecord, task: Task, node: Node | None, settings: Settings) -> Placement:
+    """Return where the task is, with the price of its part of the node, as far as it is known."""
+    here = record.placement
+    if node is None:
+        if not task.node_id or task.node_id == here.node_id:
+            return here
+        node = Node()
+    price = settings.prices.of_part(node, slots_of(record, settings))
+    return replace(
+        here,
+        node_id=task.node_id or here.node_id,
+        node_size=node.size,
+        node_kind=node.kind,
+        slot_price_micro=price,
+    )
 
 
 def _reason(state: State, task: Task) -> str:
@@ -149,7 +190,13 @@ def missing(record: FileRecord, now: datetime, settings: Settings) -> Step | Non
     if now - record.placement.missing_since < settings.lost_after:
         return None
     sentence = f"Batch no longer knows the task {record.placement.task_id}."
-    record = replace(record, placement=replace(record.placement, missing_since=None))
+    # Since then at the latest nobody works on it.
+    ended = record.times.task_ended_at or record.placement.missing_since
+    record = replace(
+        record,
+        placement=replace(record.placement, missing_since=None),
+        times=replace(record.times, task_ended_at=ended if record.times.task_started_at else None),
+    )
     return failed(record, Cause(FailureKind.LOST, sentence), now, settings)
 
 
@@ -183,8 +230,9 @@ def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: in
     """Claim another attempt: stored before its task is created, after the old task has ended."""
     here, attempt = record.placement, record.placement.attempt + 1
     wait = rule.delay * 2 ** (done - 1)
+    worked = record.between_stretches()
     return replace(
-        record,
+        worked,
         placement=Placement(
             pool_id=here.pool_id,
             job_id=here.job_id,
@@ -194,11 +242,5 @@ def _next_attempt(record: FileRecord, now: datetime, rule: FailureRule, done: in
             previous=here.task,
             node_losses=here.node_losses,
         ),
-        times=replace(
-            record.times,
-            not_before=now + wait if wait else None,
-            task_started_at=None,
-            task_ended_at=None,
-            failed_seconds=seconds_of(record) or None,
-        ),
+        times=replace(worked.times, not_before=now + wait if wait else None),
     ).to(State.SUBMITTING, now, reason)

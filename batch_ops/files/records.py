@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.prices import money
 from batch_ops.files.text_table import Column
 from batch_ops.task.objects import COMPONENTS
 from batch_ops.task.outputs import PlannedOutput
@@ -81,6 +82,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "job": here.job_id,
         "task": here.task_id,
         "node": here.node_id,
+        "machine": " ".join(filter(None, (here.node_size, here.node_kind))),
         "exit code": "" if here.exit_code is None else str(here.exit_code),
         "dataset": plan.image.internal_path,
         "shape": _shape(plan),
@@ -96,6 +98,8 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "TIFFs": str(record.published.tiffs or ""),
         "bytes of results": _count(record.published.result_bytes),
         "objects": f"{counts.sentence()} ({COMPONENTS})" if counts else "",
+        "node seconds": _count(record.node_seconds),
+        "cost": _cost(record),
         "correlation id": record.correlation_id,
     }
     warnings = [("warning", warning.sentence) for warning in plan.warnings]
@@ -109,6 +113,23 @@ def _promise(output: PlannedOutput) -> str:
     return f"{times}{output.path} ({output.role}{pages})"
 
 
+def _cost(record: FileRecord) -> str:
+    """0.0123 USD, at least: 40 of 900 node seconds have no known price."""
+    if not record.node_seconds:
+        return ""
+    amount, unknown = record.spent.cost_micro, record.unpriced_seconds
+    if amount is None or unknown == record.node_seconds:
+        return "not known" if record.state.is_final else ""
+    told = money(amount, record.spent.cost_currency)
+    if not record.state.is_final:
+        return f"{told} so far"
+    return (
+        f"{told}, at least: {unknown:,} of {record.node_seconds:,} node seconds have no known price"
+        if unknown
+        else told
+    )
+
+
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 
@@ -116,7 +137,8 @@ def _count(number: int) -> str:
 def as_json(record: FileRecord) -> dict[str, Any]:
     """Return every property of the row: times in ISO 8601, notes as lists; an unset one is null."""
     plan, previous = record.plan, record.placement.previous
-    parts = (record, record.image, plan, plan.tool, plan.image, record.placement, record.times, record.published)
+    result = (record.times, record.published, record.spent)
+    parts = (record, record.image, plan, plan.tool, plan.image, record.placement, *result)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
     del found["wall_clock"], found["objects"], found["counts"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}

@@ -12,11 +12,12 @@ from batch_ops.ports.tables import Ledger
 
 @define(kw_only=True, eq=False)
 class MonthReport:
-    """`projects` names those that are known."""
+    """`projects` names those that are known; `currency`: that of the costs."""
 
     _ledger: Ledger
     _projects: Callable[[], Awaitable[Sequence[str]]]
     _clock: Callable[[], datetime]
+    currency: str
 
     async def __call__(self, month: str = "", project: str = "") -> tuple[str, Sequence[tuple[str, MonthSum]]]:
         """Return the month (2026-03; "": this one) and the sums of each project (of one) where anything ended."""

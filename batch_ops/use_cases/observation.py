@@ -14,11 +14,13 @@ from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
+from batch_ops.domain.prices import Node
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import missing, observe
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore
 from batch_ops.runs.ending import Ending
+from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.pool_watch import PoolWatch
@@ -39,6 +41,7 @@ class Observation:
     _ending: Ending
     _problem_file: ProblemFile
     _pool_watch: PoolWatch
+    _nodes: NodeCatalog
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -47,7 +50,8 @@ class Observation:
         cause = await self._cause(entry, task)
         record = entry.record
         excused = await self._is_excused(record, task, cause)
-        step = observe(record, task, cause, self._clock(), self._settings, excused=excused)
+        node = await self._node(record, task)
+        step = observe(record, task, cause, self._clock(), self._settings, excused=excused, node=node)
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
             return gone
         if step and is_long_wait(record.reason) and not step.record.state.is_final:
@@ -111,6 +115,15 @@ class Observation:
             # A refusal would come every time: the row, and the tasks after it, must not wait for it.
             log.warning("It is not known whether a lost node was a spot node: %s", fault.sentence)
             return None
+
+    async def _node(self, record: FileRecord, task: Task) -> Node | None:
+        """Look up the task's node, to know what it costs; None without prices, or if the row knows all of it."""
+        here = record.placement
+        if not self._settings.prices or not task.node_id or task.ref != here.task:
+            return None
+        if task.node_id == here.node_id and here.node_size and here.node_kind:
+            return None
+        return await self._nodes.node(here.pool_id, task.node_id)
 
     async def _look_at_job(self, entry: Entry) -> None:
         """Find out why a task waits: its job may be paused, or closed, and then it would wait for ever."""

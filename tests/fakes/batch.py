@@ -207,7 +207,8 @@ class FakeBatch:
     def requeue(self, task_id: str) -> Task:
         """The node was lost or preempted: Batch starts over."""
         _, task = self._find(task_id)
-        return self.move(task_id, TaskState.ACTIVE, requeues=task.requeues + 1, node_id=None, started=None, ended=None)
+        back: dict[str, Any] = {"node_id": None, "started": None, "ended": None, "requeued": self.cloud.now}
+        return self.move(task_id, TaskState.ACTIVE, requeues=task.requeues + 1, **back)
 
     def lose(self, task_id: str) -> None:
         """The task is gone, as if somebody had deleted it."""

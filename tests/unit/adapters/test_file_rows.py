@@ -15,7 +15,8 @@ from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, Move, State
-from batch_ops.domain.record_parts import Placement, Published, Times
+from batch_ops.domain.prices import NodeKind
+from batch_ops.domain.record_parts import Placement, Published, Spent, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
@@ -55,7 +56,24 @@ RECORD = FileRecord(
         (RunWarning("memory", "Wärme."),),
         ObjectsWanted((CountedClass(1, "Zelle"),), 2.5, (0.3, 0.1, 0.1)),
     ),
-    placement=Placement("pool", "j", "t-2", 2, True, TaskRef("i", "t-1"), "n", -9, 4, 1, at(1)),
+    placement=Placement(
+        *(
+            "pool",
+            "j",
+            "t-2",
+            2,
+            True,
+            TaskRef("i", "t-1"),
+            "n",
+            "standard_d4ds_v5",
+            NodeKind.SPOT,
+            54_000,
+            -9,
+            4,
+            1,
+            at(1),
+        )
+    ),
     tries=Tries(
         ((FailureKind.LOST, 1), (FailureKind.NODE, 2)),
         (
@@ -66,6 +84,7 @@ RECORD = FileRecord(
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
     published=Published(2, 2**33, ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),))),
+    spent=Spent(8, 9, "USD"),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
@@ -109,6 +128,9 @@ ROW: dict[str, Any] = {
     "previous_job_id": "i",
     "previous_task_id": "t-1",
     "node_id": "n",
+    "node_size": "standard_d4ds_v5",
+    "node_kind": "spot",
+    "slot_price_micro": int64(54_000),
     "exit_code": int64(-9),
     "requeues": int64(4),
     "node_losses": int64(1),
@@ -131,15 +153,21 @@ ROW: dict[str, Any] = {
     "history": "SUBMITTING@2026-03-01T12:06:00Z RUNNING@2026-03-01T12:06:00Z",
     "tiffs": int64(2),
     "result_bytes": int64(2**33),
+    "cost_micro": int64(8),
+    "priced_seconds": int64(9),
+    "cost_currency": "USD",
     "object_counts": '{"unit":"um3","min_size":2.5,"classes":['
     '{"label":1,"name":"Zelle","objects":[12,3],"sizes":[34.5,8]}]}',
 }
 # What a row has whatever is known of the file; everything else is left out when it is empty.
 ALWAYS = {name for name, value in ROW.items() if isinstance(value, EntityProperty | bool)} - {
+    "cost_micro",
     "exit_code",
     "failed_seconds",
     "forecast_memory_bytes",
     "forecast_seconds",
+    "priced_seconds",
+    "slot_price_micro",
 }
 
 MOMENTS = st.datetimes(datetime(1700, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))
@@ -165,6 +193,7 @@ SPECIAL = {
     "ends": st.text(max_size=50),
     "state": st.sampled_from(State).map(str),
     "kind": KINDS.map(str),
+    "node_kind": st.sampled_from(NodeKind).map(str),
     "wall_clock_seconds": st.integers(0, 10**8).map(int64),
     "shape": st.lists(st.integers(0), min_size=1).map(lambda shape: "x".join(map(str, shape))),
     "tries": st.dictionaries(KINDS.map(str), INT64, min_size=1).map(

@@ -7,7 +7,7 @@ import pytest
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.month_sums import MonthSum, month_of, row_of, seconds_of, sums_of
+from batch_ops.domain.month_sums import MonthSum, month_of, row_of, sums_of
 from batch_ops.domain.record_parts import Times
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ def test_a_month_is_that_of_utc():
 )
 def test_nodes_worked_as_long_as_batch_says(times, seconds):
     """On every attempt; of a task that was ended with its run, up to that end; never less than nothing."""
-    assert seconds_of(replace(RECORD, times=times)) == seconds
+    assert replace(RECORD, times=times).node_seconds == seconds
 
 
 def test_deployed_systems_hold_these_keys():

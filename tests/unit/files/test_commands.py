@@ -9,6 +9,7 @@ from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.file_record import State
 from batch_ops.domain.messages import look_again_message
 from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.prices import NodePrices
 from batch_ops.domain.selection import Selection
 from batch_ops.files.text_table import width_of
 from tests.world import MINUTE, NAME
@@ -113,7 +114,8 @@ async def test_the_index_is_filled_by_a_command(operator):
 
 
 async def test_a_month_is_summed_up_by_project(operator):
-    """What ended in it, and the hours of nodes; this month unless another one is named."""
+    """What ended in it, the hours of nodes and their cost; this month unless another one is named."""
+    operator.world.new_process(prices=NodePrices.parse('{"Standard_D4ds_v5": {"dedicated": 0.36}}'))
     await operator.world.begin("fly/a.h5", "fly/b.h5", "worm/a.h5")
     operator.world.batch.run(operator.world.row("fly/a.h5").placement.task_id)
     await operator.world.tick(timedelta(hours=2))
@@ -121,10 +123,31 @@ async def test_a_month_is_summed_up_by_project(operator):
     await operator.world.steering.cancel(plan.chosen)
     await operator.world.fill_disk("fly/b.h5")
     lines = (await operator.types("month")).out.splitlines()
-    assert [line.split() for line in lines[1:]] == [["fly", "0", "0", "1", "0", "1", "2.0"]]
+    assert [line.split() for line in lines[1:-1]] == [["fly", "0", "0", "1", "0", "1", "2.0", "0.7200", "USD"]]
+    assert lines[-1] == "In all: 2.0 node hours, cost 0.7200 USD."
     [row] = (await operator.types("month", "2026-03", "--json", "--project", "fly")).json
     assert (row["month"], row["project"], row["cancelled"], row["node_seconds"]) == ("2026-03", "fly", 1, 7200)
+    assert (row["cost_micro"], row["currency"], row["unpriced_seconds"]) == (720_000, "USD", 0)
     assert (await operator.types("month", "2026-02")).out == "No run ended in 2026-02.\n"
+
+
+@pytest.mark.parametrize(
+    ("price", "shown", "in_all"),
+    [
+        ("{}", "not known", "cost not known. The price of 1.0 of the hours is not known (setting NODE_PRICES)."),
+        ('{"Standard_D4ds_v5": {"dedicated": 0.36}}', "0.3600 USD", "cost 0.3600 USD."),
+    ],
+)
+async def test_what_a_file_has_cost_is_shown(operator, price, shown, in_all):
+    """What is not known is not free: neither of a file nor of a month."""
+    operator.world.new_process(prices=NodePrices.parse(price))
+    await operator.world.begin(NAME)
+    operator.world.batch.run(operator.world.row(NAME).placement.task_id)
+    await operator.world.tick(timedelta(hours=1))
+    await operator.world.fill_disk(NAME)
+    lines = [line.split(maxsplit=1) for line in (await operator.types("show", NAME)).out.splitlines()]
+    assert ["cost", shown] in lines
+    assert (await operator.types("month")).out.splitlines()[-1].endswith(in_all)
 
 
 async def test_counts_are_csv_with_a_line_for_every_file(operator):

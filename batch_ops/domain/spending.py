@@ -1,0 +1,42 @@
+"""For how long nodes have worked on a run, and what that has cost. Pure.
+
+A run's work is one stretch after the other: a task on a node, until the task ends or is put back into its queue, as
+when Azure takes a spot node back. Of a stretch that is over, `Times.failed_seconds` and `Spent` have kept the sum; the
+last one stands in the run's own times, until the run has ended.
+"""
+
+from dataclasses import replace
+
+from batch_ops.domain.prices import cost_of
+from batch_ops.domain.record_parts import Placement, Spent, Times
+
+
+def seconds_of(times: Times) -> int:
+    """Return for how long nodes have worked on a run, as far as Batch has told: every attempt, to the second."""
+    return (times.failed_seconds or 0) + _last(times)
+
+
+def spent_in_all(spent: Spent, times: Times, placement: Placement) -> Spent:
+    """Add the last stretch, as long as it is known to have taken, to what the ones before it have cost.
+
+    Where the price of its node is not known, its seconds are not among the priced ones.
+    """
+    seconds, price = _last(times), placement.slot_price_micro
+    priced = seconds if price is not None else 0
+    return replace(
+        spent,
+        cost_micro=(spent.cost_micro or 0) + cost_of(priced, price or 0),
+        priced_seconds=(spent.priced_seconds or 0) + priced,
+    )
+
+
+def stretch_over(times: Times) -> Times:
+    """Add the last stretch to those that are over; none has begun since."""
+    return replace(times, task_started_at=None, task_ended_at=None, failed_seconds=seconds_of(times) or None)
+
+
+def _last(times: Times) -> int:
+    ended = times.task_ended_at or times.finished_at
+    if not ended or not times.task_started_at:
+        return 0
+    return max(0, round((ended - times.task_started_at).total_seconds()))
