@@ -74,6 +74,14 @@ def instrument(lab: Lab) -> None:
     ask_as_the_doctor(lab)
 
 
+def colleagues(lab: Lab) -> None:
+    """The group of the operators gets its roles, and has them; a policy ends both runs after that."""
+    lab.world.refused_at_put["Microsoft.Batch/batchAccounts"] = "no-batch"
+    for _ in range(2):
+        run(lab, "--operators-group", "77777777-0000-4000-8000-000000000003", code=1)
+    lab.world.refused_at_put.clear()
+
+
 def foreign(lab: Lab) -> None:
     """The topic of a security product, which stays."""
     (topic,) = lab.world.of_type("Microsoft.EventGrid/systemTopics")
@@ -137,7 +145,7 @@ async def main() -> None:
             with lab.running():
                 few = sys.argv[1:] == ["seldom"]
                 older = recordings.load() if few else ()
-                for part in (() if few else (runs,)) + (instrument, foreign, stopped):
+                for part in (() if few else (runs,)) + (instrument, colleagues, foreign, stopped):
                     await asyncio.to_thread(part, lab)
                     recordings.write(lab.calls(), {str(lab.clone): "{clone}", str(lab.folder): "{home}"}, older)
                     recordings.load.cache_clear()

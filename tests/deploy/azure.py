@@ -1,7 +1,7 @@
 """A subscription of Azure as deploy.sh meets it: knows what exists and refuses what Azure would refuse.
 
-It stands in for the Azure CLI's answers and for the web addresses that deploy.sh speaks to by curl. What it
-does not know it answers with an error, never with success.
+It knows what a test's subscription has; how the Azure CLI tells it is what the real one was recorded to answer
+(tests/deploy/answers.py). It also stands in for the web addresses that deploy.sh speaks to by curl.
 """
 
 import base64
@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.deploy.az_cli import Call, CliError
-from tests.deploy.azure_state import PERSON, SUBSCRIPTION
+from tests.deploy import answers
+from tests.deploy.answers import Answer, CliError
+from tests.deploy.az_cli import Call
+from tests.deploy.azure_state import PERSON, TOKEN, azure_takes, claims
 from tests.deploy.azure_storage import Storage
 from tests.deploy.azure_templates import Templates
 
@@ -36,6 +38,13 @@ def _told(pool: Any) -> Any:
     return pool and {name: value for name, value in pool.items() if name != "values"}
 
 
+def _token_for(audience: str) -> str:
+    """The recorded access token, for somebody else."""
+    head, _, end = TOKEN.split(".")
+    payload = json.dumps(claims(TOKEN) | {"aud": audience})
+    return f"{head}.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.{end}"
+
+
 def _plain(resource: dict[str, Any]) -> dict[str, Any]:
     """What every resource has."""
     return {name: resource[name] for name in ("id", "type", "name", "location", "tags")}
@@ -46,15 +55,16 @@ class Azure(Storage, Templates):
 
     # The command line
 
-    def handle(self, call: Call) -> Any:
+    def handle(self, call: Call) -> Answer:
         """Answer one command of the CLI."""
         with self._lock:
             self.calls.append(call)
             if not self.logged_in and call.command not in {"version", "account set"}:
-                raise CliError("Please run 'az login' to setup account.")
+                raise answers.refusal("account show", "az login")
             method = call.get("--method").lower()
             changing = call.command in CHANGING or method in {"patch", "put", "post", "delete"}
-            return self._perhaps(f"{call.command} {method}".strip(), changing, lambda: self._answer(call))
+            answer: Answer = self._perhaps(f"{call.command} {method}".strip(), changing, lambda: self._answer(call))
+            return answer
 
     def _perhaps(self, what: str, changing: bool, effect: Callable[[], Any]) -> Any:
         self.asked.append(what)
@@ -68,37 +78,28 @@ class Azure(Storage, Templates):
                 effect()
         raise CliError("The connection was reset by peer.")
 
-    def _answer(self, call: Call) -> Any:
+    def _answer(self, call: Call) -> Answer:
+        """The recorded answer with what is so here: a handler tells that, and where there is none nothing differs."""
         if call.command in self.refused:
             raise CliError(self.refused[call.command])
-        name = re.sub(r"[ -]", "_", call.command)
-        return getattr(self, f"_{name}")(call)
+        handler = getattr(self, f"_{re.sub(r'[ -]', '_', call.command)}", None)
+        own = handler(call) if handler else None
+        if call.command == "bicep build-params":
+            return answers.as_printed(call.arguments, str(own))
+        return answers.of(call.arguments, self.told.get(call.command, own))
 
     def _version(self, call: Call) -> Any:
         return {"azure-cli": self.version}
 
-    def _account_show(self, call: Call) -> Any:
-        return {"id": SUBSCRIPTION, "name": "The lab's", "user": {"type": "user"}}
-
     def _account_set(self, call: Call) -> Any:
-        if call["--subscription"] not in {SUBSCRIPTION, "The lab's"}:
-            raise CliError(f"The subscription of '{call['--subscription']}' doesn't exist in cloud 'AzureCloud'.")
+        if call["--subscription"] != "The lab's":
+            raise answers.refusal("account set", "doesn't exist", nobody=call["--subscription"])
 
     def _account_get_access_token(self, call: Call) -> Any:
-        audience = call.get("--resource", self.arm)
-        return {"accessToken": f"{self.token}.{audience.removeprefix('https://')}", "expires_on": 4_000_000_000}
-
-    @property
-    def token(self) -> str:
-        """The beginning of the person's access tokens; the rest names their audience."""
-        claims = base64.urlsafe_b64encode(json.dumps({"oid": PERSON, "idtyp": "user"}).encode()).decode().rstrip("=")
-        return f"e30.{claims}"
+        return {"accessToken": _token_for(call.get("--resource", self.arm))}
 
     def _cloud_show(self, call: Call) -> Any:
-        return {"name": "AzureCloud", "endpoints": {"resourceManager": f"{self.arm}/"}}
-
-    def _account_list_locations(self, call: Call) -> Any:
-        return [{"name": "westeurope"}, {"name": "northeurope"}]
+        return {"endpoints": {"resourceManager": f"{self.arm}/"}}
 
     def _group_show(self, call: Call) -> Any:
         return {"name": call["--name"], "location": self.group(call["--name"])}
@@ -116,14 +117,12 @@ class Azure(Storage, Templates):
         self.providers[call["--namespace"]] = "Registering"
 
     def _resource_list(self, call: Call) -> Any:
-        if "--tag" in call.options and "--resource-group" in call.options:
-            raise CliError("you cannot use '--tag' with '--resource-group'", 2)
         self.group(call["--resource-group"])
         return [_plain(found) for found in self.resources if found["group"] == call["--resource-group"]]
 
     def _resource_show(self, call: Call) -> Any:
         found = self.by_id(call)
-        return _plain(found) | {"identity": found.get("identity")}
+        return _plain(found) | {"identity": {"principalId": found["principalId"]}}
 
     def _identity_show(self, call: Call) -> Any:
         found = self.by_id(call)
@@ -131,9 +130,8 @@ class Azure(Storage, Templates):
 
     def _resource_delete(self, call: Call) -> Any:
         found = self.by_id(call)
-        used = {"Microsoft.Web/serverFarms": "Microsoft.Web/sites"}.get(found["type"])
-        if used and self.resource(used):
-            raise CliError("(Conflict) Server farm cannot be deleted because it has web app(s) assigned to it.")
+        uses = {"Microsoft.Web/serverfarms": "Microsoft.Web/sites"}.get(found["type"])
+        azure_takes(not uses or self.resource(uses) is None, "The plan has an app.")
         self.resources.remove(found)
         self.role_assignments[:] = [r for r in self.role_assignments if not r["scope"].startswith(found["id"])]
 
@@ -144,8 +142,7 @@ class Azure(Storage, Templates):
 
     def _role_assignment_create(self, call: Call) -> Any:
         scope, role = call["--scope"], call["--role"]
-        if not any(found["id"] == scope for found in self.resources):
-            raise CliError(f"(ResourceNotFound) The Resource '{scope}' was not found.", 3)
+        azure_takes(any(found["id"] == scope for found in self.resources), f"There is no {scope}.")
         who, kind = call["--assignee-object-id"], call["--assignee-principal-type"]
         assert (who == PERSON) == (kind == "User")
         more = "" if who == PERSON else f"-of-{who}"
@@ -153,7 +150,6 @@ class Azure(Storage, Templates):
         if entry not in self.role_assignments:
             self.role_assignments.append(entry)
             self.roles_spread_in = self.roles_to_spread
-        return entry
 
     def _role_assignment_delete(self, call: Call) -> Any:
         self.role_assignments[:] = [r for r in self.role_assignments if r["id"] != call["--ids"]]
@@ -170,43 +166,29 @@ class Azure(Storage, Templates):
     def _batch_location_quotas_show(self, call: Call) -> Any:
         return {"accountQuota": self.batch_accounts_allowed}
 
-    def _batch_account_list(self, call: Call) -> Any:
-        return [{"location": r["location"]} for r in self.resources if r["type"] == "Microsoft.Batch/batchAccounts"]
-
     def _batch_account_show(self, call: Call) -> Any:
-        if self.resource("Microsoft.Batch/batchAccounts", call["--name"]) is None:
-            raise CliError("(ResourceNotFound) The Batch account was not found.", 3)
+        azure_takes(self.resource("Microsoft.Batch/batchAccounts", call["--name"]) is not None, "There is no account.")
         families = [{"name": f"{name}Family", "coreQuota": self.cores} for name in self.vm_sizes]
         return {
             "dedicatedCoreQuota": self.cores,
-            # So the CLI spells it; Azure itself writes `VM`.
-            "dedicatedCoreQuotaPerVmFamilyEnforced": True,
             "dedicatedCoreQuotaPerVmFamily": families,
             "lowPriorityCoreQuota": self.spot_cores,
         }
 
     def _vm_image_show(self, call: Call) -> Any:
         self.registered("Microsoft.Compute")
-        return {"name": call["--urn"].rpartition(":")[2]}
 
     # The app
 
-    def _functionapp_show(self, call: Call) -> Any:
-        # Of an app on Flex Consumption the CLI prints what Azure Resource Manager answers, as it is.
-        name = call["--name"]
-        hosts = [{"hostType": "Standard", "name": name}, {"hostType": "Repository", "name": f"{name}.scm.example"}]
-        return {"name": name, "kind": "functionapp,linux", "properties": {"hostNameSslStates": hosts}}
-
     def _functionapp_function_list(self, call: Call) -> Any:
         if not self.published:
-            raise CliError("(BadRequest) Encountered an error (ServiceUnavailable) from host runtime.")
-        return [{"name": name} for name in ("blob_created", "reconcile", "collect")]
+            raise answers.refusal("functionapp function list", "ServiceUnavailable")
 
     def _functionapp_list_flexconsumption_runtimes(self, call: Call) -> Any:
-        return [{"name": "python", "version": version} for version in self.python_versions]
+        return [{"version": version} for version in self.python_versions]
 
     def _functionapp_config_appsettings_list(self, call: Call) -> Any:
-        return [{"name": name, "slotSetting": False, "value": value} for name, value in self.app_settings.items()]
+        return [{"name": name, "value": value} for name, value in self.app_settings.items()]
 
     # Addresses
 
@@ -214,25 +196,25 @@ class Azure(Storage, Templates):
         url = urlsplit(call["--uri"])
         method = call["--method"].lower()
         path = url.path
-        if not url.netloc.endswith(".batch.azure.com") and f"https://{url.netloc}" != self.arm:
-            raise CliError(f"Failed to resolve {url.netloc}")
+        azure_takes(url.netloc.endswith(".batch.azure.com") or f"https://{url.netloc}" == self.arm, "No such host.")
         if path.endswith("/providers/Microsoft.Authorization/permissions"):
             return {"value": self.permissions}
         if url.netloc.endswith(".batch.azure.com") and path == "/jobs":
-            if call["--resource"] != "https://batch.core.windows.net/":
-                raise CliError("(Unauthorized) The audience of the token is another one.")
+            azure_takes(call["--resource"] == "https://batch.core.windows.net/", "The token is for somebody else.")
             return {"value": self.jobs}
         if found := re.search(r"/Microsoft\.Consumption/budgets/([\w-]+)$", path):
             if found[1] not in self.budgets:
-                raise CliError('Not Found({"error":{"code":"404"}})')
+                raise answers.refusal("rest", "Budget not found")
             if method == "delete":
-                return self.budgets.pop(found[1])
+                del self.budgets[found[1]]
+                return None
             return {"name": found[1], "properties": {"timePeriod": {"startDate": self.budgets[found[1]]}}}
         if found := re.search(r"/systemTopics/([\w-]+)/eventSubscriptions/([\w-]+)$", path):
             return self.subscriptions_removed.append(found[2])
         if found := re.search(r"/roleDefinitions(?:/([\w-]+))?$", path):
             if method == "delete":
                 del self.role_definitions[found[1]]
+                return None
             return {
                 "value": [
                     {"name": key, "properties": {"roleName": name}} for key, name in self.role_definitions.items()
@@ -242,11 +224,11 @@ class Azure(Storage, Templates):
             if found[1] is None:
                 return {"value": [_told(pool) for pool in self.pools.values()]}
             return _told(self._pool(method, found[1], call))
-        raise CliError(f"This stand-in does not know {method} {path}.")
+        raise AssertionError(f"This stand-in does not know {method} {path}.")
 
     def _pool(self, method: str, name: str, call: Call) -> Any:
         if name not in self.pools:
-            raise CliError('Not Found({"error":{"code":"PoolNotFound"}})', 3)
+            raise answers.refusal("rest", "PoolNotFound")
         if method == "delete":
             del self.pools[name]
         elif method == "patch":
@@ -259,6 +241,7 @@ class Azure(Storage, Templates):
     def curl(self, arguments: list[str]) -> tuple[int, str, str]:
         """(exit code, standard output, standard error) of a call of curl; `--config` holds the file's content."""
         with self._lock:
+            answers.must_be_recorded(("curl", *arguments))
             value = dict(itertools.pairwise(arguments))
             self.curl_words += [word for word in arguments if word != value.get("--config")]
             url = urlsplit(arguments[-1])
@@ -267,18 +250,19 @@ class Azure(Storage, Templates):
                 return self._curled("download", False, lambda: self._download(output))
             if url.netloc == "prices.azure.com":
                 return self._curled("prices", False, lambda: self._prices(value["--data-urlencode"], output))
-            audience = re.fullmatch(rf'header = "Authorization: Bearer {self.token}\.(\S+)"', value["--config"].strip())
-            if audience is None or not re.fullmatch(r"[\w-]+\.scm\.example", url.netloc):
-                return 22, "", f"curl: nobody answers {url.netloc} without a token"
-            if f"https://{audience[1]}" != self.publishing_audience:
-                return _tell(output, "This token is for somebody else.", "401")
+            token = re.fullmatch(r'header = "Authorization: Bearer (\S+)"', value["--config"].strip())
+            app = self.resource("Microsoft.Web/sites")
+            assert token
+            assert app
+            assert url.netloc == f"{app['name']}.scm.azurewebsites.net"
+            if claims(token[1])["aud"] != self.publishing_audience:
+                return _tell(output, "", "401")
             if self.fresh_app:
                 first = self.fresh_app.pop(0)
                 return _tell(output, "", str(first)) if first > 99 else (first, "", "curl: (6) Could not resolve host")
             if url.path == f"/api/deployments/{self._deployment_id()}":
                 return self._curled("published?", False, lambda: self._deployment(output))
-            if url.path != "/api/publish" or "RemoteBuild=false" not in url.query:
-                return 22, "", f"curl: {url.path}?{url.query} is not known here"
+            assert url.path == "/api/publish", url.path
             package = Path(value["--data-binary"].removeprefix("@"))
             return self._curled("publish", True, lambda: self._publish(package, output))
 
@@ -309,7 +293,8 @@ class Azure(Storage, Templates):
         )[0]
         answer = json.loads(Path(__file__).with_name("retail_prices.json").read_text())
         if size not in self.retail_prices:
-            return 22, "", "curl: (22) The requested URL returned error: 503"
+            refused = answers.refusal("curl", "curl: (22)")
+            return refused.code, "", str(refused)
         price = self.retail_prices[size]
         dedicated = answer["Items"][1] | {"armSkuName": size, "retailPrice": price}
         answer["Items"] = [dedicated, dedicated | {"skuName": "X Spot", "retailPrice": price / 5}]

@@ -1,19 +1,34 @@
 """What exists in a subscription of Azure, for the commands that ask for it and change it."""
 
+import base64
 import copy
+import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.az_cli import Call, CliError
+from tests.deploy import answers, recordings
+from tests.deploy.az_cli import Call
 
-SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
-PERSON = "99999999-0000-0000-0000-000000000001"
+
+def claims(token: str) -> dict[str, Any]:
+    """What an access token says of whoever has it, and for whom it is."""
+    payload = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return found
+
+
+TOKEN: str = recordings.document("account get-access-token")["accessToken"]
+SUBSCRIPTION: str = recordings.document("account show")["id"]
+# The person whose answers were recorded.
+PERSON: str = claims(TOKEN)["oid"]
 PROVIDERS = (
     *("Microsoft.Batch", "Microsoft.Compute", "Microsoft.Consumption", "Microsoft.EventGrid", "Microsoft.Insights"),
     *("Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web"),
 )
+# What a first run made, as the CLI listed it then.
+MADE: list[dict[str, Any]] = recordings.document("resource list", '"ilastik-batch-part"].[')
 _STATE = (
     *("providers", "groups", "resources", "deployments", "blobs"),
     *("pools", "published", "role_assignments", "budgets", "app_settings", "role_definitions"),
@@ -68,6 +83,8 @@ class State:
     archive_cut_at: int | None = None
     calls: list[Call] = field(default_factory=list)
     curl_words: list[str] = field(default_factory=list)
+    # What a test puts into the recorded answer to a command, in place of what exists here.
+    told: dict[str, Any] = field(default_factory=dict)
     # Commands that fail, with their error messages.
     refused: dict[str, str] = field(default_factory=dict)
     # Makes the n-th call of all (counted from 1) fail, before or after its effect.
@@ -95,32 +112,28 @@ class State:
 
     def group(self, name: str) -> str:
         if name not in self.groups:
-            raise CliError(f"(ResourceGroupNotFound) Resource group '{name}' could not be found.", 3)
+            raise answers.refusal("group show", "ResourceGroupNotFound", lab=name)
         return self.groups[name]
 
     def registered(self, provider: str) -> None:
-        if self.providers[provider] != "Registered":
-            raise CliError(f"(MissingSubscriptionRegistration) The subscription is not registered to use {provider}.")
+        azure_takes(self.providers[provider] == "Registered", f"The subscription is not registered to use {provider}.")
 
     def by_id(self, call: Call) -> dict[str, Any]:
-        for found in self.resources:
-            if found["id"] == call["--ids"]:
-                return found
-        raise CliError(f"(ResourceNotFound) The Resource '{call['--ids']}' was not found.", 3)
+        found = next((r for r in self.resources if r["id"] == call["--ids"]), None)
+        azure_takes(found is not None, f"There is no {call['--ids']}.")
+        assert found
+        return found
 
-    def put(self, group: str, kind: str, name: str, location: str, tags: dict[str, str], **more: str) -> None:
-        existing = self.resource(kind, name)
+    def put(self, made: dict[str, Any], group: str, location: str, tags: dict[str, str]) -> None:
+        """Make a resource as it was recorded, or give an existing one its tags."""
+        existing = self.resource(made["type"], made["name"])
         if existing is not None:
-            if existing["location"] != location:
-                raise CliError(f"(InvalidResourceLocation) The resource '{name}' already exists in another location.")
+            azure_takes(existing["location"] == location, f"{made['name']} already exists in another location.")
             existing["tags"] = tags
             return
-        path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
-        principal = {"principalId": f"principal-of-{name}"} if "dentit" in kind else {}
-        identity = {"identity": {"principalId": f"principal-of-{name}"}} if "Topic" in kind else {}
-        self.resources.append(
-            {"id": path, "type": kind, "name": name, "location": location, "tags": tags, "group": group}
-            | principal
-            | identity
-            | more
-        )
+        self.resources.append(made | {"location": location, "tags": tags, "group": group})
+
+
+def azure_takes(it_does: bool, sentence: str) -> None:
+    """Fail the test over what Azure would refuse, where deploy.sh must not ask for it: so no refusal was recorded."""
+    assert it_does, f"Azure would refuse that: {sentence}"

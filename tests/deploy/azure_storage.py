@@ -4,15 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.az_cli import Call, CliError
-from tests.deploy.azure_state import PERSON, SUBSCRIPTION, State
+from tests.deploy import answers
+from tests.deploy.answers import CliError
+from tests.deploy.az_cli import Call
+from tests.deploy.azure_state import PERSON, State, azure_takes
 
-# As the CLI says it: without the code that the service gave.
-NO_ROLE = """
-You do not have the required permissions needed to perform this operation.
-Depending on your operation, you may need to be assigned one of the following roles:
-    "Storage Blob Data Owner"
-"""
+# Seen with Azure CLI 2.45, when an account had just been made. A proxy, as in the recordings, has another text for it.
 NO_NAME = (
     "<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: "
     "[Errno -2] Name or service not known"
@@ -23,30 +20,31 @@ class Storage(State):
     """Accounts, blobs and the rows of a table."""
 
     def _storage_account_check_name(self, call: Call) -> Any:
-        if self.providers["Microsoft.Storage"] != "Registered":
-            raise CliError(f"(SubscriptionNotFound) Subscription {SUBSCRIPTION} was not found.", 3)
+        self.registered("Microsoft.Storage")
         name = call["--name"]
         taken = self.names_are_taken or self.resource("Microsoft.Storage/storageAccounts", name) is not None
-        return {"nameAvailable": not taken, "message": f"The storage account named {name} is already taken."}
+        if not taken:
+            return {"nameAvailable": True}
+        message = f"The storage account named {name} is already taken."
+        return {"nameAvailable": False, "message": message, "reason": "AlreadyExists"}
 
     def _storage_account_show(self, call: Call) -> Any:
         found = self.resource("Microsoft.Storage/storageAccounts", call["--name"])
         if found is None:
-            raise CliError(f"(ResourceNotFound) The storage account '{call['--name']}' was not found.", 3)
-        return {name: value for name, value in found.items() if name != "group"}
+            raise answers.refusal("storage account show", "ResourceNotFound", ilastikhost7a79c679=call["--name"])
+        return {name: found[name] for name in ("id", "name", "location", "tags")}
 
     def _data(self, call: Call) -> None:
-        if call.get("--auth-mode") != "login":
-            raise CliError("KeyBasedAuthenticationNotPermitted")
+        azure_takes(call.get("--auth-mode") == "login", "KeyBasedAuthenticationNotPermitted")
         account = self.resource("Microsoft.Storage/storageAccounts", call["--account-name"])
         if account is None or self.names_spread_in:
             self.names_spread_in = max(0, self.names_spread_in - 1)
             raise CliError(NO_NAME)
         if not any(r["principalId"] == PERSON and r["scope"] == account["id"] for r in self.role_assignments):
-            raise CliError(NO_ROLE)
+            raise answers.refusal("storage blob list", "do not have the required permissions")
         self.roles_spread_in = max(0, self.roles_spread_in - 1)
         if self.roles_spread_in % 2:
-            raise CliError(NO_ROLE)
+            raise answers.refusal("storage blob list", "do not have the required permissions")
 
     def _storage_blob_list(self, call: Call) -> Any:
         self._data(call)
@@ -57,8 +55,8 @@ class Storage(State):
         self._data(call)
         blob = self.blobs.get((call["--container-name"], call["--name"]))
         if blob is None:
-            raise CliError("The specified blob does not exist.\nErrorCode:BlobNotFound", 3)
-        return blob
+            raise answers.refusal("storage blob show", "BlobNotFound")
+        return {"name": call["--name"], "metadata": blob["metadata"]}
 
     def _storage_blob_upload(self, call: Call) -> Any:
         self._data(call)
@@ -79,8 +77,7 @@ class Storage(State):
         found = re.fullmatch(
             r"PartitionKey eq '([\w-]+)' and name eq '([\w./-]+)' and is_file eq true", call["--filter"]
         )
-        if found is None:
-            raise CliError(f"InvalidInput: {call['--filter']}")
+        assert found, f"Azure would refuse the filter {call['--filter']}."
         name = found[2]
         if ("input", name) not in self.blobs:
             return {"items": []}

@@ -32,7 +32,7 @@ def in_scripts() -> set[str]:
 def name(recording: Recording) -> str:
     """A call for people: its command, and for addresses what is asked there."""
     if recording.words[0] == "curl":
-        return recording.shape
+        return re.sub(r" --.*|\?.*", "", recording.shape)
     command = recordings.command(recording.words)
     if command != "rest":
         return f"az {command}"

@@ -1,6 +1,7 @@
 """What the real Azure CLI answered to deploy.sh, as tests/azure/record.py wrote it down in recordings.json.
 
-A recording belongs to a shape: command, names of options, query and, for `az rest`, the kind of address.
+A recording belongs to a shape: command, options with the values that the scripts fix, query and, for `az rest` and
+`curl`, the kind of address. A question that has changed has no recording.
 """
 
 import copy
@@ -22,32 +23,45 @@ _NOT_KEPT = {"bicep build-params"}
 _THINGS = "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs"
 
 
+# Options whose values the scripts fix, and names that they give: the others' values are names of the deployment.
+_FIXED = {
+    *("--assignee-principal-type", "--auth-mode", "--fill-principal-name", "--fill-role-definition-name", "--mode"),
+    *("--num-results", "--output", "--overwrite", "--runtime", "--source", "--table-name", "--urn"),
+}
+
+
 @dataclass(frozen=True)
 class Recording:
     """One answer. `document` is what the query was put to, or the whole answer where there was none."""
 
-    shape: str
     words: tuple[str, ...]
     code: int
     out: str
     err: str
     document: Any = None
 
+    @functools.cached_property
+    def shape(self) -> str:
+        """What the call has in common with others."""
+        return shape(self.words)
+
 
 def shape(words: Sequence[str]) -> str:
     """What a call has in common with all others that differ only in names and numbers."""
     if words[0] == "curl":
         address = re.sub(r"(?<=//)[\w-]+(?=\.scm)", "APP", words[-1])
-        return "curl " + re.sub(r"\?.*|(?<=deployments/).*|(?<=org/).*", "", address)
+        address = re.sub(r"(?<=deployments/).*|(?<=org/).*", "", address)
+        found = [word for word in words[1:-1] if word.startswith("--")]
+        return " ".join(["curl", address, *sorted(found)])
     found, query = [], ""
     for word, after in zip(words, [*words[1:], ""], strict=True):
         name, _, _ = word.partition("=")
         if word.startswith("--"):
-            found.append(name)
+            found.append(f"{name} {after}" if name in _FIXED else name)
         if name == "--query":
             query = re.sub(r"'[^']*'", "'...'", after)
         if name == "--url":
-            found.append(thing(words))
+            found += [thing(words), *re.findall(r"(?<=[?&])api-version=[^&]+", after)]
         if name == "--method":
             found.append(after)
     return " ".join([command(words), *sorted(found), query]).strip()
@@ -85,7 +99,7 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
             document = json.loads(call.out)
         words = tuple(map(plain, call.words if call.program == "az" else ("curl", *call.words)))
         out = plain(call.out) if is_kept and (document is None or "--query" in words) else ""
-        found = Recording(shape(words), words, call.code, out, plain(call.err), document)
+        found = Recording(words, call.code, out, plain(call.err), document)
         # Of long answers one will do, and one of nothing.
         short = out if len(out) < 100 else "long"
         kept.setdefault(json.dumps([found.shape, found.code, found.err, short, bool(document)]), found)
@@ -93,10 +107,10 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
     kept |= {f"older {n}": found for n, found in enumerate(older) if (found.shape, found.code) not in asked}
     documents: list[Any] = []
     entries = []
-    for entry in map(asdict, sorted(kept.values(), key=lambda recording: recording.shape)):
-        if entry["document"] not in documents:
-            documents.append(entry["document"])
-        entries.append(entry | {"document": documents.index(entry["document"])})
+    for recording in sorted(kept.values(), key=lambda recording: recording.shape):
+        if recording.document not in documents:
+            documents.append(recording.document)
+        entries.append(asdict(recording) | {"document": documents.index(recording.document)})
     # A line each, so that a change shows as what changed.
     parts = (
         f'"{name}": [\n{",\n".join(map(json.dumps, part))}\n]'
@@ -109,8 +123,10 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
 def load() -> tuple[Recording, ...]:
     """All of them, those of one shape in the order in which they were made."""
     found = json.loads(FILE.read_text())
-    own = ({"words": tuple(e["words"]), "document": found["documents"][e["document"]]} for e in found["answers"])
-    return tuple(Recording(**entry | more) for entry, more in zip(found["answers"], own, strict=True))
+    return tuple(
+        Recording(tuple(e["words"]), e["code"], e["out"], e["err"], found["documents"][e["document"]])
+        for e in found["answers"]
+    )
 
 
 def document(name: str, contains: str = "", holds: Mapping[str, Any] | None = None) -> Any:
@@ -120,20 +136,3 @@ def document(name: str, contains: str = "", holds: Mapping[str, Any] | None = No
     value = next(fits, None)
     assert value is not None, f"Nothing was recorded of {name} {contains}: run `make recordings`."
     return copy.deepcopy(value)
-
-
-def told(value: Any, path: str = "") -> frozenset[str]:
-    """The fields of a document, as paths; what is data below tags, metadata and parameters does not count."""
-    if re.search(r"(^|\.)(tags|metadata|parameters)$", path):
-        return frozenset({path})
-    if isinstance(value, dict):
-        return frozenset({path}).union(*(told(inner, f"{path}.{key}".strip(".")) for key, inner in value.items()))
-    if isinstance(value, list):
-        return frozenset({path}).union(*(told(inner, path) for inner in value))
-    return frozenset({path})
-
-
-@functools.cache
-def fields(name: str) -> frozenset[str]:
-    """All fields that the real CLI told in answers to a command."""
-    return frozenset().union(*(told(r.document) for r in load() if command(r.words) == name and r.document))

@@ -30,7 +30,7 @@ def no_size(azure):
 def no_spot(azure):
     capabilities = [{"name": "vCPUs", "value": "4"}, {"name": "LowPriorityCapable", "value": "False"}]
     machine = {"name": "Standard_D4ds_v5", "familyName": "Standard_D4ds_v5Family", "capabilities": capabilities}
-    azure._batch_location_list_skus = lambda call: [machine]
+    azure.told["batch location list-skus"] = [machine]
 
 
 def no_account(azure):
@@ -68,7 +68,7 @@ def old_bicep(azure):
         (no_flex, "has no Flex Consumption plan for Python in westeurope"),
         (
             old_bicep,
-            "too old (Bicep CLI version 0.30.3 (9a6ff2fd50)); the message is above. A newer one: az bicep upgrade",
+            "too old (Bicep CLI version 0.49.2 (b34271ac51)); the message is above. A newer one: az bicep upgrade",
         ),
     ],
 )
@@ -211,7 +211,7 @@ def test_dedicated_cores_are_asked_for_as_the_cli_spells_them(lab):
     done = lab.run("--spot-nodes", "0")
     assert (done.returncode, "may use 0 dedicated cores" in done.stderr) == (1, True)
     assert lab.azure.changes == []
-    lab.azure._batch_account_show = lambda call: {"dedicatedCoreQuotaPerVmFamily": [], "lowPriorityCoreQuota": 9}
+    lab.azure.told["batch account show"] = {"dedicatedCoreQuotaPerVmFamily": [], "lowPriorityCoreQuota": 9}
     assert "does not tell how many dedicated cores" in lab.up("--spot-nodes", "0").stderr
 
 
@@ -219,7 +219,7 @@ def test_families_of_machines_may_have_blanks(lab):
     """As many with GPUs have them: a recording of the CLI's own tests has "Standard NCASv3_T4 Family"."""
     cores = [{"name": "vCPUs", "value": "4"}]
     machine = {"name": "Standard_NC4as_T4_v3", "familyName": "Standard NCASv3_T4 Family", "capabilities": cores}
-    lab.azure._batch_location_list_skus = lambda call: [machine]
+    lab.azure.told["batch location list-skus"] = [machine]
     done = lab.run("--vm-size", machine["name"], "--spot-nodes", "0", "--what-if")
     assert "how many dedicated cores of the family Standard NCASv3_T4 Family" in done.stderr
 
@@ -284,13 +284,7 @@ def test_only_what_is_not_there_is_missing(lab, fault):
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_deployment_that_does_not_tell_its_names_is_not_gone_on_with(lab, value):
     """The CLI prints "None" for a null; it would be taken for an account's name."""
-    create = lab.azure._deployment_group_create
-
-    def forgetful(call):
-        create(call)
-        lab.azure.deployments["ilastik-batch"]["outputs"]["batchAccount"]["value"] = value
-
-    lab.azure._deployment_group_create = forgetful
+    lab.azure.told["deployment group show"] = {"properties": {"outputs": {"batchAccount": {"value": value}}}}
     done = lab.run()
     assert (done.returncode, "does not tell its batch_account" in done.stderr) == (1, True)
     assert lab.azure.changes == ["deployment group create"]
@@ -298,7 +292,7 @@ def test_a_deployment_that_does_not_tell_its_names_is_not_gone_on_with(lab, valu
 
 def test_an_app_without_a_publishing_address_gets_no_code(lab):
     """curl would ask a host that is called like the first part of the path."""
-    lab.azure._functionapp_show = lambda call: {"properties": {"hostNameSslStates": []}}
+    lab.azure.told["functionapp show"] = {"properties": {"hostNameSslStates": []}}
     lab.new_code("2" * 64)
     done = lab.run()
     assert (done.returncode, "does not tell the publishing address" in done.stderr) == (1, True)

@@ -100,7 +100,7 @@ def test_the_first_size_that_is_to_be_had_is_taken(empty):
     (pool,) = empty.azure.pools.values()
     assert pool["values"]["vmSize"] == "Standard_D4ds_v5"
     families = [{"name": "Standard_D4ds_v5Family", "coreQuota": 0}, {"name": "Standard_D4as_v5Family", "coreQuota": 8}]
-    empty.azure._batch_account_show = lambda call: {"dedicatedCoreQuotaPerVmFamily": families}
+    empty.azure.told["batch account show"] = {"dedicatedCoreQuotaPerVmFamily": families}
     assert "Standard_D4ds_v5 is not taken: 0 dedicated cores are allowed" in empty.up("--no-smoke-test").stdout
     assert [pool["values"]["vmSize"] for pool in empty.azure.pools.values()] == ["Standard_D4as_v5"]
 

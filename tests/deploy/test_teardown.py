@@ -10,8 +10,7 @@ def test_teardown_keeps_the_results(lab):
     data = lab.azure.resource("Microsoft.Storage/storageAccounts")
     others = {"id": "x", "type": "Microsoft.Compute/disks", "name": "x", "location": "", "tags": None, "group": "lab"}
     rule = {"id": "y", "type": "microsoft.alertsmanagement/smartDetectorAlertRules", "tags": None, "location": ""}
-    lab.azure.put("lab", "Microsoft.Insights/components", "insights", "westeurope", lab.azure.resources[0]["tags"])
-    lab.azure.resources += [others, rule | {"name": "Failure Anomalies - insights", "group": "lab"}]
+    lab.azure.resources += [others, rule | {"name": "Failure Anomalies - ilastik-insights", "group": "lab"}]
     done = lab.run("--teardown", stdin="lab\n")
     assert done.returncode == 0, done.stderr
     assert lab.azure.resources == [data, others]
