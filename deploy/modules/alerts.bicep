@@ -101,7 +101,9 @@ type logAlert = {
   mute: string?
 }
 
-// Lines may arrive late: each evaluation looks back over an hour, and at those that have arrived since the one before.
+// Lines may arrive an hour late: each evaluation looks back over that hour and the time since the one before (Azure
+// has no window between one and two hours), and at what has arrived since then, with a minute to spare: a mail that
+// comes twice is better than one that never comes.
 @description('Alerts on logs.')
 var onLogs logAlert[] = [
   {
@@ -185,7 +187,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       autoMitigate: false
       scopes: [workspaceId]
       evaluationFrequency: 'PT15M'
-      windowSize: 'PT1H'
+      windowSize: 'PT2H'
       // A table of a kind of log exists only once its first line has come.
       skipQueryValidation: true
       criteria: {

@@ -1,5 +1,6 @@
 """What the pool's own formula promises, shown by simulation."""
 
+import re
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
@@ -202,6 +203,24 @@ def test_no_weekend_day_is_a_working_day(sunday: int) -> None:
     for weekday, nodes in ((1, 2), (5, 2), (6, 0), (sunday, 0)):
         asked = text.replace("localTime.weekday", str(weekday))
         assert _at(asked, 9).low_priority == nodes
+
+
+@pytest.mark.parametrize("spot_nodes", ["0", "20"])
+@pytest.mark.parametrize("slots", ["1", "4"])
+def test_without_a_single_sample_a_pool_keeps_its_size(spot_nodes: str, slots: str) -> None:
+    """Samples may be missing for a while: no node goes for that, and none comes."""
+    text = override(_FORMULA.read_text(encoding="utf-8"), {"spotNodes": spot_nodes, "slotsPerNode": slots})
+    before = Targets(dedicated=5) if spot_nodes == "0" else Targets(low_priority=5)
+    assert evaluate(text, Samples(), MONDAY, current=before).targets == before
+
+
+def test_every_sample_is_asked_for_only_where_there_is_one() -> None:
+    """What Azure does with GetSample where there is none is not documented."""
+    text = re.sub(r"//.*", "", _FORMULA.read_text(encoding="utf-8"))
+    statements = [statement for statement in text.split(";") if ".GetSample(" in statement]
+    assert len(statements) >= 6
+    guards = ("GetSamplePercent(", "sampled ?", "waiting > 0 ?", "known ?")
+    assert [statement for statement in statements if not any(guard in statement for guard in guards)] == []
 
 
 def test_the_first_evaluation_of_a_new_pool_succeeds() -> None:
