@@ -14,6 +14,7 @@ from batch_ops.domain.record_parts import Placement, Published
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.objects import ObjectCounts, ObjectsError, ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput, Role
+from batch_ops.task.pictures import PicturesError, PicturesWanted
 from batch_ops.task.run_plan import RunPlan, RunWarning
 from batch_ops.task.strict_json import ManifestError
 
@@ -25,6 +26,7 @@ NAMES: Mapping[tuple[type, str], str] = MappingProxyType(
         (Placement, "previous"): "previous_",
         (Tries, "counts"): "tries",
         (RunPlan, "objects"): "objects_wanted",
+        (RunPlan, "pictures"): "pictures_wanted",
         (Published, "counts"): "object_counts",
     }
 )
@@ -162,6 +164,17 @@ def _wanted_of(text: str) -> ObjectsWanted | None:
     return None
 
 
+def _text_of_pictures(wanted: PicturesWanted | None) -> str:
+    """{"contrast": {"dtype": "uint8", "limits": [[12.0, 230.0]]}}."""
+    return wanted.to_json() if wanted else ""
+
+
+def _pictures_of(text: str) -> PicturesWanted | None:
+    with suppress(PicturesError):
+        return PicturesWanted.from_json(text)
+    return None
+
+
 CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
     {
         timedelta: Codec(int, lambda span: round(span.total_seconds()), lambda seconds: timedelta(seconds=seconds)),
@@ -172,6 +185,7 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[PlannedOutput, ...]: Codec(str, _text_of_outputs, _outputs_of),
         ObjectCounts | None: Codec(str, _text_of_counts_of_objects, _counts_of_objects),
         ObjectsWanted | None: Codec(str, _text_of_wanted, _wanted_of),
+        PicturesWanted | None: Codec(str, _text_of_pictures, _pictures_of),
         tuple[RunWarning, ...]: Codec(str, _text_of_warnings, _warnings_of),
     }
 )

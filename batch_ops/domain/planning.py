@@ -18,6 +18,7 @@ from batch_ops.image.image_axes import kind_of
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.export_plan import ExportPlan, export_plan, exported
 from batch_ops.task.outputs import planned_outputs
+from batch_ops.task.pictures import PicturesWanted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -145,6 +146,7 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
         image=image,
         outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),
         objects=objects,
+        pictures=PicturesWanted() if config.pictures else None,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
         warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects),

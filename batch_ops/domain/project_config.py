@@ -14,7 +14,10 @@ from batch_ops.task.plain_text import plain
 CONFIG_SUFFIX = ".json"
 LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
-_KEYS = ("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane", "objects", "pixel_size_um")
+_KEYS = (
+    *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
+    *("objects", "pixel_size_um", "pictures"),
+)
 _OBJECT_KEYS = ("classes", "min_size")
 _MOST_CLASSES = 255
 _LARGEST = 1e12
@@ -27,7 +30,7 @@ class ProjectConfig:
     trained in 2D segments the planes of a stack one by one. `object_classes`: names or values of the classes whose
     objects are counted, None where it does not say. `min_object_size`: smaller objects do not count; in um3 or um2
     where the size of a pixel is known, else in pixels. `pixel_size_um`: that along z, y and x in micrometres, () where
-    the image has to say it."""
+    the image has to say it. `pictures`: whether there are any of its images."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -37,6 +40,7 @@ class ProjectConfig:
     object_classes: tuple[str | int, ...] | None = None
     min_object_size: float = 0.0
     pixel_size_um: tuple[float, ...] = ()
+    pictures: bool = True
 
 
 class ConfigError(IlastikBatchError):
@@ -58,10 +62,11 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         axes=_axes(where, values),
         export_source=_export_source(where, values),
         wall_clock=_wall_clock(where, values),
-        per_plane=_flag(where, values, "per_plane"),
+        per_plane=_flag(where, values, "per_plane", default=False),
         object_classes=_classes(where, of_objects),
         min_object_size=_least(where, of_objects),
         pixel_size_um=_pixel_size(where, values),
+        pictures=_flag(where, values, "pictures", default=True),
     )
 
 
@@ -104,11 +109,11 @@ def _export_source(where: str, values: dict[str, object]) -> str | None:
     return source
 
 
-def _flag(where: str, values: dict[str, object], key: str) -> bool:
+def _flag(where: str, values: dict[str, object], key: str, *, default: bool) -> bool:
     value = values.get(key)
-    if not (value is None or isinstance(value, bool)):
+    if value is not None and not isinstance(value, bool):
         raise ConfigError(f"{where} must give {key} as true or false.")
-    return bool(value)
+    return default if value is None else value
 
 
 def _wall_clock(where: str, values: dict[str, object]) -> timedelta | None:

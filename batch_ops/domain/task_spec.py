@@ -94,6 +94,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         manifest_schema=SCHEMA,
         planes="" if record.plan.image.is_known else record.plan.image.planes,
         objects=record.plan.objects.to_json() if record.plan.objects else "",
+        pictures=record.plan.pictures.to_json() if record.plan.pictures else "",
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

@@ -140,7 +140,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
     result = (record.times, record.published, record.spent)
     parts = (record, record.image, plan, plan.tool, plan.image, record.placement, *result)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
-    del found["wall_clock"], found["objects"], found["counts"]
+    del found["wall_clock"], found["objects"], found["pictures"], found["counts"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
     return {
         **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
@@ -149,6 +149,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "forecast_memory_bytes": plan.forecast.memory_bytes,
         "forecast_seconds": plan.forecast.seconds,
         "objects_wanted": asdict(plan.objects) if plan.objects else None,
+        "pictures_wanted": asdict(plan.pictures) if plan.pictures else None,
         "object_counts": asdict(record.published.counts) if record.published.counts else None,
         "outputs": [asdict(output) for output in plan.outputs],
         "warnings": [asdict(warning) for warning in plan.warnings],

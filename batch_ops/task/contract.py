@@ -38,6 +38,7 @@ from typing import Any
 
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, ExportPlan
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
+from batch_ops.task.pictures import PicturesError, PicturesWanted
 from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json
 
 PROJECT_FILE = "project.ilp"
@@ -77,7 +78,7 @@ OUTPUT_FILES = (
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
-_LATER = ("image_description", "whole_node", "manifest_schema", "planes", "objects")
+_LATER = ("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures")
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -96,7 +97,8 @@ class TaskEnvironment:
     by plane, if its project was trained in 2D. `whole_node`: 1 = no other task can be on the node. `threads` and
     `ram_mb` (MB = 2^20 bytes) are the slot's share. `manifest_schema` is the newest that whoever made the task can
     read (0 = the first): while a system is deployed over, the app of before may hand out these scripts. `objects`:
-    which to count (`objects.ObjectsWanted.to_json`; "" = none).
+    which to count (`objects.ObjectsWanted.to_json`; "" = none). `pictures`: what to draw
+    (`pictures.PicturesWanted.to_json`; "" = nothing).
     """
 
     nickname: str
@@ -119,6 +121,7 @@ class TaskEnvironment:
     manifest_schema: int = 0
     planes: str = ""
     objects: str = ""
+    pictures: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
@@ -168,6 +171,14 @@ class TaskEnvironment:
             raise TaskEnvironmentError(str(exc)) from exc
 
     @property
+    def wanted_pictures(self) -> PicturesWanted | None:
+        """What to draw; None for nothing. Raises TaskEnvironmentError."""
+        try:
+            return PicturesWanted.from_json(self.pictures)
+        except PicturesError as exc:
+            raise TaskEnvironmentError(str(exc)) from exc
+
+    @property
     def image_file(self) -> str:
         """Where the resource file puts the image, relative to the working directory."""
         return f"image/{self.nickname}.h5"
@@ -191,7 +202,7 @@ class TaskEnvironment:
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
         # Raise for what can't be read.
-        _ = self.image, self.wanted_objects
+        _ = self.image, self.wanted_objects, self.wanted_pictures
 
 
 def command(

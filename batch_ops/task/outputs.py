@@ -15,6 +15,7 @@ from batch_ops.task.export_plan import ExportPlan
 TIFF = "image/tiff"
 TEXT = "text/plain; charset=utf-8"
 TABLE = "text/csv; charset=utf-8"
+PNG = "image/png"
 
 # The longest folder of results leaves this much of the 1,024 characters of a blob's name.
 MAX_PATH_CHARS = 90

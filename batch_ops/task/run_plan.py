@@ -15,6 +15,7 @@ from typing import Any
 
 from batch_ops.task.objects import ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput
+from batch_ops.task.pictures import PicturesWanted
 
 _SCHEMA = 1
 
@@ -103,7 +104,7 @@ class RunWarning:
 class RunPlan:
     """What is run: the run key, image and tool, what they promise, the limits and the forecast.
 
-    `objects` says what is counted in the results, None where nothing is.
+    `objects` says what is counted in the results, `pictures` what is drawn of them; None where nothing is.
     `outputs` are () for an image that was not checked: the node works them out by the same rules. The pool is that of
     the run's `Placement`, as a retry may move to another one.
     """
@@ -116,6 +117,7 @@ class RunPlan:
     forecast: Forecast = field(default_factory=Forecast)
     warnings: tuple[RunWarning, ...] = ()
     objects: ObjectsWanted | None = None
+    pictures: PicturesWanted | None = None
 
 
 class RunPlanError(ValueError):

@@ -29,6 +29,7 @@ from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
 from node.measured import count_objects
 from node.memory import check_memory
+from node.pictures import make_pictures
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
 from node.project import LocalProject, prepare_project, verify_project
 from node.tiffs import find_files, name_planes, only_value
@@ -133,9 +134,11 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
             warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)
     with execution.step("objects"):
         tables, counts = count_objects(execution, image, results, task.wanted_objects)
+    with execution.step("pictures"):
+        pictures = make_pictures(execution, image, results, task)
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
-    publish(execution, task, image, command, [*results, *tables], counts, home)
+    publish(execution, task, image, command, [*results, *tables, *pictures], counts, home)
     return outcome
 
 

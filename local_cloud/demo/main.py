@@ -16,12 +16,10 @@ from local_cloud.cloud.errors import CloudError, FolderInUseError
 from local_cloud.cloud.folder import DataFolder, is_held
 from local_cloud.cloud.stack import REPOSITORY
 from local_cloud.demo.dropped import DroppedFile, FileRow, FileState, counted, dropped_files, printable
-from local_cloud.demo.pictures import read_segmentation, save_picture
 from local_cloud.demo.progress import view_for
 from local_cloud.demo.report import faults, summarize, summary_lines
 from local_cloud.demo.samples import write_samples
 from local_cloud.demo.storage import DemoStorage
-from local_cloud.demo.volumes import NoPlaneError
 from local_cloud.demo.watch import watch
 
 _PROJECT = "demo"
@@ -170,7 +168,7 @@ def _collect(
     rows: Mapping[str, FileRow],
     options: DemoOptions,
 ) -> list[str]:
-    """Fetch the results, draw the pictures, print the summary; return what is wrong."""
+    """Fetch the results, print the summary; return what is wrong."""
     pictures: list[Path] = []
     tiffs: dict[str, int] = {}
     problems: list[str] = []
@@ -179,16 +177,11 @@ def _collect(
         tiffs[file.name] = sum(path.suffix == ".tiff" for path in saved)
         if file.name not in rows or rows[file.name].state is not FileState.SUCCEEDED:
             continue
-        segmentation = read_segmentation(saved)
-        if not segmentation.has_labels:
-            console.print(f"No picture of {printable(file.name)}: {segmentation.export_source} has no outlines.")
-            continue
-        picture = folder.root / "pictures" / f"{file.name}.png"
-        try:
-            save_picture(picture, file.path, options.project, segmentation)
+        drawn = {path.stem: path for path in saved if path.suffix == ".png"}
+        if picture := drawn.get("overlay") or drawn.get("preview"):
             pictures.append(picture)
-        except NoPlaneError as exc:
-            problems.append(f"No picture of {printable(file.name)}: {exc}")
+        else:
+            console.print(f"There is no picture of {printable(file.name)}; its provenance.json may say why.")
     problems += faults(rows, files, tiffs)
     summary = summarize(rows, files, sum(tiffs.values()))
     console.print()

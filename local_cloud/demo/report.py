@@ -69,7 +69,7 @@ def summary_lines(summary: Summary, folder: Path, pictures: Sequence[Path], *, k
         )
     lines.append(f"Results   {folder / 'results'}")
     if pictures:
-        lines.append(f"Pictures  {folder / 'pictures'}: {', '.join(printable(path.name) for path in pictures)}")
+        lines += [f"Picture   {printable(str(path))}" for path in pictures]
     lines.append(f"Logs      {folder / 'logs'}")
     if kept:
         lines += [

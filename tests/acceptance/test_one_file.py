@@ -5,9 +5,11 @@ import json
 
 import pytest
 import tifffile
+from PIL import Image
 from scipy import ndimage
 
 from batch_ops.domain import naming
+from batch_ops.task.pictures import OVERLAY, PREVIEW, SMALL
 
 
 def test_a_dropped_image_is_segmented(lab):
@@ -17,7 +19,9 @@ def test_a_dropped_image_is_segmented(lab):
     row = lab.wait(name)
     assert row["state"] == "SUCCEEDED", row["reason"]
     results = lab.results(name)
-    assert set(results) == {"well_A10.tiff", "well_A11.tiff", "objects.csv", "provenance.json", "ilastik.log"}
+    pictures = {PREVIEW, OVERLAY, SMALL}
+    others = {"objects.csv", "provenance.json", "ilastik.log"}
+    assert set(results) == {"well_A10.tiff", "well_A11.tiff"} | others | pictures
     pages = tifffile.imread(io.BytesIO(results["well_A10.tiff"]))
     assert pages.shape == (16, 22, 24)
     assert set(pages.ravel()) == {1, 2}
@@ -31,6 +35,8 @@ def test_a_dropped_image_is_segmented(lab):
         with tifffile.TiffFile(io.BytesIO(results[output["path"]])) as tiff:
             assert (output["pages"], output["axes"]) == (len(tiff.pages), tiff.series[0].axes.lower())
     assert {output["path"] for output in provenance["outputs"]} == results.keys() - {"provenance.json"}
+    for picture in pictures:
+        assert Image.open(io.BytesIO(results[picture])).format == "PNG"
     # As another library counts them in the pixels that came back.
     [counts] = json.loads(row["object_counts"])["classes"]
     stacks = [tifffile.imread(io.BytesIO(results[leaf])) for leaf in ("well_A10.tiff", "well_A11.tiff")]

@@ -22,6 +22,7 @@ import psutil
 import pytest
 from azure.data.tables import UpdateMode
 
+from batch_ops.task.pictures import OVERLAY, PREVIEW, SMALL
 from local_cloud.cloud.folder import write_atomically
 from tests.acceptance.lab import REPOSITORY, SETTINGS, Lab, laboratory
 from tests.acceptance.test_steering import deaf
@@ -177,6 +178,7 @@ def test_every_open_file_goes_on_under_the_new_version(before: Deployment):
         }
         assert len(document["files"]) == row["tiffs"] == 2
         others = {"provenance.json", "ilastik.log"} | ({"objects.csv"} if "objects_wanted" in row else set())
+        others |= {PREVIEW, OVERLAY, SMALL} if "pictures_wanted" in row else set()
         assert set(results) == {file["name"] for file in document["files"]} | others
         assert not lab.staged(name)
     assert lab.results("done.h5") == published

@@ -5,27 +5,13 @@ So whatever happens to it - no memory, a crash in a library, no end - the result
 
 from __future__ import annotations
 
-import json
 import sys
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from batch_ops.task.objects import ObjectsWanted
-
-
-def main() -> int:
-    """Write the table that the order asks for."""
-    with suppress(OSError):
-        # If the node runs out of memory, this goes first.
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    try:
-        print(json.dumps(count(json.load(sys.stdin))))
-    except Exception as exc:  # whatever it is, it becomes one line of the log
-        print(f"{type(exc).__name__}: {exc}".replace("\n", " "), file=sys.stderr)
-        return 1
-    return 0
+from node.aside import answer
 
 
 def count(order: dict[str, Any]) -> dict[str, Any]:
@@ -47,4 +33,4 @@ def count(order: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(count))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from contextlib import suppress
 
 from batch_ops.task.manifest import Output
@@ -12,7 +10,7 @@ from batch_ops.task.outputs import TABLE, Role
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import ManifestError, plain_line
 from node import count
-from node.aside import run_aside
+from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
 from node.files import md5_of
 from node.image import LINK, LocalImage
@@ -20,8 +18,16 @@ from node.image import LINK, LocalImage
 LEAST_SECONDS = 300.0
 
 
-class NotMeasured(Exception):
-    """Why there is no table."""
+def pixels_of(execution: Execution, image: LocalImage, segmentations: list[Output]) -> dict[str, object]:
+    """Say for an order to a process aside where the pixels are: those of the image, and those of its results."""
+    return {
+        "image": str(execution.root / LINK),
+        "dataset": image.argument[len(LINK) :].lstrip("/"),
+        "axes": image.axes,
+        "read_as": image.described.read_as,
+        "files": [str(execution.partial / output.path) for output in segmentations],
+        "pages": segmentations[0].pages if segmentations else 0,
+    }
 
 
 def count_objects(
@@ -35,39 +41,14 @@ def count_objects(
     if not wanted.classes or not segmentations:
         return [], None
     table = execution.partial / OBJECTS_NAME
-    order = {
-        "image": str(execution.root / LINK),
-        "dataset": image.argument[len(LINK) :].lstrip("/"),
-        "axes": image.axes,
-        "read_as": image.described.read_as,
-        "files": [str(execution.partial / output.path) for output in segmentations],
-        "pages": segmentations[0].pages,
-        "table": str(table),
-        "wanted": wanted.to_json(),
-    }
+    order = {**pixels_of(execution, image, segmentations), "table": str(table), "wanted": wanted.to_json()}
     try:
-        counts = _counted(order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
-    except NotMeasured as exc:
+        told = ask_aside(count.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
+        counts = ObjectCounts.read(told)
+    except (NoAnswer, ManifestError) as exc:
         with suppress(OSError):
             table.unlink()
         reason = plain_line(f"Its objects were not counted: {exc}")
         execution.warn(RunWarning("not-counted", f"{reason.rstrip('.')}."))
         return [], None
     return [Output(OBJECTS_NAME, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))], counts
-
-
-def _counted(order: dict[str, object], seconds: float) -> ObjectCounts:
-    """Have them counted. Raises `NotMeasured`."""
-    try:
-        ended = run_aside(count.__name__, order, seconds)
-    except subprocess.TimeoutExpired as exc:
-        raise NotMeasured(f"it took longer than {seconds / 60:.0f} minutes") from exc
-    except OSError as exc:
-        raise NotMeasured(str(exc)) from exc
-    if ended.returncode:
-        said = ended.stderr.strip().splitlines() or [f"it ended with exit code {ended.returncode} without a word"]
-        raise NotMeasured(said[-1])
-    try:
-        return ObjectCounts.read(json.loads(ended.stdout))
-    except (ValueError, ManifestError) as exc:
-        raise NotMeasured(str(exc)) from exc

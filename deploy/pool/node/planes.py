@@ -14,6 +14,8 @@ from node.files import open_hdf5
 from node.pixel_sizes import MICROMETRES
 
 BAND_BYTES = int(os.environ.get("COUNT_BAND_BYTES") or 64 * 2**20)  # read at once
+_ALL = slice(None)
+
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
@@ -97,12 +99,22 @@ class ImagePlanes:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def read(self, t: int, z: slice, y: slice) -> Array:
-        """Return (z, y, x, c); all x and channels."""
+    @property
+    def dtype(self) -> str:
+        """The type of its values, by numpy's name."""
+        return str(self._data.dtype.name)
+
+    @property
+    def chunk_rows(self) -> int:
+        """How many rows are stored together."""
+        return self._height
+
+    def read(self, t: int, z: slice, y: slice, x: slice = _ALL, c: slice = _ALL) -> Array:
+        """Return (z, y, x, c)."""
         import numpy
 
-        wanted: dict[str, Any] = {"t": t, "z": z, "y": y}
-        found = self._data[tuple(wanted.get(axis, slice(None)) for axis in self._axes)]
+        wanted: dict[str, Any] = {"t": t, "z": z, "y": y, "x": x, "c": c}
+        found = self._data[tuple(wanted[axis] for axis in self._axes)]
         left = [axis for axis in self._axes if axis != "t"]
         for axis in "zyxc":
             if axis not in left:

@@ -8,7 +8,6 @@ import pytest
 
 from local_cloud.demo.dropped import DroppedFile, FileState, dropped_files
 from local_cloud.demo.samples import AXES, SHAPE, nuclei, write_samples
-from local_cloud.demo.volumes import read_middle_plane
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +49,6 @@ def test_nuclei_stand_out_of_the_background() -> None:
     volume = nuclei(1)
     assert 25 < np.median(volume) < 40
     assert 0.01 < np.mean(volume > 80) < 0.15
-
-
-def test_middle_plane_is_rows_by_columns(samples: list[DroppedFile]) -> None:
-    """A txyzc volume is shown with y downwards and x to the right, in the middle of time and depth."""
-    plane = read_middle_plane(samples[0].path, "volume/data", "txyzc")
-    with h5py.File(samples[0].path) as file:
-        expected = file["volume/data"][2, :, :, 12, 0].T
-    assert (plane.time, plane.times, plane.depth, plane.depths) == (2, 4, 12, 24)
-    assert np.array_equal(plane.pixels, expected)
 
 
 def test_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput, Role
+from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
 
@@ -55,6 +56,7 @@ RECORD = FileRecord(
         Forecast(2**33, 90),
         (RunWarning("memory", "Wärme."),),
         ObjectsWanted((CountedClass(1, "Zelle"),), 2.5, (0.3, 0.1, 0.1)),
+        PicturesWanted(Contrast("uint8", ((12.0, 230.5),))),
     ),
     placement=Placement(
         *(
@@ -118,6 +120,7 @@ ROW: dict[str, Any] = {
     ' "pages": 2, "axes": "zyx", "page_shape": [4, 5], "bytes_per_file": 99}]',
     "warnings": '[{"code": "memory", "sentence": "Wärme."}]',
     "objects_wanted": '{"classes":[{"label":1,"name":"Zelle"}],"min_size":2.5,"pixel_size_um":[0.3,0.1,0.1]}',
+    "pictures_wanted": '{"contrast":{"dtype":"uint8","limits":[[12.0,230.5]]}}',
     "export_source": "Probabilities",
     "wall_clock_seconds": int64(3600),
     "pool_id": "pool",
@@ -204,6 +207,7 @@ SPECIAL = {
     "outputs": OUTPUTS,
     "warnings": WARNINGS,
     "objects_wanted": st.just(ROW["objects_wanted"]),
+    "pictures_wanted": st.just(ROW["pictures_wanted"]),
     "object_counts": st.just(ROW["object_counts"]),
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }

@@ -1,0 +1,53 @@
+"""The pictures of a good run. Never a reason for failure: what can't be drawn is a warning."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+
+from batch_ops.task import pictures
+from batch_ops.task.contract import TaskEnvironment
+from batch_ops.task.manifest import Output
+from batch_ops.task.outputs import PNG, Role
+from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.strict_json import plain_line
+from node import draw
+from node.aside import NoAnswer, ask_aside
+from node.execution import Execution
+from node.files import md5_of
+from node.image import LocalImage
+from node.measured import pixels_of
+
+LEAST_SECONDS = 120.0
+
+
+def make_pictures(
+    execution: Execution, image: LocalImage, results: list[Output], task: TaskEnvironment
+) -> list[Output]:
+    """Draw the image and what was found in it, beside the results; return the pictures as outputs.
+
+    It may take a quarter of ilastik's time, or LEAST_SECONDS.
+    """
+    if not task.pictures:
+        return []
+    segmentations = [output for output in results if output.role is Role.SEGMENTATION]
+    order = {
+        **pixels_of(execution, image, segmentations),
+        "folder": str(execution.partial),
+        "pictures": task.pictures,
+        "objects": task.objects,
+    }
+    try:
+        (execution.partial / pictures.FOLDER).mkdir()
+        told = ask_aside(draw.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0) / 4))
+        return [
+            Output(path, Role.PICTURE, PNG, (execution.partial / path).stat().st_size, md5_of(execution.partial / path))
+            for path in (pictures.PREVIEW, pictures.OVERLAY, pictures.SMALL)
+            if path in told["pictures"]
+        ]
+    except (NoAnswer, OSError, KeyError, TypeError) as exc:
+        with suppress(OSError):
+            shutil.rmtree(execution.partial / pictures.FOLDER)
+        reason = plain_line(f"There are no pictures of it: {exc}")
+        execution.warn(RunWarning("no-pictures", f"{reason.rstrip('.')}."))
+        return []
