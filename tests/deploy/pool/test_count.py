@@ -48,6 +48,7 @@ class Counting:
             "image": str(self.folder / "a.h5"),
             "dataset": "data",
             "axes": self.axes,
+            "read_as": self.axes,
             "files": names,
             "pages": self.pages or len(stacks[0]),
             "table": str(self.folder / "objects.csv"),
