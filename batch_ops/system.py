@@ -14,6 +14,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.runs.admission import Admission
+from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
@@ -83,6 +84,7 @@ class _Runs:
     claims: Claims
     admission: Admission
     nodes: NodeCatalog
+    budget: BudgetGate
 
 
 def assemble(
@@ -172,6 +174,7 @@ def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Run
         clock=clock,
         new_id=new_id,
     )
+    nodes = NodeCatalog(batch=batch, clock=clock)
     return _Runs(
         staging=staging,
         problem_file=problem_file,
@@ -182,7 +185,8 @@ def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Run
         ),
         claims=claims,
         admission=Admission(worklist=worklist, settings=settings, clock=clock),
-        nodes=NodeCatalog(batch=batch, clock=clock),
+        nodes=nodes,
+        budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
     )
 
 
@@ -197,6 +201,7 @@ def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start
         check=ports.check,
         classifiers=classifiers,
         admission=runs.admission,
+        budget=runs.budget,
         claims=runs.claims,
         launcher=runs.launcher,
         ending=runs.ending,
@@ -228,6 +233,7 @@ def _reconcile(
         outbox=ports.outbox,
         staging=runs.staging,
         admission=runs.admission,
+        budget=runs.budget,
         launcher=runs.launcher,
         ending=runs.ending,
         start=start,
@@ -252,6 +258,7 @@ def _reconcile(
         batch=ports.batch,
         observation=observation,
         pool_watch=pool_watch,
+        budget=runs.budget,
         due_files=due_files,
         idle_jobs=IdleJobs(worklist=ports.worklist, batch=ports.batch, settings=settings, clock=clock),
         sweep=sweep,

@@ -128,6 +128,10 @@ class TableLedger:
                 found = found.plus(table_rows.from_properties(MonthSum, row))
         return found
 
+    async def projects(self, month: str) -> Sequence[str]:
+        with calls(_SERVICE, f"read which projects have done something in {month}"):
+            return await self._sums.projects(month)
+
     async def _write(self, writes: Writes, verb: str) -> Entry:
         name = _shown(writes.record.name)
         conflict = Conflict(f"The row of {name} was changed by somebody else in the meantime.")
@@ -140,6 +144,7 @@ class TableLedger:
         """Write all rows or none, and add the runs that end to the sums of their months."""
         partition = partition_key(writes.record.name)
         ended = sums_of(writes.ended)
+        await self._sums.note_project(partition, naming.project_of(writes.record.name), ended)
         with self._sums.chosen(partition, list(ended)) as keys:
             added = {keys[month]: sums for month, sums in ended.items()}
             for _ in range(_RACES):

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from attrs import define, field
+from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows, transactions
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
 from batch_ops.adapters.table_rows import MISSING_CODES
 from batch_ops.adapters.transactions import Operation
-from batch_ops.domain.month_sums import SHARDS, MonthSum, row_of
+from batch_ops.domain.month_sums import MONTHS, SHARDS, MonthSum, row_of
 
 type _Keys = tuple[str, str]
 
@@ -36,6 +37,7 @@ class SumRows:
     _first: int = 0
     _known: dict[_Keys, Held] = field(factory=dict, init=False)
     _busy: set[_Keys] = field(factory=set, init=False)
+    _noted: set[_Keys] = field(factory=set, init=False)
 
     @contextmanager
     def chosen(self, partition: str, months: Sequence[str]) -> Iterator[Mapping[str, str]]:
@@ -50,6 +52,24 @@ class SumRows:
             yield rows
         finally:
             self._busy -= taken
+
+    async def note_project(self, partition: str, project: str, months: Iterable[str]) -> None:
+        """Note that a project has sums of these months: once a process."""
+        for month in months:
+            key = (month, partition)
+            if key in self._noted:
+                continue
+            entity = {"PartitionKey": MONTHS, "RowKey": "!".join(key), "project": project}
+            await self._table.upsert_entity(entity, UpdateMode.REPLACE)
+            self._noted.add(key)
+
+    async def projects(self, month: str) -> Sequence[str]:
+        """List the projects that have sums of a month."""
+        rows = self._table.query_entities(
+            "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
+            parameters={"partition": MONTHS, "start": f"{month}!", "end": f"{month}~"},
+        )
+        return [str(row["project"]) async for row in rows]
 
     async def held(self, partition: str, keys: Iterable[str]) -> Mapping[str, Held]:
         """Return what these rows hold, as far as this process knows."""

@@ -161,12 +161,13 @@ class Case:
 class Gathered:
     """What was found out about a case, in this order; the rest stays unset once it is clear that it must wait.
 
-    `hold`: why no run may begin, "" if it may. `turn`: the case's turn, the one just taken included.
-    `unanswered`: the row asks which axes the image has, and nobody has said so yet. `fault`: a service could not
-    answer; the sentence says which.
+    `hold`: why no run may begin, "" if it may; `over_budget`: the same of the month's budget. `turn`: the case's turn,
+    the one just taken included. `unanswered`: the row asks which axes the image has, and nobody has said so yet.
+    `fault`: a service could not answer; the sentence says which.
     """
 
     hold: str = ""
+    over_budget: str = ""
     project: Project | NoProject | None = None
     turn: datetime | None = None
     turn_sentence: str = ""
@@ -184,6 +185,8 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     record = case.record(found.turn)
     if found.fault or found.hold:
         return Wait(record, State.WAITING, found.fault or found.hold, reported=False)
+    if found.over_budget:
+        return Wait(record, State.WAITING, found.over_budget)
     project, verdict = found.project, found.verdict
     if isinstance(project, NoProject):
         return Wait(record, State.WAITING_FOR_PROJECT, project.sentence)

@@ -2,6 +2,10 @@
 
     m!<yyyy-mm>!<shard>    a part of the sums of a month
 
+In a partition of their own, written before the first of these, so that a month's projects are found:
+
+    <yyyy-mm>!<project>    a project with sums of that month
+
 A run counts in the month in which it ended, once: its end and its count are one transaction, under the guard of the
 file's row. There are several shards so that runs which end at the same moment need not wait for each other.
 """
@@ -14,6 +18,8 @@ from typing import Self
 from batch_ops.domain.file_record import FileRecord
 
 SHARDS = 64
+# No project has this partition: a `!` in a key is followed by two hexadecimal digits.
+MONTHS = "!months"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from typing import Annotated, Any, get_args
 
+from batch_ops.domain.budget import NO_BUDGETS, Budgets
 from batch_ops.domain.errors import SettingsError
 from batch_ops.domain.prices import NO_PRICES, NodePrices
 
@@ -72,6 +73,7 @@ class Settings:
     check_processes: Annotated[int, "CHECK_PROCESSES"] = 2
     max_image_bytes: Annotated[int, "MAX_IMAGE_BYTES"] = 200_000_000_000
     prices: Annotated[NodePrices, "NODE_PRICES"] = NO_PRICES
+    budgets: Annotated[Budgets, "BUDGET_MONTH"] = NO_BUDGETS
 
     @property
     def queues(self) -> tuple[str, str]:
@@ -112,7 +114,7 @@ def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -
         if text.lower() not in {"true", "false"}:
             faults.append(f"{name} is {text.lower()!r}; it must be true or false.")
         return text.lower() == "true"
-    if kind is NodePrices:
+    if kind in {NodePrices, Budgets}:
         try:
             return kind.parse(text)
         except ValueError as exc:

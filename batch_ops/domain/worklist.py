@@ -14,6 +14,7 @@ class Intent:
     """An entry of the worklist: this file is open, look at it when `due`.
 
     `waiting`: no task yet, as it lacks a project or the like. `cleaning`: the run has ended, only its staging remains.
+    `kept_micro`: what the month's budget keeps for it, in millionths; None without a budget.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Intent:
     waiting: bool = False
     cleaning: bool = False
     version: str = ""
+    kept_micro: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

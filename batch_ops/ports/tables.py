@@ -45,6 +45,9 @@ class Ledger(Protocol):
     async def sums(self, project: str, month: str) -> MonthSum:
         """Return what ended in a month (2026-03), with one query. Claims and advances count the runs that they end."""
 
+    async def projects(self, month: str) -> Sequence[str]:
+        """List the projects that have sums of a month, with one query; those of versions before this one may lack."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexPage:

@@ -41,9 +41,9 @@ class Claims:
     _clock: Callable[[], datetime]
     _new_id: Callable[[], str]
 
-    async def claim(self, entry: Entry | None, record: FileRecord) -> Entry:
-        """Claim the run, ending the one before it, and create its task."""
-        claimed = await self._insert(entry, record, self._settings.grace)
+    async def claim(self, entry: Entry | None, record: FileRecord, kept: int | None = None) -> Entry:
+        """Claim the run, ending the one before it, and create its task. `kept`: for it, of the month's budget."""
+        claimed = await self._insert(entry, record, self._settings.grace, kept)
         if entry and entry.record.state is State.REJECTED:
             # Versions before this one noted an image with a slash before its name for `default`.
             for project in {naming.classifier_of(record.name), naming.project_of(record.name)}:
@@ -87,13 +87,16 @@ class Claims:
             return replace(entry, record=record)
         return await self._insert(entry, record.to(State.WAITING, self._clock(), "It is being checked."), due_in)
 
-    async def _insert(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
+    async def _insert(
+        self, entry: Entry | None, record: FileRecord, due_in: timedelta, kept: int | None = None
+    ) -> Entry:
         """Add the intent, then claim, then remove the older run's intent."""
         now = self._clock()
         nonce = self._new_id()
         waiting = record.state.is_waiting
         old = entry.record if entry else None
-        await self._worklist.add(Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting))
+        intent = Intent(record.name, nonce, due=now + due_in, added=now, waiting=waiting, kept_micro=kept)
+        await self._worklist.add(intent)
         if old and old.placement.task_id and not old.state.is_final:
             await self._ending.clean_later(old)
         moves_on = old is not None and (old.run != record.run or not waiting)

@@ -8,6 +8,7 @@ from attrs import define
 
 from batch_ops.containers.staging import Staging
 from batch_ops.domain import naming
+from batch_ops.domain.budget import is_over_budget
 from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
@@ -17,6 +18,7 @@ from batch_ops.domain.worklist import Intent
 from batch_ops.ports.services import BatchService, Outbox
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
+from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.ending import LEFTOVER_AGE, Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.use_cases.observation import Observation
@@ -35,6 +37,7 @@ class DueFiles:
     _outbox: Outbox
     _staging: Staging
     _admission: Admission
+    _budget: BudgetGate
     _launcher: Launcher
     _ending: Ending
     _start: Start
@@ -83,7 +86,8 @@ class DueFiles:
                 assert_never(unknown)
 
     async def _look_at_waiting(self, intent: Intent, record: FileRecord) -> None:
-        if not await self._admission.hold(naming.project_of(record.name)):
+        held = await self._admission.hold(naming.project_of(record.name))
+        if not held and (not await self._budget.hold(record.name) or not is_over_budget(record.reason)):
             again = await self._start(LookOrder(record.name, record.correlation_id))
             if again is None or again.record.intent != intent.nonce:
                 return

@@ -12,7 +12,7 @@ from batch_ops.ports.tables import Ledger
 
 @define(kw_only=True, eq=False)
 class MonthReport:
-    """`projects` names those that are known; `currency`: that of the costs."""
+    """`projects` names those that are known, or were when an older version counted; `currency`: that of the costs."""
 
     _ledger: Ledger
     _projects: Callable[[], Awaitable[Sequence[str]]]
@@ -27,5 +27,6 @@ class MonthReport:
         async def look(one: str) -> None:
             found[one] = await self._ledger.sums(one, month)
 
-        await for_all([project] if project else await self._projects(), look)
+        known = {project} if project else {*await self._projects(), *await self._ledger.projects(month)}
+        await for_all(sorted(known), look)
         return month, [(one, sums) for one, sums in sorted(found.items()) if sums != MonthSum()]

@@ -23,6 +23,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent, JobMark, fair_share
 from batch_ops.ports.services import BatchService
 from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.observation import Observation
@@ -45,6 +46,7 @@ class Reconcile:
     _batch: BatchService
     _observation: Observation
     _pool_watch: PoolWatch
+    _budget: BudgetGate
     _due_files: DueFiles
     _idle_jobs: IdleJobs
     _sweep: Sweep
@@ -65,6 +67,7 @@ class Reconcile:
         await _guarded_all({intent.name + intent.nonce: partial(self._due_files, intent) for intent in due})
         if board.at_work:
             await _guarded("the pool", self._pool_watch.care())
+            await _guarded("the month's budget", self._budget.watch())
         for mark in () if board.at_work else board.jobs:
             await _guarded(f"job {mark.job_id}", self._idle_jobs.rest(mark))
         await _guarded("the sweep", self._sweep(board))

@@ -20,7 +20,7 @@ from batch_ops.domain.blob import Blob
 from batch_ops.domain.decide_look import Begin, Cancel, Continue, Insert, Leave, Seen, decide_look
 from batch_ops.domain.decide_start import Case, Claim, Gathered, Keep, Reject, Wait, decide
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
-from batch_ops.domain.file_record import Entry
+from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.planning import image_options
 from batch_ops.domain.project import NoProject, Project
@@ -32,6 +32,7 @@ from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, ImageCheck
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
+from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
@@ -53,6 +54,7 @@ class Start:
     _check: ImageCheck
     _classifiers: Classifiers
     _admission: Admission
+    _budget: BudgetGate
     _claims: Claims
     _launcher: Launcher
     _ending: Ending
@@ -143,10 +145,18 @@ class Start:
             case Reject(record, project, sentence):
                 return await self._claims.reject(entry, record, project, sentence)
             case Claim(record):
-                return await self._claims.claim(entry, record)
+                return await self._claim(entry, looked, record)
             case Keep():
                 assert entry is not None
                 return entry
+
+    async def _claim(self, entry: Entry | None, case: Case, record: FileRecord) -> Entry:
+        """Claim the run, unless others have used up the month's budget while it was being checked."""
+        kept = await self._budget.to_keep(record)
+        if over := await self._budget.hold(record.name):
+            return await self._claims.wait(entry, case.record(record.turn), State.WAITING, over)
+        with self._budget.beginning(record, kept):
+            return await self._claims.claim(entry, record, kept)
 
     async def _gather(self, case: Case, head: bytes) -> Gathered:
         """Find out what the decision needs, the cheapest first, until it is clear that the file must wait."""
@@ -157,6 +167,8 @@ class Start:
         try:
             if hold := await self._admission.hold(name):
                 return replace(found, hold=hold)
+            if over := await self._budget.hold(case.blob.name):
+                return replace(found, over_budget=over)
             project = await self._classifiers.get(name)
             found = replace(found, project=project)
             if isinstance(project, NoProject):

@@ -13,7 +13,7 @@ from batch_ops.domain.errors import Conflict, IllegalTransition
 from batch_ops.domain.file_index import mark_of
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
-from batch_ops.domain.record_parts import Placement, Times
+from batch_ops.domain.record_parts import Placement, Spent, Times
 from batch_ops.domain.worklist import Stand
 from batch_ops.ports.tables import Ledger
 from batch_ops.task.failure_kinds import FailureKind
@@ -186,7 +186,7 @@ async def test_a_time_without_a_zone_is_refused(ledger: Ledger):
 
 
 async def test_every_run_counts_once_in_the_month_of_its_end(ledger: Ledger):
-    """By its state, with the seconds that nodes worked on it; what is refused, or written again, does not count."""
+    """By its state, with node seconds and cost; what is refused, or written again, does not count."""
 
     def ending(name: str, run: int, state: State, **times) -> FileRecord:
         return record(name, run, state, times=Times(updated_at=NOW, **times))
@@ -194,16 +194,25 @@ async def test_every_run_counts_once_in_the_month_of_its_end(ledger: Ledger):
     worked = {"task_started_at": NOW, "finished_at": NOW + timedelta(minutes=3), "failed_seconds": 5}
     begun = await ledger.claim(ending("p/a.h5", 1, State.COLLECTING), None)
     done = ending("p/a.h5", 1, State.SUCCEEDED, task_ended_at=NOW + timedelta(minutes=1), **worked)
+    done = replace(done, spent=Spent(cost_micro=9, priced_seconds=60))
     entry = await ledger.advance(begun, done)
     with pytest.raises(Conflict):
         await ledger.advance(begun, done)
     await ledger.advance(entry, replace(done, image=ImageVersion("0x2", 5)))
     overtaken = await ledger.claim(ending("p/b.h5", 1, State.RUNNING, task_started_at=NOW), None)
     await ledger.claim(ending("p/b.h5", 2, State.REJECTED), overtaken)
+    assert (await ledger.get("p/a.h5")).record.spent == done.spent
     with pytest.raises(Conflict):
         await ledger.claim(ending("p/b.h5", 1, State.REJECTED), None)
     await ledger.claim(ending("p/c.h5", 1, State.FAILED, finished_at=NOW.replace(month=4)), None)
     await ledger.claim(ending("q/a.h5", 1, State.FAILED), None)
-    assert await ledger.sums("p", "2026-03") == MonthSum(succeeded=1, rejected=1, superseded=1, node_seconds=65)
+    assert await ledger.sums("p", "2026-03") == MonthSum(
+        succeeded=1, rejected=1, superseded=1, node_seconds=65, priced_seconds=60, cost_micro=9
+    )
     assert await ledger.sums("p", "2026-04") == MonthSum(failed=1)
     assert await ledger.sums("p", "2026-02") == MonthSum()
+    assert [sorted(await ledger.projects(month)) for month in ("2026-02", "2026-03", "2026-04")] == [
+        [],
+        ["p", "q"],
+        ["p"],
+    ]

@@ -38,6 +38,7 @@ class FakeLedger:
         self.cloud = cloud or Cloud()
         self.table: Table[Stored] = Table(self.cloud, "files", strict=strict)
         self._sums: dict[tuple[str, str], MonthSum] = {}
+        self._projects: dict[str, str] = {}
 
     @call()
     def get(self, name: str) -> Entry | None:
@@ -76,6 +77,10 @@ class FakeLedger:
     @call()
     def sums(self, project: str, month: str) -> MonthSum:
         return self._sums.get((naming.partition_key(project), month), MonthSum())
+
+    @call()
+    def projects(self, month: str) -> Sequence[str]:
+        return sorted(self._projects[partition] for partition, of in self._sums if of == month)
 
     async def _query(self, partition: str, start: str) -> AsyncIterator[FileRecord]:
         async for row in self._rows(partition, start, f"{start}~~"):
@@ -150,6 +155,7 @@ class FakeLedger:
             writes = writes.without_index()
             versions = self.table.write(partition, _changes(writes))
         for month, sums in sums_of(writes.ended).items():
+            self._projects[partition] = naming.project_of(writes.record.name)
             self._sums[partition, month] = self._sums.get((partition, month), MonthSum()).plus(sums)
         return writes.entry(versions[0])
 
