@@ -8,18 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.containers.classifiers import Classifiers
-from batch_ops.containers.problem_file import ProblemFile
-from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
-from batch_ops.runs.admission import Admission
-from batch_ops.runs.budget_gate import BudgetGate
-from batch_ops.runs.claims import Claims
-from batch_ops.runs.ending import Ending
-from batch_ops.runs.launcher import Launcher
-from batch_ops.runs.node_catalog import NodeCatalog
-from batch_ops.runs.steps import Steps
+from batch_ops.runs.shared import Runs, assemble_runs
 from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.backfill import Backfiller
 from batch_ops.use_cases.collect import Collect
@@ -72,27 +64,21 @@ class System:
     poison: PoisonCare
 
 
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """What the use cases share."""
-
-    staging: Staging
-    problem_file: ProblemFile
-    ending: Ending
-    launcher: Launcher
-    steps: Steps
-    claims: Claims
-    admission: Admission
-    nodes: NodeCatalog
-    budget: BudgetGate
-
-
 def assemble(
     ports: Ports, settings: Settings, clock: Clock, new_id: NewId, access_test: AccessTest | None = None
 ) -> System:
     """Assemble the app, without calling any service."""
-    runs = _runs(ports, settings, clock, new_id)
     ledger, worklist = ports.ledger, ports.worklist
+    runs = assemble_runs(
+        ledger=ledger,
+        worklist=worklist,
+        blobs=ports.blobs,
+        batch=ports.batch,
+        outbox=ports.outbox,
+        settings=settings,
+        clock=clock,
+        new_id=new_id,
+    )
     newest = NewestFiles(ledger=ledger, index=ports.index, worklist=worklist)
     start = _start(ports, runs, settings, clock)
     project_changed = ProjectChanged(ledger=ledger, worklist=worklist, outbox=ports.outbox, settings=settings)
@@ -148,49 +134,7 @@ def assemble(
     )
 
 
-def _runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> _Runs:
-    ledger, worklist, batch = ports.ledger, ports.worklist, ports.batch
-    staging = Staging(ports.blobs, settings.staging_container)
-    problem_file = ProblemFile(ports.blobs, settings.results_container, staging)
-    ending = Ending(
-        ledger=ledger,
-        worklist=worklist,
-        batch=batch,
-        outbox=ports.outbox,
-        problem_file=problem_file,
-        staging_kept=settings.staging_kept,
-        clock=clock,
-    )
-    launcher = Launcher(
-        ledger=ledger, worklist=worklist, blobs=ports.blobs, batch=batch, ending=ending, settings=settings, clock=clock
-    )
-    claims = Claims(
-        ledger=ledger,
-        worklist=worklist,
-        launcher=launcher,
-        ending=ending,
-        problem_file=problem_file,
-        settings=settings,
-        clock=clock,
-        new_id=new_id,
-    )
-    nodes = NodeCatalog(batch=batch, clock=clock)
-    return _Runs(
-        staging=staging,
-        problem_file=problem_file,
-        ending=ending,
-        launcher=launcher,
-        steps=Steps(
-            ledger=ledger, outbox=ports.outbox, launcher=launcher, ending=ending, settings=settings, clock=clock
-        ),
-        claims=claims,
-        admission=Admission(worklist=worklist, settings=settings, clock=clock),
-        nodes=nodes,
-        budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
-    )
-
-
-def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start:
+def _start(ports: Ports, runs: Runs, settings: Settings, clock: Clock) -> Start:
     classifiers = Classifiers(
         blobs=ports.blobs, worklist=ports.worklist, check=ports.check, settings=settings, clock=clock
     )
@@ -211,7 +155,7 @@ def _start(ports: Ports, runs: _Runs, settings: Settings, clock: Clock) -> Start
 
 
 def _reconcile(
-    ports: Ports, runs: _Runs, start: Start, project_changed: ProjectChanged, settings: Settings, clock: Clock
+    ports: Ports, runs: Runs, start: Start, project_changed: ProjectChanged, settings: Settings, clock: Clock
 ) -> Reconcile:
     pool_watch = PoolWatch(batch=ports.batch, worklist=ports.worklist, settings=settings, clock=clock)
     observation = Observation(

@@ -1,0 +1,83 @@
+"""The steps that use cases share, assembled once and handed to each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from batch_ops.containers.problem_file import ProblemFile
+from batch_ops.containers.staging import Staging
+from batch_ops.domain.settings import Settings
+from batch_ops.ports.services import BatchService, BlobStore, Outbox
+from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.runs.admission import Admission
+from batch_ops.runs.budget_gate import BudgetGate
+from batch_ops.runs.claims import Claims
+from batch_ops.runs.ending import Ending
+from batch_ops.runs.launcher import Launcher
+from batch_ops.runs.node_catalog import NodeCatalog
+from batch_ops.runs.steps import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The steps of a run, from admission to its end, and the two places they write to."""
+
+    staging: Staging
+    problem_file: ProblemFile
+    ending: Ending
+    launcher: Launcher
+    steps: Steps
+    claims: Claims
+    admission: Admission
+    nodes: NodeCatalog
+    budget: BudgetGate
+
+
+def assemble_runs(
+    *,
+    ledger: Ledger,
+    worklist: Worklist,
+    blobs: BlobStore,
+    batch: BatchService,
+    outbox: Outbox,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> Runs:
+    """Assemble the shared steps, without calling any service."""
+    staging = Staging(blobs, settings.staging_container)
+    problem_file = ProblemFile(blobs, settings.results_container, staging)
+    ending = Ending(
+        ledger=ledger,
+        worklist=worklist,
+        batch=batch,
+        outbox=outbox,
+        problem_file=problem_file,
+        staging_kept=settings.staging_kept,
+        clock=clock,
+    )
+    launcher = Launcher(
+        ledger=ledger, worklist=worklist, blobs=blobs, batch=batch, ending=ending, settings=settings, clock=clock
+    )
+    claims = Claims(
+        ledger=ledger,
+        worklist=worklist,
+        launcher=launcher,
+        ending=ending,
+        problem_file=problem_file,
+        settings=settings,
+        clock=clock,
+        new_id=new_id,
+    )
+    nodes = NodeCatalog(batch=batch, clock=clock)
+    return Runs(
+        staging=staging,
+        problem_file=problem_file,
+        ending=ending,
+        launcher=launcher,
+        steps=Steps(ledger=ledger, outbox=outbox, launcher=launcher, ending=ending, settings=settings, clock=clock),
+        claims=claims,
+        admission=Admission(worklist=worklist, settings=settings, clock=clock),
+        nodes=nodes,
+        budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
+    )
