@@ -104,19 +104,28 @@ def _reduced(span: slice, factor: int) -> slice:
 
 
 def _finite(block: Array) -> Array:
-    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0) if block.dtype.kind == "f" else block
+    if block.dtype.kind != "f" or np.isfinite(block).all():
+        return block
+    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _joined(block: Array, factor: int, join: Any, dtype: Any) -> Array:
-    rows, columns = (np.arange(0, size, factor) for size in block.shape[:2])
-    return join.reduceat(join.reduceat(block, rows, axis=0, dtype=dtype), columns, axis=1, dtype=dtype)
+    """Join each `factor` x `factor` pixels; at the end of rows and columns, those that are left."""
+    starts = range(0, block.shape[0], factor)
+    rows = np.stack([join.reduce(block[row : row + factor], axis=0, dtype=dtype) for row in starts])
+    return join.reduceat(rows, np.arange(0, block.shape[1], factor), axis=1, dtype=dtype)
+
+
+def _areas(block: Array, factor: int) -> Array:
+    """Return how many pixels are joined, each time."""
+    sides = [np.minimum(factor, size - np.arange(0, size, factor)) for size in block.shape[:2]]
+    return np.outer(*sides)
 
 
 def _means(block: Array, factor: int) -> Array:
     if factor == 1:
         return block.astype(np.float32)
-    sums = _joined(block, factor, np.add, np.float32)
-    return sums / _joined(np.ones(block.shape[:2], np.uint8), factor, np.add, np.float32)[..., None]
+    return _joined(block, factor, np.add, np.float32) / _areas(block, factor)[..., None]
 
 
 def _largest(marks: Array, factor: int) -> Array:
@@ -128,9 +137,8 @@ def _most(classes: Array, factor: int, wanted: Sequence[int]) -> Array:
     if factor == 1:
         return np.where(np.isin(classes, wanted), classes, 0)
     found = np.zeros([-(-size // factor) for size in classes.shape], np.uint8)
-    pixels = _joined(np.ones(classes.shape, np.uint8), factor, np.add, np.uint32)
     for label in wanted:
-        found[2 * _joined(classes == label, factor, np.add, np.uint32) >= pixels] = label
+        found[2 * _joined(classes == label, factor, np.add, np.uint32) >= _areas(classes, factor)] = label
     return found
 
 

@@ -12,28 +12,22 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from batch_ops.task.pictures import Contrast
-from node.panels import GAP, Layout
+from node.panels import GAP
+from node.scene import Panel, Scene
 
 SMALL_SIDE = 320
-FONT_SIZE = 13
+_FONT_SIZE = 13
 _LINE = 17
+_MARGIN = 6
+_WHITE = (255, 255, 255)
 _NARROWEST = 320  # room for words
 # Of channels, in the order that Fiji and most others give them: red, green, blue, gray, cyan, magenta, yellow.
 _CHANNELS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0))
-_CHANNEL_NAMES = ("red", "green", "blue", "gray", "cyan", "magenta", "yellow")
+CHANNEL_NAMES = ("red", "green", "blue", "gray", "cyan", "magenta", "yellow")
 # Of classes: green first, then others that are told apart by people who see red and green alike, too.
 _OUTLINES = ((0, 255, 80), (255, 80, 255), (0, 190, 255), (255, 170, 0), (255, 255, 80), (255, 70, 70), (160, 130, 255))
 
 Array = Any  # numpy's, whose types Python 3.9 can't all write
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A part of a picture: pixels (y, x, c) as in the image, the class of each outline (y, x) or 0, and its title."""
-
-    pixels: Array
-    outlines: Array
-    title: str
 
 
 @dataclass(frozen=True)
@@ -52,32 +46,37 @@ def colour_of(position: int) -> tuple[int, int, int]:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def channel_colours(channels: int) -> str:
-    """Name the colours of several channels, as a sentence's part."""
-    return ", ".join(f"{index} {name}" for index, name in enumerate(_CHANNEL_NAMES[:channels]))
-
-
-def draw(
-    panels: Sequence[Panel], grid: Layout, contrast: Contrast, colours: dict[int, Any], lines: Sequence[Line]
-) -> Any:
+def draw(scene: Scene, contrast: Contrast, colours: dict[int, Any], lines: Sequence[Line]) -> Any:
     """Draw a picture; with `colours`, of the classes by their values, their outlines, too."""
-    height, width = (max(panel.pixels.shape[axis] for panel in panels) for axis in (0, 1))
-    across = grid.columns * (width + GAP) - GAP
-    down = grid.rows * (height + GAP) - GAP
-    font = ImageFont.load_default(size=FONT_SIZE)
+    height, width = (max(panel.pixels.shape[axis] for panel in scene.panels) for axis in (0, 1))
+    across = scene.grid.columns * (width + GAP) - GAP
+    down = scene.grid.rows * (height + GAP) - GAP
+    font = ImageFont.load_default(size=_FONT_SIZE)
     words = wrapped(lines, max(across, _NARROWEST) - 8, font)
-    canvas = Image.new("RGB", (max(across, _NARROWEST), down + _LINE * len(words) + (6 if words else 0)), (0, 0, 0))
+    canvas = Image.new("RGB", (max(across, _NARROWEST), down + _LINE * len(words) + _MARGIN))
     text = ImageDraw.Draw(canvas)
-    for index, panel in enumerate(panels):
-        place = (index % grid.columns * (width + GAP), index // grid.columns * (height + GAP))
-        canvas.paste(Image.fromarray(coloured(panel, contrast, colours)), place)
-        if panel.title:
-            box = text.textbbox((place[0] + 3, place[1] + 2), panel.title, font=font)
-            text.rectangle((place[0], place[1], box[2] + 3, box[3] + 3), fill=(0, 0, 0))
-            text.text((place[0] + 3, place[1] + 2), panel.title, fill=(255, 255, 255), font=font)
+    for index, panel in enumerate(scene.panels):
+        left, top = index % scene.grid.columns * (width + GAP), index // scene.grid.columns * (height + GAP)
+        canvas.paste(Image.fromarray(coloured(panel, contrast, colours)), (left, top))
+        for number, box in enumerate(panel.boxes, 1):
+            corner, end = (
+                (left + box.column, top + box.row),
+                (left + box.column + box.columns, top + box.row + box.rows),
+            )
+            text.rectangle((*corner, *end), outline=_WHITE)
+            _say(text, (corner[0], end[1]), str(number), font)
+        _say(text, (left, top), panel.title, font)
     for index, line in enumerate(words):
         text.text((4, down + 4 + index * _LINE), line.words, fill=line.colour, font=font)
     return canvas
+
+
+def _say(text: Any, place: tuple[int, int], words: str, font: Any) -> None:
+    """Write a few words on black, from this place to the right and down."""
+    if words:
+        box = text.textbbox((place[0] + 3, place[1] + 2), words, font=font)
+        text.rectangle((*place, box[2] + 3, box[3] + 3), fill=(0, 0, 0))
+        text.text((place[0] + 3, place[1] + 2), words, fill=_WHITE, font=font)
 
 
 def coloured(panel: Panel, contrast: Contrast, colours: dict[int, Any]) -> Array:
@@ -115,11 +114,11 @@ def save(picture: Any, path: Path) -> None:
     values = np.asarray(picture)
     if (values == values[..., :1]).all():
         picture = picture.convert("L")
-    picture.save(path, format="PNG", optimize=True)
+    picture.save(path, format="PNG", compress_level=3)
 
 
-def small(panel: Panel, contrast: Contrast, colours: dict[int, Any]) -> Any:
-    """Draw a panel for lists, at most SMALL_SIDE on its long side."""
-    picture = Image.fromarray(coloured(panel, contrast, colours))
+def small(scene: Scene, contrast: Contrast, colours: dict[int, Any]) -> Any:
+    """Draw the chief part of a picture for lists, at most SMALL_SIDE on its long side."""
+    picture = Image.fromarray(coloured(scene.panels[scene.chief], contrast, colours))
     picture.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
     return picture

@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from batch_ops.task.objects import CountedClass, ObjectsWanted
-from batch_ops.task.pictures import FOLDER, OVERLAY, PREVIEW, SMALL, PicturesWanted
+from batch_ops.task.pictures import FOLDER, OVERLAY, PREVIEW, SMALL, Contrast, PicturesWanted
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 
 GREEN, SECOND = (0, 255, 80), (255, 80, 255)
@@ -144,7 +144,7 @@ def test_no_picture_is_larger_than_it_may_be(drawing, shape):
     assert max(seen[SMALL].shape) <= 320
 
 
-@pytest.mark.parametrize("shape", [(1500, 2100), (20, 11_000)])
+@pytest.mark.parametrize("shape", [(1500, 2100), (40, 3_900)])
 def test_a_large_plane_is_drawn_tile_by_tile(drawing, shape):
     """Each pixel is the mean of those that it stands for; what is read at once makes no difference, not at any edge."""
     random = np.random.default_rng(3)
@@ -160,7 +160,60 @@ def test_a_large_plane_is_drawn_tile_by_tile(drawing, shape):
     drawing.variables = {"COUNT_BAND_BYTES": "30000"}
     drawing.wanted = PicturesWanted.from_json(json.dumps({"contrast": drawing.made["contrast"]}))
     for path, picture in drawing.draw(1).items():
-        assert np.array_equal(picture, whole[path])
+        # The words below tell whose contrast it is.
+        assert np.array_equal(picture[:rows], whole[path][:rows])
+
+
+def test_channels_have_their_usual_colours(drawing):
+    """Red, green, blue, gray, ..., each with a contrast of its own; what has no colour is not shown."""
+    drawing.axes = "cyx"
+    image = np.zeros((9, 100, 100), "uint16")
+    for channel in range(9):
+        image[channel, :, 10 * channel : 10 * channel + 10] = 100 * (channel + 1)
+    seen = drawing.run(image, np.ones((100, 100), "uint8"))
+    factor = 6
+    colours = seen[PREVIEW][50, 30 : 100 * factor : 10 * factor]
+    usual = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0)]
+    assert [tuple(colour) for colour in colours] == [*usual, (0, 0, 0), (0, 0, 0), (0, 0, 0)]
+    assert drawing.made["contrast"]["limits"] == [[0.0, 100.0 * (channel + 1)] for channel in range(7)]
+
+
+def test_a_slide_is_shown_as_a_whole_and_by_three_parts(drawing):
+    """The parts are where the objects are, pixel by pixel as they are in the image."""
+    shape, places = (3000, 6000), [(100, 100), (2000, 900), (1000, 5000)]
+    image = np.random.default_rng(2).integers(0, 200, shape).astype("uint8")
+    classes = np.ones(shape, "uint8")
+    for number, (row, column) in enumerate(places, 2):
+        for step in range(0, 60 * number, 40):
+            classes[row + step : row + step + 20, column : column + 300] = 2
+    seen = drawing.run(image, classes)
+    low, high = drawing.made["contrast"]["limits"][0]
+    picture = seen[PREVIEW]
+    assert max(picture.shape) <= 1024
+    found = set()
+    for top, left in ((0, 514), (474, 0), (474, 514)):
+        drawn = picture[top + 100 : top + 150, left + 100 : left + 150, 0]
+        for row, column in places:
+            around = image[max(0, row - 470) : row + 620, max(0, column - 510) : column + 660]
+            shown = np.rint(np.clip((around - low) / (high - low), 0, 1) * 255).astype("uint8")
+            windows = np.lib.stride_tricks.sliding_window_view(shown[:, ::1], (1, 50))[:, :, 0]
+            if (windows == drawn[0]).all(axis=2).any():
+                found.add((row, column))
+    assert found == set(places)
+    assert is_of(seen[OVERLAY], GREEN).any()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "says"), [("uint8", "as of another image"), ("uint16", "as of its own")], ids=lambda value: value
+)
+def test_the_contrast_of_its_folder(drawing, dtype, says):
+    """An empty well looks empty beside a full one; a contrast of other values is of no use."""
+    drawing.wanted = PicturesWanted(Contrast("uint8", ((20.0, 220.0),)))
+    image = np.random.default_rng(4).normal(30, 2, (80, 90)).clip(0, 255).astype(dtype)
+    seen = drawing.run(image, np.ones(image.shape, "uint8"))
+    brightest = seen[PREVIEW][: 80 * 7, : 90 * 7].max()
+    assert (brightest < 40) == (says == "as of another image")
+    assert drawing.made["contrast"]["limits"][0][1] < 40
 
 
 def test_an_image_of_a_hundred_gigabytes_takes_little_memory(drawing):
