@@ -44,4 +44,8 @@ class Blob:
 
     def meta(self, key: str) -> str | None:
         """Return a metadata value; Azure keeps the keys' case, other tools may not."""
-        return next((v for k, v in self.metadata if k.lower() == key.lower()), None)
+        wanted = key.lower()
+        for name, value in self.metadata:
+            if name.lower() == wanted:
+                return value
+        return None

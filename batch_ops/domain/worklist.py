@@ -93,7 +93,7 @@ class Board:
     @property
     def at_work(self) -> tuple[Intent, ...]:
         """The files that have a task, or are about to have one."""
-        return tuple(intent for intent in self.open if not intent.waiting)
+        return tuple(intent for intent in self.intents if not (intent.cleaning or intent.waiting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,8 @@ class Stand:
 
 def fair_share(due: Sequence[Intent], limit: int) -> list[Intent]:
     """Choose those to look at now, the longest due first; waiting files get at most half, however many they are."""
+    if not due:
+        return []
     by_time = sorted(due, key=lambda intent: intent.due)
     waiting = [intent for intent in by_time if intent.waiting]
     others = [intent for intent in by_time if not intent.waiting]

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from batch_ops.task.objects import ObjectsWanted
@@ -135,6 +136,7 @@ def image_to_json(image: ImageDescription) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
+@lru_cache(maxsize=1024)
 def image_from_json(text: str) -> ImageDescription:
     """Read what `image_to_json` wrote, of this version or a later one that adds to it. Raises `RunPlanError`."""
     if not text:

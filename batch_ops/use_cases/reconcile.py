@@ -58,17 +58,18 @@ class Reconcile:
     async def __call__(self) -> None:
         """Run one tick. A fault of a service ends only the part that met it; the next tick continues."""
         board = await self._worklist.board()
-        if board.at_work:
-            intents = {naming.file_hash(intent.name): intent for intent in board.at_work}
+        at_work = board.at_work
+        if at_work:
+            intents = {naming.file_hash(intent.name): intent for intent in at_work}
             for mark in board.jobs:
                 await _guarded(f"job {mark.job_id}", self._follow(mark, intents))
         now = self._clock()
         due = fair_share([i for i in board.intents if i.due <= now], self._settings.due_per_tick)
         await _guarded_all({intent.name + intent.nonce: partial(self._due_files, intent) for intent in due})
-        if board.at_work:
+        if at_work:
             await _guarded("the pool", self._pool_watch.care())
             await _guarded("the month's budget", self._budget.watch())
-        for mark in () if board.at_work else board.jobs:
+        for mark in () if at_work else board.jobs:
             await _guarded(f"job {mark.job_id}", self._idle_jobs.rest(mark))
         await _guarded("the sweep", self._sweep(board))
         await _guarded("the poison queues", self._poison_drain(board))
@@ -123,9 +124,8 @@ async def _guarded(what: str, work: Awaitable[None]) -> bool:
 async def _guarded_all(works: Mapping[str, Callable[[], Awaitable[None]]]) -> bool:
     outcomes: list[bool] = []
 
-    async def one(part: tuple[str, Callable[[], Awaitable[None]]]) -> None:
-        what, work = part
-        outcomes.append(await _guarded(what, work()))
+    async def one(what: str) -> None:
+        outcomes.append(await _guarded(what, works[what]()))
 
-    await for_all(works.items(), one)
+    await for_all(works, one)
     return all(outcomes)

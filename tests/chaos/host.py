@@ -70,10 +70,11 @@ class Host:
 
     def any_process(self) -> Process:
         """One of those that are alive."""
-        for index, process in enumerate(self.processes):
+        processes = self.processes
+        for index, process in enumerate(processes):
             if process.cloud.is_dead:
-                self.processes[index] = Process(self._world, index)
-        return self.processes[int(self._rng.random() * len(self.processes))]
+                processes[index] = Process(self._world, index)
+        return processes[int(self._rng.random() * len(processes))]
 
     def restart(self) -> None:
         """Every process ends and starts anew."""

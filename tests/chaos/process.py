@@ -94,9 +94,11 @@ class ProcessCloud(Cloud):
         """A call begins; others have a turn before, if there are any."""
         if self.is_dead:
             raise Crash
-        if self._timeline.is_busy or self.script:
+        if self._timeline.is_busy or (self.script and (self.made + 1, When.BEFORE) in self.script):
             return self._enter(call)
-        self._count(call)
+        self.made += 1
+        if self.labels is not None:
+            self.labels.append(call)
         if self._down:
             self._refuse_if_down(call)
         return None
@@ -105,25 +107,24 @@ class ProcessCloud(Cloud):
         if self._timeline.is_busy:
             await turn()
             self._refuse_if_dead()
-        self._count(call)
-        if self.script:
+        self.made += 1
+        if self.labels is not None:
+            self.labels.append(call)
+        if (self.made, When.BEFORE) in self.script:
             await self._happen(self.made, call, When.BEFORE)
         if self._down:
             self._refuse_if_down(call)
 
     def leave(self, call: str) -> Awaitable[None] | None:
         """A call took effect."""
-        return self._happen(self.made, call, When.AFTER) if self.script else None
+        if self.script and (self.made, When.AFTER) in self.script:
+            return self._happen(self.made, call, When.AFTER)
+        return None
 
     async def _happen(self, made: int, call: str, when: When) -> None:
-        if (happening := self.script.pop((made, when), None)) is not None:
-            await happening(self, call)
-            self._refuse_if_dead()
-
-    def _count(self, call: str) -> None:
-        self.made += 1
-        if self.labels is not None:
-            self.labels.append(call)
+        happening = self.script.pop((made, when))
+        await happening(self, call)
+        self._refuse_if_dead()
 
     def _refuse_if_down(self, call: str) -> None:
         service = call.partition(".")[0]

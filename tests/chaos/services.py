@@ -1,5 +1,6 @@
 """The shared fakes, as a simulation needs them: they remember, take time, and wake whoever waits for them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from batch_ops.domain.batch_task import Task
 from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.ledger_writes import Writes
 from batch_ops.domain.task_spec import TaskSpec
-from batch_ops.domain.worklist import Intent, JobMark, SweepMark
+from batch_ops.domain.worklist import Board, Intent, JobMark, SweepMark
 from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
 from batch_ops.task.run_plan import ImageDescription
 from tests import fakes
@@ -47,7 +48,7 @@ class ChaosLedger(fakes.FakeLedger):
 
 
 class ChaosWorklist(fakes.FakeWorklist):
-    """Makes what a board shows of a row once for each version of the row; notes what has to be put back on it.
+    """Makes a board once for each version of its rows; notes what has to be put back on it.
 
     The sweep mends it when an open file fell out of sight; that it ever has to is a fault all the same.
     """
@@ -57,6 +58,7 @@ class ChaosWorklist(fakes.FakeWorklist):
     def __init__(self, cloud: fakes.Cloud) -> None:
         super().__init__(cloud, strict=False)
         self._seen: dict[str, Intent | JobMark | SweepMark] = {}
+        self._boards: dict[tuple[str, ...], Board] = {}
         self.put_back: list[str] = []
 
     async def add(self, intent: Intent) -> Intent:
@@ -71,6 +73,12 @@ class ChaosWorklist(fakes.FakeWorklist):
         if (value := self._seen.get(row.version)) is None:
             value = self._seen[row.version] = super()._shown(row)
         return value
+
+    def _board_of(self, rows: Sequence[Row[Any]]) -> Board:
+        key = tuple([row.version for row in rows])
+        if (board := self._boards.get(key)) is None:
+            board = self._boards[key] = super()._board_of(rows)
+        return board
 
 
 class ChaosBatch(fakes.FakeBatch):

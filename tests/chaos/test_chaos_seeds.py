@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos.__main__ import report
 from tests.chaos.history import play
+from tests.chaos.many import report
 from tests.chaos.plan import Action, Kind, make_plan
 from tests.chaos.shrink import shortest
 

@@ -59,10 +59,11 @@ def check_name(name: str) -> None:
 
 
 def checked_metadata(metadata: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    for key in metadata:
+    size = 0
+    for key, value in metadata.items():
         if not _METADATA_KEY.fullmatch(key):
             raise RequestRefused(f"{key!r} can't be a key of metadata.")
-    size = sum(len(key) + (len(v) if v.isascii() else len(quote(v))) for key, v in metadata.items())
+        size += len(key) + len(value if value.isascii() else quote(value))
     if size > _METADATA_BYTES:
         raise RequestRefused("The metadata are longer than 8 KiB (MetadataTooLarge).")
     return tuple(metadata.items())

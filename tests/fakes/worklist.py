@@ -41,13 +41,17 @@ class FakeWorklist:
         self._turns: dict[Daily, Turns] = {}
 
     async def board(self) -> Board:
-        kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
-        after: str | None = ""
+        rows, after = await self._board("")
         while after is not None:
-            rows, after = await self._board(after)
-            for row in rows:
-                value = self._shown(row)
-                kinds[type(value)].append(value)
+            more, after = await self._board(after)
+            rows += more
+        return self._board_of(rows)
+
+    def _board_of(self, rows: Sequence[Row[_Mark]]) -> Board:
+        kinds: dict[type, list[Any]] = {Intent: [], JobMark: [], SweepMark: []}
+        for row in rows:
+            value = self._shown(row)
+            kinds[type(value)].append(value)
         return Board(tuple(kinds[Intent]), tuple(kinds[JobMark]), tuple(kinds[SweepMark]))
 
     def _shown(self, row: Row[_Mark]) -> _Mark:
