@@ -19,7 +19,7 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
     """Write UTF-8 JSON: lengths in bytes, digests in hex, times in UTC; files in the order of their names.
 
     It has the schema of the manifest. Schema 2 adds to schema 1 the outputs with their roles, the plan, and the
-    warnings of check and node; schema 3 the counts of objects.
+    warnings of check and node; schema 3 the counts of objects; schema 4 the pixels of each class.
     """
     document: dict[str, Any] = {
         "schema": manifest.schema,
@@ -67,6 +67,8 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
         document["plan"] = _plan(record.plan, record.placement.pool_id)
         if manifest.counts:
             document["objects"] = {"are": COMPONENTS, **asdict(manifest.counts)}
+        if manifest.class_pixels:
+            document["class_pixels"] = list(manifest.class_pixels)
         document["warnings"] = _warnings(all_warnings(record.plan, manifest))
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -93,10 +95,11 @@ def told_by(document: bytes) -> Told | None:
         results = {str(one["path"]): int(one["length"]) for one in told.get("outputs", ()) if one["role"] != Role.LOG}
         paths = frozenset({*files, *results, *([str(told["log"])] if told["log"] else [])})
         counts = _counts_of(told.get("objects"))
+        pixels = tuple(int(count) for count in told.get("class_pixels", ()))
         warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in told.get("warnings", ()))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Told(paths, Published(len(files), sum((results or files).values()), counts), warnings)
+    return Told(paths, Published(len(files), sum((results or files).values()), counts, pixels), warnings)
 
 
 def _counts_of(told: Any) -> ObjectCounts | None:

@@ -73,9 +73,11 @@ class Spent:
 class Published:
     """The published results: the number of TIFFs, the bytes of all results but the log, and the counts of objects.
 
-    `counts` is None where none were counted, or where they are too many for a row.
+    `counts` is None where none were counted, or where they are too many for a row. `class_pixels`: how many pixels the
+    segmentation has of each class, the first first; () where nobody looked.
     """
 
     tiffs: int = 0
     result_bytes: int = 0
     counts: ObjectCounts | None = None
+    class_pixels: tuple[int, ...] = ()

@@ -12,7 +12,8 @@ from batch_ops.domain.file_record import FINAL, FileRecord, State
 class Selection:
     """Every field that is given must match; empty fields do not matter.
 
-    `since`: dropped then or later. `newest`: to be listed by the time of their drop, the newest first.
+    `since`: dropped then or later. `newest`: to be listed by the time of their drop, the newest first. `warnings`:
+    kinds of which a file must have at least one.
     """
 
     names: tuple[str, ...] = ()
@@ -21,6 +22,7 @@ class Selection:
     states: frozenset[State] = frozenset()
     since: datetime | None = None
     newest: bool = False
+    warnings: frozenset[str] = frozenset()
 
     @property
     def by_time(self) -> bool:
@@ -43,7 +45,12 @@ class Selection:
             self.names_it(record.name)
             and (not self.states or record.state in self.states)
             and (self.since is None or (dropped is not None and dropped >= self.since))
+            and self.is_warned(record)
         )
+
+    def is_warned(self, record: FileRecord) -> bool:
+        """Return whether a file has the warnings that are asked for."""
+        return not self.warnings or not self.warnings.isdisjoint(warning.code for warning in record.plan.warnings)
 
     def projects(self, known: Iterable[str]) -> tuple[str, ...]:
         """Return those of the known projects that may have such files."""

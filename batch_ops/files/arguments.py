@@ -4,8 +4,10 @@ import argparse
 from datetime import UTC, datetime
 
 from batch_ops.domain.file_record import State
+from batch_ops.task.warning_kinds import KINDS
 
 _OPEN = "OPEN"
+_ANY = "any"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,6 +91,11 @@ def states_of(words: list[str]) -> frozenset[State]:
     return frozenset(found | {state for state in State if not state.is_final} if _OPEN in words else found)
 
 
+def warnings_of(words: list[str]) -> frozenset[str]:
+    """Read the kinds of warnings that `--warning` named."""
+    return frozenset(KINDS if _ANY in words else words)
+
+
 def _care(command: argparse.ArgumentParser) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -96,6 +103,15 @@ def _care(command: argparse.ArgumentParser) -> None:
 def _add_list(commands: _Commands) -> None:
     command = _command(commands, "list", "list files with their states and reasons")
     _selection(command)
+    command.add_argument(
+        "--warning",
+        dest="warnings",
+        action="append",
+        default=[],
+        choices=[*KINDS, _ANY],
+        metavar="KIND",
+        help=f"files with a warning of this kind (may be repeated): {', '.join(KINDS)}, or {_ANY}",
+    )
     command.add_argument("--newest", action="store_true", help="the newest drops first, instead of by name")
     command.add_argument(
         "--since",

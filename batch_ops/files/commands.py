@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.selection import Selection
 from batch_ops.files import backfill_command, confirm_command, counts_command, month_command, poison_command
-from batch_ops.files.arguments import states_of
+from batch_ops.files.arguments import states_of, warnings_of
 from batch_ops.files.console import Console
 from batch_ops.files.records import (
     ATTEMPT_COLUMNS,
@@ -50,7 +50,10 @@ async def run(args: Namespace, system: System, console: Console) -> int:
 
 def _selection(args: Namespace, states: frozenset[State] = frozenset()) -> Selection:
     since, newest = getattr(args, "since", None), getattr(args, "newest", False)
-    return Selection(tuple(args.names), args.prefix, args.project, states_of(args.states) or states, since, newest)
+    chosen = states_of(args.states) or states
+    return Selection(
+        tuple(args.names), args.prefix, args.project, chosen, since, newest, warnings_of(getattr(args, "warnings", []))
+    )
 
 
 async def _list(args: Namespace, steering: Steering, console: Console) -> int:

@@ -31,7 +31,7 @@ async def run(args: Namespace, steering: Steering, console: Console) -> int:
         table = csv.writer(spool, lineterminator="\n")
         if not args.json:
             table.writerow(_COLUMNS)
-        async for record in steering.select(Selection((), args.prefix, args.project, frozenset(), None, newest=False)):
+        async for record in steering.select(Selection((), args.prefix, args.project, frozenset())):
             if args.json:
                 spool.writelines(f"{json.dumps(dict(zip(_COLUMNS, line, strict=True)))}\n" for line in _lines(record))
             else:

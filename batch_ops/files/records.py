@@ -19,6 +19,7 @@ COLUMNS = (
     Column("UPDATED (UTC)"),
     Column("NAME", stretches=True, keeps_end=True),
     Column("REASON", stretches=True),
+    Column("WARNINGS", stretches=True),
 )
 RUN_COLUMNS = (
     Column("RUN"),
@@ -43,7 +44,9 @@ def moment(at: datetime | None) -> str:
 
 def as_row(record: FileRecord) -> tuple[str, ...]:
     """Make a line of `list`."""
-    return (record.state, str(record.run), moment(record.times.updated_at)[:16], record.name, record.reason)
+    seen = moment(record.times.updated_at)[:16]
+    warnings = ", ".join(warning.code for warning in record.plan.warnings)
+    return (record.state, str(record.run), seen, record.name, record.reason, warnings)
 
 
 def run_row(record: FileRecord) -> tuple[str, ...]:
@@ -102,7 +105,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "cost": _cost(record),
         "correlation id": record.correlation_id,
     }
-    warnings = [("warning", warning.sentence) for warning in plan.warnings]
+    warnings = [("warning", f"{warning.sentence} ({warning.code})") for warning in plan.warnings]
     return [*((title, str(text)) for title, text in known.items() if text), *warnings]
 
 
@@ -140,7 +143,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
     result = (record.times, record.published, record.spent)
     parts = (record, record.image, plan, plan.tool, plan.image, record.placement, *result)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
-    del found["wall_clock"], found["objects"], found["pictures"], found["counts"]
+    del found["wall_clock"], found["objects"], found["pictures"], found["counts"], found["class_pixels"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
     return {
         **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
@@ -151,6 +154,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "objects_wanted": asdict(plan.objects) if plan.objects else None,
         "pictures_wanted": asdict(plan.pictures) if plan.pictures else None,
         "object_counts": asdict(record.published.counts) if record.published.counts else None,
+        "class_pixels": list(record.published.class_pixels),
         "outputs": [asdict(output) for output in plan.outputs],
         "warnings": [asdict(warning) for warning in plan.warnings],
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),

@@ -5,7 +5,7 @@ people's data, so `parse` trusts nothing (see strict_json.py). A value that exis
 
 Schema 1 knew TIFFs only, under `files`, each with name, length, md5 and pages, and no warnings; nodes with older
 scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was. Schema 3 adds
-the counts of objects to schema 2.
+the counts of objects to schema 2, schema 4 the pixels of each class.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from batch_ops.task.report import TASK_ID, check_origin, check_times
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
 
-SCHEMA = 3
+SCHEMA = 4
 MAX_OUTPUTS = 100_000
 # Together they must fit into one property of a row, which holds 64 KiB.
 MAX_WARNINGS = 10
 MAX_WARNING_CHARS = 800
 
-_COUNTS_SINCE = 3
+# With which schema a field came, and what it is in those before.
+_LATER: Mapping[str, tuple[int, Any]] = {"counts": (3, None), "class_pixels": (4, ())}
+_MOST_CLASSES = 255
 _MAX_BLOB_BYTES = 2**48
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -118,7 +120,8 @@ class ManifestImage:
 class Manifest:
     """One complete execution. `started` and `finished` are UTC, `seconds` the time of each step.
 
-    `counts`: of objects, None where none were counted.
+    `counts`: of objects, None where none were counted. `class_pixels`: how many the segmentation has of each class, 1
+    first; () where it was not looked at.
     """
 
     execution: str
@@ -137,6 +140,7 @@ class Manifest:
     outputs: tuple[Output, ...]
     warnings: tuple[RunWarning, ...] = ()
     counts: ObjectCounts | None = None
+    class_pixels: tuple[int, ...] = ()
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -158,8 +162,13 @@ class Manifest:
         # Users of Windows and macOS download these side by side.
         if double := double_of(output.path for output in self.outputs):
             refuse(f"another output lies in the place of {double}")
-        if self.counts is not None and self.schema < _COUNTS_SINCE:
-            refuse("objects are counted where the schema has no counts")
+        for name, absent in _absent(self.schema).items():
+            if getattr(self, name) != absent:
+                refuse(f"it has {name}, which its schema does not")
+        if not isinstance(self.class_pixels, tuple) or len(self.class_pixels) > _MOST_CLASSES:
+            refuse(f"the pixels of each class are no list of at most {_MOST_CLASSES}")
+        for pixels in self.class_pixels:
+            check_number(pixels, "the pixels of a class", 0, 2**53)
         if len(self.warnings) > MAX_WARNINGS * self.has_roles:
             refuse("there are more warnings than the schema allows")
         for warning in self.warnings:
@@ -201,14 +210,14 @@ class Manifest:
         if schema >= SCHEMA:
             return self
         if schema > 1:
-            return replace(self, counts=None, schema=schema)
+            return replace(self, **_absent(schema), schema=schema)
         outputs = tuple(replace(output, role=None, axes="") for output in self.tiffs)
-        return replace(self, outputs=outputs, warnings=(), counts=None, schema=1)
+        return replace(self, outputs=outputs, warnings=(), **_absent(1), schema=1)
 
     def to_json(self) -> bytes:
         data = dataclasses.asdict(self)
-        if self.schema < _COUNTS_SINCE:
-            del data["counts"]
+        for name in _absent(self.schema):
+            del data[name]
         if not self.has_roles:
             schema = data.pop("schema")
             del data["outputs"], data["warnings"]
@@ -227,13 +236,20 @@ class Manifest:
             data["outputs"] = tuple(map(Output.of_schema_1, _listed(data.pop("files", None))))
             if data.setdefault("warnings", ()) != ():
                 refuse("there are more warnings than the schema allows")
-        if data.get("schema") in range(_COUNTS_SINCE) and data.setdefault("counts", None) is not None:
-            refuse("objects are counted where the schema has no counts")
+        if isinstance(data.get("schema"), int):
+            for name, absent in _absent(data["schema"]).items():
+                data.setdefault(name, absent)
         if data.get("counts") is not None:
             data["counts"] = ObjectCounts.read(data["counts"])
         data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
         data["command"] = strict_json.as_tuple(data.get("command"))
+        data["class_pixels"] = strict_json.as_tuple(data.get("class_pixels"))
         return cls(**strict_json.fields(cls, data, "the manifest"))
+
+
+def _absent(schema: int) -> dict[str, Any]:
+    """Return the fields that came after a schema, and their values in it."""
+    return {name: absent for name, (since, absent) in _LATER.items() if schema < since}
 
 
 def _listed(value: object) -> Iterable[object]:

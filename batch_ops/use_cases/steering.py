@@ -112,12 +112,13 @@ class Steering:
         projects = selection.projects(known)
         if selection.by_time:
             async for record in self._newest(projects, selection.states, selection.since):
-                if selection.names_it(record.name):
+                if selection.names_it(record.name) and selection.is_warned(record):
                     yield record
             return
         for project in projects:
             async for record in self._ledger.files(project, selection.prefix, selection.states):
-                yield record
+                if selection.is_warned(record):
+                    yield record
 
     async def _by_name(self, names: Sequence[str], selection: Selection) -> AsyncIterator[FileRecord]:
         for start in range(0, len(names), AT_ONCE):

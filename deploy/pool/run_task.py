@@ -27,7 +27,7 @@ from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
 from node.image import LocalImage, prepare_image
-from node.measured import count_objects
+from node.measured import measure_results
 from node.memory import check_memory
 from node.pictures import make_pictures
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
@@ -121,10 +121,10 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     with execution.step("ilastik"):
         log = run_ilastik(execution, task, command)
     with execution.step("verify"):
-        found = find_files(execution.partial, promised)
+        files = find_files(execution.partial, promised)
         free = shutil.disk_usage(root).free
         assert execution.ilastik_exit_code is not None
-        outcome = true_success.outcome_of(execution.ilastik_exit_code, found, log, promised, free)
+        outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
         if not outcome.succeeded:
             return outcome
         if image.described.planes:
@@ -133,12 +133,12 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         if project.classes > 1:
             warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)
     with execution.step("objects"):
-        tables, counts = count_objects(execution, image, results, task.wanted_objects)
+        tables, found = measure_results(execution, image, project.classes, results, task.wanted_objects)
     with execution.step("pictures"):
         pictures = make_pictures(execution, image, results, task)
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
-    publish(execution, task, image, command, [*results, *tables, *pictures], counts, home)
+    publish(execution, task, image, command, [*results, *tables, *pictures], found, home)
     return outcome
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch_ops.task import contract, manifest, outputs, true_success
-from batch_ops.task.objects import ObjectCounts
 from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import plain_line
 from node.files import md5_of, say
 from node.image import LocalImage
+from node.measure import Found
 
 _PACKAGES = "lib/python3*/site-packages/ilastik-*.dist-info"
 
@@ -67,7 +67,7 @@ def publish(
     image: LocalImage,
     command: list[str],
     results: list[manifest.Output],
-    counts: ObjectCounts | None,
+    found: Found,
     home: Path,
 ) -> None:
     """Write the manifest beside the verified outputs, then publish everything in one step."""
@@ -91,7 +91,8 @@ def publish(
         image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image.md5),
         outputs=tuple(results),
         warnings=tuple(map(manifest.as_warning, execution.warnings[: manifest.MAX_WARNINGS])),
-        counts=counts,
+        counts=found.counts,
+        class_pixels=found.class_pixels,
     )
     (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)

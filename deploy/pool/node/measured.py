@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from batch_ops.task.contract import PROJECT_FILE
 from batch_ops.task.manifest import Output
-from batch_ops.task.objects import OBJECTS_NAME, ObjectCounts, ObjectsWanted
+from batch_ops.task.objects import OBJECTS_NAME, ObjectsWanted
 from batch_ops.task.outputs import TABLE, Role
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import ManifestError, plain_line
-from node import count
+from node import measure
 from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
 from node.files import md5_of
 from node.image import LINK, LocalImage
+from node.measure import Found
 
 LEAST_SECONDS = 300.0
 
@@ -30,25 +32,35 @@ def pixels_of(execution: Execution, image: LocalImage, segmentations: list[Outpu
     }
 
 
-def count_objects(
-    execution: Execution, image: LocalImage, results: list[Output], wanted: ObjectsWanted
-) -> tuple[list[Output], ObjectCounts | None]:
-    """Write the table of objects beside the results; return it as an output, and the counts.
+def measure_results(
+    execution: Execution, image: LocalImage, classes: int, results: list[Output], wanted: ObjectsWanted
+) -> tuple[list[Output], Found]:
+    """Look at the pixels of image and results: count objects into a table beside them, warn of what looks wrong.
 
+    Returns the table as an output, and what was found.
     It may take as long as ilastik did, or LEAST_SECONDS.
     """
     segmentations = [output for output in results if output.role is Role.SEGMENTATION]
-    if not wanted.classes or not segmentations:
-        return [], None
     table = execution.partial / OBJECTS_NAME
-    order = {**pixels_of(execution, image, segmentations), "table": str(table), "wanted": wanted.to_json()}
+    order = {
+        **pixels_of(execution, image, segmentations),
+        "per_plane": bool(image.described.planes),
+        "project": str(execution.root / PROJECT_FILE),
+        "classes": classes,
+        "table": str(table),
+        "wanted": wanted.to_json(),
+    }
     try:
-        told = ask_aside(count.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
-        counts = ObjectCounts.read(told)
+        told = ask_aside(measure.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
+        found = Found.read(told)
     except (NoAnswer, ManifestError) as exc:
         with suppress(OSError):
             table.unlink()
-        reason = plain_line(f"Its objects were not counted: {exc}")
+        reason = plain_line(f"Its objects were not counted, nor its pixels looked at: {exc}")
         execution.warn(RunWarning("not-counted", f"{reason.rstrip('.')}."))
-        return [], None
-    return [Output(OBJECTS_NAME, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))], counts
+        return [], Found()
+    for warning in found.warnings:
+        execution.warn(warning)
+    if found.counts is None:
+        return [], found
+    return [Output(OBJECTS_NAME, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))], found

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.plain_text import cell
 from node.components import Components, Objects
-from node.planes import ImagePlanes, Pages, bands
+from node.planes import Band, ImagePlanes, Pages, bands
 
 _ROWS_AT_ONCE = 10_000
 
 
-def write_objects(path: Path, image: ImagePlanes, pages: Pages, wanted: ObjectsWanted) -> ObjectCounts:
+def write_objects(
+    path: Path, image: ImagePlanes, pages: Pages, wanted: ObjectsWanted, see: Callable[[Band], None]
+) -> ObjectCounts:
     """Write the table, a row for each object in the order of time points, classes and first pixels; return the counts.
+
+    `see` gets every band that is read.
 
     Columns: `t`, `class` (its value), `class_name`, `id` (from 1 within time point and class; no track), `pixels`, the
     size in um2 or um3 where the size of a pixel is known, `centroid_*` (mean of the pixels' indices), `bbox_*` (the
     first index, and the one after the last), `touches_border` (0 or 1), and of each channel `mean_*`, `min_*`, `max_*`.
     """
-    axes = "zyx" if image.planes > 1 else "yx"
+    axes = image.space
     unit, size_of_pixel = wanted.unit(image.planes)
     counts: dict[CountedClass, tuple[list[int], list[float]]] = {one: ([], []) for one in wanted.classes}
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_columns(axes, unit, image.channels))
         for t in range(image.times):
-            for one, found in zip(wanted.classes, _objects(image, pages, t, wanted.classes)):
+            for one, found in zip(wanted.classes, _objects(image, pages, t, wanted.classes, see)):
                 sizes = found.pixels * size_of_pixel
                 _write(table, (t, one.label, cell(one.name)), found, axes, image, None if unit == "px" else sizes)
                 counting = sizes >= wanted.min_size
@@ -41,10 +45,13 @@ def write_objects(path: Path, image: ImagePlanes, pages: Pages, wanted: ObjectsW
     return ObjectCounts(unit, wanted.min_size, tuple(of_classes))
 
 
-def _objects(image: ImagePlanes, pages: Pages, t: int, classes: Sequence[CountedClass]) -> list[Objects]:
+def _objects(
+    image: ImagePlanes, pages: Pages, t: int, classes: Sequence[CountedClass], see: Callable[[Band], None]
+) -> list[Objects]:
     found = [Components(image.columns, image.channels) for _ in classes]
     z = -1
     for band in bands(image, pages, t):
+        see(band)
         if band.z != z:
             z = band.z
             for components in found:

@@ -51,6 +51,22 @@ def axis_attributes(axes: str, sizes: PixelSizes) -> dict[str, str]:
     return {"axistags": tags, **({"axis_units": json.dumps(units)} if units else {})}
 
 
+def sizes_um(tags: object, units: object, axes: str) -> dict[str, float]:
+    """Return the size of a pixel along those of these axes that say it with a unit, in micrometres.
+
+    `tags` is JSON of vigra's axistags, `units` JSON of a table from axis to unit. Along time, the unit of planes that
+    stand there is micrometres.
+    """
+    try:
+        found = {tag["key"]: float(tag["resolution"]) for tag in json.loads(tags)["axes"]}  # type: ignore[arg-type]
+        factors = {axis: MICROMETRES.get(str(unit)) for axis, unit in json.loads(units).items()}  # type: ignore[arg-type]
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+    factors.setdefault("t", 1.0)
+    sizes = {axis: found.get(axis, 0.0) * (factors.get(axis) or 0.0) for axis in axes}
+    return {axis: size for axis, size in sizes.items() if math.isfinite(size) and size > 0}
+
+
 def vigra_axistags(axes: str, sizes: Mapping[str, float]) -> str:
     """Return the attribute from which h5py, vigra and ilastik read axes (JSON of vigra.AxisTags)."""
     tags = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from node.files import open_hdf5
-from node.pixel_sizes import MICROMETRES
+from node.pixel_sizes import sizes_um
 
 BAND_BYTES = int(os.environ.get("COUNT_BAND_BYTES") or 64 * 2**20)  # read at once
 _ALL = slice(None)
@@ -21,8 +19,8 @@ Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 @dataclass(frozen=True)
 class Band:
-    """Rows of one plane, from `row` on: of the segmentation (rows x columns), of the image (rows x columns x
-    channels)."""
+    """Rows of one plane, from `row` on: of the segmentation (rows x columns; None where there is none), of the image
+    (rows x columns x channels)."""
 
     z: int
     row: int
@@ -81,17 +79,20 @@ class ImagePlanes:
 
         An image of a single plane needs none of z, and gets 1.
         """
-        try:
-            tags = {tag["key"]: float(tag["resolution"]) for tag in json.loads(self._data.attrs["axistags"])["axes"]}
-            units = {axis: MICROMETRES[str(unit)] for axis, unit in json.loads(self._data.attrs["axis_units"]).items()}
-            units.setdefault("t", 1.0)  # of planes that stand there as time points
-            called = [(axis, self._called[axis]) for axis in "zyx" if axis != "z" or self.planes > 1]
-            sizes = {axis: tags[name] * units[name] for axis, name in called}
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
-            return ()
-        if not all(math.isfinite(size) and size > 0 for size in sizes.values()):
-            return ()
-        return tuple(sizes.get(axis, 1.0) for axis in "zyx")
+        sizes = self.sizes_um()
+        return tuple(sizes.get(axis, 1.0) for axis in "zyx") if set(self.space) <= set(sizes) else ()
+
+    def sizes_um(self) -> dict[str, float]:
+        """Return the size of a pixel along each axis of space that says it with a unit."""
+        called = {axis: self._called.get(axis, axis) for axis in self.space}
+        attributes = self._data.attrs
+        found = sizes_um(attributes.get("axistags"), attributes.get("axis_units"), "".join(called.values()))
+        return {axis: found[name] for axis, name in called.items() if name in found}
+
+    @property
+    def space(self) -> str:
+        """The axes of space: z only where there are several planes."""
+        return "zyx" if self.planes > 1 else "yx"
 
     def __enter__(self) -> ImagePlanes:
         return self
@@ -138,13 +139,13 @@ class ImagePlanes:
                 yield z, row, self.read(t, slice(z, z + depth), slice(row, row + rows))
 
 
-def bands(image: ImagePlanes, pages: Pages, t: int) -> Iterator[Band]:
-    """Yield the bands of one time point, plane after plane, with both what was there and what it was found to be."""
+def bands(image: ImagePlanes, pages: Pages | None, t: int) -> Iterator[Band]:
+    """Yield the bands of one time point, plane after plane: what was there, and what it was found to be."""
     for z, row, block in image.blocks(t):
         for depth, plane in enumerate(block):
-            page = pages.read(t * image.planes + z + depth)
+            page = pages.read(t * image.planes + z + depth) if pages else None
             # What is computed of a band takes several times its bytes.
             step = max(1, BAND_BYTES // 8 // max(1, image.columns * image.channels))
             for first in range(0, len(plane), step):
                 rows = slice(row + first, row + first + len(plane[first : first + step]))
-                yield Band(z + depth, rows.start, page[rows], plane[first : first + step])
+                yield Band(z + depth, rows.start, None if page is None else page[rows], plane[first : first + step])

@@ -1,79 +1,19 @@
 """The table of objects is what scipy and scikit-image find in the same pixels, whatever the image's order and size."""
 
-import csv
 import json
-import os
-import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 import pytest
-import tifffile
 from scipy import ndimage
 from skimage import measure
 
-from batch_ops.task.objects import CountedClass, ObjectsWanted
-from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
-
-CLASSES = (CountedClass(1, "Cell"), CountedClass(3, "=Debris"))
-
-
-@dataclass
-class Counting:
-    """An image, its segmentation as ilastik writes it, and what the program made of them."""
-
-    folder: Path
-    axes: str = "tzyx"
-    wanted: ObjectsWanted = field(default_factory=lambda: ObjectsWanted(CLASSES))
-    attributes: dict[str, str] = field(default_factory=dict)
-    pages: int = 0
-    printed: dict[str, Any] = field(default_factory=dict)
-    fault: str = ""
-
-    def run(
-        self, classes: np.ndarray, image: np.ndarray, chunks: tuple[int, ...] | None = None
-    ) -> list[dict[str, str]]:
-        """Count in classes (t, z, y, x) of an image (in the order of `axes`); return the rows of the table."""
-        with h5py.File(self.folder / "a.h5", "w") as file:
-            file.create_dataset("data", data=image, chunks=chunks).attrs.update(self.attributes)
-        several = classes.shape[0] > 1 and classes.shape[1] > 1
-        stacks = list(classes) if several else [classes.reshape(-1, *classes.shape[2:])]
-        names = [str(self.folder / f"a{index}.tiff") for index in range(len(stacks))]
-        for name, stack in zip(names, stacks, strict=True):
-            tifffile.imwrite(name, stack, photometric="minisblack")
-        order = {
-            "image": str(self.folder / "a.h5"),
-            "dataset": "data",
-            "axes": self.axes,
-            "read_as": self.axes,
-            "files": names,
-            "pages": self.pages or len(stacks[0]),
-            "table": str(self.folder / "objects.csv"),
-            "wanted": self.wanted.to_json(),
-        }
-        ended = subprocess.run(
-            [NODE_PYTHON / "bin/python", "-m", "node.count"],
-            input=json.dumps(order),
-            env={**os.environ, "PYTHONPATH": f"{REPOSITORY / 'deploy/pool'}:{REPOSITORY}"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
-        self.fault = ended.stderr
-        if ended.returncode:
-            return []
-        self.printed = json.loads(ended.stdout)
-        with (self.folder / "objects.csv").open(newline="") as table:
-            return list(csv.DictReader(table))
+from batch_ops.task.objects import ObjectsWanted
+from tests.deploy.pool.measuring import CLASSES, Measuring
 
 
 @pytest.fixture
 def counting(tmp_path):
-    return Counting(tmp_path)
+    return Measuring(tmp_path)
 
 
 def expected(classes: np.ndarray, image: np.ndarray) -> list[dict[str, object]]:

@@ -85,7 +85,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
-    published=Published(2, 2**33, ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),))),
+    published=Published(2, 2**33, ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),)), (2**40, 7)),
     spent=Spent(8, 9, "USD"),
 )
 ROW: dict[str, Any] = {
@@ -159,6 +159,7 @@ ROW: dict[str, Any] = {
     "cost_micro": int64(8),
     "priced_seconds": int64(9),
     "cost_currency": "USD",
+    "class_pixels": f"{2**40}x7",
     "object_counts": '{"unit":"um3","min_size":2.5,"classes":['
     '{"label":1,"name":"Zelle","objects":[12,3],"sizes":[34.5,8]}]}',
 }
@@ -208,6 +209,7 @@ SPECIAL = {
     "warnings": WARNINGS,
     "objects_wanted": st.just(ROW["objects_wanted"]),
     "pictures_wanted": st.just(ROW["pictures_wanted"]),
+    "class_pixels": st.just(ROW["class_pixels"]),
     "object_counts": st.just(ROW["object_counts"]),
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }

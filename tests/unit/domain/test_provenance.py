@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,8 @@ def written(schema: int, record: FileRecord = RECORD) -> bytes:
     outputs = tuple(output(name, LENGTHS[name], md5(LOG), schema) for name in names)
     warnings = (KNOWN, NEW) if schema > 1 else ()
     image = ManifestImage("fly/a.h5", "0x1", 10, md5(b""))
-    more = {"schema": schema, "warnings": warnings, "counts": COUNTS if schema > 2 else None}
+    more: dict[str, Any] = {"schema": schema, "warnings": warnings, "counts": COUNTS if schema > 2 else None}
+    more["class_pixels"] = (30, 12) if schema > 3 else ()
     content = manifest("a-1-1", "20260301T120000Z-00000001", image, outputs, **more)
     return provenance(record, Manifest.parse(content), has_log=True, now=datetime(2026, 3, 1, tzinfo=UTC))
 
@@ -77,7 +79,14 @@ def test_schema_3_adds_the_counts():
     assert counts["classes"] == [{"label": 1, "name": "cell", "objects": [12, 9], "sizes": [340.0, 200.0]}]
 
 
-@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_schema_4_adds_the_pixels_of_classes():
+    """The first class first; schema 3 has nothing of them."""
+    old, new = (json.loads(written(schema)) for schema in (3, 4))
+    assert new.pop("class_pixels") == [30, 12]
+    assert new == {**old, "schema": 4}
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3, 4])
 def test_what_was_written_is_read_back(schema):
     """After a handler died between provenance and row, this is all there is to know of the run."""
     told = told_by(written(schema))
@@ -86,6 +95,7 @@ def test_what_was_written_is_read_back(schema):
     assert told.published.tiffs == 2
     assert told.published.result_bytes == 2**33 + 9 + (5 if schema > 1 else 0)
     assert told.warnings == ((KNOWN, NEW) if schema > 1 else ())
+    assert told.published.class_pixels == ((30, 12) if schema > 3 else ())
     assert told.published.counts == (COUNTS if schema > 2 else None)
 
 

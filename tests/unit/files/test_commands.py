@@ -12,6 +12,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.prices import NodePrices
 from batch_ops.domain.selection import Selection
 from batch_ops.files.text_table import width_of
+from batch_ops.task.run_plan import RunWarning
 from tests.world import MINUTE, NAME
 
 # list
@@ -23,7 +24,7 @@ async def test_list_is_a_table_for_people(operator):
     await operator.world.fill_disk("fly/b.h5")
     answer = await operator.types("list")
     lines = answer.out.splitlines()
-    assert lines[0].split() == ["STATE", "RUN", "UPDATED", "(UTC)", "NAME", "REASON"]
+    assert lines[0].split() == ["STATE", "RUN", "UPDATED", "(UTC)", "NAME", "REASON", "WARNINGS"]
     assert [line.split()[0] for line in lines[1:4]] == ["ACTIVE", "FAILED", "WAITING_FOR_PROJECT"]
     assert "The disk is too small" in lines[2]
     assert lines[4].startswith("3 files: 1 ")
@@ -52,6 +53,18 @@ async def test_nothing_that_a_terminal_obeys_is_ever_printed(operator):
         answer = await operator.types(*words)
         assert all(char.isprintable() or char == "\n" for char in answer.out + answer.err)
     assert len((await operator.types("list")).out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("how", [[], ["--state", "succeeded"], ["fly/a.h5", "fly/b.h5"]])
+async def test_files_are_found_by_the_kind_of_their_warnings(operator, how):
+    """By name, by time or of whole projects; the sentence stands in `show`."""
+    await operator.world.begin("fly/a.h5", "fly/b.h5")
+    await operator.world.compute("fly/a.h5", warnings=(RunWarning("saturation", "It is too bright."),))
+    await operator.world.finish("fly/b.h5")
+    for kind, found in (("saturation", ["fly/a.h5"]), ("any", ["fly/a.h5"]), ("pixel-size", [])):
+        rows = (await operator.types("list", "--json", *how, "--warning", kind)).json
+        assert [row["name"] for row in rows] == found
+    assert "It is too bright. (saturation)" in (await operator.types("show", "fly/a.h5")).out
 
 
 async def test_list_stops_at_its_limit_and_says_so(operator):

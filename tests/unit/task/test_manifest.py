@@ -35,12 +35,14 @@ MANIFEST = Manifest(
     ),
     warnings=(RunWarning("axes", "The axes are those of the configuration."),),
     counts=ObjectCounts("px", 2, (ClassCount(2, "Zelle", (12, 0), (340.0, 0)),)),
+    class_pixels=(2**40, 340),
 )
 OLD = dataclasses.replace(
     MANIFEST,
     outputs=tuple(Output(f"a{i}.tiff", None, TIFF, 345320, "ef" * 16, 40) for i in range(2)),
     warnings=(),
     counts=None,
+    class_pixels=(),
     schema=1,
 )
 REPORT = Report(
@@ -234,11 +236,13 @@ def test_any_warning_can_be_made_to_fit(sentence):
         changed(OLD, warnings=[]),
         changed(MANIFEST, files=[]),
         changed(MANIFEST, schema=2),
-        changed(MANIFEST, schema=4),
+        changed(dataclasses.replace(MANIFEST, class_pixels=()), schema=2),
+        changed(MANIFEST, schema=3),
+        changed(MANIFEST, schema=5),
     ],
 )
 def test_the_schemas_do_not_mix(content):
-    """Files without roles are schema 1, outputs with roles 2, counts 3; a later one is not known yet."""
+    """Files without roles are schema 1, outputs with roles 2, counts 3, pixels 4; a later one is not known yet."""
     with pytest.raises(ManifestError):
         Manifest.parse(content)
 
@@ -253,6 +257,9 @@ def test_the_schemas_do_not_mix(content):
         {"image": []},
         {"schema": 0},
         {"schema": True},
+        {"class_pixels": None},
+        {"class_pixels": [-1]},
+        {"class_pixels": [1] * 256},
         {"execution": "../20261122T085551Z-1f0c3a9e"},
         {"execution": "latest"},
         {"task_id": "a/b"},

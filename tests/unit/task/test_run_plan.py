@@ -1,12 +1,15 @@
 """The description of an image on its way to the node."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_ops.task.run_plan import AxesSource, ImageDescription, RunPlanError, image_from_json, image_to_json
+from batch_ops.task.warning_kinds import KINDS
 
 GOOD = ImageDescription("a/b", "zyx", False, (3, 4, 5), "uint8", AxesSource.TAGS, "hdf5", "")
 
@@ -33,3 +36,14 @@ def test_what_describes_no_image_is_refused(change):
     for text in (json.dumps(document), "{", "[]"):
         with pytest.raises(RunPlanError):
             image_from_json(text)
+
+
+def test_every_kind_of_warning_is_known():
+    """People find files by it, and read in the README what it means."""
+    top = Path(__file__).parents[3]
+    texts = [path.read_text() for folder in ("batch_ops", "deploy") for path in (top / folder).rglob("*.py")]
+    used = {code for text in texts for code in re.findall(r'RunWarning\(\s*"([a-z-]+)"', text)}
+    assert used
+    assert used <= set(KINDS)
+    readme = (top / "README.md").read_text()
+    assert [kind for kind in KINDS if f"`{kind}`" not in readme] == []
