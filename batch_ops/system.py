@@ -12,6 +12,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.runs.shared import Runs, assemble_runs
+from batch_ops.use_cases.absent_classes import AbsentClasses
 from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.backfill import Backfiller
 from batch_ops.use_cases.collect import Collect
@@ -92,6 +93,7 @@ def assemble(
         ending=runs.ending,
         steps=runs.steps,
         start=start,
+        absent_classes=AbsentClasses(newest=newest, clock=clock),
         settings=settings,
         clock=clock,
     )

@@ -69,7 +69,12 @@ class Staged:
         self._put(path, data)
 
     def manifest(
-        self, task: TaskEnvironment, files: Mapping[str, bytes], image: bytes, warnings: tuple[RunWarning, ...] = ()
+        self,
+        task: TaskEnvironment,
+        files: Mapping[str, bytes],
+        image: bytes,
+        warnings: tuple[RunWarning, ...] = (),
+        **more: Any,
     ) -> None:
         """The manifest over these files and the log, which segment this content of the image."""
         named = files if self._schema == 1 else {**files, "ilastik.log": LOG}
@@ -87,6 +92,7 @@ class Staged:
             warnings=warnings,
             counts=counts_of(task) if self._schema > 2 else None,
             schema=self._schema,
+            **more,
         )
         self._put("manifest.json", text)
 

@@ -160,8 +160,9 @@ class World(Services):
         tiffs: int | None = None,
         more: Mapping[str, bytes] = MappingProxyType({}),
         complete: bool = True,
-        schema: int = 3,
+        schema: int = 4,
         warnings: tuple[RunWarning, ...] = (),
+        class_pixels: tuple[int, ...] = (),
     ) -> str:
         """A node runs the task and uploads an execution (without its manifest if not complete); its id.
 
@@ -180,7 +181,7 @@ class World(Services):
             staged.output(path, data)
         staged.log()
         if complete:
-            staged.manifest(environment, files, image, warnings)
+            staged.manifest(environment, files, image, warnings, class_pixels=class_pixels)
         return execution
 
     def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:

@@ -15,11 +15,14 @@ from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.run_plan import RunPlan, RunWarning
 
 
-def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: datetime) -> bytes:
+def provenance(
+    record: FileRecord, manifest: Manifest, *, has_log: bool, now: datetime, more: Sequence[RunWarning] = ()
+) -> bytes:
     """Write UTF-8 JSON: lengths in bytes, digests in hex, times in UTC; files in the order of their names.
 
-    It has the schema of the manifest. Schema 2 adds to schema 1 the outputs with their roles, the plan, and the
-    warnings of check and node; schema 3 the counts of objects; schema 4 the pixels of each class.
+    `more`: warnings that only the app can give. It has the schema of the manifest. Schema 2 adds to schema 1 the
+    outputs with their roles, the plan, and the warnings of check and node; schema 3 the counts of objects; schema 4 the
+    pixels of each class.
     """
     document: dict[str, Any] = {
         "schema": manifest.schema,
@@ -69,7 +72,7 @@ def provenance(record: FileRecord, manifest: Manifest, *, has_log: bool, now: da
             document["objects"] = {"are": COMPONENTS, **asdict(manifest.counts)}
         if manifest.class_pixels:
             document["class_pixels"] = list(manifest.class_pixels)
-        document["warnings"] = _warnings(all_warnings(record.plan, manifest))
+        document["warnings"] = _warnings([*all_warnings(record.plan, manifest), *more])
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 

@@ -35,6 +35,7 @@ from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
 from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.use_cases.absent_classes import AbsentClasses
 from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from batch_ops.use_cases.start import Start
 
@@ -54,6 +55,7 @@ class Collect:
     _ending: Ending
     _steps: Steps
     _start: Start
+    _absent_classes: AbsentClasses
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -139,7 +141,8 @@ class Collect:
                 await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                 return
             has_log = LOG_NAME in execution.sources
-            document = provenance(record, execution.manifest, has_log=has_log, now=self._clock())
+            absent = await self._absent_classes(record, execution.manifest.class_pixels)
+            document = provenance(record, execution.manifest, has_log=has_log, now=self._clock(), more=absent)
             await folder.put(PROVENANCE, document, "application/json")
             # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)
