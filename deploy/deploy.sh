@@ -27,6 +27,8 @@ again or --forget is.
   --heal, --no-heal         have the app remove broken nodes, as --heal-nodes-per-day 5 and 0; needs the right to make
                             a role
   --private, --no-private   a network of its own for app and nodes, closed to all but --allowed-addresses (not tried yet)
+  --budget AMOUNT           what files may cost in a month before new ones wait: 200, or with budgets of projects
+                            '{"all": 200, "projects": {"embryos": 50}}'; at list prices, or those of --node-prices JSON
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --vm-sizes --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
@@ -129,6 +131,7 @@ read_value() { # option, value
     --project) project=$(absolute "$2") ;;
     --ilastik-archive) ilastik_archive=$(absolute "$2") ;;
     --ilastik-sha256) ilastik_sha256=${2,,} ;;
+    --budget) options+=(--option "budgetMonth=$2") ;;
     --upgrade-ilastik)
       upgrade=yes
       options+=(--option "ilastikVersion=$2")
@@ -208,9 +211,11 @@ decide_internal() {
   # On the first run the pool comes last: nodes whose start task misses a file are broken for good.
   [[ -z $existing && ($mode == what-if || -n $data_account) ]] || create=false
   find_budget_start
-  local tags=()
+  find_node_prices
+  local tags=() prices=()
+  [[ -z $node_prices ]] || prices=(--internal "nodePrices=$node_prices")
   [[ -z $topic_tags ]] || tags=(--internal topicIsOurs=false --internal "topicTags=$topic_tags")
-  write_parameters "${tags[@]}" \
+  write_parameters "${tags[@]}" "${prices[@]}" \
     --internal "suffix=\"$suffix\"" --internal "location=\"$location\"" \
     --internal "topicName=\"$topic\"" --internal "budgetStart=\"$budget_start\"" \
     --internal "vmSize=\"${parameter[vmSize]}\"" --internal "poolId=\"$pool\"" --internal "createPool=$create" \
@@ -231,6 +236,7 @@ preflight() {
   [[ $upgrade == no || -n $data_account ]] ||
     problem "There is nothing to upgrade in '$group' yet; leave out --upgrade-ilastik."
   check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
+  check_budget
   [[ $mode == what-if || -n $data_account ]] || ask_who_is_told
   check_functions
   check_names

@@ -186,6 +186,12 @@ param alertMail string = ''
 @minValue(0)
 param monthlyBudget int = 0
 
+@description('What files may cost in a month before new ones wait: an amount, or {"all": 200, "projects": {"a": 50}}; empty: no limit.')
+param budgetMonth string = ''
+
+@description('What an hour of a node costs, by size and kind, as NODE_PRICES of README.md. deploy.sh asks the public list.')
+param nodePrices object = {}
+
 @description('First day of the month in which the budget began. deploy.sh keeps that of an existing budget.')
 param budgetStart string = utcNow('yyyy-MM-01')
 
@@ -431,7 +437,11 @@ module functions 'modules/functions.bicep' = {
       BACKFILL_DAILY_LIMIT: string(backfillDailyLimit)
       SWEEP_HOURS: string(sweepHours)
     }
-    moreSettings: moreSettings
+    moreSettings: union(
+      moreSettings,
+      empty(nodePrices) ? {} : { NODE_PRICES: string(nodePrices) },
+      empty(budgetMonth) ? {} : { BUDGET_MONTH: budgetMonth }
+    )
     subnetId: subnets.app
     tags: marked
   }

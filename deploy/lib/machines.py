@@ -68,6 +68,11 @@ def prices(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     return found
 
 
+def setting(found: Mapping[str, Price], day: str) -> dict[str, Any]:
+    """The app's NODE_PRICES from prices in dollars that were found on a day; {} where none was."""
+    return {**found, "currency": "USD", "date": day} if found else {}
+
+
 def mean_price(price: Price, most: int, spot: int) -> float | None:
     """Dollars an hour of one of `most` nodes of which `spot` are spot nodes; None where a price is not known."""
     shares = {"spot": min(spot, most) / most, "dedicated": 1 - min(spot, most) / most}
@@ -140,7 +145,7 @@ def _json(path: str) -> Any:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`sku SIZE`, `quota FAMILY KIND`, `prices FILE...`, `choose SIZES MOST SPOT ACCOUNT PRICES USED`."""
+    """`sku SIZE`, `quota FAMILY KIND`, `prices FILE...`, `setting DAY`, `choose SIZES MOST SPOT ACCOUNT PRICES USED`"""
     command, *rest = arguments
     if command == "prices":
         print(json.dumps(prices(map(_json, rest))))
@@ -153,6 +158,8 @@ def main(arguments: Sequence[str]) -> int:
     elif command == "quota":
         allowed = quota(answer, rest[0], rest[1] == "spot")
         print("" if allowed is None else allowed)
+    elif command == "setting":
+        print(json.dumps(setting(answer, rest[0])))
     elif command == "choose":
         sizes, most, spot_nodes, account, known, used = rest
         size, said = choose(answer, _json(account), _json(known), sizes.split(","), int(most), int(spot_nodes), used)

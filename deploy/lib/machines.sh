@@ -75,6 +75,22 @@ find_prices() { # sizes, with commas between
   machines prices "${files[@]}" >"$work/prices.json" 2>"$work/error" || printf '{}' >"$work/prices.json"
 }
 
+# Puts into node_prices what the public list says that nodes cost, for the app; empty where --node-prices says it.
+find_node_prices() {
+  node_prices=
+  [[ ${parameter[nodePrices]} == '{}' ]] || return 0
+  find_prices "${parameter[vmSize]}"
+  node_prices=$(machines setting "$(date -u +%F)" <"$work/prices.json")
+}
+
+# A budget that can't be kept lets nothing begin: better said before.
+check_budget() {
+  [[ -n ${parameter[budgetMonth]} ]] || return 0
+  find_node_prices
+  [[ $node_prices != '{}' ]] || grep -q '"foundPrices"' "$work/remembered.json" ||
+    problem "--budget needs the price of a node, and the public list could not tell that of ${parameter[vmSize]}. Say it: --node-prices '{\"${parameter[vmSize]}\": {\"dedicated\": 0.27, \"spot\": 0.054}}'"
+}
+
 check_cores() { # family, cores of one node, kind
   local allowed
   allowed=$(machines quota "$1" "$3" <"$work/account.json")

@@ -41,6 +41,8 @@ def effective(
 
     `template` is the ARM template, `from_file` the "parameters" object of a parameter file, `remembered` and the
     second result are name -> value, `options` and `internal` are "name=text". Raises `ParameterError`.
+
+    Prices that deploy.sh found are remembered: sizes that it is not told of this time keep theirs.
     """
     known: Mapping[str, Any] = template["parameters"]
     faults: list[str] = []
@@ -61,7 +63,10 @@ def effective(
     if faults:
         raise ParameterError("\n".join(dict.fromkeys(faults)))
     decided = {name: json.loads(text) for name, _, text in (word.partition("=") for word in internal)}
-    return values | decided | {"options": kept}, kept
+    found = remembered.get("foundPrices", {}) | decided.get("nodePrices", {})
+    if "nodePrices" in decided:
+        decided["nodePrices"] = found
+    return values | decided | {"options": kept | ({"foundPrices": found} if found else {})}, kept
 
 
 def defaults(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,6 +133,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append("--monthly-budget needs --alert-mail: a budget does nothing but send mails.")
     if values["minNodesWorkingHours"] > values["maxNodes"]:
         faults.append("--min-nodes-working-hours is more than --max-nodes.")
+    faults += _bad_amounts(values)
     for name, value in values["moreSettings"].items():
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or isinstance(value, (dict, list)) or value is None:
             faults.append(
@@ -138,6 +144,39 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
                 f"--more-settings has {name}: the app acts by its identity, and no secret goes into its settings."
             )
     return faults
+
+
+def _bad_amounts(values: Mapping[str, Any]) -> list[str]:
+    """Budgets and prices that the app would not understand."""
+    faults = []
+    text = str(values["budgetMonth"])
+    try:
+        budget = json.loads(text or "0")
+    except ValueError:
+        budget = None
+    parts = budget if isinstance(budget, dict) else {"all": budget}
+    amounts = [*(value for name, value in parts.items() if name != "projects")]
+    projects = parts.get("projects", {})
+    amounts += projects.values() if isinstance(projects, dict) else [None]
+    if not parts or parts.keys() - {"all", "projects"} or not all(map(_is_amount, amounts)):
+        faults.append(f'--budget is {text!r}; it must be an amount, or {{"all": 200, "projects": {{"embryos": 50}}}}.')
+    for size, prices in values["nodePrices"].items():
+        if size in {"currency", "date"}:
+            continue
+        if (
+            not isinstance(prices, dict)
+            or not prices
+            or prices.keys() - {"dedicated", "spot"}
+            or not all(map(_is_amount, prices.values()))
+        ):
+            faults.append(
+                f'--node-prices has {size!r}: {prices!r}; it must look like {{"dedicated": 0.27, "spot": 0.054}}.'
+            )
+    return faults
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1_000_000
 
 
 def _bad_addresses(values: Mapping[str, Any]) -> list[str]:

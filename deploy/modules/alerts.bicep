@@ -125,6 +125,13 @@ var onLogs logAlert[] = [
     severity: 2
     mute: 'PT6H'
   }
+  {
+    name: 'month-budget'
+    query: loadTextContent('../queries/month-budget.kql')
+    text: 'Of the month\'s budget (BUDGET_MONTH) 80 % or all is spent. Once it is used up, new files wait until it is raised or the month ends.'
+    severity: 3
+    mute: 'P1D'
+  }
 ]
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {

@@ -1,5 +1,6 @@
 """The settings that the templates give the function app: as expressions, and as an app has them."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,11 @@ def deployed(deploy: Path, parameters: Mapping[str, Any], outputs: Mapping[str, 
     `outputs` are such as "storage.blobEndpoint". Raises `ValueError` for a form of expression that is not known here.
     """
     more = {name: str(value) for name, value in parameters["moreSettings"].items()}
+    # Those that are left out where their parameter is empty.
+    pattern = r"empty\((\w+)\) \? \{\} : \{ (\w+): (?:string\(\1\)|\1) \}"
+    for parameter, name in re.findall(pattern, (deploy / "main.bicep").read_text()):
+        if value := parameters[parameter]:
+            more[name] = value if isinstance(value, str) else json.dumps(value)
     return more | {name: _value(text, parameters, outputs) for name, text in expressions(deploy).items()}
 
 

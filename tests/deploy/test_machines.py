@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from batch_ops.domain.prices import NodeKind, NodePrices
 from deploy.lib import machines
 
 # Rows as the public list of retail prices gave them.
@@ -45,6 +46,18 @@ def test_rows_of_other_things_are_left_out(change, price):
     """Spot nodes have rows of their own; of two prices for one thing the higher one is believed."""
     found = machines.prices([{"Items": [ROW, ROW | change]}])
     assert found == {"standard_d8_v4": {"dedicated": 0.46} | price}
+
+
+def test_the_app_is_told_the_prices_with_currency_and_day():
+    """As its setting, in the list's own currency; nothing where none is known."""
+    found = machines.prices([RETAIL])
+    told = NodePrices.parse(json.dumps(machines.setting(found, "2026-11-29")))
+    assert (told.of("Standard_D8_v4", NodeKind.DEDICATED), told.currency, str(told.day)) == (
+        460_000,
+        "USD",
+        "2026-11-29",
+    )
+    assert machines.setting({}, "2026-11-29") == {}
 
 
 def test_a_pool_of_both_kinds_costs_what_both_cost():
@@ -130,3 +143,31 @@ def test_the_price_of_a_node_decides_among_the_sizes_that_are_to_be_had(empty, p
     assert done.stdout.count(said or "is not taken") == (said != "")
     assert ("could not be asked for Standard_D4as_v5: curl: (22)" in done.stderr) == (len(prices) == 1)
     assert empty.azure.asked.count("prices") == 2
+
+
+def test_prices_are_found_given_or_kept(empty):
+    """What the list does not tell any more stays as it was; what the user says goes before it."""
+    empty.azure.retail_prices = {"Standard_D4ds_v5": 0.27}
+
+    def told(*options: str) -> NodePrices:
+        empty.up(*options, "--no-smoke-test")
+        return NodePrices.parse(empty.azure.app_settings["NODE_PRICES"])
+
+    first = told("--budget", "200")
+    assert first.prices == (
+        ("standard_d4ds_v5", NodeKind.DEDICATED, 270_000),
+        ("standard_d4ds_v5", NodeKind.SPOT, 54_000),
+    )
+    assert empty.azure.app_settings["BUDGET_MONTH"] == "200"
+    empty.azure.retail_prices = {}
+    assert told() == first
+    assert told("--node-prices", '{"d4": {"spot": 0.04}, "currency": "EUR"}').currency == "EUR"
+    assert told("--node-prices", "{}", "--budget", "") == first
+    assert "BUDGET_MONTH" not in empty.azure.app_settings
+
+
+def test_a_budget_without_any_price_is_refused(empty):
+    """Before anything is made: with it no file would ever begin."""
+    done = empty.run("--location", "westeurope", "--budget", "200")
+    assert "--budget needs the price of a node" in done.stderr
+    assert empty.azure.changes == []

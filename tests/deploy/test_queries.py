@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from batch_ops import log_fields
+from batch_ops.domain.budget import Budgets
+from batch_ops.domain.prices import NodePrices
 from tests.world import NAME, World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -50,7 +52,16 @@ async def test_the_alert_on_a_pool_finds_its_trouble(caplog):
     assert "has no pool 'pool'" in line
 
 
-@pytest.mark.parametrize("name", ["poison-lately", "failed-files", "pool-trouble"])
+async def test_the_alert_on_the_budget_finds_what_is_said_of_it(caplog):
+    """The line that is logged when the month's budget is spent begins with the words that the query looks for."""
+    (begin,) = re.findall(r'Message startswith "([^"]+)"', (QUERIES / "month-budget.kql").read_text())
+    world = World(budgets=Budgets(0), prices=NodePrices.parse('{"d4": {"spot": 1}}'))
+    await world.begin(NAME)
+    (line,) = [line for line in caplog.messages if line.startswith(begin)]
+    assert "is used up: 0.00 USD of 0.00 USD for all projects" in line
+
+
+@pytest.mark.parametrize("name", ["poison-lately", "failed-files", "pool-trouble", "month-budget"])
 @pytest.mark.parametrize("delay", [0.0, 0.4])
 def test_every_alert_sees_lines_that_arrive_late(name, delay):
     """A line that arrives up to an hour late is seen, whatever seconds an evaluation is late by; twice at most."""

@@ -17,6 +17,12 @@ param undeleteDays = 30
 param keepVersions = true
 param alertMail = 'lab@example.org'
 param monthlyBudget = 500
+param budgetMonth = '{"all": 200, "projects": {"nuclei": 50}}'
+param nodePrices = {
+  Standard_D4ds_v5: { dedicated: json('0.27'), spot: json('0.054') }
+  currency: 'USD'
+  date: '2026-11-29'
+}
 param budgetStart = '2026-01-01'
 param topicName = 'made-by-somebody-else'
 param moreSettings = { DUE_PER_TICK: 500 }
