@@ -131,7 +131,7 @@ def alarms(books: Books, budgets: Budgets, prices: NodePrices) -> list[str]:
         if spent >= limit:
             found.append(f"{_USED_UP}: {told}. New runs wait until it is raised or the month ends.")
         elif spent >= limit * _NEARLY:
-            found.append(f"80 % of the month's budget are spent: {told}.")
+            found.append(f"80 % of the month's budget is spent: {told}.")
     return found
 
 

@@ -42,7 +42,7 @@ def effective(
     `template` is the ARM template, `from_file` the "parameters" object of a parameter file, `remembered` and the
     second result are name -> value, `options` and `internal` are "name=text". Raises `ParameterError`.
 
-    Prices that deploy.sh found are remembered: sizes that it is not told of this time keep theirs.
+    Prices that deploy.sh found are remembered: a size whose price it cannot find this time keeps the last one.
     """
     known: Mapping[str, Any] = template["parameters"]
     faults: list[str] = []

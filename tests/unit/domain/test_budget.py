@@ -81,7 +81,7 @@ def test_without_any_price_a_budget_lets_nothing_begin():
     assert over_budget("fly", Books("2026-12"), Budgets(None, (("worm", 1),)), NO_PRICES, NOW) == ""
 
 
-@pytest.mark.parametrize(("cost", "said"), [(7, ""), (8, "80 % of the month's budget are spent"), (10, "is used up")])
+@pytest.mark.parametrize(("cost", "said"), [(7, ""), (8, "80 % of the month's budget is spent"), (10, "is used up")])
 def test_people_are_told_at_80_and_100_percent(cost, said):
     """Of what is spent: what open runs are kept for may yet come back."""
     books = Books("2026-12", {"fly": MonthSum(cost_micro=cost * 10**6)}, {"fly": 10**7})

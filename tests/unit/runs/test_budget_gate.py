@@ -152,4 +152,4 @@ async def test_people_are_told_in_the_log(world: World, caplog):
         for _ in range(5):
             await world.tick(2 * MINUTE)
     said = [line for line in caplog.messages if line.startswith("BUDGET: ")]
-    assert said == ["BUDGET: 80 % of the month's budget are spent: 0.8333 USD of 1.00 USD for all projects in 2026-03."]
+    assert said == ["BUDGET: 80 % of the month's budget is spent: 0.8333 USD of 1.00 USD for all projects in 2026-03."]
