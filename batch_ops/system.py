@@ -17,6 +17,7 @@ from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.backfill import Backfiller
 from batch_ops.use_cases.collect import Collect
 from batch_ops.use_cases.confirming import Confirming
+from batch_ops.use_cases.counting import Counting
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
@@ -61,6 +62,7 @@ class System:
     steering: Steering
     confirming: Confirming
     month: MonthReport
+    counting: Callable[[], Counting]
     backfiller: Backfiller
     poison: PoisonCare
 
@@ -130,6 +132,7 @@ def assemble(
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=steering,
         confirming=Confirming(ledger=ledger, worklist=worklist, outbox=ports.outbox),
+        counting=lambda: Counting(blobs=ports.blobs, settings=settings),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
         backfiller=Backfiller(ledger=ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         poison=PoisonCare(ports.poison, settings.queues),

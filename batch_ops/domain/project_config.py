@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TypeGuard
 
 from batch_ops.domain.errors import IlastikBatchError
+from batch_ops.domain.name_pattern import NamePattern, PatternError
 from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.plain_text import plain
@@ -16,7 +17,7 @@ LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
-    *("objects", "pixel_size_um", "pictures"),
+    *("objects", "pixel_size_um", "pictures", "name_pattern"),
 )
 _OBJECT_KEYS = ("classes", "min_size")
 _MOST_CLASSES = 255
@@ -30,7 +31,8 @@ class ProjectConfig:
     trained in 2D segments the planes of a stack one by one. `object_classes`: names or values of the classes whose
     objects are counted, None where it does not say. `min_object_size`: smaller objects do not count; in um3 or um2
     where the size of a pixel is known, else in pixels. `pixel_size_um`: that along z, y and x in micrometres, () where
-    the image has to say it. `pictures`: whether there are any of its images."""
+    the image has to say it. `pictures`: whether there are any of its images. `name_pattern`: what the names of its
+    images say (see `name_pattern.NamePattern`), None where they say nothing."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -41,6 +43,7 @@ class ProjectConfig:
     min_object_size: float = 0.0
     pixel_size_um: tuple[float, ...] = ()
     pictures: bool = True
+    name_pattern: str | None = None
 
 
 class ConfigError(IlastikBatchError):
@@ -67,6 +70,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         min_object_size=_least(where, of_objects),
         pixel_size_um=_pixel_size(where, values),
         pictures=_flag(where, values, "pictures", default=True),
+        name_pattern=_name_pattern(where, values),
     )
 
 
@@ -100,6 +104,16 @@ def _axes(where: str, values: dict[str, object]) -> str | None:
     if axes is not None and (set(axes) - set(AXES) or len(set(axes)) != len(axes)):
         raise ConfigError(f"{where} must give axes as different letters out of '{AXES}'.")
     return axes
+
+
+def _name_pattern(where: str, values: dict[str, object]) -> str | None:
+    pattern = _text(where, values, "name_pattern")
+    try:
+        if pattern is not None:
+            NamePattern(pattern)
+    except PatternError as exc:
+        raise ConfigError(f"{where} has a name_pattern that {exc}, such as {{plate}}/{{well}}_s{{site}}.") from exc
+    return pattern
 
 
 def _export_source(where: str, values: dict[str, object]) -> str | None:

@@ -39,7 +39,7 @@ async def run(args: Namespace, system: System, console: Console) -> int:
         case "confirm":
             return await confirm_command.run(args, system.confirming, console)
         case "counts":
-            return await counts_command.run(args, system.steering, console)
+            return await counts_command.run(args, system.steering, system.counting(), console)
         case "month":
             return await month_command.run(args, system.month, console)
         case "poison":

@@ -178,6 +178,22 @@ async def test_counts_are_csv_with_a_line_for_every_file(operator):
     assert "cell: 10 (connected components" in (await operator.types("show", "fly/=a.h5")).out
     rows = {row["file"]: row for row in (await operator.types("counts", "--json")).json}
     assert rows["fly/=a.h5"]["objects"] == 10
+    assert rows["fly/=a.h5"]["classifier_since"] == "2026-03-01T12:00:00Z"
+
+
+async def test_names_say_plate_well_and_site(operator):
+    """By the pattern beside the classifier, as it is now; a broken one is complained about, the counts are there."""
+    await operator.world.begin("fly/P1/B07_s2.h5", "fly/P1/odd.h5", "worm/P1/B07_s2.h5")
+    operator.world.blobs.upload("projects", "fly.json", b'{"name_pattern": "{plate}/{well}_s{site}"}')
+    rows = {row["file"]: row for row in (await operator.types("counts", "--json")).json}
+    found = {name: [row[field] for field in ("plate", "well", "site", "condition")] for name, row in rows.items()}
+    none = [None] * 4
+    assert found["fly/P1/B07_s2.h5"] == ["P1", "B07", "2", None]
+    assert (found["fly/P1/odd.h5"], found["worm/P1/B07_s2.h5"]) == (none, none)
+    operator.world.blobs.upload("projects", "fly.json", b'{"name_pattern": "{plait}"}')
+    answer = await operator.types("counts", "--project", "fly")
+    assert (answer.code, len(answer.out.splitlines())) == (0, 3)
+    assert "unknown field '{plait}'" in answer.err
 
 
 async def test_counts_of_several_classifiers_only_if_that_is_asked_for(operator):
