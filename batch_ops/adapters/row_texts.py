@@ -132,7 +132,9 @@ def _warnings_of(text: str) -> tuple[RunWarning, ...]:
 
 def _text_of_outputs(outputs: tuple[PlannedOutput, ...]) -> str:
     """[{"role": "segmentation", "path": ..., "files": 2, ...}]."""
-    return json.dumps([asdict(output) for output in outputs]) if outputs else ""
+    listed = (asdict(output) for output in outputs)
+    # What earlier versions do not know stands there only where it says something.
+    return json.dumps([{k: v for k, v in one.items() if k != "first" or v} for one in listed]) if outputs else ""
 
 
 def _outputs_of(text: str) -> tuple[PlannedOutput, ...]:

@@ -19,6 +19,7 @@ from batch_ops.image.project_rules import PROJECT_RULES
 from batch_ops.ports.services import BlobStore, Fence, ImageCheck
 from batch_ops.ports.tables import Worklist
 from batch_ops.task.plain_text import plain
+from batch_ops.task.stored_export import StoredExportError
 
 # Images uploaded in a burst may use a project that was replaced up to this long ago.
 _FRESH = timedelta(seconds=5)
@@ -85,6 +86,14 @@ class Classifiers:
         if isinstance(known, NoProject):
             return known
         digest, facts = known
+        if config.keep_export_settings:
+            try:
+                facts.export.check()
+            except StoredExportError as exc:
+                return NoProject(
+                    f"The project '{shown}.ilp' {exc}; save it with other export settings, or take "
+                    '"keep_export_settings" out of its configuration.'
+                )
         return Project(name, blob.etag, digest, facts, config)
 
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:

@@ -23,7 +23,8 @@
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
-outside the tree as ValueErrors: `ManifestError`, `PlanError`, `ObjectsError`, `PicturesError`, `RunPlanError`,
+outside the tree as ValueErrors: `ManifestError`, `PlanError`, `StoredExportError`, `ObjectsError`, `PicturesError`,
+`RunPlanError`,
 `TaskEnvironmentError` (task), `Unfit`, `Open`, `Unclear`, `AxesError` and `BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).

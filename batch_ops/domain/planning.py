@@ -21,6 +21,7 @@ from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.pictures import PicturesWanted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
+from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 
 _CHOICES = frozenset({"axes-assumed", "axes-confirmed"})
 
@@ -39,7 +40,13 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
         output_channels=channels,
         bytes_per_value=bytes_per_value,
         per_plane=project.config.per_plane,
+        export=kept_export(project),
     )
+
+
+def kept_export(project: Project) -> StoredExport:
+    """Return what the project stores of its export, as far as its configuration wants it used."""
+    return project.facts.export if project.config.keep_export_settings else NOTHING_STORED
 
 
 def _exported(project: Project, settings: Settings) -> tuple[int, int]:
@@ -48,7 +55,9 @@ def _exported(project: Project, settings: Settings) -> tuple[int, int]:
 
 def _export(image: ImageDescription, project: Project, settings: Settings) -> ExportPlan:
     channels, bytes_per_value = _exported(project, settings)
-    return export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value)
+    return export_plan(
+        image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value, stored=kept_export(project)
+    )
 
 
 def run_key(record: FileRecord, project: Project, settings: Settings, image: ImageDescription | None = None) -> str:
@@ -65,6 +74,8 @@ def run_key(record: FileRecord, project: Project, settings: Settings, image: Ima
         key.append(image.axes)
     if project.config.per_plane:
         key.append("per_plane")
+    if kept_export(project).has_effect:
+        key.append("keep_export_settings")
     counting = (config.object_classes, config.min_object_size, config.pixel_size_um)
     if counting != (None, 0, ()):
         # Only then: what was segmented before there were counts is not segmented again for them.
@@ -119,7 +130,8 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     """
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
-    need = page_bytes(verdict.image, project.facts, settings.slot_threads) or 0
+    page = _export(verdict.image, project, settings).page_shape
+    need = page_bytes(verdict.image, project.facts, settings.slot_threads, page) or 0
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
         return settings.pool_id, 0 < share < _disk_gb(length, verdict.image, project, settings)
@@ -138,19 +150,31 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
         warnings = (RunWarning("not-checked", verdict.sentence),)
     foreseen = forecast(image, project.facts, settings.slot_threads)
     source = export_source(project, settings)
+    export = kept_export(project)
     objects, of_objects = objects_wanted(project.facts.classes, config, source)
+    if export.has_effect:
+        objects, of_objects = None, (_of_kept(export),)
     nickname = naming.nickname(fresh.name)
     return RunPlan(
         run_key=run_key(fresh, project, settings, image),
-        tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source),
+        tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source, str(export)),
         image=image,
         outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),
         objects=objects,
-        pictures=PicturesWanted() if config.pictures else None,
+        pictures=PicturesWanted() if config.pictures and not export.has_effect else None,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
         warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects),
     )
+
+
+def _of_kept(export: StoredExport) -> RunWarning:
+    """Warn of results that may not be those of the whole image, nor numbers of labels."""
+    sentence = (
+        f"As its configuration says, it is exported with the settings that its project stores: {export}. Nothing is "
+        "counted or drawn of it."
+    )
+    return RunWarning("export-settings-kept", sentence)
 
 
 def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]:

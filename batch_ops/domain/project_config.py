@@ -17,7 +17,7 @@ LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
-    *("objects", "pixel_size_um", "pictures", "name_pattern"),
+    *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
 )
 _OBJECT_KEYS = ("classes", "min_size")
 _MOST_CLASSES = 255
@@ -32,7 +32,8 @@ class ProjectConfig:
     objects are counted, None where it does not say. `min_object_size`: smaller objects do not count; in um3 or um2
     where the size of a pixel is known, else in pixels. `pixel_size_um`: that along z, y and x in micrometres, () where
     the image has to say it. `pictures`: whether there are any of its images. `name_pattern`: what the names of its
-    images say (see `name_pattern.NamePattern`), None where they say nothing."""
+    images say (see `name_pattern.NamePattern`), None where they say nothing. `keep_export_settings`: what the project
+    itself stores of its export is used."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -44,6 +45,7 @@ class ProjectConfig:
     pixel_size_um: tuple[float, ...] = ()
     pictures: bool = True
     name_pattern: str | None = None
+    keep_export_settings: bool = False
 
 
 class ConfigError(IlastikBatchError):
@@ -59,6 +61,10 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         raise ConfigError(f"{where} is not JSON.") from exc
     values = _table(where, values, _KEYS)
     objects = values.get("objects")
+    if _flag(where, values, "per_plane") and _flag(where, values, "keep_export_settings"):
+        raise ConfigError(
+            f"{where} can't have both per_plane and keep_export_settings: a stored region is none of planes."
+        )
     of_objects = _table(f"{where}, in objects,", {} if objects is None else objects, _OBJECT_KEYS)
     return ProjectConfig(
         internal_path=_path(where, values),
@@ -71,6 +77,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         pixel_size_um=_pixel_size(where, values),
         pictures=_flag(where, values, "pictures", default=True),
         name_pattern=_name_pattern(where, values),
+        keep_export_settings=_flag(where, values, "keep_export_settings"),
     )
 
 

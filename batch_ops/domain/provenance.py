@@ -65,6 +65,8 @@ def provenance(
     }
     if record.plan.tool.export_source != "Simple Segmentation":
         del document["values"]
+    elif record.plan.tool.export_settings:
+        document["values"] += f", as the project's export settings change them: {record.plan.tool.export_settings}"
     if manifest.has_roles:
         document["outputs"] = [_output(output) for output in sorted(manifest.outputs, key=_path)]
         document["plan"] = _plan(record.plan, record.placement.pool_id)
@@ -136,6 +138,7 @@ def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
             "version": tool.ilastik_version or None,
             "project_sha256": tool.project_digest,
             "export_source": tool.export_source,
+            **({"export_settings": tool.export_settings} if tool.export_settings else {}),
         },
         "parts": 1,  # a run is one task
         "pool": pool_id or None,
@@ -147,6 +150,7 @@ def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
 
 def _promise(output: PlannedOutput) -> dict[str, Any]:
     told = {"role": output.role, "path": output.path, "media_type": output.media_type, "files": output.files}
+    told |= {"first": output.first} if output.first else {}
     return {**told, **({"pages": output.pages, "axes": output.axes} if output.pages else {})}
 
 

@@ -95,6 +95,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         planes="" if record.plan.image.is_known else record.plan.image.planes,
         objects=record.plan.objects.to_json() if record.plan.objects else "",
         pictures=record.plan.pictures.to_json() if record.plan.pictures else "",
+        keep_export=int(bool(record.plan.tool.export_settings)),
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

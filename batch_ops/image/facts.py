@@ -16,6 +16,7 @@ from typing import Any, Union
 
 from batch_ops.image.readings import Dataset
 from batch_ops.task.run_plan import ImageDescription, RunWarning
+from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 
 KIB, MIB, GIB, GB = 2**10, 2**20, 2**30, 10**9
 
@@ -37,6 +38,7 @@ class ProjectFacts:
     `lane_path`: where an old project, which stores no shape for its training image, looks for the image
     itself (any path, of any machine); None for a project that needs none.
     `trained_paths`: where inside their files the training images are, a few.
+    `export`: what it stores of its export.
     """
 
     ilastik_version: str
@@ -54,6 +56,7 @@ class ProjectFacts:
     columns: int | None
     lane_path: str | None = None
     trained_paths: tuple[str, ...] = ()
+    export: StoredExport = NOTHING_STORED
 
     def feature_columns(self, channels: int, z: int) -> int:
         """Count the features of one pixel that ilastik computes for an image with these channels and z slices."""
@@ -64,9 +67,10 @@ class ProjectFacts:
     def to_json(self) -> str:
         """Write compact JSON, at most 4 KB (the readers of projects cap names and their number)."""
         values = asdict(self)
-        if not self.trained_paths:
-            # As older versions wrote it.
-            del values["trained_paths"]
+        for later in ("trained_paths", "export"):
+            if getattr(self, later) == getattr(type(self), later):
+                # As older versions wrote it.
+                del values[later]
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -81,6 +85,7 @@ class ProjectFacts:
         }
         values["classes"] = tuple(values["classes"])
         values["trained_paths"] = tuple(values.get("trained_paths", ()))
+        values["export"] = StoredExport.from_json(values.get("export", {}))
         return cls(**values)
 
 
@@ -89,7 +94,8 @@ class ImageOptions:
     """What the operator configured for the images of a project that do not state it themselves.
 
     `output_channels` and `bytes_per_value` describe the export (1 and 1: a segmentation; probabilities
-    have one channel of 4 bytes per class). `confirmed`: the axes that somebody confirmed for images of this kind.
+    have one channel of 4 bytes per class), `export` what the project stores of it and is kept.
+    `confirmed`: the axes that somebody confirmed for images of this kind.
     `per_plane`: a classifier trained in 2D gets the planes of a stack one by one.
     """
 
@@ -99,6 +105,7 @@ class ImageOptions:
     bytes_per_value: int = 1
     confirmed: str | None = None
     per_plane: bool = False
+    export: StoredExport = NOTHING_STORED
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import ImageDescription, RunWarning
+from batch_ops.task.stored_export import StoredExportError
 
 DTYPES = frozenset(
     {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -178,7 +179,19 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
 
 
 def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -> None:
-    plan = export_plan(letters, shape, channels=options.output_channels, bytes_per_value=options.bytes_per_value)
+    try:
+        plan = export_plan(
+            letters,
+            shape,
+            channels=options.output_channels,
+            bytes_per_value=options.bytes_per_value,
+            stored=options.export,
+        )
+    except StoredExportError as exc:
+        raise Unfit(
+            f"can't be exported as its project says: it {exc}; save the project with other export settings, or take "
+            '"keep_export_settings" out of its configuration.'
+        ) from exc
     if not plan.fits_classic_tiff:
         raise Unfit(
             f"would give a TIFF of {_gb(plan.bytes_per_file)}, but ilastik writes at most 4 GB per TIFF; split the "

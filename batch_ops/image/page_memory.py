@@ -10,13 +10,17 @@ from batch_ops.task.run_plan import ImageDescription
 VALUE_BYTES = 4
 
 
-def page_bytes(image: ImageDescription, project: ProjectFacts, threads: int) -> int | None:
+def page_bytes(
+    image: ImageDescription, project: ProjectFacts, threads: int, page_shape: tuple[int, int] | None = None
+) -> int | None:
     """Compute the free memory below which ilastik never begins with a page and waits for ever; None if unknown.
 
     Its TIFF export plans (free memory / 2) // (pixels of a page x bytes of a pixel) pages at a time; none is no error.
+    `page_shape` (rows, columns): of a page that is a part of the image's.
     """
     if not image.is_known:
         return None
     size = sizes(image.read_as, image.shape)
     columns = project.feature_columns(size["c"], size["z"])
-    return 2 * size["y"] * size["x"] * VALUE_BYTES * (columns + len(project.classes) * threads)
+    rows, width = page_shape or (size["y"], size["x"])
+    return 2 * rows * width * VALUE_BYTES * (columns + len(project.classes) * threads)

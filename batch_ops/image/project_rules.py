@@ -16,9 +16,10 @@ from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.image.readings import sequence, text, whole
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.plain_text import plain
+from batch_ops.task.stored_export import RANGE, REGION, TEXTS, StoredExport
 
 # Raised when a project may get another answer than before: what was kept of it is then read again.
-PROJECT_RULES = 4
+PROJECT_RULES = 5
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
 SCALARS = frozenset({"GaussianSmoothing", "LaplacianOfGaussian", "GaussianGradientMagnitude", "DifferenceOfGaussians"})
@@ -71,6 +72,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
             columns=None if columns is None else whole(columns),
             lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
             trained_paths=_trained_paths(found),
+            export=_export(found),
             **features,
         )
     )
@@ -188,6 +190,24 @@ def _trained_paths(found: dict[str, Any]) -> tuple[str, ...]:
         if path.isprintable() and len("".join([*kept, path]).encode()) <= _TRAINED_PATHS_BYTES:
             kept.append(path)
     return tuple(kept)
+
+
+def _export(found: dict[str, Any]) -> StoredExport:
+    """Return what is stored of the export; what makes no sense is told where somebody wants it to be used."""
+    values: dict[str, Any] = {}
+    for name, value in (found.get("export") or {}).items():
+        if value is None:
+            return StoredExport(unreadable=plain(name, 40))
+        if name in REGION:
+            numbers = sequence(value)
+            if not 1 <= len(numbers) <= len(LETTERS) or not all(isinstance(number, int) for number in numbers):
+                return StoredExport(unreadable=name)
+            values[REGION[name]] = tuple(numbers)
+        elif name in RANGE:
+            values[RANGE[name]] = float(value)
+        else:
+            values[TEXTS[name]] = plain(text(value), 40)
+    return StoredExport(**values)
 
 
 def _lane_axes(lane: dict[str, Any]) -> str:

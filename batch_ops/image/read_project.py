@@ -6,6 +6,7 @@ Layout of the file: ilastik 0.6 to 1.4.2.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -13,16 +14,19 @@ import h5py
 
 from batch_ops.image.read_forests import CLASSIFIER, read_forests
 from batch_ops.image.stored_values import group_at, item_at, names_in, numbers, text, texts, value_at
+from batch_ops.task.stored_export import EXPORT_SETTINGS, REGION, TEXTS
 
 MAX_LANES = 500
 MAX_TRAINED_PATHS = 5
 FEATURES = "FeatureSelections"
 LANES = "Input Data/infos"
 ROLE = "Raw Data"
-SETTINGS = (FEATURES, "Input Data", "PixelClassification", "Prediction Export")
+EXPORT = "Prediction Export"
+SETTINGS = (FEATURES, "Input Data", "PixelClassification", EXPORT)
 LOOKED_AT_ELSEWHERE = (CLASSIFIER, "Input Data/local_data")
 MAX_SETTINGS = 50_000
 MAX_SETTING_BYTES = 2**20
+LARGEST_SIZE = 2**53
 # As ilastik itself finds the kind of a classifier in a pickle of the oldest format.
 _CLASSIFIER_TYPE = re.compile(r"clazyflow\.classifiers\.\w+\n(\w+)\np\d+\n")
 # The path of a dataset, as ilastik appends it to that of its file.
@@ -49,7 +53,27 @@ def read_project(file: h5py.File) -> dict[str, Any]:
         **read_forests(root),
         **_lanes(root),
         "unreadable": _unreadable(root),
+        "export": _export(root),
     }
+
+
+def _export(root: Any) -> dict[str, Any]:
+    """Return what it stores of its export: texts, numbers and lists of whole numbers; None for anything else."""
+    group = group_at(root, EXPORT)
+    found: dict[str, Any] = {}
+    for name in EXPORT_SETTINGS if group is not None else ():
+        if item_at(group, name) is None:
+            continue
+        value = value_at(group, name)
+        if name in TEXTS:
+            found[name] = text(value)
+        elif name in REGION:
+            listed = numbers(value)
+            found[name] = None if listed is None else [int(n) for n in listed if abs(n) < LARGEST_SIZE]
+        else:
+            is_number = getattr(value, "ndim", 1) == 0 and value.dtype.kind in "iuf" and math.isfinite(value)
+            found[name] = float(value) if is_number else None
+    return found
 
 
 def _unreadable(root: Any) -> str:

@@ -78,7 +78,7 @@ OUTPUT_FILES = (
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
-_LATER = ("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures")
+_LATER = ("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export")
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -98,7 +98,7 @@ class TaskEnvironment:
     `ram_mb` (MB = 2^20 bytes) are the slot's share. `manifest_schema` is the newest that whoever made the task can
     read (0 = the first): while a system is deployed over, the app of before may hand out these scripts. `objects`:
     which to count (`objects.ObjectsWanted.to_json`; "" = none). `pictures`: what to draw
-    (`pictures.PicturesWanted.to_json`; "" = nothing).
+    (`pictures.PicturesWanted.to_json`; "" = nothing). `keep_export`: 1 = what the project stores of its export is kept.
     """
 
     nickname: str
@@ -122,6 +122,7 @@ class TaskEnvironment:
     planes: str = ""
     objects: str = ""
     pictures: str = ""
+    keep_export: int = 0
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 

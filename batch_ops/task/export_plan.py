@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batch_ops.task.stored_export import DTYPE_BYTES, NOTHING_STORED, StoredExport
+
 SEQUENCE = "multipage tiff sequence"
 SINGLE_FILE = "multipage tiff"
 
@@ -29,7 +31,8 @@ class ExportPlan:
 
     `page_shape` is (rows, columns) = (y, x) in pixels, `pages_per_file` counts z (and t, and channels,
     where they stand in one file), `bytes_per_file` is an upper estimate of one file's length. `axes` are those
-    of one file: the letters along which it has more than one page, in the order of its pages, then `yx`.
+    of one file: the letters along which it has more than one page, in the order of its pages, then `yx`. `first` is
+    the number of the first file of a sequence.
     """
 
     output_format: str
@@ -38,6 +41,7 @@ class ExportPlan:
     page_shape: tuple[int, int]
     bytes_per_file: int
     axes: str
+    first: int = 0
 
     @property
     def is_sequence(self) -> bool:
@@ -48,14 +52,23 @@ class ExportPlan:
         return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
 
 
-def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per_value: int = 1) -> ExportPlan:
+def export_plan(
+    axes: str,
+    shape: Sequence[int],
+    *,
+    channels: int = 1,
+    bytes_per_value: int = 1,
+    stored: StoredExport = NOTHING_STORED,
+) -> ExportPlan:
     """Return how ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
 
     The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
     one a class (float32, `bytes_per_value` 4). The sequence (one file a time point, one page a z) steps
     along the *first* axis that is longer than 1 and needs all of t, z, y and x to be so; hence it is taken
     only where that first axis is t. Everything else becomes one file with a page for each t, z and channel.
-    Raises PlanError for axes that are unknown, repeated, without x and y, or do not fit the shape.
+    `stored`: what the project keeps of its export. A sequence of a region has the numbers of its time points.
+    Raises PlanError for axes that are unknown, repeated, without x and y, or do not fit the shape, and
+    StoredExportError for an image that can't be exported as its project stores it.
     """
     if len(axes) != len(shape):
         raise PlanError(f"The axes '{axes}' name {len(axes)} dimensions, but the image has {len(shape)}.")
@@ -65,13 +78,17 @@ def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per
         raise PlanError(f"The axes '{axes}' lack x or y; ilastik needs both.")
     if min(shape) < 1 or channels < 1:
         raise PlanError(f"The image is empty: its shape is {tuple(shape)}.")
-    size = {axis: int(shape[index]) for index, axis in enumerate(axes)}
-    long_axes = [axis for axis in axes if axis != "c" and size[axis] > 1]
-    t, z = size.get("t", 1), size.get("z", 1)
-    sequence = len(long_axes) == 4 and long_axes[0] == "t"
+    stored.check()
+    whole = {**dict.fromkeys(AXES, 1), **{axis: int(shape[index]) for index, axis in enumerate(axes)}, "c": channels}
+    region = stored.cut(whole)
+    size = {axis: stop - start for axis, (start, stop) in region.items()}
+    long_axes = [axis for axis in stored.order(axes if "c" in axes else axes + "c", size) if size[axis] > 1]
+    t, z, channels = size["t"], size["z"], size["c"]
+    sequence = long_axes[:1] == ["t"] and set(long_axes) >= set("tzyx")
     files, pages = (t, z * channels) if sequence else (1, t * z * channels)
     rows, columns = size["y"], size["x"]
     steps = (("t", 1 if sequence else t), ("z", z), ("c", channels))
+    bytes_per_value = DTYPE_BYTES[stored.dtype] if stored.dtype else bytes_per_value
     return ExportPlan(
         output_format=SEQUENCE if sequence else SINGLE_FILE,
         files=files,
@@ -79,6 +96,7 @@ def export_plan(axes: str, shape: Sequence[int], *, channels: int = 1, bytes_per
         page_shape=(rows, columns),
         bytes_per_file=pages * (rows * columns * bytes_per_value + _TAGS_BYTES_PER_PAGE) + _TAGS_BYTES_PER_FILE,
         axes="".join(axis for axis, count in steps if count > 1) + "yx",
+        first=region["t"][0] if sequence else 0,
     )
 
 

@@ -59,10 +59,11 @@ class PlannedOutput:
     """Files of one role that a run promises, all of one kind.
 
     `path` is relative to the folder of results; where there are several `files` it holds NUMBER, ilastik's own
-    word for the number of a file, zero-padded to the digits of their count. Of a multi-page image, each file
-    has `pages` of `page_shape` (rows, columns) = (y, x) in pixels, and `axes` are those of the file: the letters
-    along which it has more than one page, in the order of its pages, then `yx`. Of anything else these are 0,
-    (0, 0) and "". `bytes_per_file` is an upper estimate of one file's length, 0 where none is made.
+    word for the number of a file, zero-padded to the digits of where they end; `first` is where they begin. Of a
+    multi-page image, each file has `pages` of `page_shape` (rows, columns) = (y, x) in pixels, and `axes` are
+    those of the file: the letters along which it has more than one page, in the order of its pages, then `yx`.
+    Of anything else these are 0, (0, 0) and "". `bytes_per_file` is an upper estimate of one file's length, 0
+    where none is made.
     """
 
     role: Role
@@ -73,14 +74,16 @@ class PlannedOutput:
     axes: str = ""
     page_shape: tuple[int, int] = (0, 0)
     bytes_per_file: int = 0
+    first: int = 0
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The path of every file, in the order of their numbers."""
         if NUMBER not in self.path:
             return (self.path,)
-        digits = len(str(self.files))
-        return tuple(self.path.replace(NUMBER, f"{index:0{digits}}") for index in range(self.files))
+        end = self.first + self.files
+        digits = len(str(end))
+        return tuple(self.path.replace(NUMBER, f"{index:0{digits}}") for index in range(self.first, end))
 
     @property
     def is_tiff(self) -> bool:
@@ -110,6 +113,7 @@ def planned_outputs(nickname: str, export_source: str, plan: ExportPlan) -> tupl
             axes=plan.axes,
             page_shape=plan.page_shape,
             bytes_per_file=plan.bytes_per_file,
+            first=plan.first,
         ),
     )
 

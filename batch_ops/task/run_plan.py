@@ -73,13 +73,15 @@ class ImageDescription:
 class ToolChoice:
     """The tool of a run, and its project: the version of the blob, and the SHA-256 of its content in hex.
 
-    `export_source` is ilastik's name for what it exports.
+    `export_source` is ilastik's name for what it exports. `export_settings`: which of those that the project stores
+    are kept, in words; "" = none.
     """
 
     project_etag: str = ""
     project_digest: str = ""
     ilastik_version: str = ""
     export_source: str = ""
+    export_settings: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ from batch_ops.task import contract, export_plan, true_success
 from batch_ops.task.manifest import Output
 from batch_ops.task.outputs import PlannedOutput, Role, planned_outputs
 from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.stored_export import StoredExport, StoredExportError
 from batch_ops.task.strict_json import ManifestError
+from node.description import kept_export
 from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, md5_of, refuse, say
@@ -98,15 +100,19 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     with execution.step("prepare"):
         verify_project(root, task)
         image = prepare_image(root, task)
-        project = prepare_project(root, image)
-        plan = plan_export(task, image, project)
+        project = prepare_project(root, image, keep_export=bool(task.keep_export))
+        stored = kept_export(root, task)
+        plan = plan_export(task, image, project, stored)
         promised = planned_outputs(task.nickname, task.export_source, plan)
         reserve(root, lock, sum(output.total_bytes for output in promised))
-        check_memory(root, task, image.described)
+        check_memory(root, task, image.described, plan.page_shape)
     for warning in image.warnings:
         execution.warn(warning)
     if project.forgotten:
-        sentence = f"Its project stores export settings that are not used: {', '.join(project.forgotten)}."
+        sentence = (
+            f"Its project stores export settings that are not used: {', '.join(project.forgotten)}. To use them, set "
+            '"keep_export_settings" to true in its configuration.'
+        )
         execution.warn(RunWarning("export-settings", sentence))
     # The image's axes may differ from the project's training images; its own are right.
     command = contract.command(
@@ -130,10 +136,12 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         if image.described.planes:
             name_planes(execution.partial, promised, image.described.planes)
         results = outputs_of(execution, promised)
-        if project.classes > 1:
+        if project.classes > 1 and not stored.has_range:
             warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)
     with execution.step("objects"):
-        tables, found = measure_results(execution, image, project.classes, results, task.wanted_objects)
+        # What the project stores of its export makes them results of other pixels, or of other values.
+        like_image = [] if stored.has_effect else results
+        tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
     with execution.step("pictures"):
         pictures = make_pictures(execution, image, results, task)
     # From here on it is a success: a late signal must not interrupt it.
@@ -164,7 +172,9 @@ def warn_of_one_class(execution: Execution, names: list[str], classes: int) -> N
         execution.warn(RunWarning("one-class", sentence))
 
 
-def plan_export(task: contract.TaskEnvironment, image: LocalImage, project: LocalProject) -> export_plan.ExportPlan:
+def plan_export(
+    task: contract.TaskEnvironment, image: LocalImage, project: LocalProject, stored: StoredExport
+) -> export_plan.ExportPlan:
     """Plan the export from the real shape; refuse what classic TIFF can't hold."""
     channels, bytes_per_value = export_plan.exported(task.export_source, project.classes)
     try:
@@ -173,9 +183,12 @@ def plan_export(task: contract.TaskEnvironment, image: LocalImage, project: Loca
             image.shape,
             channels=channels,
             bytes_per_value=bytes_per_value,
+            stored=stored,
         )
     except export_plan.PlanError as exc:
         refuse(contract.EXIT_BAD_IMAGE, str(exc))
+    except StoredExportError as exc:
+        refuse(contract.EXIT_BAD_IMAGE, f"The image can't be exported as its project says: it {exc}.")
     if not plan.fits_classic_tiff:
         refuse(
             contract.EXIT_BAD_IMAGE,

@@ -59,15 +59,16 @@ def _prepare(command: Command, project: Project, image: Image, order: str, direc
     plan = plan_features(project.selection, size, axes.sizes(lane.order, lane.shape)["z"] if lane else None)
     check_columns(plan, project.classifier.columns, image.file)
     segmentation = command.source is Source.SEGMENTATION
-    whole = {**size, "c": 1 if segmentation else project.classes}
-    region = project.export.region(order if "c" in order else order + "c", whole)
+    region = project.export.region({**size, "c": 1 if segmentation else project.classes})
+    left = {**dict.fromkeys(axes.INSIDE, 1), **{key: last - first for key, (first, last) in region.items()}}
     output = export.plan_output(
         output_format=export.choose_format(command.output_format or project.export.output_format),
         filename_format=command.filename_format or project.export.filename_format,
         internal_path=command.internal_path or project.export.internal_path,
         dtype=command.dtype or project.export.dtype or ("uint8" if segmentation else "float32"),
-        order=order,
-        size={key: last - first for key, (first, last) in {**dict.fromkeys("tzyxc", (0, 1)), **region}.items()},
+        order=project.export.order(order, left),
+        size=left,
+        starts={key: first for key, (first, _) in region.items()},
         names={
             "dataset_dir": str(image.file.absolute().parent),
             "nickname": image.nickname,

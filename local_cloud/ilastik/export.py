@@ -16,7 +16,8 @@ class Output:
     """Where and how one input's result is written.
 
     `path` is the file, or with {slice_index} in it the pattern of a sequence, whose files run along `step` (one of
-    the axes `tzyx`, None for a single file). `order` is the axis order of the result; `size` its sizes by axis.
+    the axes `tzyx`, None for a single file), with numbers from `first` on. `order` is the axis order of the result;
+    `size` its sizes by axis.
     """
 
     format: Format
@@ -26,12 +27,13 @@ class Output:
     order: str
     size: Mapping[str, int]
     step: str | None
+    first: int = 0
 
     def file_at(self, index: int) -> Path:
-        """Return the file of one step of a sequence; indexes are padded with zeros to one width."""
-        digits = math.ceil(math.log10(self.size[self.step or "t"] + 1))
+        """Return the file of one step of a sequence; numbers are padded with zeros to one width."""
+        digits = math.ceil(math.log10(self.first + self.size[self.step or "t"] + 1))
         pattern = self.path.replace("{slice_index}", f"{{slice_index:0{digits}}}")
-        return Path(pattern.format(slice_index=index))
+        return Path(pattern.format(slice_index=self.first + index))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -75,20 +77,21 @@ def plan_output(
     dtype: str,
     order: str,
     size: Mapping[str, int],
+    starts: Mapping[str, int],
     names: Mapping[str, str],
     directory: Path,
 ) -> Output:
     """Decide the files of one result.
 
-    `order` is the input's axis order (a missing channel axis comes last), `size` the result's sizes; `names` are
-    the known fields of the format string; relative names start at `directory`. Raises ExportError where the
-    format does not suit the result's dimensions or the name lacks {slice_index}.
+    `order` is the result's axis order, `size` its sizes, `starts` where it begins in the image, by the axes in which it
+    is computed; `names` are the known fields of the format string; relative names start at `directory`. Raises
+    ExportError where the format does not suit the result's dimensions or the name lacks {slice_index}.
     """
-    order = order if "c" in order else order + "c"
     known: dict[str, object] = dict(names)
-    for key in order:
-        known[f"{key}_start"], known[f"{key}_stop"] = 0, size[key]
-    known["roi"] = [tuple(0 for _ in order), tuple(size[key] for key in order)]
+    for key in dict.fromkeys([*starts, *order]):
+        begin = starts.get(key, 0)
+        known[f"{key}_start"], known[f"{key}_stop"] = begin, begin + size[key]
+    known["roi"] = [tuple(starts.values()), tuple(starts[key] + size[key] for key in starts)]
     path = os.path.normpath(directory / Path(format_known(filename_format, known)).expanduser())
     extension = "h5" if output_format in (Format.HDF5, Format.COMPRESSED_HDF5) else "tiff"
     path = f"{os.path.splitext(path)[0]}.{extension}"  # noqa: PTH122  # '.suffix' treats dotfiles otherwise
@@ -103,7 +106,23 @@ def plan_output(
         order=order,
         size=size,
         step=step,
+        first=_first_number(step, order, starts),
     )
+
+
+def _first_number(step: str | None, order: str, starts: Mapping[str, int]) -> int:
+    """Return the number of a sequence's first file: where it begins, looked up as ilastik does it.
+
+    It counts through the axes of the result among those in which it was computed, and takes that of another axis where
+    one of them is new.
+    """
+    if step is None:
+        return 0
+    computed = [starts[key] for key in order if key in starts]
+    try:
+        return computed[order.index(step)]
+    except IndexError:
+        raise ExportError(f"The axis order '{order}' has too many new axes for a sequence.") from None
 
 
 def _step_axis(output_format: Format, order: str, size: Mapping[str, int]) -> str | None:

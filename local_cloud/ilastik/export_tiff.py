@@ -86,14 +86,18 @@ class MultipageTiff:
                 pixels[name] = float(pixel_sizes[key])
             if unit := ome_unit(units.get(key, ""), key):
                 pixels[f"{name}Unit"] = unit
-        with tifffile.TiffWriter(path, byteorder="<", ome=True) as writer:
-            placed = writer.write(
-                shape=self._shape,
-                dtype=dtype,
-                software="ilastik",
-                metadata={"axes": _PAGE_ORDER.upper(), "Pixels": pixels},
-                returnoffset=True,
-            )
+        try:
+            with tifffile.TiffWriter(path, byteorder="<", ome=True) as writer:
+                placed = writer.write(
+                    shape=self._shape,
+                    dtype=dtype,
+                    software="ilastik",
+                    metadata={"axes": _PAGE_ORDER.upper(), "Pixels": pixels},
+                    returnoffset=True,
+                )
+        except (ValueError, tifffile.OmeXmlError) as exc:
+            # Whole numbers of 64 bits; or three or four columns, which are taken for colours, as they are in ilastik.
+            raise ExportError(f"'{path.name}' cannot be a TIFF file of {dtype} and {self._shape}: {exc}.") from exc
         if placed is None:
             raise ExportError(f"'{path}' could not be laid out as a TIFF file.")
         self._offset = placed[0]

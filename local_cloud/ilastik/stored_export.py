@@ -1,9 +1,10 @@
 """What a project says about its export, saved by ilastik's dialog and obeyed without a word.
 
-A region is cut out, values are spread over another range and made another type. The command line overrides format,
-names and type, but neither region nor range.
+A region is cut out, values are spread over another range and made another type, axes put into another order. The
+command line overrides format, names and type, but neither region, range nor order.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 
 from local_cloud.ilastik import axes
-from local_cloud.ilastik.errors import ExportError, NotSupportedError
+from local_cloud.ilastik.errors import ExportError
 from local_cloud.ilastik.stored import text_of, value_of
 from local_cloud.ilastik.writers import Writer
 
@@ -27,9 +28,24 @@ _REGION = {"RegionStart": "region_start", "RegionStop": "region_stop"}
 _RANGE = {"InputMin": "input_min", "InputMax": "input_max", "ExportMin": "export_min", "ExportMax": "export_max"}
 
 
+# In this order ilastik looks for the axes of its results, the channels behind them.
+_COMPUTED = (
+    "yx",
+    "xy",
+    *map("".join, itertools.permutations("tzyx", 3)),
+    *map("".join, itertools.permutations("tzyx")),
+)
+
+
+def computed_order(size: Mapping[str, int]) -> str:
+    """Return the axes in which ilastik computes, whatever the order of the image's own: the fewest that hold it."""
+    long = {key for key in "tzyx" if size[key] > 1}
+    return next(order for order in _COMPUTED if long <= set(order)) + "c"
+
+
 @dataclass(frozen=True, slots=True)
 class ExportDefaults:
-    """The stored settings. A region has one number for each axis of the result, in its order; -1 means the whole."""
+    """The stored settings. A region has one number for each axis in which ilastik computes; -1 means the whole."""
 
     output_format: str = "hdf5"
     filename_format: str = "{dataset_dir}/{nickname}_{result_type}"
@@ -43,27 +59,40 @@ class ExportDefaults:
     export_min: float | None = None
     export_max: float | None = None
 
-    def region(self, order: str, size: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-        """Return (start, stop) for each axis of a result with this order and size.
+    def region(self, size: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+        """Return (start, stop) for each axis of a result of this size, in the order in which it is computed.
 
         Raises ExportError where nothing is left of it, or it has other axes.
         """
-        if self.axis_order not in (None, order):
-            raise NotSupportedError(
-                f"The project stores the axis order '{self.axis_order}' for its export, but the result has '{order}'."
-            )
-        start = self.region_start or (0,) * len(order)
-        stop = self.region_stop or (-1,) * len(order)
+        order = computed_order(size)
+        start = self.region_start if self.region_start is not None else (0,) * len(order)
+        stop = self.region_stop if self.region_stop is not None else (-1,) * len(order)
         if len(start) != len(order) or len(stop) != len(order):
             raise ExportError(f"The region that the project stores does not fit a result with the axes '{order}'.")
         found = {}
         for key, first, last in zip(order, start, stop, strict=True):
-            found[key] = (max(first, 0), min(size[key], last if last > 0 else size[key]))
+            found[key] = (max(first, 0), min(size[key], size[key] if last in (0, -1) else last))
             if found[key][0] >= found[key][1]:
                 raise ExportError(
                     f"The region that the project stores has nothing of the axis {key}, which is {size[key]} long."
                 )
         return found
+
+    def order(self, own: str, size: Mapping[str, int]) -> str:
+        """Return the axes of what is written: the stored ones, else the image's own with the channels.
+
+        Raises ExportError where an axis longer than 1 is missing among the stored ones.
+        """
+        if self.axis_order is None:
+            return own if "c" in own else own + "c"
+        if not axes.is_order(self.axis_order):
+            raise ExportError(f"The project stores the axis order '{self.axis_order}' for its export, which is none.")
+        if dropped := [key for key in axes.INSIDE if size[key] > 1 and key not in self.axis_order]:
+            raise ExportError(
+                f"The project stores the axis order '{self.axis_order}' for its export, which drops the axes "
+                f"{', '.join(dropped)} of the result."
+            )
+        return self.axis_order
 
     def converted(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """Spread values over the stored range, if there is a whole one, and make them another type, as numpy does."""

@@ -47,7 +47,7 @@ class FakeCheck:
 
     def __init__(self, cloud: Cloud | None = None, project: ProjectFacts = PROJECT) -> None:
         self.cloud = cloud or Cloud()
-        self._project = project
+        self.project = project
 
     def describe(self, content: bytes) -> ImageDescription:
         """Return what an image with this content is."""
@@ -83,7 +83,7 @@ class FakeCheck:
 
     @call(cost=0)
     def _inspect_project(self, name: str, head: bytes) -> ProjectFacts | Refused:
-        return _refused(head) or self._project
+        return _refused(head) or self.project
 
 
 def _refused(head: bytes) -> Refused | None:

@@ -14,6 +14,7 @@ from batch_ops.image.sentences import explain
 from batch_ops.task import contract
 from batch_ops.task.export_plan import exported
 from batch_ops.task.run_plan import ImageDescription, RunWarning
+from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 from node.files import faults_of_file, open_hdf5, refuse
 
 # The file is here: no read costs a request, so only absurd numbers of objects end the search.
@@ -48,11 +49,20 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described
     if not isinstance(found, Dataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
     channels, bytes_per_value = exported(task.export_source, len(project.classes))
-    options = ImageOptions(options.internal_path, options.axes, channels, bytes_per_value, per_plane=bool(task.planes))
+    options = ImageOptions(
+        *(options.internal_path, options.axes, channels, bytes_per_value),
+        per_plane=bool(task.planes),
+        export=project.export if task.keep_export else NOTHING_STORED,
+    )
     verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
     if isinstance(verdict, (Refused, Undecided)):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
     return Described(verdict.image, verdict.warnings, found)
+
+
+def kept_export(root: Path, task: contract.TaskEnvironment) -> StoredExport:
+    """Read what the project stores of its export, if it is kept."""
+    return _project(root).export if task.keep_export else NOTHING_STORED
 
 
 def _project(root: Path) -> ProjectFacts:

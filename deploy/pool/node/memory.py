@@ -15,13 +15,19 @@ from node.files import refuse
 MEMINFO = Path("/proc/meminfo")
 
 
-def check_memory(root: Path, task: contract.TaskEnvironment, image: ImageDescription, meminfo: Path = MEMINFO) -> None:
+def check_memory(
+    root: Path,
+    task: contract.TaskEnvironment,
+    image: ImageDescription,
+    page_shape: tuple[int, int] | None = None,
+    meminfo: Path = MEMINFO,
+) -> None:
     """Refuse an image for whose page this node has too little memory now: the watchdog would tell in ten minutes.
 
     Says nothing of a project that only ilastik understands, or where the node does not tell what is free.
     """
     facts, free = facts_of_project(root), free_bytes(meminfo)
-    need = None if isinstance(facts, Refused) else page_bytes(image, facts, task.threads)
+    need = None if isinstance(facts, Refused) else page_bytes(image, facts, task.threads, page_shape)
     if need is not None and free is not None and free < need:
         refuse(
             contract.EXIT_STALLED,

@@ -10,14 +10,12 @@ from typing import Any
 
 from batch_ops.image.axes import parse_tags
 from batch_ops.task import contract
+from batch_ops.task.stored_export import EXPORT_SETTINGS
 from node.files import faults_of_file, open_hdf5, refuse, sha256_of
 from node.image import LocalImage
 
 COPY = "local.ilp"
 NOWHERE = "no-training-image.h5/data"  # in the form of a path that ilastik stores; there is no such file
-EXPORT_SETTINGS = (
-    *("RegionStart", "RegionStop", "InputMin", "InputMax", "ExportMin", "ExportMax", "ExportDtype", "OutputAxisOrder"),
-)
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,8 @@ def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
         refuse(contract.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
 
 
-def prepare_project(root: Path, image: LocalImage) -> LocalProject:
-    """Adapt a copy of the project: nothing that it stores leads elsewhere or changes what is exported."""
+def prepare_project(root: Path, image: LocalImage, *, keep_export: bool = False) -> LocalProject:
+    """Adapt a copy of the project: nothing that it stores leads elsewhere, or changes what is exported unasked."""
     path = root / contract.PROJECT_FILE
     copy = root / COPY
     copy.unlink(missing_ok=True)
@@ -52,7 +50,7 @@ def prepare_project(root: Path, image: LocalImage) -> LocalProject:
         redirect(infos, image)
         if any(map(is_old, infos)):
             forget_labels(file)
-        forgotten = forget_export(file)
+        forgotten = () if keep_export else forget_export(file)
         return LocalProject(COPY, len(file["PixelClassification/LabelNames"]), axes, forgotten)
 
 

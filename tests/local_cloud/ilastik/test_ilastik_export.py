@@ -27,7 +27,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def output(output_format: Format, name: str, order: str = "txyzc", size: dict[str, int] | None = None) -> Output:
+def output(
+    output_format: Format,
+    name: str,
+    order: str = "txyzc",
+    size: dict[str, int] | None = None,
+    starts: dict[str, int] | None = None,
+) -> Output:
     """Plan an output for an image of 10 by 20 by 30 pixels and 12 time points, unless told otherwise."""
     return plan_output(
         output_format=output_format,
@@ -36,6 +42,7 @@ def output(output_format: Format, name: str, order: str = "txyzc", size: dict[st
         dtype="uint8",
         order=order,
         size={"t": 12, "z": 10, "y": 20, "x": 30, "c": 1, **(size or {})},
+        starts=starts or dict.fromkeys("tzyxc", 0),
         names={"nickname": "n-a", "dataset_dir": "/data", "result_type": "Probabilities"},
         directory=Path("/there"),
     )
@@ -55,6 +62,51 @@ def test_names_of_a_sequence(name: str, first: str) -> None:
     files = output(Format.MULTIPAGE_TIFF_SEQUENCE, name).files
     assert str(files[0]) == first
     assert len(files) == 12
+
+
+def test_a_sequence_of_a_stored_region_has_the_numbers_of_its_steps(place: Path) -> None:
+    """As many digits as the last one needs; the region counts t, z, y, x, c, whatever the order of the image's axes."""
+    with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/RegionStart"] = [8, 0, 0, 1, 0]
+        file["Prediction Export/RegionStop"] = [10, 0, -1, 9, 1]
+    whole, part = "whole{slice_index}.tiff", "{t_start}-{x_stop}-{slice_index}.tiff"
+    Ilastik(place).export("image.h5", part, output_format="multipage tiff sequence")
+    names = sorted(file.name for file in place.glob("8-9-*.tiff"))
+    assert names == ["8-9-08.tiff", "8-9-09.tiff"]
+    with h5py.File(place / "p.ilp", "a") as file:
+        del file["Prediction Export"]
+    Ilastik(place).export("image.h5", whole, output_format="multipage tiff sequence")
+    for name, other in zip(names, ["whole08.tiff", "whole09.tiff"], strict=True):
+        np.testing.assert_array_equal(tifffile.imread(place / name), tifffile.imread(place / other)[..., 1:9])
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("ExportDtype", b"uint64"), ("RegionStop", [0, 0, 0, 4, 0]), ("RegionStop", [0, 0, 0, 3, 0])]
+)
+def test_tiff_files_of_a_stored_type_or_region_may_be_impossible(place: Path, name: str, stored: object) -> None:
+    """The library that ilastik writes TIFF files with has no such type, and takes four columns for colours."""
+    with h5py.File(place / "p.ilp", "a") as file:
+        file[f"Prediction Export/{name}"] = stored
+    said = Ilastik(place).export("image.h5", "made.tiff", output_format="multipage tiff", code=1)
+    assert "cannot be a TIFF file" in said
+    assert not list(place.glob("*.tiff"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "stopped"), [("zyxct", ""), ("xyzt", ""), ("zyx", "drops the axes t"), ("zyxw", "which is none")]
+)
+def test_a_stored_order_of_axes_is_that_of_the_result(place: Path, stored: str, stopped: str) -> None:
+    """An axis of more than one element can't be left out; a sequence runs along the first."""
+    with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/OutputAxisOrder"] = stored.encode()
+    ilastik = Ilastik(place)
+    said = ilastik.export("image.h5", "made.h5", code=1 if stopped else 0)
+    assert stopped in said
+    if not stopped:
+        with h5py.File(place / "made.h5") as file:
+            assert "".join(dimension.label for dimension in file["exported_data"].dims) == stored
+        ilastik.export("image.h5", "made{slice_index}.tiff", output_format="multipage tiff sequence")
+        assert len(list(place.glob("made*.tiff"))) == {"z": 6, "x": 24}[stored[0]]
 
 
 @pytest.mark.parametrize("times", [2, 9, 10, 99, 100])

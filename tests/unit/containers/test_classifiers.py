@@ -1,10 +1,13 @@
 """Classifiers are frozen once, whole, and used only then."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from batch_ops.domain.file_record import State
+from batch_ops.task.stored_export import StoredExport
+from tests.fakes.check import PROJECT
 from tests.world import NAME, World
 
 
@@ -23,6 +26,17 @@ async def test_a_task_never_gets_half_a_classifier(world: World, ends):
     await world.tick(timedelta(minutes=11))
     assert world.row(NAME).state is State.ACTIVE
     assert [world.blobs.content("frozen", name) for name in world.blobs.names("frozen")] == [b"classifier"]
+
+
+async def test_export_settings_that_nothing_can_be_exported_with_are_told_before_an_image_is(world: World):
+    """Where the configuration wants them kept; without that, they do not matter."""
+    world.check.project = replace(PROJECT, export=StoredExport(dtype="int64"))
+    assert (await world.begin(NAME)).state is State.ACTIVE
+    world.blobs.upload("projects", "fly.json", b'{"keep_export_settings": true}')
+    world.cloud.advance(timedelta(seconds=6))
+    row = await world.begin("fly/b.h5")
+    assert row.state is State.WAITING_FOR_PROJECT
+    assert "stores the type 'int64' for its export, which TIFF files can't have" in row.reason
 
 
 async def test_a_replaced_classifier_is_noticed_within_seconds(world: World):

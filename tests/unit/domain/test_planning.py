@@ -13,7 +13,8 @@ from batch_ops.domain.project import Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.image.facts import Accepted, ProjectFacts, Unchecked
 from batch_ops.image.page_memory import page_bytes
-from batch_ops.task.run_plan import Forecast, ImageDescription, RunWarning
+from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning
+from batch_ops.task.stored_export import StoredExport
 from tests.fakes.check import PROJECT
 from tests.world import SETTINGS
 
@@ -96,6 +97,26 @@ def test_nothing_is_foreseen_of_an_image_that_was_not_checked():
     assert (plan.image.is_known, plan.image.internal_path, plan.image.axes) == (False, "v", "zyx")
     assert plan.forecast == Forecast()
     assert plan.warnings == (RunWarning("not-checked", verdict.sentence),)
+
+
+def test_stored_export_settings_are_kept_where_the_configuration_says_so():
+    """Outputs, row and key of the run tell it; objects can't be counted then. Without them, nothing changes."""
+    plain = project(3)
+    stored = replace(plain, facts=replace(plain.facts, export=StoredExport((0, 2, 0, 0), dtype="uint16")))
+    verdict = Accepted(image("zyx", 5, 40, 30))
+
+    def plan(used: Project, *, keep: bool) -> RunPlan:
+        used = replace(used, config=replace(used.config, keep_export_settings=keep))
+        return claimed(FRESH, used, verdict, SETTINGS, NOW).plan
+
+    assert plan(plain, keep=True) == plan(plain, keep=False) == plan(stored, keep=False)
+    kept = plan(stored, keep=True)
+    assert (kept.outputs[0].pages, kept.outputs[0].page_shape) == (5, (38, 30))
+    assert kept.tool.export_settings == "the region from (0, 2, 0, 0) to the end, the type uint16"
+    assert (kept.objects, kept.pictures) == (None, None)
+    assert kept.run_key != plan(stored, keep=False).run_key
+    [warning] = kept.warnings
+    assert kept.tool.export_settings in warning.sentence
 
 
 @pytest.mark.parametrize(("memory_mb", "codes"), [(1_000, ["axes", "memory"]), (1_000_000, ["axes"])])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from batch_ops.image.facts import ProjectFacts, Refused
+from batch_ops.task.stored_export import StoredExport
 from tests.fakes.forests import DAMAGES, FORESTS, LEAF, add_forest, tree
 from tests.unit.inspection.conftest import FIELD, PROJECT_3D, SCALES, add_project, selection
 
@@ -42,6 +43,37 @@ def put(path, value):
 async def test_good_project_gives_its_facts(inspect):
     """Everything that an image must meet."""
     assert await inspect() == replace(PROJECT_3D, trained_paths=("volume/data",))
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (
+            {"RegionStart": [0, 4, 5, 6, 0], "RegionStop": [2, 30, -1, 20, 1], "OutputAxisOrder": b"tzyxc"},
+            StoredExport((0, 4, 5, 6, 0), (2, 30, -1, 20, 1), axis_order="tzyxc"),
+        ),
+        (
+            {"InputMin": 0.0, "InputMax": 1.0, "ExportMin": 0, "ExportMax": 255, "ExportDtype": b"uint8"},
+            StoredExport((), (), 0, 1, 0, 255, "uint8"),
+        ),
+        ({"InputMin": 0.5, "OutputFormat": b"hdf5"}, StoredExport(input_min=0.5)),
+        *(
+            ({name: value}, StoredExport(unreadable=name))
+            for name, value in [
+                *[("RegionStart", odd) for odd in (7, b"all", [0.0] * 6, [])],
+                *[("InputMax", odd) for odd in (float("nan"), [1, 2], b"1")],
+                *[("ExportDtype", odd) for odd in (8, [b"uint8"])],
+            ]
+        ),
+    ],
+)
+async def test_what_is_stored_of_the_export_is_read_and_refuses_nothing_by_itself(inspect, stored, expected):
+    """As ilastik's dialog stores it; what makes no sense matters only to who wants it used."""
+    facts = await inspect(
+        lambda file: [put(f"Prediction Export/{name}", value)(file) for name, value in stored.items()]
+    )
+    assert facts.export == expected
+    assert ProjectFacts.from_json(facts.to_json()) == facts
 
 
 def _type(name: str) -> bytes:

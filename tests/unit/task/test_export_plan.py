@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 
 import h5py
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from batch_ops.task.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan
 from batch_ops.task.outputs import planned_outputs
+from batch_ops.task.stored_export import StoredExport, StoredExportError
 
 
 @pytest.mark.parametrize("case", ["nuclei3d", "stack2dfeatures", "cells2d"])
@@ -53,6 +55,80 @@ def test_a_sequence_needs_four_long_axes_of_which_t_is_the_first(axes, shape, ex
     """Everything else becomes one file with a page for each t and z; the image's channels do not count."""
     plan = export_plan(axes, shape)
     assert (plan.output_format, plan.files, plan.pages_per_file, plan.page_shape) == expected
+
+
+REGION = StoredExport(region_start=(0, 4, 5, 6, 0), region_stop=(2, 30, 33, 20, 1))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "stored", "channels", "expected"),
+    [
+        # Seen with the real one: 18 pages instead of 22.
+        ("txyzc", (2, 38, 34, 22, 1), REGION, 1, ("multipage tiff sequence", 2, 18, (28, 14), "zyx", 0)),
+        ("tzyx", (9, 8, 7, 6), StoredExport((7, 0, 0, 0, 0)), 1, ("multipage tiff sequence", 2, 8, (7, 6), "zyx", 7)),
+        ("tzyx", (9, 8, 7, 6), StoredExport((), (1, 0, -1, 4, 0)), 1, ("multipage tiff", 1, 8, (7, 4), "zyx", 0)),
+        (
+            "txyz",
+            (6, 40, 30, 1),
+            StoredExport((2, 5, 10, 0), (-1, 25, 20, 1)),
+            1,
+            ("multipage tiff", 1, 4, (20, 10), "tyx", 0),
+        ),
+        ("zyx", (3, 5, 4), StoredExport((0, 0, 0, 1), (0, 0, 0, 2)), 2, ("multipage tiff", 1, 3, (5, 4), "zyx", 0)),
+        (
+            "ztyx",
+            (3, 2, 5, 4),
+            StoredExport(axis_order="tzyxc"),
+            1,
+            ("multipage tiff sequence", 2, 3, (5, 4), "zyx", 0),
+        ),
+        ("tzyx", (2, 3, 5, 4), StoredExport(axis_order="zyxct"), 1, ("multipage tiff", 1, 6, (5, 4), "tzyx", 0)),
+        ("zyx", (3, 5, 4), StoredExport(axis_order="xyz"), 1, ("multipage tiff", 1, 3, (5, 4), "zyx", 0)),
+    ],
+)
+def test_stored_settings_change_what_comes_out(axes, shape, stored, channels, expected):
+    """A region counts the axes in which ilastik computes; an order of axes says along which a sequence runs."""
+    plan = export_plan(axes, shape, channels=channels, stored=stored)
+    told = (plan.output_format, plan.files, plan.pages_per_file, plan.page_shape, plan.axes, plan.first)
+    assert told == expected
+    assert (
+        export_plan(
+            axes, shape, channels=channels, stored=StoredExport.from_json(json.loads(json.dumps(asdict(stored))))
+        )
+        == plan
+    )
+
+
+def test_a_region_of_a_sequence_has_the_numbers_of_its_time_points():
+    """As wide as the last one's."""
+    plan = export_plan("tzyx", (12, 8, 7, 6), stored=StoredExport((8, 0, 0, 0, 0), (10, 0, 0, 0, 0)))
+    [planned] = planned_outputs("a", "Simple Segmentation", plan)
+    assert planned.paths == ("a08.tiff", "a09.tiff")
+
+
+@pytest.mark.parametrize(("dtype", "times"), [("uint16", 2), ("float64", 8), ("int8", 1)])
+def test_a_stored_type_changes_the_length(dtype, times):
+    """A segmentation has bytes otherwise."""
+    plain, stored = (export_plan("yx", (500, 400), stored=one) for one in (StoredExport(), StoredExport(dtype=dtype)))
+    assert stored.bytes_per_file - plain.bytes_per_file == 500 * 400 * (times - 1)
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        (REGION, "a region of 5 axes for its export, and ilastik computes this image along 4"),
+        (StoredExport((0, 7, 0, 0)), "has nothing of this image: it has 5 there"),
+        (StoredExport((0, 0, 0, 1)), "along c"),
+        (StoredExport(axis_order="yx"), "longer than 1 along z"),
+        (StoredExport(axis_order="zyxx"), "none of"),
+        (StoredExport(dtype="int64"), "the type 'int64'"),
+        (StoredExport(unreadable="InputMin"), "something odd as InputMin"),
+    ],
+)
+def test_what_can_not_be_exported_as_stored_is_told(stored, words):
+    """ilastik would end with exit code 1, on a machine that was paid for."""
+    with pytest.raises(StoredExportError, match=words):
+        export_plan("zyx", (3, 5, 4), stored=stored)
 
 
 def test_probabilities_have_a_page_for_each_class():

@@ -24,9 +24,10 @@ LANE = "Input Data/infos/lane0000/Raw Data"
 # As ilastik's dialog stores them; each alone changes what is written, or makes the export fail.
 STORED: dict[str, dict[str, object]] = {
     "renormalised": {"InputMin": 0.0, "InputMax": 1.0, "ExportMin": 0, "ExportMax": 255, "ExportDtype": b"uint8"},
-    "subregion": {"RegionStart": [0, 10, 20, 0, 0], "RegionStop": [1, 100, 90, 1, 1]},
-    "region outside": {"RegionStart": [0, 9000, 9000, 0, 0], "RegionStop": [1, 9999, 9999, 1, 1]},
-    "region of four axes": {"RegionStart": [0, 10, 20, 0], "RegionStop": [1, 100, 90, 1]},
+    # Along t, y, x, c, in which ilastik computes, whatever the order of the image's own axes.
+    "subregion": {"RegionStart": [0, 20, 10, 0], "RegionStop": [1, 90, 100, 1]},
+    "region outside": {"RegionStart": [0, 9000, 9000, 0], "RegionStop": [1, 9999, 9999, 1]},
+    "region of five axes": {"RegionStart": [0, 10, 20, 0, 0], "RegionStop": [1, 100, 90, 1, 1]},
     "another type": {"ExportDtype": b"float32"},
     "other axes": {"OutputAxisOrder": b"zyx"},
 }
@@ -157,6 +158,27 @@ def test_nothing_of_it_changes_the_pixels_or_causes_a_request(folder, address):
     assert warning.sentence.startswith(
         "Its project stores export settings that are not used: RegionStart, RegionStop, "
     )
+
+
+def test_kept_settings_are_obeyed_and_expected(folder):
+    """The plan counts on a part of the pixels, spread over a range; another type is not what one class is told by."""
+    change(folder.project, "Prediction Export", {**STORED["subregion"], **STORED["renormalised"]})
+    folder.extra["ILASTIK_TASK_KEEP_EXPORT"] = "1"
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    (found,) = (folder.wd / "out").rglob("*.tiff")
+    part = tifffile.imread(CASE / "expected/input.tiff")[0, 20:90, 10:100]
+    np.testing.assert_array_equal(tifffile.imread(found), np.where(part == 1, 255, 254))
+    assert folder.manifest().warnings == ()
+
+
+@pytest.mark.parametrize("case", ["region outside", "region of five axes", "other axes"])
+def test_kept_settings_that_can_not_be_obeyed_are_told(folder, case):
+    """For an image that nobody could check before."""
+    change(folder.project, "Prediction Export", STORED[case])
+    folder.extra["ILASTIK_TASK_KEEP_EXPORT"] = "1"
+    assert folder.run().code == contract.EXIT_BAD_IMAGE
+    assert "can't be exported as its project says: it stores" in folder.report().sentence
 
 
 def test_a_home_that_can_not_be_made_is_a_fault_of_the_node(folder):
