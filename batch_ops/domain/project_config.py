@@ -61,23 +61,22 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         raise ConfigError(f"{where} is not JSON.") from exc
     values = _table(where, values, _KEYS)
     objects = values.get("objects")
-    if _flag(where, values, "per_plane") and _flag(where, values, "keep_export_settings"):
-        raise ConfigError(
-            f"{where} can't have both per_plane and keep_export_settings: a stored region is none of planes."
-        )
+    per_plane, keep_export = (_flag(where, values, key, default=False) for key in ("per_plane", "keep_export_settings"))
+    if per_plane and keep_export:
+        raise ConfigError(f"{where} can't have both per_plane and keep_export_settings: a stored region is no planes'.")
     of_objects = _table(f"{where}, in objects,", {} if objects is None else objects, _OBJECT_KEYS)
     return ProjectConfig(
         internal_path=_path(where, values),
         axes=_axes(where, values),
         export_source=_export_source(where, values),
         wall_clock=_wall_clock(where, values),
-        per_plane=_flag(where, values, "per_plane", default=False),
+        per_plane=per_plane,
         object_classes=_classes(where, of_objects),
         min_object_size=_least(where, of_objects),
         pixel_size_um=_pixel_size(where, values),
         pictures=_flag(where, values, "pictures", default=True),
         name_pattern=_name_pattern(where, values),
-        keep_export_settings=_flag(where, values, "keep_export_settings"),
+        keep_export_settings=keep_export,
     )
 
 
