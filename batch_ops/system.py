@@ -19,6 +19,7 @@ from batch_ops.use_cases.collect import Collect
 from batch_ops.use_cases.confirming import Confirming
 from batch_ops.use_cases.counting import Counting
 from batch_ops.use_cases.due_files import DueFiles
+from batch_ops.use_cases.fetching import Fetching
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
 from batch_ops.use_cases.last_delivery import LastDelivery
@@ -63,6 +64,7 @@ class System:
     confirming: Confirming
     month: MonthReport
     counting: Callable[[], Counting]
+    fetching: Fetching
     backfiller: Backfiller
     poison: PoisonCare
 
@@ -133,6 +135,7 @@ def assemble(
         steering=steering,
         confirming=Confirming(ledger=ledger, worklist=worklist, outbox=ports.outbox),
         counting=lambda: Counting(blobs=ports.blobs, settings=settings),
+        fetching=Fetching(blobs=ports.blobs, container=settings.results_container),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
         backfiller=Backfiller(ledger=ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         poison=PoisonCare(ports.poison, settings.queues),

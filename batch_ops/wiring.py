@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.request import getproxies
 
 from azure.identity.aio import DefaultAzureCredential
@@ -19,6 +20,7 @@ from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.local_folder import LocalFolder
 from batch_ops.adapters.login import AzureLogin
 from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
 from batch_ops.adapters.storage_health import AzureStorageHealth
@@ -27,6 +29,7 @@ from batch_ops.domain import settings as app_settings
 from batch_ops.domain.month_sums import SHARDS
 from batch_ops.domain.settings import Settings
 from batch_ops.inspection.checker import ImageChecker
+from batch_ops.ports.folder import Folder
 from batch_ops.ports.health import Health
 from batch_ops.system import Ports, System, assemble
 from batch_ops.use_cases.access_test import AccessTest
@@ -35,6 +38,11 @@ from batch_ops.use_cases.access_test import AccessTest
 def utc_now() -> datetime:
     """Return the current time: the clock of everything below."""
     return datetime.now(UTC)
+
+
+def local_folder(root: Path) -> Folder:
+    """Return a folder of this machine, for the commands."""
+    return LocalFolder(root, utc_now)
 
 
 def new_id() -> str:

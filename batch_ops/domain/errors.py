@@ -11,6 +11,8 @@
     ├── JobClosed            the job takes no more tasks
     ├── BadMessage           a queue message that is not what its sender should have written
     ├── RequestRefused       a service refuses a request as invalid: a fault in the code
+    ├── FolderFault          a folder of this machine can't be read or written
+    ├── WrongContent         what came over the network is not what it should be
     ├── ServiceFault         throttled, unreachable, over quota, paused: try again later
     │   └── NotAllowed       the app's roles do not allow the call: what it asks for is unknown
     ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
@@ -78,6 +80,14 @@ class BadMessage(IlastikBatchError):
 
 class RequestRefused(IlastikBatchError):
     """A service refuses a request as invalid; sending it again is useless."""
+
+
+class FolderFault(IlastikBatchError):
+    """A folder of this machine can't be read or written; the sentence says which and why."""
+
+
+class WrongContent(IlastikBatchError):
+    """What came over the network is not what it should be."""
 
 
 class ServiceFault(IlastikBatchError):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.record_parts import Published
@@ -105,6 +105,47 @@ def told_by(document: bytes) -> Told | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return Told(paths, Published(len(files), sum((results or files).values()), counts, pixels), warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file that a provenance.json names: path below its folder, length in bytes and MD5 in hex where told.
+
+    A log is no result: it may be missing.
+    """
+
+    path: str
+    length: int | None = None
+    md5: str | None = None
+    is_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Which run of which file a provenance.json describes, and all files that belong to it, itself excepted."""
+
+    name: str
+    run: int
+    task_id: str
+    files: tuple[Listed, ...]
+
+    @classmethod
+    def read(cls, document: bytes) -> Self | None:
+        """Read what `provenance` wrote, of any schema; None if somebody has made something else of it."""
+        try:
+            told = json.loads(document)
+            run = told["run"]
+            named = [*(one | {"path": one["name"]} for one in told["files"]), *told.get("outputs", ())]
+            listed = [
+                Listed(str(one["path"]), int(one["length"]), str(one["md5"]), one.get("role") == Role.LOG)
+                for one in named
+            ]
+            files = {file.path: file for file in listed}
+            if told["log"]:
+                files.setdefault(str(told["log"]), Listed(str(told["log"]), is_log=True))
+            return cls(str(told["input"]["name"]), int(run["number"]), str(run["task_id"]), tuple(files.values()))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
 
 
 def _counts_of(told: Any) -> ObjectCounts | None:

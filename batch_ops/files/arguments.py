@@ -2,6 +2,7 @@
 
 import argparse
 from datetime import UTC, datetime
+from pathlib import Path
 
 from batch_ops.domain.file_record import State
 from batch_ops.task.warning_kinds import KINDS
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     counts.add_argument("--project", default="", help="of this project only")
     counts.add_argument("--prefix", default="", help="of files whose names begin with this")
     counts.add_argument("--mixed", action="store_true", help="also where several classifiers counted")
+    _add_fetch(commands)
     index = _command(commands, "index", "put files of older versions into the index that list reads")
     index.add_argument("--project", default="", help="of this project only")
     return top
@@ -161,6 +163,16 @@ def _add_backfill(commands: _Commands) -> None:
     command.add_argument("--slots", type=_positive, default=10, metavar="N", help="task slots to estimate with (10)")
     command.add_argument("--dry-run", action="store_true", help="only count and estimate")
     _care(command)
+
+
+def _add_fetch(commands: _Commands) -> None:
+    command = _command(commands, "fetch", "bring results to a folder of this machine, verified; what is there is kept")
+    command.add_argument("names", nargs="*", type=_blob_name, metavar="NAME", help="of these files only")
+    command.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="the folder, made if it is not there")
+    command.add_argument("--prefix", type=_blob_name, default="", help="of files whose names begin with this")
+    command.add_argument("--project", default="", help="of this project only")
+    help_ = "of files dropped then or later (UTC: 2026-03-01 or 2026-03-01T14:30)"
+    command.add_argument("--since", type=_moment, default=None, metavar="TIME", help=help_)
 
 
 def _add_poison(commands: _Commands) -> None:

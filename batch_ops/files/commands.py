@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.selection import Selection
-from batch_ops.files import backfill_command, confirm_command, counts_command, month_command, poison_command
+from batch_ops.files import (
+    backfill_command,
+    confirm_command,
+    counts_command,
+    fetch_command,
+    month_command,
+    poison_command,
+)
 from batch_ops.files.arguments import states_of, warnings_of
 from batch_ops.files.console import Console
 from batch_ops.files.records import (
@@ -40,6 +47,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
             return await confirm_command.run(args, system.confirming, console)
         case "counts":
             return await counts_command.run(args, system.steering, system.counting(), console)
+        case "fetch":
+            return await fetch_command.run(args, system.steering, system.fetching, console)
         case "month":
             return await month_command.run(args, system.month, console)
         case "poison":
