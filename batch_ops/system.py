@@ -137,7 +137,14 @@ def assemble(
         counting=lambda: Counting(blobs=ports.blobs, settings=settings),
         fetching=Fetching(blobs=ports.blobs, container=settings.results_container),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
-        backfiller=Backfiller(ledger=ledger, newest=newest, blobs=ports.blobs, outbox=ports.outbox, settings=settings),
+        backfiller=Backfiller(
+            ledger=ledger,
+            newest=newest,
+            blobs=ports.blobs,
+            outbox=ports.outbox,
+            nodes=runs.nodes,
+            settings=settings,
+        ),
         poison=PoisonCare(ports.poison, settings.queues),
     )
 

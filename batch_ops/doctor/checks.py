@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.doctor import (
+    costs,
     instruments,
     management,
     open_files,
@@ -25,6 +26,8 @@ from batch_ops.doctor.storage_access import Visitor
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Health
+from batch_ops.runs.budget_gate import BudgetGate
+from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.system import Ports
 
 
@@ -52,6 +55,7 @@ class Deployment:
             Check("queues", "look at the queues", self._queues),
             Check("pool", "look at the pool", self._pools),
             Check("files", "read the open files", self._work),
+            Check("costs", "look at prices and the month's budget", self._costs),
             Check("projects", "look at the projects", self._projects),
             Check("parser", "start the parser", self._parser),
             Check("events", "look for events that could not be delivered", self._dead_letters),
@@ -99,6 +103,14 @@ class Deployment:
 
     async def _work(self) -> Sequence[Finding]:
         return open_files.judge(await open_files.look(self.ports.worklist, self.ports.ledger), self.clock())
+
+    async def _costs(self) -> Sequence[Finding]:
+        settings, ports, clock = self.settings, self.ports, self.clock
+        catalog = NodeCatalog(batch=ports.batch, clock=clock)
+        pools = [pool_id for pool_id in (settings.pool_id, settings.large_pool_id) if pool_id and settings.prices]
+        nodes = [await catalog.any_node(pool_id) for pool_id in pools]
+        gate = BudgetGate(ledger=ports.ledger, worklist=ports.worklist, nodes=catalog, settings=settings, clock=clock)
+        return costs.judge(settings, nodes, await gate.books(), clock().date())
 
     async def _projects(self) -> Sequence[Finding]:
         container = self.settings.projects_container

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from batch_ops.domain.prices import money
 from batch_ops.files.console import Console
 from batch_ops.files.records import files
 from batch_ops.task.plain_text import plain
@@ -40,12 +41,22 @@ def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
         lines.append(
             f"About {plan.hours(slots):,.1f} hours with {slots} task slots, {plan.slot_hours:,.1f} with one ({basis})."
         )
+        lines.append(_cost(plan))
     if plan.days > 1:
         lines.append(f"The daily limit of {plan.daily_limit:,} spreads their starts over {plan.days:,} days.")
     return lines
 
 
-def as_json(plan: Backfill, slots: int) -> dict[str, float | int]:
+def _cost(plan: Backfill) -> str:
+    if plan.cost_micro is None:
+        return "What they will cost is not known: NODE_PRICES names no price."
+    told = money(plan.cost_micro, plan.currency)
+    if plan.pace.cost_a_second is None:
+        return f"They may cost {told} on the dearer nodes of the pool; the cost of no file that finished is known."
+    return f"They may cost {told}, as those that finished did."
+
+
+def as_json(plan: Backfill, slots: int) -> dict[str, float | int | str | None]:
     """Return the same figures for programs."""
     return {
         "files": len(plan.names),
@@ -55,6 +66,8 @@ def as_json(plan: Backfill, slots: int) -> dict[str, float | int]:
         "slots": slots,
         "hours": round(plan.hours(slots), 2),
         "slot_hours": round(plan.slot_hours, 2),
+        "cost_micro": plan.cost_micro,
+        "currency": plan.currency,
         "samples": plan.pace.samples,
         "daily_limit": plan.daily_limit,
         "days": plan.days,

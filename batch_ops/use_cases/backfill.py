@@ -10,12 +10,15 @@ from attrs import define
 from batch_ops.concurrency import for_all
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
+from batch_ops.domain.budget import price_to_keep
 from batch_ops.domain.decide_look import is_missed
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.prices import HOUR_SECONDS
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BlobStore, Outbox
 from batch_ops.ports.tables import Ledger
+from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.use_cases.newest_files import NewestFiles
 
 _PAGE = 1000
@@ -30,15 +33,21 @@ _GUESSED_SECONDS_A_GB = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds that one task slot needs per file and per GB, measured on `samples` finished files."""
+    """Seconds that one task slot needs per file and per GB, measured on `samples` finished files.
+
+    `cost_a_second`, in millionths of the currency: what these have cost with all that was done in vain; None where that
+    of no file is known.
+    """
 
     seconds_a_file: float = _OVERHEAD_SECONDS
     seconds_a_gb: float = _GUESSED_SECONDS_A_GB
     samples: int = 0
+    cost_a_second: float | None = None
 
 
 def pace_of(finished: Iterable[FileRecord]) -> Pace:
     """Estimate the pace from finished files; guess if there are none."""
+    finished = list(finished)
     spans = [
         ((r.times.task_ended_at - r.times.task_started_at).total_seconds(), r.image.length)
         for r in finished
@@ -50,7 +59,14 @@ def pace_of(finished: Iterable[FileRecord]) -> Pace:
     overhead = min(seconds for seconds, _ in spans)
     beyond = sum(seconds - overhead for seconds, _ in spans)
     total_gb = sum(length for _, length in spans) / _GB
-    return Pace(overhead, beyond / total_gb if total_gb else 0.0, len(spans))
+    return Pace(overhead, beyond / total_gb if total_gb else 0.0, len(spans), _cost_a_second(finished))
+
+
+def _cost_a_second(finished: Iterable[FileRecord]) -> float | None:
+    """Return what a second of the attempt that succeeded has cost, where the cost of all attempts is known."""
+    known = [r for r in finished if r.node_seconds and not r.unpriced_seconds]
+    worked = sum(r.node_seconds - (r.times.failed_seconds or 0) for r in known)
+    return sum(r.spent.cost_micro or 0 for r in known) / worked if worked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,7 @@ class Backfill:
     """The files to order, and the estimate.
 
     `archived` of them are in the archive tier and wait for somebody to rehydrate them; `known` others have
-    a row of their current version.
+    a row of their current version. `price`: that of a task's part of the dearer node for an hour, in millionths.
     """
 
     names: tuple[str, ...]
@@ -67,6 +83,8 @@ class Backfill:
     known: int
     pace: Pace
     daily_limit: int
+    price: int | None = None
+    currency: str = "USD"
 
     @property
     def gigabytes(self) -> float:
@@ -76,7 +94,14 @@ class Backfill:
     @property
     def slot_hours(self) -> float:
         """The hours with one task slot."""
-        return (len(self.names) * self.pace.seconds_a_file + self.gigabytes * self.pace.seconds_a_gb) / 3600
+        return (len(self.names) * self.pace.seconds_a_file + self.gigabytes * self.pace.seconds_a_gb) / HOUR_SECONDS
+
+    @property
+    def cost_micro(self) -> int | None:
+        """Estimate the cost in millionths: as that of finished files, else at the price of the dearer nodes."""
+        if self.pace.cost_a_second is not None:
+            return round(self.slot_hours * HOUR_SECONDS * self.pace.cost_a_second)
+        return None if self.price is None else round(self.slot_hours * self.price)
 
     def hours(self, slots: int) -> float:
         """Estimate the hours from the first task to the last with these task slots; the daily limit may need more."""
@@ -96,6 +121,7 @@ class Backfiller:
     _newest: NewestFiles
     _blobs: BlobStore
     _outbox: Outbox
+    _nodes: NodeCatalog
     _settings: Settings
 
     async def plan(self, prefix: str) -> Backfill:
@@ -122,7 +148,11 @@ class Backfiller:
         await take()
         pace = pace_of(await self._finished({naming.project_of(name) for name in names}))
         limit = self._settings.backfill_daily_limit
-        return Backfill(tuple(names), length, archived, images - len(names), pace, limit)
+        prices, price = self._settings.prices, None
+        if prices and pace.cost_a_second is None:
+            price = price_to_keep(await self._nodes.any_node(self._settings.pool_id), 1, prices)
+        known = images - len(names)
+        return Backfill(tuple(names), length, archived, known, pace, limit, price, prices.currency)
 
     async def _missed(self, blobs: Sequence[Blob]) -> list[Blob]:
         by_project: dict[str, list[Blob]] = defaultdict(list)

@@ -321,6 +321,7 @@ async def test_backfill_counts_asks_and_enqueues(operator):
     assert answer.code == 1
     assert "5 files whose names begin with 'fly/', 0.0 GB" in answer.out
     assert "hours with 10 task slots" in answer.out
+    assert "What they will cost is not known: NODE_PRICES names no price." in answer.out
     assert "The daily limit of 2 spreads their starts over 3 days." in answer.out
     assert len(operator.world.outbox) == 0
     answer = await operator.types("backfill", "fly/", "--yes")

@@ -7,7 +7,8 @@ import pytest
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.record_parts import Times
+from batch_ops.domain.prices import NO_PRICES, NodePrices
+from batch_ops.domain.record_parts import Spent, Times
 from batch_ops.use_cases.backfill import Pace, pace_of
 from tests.world import World
 
@@ -61,6 +62,32 @@ def test_the_estimate_learns_from_finished_files():
     pace = pace_of([finished(100, 10**9), finished(100, 10**9), finished(300, 2 * 10**9)])
     assert pace == Pace(100.0, 50.0, 3)
     assert pace_of([]) == pace_of([finished(0, 10**9)]) == Pace()
+
+
+def test_the_estimate_learns_what_files_cost():
+    """With what was done in vain; a file of which any part has no known price teaches nothing."""
+    lost = replace(finished(100, 10**9), spent=Spent(3000, 150))
+    lost = replace(lost, times=replace(lost.times, failed_seconds=50))
+    unknown = replace(finished(100, 10**9), spent=Spent(10**9, 99))
+    assert pace_of([lost, unknown]).cost_a_second == 30.0
+    assert pace_of([unknown, finished(100, 10**9)]).cost_a_second is None
+
+
+@pytest.mark.parametrize(
+    ("prices", "learnt", "cost"),
+    [
+        ("", None, None),
+        ('{"standard_d4ds_v5": {"dedicated": 0.4, "spot": 0.1}}', None, 4_000_000),
+        ('{"standard_d4ds_v5": {"dedicated": 0.4, "spot": 0.1}}', 25.0, 900_000),
+    ],
+)
+async def test_the_estimate_has_a_cost(world: World, prices, learnt, cost):
+    """As of files that finished, else of the pool's dearer nodes; without prices it is not known."""
+    world.new_process(prices=NodePrices.parse(prices) if prices else NO_PRICES)
+    world.drop("fly/a.h5")
+    plan = await world.backfiller.plan("fly/")
+    plan = replace(plan, total_bytes=36 * 10**9, pace=Pace(0.0, 1000.0, 5, learnt))
+    assert plan.cost_micro == cost
 
 
 async def test_the_estimate_counts_slots_and_days(world: World):
