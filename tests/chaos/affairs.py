@@ -9,7 +9,7 @@ from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.file_record import State
 from batch_ops.domain.pool_status import NodeStatus
 from tests import events
-from tests.chaos.nodes import Fate
+from tests.chaos.fates import Fate
 from tests.chaos.process import Process, crash
 from tests.chaos.scene import CLASSIFIER, FIRST, MINUTE, NAME, OTHER_CLASSIFIER, SECOND
 from tests.chaos.simulation import PROJECT_NAME, Simulation

@@ -3,11 +3,16 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from batch_ops.domain.budget import Budgets
+from batch_ops.domain.prices import NodePrices
 from batch_ops.domain.settings import Settings
 
 SETTINGS = Settings(
     batch_endpoint="https://batch", pool_id="pool", pool_identity="/identity", staging_kept=timedelta(days=1)
 )
+
+
+_PRICES = NodePrices.parse('{"Standard_D4ds_v5": {"dedicated": 0.27, "spot": 0.054}}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,11 @@ def _settings_of(seed: int) -> Settings:
         settings = replace(settings, large_pool_id="large", large_slot_memory_mb=64_000)
     if seed % 8 == 3:
         settings = replace(settings, backfill_daily_limit=2)
+    if seed % 9 == 4:
+        settings = replace(settings, prices=_PRICES)
+        if not is_calm(seed):
+            # As much as a few runs cost: whatever comes later waits until somebody raises it.
+            settings = replace(settings, budgets=Budgets(20_000 * (1 + seed % 5)))
     if seed % 4 == 0:
         # Copies are slow then.
         settings = replace(settings, copy_poll=timedelta(minutes=1))

@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
 
+from batch_ops.domain.budget import NO_BUDGETS
 from tests.chaos.climate import climate_of
 from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise, take_effect_late
 from tests.chaos.invariants import complaints
@@ -42,7 +44,11 @@ def play(
 
 
 def _make_good(world: Simulation) -> None:
-    """In the end there is a project that every image can be segmented with, and nothing is archived or paused."""
+    """In the end every image has a project that fits it, and nothing is archived, paused or held for want of money."""
+    if world.settings.budgets:
+        world.settings = replace(world.settings, budgets=NO_BUDGETS)
+        # A setting that changes restarts the app.
+        world.host.restart()
     for project in (PROJECT_NAME, OTHER_PROJECT):
         world.project(CLASSIFIERS[-1], name=project)
         if world.has("projects", f"{project}.json"):
@@ -90,7 +96,7 @@ def _carry_out(world: Simulation, action: Action) -> None:
         case Kind.BACKFILL:
             world.backfill()
         case Kind.RETRY_POISON:
-            world.retry_poison()
+            world.host.poison_retried_after = timedelta(seconds=action.seconds)
         case Kind.AGAIN:
             world.host.repeats.append(action.seconds)
         case Kind.PAUSE:
@@ -108,10 +114,18 @@ def _carry_out(world: Simulation, action: Action) -> None:
         case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LATE_EFFECT | Kind.LOST_ANSWER | Kind.SURPRISE:
             cloud = world.host.processes[action.process % _PROCESSES].cloud
             cloud.script[cloud.made + action.calls, action.when] = _happening(world, action)
+            return
+        case _:
+            return
+    world.happened[f"people and hosts: {action.kind}"] += 1
 
 
 def _happening(world: Simulation, action: Action) -> Happening:
     async def happen(cloud: ProcessCloud, label: str) -> None:
+        if action.kind is Kind.LOST_ANSWER and label not in CONDITIONAL:
+            cloud.script.setdefault((cloud.made + 1, action.when), happen)
+            return
+        world.happened[f"at a call: {action.kind}"] += 1
         match action.kind:
             case Kind.CRASH:
                 await crash(cloud, label)
@@ -123,7 +137,7 @@ def _happening(world: Simulation, action: Action) -> Happening:
                 await take_effect_late(partial(world.later, timedelta(seconds=action.seconds)))(cloud, label)
             case Kind.SURPRISE:
                 await surprise(cloud, label)
-            case Kind.LOST_ANSWER if label in CONDITIONAL:
+            case Kind.LOST_ANSWER:
                 await lose_answer(cloud, label)
 
     return happen

@@ -61,6 +61,8 @@ class Host:
         self.faults: list[str] = []
         # The next messages that are done come again after these seconds: their deletion got lost.
         self.repeats: deque[float] = deque()
+        # How soon an operator puts back what the host gives up; None for never.
+        self.poison_retried_after: timedelta | None = None
         # How far the clock of each machine is ahead; a process that replaces another runs on its machine.
         self.skews: dict[int, timedelta] = {}
 
@@ -95,9 +97,13 @@ class Host:
         message.lease += 1
         if message.deliveries > MAX_DELIVERIES:
             message.is_done = True
+            self._world.happened["messages that end in a poison queue"] += 1
             self._world.poison.add(message.queue, message.body.decode())
+            if self.poison_retried_after is not None:
+                self._world.later(self.poison_retried_after, self._world.retry_poison)
             return
         if self.is_down:
+            self._world.happened["messages that no worker takes"] += 1
             self._show(message, self._world.cloud.now + RETRY)
             return
         process = self.any_process()
@@ -116,6 +122,7 @@ class Host:
         else:
             message.is_done = True
             if self.repeats:
+                self._world.happened["messages that come again although done"] += 1
                 once_more = Message(message.queue, message.body, message.deliveries)
                 self._show(once_more, self._world.cloud.now + timedelta(seconds=self.repeats.popleft()))
 

@@ -13,7 +13,8 @@ from batch_ops.containers.results import PROBLEM
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from tests import rules
-from tests.chaos.nodes import FINAL_FATES, doom, outputs
+from tests.chaos.fates import FINAL_FATES, doom
+from tests.chaos.nodes import outputs
 from tests.chaos.services import NEEDS
 from tests.chaos.simulation import OTHER_PROJECT, PROJECT_NAME, Simulation
 from tests.executions import LOG, md5

@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum, auto
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from batch_ops.domain import naming
 from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
-from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunWarning
+from tests.chaos.fates import EXITS, Fate, doom
 from tests.chaos.timeline import pause
 from tests.executions import Staged
 
@@ -31,75 +30,6 @@ _LONGEST_ZOMBIE = 1500
 
 # What every node says that can say it.
 WARNING = RunWarning("axes", "The axes are those of the configuration.")
-
-
-class Fate(StrEnum):
-    """How an execution ends."""
-
-    WELL = auto()
-    COMMAND = auto()
-    OUT_OF_MEMORY = auto()
-    STAGING_IN = auto()
-    STAGING_OUT = auto()
-    NODE = auto()
-    NO_OUTPUT = auto()
-    CUT = auto()
-    SHORT_TIFF = auto()
-    LACKS_TIFF = auto()
-    TIMEOUT = auto()
-    DISK_FULL = auto()
-    DISK_TOO_SMALL = auto()
-    PREEMPTED = auto()
-    NODE_GONE = auto()
-    SHUT_DOWN = auto()
-    STAGED = auto()
-    NODE_LOST = auto()
-    ZOMBIE = auto()
-    TASK_LOST = auto()
-    TWICE = auto()
-    HALF_TWICE = auto()
-
-
-# What ends well when tried again, and how many times such an end is within the limits of its rule.
-BEARABLE = {
-    Fate.COMMAND: 1,
-    Fate.OUT_OF_MEMORY: 1,
-    Fate.STAGING_IN: 2,
-    Fate.STAGING_OUT: 3,
-    Fate.NODE: 2,
-    Fate.DISK_FULL: 2,
-    Fate.NO_OUTPUT: 1,
-    Fate.SHORT_TIFF: 1,
-    Fate.LACKS_TIFF: 1,
-    Fate.PREEMPTED: 6,
-    Fate.NODE_GONE: 6,
-    Fate.SHUT_DOWN: 6,
-    Fate.STAGED: 1,
-    Fate.NODE_LOST: 1,
-    Fate.ZOMBIE: 1,
-    Fate.TASK_LOST: 1,
-    Fate.TWICE: 1,
-    Fate.HALF_TWICE: 1,
-}
-FINAL_FATES = {
-    Fate.TIMEOUT: FailureKind.TIMEOUT,
-    Fate.DISK_FULL: FailureKind.DISK_FULL,
-    Fate.DISK_TOO_SMALL: FailureKind.DISK_FULL,
-    Fate.COMMAND: FailureKind.COMMAND,
-    Fate.OUT_OF_MEMORY: FailureKind.OUT_OF_MEMORY,
-    Fate.CUT: FailureKind.NO_OUTPUT,
-    Fate.SHORT_TIFF: FailureKind.NO_OUTPUT,
-    Fate.LACKS_TIFF: FailureKind.NO_OUTPUT,
-    Fate.NODE_LOST: FailureKind.NODE,
-}
-_EXITS = {
-    Fate.COMMAND: (1, "COMMAND"),
-    Fate.OUT_OF_MEMORY: (137, "OUT_OF_MEMORY"),
-    Fate.STAGING_IN: (contract.EXIT_STAGING_IN, "STAGING_IN"),
-    Fate.NO_OUTPUT: (contract.EXIT_NO_OUTPUT, "NO_OUTPUT"),
-    Fate.DISK_FULL: (contract.EXIT_DISK_FULL, "DISK_FULL"),
-    Fate.DISK_TOO_SMALL: (contract.EXIT_DISK_TOO_SMALL, "DISK_FULL"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +53,6 @@ def outputs(nickname: str, image: bytes, digest: str, execution: str, schema: in
     tiffs = {f"{nickname}{i if count > 1 else ''}.tiff": b"TIFF %d" % i + of for i in range(count)}
     others = {"pictures/overview.png": b"PNG" + of, "counts.csv": b"counts" + of} if schema > 1 else {}
     return tiffs | others
-
-
-def doom(image: bytes) -> Fate | None:
-    """An image whose every execution ends in the same way tells how in its content: `DOOMED timeout ...`."""
-    return Fate(image.split()[1].decode()) if image.startswith(b"DOOMED") else None
 
 
 class Nodes:
@@ -233,6 +158,7 @@ class _Execution:
 
     async def _end(self, fate: Fate, image: bytes) -> None:
         batch, task = self._batch, self._task_id
+        self._world.happened[f"executions that end: {fate}"] += 1
         match fate:
             case Fate.WELL:
                 if await self._upload(image):
@@ -276,11 +202,13 @@ class _Execution:
                 self._requeue()
                 await self._nodes.pause(_LONGEST_ZOMBIE)
                 await self._upload_unasked(image)
-            case Fate.TASK_LOST:
-                lost = batch.find(task)
-                assert lost is not None
-                batch.lose(task)
-                self._nodes.lose(lost, self._spec)
+            case Fate.TASK_LOST | Fate.STAGED_LOST:
+                # The second one with all of it in staging, and nobody ever sees its end.
+                if fate is Fate.TASK_LOST or await self._upload(image):
+                    lost = batch.find(task)
+                    assert lost is not None
+                    batch.lose(task)
+                    self._nodes.lose(lost, self._spec)
             case Fate.NODE:
                 batch.complete(task, None, _NODE_FAILED)
             case Fate.TIMEOUT:
@@ -299,6 +227,7 @@ class _Execution:
     async def _upload_unasked(self, image: bytes) -> None:
         """Upload all of it, although Batch gave this node up long ago."""
         self._nodes.zombies.add(self._id)
+        self._world.happened["executions that a node uploads that was given up"] += 1
         files = outputs(self._values.nickname, image, self._values.project_digest, self._id, self._schema)
         for leaf, data in files.items():
             self._staged.output(leaf, data)
@@ -325,6 +254,7 @@ class _Execution:
         if parts < len(files) or parts == 1:
             return True
         self._staged.manifest(values, files, image, (WARNING,) if self._schema > 1 else ())
+        self._world.happened[f"manifests of schema {self._schema}"] += 1
         if fate is Fate.WELL:
             self._nodes.completions.append(
                 Completion(values.image_name, values.image_etag, values.project_digest, self._task_id, self._id)
@@ -333,7 +263,7 @@ class _Execution:
         return self._is_alive()
 
     def _fail(self, fate: Fate) -> None:
-        code, kind = _EXITS[fate]
+        code, kind = EXITS[fate]
         self._staged.outcome(kind, f"It ended as {kind}.", code, "a line of the log")
         self._batch.complete(self._task_id, code)
 

@@ -1,13 +1,13 @@
 """Random histories: what people do, and what goes wrong, drawn from a seed. A plan is a list that can be shortened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, auto
 from random import Random
 
 from tests.chaos.climate import is_calm
-from tests.chaos.nodes import BEARABLE, FINAL_FATES, Fate
+from tests.chaos.fates import BEARABLE, FINAL_FATES, Fate
 from tests.chaos.simulation import OTHER_PROJECT, PROJECT_NAME
 from tests.fakes import When
 
@@ -85,11 +85,11 @@ _TOLD = {
     Kind.STALL: "{process}: stands still for {action.seconds:.0f} s",
     Kind.FAULT: "{process}: the service can't answer",
     Kind.LATE_EFFECT: "{process}: the service can't answer in time, but does it {action.seconds:.0f} s later",
-    Kind.LOST_ANSWER: "{process}: a conditional write is repeated as its answer was lost",
+    Kind.LOST_ANSWER: "{process}, or later: a conditional write is repeated as its answer was lost",
     Kind.OUTAGE: "{action.service} can't answer for {action.seconds:.0f} s",
     **dict.fromkeys((Kind.CANCEL, Kind.RETRY, Kind.FORCE), "an operator: {action.kind} {name}"),
     Kind.BACKFILL: "an operator orders what has no row",
-    Kind.RETRY_POISON: "an operator puts back what the host gave up",
+    Kind.RETRY_POISON: "from now on an operator puts back what the host gives up, {action.seconds:.0f} s later",
     Kind.AGAIN: "the next message that is done comes again {action.seconds:.0f} s later",
     Kind.SURPRISE: "{process}: something nobody thought of",
     Kind.SKEW: "the clock of process {action.process} is {action.seconds:.0f} s ahead from now on",
@@ -124,8 +124,9 @@ def make_plan(seed: int, files: int = 0) -> list[Action]:
     plan = [*_projects(rng)]
     for file in range(files):
         plan += _file(rng, file)
+    busy = [action.at for action in plan if action.kind in (Kind.DROP, Kind.EDIT, Kind.PROJECT)]
     # A fault beyond the last call never comes.
-    plan += _troubles(rng, min(60, 6 + 6 * files))
+    plan += _troubles(rng, busy, min(60, 6 + 6 * files))
     return sorted(plan, key=lambda action: action.at)
 
 
@@ -165,6 +166,11 @@ def _file(rng: Random, file: int) -> list[Action]:
     for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
         at += rng.choice((1.0, 30.0, 300.0, 3000.0)) * rng.random()
         plan.append(_change(rng, at, file))
+        if plan[-1].kind is Kind.DELETE and rng.random() < 0.5:
+            at += rng.choice((1.0, 30.0, 300.0, 3000.0)) * rng.random()
+            # Accounts that keep versions say so, others do not.
+            delays = () if rng.random() < 0.5 else _event(rng)
+            plan.append(Action(at, Kind.UNDELETE, file, delays=delays))
     if rng.random() < 0.1:
         plan.append(Action(at + 1500 * rng.random(), Kind.CANCEL, file))
     if rng.random() < 0.15:
@@ -176,11 +182,10 @@ def _file(rng: Random, file: int) -> list[Action]:
 
 
 def _change(rng: Random, at: float, file: int) -> Action:
-    kinds = (Kind.DROP, Kind.EDIT, Kind.DELETE, Kind.UNDELETE, Kind.ARCHIVE, Kind.BRING_BACK)
-    kind = rng.choices(kinds, weights=(20, 6, 4, 1, 2, 2))[0]
+    kinds = (Kind.DROP, Kind.EDIT, Kind.DELETE, Kind.ARCHIVE, Kind.BRING_BACK)
+    kind = rng.choices(kinds, weights=(20, 6, 5, 2, 2))[0]
     content = _content(rng, file) if kind is Kind.DROP else b""
-    delays = () if kind is Kind.UNDELETE and rng.random() < 0.5 else _event(rng)
-    return Action(at, kind, file, content=content, delays=delays)
+    return Action(at, kind, file, content=content, delays=_event(rng))
 
 
 def _content(rng: Random, file: int) -> bytes:
@@ -207,8 +212,14 @@ def _event(rng: Random) -> tuple[float, ...]:
     return tuple(rng.choice((1.0, 1.0, 5.0, 60.0, 1800.0)) * rng.random() for _ in range(times))
 
 
-def _troubles(rng: Random, most_calls: int) -> list[Action]:
+def _troubles(rng: Random, busy: Sequence[float], most_calls: int) -> list[Action]:
     plan: list[Action] = []
+
+    def at_work() -> float:
+        """A time when something is going on, mostly: what befalls an idle system shows nothing."""
+        if rng.random() < 0.2:
+            return rng.random() * _SPAN
+        return rng.choice(busy) + rng.choice((0.0, 2.0, 60.0, 600.0)) * rng.random()
 
     def some(most: int, make: Callable[[], Action]) -> None:
         plan.extend(make() for _ in range(rng.randint(0, most)))
@@ -230,23 +241,23 @@ def _troubles(rng: Random, most_calls: int) -> list[Action]:
     some(2, lambda: at_a_call(Kind.LOST_ANSWER, when=When.AFTER))
     some(3, lambda: Action(rng.random() * _SPAN, Kind.AGAIN, seconds=rng.choice((1.0, 600.0, 7000.0)) * rng.random()))
     if rng.random() < 0.3:
-        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="batch", seconds=1800))
-    if rng.random() < 0.25:
-        service, longest = rng.choice(("blobs", "ledger", "worklist", "outbox", "index")), rng.choice((20.0, 600.0))
-        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=service, seconds=longest * rng.random()))
+        plan.append(Action(at_work(), Kind.OUTAGE, service="batch", seconds=1800))
+    if rng.random() < 0.4:
+        service, longest = rng.choice(("blobs", "ledger", "worklist", "outbox")), rng.choice((60.0, 600.0))
+        plan.append(Action(at_work(), Kind.OUTAGE, service=service, seconds=longest * rng.random()))
     if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.RESTART))
+        plan.append(Action(at_work(), Kind.RESTART))
     if rng.random() < 0.1:
         project = rng.choice(("", PROJECT_NAME, OTHER_PROJECT))
-        plan.append(Action(rng.random() * _SPAN, Kind.PAUSE, seconds=3000 * rng.random(), project=project))
+        plan.append(Action(at_work(), Kind.PAUSE, seconds=3000 * rng.random(), project=project))
     if rng.random() < 0.1:
         plan.append(Action(rng.random() * _SPAN, Kind.BACKFILL))
+    if rng.random() < 0.5:
+        plan.append(Action(0.0, Kind.RETRY_POISON, seconds=rng.choice((1.0, 600.0)) * rng.random()))
     if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.RETRY_POISON))
+        plan.append(Action(at_work(), Kind.PAUSE_JOBS, seconds=3000 * rng.random()))
     if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.PAUSE_JOBS, seconds=3000 * rng.random()))
-    if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.DELETE_JOBS))
+        plan.append(Action(at_work(), Kind.DELETE_JOBS))
     if rng.random() < 0.2:
         # Somebody comes back when the job is about to be closed for want of work.
         closing = 26 * 3600.0 + 600 * rng.random()
@@ -269,11 +280,11 @@ def _troubles(rng: Random, most_calls: int) -> list[Action]:
         some(3, lambda: at_a_call(Kind.SURPRISE))
     if rng.random() < 0.2:
         # Parsers are killed, or too slow.
-        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service="check", seconds=1800 * rng.random()))
-    if rng.random() < 0.2:
+        plan.append(Action(at_work(), Kind.OUTAGE, service="check", seconds=1800 * rng.random()))
+    if rng.random() < 0.3:
         # Roles flap.
         refused = f"403 {rng.choice(('blobs', 'ledger', 'worklist', 'batch', 'outbox'))}"
-        plan.append(Action(rng.random() * _SPAN, Kind.OUTAGE, service=refused, seconds=600 * rng.random()))
+        plan.append(Action(at_work(), Kind.OUTAGE, service=refused, seconds=600 * rng.random()))
     if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.WORKERS_DOWN, seconds=1800 * rng.random()))
+        plan.append(Action(at_work(), Kind.WORKERS_DOWN, seconds=1800 * rng.random()))
     return plan

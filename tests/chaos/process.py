@@ -52,6 +52,7 @@ class ProcessCloud(Cloud):
 
     def __init__(self, world: "Simulation", machine: int) -> None:
         self._root, self._down, self._timeline = world.cloud, world.down, world.timeline
+        self._happened = world.happened
         self._machine, self._skews = machine, world.host.skews
         self._retry_after = world.climate.retry_after
         self.examined = world.cloud.examined
@@ -129,8 +130,11 @@ class ProcessCloud(Cloud):
     def _refuse_if_down(self, call: str) -> None:
         service = call.partition(".")[0]
         if service in self._down:
+            told = "" if self._retry_after is None else " and says until when"
+            self._happened[f"calls that {service} can't answer{told}"] += 1
             raise ServiceFault(f"{call} can't be answered now.", retry_after=self._retry_after)
         if f"403 {service}" in self._down:
+            self._happened[f"calls that {service} refuses (403)"] += 1
             raise NotAllowed(f"{call} is refused until the role is known everywhere.")
 
     def _refuse_if_dead(self) -> None:

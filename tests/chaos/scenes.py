@@ -5,7 +5,7 @@ from functools import partial
 
 from tests.chaos import affairs as at
 from tests.chaos import deeds as do
-from tests.chaos.nodes import Fate
+from tests.chaos.fates import Fate
 from tests.chaos.scene import CLASSIFIER, FIRST, MINUTE, NAME, OTHER_CLASSIFIER, SECOND, Scene
 
 SCENES = (

@@ -40,6 +40,7 @@ class ChaosLedger(fakes.FakeLedger):
 
     def _write(self, writes: Writes) -> Entry:
         if self.is_older:
+            self.world.happened["rows that an older version writes"] += 1
             writes = replace(writes.without_index(), ended=())
         entry = super()._write(writes)
         self.trail.setdefault(entry.record.name, []).append(entry.record)
@@ -88,9 +89,10 @@ class ChaosBatch(fakes.FakeBatch):
 
     def _is_listed(self, task: Task) -> bool:
         lag = self.world.climate.list_lag
-        return (
-            not lag or task.changed + lag * (crc32(f"{task.task_id} {task.state}".encode()) % 8 / 7) <= self.cloud.now
-        )
+        if not lag or task.changed + lag * (crc32(f"{task.task_id} {task.state}".encode()) % 8 / 7) <= self.cloud.now:
+            return True
+        self.world.happened["tasks that a list does not show yet"] += 1
+        return False
 
     def _add_task(self, job_id: str, spec: TaskSpec) -> bool:
         is_new = super()._add_task(job_id, spec)
@@ -107,13 +109,16 @@ class ChaosBlobs(fakes.FakeBlobs):
 
     def _begin_copy(self, target: tuple[str, str], origin: Stored) -> None:
         super()._begin_copy(target, origin)
-        longest = _STUCK if self.world.rng.random() < 0.02 and self.world.climate.patience is None else 40
+        is_stuck = self.world.rng.random() < 0.02 and self.world.climate.patience is None
+        self.world.happened["copies that are " + ("stuck for long" if is_stuck else "slow")] += 1
+        longest = _STUCK if is_stuck else 40
         self.world.later(timedelta(seconds=longest * self.world.rng.random()), lambda: self._end_copy(target, origin))
 
     def _end_copy(self, target: tuple[str, str], origin: Stored) -> None:
         if self._pending.get(target) is not origin:
             return
         if self.world.rng.random() < 0.05 and self.world.climate.patience is None:
+            self.world.happened["copies that fail"] += 1
             self.abort_copies(target, status="failed")
         else:
             self.finish_copies(target)

@@ -55,6 +55,8 @@ class Simulation(Services):
         self.cloud = fakes.Cloud(START)
         self.timeline = Timeline(self.cloud, rng)  # type: ignore[abstract]  # the rest of a loop is about sockets
         self.down: set[str] = set()
+        # What really came to pass, and how often; a census counts it.
+        self.happened: Counter[str] = Counter()
         self.deleted: dict[str, Stored] = {}
         self.configured = 0
         self.ledger = ChaosLedger(self.cloud)
@@ -134,6 +136,7 @@ class Simulation(Services):
 
         async def command(process: Process) -> None:
             plan = await process.steering.plan_cancel(Selection(names=(name,)))
+            self.happened["files that an operator cancels"] += len(plan.chosen)
             await process.steering.cancel(plan.chosen)
 
         self.cancelled.add(name)
@@ -150,6 +153,7 @@ class Simulation(Services):
         async def command(process: Process) -> None:
             plan = await process.steering.plan_retry(Selection(names=(name,)), force=force)
             self.retried[name] += len(plan.chosen)
+            self.happened[f"files that an operator runs again{' by --force' if force else ''}"] += len(plan.chosen)
             await process.steering.retry(plan.chosen)
 
         self.host.operate(command)
@@ -158,7 +162,9 @@ class Simulation(Services):
         """An operator orders what has no row."""
 
         async def command(process: Process) -> None:
-            await process.backfiller.ask(await process.backfiller.plan(prefix))
+            plan = await process.backfiller.plan(prefix)
+            self.happened["files that an operator back-fills"] += len(plan.names)
+            await process.backfiller.ask(plan)
 
         self.host.operate(command)
 
@@ -166,7 +172,8 @@ class Simulation(Services):
         """An operator puts back what the host gave up."""
 
         async def command(process: Process) -> None:
-            await process.poison_care.retry(PoisonSelection())
+            put_back = await process.poison_care.retry(PoisonSelection())
+            self.happened["poison messages that an operator retries"] += put_back
 
         self.host.operate(command)
 
@@ -218,6 +225,7 @@ class Simulation(Services):
                 timedelta(hours=24 * self.rng.random()),
                 lambda: self.blobs.upload("dead-letter", f"{number}.json", undelivered(event)),
             )
+        self.happened["events that come " + ("never", "once", "several times")[min(len(delays), 2)]] += 1
 
     def has(self, container: str, name: str) -> bool:
         """Whether there is such a blob."""
