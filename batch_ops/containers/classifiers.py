@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from attrs import define, field
@@ -64,20 +64,20 @@ class Classifiers:
         shown = plain(name)
         blob = None
         for candidate in naming.classifier_blobs(name):
-            if blob is None:
+            if blob is None or blob.is_folder:
                 blob = await self._blobs.head(container, candidate)
-        if blob is None:
+        if blob is None or blob.is_folder:
             return NoProject(
                 f"There is no project '{shown}.ilp' in the container '{container}' yet; ask whoever looks after the "
                 "classifiers to upload it there."
             )
-        if (blob.tier or "").lower() == "archive":
+        if blob.is_archived:
             return NoProject(
                 f"The project '{plain(blob.name)}' is in the archive tier; ask whoever looks after the classifiers to "
                 "rehydrate it (move it to another tier)."
             )
         try:
-            config = await read_config(self._blobs, container, blob.name[: -len(naming.PROJECT_SUFFIX)])
+            config = await read_config(self._blobs, container, naming.config_blobs(blob.name))
             known = await self._learn(name, blob)
         except ConfigError as exc:
             return NoProject(str(exc))
@@ -150,13 +150,20 @@ class Classifiers:
             raise ServiceFault(f"The project '{plain(name)}' is still being copied.", retry_after=_FRESH)
 
 
-async def read_config(blobs: BlobStore, container: str, name: str) -> ProjectConfig:
-    """Read the optional configuration beside a project. Raises `ConfigError`."""
-    config = f"{name}{project_config.CONFIG_SUFFIX}"
-    try:
-        blob, data = await blobs.read(container, config, 0, project_config.LARGEST_CONFIG)
-    except BlobMissing:
-        return ProjectConfig()
-    if blob.length > project_config.LARGEST_CONFIG:
-        raise ConfigError(f"The configuration '{plain(config)}' is longer than 64 KiB.")
-    return project_config.parse(config, data)
+async def read_config(blobs: BlobStore, container: str, names: Iterable[str]) -> ProjectConfig:
+    """Read the optional configuration beside a project: the first of these blobs. Raises `ConfigError`."""
+    for name in names:
+        try:
+            blob, data = await blobs.read(container, name, 0, project_config.LARGEST_CONFIG)
+        except BlobMissing:
+            continue
+        if blob.is_folder:
+            continue
+        if blob.is_archived:
+            raise ConfigError(
+                f"The configuration '{plain(name)}' is in the archive tier; rehydrate it (move it to another tier)."
+            )
+        if blob.length > project_config.LARGEST_CONFIG:
+            raise ConfigError(f"The configuration '{plain(name)}' is longer than 64 KiB.")
+        return project_config.parse(name, data)
+    return ProjectConfig()

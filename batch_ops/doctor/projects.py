@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import read_config
 from batch_ops.doctor.findings import Finding, Level
+from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.project_config import ConfigError
 from batch_ops.image.facts import ProjectFacts, Refused
@@ -14,7 +15,6 @@ from batch_ops.task.plain_text import plain
 
 MOST_PROJECTS = 50
 _AREA = "projects"
-_SUFFIX = ".ilp"
 _NAME_CHARS = 100
 
 
@@ -31,7 +31,7 @@ async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Seq
     """Inspect the projects as before a run, up to a limit; also return whether there are more."""
     found: list[Blob] = []
     async for blob in blobs.list(container, "", flat=False):
-        if blob.name.lower().endswith(_SUFFIX):
+        if blob.name.lower().endswith(naming.PROJECT_SUFFIX) and not blob.is_folder:
             found.append(blob)
             if len(found) > MOST_PROJECTS:
                 break
@@ -42,7 +42,7 @@ async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Seq
 async def _inspect(blobs: BlobStore, check: ImageCheck, container: str, blob: Blob) -> ProjectStatus:
     facts = await check.inspect_project(blob.name, BlobRanges(blobs, container, blob))
     try:
-        await read_config(blobs, container, blob.name[: -len(_SUFFIX)])
+        await read_config(blobs, container, naming.config_blobs(blob.name))
     except ConfigError as exc:
         return ProjectStatus(blob.name, facts, str(exc))
     return ProjectStatus(blob.name, facts)

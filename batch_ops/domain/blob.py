@@ -42,6 +42,16 @@ class Blob:
         """What tells this version from the next."""
         return ImageVersion(self.etag, self.length, self.md5, self.ends)
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of an account with a hierarchical namespace, which tools make as an empty blob."""
+        return self.meta("hdi_isfolder") == "true"
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the content can't be read until somebody rehydrates it."""
+        return (self.tier or "").lower() == "archive"
+
     def meta(self, key: str) -> str | None:
         """Return a metadata value; Azure keeps the keys' case, other tools may not."""
         wanted = key.lower()

@@ -112,7 +112,7 @@ class Case:
     @property
     def is_archived(self) -> bool:
         """Whether the content can't be read until somebody rehydrates it."""
-        return (self.blob.tier or "").lower() == "archive"
+        return self.blob.is_archived
 
     @property
     def is_before_its_turn(self) -> bool:

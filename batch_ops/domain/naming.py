@@ -15,6 +15,7 @@ from functools import lru_cache
 IMAGE_SUFFIX = ".h5"
 DEFAULT_PROJECT = "default"
 PROJECT_SUFFIX = ".ilp"
+CONFIG_SUFFIX = ".json"
 
 _KEY_PREFIX_CHARS = 240
 _SLUG_CHARS = 22
@@ -70,6 +71,13 @@ def classifier_blobs(project: str) -> tuple[str, ...]:
     """
     suffixes = (PROJECT_SUFFIX, PROJECT_SUFFIX.upper())
     return tuple(spelling + suffix for suffix in suffixes for spelling in spellings(project))
+
+
+def config_blobs(classifier: str) -> tuple[str, ...]:
+    """Return the blobs that may hold the configuration beside the blob of a project, the likeliest first."""
+    stem, suffix = classifier[: -len(PROJECT_SUFFIX)], classifier[-len(PROJECT_SUFFIX) :]
+    suffixes = (CONFIG_SUFFIX, CONFIG_SUFFIX.upper()) if suffix.isupper() else (CONFIG_SUFFIX,)
+    return tuple(spelling + suffix for suffix in suffixes for spelling in spellings(stem))
 
 
 def spellings(project: str) -> tuple[str, ...]:

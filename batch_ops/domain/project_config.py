@@ -12,7 +12,6 @@ from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.plain_text import plain
 
-CONFIG_SUFFIX = ".json"
 LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
 _KEYS = (

@@ -136,7 +136,7 @@ class Backfiller:
             for blob in await self._missed(page):
                 names.append(blob.name)
                 length += blob.length
-                archived += (blob.tier or "").lower() == "archive"
+                archived += blob.is_archived
             page.clear()
 
         async for blob in pages:

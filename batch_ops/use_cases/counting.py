@@ -35,15 +35,13 @@ class Counting:
         return pattern.read(name) if pattern else {}
 
     async def _pattern(self, project: str) -> NamePattern | None:
-        for spelling in naming.spellings(project):
-            try:
-                config = await read_config(self._blobs, self._settings.projects_container, spelling)
-            except ConfigError as exc:
-                self.faults.append(str(exc))
-                return None
-            if config.name_pattern:
-                return NamePattern(config.name_pattern)
-        return None
+        names = naming.config_blobs(project + naming.PROJECT_SUFFIX.upper())
+        try:
+            config = await read_config(self._blobs, self._settings.projects_container, names)
+        except ConfigError as exc:
+            self.faults.append(str(exc))
+            return None
+        return NamePattern(config.name_pattern) if config.name_pattern else None
 
     async def in_use_since(self, digest: str) -> datetime | None:
         """Return when a classifier of this content was first used; None if it is not kept any more."""

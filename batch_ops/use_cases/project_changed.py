@@ -6,7 +6,7 @@ from datetime import timedelta
 from attrs import define
 
 from batch_ops.concurrency import for_all
-from batch_ops.domain import naming, project_config
+from batch_ops.domain import naming
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
@@ -21,10 +21,10 @@ SEEN_BY_ALL = timedelta(seconds=6)
 
 
 def project_of_blob(name: str) -> str | None:
-    """Return the project that a blob in `projects` belongs to: `<project>.ilp`, `.ILP` or `.json`."""
-    for suffix in (naming.PROJECT_SUFFIX, naming.PROJECT_SUFFIX.upper(), project_config.CONFIG_SUFFIX):
-        if name.endswith(suffix) and len(name) > len(suffix):
-            return name.removesuffix(suffix)
+    """Return the project that a blob in `projects` belongs to: `<project>.ilp` or `.json`, or in capitals."""
+    for suffix in (naming.PROJECT_SUFFIX, naming.CONFIG_SUFFIX):
+        if name.endswith((suffix, suffix.upper())) and len(name) > len(suffix):
+            return name[: -len(suffix)]
     return None
 
 

@@ -106,8 +106,7 @@ class Start:
             blob, head = await self._blobs.read(self._settings.input_container, seen.order.name, 0, HEAD_BYTES)
         except BlobMissing:
             return seen, b""
-        if blob.meta("hdi_isfolder") == "true":
-            # A folder of an account with a hierarchical namespace, which tools make as an empty blob.
+        if blob.is_folder:
             return seen, b""
         seen = replace(seen, blob=blob)
         if seen.lacks_ends:

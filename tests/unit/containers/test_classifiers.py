@@ -1,12 +1,15 @@
 """Classifiers are frozen once, whole, and used only then."""
 
+import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from batch_ops.domain.file_record import State
+from batch_ops.domain.orders import LookOrder
 from batch_ops.task.stored_export import StoredExport
+from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from tests.fakes.check import PROJECT
 from tests.world import NAME, World
 
@@ -46,3 +49,25 @@ async def test_a_replaced_classifier_is_noticed_within_seconds(world: World):
     assert (await world.begin("fly/b.h5")).plan.tool.project_digest == old.plan.tool.project_digest
     world.cloud.advance(timedelta(seconds=6))
     assert (await world.begin("fly/c.h5")).plan.tool.project_digest != old.plan.tool.project_digest
+
+
+@pytest.mark.parametrize(
+    ("stored", "beside", "dropped"),
+    [
+        ("Case.ILP", "Case.JSON", "Case/x.h5"),
+        (
+            *(unicodedata.normalize(form, "größe") + suffix for form, suffix in (("NFC", ".ilp"), ("NFD", ".json"))),
+            "größe/x.h5",
+        ),
+    ],
+)
+async def test_a_configuration_that_people_see_is_found(world: World, stored: str, beside: str, dropped: str):
+    """As its project is."""
+    world.blobs.upload("projects", stored, b"a classifier")
+    world.blobs.upload("projects", beside, b'{"axes": "nonsense"}')
+    world.drop(dropped)
+    assert "must give axes" in (await world.start(dropped)).reason
+    world.blobs.upload("projects", beside, b"{}")
+    await world.look(LookOrder(beside, "event", "projects"))
+    world.cloud.advance(SEEN_BY_ALL)
+    assert dropped in [order.name for order in world.outbox.looks()]

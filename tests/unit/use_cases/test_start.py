@@ -208,20 +208,27 @@ async def test_a_project_that_people_see_is_found(world: World, stored: str, dro
     assert dropped in [order.name for order in world.outbox.looks()]
 
 
-async def test_an_archived_project_says_so(world: World):
-    """Nobody can read it until somebody moves it to another tier."""
+@pytest.mark.parametrize("archived", ["late.ilp", "late.json"])
+async def test_an_archived_project_says_so(world: World, archived: str):
+    """Nobody can read it, or its configuration, until somebody moves it to another tier."""
     world.project("late")
-    world.blobs.set_tier("projects", "late.ilp", "Archive")
+    world.blobs.upload("projects", "late.json", b"{}")
+    world.blobs.set_tier("projects", archived, "Archive")
     row = await world.start(LATE)
     assert row.state is State.WAITING_FOR_PROJECT
-    assert "'late.ilp' is in the archive tier" in row.reason
+    assert f"'{archived}' is in the archive tier" in row.reason
 
 
 async def test_a_folder_is_no_image(world: World):
-    """Tools mark folders by empty blobs, and a folder may be called like an image."""
-    world.blobs.upload("input", "fly/of 2026.h5", b"", metadata={"hdi_isfolder": "true"})
+    """Tools mark folders by empty blobs, and a folder may be called like an image, a project or a configuration."""
+    folder = {"hdi_isfolder": "true"}
+    world.blobs.upload("input", "fly/of 2026.h5", b"", metadata=folder)
     await world.look(LookOrder("fly/of 2026.h5", "event"))
     assert await world.ledger.get("fly/of 2026.h5") is None
+    for name in ("late.ilp", "fly.json"):
+        world.blobs.upload("projects", name, b"", metadata=folder)
+    assert "There is no project 'late.ilp'" in (await world.start(LATE)).reason
+    assert (await world.begin(NAME)).state is State.ACTIVE
 
 
 async def test_a_process_that_stood_still_knows_no_project(world: World):
