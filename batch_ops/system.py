@@ -11,6 +11,7 @@ from batch_ops.containers.classifiers import Classifiers
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
+from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.shared import Runs, assemble_runs
 from batch_ops.use_cases.absent_classes import AbsentClasses
 from batch_ops.use_cases.access_test import AccessTest
@@ -67,6 +68,7 @@ class System:
     fetching: Fetching
     backfiller: Backfiller
     poison: PoisonCare
+    contrasts: Contrasts
 
 
 def assemble(
@@ -96,6 +98,7 @@ def assemble(
         launcher=runs.launcher,
         ending=runs.ending,
         steps=runs.steps,
+        contrasts=runs.contrasts,
         start=start,
         absent_classes=AbsentClasses(newest=newest, clock=clock),
         settings=settings,
@@ -146,6 +149,7 @@ def assemble(
             settings=settings,
         ),
         poison=PoisonCare(ports.poison, settings.queues),
+        contrasts=runs.contrasts,
     )
 
 
@@ -161,6 +165,7 @@ def _start(ports: Ports, runs: Runs, settings: Settings, clock: Clock) -> Start:
         classifiers=classifiers,
         admission=runs.admission,
         budget=runs.budget,
+        contrasts=runs.contrasts,
         claims=runs.claims,
         launcher=runs.launcher,
         ending=runs.ending,

@@ -3,14 +3,16 @@
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
 so that one paged query returns everything; partition `projects` holds one row per project with the facts of its newest
 version, `rejected` a row for each image that another version of its project may accept, `answers` one for each kind of
-image whose axes were confirmed, `gate` the pauses `p!<project>`, the newest generation `j!<job>` of a month's job and,
-in `turns` and `removals`, how much of what has a limit a day is given out.
+image whose axes were confirmed, `contrasts` one for each folder whose pictures have one, `gate` the pauses
+`p!<project>`, the newest generation `j!<job>` of a month's job and, in `turns` and `removals`, how much of what has a
+limit a day is given out.
 """
 
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +26,8 @@ from batch_ops.adapters.sdk_errors import calls
 from batch_ops.adapters.table_rows import MISSING_CODES
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.task.pictures import Contrast, PicturesError
 from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
@@ -32,6 +35,7 @@ _OPEN = "open"
 _PROJECTS = "projects"
 _REJECTED = "rejected"
 _ANSWERS = "answers"
+_CONTRASTS = "contrasts"
 _GATE = "gate"
 _CHANGED_CODES = (*MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _TAKEN_CODES = ("EntityAlreadyExists",)
@@ -146,6 +150,34 @@ class TableWorklist:
         with calls(_SERVICE, f"note which axes images of {plain(project)} have"):
             await self._table.upsert_entity(row, UpdateMode.REPLACE)
 
+    async def contrast(self, folder: str) -> FolderContrast | None:
+        with calls(_SERVICE, f"read the contrast of {plain(folder)}", ignored=MISSING_CODES):
+            row = await self._table.get_entity(_CONTRASTS, _folder_key(folder))
+            with suppress(PicturesError, ValueError, RecursionError):
+                contrast = Contrast.read(json.loads(row["contrast"]))
+                return FolderContrast(str(row["folder"]), contrast, str(row["chosen_by"]))
+        return None
+
+    async def keep_contrast(self, kept: FolderContrast) -> None:
+        row = {
+            "PartitionKey": _CONTRASTS,
+            "RowKey": _folder_key(kept.folder),
+            "folder": kept.folder,
+            "contrast": json.dumps(asdict(kept.contrast)),
+            "chosen_by": kept.chosen_by,
+        }
+        with calls(_SERVICE, f"keep the contrast of {plain(kept.folder)}", ignored=_TAKEN_CODES):
+            await self._table.create_entity(row)
+
+    async def forget_contrast(self, folder: str) -> bool:
+        key = _folder_key(folder)
+        with calls(_SERVICE, f"forget the contrast of {plain(folder)}", ignored=MISSING_CODES):
+            # A delete of what is not there is no error to the SDK.
+            await self._table.get_entity(_CONTRASTS, key, select=["RowKey"])
+            await self._table.delete_entity(_CONTRASTS, key)
+            return True
+        return False
+
     async def pauses(self) -> Sequence[Pause]:
         with calls(_SERVICE, "read what is paused"):
             found = self._table.query_entities(f"PartitionKey eq '{_GATE}' and RowKey ge 'p!' and RowKey lt 'p~'")
@@ -237,6 +269,10 @@ def _pause_key(project: str) -> str:
 
 def _key_in_project(project: str, what: str | None) -> str:
     return f"{naming.partition_key(project)}!!{naming.file_hash(what) if what is not None else ''}"
+
+
+def _folder_key(folder: str) -> str:
+    return _key_in_project(naming.project_of(f"{folder}/"), folder)
 
 
 def _job_key(job_id: str) -> str:

@@ -22,6 +22,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of
 from batch_ops.image.facts import Accepted, Refused, Unchecked, Undecided, Verdict
 from batch_ops.image.image_axes import kind_of
+from batch_ops.task.pictures import Contrast
 
 # So long a file waits for a check that does not end; then it runs without, and the node decides by the same rules.
 CHECK_PATIENCE = timedelta(hours=1)
@@ -163,7 +164,7 @@ class Gathered:
 
     `hold`: why no run may begin, "" if it may; `over_budget`: the same of the month's budget. `turn`: the case's turn,
     the one just taken included. `unanswered`: the row asks which axes the image has, and nobody has said so yet.
-    `fault`: a service could not answer; the sentence says which.
+    `contrast`: that of its folder, if it has one. `fault`: a service could not answer; the sentence says which.
     """
 
     hold: str = ""
@@ -173,6 +174,7 @@ class Gathered:
     turn_sentence: str = ""
     verdict: Verdict | None = None
     unanswered: bool = False
+    contrast: Contrast | None = None
     fault: str = ""
 
 
@@ -203,7 +205,7 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     if isinstance(verdict, Unchecked) and verdict.passing and case.waited < CHECK_PATIENCE:
         return Wait(record, State.WAITING, f"{verdict.sentence} It will be looked at again.", reported=False)
     if not isinstance(verdict, Accepted):
-        return Claim(claimed(record, project, verdict, settings, case.now))
+        return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))
     if sentence := disk_fault(case.blob, verdict.image, project, settings):
         return Reject(record, project, sentence)
-    return Claim(claimed(record, project, verdict, settings, case.now))
+    return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))

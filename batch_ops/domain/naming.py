@@ -56,6 +56,11 @@ def project_of(name: str) -> str:
     return first if slash and first else DEFAULT_PROJECT
 
 
+def folder_of(name: str) -> str:
+    """Return the folder of an image, without a slash at its end; "" at the root."""
+    return name.rpartition("/")[0]
+
+
 def classifier_of(name: str) -> str:
     """Return the name under which the classifier of an image is looked up: slashes before it are no folder.
 

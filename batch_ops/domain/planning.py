@@ -18,7 +18,7 @@ from batch_ops.image.image_axes import kind_of
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.export_plan import ExportPlan, export_plan, exported
 from batch_ops.task.outputs import planned_outputs
-from batch_ops.task.pictures import PicturesWanted
+from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
@@ -84,12 +84,20 @@ def run_key(record: FileRecord, project: Project, settings: Settings, image: Ima
 
 
 def claimed(
-    fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings, now: datetime
+    fresh: FileRecord,
+    project: Project,
+    verdict: Accepted | Unchecked,
+    settings: Settings,
+    now: datetime,
+    contrast: Contrast | None = None,
 ) -> FileRecord:
-    """Add all that the task needs, with the ids of job and task: recovery never derives them again."""
+    """Add all that the task needs, with the ids of job and task: recovery never derives them again.
+
+    `contrast` is that of the pictures of the image's folder.
+    """
     pool_id, alone = _pool(fresh.image.length, verdict, project, settings)
     reason = f"{verdict.sentence} It runs anyway." if isinstance(verdict, Unchecked) else "Its task is being created."
-    plan = _run_plan(fresh, project, verdict, settings)
+    plan = _run_plan(fresh, project, verdict, settings, contrast)
     return replace(
         fresh,
         plan=plan,
@@ -140,7 +148,13 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     return settings.pool_id, True
 
 
-def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked, settings: Settings) -> RunPlan:
+def _run_plan(
+    fresh: FileRecord,
+    project: Project,
+    verdict: Accepted | Unchecked,
+    settings: Settings,
+    contrast: Contrast | None,
+) -> RunPlan:
     config = project.config
     if isinstance(verdict, Accepted):
         image, warnings = verdict.image, verdict.warnings
@@ -161,7 +175,7 @@ def _run_plan(fresh: FileRecord, project: Project, verdict: Accepted | Unchecked
         image=image,
         outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),
         objects=objects,
-        pictures=PicturesWanted() if config.pictures and not export.has_effect else None,
+        pictures=PicturesWanted(contrast) if config.pictures and not export.has_effect else None,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
         warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects),

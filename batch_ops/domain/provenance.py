@@ -12,6 +12,7 @@ from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.manifest import Manifest, Output
 from batch_ops.task.objects import COMPONENTS, ObjectCounts
 from batch_ops.task.outputs import PlannedOutput, Role
+from batch_ops.task.pictures import Contrast
 from batch_ops.task.run_plan import RunPlan, RunWarning
 
 
@@ -22,7 +23,7 @@ def provenance(
 
     `more`: warnings that only the app can give. It has the schema of the manifest. Schema 2 adds to schema 1 the
     outputs with their roles, the plan, and the warnings of check and node; schema 3 the counts of objects; schema 4 the
-    pixels of each class.
+    pixels of each class; schema 5 the contrast of the pictures.
     """
     document: dict[str, Any] = {
         "schema": manifest.schema,
@@ -70,6 +71,12 @@ def provenance(
     if manifest.has_roles:
         document["outputs"] = [_output(output) for output in sorted(manifest.outputs, key=_path)]
         document["plan"] = _plan(record.plan, record.placement.pool_id)
+        if manifest.contrast:
+            of_folder = record.plan.pictures.contrast if record.plan.pictures else None
+            document["contrast"] = {
+                "own": asdict(manifest.contrast),
+                "of_folder": asdict(of_folder) if of_folder else None,
+            }
         if manifest.counts:
             document["objects"] = {"are": COMPONENTS, **asdict(manifest.counts)}
         if manifest.class_pixels:
@@ -85,11 +92,13 @@ def all_warnings(plan: RunPlan, manifest: Manifest) -> tuple[RunWarning, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a provenance.json says of its run: the paths of what belongs to it, its results, the warnings."""
+    """What a provenance.json says of its run: the paths of what belongs to it, its results, the warnings; the contrast
+    of the image itself, None where nothing was drawn."""
 
     paths: frozenset[str]
     published: Published
     warnings: tuple[RunWarning, ...]
+    contrast: Contrast | None = None
 
 
 def told_by(document: bytes) -> Told | None:
@@ -101,10 +110,12 @@ def told_by(document: bytes) -> Told | None:
         paths = frozenset({*files, *results, *([str(told["log"])] if told["log"] else [])})
         counts = _counts_of(told.get("objects"))
         pixels = tuple(int(count) for count in told.get("class_pixels", ()))
+        drawn = told.get("contrast")
+        contrast = Contrast.read(drawn["own"]) if drawn else None
         warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in told.get("warnings", ()))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Told(paths, Published(len(files), sum((results or files).values()), counts, pixels), warnings)
+    return Told(paths, Published(len(files), sum((results or files).values()), counts, pixels), warnings, contrast)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import State
+from batch_ops.task.pictures import Contrast
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,15 @@ class Pause:
 
     project: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContrast:
+    """The contrast of all pictures of a folder of images: that of the first one collected there, `chosen_by`."""
+
+    folder: str
+    contrast: Contrast
+    chosen_by: str
 
 
 class Daily(StrEnum):

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         command = _command(commands, name, help_)
         command.add_argument("--project", default="", help="of this project only")
     _add_confirm(commands)
+    _add_contrast(commands)
     _add_backfill(commands)
     _add_poison(commands)
     month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
@@ -153,6 +154,12 @@ def _add_confirm(commands: _Commands) -> None:
     help_ = "a file that waits for it; counts for others like it, too"
     command.add_argument("name", type=_blob_name, metavar="NAME", help=help_)
     command.add_argument("--axes", required=True, help="a letter out of tzyxc for each dimension, such as tyx")
+
+
+def _add_contrast(commands: _Commands) -> None:
+    command = _command(commands, "contrast", "show with what contrast the pictures of a folder are drawn")
+    command.add_argument("folder", type=_blob_name, metavar="FOLDER", help="in the input container ('' for its root)")
+    command.add_argument("--reset", action="store_true", help="let the next file of the folder bring another one")
 
 
 def _add_backfill(commands: _Commands) -> None:

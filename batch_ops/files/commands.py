@@ -8,6 +8,7 @@ from batch_ops.domain.selection import Selection
 from batch_ops.files import (
     backfill_command,
     confirm_command,
+    contrast_command,
     counts_command,
     fetch_command,
     month_command,
@@ -45,6 +46,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
             return await backfill_command.run(args, system.backfiller, console)
         case "confirm":
             return await confirm_command.run(args, system.confirming, console)
+        case "contrast":
+            return await contrast_command.run(args, system.contrasts, console)
         case "counts":
             return await counts_command.run(args, system.steering, system.counting(), console)
         case "fetch":

@@ -11,7 +11,7 @@ from typing import Protocol
 from batch_ops.domain.file_index import Span
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
-from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, Stand, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, Stand, SweepMark, Turns
 
 
 class Ledger(Protocol):
@@ -133,6 +133,15 @@ class Worklist(Protocol):
 
     async def answer(self, project: str, kind: str, axes: str) -> None:
         """Keep which axes images of a kind have; replaces an older answer."""
+
+    async def contrast(self, folder: str) -> FolderContrast | None:
+        """Return the contrast that `keep_contrast` keeps for a folder of images."""
+
+    async def keep_contrast(self, kept: FolderContrast) -> None:
+        """Keep the contrast of a folder; an existing one stays unchanged."""
+
+    async def forget_contrast(self, folder: str) -> bool:
+        """Delete the contrast of a folder; return whether there was one."""
 
     async def pauses(self) -> Sequence[Pause]:
         """List what operators have paused."""

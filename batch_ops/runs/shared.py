@@ -12,6 +12,7 @@ from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
+from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.node_catalog import NodeCatalog
@@ -31,6 +32,7 @@ class Runs:
     admission: Admission
     nodes: NodeCatalog
     budget: BudgetGate
+    contrasts: Contrasts
 
 
 def assemble_runs(
@@ -79,5 +81,6 @@ def assemble_runs(
         claims=claims,
         admission=Admission(worklist=worklist, settings=settings, clock=clock),
         nodes=nodes,
+        contrasts=Contrasts(worklist=worklist, clock=clock),
         budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
     )

@@ -5,7 +5,7 @@ people's data, so `parse` trusts nothing (see strict_json.py). A value that exis
 
 Schema 1 knew TIFFs only, under `files`, each with name, length, md5 and pages, and no warnings; nodes with older
 scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was. Schema 3 adds
-the counts of objects to schema 2, schema 4 the pixels of each class.
+the counts of objects to schema 2, schema 4 the pixels of each class, schema 5 the contrast of the image.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from typing import Any
 from batch_ops.task import strict_json
 from batch_ops.task.objects import ObjectCounts
 from batch_ops.task.outputs import TIFF, PlannedOutput, Role, double_of, path_fault
+from batch_ops.task.pictures import Contrast, PicturesError
 from batch_ops.task.report import TASK_ID, check_origin, check_times
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
 
-SCHEMA = 4
+SCHEMA = 5
 MAX_OUTPUTS = 100_000
 # Together they must fit into one property of a row, which holds 64 KiB.
 MAX_WARNINGS = 10
 MAX_WARNING_CHARS = 800
 
 # With which schema a field came, and what it is in those before.
-_LATER: Mapping[str, tuple[int, Any]] = {"counts": (3, None), "class_pixels": (4, ())}
+_LATER: Mapping[str, tuple[int, Any]] = {"counts": (3, None), "class_pixels": (4, ()), "contrast": (5, None)}
 _MOST_CLASSES = 255
 _MAX_BLOB_BYTES = 2**48
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -121,7 +122,7 @@ class Manifest:
     """One complete execution. `started` and `finished` are UTC, `seconds` the time of each step.
 
     `counts`: of objects, None where none were counted. `class_pixels`: how many the segmentation has of each class, 1
-    first; () where it was not looked at.
+    first; () where it was not looked at. `contrast`: of the image itself, None where nothing was drawn.
     """
 
     execution: str
@@ -141,6 +142,7 @@ class Manifest:
     warnings: tuple[RunWarning, ...] = ()
     counts: ObjectCounts | None = None
     class_pixels: tuple[int, ...] = ()
+    contrast: Contrast | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -241,6 +243,8 @@ class Manifest:
                 data.setdefault(name, absent)
         if data.get("counts") is not None:
             data["counts"] = ObjectCounts.read(data["counts"])
+        if data.get("contrast") is not None:
+            data["contrast"] = _contrast(data["contrast"])
         data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
         data["command"] = strict_json.as_tuple(data.get("command"))
         data["class_pixels"] = strict_json.as_tuple(data.get("class_pixels"))
@@ -250,6 +254,13 @@ class Manifest:
 def _absent(schema: int) -> dict[str, Any]:
     """Return the fields that came after a schema, and their values in it."""
     return {name: absent for name, (since, absent) in _LATER.items() if schema < since}
+
+
+def _contrast(value: object) -> Contrast:
+    try:
+        return Contrast.read(strict_json.fields(Contrast, value, "the contrast"))
+    except PicturesError as exc:
+        refuse(str(exc))
 
 
 def _listed(value: object) -> Iterable[object]:

@@ -30,6 +30,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Outbox
 from batch_ops.ports.tables import Ledger
+from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
@@ -54,6 +55,7 @@ class Collect:
     _launcher: Launcher
     _ending: Ending
     _steps: Steps
+    _contrasts: Contrasts
     _start: Start
     _absent_classes: AbsentClasses
     _settings: Settings
@@ -166,8 +168,9 @@ class Collect:
         return all(copy is Copy.DONE for copy in copies)
 
     async def _finish(self, entry: Entry, told: Told) -> None:
-        """Finish a published run: clear staging, then write the final row."""
+        """Finish a published run: keep its contrast, clear staging, then write the final row."""
         record, results = entry.record, told.published
+        await self._contrasts.keep(record, told.contrast)
         await self._staging.clear(record.name, record.run)
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)

@@ -25,7 +25,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.planning import image_options
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import CheckLimits, Undecided, Verdict
+from batch_ops.image.facts import Accepted, CheckLimits, Unchecked, Undecided, Verdict
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.image_rules import judge_image
 from batch_ops.log_fields import fields
@@ -34,6 +34,7 @@ from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
+from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.task.plain_text import plain
@@ -54,6 +55,7 @@ class Start:
     _check: ImageCheck
     _classifiers: Classifiers
     _admission: Admission
+    _contrasts: Contrasts
     _budget: BudgetGate
     _claims: Claims
     _launcher: Launcher
@@ -182,10 +184,13 @@ class Start:
                 answers = await self._worklist.answers(naming.composed(name))
                 if kind not in answers:
                     return replace(found, unanswered=True)
-            return replace(found, verdict=await self._verdict(case.blob, head, project, answers))
+            found = replace(found, verdict=await self._verdict(case.blob, head, project, answers))
         except ServiceFault as fault:
             # Stored as data: reconcile looks again; the message need not come back.
             return replace(found, fault=fault.sentence)
+        if project.config.pictures and isinstance(found.verdict, Accepted | Unchecked):
+            found = replace(found, contrast=await self._contrasts.of(case.blob.name))
+        return found
 
     async def _verdict(self, blob: Blob, head: bytes, project: Project, answers: Mapping[str, str]) -> Verdict:
         options = image_options(project, self._settings)

@@ -143,10 +143,10 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         like_image = [] if stored.has_effect else results
         tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
     with execution.step("pictures"):
-        pictures = make_pictures(execution, image, results, task)
+        pictures, contrast = make_pictures(execution, image, results, task)
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
-    publish(execution, task, image, command, [*results, *tables, *pictures], found, home)
+    publish(execution, task, image, command, [*results, *tables, *pictures], found, contrast, home)
     return outcome
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.task.pictures import Contrast
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -207,6 +208,22 @@ async def test_an_answer_is_kept_by_project_and_kind(worklist):
     assert dict(await worklist.answers("p")) == {"n x n x n": "tyx", "n x n x 3": "yxc"}
     assert dict(await worklist.answers("none")) == {}
     assert await worklist.board() == Board()
+
+
+async def test_the_first_contrast_of_a_folder_stays_until_it_is_forgotten(worklist):
+    """By the folder's whole name, of any characters; it is no open work."""
+    first = FolderContrast("p \u00e4/#?/x", Contrast("uint16", ((0.5, 4095.0), (-3.0, 1e300))), "p \u00e4/#?/x/a.h5")
+    assert await worklist.contrast(first.folder) is None
+    await worklist.keep_contrast(first)
+    await worklist.keep_contrast(replace(first, chosen_by="another"))
+    for folder in ("", "p \u00e4/#?/X", "p \u00e4/#?", "p \u00e4/#?/x/y"):
+        assert await worklist.contrast(folder) is None
+        await worklist.keep_contrast(FolderContrast(folder, Contrast("uint8", ((0.0, 1.0),)), "other"))
+    assert await worklist.contrast(first.folder) == first
+    assert await worklist.board() == Board()
+    assert [await worklist.forget_contrast(first.folder) for _ in range(2)] == [True, False]
+    assert await worklist.contrast(first.folder) is None
+    assert await worklist.contrast("") == FolderContrast("", Contrast("uint8", ((0.0, 1.0),)), "other")
 
 
 async def test_a_pause_lasts_until_it_is_resumed(worklist):

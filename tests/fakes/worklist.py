@@ -8,7 +8,7 @@ from typing import Any
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, SweepMark, Turns
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, Table, check_key, check_value
 
@@ -34,6 +34,7 @@ class FakeWorklist:
         self.table: Table[_Mark] = Table(self.cloud, "work", strict=strict)
         self._rejected: dict[str, dict[str, str]] = {}
         self._answers: dict[str, dict[str, str]] = {}
+        self._contrasts: dict[str, FolderContrast] = {}
         self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
         self._newest: dict[str, int] = {}
@@ -140,6 +141,18 @@ class FakeWorklist:
     @call()
     def answer(self, project: str, kind: str, axes: str) -> None:
         self._answers.setdefault(project, {})[kind] = axes
+
+    @call()
+    def contrast(self, folder: str) -> FolderContrast | None:
+        return self._contrasts.get(folder)
+
+    @call()
+    def keep_contrast(self, kept: FolderContrast) -> None:
+        self._contrasts.setdefault(kept.folder, kept)
+
+    @call(cost=2)
+    def forget_contrast(self, folder: str) -> bool:
+        return self._contrasts.pop(folder, None) is not None
 
     @call()
     def pauses(self) -> Sequence[Pause]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch_ops.task import contract, manifest, outputs, true_success
+from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import plain_line
@@ -68,6 +69,7 @@ def publish(
     command: list[str],
     results: list[manifest.Output],
     found: Found,
+    contrast: Contrast | None,
     home: Path,
 ) -> None:
     """Write the manifest beside the verified outputs, then publish everything in one step."""
@@ -93,6 +95,7 @@ def publish(
         warnings=tuple(map(manifest.as_warning, execution.warnings[: manifest.MAX_WARNINGS])),
         counts=found.counts,
         class_pixels=found.class_pixels,
+        contrast=contrast,
     )
     (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from batch_ops.task import pictures
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.manifest import Output
 from batch_ops.task.outputs import PNG, Role
+from batch_ops.task.pictures import Contrast
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import plain_line
 from node import draw
@@ -23,13 +24,14 @@ LEAST_SECONDS = 120.0
 
 def make_pictures(
     execution: Execution, image: LocalImage, results: list[Output], task: TaskEnvironment
-) -> list[Output]:
-    """Draw the image and what was found in it, beside the results; return the pictures as outputs.
+) -> tuple[list[Output], Contrast | None]:
+    """Draw the image and what was found in it, beside the results; return the pictures as outputs, and the contrast
+    of the image itself.
 
     It may take a quarter of ilastik's time, or LEAST_SECONDS.
     """
     if not task.pictures:
-        return []
+        return [], None
     segmentations = [output for output in results if output.role is Role.SEGMENTATION]
     order = {
         **pixels_of(execution, image, segmentations),
@@ -40,14 +42,16 @@ def make_pictures(
     try:
         (execution.partial / pictures.FOLDER).mkdir()
         told = ask_aside(draw.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0) / 4))
-        return [
+        contrast = Contrast.read(told["contrast"])
+        made = [
             Output(path, Role.PICTURE, PNG, (execution.partial / path).stat().st_size, md5_of(execution.partial / path))
             for path in (pictures.PREVIEW, pictures.OVERLAY, pictures.SMALL)
             if path in told["pictures"]
         ]
-    except (NoAnswer, OSError, KeyError, TypeError) as exc:
+        return made, contrast
+    except (NoAnswer, OSError, KeyError, TypeError, pictures.PicturesError) as exc:
         with suppress(OSError):
             shutil.rmtree(execution.partial / pictures.FOLDER)
         reason = plain_line(f"There are no pictures of it: {exc}")
         execution.warn(RunWarning("no-pictures", f"{reason.rstrip('.')}."))
-        return []
+        return [], None
