@@ -6,9 +6,10 @@ from typing import Any
 
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.export_plan import export_plan
-from batch_ops.task.manifest import Manifest, ManifestImage, Output
+from batch_ops.task.manifest import SCHEMA, Manifest, ManifestImage, Output
 from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.outputs import TEXT, TIFF, PlannedOutput, Role, planned_outputs
+from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import RunWarning
 from tests.fakes import FakeBlobs
@@ -57,10 +58,17 @@ def counts_of(task: TaskEnvironment) -> ObjectCounts | None:
     return ObjectCounts("px", wanted.min_size, tuple(classes)) if wanted.classes else None
 
 
+def contrast_of(task: TaskEnvironment, image: bytes) -> Contrast | None:
+    """From 0 to the number of the image's bytes; None where nothing is to be drawn."""
+    return Contrast("uint8", ((0.0, float(len(image))),)) if task.pictures else None
+
+
 class Staged:
     """One execution on a node, whose scripts write manifests of this schema. What a node uploads has no MD5."""
 
-    def __init__(self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1", schema: int = 3) -> None:
+    def __init__(
+        self, blobs: FakeBlobs, task_id: str, execution: str, node: str = "node-1", schema: int = SCHEMA
+    ) -> None:
         self._blobs, self._task_id, self._execution, self._node = blobs, task_id, execution, node
         self._schema = schema
 
@@ -91,6 +99,7 @@ class Staged:
             project_sha256=task.project_digest,
             warnings=warnings,
             counts=counts_of(task) if self._schema > 2 else None,
+            contrast=contrast_of(task, image) if self._schema > 4 else None,
             schema=self._schema,
             **more,
         )

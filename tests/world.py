@@ -19,6 +19,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.system import Ports, assemble
 from batch_ops.task import contract
+from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.run_plan import RunWarning
 from tests import fakes
 from tests.executions import Staged, promised
@@ -93,7 +94,7 @@ class World(Services):
         )
         self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
         self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
-        self.confirming = system.confirming
+        self.confirming, self.contrasts = system.confirming, system.contrasts
         self.backfiller, self.poison_care = system.backfiller, system.poison
 
     # What people do
@@ -160,7 +161,7 @@ class World(Services):
         tiffs: int | None = None,
         more: Mapping[str, bytes] = MappingProxyType({}),
         complete: bool = True,
-        schema: int = 4,
+        schema: int = SCHEMA,
         warnings: tuple[RunWarning, ...] = (),
         class_pixels: tuple[int, ...] = (),
     ) -> str:

@@ -34,6 +34,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "not-checked": "the check of the image could not be finished before its task began",
         "memory": "it may need more memory than a task has",
         "no-counts": "the project's configuration does not say which classes are objects, or names unknown ones",
+        "no-pictures": "it could not be drawn",
         "not-counted": "its objects could not be counted, nor its pixels looked at",
     }
 )

@@ -340,6 +340,25 @@ async def test_backfill_tells_programs_the_same(operator):
     assert (report["files"], report["asked"]) == (0, 0)
 
 
+# contrast
+
+
+async def test_the_contrast_of_a_folder_is_shown_and_reset(operator):
+    """Who chose it, and what follows."""
+    assert (await operator.types("contrast", "fly")).code == 1
+    operator.world.drop(NAME)
+    await operator.world.start(NAME)
+    await operator.world.finish(NAME)
+    shown = await operator.types("contrast", "fly/")
+    assert (shown.code, f"as {NAME} is" in shown.out) == (0, True)
+    [kept] = (await operator.types("contrast", "fly", "--json")).json
+    assert (kept["folder"], kept["chosen_by"], kept["contrast"]["dtype"]) == ("fly", NAME, "uint8")
+    assert "no contrast any more" in (await operator.types("contrast", "fly", "--reset")).out
+    assert [(await operator.types("contrast", "fly", "--reset", "--json")).json] == [
+        [{"folder": "fly", "reset": False}]
+    ]
+
+
 # poison
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from batch_ops.task.manifest import MAX_WARNING_CHARS, Manifest, ManifestImage, Output, as_warning
 from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.outputs import TEXT, TIFF, Role
+from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import MAX_BYTES, ManifestError, plain_line
@@ -36,6 +37,7 @@ MANIFEST = Manifest(
     warnings=(RunWarning("axes", "The axes are those of the configuration."),),
     counts=ObjectCounts("px", 2, (ClassCount(2, "Zelle", (12, 0), (340.0, 0)),)),
     class_pixels=(2**40, 340),
+    contrast=Contrast("float32", ((-0.5, 1e300), (0.0, 1.0))),
 )
 OLD = dataclasses.replace(
     MANIFEST,
@@ -43,6 +45,7 @@ OLD = dataclasses.replace(
     warnings=(),
     counts=None,
     class_pixels=(),
+    contrast=None,
     schema=1,
 )
 REPORT = Report(
@@ -238,11 +241,12 @@ def test_any_warning_can_be_made_to_fit(sentence):
         changed(MANIFEST, schema=2),
         changed(dataclasses.replace(MANIFEST, class_pixels=()), schema=2),
         changed(MANIFEST, schema=3),
-        changed(MANIFEST, schema=5),
+        changed(MANIFEST, schema=4),
+        changed(MANIFEST, schema=6),
     ],
 )
 def test_the_schemas_do_not_mix(content):
-    """Files without roles are schema 1, outputs with roles 2, counts 3, pixels 4; a later one is not known yet."""
+    """Files without roles are schema 1, with roles 2, counts 3, pixels 4, contrast 5; a later one is not known."""
     with pytest.raises(ManifestError):
         Manifest.parse(content)
 
@@ -257,6 +261,9 @@ def test_the_schemas_do_not_mix(content):
         {"image": []},
         {"schema": 0},
         {"schema": True},
+        {"contrast": []},
+        {"contrast": {"dtype": "uint8", "limits": [[1, 0]]}},
+        {"contrast": {"dtype": "uint8", "limits": [[0, 1]], "more": 1}},
         {"class_pixels": None},
         {"class_pixels": [-1]},
         {"class_pixels": [1] * 256},
