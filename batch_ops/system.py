@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.containers.classifiers import Classifiers
+from batch_ops.containers.reruns import Reruns
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
@@ -32,6 +33,7 @@ from batch_ops.use_cases.poison_queues import PoisonCare
 from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
 from batch_ops.use_cases.reconcile import Reconcile
+from batch_ops.use_cases.rerunning import Rerunning
 from batch_ops.use_cases.start import Start
 from batch_ops.use_cases.steering import Steering
 from batch_ops.use_cases.sweep import Sweep
@@ -66,6 +68,7 @@ class System:
     month: MonthReport
     counting: Callable[[], Counting]
     fetching: Fetching
+    rerunning: Rerunning
     backfiller: Backfiller
     poison: PoisonCare
     contrasts: Contrasts
@@ -137,6 +140,7 @@ def assemble(
         reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
         steering=steering,
         confirming=Confirming(ledger=ledger, worklist=worklist, outbox=ports.outbox),
+        rerunning=Rerunning(ledger=ledger, reruns=_reruns(ports, settings), outbox=ports.outbox, clock=clock),
         counting=lambda: Counting(blobs=ports.blobs, settings=settings),
         fetching=Fetching(blobs=ports.blobs, container=settings.results_container),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
@@ -153,6 +157,10 @@ def assemble(
     )
 
 
+def _reruns(ports: Ports, settings: Settings) -> Reruns:
+    return Reruns(blobs=ports.blobs, settings=settings)
+
+
 def _start(ports: Ports, runs: Runs, settings: Settings, clock: Clock) -> Start:
     classifiers = Classifiers(
         blobs=ports.blobs, worklist=ports.worklist, check=ports.check, settings=settings, clock=clock
@@ -163,6 +171,7 @@ def _start(ports: Ports, runs: Runs, settings: Settings, clock: Clock) -> Start:
         blobs=ports.blobs,
         check=ports.check,
         classifiers=classifiers,
+        reruns=_reruns(ports, settings),
         admission=runs.admission,
         budget=runs.budget,
         contrasts=runs.contrasts,

@@ -143,7 +143,8 @@ class Case:
         """Make the row of the version, before the decision."""
         old, kept = self.old, self.old if self.goes_on else None
         return FileRecord(
-            name=self.blob.name,
+            name=self.order.name,
+            source=self.order.source,
             run=kept.run if kept else (old.run + 1 if old else 1),
             state=State.WAITING,
             image=self.blob.version,

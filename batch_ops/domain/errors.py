@@ -17,6 +17,8 @@
     │   └── NotAllowed       the app's roles do not allow the call: what it asks for is unknown
     ├── ConfigError          domain.project_config: the JSON beside a classifier can't be used
     ├── CannotConfirm        use_cases.confirming: these can't be the axes of that file, or it does not ask for them
+    ├── CannotRerun          use_cases.rerunning: a project can't be segmented once more under that name
+    ├── PatternError         domain.name_pattern: this is no pattern of names
     ├── DamagedSuperblock    inspection.superblock: an HDF5 file with an impossible beginning
     ├── BudgetSpent          inspection.budget: the check of a file would cost too much
     ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have

@@ -64,7 +64,7 @@ class FileRecord:
 
     `run` counts the versions (and repeated segmentations) of a file. `intent` names the entry of the worklist that
     keeps this run in sight. `backfill`: an older file that an operator asked for; `turn` is the day (its midnight,
-    UTC) on which its turn comes.
+    UTC) on which its turn comes. `source`: the blob that is segmented, where it has another name than its results.
     """
 
     name: str
@@ -83,6 +83,7 @@ class FileRecord:
     tries: Tries = field(default_factory=Tries)
     times: Times = field(default_factory=Times)
     history: tuple[Move, ...] = ()
+    source: str = ""
     published: Published = field(default_factory=Published)
     spent: Spent = field(default_factory=Spent)
 
@@ -96,6 +97,11 @@ class FileRecord:
         """For how many of those seconds nobody knows the price: 0 means that the cost is known."""
         spent = self.spent if self.state.is_final else spent_in_all(self.spent, self.times, self.placement)
         return max(0, self.node_seconds - (spent.priced_seconds or 0))
+
+    @property
+    def image_blob(self) -> str:
+        """The name of the image in `input`."""
+        return self.source or self.name
 
     def to(self, state: State, now: datetime, reason: str = "") -> Self:
         """Return the record in another state, with the move noted in its history (the last 40 moves are kept).

@@ -68,6 +68,7 @@ def look_again_message(order: LookOrder) -> str:
         "backfill": order.backfill,
         "again": order.again,
         "tries": order.tries,
+        "source": order.source,
     }
     return json.dumps(values | {key: wish for key, wish in wishes.items() if wish}, ensure_ascii=False)
 
@@ -84,6 +85,7 @@ def look_order(body: bytes) -> LookOrder | None:
             backfill=values.flag("backfill"),
             again=values.whole("again", 0),
             tries=values.whole("tries", 0),
+            source=values.text("source", ""),
         )
     event = _event(values)
     if event.means_nothing:

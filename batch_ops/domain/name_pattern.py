@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from batch_ops.domain import naming
+from batch_ops.domain.errors import IlastikBatchError
 
 FIELDS = ("plate", "well", "site", "condition")
 _PART = re.compile(r"\{([^{}]*)\}|\*|[^{}*]")
@@ -45,7 +46,7 @@ _KINDS: Mapping[str, tuple[_Fits, ...]] = {
 }
 
 
-class PatternError(ValueError):
+class PatternError(IlastikBatchError):
     """Why a text is no pattern, as the end of a sentence."""
 
 

@@ -16,6 +16,8 @@ IMAGE_SUFFIX = ".h5"
 DEFAULT_PROJECT = "default"
 PROJECT_SUFFIX = ".ilp"
 CONFIG_SUFFIX = ".json"
+# Between the name of a project and that of its rerun.
+RERUN_MARK = "@"
 
 _KEY_PREFIX_CHARS = 240
 _SLUG_CHARS = 22

@@ -28,7 +28,7 @@ def provenance(
     document: dict[str, Any] = {
         "schema": manifest.schema,
         "input": {
-            "name": record.name,
+            "name": record.image_blob,
             "etag": record.image.etag,
             "length": manifest.image.length,
             "md5": manifest.image.md5,

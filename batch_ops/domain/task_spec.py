@@ -78,7 +78,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         internal_path=record.plan.image.internal_path,
         axes="" if record.plan.image.tagged else record.plan.image.axes,
         export_source=record.plan.tool.export_source,
-        image_name=record.name,
+        image_name=record.image_blob,
         image_etag=record.image.etag,
         image_length=record.image.length,
         project_digest=record.plan.tool.project_digest,
@@ -107,7 +107,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         resource_files=(
             # Batch keeps the whole blob name below `path`, hence the folder of the command line.
             ResourceFile(path=".", container_url=url(settings.tools_container, ""), blob_prefix=settings.task_scripts),
-            ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.name)),
+            ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.image_blob)),
             ResourceFile(
                 path="project.ilp",
                 http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.tool.project_digest)),

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     _add_confirm(commands)
     _add_contrast(commands)
     _add_backfill(commands)
+    _add_rerun(commands)
     _add_poison(commands)
     month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
     month.add_argument("month", nargs="?", type=_month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
@@ -180,6 +181,14 @@ def _add_fetch(commands: _Commands) -> None:
     command.add_argument("--project", default="", help="of this project only")
     help_ = "of files dropped then or later (UTC: 2026-03-01 or 2026-03-01T14:30)"
     command.add_argument("--since", type=_moment, default=None, metavar="TIME", help=help_)
+
+
+def _add_rerun(commands: _Commands) -> None:
+    command = _command(commands, "rerun", "segment a project again with its classifier of today, keeping its results")
+    command.add_argument("--project", required=True, metavar="PROJECT", help="whose files are segmented again")
+    command.add_argument("--as", dest="name", required=True, metavar="NAME", help="results go to PROJECT@NAME/")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _care(command)
 
 
 def _add_poison(commands: _Commands) -> None:

@@ -13,6 +13,7 @@ from batch_ops.files import (
     fetch_command,
     month_command,
     poison_command,
+    rerun_command,
 )
 from batch_ops.files.arguments import states_of, warnings_of
 from batch_ops.files.console import Console
@@ -54,6 +55,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
             return await fetch_command.run(args, system.steering, system.fetching, console)
         case "month":
             return await month_command.run(args, system.month, console)
+        case "rerun":
+            return await rerun_command.run(args, system.rerunning, console)
         case "poison":
             return await poison_command.run(args, system.poison, console)
         case command:

@@ -37,7 +37,7 @@ async def run(args: Namespace, steering: Steering, counting: Counting, console: 
         async for record in steering.select(Selection((), args.prefix, args.project)):
             tool = record.plan.tool
             lines = _lines(
-                record, await counting.said_by(record.name), await counting.in_use_since(tool.project_digest)
+                record, await counting.said_by(record.image_blob), await counting.in_use_since(tool.project_digest)
             )
             if args.json:
                 spool.writelines(f"{json.dumps(dict(zip(_COLUMNS, line, strict=True)))}\n" for line in lines)

@@ -46,7 +46,7 @@ class Claims:
         claimed = await self._insert(entry, record, self._settings.grace, kept)
         if entry and entry.record.state is State.REJECTED:
             # Versions before this one noted an image with a slash before its name for `default`.
-            for project in {naming.classifier_of(record.name), naming.project_of(record.name)}:
+            for project in {naming.classifier_of(record.image_blob), naming.project_of(record.image_blob)}:
                 await self._worklist.forget_rejected(project, record.name)
         log.info("Claimed.", extra=fields(record))
         return await self._launcher.submit(claimed)
@@ -76,10 +76,15 @@ class Claims:
         if entry and entry.record.run == record.run:
             await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
-        await self._worklist.note_rejected(naming.classifier_of(record.name), record.name)
+        await self._worklist.note_rejected(naming.classifier_of(record.image_blob), record.name)
         key = run_key(record, project, self._settings)
         judged = replace(held.record, plan=RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag)))
         return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))
+
+    async def refuse(self, entry: Entry | None, record: FileRecord, sentence: str) -> Entry:
+        """End the version as `REJECTED`, whatever its project is."""
+        held = await self._hold(entry, record, self._settings.grace)
+        return await self._ending.end(held, held.record.to(State.REJECTED, self._clock(), sentence))
 
     async def _hold(self, entry: Entry | None, record: FileRecord, due_in: timedelta) -> Entry:
         """Claim the run before PROBLEM.txt is written: an overtaken run must not delete another's results."""

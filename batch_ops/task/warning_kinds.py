@@ -31,6 +31,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "per-plane-not-used": "its project was trained in 3D, so that it was not segmented plane by plane",
         "datasets-passed-over": "its file has other datasets, too",
         "export-settings": "its project stores export settings, which are not used",
+        "export-settings-kept": "it is exported with the settings that its project stores, as its configuration says",
         "not-checked": "the check of the image could not be finished before its task began",
         "memory": "it may need more memory than a task has",
         "no-counts": "the project's configuration does not say which classes are objects, or names unknown ones",

@@ -104,7 +104,7 @@ class Collect:
     async def _is_still_the_image(self, entry: Entry) -> bool:
         """Return whether the image is still the row's version; ETags never recur, so the node read that version."""
         record = entry.record
-        blob = await self._blobs.head(self._settings.input_container, record.name)
+        blob = await self._blobs.head(self._settings.input_container, record.image_blob)
         if blob is None:
             reason = "The file was deleted before its results were published."
             await self._ending.end(entry, record.deleted(self._clock(), reason))

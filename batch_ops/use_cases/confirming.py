@@ -46,11 +46,12 @@ class Confirming:
         """
         entry = await self._ledger.get(name)
         shape = self._shape(name, entry.record if entry else None)
+        image = entry.record.image_blob if entry else name
         try:
             checked(axes, len(shape))
         except AxesError as reason:
             raise CannotConfirm(f"These can't be the axes of '{plain(name)}': {reason}.") from reason
-        project, kind = naming.composed(naming.classifier_of(name)), kind_of(shape)
+        project, kind = naming.composed(naming.classifier_of(image)), kind_of(shape)
         await self._worklist.answer(project, kind, axes)
         board = await self._worklist.board()
         waiting = {i.name for i in board.open if i.waiting and naming.composed(naming.classifier_of(i.name)) == project}

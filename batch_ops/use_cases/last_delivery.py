@@ -58,12 +58,14 @@ class LastDelivery:
             log.warning("The row of %s could not be given the reason: %s", plain(name), exc)
 
     async def _begin_to_wait(self, name: str, correlation_id: str, entry: Entry | None, reason: str) -> None:
-        blob = await self._blobs.head(self._settings.input_container, name)
+        source = entry.record.source if entry else ""
+        blob = await self._blobs.head(self._settings.input_container, source or name)
         if blob is None or (entry and entry.record.image.etag == blob.etag):
             return
         now, old = self._clock(), entry.record if entry else None
         record = FileRecord(
             name=name,
+            source=source,
             run=old.run + 1 if old else 1,
             state=State.WAITING,
             image=blob.version,

@@ -150,7 +150,7 @@ class Observation:
     async def _cancel_if_deleted(self, entry: Entry) -> Entry | None:
         """Cancel a file whose image was deleted before its task could fetch it; None if it is there."""
         record = entry.record
-        if await self._blobs.head(self._settings.input_container, record.name) is not None:
+        if await self._blobs.head(self._settings.input_container, record.image_blob) is not None:
             return None
         reason = "The file was deleted before its task began."
         return await self._ending.end(entry, record.deleted(self._clock(), reason))

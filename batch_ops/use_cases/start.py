@@ -15,6 +15,7 @@ from attrs import define
 
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import Classifiers
+from batch_ops.containers.reruns import Reruns
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.decide_look import Begin, Cancel, Continue, Insert, Leave, Seen, decide_look
@@ -58,6 +59,7 @@ class Start:
     _contrasts: Contrasts
     _budget: BudgetGate
     _claims: Claims
+    _reruns: Reruns
     _launcher: Launcher
     _ending: Ending
     _settings: Settings
@@ -80,6 +82,9 @@ class Start:
 
     async def _look(self, order: LookOrder) -> Entry | None:
         entry = await self._ledger.get(order.name)
+        order = replace(order, source=entry.record.source if entry and entry.record.source else order.source)
+        if (order.container or not order.source) and await self._reruns.has(order.name):
+            return await self._dropped_into_rerun(order, entry)
         seen, head = await self._see(Seen(entry.record if entry else None, order, self._clock()))
         decision = decide_look(seen, self._settings)
         match decision:
@@ -100,12 +105,27 @@ class Start:
                     entry = await self._ledger.advance(entry, record)
                 return await self._launcher.submit(entry) if submit else entry
 
+    async def _dropped_into_rerun(self, order: LookOrder, entry: Entry | None) -> Entry | None:
+        """Reject what was dropped where results of another folder's images are; what has a run there goes on."""
+        blob = await self._blobs.head(self._settings.input_container, order.name)
+        if blob is None or (entry and (entry.record.source or not entry.record.state.is_waiting)):
+            return entry
+        folder = plain(naming.project_of(order.name))
+        sentence = (
+            f"The folder '{folder}' holds a project that was segmented again (files rerun), so that nothing can be "
+            "dropped into it: upload the file to another folder."
+        )
+        record = Case(entry.record if entry else None, replace(order, source=""), blob, self._clock()).record(None)
+        return await self._claims.refuse(entry, record, sentence)
+
     async def _see(self, seen: Seen) -> tuple[Seen, bytes]:
         """Find out what the decision needs, the cheapest first, until it is clear; and read the blob's beginning."""
         if seen.is_clear_without_the_blob:
             return seen, b""
         try:
-            blob, head = await self._blobs.read(self._settings.input_container, seen.order.name, 0, HEAD_BYTES)
+            blob, head = await self._blobs.read(
+                self._settings.input_container, seen.order.source or seen.order.name, 0, HEAD_BYTES
+            )
         except BlobMissing:
             return seen, b""
         if blob.is_folder:
@@ -154,7 +174,7 @@ class Start:
     async def _claim(self, entry: Entry | None, case: Case, record: FileRecord) -> Entry:
         """Claim the run, unless others have used up the month's budget while it was being checked."""
         kept = await self._budget.to_keep(record)
-        if over := await self._budget.hold(record.name):
+        if over := await self._budget.hold(case.blob.name):
             return await self._claims.wait(entry, case.record(record.turn), State.WAITING, over)
         with self._budget.beginning(record, kept):
             return await self._claims.claim(entry, record, kept)

@@ -86,10 +86,12 @@ RECORD = FileRecord(
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
     published=Published(2, 2**33, ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),)), (2**40, 7)),
+    source="worm/ä.h5",
     spent=Spent(8, 9, "USD"),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
+    "source": "worm/ä.h5",
     "run": int64(3),
     "state": "RUNNING",
     "etag": "0x1",

@@ -1,0 +1,145 @@
+"""A project is segmented again beside its results: each image once, whatever happens meanwhile."""
+
+import pytest
+
+from batch_ops.domain.file_record import State
+from batch_ops.domain.orders import LookOrder
+from batch_ops.use_cases.rerunning import CannotRerun
+from tests import fakes
+from tests.world import Crash, World
+
+OLD, NEW = "fly/day 1/a.h5", "fly@second/day 1/a.h5"
+
+
+async def rerun(world: World, project: str = "fly", name: str = "second") -> None:
+    """The command, and its messages."""
+    await world.system.rerunning.begin(await world.system.rerunning.plan(project, name))
+    await world.deliver()
+
+
+@pytest.fixture
+async def world() -> World:
+    """A file that was segmented; its classifier has changed since."""
+    made = World()
+    await made.begin(OLD)
+    await made.finish(OLD)
+    made.project("fly", b"a newer classifier")
+    made.new_process()
+    return made
+
+
+async def test_a_rerun_keeps_what_is_there(world):
+    """The same image, the classifier of today, results and row of their own."""
+    before = world.results(OLD)
+    await rerun(world)
+    row = await world.finish(NEW)
+    assert (row.state, row.source, row.image) == (State.SUCCEEDED, OLD, world.row(OLD).image)
+    assert row.plan.tool.project_digest != world.row(OLD).plan.tool.project_digest
+    assert row.plan.run_key != world.row(OLD).plan.run_key
+    assert world.provenance(NEW)["input"]["name"] == OLD
+    assert set(world.results(NEW)) == set(before)
+    assert world.results(OLD) == before
+    assert world.row(OLD).run == 1
+
+
+async def test_a_rerun_may_be_repeated(world):
+    """Every file is segmented once under a name; another name is another rerun."""
+    for _ in range(2):
+        await rerun(world)
+    await world.finish(NEW)
+    await rerun(world)
+    assert world.row(NEW).run == 1
+    await rerun(world, name="third")
+    assert world.row("fly@third/day 1/a.h5").source == OLD
+
+
+@pytest.mark.parametrize("when", fakes.When)
+async def test_a_rerun_that_is_interrupted_at_any_call_is_completed_once(when):
+    """The command and its messages come again: one run, one task, one set of results."""
+    for number in range(100):
+        world = World()
+        await world.begin(OLD)
+        await world.finish(OLD)
+        left = number
+
+        async def crash(_: str, now: fakes.When) -> None:
+            nonlocal left
+            left -= now is when
+            if left < 0:
+                raise Crash
+
+        world.cloud.hook = crash
+        interrupted = False
+        try:
+            await rerun(world)
+        except Crash:
+            interrupted = True
+        world.cloud.hook = None
+        world.new_process()
+        await rerun(world)
+        row = await world.finish(NEW)
+        assert (row.state, row.run, row.source) == (State.SUCCEEDED, 1, OLD)
+        assert len(world.tasks()) == 2
+        if not interrupted:
+            assert number > 5
+            return
+    raise AssertionError("It took more calls than anything should.")
+
+
+async def test_a_rerun_is_retried_and_superseded_like_any_run(world):
+    """Of the image as it is then; one that is gone ends it."""
+    await rerun(world)
+    await world.fill_disk(NEW)
+    assert world.row(NEW).state is State.FAILED
+    await world.look(LookOrder(NEW, "again", again=1))
+    await world.compute(NEW)
+    world.drop(OLD, b"another version")
+    await world.deliver()
+    assert (world.row(NEW).run, world.row(NEW).state) == (3, State.ACTIVE)
+    await world.compute(NEW)
+    world.blobs.remove("input", OLD)
+    await world.deliver()
+    assert world.row(NEW).state is State.CANCELLED
+
+
+async def test_files_at_the_root_have_a_rerun_too():
+    """They are those of the project `default`."""
+    world = World()
+    world.project()
+    await world.begin("a.h5")
+    await world.finish("a.h5")
+    await rerun(world, "default")
+    assert world.row("default@second/a.h5").source == "a.h5"
+
+
+async def test_a_name_that_is_taken_is_refused(world):
+    """Where files were dropped under it, where it is none, and of a rerun itself."""
+    world.drop("fly@taken/x.h5")
+    for project, name in (("fly", "taken"), ("fly", "a/b"), ("fly", "")):
+        with pytest.raises(CannotRerun):
+            await world.system.rerunning.plan(project, name)
+    await rerun(world)
+    with pytest.raises(CannotRerun):
+        await world.system.rerunning.plan("fly@second", "third")
+
+
+@pytest.mark.parametrize("how", [{"container": "input", "sequencer": "1"}, {}], ids=["event", "sweep"])
+async def test_what_is_dropped_into_a_rerun_is_rejected(world, how):
+    """With the reason, beside what is there; a row that has a run goes on."""
+    await rerun(world)
+    for name in ("fly@second/late.h5", NEW):
+        world.drop(name)
+        await world.look(LookOrder(name, "event", **how))
+    late = world.row("fly@second/late.h5")
+    assert (late.state, late.source) == (State.REJECTED, "")
+    assert "files rerun" in late.reason
+    assert "files rerun" in world.results("fly@second/late.h5")["PROBLEM.txt"].decode()
+    assert (await world.finish(NEW)).state is State.SUCCEEDED
+
+
+async def test_an_at_sign_alone_is_no_rerun():
+    """Folders with one are projects like others."""
+    world = World()
+    world.project("fly@home")
+    await world.begin("fly@home/a.h5")
+    assert (await world.finish("fly@home/a.h5")).state is State.SUCCEEDED
