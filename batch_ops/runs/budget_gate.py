@@ -53,6 +53,7 @@ class BudgetGate:
     _fresh_until: datetime | None = field(default=None, init=False)
     _looking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _begun: list[_Begun] = field(factory=list, init=False)
+    _kept: Counter[str] = field(factory=Counter, init=False)
     _said: dict[str, datetime] = field(factory=dict, init=False)
 
     async def hold(self, name: str) -> str:
@@ -60,8 +61,8 @@ class BudgetGate:
         if not self._settings.budgets:
             return ""
         await self._look()
-        project = _project(name)
-        return over_budget(project, self._now(), self._settings.budgets, self._settings.prices, self._clock())
+        books, settings = replace(self._books, kept=self._kept), self._settings
+        return over_budget(_project(name), books, settings.budgets, settings.prices, self._clock())
 
     async def to_keep(self, record: FileRecord) -> int | None:
         """Return what to keep for a run that is about to be claimed; None without a budget."""
@@ -80,10 +81,12 @@ class BudgetGate:
             return
         begun = _Begun(_project(record.name), kept)
         self._begun.append(begun)
+        self._kept[begun.project] += kept
         try:
             yield
         except BaseException:
             self._begun.remove(begun)
+            self._kept[begun.project] -= kept
             raise
         begun.at = self._clock()
 
@@ -119,18 +122,15 @@ class BudgetGate:
                 began = self._clock()
                 self._books = await self.books()
                 self._begun = [begun for begun in self._begun if begun.at is None or begun.at >= began]
+                self._kept = Counter(self._books.kept)
+                for begun in self._begun:
+                    self._kept[begun.project] += begun.kept
                 self._fresh_until = began + FRESH
                 self._tell()
 
     def _is_fresh(self) -> bool:
         now = self._clock()
         return self._fresh_until is not None and now < self._fresh_until and self._books.month == month_of(now)
-
-    def _now(self) -> Books:
-        kept = Counter(self._books.kept)
-        for begun in self._begun:
-            kept[begun.project] += begun.kept
-        return replace(self._books, kept=kept)
 
     def _tell(self) -> None:
         """Log a line that an alert watches for, unless it was logged lately."""

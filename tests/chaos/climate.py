@@ -75,9 +75,9 @@ def _settings_of(seed: int) -> Settings:
         settings = replace(settings, large_pool_id="large", large_slot_memory_mb=64_000)
     if seed % 8 == 3:
         settings = replace(settings, backfill_daily_limit=2)
-    if seed % 9 == 4:
+    if seed % 9 in {4, 7}:
         settings = replace(settings, prices=_PRICES)
-        if not is_calm(seed):
+        if seed % 9 == 4 and not is_calm(seed):
             # As much as a few runs cost: whatever comes later waits until somebody raises it.
             settings = replace(settings, budgets=Budgets(20_000 * (1 + seed % 5)))
     if seed % 4 == 0:

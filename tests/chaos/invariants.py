@@ -6,12 +6,12 @@ The common rules, over what a simulation has, and those that only a simulation c
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from batch_ops.containers.results import PROBLEM
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.prices import cost_of
 from tests import rules
 from tests.chaos.fates import FINAL_FATES, doom
 from tests.chaos.nodes import outputs
@@ -64,15 +64,18 @@ def _of_index(world: Simulation) -> list[str]:
     return found
 
 
-def _at_once(call: Coroutine[Any, Any, object]) -> None:
+def _at_once[T](call: Coroutine[Any, Any, T]) -> T:
     """Run a call that has nothing to wait for: time stands still."""
-    with suppress(StopIteration):
+    try:
         call.send(None)
-        raise AssertionError(f"{call} waits.")
+    except StopIteration as done:
+        found: T = done.value
+        return found
+    raise AssertionError(f"{call} waits.")
 
 
 def _of_sums(world: Simulation) -> list[str]:
-    """Every run counts once, if no older version has ended it."""
+    """Every run counts once, with what it cost, if no older version has ended it."""
     if world.climate.older_machines:
         return []
     ended = Counter(run.state.lower() for name in world.ledger.trail for run in _runs(world, name).values())
@@ -81,7 +84,35 @@ def _of_sums(world: Simulation) -> list[str]:
     sums = world.ledger.all_sums()
     counted = {state.lower(): getattr(sums, state.lower()) for state in State if state.is_final}
     wanted = {state: ended[state] for state in counted} | {"superseded": ended["superseded"] + open_at_last}
-    return [] if counted == wanted else [f"{counted} runs ended by the sums, {wanted} by their rows"]
+    found = [] if counted == wanted else [f"{counted} runs ended by the sums, {wanted} by their rows"]
+    runs = [run for name in world.ledger.trail for run in _at_once(world.ledger.runs(name))]
+    paid = (sums.node_seconds, sums.priced_seconds, sums.cost_micro)
+    owed = tuple(
+        map(sum, zip(*((r.node_seconds, r.spent.priced_seconds, r.spent.cost_micro) for r in runs), strict=True))
+    )
+    if paid != (owed or (0, 0, 0)):
+        found.append(f"{paid} node seconds, those with a price and their cost by the sums, {owed} by the rows")
+    if world.climate.patience is not None:
+        found += _of_costs(world, runs)
+    return found
+
+
+def _of_costs(world: Simulation, runs: list[FileRecord]) -> list[str]:
+    """Where nothing goes wrong a run costs what its nodes worked, to the second at each of its ends."""
+    if not world.settings.prices:
+        return []
+    worked: dict[tuple[str, int | None], float] = defaultdict(float)
+    for task, _ in world.batch.tasks():
+        if task.started and task.ended:
+            of = (naming.file_of_task(task.task_id) or "", naming.run_of_task(task.task_id))
+            worked[of] += (task.ended - task.started).total_seconds()
+    found = []
+    for run in runs:
+        seconds = round(worked[naming.file_hash(run.name), run.run])
+        price = world.settings.prices.highest or 0
+        if run.state is State.SUCCEEDED and abs((run.spent.cost_micro or 0) - cost_of(seconds, price)) > price // 3600:
+            found.append(f"Run {run.run} of {run.name} cost {run.spent.cost_micro}, its nodes worked for {seconds} s")
+    return found
 
 
 def _of_completions(world: Simulation) -> list[str]:

@@ -10,6 +10,7 @@ Only what the write touched is looked at. What must be true of each moment, but 
     tasks     are created for a claim that was stored; never for the current one while another of the file is alive
     staging   keeps the execution of a run that is neither published nor over
     frozen    holds each project under its own digest
+    budget    no run begins long after the month's budget was used up
 """
 
 import hashlib
@@ -22,10 +23,13 @@ from batch_ops.containers.results import PROBLEM, PROVENANCE, run_of
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.blob import Blob
+from batch_ops.domain.budget import Books, over_budget
 from batch_ops.domain.file_index import BY_STATE, BY_TIME, keys_of
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.month_sums import month_of
 from batch_ops.domain.transitions import ALLOWED
 from batch_ops.domain.worklist import Intent
+from batch_ops.runs.budget_gate import FRESH
 from batch_ops.task.contract import MANIFEST_NAME
 from tests.executions import LOG, md5
 from tests.fakes.container import Stored
@@ -33,6 +37,7 @@ from tests.fakes.container import Stored
 if TYPE_CHECKING:
     from tests.chaos.simulation import Simulation
 
+_LONGEST_STALL = timedelta(minutes=11)
 _PROMISED = {State.SUCCEEDED: PROVENANCE, State.REJECTED: PROBLEM, State.FAILED: PROBLEM}
 
 
@@ -51,6 +56,8 @@ class Judge:
         self._tasks: dict[str, set[str]] = defaultdict(set)
         self._intents: set[str] = set()
         self._changed: dict[str, datetime] = {}
+        # Since when the budget of a month is used up.
+        self._used_up: dict[tuple[str, str], datetime] = {}
         for container, watch in (
             ("results", self.result_written),
             ("staging", self.staging_written),
@@ -130,8 +137,22 @@ class Judge:
         copies = self._copies.get(naming.file_hash(row.name), {})
         if entry.indexed and copies != dict.fromkeys(keys_of(row.name, entry.indexed), row):
             self._complain(f"{row.name} is {row.state}, but its copies in the index are {sorted(copies)}")
+        if self._world.settings.budgets:
+            self._look_at_budget(row, before)
         if row.state.is_final and (before is None or before.run != row.run or before.state is not row.state):
             self._ended(row)
+
+    def _look_at_budget(self, row: FileRecord, before: FileRecord | None) -> None:
+        """A process may have looked at the books a minute ago, and have stood still since."""
+        settings, now = self._world.settings, self._world.cloud.now
+        month, project = month_of(row.times.updated_at or now), naming.project_of(row.name)
+        spent = Books(month, self._world.ledger.sums_of_month(month))
+        if over_budget(project, spent, settings.budgets, settings.prices, now):
+            self._used_up.setdefault((month, project), now)
+        begins = before is None or before.run != row.run or before.state.is_waiting
+        since = self._used_up.get((month, project))
+        if row.state is State.SUBMITTING and begins and since is not None and now - since > FRESH + _LONGEST_STALL:
+            self._complain(f"run {row.run} of {row.name} begins, although the month's budget is used up since {since}")
 
     def _ended(self, row: FileRecord) -> None:
         leaf = _PROMISED.get(row.state)

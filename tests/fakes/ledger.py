@@ -108,6 +108,10 @@ class FakeLedger:
         """What ended in all months and projects; not of the port."""
         return reduce(MonthSum.plus, self._sums.values(), MonthSum())
 
+    def sums_of_month(self, month: str) -> dict[str, MonthSum]:
+        """What ended in a month, by partition; not of the port."""
+        return {partition: sums for (partition, of), sums in self._sums.items() if of == month}
+
     def is_indexed(self, name: str) -> bool:
         """Whether a file is in the index: not of the port."""
         entry = self.entry(name)
