@@ -78,8 +78,8 @@ def _settings_of(seed: int) -> Settings:
     if seed % 9 in {4, 7}:
         settings = replace(settings, prices=_PRICES)
         if seed % 9 == 4 and not is_calm(seed):
-            # As much as a few runs cost: whatever comes later waits until somebody raises it.
-            settings = replace(settings, budgets=Budgets(20_000 * (1 + seed % 5)))
+            # As much as a run or two cost: whatever comes later waits until somebody raises it.
+            settings = replace(settings, budgets=Budgets(5_000 * (1 + seed % 5)))
     if seed % 4 == 0:
         # Copies are slow then.
         settings = replace(settings, copy_poll=timedelta(minutes=1))
