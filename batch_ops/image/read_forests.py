@@ -169,7 +169,7 @@ def _check_tree(tree: Any, columns: int, classes: int) -> None:
 def _array(tree: Any, name: str, kinds: str) -> Any:
     values = value_at(tree, name, _LARGEST_ARRAY_BYTES) if tree is not None else None
     if values is None or getattr(values, "ndim", 0) != 1 or values.dtype.kind not in kinds:
-        raise _Damage(f"its {name} is missing, too long or of another type")
+        raise _Damage(f"what should be its {name} is missing, too long or of another type")
     return values
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [burst | tick | collect | list | sums | batch | ilastik | warm | memory] [--write]`.
+"""`python -m tests.bench [burst | tick | collect | list | sums | batch | ilastik | warm | memory | night] [--write]`.
 
     burst, tick, collect   the product at scale, over local services with latency; all three by default
     list                   lists of files by time and by state, at any history
@@ -6,6 +6,7 @@
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
     ilastik                the ilastik stand-in on a 10x300x275x50 volume
     warm                   seconds from an upload to SUCCEEDED, beyond the task's own, on nodes that are there
+    night                  the nodes' disks in a night of files, by the task script's own rules
     memory                 the function host's memory while a small image in a file padded to 2 GB passes through
 
 Prints Markdown; `--write` keeps it as well: in RESULTS.md here, or in BENCHMARKS.md of what is measured.
@@ -23,12 +24,13 @@ from tests.bench.burst import burst
 from tests.bench.collect import collect
 from tests.bench.ilastik import ilastik
 from tests.bench.listing import listing
+from tests.bench.night import night
 from tests.bench.report import REPOSITORY, Report
 from tests.bench.sums import sums
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("list", "sums", "batch", "ilastik", "warm", "memory")
+_OTHERS = ("list", "sums", "batch", "ilastik", "warm", "memory", "night")
 
 
 def main(argv: list[str]) -> int:
@@ -45,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", nargs="?", choices=[*_AT_SCALE, "all", *_OTHERS], default="all")
     parser.add_argument("--write", action="store_true", help="keep the tables")
     parser.add_argument("--latency-ms", type=int, default=20, help="at scale: added to every call")
-    parser.add_argument("--files", type=int, default=10_000, help="burst: uploads")
+    parser.add_argument("--files", type=int, default=10_000, help="burst: uploads; night: images")
+    parser.add_argument("--nodes", type=int, default=10, help="night: machines")
     parser.add_argument("--tiffs", type=int, default=1_000, help="collect: TIFFs of a round")
     parser.add_argument("--rounds", type=int, default=5, help="collect: how often they are collected")
     parser.add_argument("--finished", type=int, default=100_000, help="tick: finished rows beneath it")
@@ -83,6 +86,9 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
         case "sums":
             report = Report(what, f"Runs that end at once, {latency}", f'make bench ARGS="sums --runs {given.runs}"')
             asyncio.run(sums(report, given.runs, given.latency_ms))
+        case "night":
+            report = Report(what, "The nodes' disks in a night", f'make bench ARGS="night --files {given.files}"')
+            night(report, given.files, given.nodes)
         case "batch":
             warnings.filterwarnings("ignore", "datetime.datetime.utcnow", DeprecationWarning)
             report = Report("measured", "", "make bench-batch", REPOSITORY / "local_cloud/batch/BENCHMARKS.md")

@@ -1,0 +1,145 @@
+"""A night of files on a few nodes: what lies on their disks, with the task script's own rules of what goes when.
+
+The working directories are real, their large files holes: of a file only its length is written. Time is that of the
+simulation; the age of an output is what its folder says, as the rules look there.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import IO, Any
+
+from batch_ops.task import contract
+from tests.bench.report import REPOSITORY, Report
+
+_IMAGE = _OUTPUT = 500_000_000
+_LOG = 200_000
+# Of 0.5 GB, on a machine of four cores that computes one of them in a minute.
+_SECONDS = 60.0
+_UPLOAD_SECONDS = 10.0
+_RETENTION_SECONDS = 48 * 3600.0
+# How a task ends, in percent: the script is killed with all that it wrote, or ends with an error.
+_KILLED, _FAILED = 3, 3
+_DISK_GB = 150
+
+
+@dataclass
+class _Task:
+    wd: Path
+    lock: IO[str]
+    ends: float
+
+
+@dataclass
+class _Node:
+    """`ended`: the task directories that Batch still keeps, with the time at which their tasks ended."""
+
+    jobs: Path
+    slots: int
+    tasks: list[_Task] = field(default_factory=list)
+    ended: dict[Path, float] = field(default_factory=dict)
+    peak: int = 0
+    longest: float = 0.0
+
+
+def night(report: Report, files: int, nodes: int) -> None:
+    """Compute `files` of 0.5 GB each, for one task at a time on each node, and for four."""
+    rows = [(slots, *_night(files, nodes, slots)) for slots in (1, 4)]
+    report.table(("tasks at once", "peak GB of a node", "the median node's", "hours", "ms to clear, at most"), rows)
+    report.say(
+        f"{files:,} images of {_IMAGE / 1e9} GB, and as much of TIFFs each, on {nodes} nodes; of 100 tasks {_KILLED} "
+        f"are killed with all that they wrote, and {_FAILED} fail. A Standard_D4ds_v5 has a disk of {_DISK_GB} GB, and "
+        "Batch gives a node up when it is full; without the script's rules this night leaves "
+        f"{files / nodes * (_IMAGE + _OUTPUT) / 1e9:,.0f} GB on each, as Batch deletes nothing for 48 hours. Where "
+        "several tasks run at once, an output stays for an hour: nothing on the node says when Batch has uploaded it."
+    )
+    report.is_good = all(float(row[1]) < _DISK_GB for row in rows)
+
+
+def _night(files: int, nodes: int, slots: int) -> tuple[str, str, str, str]:
+    disk = _rules()
+    rng = Random(0)
+    with tempfile.TemporaryDirectory(prefix="night-") as folder:
+        pool = [_Node(Path(folder) / f"node-{number}", slots) for number in range(nodes)]
+        now, begun = 0.0, 0
+        while begun < files or any(node.tasks for node in pool):
+            for node in pool:
+                _end(disk, rng, node, now)
+                while begun < files and len(node.tasks) < slots:
+                    _begin(disk, rng, node, now, begun)
+                    begun += 1
+            now = min((task.ends for node in pool for task in node.tasks), default=now)
+        peaks = sorted(node.peak for node in pool)
+        longest = max(node.longest for node in pool)
+    return f"{peaks[-1] / 1e9:.1f}", f"{peaks[len(peaks) // 2] / 1e9:.1f}", f"{now / 3600:.1f}", f"{1000 * longest:.0f}"
+
+
+def _rules() -> Any:
+    """The module of the task script that keeps the disk."""
+    sys.path.insert(0, str(REPOSITORY / "deploy/pool"))
+    from node import disk
+
+    return disk
+
+
+def _begin(disk: Any, rng: Random, node: _Node, now: float, number: int) -> None:
+    """As Batch brings the files and the script begins."""
+    wd = node.jobs / f"job/job-1/task-{number}/wd"
+    _hole(wd / "image/a.h5", _IMAGE)
+    _hole(wd / contract.PROJECT_FILE, 300_000)
+    lock = disk.occupy(wd)
+    for ended, at in node.ended.items():
+        if (output := ended / contract.OUT_FOLDER).exists():
+            moment = time.time() - (now - at)
+            os.utime(output, (moment, moment))
+    # Now the image is there, and what others have left.
+    node.peak = max(node.peak, _bytes(node))
+    before = time.perf_counter()
+    disk.clear_ended(wd, whole_node=node.slots == 1)
+    node.longest = max(node.longest, time.perf_counter() - before)
+    disk.reserve(wd, lock, _OUTPUT)
+    _hole(wd / contract.PARTIAL_FOLDER / "x/a.tiff", _OUTPUT)
+    _hole(wd / contract.LOGS_FOLDER / "x/ilastik.log", _LOG)
+    node.tasks.append(_Task(wd, lock, now + _SECONDS * node.slots * rng.uniform(0.7, 1.3) + _UPLOAD_SECONDS))
+    node.peak = max(node.peak, _bytes(node))
+
+
+def _end(disk: Any, rng: Random, node: _Node, now: float) -> None:
+    """As the script ends, and Batch deletes what it has kept for long."""
+    for task in [task for task in node.tasks if task.ends <= now]:
+        node.tasks.remove(task)
+        node.ended[task.wd] = now
+        fate = rng.uniform(0, 100)
+        if fate >= _KILLED:
+            succeeded = fate >= _KILLED + _FAILED
+            if succeeded:
+                (task.wd / contract.PARTIAL_FOLDER / "x").rename(_made(task.wd / contract.OUT_FOLDER) / "x")
+            disk.clear(task.wd, succeeded=succeeded)
+        task.lock.close()
+    for wd in [wd for wd, at in node.ended.items() if now - at > _RETENTION_SECONDS]:
+        shutil.rmtree(wd.parent)
+        del node.ended[wd]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _hole(path: Path, length: int) -> None:
+    _made(path.parent)
+    with path.open("wb") as file:
+        file.truncate(length)
+
+
+def _bytes(node: _Node) -> int:
+    """What lies in the directories of tasks that run and of those that ended."""
+    large = ("image/a.h5", f"{contract.PARTIAL_FOLDER}/x/a.tiff", f"{contract.OUT_FOLDER}/x/a.tiff")
+    places = [*node.ended, *(task.wd for task in node.tasks)]
+    lying = sum(path.stat().st_size for wd in places for name in large if (path := wd / name).exists())
+    return lying + len(places) * _LOG
