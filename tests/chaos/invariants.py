@@ -116,15 +116,21 @@ def _of_costs(world: Simulation, runs: list[FileRecord]) -> list[str]:
 
 
 def _of_completions(world: Simulation) -> list[str]:
-    """No version was segmented twice by one classifier, except after a loss or a failure that was recorded."""
+    """No version was segmented twice by one classifier, except after a loss or a failure that was recorded.
+
+    One is the results of an image that was deleted just then, and came back as it was.
+    """
     executions: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for done in world.nodes.completions:
         executions[done.name, done.etag, done.digest].add(f"{done.task_id}/{done.execution}")
     losses = {}
     for version in executions:
-        name, _, digest = version
-        failures = sum(run.failures for run in _runs(world, name).values())
-        losses[version] = failures + world.nodes.losses[name] + world.retried[name]
+        name, etag, digest = version
+        runs = _runs(world, name)
+        of_it = {record.run for record in world.ledger.trail.get(name, ()) if record.image.etag == etag}
+        thrown = sum(runs[run].reason.startswith("The file was deleted") for run in of_it)
+        failures = sum(run.failures for run in runs.values())
+        losses[version] = failures + thrown + world.nodes.losses[name] + world.retried[name]
         if world.settings.rerun_finished:
             # A classifier that came back after another one.
             losses[version] += sum(hashlib.sha256(content).hexdigest() == digest for content in world.classifiers) - 1

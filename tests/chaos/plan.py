@@ -250,8 +250,8 @@ def _troubles(rng: Random, busy: Sequence[float], most_calls: int) -> list[Actio
     if rng.random() < 0.1:
         project = rng.choice(("", PROJECT_NAME, OTHER_PROJECT))
         plan.append(Action(at_work(), Kind.PAUSE, seconds=3000 * rng.random(), project=project))
-    if rng.random() < 0.1:
-        plan.append(Action(rng.random() * _SPAN, Kind.BACKFILL))
+    if rng.random() < 0.2:
+        plan.append(Action(at_work(), Kind.BACKFILL))
     if rng.random() < 0.5:
         plan.append(Action(0.0, Kind.RETRY_POISON, seconds=rng.choice((1.0, 600.0)) * rng.random()))
     if rng.random() < 0.1:
@@ -283,8 +283,12 @@ def _troubles(rng: Random, busy: Sequence[float], most_calls: int) -> list[Actio
         plan.append(Action(at_work(), Kind.OUTAGE, service="check", seconds=1800 * rng.random()))
     if rng.random() < 0.3:
         # Roles flap.
-        refused = f"403 {rng.choice(('blobs', 'ledger', 'worklist', 'batch', 'outbox'))}"
-        plan.append(Action(at_work(), Kind.OUTAGE, service=refused, seconds=600 * rng.random()))
+        refused = rng.choice(("blobs", "ledger", "worklist", "batch", "batch", "outbox"))
+        longest = 1800 if refused == "batch" else 600
+        plan.append(Action(at_work(), Kind.OUTAGE, service=f"403 {refused}", seconds=longest * rng.random()))
+    if rng.random() < 0.2:
+        # Nobody may look at the nodes: whether a lost one was a spot node is not known.
+        plan.append(Action(0.0, Kind.OUTAGE, service="403 batch.is_dedicated", seconds=_SPAN * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(at_work(), Kind.WORKERS_DOWN, seconds=1800 * rng.random()))
     return plan

@@ -133,7 +133,7 @@ class ProcessCloud(Cloud):
             told = "" if self._retry_after is None else " and says until when"
             self._happened[f"calls that {service} can't answer{told}"] += 1
             raise ServiceFault(f"{call} can't be answered now.", retry_after=self._retry_after)
-        if f"403 {service}" in self._down:
+        if not self._down.isdisjoint((f"403 {service}", f"403 {call}")):
             self._happened[f"calls that {service} refuses (403)"] += 1
             raise NotAllowed(f"{call} is refused until the role is known everywhere.")
 
