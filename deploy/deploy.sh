@@ -248,10 +248,14 @@ preflight() {
 what_if() {
   ((${#unregistered[@]} == 0)) || say "These providers would be registered first: ${unregistered[*]}"
   archive_sha256=
-  # Without a role there yet it is not known: nobody gets one here.
-  [[ -z $data_account ]] || archive_sha256=$(az storage blob show --account-name "$data_account" --auth-mode login \
+  # Nobody gets a role here who has none yet.
+  if [[ -n $data_account ]] && ! archive_sha256=$(az storage blob show --account-name "$data_account" --auth-mode login \
     --container-name tools --name "$archive_blob" --query metadata.sha256 --only-show-errors --output tsv \
-    2>/dev/null) || archive_sha256=
+    2>"$work/error"); then
+    archive_sha256=
+    grep -qE "$MISSING" "$work/error" ||
+      not_known "whether ilastik's archive is in $data_account, so the pool may have another name than is shown: $(grep -m 1 '[a-z]' "$work/error")"
+  fi
   # Which pool it would be depends on the archive; an unknown one stands for itself.
   ! is_nothing "$archive_sha256" || archive_sha256=${ilastik_sha256:-$(known_digest)}
   archive_sha256=${archive_sha256:-not-mirrored-yet}

@@ -87,12 +87,13 @@ class AzureCli:
             name = str(found.get("displayName") or principal)
             if found.get("servicePrincipalType") == "ManagedIdentity":
                 return Instrument(name)
-            certificates = await self._ask("ad", "app", "credential", "list", "--id", str(found["appId"]), "--cert")
+            app = str(found["appId"])
+            certificates = await self._ask("ad", "app", "credential", "list", "--id", app, "--cert")
         except CliFault as fault:
             # Not everybody may look into the directory.
             return Instrument(principal, unknown=str(fault))
         ends = [datetime.fromisoformat(str(c["endDateTime"])) for c in certificates if c.get("endDateTime")]
-        return Instrument(name, max(ends), "") if ends else Instrument(name, unknown="it has no certificate.")
+        return Instrument(name, max(ends), app=app) if ends else Instrument(name, unknown="it has no certificate.")
 
     async def client_id(self, identity: str) -> str:
         """Look up the client id of a user-assigned identity."""

@@ -25,11 +25,12 @@ _NAME_CHARS = 100
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """`ends`: when its last certificate does; None where that is unknown, or where it needs none."""
+    """`ends`: when its last certificate does; None where that is unknown, or where it needs none. `app`: its id."""
 
     name: str
     ends: datetime | None = None
     unknown: str = ""
+    app: str = "APP_ID"
 
 
 async def last_drops(
@@ -68,7 +69,8 @@ def _certificate(name: str, instrument: Instrument, now: datetime) -> Sequence[F
         return [Finding(_AREA, Level.NOTE, f"It is not known until when '{name}' may sign in: {instrument.unknown}")]
     if instrument.ends is None:
         return []
-    remedy = f"renew it: az ad sp create-for-rbac --name {name} --create-cert --years 1."
+    # Without --append the old one would end at once, and the instrument's uploads with it.
+    remedy = f"renew it: az ad app credential reset --id {instrument.app} --create-cert --years 1 --append."
     day = f"{instrument.ends:%Y-%m-%d}"
     if instrument.ends <= now:
         return [Finding(_AREA, Level.FAIL, f"The certificate of '{name}' ended on {day}: it can't upload.", remedy)]

@@ -7,7 +7,9 @@ readonly MOST_TRIES="${ILASTIK_BATCH_TRIES:-60}"
 # What tells that something is not there; "not found" alone is also said of subscriptions, endpoints and kinds of resources.
 readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentNotFound|PlatformImageNotFound)\)|\bBlobNotFound\b|"code": ?"(404|NotFound|ResourceNotFound|PoolNotFound)"'
 # What passes by itself: roles that have not spread, names of fresh accounts that are not known yet, busy services.
-readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests|DeploymentActive)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist'
+readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests|DeploymentActive)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist|ErrorCode:(Resource|Container|Table)NotFound'
+# What somebody may not look at.
+readonly NOT_ALLOWED='\((AuthorizationFailed|Forbidden)\)|\b403\b'
 # What does not pass, whatever else the message says.
 readonly FOREVER='\b(RequestDisallowedByPolicy|QuotaExceeded|SkuNotAvailable|InvalidTemplate)\b'
 
@@ -25,6 +27,8 @@ is_nothing() { [[ -z $1 || $1 == None || $1 == null ]]; } # the CLI prints None 
 find_cloud() {
   lookup arm cloud show --query endpoints.resourceManager
   arm=${arm%/}
+  [[ $arm == https://management.azure.com ]] ||
+    warn "This was written for Azure's public cloud. In the cloud of $arm the app, the nodes or the doctor may ask addresses of the public one."
   [[ $arm == https://* ]] || fail "The Azure CLI does not say where its cloud is ('$arm'). See: az cloud show"
 }
 
@@ -36,6 +40,7 @@ lookup() { # variable, question
   _answer=$(az "$@" --only-show-errors --output tsv 2>"$work/error") || _code=$?
   if ((_code != 0)); then
     if ! grep -qiE "$MISSING" "$work/error"; then
+      ! stays_unknown || return 1
       cat "$work/error" >&2
       fail "Azure did not answer 'az $1 $2 $3'; its own message is above. Run this again: what is done stays done."
     fi
@@ -49,10 +54,24 @@ fetch() { # file, question
   local file=$1
   shift
   az "$@" --only-show-errors --output json >"$file" 2>"$work/error" || {
+    ! stays_unknown || return 1
     cat "$work/error" >&2
     fail "Azure did not answer 'az $1 $2 $3'; its own message is above. Run this again: what is done stays done."
   }
 }
+
+# lookup or fetch of what a run can do without: where that may not be looked at, it says so and gives 1.
+if_allowed() { # what would be known, as words for people; then lookup or fetch and its words
+  local unknown=$1
+  shift
+  "$@"
+}
+
+stays_unknown() {
+  [[ -n ${unknown:-} ]] && grep -qE "$NOT_ALLOWED" "$work/error" && not_known "$unknown: $(tail -n 1 "$work/error")"
+}
+
+not_known() { warn "It is not known $*"; }
 
 # Changes something, or ends the script.
 change() { # what it is, as words for people; then the command

@@ -22,29 +22,32 @@ _HARDLY_MORE = 1.1
 def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
     """Cores that a Batch account may use of a family of machines; None where Azure does not say."""
     if spot:
-        found = account.get("lowPriorityCoreQuota")
-        return None if found is None else int(found)
+        return _number(account.get("lowPriorityCoreQuota"))
     # The CLI writes `Vm`, Azure's own answer `VM`.
     families = "dedicatedCoreQuotaPerVmFamily", "dedicatedCoreQuotaPerVMFamily"
-    if not all(account.get(f"{name}Enforced", True) for name in families):
-        return int(account["dedicatedCoreQuota"])
+    if any(account.get(f"{name}Enforced") is False for name in families):
+        return _number(account.get("dedicatedCoreQuota"))
     for entry in next((account[name] for name in families if account.get(name)), ()):
         if str(entry["name"]).lower() == family.lower():
-            return int(entry["coreQuota"])
+            return _number(entry.get("coreQuota"))
     return None
 
 
-def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[int, str, bool] | None:
+def _number(told: Any) -> int | None:
+    return None if told is None else int(told)
+
+
+def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[int | None, str, bool] | None:
     """(cores, family, whether it can be a spot node) of a size in Batch's list for a region; None if not offered.
 
-    Names of families may have blanks, such as "Standard NCASv3_T4 Family". Where Azure does not say that a size cannot
-    be a spot node, it can.
+    Cores are None where Azure does not tell them. Names of families may have blanks, such as "Standard NCASv3_T4
+    Family". Where Azure does not say that a size cannot be a spot node, it can.
     """
     for entry in skus:
         if str(entry["name"]).lower() == size.lower():
             capabilities = {item["name"]: str(item["value"]) for item in entry.get("capabilities") or ()}
             spot = capabilities.get("LowPriorityCapable", "").lower() != "false"
-            return int(capabilities.get("vCPUs", "0")), str(entry["familyName"]), spot
+            return _number(capabilities.get("vCPUs")), str(entry["familyName"]), spot
     return None
 
 
@@ -134,7 +137,7 @@ def _unfit(
         return "it cannot be a spot node."
     for is_spot in (True,) * (spot > 0) + (False,) * (most > spot):
         allowed = quota(account, family, is_spot) if account else None
-        if allowed is not None and allowed < cores:
+        if allowed is not None and cores is not None and allowed < cores:
             kind = "spot" if is_spot else "dedicated"
             return f"{allowed} {kind} cores are allowed of {family}, and a node has {cores}."
     return ""
@@ -154,7 +157,7 @@ def main(arguments: Sequence[str]) -> int:
     if command == "sku":
         if found := sku(answer, rest[0]):
             cores, family, spot = found
-            print(cores, "spot" if spot else "dedicated", family)
+            print("unknown" if cores is None else cores, "spot" if spot else "dedicated", family)
     elif command == "quota":
         allowed = quota(answer, rest[0], rest[1] == "spot")
         print("" if allowed is None else allowed)

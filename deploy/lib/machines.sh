@@ -15,7 +15,8 @@ check_machines() { # size, most nodes, spot nodes
     say "   Machine sizes can be looked up only when this subscription has been registered for them."
     return
   fi
-  fetch "$work/skus.json" batch location list-skus --location "$location"
+  if_allowed "whether Batch offers machines of size $1 in $location" \
+    fetch "$work/skus.json" batch location list-skus --location "$location" || return 0
   choose_size
   set -- "${parameter[vmSize]}" "$2" "$3"
   found=$(machines sku "$1" <"$work/skus.json")
@@ -26,26 +27,37 @@ check_machines() { # size, most nodes, spot nodes
   read -r cores kinds family <<<"$found"
   (($3 == 0)) || [[ $kinds == spot ]] ||
     problem "Machines of size $1 cannot be spot nodes. Take another --vm-size, or --spot-nodes 0."
-  lookup image vm image show --location "$location" --urn "$IMAGE" --query name
-  [[ -n $image ]] || problem "The image $IMAGE is not to be had in $location."
+  if if_allowed "whether the image $IMAGE is to be had in $location" \
+    lookup image vm image show --location "$location" --urn "$IMAGE" --query name && [[ -z $image ]]; then
+    problem "The image $IMAGE is not to be had in $location."
+  fi
   if [[ -z $batch_account ]]; then
     check_batch_account_quota
     return
   fi
-  fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
+  fetch_account || return 0
+  if [[ $cores == unknown ]]; then
+    not_known "how many cores a machine of size $1 has, and so whether the quota suffices. See the portal: Batch account, Quotas."
+    return
+  fi
   (($2 <= $3)) || check_cores "$family" "$cores" dedicated
   (($3 == 0)) || check_cores "$family" "$cores" spot
   (($2 > $3)) || check_stand_ins "$family" "$cores"
+}
+
+fetch_account() {
+  if_allowed "how many cores the Batch account $batch_account may use" \
+    fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
 }
 
 # Sets the machines' size to the wish that is offered, has quota and costs least; without an account no quota is known.
 # With one, the size that was chosen before is in use.
 choose_size() {
   local said used=
-  [[ -n ${parameter[vmSizes]} && -f $work/skus.json ]] || return 0
+  [[ -n ${parameter[vmSizes]} && -s $work/skus.json ]] || return 0
   printf 'null' >"$work/account.json"
   if [[ -n $batch_account ]]; then
-    fetch "$work/account.json" batch account show --resource-group "$group" --name "$batch_account"
+    fetch_account || printf 'null' >"$work/account.json"
     used=${parameter[vmSize]}
   fi
   find_prices "${parameter[vmSizes]}"
@@ -111,9 +123,13 @@ check_stand_ins() { # family, cores of one node
 }
 
 check_batch_account_quota() {
-  local allowed used
-  lookup allowed batch location quotas show --location "$location" --query accountQuota
-  lookup used batch account list --query "[?location=='$location'] | length(@)"
+  local allowed used what="whether the subscription may have one more Batch account in $location"
+  if_allowed "$what" lookup allowed batch location quotas show --location "$location" --query accountQuota || return 0
+  if_allowed "$what" lookup used batch account list --query "[?location=='$location'] | length(@)" || return 0
+  if [[ ! $allowed =~ ^[0-9]+$ || ! $used =~ ^[0-9]+$ ]]; then
+    not_known "$what: Azure does not tell."
+    return
+  fi
   ((used < allowed)) ||
     problem "The subscription has $used Batch accounts in $location and may have $allowed. Delete one, take another region, or ask for more in the portal: Quotas."
 }

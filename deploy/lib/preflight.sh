@@ -143,7 +143,7 @@ check_functions() {
   elif grep -q 'not supported for function apps on the Flex Consumption plan' "$work/error"; then
     problem "Azure Functions has no Flex Consumption plan for Python in $location. Take another region: az functionapp list-flexconsumption-locations"
   else
-    warn "It is not known whether function apps can be made in $location: $(tail -n 1 "$work/error")"
+    not_known "whether function apps can be made in $location: $(tail -n 1 "$work/error")"
   fi
 }
 

@@ -17,13 +17,13 @@ smoke_row() { # name
 
 # Sets smoke_failure to a sentence where it does not end well.
 smoke_test() {
-  local name began now state last='' last_at reason tiffs
+  local name began now state last='' last_at said_at reason tiffs
   # A new name each time: the same bytes under the same name are the same file, and nothing would run.
   name=smoke-test/$(date -u +%Y%m%dT%H%M%SZ).h5
   step "Sends a tiny image through everything (from an empty pool about ten minutes)"
   patiently "Uploading the classifier of the smoke test" upload_blob "$here/../local_cloud/sample_data/default.ilp" projects smoke-test.ilp
   began=$(date +%s)
-  last_at=$began
+  last_at=$began said_at=$began
   patiently "Uploading the image of the smoke test" upload_blob "$here/smoke/tiny.h5" input "$name"
   say "   uploaded as input/$name"
   while :; do
@@ -33,7 +33,10 @@ smoke_test() {
     IFS=$'\t' read -r state reason <"$work/row" || true
     if [[ -n $state && $state != "$last" ]]; then
       printf '   %5d s  %s (%d s after the step before)\n' "$((now - began))" "$state" "$((now - last_at))"
-      last=$state last_at=$now
+      last=$state last_at=$now said_at=$now
+    elif ((now - said_at >= 60)); then
+      say "   still ${last:-not seen} after $(((now - began) / 60)) min"
+      said_at=$now
     fi
     case $last in
       SUCCEEDED) break ;;

@@ -8,7 +8,7 @@ readonly REMOVED=(
   microsoft.alertsmanagement/smartDetectorAlertRules Microsoft.Insights/metricAlerts Microsoft.Insights/scheduledQueryRules Microsoft.Insights/actionGroups
   Microsoft.Batch/batchAccounts Microsoft.Insights/components Microsoft.OperationalInsights/workspaces
   Microsoft.Network/virtualNetworks Microsoft.Network/networkSecurityGroups
-  Microsoft.ManagedIdentity/userAssignedIdentities Microsoft.Storage/storageAccounts
+  Microsoft.ManagedIdentity/userAssignedIdentities
 )
 
 teardown() {
@@ -38,17 +38,26 @@ teardown() {
   leave_topic "$(awk -F '\t' '$1 ~ /storageAccounts$/ {print $3}' "$work/resources")"
   [[ -z $kept ]] || remove_roles_on "$kept"
   remove_budget
-  remove_resources "$kept"
+  remove_resources "$kept" "${REMOVED[@]}"
   remove_healer
+  # By what is left a teardown that broke off goes on.
+  remove_resources "$kept" Microsoft.Storage/storageAccounts
   say "Removed."
 }
 
-# Application Insights gets an alert by itself, which has none of its tags and stays when it goes.
+# Application Insights gets an alert by itself, and a group's first one an action group, which all of the group share:
+# they have none of its tags, and stay when it goes.
 add_what_azure_made() {
-  local name found
+  local name found others
   name=$(awk -F '\t' 'tolower($1) == "microsoft.insights/components" {print $3}' "$work/resources")
   [[ -n $name ]] || return 0
   lookup found resource list --resource-group "$group" --query "[?name=='Failure Anomalies - $name'].[type, id, name]"
+  [[ -z $found ]] || printf '%s\n' "$found" >>"$work/resources"
+  lookup others resource list --resource-group "$group" \
+    --query "[?ends_with(type, 'nsights/components') && name!='$name'] | length(@)"
+  [[ $others == 0 ]] || return 0
+  lookup found resource list --resource-group "$group" \
+    --query "[?name=='Application Insights Smart Detection'].[type, id, name]"
   [[ -z $found ]] || printf '%s\n' "$found" >>"$work/resources"
 }
 
@@ -80,9 +89,9 @@ confirm() {
   [[ $typed == "$group" ]] || fail "Nothing was removed."
 }
 
-remove_resources() { # name to keep
+remove_resources() { # name to keep, types
   local wanted type id name
-  for wanted in "${REMOVED[@]}"; do
+  for wanted in "${@:2}"; do
     while IFS=$'\t' read -r type id name <&3; do
       [[ ${type,,} == "${wanted,,}" && $name != "$1" ]] || continue
       say "   removes $name"
@@ -104,7 +113,7 @@ remove_budget() {
   fi
 }
 
-# The role of --heal is no resource of the group's list either. It goes last: while somebody has it, it can't.
+# The role of --heal is no resource of the group's list either. While somebody has it, it can't go.
 remove_healer() {
   local role
   if ! role=$(az rest --method get --url "$(roles_url)" --only-show-errors --output tsv \

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.deploy import answers
+from tests.deploy import answers, recordings
 from tests.deploy.answers import Answer, CliError
 from tests.deploy.az_cli import Call
 from tests.deploy.azure_state import PERSON, TOKEN, azure_takes, claims
@@ -63,7 +63,9 @@ class Azure(Storage, Templates):
                 raise answers.refusal("account show", "az login")
             method = call.get("--method").lower()
             changing = call.command in CHANGING or method in {"patch", "put", "post", "delete"}
-            answer: Answer = self._perhaps(f"{call.command} {method}".strip(), changing, lambda: self._answer(call))
+            # Of addresses, what they lead to as well.
+            what = f"rest {method} {recordings.thing(call.arguments)}" if method else call.command
+            answer: Answer = self._perhaps(what, changing, lambda: self._answer(call))
             return answer
 
     def _perhaps(self, what: str, changing: bool, effect: Callable[[], Any]) -> Any:

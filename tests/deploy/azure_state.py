@@ -78,6 +78,8 @@ class State:
     # Roles of somebody's own: id -> name.
     role_definitions: dict[str, str] = field(default_factory=dict)
     end_of_files: str = "SUCCEEDED"
+    # In what states a file is seen before it has ended.
+    states_of_files: list[str] = field(default_factory=list)
     # What the archive's server has, and how many bytes of it come through at a time.
     archive: bytes = b"an archive of ilastik " * 50
     archive_cut_at: int | None = None

@@ -81,6 +81,8 @@ class Storage(State):
         name = found[2]
         if ("input", name) not in self.blobs:
             return {"items": []}
+        if self.states_of_files:
+            return {"items": [{"state": self.states_of_files.pop(0), "reason": ""}]}
         if self.end_of_files == "SUCCEEDED":
             self.blobs["results", f"{name}/tiny.tiff"] = {"metadata": {}, "content": ""}
         return {"items": [{"state": self.end_of_files, "reason": "So it is." if self.end_of_files == "FAILED" else ""}]}

@@ -1,49 +1,133 @@
 """A run of deploy.sh that breaks, at whatever call, can be repeated."""
 
 import re
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
 from tests.deploy.azure import CHANGING
+from tests.deploy.conftest import Deployer
 
-TIDYING = {"storage blob delete", "storage blob delete-batch"}
-# Looks whose answer may stay unknown, with a note: they end no run.
-NOTED = {"functionapp list-flexconsumption-runtimes": "It is not known whether function apps can be made"}
+HERE = ("--location", "westeurope")
+SIZES = "Standard_D4ds_v5,Standard_E8ds_v5"
+TOLD = ("--alert-mail", "lab@example.org", "--monthly-budget", "50")
+GROUP = ("--operators-group", "00000000-1111-4222-8333-444444444444")
+CLOSED = ("--private", "--allowed-addresses", "203.0.113.7")
+# Looks and tidying whose failure ends no run, with what is said of it.
+NOTED = {
+    "storage blob delete": "is left over",
+    "storage blob delete-batch": "is left over",
+    "functionapp list-flexconsumption-runtimes": "It is not known whether function apps can be made",
+    "prices": "The list of retail prices could not be asked",
+    # Asked by --what-if, which goes on without it.
+    "storage blob show": "It is not known whether ilastik's archive",
+    "rest get budgets/": "Azure does not tell whether there is a budget",
+    "rest get roleDefinitions": "Azure does not tell whether there is a custom role",
+}
+# What only tells more of a fault.
+TELLS_MORE = {"bicep build-params": ["bicep version"]}
+
+
+def unregistered(lab: Deployer) -> None:
+    """A subscription that has made no web app yet."""
+    lab.azure.providers["Microsoft.Web"] = "NotRegistered"
+
+
+def priced(lab: Deployer) -> None:
+    """The prices of both sizes are known."""
+    lab.azure.retail_prices = dict.fromkeys(SIZES.split(","), 0.2)
+
+
+def everything(lab: Deployer) -> None:
+    """A deployment with a budget and a role that heals, whose topic somebody else made."""
+    lab.azure.budgets["ilastik-budget"] = "2026-11-01"
+    lab.azure.role_definitions["healer"] = "ilastik-batch pool healer ilastik7a79c679"
+    topic = lab.azure.resource("Microsoft.EventGrid/systemTopics")
+    assert topic
+    topic["tags"] = {"by": "Defender"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A run over an empty subscription, or over what a first run made."""
+
+    options: Sequence[str]
+    over: str = "deployed"
+    prepare: Callable[[Deployer], None] = lambda lab: None
+
+
+SCENES = {
+    "first": Scene(HERE, "empty", unregistered),
+    "sizes": Scene((*HERE, "--vm-sizes", SIZES), "empty", priced),
+    "changed": Scene(("--vm-size", "Standard_E8ds_v5", "--heal", *CLOSED, *TOLD, *GROUP)),
+    "scale": Scene(("--max-nodes", "3")),
+    "what-if": Scene(("--what-if",)),
+    "teardown": Scene(("--teardown", "--yes"), prepare=everything),
+    "removal": Scene(("--teardown", "--yes", "--delete-results"), prepare=everything),
+}
+
+
+# What changes something, by the first scene that does it.
+NEW = {
+    "first": {"provider register", "group create", "deployment group create", "role assignment create"}
+    | {"storage blob upload", "publish"},
+    "changed": {"rest delete pools/"},
+    "scale": {"rest patch pools/"},
+    "teardown": {"rest delete eventSubscriptions/", "role assignment delete", "resource delete"}
+    | {"rest delete budgets/", "rest delete roleDefinitions/"},
+}
 
 
 @pytest.mark.parametrize(
-    "everywhere",
+    ("name", "everywhere"),
     [
-        False,
-        # Seventy runs, a minute on an idle machine.
-        pytest.param(True, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+        *((name, False) for name in NEW),
+        # Some three hundred runs in all, four minutes on an idle machine.
+        *(pytest.param(name, True, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]) for name in SCENES),
     ],
 )
-def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, everywhere):
+def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, name, everywhere):
     """Whatever call breaks, before or after its effect: the run ends there, and the next ends as an unbroken one.
 
-    Everywhere, or after the effect of the first of each kind of call that changes something.
+    At every call of a first run and at the first and last of each kind in other scenes; or after the effect of the
+    first of each kind that changes something and that no scene before has.
     """
+    scene = SCENES[name]
     followed: set[str] = set()
 
+    def begin(lab):
+        if scene.over == "deployed":
+            lab.azure.take_over(deployed)
+            lab.cached_archive().parent.mkdir(parents=True)
+            lab.cached_archive().write_bytes(deployed.archive)
+        scene.prepare(lab)
+
+    def go_on(lab):
+        done = lab.run(*scene.options, *([] if "--teardown" in scene.options else ["--no-smoke-test"]))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    if name == "first":
+        asked, end = deployed.asked, state(deployed)
+    else:
+        with make_empty() as unbroken:
+            begin(unbroken)
+            assert unbroken.run(*scene.options).returncode == 0
+            asked, end = unbroken.azure.asked, state(unbroken.azure)
+
     def break_at(number, after_effect):
-        what = deployed.asked[number - 1]
+        what = asked[number - 1]
         with make_empty() as broken:
-            broken.azure.providers["Microsoft.Web"] = "NotRegistered"
+            begin(broken)
             broken.azure.break_at, broken.azure.break_after_effect = number, after_effect
-            done = broken.run("--location", "westeurope")
+            done = broken.run(*scene.options)
             message = f"{what}, call {number}: {done.stdout}{done.stderr}"
-            if what in TIDYING:
-                assert (done.returncode, "is left over" in done.stderr) == (0, True), message
-                return
-            if what in NOTED:
-                assert (done.returncode, NOTED[what] in done.stderr) == (0, True), message
+            if done.returncode == 0:
+                assert NOTED[what] in done.stderr, message
                 return
             assert done.returncode == 1, message
-            # Only what tells more of the fault is asked afterwards.
-            told_more = ["bicep version"] if what == "bicep build-params" else []
-            assert broken.azure.asked == deployed.asked[:number] + told_more, message
+            assert broken.azure.asked == asked[:number] + TELLS_MORE.get(what, []), message
             assert re.search(r"\nStopped: .{30,}\n$", done.stderr), message
             assert what not in CHANGING or "run this again" in done.stderr, message
             # What a run does follows from what exists: from the same again nothing else follows.
@@ -51,24 +135,32 @@ def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, everywh
             if left not in followed:
                 followed.add(left)
                 broken.azure.break_at = None
-                broken.up("--no-smoke-test")
-                assert state(broken.azure) == state(deployed), message
+                go_on(broken)
+                assert state(broken.azure) == end, message
 
-    assert {"group create", "provider register", "deployment group create", "publish"} <= set(deployed.asked)
-    has_effect = {*CHANGING, "publish"} - TIDYING
     if everywhere:
-        calls = [(number, False) for number in range(1, len(deployed.asked) + 1)]
-        calls += [(number, True) for number, _ in calls if deployed.asked[number - 1] in has_effect]
+        firsts = {what: number for number, what in reversed([*enumerate(asked, 1)])}
+        lasts = {what: number for number, what in enumerate(asked, 1)}
+        numbers = range(1, len(asked) + 1) if name == "first" else sorted({*firsts.values(), *lasts.values()})
+        calls = [(number, False) for number in numbers]
+        calls += [(number, True) for number in numbers if has_effect(asked[number - 1])]
     else:
-        firsts = {what: number for number, what in reversed([*enumerate(deployed.asked, 1)]) if what in has_effect}
-        calls = [(number, True) for number in firsts.values()]
+        firsts = {what: number for number, what in reversed([*enumerate(asked, 1)]) if has_effect(what)}
+        calls = [(number, True) for what, number in firsts.items() if what in NEW[name]]
+        assert firsts.keys() & NEW[name] == NEW[name]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda call: break_at(*call), calls))
-    assert len(followed) > (5 if everywhere else 2)
+
+
+def has_effect(what):
+    """Whether a call changes something that must not be half-done."""
+    changes = what in CHANGING or what == "publish" or what.startswith(("rest delete", "rest patch"))
+    return changes and what not in NOTED
 
 
 def state(azure):
     """What exists, without what is left of smoke tests."""
     blobs = {key for key in azure.blobs if "smoke" not in key[1]}
     names = sorted(r["name"] for r in azure.resources)
-    return names, set(azure.pools), blobs, len(set(azure.published))
+    roles = {(role["principalId"], role["scope"]) for role in azure.role_assignments}
+    return names, set(azure.pools), blobs, len(set(azure.published)), roles, azure.budgets, azure.role_definitions

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.lib import parameters
-from tests.deploy import bicep_text
+from tests.deploy import answers, bicep_text
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
@@ -86,6 +86,43 @@ def test_a_look_that_is_refused_stops_nothing(empty):
     empty.azure.refused["functionapp list-flexconsumption-runtimes"] = "(Forbidden) Not for you."
     done = empty.run("--location", "westeurope", "--what-if")
     assert (done.returncode, "It is not known whether function apps can be made" in done.stderr) == (0, True)
+
+
+_REFUSED = "(AuthorizationFailed) The client does not have authorization to perform action 'x'."
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("batch location list-skus", "It is not known whether Batch offers machines of size Standard_D4ds_v5"),
+        ("batch location quotas show", "It is not known whether the subscription may have one more Batch account"),
+        ("batch account list", "It is not known whether the subscription may have one more Batch account"),
+        ("vm image show", "It is not known whether the image canonical:"),
+    ],
+)
+def test_what_may_not_be_looked_at_is_unknown(empty, command, sentence):
+    """Neither there nor missing: it is said, and the run goes on."""
+    empty.azure.refused[command] = _REFUSED
+    done = empty.run("--location", "westeurope", "--what-if")
+    assert (done.returncode, sentence in done.stderr) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("cores", [None, []])
+def test_a_quota_that_is_not_told_is_unknown(empty, cores):
+    """The CLI prints nothing, or "None"; neither is a number."""
+    empty.azure.told["batch location quotas show"] = {"accountQuota": None}
+    empty.azure.told["batch location list-skus"] = [
+        {"name": "Standard_D4ds_v5", "familyName": "f", "capabilities": cores}
+    ]
+    done = empty.run("--location", "westeurope", "--what-if")
+    assert done.returncode == 0, done.stderr
+    assert "It is not known whether the subscription may have one more Batch account" in done.stderr
+
+
+def test_a_batch_account_that_may_not_be_looked_at_has_an_unknown_quota(lab):
+    """The cores that it may use are not known, and the run goes on."""
+    lab.azure.refused["batch account show"] = _REFUSED
+    assert "how many" in lab.up("--no-smoke-test", "--vm-sizes", "Standard_D4ds_v5,Standard_E8ds_v5").stderr
 
 
 def test_azure_looks_the_deployment_through_before_anything_is_made(empty):
@@ -268,6 +305,17 @@ def test_what_passes_by_itself_is_waited_for(empty, fault):
     done = empty.run("--location", "westeurope")
     assert (done.returncode, "not yet possible" in done.stdout) == (1, True)
     assert [call.command for call in empty.azure.calls].count("deployment group create") == 4
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFound", "ContainerNotFound"])
+@pytest.mark.parametrize("command", ["storage blob show", "storage blob upload"])
+def test_data_of_a_fresh_account_is_waited_for(empty, command, code):
+    """Some of its front ends do not know the account or its containers yet: that says nothing of what is in them."""
+    seen = str(answers.refusal("storage blob show", "BlobNotFound"))
+    empty.azure.refused[command] = seen.replace("BlobNotFound", code)
+    done = empty.run("--location", "westeurope")
+    assert (done.returncode, "not yet possible" in done.stdout) == (1, True)
+    assert [call.command for call in empty.azure.calls].count(command) == 4
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_settings_of_the_app_are_options(lab):
 def test_new_scale_settings_patch_the_pool(lab):
     """Another number of nodes is a PATCH of the pool there is: no new pool, no new code."""
     lab.up("--max-nodes", "4", "--no-smoke-test")
-    assert lab.azure.changes == ["deployment group create", "rest patch"]
+    assert lab.azure.changes == ["deployment group create", "rest patch pools/"]
     (pool,) = lab.azure.pools.values()
     assert pool["properties"]["scaleSettings"]["autoScale"]["formula"].startswith("maxNodes = 4;")
 
@@ -127,7 +127,7 @@ def test_scripts_and_archive_come_before_what_uses_them(lab):
     """In an update nothing refers to a script, a start task or an archive that is not stored yet."""
     lab.new_start_task("#!/bin/bash\necho new\n")
     lab.up("--no-smoke-test", "--upgrade-ilastik", "1.4.3")
-    assert commands(lab) == ["storage blob upload", "deployment group create", "rest delete"]
+    assert commands(lab) == ["storage blob upload", "deployment group create", "rest delete pools/"]
 
 
 def test_pools_of_others_are_left_alone(lab):
@@ -221,9 +221,9 @@ def test_the_publishing_address_takes_one_of_two_tokens(empty, audience):
 
 
 def test_another_cloud_has_another_address(empty):
-    """That of Azure Resource Manager is the one that the CLI knows."""
+    """That of Azure Resource Manager is the one that the CLI knows; what else may differ nobody has looked at."""
     empty.azure.arm = "https://management.usgovcloudapi.net"
-    empty.up("--no-smoke-test")
+    assert "written for Azure's public cloud" in empty.up("--no-smoke-test").stderr
 
 
 def test_what_if_changes_nothing(empty):
@@ -236,7 +236,8 @@ def test_what_if_changes_nothing(empty):
     empty.up()
     empty.azure.role_assignments.clear()
     empty.azure.changes.clear()
-    empty.up("--what-if", "--vm-size", "Standard_E8ds_v5")
+    done = empty.up("--what-if", "--vm-size", "Standard_E8ds_v5")
+    assert "It is not known whether ilastik's archive is in ilastikdata" in done.stderr
     assert empty.azure.changes == []
     assert empty.azure.calls[-1].command == "deployment group what-if"
 
@@ -308,6 +309,16 @@ def test_hostile_names_stay_names(lab, name):
     (lab.clone / name).write_bytes(b"a project")
     lab.up("--project", name, "--no-smoke-test")
     assert lab.azure.blobs["projects", name]["content"] == b"a project".hex()
+
+
+def test_a_long_wait_for_the_first_node_is_not_silent(empty):
+    """Whoever watches is told every minute; here each look at the clock takes half a minute."""
+    clock = '#!/bin/bash\n[[ $* == +%s ]] || exec /bin/date "$@"\n'
+    (empty.bin / "date").write_text(clock + 'echo . >>"$HOME/ticks"\necho $((30 * $(wc -l <"$HOME/ticks")))\n')
+    (empty.bin / "date").chmod(0o755)
+    empty.azure.states_of_files = ["ACTIVE"] * 7
+    told = re.findall(r"still (\w+) after (\d+) min", empty.up().stdout)
+    assert told == [("ACTIVE", "1"), ("ACTIVE", "2"), ("ACTIVE", "3")]
 
 
 def test_no_token_on_a_command_line(deployed):

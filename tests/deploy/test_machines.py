@@ -60,6 +60,29 @@ def test_the_app_is_told_the_prices_with_currency_and_day():
     assert machines.setting({}, "2026-11-29") == {}
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"dedicatedCoreQuotaPerVmFamily": None, "dedicatedCoreQuotaPerVmFamilyEnforced": None},
+        {"dedicatedCoreQuotaPerVmFamily": [{"name": "A Family", "coreQuota": None}]},
+        {"dedicatedCoreQuotaPerVmFamilyEnforced": False, "dedicatedCoreQuota": None},
+        {"dedicatedCoreQuotaPerVmFamilyEnforced": None, "dedicatedCoreQuota": 8},
+        {},
+    ],
+)
+def test_what_azure_does_not_tell_is_no_number(told):
+    """Neither none nor enough."""
+    assert machines.quota(told, "A Family", spot=False) is None
+    assert machines.quota({"lowPriorityCoreQuota": None}, "A Family", spot=True) is None
+
+
+def test_a_size_whose_cores_are_not_told_may_be_had():
+    """Nothing is against it but that nobody knows."""
+    size = {"name": "A", "familyName": "A Family", "capabilities": None}
+    assert machines.sku([size], "A") == (None, "A Family", True)
+    assert machines.choose([size], account(A=0), {}, ["A"], 1, 0) == ("A", [])
+
+
 def test_a_pool_of_both_kinds_costs_what_both_cost():
     """What is not known of a kind that is wanted is not known of the pool; of another kind it does not matter."""
     assert machines.mean_price({"dedicated": 1.0, "spot": 0.2}, 10, 5) == pytest.approx(0.6)

@@ -10,13 +10,29 @@ def test_teardown_keeps_the_results(lab):
     data = lab.azure.resource("Microsoft.Storage/storageAccounts")
     others = {"id": "x", "type": "Microsoft.Compute/disks", "name": "x", "location": "", "tags": None, "group": "lab"}
     rule = {"id": "y", "type": "microsoft.alertsmanagement/smartDetectorAlertRules", "tags": None, "location": ""}
-    lab.azure.resources += [others, rule | {"name": "Failure Anomalies - ilastik-insights", "group": "lab"}]
+    mails = {"id": "z", "type": "microsoft.insights/actiongroups", "tags": None, "location": ""}
+    lab.azure.resources += [
+        others,
+        rule | {"name": "Failure Anomalies - ilastik-insights", "group": "lab"},
+        mails | {"name": "Application Insights Smart Detection", "group": "lab"},
+    ]
     done = lab.run("--teardown", stdin="lab\n")
     assert done.returncode == 0, done.stderr
     assert lab.azure.resources == [data, others]
     assert {role["principalId"] for role in lab.azure.role_assignments} == {PERSON}
     assert lab.run("--teardown", "--delete-results", "--yes").returncode == 0
     assert lab.azure.resources == [others]
+
+
+def test_what_azure_made_for_several_stays(lab):
+    """Another Application Insights of the group has the same action group."""
+    tags = {"id": "x", "tags": None, "location": "", "group": "lab"}
+    mails = tags | {"type": "microsoft.insights/actiongroups", "name": "Application Insights Smart Detection"}
+    other = tags | {"type": "Microsoft.Insights/components", "name": "other"}
+    lab.azure.resources += [mails, other]
+    assert lab.run("--teardown", "--yes").returncode == 0
+    assert mails in lab.azure.resources
+    assert other in lab.azure.resources
 
 
 def test_teardown_removes_budget_and_role(lab):

@@ -31,6 +31,13 @@ async def test_a_certificate_that_ends_and_a_silence_are_told(days, silent, leve
     assert all("'scope'" in finding.sentence for finding in findings)
 
 
+def test_a_renewal_leaves_the_old_certificate():
+    """Else the instrument could not upload until somebody has brought it the new one."""
+    now = World().cloud.now
+    certificate, _ = judge([Instrument("scope", now + DAY, app="1-2")], {}, now)
+    assert "az ad app credential reset --id 1-2 --create-cert --years 1 --append" in certificate.remedy
+
+
 def test_what_may_not_be_asked_is_unknown():
     """Neither fine nor a fault."""
     now = World().cloud.now
