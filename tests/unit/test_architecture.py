@@ -125,19 +125,30 @@ class Asked(dict[str, str]):
         return super().get(name, default)
 
 
+REQUIRED = {
+    "BATCH_ACCOUNT_ENDPOINT": "https://x",
+    "BATCH_POOL_ID": "p",
+    "BATCH_POOL_IDENTITY": "/i",
+    "DATA_STORAGE": "UseDevelopmentStorage=true",
+}
+
+
 def test_every_setting_is_in_the_table():
     """A setting that the app reads stands in the README."""
-    values = Asked(
-        {
-            "BATCH_ACCOUNT_ENDPOINT": "https://x",
-            "BATCH_POOL_ID": "p",
-            "BATCH_POOL_IDENTITY": "/i",
-            "DATA_STORAGE": "UseDevelopmentStorage=true",
-        }
-    )
+    values = Asked(REQUIRED)
     from_mapping(values)
     names = values.names - {"WEBSITE_SITE_NAME"}
     assert {name for name in names if f"`{name}`" not in TEXTS["README.md"]} == set()
+
+
+def test_the_defaults_in_the_table_are_those_of_the_code():
+    """Whoever writes them into the app's settings changes nothing."""
+    _, _, table = TEXTS["README.md"].partition("## Settings of the function app")
+    stated: dict[str, str] = {}
+    for names, defaults in re.findall(r"(?m)^\| ([^|]*`[A-Z_]+`[^|]*) \| ([^|]*`[^|]*) \|", table):
+        stated |= dict(zip(re.findall("`(.+?)`", names), re.findall("`(.+?)`", defaults), strict=True))
+    assert len(stated) > 30
+    assert from_mapping(REQUIRED | stated) == from_mapping(REQUIRED)
 
 
 def test_every_state_is_explained():

@@ -1,6 +1,7 @@
 """What a run's task is given of its node."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,3 +45,17 @@ def test_a_try_after_too_little_memory_has_more_of_it_for_each_thread(slots, fai
     spec = task_spec(record, settings, lambda container, blob: f"https://a/{container}/{blob}")
     given = TaskEnvironment.from_env(dict(spec.environment))
     assert (given.threads, given.ram_mb) == (threads, ram_mb)
+
+
+@pytest.mark.parametrize("kept", ["", "the type float32"])
+def test_a_task_knows_its_scripts_its_limits_and_what_its_run_keeps(kept):
+    """TASK_SCRIPTS and TASK_RETENTION_HOURS are the task's; of stored export settings only whether they are kept."""
+    settings = replace(SETTINGS, task_scripts="of-2026/", task_retention=timedelta(hours=5))
+    record = FileRecord("fly/a.h5", 1, State.SUBMITTING, ImageVersion("e", 5), "c")
+    tool = replace(record.plan.tool, project_digest="0" * 64, export_source="Simple Segmentation", export_settings=kept)
+    record = replace(record, plan=replace(record.plan, tool=tool), placement=Placement(task_id="t-1"))
+    spec = task_spec(record, settings, lambda container, blob: f"https://a/{container}/{blob}")
+    assert spec.command_line == "/bin/bash of-2026/run_task.sh"
+    assert [file.blob_prefix for file in spec.resource_files if file.blob_prefix] == ["of-2026/"]
+    assert spec.retention == timedelta(hours=5)
+    assert ("ILASTIK_TASK_KEEP_EXPORT" in dict(spec.environment)) is bool(kept)

@@ -226,6 +226,13 @@ def test_contiguous_pixels_must_lie_in_the_file(project):
     assert "damaged" in words(judge(dataset(offset=2048), project, size=2047 + pixels))
 
 
+def test_an_image_beyond_the_limit_is_refused(project):
+    """However few bytes it takes in its file."""
+    limits = CheckLimits(max_declared_bytes=2 * 20 * 30 * 40)
+    assert isinstance(judge(dataset(), project, limits=limits), Accepted)
+    assert "the limit is" in words(judge(dataset((3, 20, 30, 40, 1)), project, limits=limits))
+
+
 def test_sizes_beyond_what_compression_can_do_are_refused(project):
     """1,100 times the file's length, beside a gigabyte that may simply be empty."""
     facts = replace(project, columns=None)
