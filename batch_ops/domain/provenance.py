@@ -53,11 +53,11 @@ def provenance(
             "node_id": record.placement.node_id or manifest.node,
         },
         "times": {
-            "dropped": _iso(record.times.dropped_at),
-            "submitted": _iso(record.times.submitted_at),
-            "task_started": _iso(record.times.task_started_at),
-            "task_ended": _iso(record.times.task_ended_at),
-            "published": _iso(now),
+            "dropped": iso(record.times.dropped_at),
+            "submitted": iso(record.times.submitted_at),
+            "task_started": iso(record.times.task_started_at),
+            "task_ended": iso(record.times.task_ended_at),
+            "published": iso(now),
             "seconds": dict(manifest.seconds),
         },
         "values": "1 is the first label of the project, 2 the second, and so on",
@@ -133,11 +133,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Which run of which file a provenance.json describes, and all files that belong to it, itself excepted."""
+    """Which run of which image a provenance.json describes, and all files that belong to it, itself excepted."""
 
     name: str
     run: int
     task_id: str
+    task_started: str | None
     files: tuple[Listed, ...]
 
     @classmethod
@@ -154,7 +155,8 @@ class Publication:
             files = {file.path: file for file in listed}
             if told["log"]:
                 files.setdefault(str(told["log"]), Listed(str(told["log"]), is_log=True))
-            return cls(str(told["input"]["name"]), int(run["number"]), str(run["task_id"]), tuple(files.values()))
+            image, started = str(told["input"]["name"]), told["times"]["task_started"]
+            return cls(image, int(run["number"]), str(run["task_id"]), started, tuple(files.values()))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -210,5 +212,6 @@ def _warnings(warnings: Sequence[RunWarning]) -> list[dict[str, str]]:
     return [{"code": warning.code, "sentence": warning.sentence} for warning in warnings]
 
 
-def _iso(time: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
+    """Write a time as the document has it."""
     return time.isoformat(timespec="milliseconds") if time else None

@@ -15,7 +15,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, BlobMissing, WrongContent
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.local_names import local_path
-from batch_ops.domain.provenance import Listed, Publication
+from batch_ops.domain.provenance import Listed, Publication, iso
 from batch_ops.ports.folder import Folder
 from batch_ops.ports.services import BlobStore
 from batch_ops.task.plain_text import plain
@@ -52,7 +52,7 @@ class Fetching:
         """
         place = local_path(naming.results_folder(record.name).removesuffix("/"))
         here = Publication.read(await folder.read((*place, PROVENANCE)) or b"")
-        if here and here.name != record.name:
+        if here and naming.file_of_task(here.task_id) != naming.file_hash(record.name):
             return Fetched(left=f"the results of {plain(here.name)} lie there, whose name this disk can't tell from it")
         if here and _is_of(here, record) and await _is_whole(here, place, folder):
             return Fetched()
@@ -106,8 +106,9 @@ class Fetching:
 
 
 def _is_of(publication: Publication, record: FileRecord) -> bool:
-    expected = (record.name, record.run, record.placement.task_id)
-    return (publication.name, publication.run, publication.task_id) == expected
+    # The time, too: another system may have had a run of this number.
+    expected = (record.run, record.placement.task_id, iso(record.times.task_started_at))
+    return (publication.run, publication.task_id, publication.task_started) == expected
 
 
 async def _is_whole(here: Publication, place: tuple[str, ...], folder: Folder) -> bool:

@@ -152,3 +152,27 @@ async def test_nothing_is_written_outside_of_the_folder(tmp_path):
     await _fetch(world, tmp_path / "to", name)
     assert _there(tmp_path / "to/fly/%252E%252E/a%3Ab.h5") == world.results(name)
     assert [path.name for path in tmp_path.iterdir()] == ["to"]
+
+
+async def test_a_rerun_is_fetched_beside_what_was_there(world, tmp_path):
+    """It has the same image, and results of its own."""
+    await world.system.rerunning.begin(await world.system.rerunning.plan("fly", "second"))
+    await world.deliver()
+    again = f"fly@second/{NAME.removeprefix('fly/')}"
+    await world.finish(again)
+    for name in (NAME, again):
+        assert not (await _fetch(world, tmp_path, name)).left
+        assert _there(tmp_path / name) == world.results(name)
+        assert await _fetch(world, tmp_path, name) == Fetched()
+
+
+async def test_the_same_run_of_another_system_is_another_run(world, tmp_path):
+    """After a new deployment runs are counted anew."""
+    await _fetch(world, tmp_path)
+    other = World()
+    other.cloud.advance(MINUTE)
+    await other.begin(NAME)
+    await other.finish(NAME)
+    await other.deliver(MINUTE)
+    assert (await _fetch(other, tmp_path)).files
+    assert _there(tmp_path / NAME) == other.results(NAME)
