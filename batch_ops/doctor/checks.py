@@ -23,6 +23,7 @@ from batch_ops.doctor.findings import Finding, Level
 from batch_ops.doctor.management import Place
 from batch_ops.doctor.runner import Check
 from batch_ops.doctor.storage_access import Visitor
+from batch_ops.domain import naming
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Health
@@ -110,7 +111,15 @@ class Deployment:
         pools = [pool_id for pool_id in (settings.pool_id, settings.large_pool_id) if pool_id and settings.prices]
         nodes = [await catalog.any_node(pool_id) for pool_id in pools]
         gate = BudgetGate(ledger=ports.ledger, worklist=ports.worklist, nodes=catalog, settings=settings, clock=clock)
-        return costs.judge(settings, nodes, await gate.books(), clock().date())
+        strangers = [name for name, _ in settings.budgets.projects if not await self._has_classifier(name)]
+        return costs.judge(settings, nodes, await gate.books(), clock().date(), strangers)
+
+    async def _has_classifier(self, project: str) -> bool:
+        container = self.settings.projects_container
+        for blob in naming.classifier_blobs(project):
+            if await self.ports.blobs.head(container, blob):
+                return True
+        return False
 
     async def _projects(self) -> Sequence[Finding]:
         container = self.settings.projects_container

@@ -7,17 +7,26 @@ from batch_ops.doctor.findings import Finding, Level, joined
 from batch_ops.domain.budget import Books, alarms
 from batch_ops.domain.prices import HOUR_SECONDS, Node, NodeKind, money
 from batch_ops.domain.settings import Settings
+from batch_ops.task.plain_text import plain
 
 _AREA = "costs"
 _OLD = timedelta(days=100)
 _ASK = "run deploy.sh again, which asks the public list of prices, or give it --node-prices."
 
 
-def judge(settings: Settings, nodes: Sequence[Node], books: Books, today: date) -> Sequence[Finding]:
-    """Write findings about the prices of these pools' nodes, and about the budget; `books` are those of this month."""
+def judge(
+    settings: Settings, nodes: Sequence[Node], books: Books, today: date, strangers: Sequence[str] = ()
+) -> Sequence[Finding]:
+    """Write findings about the prices of these pools' nodes, and about the budget.
+
+    `books` are those of this month, `strangers` the projects with a budget but without a classifier.
+    """
     if not settings.prices:
         return [_without_prices(settings)]
     findings = [*_of_prices(settings, nodes, today), *_of_budget(settings, books)]
+    for name in strangers:
+        message = f"There is a budget for the project '{plain(name)}', which has no classifier: it may be misspelt."
+        findings.append(Finding(_AREA, Level.WARN, message, "compare BUDGET_MONTH with the folders in `input`."))
     if unpriced := sum(done.unpriced_seconds for done in books.spent.values()):
         counted = " They count at the highest price that is known." if settings.budgets else ""
         message = f"The price of {unpriced / HOUR_SECONDS:,.1f} node hours of this month is not known.{counted}"
@@ -60,7 +69,7 @@ def _of_budget(settings: Settings, books: Books) -> Sequence[Finding]:
         remedy = "raise it with deploy.sh --budget, or wait for the next month."
         return [Finding(_AREA, Level.WARN, sentence, remedy) for sentence in said]
     limits: list[tuple[str, str | None, int]] = [
-        (f"the project '{one}'", one, limit) for one, limit in budgets.projects
+        (f"the project '{plain(one)}'", one, limit) for one, limit in budgets.projects
     ]
     if budgets.whole is not None:
         limits.append(("all projects", None, budgets.whole))

@@ -98,7 +98,7 @@ def observe(
             node_losses=here.node_losses + lost,
             requeues=max(task.requeues, here.requeues),
         ),
-        times=replace(worked.times, task_started_at=task.started or worked.times.task_started_at),
+        times=replace(worked.times, task_started_at=_started(task) or worked.times.task_started_at),
     )
     if node is not None and seen.placement.slot_price_micro is not None:
         seen = replace(seen, spent=replace(seen.spent, cost_currency=settings.prices.currency))
@@ -123,19 +123,24 @@ def _worked(record: FileRecord, task: Task) -> FileRecord:
 
     Batch may put a task back without counting it, and tells the time of it only where it counts.
     """
-    started = record.times.task_started_at
-    if started is None or task.started == started:
+    started, again = record.times.task_started_at, _started(task)
+    if started is None or again == started:
         return record
-    if task.started is None:
+    if again is None:
         is_over = task.state in {TaskState.ACTIVE, TaskState.PREPARING} or task.requeues > record.placement.requeues
         until = task.changed
     else:
-        is_over, until = task.started > started, task.started
+        is_over, until = again > started, again
     if not is_over:
         return record
     if task.requeued is not None and started < task.requeued < until:
         until = task.requeued
     return replace(record, times=replace(record.times, task_ended_at=until)).between_stretches()
+
+
+def _started(task: Task) -> datetime | None:
+    """Return since when a node works on the task: one that waits for a node may still say when the last one began."""
+    return None if task.state is TaskState.ACTIVE else task.started
 
 
 def _placed(record: FileRecord, task: Task, node: Node | None, settings: Settings) -> Placement:

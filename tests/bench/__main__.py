@@ -1,4 +1,4 @@
-"""`python -m tests.bench [burst | tick | collect | list | sums | batch | ilastik | warm | memory | night] [--write]`.
+"""`python -m tests.bench WHAT [--write]`; without WHAT the first three.
 
     burst, tick, collect   the product at scale, over local services with latency; all three by default
     list                   lists of files by time and by state, at any history
@@ -7,6 +7,7 @@
     ilastik                the ilastik stand-in on a 10x300x275x50 volume
     warm                   seconds from an upload to SUCCEEDED, beyond the task's own, on nodes that are there
     night                  the nodes' disks in a night of files, by the task script's own rules
+    costs                  what 20 files cost beside what a back-fill would have foreseen
     memory                 the function host's memory while a small image in a file padded to 2 GB passes through
 
 Prints Markdown; `--write` keeps it as well: in RESULTS.md here, or in BENCHMARKS.md of what is measured.
@@ -30,7 +31,7 @@ from tests.bench.sums import sums
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("list", "sums", "batch", "ilastik", "warm", "memory", "night")
+_OTHERS = ("list", "sums", "batch", "ilastik", "warm", "memory", "night", "costs")
 
 
 def main(argv: list[str]) -> int:
@@ -96,6 +97,10 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
         case "ilastik":
             report = Report("measured", "", "make bench-ilastik", REPOSITORY / "local_cloud/ilastik/BENCHMARKS.md")
             ilastik(report, given.project, given.repeats, given.times)
+        case "costs":
+            report = Report(what, "Foreseen and true costs of 20 files", "python -m tests.bench costs")
+            prices = '{"STANDARD_D4S_V3": {"dedicated": 0.27, "spot": 0.054}}'
+            lab.on_a_cloud(report, lab.costs, NODE_PRICES=prices)
         case _:
             title = "A file on nodes that are there" if what == "warm" else "A small image in a file of 2 GB"
             report = Report(what, title, f"python -m tests.bench {what}")

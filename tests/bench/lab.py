@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from batch_ops.adapters.table_rows import from_properties
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.use_cases.backfill import Backfill, pace_of
 from tests.acceptance.lab import REPOSITORY, Lab, h5, laboratory
 from tests.bench.measure import Peak, resident, spent
 from tests.bench.report import Report
@@ -58,8 +61,36 @@ def memory(lab: Lab, report: Report) -> None:
     report.say(f"The file ended as {row['state']}, {passing.wall:.0f} s after its upload began.")
 
 
-def on_a_cloud(report: Report, measure: Callable[[Lab, Report], None]) -> None:
+def costs(lab: Lab, report: Report, files: int = 20) -> None:
+    """What a back-fill would have foreseen for so many files, learnt from as many others, beside what they cost."""
+
+    def run(folder: str) -> list[FileRecord]:
+        names = [f"default/{folder}/{number}.h5" for number in range(files)]
+        for number, name in enumerate(names):
+            lab.image(name, seed=number, shape=(1 + number * 7 % 5, 48, 44, 32, 1))
+        return [from_properties(FileRecord, lab.wait(name, "SUCCEEDED", seconds=600)) for name in names]
+
+    pace, true = pace_of(run("before")), run("then")
+    names, length = tuple(record.name for record in true), sum(record.image.length for record in true)
+    foreseen = Backfill(names, length, 0, 0, pace, 0).cost_micro or 0
+    cost, seconds = sum(record.spent.cost_micro or 0 for record in true), sum(record.node_seconds for record in true)
+    report.table(
+        ("figure", "foreseen", "true", "foreseen / true"),
+        [
+            ("cost, millionths of a dollar", f"{foreseen:,}", f"{cost:,}", f"{foreseen / cost:.2f}"),
+            (
+                "node seconds",
+                f"{pace.seconds_a_file * files + pace.seconds_a_gb * length / 1e9:.1f}",
+                f"{seconds:,}",
+                f"{(pace.seconds_a_file * files + pace.seconds_a_gb * length / 1e9) / seconds:.2f}",
+            ),
+        ],
+    )
+    report.say(f"{files} files of 1 to 5 volumes at 0.27 dollars an hour, learnt from {files} others like them.")
+
+
+def on_a_cloud(report: Report, measure: Callable[[Lab, Report], None], **settings: str) -> None:
     """Run one measure on a cloud of its own."""
-    with tempfile.TemporaryDirectory() as tmp, laboratory(Path(tmp), {}, _HOME) as lab:
+    with tempfile.TemporaryDirectory() as tmp, laboratory(Path(tmp), settings, _HOME) as lab:
         lab.project("default")
         measure(lab, report)

@@ -51,3 +51,10 @@ def test_what_is_not_known_and_what_is_used_up_is_said(prices, how, level, said)
     (found,) = [finding for finding in findings if said in finding.sentence]
     assert found.level is level
     assert bool(found.remedy) == (level in {Level.WARN, Level.FAIL} or not prices)
+
+
+def test_a_budget_for_nobody_is_a_warning():
+    """A name that is misspelt would leave its project without a limit."""
+    settings = replace(SETTINGS, prices=NodePrices.parse(BOTH), budgets=Budgets(None, (("flies", DOLLAR),)))
+    found = costs.judge(settings, [Node("d4")], Books("2026-11"), TODAY, ["flies"])
+    assert [f.level for f in found if "'flies', which has no classifier" in f.sentence] == [Level.WARN]

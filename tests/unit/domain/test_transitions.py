@@ -235,3 +235,15 @@ def test_a_task_that_is_not_the_rows_tells_nothing():
 def test_an_unchanged_state_is_no_step():
     """Seeing the same again writes nothing."""
     assert observe(record(), task(TaskState.RUNNING), None, NOW, SETTINGS) is None
+
+
+def test_a_task_that_waits_again_works_no_more():
+    """Whether Batch still tells when its last node began, or not; the time of it is counted once."""
+    begun = NOW - HOUR
+    running = observe(record(), task(TaskState.RUNNING, started=begun, node_id="n"), None, NOW, SETTINGS).record
+    for started in (None, begun):
+        waits = task(TaskState.ACTIVE, started=started, requeues=1)
+        again = observe(running, waits, None, NOW, SETTINGS, excused=True).record
+        assert (again.times.task_started_at, again.node_seconds) == (None, 3600)
+        last = observe(again, replace(waits, changed=NOW + HOUR), None, NOW + HOUR, SETTINGS, excused=True)
+        assert last is None
