@@ -85,6 +85,7 @@ class ResourceManager:
 
 @route("GET", "{S}/providers/Microsoft.Resources/operationresults/(.+)")
 def _operation(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations."""
     answers = arm.operations[match[1]]
     answer = answers[0]
     if answer.status == 202 and "Location" not in answer.headers:
@@ -110,6 +111,7 @@ def _resources(arm: ResourceManager, request: Request, match: re.Match[str]) -> 
 
 @route("GET", r"{G}/providers/([\w.]+/\w+)")
 def _of_type(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """type: each as it was put, beside the published type of its resource (test_bodies.py)."""
     arm.world.group_of(request.path)
     found = arm.world.of_type(match[2])
     return Answer(200, {"value": [r for r in found if r["id"].split("/")[4].lower() == match[1].lower()]})
@@ -117,12 +119,13 @@ def _of_type(arm: ResourceManager, request: Request, match: re.Match[str]) -> An
 
 @route("GET", r"{S}/providers/([\w.]+/\w+)")
 def _of_type_everywhere(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """type: as `_of_type`."""
     return Answer(200, {"value": arm.world.of_type(match[1])})
 
 
 @route("GET", r"({G}/providers/[\w.]+(?:/[^/]+/[^/]+)+)/(pools|eventSubscriptions)")
 def _parts(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """What a resource is made of."""
+    """type: what a resource is made of, as `_of_type`."""
     above = arm.world.get(match[1])
     kind = f"{above['type']}/{match[3]}".lower()
     return Answer(200, {"value": [r for r in arm.world.below(above["id"]) if r["type"].lower() == kind]})
@@ -130,6 +133,7 @@ def _parts(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answ
 
 @route("GET HEAD", r"{G}/providers/.+")
 def _get(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """type: as `_of_type`; what is missing, as its service was recorded to say it."""
     _missing_as_its_service_says(arm.world, request.path)
     return Answer(200, arm.world.get(request.path))
 
@@ -158,7 +162,8 @@ def _patch_pool(arm: ResourceManager, request: Request, match: re.Match[str]) ->
 
 @route("DELETE", r"{G}/providers/.+|/.+/providers/Microsoft.Authorization/role(?:Assignments|Definitions)/.+")
 def _delete(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
-    """Pools, accounts and topics go slowly; what is not there is no error."""
+    """https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations: pools, accounts and topics
+    go slowly; what is not there is no error."""
     found = arm.world.find(request.path)
     if found is None:
         return Answer(204)
@@ -193,6 +198,7 @@ def _delete(arm: ResourceManager, request: Request, match: re.Match[str]) -> Ans
 
 @route("PUT POST", r"{G}/providers/Microsoft.Resources/deployments/([^/]+?)(/validate|/whatIf|)")
 def _deploy(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/resources/deployments: create-or-update, validate, what-if."""
     group = arm.world.group_of(request.path)
     assert group
     # The CLI writes this one name without quotes, which Azure takes: `JsonCTemplatePolicy` in resource/custom.py.
@@ -214,6 +220,7 @@ def _deploy(arm: ResourceManager, request: Request, match: re.Match[str]) -> Ans
 
 @route("GET", r"({G}/providers/Microsoft.Resources/deployments)/?([^/]*)")
 def _deployments(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/resources/deployments: get, list-by-resource-group."""
     arm.world.group_of(request.path)
     begin = f"{match[1].lower()}/"
     if not match[3]:

@@ -22,11 +22,13 @@ def _subscriptions(arm: ResourceManager, request: Request, match: re.Match[str])
 
 @route("GET", "/tenants")
 def _tenants(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """spec: resources/resource-manager/Microsoft.Resources/subscriptions/.../examples/GetTenants.json."""
     return Answer(200, {"value": [{"id": f"/tenants/{TENANT}", "tenantId": TENANT, "displayName": "The lab"}]})
 
 
 @route("GET", "{S}")
 def _one_subscription(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/resources/subscriptions/get."""
     return Answer(200, _subscription())
 
 
@@ -61,6 +63,7 @@ def _locations(arm: ResourceManager, request: Request, match: re.Match[str]) -> 
 
 @route("GET HEAD", "{G}")
 def _group(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/resources/resource-groups/get."""
     return Answer(200, arm.world.group_of(request.path))
 
 
@@ -97,6 +100,7 @@ def _providers(arm: ResourceManager, request: Request, match: re.Match[str]) -> 
 
 @route("GET", r"{S}/providers/([\w.]+)")
 def _one_provider(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/resources/providers/get."""
     return Answer(200, _provider(arm.world, match[1]))
 
 
@@ -160,6 +164,7 @@ def _roles(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answ
 
 @route("PUT", "(/.+)/providers/Microsoft.Authorization/roleAssignments/([^/]+)")
 def _put_role(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/authorization/role-assignments/create."""
     kind = "Microsoft.Authorization/roleAssignments"
     body = request.json()
     return Answer(201, kinds.put(arm.world, {"id": request.path, "type": kind, "name": match[2], **body}))

@@ -1,5 +1,9 @@
 """What the real Azure CLI answered to deploy.sh, beside what the fast stand-in for it would have printed."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.deploy import answers, az_cli, calls, recordings
@@ -70,3 +74,17 @@ def test_a_refusal_is_one_that_was_seen():
     )
     with pytest.raises(AssertionError, match="never seen to refuse"):
         answers.refusal("group show", "Conflict")
+
+
+def test_every_answer_of_the_stand_in_for_azure_names_its_source():
+    """Else a recording of it would be a recording of what we believe."""
+    nameless = []
+    for path in sorted((Path(__file__).parents[1] / "azure").glob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            by = {ast.unparse(decorator).partition("(")[0] for decorator in function.decorator_list}
+            named = re.search(r"https://|spec: |spec |cli: |type: ", ast.get_docstring(function) or "")
+            if by & {"route", "_rule"} and not named:
+                nameless.append(f"{path.name}: {function.name}")
+    assert nameless == []
