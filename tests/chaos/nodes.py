@@ -12,6 +12,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
+from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.run_plan import RunWarning
 from tests.chaos.fates import EXITS, Fate, doom
 from tests.chaos.timeline import pause
@@ -121,7 +122,7 @@ class _Execution:
         self._node, self._number = f"node-{number}", number
         self._id = f"{world.cloud.now:%Y%m%dT%H%M%SZ}-{number:08x}"
         # Half of the nodes have the scripts of before.
-        self._schema = 1 + number % 3
+        self._schema = 1 + number % SCHEMA
         self._staged = Staged(world.blobs, task_id, self._id, self._node, self._schema)
         self._values = contract.TaskEnvironment.from_env(dict(spec.environment))
 

@@ -14,6 +14,7 @@ from node.planes import BAND_BYTES, ImagePlanes, Pages
 # are those of what most pixels are.
 FINE = 8
 _SAMPLES = 250_000  # of each channel
+_LARGEST = 1e30  # of values: sums of many are finite, too
 
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
@@ -54,7 +55,8 @@ def view(
     found = View(np.zeros((*shape, channels), np.float32), None, None, None)
     page = None
     if pages is not None:
-        page = pages.read(region.t * image.planes + region.z)
+        index = region.t * image.planes + region.z
+        page = pages.read(index)
         found.classes = np.zeros(shape, np.uint8)
         if 1 < factor <= FINE:
             found.outlines = np.zeros(shape, np.uint8)
@@ -67,8 +69,10 @@ def view(
         samples.append(block[::step, ::step].reshape(-1, channels).astype(np.float32))
         place = (_reduced(rows, factor), _reduced(columns, factor))
         found.pixels[place] = _means(block, factor)
-        if page is None:
+        if pages is None or page is None:
             continue
+        if isinstance(page, np.memmap):
+            page = pages.read(index)  # anew, as what was read of it counts as memory until it is let go
         found.classes[place] = _most(page[y, x], factor, wanted)
         if found.outlines is not None:
             found.outlines[place] = _largest(_outlines_at(page, y, x, is_wanted), factor)
@@ -104,9 +108,11 @@ def _reduced(span: slice, factor: int) -> slice:
 
 
 def _finite(block: Array) -> Array:
-    if block.dtype.kind != "f" or np.isfinite(block).all():
+    """Return the values as they are, those of no use as 0: such as are no numbers, or too large to be drawn."""
+    if block.dtype.kind != "f":
         return block
-    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+    within = np.abs(block) < _LARGEST  # false for what is no number
+    return block if within.all() else np.where(within, block, 0)
 
 
 def _joined(block: Array, factor: int, join: Any, dtype: Any) -> Array:

@@ -31,6 +31,7 @@ class Drawing:
     classes: tuple[CountedClass, ...] = (CELL, DEBRIS)
     wanted: PicturesWanted = field(default_factory=PicturesWanted)
     variables: dict[str, str] = field(default_factory=dict)
+    timeout: float = 100
     memory: int = resource.RLIM_INFINITY
     made: dict[str, Any] = field(default_factory=dict)
 
@@ -60,11 +61,11 @@ class Drawing:
             [NODE_PYTHON / "bin/python", "-m", "node.draw"],
             input=json.dumps(order),
             env={**os.environ, "PYTHONPATH": f"{REPOSITORY / 'deploy/pool'}:{REPOSITORY}", **self.variables},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (self.memory, self.memory)),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (self.memory, self.memory)),
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=self.timeout,
         )
         assert ended.returncode == 0, ended.stderr
         self.made = json.loads(ended.stdout)
@@ -216,6 +217,22 @@ def test_the_contrast_of_its_folder(drawing, dtype, says):
     assert drawing.made["contrast"]["limits"][0][1] < 40
 
 
+@pytest.mark.parametrize("kind", ["bool", "int8", "int64", "uint64", "float16", "float64", "constant"])
+def test_any_values_can_be_drawn(drawing, kind):
+    """Large ones, small ones, none at all; classes whose names no font has."""
+    drawing.classes = (CountedClass(1, "细胞\u202e\n" * 60), CountedClass(2, ""), CountedClass(255, "W" * 200))
+    image = np.zeros((30, 1100), "uint8" if kind == "constant" else kind)
+    if kind != "constant":
+        image[:, ::2] = 1
+        known = np.finfo(kind) if image.dtype.kind == "f" else np.iinfo(kind) if kind != "bool" else None
+        image[:2, :100] = known.min if known else 0
+        image[3:5, :100] = known.max if known else 1
+        if image.dtype.kind == "f":
+            image[6:8, :100] = [[np.nan], [-np.inf]]
+    seen = drawing.run(image, np.full(image.shape, 1, "uint8"))
+    assert seen.keys() == {PREVIEW, OVERLAY, SMALL}
+
+
 def test_an_image_of_a_hundred_gigabytes_takes_little_memory(drawing):
     """What is not shown is not read."""
     shape = (13, 100, 6_210, 6_210)
@@ -225,8 +242,26 @@ def test_an_image_of_a_hundred_gigabytes_takes_little_memory(drawing):
     for index in range(13):
         (drawing.folder / f"a{index:02}.tiff").touch()
     tifffile.memmap(drawing.folder / "a06.tiff", shape=shape[1:], dtype="uint8", photometric="minisblack")
-    drawing.memory = 2**30
+    drawing.memory = 300 * 2**20
     with h5py.File(drawing.folder / "a.h5") as file:
         assert file["data"].nbytes > 100e9
     seen = drawing.draw(100)
     assert max(seen[PREVIEW].shape) <= 1024
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_slide_of_a_hundred_gigabytes_takes_little_memory(drawing):
+    """All of it is read, tile by tile. It is large by its channels: ilastik writes no page of more than 4 GB."""
+    shape = (60_000, 60_000, 14)
+    with h5py.File(drawing.folder / "a.h5", "w") as file:
+        data = file.create_dataset("data", shape, "uint16", chunks=(512, 512, 1))
+        assert data.nbytes > 100e9
+        data[30_000:30_100, 20_000:20_100, 0] = 4_000
+    drawing.axes = "yxc"
+    classes = tifffile.memmap(drawing.folder / "a.tiff", shape=shape[:2], dtype="uint8", photometric="minisblack")
+    classes[30_000:30_400, 20_000:20_400] = 2
+    del classes
+    drawing.memory, drawing.timeout = 500 * 2**20, 900
+    seen = drawing.draw(1)
+    assert is_of(seen[OVERLAY], GREEN).any()

@@ -4,7 +4,7 @@ from PIL import Image
 
 from batch_ops.task.manifest import Manifest
 from batch_ops.task.outputs import Role
-from batch_ops.task.pictures import OVERLAY, PREVIEW, SMALL, PicturesWanted
+from batch_ops.task.pictures import OVERLAY, PREVIEW, SMALL, Contrast, PicturesWanted
 
 
 def pictures_of(manifest: Manifest) -> dict[str, int]:
@@ -24,6 +24,7 @@ def test_the_pictures_come_with_the_results(folder):
         with Image.open(file) as picture:
             assert picture.format == "PNG"
     assert "pictures" in manifest.seconds
+    assert manifest.contrast == Contrast("uint8", ((0.0, 1.0),))
 
 
 def test_who_wants_no_pictures_gets_none(folder):
