@@ -86,14 +86,8 @@ class Classifiers:
         if isinstance(known, NoProject):
             return known
         digest, facts = known
-        if config.keep_export_settings:
-            try:
-                facts.export.check()
-            except StoredExportError as exc:
-                return NoProject(
-                    f"The project '{shown}.ilp' {exc}; save it with other export settings, or take "
-                    '"keep_export_settings" out of its configuration.'
-                )
+        if fault := export_fault(blob.name, facts, config):
+            return NoProject(fault)
         return Project(name, blob.etag, digest, facts, config)
 
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
@@ -148,6 +142,19 @@ class Classifiers:
                 # Another invocation freezes the same content.
         if target.copy_status not in {None, "success"}:
             raise ServiceFault(f"The project '{plain(name)}' is still being copied.", retry_after=_FRESH)
+
+
+def export_fault(name: str, facts: ProjectFacts, config: ProjectConfig) -> str:
+    """Return why nothing can be exported as the project stores it and its configuration wants; "" if it can."""
+    try:
+        if config.keep_export_settings:
+            facts.export.check()
+    except StoredExportError as exc:
+        return (
+            f"The project '{plain(name)}' {exc}; save it with other export settings, or take "
+            '"keep_export_settings" out of its configuration.'
+        )
+    return ""
 
 
 async def read_config(blobs: BlobStore, container: str, names: Iterable[str]) -> ProjectConfig:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batch_ops.containers.blob_ranges import BlobRanges
-from batch_ops.containers.classifiers import read_config
+from batch_ops.containers.classifiers import export_fault, read_config
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
@@ -42,10 +42,10 @@ async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Seq
 async def _inspect(blobs: BlobStore, check: ImageCheck, container: str, blob: Blob) -> ProjectStatus:
     facts = await check.inspect_project(blob.name, BlobRanges(blobs, container, blob))
     try:
-        await read_config(blobs, container, naming.config_blobs(blob.name))
+        config = await read_config(blobs, container, naming.config_blobs(blob.name))
     except ConfigError as exc:
         return ProjectStatus(blob.name, facts, str(exc))
-    return ProjectStatus(blob.name, facts)
+    return ProjectStatus(blob.name, facts, "" if isinstance(facts, Refused) else export_fault(blob.name, facts, config))
 
 
 def judge(projects: Sequence[ProjectStatus], more: bool, container: str) -> Sequence[Finding]:

@@ -1,6 +1,7 @@
 """What the doctor says of queues, open files, projects, the parser, and of checks that fail themselves."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +18,9 @@ from batch_ops.domain.worklist import Board, Intent, Pause
 from batch_ops.image.facts import ProjectFacts, Refused, Unchecked
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.ports.health import ProbeOutcome, QueueStatus
+from batch_ops.task.stored_export import StoredExport
 from tests import fakes
+from tests.fakes.check import PROJECT
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -114,6 +117,10 @@ async def test_projects_are_inspected_as_before_a_run():
     assert not more
     assert [(project.blob, type(project.found)) for project in found] == [("a.ilp", ProjectFacts), ("b.ILP", Refused)]
     assert [bool(project.config_fault) for project in found] == [False, True]
+    blobs.upload("projects", "a.json", b'{"keep_export_settings": true}')
+    facts = replace(PROJECT, export=StoredExport(dtype="int64"))
+    found, more = await projects.look(blobs, fakes.FakeCheck(project=facts), "projects")
+    assert "which TIFF files can't have" in found[0].config_fault
     for number in range(projects.MOST_PROJECTS):
         blobs.upload("projects", f"{number}.ilp", b"")
     found, more = await projects.look(blobs, fakes.FakeCheck(), "projects")

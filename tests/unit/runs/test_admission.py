@@ -219,6 +219,14 @@ async def test_pauses_are_looked_up_once_for_many(world: World):
     assert world.cloud.calls["worklist.pauses"] == 1
 
 
+async def test_a_pause_takes_effect_within_five_seconds(world: World):
+    """For a process that has just looked."""
+    await world.start(NAMES[0])
+    await world.worklist.pause(Pause("", world.cloud.now))
+    world.cloud.advance(timedelta(seconds=5))
+    assert (await world.start(NAMES[1])).state is State.WAITING
+
+
 async def test_when_pauses_can_not_be_read_files_wait(world: World):
     """Nothing begins on a guess."""
     world.cloud.fail("worklist.pauses", ServiceFault("Table storage is busy."))
