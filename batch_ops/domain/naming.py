@@ -165,12 +165,14 @@ def file_prefix(name: str) -> str:
     return task_id(name, 0, 0).removesuffix("0-0")
 
 
+@lru_cache(maxsize=16_384)
 def file_of_task(task: str) -> str | None:
     """Return the `file_hash` in a task id of ours; None for anybody else's task."""
     match = _TASK_ID.fullmatch(task)
     return match["file"] if match else None
 
 
+@lru_cache(maxsize=16_384)
 def run_of_task(task: str) -> int | None:
     """Return the run in a task id of ours."""
     match = _TASK_ID.fullmatch(task)

@@ -13,6 +13,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 MAX_BYTES = 32 * 2**20  # room for 100,000 outputs
@@ -101,11 +102,16 @@ def as_tuple(value: object) -> object:
 def fields(kind: type, value: object, what: str) -> dict[str, Any]:
     """Return the value if it is a JSON object with exactly the fields of this dataclass."""
     data = table(value, what)
-    names = {field.name for field in dataclasses.fields(kind)}
-    if set(data) != names:
+    names = _names(kind)
+    if data.keys() != names:
         odd = ", ".join(sorted(plain_line(name, 40) for name in set(data) ^ names)[:5])
         refuse(f"{what} lacks or has beyond its fields: {odd}")
     return data
+
+
+@lru_cache(maxsize=64)
+def _names(kind: type) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(kind))
 
 
 def dump(data: Mapping[str, Any]) -> bytes:

@@ -112,7 +112,7 @@ def _carry_out(world: Simulation, action: Action) -> None:
         case Kind.RESTART:
             world.host.restart()
         case Kind.CRASH | Kind.STALL | Kind.FAULT | Kind.LATE_EFFECT | Kind.LOST_ANSWER | Kind.SURPRISE:
-            cloud = world.host.processes[action.process % _PROCESSES].cloud
+            cloud = world.host.process(action.process % _PROCESSES).cloud
             cloud.script[cloud.made + action.calls, action.when] = _happening(world, action)
             return
         case _:

@@ -50,7 +50,7 @@ class ChaosOutbox(FakeOutbox):
 
 
 class Host:
-    """`processes` are alive; a crashed one is replaced at once."""
+    """Who asks for one of the `processes` gets one that is alive: a crashed one is replaced."""
 
     def __init__(self, world: "Simulation", rng: Random, processes: int) -> None:
         self._world, self._rng, self._timeline = world, rng, world.timeline
@@ -72,11 +72,14 @@ class Host:
 
     def any_process(self) -> Process:
         """One of those that are alive."""
-        processes = self.processes
-        for index, process in enumerate(processes):
-            if process.cloud.is_dead:
-                processes[index] = Process(self._world, index)
-        return processes[int(self._rng.random() * len(processes))]
+        return self.process(int(self._rng.random() * len(self.processes)))
+
+    def process(self, index: int) -> Process:
+        """One of them, alive."""
+        process = self.processes[index]
+        if process.cloud.is_dead:
+            process = self.processes[index] = Process(self._world, index)
+        return process
 
     def restart(self) -> None:
         """Every process ends and starts anew."""

@@ -244,6 +244,8 @@ def _troubles(rng: Random, busy: Sequence[float], most_calls: int) -> list[Actio
         plan.append(Action(at_work(), Kind.OUTAGE, service="batch", seconds=1800))
     if rng.random() < 0.4:
         service, longest = rng.choice(("blobs", "ledger", "worklist", "outbox")), rng.choice((60.0, 600.0))
+        # Nothing is sent before a task has ended.
+        longest = 1800 if service == "outbox" else longest
         plan.append(Action(at_work(), Kind.OUTAGE, service=service, seconds=longest * rng.random()))
     if rng.random() < 0.1:
         plan.append(Action(at_work(), Kind.RESTART))
@@ -284,7 +286,7 @@ def _troubles(rng: Random, busy: Sequence[float], most_calls: int) -> list[Actio
     if rng.random() < 0.3:
         # Roles flap.
         refused = rng.choice(("blobs", "ledger", "worklist", "batch", "batch", "outbox"))
-        longest = 1800 if refused == "batch" else 600
+        longest = 1800 if refused in {"batch", "outbox"} else 600
         plan.append(Action(at_work(), Kind.OUTAGE, service=f"403 {refused}", seconds=longest * rng.random()))
     if rng.random() < 0.2:
         # Nobody may look at the nodes: whether a lost one was a spot node is not known.
