@@ -71,7 +71,8 @@ class NodeCatalog:
         return self._kinds.get(key)
 
     def _may_ask(self, what: str) -> bool:
-        return self._clock() >= self._not_before.get(what, self._clock())
+        not_before = self._not_before.get(what)
+        return not_before is None or self._clock() >= not_before
 
     def _refused(self, what: str, fault: ServiceFault) -> None:
         self._not_before[what] = self._clock() + _PATIENCE
