@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     _add_contrast(commands)
     _add_backfill(commands)
     _add_rerun(commands)
+    _add_compare(commands)
     _add_poison(commands)
     month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
     month.add_argument("month", nargs="?", type=_month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
@@ -189,6 +190,15 @@ def _add_rerun(commands: _Commands) -> None:
     command.add_argument("--as", dest="name", required=True, metavar="NAME", help="results go to PROJECT@NAME/")
     command.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _care(command)
+
+
+def _add_compare(commands: _Commands) -> None:
+    command = _command(commands, "compare", "compare a rerun with the results before it: objects, and Dice by class")
+    command.add_argument("--project", required=True, metavar="PROJECT", help="the project that was segmented again")
+    command.add_argument("--as", dest="name", required=True, metavar="NAME", help="the name of the rerun")
+    command.add_argument("--prefix", type=_blob_name, default="", help="of files whose names begin with this")
+    help_ = "keep the overlays of both there, with an index.html that shows them side by side"
+    command.add_argument("--to", type=Path, default=None, metavar="FOLDER", help=help_)
 
 
 def _add_poison(commands: _Commands) -> None:

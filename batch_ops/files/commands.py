@@ -7,6 +7,7 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.selection import Selection
 from batch_ops.files import (
     backfill_command,
+    compare_command,
     confirm_command,
     contrast_command,
     counts_command,
@@ -45,6 +46,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
     match args.command:
         case "backfill":
             return await backfill_command.run(args, system.backfiller, console)
+        case "compare":
+            return await compare_command.run(args, system.steering, system.fetching, console)
         case "confirm":
             return await confirm_command.run(args, system.confirming, console)
         case "contrast":

@@ -28,7 +28,7 @@ IMPORTERS = {
     "azure.functions": set(),
     "azure.core": {"adapters"},
     "h5py": {"inspection.parser", "image"},
-    "numpy": {"inspection.parser", "image.read_forests", "image.stored_values"},
+    "numpy": {"inspection.parser", "image.read_forests", "image.stored_values", "files.overlap"},
 }
 # No await, and no service: whatever is decided can be tried as a plain function.
 PURE = {"task", "image", "domain"}

@@ -1,0 +1,189 @@
+"""`compare`: what a rerun has changed, file by file and in all: numbers of objects, Dice of each class, overlays."""
+
+import csv
+import html
+import json
+import shutil
+import tempfile
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from attrs import define, field
+
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.local_names import local_path
+from batch_ops.domain.selection import Selection
+from batch_ops.files.console import Console
+from batch_ops.files.overlap import Agreement, CannotCompare, agreement
+from batch_ops.task.objects import ClassCount
+from batch_ops.task.outputs import Role
+from batch_ops.task.pictures import OVERLAY
+from batch_ops.task.plain_text import cell, plain
+from batch_ops.use_cases.fetching import Fetching
+from batch_ops.use_cases.steering import Steering
+from batch_ops.wiring import local_folder
+
+_COLUMNS = ("file", "t", "class", "class_name", "objects_before", "objects_after", "difference", "dice")
+_IN_ALL = "all files"
+
+
+async def run(args: Namespace, steering: Steering, fetching: Fetching, console: Console) -> int:
+    """Run the command and return its exit code. Raises `ServiceFault`."""
+    folder = f"{args.project}{naming.RERUN_MARK}{args.name}"
+    comparison = _Comparison(fetching, args.to)
+    table = csv.writer(console.out, lineterminator="\n")
+    if not args.json:
+        table.writerow(_COLUMNS)
+
+    def write(lines: Iterator[tuple[Any, ...]]) -> None:
+        for line in lines:
+            if args.json:
+                console.say_json(dict(zip(_COLUMNS, line, strict=True)))
+            else:
+                table.writerow([cell(value) if isinstance(value, str) else value for value in line])
+
+    known = 0
+    async for after in steering.select(Selection(project=folder, prefix=args.prefix)):
+        known += 1
+        found = [record async for record in steering.select(Selection(names=(after.source,)))] if after.source else []
+        try:
+            write(await comparison.of(found[0] if found else None, after))
+        except CannotCompare as why:
+            comparison.left += 1
+            console.complain(f"'{plain(after.name)}' is left out: {why}.")
+    if not known:
+        console.complain(f"Nothing is known about a rerun '{plain(folder)}'.")
+        return 1
+    write(comparison.in_all())
+    comparison.write_page()
+    return 1 if comparison.left else 0
+
+
+@define(eq=False)
+class _Comparison:
+    """Compares pair after pair. `to`: a folder for their overlays, None for none."""
+
+    _fetching: Fetching
+    _to: Path | None
+    left: int = field(default=0, init=False)
+    _sums: dict[tuple[int, str], list[Any]] = field(
+        factory=lambda: defaultdict(lambda: [0, 0, Agreement()]), init=False
+    )
+    _shown: list[tuple[str, str, str]] = field(factory=list, init=False)
+
+    async def of(self, before: FileRecord | None, after: FileRecord) -> Iterator[tuple[Any, ...]]:
+        """Compare one pair: a line for each class at each time point. Raises `CannotCompare`."""
+        if before is None:
+            raise CannotCompare("its first results are not known")
+        for record in (before, after):
+            if record.state is not State.SUCCEEDED:
+                raise CannotCompare(f"'{plain(record.name)}' is {record.state}")
+        if before.image.etag != after.image.etag and (before.image.md5 is None or before.image.md5 != after.image.md5):
+            raise CannotCompare("they are of two versions of the image")
+        with tempfile.TemporaryDirectory() as scratch:
+            places = [await self._fetched(record, Path(scratch) / str(n)) for n, record in enumerate((before, after))]
+            times = _times(before, after)
+            try:
+                found = agreement(_segmentation(places[0]), _segmentation(places[1]), times)
+            except ImportError as exc:
+                raise CannotCompare(f"this Python lacks {exc.name}") from exc
+            if self._to:
+                self._keep(self._to, after.name, places)
+        return iter(self._lines(before, after, found))
+
+    async def _fetched(self, record: FileRecord, folder: Path) -> Path:
+        done = await self._fetching.fetch(record, local_folder(folder))
+        if done.left:
+            raise CannotCompare(f"of '{plain(record.name)}', {done.left}")
+        return folder.joinpath(*local_path(naming.results_folder(record.name).removesuffix("/")))
+
+    def _lines(
+        self, before: FileRecord, after: FileRecord, found: list[dict[int, Agreement]]
+    ) -> Iterator[tuple[Any, ...]]:
+        old, new = _classes(before), _classes(after)
+        for t, agreements in enumerate(found):
+            for label in sorted({*agreements, *old, *new}):
+                one, other = old.get(label), new.get(label)
+                named = other or one
+                name = named.name if named else ""
+                numbers = [_at(of_class, t) for of_class in (one, other)]
+                agreed = agreements.get(label, Agreement())
+                sums = self._sums[label, name]
+                sums[2] += agreed
+                for index, number in enumerate(numbers):
+                    unknown = number is None or sums[index] is None or len(found) > 1
+                    sums[index] = None if unknown else sums[index] + number
+                yield after.source, t, label, name, *numbers, _difference(*numbers), agreed.dice
+
+    def in_all(self) -> Iterator[tuple[Any, ...]]:
+        """Sum up all pairs: a line for each class. Objects of several time points are not summed up."""
+        for (label, name), (before, after, agreed) in sorted(self._sums.items()):
+            yield _IN_ALL, None, label, name, before, after, _difference(before, after), agreed.dice
+
+    def _keep(self, to: Path, name: str, places: list[Path]) -> None:
+        """Keep both overlays, where there are any."""
+        kept = {}
+        for place, leaf in zip(places, ("before.png", "after.png"), strict=True):
+            if (place / OVERLAY).is_file():
+                target = to.joinpath(*local_path(name), leaf)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place / OVERLAY, target)
+                kept[leaf] = target.relative_to(to).as_posix()
+        self._shown.append((name, kept.get("before.png", ""), kept.get("after.png", "")))
+
+    def write_page(self) -> None:
+        """Write `index.html`, which shows the overlays side by side."""
+        if not self._to:
+            return
+        rows = "\n".join(
+            f"<tr><td>{html.escape(plain(name, 1024))}</td>{_picture(before)}{_picture(after)}</tr>"
+            for name, before, after in self._shown
+        )
+        self._to.mkdir(parents=True, exist_ok=True)
+        page = f'<!doctype html><meta charset="utf-8"><title>Before and after</title><table>{rows}</table>\n'
+        (self._to / "index.html").write_text(page, encoding="utf-8")
+
+
+def _nothing() -> list[Any]:
+    return [0, 0, Agreement()]
+
+
+def _picture(path: str) -> str:
+    return f'<td><img src="{html.escape(quote(path))}" loading="lazy"></td>' if path else "<td>no overlay</td>"
+
+
+def _times(before: FileRecord, after: FileRecord) -> int:
+    """Return the number of time points: of the image, or of what was counted."""
+    for image in (before.plan.image, after.plan.image):
+        if image.is_known:
+            return dict(zip(image.axes, image.shape, strict=True)).get("t", 1)
+    counts = before.published.counts or after.published.counts
+    return len(counts.classes[0].objects) if counts else 1
+
+
+def _classes(record: FileRecord) -> dict[int, ClassCount]:
+    return {one.label: one for one in record.published.counts.classes} if record.published.counts else {}
+
+
+def _at(counts: ClassCount | None, t: int) -> int | None:
+    return counts.objects[t] if counts and t < len(counts.objects) else None
+
+
+def _difference(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
+
+
+def _segmentation(place: Path) -> list[tuple[Path, int]]:
+    """Find the TIFFs of a segmentation in fetched results, with their pages."""
+    told = json.loads((place / "provenance.json").read_bytes())
+    named = [
+        (str(one["path"]), int(one["pages"])) for one in told.get("outputs", ()) if one["role"] == Role.SEGMENTATION
+    ]
+    if not named:
+        raise CannotCompare("there is no segmentation")
+    return [(place.joinpath(*local_path(path)), pages) for path, pages in named]
