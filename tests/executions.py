@@ -6,12 +6,14 @@ from typing import Any
 
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.export_plan import export_plan
-from batch_ops.task.manifest import SCHEMA, Manifest, ManifestImage, Output
+from batch_ops.task.manifest import SCHEMA, Manifest, ManifestImage
 from batch_ops.task.objects import ClassCount, ObjectCounts
-from batch_ops.task.outputs import TEXT, TIFF, PlannedOutput, Role, planned_outputs
+from batch_ops.task.output import Output
+from batch_ops.task.outputs import TEXT, TIFF, PlannedOutput, Role, outputs_by_folder, planned_outputs
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import Report
-from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.run_plan import ImageDescription, RunWarning
+from batch_ops.task.segmented import SegmentedImage
 from tests.fakes import FakeBlobs
 from tests.fakes.check import IMAGE
 
@@ -26,13 +28,21 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+def images_of(task: TaskEnvironment) -> tuple[ImageDescription, ...]:
+    """The images of a task; one that was not checked is as those that were."""
+    return task.images if task.image.is_known else (IMAGE,)
+
+
 def promised(task: TaskEnvironment) -> PlannedOutput:
-    """The TIFFs that come of a task's image; one that was not checked is as those that were."""
-    image = task.image if task.image.is_known else IMAGE
-    return planned_outputs(task.nickname, task.export_source, export_plan(image.axes, image.shape))[0]
+    """The TIFFs that come of a task's images, which are alike."""
+    planned = (
+        (one.folder, planned_outputs(task.nickname, task.export_source, export_plan(one.axes, one.shape)))
+        for one in images_of(task)
+    )
+    return outputs_by_folder(planned)[0]
 
 
-def output(path: str, length: int, digest: str, schema: int = 3, pages: int = 8) -> Output:
+def output(path: str, length: int, digest: str, schema: int = SCHEMA, pages: int = 8) -> Output:
     """A file of this name, a TIFF with so many pages."""
     for ending, (role, media_type) in _OTHERS.items():
         if path.endswith(ending):
@@ -98,7 +108,8 @@ class Staged:
             node=self._node,
             project_sha256=task.project_digest,
             warnings=warnings,
-            counts=counts_of(task) if self._schema > 2 else None,
+            counts=counts_of(task) if self._schema > 2 and len(images_of(task)) == 1 else None,
+            images=tuple(SegmentedImage.of(one, counts_of(task)) for one in images_of(task) * (self._schema > 5)),
             contrast=contrast_of(task, image) if self._schema > 4 else None,
             schema=self._schema,
             **more,

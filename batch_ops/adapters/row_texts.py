@@ -10,12 +10,19 @@ from typing import Any
 
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
-from batch_ops.domain.record_parts import Placement, Published
+from batch_ops.domain.record_parts import ImageCounts, Placement, Published
 from batch_ops.task.failure_kinds import FailureKind
-from batch_ops.task.objects import ObjectCounts, ObjectsError, ObjectsWanted
+from batch_ops.task.objects import MAX_SMALL_BYTES, ObjectCounts, ObjectsError, ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.pictures import PicturesError, PicturesWanted
-from batch_ops.task.run_plan import RunPlan, RunWarning
+from batch_ops.task.run_plan import (
+    ImageDescription,
+    RunPlan,
+    RunPlanError,
+    RunWarning,
+    images_from_json,
+    images_to_json,
+)
 from batch_ops.task.strict_json import ManifestError
 
 # The property of a field where it has another name; for a part, how the names of its fields begin.
@@ -134,15 +141,30 @@ def _text_of_outputs(outputs: tuple[PlannedOutput, ...]) -> str:
     """[{"role": "segmentation", "path": ..., "files": 2, ...}]."""
     listed = (asdict(output) for output in outputs)
     # What earlier versions do not know stands there only where it says something.
-    return json.dumps([{k: v for k, v in one.items() if k != "first" or v} for one in listed]) if outputs else ""
+    later = ("first", "folders")
+    return json.dumps([{k: v for k, v in one.items() if k not in later or v} for one in listed]) if outputs else ""
 
 
 def _outputs_of(text: str) -> tuple[PlannedOutput, ...]:
     found = _parsed(text)
     listed = found if isinstance(found, list) else ()
     return _understood(
-        lambda o: PlannedOutput(**{**o, "role": Role(o["role"]), "page_shape": tuple(o["page_shape"])}), listed
+        lambda o: PlannedOutput(
+            **{
+                **o,
+                "role": Role(o["role"]),
+                "page_shape": tuple(o["page_shape"]),
+                "folders": tuple(o.get("folders", ())),
+            }
+        ),
+        listed,
     )
+
+
+def _images_of(text: str) -> tuple[ImageDescription, ...]:
+    with suppress(RunPlanError):
+        return images_from_json(text)
+    return ()
 
 
 def _text_of_counts_of_objects(counts: ObjectCounts | None) -> str:
@@ -154,6 +176,20 @@ def _counts_of_objects(text: str) -> ObjectCounts | None:
     with suppress(ManifestError):
         return ObjectCounts.read(_parsed(text))
     return None
+
+
+def _text_of_image_counts(counts: tuple[ImageCounts, ...]) -> str:
+    """[{"folder": "s00", "counts": ...}]; "" if it is too long for a row: they stand in the images' tables."""
+    if not counts:
+        return ""
+    text = json.dumps([asdict(one) for one in counts], ensure_ascii=False, separators=(",", ":"))
+    return text if len(text.encode("utf-16-le")) <= MAX_SMALL_BYTES else ""
+
+
+def _image_counts_of(text: str) -> tuple[ImageCounts, ...]:
+    found = _parsed(text)
+    listed = found if isinstance(found, list) else ()
+    return _understood(lambda one: ImageCounts(str(one["folder"]), ObjectCounts.read(one["counts"])), listed)
 
 
 def _text_of_wanted(wanted: ObjectsWanted | None) -> str:
@@ -186,8 +222,10 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[Move, ...]: Codec(str, _text_of_moves, _moves_of),
         tuple[PlannedOutput, ...]: Codec(str, _text_of_outputs, _outputs_of),
         ObjectCounts | None: Codec(str, _text_of_counts_of_objects, _counts_of_objects),
+        tuple[ImageCounts, ...]: Codec(str, _text_of_image_counts, _image_counts_of),
         ObjectsWanted | None: Codec(str, _text_of_wanted, _wanted_of),
         PicturesWanted | None: Codec(str, _text_of_pictures, _pictures_of),
+        tuple[ImageDescription, ...]: Codec(str, images_to_json, _images_of),
         tuple[RunWarning, ...]: Codec(str, _text_of_warnings, _warnings_of),
     }
 )

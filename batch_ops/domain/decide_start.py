@@ -207,6 +207,6 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
         return Wait(record, State.WAITING, f"{verdict.sentence} It will be looked at again.", reported=False)
     if not isinstance(verdict, Accepted):
         return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))
-    if sentence := disk_fault(case.blob, verdict.image, project, settings):
+    if sentence := disk_fault(case.blob, verdict.images, project, settings):
         return Reject(record, project, sentence)
     return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))

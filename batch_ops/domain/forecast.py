@@ -6,6 +6,7 @@ to sigma 5 8.7 GB. TIFFs are computed page by page: what a page needs counts, no
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batch_ops.image.axes import sizes
@@ -28,21 +29,24 @@ class _Work:
     columns: int
 
 
-def forecast(image: ImageDescription, project: ProjectFacts, threads: int) -> Forecast:
+def forecast(images: Sequence[ImageDescription], project: ProjectFacts, threads: int) -> Forecast:
     """Estimate peak memory (within about a quarter) and seconds of work (within a factor of 2.5) with these threads.
 
-    Unknown for an image that was not checked.
+    The images are segmented one after the other. Unknown for one that was not checked.
     """
-    if not image.is_known:
+    if not all(image.is_known for image in images):
         return Forecast()
+    each = [_of_image(image, project, threads) for image in images]
+    return Forecast(max(memory for memory, _ in each), math.ceil(sum(seconds for _, seconds in each)))
+
+
+def _of_image(image: ImageDescription, project: ProjectFacts, threads: int) -> tuple[int, float]:
+    """Estimate bytes and seconds."""
     work = _work(image, project)
     per_pixel = VALUE_BYTES * (work.columns + len(project.classes) * threads)
     window = work.page * work.planes * _COPIES_IN_3D * threads if work.planes > 1 else 0
     cpu_seconds = work.voxels * work.columns * _CPU_SECONDS_PER_VALUE
-    return Forecast(
-        memory_bytes=_BASE_BYTES + work.page * per_pixel + window,
-        seconds=math.ceil(_START_SECONDS + cpu_seconds / threads),
-    )
+    return _BASE_BYTES + work.page * per_pixel + window, _START_SECONDS + cpu_seconds / threads
 
 
 def _work(image: ImageDescription, project: ProjectFacts) -> _Work:

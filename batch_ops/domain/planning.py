@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecid
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.export_plan import ExportPlan, export_plan, exported
-from batch_ops.task.outputs import planned_outputs
+from batch_ops.task.outputs import outputs_by_folder, planned_outputs
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
@@ -47,6 +48,11 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
 def kept_export(project: Project) -> StoredExport:
     """Return what the project stores of its export, as far as its configuration wants it used."""
     return project.facts.export if project.config.keep_export_settings else NOTHING_STORED
+
+
+def _tiff_bytes(image: ImageDescription, project: Project, settings: Settings) -> int:
+    plan = _export(image, project, settings)
+    return plan.files * plan.bytes_per_file
 
 
 def _exported(project: Project, settings: Settings) -> tuple[int, int]:
@@ -138,11 +144,13 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     """
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
-    page = _export(verdict.image, project, settings).page_shape
-    need = page_bytes(verdict.image, project.facts, settings.slot_threads, page) or 0
+    need = max(
+        page_bytes(image, project.facts, settings.slot_threads, _export(image, project, settings).page_shape) or 0
+        for image in verdict.images
+    )
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
-        return settings.pool_id, 0 < share < _disk_gb(length, verdict.image, project, settings)
+        return settings.pool_id, 0 < share < _disk_gb(length, verdict.images, project, settings)
     if settings.large_pool_id and need > settings.slot_memory_mb * 2**20 * settings.slots_per_node:
         return settings.large_pool_id, True
     return settings.pool_id, True
@@ -156,13 +164,14 @@ def _run_plan(
     contrast: Contrast | None,
 ) -> RunPlan:
     config = project.config
+    more: tuple[ImageDescription, ...] = ()
     if isinstance(verdict, Accepted):
-        image, warnings = verdict.image, verdict.warnings
+        image, more, warnings = verdict.image, verdict.more_images, verdict.warnings
     else:
         image = ImageDescription(config.internal_path or "", config.axes or "", tagged=not config.axes)
         image = replace(image, planes="z" if config.per_plane else "")
         warnings = (RunWarning("not-checked", verdict.sentence),)
-    foreseen = forecast(image, project.facts, settings.slot_threads)
+    foreseen = forecast((image, *more), project.facts, settings.slot_threads)
     source = export_source(project, settings)
     export = kept_export(project)
     objects, of_objects = objects_wanted(project.facts.classes, config, source)
@@ -173,7 +182,13 @@ def _run_plan(
         run_key=run_key(fresh, project, settings, image),
         tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source, str(export)),
         image=image,
-        outputs=planned_outputs(nickname, source, _export(image, project, settings)) if image.is_known else (),
+        more_images=more,
+        confirmed=json.dumps(dict(verdict.answers)) if isinstance(verdict, Unchecked) and verdict.answers else "",
+        outputs=outputs_by_folder(
+            (one.folder, planned_outputs(nickname, source, _export(one, project, settings)))
+            for one in (image, *more)
+            if one.is_known
+        ),
         objects=objects,
         pictures=PicturesWanted(contrast) if config.pictures and not export.has_effect else None,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
@@ -203,17 +218,17 @@ def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]
     return (RunWarning("memory", sentence),)
 
 
-def _disk_gb(length: int, image: ImageDescription, project: Project, settings: Settings) -> float:
-    plan = _export(image, project, settings)
-    # Tagging an untagged image takes another copy.
-    return (length * (1 if image.tagged else 2) + plan.files * plan.bytes_per_file) / 1e9
+def _disk_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
+    # Tagging an untagged image takes another copy; so does each of several, one after the other.
+    copied = not all(image.tagged for image in images) or len(images) > 1
+    return (length * (2 if copied else 1) + sum(_tiff_bytes(image, project, settings) for image in images)) / 1e9
 
 
-def disk_fault(blob: Blob, image: ImageDescription, project: Project, settings: Settings) -> str:
+def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project, settings: Settings) -> str:
     """Return a sentence if image and TIFFs do not fit on the node's disk together (0: its size is unknown)."""
     if not settings.node_disk_gb:
         return ""
-    need = _disk_gb(blob.length, image, project, settings)
+    need = _disk_gb(blob.length, images, project, settings)
     if need <= settings.node_disk_gb:
         return ""
     return (

@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any, Self
 
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.domain.record_parts import Published
+from batch_ops.domain.record_parts import ImageCounts, Published
 from batch_ops.task.contract import LOG_NAME
-from batch_ops.task.manifest import Manifest, Output
+from batch_ops.task.manifest import IMAGES_SINCE, Manifest
 from batch_ops.task.objects import COMPONENTS, ObjectCounts
+from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.pictures import Contrast
-from batch_ops.task.run_plan import RunPlan, RunWarning
+from batch_ops.task.run_plan import ImageDescription, RunPlan, RunWarning
+from batch_ops.task.segmented import SegmentedImage
 
 
 def provenance(
@@ -23,8 +25,11 @@ def provenance(
 
     `more`: warnings that only the app can give. It has the schema of the manifest. Schema 2 adds to schema 1 the
     outputs with their roles, the plan, and the warnings of check and node; schema 3 the counts of objects; schema 4 the
-    pixels of each class; schema 5 the contrast of the pictures.
+    pixels of each class; schema 5 the contrast of the pictures; schema 6 the images of the file, with their counts.
     """
+    image = record.plan.image
+    if not image.is_known and len(manifest.images) == 1:
+        image = manifest.images[0].described
     document: dict[str, Any] = {
         "schema": manifest.schema,
         "input": {
@@ -32,9 +37,9 @@ def provenance(
             "etag": record.image.etag,
             "length": manifest.image.length,
             "md5": manifest.image.md5,
-            "dataset": record.plan.image.internal_path or None,
-            "axes": record.plan.image.axes or None,
-            "shape": list(record.plan.image.shape) or None,
+            "dataset": image.internal_path or None,
+            "axes": image.axes or None,
+            "shape": list(image.shape) or None,
         },
         "project": {"sha256": record.plan.tool.project_digest, "etag": record.plan.tool.project_etag},
         "ilastik": {
@@ -78,9 +83,11 @@ def provenance(
                 "of_folder": asdict(of_folder) if of_folder else None,
             }
         if manifest.counts:
-            document["objects"] = {"are": COMPONENTS, **asdict(manifest.counts)}
+            document["objects"] = _counts(manifest.counts)
         if manifest.class_pixels:
             document["class_pixels"] = list(manifest.class_pixels)
+        if manifest.schema >= IMAGES_SINCE:
+            document["images"] = [_image(one) for one in manifest.images]
         document["warnings"] = _warnings([*all_warnings(record.plan, manifest), *more])
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -92,13 +99,14 @@ def all_warnings(plan: RunPlan, manifest: Manifest) -> tuple[RunWarning, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a provenance.json says of its run: the paths of what belongs to it, its results, the warnings; the contrast
-    of the image itself, None where nothing was drawn."""
+    """What a provenance.json says of its run: the paths of what belongs to it, its results, warnings, images; the
+    contrast of the first image itself, None where nothing was drawn."""
 
     paths: frozenset[str]
     published: Published
     warnings: tuple[RunWarning, ...]
     contrast: Contrast | None = None
+    images: tuple[ImageDescription, ...] = ()
 
 
 def told_by(document: bytes) -> Told | None:
@@ -113,9 +121,40 @@ def told_by(document: bytes) -> Told | None:
         drawn = told.get("contrast")
         contrast = Contrast.read(drawn["own"]) if drawn else None
         warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in told.get("warnings", ()))
+        images = [_image_of(one) for one in told.get("images", ())]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Told(paths, Published(len(files), sum((results or files).values()), counts, pixels), warnings, contrast)
+    of_images = tuple(ImageCounts(one.folder, one.counts) for one in images if one.folder and one.counts)
+    published = Published(len(files), sum((results or files).values()), counts, pixels, of_images)
+    return Told(paths, published, warnings, contrast, tuple(one.described for one in images))
+
+
+def _counts(counts: ObjectCounts) -> dict[str, Any]:
+    return {"are": COMPONENTS, **asdict(counts)}
+
+
+def _image(image: SegmentedImage) -> dict[str, Any]:
+    told = {
+        "folder": image.folder or None,
+        "dataset": image.internal_path,
+        "scene": image.scene or None,
+        "axes": image.axes,
+        "shape": list(image.shape),
+        "dtype": image.dtype,
+    }
+    return {**told, **({"objects": _counts(image.counts)} if image.counts else {})}
+
+
+def _image_of(told: Any) -> SegmentedImage:
+    return SegmentedImage(
+        folder=told["folder"] or "",
+        internal_path=told["dataset"],
+        scene=told["scene"] or "",
+        axes=told["axes"],
+        shape=tuple(told["shape"]),
+        dtype=told["dtype"],
+        counts=_counts_of(told.get("objects")),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +215,11 @@ def _output(output: Output) -> dict[str, Any]:
 
 
 def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
-    image, tool = plan.image, plan.tool
+    tool = plan.tool
+    images = [{"folder": image.folder, **_planned_image(image)} for image in plan.images]
     return {
-        "image": {
-            "dataset": image.internal_path or None,
-            "axes": image.axes or None,
-            "axes_from": image.axes_source or None,
-            "shape": list(image.shape) or None,
-            "dtype": image.dtype or None,
-            "reader": image.reader or None,
-            "scene": image.scene or None,
-        },
+        "image": _planned_image(plan.image),
+        **({"images": images} if plan.more_images else {}),
         "tool": {
             "name": "ilastik",
             "version": tool.ilastik_version or None,
@@ -202,9 +235,22 @@ def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
     }
 
 
+def _planned_image(image: ImageDescription) -> dict[str, Any]:
+    return {
+        "dataset": image.internal_path or None,
+        "axes": image.axes or None,
+        "axes_from": image.axes_source or None,
+        "shape": list(image.shape) or None,
+        "dtype": image.dtype or None,
+        "reader": image.reader or None,
+        "scene": image.scene or None,
+    }
+
+
 def _promise(output: PlannedOutput) -> dict[str, Any]:
     told = {"role": output.role, "path": output.path, "media_type": output.media_type, "files": output.files}
     told |= {"first": output.first} if output.first else {}
+    told |= {"folders": list(output.folders)} if output.folders else {}
     return {**told, **({"pages": output.pages, "axes": output.axes} if output.pages else {})}
 
 

@@ -70,14 +70,29 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageCounts:
+    """The objects of one of the images of a file; `folder`: of its results."""
+
+    folder: str
+    counts: ObjectCounts
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """The published results: the number of TIFFs, the bytes of all results but the log, and the counts of objects.
 
     `counts` is None where none were counted, or where they are too many for a row. `class_pixels`: how many pixels the
-    segmentation has of each class, the first first; () where nobody looked.
+    segmentation has of each class, the first first; () where nobody looked. Of a file with several images, which may
+    overlap, each has its own counts in `image_counts`.
     """
 
     tiffs: int = 0
     result_bytes: int = 0
     counts: ObjectCounts | None = None
     class_pixels: tuple[int, ...] = ()
+    image_counts: tuple[ImageCounts, ...] = ()
+
+    @property
+    def all_counts(self) -> tuple[ImageCounts, ...]:
+        """The counts of each image; that of a single one has no folder."""
+        return (*((ImageCounts("", self.counts),) if self.counts else ()), *self.image_counts)

@@ -15,7 +15,7 @@ from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import image_to_json
+from batch_ops.task.run_plan import image_to_json, images_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         objects=record.plan.objects.to_json() if record.plan.objects else "",
         pictures=record.plan.pictures.to_json() if record.plan.pictures else "",
         keep_export=int(bool(record.plan.tool.export_settings)),
+        more_images=images_to_json(record.plan.more_images),
+        confirmed=record.plan.confirmed,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

@@ -18,7 +18,7 @@ from batch_ops.use_cases.steering import Steering
 
 _COLUMNS = (
     *("file", *FIELDS, "state", "t", "class", "class_name", "objects", "mean_size", "total_size", "unit", "min_size"),
-    *("classifier_sha256", "classifier_since", "tool", "tool_version", "run", "finished", "warnings"),
+    *("classifier_sha256", "classifier_since", "tool", "tool_version", "run", "finished", "warnings", "image"),
 )
 _KEPT_IN_MEMORY = 8 * 2**20
 
@@ -60,7 +60,7 @@ async def run(args: Namespace, steering: Steering, counting: Counting, console: 
 
 def _lines(record: FileRecord, said: Mapping[str, str], since: datetime | None) -> Iterator[tuple[object, ...]]:
     """Make the lines of a file: one without numbers where nothing was counted, so that no file is passed over."""
-    counts, tool = record.published.counts, record.plan.tool
+    tool = record.plan.tool
     of_file = (record.name, *(said.get(field) for field in FIELDS), str(record.state))
     end = (
         tool.project_digest,
@@ -71,13 +71,17 @@ def _lines(record: FileRecord, said: Mapping[str, str], since: datetime | None) 
         _moment(record.times.finished_at),
         " ".join(sorted({warning.code for warning in record.plan.warnings})),
     )
-    if counts is None or record.state is not State.SUCCEEDED:
-        yield *of_file, *[None] * 8, *end
+    counted = record.published.all_counts
+    if not counted or record.state is not State.SUCCEEDED:
+        yield *of_file, *[None] * 8, *end, None
         return
-    for one in counts.classes:
-        for t, (objects, size) in enumerate(zip(one.objects, one.sizes, strict=True)):
-            mean = size / objects if objects else None
-            yield *of_file, t, one.label, one.name, objects, mean, size, counts.unit, counts.min_size, *end
+    for image in counted:
+        unit, least = image.counts.unit, image.counts.min_size
+        for one in image.counts.classes:
+            for t, (objects, size) in enumerate(zip(one.objects, one.sizes, strict=True)):
+                mean = size / objects if objects else None
+                of_class = (t, one.label, one.name, objects, mean, size, unit, least)
+                yield *of_file, *of_class, *end, image.folder or None
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.prices import money
+from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.files.text_table import Column
 from batch_ops.task.objects import COMPONENTS
 from batch_ops.task.outputs import PlannedOutput
-from batch_ops.task.run_plan import RunPlan
+from batch_ops.task.run_plan import ImageDescription
 
 COLUMNS = (
     Column("STATE"),
@@ -63,7 +64,7 @@ def attempt_rows(record: FileRecord) -> list[tuple[str, ...]]:
 def details(record: FileRecord) -> list[tuple[str, str]]:
     """List what is known about a file's current run: (title, value) for each value there is."""
     plan, here, times = record.plan, record.placement, record.times
-    counts = record.published.counts
+    counts = "; ".join(map(_counts, record.published.all_counts))
     known = {
         "state": record.state,
         "reason": record.reason,
@@ -88,7 +89,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "machine": " ".join(filter(None, (here.node_size, here.node_kind))),
         "exit code": "" if here.exit_code is None else str(here.exit_code),
         "dataset": plan.image.internal_path,
-        "shape": _shape(plan),
+        "shape": _by(plan.image.shape),
         "axes": plan.image.axes,
         "axes from": plan.image.axes_source,
         "values": plan.image.dtype,
@@ -100,20 +101,31 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),
         "bytes of results": _count(record.published.result_bytes),
-        "objects": f"{counts.sentence()} ({COMPONENTS})" if counts else "",
+        "objects": f"{counts} ({COMPONENTS})" if counts else "",
         "node seconds": _count(record.node_seconds),
         "cost": _cost(record),
         "correlation id": record.correlation_id,
     }
+    more = [("image", _image(image)) for image in plan.images if image.folder]
     warnings = [("warning", f"{warning.sentence} ({warning.code})") for warning in plan.warnings]
-    return [*((title, str(text)) for title, text in known.items() if text), *warnings]
+    return [*((title, str(text)) for title, text in known.items() if text), *more, *warnings]
+
+
+def _counts(image: ImageCounts) -> str:
+    return f"{image.folder}: {image.counts.sentence()}" if image.folder else image.counts.sentence()
+
+
+def _image(image: ImageDescription) -> str:
+    """s01: t{t:05d}/s01/0/cells, tzyx 2x14x21x26 of uint16."""
+    return f"{image.folder}: {image.internal_path}, {image.axes} {_by(image.shape)} of {image.dtype}"
 
 
 def _promise(output: PlannedOutput) -> str:
     """2 x a{slice_index}.tiff (segmentation, 8 pages of zyx)."""
     times = f"{output.files:,} x " if output.files > 1 else ""
     pages = f", {output.pages:,} page{'' if output.pages == 1 else 's'} of {output.axes}" if output.pages else ""
-    return f"{times}{output.path} ({output.role}{pages})"
+    each = f", in each of {', '.join(output.folders)}" if output.folders else ""
+    return f"{times}{output.path} ({output.role}{pages}{each})"
 
 
 def _cost(record: FileRecord) -> str:
@@ -147,7 +159,9 @@ def as_json(record: FileRecord) -> dict[str, Any]:
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
     return {
         **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
-        "shape": _shape(plan),
+        "shape": _by(plan.image.shape),
+        "more_images": [{**asdict(image), "shape": _by(image.shape)} for image in plan.more_images],
+        "image_counts": [asdict(one) for one in record.published.image_counts],
         "axes_source": str(plan.image.axes_source) or None,
         "forecast_memory_bytes": plan.forecast.memory_bytes,
         "forecast_seconds": plan.forecast.seconds,
@@ -166,8 +180,8 @@ def as_json(record: FileRecord) -> dict[str, Any]:
     }
 
 
-def _shape(plan: RunPlan) -> str:
-    return "x".join(map(str, plan.image.shape))
+def _by(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def files(number: int) -> str:

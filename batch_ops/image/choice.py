@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+CHOSEN_BY_TRAINING = "it is where the training images of its project are"
 _LEAST = 5  # pixels along both axes of a plane: what is smaller is a table
 _NUMBER = re.compile(r"\d+")
 _PREVIEW = re.compile(r"(?<![a-z])(thumb(nail)?s?|previews?|icons?)(?![a-z])", re.IGNORECASE)
@@ -47,7 +48,7 @@ def choose(entries: Sequence[Entry], trained: set[int]) -> Choice:
     chosen = tuple(index for index, entry in enumerate(entries) if entry.address in trained and _numbers(entry))
     if len(chosen) == 1:
         others = (f"{other.path} ({_by(other)})" for index, other in enumerate(entries) if index != chosen[0])
-        return Choice(chosen, "it is where the training images of its project are", tuple(others), True)
+        return Choice(chosen, CHOSEN_BY_TRAINING, tuple(others), True)
     reasons: tuple[Callable[[Entry], str], ...] = (_structure, _name)
     for count in range(len(reasons), -1, -1):
         why = [next(filter(None, (reason(entry) for reason in reasons[:count])), "") for entry in entries]

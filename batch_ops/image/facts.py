@@ -127,10 +127,16 @@ class CheckLimits:
 
 @dataclass(frozen=True)
 class Accepted:
-    """`warnings`: what its owner should know nevertheless."""
+    """`more_images`: the others of a file that holds several. `warnings`: what its owner should know nevertheless."""
 
     image: ImageDescription
     warnings: tuple[RunWarning, ...] = ()
+    more_images: tuple[ImageDescription, ...] = ()
+
+    @property
+    def images(self) -> tuple[ImageDescription, ...]:
+        """All images of the file."""
+        return (self.image, *self.more_images)
 
 
 @dataclass(frozen=True)
@@ -150,10 +156,14 @@ class Undecided:
 
 @dataclass(frozen=True)
 class Unchecked:
-    """`passing`: it is no fault of the file, and a later check may do better."""
+    """`passing`: it is no fault of the file, and a later check may do better.
+
+    `answers`: the axes that somebody confirmed for images of its project, by their kind.
+    """
 
     sentence: str
     passing: bool = False
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 Verdict = Union[Accepted, Refused, Undecided, Unchecked]

@@ -103,20 +103,25 @@ def _check_values(found: Dataset) -> None:
 
 def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
     declared = math.prod(found.shape) * found.item_bytes
+    if found.offset is None or declared > limits.max_declared_bytes:
+        check_declared(declared, f"an image of {by(found.shape)}", size, limits)
+    elif found.offset + declared > size:
+        raise Unfit(
+            f"is damaged: its data should reach to byte {found.offset + declared:,}, but the file has "
+            f"{size:,} bytes; upload it again."
+        )
+
+
+def check_declared(declared: int, what: str, size: int, limits: CheckLimits) -> None:
+    """Refuse so many bytes of pixels for a file of this size. Raises `Unfit`."""
     if declared > limits.max_declared_bytes:
         raise Unfit(
-            f"declares an image of {_gb(declared)} ({by(found.shape)}), and the limit is "
+            f"declares {what} with {_gb(declared)}, and the limit is "
             f"{_gb(limits.max_declared_bytes)}; split it, or ask the operator to raise the limit."
         )
-    if found.offset is not None:
-        if found.offset + declared > size:
-            raise Unfit(
-                f"is damaged: its data should reach to byte {found.offset + declared:,}, but the file has "
-                f"{size:,} bytes; upload it again."
-            )
-    elif declared > size * limits.max_compression + limits.sparse_allowance_bytes:
+    if declared > size * limits.max_compression + limits.sparse_allowance_bytes:
         raise Unfit(
-            f"declares an image of {_gb(declared)} ({by(found.shape)}), but the file has only {size:,} bytes, far "
+            f"declares {what} with {_gb(declared)}, but the file has only {size:,} bytes, far "
             "too few for it; export the image again."
         )
 

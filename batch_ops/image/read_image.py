@@ -65,9 +65,13 @@ def _chosen(file: h5py.File, max_objects: int, trained: Sequence[str]) -> dict[s
     return {
         **described,
         "chosen": choice.because,
-        "passed_over": passed[:NAMES_SHOWN],
-        "more": len(passed) > NAMES_SHOWN,
+        **shown(passed),
     }
+
+
+def shown(passed: Sequence[str]) -> dict[str, Any]:
+    """Name some of what is passed over."""
+    return {"passed_over": list(passed[:NAMES_SHOWN]), "more": len(passed) > NAMES_SHOWN}
 
 
 def _names(found: Found, indices: Sequence[int], away: Sequence[str] = ()) -> dict[str, Any]:

@@ -49,6 +49,13 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Several images that a file holds, each by itself."""
+
+    found: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True)
 class NoDataset:
     """Why there is no dataset to describe. `kind`: a key of the sentences in `sentences`."""
 
@@ -60,9 +67,15 @@ class NoDataset:
     more: bool = False
 
 
-def image_findings(data: dict[str, Any]) -> Dataset | NoDataset:
+def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
     """Read the findings of an image job. Raises `BadFindings`."""
     kind = text(data.get("finding"))
+    if kind == "images":
+        each = tuple(map(image_findings, sequence(data.get("images"))))
+        images = tuple(one for one in each if isinstance(one, Dataset))
+        if not images or len(images) < len(each):
+            raise BadFindings("images were expected")
+        return Images(images)
     if kind != "dataset":
         return NoDataset(
             kind,

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Self
 from batch_ops.domain.errors import IlastikBatchError, ServiceFault
 from batch_ops.domain.naming import project_of
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
-from batch_ops.image.image_rules import judge_image
 from batch_ops.image.project_rules import judge_project
-from batch_ops.image.readings import BadFindings, Dataset, NoDataset, image_findings
+from batch_ops.image.readings import BadFindings, NoDataset, image_findings
 from batch_ops.image.sentences import NAME_LENGTH, explain
+from batch_ops.image.several import judge
 from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, InMemory, OutsideBlob
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES
 from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
@@ -127,8 +127,8 @@ class ImageChecker:
             return cut.verdict
         except BadFindings:
             return _damaged(name)
-        if isinstance(found, Dataset):
-            return judge_image(name, blob.size, found, project, options, limits)
+        if not isinstance(found, NoDataset):
+            return judge(name, blob.size, found, project, options, limits)
         if found.kind == "too many":
             file = plain(name, NAME_LENGTH)
             return Unchecked(f"{file} was not checked completely: it holds too many groups and datasets.")

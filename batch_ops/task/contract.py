@@ -31,6 +31,7 @@ the EXIT_* codes, or with 0 although its log shows an unhandled exception, becom
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ from typing import Any
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, ExportPlan
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
 from batch_ops.task.pictures import PicturesError, PicturesWanted
-from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json
+from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json, images_from_json
 
 PROJECT_FILE = "project.ilp"
 PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
@@ -78,7 +79,10 @@ OUTPUT_FILES = (
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
-_LATER = ("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export")
+_LATER = (
+    *("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export"),
+    *("more_images", "confirmed"),
+)
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 
@@ -99,6 +103,8 @@ class TaskEnvironment:
     read (0 = the first): while a system is deployed over, the app of before may hand out these scripts. `objects`:
     which to count (`objects.ObjectsWanted.to_json`; "" = none). `pictures`: what to draw
     (`pictures.PicturesWanted.to_json`; "" = nothing). `keep_export`: 1 = what the project stores of its export is kept.
+    `more_images`: the further images of a file with several (`run_plan.images_to_json`). `confirmed`: for an image that
+    was not checked, the axes that somebody confirmed for images of its project, by their kind, in JSON.
     """
 
     nickname: str
@@ -123,6 +129,8 @@ class TaskEnvironment:
     objects: str = ""
     pictures: str = ""
     keep_export: int = 0
+    more_images: str = ""
+    confirmed: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
@@ -158,10 +166,23 @@ class TaskEnvironment:
     @property
     def image(self) -> ImageDescription:
         """What the check found out; unknown if it could not. Raises TaskEnvironmentError."""
+        return self.images[0]
+
+    @property
+    def images(self) -> tuple[ImageDescription, ...]:
+        """All images of the file that are to be segmented. Raises TaskEnvironmentError."""
         try:
-            return image_from_json(self.image_description)
+            return (image_from_json(self.image_description), *images_from_json(self.more_images))
         except RunPlanError as exc:
             raise TaskEnvironmentError(str(exc)) from exc
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Which axes were confirmed, by the kind of images. Raises TaskEnvironmentError."""
+        try:
+            return {str(kind): str(axes) for kind, axes in json.loads(self.confirmed or "{}").items()}
+        except (ValueError, AttributeError, RecursionError) as exc:
+            raise TaskEnvironmentError(f"The confirmed axes can't be read: {exc}.") from exc
 
     @property
     def wanted_objects(self) -> ObjectsWanted:
@@ -203,7 +224,7 @@ class TaskEnvironment:
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
         # Raise for what can't be read.
-        _ = self.image, self.wanted_objects, self.wanted_pictures
+        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers
 
 
 def command(

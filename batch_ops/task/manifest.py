@@ -5,7 +5,8 @@ people's data, so `parse` trusts nothing (see strict_json.py). A value that exis
 
 Schema 1 knew TIFFs only, under `files`, each with name, length, md5 and pages, and no warnings; nodes with older
 scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was. Schema 3 adds
-the counts of objects to schema 2, schema 4 the pixels of each class, schema 5 the contrast of the image.
+the counts of objects to schema 2, schema 4 the pixels of each class, schema 5 the contrast of the image, schema 6 the
+images of the file.
 """
 
 from __future__ import annotations
@@ -18,87 +19,33 @@ from typing import Any
 
 from batch_ops.task import strict_json
 from batch_ops.task.objects import ObjectCounts
-from batch_ops.task.outputs import TIFF, PlannedOutput, Role, double_of, path_fault
+from batch_ops.task.output import Output
+from batch_ops.task.outputs import PlannedOutput, Role, double_of
 from batch_ops.task.pictures import Contrast, PicturesError
 from batch_ops.task.report import TASK_ID, check_origin, check_times
 from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.segmented import SegmentedImage, check_images
 from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
 
-SCHEMA = 5
+SCHEMA = 6
 MAX_OUTPUTS = 100_000
 # Together they must fit into one property of a row, which holds 64 KiB.
 MAX_WARNINGS = 10
 MAX_WARNING_CHARS = 800
 
+IMAGES_SINCE = 6
 # With which schema a field came, and what it is in those before.
-_LATER: Mapping[str, tuple[int, Any]] = {"counts": (3, None), "class_pixels": (4, ()), "contrast": (5, None)}
+_LATER: Mapping[str, tuple[int, Any]] = {
+    "counts": (3, None),
+    "class_pixels": (4, ()),
+    "contrast": (5, None),
+    "images": (IMAGES_SINCE, ()),
+}
 _MOST_CLASSES = 255
 _MAX_BLOB_BYTES = 2**48
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?")
-_AXES = re.compile(r"(t?z?c?yx)?")
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_TIFF_NAME = re.compile(r"[A-Za-z0-9._-]+\.tiff")
-_ROLES = frozenset(str(role) for role in Role)
-
-
-@dataclass(frozen=True)
-class Output:
-    """One file: path below the folder of the results, length in bytes, MD5 in hex.
-
-    `pages` and `axes` (see outputs.PlannedOutput) are those of a multi-page image, else 0 and "". In schema 1 nothing
-    says the role (None) and the axes ("").
-    """
-
-    path: str
-    role: Role | None
-    media_type: str
-    length: int
-    md5: str
-    pages: int = 0
-    axes: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.path, str):
-            refuse("a path is not text")
-        if fault := path_fault(self.path):
-            refuse(f"{plain_line(self.path, 100)!r} {fault}")
-        if not (self.role is None or isinstance(self.role, Role)):
-            refuse(f"{self.path} has no role")
-        check_text(self.media_type, f"the media type of {self.path}", 100, _MEDIA_TYPE)
-        check_number(self.length, f"the length of {self.path}", 1 if self.is_tiff else 0, _MAX_BLOB_BYTES)
-        check_text(self.md5, f"the MD5 of {self.path}", 32, _MD5)
-        check_number(self.pages, f"the pages of {self.path}", 1 if self.is_tiff else 0, 2**32)
-        check_text(self.axes, f"the axes of {self.path}", 5, _AXES)
-        if self.role and bool(self.axes) != bool(self.pages):
-            refuse(f"{self.path} has pages without axes, or axes without pages")
-
-    @property
-    def is_tiff(self) -> bool:
-        return self.media_type == TIFF
-
-    @classmethod
-    def read(cls, value: object) -> Output:
-        """Read one of a manifest's outputs."""
-        data = strict_json.fields(cls, value, "an output")
-        role = data["role"]
-        if not (isinstance(role, str) and role in _ROLES):
-            refuse("an output has a role that is not known")
-        return cls(**{**data, "role": Role(role)})
-
-    @classmethod
-    def of_schema_1(cls, value: object) -> Output:
-        """Read one of the files of a manifest of schema 1."""
-        data = strict_json.table(value, "a file")
-        if set(data) != {"name", "length", "md5", "pages"}:
-            refuse("a file is not described as a TIFF is")
-        check_text(data["name"], "a file's name", 128, _TIFF_NAME)
-        return cls(data["name"], None, TIFF, data["length"], data["md5"], data["pages"])
-
-    def as_schema_1(self) -> dict[str, Any]:
-        """Write one of the files of a manifest of schema 1."""
-        return {"name": self.path, "length": self.length, "md5": self.md5, "pages": self.pages}
 
 
 @dataclass(frozen=True)
@@ -121,8 +68,9 @@ class ManifestImage:
 class Manifest:
     """One complete execution. `started` and `finished` are UTC, `seconds` the time of each step.
 
-    `counts`: of objects, None where none were counted. `class_pixels`: how many the segmentation has of each class, 1
-    first; () where it was not looked at. `contrast`: of the image itself, None where nothing was drawn.
+    `images`: what was segmented. `counts`: of the objects of a single image, None where none were counted.
+    `class_pixels`: how many the segmentation has of each class, 1 first; () where it was not looked at. `contrast`: of
+    the first image itself, None where nothing was drawn.
     """
 
     execution: str
@@ -143,6 +91,7 @@ class Manifest:
     counts: ObjectCounts | None = None
     class_pixels: tuple[int, ...] = ()
     contrast: Contrast | None = None
+    images: tuple[SegmentedImage, ...] = ()
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -167,6 +116,7 @@ class Manifest:
         for name, absent in _absent(self.schema).items():
             if getattr(self, name) != absent:
                 refuse(f"it has {name}, which its schema does not")
+        check_images(self.images)
         if not isinstance(self.class_pixels, tuple) or len(self.class_pixels) > _MOST_CLASSES:
             refuse(f"the pixels of each class are no list of at most {_MOST_CLASSES}")
         for pixels in self.class_pixels:
@@ -231,11 +181,11 @@ class Manifest:
         """Read what `to_json` wrote; raises ManifestError for anything else."""
         data = strict_json.load(content, "the manifest")
         if "outputs" in data:
-            data["outputs"] = tuple(map(Output.read, _listed(data["outputs"])))
-            warnings = _listed(data.get("warnings"))
+            data["outputs"] = tuple(map(Output.read, strict_json.listed(data["outputs"], MAX_OUTPUTS)))
+            warnings = strict_json.listed(data.get("warnings"), MAX_OUTPUTS)
             data["warnings"] = tuple(RunWarning(**strict_json.fields(RunWarning, w, "a warning")) for w in warnings)
         else:
-            data["outputs"] = tuple(map(Output.of_schema_1, _listed(data.pop("files", None))))
+            data["outputs"] = tuple(map(Output.of_schema_1, strict_json.listed(data.pop("files", None), MAX_OUTPUTS)))
             if data.setdefault("warnings", ()) != ():
                 refuse("there are more warnings than the schema allows")
         if isinstance(data.get("schema"), int):
@@ -245,6 +195,7 @@ class Manifest:
             data["counts"] = ObjectCounts.read(data["counts"])
         if data.get("contrast") is not None:
             data["contrast"] = _contrast(data["contrast"])
+        data["images"] = tuple(map(SegmentedImage.read, strict_json.listed(data.get("images") or [], MAX_OUTPUTS)))
         data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
         data["command"] = strict_json.as_tuple(data.get("command"))
         data["class_pixels"] = strict_json.as_tuple(data.get("class_pixels"))
@@ -261,12 +212,6 @@ def _contrast(value: object) -> Contrast:
         return Contrast.read(strict_json.fields(Contrast, value, "the contrast"))
     except PicturesError as exc:
         refuse(str(exc))
-
-
-def _listed(value: object) -> Iterable[object]:
-    if not isinstance(value, list) or len(value) > MAX_OUTPUTS:
-        refuse(f"there is no list where one belongs, or one of more than {MAX_OUTPUTS}")
-    return value
 
 
 def as_warning(warning: RunWarning) -> RunWarning:

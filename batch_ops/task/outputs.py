@@ -6,8 +6,8 @@ Pure and stdlib only, for Python 3.9 and newer: this module travels to the node 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from batch_ops.task.export_plan import ExportPlan
@@ -63,7 +63,8 @@ class PlannedOutput:
     multi-page image, each file has `pages` of `page_shape` (rows, columns) = (y, x) in pixels, and `axes` are
     those of the file: the letters along which it has more than one page, in the order of its pages, then `yx`.
     Of anything else these are 0, (0, 0) and "". `bytes_per_file` is an upper estimate of one file's length, 0
-    where none is made.
+    where none is made. `folders`: below the folder of results, each of which has such files; () for files that lie
+    in it themselves.
     """
 
     role: Role
@@ -75,15 +76,20 @@ class PlannedOutput:
     page_shape: tuple[int, int] = (0, 0)
     bytes_per_file: int = 0
     first: int = 0
+    folders: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The path of every file, in the order of their numbers."""
-        if NUMBER not in self.path:
-            return (self.path,)
+        """The path of every file, folder after folder, in the order of their numbers."""
         end = self.first + self.files
         digits = len(str(end))
-        return tuple(self.path.replace(NUMBER, f"{index:0{digits}}") for index in range(self.first, end))
+        numbers = range(self.first, end) if NUMBER in self.path else range(1)
+        names = [self.path.replace(NUMBER, f"{index:0{digits}}") for index in numbers]
+        return tuple(f"{folder}{name}" for folder in self._prefixes for name in names)
+
+    @property
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(f"{folder}/" for folder in self.folders) or ("",)
 
     @property
     def is_tiff(self) -> bool:
@@ -92,7 +98,7 @@ class PlannedOutput:
     @property
     def total_bytes(self) -> int:
         """An upper estimate of the length of all files."""
-        return self.files * self.bytes_per_file
+        return self.files * self.bytes_per_file * len(self._prefixes)
 
     @property
     def noun(self) -> str:
@@ -116,6 +122,15 @@ def planned_outputs(nickname: str, export_source: str, plan: ExportPlan) -> tupl
             first=plan.first,
         ),
     )
+
+
+def outputs_by_folder(promised: Iterable[tuple[str, Sequence[PlannedOutput]]]) -> tuple[PlannedOutput, ...]:
+    """Put together what the images of a file promise, each in its folder ("": the folder of results itself)."""
+    folders: dict[PlannedOutput, list[str]] = {}
+    for folder, outputs in promised:
+        for output in outputs:
+            folders.setdefault(output, []).append(folder)
+    return tuple(replace(output, folders=tuple(filter(None, of_it))) for output, of_it in folders.items())
 
 
 def path_fault(path: str) -> str:

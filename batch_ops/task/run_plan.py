@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -41,7 +42,8 @@ class ImageDescription:
     `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as they are;
     otherwise the task writes those of `axes` into its own copy. `reader`: what reads the file. `scene`: which image
     of a file that holds several scenes. `planes`: the axis whose planes a classifier trained in 2D gets one by one, as
-    if they were time points; "" for an image that is segmented as a whole.
+    if they were time points; "" for an image that is segmented as a whole. `folder`: of its results, where a file holds
+    several images.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -56,6 +58,7 @@ class ImageDescription:
     reader: str = ""
     scene: str = ""
     planes: str = ""
+    folder: str = ""
 
     @property
     def read_as(self) -> str:
@@ -105,8 +108,10 @@ class RunWarning:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is run: the run key, image and tool, what they promise, the limits and the forecast.
+    """What is run: the run key, images and tool, what they promise, the limits and the forecast.
 
+    A file with several images has the first as `image` and the others as `more_images`. `confirmed`: for an image that
+    was not checked, what is known of the axes of its project's (see `contract.TaskEnvironment`).
     `objects` says what is counted in the results, `pictures` what is drawn of them; None where nothing is.
     `outputs` are () for an image that was not checked: the node works them out by the same rules. The pool is that of
     the run's `Placement`, as a retry may move to another one.
@@ -121,6 +126,13 @@ class RunPlan:
     warnings: tuple[RunWarning, ...] = ()
     objects: ObjectsWanted | None = None
     pictures: PicturesWanted | None = None
+    more_images: tuple[ImageDescription, ...] = ()
+    confirmed: str = ""
+
+    @property
+    def images(self) -> tuple[ImageDescription, ...]:
+        """All images of the file that are segmented."""
+        return (self.image, *self.more_images)
 
 
 class RunPlanError(ValueError):
@@ -134,8 +146,41 @@ def image_to_json(image: ImageDescription) -> str:
     """
     if not image.is_known or not image.dtype:
         return ""
-    document = {"schema": _SCHEMA, **dataclasses.asdict(image), "axes_source": str(image.axes_source)}
-    return json.dumps(document, separators=(",", ":"))
+    return json.dumps({"schema": _SCHEMA, **_as_plain(image)}, separators=(",", ":"))
+
+
+def _as_plain(image: ImageDescription) -> dict[str, Any]:
+    plain = {**dataclasses.asdict(image), "shape": list(image.shape), "axes_source": str(image.axes_source)}
+    if not image.folder:
+        # As before there were several images to a file.
+        del plain["folder"]
+    return plain
+
+
+def images_to_json(images: Sequence[ImageDescription]) -> str:
+    """Write the further images of a file, each as far as it differs from the one before; "" for none."""
+    plain: list[dict[str, Any]] = []
+    last: dict[str, Any] = {}
+    for image in images:
+        described = _as_plain(image)
+        plain.append({name: value for name, value in described.items() if last.get(name) != value})
+        last = described
+    return json.dumps(plain, separators=(",", ":")) if plain else ""
+
+
+def images_from_json(text: str) -> tuple[ImageDescription, ...]:
+    """Read what `images_to_json` wrote. Raises `RunPlanError`."""
+    if not text:
+        return ()
+    images: list[ImageDescription] = []
+    last: dict[str, Any] = {}
+    try:
+        for one in json.loads(text):
+            last = {**last, **one}
+            images.append(_image_of(last))
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise RunPlanError(f"The descriptions of images can't be read: {type(exc).__name__}: {exc}.") from exc
+    return tuple(images)
 
 
 @lru_cache(maxsize=1024)
@@ -144,20 +189,26 @@ def image_from_json(text: str) -> ImageDescription:
     if not text:
         return ImageDescription()
     try:
-        found: dict[str, Any] = json.loads(text)
-        image = ImageDescription(
-            internal_path=str(found["internal_path"]),
-            axes=str(found["axes"]),
-            tagged=bool(found["tagged"]),
-            shape=tuple(int(size) for size in found["shape"]),
-            dtype=str(found["dtype"]),
-            axes_source=AxesSource(found["axes_source"]),
-            reader=str(found["reader"]),
-            scene=str(found["scene"]),
-            planes=str(found.get("planes", "")),
-        )
+        return _image_of(json.loads(text))
+    except RunPlanError:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise RunPlanError(f"The description of the image can't be read: {type(exc).__name__}: {exc}.") from exc
+
+
+def _image_of(found: dict[str, Any]) -> ImageDescription:
+    image = ImageDescription(
+        internal_path=str(found["internal_path"]),
+        axes=str(found["axes"]),
+        tagged=bool(found["tagged"]),
+        shape=tuple(int(size) for size in found["shape"]),
+        dtype=str(found["dtype"]),
+        axes_source=AxesSource(found["axes_source"]),
+        reader=str(found["reader"]),
+        scene=str(found["scene"]),
+        planes=str(found.get("planes", "")),
+        folder=str(found.get("folder", "")),
+    )
     if not image.is_known or len(image.axes) != len(image.shape):
         raise RunPlanError(f"The axes '{image.axes}' and the shape {image.shape} do not fit each other.")
     return image

@@ -46,6 +46,13 @@ def check_text(value: object, what: str, limit: int, pattern: re.Pattern[str] | 
         refuse(f"{what} holds characters that no text may hold")
 
 
+def listed(value: object, most: int) -> list[Any]:
+    """Return the value if it is a list of at most so many."""
+    if not isinstance(value, list) or len(value) > most:
+        refuse(f"there is no list where one belongs, or one of more than {most}")
+    return value
+
+
 def check_number(value: object, what: str, least: int, most: int) -> None:
     """Refuse what is not a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -175,6 +175,9 @@ class Collect:
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         times = replace(record.times, not_before=None)
         plan = replace(record.plan, warnings=told.warnings or record.plan.warnings)
+        if not plan.image.is_known and told.images:
+            # It was not checked: the node knows what it was.
+            plan = replace(plan, image=told.images[0], more_images=told.images[1:])
         reason = with_choices(reason, plan)
         done = replace(record, kind=None, times=times, plan=plan, published=results)
         if self._settings.rerun_finished:

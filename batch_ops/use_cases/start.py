@@ -217,9 +217,12 @@ class Start:
         limits = CheckLimits(max_declared_bytes=self._settings.max_image_bytes)
         ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
         verdict = await self._check.check_image(blob.name, ranges, project.facts, options, limits, head=head)
-        if not isinstance(verdict, Undecided):
+        if not isinstance(verdict, Undecided | Unchecked):
             return verdict
         answers = answers or await self._worklist.answers(naming.composed(naming.classifier_of(blob.name)))
+        if isinstance(verdict, Unchecked):
+            # The node, which finds out what it is, asks nobody.
+            return replace(verdict, answers=tuple(sorted(answers.items())))
         if (axes := answers.get(kind_of(verdict.image.shape))) is None:
             return verdict
         options = replace(options, confirmed=axes)

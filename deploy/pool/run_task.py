@@ -14,27 +14,26 @@ import secrets
 import shutil
 import sys
 import traceback
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from batch_ops.task import contract, export_plan, true_success
-from batch_ops.task.manifest import Output
-from batch_ops.task.outputs import PlannedOutput, Role, planned_outputs
-from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.output import Output
+from batch_ops.task.outputs import planned_outputs
+from batch_ops.task.run_plan import ImageDescription, RunWarning
+from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.stored_export import StoredExport, StoredExportError
 from batch_ops.task.strict_json import ManifestError
 from node.description import kept_export
 from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
-from node.files import Refusal, is_disk_full, md5_of, refuse, say
-from node.image import LocalImage, prepare_image
-from node.measured import measure_results
+from node.files import Refusal, is_disk_full, refuse, say
+from node.image import prepare_images
 from node.memory import check_memory
-from node.pictures import make_pictures
-from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals, run_ilastik
+from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals
 from node.project import LocalProject, prepare_project, verify_project
-from node.tiffs import find_files, name_planes, only_value
+from node.segment import Work, segment
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
@@ -99,14 +98,15 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     (execution.partial.parent / RESERVE).write_bytes(b"\xff" * RESERVE_BYTES)
     with execution.step("prepare"):
         verify_project(root, task)
-        image = prepare_image(root, task)
-        project = prepare_project(root, image, keep_export=bool(task.keep_export))
+        images = prepare_images(root, task)
+        project = prepare_project(root, images.argument, keep_export=bool(task.keep_export))
         stored = kept_export(root, task)
-        plan = plan_export(task, image, project, stored)
-        promised = planned_outputs(task.nickname, task.export_source, plan)
-        reserve(root, lock, sum(output.total_bytes for output in promised))
-        check_memory(root, task, image.described, plan.page_shape)
-    for warning in image.warnings:
+        plans = [plan_export(task, image, project, stored) for image in images.described]
+        promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
+        reserve(root, lock, sum(output.total_bytes for outputs in promised for output in outputs))
+        for described, plan in zip(images.described, plans):
+            check_memory(root, task, described, plan.page_shape)
+    for warning in images.warnings:
         execution.warn(warning)
     if project.forgotten:
         sentence = (
@@ -114,66 +114,30 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
             '"keep_export_settings" to true in its configuration.'
         )
         execution.warn(RunWarning("export-settings", sentence))
-    # The image's axes may differ from the project's training images; its own are right.
-    command = contract.command(
-        str(home / "run_ilastik.sh"),
-        project.file,
-        image.argument,
-        f"{contract.PARTIAL_FOLDER}/{execution.name}/{task.nickname}",
-        task.export_source,
-        plan,
-        ignore_training_axes=bool(project.axes - {image.described.read_as}),
-    )
-    with execution.step("ilastik"):
-        log = run_ilastik(execution, task, command)
-    with execution.step("verify"):
-        files = find_files(execution.partial, promised)
-        free = shutil.disk_usage(root).free
-        assert execution.ilastik_exit_code is not None
-        outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
-        if not outcome.succeeded:
-            return outcome
-        if image.described.planes:
-            name_planes(execution.partial, promised, image.described.planes)
-        results = outputs_of(execution, promised)
-        if project.classes > 1 and not stored.has_range:
-            warn_of_one_class(execution, [o.path for o in results if o.role is Role.SEGMENTATION], project.classes)
-    with execution.step("objects"):
-        # What the project stores of its export makes them results of other pixels, or of other values.
-        like_image = [] if stored.has_effect else results
-        tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
-    with execution.step("pictures"):
-        pictures, contrast = make_pictures(execution, image, results, task)
+    results: list[Output] = []
+    segmented, pixels, contrast = [], [], None
+    for index, plan in enumerate(plans):
+        with execution.step("prepare"):
+            image = images.make(index)
+        done = segment(execution, Work(task, project, stored, home), image, plan, promised[index])
+        if not done.outcome.succeeded:
+            return done.outcome
+        results += done.files
+        segmented.append(SegmentedImage.of(image.described, done.found.counts))
+        pixels.append(done.found.class_pixels)
+        contrast = contrast if index else done.contrast
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
-    publish(execution, task, image, command, [*results, *tables, *pictures], found, contrast, home)
+    class_pixels = [sum(of_class) for of_class in zip(*pixels)]
+    publish(execution, task, images.md5, segmented, class_pixels, results, contrast, home)
+    outcome = done.outcome
+    if len(segmented) > 1:
+        return replace(outcome, sentence=f"Each of {len(segmented)} images: {outcome.sentence}")
     return outcome
 
 
-def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[Output]:
-    """Describe the files of a good run: as promised, with what only they tell."""
-    results = []
-    for output in promised:
-        for path in output.paths:
-            file = execution.partial / path
-            length, md5 = file.stat().st_size, md5_of(file)
-            results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
-    return results
-
-
-def warn_of_one_class(execution: Execution, names: list[str], classes: int) -> None:
-    """Warn where nothing was told apart: the images may be unlike those that the project was trained on."""
-    value = only_value(execution.partial, names)
-    if value is not None:
-        sentence = (
-            f"Every pixel is of class {value}, although its project has {classes} classes: compare the image with "
-            "those that the project was trained on."
-        )
-        execution.warn(RunWarning("one-class", sentence))
-
-
 def plan_export(
-    task: contract.TaskEnvironment, image: LocalImage, project: LocalProject, stored: StoredExport
+    task: contract.TaskEnvironment, image: ImageDescription, project: LocalProject, stored: StoredExport
 ) -> export_plan.ExportPlan:
     """Plan the export from the real shape; refuse what classic TIFF can't hold."""
     channels, bytes_per_value = export_plan.exported(task.export_source, project.classes)

@@ -1,5 +1,7 @@
 """A check of images that reads its verdict in the image."""
 
+from dataclasses import replace
+
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.image.facts import (
     Accepted,
@@ -40,7 +42,8 @@ _UNSAID = Dataset("data", (20, 64, 64), "uint8", 1, None, (), None, True, True)
 class FakeCheck:
     """Port `ImageCheck`: content that starts with `REFUSE` or `UNSURE` gets that verdict, its text the sentence.
 
-    Content that starts with `UNSAID` is an image of 20 x 64 x 64 that does not say its axes.
+    Content that starts with `SEVERAL` holds two images alike. Content that starts with `UNSAID` is an image of
+    20 x 64 x 64 that does not say its axes.
     """
 
     service = "check"
@@ -76,7 +79,10 @@ class FakeCheck:
             return Unchecked(_sentence(head))
         if head.startswith(b"UNSAID"):
             return judge_image(name, len(head), _UNSAID, project, ImageOptions(), CheckLimits())
-        return _refused(head) or Accepted(self.describe(head))
+        image = self.describe(head)
+        if head.startswith(b"SEVERAL"):
+            return Accepted(replace(image, folder="s00"), (), (replace(image, folder="s01"),))
+        return _refused(head) or Accepted(image)
 
     async def inspect_project(self, name: str, source: RangeReader | bytes) -> ProjectFacts | Refused:
         return await self._inspect_project(name, source if isinstance(source, bytes) else await source.read(0, _READ))

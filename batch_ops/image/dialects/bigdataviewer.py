@@ -18,16 +18,19 @@ from batch_ops.image.views import Part
 
 READER = "bigdataviewer"
 _SETUP = re.compile("s[0-9]{2,5}")
+_SETUPS = re.compile(r"s[0-9]{2,5}(\+s[0-9]{2,5})*")
 # One volume, or all of a set-up as the path in a configuration names them.
 _OPEN = r"\*|\{[a-z]+(?::[0-9]*d)?\}"
-_PATH = re.compile(rf"/?(t(?:[0-9]{{5,9}}|{_OPEN}))/(s(?:[0-9]{{2,5}}|{_OPEN}))/([0-9]{{1,3}})/cells")
-_SHOWN = 5
+_PATH = re.compile(
+    rf"/?(t(?:[0-9]{{5,9}}|{_OPEN}))/(s(?:[0-9]{{2,5}}(?:\+s[0-9]{{2,5}})*|{_OPEN}))/([0-9]{{1,3}})/cells"
+)
 
 
 def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
-    """Describe the only set-up, or the one that `internal_path` names, its axes t, z, y, x.
+    """Describe the set-ups, or the one that `internal_path` names, their axes t, z, y, x.
 
-    None for a file of another kind, or where the path names anything else.
+    Each is an image; those that a path names together (`s00+s01`) are the channels of one. None for a file of another
+    kind, or where the path names anything else.
     """
     root = h5py.h5g.open(file.id, b"/")
     named = _PATH.fullmatch(internal_path or "")
@@ -40,25 +43,26 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
     if not times:
         return None
     time, setup, level = named.groups() if named else ("t{t:05d}", "", "0")
-    chosen = [setup] if _SETUP.fullmatch(setup) else setups
-    found = {f"{time}/{name}/{level}/cells": _describe(root, file, times, name, level) for name in chosen[:_SHOWN]}
-    if len(chosen) == 1:
-        ((path, one),) = found.items()
-        return {**one, "name": path, "scene": chosen[0]}
-    return {
-        "finding": "several",
-        "names": list(found),
-        "shapes": [one.get("shape", []) for one in found.values()],
-        "more": len(chosen) > len(found),
-    }
+    chosen = [setup] if _SETUPS.fullmatch(setup) else setups
+    found = []
+    for name in chosen:
+        one = _describe(root, file, times, name.split("+"), level)
+        if one["finding"] != "dataset":
+            return one
+        found.append({**one, "name": f"{time}/{name}/{level}/cells", "scene": name})
+    others = [name for name in setups if name not in setup.split("+")] if named else []
+    return {**found[0], "others": others} if len(found) == 1 else {"finding": "images", "images": found}
 
 
 def parts(file: h5py.File, path: str, _shape: tuple[int, ...]) -> Iterator[Part]:
     """Name the volumes of the set-up that `path` names."""
     named = _PATH.fullmatch(path)
-    times = _times(h5py.h5g.open(file.id, b"/"), path) or []
-    for index, time in enumerate(times if named else []):
-        yield Part(f"{time}/{named[2]}/{named[3]}/cells" if named else "", (index,))
+    if named is None:
+        return
+    setups = named[2].split("+")
+    for index, time in enumerate(_times(h5py.h5g.open(file.id, b"/"), path) or []):
+        for channel, setup in enumerate(setups):
+            yield Part(f"{time}/{setup}/{named[3]}/cells", (index, channel) if len(setups) > 1 else (index,))
 
 
 def path_of_training(path: str) -> str | None:
@@ -78,13 +82,14 @@ def _times(root: Any, path: str | None) -> list[str] | None:
     return [f"t{number:05d}" for number in numbers]
 
 
-def _describe(root: Any, file: h5py.File, times: list[str], setup: str, level: str) -> dict[str, Any]:
-    described = describe_assembled(file, lambda t, _: f"{times[t]}/{setup}/{level}/cells", len(times), None)
+def _describe(root: Any, file: h5py.File, times: list[str], setups: list[str], level: str) -> dict[str, Any]:
+    channels = len(setups) if len(setups) > 1 else None
+    described = describe_assembled(file, lambda t, c: f"{times[t]}/{setups[c]}/{level}/cells", len(times), channels)
     if described["finding"] != "dataset":
         return described
-    if len(described["shape"]) != 4:
-        return damaged(f"the volumes of its set-up {setup} have not three dimensions")
-    holders = (group_at(root, setup), item_at(root, f"{times[0]}/{setup}/{level}/cells"))
+    if not described["axes"].endswith("zyx"):
+        return damaged(f"the volumes of its set-up {setups[0]} have not three dimensions")
+    holders = (group_at(root, setups[0]), item_at(root, f"{times[0]}/{setups[0]}/{level}/cells"))
     said = any(text_attribute(holder, "dataType") for holder in holders if holder is not None)
     dtype = "uint16" if described["dtype"] == "int16" and not said else described["dtype"]
     return {**described, "reader": READER, "dtype": dtype, "pixel_sizes": []}

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import h5py
 
 from batch_ops.image import read_pattern
+from batch_ops.image.choice import CHOSEN_BY_TRAINING
 from batch_ops.image.dialects import bigdataviewer, fiji, imaris, luxendo, nexus
 from batch_ops.image.dialects.labels import MATLAB, pixel_sizes, usual_order
 from batch_ops.image.links import resolve
-from batch_ops.image.read_image import read_image
+from batch_ops.image.read_image import read_image, shown
 from batch_ops.image.views import Part
 
 
@@ -65,7 +66,9 @@ def read_file(
             continue
         found = dialect.read(file, named)
         if found is not None:
-            return _labelled(file, found)
+            others = found.pop("others", []) if named != internal_path else []
+            chosen = {"chosen": CHOSEN_BY_TRAINING, **shown(others)} if others else {}
+            return _labelled(file, {**found, **chosen})
     return _labelled(file, read_image(file, internal_path, max_objects, trained))
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
-from batch_ops.image.image_rules import judge_image
+from batch_ops.image.image_axes import kind_of
 from batch_ops.image.project_rules import judge_project
-from batch_ops.image.readings import Dataset, image_findings
+from batch_ops.image.readings import Dataset, Images, NoDataset, image_findings
 from batch_ops.image.sentences import explain
+from batch_ops.image.several import judge
 from batch_ops.task import contract
 from batch_ops.task.export_plan import exported
+from batch_ops.task.manifest import IMAGES_SINCE
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 from node.files import faults_of_file, open_hdf5, refuse
@@ -29,35 +32,54 @@ class Described(NamedTuple):
     found: Dataset
 
 
-def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> Described:
-    """Describe the image of an open file, or refuse it with the check's own sentences.
+def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Described, ...]:
+    """Describe the images of an open file, or refuse it with the check's own sentences.
 
-    The project's file must be the right one already.
+    The warnings are those of the first. The project's file must be the right one already.
     """
+    if task.image.is_known:
+        return tuple(_as_checked(file, task, checked) for checked in task.images)
+    return _judged(file, root, task)
+
+
+def _as_checked(file: Any, task: contract.TaskEnvironment, checked: ImageDescription) -> Described:
     from batch_ops.image.dialects.read_file import read_file  # only here: a node without h5py must be able to say so
 
-    checked = task.image
-    if checked.is_known:
-        found = image_findings(read_file(file, checked.internal_path, LIMITS.max_objects, checked.reader))
-        if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
-            sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
-            refuse(contract.EXIT_STAGING_IN, sentence)
-        return Described(checked, (), found)
+    found = image_findings(read_file(file, checked.internal_path, LIMITS.max_objects, checked.reader))
+    if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
+        sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
+        refuse(contract.EXIT_STAGING_IN, sentence)
+    return Described(checked, (), found)
+
+
+def _judged(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Described, ...]:
+    """Describe what was not checked."""
+    from batch_ops.image.dialects.read_file import read_file
+
     options = ImageOptions(task.internal_path or None, task.axes or None)
     project = _project(root)
     found = image_findings(read_file(file, options.internal_path, LIMITS.max_objects, trained=project.trained_paths))
-    if not isinstance(found, Dataset):
+    if isinstance(found, NoDataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
+    if isinstance(found, Images) and task.manifest_schema < IMAGES_SINCE:
+        refuse(
+            contract.EXIT_BAD_IMAGE,
+            f"{task.image_name} holds several images, which the app of this task does not know yet; have the operator "
+            "name one in internal_path.",
+        )
     channels, bytes_per_value = exported(task.export_source, len(project.classes))
     options = ImageOptions(
         *(options.internal_path, options.axes, channels, bytes_per_value),
         per_plane=bool(task.planes),
         export=project.export if task.keep_export else NOTHING_STORED,
     )
-    verdict = judge_image(task.image_name, task.image_length, found, project, options, LIMITS)
+    verdict = judge(task.image_name, task.image_length, found, project, options, LIMITS)
+    if isinstance(verdict, Undecided) and (axes := task.answers.get(kind_of(verdict.image.shape))):
+        verdict = judge(task.image_name, task.image_length, found, project, replace(options, confirmed=axes), LIMITS)
     if isinstance(verdict, (Refused, Undecided)):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
-    return Described(verdict.image, verdict.warnings, found)
+    each = found.found if isinstance(found, Images) else (found,)
+    return tuple(Described(image, verdict.warnings, one) for image, one in zip(verdict.images, each))
 
 
 def kept_export(root: Path, task: contract.TaskEnvironment) -> StoredExport:

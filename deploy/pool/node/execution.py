@@ -6,19 +6,20 @@ import datetime
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from batch_ops.image.several import of_images
 from batch_ops.task import contract, manifest, outputs, true_success
+from batch_ops.task.output import Output
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
 from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.strict_json import plain_line
 from node.files import md5_of, say
-from node.image import LocalImage
-from node.measure import Found
 
 _PACKAGES = "lib/python3*/site-packages/ilastik-*.dist-info"
 
@@ -34,7 +35,9 @@ class Execution:
     task: contract.TaskEnvironment | None = None
     ilastik_exit_code: int | None = None
     log_lines: tuple[str, ...] = ()
-    warnings: list[RunWarning] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    # Each with the folders of the images that it is about.
+    _warnings: dict[RunWarning, list[str]] = field(default_factory=dict)
 
     @property
     def partial(self) -> Path:
@@ -48,10 +51,20 @@ class Execution:
     def logs(self) -> Path:
         return self.root / contract.LOGS_FOLDER / self.name
 
-    def warn(self, warning: RunWarning) -> None:
-        """Note something about the run that is no failure, but that its owner should know."""
-        self.warnings.append(warning)
-        say(f"Warning: {warning.sentence}")
+    def warn(self, warning: RunWarning, folder: str = "") -> None:
+        """Note something about the run, or an image of several, that is no failure, but its owner should know."""
+        folders = self._warnings.setdefault(warning, [])
+        if folder:
+            folders.append(folder)
+        say(f"Warning: {folder}{': ' if folder else ''}{warning.sentence}")
+
+    @property
+    def told_warnings(self) -> list[RunWarning]:
+        """What was noted, each once."""
+        return [
+            replace(warning, sentence=of_images(warning.sentence, folders)) if folders else warning
+            for warning, folders in self._warnings.items()
+        ]
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -59,24 +72,27 @@ class Execution:
         try:
             yield
         finally:
-            self.seconds[name] = round(time.monotonic() - begin, 3)
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begin, 3)
 
 
 def publish(
     execution: Execution,
     task: contract.TaskEnvironment,
-    image: LocalImage,
-    command: list[str],
-    results: list[manifest.Output],
-    found: Found,
+    image_md5: str,
+    images: Sequence[SegmentedImage],
+    class_pixels: Sequence[int],
+    results: list[Output],
     contrast: Contrast | None,
     home: Path,
 ) -> None:
-    """Write the manifest beside the verified outputs, then publish everything in one step."""
+    """Write the manifest beside the verified outputs, then publish everything in one step.
+
+    `image_md5`: of the file; the command is that of its first image.
+    """
     log = execution.logs / contract.LOG_NAME
     if log.exists():
         length, md5 = log.stat().st_size, md5_of(log)
-        results = [*results, manifest.Output(log.name, outputs.Role.LOG, outputs.TEXT, length, md5)]
+        results = [*results, Output(log.name, outputs.Role.LOG, outputs.TEXT, length, md5)]
     content = manifest.Manifest(
         execution=execution.name,
         task_id=task.task_id,
@@ -88,13 +104,14 @@ def publish(
         finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
         seconds=dict(execution.seconds),
         ilastik_version=ilastik_version(home, task),
-        command=tuple(command),
+        command=tuple(execution.command),
         project_sha256=task.project_digest,
-        image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image.md5),
+        image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image_md5),
         outputs=tuple(results),
-        warnings=tuple(map(manifest.as_warning, execution.warnings[: manifest.MAX_WARNINGS])),
-        counts=found.counts,
-        class_pixels=found.class_pixels,
+        warnings=tuple(map(manifest.as_warning, execution.told_warnings[: manifest.MAX_WARNINGS])),
+        counts=images[0].counts if len(images) == 1 else None,
+        class_pixels=tuple(class_pixels),
+        images=tuple(images),
         contrast=contrast,
     )
     (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from batch_ops.image.readings import Dataset
 from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
-from node.description import describe
+from node.description import Described, describe
 from node.files import faults_of_file, md5_of, open_hdf5, refuse
 from node.pixel_sizes import PixelSizes, axis_attributes, own_sizes, pixel_sizes, sizes_as_read
 from node.plain_copy import DATASET, write_plain_copy
@@ -50,19 +51,64 @@ class LocalImage:
         return self.described.shape
 
 
-def prepare_image(root: Path, task: contract.TaskEnvironment) -> LocalImage:
-    """Find the dataset and its axes; write tags and, if needed, a plain dataset name into the local copy."""
+@dataclass(frozen=True)
+class LocalImages:
+    """The images of the file. One is there already; of several, each becomes a plain copy when its turn comes.
+
+    `argument`: that of all of them.
+    """
+
+    argument: str
+    md5: str
+    described: tuple[ImageDescription, ...]
+    warnings: tuple[RunWarning, ...]
+    make: Callable[[int], LocalImage]
+
+
+def prepare_images(root: Path, task: contract.TaskEnvironment) -> LocalImages:
+    """Find the images and their axes; of a single one, write tags and, if needed, a plain name into the local copy."""
     path = root / task.image_file
     if not path.is_file():
         refuse(contract.EXIT_STAGING_IN, f"The image {task.image_name} did not reach the node.")
-    image = _changed_before(root, path) or _change(root, path, task)
+    changed = _changed_before(root, path)
+    if changed is None:
+        md5 = _arrived(path, task)
+        with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
+            each = describe(file, root, task)
+        if len(each) > 1:
+            return _several(root, path, task, md5, each)
+        changed = _change(root, path, task, md5, each[0])
+    image = _linked(root, task, changed)
+    return LocalImages(image.argument, image.md5, (image.described,), image.warnings, lambda _: image)
+
+
+def _several(
+    root: Path, path: Path, task: contract.TaskEnvironment, md5: str, each: Sequence[Described]
+) -> LocalImages:
+    argument, warnings = f"{LINK}/{DATASET}", each[0].warnings
+
+    def make(index: int) -> LocalImage:
+        found, _, stored = each[index]
+        name = f"the image {task.image_name}"
+        with faults_of_file(contract.EXIT_BAD_IMAGE, name), open_hdf5(path, "r") as file:
+            parts = parts_to_copy(file, stored) or (Part(stored.path),)
+            _, attributes, _ = _told(file, found, stored, parts)
+        decoders = needs_decoders(stored)
+        copy = write_plain_copy(path, name, found, parts, attributes, decoders=decoders)
+        return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
+
+    return LocalImages(argument, md5, tuple(one.image for one in each), warnings, make)
+
+
+def _linked(root: Path, task: contract.TaskEnvironment, image: LocalImage) -> LocalImage:
     link = root / LINK
     link.unlink(missing_ok=True)
     link.symlink_to(image.copy or task.image_file)
     return image
 
 
-def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImage:
+def _arrived(path: Path, task: contract.TaskEnvironment) -> str:
+    """Return the MD5 of the file, and refuse one that is cut off."""
     length = path.stat().st_size
     if length != task.image_length:
         refuse(
@@ -70,15 +116,25 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment) -> LocalImag
             f"The image {task.image_name} arrived with {length} bytes, but the one that was checked has "
             f"{task.image_length}: it was overwritten since, or the transfer was cut off.",
         )
-    md5 = md5_of(path)
+    return md5_of(path)
+
+
+def _told(
+    file: Any, found: ImageDescription, stored: Dataset, parts: Sequence[Part]
+) -> tuple[PixelSizes, dict[str, str], str]:
+    """Return the sizes of an image's pixels, what a plain copy says of itself, and the name of its dataset."""
+    listed = listed_name(file, parts[0].path if parts else stored.path)
+    sizes = pixel_sizes(stored, found.axes) or ([] if found.tagged else own_sizes(file[listed]))
+    sizes = sizes_as_read(sizes, found)
+    return sizes, kept_attributes(file[listed], found, sizes) if parts else {}, listed
+
+
+def _change(root: Path, path: Path, task: contract.TaskEnvironment, md5: str, described: Described) -> LocalImage:
+    found, warnings, stored = described
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
-        found, warnings, stored = describe(file, root, task)
         parts = parts_to_copy(file, stored)
-        listed = listed_name(file, parts[0].path if parts else stored.path)
+        sizes, attributes, listed = _told(file, found, stored, parts)
         odd = odd_attributes(file[listed])
-        sizes = pixel_sizes(stored, found.axes) or ([] if found.tagged else own_sizes(file[listed]))
-        sizes = sizes_as_read(sizes, found)
-        attributes = kept_attributes(file[listed], found, sizes) if parts else {}
     if parts:
         copy = write_plain_copy(
             path, f"the image {task.image_name}", found, parts, attributes, decoders=needs_decoders(stored)

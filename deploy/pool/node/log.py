@@ -36,7 +36,9 @@ class LogTee(threading.Thread):
     def run(self) -> None:
         with suppress(OSError):
             # The outcome does not need this file: the lines are read even if it can't be created.
-            self._file = self._path.open("wb", buffering=0)
+            # A file with several images has one log for all of them.
+            self._file = self._path.open("ab", buffering=0)
+            self._written = self._file.tell()
         keep = 0
         for raw in iter(lambda: self._pipe.readline(65536), b""):
             with suppress(OSError):

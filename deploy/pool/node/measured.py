@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from batch_ops.task.contract import PROJECT_FILE
-from batch_ops.task.manifest import Output
 from batch_ops.task.objects import OBJECTS_NAME, ObjectsWanted
+from batch_ops.task.output import Output
 from batch_ops.task.outputs import TABLE, Role
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import ManifestError, plain_line
@@ -41,7 +41,9 @@ def measure_results(
     It may take as long as ilastik did, or LEAST_SECONDS.
     """
     segmentations = [output for output in results if output.role is Role.SEGMENTATION]
-    table = execution.partial / OBJECTS_NAME
+    folder = image.described.folder
+    name = f"{folder}/{OBJECTS_NAME}" if folder else OBJECTS_NAME
+    table = execution.partial / name
     order = {
         **pixels_of(execution, image, segmentations),
         "per_plane": bool(image.described.planes),
@@ -57,10 +59,10 @@ def measure_results(
         with suppress(OSError):
             table.unlink()
         reason = plain_line(f"Its objects were not counted, nor its pixels looked at: {exc}")
-        execution.warn(RunWarning("not-counted", f"{reason.rstrip('.')}."))
+        execution.warn(RunWarning("not-counted", f"{reason.rstrip('.')}."), folder)
         return [], Found()
     for warning in found.warnings:
-        execution.warn(warning)
+        execution.warn(warning, folder)
     if found.counts is None:
         return [], found
-    return [Output(OBJECTS_NAME, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))], found
+    return [Output(name, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))], found

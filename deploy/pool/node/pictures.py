@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from pathlib import Path
 
 from batch_ops.task import pictures
 from batch_ops.task.contract import TaskEnvironment
-from batch_ops.task.manifest import Output
+from batch_ops.task.output import Output
 from batch_ops.task.outputs import PNG, Role
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.run_plan import RunWarning
@@ -32,26 +33,28 @@ def make_pictures(
     """
     if not task.pictures:
         return [], None
+    folder = execution.partial / image.described.folder
     segmentations = [output for output in results if output.role is Role.SEGMENTATION]
     order = {
         **pixels_of(execution, image, segmentations),
-        "folder": str(execution.partial),
+        "folder": str(folder),
         "pictures": task.pictures,
         "objects": task.objects,
     }
     try:
-        (execution.partial / pictures.FOLDER).mkdir()
+        (folder / pictures.FOLDER).mkdir()
         told = ask_aside(draw.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0) / 4))
         contrast = Contrast.read(told["contrast"])
-        made = [
-            Output(path, Role.PICTURE, PNG, (execution.partial / path).stat().st_size, md5_of(execution.partial / path))
-            for path in (pictures.PREVIEW, pictures.OVERLAY, pictures.SMALL)
-            if path in told["pictures"]
-        ]
-        return made, contrast
+        made = [path for path in (pictures.PREVIEW, pictures.OVERLAY, pictures.SMALL) if path in told["pictures"]]
+        return [_output(execution, folder / path) for path in made], contrast
     except (NoAnswer, OSError, KeyError, TypeError, pictures.PicturesError) as exc:
         with suppress(OSError):
-            shutil.rmtree(execution.partial / pictures.FOLDER)
+            shutil.rmtree(folder / pictures.FOLDER)
         reason = plain_line(f"There are no pictures of it: {exc}")
-        execution.warn(RunWarning("no-pictures", f"{reason.rstrip('.')}."))
+        execution.warn(RunWarning("no-pictures", f"{reason.rstrip('.')}."), image.described.folder)
         return [], None
+
+
+def _output(execution: Execution, file: Path) -> Output:
+    path = file.relative_to(execution.partial).as_posix()
+    return Output(path, Role.PICTURE, PNG, file.stat().st_size, md5_of(file))

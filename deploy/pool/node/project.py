@@ -12,7 +12,6 @@ from batch_ops.image.axes import parse_tags
 from batch_ops.task import contract
 from batch_ops.task.stored_export import EXPORT_SETTINGS
 from node.files import faults_of_file, open_hdf5, refuse, sha256_of
-from node.image import LocalImage
 
 COPY = "local.ilp"
 NOWHERE = "no-training-image.h5/data"  # in the form of a path that ilastik stores; there is no such file
@@ -38,8 +37,11 @@ def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
         refuse(contract.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
 
 
-def prepare_project(root: Path, image: LocalImage, *, keep_export: bool = False) -> LocalProject:
-    """Adapt a copy of the project: nothing that it stores leads elsewhere, or changes what is exported unasked."""
+def prepare_project(root: Path, argument: str, *, keep_export: bool = False) -> LocalProject:
+    """Adapt a copy of the project: nothing that it stores leads elsewhere, or changes what is exported unasked.
+
+    `argument`: the image as ilastik gets it.
+    """
     path = root / contract.PROJECT_FILE
     copy = root / COPY
     copy.unlink(missing_ok=True)
@@ -47,7 +49,7 @@ def prepare_project(root: Path, image: LocalImage, *, keep_export: bool = False)
     with faults_of_file(contract.EXIT_BAD_PROJECT, "The project file"), open_hdf5(copy, "r+") as file:
         infos = list(training_images(file))
         axes = frozenset(_axes_of(info["axistags"][()]) for info in infos if "axistags" in info and not is_old(info))
-        redirect(infos, image)
+        redirect(infos, argument)
         if any(map(is_old, infos)):
             forget_labels(file)
         forgotten = () if keep_export else forget_export(file)
@@ -73,7 +75,7 @@ def is_old(info: Any) -> bool:
     return not ("shape" in info and "axistags" in info)
 
 
-def redirect(infos: Iterable[Any], image: LocalImage) -> None:
+def redirect(infos: Iterable[Any], argument: str) -> None:
     """Let no training image lead to another file or to an address: ilastik opens whatever is there.
 
     Where shape and axes are stored, ilastik does without the image, and they must not become this image's: the paths
@@ -81,7 +83,7 @@ def redirect(infos: Iterable[Any], image: LocalImage) -> None:
     knows become files, too.
     """
     for info in infos:
-        is_file = {"location": "FileSystem", "filePath": image.argument if is_old(info) else NOWHERE}
+        is_file = {"location": "FileSystem", "filePath": argument if is_old(info) else NOWHERE}
         if "__class__" in info:
             is_file["__class__"] = "RelativeFilesystemDatasetInfo"
         for name in (*is_file, "url"):

@@ -16,12 +16,12 @@ from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.prices import NodeKind
-from batch_ops.domain.record_parts import Placement, Published, Spent, Times
+from batch_ops.domain.record_parts import ImageCounts, Placement, Published, Spent, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
-from batch_ops.task.outputs import PlannedOutput, Role
+from batch_ops.task.outputs import TIFF, PlannedOutput, Role
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -35,6 +35,8 @@ def at(minute: int) -> datetime:
 
 
 SECOND = datetime(2026, 3, 1, 12, 6, tzinfo=UTC)
+MICROMETRES = ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),))
+PIXELS = ObjectCounts("px", 0, (ClassCount(1, "a", (1,), (2,)),))
 RECORD = FileRecord(
     name="fly/a.h5",
     run=3,
@@ -50,13 +52,18 @@ RECORD = FileRecord(
     plan=RunPlan(
         "key",
         ToolChoice("p1", "d", "1.4.2", "Probabilities"),
-        ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s", "t"),
-        (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", "image/tiff", 3, 2, "zyx", (4, 5), 99),),
+        ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s", "t", "s00"),
+        (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", TIFF, 3, 2, "zyx", (4, 5), 99, 0, ("s00", "s01")),),
         timedelta(hours=1),
         Forecast(2**33, 90),
         (RunWarning("memory", "Wärme."),),
         ObjectsWanted((CountedClass(1, "Zelle"),), 2.5, (0.3, 0.1, 0.1)),
         PicturesWanted(Contrast("uint8", ((12.0, 230.5),))),
+        (
+            ImageDescription("b", "zyx", True, (3, 4, 5), "uint8", folder="s01"),
+            ImageDescription("c", "zyx", True, (3, 4, 5), "uint8", folder="s02"),
+        ),
+        '{"n x n x n": "tyx"}',
     ),
     placement=Placement(
         *(
@@ -85,7 +92,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
-    published=Published(2, 2**33, ObjectCounts("um3", 2.5, (ClassCount(1, "Zelle", (12, 3), (34.5, 8)),)), (2**40, 7)),
+    published=Published(2, 2**33, MICROMETRES, (2**40, 7), (ImageCounts("s00", PIXELS),)),
     source="worm/ä.h5",
     spent=Spent(8, 9, "USD"),
 )
@@ -116,10 +123,16 @@ ROW: dict[str, Any] = {
     "reader": "hdf5",
     "scene": "s",
     "planes": "t",
+    "folder": "s00",
+    "confirmed": '{"n x n x n": "tyx"}',
+    "more_images": '[{"internal_path":"b","axes":"zyx","tagged":true,"shape":[3,4,5],"dtype":"uint8","axes_source":"",'
+    '"reader":"","scene":"","planes":"","folder":"s01"},{"internal_path":"c","folder":"s02"}]',
+    "image_counts": '[{"folder":"s00","counts":{"unit":"px","min_size":0,"classes":[{"label":1,"name":"a",'
+    '"objects":[1],"sizes":[2]}]}}]',
     "forecast_memory_bytes": int64(2**33),
     "forecast_seconds": int64(90),
     "outputs": '[{"role": "probabilities", "path": "a{slice_index}.tiff", "media_type": "image/tiff", "files": 3,'
-    ' "pages": 2, "axes": "zyx", "page_shape": [4, 5], "bytes_per_file": 99}]',
+    ' "pages": 2, "axes": "zyx", "page_shape": [4, 5], "bytes_per_file": 99, "folders": ["s00", "s01"]}]',
     "warnings": '[{"code": "memory", "sentence": "Wärme."}]',
     "objects_wanted": '{"classes":[{"label":1,"name":"Zelle"}],"min_size":2.5,"pixel_size_um":[0.3,0.1,0.1]}',
     "pictures_wanted": '{"contrast":{"dtype":"uint8","limits":[[12.0,230.5]]}}',
@@ -192,7 +205,7 @@ WARNINGS = st.lists(
 OUTPUTS = st.lists(
     st.builds(PlannedOutput, st.sampled_from(Role), TEXTS, TEXTS, INT64, INT64, TEXTS, st.tuples(INT64, INT64), INT64),
     min_size=1,
-).map(lambda listed: json.dumps([asdict(output) for output in listed]))
+).map(lambda listed: json.dumps([asdict(o) for o in listed]).replace(', "first": 0', "").replace(', "folders": []', ""))
 MOVES = st.builds(lambda state, moment: f"{state}@{moment.isoformat()[:-6]}Z", st.sampled_from(State), SECONDS)
 SPECIAL = {
     "md5": st.text(max_size=50),
@@ -212,6 +225,8 @@ SPECIAL = {
     "objects_wanted": st.just(ROW["objects_wanted"]),
     "pictures_wanted": st.just(ROW["pictures_wanted"]),
     "class_pixels": st.just(ROW["class_pixels"]),
+    "more_images": st.just(ROW["more_images"]),
+    "image_counts": st.just(ROW["image_counts"]),
     "object_counts": st.just(ROW["object_counts"]),
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }

@@ -46,7 +46,7 @@ def test_the_forecast_is_near_what_was_measured(
     described: ImageDescription, facts: ProjectFacts, threads: int, megabytes: int, seconds: int
 ):
     """Memory within a quarter, time within a factor of 2.5."""
-    foreseen = forecast(described, facts, threads)
+    foreseen = forecast([described], facts, threads)
     assert foreseen.memory_bytes
     assert foreseen.seconds
     assert 0.75 <= foreseen.memory_bytes / (megabytes * 10**6) <= 1.25
@@ -55,7 +55,7 @@ def test_the_forecast_is_near_what_was_measured(
 
 def test_features_in_3d_need_planes_around_the_page():
     """A stack with wide filters takes gigabytes: measured 8.7 GB with four threads, 31 features taken for 60 values."""
-    foreseen = forecast(image("zyx", 20, 2048, 2048), project(60, 5.0).facts, 4)
+    foreseen = forecast([image("zyx", 20, 2048, 2048)], project(60, 5.0).facts, 4)
     assert foreseen.memory_bytes
     assert 0.75 <= foreseen.memory_bytes / 8.7e9 <= 1.25
 
@@ -117,6 +117,22 @@ def test_stored_export_settings_are_kept_where_the_configuration_says_so():
     assert kept.run_key != plan(stored, keep=False).run_key
     [warning] = kept.warnings
     assert kept.tool.export_settings in warning.sentence
+
+
+def test_the_images_of_a_file_are_one_run():
+    """Promised in a folder each, where they are alike together; time and disk add up, memory does not."""
+    first, other = (replace(image("zyx", 20, 300, 400), folder=name) for name in ("s00", "s01"))
+    alone = claimed(FRESH, project(3), Accepted(image("zyx", 20, 300, 400)), SETTINGS, NOW).plan
+    plan = claimed(FRESH, project(3), Accepted(first, (), (other,)), SETTINGS, NOW).plan
+    assert plan.images == (first, other)
+    assert plan.run_key == alone.run_key
+    (promise,) = plan.outputs
+    assert promise.paths == tuple(f"{name}/{alone.outputs[0].path}" for name in ("s00", "s01"))
+    assert promise.total_bytes == 2 * alone.outputs[0].total_bytes
+    assert plan.forecast.memory_bytes == alone.forecast.memory_bytes
+    assert plan.forecast.seconds
+    assert alone.forecast.seconds
+    assert plan.forecast.seconds >= 2 * alone.forecast.seconds - 1
 
 
 @pytest.mark.parametrize(("memory_mb", "codes"), [(1_000, ["axes", "memory"]), (1_000_000, ["axes"])])

@@ -10,11 +10,13 @@ import pytest
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.provenance import provenance, told_by
+from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.manifest import Manifest, ManifestImage
 from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.run_plan import AxesSource, ImageDescription, RunPlan, RunWarning, ToolChoice
+from batch_ops.task.segmented import SegmentedImage
 from tests.executions import LOG, manifest, md5, output
 
 KNOWN, NEW = RunWarning("memory", "It may need 9 GB."), RunWarning("axes", "They are those of the configuration.")
@@ -33,6 +35,7 @@ RECORD = FileRecord(
     ),
 )
 COUNTS = ObjectCounts("px", 5, (ClassCount(1, "cell", (12, 9), (340.0, 200.0)),))
+IMAGES = tuple(SegmentedImage(name, f"t*/{name}", name, "yx", (5, 4), "uint8", COUNTS) for name in ("s00", "s01"))
 LENGTHS = {"a1.tiff": 9, "a0.tiff": 2**33, "pictures/overview.png": 5, "ilastik.log": len(LOG)}
 
 
@@ -44,6 +47,7 @@ def written(schema: int, record: FileRecord = RECORD) -> bytes:
     image = ManifestImage("fly/a.h5", "0x1", 10, md5(b""))
     more: dict[str, Any] = {"schema": schema, "warnings": warnings, "counts": COUNTS if schema > 2 else None}
     more["class_pixels"] = (30, 12) if schema > 3 else ()
+    more["images"] = IMAGES if schema > 5 else ()
     content = manifest("a-1-1", "20260301T120000Z-00000001", image, outputs, **more)
     return provenance(record, Manifest.parse(content), has_log=True, now=datetime(2026, 3, 1, tzinfo=UTC))
 
@@ -86,7 +90,19 @@ def test_schema_4_adds_the_pixels_of_classes():
     assert new == {**old, "schema": 4}
 
 
-@pytest.mark.parametrize("schema", [1, 2, 3, 4])
+def test_schema_6_adds_the_images():
+    """Each with the folder of its results, and what was counted in it."""
+    old, new = json.loads(written(5)), json.loads(written(6))
+    images = new.pop("images")
+    assert new == {**old, "schema": 6}
+    assert [(one["folder"], one["dataset"], one["axes"], one["shape"]) for one in images] == [
+        ("s00", "t*/s00", "yx", [5, 4]),
+        ("s01", "t*/s01", "yx", [5, 4]),
+    ]
+    assert images[1]["objects"] == old["objects"]
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3, 4, 5, 6])
 def test_what_was_written_is_read_back(schema):
     """After a handler died between provenance and row, this is all there is to know of the run."""
     told = told_by(written(schema))
@@ -97,6 +113,8 @@ def test_what_was_written_is_read_back(schema):
     assert told.warnings == ((KNOWN, NEW) if schema > 1 else ())
     assert told.published.class_pixels == ((30, 12) if schema > 3 else ())
     assert told.published.counts == (COUNTS if schema > 2 else None)
+    assert told.published.image_counts == tuple(ImageCounts(i.folder, COUNTS) for i in IMAGES * (schema > 5))
+    assert told.images == tuple(image.described for image in IMAGES * (schema > 5))
 
 
 def test_what_is_not_known_is_not_told():

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.task.manifest import MAX_WARNING_CHARS, Manifest, ManifestImage, Output, as_warning
+from batch_ops.task.manifest import MAX_WARNING_CHARS, Manifest, ManifestImage, as_warning
 from batch_ops.task.objects import ClassCount, ObjectCounts
+from batch_ops.task.output import Output
 from batch_ops.task.outputs import TEXT, TIFF, Role
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.strict_json import MAX_BYTES, ManifestError, plain_line
 
 MANIFEST = Manifest(
@@ -38,6 +40,7 @@ MANIFEST = Manifest(
     counts=ObjectCounts("px", 2, (ClassCount(2, "Zelle", (12, 0), (340.0, 0)),)),
     class_pixels=(2**40, 340),
     contrast=Contrast("float32", ((-0.5, 1e300), (0.0, 1.0))),
+    images=(SegmentedImage("", "a/b", "s", "zyx", (40, 5, 4), "uint8"),),
 )
 OLD = dataclasses.replace(
     MANIFEST,
@@ -46,6 +49,7 @@ OLD = dataclasses.replace(
     counts=None,
     class_pixels=(),
     contrast=None,
+    images=(),
     schema=1,
 )
 REPORT = Report(
@@ -239,14 +243,17 @@ def test_any_warning_can_be_made_to_fit(sentence):
         changed(OLD, warnings=[]),
         changed(MANIFEST, files=[]),
         changed(MANIFEST, schema=2),
-        changed(dataclasses.replace(MANIFEST, class_pixels=()), schema=2),
-        changed(MANIFEST, schema=3),
+        changed(dataclasses.replace(MANIFEST, class_pixels=(), images=()), schema=2),
+        changed(dataclasses.replace(MANIFEST, images=()), schema=3),
         changed(MANIFEST, schema=4),
-        changed(MANIFEST, schema=6),
+        changed(MANIFEST, schema=3),
+        changed(dataclasses.replace(MANIFEST, images=()), schema=4),
+        changed(MANIFEST, schema=5),
+        changed(MANIFEST, schema=7),
     ],
 )
 def test_the_schemas_do_not_mix(content):
-    """Files without roles are schema 1, with roles 2, counts 3, pixels 4, contrast 5; a later one is not known."""
+    """Files without roles are schema 1, with roles 2, counts 3, pixels 4, contrast 5, images 6; no later is known."""
     with pytest.raises(ManifestError):
         Manifest.parse(content)
 

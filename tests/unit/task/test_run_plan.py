@@ -2,13 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.task.run_plan import AxesSource, ImageDescription, RunPlanError, image_from_json, image_to_json
+from batch_ops.task.run_plan import (
+    AxesSource,
+    ImageDescription,
+    RunPlanError,
+    image_from_json,
+    image_to_json,
+    images_from_json,
+    images_to_json,
+)
+from batch_ops.task.segmented import MAX_IMAGES
 from batch_ops.task.warning_kinds import KINDS
 
 GOOD = ImageDescription("a/b", "zyx", False, (3, 4, 5), "uint8", AxesSource.TAGS, "hdf5", "")
@@ -18,6 +28,21 @@ GOOD = ImageDescription("a/b", "zyx", False, (3, 4, 5), "uint8", AxesSource.TAGS
 def test_a_description_arrives_as_it_was_sent(image):
     """Whatever its names hold; one that says nothing is not sent."""
     assert image_from_json(image_to_json(image)) == (image if image.is_known else ImageDescription())
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_IMAGES])
+def test_many_images_fit_into_a_row(count):
+    """What is like the one before is not said again."""
+    names = [f"s{number:02d}" for number in range(count)]
+    path = "t{t:05d}/%s/0/cells"
+    images = tuple(
+        replace(GOOD, internal_path=path % name, scene=name, folder=name, shape=(index + 1, 4, 5))
+        for index, name in enumerate(names)
+    )
+    text = images_to_json(images)
+    assert images_from_json(text) == images
+    assert len(text) < 30_000
+    assert bool(text) == bool(count)
 
 
 def test_what_a_later_version_adds_is_passed_over():
@@ -36,6 +61,8 @@ def test_what_describes_no_image_is_refused(change):
     for text in (json.dumps(document), "{", "[]"):
         with pytest.raises(RunPlanError):
             image_from_json(text)
+        with pytest.raises(RunPlanError):
+            images_from_json(text if text == "{" else f"[{text}]")
 
 
 def test_every_kind_of_warning_is_known():

@@ -97,6 +97,38 @@ async def test_what_the_node_warns_of_is_told(world: World, dies):
     assert told == [{"code": w.code, "sentence": w.sentence} for w in row.plan.warnings]
 
 
+@pytest.mark.parametrize("tiffs", [None, 3])
+async def test_the_images_of_a_file_are_published_together_or_not_at_all(world: World, tiffs):
+    """Each in its own folder, named by the provenance with what was counted in it."""
+    world.drop(NAME, b"SEVERAL images")
+    await world.start(NAME)
+    row = await world.finish(NAME, tiffs=tiffs)
+    paths = {f"{folder}/a{number}.tiff" for folder in ("s00", "s01") for number in range(2)}
+    if tiffs:
+        assert "s01/a1.tiff is missing" in row.tries.attempts[0].sentence
+        assert not paths & set(world.results(NAME))
+        return
+    assert (row.state, row.published.tiffs) == (State.SUCCEEDED, 4)
+    assert paths < set(world.results(NAME))
+    assert [one.folder for one in row.published.image_counts] == ["s00", "s01"]
+    told = world.provenance(NAME)
+    assert [one["folder"] for one in told["images"]] == ["s00", "s01"]
+    assert [one["objects"]["unit"] for one in told["images"]] == ["px", "px"]
+    assert [one["folder"] for one in told["plan"]["images"]] == ["s00", "s01"]
+
+
+async def test_the_node_tells_what_an_image_was_that_was_not_checked(world: World):
+    """Row and provenance learn it; the run key stays what it was."""
+    world.drop(NAME, b"UNSURE It was too slow.")
+    await world.start(NAME)
+    before = world.row(NAME).plan
+    row = await world.finish(NAME)
+    assert not before.image.is_known
+    assert (row.plan.image.axes, row.plan.image.shape) == ("tzyx", (2, 8, 64, 64))
+    assert row.plan.run_key == before.run_key
+    assert world.provenance(NAME)["input"]["shape"] == [2, 8, 64, 64]
+
+
 async def test_the_provenance_tells_the_plan(world: World):
     """What the image was held to be, what was promised and foreseen, before a machine was paid for."""
     await world.deliver()

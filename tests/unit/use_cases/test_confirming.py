@@ -56,6 +56,10 @@ async def test_one_answer_counts_for_all_of_the_kind(asking: World):
     done = await asking.finish(FIRST)
     assert done.reason.startswith("1 TIFF in the results. It does not say which of its dimensions (20 x 64 x 64)")
     assert "PROBLEM.txt" not in asking.results(FIRST)
+    asking.drop("fly/d.h5", b"UNSURE It was too large.")
+    await asking.start("fly/d.h5")
+    task = next(spec for task, spec in asking.tasks() if task.task_id == asking.row("fly/d.h5").placement.task_id)
+    assert dict(task.environment)["ILASTIK_TASK_CONFIRMED"] == '{"n x n x n": "tyx"}'
 
 
 async def test_one_answer_counts_however_the_letters_of_the_project_are_composed(asking: World):

@@ -85,6 +85,56 @@ def test_one_image_of_several_is_segmented_by_its_path(folder, segment, dialect,
     np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
 
 
+def test_the_set_ups_of_a_file_are_segmented_one_by_one(folder, segment):
+    """Each in its folder, with the pixels of the same image in a file of its own, and a table of its own objects."""
+    folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
+    folder.make_project()
+    folder.values = {"objects": '{"classes":[{"label":1,"name":"Cell"}],"min_size":0,"pixel_size_um":[]}'}
+    pixels = pixels_of(2, 2, 9, 21, 26, dtype="u2")
+    expected, tables, counts = [], [], []
+    for setup in (0, 1):
+        files = segment(lambda file, setup=setup: plain(file, pixels[:, setup : setup + 1]))
+        expected += [tifffile.imread(file) for file in files]
+        tables.append((files[0].parent / "objects.csv").read_text())
+        counts.append(folder.manifest().counts)
+        shutil.rmtree(folder.wd / "out")
+    found = segment(lambda file: MAKERS["bigdataviewer"](file, pixels))
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
+    places = [file.relative_to(found[0].parents[1]).as_posix() for file in found]
+    assert places == ["s00/nuclei0.tiff", "s00/nuclei1.tiff", "s01/nuclei0.tiff", "s01/nuclei1.tiff"]
+    assert [(file.parent / "objects.csv").read_text() for file in found[::2]] == tables
+    manifest = folder.manifest()
+    assert [(one.folder, one.internal_path, one.axes, one.shape) for one in manifest.images] == [
+        (name, f"t{{t:05d}}/{name}/0/cells", "tzyx", (2, 9, 21, 26)) for name in ("s00", "s01")
+    ]
+    assert ([one.counts for one in manifest.images], manifest.counts) == (counts, None)
+    log = (folder.wd / "logs" / manifest.execution / "ilastik.log").read_text()
+    assert log.count("INFO") >= 2
+
+
+def test_who_knows_no_several_images_is_told_so(folder):
+    """An app of before can't tell which results are whose; as it did itself, the node asks for one of them."""
+    folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
+    folder.make_project()
+    folder.values = {"manifest_schema": 3}
+    with h5py.File(folder.image, "w") as file:
+        MAKERS["bigdataviewer"](file, pixels_of(2, 2, 9, 21, 26, dtype="u2"))
+    assert folder.run().code == contract.EXIT_BAD_IMAGE
+    assert "name one in internal_path" in folder.report().sentence
+
+
+def test_what_was_confirmed_counts_on_the_node_too(folder):
+    """An image that the check did not get to, of a kind that somebody has spoken of."""
+    folder.ilastik("write(1, (3, 5, 4))")
+    with h5py.File(folder.image, "w") as file:
+        file["a"] = np.zeros((3, 5, 4), "u1")
+    assert folder.run().code == contract.EXIT_BAD_IMAGE
+    folder.values = {"confirmed": '{"3 x n x 4": "zyx"}'}
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    assert (folder.manifest().images[0].axes, folder.manifest().images[0].shape) == ("zyx", (3, 5, 4))
+
+
 @pytest.mark.parametrize("writer", SAMPLES)
 def test_what_the_fields_own_writers_wrote_gives_the_same_pixels(folder, segment, writer):
     """Files that are not by this project: see their folder."""

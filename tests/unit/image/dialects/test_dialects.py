@@ -71,11 +71,26 @@ async def test_what_was_described_as_a_plain_dataset_stays_one():
 
 
 async def test_set_ups_of_bigdataviewer_are_images_by_themselves(look):
-    """Which is meant, nobody guesses: the sentence says what to write."""
+    """All of them are segmented, each in the folder of its name; the node finds each by its path again."""
     verdict = await look(lambda file: MAKERS["bigdataviewer"](file, _SETUPS))
+    assert isinstance(verdict, Accepted), verdict
+    assert [(image.folder, image.scene) for image in verdict.images] == [(s, s) for s in ("s00", "s01", "s02")]
+    assert {(image.shape, image.dtype, image.axes) for image in verdict.images} == {((2, 14, 21, 26), "uint16", "tzyx")}
+    assert verdict.images[1].internal_path == _PATTERN
+
+
+async def test_a_set_up_that_does_not_fit_is_named(look):
+    """All are segmented or none is."""
+
+    def build(file: h5py.File) -> None:
+        MAKERS["bigdataviewer"](file, _SETUPS)
+        for time in ("t00000", "t00001"):
+            del file[f"{time}/s01/0/cells"]
+            file[f"{time}/s01/0/cells"] = np.zeros((2, 21, 26), "i2")
+
+    verdict = await look(build)
     assert isinstance(verdict, Refused), verdict
-    assert "t{t:05d}/s00/0/cells (2 x 14 x 21 x 26), t{t:05d}/s01/0/cells" in verdict.sentence
-    assert '{"internal_path": "t{t:05d}/s00/0/cells"}' in verdict.sentence
+    assert "x.h5 (image s01) has 2 z slices" in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -85,16 +100,25 @@ async def test_set_ups_of_bigdataviewer_are_images_by_themselves(look):
         ((), "/t00001/s01/0/cells", (1, 14, 21, 26)),
         ((), "t*/s01/1/cells", (2, 14, 11, 13)),
         (("t00001/s01/0/cells",), None, (2, 14, 21, 26)),
+        ((), "t{t:05d}/s01+s02/0/cells", (2, 2, 14, 21, 26)),
     ],
-    ids=["configured", "one time point", "a lower level", "trained on"],
+    ids=["configured", "one time point", "a lower level", "trained on", "as channels"],
 )
 async def test_one_set_up_is_named_by_configuration_or_training(look, trained, path, shape):
-    """All of its time points, or the one that is named; its numbers are unsigned in any case."""
+    """All of its time points, or the one that is named; its numbers are unsigned in any case.
+
+    What the path of the training images leaves out is said.
+    """
+    channels = len(shape) == 5
     project = replace(PROJECT_3D, trained_paths=trained)
+    if channels:
+        project = replace(project, channels=2, columns=None)
     verdict = await look(lambda file: MAKERS["bigdataviewer"](file, _SETUPS), project, ImageOptions(internal_path=path))
     assert isinstance(verdict, Accepted), verdict
     image = verdict.image
-    assert (image.reader, image.scene, image.dtype, image.shape) == ("bigdataviewer", "s01", "uint16", shape)
+    scene = "s01+s02" if channels else "s01"
+    assert (image.reader, image.scene, image.dtype, image.shape) == ("bigdataviewer", scene, "uint16", shape)
+    assert [warning.code for warning in verdict.warnings] == (["datasets-passed-over"] if trained else [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""The results of one image: ilastik runs, what it wrote is held against what was promised, then measured and drawn."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from batch_ops.task import contract, true_success
+from batch_ops.task.export_plan import ExportPlan
+from batch_ops.task.output import Output
+from batch_ops.task.outputs import PlannedOutput, Role, outputs_by_folder
+from batch_ops.task.pictures import Contrast
+from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.stored_export import StoredExport
+from node.execution import Execution
+from node.files import md5_of
+from node.image import LocalImage
+from node.measure import Found
+from node.measured import measure_results
+from node.pictures import make_pictures
+from node.process import run_ilastik
+from node.project import LocalProject
+from node.tiffs import find_files, name_planes, only_value
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is the same for all images of a file; `home`: of ilastik."""
+
+    task: contract.TaskEnvironment
+    project: LocalProject
+    stored: StoredExport
+    home: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """How it ended, the files that came of it, what was found in them, and the contrast of their pictures."""
+
+    outcome: true_success.TaskOutcome
+    files: tuple[Output, ...] = ()
+    found: Found = field(default_factory=Found)
+    contrast: Contrast | None = None
+
+
+def segment(
+    execution: Execution,
+    work: Work,
+    image: LocalImage,
+    plan: ExportPlan,
+    promised: Sequence[PlannedOutput],
+) -> Made:
+    """Make the results of one image in its folder; return how that ended, and what there is."""
+    task, project, folder = work.task, work.project, image.described.folder
+    place = execution.partial / folder
+    place.mkdir(exist_ok=True)
+    # The image's axes may differ from the project's training images; its own are right.
+    command = contract.command(
+        str(work.home / "run_ilastik.sh"),
+        project.file,
+        image.argument,
+        "/".join(filter(None, (contract.PARTIAL_FOLDER, execution.name, folder, task.nickname))),
+        task.export_source,
+        plan,
+        ignore_training_axes=bool(project.axes - {image.described.read_as}),
+    )
+    execution.command = execution.command or command
+    with execution.step("ilastik"):
+        log = run_ilastik(execution, task, command)
+    with execution.step("verify"):
+        files = find_files(place, promised)
+        free = shutil.disk_usage(execution.root).free
+        assert execution.ilastik_exit_code is not None
+        outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
+        if not outcome.succeeded:
+            return Made(replace(outcome, sentence=f"{folder}: {outcome.sentence}") if folder else outcome)
+        if image.described.planes:
+            name_planes(place, promised, image.described.planes)
+        results = outputs_of(execution, outputs_by_folder([(folder, promised)]))
+        if project.classes > 1 and not work.stored.has_range:
+            warn_of_one_class(execution, folder, results, project.classes)
+    with execution.step("objects"):
+        # What the project stores of its export makes them results of other pixels, or of other values.
+        like_image = [] if work.stored.has_effect else results
+        tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
+    with execution.step("pictures"):
+        pictures, contrast = make_pictures(execution, image, results, task)
+    return Made(outcome, (*results, *tables, *pictures), found, contrast)
+
+
+def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[Output]:
+    """Describe the files of a good run: as promised, with what only they tell."""
+    results = []
+    for output in promised:
+        for path in output.paths:
+            file = execution.partial / path
+            length, md5 = file.stat().st_size, md5_of(file)
+            results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
+    return results
+
+
+def warn_of_one_class(execution: Execution, folder: str, results: Sequence[Output], classes: int) -> None:
+    """Warn where nothing was told apart: the images may be unlike those that the project was trained on."""
+    names = [output.path for output in results if output.role is Role.SEGMENTATION]
+    value = only_value(execution.partial, names)
+    if value is not None:
+        sentence = (
+            f"Every pixel is of class {value}, although its project has {classes} classes: compare the image with "
+            "those that the project was trained on."
+        )
+        execution.warn(RunWarning("one-class", sentence), folder)
