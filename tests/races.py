@@ -16,12 +16,8 @@ LAST_FAILED = REPOSITORY / ".pytest_cache" / "v" / "cache" / "lastfailed"
 # More than these are no matter of chance; to run each of them alone would take an hour.
 MOST = 12
 
-# Tests that may fail beside others: their file or id, and what is known of the reason.
-KNOWN: Mapping[str, str] = {
-    "tests/acceptance/test_half_written.py::test_a_blob_that_is_appended_to": (
-        "seen once beside others: the look after the last piece did not come within a minute; not explained yet"
-    ),
-}
+# Tests that may fail beside others: their file or id, and what is known of the reason. None does.
+KNOWN: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
