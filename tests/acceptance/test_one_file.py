@@ -100,6 +100,12 @@ def test_a_2d_image(lab, cells2d):
     row = lab.wait(name)
     assert row["state"] == "SUCCEEDED", row["reason"]
     assert tifffile.imread(io.BytesIO(lab.results(name)["plane.tiff"])).shape == (36, 40)
+    # The next picture of the folder has the contrast of this one.
+    other = "flat/next.h5"
+    lab.image(other, seed=8, shape=(1, 40, 36, 1, 1))
+    lab.wait(other, "SUCCEEDED")
+    first, second = (json.loads(lab.results(one)["provenance.json"])["contrast"] for one in (name, other))
+    assert (first["of_folder"], second["of_folder"]) == (None, first["own"])
 
 
 EXITS_1, DOES_NOTHING, HANGS = "default/exit-one.h5", "default/nothing.h5", "hurry/hang.h5"

@@ -3,6 +3,7 @@
     burst, tick, collect   the product at scale, over local services with latency; all three by default
     list                   lists of files by time and by state, at any history
     sums                   runs that end at once, and are counted in the same sums
+    pictures               what drawing them takes of a task
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
     ilastik                the ilastik stand-in on a 10x300x275x50 volume
     warm                   seconds from an upload to SUCCEEDED, beyond the task's own, on nodes that are there
@@ -26,12 +27,13 @@ from tests.bench.collect import collect
 from tests.bench.ilastik import ilastik
 from tests.bench.listing import listing
 from tests.bench.night import night
+from tests.bench.pictures import pictures
 from tests.bench.report import REPOSITORY, Report
 from tests.bench.sums import sums
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("list", "sums", "batch", "ilastik", "warm", "memory", "night", "costs")
+_OTHERS = ("list", "sums", "pictures", "batch", "ilastik", "warm", "memory", "night", "costs")
 
 
 def main(argv: list[str]) -> int:
@@ -90,6 +92,9 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
         case "night":
             report = Report(what, "The nodes' disks in a night", f'make bench ARGS="night --files {given.files}"')
             night(report, given.files, given.nodes)
+        case "pictures":
+            report = Report(what, "Pictures", 'make bench ARGS="pictures"')
+            pictures(report)
         case "batch":
             warnings.filterwarnings("ignore", "datetime.datetime.utcnow", DeprecationWarning)
             report = Report("measured", "", "make bench-batch", REPOSITORY / "local_cloud/batch/BENCHMARKS.md")

@@ -1,0 +1,86 @@
+"""What pictures take of a task: CPU seconds and memory of the process that draws them, and the bytes of a file's."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import tifffile
+
+from batch_ops.task.objects import CountedClass, ObjectsWanted
+from batch_ops.task.pictures import FOLDER, PicturesWanted
+from tests.bench.report import REPOSITORY, Report
+
+_DRAW = """
+import resource, sys
+from node.aside import answer
+from node.draw import draw
+code = answer(draw)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+sys.exit(code)
+"""
+_PYTHON = Path(sys.prefix) / "node-python/bin/python"
+# Of images: axes, shape, and times, planes, rows, columns of its segmentation.
+_IMAGES: dict[str, tuple[str, tuple[int, ...], tuple[int, int, int, int]]] = {
+    "a plane": ("yx", (2048, 2048), (1, 1, 2048, 2048)),
+    "three channels": ("cyx", (3, 2048, 2048), (1, 1, 2048, 2048)),
+    "a series of stacks": ("tyxzc", (10, 300, 275, 50, 1), (10, 50, 300, 275)),
+    "a slide": ("yx", (10_000, 10_000), (1, 1, 10_000, 10_000)),
+}
+
+
+def pictures(report: Report) -> None:
+    """Draw noise of 16 bits, which no PNG makes smaller, a third of it in a class that is outlined."""
+    lines = []
+    for name, (axes, shape, pixels) in _IMAGES.items():
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            lines.append((name, " x ".join(map(str, shape)), *_measured(Path(folder), axes, shape, pixels)))
+    report.table(("image", "shape", "CPU seconds", "MB of memory", "kB of pictures"), lines)
+    report.say("Memory is the greatest that the process had, with what it had mapped of the files just then.")
+
+
+def _measured(
+    folder: Path, axes: str, shape: tuple[int, ...], pixels: tuple[int, int, int, int]
+) -> tuple[str, str, str]:
+    random = np.random.default_rng(0)
+    with h5py.File(folder / "a.h5", "w") as file:
+        chunks = (512, 512) if axes == "yx" else None
+        file.create_dataset("data", data=random.integers(0, 4096, shape, "uint16"), chunks=chunks)
+    for t in range(pixels[0]):
+        classes = (random.random(pixels[1:], "float32") < 1 / 3).astype("uint8") + 1
+        tifffile.imwrite(folder / f"a{t:02}.tiff", classes, photometric="minisblack")
+    (folder / FOLDER).mkdir()
+    order = {
+        "image": str(folder / "a.h5"),
+        "dataset": "data",
+        "axes": axes,
+        "read_as": axes,
+        "files": sorted(map(str, folder.glob("*.tiff"))),
+        "pages": pixels[1],
+        "folder": str(folder),
+        "pictures": PicturesWanted().to_json(),
+        "objects": ObjectsWanted((CountedClass(2, "Cell"),)).to_json(),
+    }
+    (folder / "order.json").write_text(json.dumps(order))
+    seconds, megabytes = _run(folder / "order.json")
+    made = sum(path.stat().st_size for path in folder.glob(f"{FOLDER}/*"))
+    return f"{seconds:.2f}", f"{megabytes:.0f}", f"{made / 1000:,.0f}"
+
+
+def _run(order: Path) -> tuple[float, float]:
+    """Draw as a task does; return CPU seconds and the greatest memory in MB."""
+    # By way of a shell: else it would count what memory this process has.
+    ended = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" <"$2"; exit $?', _PYTHON, _DRAW, order],
+        env={**os.environ, "PYTHONPATH": f"{REPOSITORY / 'deploy/pool'}:{REPOSITORY}", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    seconds, megabytes = ended.stdout.splitlines()[-1].split()
+    return float(seconds), float(megabytes)
