@@ -43,7 +43,7 @@ cat "$folder/err" >&2
 exit "$code"
 """
 
-# What a query was put to: the same question once more without one. For questions only.
+# What a query was put to: the same question once more without one. For questions only. Of curl: what came, if JSON.
 _DOCUMENT = r"""
 if [[ {name} == az && $code == 0 && " $* " == *" --query "* ]]; then
   words=() before=
@@ -52,6 +52,12 @@ if [[ {name} == az && $code == 0 && " $* " == *" --query "* ]]; then
     before=$word
   done
   {program} "${words[@]}" >"$folder/document" 2>/dev/null
+fi
+if [[ {name} == curl && $code == 0 && " $* " == *" --output "* ]]; then
+  for word in "$@"; do
+    [[ ${before:-} != --output || $(head -c 1 "$word") != [{\"] ]] || cp "$word" "$folder/document"
+    before=$word
+  done
 fi"""
 
 # What a service says that can't answer now: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling,

@@ -263,10 +263,10 @@ class Azure(Storage, Templates):
                 first = self.fresh_app.pop(0)
                 return _tell(output, "", str(first)) if first > 99 else (first, "", "curl: (6) Could not resolve host")
             if url.path == f"/api/deployments/{self._deployment_id()}":
-                return self._curled("published?", False, lambda: self._deployment(output))
+                return self._curled("published?", False, lambda: self._deployment(arguments, output))
             assert url.path == "/api/publish", url.path
             package = Path(value["--data-binary"].removeprefix("@"))
-            return self._curled("publish", True, lambda: self._publish(package, output))
+            return self._curled("publish", True, lambda: self._publish(arguments, package, output))
 
     def _curled(self, what: str, changing: bool, effect: Callable[[], tuple[int, str, str]]) -> tuple[int, str, str]:
         try:
@@ -275,18 +275,22 @@ class Azure(Storage, Templates):
         except CliError as fault:
             return 56, "", f"curl: {fault}"
 
-    def _publish(self, package: Path, output: Path) -> tuple[int, str, str]:
+    def _publish(self, arguments: list[str], package: Path, output: Path) -> tuple[int, str, str]:
         self.published.append(package.read_bytes())
-        return _tell(output, json.dumps(self._deployment_id()), "202")
+        told = answers.of(("curl", *arguments), self._deployment_id())
+        return _tell(output, json.dumps(told.document), "202")
 
     def _deployment_id(self) -> str:
         return f"6c9dff6f-{len(self.published)}"
 
-    def _deployment(self, output: Path) -> tuple[int, str, str]:
+    def _deployment(self, arguments: list[str], output: Path) -> tuple[int, str, str]:
         """What the publishing address knows of the last deployment."""
         state = self.deployment_states[0]
         self.deployment_states = self.deployment_states[1:] or [state]
-        return _tell(output, "", state) if len(state) == 3 else _tell(output, json.dumps({"status": int(state)}), "200")
+        if len(state) == 3:
+            return _tell(output, "", state)
+        told = answers.of(("curl", *arguments), {"id": self._deployment_id(), "status": int(state)})
+        return _tell(output, json.dumps(told.document), "200")
 
     def _prices(self, filtered: str, output: Path) -> tuple[int, str, str]:
         """The list of retail prices: rows as it was seen to answer, for the sizes that have a price here."""

@@ -98,7 +98,8 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
         if is_kept and document is None and call.code == 0 and call.out.lstrip().startswith(("{", "[")):
             document = json.loads(call.out)
         words = tuple(map(plain, call.words if call.program == "az" else ("curl", *call.words)))
-        out = plain(call.out) if is_kept and (document is None or "--query" in words) else ""
+        is_shown = document is None or "--query" in words or words[0] == "curl"
+        out = plain(call.out) if is_kept and is_shown else ""
         found = Recording(words, call.code, out, plain(call.err), document)
         # Of long answers one will do, and one of nothing.
         short = out if len(out) < 100 else "long"

@@ -84,7 +84,7 @@ NEW = {
     ("name", "everywhere"),
     [
         *((name, False) for name in NEW),
-        # Some three hundred runs in all, four minutes on an idle machine.
+        # Hundreds of runs in all.
         *(pytest.param(name, True, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]) for name in SCENES),
     ],
 )
