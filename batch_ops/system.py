@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.containers.classifiers import Classifiers
+from batch_ops.containers.companions import Companions
 from batch_ops.containers.reruns import Reruns
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
 from batch_ops.runs.contrasts import Contrasts
+from batch_ops.runs.image_look import ImageLook
 from batch_ops.runs.shared import Runs, assemble_runs
 from batch_ops.use_cases.absent_classes import AbsentClasses
 from batch_ops.use_cases.access_test import AccessTest
@@ -165,11 +167,18 @@ def _start(ports: Ports, runs: Runs, settings: Settings, clock: Clock) -> Start:
     classifiers = Classifiers(
         blobs=ports.blobs, worklist=ports.worklist, check=ports.check, settings=settings, clock=clock
     )
+    image_look = ImageLook(
+        blobs=ports.blobs,
+        check=ports.check,
+        worklist=ports.worklist,
+        companions=Companions(ports.blobs, settings.input_container),
+        settings=settings,
+    )
     return Start(
         ledger=ports.ledger,
         worklist=ports.worklist,
         blobs=ports.blobs,
-        check=ports.check,
+        image_look=image_look,
         classifiers=classifiers,
         reruns=_reruns(ports, settings),
         admission=runs.admission,

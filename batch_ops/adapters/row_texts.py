@@ -137,6 +137,17 @@ def _warnings_of(text: str) -> tuple[RunWarning, ...]:
     return _understood(lambda w: RunWarning(str(w["code"]), str(w["sentence"])), listed)
 
 
+def _text_of_sizes(sizes: tuple[tuple[str, float, str], ...]) -> str:
+    """[["z", 1.5, "um"]]."""
+    return json.dumps(sizes, ensure_ascii=False) if sizes else ""
+
+
+def _sizes_of(text: str) -> tuple[tuple[str, float, str], ...]:
+    found = _parsed(text)
+    listed = found if isinstance(found, list) else ()
+    return _understood(lambda one: (str(one[0]), float(one[1]), str(one[2])), listed)
+
+
 def _text_of_outputs(outputs: tuple[PlannedOutput, ...]) -> str:
     """[{"role": "segmentation", "path": ..., "files": 2, ...}]."""
     listed = (asdict(output) for output in outputs)
@@ -220,6 +231,7 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[tuple[FailureKind, int], ...]: Codec(str, _text_of_counts, _counts_of),
         tuple[Attempt, ...]: Codec(str, _text_of_attempts, attempts_of),
         tuple[Move, ...]: Codec(str, _text_of_moves, _moves_of),
+        tuple[tuple[str, float, str], ...]: Codec(str, _text_of_sizes, _sizes_of),
         tuple[PlannedOutput, ...]: Codec(str, _text_of_outputs, _outputs_of),
         ObjectCounts | None: Codec(str, _text_of_counts_of_objects, _counts_of_objects),
         tuple[ImageCounts, ...]: Codec(str, _text_of_image_counts, _image_counts_of),

@@ -2,7 +2,7 @@
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain.errors import ServiceFault
-from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Unchecked, Verdict
+from batch_ops.image.facts import Accepted, CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Unchecked, Verdict
 from batch_ops.inspection.budget import InMemory
 from batch_ops.inspection.parser.sample import sample_image
 from batch_ops.ports.services import ImageCheck
@@ -25,7 +25,7 @@ PROJECT = ProjectFacts(
 )
 
 
-async def look(check: ImageCheck) -> Verdict:
+async def look(check: ImageCheck) -> Verdict | HasCompanion:
     """Check the sample image."""
     image = InMemory(sample_image())
     try:
@@ -34,7 +34,7 @@ async def look(check: ImageCheck) -> Verdict:
         return Unchecked(fault.sentence)
 
 
-def judge(verdict: Verdict) -> Finding:
+def judge(verdict: Verdict | HasCompanion) -> Finding:
     """Judge the verdict on an image that every working parser accepts."""
     if isinstance(verdict, Accepted):
         return Finding("parser", Level.OK, "The HDF5 parser starts and can read a test file.")

@@ -66,7 +66,8 @@ type Look = Leave | Insert | Cancel | Continue | Begin
 class Seen:
     """What was found out, in this order; the rest stays unset once the answer is clear.
 
-    `blob`: None if there is none. `project`: read only where `may_be_judged_anew`.
+    `blob`: None if there is none. `project`: read only where `may_be_judged_anew`; so is `companion`, the ETag of the
+    file beside an image that may have one.
     """
 
     old: FileRecord | None
@@ -74,6 +75,7 @@ class Seen:
     now: datetime
     blob: Blob | None = None
     project: Project | NoProject | None = None
+    companion: str = ""
 
     @property
     def is_clear_without_the_blob(self) -> bool:
@@ -166,8 +168,10 @@ def _is_new(seen: Seen, old: FileRecord, blob: Blob) -> bool:
 
 
 def _is_judged_anew(seen: Seen, old: FileRecord, settings: Settings) -> bool:
-    project = seen.project
-    return isinstance(project, Project) and run_key(old, project, settings, old.plan.image) != old.plan.run_key
+    project, companion = seen.project, seen.companion or old.plan.companion
+    if not isinstance(project, Project):
+        return False
+    return run_key(old, project, settings, old.plan.image, companion) != old.plan.run_key
 
 
 def _refused(order: LookOrder, reason: str, now: datetime) -> FileRecord:

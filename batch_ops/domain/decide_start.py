@@ -8,14 +8,15 @@
 `start` gathers it, the cheapest first, and applies the decision.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import asking, claimed, disk_fault, question, run_key
+from batch_ops.domain.planning import NO_COMPANION, asking, claimed, disk_fault, question, run_key
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.settings import Settings
@@ -23,6 +24,7 @@ from batch_ops.domain.turns import day_of
 from batch_ops.image.facts import Accepted, Refused, Unchecked, Undecided, Verdict
 from batch_ops.image.image_axes import kind_of
 from batch_ops.task.pictures import Contrast
+from batch_ops.task.plain_text import plain
 
 # So long a file waits for a check that does not end; then it runs without, and the node decides by the same rules.
 CHECK_PATIENCE = timedelta(hours=1)
@@ -174,9 +176,15 @@ class Gathered:
     turn: datetime | None = None
     turn_sentence: str = ""
     verdict: Verdict | None = None
+    companion: str = ""
     unanswered: bool = False
     contrast: Contrast | None = None
     fault: str = ""
+
+
+def _waits_for_companion(name: str) -> str:
+    beside = plain(naming.companion_of(name).rpartition("/")[2])
+    return f"It waits a while for its XML, '{beside}'; if that does not come, it runs without."
 
 
 def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
@@ -199,6 +207,9 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     if found.unanswered:
         return Keep()
     assert verdict is not None
+    if found.companion == NO_COMPANION and case.now - case.blob.modified < settings.companion_wait:
+        return Wait(record, State.WAITING, _waits_for_companion(record.name), reported=False)
+    record = replace(record, plan=replace(record.plan, companion=found.companion))
     if isinstance(verdict, Undecided):
         return Wait(asking(record, project, verdict, settings), State.WAITING, question(record.name, verdict))
     if isinstance(verdict, Refused):

@@ -15,6 +15,7 @@ from functools import lru_cache
 IMAGE_SUFFIX = ".h5"
 DEFAULT_PROJECT = "default"
 PROJECT_SUFFIX = ".ilp"
+COMPANION_SUFFIX = ".xml"
 CONFIG_SUFFIX = ".json"
 # Between the name of a project and that of its rerun.
 RERUN_MARK = "@"
@@ -152,6 +153,11 @@ def nickname(name: str) -> str:
     ascii_stem = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:_NICKNAME_CHARS]
     return safe or "image"
+
+
+def companion_of(name: str) -> str:
+    """Return the name of the blob beside an image that may say more of it."""
+    return f"{name[: -len(IMAGE_SUFFIX)]}{COMPANION_SUFFIX}"
 
 
 def task_id(name: str, run: int, attempt: int) -> str:

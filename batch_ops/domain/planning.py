@@ -24,6 +24,9 @@ from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 
+# In a row of an image whose companion was not there: when it comes, the image is no longer what it was.
+NO_COMPANION = "none"
+
 _CHOICES = frozenset({"axes-assumed", "axes-confirmed"})
 
 
@@ -66,8 +69,16 @@ def _export(image: ImageDescription, project: Project, settings: Settings) -> Ex
     )
 
 
-def run_key(record: FileRecord, project: Project, settings: Settings, image: ImageDescription | None = None) -> str:
+def run_key(
+    record: FileRecord,
+    project: Project,
+    settings: Settings,
+    image: ImageDescription | None = None,
+    companion: str = "",
+) -> str:
     """Compute the digest of what a run computes from: image, classifier, effective settings, ilastik; confirmed axes.
+
+    `companion`: the ETag of the file beside the image that says more of it, where there is one.
 
     The image is identified by its Content-MD5 if it has one, else by the ETag with which its run began: editing its
     properties changes the ETag, but not the run.
@@ -86,6 +97,8 @@ def run_key(record: FileRecord, project: Project, settings: Settings, image: Ima
     if counting != (None, 0, ()):
         # Only then: what was segmented before there were counts is not segmented again for them.
         key.append(counting)
+    if companion not in ("", NO_COMPANION):
+        key.append(["companion", companion])
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -179,7 +192,8 @@ def _run_plan(
         objects, of_objects = None, (_of_kept(export),)
     nickname = naming.nickname(fresh.name)
     return RunPlan(
-        run_key=run_key(fresh, project, settings, image),
+        run_key=run_key(fresh, project, settings, image, fresh.plan.companion),
+        companion=fresh.plan.companion,
         tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source, str(export)),
         image=image,
         more_images=more,

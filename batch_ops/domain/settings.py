@@ -60,6 +60,7 @@ class Settings:
     project_poll: Annotated[timedelta, "PROJECT_POLL_SECONDS"] = timedelta(seconds=60)
     lost_after: Annotated[timedelta, "LOST_AFTER_SECONDS"] = timedelta(minutes=2)
     job_idle: Annotated[timedelta, "JOB_IDLE_HOURS"] = timedelta(days=1)
+    companion_wait: Annotated[timedelta, "COMPANION_WAIT_SECONDS"] = timedelta(seconds=120)
     copy_poll: Annotated[timedelta, "COPY_POLL_SECONDS"] = timedelta(seconds=10)
     due_per_tick: Annotated[int, "DUE_PER_TICK"] = 200
     sweep_every: Annotated[timedelta, "SWEEP_HOURS"] = timedelta(days=1)

@@ -14,7 +14,7 @@ import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Union
 
-from batch_ops.image.readings import Dataset
+from batch_ops.image.readings import Dataset, Images
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 
@@ -96,7 +96,8 @@ class ImageOptions:
     `output_channels` and `bytes_per_value` describe the export (1 and 1: a segmentation; probabilities
     have one channel of 4 bytes per class), `export` what the project stores of it and is kept.
     `confirmed`: the axes that somebody confirmed for images of this kind.
-    `per_plane`: a classifier trained in 2D gets the planes of a stack one by one.
+    `per_plane`: a classifier trained in 2D gets the planes of a stack one by one. `asks_companion`: an image with a
+    file beside it that says more of it is not judged without that.
     """
 
     internal_path: str | None = None
@@ -105,6 +106,7 @@ class ImageOptions:
     bytes_per_value: int = 1
     confirmed: str | None = None
     per_plane: bool = False
+    asks_companion: bool = False
     export: StoredExport = NOTHING_STORED
 
 
@@ -152,6 +154,14 @@ class Undecided:
     image: ImageDescription
     likely: str
     found: Dataset
+
+
+@dataclass(frozen=True)
+class HasCompanion:
+    """More of the image stands in a file beside it (see `companion`): to be judged with that."""
+
+    found: Dataset | Images
+    sentence: str = "More of it stands in a file beside it."
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def judge_image(
             reader=found.reader,
             scene=found.scene,
             planes=planes,
+            pixel_sizes=found.pixel_sizes if found.sizes_beside else (),
         )
         _check_project(image.read_as, found.shape, project)
         _check_scales(image.read_as, found.shape, project)

@@ -22,7 +22,7 @@ class Dataset:
 
     `tags_plain`: the axistags stand there as the one text that ilastik reads.
     `reader`: the dialect of the file, and `axes` what that says of them; `pixel_sizes`: (axis, size, unit) as known.
-    `scene`: which of its images.
+    `scene`: which of its images. `sizes_beside`: its pixel sizes stand in another file beside it.
     `usual`: the order of axes that is usual in files of its kind; "?" if none is, "" for files of no particular kind.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
     `stacked`: the first axes, along which it is put together from datasets of the remaining ones. `chosen`: why it was
@@ -46,6 +46,7 @@ class Dataset:
     usual: str = ""
     scene: str = ""
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
+    sizes_beside: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from batch_ops.domain.errors import IlastikBatchError, ServiceFault
 from batch_ops.domain.naming import project_of
-from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
+from batch_ops.image.companion import has_companion
+from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
 from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import BadFindings, NoDataset, image_findings
 from batch_ops.image.sentences import NAME_LENGTH, explain
@@ -107,7 +108,7 @@ class ImageChecker:
         limits: CheckLimits = CheckLimits(),  # noqa: B008 - a frozen value
         *,
         head: bytes = b"",
-    ) -> Verdict:
+    ) -> Verdict | HasCompanion:
         """Judge an image; `name` is only for the sentences.
 
         The first read is `read(0, 65536)` (or the whole of a smaller file), unless `head` - the first bytes,
@@ -127,6 +128,8 @@ class ImageChecker:
             return cut.verdict
         except BadFindings:
             return _damaged(name)
+        if options.asks_companion and not isinstance(found, NoDataset) and has_companion(found):
+            return HasCompanion(found)
         if not isinstance(found, NoDataset):
             return judge(name, blob.size, found, project, options, limits)
         if found.kind == "too many":

@@ -13,7 +13,7 @@ from batch_ops.domain.blob import Blob
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 from batch_ops.domain.pool_status import PoolStatus
 from batch_ops.domain.task_spec import TaskSpec
-from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Verdict
+from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Refused, Verdict
 
 # The largest page of a listing of blobs.
 LARGEST_PAGE = 5000
@@ -187,7 +187,7 @@ class ImageCheck(Protocol):
         limits: CheckLimits,
         *,
         head: bytes = b"",
-    ) -> Verdict:
+    ) -> Verdict | HasCompanion:
         """Judge whether the project can segment this image; `head` is its beginning, if read already.
 
         Errors of the reader end the check and are passed on.

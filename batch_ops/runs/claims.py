@@ -77,8 +77,10 @@ class Claims:
             await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
         await self._worklist.note_rejected(naming.classifier_of(record.image_blob), record.name)
-        key = run_key(record, project, self._settings)
-        judged = replace(held.record, plan=RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag)))
+        companion = record.plan.companion
+        key = run_key(record, project, self._settings, companion=companion)
+        plan = RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag), companion=companion)
+        judged = replace(held.record, plan=plan)
         return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))
 
     async def refuse(self, entry: Entry | None, record: FileRecord, sentence: str) -> Entry:

@@ -43,7 +43,7 @@ class ImageDescription:
     otherwise the task writes those of `axes` into its own copy. `reader`: what reads the file. `scene`: which image
     of a file that holds several scenes. `planes`: the axis whose planes a classifier trained in 2D gets one by one, as
     if they were time points; "" for an image that is segmented as a whole. `folder`: of its results, where a file holds
-    several images.
+    several images. `pixel_sizes`: axis, size and unit, where they stand in a file beside it.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -59,6 +59,7 @@ class ImageDescription:
     scene: str = ""
     planes: str = ""
     folder: str = ""
+    pixel_sizes: tuple[tuple[str, float, str], ...] = ()
 
     @property
     def read_as(self) -> str:
@@ -111,7 +112,8 @@ class RunPlan:
     """What is run: the run key, images and tool, what they promise, the limits and the forecast.
 
     A file with several images has the first as `image` and the others as `more_images`. `confirmed`: for an image that
-    was not checked, what is known of the axes of its project's (see `contract.TaskEnvironment`).
+    was not checked, what is known of the axes of its project's (see `contract.TaskEnvironment`). `companion`: the ETag
+    of the file beside it that says more of it, "none" where there was none, "" for an image that never has one.
     `objects` says what is counted in the results, `pictures` what is drawn of them; None where nothing is.
     `outputs` are () for an image that was not checked: the node works them out by the same rules. The pool is that of
     the run's `Placement`, as a retry may move to another one.
@@ -128,6 +130,7 @@ class RunPlan:
     pictures: PicturesWanted | None = None
     more_images: tuple[ImageDescription, ...] = ()
     confirmed: str = ""
+    companion: str = ""
 
     @property
     def images(self) -> tuple[ImageDescription, ...]:
@@ -151,9 +154,10 @@ def image_to_json(image: ImageDescription) -> str:
 
 def _as_plain(image: ImageDescription) -> dict[str, Any]:
     plain = {**dataclasses.asdict(image), "shape": list(image.shape), "axes_source": str(image.axes_source)}
-    if not image.folder:
-        # As before there were several images to a file.
-        del plain["folder"]
+    # As before there were such images.
+    for name in ("folder", "pixel_sizes"):
+        if not plain[name]:
+            del plain[name]
     return plain
 
 
@@ -208,6 +212,7 @@ def _image_of(found: dict[str, Any]) -> ImageDescription:
         scene=str(found["scene"]),
         planes=str(found.get("planes", "")),
         folder=str(found.get("folder", "")),
+        pixel_sizes=tuple((str(axis), float(size), str(unit)) for axis, size, unit in found.get("pixel_sizes", ())),
     )
     if not image.is_known or len(image.axes) != len(image.shape):
         raise RunPlanError(f"The axes '{image.axes}' and the shape {image.shape} do not fit each other.")

@@ -23,20 +23,18 @@ from batch_ops.domain.decide_start import Case, Claim, Gathered, Keep, Reject, W
 from batch_ops.domain.errors import BlobChanged, BlobMissing, Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import image_options
-from batch_ops.domain.project import NoProject, Project
+from batch_ops.domain.project import NoProject
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import Accepted, CheckLimits, Unchecked, Undecided, Verdict
-from batch_ops.image.image_axes import kind_of
-from batch_ops.image.image_rules import judge_image
+from batch_ops.image.facts import Accepted, Unchecked
 from batch_ops.log_fields import fields
-from batch_ops.ports.services import BlobStore, ImageCheck
+from batch_ops.ports.services import BlobStore
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.ending import Ending
+from batch_ops.runs.image_look import ImageLook
 from batch_ops.runs.launcher import Launcher
 from batch_ops.task.plain_text import plain
 
@@ -53,7 +51,7 @@ class Start:
     _ledger: Ledger
     _worklist: Worklist
     _blobs: BlobStore
-    _check: ImageCheck
+    _image_look: ImageLook
     _classifiers: Classifiers
     _admission: Admission
     _contrasts: Contrasts
@@ -137,6 +135,8 @@ class Start:
             seen = replace(seen, blob=replace(blob, ends=seen.old.image.ends))
         if seen.may_be_judged_anew(self._settings):
             seen = replace(seen, project=await self._classifiers.get(naming.classifier_of(blob.name)))
+            if seen.old and seen.old.plan.companion:
+                seen = replace(seen, companion=await self._image_look.companion(blob.name))
         return seen, head
 
     async def _ends(self, blob: Blob, head: bytes) -> str | None:
@@ -204,26 +204,11 @@ class Start:
                 answers = await self._worklist.answers(naming.composed(name))
                 if kind not in answers:
                     return replace(found, unanswered=True)
-            found = replace(found, verdict=await self._verdict(case.blob, head, project, answers))
+            looked = await self._image_look(case.blob, head, project, answers)
+            found = replace(found, verdict=looked.verdict, companion=looked.companion)
         except ServiceFault as fault:
             # Stored as data: reconcile looks again; the message need not come back.
             return replace(found, fault=fault.sentence)
         if project.config.pictures and isinstance(found.verdict, Accepted | Unchecked):
             found = replace(found, contrast=await self._contrasts.of(case.blob.name))
         return found
-
-    async def _verdict(self, blob: Blob, head: bytes, project: Project, answers: Mapping[str, str]) -> Verdict:
-        options = image_options(project, self._settings)
-        limits = CheckLimits(max_declared_bytes=self._settings.max_image_bytes)
-        ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
-        verdict = await self._check.check_image(blob.name, ranges, project.facts, options, limits, head=head)
-        if not isinstance(verdict, Undecided | Unchecked):
-            return verdict
-        answers = answers or await self._worklist.answers(naming.composed(naming.classifier_of(blob.name)))
-        if isinstance(verdict, Unchecked):
-            # The node, which finds out what it is, asks nobody.
-            return replace(verdict, answers=tuple(sorted(answers.items())))
-        if (axes := answers.get(kind_of(verdict.image.shape))) is None:
-            return verdict
-        options = replace(options, confirmed=axes)
-        return judge_image(blob.name, blob.length, verdict.found, project.facts, options, limits)

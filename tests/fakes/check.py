@@ -6,6 +6,7 @@ from batch_ops.domain.errors import ServiceFault
 from batch_ops.image.facts import (
     Accepted,
     CheckLimits,
+    HasCompanion,
     ImageOptions,
     ProjectFacts,
     Refused,
@@ -36,12 +37,30 @@ PROJECT = ProjectFacts(
     columns=6,
 )
 _READ = 4096
+SETUPS_XML = b"""<SpimData><SequenceDescription><ViewSetups><ViewSetup><id>0</id>
+<voxelSize><unit>um</unit><size>0.2 0.3 1.5</size></voxelSize>
+</ViewSetup></ViewSetups></SequenceDescription></SpimData>"""
+_SETUP = Dataset(
+    "t{t:05d}/s00/0/cells",
+    (2, 20, 64, 64),
+    "uint16",
+    2,
+    None,
+    (),
+    None,
+    True,
+    True,
+    axes="tzyx",
+    scene="s00",
+    reader="bigdataviewer",
+)
 _UNSAID = Dataset("data", (20, 64, 64), "uint8", 1, None, (), None, True, True)
 
 
 class FakeCheck:
     """Port `ImageCheck`: content that starts with `REFUSE` or `UNSURE` gets that verdict, its text the sentence.
 
+    Content that starts with `SETUPS` has more of it in a file beside it (SETUPS_XML).
     Content that starts with `SEVERAL` holds two images alike. Content that starts with `UNSAID` is an image of
     20 x 64 x 64 that does not say its axes.
     """
@@ -65,8 +84,10 @@ class FakeCheck:
         limits: CheckLimits,
         *,
         head: bytes = b"",
-    ) -> Verdict:
+    ) -> Verdict | HasCompanion:
         beginning = head or await reader.read(0, _READ)
+        if beginning.startswith(b"SETUPS"):
+            return HasCompanion(_SETUP)
         try:
             return await self._check_image(name, beginning, project)
         except ServiceFault:

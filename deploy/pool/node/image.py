@@ -124,7 +124,7 @@ def _told(
 ) -> tuple[PixelSizes, dict[str, str], str]:
     """Return the sizes of an image's pixels, what a plain copy says of itself, and the name of its dataset."""
     listed = listed_name(file, parts[0].path if parts else stored.path)
-    sizes = pixel_sizes(stored, found.axes) or ([] if found.tagged else own_sizes(file[listed]))
+    sizes = found.pixel_sizes or pixel_sizes(stored, found.axes) or ([] if found.tagged else own_sizes(file[listed]))
     sizes = sizes_as_read(sizes, found)
     return sizes, kept_attributes(file[listed], found, sizes) if parts else {}, listed
 

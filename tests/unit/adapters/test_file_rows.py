@@ -52,7 +52,19 @@ RECORD = FileRecord(
     plan=RunPlan(
         "key",
         ToolChoice("p1", "d", "1.4.2", "Probabilities"),
-        ImageDescription("data", "zyx", False, (3, 4, 5), "uint8", AxesSource.CONFIGURATION, "hdf5", "s", "t", "s00"),
+        ImageDescription(
+            "data",
+            "zyx",
+            False,
+            (3, 4, 5),
+            "uint8",
+            AxesSource.CONFIGURATION,
+            "hdf5",
+            "s",
+            "t",
+            "s00",
+            (("z", 1.5, "µm"),),
+        ),
         (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", TIFF, 3, 2, "zyx", (4, 5), 99, 0, ("s00", "s01")),),
         timedelta(hours=1),
         Forecast(2**33, 90),
@@ -64,6 +76,7 @@ RECORD = FileRecord(
             ImageDescription("c", "zyx", True, (3, 4, 5), "uint8", folder="s02"),
         ),
         '{"n x n x n": "tyx"}',
+        "0x3",
     ),
     placement=Placement(
         *(
@@ -124,6 +137,8 @@ ROW: dict[str, Any] = {
     "scene": "s",
     "planes": "t",
     "folder": "s00",
+    "pixel_sizes": '[["z", 1.5, "µm"]]',
+    "companion": "0x3",
     "confirmed": '{"n x n x n": "tyx"}',
     "more_images": '[{"internal_path":"b","axes":"zyx","tagged":true,"shape":[3,4,5],"dtype":"uint8","axes_source":"",'
     '"reader":"","scene":"","planes":"","folder":"s01"},{"internal_path":"c","folder":"s02"}]',
@@ -225,6 +240,7 @@ SPECIAL = {
     "objects_wanted": st.just(ROW["objects_wanted"]),
     "pictures_wanted": st.just(ROW["pictures_wanted"]),
     "class_pixels": st.just(ROW["class_pixels"]),
+    "pixel_sizes": st.just(ROW["pixel_sizes"]),
     "more_images": st.just(ROW["more_images"]),
     "image_counts": st.just(ROW["image_counts"]),
     "object_counts": st.just(ROW["object_counts"]),

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 import psutil
 
-from batch_ops.image.facts import Accepted, CheckLimits, ProjectFacts, Verdict
+from batch_ops.image.facts import Accepted, CheckLimits, HasCompanion, ProjectFacts, Verdict
 from batch_ops.inspection.checker import ImageChecker
 from tests.fakes.dialects import MAKERS, SERIES, pixels_of
 from tests.unit.inspection.accepted import fault_of_accepted
@@ -227,7 +227,7 @@ async def run(cases: int, seed: int) -> Report:
     return report
 
 
-async def _look(checker: ImageChecker, reader: CountingReader, number: int) -> Verdict | ProjectFacts:
+async def _look(checker: ImageChecker, reader: CountingReader, number: int) -> Verdict | HasCompanion | ProjectFacts:
     if is_project(number):
         return await checker.inspect_project("p.ilp", reader, CheckLimits())
     return await checker.check_image("x.h5", reader, PROJECT_3D)
