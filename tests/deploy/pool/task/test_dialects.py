@@ -1,6 +1,7 @@
 """Files of other programs on the node: the pixels of the results are those of the same image as a plain tagged file."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import tifffile
 
 from batch_ops.task import contract
+from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, pixels_of, plain
 
@@ -110,6 +112,18 @@ def test_the_set_ups_of_a_file_are_segmented_one_by_one(folder, segment):
     assert ([one.counts for one in manifest.images], manifest.counts) == (counts, None)
     log = (folder.wd / "logs" / manifest.execution / "ilastik.log").read_text()
     assert log.count("Completed Batch Processing") == 2
+
+
+def test_sizes_that_stand_beside_the_file_reach_the_tiffs(folder, segment):
+    """The check has read them in the XML of BigDataViewer, which is not on the node."""
+    folder.axes, folder.shape = "tczyx", (1, 1, 9, 21, 26)
+    folder.make_project()
+    sizes = tuple((axis, size, "um") for axis, size in zip("zyx", PIXEL_SIZES, strict=True))
+    described = ImageDescription("t{t:05d}/s00/0/cells", "tzyx", False, (1, 9, 21, 26), "uint16", AxesSource.TAGS)
+    described = replace(described, reader="bigdataviewer", scene="s00", pixel_sizes=sizes)
+    folder.values = {"image_description": image_to_json(described)}
+    found = segment(lambda file: MAKERS["bigdataviewer"](file, pixels_of(*folder.shape, dtype="u2")))
+    assert [ome_pixels(found[0])[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
 
 
 def test_who_knows_no_several_images_is_told_so(folder):
