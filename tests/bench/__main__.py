@@ -90,7 +90,8 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
             report = Report(what, f"Runs that end at once, {latency}", f'make bench ARGS="sums --runs {given.runs}"')
             asyncio.run(sums(report, given.runs, given.latency_ms))
         case "night":
-            report = Report(what, "The nodes' disks in a night", f'make bench ARGS="night --files {given.files}"')
+            shares = f"--files {given.files} --nodes {given.nodes}"
+            report = Report(what, "The nodes' disks in a night", f'make bench ARGS="night {shares}"')
             night(report, given.files, given.nodes)
         case "pictures":
             report = Report(what, "Pictures", 'make bench ARGS="pictures"')

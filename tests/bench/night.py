@@ -37,12 +37,14 @@ class _Task:
 
 @dataclass
 class _Node:
-    """`ended`: the task directories that Batch still keeps, with the time at which their tasks ended."""
+    """`ended`: the task directories that Batch still keeps, with the time at which their tasks ended; `full`: those of
+    them in which more than logs may lie."""
 
     jobs: Path
     slots: int
     tasks: list[_Task] = field(default_factory=list)
     ended: dict[Path, float] = field(default_factory=dict)
+    full: set[Path] = field(default_factory=set)
     peak: int = 0
     longest: float = 0.0
 
@@ -52,7 +54,8 @@ def night(report: Report, files: int, nodes: int) -> None:
     rows = [(slots, *_night(files, nodes, slots)) for slots in (1, 4)]
     report.table(("tasks at once", "peak GB of a node", "the median node's", "hours", "ms to clear, at most"), rows)
     report.say(
-        f"{files:,} images of {_IMAGE / 1e9} GB, and as much of TIFFs each, on {nodes} nodes; of 100 tasks {_KILLED} "
+        f"{files:,} images of {_IMAGE / 1e9} GB, and as much of TIFFs each, {files // nodes:,} of them on "
+        f"each node (nodes share nothing: one shows what ten do with ten times the files); of 100 tasks {_KILLED} "
         f"are killed with all that they wrote, and {_FAILED} fail. A Standard_D4ds_v5 has a disk of {_DISK_GB} GB, and "
         "Batch gives a node up when it is full; without the script's rules this night leaves "
         f"{files / nodes * (_IMAGE + _OUTPUT) / 1e9:,.0f} GB on each, as Batch deletes nothing for 48 hours. Where "
@@ -93,15 +96,16 @@ def _begin(disk: Any, rng: Random, node: _Node, now: float, number: int) -> None
     _hole(wd / "image/a.h5", _IMAGE)
     _hole(wd / contract.PROJECT_FILE, 300_000)
     lock = disk.occupy(wd)
-    for ended, at in node.ended.items():
+    for ended in node.full:
         if (output := ended / contract.OUT_FOLDER).exists():
-            moment = time.time() - (now - at)
+            moment = time.time() - (now - node.ended[ended])
             os.utime(output, (moment, moment))
     # Now the image is there, and what others have left.
     node.peak = max(node.peak, _bytes(node))
     before = time.perf_counter()
     disk.clear_ended(wd, whole_node=node.slots == 1)
     node.longest = max(node.longest, time.perf_counter() - before)
+    node.full = {ended for ended in node.full if _lying(ended)}
     disk.reserve(wd, lock, _OUTPUT)
     _hole(wd / contract.PARTIAL_FOLDER / "x/a.tiff", _OUTPUT)
     _hole(wd / contract.LOGS_FOLDER / "x/ilastik.log", _LOG)
@@ -114,6 +118,7 @@ def _end(disk: Any, rng: Random, node: _Node, now: float) -> None:
     for task in [task for task in node.tasks if task.ends <= now]:
         node.tasks.remove(task)
         node.ended[task.wd] = now
+        node.full.add(task.wd)
         fate = rng.uniform(0, 100)
         if fate >= _KILLED:
             succeeded = fate >= _KILLED + _FAILED
@@ -124,6 +129,7 @@ def _end(disk: Any, rng: Random, node: _Node, now: float) -> None:
     for wd in [wd for wd, at in node.ended.items() if now - at > _RETENTION_SECONDS]:
         shutil.rmtree(wd.parent)
         del node.ended[wd]
+        node.full.discard(wd)
 
 
 def _made(folder: Path) -> Path:
@@ -139,7 +145,10 @@ def _hole(path: Path, length: int) -> None:
 
 def _bytes(node: _Node) -> int:
     """What lies in the directories of tasks that run and of those that ended."""
+    lying = sum(map(_lying, [*node.full, *(task.wd for task in node.tasks)]))
+    return lying + len(node.ended) * _LOG
+
+
+def _lying(wd: Path) -> int:
     large = ("image/a.h5", f"{contract.PARTIAL_FOLDER}/x/a.tiff", f"{contract.OUT_FOLDER}/x/a.tiff")
-    places = [*node.ended, *(task.wd for task in node.tasks)]
-    lying = sum(path.stat().st_size for wd in places for name in large if (path := wd / name).exists())
-    return lying + len(places) * _LOG
+    return sum(path.stat().st_size for name in large if (path := wd / name).exists())
