@@ -240,6 +240,7 @@ preflight() {
   [[ $mode == what-if || -n $data_account ]] || ask_who_is_told
   check_functions
   check_names
+  check_removed_names
   check_files
   tell_problems
   say "Everything is in order."
@@ -290,6 +291,7 @@ make_room() {
     check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
     check_functions
     check_names
+    check_removed_names
     tell_problems
   fi
   [[ -n $group_location ]] ||

@@ -7,6 +7,7 @@ import fnmatch
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 _NEEDED_ACTIONS = {
@@ -90,6 +91,21 @@ def jobs_of_pool(answer: Mapping[str, Any], pool: str) -> Sequence[str]:
     ]
 
 
+def role(answer: Mapping[str, Any], name: str) -> str:
+    """The id of the custom role of this name; nothing where there is none."""
+    return next((str(found["name"]) for found in answer["value"] if found["properties"]["roleName"] == name), "")
+
+
+def gather(page: Mapping[str, Any], file: Path) -> str:
+    """Add a page of a list to those in the file; gives the address of the next, or nothing after the last one.
+
+    Azure Resource Manager calls it `nextLink`, Batch `odata.nextLink`.
+    """
+    known = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({"value": [*known["value"], *page["value"]]}), encoding="utf-8")
+    return str(page.get("nextLink") or page.get("odata.nextLink") or "")
+
+
 def bicepparam(parameters: Mapping[str, Any], template: str) -> str:
     """A parameter file for a compiled template, from the JSON one that goes to Azure."""
 
@@ -122,6 +138,10 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(other_pools(answer, rest[0])))
     elif command == "jobs":
         print(" ".join(jobs_of_pool(answer, rest[0])))
+    elif command == "role":
+        print(role(answer, rest[0]))
+    elif command == "gather":
+        print(gather(answer, Path(rest[0])))
     elif command == "bicepparam":
         print(bicepparam(answer, rest[0]))
     elif command == "resources":

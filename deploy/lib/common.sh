@@ -4,10 +4,14 @@
 # Seconds between two tries of what needs time to spread through Azure, and how often it is tried.
 readonly PAUSE="${ILASTIK_BATCH_PAUSE:-15}"
 readonly MOST_TRIES="${ILASTIK_BATCH_TRIES:-60}"
+readonly MOST_PAGES=500
+readonly SHORT_PAUSE="$((PAUSE > 5 ? 5 : PAUSE))"
 # What tells that something is not there; "not found" alone is also said of subscriptions, endpoints and kinds of resources.
 readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentNotFound|PlatformImageNotFound)\)|\bBlobNotFound\b|"code": ?"(404|NotFound|ResourceNotFound|PoolNotFound)"'
 # What passes by itself: roles that have not spread, names of fresh accounts that are not known yet, busy services.
 readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests|DeploymentActive)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist|ErrorCode:(Resource|Container|Table)NotFound'
+# What passes within seconds. Much of the Azure CLI tries again by itself, but not `az rest`, nor what signs in.
+readonly BUSY='\b(TooManyRequests|SubscriptionRequestsThrottled|InternalServerError|ServiceUnavailable|ServerBusy|GatewayTimeout)\b|Bad Gateway|Connection aborted|RemoteDisconnected|curl: \((52|55|56)\)'
 # What somebody may not look at.
 readonly NOT_ALLOWED='\((AuthorizationFailed|Forbidden)\)|\b403\b'
 # What does not pass, whatever else the message says.
@@ -35,25 +39,36 @@ find_cloud() {
 # Puts Azure's answer, one bare word or line, into a variable: empty where there is no such thing. Any other fault
 # ends the script, which it could not do from within $(...).
 lookup() { # variable, question
-  local _variable=$1 _answer _code=0
+  local _variable=$1
   shift
-  _answer=$(az "$@" --only-show-errors --output tsv 2>"$work/error") || _code=$?
-  if ((_code != 0)); then
+  if ! steadily "$work/answer" "$@" --only-show-errors --output tsv; then
     if ! grep -qiE "$MISSING" "$work/error"; then
       ! stays_unknown || return 1
       cat "$work/error" >&2
       fail "Azure did not answer 'az $1 $2 $3'; its own message is above. Run this again: what is done stays done."
     fi
-    _answer=
+    : >"$work/answer"
   fi
-  printf -v "$_variable" '%s' "$_answer"
+  printf -v "$_variable" '%s' "$(<"$work/answer")"
 }
+
+# Asks up to three times where only a busy service or a broken connection is in the way; errors are in $work/error.
+steadily() { # file for the answer, question
+  local answer=$1 tries=0
+  shift
+  until az "$@" >"$answer" 2>"$work/error"; do
+    ((tries++ < 2)) && is_busy || return 1
+    sleep "$SHORT_PAUSE"
+  done
+}
+
+is_busy() { grep -qE "$BUSY" "$work/error" && ! grep -qE "$MISSING|$FOREVER" "$work/error"; }
 
 # The same for whole documents, into a file.
 fetch() { # file, question
   local file=$1
   shift
-  az "$@" --only-show-errors --output json >"$file" 2>"$work/error" || {
+  steadily "$file" "$@" --only-show-errors --output json || {
     ! stays_unknown || return 1
     cat "$work/error" >&2
     fail "Azure did not answer 'az $1 $2 $3'; its own message is above. Run this again: what is done stays done."
@@ -73,11 +88,37 @@ stays_unknown() {
 
 not_known() { warn "It is not known $*"; }
 
+# A list to its end, {"value": [...]}, into a file: `az rest` itself reads the first page only.
+fetch_list() { # file, address
+  read_list "$@" || {
+    fail "Azure did not answer 'az rest --url $2'; its own message is above. Run this again: what is done stays done."
+  }
+}
+
+read_list() { # file, address; then more words for az
+  local file=$1 address=$2 host pages=0
+  host=$(grep -oE '^https://[^/]+/' <<<"$address")
+  shift 2
+  printf '{"value": []}' >"$file"
+  while [[ -n $address ]]; do
+    # The token goes along.
+    if [[ $address != "$host"* ]] || ((pages++ >= MOST_PAGES)); then
+      echo "The list of $host does not end, or goes on elsewhere: after $pages pages at $address" >&2
+      return 1
+    fi
+    steadily "$work/page.json" rest --method get --url "$address" "$@" --only-show-errors --output json || {
+      cat "$work/error" >&2
+      return 1
+    }
+    address=$(answers gather "$file" <"$work/page.json") || return
+  done
+}
+
 # Changes something, or ends the script.
 change() { # what it is, as words for people; then the command
   local what=$1
   shift
-  az "$@" --only-show-errors --output none 2>"$work/error" || {
+  steadily /dev/null "$@" --only-show-errors --output none || {
     cat "$work/error" >&2
     fail "$what did not work; Azure's own message is above. When it is put right, run this again: what is done stays done."
   }
@@ -85,9 +126,15 @@ change() { # what it is, as words for people; then the command
 
 # Tries a command until it succeeds, as roles take minutes until every part of Azure knows them.
 patiently() { # what it is, as words for people; then the command
-  local what=$1 tries=0
+  local what=$1 tries=0 busy=0
   shift
-  until with_progress "$what" "$@" 2>"$work/error"; do
+  until with_progress "$what" "$@" 2>"$work/failed"; do
+    mv -- "$work/failed" "$work/error"
+    if ((busy++ < 2)) && is_busy; then
+      say "   $what: Azure is busy, or the connection broke; it is tried again."
+      sleep "$SHORT_PAUSE"
+      continue
+    fi
     tries=$((tries + 1))
     if ((tries >= MOST_TRIES)) || grep -qE "$FOREVER" "$work/error" || ! grep -qiE "$NOT_YET" "$work/error"; then
       cat "$work/error" >&2
@@ -135,8 +182,7 @@ budget_url() { # prefix
     "/providers/Microsoft.Consumption/budgets/$1-budget?api-version=2024-08-01"
 }
 
-# The custom role of --heal: its name says whose it is, its id follows from the resource group's.
-# Azure's own roles are hundreds, and `az rest` reads the first page only.
+# The custom role of --heal: its name says whose it is, its id follows from the resource group's. Azure's own are hundreds.
 roles_url() { # id, or nothing for all of somebody's own
   printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Authorization/roleDefinitions${1:+/$1}?api-version=2022-04-01"

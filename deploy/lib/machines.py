@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 # Kind of node ("dedicated", "spot") -> US dollars an hour.
 Price = Mapping[str, float]
@@ -17,6 +18,8 @@ Price = Mapping[str, float]
 # A size that is in use, or an earlier wish, is still taken if it costs so much more: prices of spot nodes change every
 # month, and another size is another pool.
 _HARDLY_MORE = 1.1
+# Of the list of prices of one size; each has up to a thousand rows.
+_MOST_PAGES = 20
 
 
 def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
@@ -74,6 +77,12 @@ def prices(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
 def setting(found: Mapping[str, Price], day: str) -> dict[str, Any]:
     """The app's NODE_PRICES from prices in dollars that were found on a day; {} where none was."""
     return {**found, "currency": "USD", "date": day} if found else {}
+
+
+def next_page(answer: Mapping[str, Any], pages: int) -> str:
+    """The query that gives the next page of such an answer; nothing after the last one, or after so many pages."""
+    query = urlsplit(answer["NextPageLink"] or "").query
+    return query if query.startswith("$filter=") and pages < _MOST_PAGES else ""
 
 
 def mean_price(price: Price, most: int, spot: int) -> float | None:
@@ -148,13 +157,16 @@ def _json(path: str) -> Any:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`sku SIZE`, `quota FAMILY KIND`, `prices FILE...`, `setting DAY`, `choose SIZES MOST SPOT ACCOUNT PRICES USED`"""
+    """Answer one of `sku SIZE`, `quota FAMILY KIND`, `prices FILE...`, `next PAGES`, `setting DAY` and
+    `choose SIZES MOST SPOT ACCOUNT PRICES USED`."""
     command, *rest = arguments
     if command == "prices":
         print(json.dumps(prices(map(_json, rest))))
         return 0
     answer = json.loads(sys.stdin.read())
-    if command == "sku":
+    if command == "next":
+        print(next_page(answer, int(rest[0])))
+    elif command == "sku":
         if found := sku(answer, rest[0]):
             cores, family, spot = found
             print("unknown" if cores is None else cores, "spot" if spot else "dedicated", family)

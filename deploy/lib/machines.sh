@@ -71,17 +71,25 @@ choose_size() {
 
 # Writes $work/prices.json, once a run: what a node of each size costs. It needs no login, and may stay unknown.
 find_prices() { # sizes, with commas between
-  local size file files=()
+  local size file files=() pages query next
   [[ ! -f $work/prices.json ]] || return 0
   for size in ${1//,/ }; do
-    file=$work/price-of-$size.json
-    if curl --fail --silent --show-error --max-time 20 --output "$file" --get --data-urlencode \
-      "\$filter=serviceName eq 'Virtual Machines' and armRegionName eq '$location' and armSkuName eq '$size' and priceType eq 'Consumption'" \
-      "$PRICES" 2>"$work/error"; then
-      files+=("$file")
-    else
-      warn "The list of retail prices could not be asked for $size: $(head -c 200 "$work/error")"
-    fi
+    pages=() query=(--data-urlencode
+      "\$filter=serviceName eq 'Virtual Machines' and armRegionName eq '$location' and armSkuName eq '$size' and priceType eq 'Consumption'")
+    while ((${#query[@]} > 0)); do
+      file=$work/price-of-$size-${#pages[@]}.json
+      if ! curl --fail --silent --show-error --max-time 20 --retry 2 --output "$file" --get "${query[@]}" "$PRICES" \
+        2>"$work/error"; then
+        warn "The list of retail prices could not be asked for $size: $(head -c 200 "$work/error")"
+        # Half a list may lack the very row that counts.
+        pages=()
+        break
+      fi
+      pages+=("$file")
+      next=$(machines next "${#pages[@]}" <"$file" 2>/dev/null) || next=
+      query=(${next:+--data "$next"})
+    done
+    files+=("${pages[@]}")
   done
   # An answer of another shape tells no price.
   machines prices "${files[@]}" >"$work/prices.json" 2>"$work/error" || printf '{}' >"$work/prices.json"

@@ -17,7 +17,7 @@ set_formula() { # pool, formula
 
 drain_other_pools() { # the current pool
   local other jobs drain
-  fetch "$work/pools.json" rest --method get --url "$(pools_url)"
+  fetch_list "$work/pools.json" "$(pools_url)"
   answers other-pools "$1" <"$work/pools.json" >"$work/others"
   while read -r other; do
     [[ -n $other ]] || continue
@@ -36,6 +36,5 @@ drain_other_pools() { # the current pool
 }
 
 list_jobs() {
-  az rest --method get --resource https://batch.core.windows.net/ --only-show-errors --output json \
-    --url "$batch_endpoint/jobs?api-version=2025-06-01" >"$work/jobs.json"
+  read_list "$work/jobs.json" "$batch_endpoint/jobs?api-version=2025-06-01" --resource https://batch.core.windows.net/
 }

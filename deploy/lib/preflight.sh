@@ -42,9 +42,12 @@ check_login() {
   lookup name account show --query name
   say "Subscription: $name ($subscription)"
   find_cloud
-  token=$(az account get-access-token --query accessToken --only-show-errors --output tsv) ||
-    fail "Your login has expired. Run: az login"
-  read -r me my_type < <(answers who <<<"$token")
+  steadily "$work/token" account get-access-token --query accessToken --only-show-errors --output tsv || {
+    cat "$work/error" >&2
+    fail "Your login gives no token; the message is above. If it has expired: az login"
+  }
+  read -r me my_type < <(answers who <"$work/token")
+  rm -f -- "$work/token"
 }
 
 check_location() {
@@ -95,8 +98,7 @@ find_topic() { # data account
 check_permissions() {
   local scope=/subscriptions/$subscription line
   [[ -z $group_location ]] || scope+=/resourceGroups/$group
-  fetch "$work/permissions.json" rest --method get \
-    --url "$arm$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+  fetch_list "$work/permissions.json" "$arm$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
   while read -r line; do
     [[ -z $line ]] || problem "You may not $line on $scope. Ask its owner."
   done < <(answers permissions "${parameter[healNodesPerDay]}" <"$work/permissions.json")
@@ -159,6 +161,18 @@ check_names() {
     [[ $answer == [Tt]rue* ]] ||
       problem "The storage account's name $name cannot be had (${answer#*$'\t'}). Take another --prefix."
   done
+}
+
+# A removed workspace for logs comes back when it is made again where it was; elsewhere Azure keeps its name for 14 days.
+check_removed_names() {
+  local name=$prefix-logs-$suffix found where=()
+  is_registered Microsoft.OperationalInsights || return 0
+  [[ -z $group_location ]] || where=(--resource-group "$group")
+  if_allowed "whether the name $name is free" lookup found monitor log-analytics workspace list-deleted-workspaces \
+    "${where[@]}" --query "[?name=='$name'].location | [0]" || return 0
+  found=${found,,}
+  is_nothing "$found" || [[ ${found// /} == "$location" ]] ||
+    problem "The workspace for logs, $name, was removed in ${found// /}, and Azure keeps its name there for 14 days. Take --location ${found// /}, another --prefix or another resource group; or remove it for good: az monitor log-analytics workspace recover --resource-group $group --workspace-name $name; then az monitor log-analytics workspace delete --force with the same names."
 }
 
 check_files() {

@@ -49,7 +49,7 @@ smoke_test() {
       smoke_failure="The smoke test is not done after $SMOKE_MINUTES minutes (${last:-nothing was seen of it} ${reason:-}). It goes on by itself; see what the doctor found."
       return
     fi
-    sleep "$((PAUSE > 5 ? 5 : PAUSE))"
+    sleep "$SHORT_PAUSE"
   done
   lookup_data tiffs storage blob list --container-name results --prefix "$name/" \
     --query "length([?ends_with(name, '.tiff')])"

@@ -93,15 +93,18 @@ known_digest() {
 }
 
 download_archive() {
-  local cache name=ilastik-$ilastik_version-Linux.tar.bz2
+  local cache name=ilastik-$ilastik_version-Linux.tar.bz2 tries=0
   cache=$(cache_folder)
   archive_file=$cache/$name
   [[ ! -f $archive_file ]] || return 0
   mkdir -p "$cache"
   say "   downloads $name (about 650 MB, once; an interrupted download goes on where it stopped)"
-  curl --fail --location --silent --show-error --retry 5 --continue-at - --output "$archive_file.partial" \
-    "https://files.ilastik.org/$name" ||
-    fail "https://files.ilastik.org/$name could not be downloaded; curl's own message is above. Run this again, or give the file with --ilastik-archive."
+  until curl --fail --location --silent --show-error --retry 5 --continue-at - --output "$archive_file.partial" \
+    "https://files.ilastik.org/$name"; do
+    # It tries again what the server says, but not where the server said nothing.
+    (($? == 52 && tries++ < 2)) ||
+      fail "https://files.ilastik.org/$name could not be downloaded; curl's own message is above. Run this again, or give the file with --ilastik-archive."
+  done
   mv -- "$archive_file.partial" "$archive_file"
 }
 

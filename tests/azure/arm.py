@@ -183,6 +183,8 @@ def _delete(arm: ResourceManager, request: Request, match: re.Match[str]) -> Ans
             "Conflict",
             f"Server farm '{found['name']}' cannot be deleted because it has web app(s) assigned to it.",
         )
+    if kind == "microsoft.operationalinsights/workspaces" and request.query.get("force") != "true":
+        arm.world.keep(found["id"])
     arm.world.remove(found["id"])
     if kind in {
         "microsoft.batch/batchaccounts",

@@ -66,12 +66,13 @@ type Site = Callable[[Request], Answer]
 
 @dataclass
 class Front:
-    """`sites`: begins or ends of host names -> who answers; longer ones first. `disturb` may answer before them,
-    `knows` tells whether there is such a host."""
+    """`sites`: begins or ends of host names -> who answers; longer ones first. `disturb` may answer before them, `lose`
+    after them, `knows` tells whether there is such a host."""
 
     authority: Authority
     sites: dict[str, Site] = field(default_factory=dict)
     disturb: Callable[[Request], None] = lambda request: None
+    lose: Callable[[Request], None] = lambda request: None
     knows: Callable[[str], bool] = lambda host: True
     log: list[tuple[Request, int]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -102,6 +103,7 @@ class Front:
             self.disturb(request)
             assert site, f"nobody plays {request.host}"
             answer = site(request)
+            self.lose(request)
         except Refusal as refusal:
             answer = refusal.answer
         except Dropped:

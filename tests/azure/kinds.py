@@ -211,7 +211,17 @@ def _insights(world: World, made: Document, before: Document | None) -> None:
 
 @_rule("Microsoft.OperationalInsights/workspaces")
 def _workspace(world: World, made: Document, before: Document | None) -> None:
-    """spec: operationalinsights/resource-manager/.../examples/WorkspacesCreate.json."""
+    """spec: operationalinsights/resource-manager/.../examples/WorkspacesCreate.json.
+
+    A removed one comes back where it was, with its parts, and its name is free nowhere else:
+    https://learn.microsoft.com/rest/api/loganalytics/workspaces/delete; the words are those of
+    https://github.com/MicrosoftDocs/azure-docs/issues/41719.
+    """
+    removed = world.deleted.get(made["id"].lower())
+    if removed and removed[made["id"].lower()]["location"] != made["location"]:
+        raise Refusal(409, "Conflict", f"The workspace name '{made['name']}' is not unique")
+    if removed:
+        world.resources |= world.deleted.pop(made["id"].lower())
     made["properties"] |= {"customerId": new_id("workspace", made["id"]), "provisioningState": "Succeeded"}
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from azure.data.tables import TableClient
 
 from local_cloud.azurite.server import Azurite
-from tests.azure import arm, entra, questions, subscriptions  # noqa: F401 - they have routes
+from tests.azure import arm, entra, prices, questions, subscriptions, warm_cli  # noqa: F401 - some have routes
 from tests.azure.app import Download, Publishing
 from tests.azure.arm import ResourceManager
 from tests.azure.authority import Authority
@@ -23,6 +23,7 @@ from tests.azure.entra import Entra
 from tests.azure.front import Answer, Dropped, Front, Refusal, Request
 from tests.azure.graph import HOST as GRAPH
 from tests.azure.graph import Graph
+from tests.azure.prices import Prices
 from tests.azure.storage import Storage
 from tests.azure.world import World
 
@@ -90,8 +91,10 @@ class Call:
 
 @dataclass
 class Lab:
-    """`fail`: number of a call -> the status that each of its requests gets; 0 drops the connection.
-    `documents`: whether calls are kept with what their queries were put to."""
+    """`fail`: number of a call -> the status that each of its requests gets, and those of calls with the same words
+    after it; 0 drops the connection. `after_effect`: they are served, and only the answer is lost. `at_first`: what
+    every request gets the first time that it is made. `documents`: whether calls are kept with what their queries were
+    put to."""
 
     folder: Path
     clone: Path
@@ -99,6 +102,8 @@ class Lab:
     azurite: Azurite
     world: World = field(default_factory=World)
     fail: dict[int, int] = field(default_factory=dict)
+    after_effect: bool = False
+    at_first: int | None = None
     jobs: list[dict[str, object]] = field(default_factory=list)
     end_of_files: str = "SUCCEEDED"
     documents: bool = False
@@ -113,8 +118,12 @@ class Lab:
         self.arm = ResourceManager(self.world)
         self.publishing = Publishing(self.world)
         self.download = Download()
+        self.prices = Prices()
         self.storage = Storage(self.world, self.azurite.endpoints, self._uploaded)
-        self.front = Front(Authority(self.folder / "authority"), disturb=self._disturb, knows=self._knows)
+        self.front = Front(
+            Authority(self.folder / "authority"), disturb=self._disturb, lose=self._lose, knows=self._knows
+        )
+        self._made_before: set[tuple[str, ...]] = set()
         self.front.sites = {
             entra.HOST: self.entra.answer,
             arm.HOST: self.arm.answer,
@@ -123,12 +132,17 @@ class Lab:
             "scm.azurewebsites.net": self.publishing.answer,
             "batch.azure.com": self._batch,
             "files.ilastik.org": self.download.answer,
+            prices.HOST: self.prices.answer,
         }
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Lab"]:
-        with self.front.running():
-            for name, program in (("az", self.azure_cli), ("curl", Path(shutil.which("curl") or "curl"))):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.front.running())
+            azure_cli = self.azure_cli
+            if os.environ.get("AZURE_CLI_WARM"):
+                azure_cli = stack.enter_context(warm_cli.running(azure_cli, self.folder, self.environment))
+            for name, program in (("az", azure_cli), ("curl", Path(shutil.which("curl") or "curl"))):
                 path = self.bin / name
                 values = {"calls": self.calls_folder, "name": name, "port": self.front.port, "program": program}
                 then = _DOCUMENT.replace("{name}", name).replace("{program}", str(program)) if self.documents else ""
@@ -205,7 +219,26 @@ class Lab:
         return True
 
     def _disturb(self, request: Request) -> None:
-        status = self.fail.get(int(request.caller or 0))
+        if not self.after_effect:
+            self._fail(self._fault(request))
+        known = (request.method, request.host, request.target, request.body.decode(errors="replace"))
+        if self.at_first is not None and known not in self._made_before:
+            self._made_before.add(known)
+            self._fail(self.at_first)
+
+    def _lose(self, request: Request) -> None:
+        if self.after_effect:
+            self._fail(self._fault(request))
+
+    def _fault(self, request: Request) -> int | None:
+        words = self._words(int(request.caller or 0))
+        return next((status for number, status in self.fail.items() if words and words == self._words(number)), None)
+
+    def _words(self, number: int) -> str:
+        found = next(self.calls_folder.glob(f"{number:04}-*"), None)
+        return (found / "words").read_text(errors="surrogateescape") if found else ""
+
+    def _fail(self, status: int | None) -> None:
         if status == 0:
             raise Dropped
         if status is not None:
@@ -217,7 +250,12 @@ class Lab:
         if entra.claims(request).get("aud", "").rstrip("/") != "https://batch.core.windows.net":
             raise Refusal(401, "AuthenticationFailed", "Server failed to authenticate the request.")
         assert (request.method, request.path) == ("GET", "/jobs"), request
-        return Answer(200, {"value": self.jobs})
+        begin = int(request.query.get("$skipToken", "0"))
+        end = begin + self.arm.page
+        where = f"https://{request.host}/jobs"
+        more = {"odata.nextLink": f"{where}?api-version={request.query['api-version']}&$skipToken={end}"}
+        told = {"odata.metadata": f"https://{request.host}/$metadata#jobs", "value": self.jobs[begin:end]}
+        return Answer(200, told | (more if len(self.jobs) > end else {}))
 
     def _uploaded(self, container: str, name: str) -> None:
         """The app: a file in `input` gets its row, and its result if it ends well."""

@@ -39,6 +39,15 @@ def _storage_name(arm: ResourceManager, request: Request, match: re.Match[str]) 
     return Answer(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
 
 
+@route("GET", "(?:{S}|{G})/providers/Microsoft.OperationalInsights/deletedWorkspaces")
+def _removed_workspaces(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """spec: operationalinsights/resource-manager/.../examples/DeletedWorkspacesListByResourceGroup.json."""
+    arm.world.must_be_registered("Microsoft.OperationalInsights")
+    arm.world.group_of(request.path)
+    found = (parts[name] for name, parts in arm.world.deleted.items())
+    return Answer(200, {"value": [w for w in found if (match[1] or "").lower() in {"", w["id"].split("/")[4].lower()}]})
+
+
 @route("GET", r"({S}/providers/Microsoft.Compute/locations/\w+/publishers/.+/versions)/?([^/]*)")
 def _images(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
     """spec: compute/.../examples/virtualMachineImageExamples/VirtualMachineImage_ListWithPropertiesSample.json."""

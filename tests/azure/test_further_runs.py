@@ -1,11 +1,13 @@
 """deploy.sh with the real Azure CLI: changed options, what-if, what others left half-made, removal."""
 
+import copy
+
 import pytest
 
 from tests.azure.entra import PERSON
 from tests.azure.test_first_and_second import changes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def test_what_if_of_an_empty_subscription_makes_nothing(empty):
@@ -85,3 +87,32 @@ def test_teardown_keeps_the_data(deployed):
     assert holders == {PERSON.object_id}
     done = deployed.deploy("--location", "westeurope", "--no-smoke-test")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_lists_are_read_to_their_end(deployed):
+    """What the caller may do, older pools, their jobs, custom roles: `az rest` reads the first page only."""
+    world, page = deployed.world, deployed.arm.page
+    world.permissions = [{"actions": ["*/read"], "notActions": []}] * page + world.permissions
+    (pool,) = world.of_type("Microsoft.Batch/batchAccounts/pools")
+    above = pool["id"].rpartition("/")[0]
+    for number in range(page + 2):
+        # Lists go by name, and the newest comes last.
+        name = f"ilastik-{number}"
+        world.put(copy.deepcopy(pool) | {"id": f"{above}/{name}", "name": name})
+    world.put(world.resources.pop(pool["id"].lower()))
+    ended = [{"id": f"ended-{n}", "state": "completed", "poolInfo": {"poolId": f"ilastik-{n}"}} for n in range(page)]
+    deployed.jobs = [*ended, {"id": "busy", "state": "active", "poolInfo": {"poolId": f"ilastik-{page}"}}]
+    kind = "Microsoft.Authorization/roleDefinitions"
+    group = above.partition("/providers/")[0]
+    others = set(map(str, range(page)))
+    for name in others:
+        own = {"roleName": f"somebody's {name}", "type": "CustomRole", "permissions": [], "assignableScopes": []}
+        world.put({"id": f"{group}/providers/{kind}/{name}", "type": kind, "name": name, "properties": own})
+    done = deployed.deploy("--heal", "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = {found["name"] for found in world.of_type("Microsoft.Batch/batchAccounts/pools")}
+    assert left == {pool["name"], f"ilastik-{page}"}
+    assert f"The pool ilastik-{page} finishes its work" in done.stderr
+    done = deployed.deploy("--teardown", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {role["name"] for role in world.of_type(kind)} == others

@@ -35,6 +35,8 @@ class World:
     # Id in small letters -> the resource; parts of resources and extensions such as roles too.
     resources: dict[str, Document] = field(default_factory=dict)
     deployments: dict[str, Document] = field(default_factory=dict)
+    # What Azure keeps of a removed workspace for 14 days: its id in small letters -> it and its parts, by their ids.
+    deleted: dict[str, dict[str, Document]] = field(default_factory=dict)
     # What each type was deployed with last: the CLI asks for the versions of a type.
     versions: dict[str, str] = field(default_factory=dict)
     # What the login may do, as Microsoft.Authorization/permissions tells it.
@@ -123,6 +125,13 @@ class World:
         for found in list(self.below(resource_id)):
             del self.resources[found["id"].lower()]
         self.resources.pop(resource_id.lower(), None)
+
+    def keep(self, resource_id: str) -> None:
+        """Remove a resource so that it can come back."""
+        found = self.get(resource_id)
+        kept = {part["id"].lower(): part for part in (found, *self.below(resource_id))}
+        self.deleted[found["id"].lower()] = kept
+        self.remove(resource_id)
 
     def must_be_registered(self, provider: str) -> None:
         if provider.lower() not in {name.lower() for name in self.registered | ALWAYS}:

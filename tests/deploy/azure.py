@@ -115,6 +115,9 @@ class Azure(Storage, Templates):
         self.providers.update({name: "Registered" for name, state in self.providers.items() if state == "Registering"})
         return told
 
+    def _monitor_log_analytics_workspace_list_deleted_workspaces(self, call: Call) -> Any:
+        return []
+
     def _provider_register(self, call: Call) -> Any:
         self.providers[call["--namespace"]] = "Registering"
 

@@ -15,7 +15,8 @@ _BEGIN, _END = "<!-- calls: python -m tests.deploy.calls -->\n", "<!-- end of ca
 # What is said to people may name commands as well.
 _SAID = re.compile(r'\b(?:say|step|warn|fail|problem|echo) "(?:[^"\\]|\\.)*"')
 _ASKED = re.compile(
-    r'(?:\baz|\blookup(?:_data)? "?[$\w]+"?|\bfetch "[^"]+"|\bchange "[^"]*")\s+((?:[a-z][a-z-]*\s+)+)(?=-|"\$@")'
+    r'(?:\baz|\bsteadily (?:"[^"]+"|/dev/null)|\blookup(?:_data)? "?[$\w]+"?|\bfetch "[^"]+"|\bchange "[^"]*")'
+    r'\s+((?:[a-z][a-z-]*\s+)+)(?=-|"\$@")'
 )
 
 

@@ -83,6 +83,24 @@ def test_a_size_whose_cores_are_not_told_may_be_had():
     assert machines.choose([size], account(A=0), {}, ["A"], 1, 0) == ("A", [])
 
 
+@pytest.mark.parametrize(
+    ("link", "pages", "query"),
+    [
+        (None, 1, ""),
+        (
+            "https://prices.azure.com:443/api/retail/prices?$filter=a%20eq%20'b'&$skip=1000",
+            1,
+            "$filter=a%20eq%20'b'&$skip=1000",
+        ),
+        ("https://prices.azure.com:443/api/retail/prices?$filter=a%20eq%20'b'&$skip=1000", 20, ""),
+        ("https://elsewhere.example/?@/etc/passwd", 1, ""),
+    ],
+)
+def test_the_list_goes_on_at_its_own_address(link, pages, query):
+    """Only the query of the next page is taken over, and only one such as ours; a list without an end is no list."""
+    assert machines.next_page({"NextPageLink": link}, pages) == query
+
+
 def test_a_pool_of_both_kinds_costs_what_both_cost():
     """What is not known of a kind that is wanted is not known of the pool; of another kind it does not matter."""
     assert machines.mean_price({"dedicated": 1.0, "spot": 0.2}, 10, 5) == pytest.approx(0.6)
