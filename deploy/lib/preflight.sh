@@ -138,8 +138,9 @@ check_functions() {
   local versions
   if ! is_registered Microsoft.Web; then
     say "   Function apps can be looked up only when this subscription has been registered for them."
-  elif versions=$(az functionapp list-flexconsumption-runtimes --location "$location" --runtime python \
-    --query '[].version' --only-show-errors --output tsv 2>"$work/error"); then
+  elif steadily "$work/answer" functionapp list-flexconsumption-runtimes --location "$location" --runtime python \
+    --query '[].version' --only-show-errors --output tsv; then
+    versions=$(<"$work/answer")
     grep -qxF 3.13 <<<"$versions" ||
       problem "Azure Functions has no Python 3.13 on Flex Consumption in $location, but: ${versions//$'\n'/, }. Take another region: az functionapp list-flexconsumption-locations"
   elif grep -q 'not supported for function apps on the Flex Consumption plan' "$work/error"; then

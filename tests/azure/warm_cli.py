@@ -43,7 +43,7 @@ def running(azure_cli: Path, folder: Path, environment: dict[str, str]) -> Itera
     path, client = folder / "warm", folder / "warm-az"
     client.write_text(_CLIENT.format(python=sys.executable, path=str(path)))
     client.chmod(0o755)
-    command = [azure_cli.parent / "python", "-P", __file__, str(path)]
+    command = [str(azure_cli.parent / "python"), "-P", __file__, str(path)]
     with subprocess.Popen(command, env=environment) as server:
         try:
             end = time.monotonic() + _START_SECONDS
