@@ -67,8 +67,8 @@ ask_publishing() { # path; then curl's options
       --output "$work/published" --write-out '%{http_code}' "$@" "https://$scm$path") || failed=$?
     case $failed in
       0) ;;
-      # No such host, no connection, no answer in time, no TLS.
-      6 | 7 | 28 | 35) status=000 ;;
+      # No such host, no connection, no answer in time, no TLS, no answer at all.
+      6 | 7 | 28 | 35 | 52) status=000 ;;
       *) return "$failed" ;;
     esac
     [[ $status == 40[134] ]] || return 0

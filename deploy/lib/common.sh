@@ -130,7 +130,8 @@ patiently() { # what it is, as words for people; then the command
   shift
   until with_progress "$what" "$@" 2>"$work/failed"; do
     mv -- "$work/failed" "$work/error"
-    if ((busy++ < 2)) && is_busy; then
+    if ((busy < 2)) && is_busy; then
+      busy=$((busy + 1))
       say "   $what: Azure is busy, or the connection broke; it is tried again."
       sleep "$SHORT_PAUSE"
       continue
