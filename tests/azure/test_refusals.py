@@ -44,7 +44,7 @@ def test_a_policy_ends_the_run_before_anything_is_made(empty):
     assert empty.world.tracked() == []
 
 
-def test_what_was_removed_comes_back_or_is_told_of(deployed):
+def test_what_was_removed_comes_back_or_is_named(deployed):
     """Azure keeps a workspace's name for 14 days, and gives it to whoever makes it again in the same region. Without
     cores the run ends, though all is made; with them the next one is ready."""
     world = deployed.world
