@@ -38,8 +38,11 @@ for word in "$@"; do
 done
 exec "{home}/run_ilastik.sh" "$@"
 """
+# Dollars an hour of a node of the local pool.
+NODE_PRICE = 0.27
 SETTINGS = {
     "GRACE_SECONDS": "5",
+    "NODE_PRICES": json.dumps({"Standard_D4s_v3": {"dedicated": NODE_PRICE, "spot": NODE_PRICE / 5}}),
     "PROJECT_POLL_SECONDS": "1",
     "RECHECK_SECONDS": "20",
     "RECONCILE_SCHEDULE": "*/2 * * * * *",

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from batch_ops.domain import naming
 from batch_ops.task.pictures import OVERLAY, PREVIEW, SMALL
+from tests.acceptance.lab import NODE_PRICE
 
 
 def test_a_dropped_image_is_segmented(lab):
@@ -42,7 +43,11 @@ def test_a_dropped_image_is_segmented(lab):
     stacks = [tifffile.imread(io.BytesIO(results[leaf])) for leaf in ("well_A10.tiff", "well_A11.tiff")]
     assert counts["objects"] == [ndimage.label(stack == counts["label"])[1] for stack in stacks]
     assert len(results["objects.csv"].splitlines()) == 1 + sum(counts["objects"])
-    assert len(lab.tasks(name)) == 1
+    [task] = lab.tasks(name)
+    seconds = (task.execution_info.end_time - task.execution_info.start_time).total_seconds()
+    assert (row["node_kind"], row["cost_currency"]) == ("dedicated", "USD")
+    # To the second.
+    assert row["cost_micro"] == pytest.approx(seconds * NODE_PRICE / 3600 * 1e6, abs=NODE_PRICE / 3600 * 1e6)
     assert lab.staged(name) == []
 
 
