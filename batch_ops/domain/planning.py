@@ -99,6 +99,8 @@ def run_key(
         key.append(counting)
     if companion not in ("", NO_COMPANION):
         key.append(["companion", companion])
+    if config.split:
+        key.append(config.split)
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.name_pattern import NamePattern, PatternError
 from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
+from batch_ops.task.objects import DISTANCE
 from batch_ops.task.plain_text import plain
 
 LARGEST_CONFIG = 64 * 1024
@@ -18,7 +19,7 @@ _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
 )
-_OBJECT_KEYS = ("classes", "min_size")
+_OBJECT_KEYS = ("classes", "min_size", "split")
 _MOST_CLASSES = 255
 _LARGEST = 1e12
 
@@ -32,7 +33,7 @@ class ProjectConfig:
     where the size of a pixel is known, else in pixels. `pixel_size_um`: that along z, y and x in micrometres, () where
     the image has to say it. `pictures`: whether there are any of its images. `name_pattern`: what the names of its
     images say (see `name_pattern.NamePattern`), None where they say nothing. `keep_export_settings`: what the project
-    itself stores of its export is used."""
+    itself stores of its export is used. `split`: how touching objects are parted, "" where they are not."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -44,6 +45,7 @@ class ProjectConfig:
     pixel_size_um: tuple[float, ...] = ()
     pictures: bool = True
     name_pattern: str | None = None
+    split: str = ""
     keep_export_settings: bool = False
 
 
@@ -75,6 +77,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         pixel_size_um=_pixel_size(where, values),
         pictures=_flag(where, values, "pictures", default=True),
         name_pattern=_name_pattern(where, values),
+        split=_split(where, of_objects),
         keep_export_settings=keep_export,
     )
 
@@ -159,6 +162,13 @@ def _is_class(value: object) -> bool:
     if isinstance(value, str):
         return 0 < len(value) <= 200 and value.isprintable()
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_CLASSES
+
+
+def _split(where: str, values: dict[str, object]) -> str:
+    split = values.get("split")
+    if split not in (None, DISTANCE):
+        raise ConfigError(f'{where} must give objects.split as "{DISTANCE}", or not at all.')
+    return DISTANCE if split else ""
 
 
 def _least(where: str, values: dict[str, object]) -> float:

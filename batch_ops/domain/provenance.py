@@ -83,11 +83,11 @@ def provenance(
                 "of_folder": asdict(of_folder) if of_folder else None,
             }
         if manifest.counts:
-            document["objects"] = _counts(manifest.counts)
+            document["objects"] = _counts(manifest.counts, record.plan)
         if manifest.class_pixels:
             document["class_pixels"] = list(manifest.class_pixels)
         if manifest.schema >= IMAGES_SINCE:
-            document["images"] = [_image(one) for one in manifest.images]
+            document["images"] = [_image(one, record.plan) for one in manifest.images]
         document["warnings"] = _warnings([*all_warnings(record.plan, manifest), *more])
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -129,11 +129,11 @@ def told_by(document: bytes) -> Told | None:
     return Told(paths, published, warnings, contrast, tuple(one.described for one in images))
 
 
-def _counts(counts: ObjectCounts) -> dict[str, Any]:
-    return {"are": COMPONENTS, **asdict(counts)}
+def _counts(counts: ObjectCounts, plan: RunPlan) -> dict[str, Any]:
+    return {"are": plan.objects.are if plan.objects else COMPONENTS, **asdict(counts)}
 
 
-def _image(image: SegmentedImage) -> dict[str, Any]:
+def _image(image: SegmentedImage, plan: RunPlan) -> dict[str, Any]:
     told = {
         "folder": image.folder or None,
         "dataset": image.internal_path,
@@ -142,7 +142,7 @@ def _image(image: SegmentedImage) -> dict[str, Any]:
         "shape": list(image.shape),
         "dtype": image.dtype,
     }
-    return {**told, **({"objects": _counts(image.counts)} if image.counts else {})}
+    return {**told, **({"objects": _counts(image.counts, plan)} if image.counts else {})}
 
 
 def _image_of(told: Any) -> SegmentedImage:

@@ -101,7 +101,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),
         "bytes of results": _count(record.published.result_bytes),
-        "objects": f"{counts} ({COMPONENTS})" if counts else "",
+        "objects": f"{counts} ({plan.objects.are if plan.objects else COMPONENTS})" if counts else "",
         "node seconds": _count(record.node_seconds),
         "cost": _cost(record),
         "correlation id": record.correlation_id,

@@ -18,6 +18,8 @@ from batch_ops.task.strict_json import check_number, check_text, refuse
 OBJECTS_NAME = "objects.csv"
 # Told wherever a count stands.
 COMPONENTS = "connected components of the segmentation; touching ones count as one"
+PARTS = "connected components of the segmentation, parted by a watershed of the distance to their edge"
+DISTANCE = "distance"
 # What `in_small` returns fits into one property of a row, which holds 64 KiB of UTF-16.
 MAX_SMALL_BYTES = 60_000
 UNITS = ("px", "um2", "um3")
@@ -45,12 +47,18 @@ class ObjectsWanted:
 
     Smaller objects than `min_size` stand in the table, but do not count. `pixel_size_um` is that along z, y and x in
     micrometres, () where the image has to say it. Sizes are then in um3 (um2 where the image has a single z), else in
-    pixels.
+    pixels. `split`: DISTANCE parts what touches, "" does not.
     """
 
     classes: tuple[CountedClass, ...] = ()
     min_size: float = 0.0
     pixel_size_um: tuple[float, ...] = ()
+    split: str = ""
+
+    @property
+    def are(self) -> str:
+        """What an object is."""
+        return PARTS if self.split else COMPONENTS
 
     def unit(self, planes: int) -> tuple[str, float]:
         """Return the unit of an object's size, and how many of it a pixel has, for a stack of so many planes."""
@@ -61,7 +69,11 @@ class ObjectsWanted:
 
     def to_json(self) -> str:
         """Write it for a task; "" where nothing is to be counted."""
-        return json.dumps(asdict(self), separators=(",", ":")) if self.classes else ""
+        values = asdict(self)
+        if not self.split:
+            # As older versions wrote it.
+            del values["split"]
+        return json.dumps(values, separators=(",", ":")) if self.classes else ""
 
     @classmethod
     def from_json(cls, text: str) -> ObjectsWanted:
@@ -74,6 +86,7 @@ class ObjectsWanted:
                 tuple(CountedClass(int(one["label"]), str(one["name"])) for one in found["classes"]),
                 float(found["min_size"]),
                 tuple(float(size) for size in found["pixel_size_um"]),
+                DISTANCE if found.get("split") == DISTANCE else "",
             )
         except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise ObjectsError(f"What to count can't be read: {type(exc).__name__}: {exc}.") from exc

@@ -38,6 +38,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "memory": "it may need more memory than a task has",
         "no-counts": "the project's configuration does not say which classes are objects, or names unknown ones",
         "no-pictures": "it could not be drawn",
+        "not-split": "it is too large for its objects to be parted where they touch",
         "not-counted": "its objects could not be counted, nor its pixels looked at",
     }
 )

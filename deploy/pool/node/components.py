@@ -139,6 +139,34 @@ class Components:
         return _summed(numbered)[1]
 
 
+class Labelled:
+    """Takes bands of rows whose objects are numbered already; `objects` says what they were."""
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        self._measured: list[tuple[Array, Objects]] = []
+
+    def add(self, labels: Array, intensities: Array, z: int, row: int) -> None:
+        """Take a band: the number of each pixel's object (rows x columns; 0 for none), intensities (the same x C)."""
+        stride = labels.shape[1] + 1
+        padded = np.zeros((labels.shape[0], stride), labels.dtype)
+        padded[:, :-1] = labels
+        flat = padded.ravel()
+        # A run begins where the number changes, and ends where it does.
+        edges = np.flatnonzero(np.diff(flat, prepend=flat.dtype.type(0)))
+        start, stop = edges, np.append(edges[1:], flat.size)
+        is_object = flat[start] > 0
+        start, stop = start[is_object], stop[is_object]
+        if start.size:
+            self._measured.append(_measure(z, row, start, stop, stride, intensities, flat[start].astype(np.int64)))
+            if len(self._measured) > 256:
+                self._measured = [_summed(self._measured)]
+
+    def objects(self) -> Objects:
+        """Return the objects in the order of their numbers."""
+        return _summed(self._measured)[1] if self._measured else _nothing(self._channels)
+
+
 def _runs(mask: Array, stride: int) -> tuple[Array, Array]:
     """Return start and stop of all runs of a band, on its own flat axis."""
     padded = np.zeros((mask.shape[0], stride), np.int8)

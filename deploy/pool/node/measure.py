@@ -68,6 +68,7 @@ def _doubts(
 ) -> Iterator[RunWarning]:
     from node import doubts
     from node.files import open_hdf5
+    from node.objects import is_splittable
     from node.trained import intensity_thresholds, trained_sizes_um
 
     seen = seeing.channels()
@@ -75,6 +76,11 @@ def _doubts(
         root = project["/"].id
         thresholds = intensity_thresholds(root, image.channels, 1 if order["per_plane"] else image.planes)
         trained = trained_sizes_um(root)
+    wanted = ObjectsWanted.from_json(order["wanted"])
+    if wanted.split and class_pixels and not is_splittable(image):
+        yield RunWarning(
+            "not-split", "A time point of it is too large to part what touches: touching cells count as one."
+        )
     yield from doubts.of_intensities(seen, thresholds, image.dtype)
     yield from doubts.of_saturation(seen)
     yield from doubts.of_pixel_size({axis: sizes[axis] for axis in image.space if axis in sizes}, trained)

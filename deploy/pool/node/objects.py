@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.plain_text import cell
-from node.components import Components, Objects
+from node.components import Components, Labelled, Objects
 from node.planes import Band, ImagePlanes, Pages, bands
+from node.split import labels_of
 
 _ROWS_AT_ONCE = 10_000
+# Of one time point, to part what touches: a mask, labels and distances of it have to fit into memory.
+MAX_SPLIT_PIXELS = 2**27
 
 
 def write_objects(
@@ -33,7 +36,7 @@ def write_objects(
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_columns(axes, unit, image.channels))
         for t in range(image.times):
-            for one, found in zip(wanted.classes, _objects(image, pages, t, wanted.classes, see)):
+            for one, found in zip(wanted.classes, _objects(image, pages, t, wanted, see)):
                 sizes = found.pixels * size_of_pixel
                 _write(table, (t, one.label, cell(one.name)), found, axes, image, None if unit == "px" else sizes)
                 counting = sizes >= wanted.min_size
@@ -46,8 +49,11 @@ def write_objects(
 
 
 def _objects(
-    image: ImagePlanes, pages: Pages, t: int, classes: Sequence[CountedClass], see: Callable[[Band], None]
+    image: ImagePlanes, pages: Pages, t: int, wanted: ObjectsWanted, see: Callable[[Band], None]
 ) -> list[Objects]:
+    classes = wanted.classes
+    if wanted.split and is_splittable(image):
+        return _parts(image, pages, t, wanted, see)
     found = [Components(image.columns, image.channels) for _ in classes]
     z = -1
     for band in bands(image, pages, t):
@@ -59,6 +65,32 @@ def _objects(
         for one, components in zip(classes, found):
             components.add(band.classes == one.label, band.intensities, band.row)
     return [components.objects() for components in found]
+
+
+def is_splittable(image: ImagePlanes) -> bool:
+    """Return whether a time point is small enough for parting what touches."""
+    return image.planes * image.rows * image.columns <= MAX_SPLIT_PIXELS
+
+
+def _parts(
+    image: ImagePlanes, pages: Pages, t: int, wanted: ObjectsWanted, see: Callable[[Band], None]
+) -> list[Objects]:
+    """Find the parts of components: all pixels of a class are looked at together, then measured in bands."""
+    import numpy
+
+    shape = (image.planes, image.rows, image.columns)
+    masks = [numpy.zeros(shape, bool) for _ in wanted.classes]
+    for band in bands(image, pages, t):
+        see(band)
+        for one, mask in zip(wanted.classes, masks):
+            mask[band.z, band.row : band.row + len(band.classes)] = band.classes == one.label
+    found = []
+    for mask in masks:
+        labels, measured = labels_of(mask, wanted.pixel_size_um or (1.0, 1.0, 1.0)), Labelled(image.channels)
+        for band in bands(image, pages, t):
+            measured.add(labels[band.z, band.row : band.row + len(band.classes)], band.intensities, band.z, band.row)
+        found.append(measured.objects())
+    return found
 
 
 def _columns(axes: str, unit: str, channels: int) -> list[str]:
