@@ -250,18 +250,18 @@ def test_an_image_of_a_hundred_gigabytes_takes_little_memory(drawing):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_a_slide_of_a_hundred_gigabytes_takes_little_memory(drawing):
-    """All of it is read, tile by tile. It is large by its channels: ilastik writes no page of more than 4 GB."""
-    shape = (60_000, 60_000, 14)
+    """Tile by tile. It is large by its channels, of which seven are read: ilastik writes no page of more than 4 GB."""
+    shape = (20_000, 20_000, 140)
     with h5py.File(drawing.folder / "a.h5", "w") as file:
         data = file.create_dataset("data", shape, "uint16", chunks=(512, 512, 1))
         assert data.nbytes > 100e9
-        data[30_000:30_100, 20_000:20_100, 0] = 4_000
+        data[9_000:9_100, 8_000:8_100, 0] = 4_000
     drawing.axes = "yxc"
     classes = tifffile.memmap(drawing.folder / "a.tiff", shape=shape[:2], dtype="uint8", photometric="minisblack")
-    classes[30_000:30_400, 20_000:20_400] = 2
+    classes[9_000:9_400, 8_000:8_400] = 2
     del classes
-    drawing.memory, drawing.timeout = 500 * 2**20, 900
+    drawing.memory, drawing.timeout = 500 * 2**20, 600
     seen = drawing.draw(1)
     assert is_of(seen[OVERLAY], GREEN).any()

@@ -35,8 +35,10 @@ async def test_the_first_image_that_is_collected_counts_for_its_folder(world: Wo
     world.cloud.advance(MINUTE)
     assert await drawn_with(world, "fly/wells/c.h5", b"1") == contrast_of(8)
     assert await drawn_with(world, OTHER, b"12") is None
+    kept = world.cloud.calls["worklist.keep_contrast"]
     done = await world.finish("fly/wells/c.h5")
     assert done.state is State.SUCCEEDED
+    assert world.cloud.calls["worklist.keep_contrast"] == kept
     told = world.provenance("fly/wells/c.h5")["contrast"]
     assert told == {
         "own": {"dtype": "uint8", "limits": [[0.0, 1.0]]},
