@@ -51,7 +51,7 @@ RECORD = FileRecord(
     turn=at(0),
     plan=RunPlan(
         "key",
-        ToolChoice("p1", "d", "1.4.2", "Probabilities"),
+        ToolChoice("p1", "d", "1.4.2", "Probabilities", "the type uint16"),
         ImageDescription(
             "data",
             "zyx",
@@ -152,6 +152,7 @@ ROW: dict[str, Any] = {
     "objects_wanted": '{"classes":[{"label":1,"name":"Zelle"}],"min_size":2.5,"pixel_size_um":[0.3,0.1,0.1]}',
     "pictures_wanted": '{"contrast":{"dtype":"uint8","limits":[[12.0,230.5]]}}',
     "export_source": "Probabilities",
+    "export_settings": "the type uint16",
     "wall_clock_seconds": int64(3600),
     "pool_id": "pool",
     "job_id": "j",
