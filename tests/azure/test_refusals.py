@@ -62,7 +62,8 @@ def test_what_was_removed_comes_back_or_is_named(deployed):
     assert "may use 2 spot cores" in done.stderr
     assert "Everything else is in place, and files will wait." in done.stderr
     assert world.deleted == {}
-    world.spot_cores = 100
+    (batch,) = world.of_type("Microsoft.Batch/batchAccounts")
+    batch["properties"]["lowPriorityCoreQuota"] = 100
     done = deployed.deploy()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "== Ready" in done.stdout
