@@ -171,8 +171,10 @@ def test_a_later_image_of_a_name_that_was_sent_is_kept_beside_it(microscope):
     assert microscope.files("failed")["a.h5"] == b"another"
 
 
-@pytest.mark.parametrize("files", [20, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_whatever_breaks_nothing_is_lost_and_nothing_comes_twice(microscope, files):
+@pytest.mark.parametrize(
+    ("files", "share"), [(20, 1 / 4), pytest.param(1000, 1 / 50, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+)
+def test_whatever_breaks_nothing_is_lost_and_nothing_comes_twice(microscope, files, share):
     """Requests that break before or after their effect, and power cuts, drawn at random; each image gets one ETag."""
     draw = random.Random(7)
     images = {f"day {n % 7}/{n}.h5": draw.randbytes(draw.randint(1, 3 * BLOCK)) for n in range(files)}
@@ -182,7 +184,7 @@ def test_whatever_breaks_nothing_is_lost_and_nothing_comes_twice(microscope, fil
     etags: dict[str, str] = {}
 
     def fault(kind, number):
-        chosen = draw.choices(["", "before", "after", "cut before", "cut after"], [12, 1, 1, 1, 1])[0]
+        chosen = draw.choices(["before", "after", "cut before", "cut after"])[0] if draw.random() < share else ""
         faults["faults"] += bool(chosen)
         return chosen
 
@@ -196,7 +198,7 @@ def test_whatever_breaks_nothing_is_lost_and_nothing_comes_twice(microscope, fil
             assert etags.setdefault(blob.name, blob.etag) == blob.etag
     assert microscope.blobs() == {f"nuclei/{name}": content for name, content in images.items()}
     assert microscope.files("sent") == images
-    assert faults["faults"] > files / 4
+    assert faults["faults"] >= files * share
 
 
 def test_the_command_sends_a_folder_once(microscope, tmp_path):
