@@ -184,6 +184,7 @@ budget_url() { # prefix
 }
 
 # The custom role of --heal: its name says whose it is, its id follows from the resource group's. Azure's own are hundreds.
+# They are few: a list of one page, which is all that `az rest` reads.
 roles_url() { # id, or nothing for all of somebody's own
   printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Authorization/roleDefinitions${1:+/$1}?api-version=2022-04-01"
