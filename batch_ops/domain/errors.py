@@ -24,12 +24,12 @@
     ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have
     ├── ParserDied           inspection.parser.process: a parser ended without findings
     ├── Broken               inspection.parser.talk: the connection to a parser broke off
+    ├── CannotCompare        files.overlap: why two segmentations can't be compared, as half a sentence
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
 outside the tree as ValueErrors: `ManifestError`, `PlanError`, `StoredExportError`, `ObjectsError`, `PicturesError`,
-`RunPlanError`,
-`TaskEnvironmentError` (task), `Unfit`, `Open`, `Unclear`, `AxesError`, `CompanionError` and `BadFindings` (image).
+`RunPlanError`, `TaskEnvironmentError` (task), `Unfit`, `Open`, `Unclear`, `AxesError`, `CompanionError` and `BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch_ops.domain.errors import IlastikBatchError
+
 _CLASSES = 256
 # Of a page so many pixels at once: the pairs take eight bytes each.
 _PIXELS_AT_ONCE = 2**22
 
 
-class CannotCompare(Exception):
+class CannotCompare(IlastikBatchError):
     """Why two segmentations can't be compared, as half a sentence."""
 
 
