@@ -7,7 +7,7 @@ import pytest
 from batch_ops.task.manifest import Manifest
 from batch_ops.task.segmented import MAX_IMAGES, folders_for
 from batch_ops.task.strict_json import ManifestError
-from tests.unit.task.test_manifest import MANIFEST, changed
+from tests.unit.task.samples import MANIFEST, changed
 
 IMAGE = asdict(MANIFEST.images[0])
 
