@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.record_parts import ImageCounts, Published
@@ -155,49 +155,6 @@ def _image_of(told: Any) -> SegmentedImage:
         dtype=told["dtype"],
         counts=_counts_of(told.get("objects")),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A file that a provenance.json names: path below its folder, length in bytes and MD5 in hex where told.
-
-    A log is no result: it may be missing.
-    """
-
-    path: str
-    length: int | None = None
-    md5: str | None = None
-    is_log: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """Which run of which image a provenance.json describes, and all files that belong to it, itself excepted."""
-
-    name: str
-    run: int
-    task_id: str
-    task_started: str | None
-    files: tuple[Listed, ...]
-
-    @classmethod
-    def read(cls, document: bytes) -> Self | None:
-        """Read what `provenance` wrote, of any schema; None if somebody has made something else of it."""
-        try:
-            told = json.loads(document)
-            run = told["run"]
-            named = [*(one | {"path": one["name"]} for one in told["files"]), *told.get("outputs", ())]
-            listed = [
-                Listed(str(one["path"]), int(one["length"]), str(one["md5"]), one.get("role") == Role.LOG)
-                for one in named
-            ]
-            files = {file.path: file for file in listed}
-            if told["log"]:
-                files.setdefault(str(told["log"]), Listed(str(told["log"]), is_log=True))
-            image, started = str(told["input"]["name"]), told["times"]["task_started"]
-            return cls(image, int(run["number"]), str(run["task_id"]), started, tuple(files.values()))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
 
 
 def _counts_of(told: Any) -> ObjectCounts | None:

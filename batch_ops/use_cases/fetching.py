@@ -15,7 +15,8 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, BlobMissing, WrongContent
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.local_names import local_path
-from batch_ops.domain.provenance import Listed, Publication, iso
+from batch_ops.domain.provenance import iso
+from batch_ops.domain.publication import Listed, Publication
 from batch_ops.ports.folder import Folder
 from batch_ops.ports.services import BlobStore
 from batch_ops.task.plain_text import plain
