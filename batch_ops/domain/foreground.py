@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from batch_ops.domain.project_config import ProjectConfig
-from batch_ops.task.objects import CountedClass, ObjectsWanted
+from batch_ops.task.objects import COMPONENTS, CountedClass, ObjectsWanted
 from batch_ops.task.run_plan import RunWarning
 
 # The order of labels says nothing: labs put the background first or last.
@@ -35,6 +35,12 @@ def objects_wanted(
     warnings = [RunWarning("no-counts", _unknown(name, classes)) for name in unknown]
     wanted = ObjectsWanted(tuple(counted), config.min_object_size, config.pixel_size_um, config.split)
     return wanted if counted else None, tuple(warnings)
+
+
+def what_counts_are(objects: ObjectsWanted | None, warnings: Sequence[RunWarning]) -> str:
+    """Return what was counted as an object: what could not be parted is one, whatever was wanted."""
+    parted = objects is not None and all(warning.code != "not-split" for warning in warnings)
+    return objects.are if objects and parted else COMPONENTS
 
 
 def _configured(classes: Sequence[str], wanted: Sequence[str | int]) -> tuple[list[CountedClass], list[str]]:

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.foreground import what_counts_are
 from batch_ops.domain.record_parts import ImageCounts, Published
 from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.manifest import IMAGES_SINCE, Manifest
-from batch_ops.task.objects import COMPONENTS, ObjectCounts
+from batch_ops.task.objects import ObjectCounts
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.pictures import Contrast
@@ -83,11 +84,11 @@ def provenance(
                 "of_folder": asdict(of_folder) if of_folder else None,
             }
         if manifest.counts:
-            document["objects"] = _counts(manifest.counts, record.plan)
+            document["objects"] = _counts(manifest.counts, record.plan, manifest)
         if manifest.class_pixels:
             document["class_pixels"] = list(manifest.class_pixels)
         if manifest.schema >= IMAGES_SINCE:
-            document["images"] = [_image(one, record.plan) for one in manifest.images]
+            document["images"] = [_image(one, record.plan, manifest) for one in manifest.images]
         document["warnings"] = _warnings([*all_warnings(record.plan, manifest), *more])
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -129,11 +130,11 @@ def told_by(document: bytes) -> Told | None:
     return Told(paths, published, warnings, contrast, tuple(one.described for one in images))
 
 
-def _counts(counts: ObjectCounts, plan: RunPlan) -> dict[str, Any]:
-    return {"are": plan.objects.are if plan.objects else COMPONENTS, **asdict(counts)}
+def _counts(counts: ObjectCounts, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
+    return {"are": what_counts_are(plan.objects, manifest.warnings), **asdict(counts)}
 
 
-def _image(image: SegmentedImage, plan: RunPlan) -> dict[str, Any]:
+def _image(image: SegmentedImage, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
     told = {
         "folder": image.folder or None,
         "dataset": image.internal_path,
@@ -142,7 +143,7 @@ def _image(image: SegmentedImage, plan: RunPlan) -> dict[str, Any]:
         "shape": list(image.shape),
         "dtype": image.dtype,
     }
-    return {**told, **({"objects": _counts(image.counts, plan)} if image.counts else {})}
+    return {**told, **({"objects": _counts(image.counts, plan, manifest)} if image.counts else {})}
 
 
 def _image_of(told: Any) -> SegmentedImage:

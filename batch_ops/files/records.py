@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.foreground import what_counts_are
 from batch_ops.domain.prices import money
 from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.files.text_table import Column
-from batch_ops.task.objects import COMPONENTS
 from batch_ops.task.outputs import PlannedOutput
 from batch_ops.task.run_plan import ImageDescription
 
@@ -101,7 +101,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),
         "bytes of results": _count(record.published.result_bytes),
-        "objects": f"{counts} ({plan.objects.are if plan.objects else COMPONENTS})" if counts else "",
+        "objects": f"{counts} ({what_counts_are(plan.objects, plan.warnings)})" if counts else "",
         "node seconds": _count(record.node_seconds),
         "cost": _cost(record),
         "correlation id": record.correlation_id,

@@ -106,7 +106,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
         passed_over=(*map(text, sequence(data.get("passed_over", []))), *(["..."] if data.get("more") else [])),
         reader=text(data.get("reader", PLAIN_READER), _MAX_WORD),
         axes=text(data.get("axes", ""), _MAX_WORD),
-        scene=text(data.get("scene", ""), _MAX_WORD),
+        scene=text(data.get("scene", "")),
         usual=text(data.get("usual", ""), _MAX_WORD),
         pixel_sizes=tuple(_pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
     )

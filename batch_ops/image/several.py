@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_rules import check_declared, judge_image
 from batch_ops.image.readings import Dataset, Images
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
+from batch_ops.task.manifest import MAX_WARNINGS
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.segmented import MAX_IMAGES, in_folders
 
 _SHOWN = 5
 # A row has room for so many.
-_MOST_WARNINGS = 10
 
 
 def judge(
@@ -60,10 +61,15 @@ def _together(verdicts: list[Accepted], folders: list[str]) -> tuple[RunWarning,
         warning if len(those) == len(folders) else replace(warning, sentence=of_images(warning.sentence, those))
         for warning, those in of.items()
     ]
-    if len(told) > _MOST_WARNINGS:
-        left = len(told) - _MOST_WARNINGS
-        told[_MOST_WARNINGS:] = [RunWarning("more-warnings", f"There are {left} more warnings like these.")]
-    return tuple(told)
+    return at_most(told)
+
+
+def at_most(told: Sequence[RunWarning]) -> tuple[RunWarning, ...]:
+    """Keep as many as a run may have; the last of them says how many there are besides."""
+    if len(told) <= MAX_WARNINGS:
+        return tuple(told)
+    left = len(told) - MAX_WARNINGS + 1
+    return (*told[: MAX_WARNINGS - 1], RunWarning("more-warnings", f"There are {left} more warnings like these."))
 
 
 def of_images(sentence: str, folders: list[str]) -> str:

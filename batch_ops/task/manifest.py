@@ -195,7 +195,8 @@ class Manifest:
             data["counts"] = ObjectCounts.read(data["counts"])
         if data.get("contrast") is not None:
             data["contrast"] = _contrast(data["contrast"])
-        data["images"] = tuple(map(SegmentedImage.read, strict_json.listed(data.get("images") or [], MAX_OUTPUTS)))
+        if data.get("images", ()) != ():
+            data["images"] = tuple(map(SegmentedImage.read, strict_json.listed(data["images"], MAX_OUTPUTS)))
         data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
         data["command"] = strict_json.as_tuple(data.get("command"))
         data["class_pixels"] = strict_json.as_tuple(data.get("class_pixels"))

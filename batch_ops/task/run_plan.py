@@ -152,10 +152,13 @@ def image_to_json(image: ImageDescription) -> str:
     return json.dumps({"schema": _SCHEMA, **_as_plain(image)}, separators=(",", ":"))
 
 
+_UNSAID: dict[str, Any] = {"folder": "", "pixel_sizes": ()}
+
+
 def _as_plain(image: ImageDescription) -> dict[str, Any]:
     plain = {**dataclasses.asdict(image), "shape": list(image.shape), "axes_source": str(image.axes_source)}
     # As before there were such images.
-    for name in ("folder", "pixel_sizes"):
+    for name in _UNSAID:
         if not plain[name]:
             del plain[name]
     return plain
@@ -164,9 +167,10 @@ def _as_plain(image: ImageDescription) -> dict[str, Any]:
 def images_to_json(images: Sequence[ImageDescription]) -> str:
     """Write the further images of a file, each as far as it differs from the one before; "" for none."""
     plain: list[dict[str, Any]] = []
-    last: dict[str, Any] = {}
+    # What is left out of one image is said of the next all the same: else it would have what the one before has.
+    last: dict[str, Any] = dict(_UNSAID)
     for image in images:
-        described = _as_plain(image)
+        described = {**_UNSAID, **_as_plain(image)}
         plain.append({name: value for name, value in described.items() if last.get(name) != value})
         last = described
     return json.dumps(plain, separators=(",", ":")) if plain else ""

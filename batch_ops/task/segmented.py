@@ -22,7 +22,7 @@ _DTYPE = re.compile(r"[a-z0-9]{1,20}")
 _FOLDER = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]*)?")
 _MAX_FOLDER_CHARS = 12
 _MAX_PATH_CHARS = 2_000
-_MAX_SCENE_CHARS = 200
+_MAX_SCENE_CHARS = 2_000
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,6 @@ def jobs_of_pool(answer: Mapping[str, Any], pool: str) -> Sequence[str]:
     ]
 
 
-def role(answer: Mapping[str, Any], name: str) -> str:
-    """The id of the custom role of this name; nothing where there is none."""
-    return next((str(found["name"]) for found in answer["value"] if found["properties"]["roleName"] == name), "")
-
-
 def gather(page: Mapping[str, Any], file: Path) -> str:
     """Add a page of a list to those in the file; gives the address of the next, or nothing after the last one.
 
@@ -138,8 +133,6 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(other_pools(answer, rest[0])))
     elif command == "jobs":
         print(" ".join(jobs_of_pool(answer, rest[0])))
-    elif command == "role":
-        print(role(answer, rest[0]))
     elif command == "gather":
         print(gather(answer, Path(rest[0])))
     elif command == "bicepparam":

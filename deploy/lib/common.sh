@@ -183,8 +183,8 @@ budget_url() { # prefix
     "/providers/Microsoft.Consumption/budgets/$1-budget?api-version=2024-08-01"
 }
 
-# The custom role of --heal: its name says whose it is, its id follows from the resource group's. Azure's own are hundreds.
-# They are few: a list of one page, which is all that `az rest` reads.
+# The custom role of --heal: its name says whose it is, its id follows from the resource group's. 
+# Azure's own are hundreds; custom ones are few and fit on one page, which is all that `az rest` reads.
 roles_url() { # id, or nothing for all of somebody's own
   printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Authorization/roleDefinitions${1:+/$1}?api-version=2022-04-01"

@@ -99,7 +99,7 @@ find_prices() { # sizes, with commas between
 find_node_prices() {
   node_prices=
   [[ ${parameter[nodePrices]} == '{}' ]] || return 0
-  find_prices "${parameter[vmSize]}"
+  find_prices "${parameter[vmSizes]:+${parameter[vmSizes]},}${parameter[vmSize]}"
   node_prices=$(machines setting "$(date -u +%F)" <"$work/prices.json")
 }
 

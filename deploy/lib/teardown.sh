@@ -116,11 +116,12 @@ remove_budget() {
 # The role of --heal is no resource of the group's list either. While somebody has it, it can't go.
 remove_healer() {
   local role
-  if ! role=$(az rest --method get --url "$(roles_url)" --only-show-errors --output tsv \
-    --query "value[?properties.roleName=='ilastik-batch pool healer $owner_mark'].name | [0]" 2>"$work/error"); then
+  if ! steadily "$work/answer" rest --method get --url "$(roles_url)" --only-show-errors --output tsv \
+    --query "value[?properties.roleName=='ilastik-batch pool healer $owner_mark'].name | [0]"; then
     warn "Azure does not tell whether there is a custom role 'ilastik-batch pool healer $owner_mark'; look under Access control, Roles, of the group '$group'."
     return
   fi
+  role=$(<"$work/answer")
   is_nothing "$role" || patiently "Removing the role that removes broken nodes" \
     az rest --method delete --url "$(roles_url "$role")" --only-show-errors --output none
 }

@@ -53,7 +53,7 @@ build_node_python() {
   sha=$(digest file "$here/pool/node-requirements.txt")
   file=$cache/node-python-$sha.tar
   if [[ ! -f $file ]]; then
-    say "   brings the wheels of the nodes' Python together (about 70 MB, once)"
+    say "   brings the wheels of the nodes' Python together (about 110 MB, once)"
     mkdir -p "$cache"
     "$python" "$here/package.py" --node-python "$file" >/dev/null ||
       fail "The archive of the nodes' Python could not be built; the reason is above. Run this again: what is done stays done."

@@ -7,7 +7,7 @@ any moment it loses nothing and sends nothing twice. Needs Python 3.9 and `pip i
 azure-identity`. Who it is: the environment (AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH), a managed
 identity, or a signature in UPLOAD_SAS.
 
-Exit codes: 0 all was sent; 1 some files could not be sent (--once); 2 wrong usage.
+Exit codes: 0 all was sent; 1 some files could not be sent (--once); 2 wrong usage; 130 ended by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import time
 from logging.handlers import RotatingFileHandler
@@ -48,13 +49,14 @@ def connect(target: str) -> tuple[ContainerClient, str]:
     """Return the container of a URL, and the prefix of the names in it."""
     address = urlsplit(target)
     if address.query:
-        raise SystemExit("Put the signature into the variable UPLOAD_SAS: everybody can read a command line.")
+        raise _usage("Put the signature into the variable UPLOAD_SAS: everybody can read a command line.")
     # An emulator has the account's name first.
     steps = [step for step in unquote(address.path).split("/") if step]
-    account = [] if "." in address.netloc and not address.netloc[0].isdigit() else steps[:1]
+    is_emulator = "." not in address.netloc or re.fullmatch(r"[0-9.]+(:[0-9]+)?", address.netloc)
+    account = steps[:1] if is_emulator else []
     container, *folders = steps[len(account) :] or [""]
     if not container:
-        raise SystemExit(f"{target} names no container.")
+        raise _usage(f"{target} names no container.")
     signature = os.environ.get("UPLOAD_SAS", "").lstrip("?")
     credential = signature or DefaultAzureCredential()
     url = "/".join([f"{address.scheme}://{address.netloc}", *account])
@@ -67,7 +69,7 @@ def main() -> int:
     args = arguments().parse_args()
     root = args.folder.resolve()
     if not root.is_dir():
-        raise SystemExit(f"There is no folder {root}.")
+        raise _usage(f"There is no folder {root}.")
     set_up_log(root)
     container, prefix = connect(args.target)
     sent, failed = (
@@ -76,7 +78,7 @@ def main() -> int:
     )
     for place in (sent, failed):
         if root in (place, *place.parents):
-            raise SystemExit(f"{place} lies in {root}, where it would be sent again.")
+            raise _usage(f"{place} lies in {root}, where it would be sent again.")
     watched = Watched(root, tuple(suffix.lower() for suffix in args.suffix or [".h5"]))
     uploader = Uploader(root, prefix, sent, failed, Transfer(container), watched)
     try:
@@ -87,6 +89,11 @@ def main() -> int:
             time.sleep(args.every)
     except KeyboardInterrupt:
         return 130
+
+
+def _usage(text: str) -> SystemExit:
+    print(text, file=sys.stderr)
+    return SystemExit(2)
 
 
 def set_up_log(root: Path) -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from batch_ops.image.facts import CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
+from batch_ops.image.companion import has_companion
+from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import Dataset, Images, NoDataset, image_findings
 from batch_ops.image.sentences import explain
+from batch_ops.image.setups import Beside, judge_setups
 from batch_ops.image.several import judge
 from batch_ops.task import contract
 from batch_ops.task.export_plan import exported
@@ -73,13 +75,23 @@ def _judged(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Desc
         per_plane=bool(task.planes),
         export=project.export if task.keep_export else NOTHING_STORED,
     )
-    verdict = judge(task.image_name, task.image_length, found, project, options, LIMITS)
+    verdict = _verdict(task, found, project, options)
     if isinstance(verdict, Undecided) and (axes := task.answers.get(kind_of(verdict.image.shape))):
-        verdict = judge(task.image_name, task.image_length, found, project, replace(options, confirmed=axes), LIMITS)
+        verdict = _verdict(task, found, project, replace(options, confirmed=axes))
     if isinstance(verdict, (Refused, Undecided)):
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
     each = found.found if isinstance(found, Images) else (found,)
     return tuple(Described(image, verdict.warnings, one) for image, one in zip(verdict.images, each))
+
+
+def _verdict(
+    task: contract.TaskEnvironment, found: Dataset | Images, project: ProjectFacts, options: ImageOptions
+) -> Accepted | Refused | Undecided:
+    """Judge as the check does; only the app can see what stands beside the image."""
+    if has_companion(found):
+        beside = Beside(fault="the node that had to read the file can't see its XML")
+        return judge_setups(task.image_name, task.image_length, found, beside, project, options, LIMITS)
+    return judge(task.image_name, task.image_length, found, project, options, LIMITS)
 
 
 def kept_export(root: Path, task: contract.TaskEnvironment) -> StoredExport:

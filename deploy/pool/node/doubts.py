@@ -23,10 +23,10 @@ _OTHER_SIZE = 0.2
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
-def of_intensities(seen: Sequence[ChannelSeen], thresholds: Sequence[Array], dtype: str) -> Iterator[RunWarning]:
+def of_intensities(seen: Sequence[ChannelSeen | None], thresholds: Sequence[Array], dtype: str) -> Iterator[RunWarning]:
     """Warn of channels whose intensities lie far outside of the range in which the classifier's thresholds lie."""
     for number, (channel, of_channel) in enumerate(zip(seen, thresholds)):
-        if len(of_channel) < _FEWEST_THRESHOLDS:
+        if channel is None or len(of_channel) < _FEWEST_THRESHOLDS:
             continue
         least, greatest = map(float, np.percentile(of_channel, (5, 95)))
         if not (why := _why_far(channel, least, greatest, dtype)):
@@ -51,10 +51,10 @@ def _why_far(channel: ChannelSeen, least: float, greatest: float, dtype: str) ->
     return ""
 
 
-def of_saturation(seen: Sequence[ChannelSeen]) -> Iterator[RunWarning]:
+def of_saturation(seen: Sequence[ChannelSeen | None]) -> Iterator[RunWarning]:
     """Warn of channels with many pixels at the greatest value that can be: what was brighter is lost."""
     for number, channel in enumerate(seen):
-        if channel.full_scale and channel.share_of_greatest > _MOST_SATURATED:
+        if channel and channel.full_scale and channel.share_of_greatest > _MOST_SATURATED:
             yield RunWarning(
                 kinds.SATURATION,
                 f"{channel.share_of_greatest:.1%} of its pixels{_of_channel(number, len(seen))} have the greatest "

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from batch_ops.image.several import of_images
+from batch_ops.image.several import at_most, of_images
 from batch_ops.task import contract, manifest, outputs, true_success
 from batch_ops.task.output import Output
 from batch_ops.task.pictures import Contrast
@@ -108,7 +108,7 @@ def publish(
         project_sha256=task.project_digest,
         image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image_md5),
         outputs=tuple(results),
-        warnings=tuple(map(manifest.as_warning, execution.told_warnings[: manifest.MAX_WARNINGS])),
+        warnings=tuple(map(manifest.as_warning, at_most(execution.told_warnings))),
         counts=images[0].counts if len(images) == 1 else None,
         class_pixels=tuple(class_pixels),
         images=tuple(images),

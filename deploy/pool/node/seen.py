@@ -64,13 +64,13 @@ class Seeing:
     def _least(self) -> int:
         return int(np.iinfo(self._kind).min) if self._kind.kind in "iu" else 0
 
-    def channels(self) -> list[ChannelSeen]:
-        """Say what the bands were like; a channel without a single number is left out."""
+    def channels(self) -> list[ChannelSeen | None]:
+        """Say what the bands were like: None for a channel without a single number."""
         if self._counts is not None:
-            return [self._counted(counts) for counts in self._counts if counts.any()]
+            return [self._counted(counts) if counts.any() else None for counts in self._counts]
         pixels = np.concatenate(self._values) if self._values else np.empty((0, 0))
         finite = (values[np.isfinite(values)] for values in pixels.T)
-        return [_sampled(values) for values in finite if values.size]
+        return [_sampled(values) if values.size else None for values in finite]
 
     def _counted(self, counts: Array) -> ChannelSeen:
         total, sums = int(counts.sum()), np.cumsum(counts)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from batch_ops.task import contract, true_success
+from batch_ops.task import contract, true_success, warning_kinds
 from batch_ops.task.export_plan import ExportPlan
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, Role, outputs_by_folder
@@ -110,4 +110,4 @@ def warn_of_one_class(execution: Execution, folder: str, results: Sequence[Outpu
             f"Every pixel is of class {value}, although its project has {classes} classes: compare the image with "
             "those that the project was trained on."
         )
-        execution.warn(RunWarning("one-class", sentence), folder)
+        execution.warn(RunWarning(warning_kinds.ONE_CLASS, sentence), folder)

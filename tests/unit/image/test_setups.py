@@ -9,6 +9,9 @@ from batch_ops.image.companion import MAX_BYTES, Companion, CompanionError, SetU
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, Refused
 from batch_ops.image.readings import Dataset, Images
 from batch_ops.image.setups import Beside, judge_setups
+from batch_ops.image.several import at_most
+from batch_ops.task.manifest import MAX_WARNINGS
+from batch_ops.task.run_plan import RunWarning
 from tests.unit.inspection.conftest import PROJECT_3D
 
 WRITTEN = Path(__file__).parents[2] / "data/dialects"
@@ -109,3 +112,12 @@ def test_without_its_own_xml_nothing_is_guessed(beside):
     refused = judged(2, beside, TWO)
     assert isinstance(refused, Refused)
     assert "only its XML says" in refused.sentence
+
+
+def test_more_warnings_than_a_run_has_are_counted():
+    """The last one says how many are not told."""
+    warnings = [RunWarning("saturation", str(number)) for number in range(12)]
+    assert at_most(warnings[:MAX_WARNINGS]) == tuple(warnings[:MAX_WARNINGS])
+    told = at_most(warnings)
+    assert len(told) == MAX_WARNINGS
+    assert told[-1] == RunWarning("more-warnings", "There are 3 more warnings like these.")

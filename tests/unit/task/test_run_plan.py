@@ -45,6 +45,13 @@ def test_many_images_fit_into_a_row(count):
     assert bool(text) == bool(count)
 
 
+def test_an_image_has_nothing_from_the_one_before():
+    """Of a file in which only some images say how large their pixels are."""
+    sized = replace(GOOD, folder="s00", pixel_sizes=(("z", 2.0, "um"),))
+    images = (sized, replace(sized, folder="s01", pixel_sizes=()), sized, GOOD)
+    assert images_from_json(images_to_json(images)) == images
+
+
 def test_what_a_later_version_adds_is_passed_over():
     """Its fields change by addition only."""
     assert image_from_json(json.dumps({**json.loads(image_to_json(GOOD)), "later": 1})) == GOOD
