@@ -67,12 +67,13 @@ def read(lab: Lab, names: list[str], notes: Path) -> Books:
     folders = {naming.results_folder(name): name for name in names}
     results: dict[str, dict[str, BlobProperties]] = defaultdict(dict)
     for blob in lab.blobs.get_container_client("results").list_blobs(include=["metadata"]):
-        folder, _, leaf = blob.name.rpartition("/")
-        name = folders.get(f"{folder}/")
-        if name is None:
+        # Results lie below their folder, and another file's folder may lie in it: the innermost is theirs.
+        steps = blob.name.split("/")
+        inner = (n for n in range(len(steps) - 1, 0, -1) if "/".join([*steps[:n], ""]) in folders)
+        if (depth := next(inner, None)) is None:
             strays.append(f"result {blob.name}")
         else:
-            results[name][leaf] = blob
+            results[folders["/".join([*steps[:depth], ""])]]["/".join(steps[depth:])] = blob
     staging: dict[str, list[str]] = defaultdict(list)
     for blob in lab.blobs.get_container_client("staging").list_blobs():
         name = by_hash.get(naming.file_of_task(blob.name.partition("/")[0]) or "")
