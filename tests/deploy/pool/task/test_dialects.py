@@ -114,6 +114,19 @@ def test_the_set_ups_of_a_file_are_segmented_one_by_one(folder, segment):
     assert log.count("Completed Batch Processing") == 2
 
 
+def test_if_one_image_of_a_file_fails_nothing_is_published(folder):
+    """The sentence says which; what the others gave is no result."""
+    folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
+    folder.make_project()
+    folder.ilastik("if '/s01/' in pattern: sys.exit(1)\nwrite(shape=(9, 21, 26))")
+    with h5py.File(folder.image, "w") as file:
+        MAKERS["bigdataviewer"](file, pixels_of(2, 2, 9, 21, 26, dtype="u2"))
+    ended = folder.run()
+    assert (ended.code, folder.report().sentence.startswith("s01: ilastik ended with exit code 1")) == (1, True)
+    assert folder.uploads_on_success() == []
+    assert folder.tiffs() == []
+
+
 def test_sizes_that_stand_beside_the_file_reach_the_tiffs(folder, segment):
     """The check has read them in the XML of BigDataViewer, which is not on the node."""
     folder.axes, folder.shape = "tczyx", (1, 1, 9, 21, 26)
