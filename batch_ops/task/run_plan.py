@@ -170,7 +170,8 @@ def images_to_json(images: Sequence[ImageDescription]) -> str:
     # What is left out of one image is said of the next all the same: else it would have what the one before has.
     last: dict[str, Any] = dict(_UNSAID)
     for image in images:
-        described = {**_UNSAID, **_as_plain(image)}
+        said = _as_plain(image)
+        described = {**said, **{name: nothing for name, nothing in _UNSAID.items() if name not in said}}
         plain.append({name: value for name, value in described.items() if last.get(name) != value})
         last = described
     return json.dumps(plain, separators=(",", ":")) if plain else ""
