@@ -20,9 +20,9 @@ from azure.data.tables import EdmType, EntityProperty
 
 from batch_ops.adapters.row_texts import CODECS, NAMES
 
-# A string property holds 64 KiB of UTF-16.
 # Of Table storage, for a row that is not there.
 MISSING_CODES = ("ResourceNotFound", "EntityNotFound")
+# A string property holds 64 KiB of UTF-16.
 _LONGEST_TEXT_BYTES = 64 * 1024
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from attrs import define
 
 from batch_ops.domain import naming
-from batch_ops.domain.errors import BlobChanged, BlobMissing
+from batch_ops.domain.errors import BlobMissing
 from batch_ops.image.companion import MAX_BYTES, CompanionError, parse
 from batch_ops.image.setups import Beside
 from batch_ops.ports.services import BlobStore
@@ -27,12 +27,14 @@ class Companions:
     _container: str
 
     async def read(self, image: str) -> Found:
-        """Read the companion of an image. Raises `ServiceFault`."""
+        """Read the companion of an image. Raises `ServiceFault`, and `BlobChanged` while it is being written."""
         name = naming.companion_of(image)
         try:
             blob, content = await self._blobs.read(self._container, name, 0, MAX_BYTES + 1)
-        except (BlobMissing, BlobChanged):
+        except BlobMissing:
             return Found(Beside(fault=f"there is no '{plain(name)}'"))
+        if blob.is_archived:
+            return Found(Beside(fault=f"'{plain(name)}' is in the archive tier"), blob.etag)
         try:
             return Found(Beside(parse(content)), blob.etag)
         except CompanionError as exc:

@@ -83,6 +83,8 @@ class _Comparison:
         for record in (before, after):
             if record.state is not State.SUCCEEDED:
                 raise CannotCompare(f"'{plain(record.name)}' is {record.state}")
+            if record.plan.more_images:
+                raise CannotCompare(f"'{plain(record.name)}' holds several images")
         if before.image.etag != after.image.etag and (before.image.md5 is None or before.image.md5 != after.image.md5):
             raise CannotCompare("they are of two versions of the image")
         with tempfile.TemporaryDirectory() as scratch:
@@ -147,10 +149,6 @@ class _Comparison:
         self._to.mkdir(parents=True, exist_ok=True)
         page = f'<!doctype html><meta charset="utf-8"><title>Before and after</title><table>{rows}</table>\n'
         (self._to / "index.html").write_text(page, encoding="utf-8")
-
-
-def _nothing() -> list[Any]:
-    return [0, 0, Agreement()]
 
 
 def _picture(path: str) -> str:

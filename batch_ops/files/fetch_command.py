@@ -2,11 +2,13 @@
 
 from argparse import Namespace
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from attrs import define, field
 
 from batch_ops.concurrency import for_all
+from batch_ops.domain.errors import FolderFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.selection import Selection
 from batch_ops.files.console import Console
@@ -18,6 +20,7 @@ from batch_ops.use_cases.steering import Steering
 from batch_ops.wiring import local_folder
 
 _AT_ONCE = 4
+_PROBE = (".probe",)
 _ROWS_AT_ONCE = 64
 
 
@@ -54,10 +57,7 @@ class _Bring:
     _bytes: int = field(default=0, init=False)
 
     async def one(self, record: FileRecord) -> None:
-        if record.state is State.SUCCEEDED:
-            done = await self._fetching.fetch(record, self._folder)
-        else:
-            done = Fetched(left=f"it is {record.state}")
+        done = await self._fetched(record) if record.state is State.SUCCEEDED else Fetched(left=f"it is {record.state}")
         self.number["left" if done.left else "fetched" if done.files else "kept"] += 1
         self._bytes += done.length
         if self._as_json:
@@ -68,8 +68,21 @@ class _Bring:
         elif done.files:
             self._console.say(f"{shown(record.name)}: {files(done.files)}, {done.length:,} bytes")
 
+    async def _fetched(self, record: FileRecord) -> Fetched:
+        """Fetch one file; one that the disk can't hold does not hold up the others, a disk that holds nothing does."""
+        try:
+            return await self._fetching.fetch(record, self._folder)
+        except FolderFault as fault:
+            await self._folder.write(_PROBE, _nothing(), length=0, md5=None)
+            await self._folder.remove(_PROBE)
+            return Fetched(left=str(fault).removesuffix("."))
+
     def sum_up(self, folder: Path) -> None:
         """Say what was done in all."""
         fetched, kept, left = (self.number[what] for what in ("fetched", "kept", "left"))
         told = f"Results of {files(fetched)} ({self._bytes:,} bytes) are now in {shown(str(folder))}"
         self._console.say(f"{told}; {kept:,} were there already{f', {left:,} could not be fetched' if left else ''}.")
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""

@@ -12,11 +12,12 @@ from batch_ops.image.readings import Dataset, Images
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.manifest import MAX_WARNINGS
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.run_plan import RunWarning, images_to_json
 from batch_ops.task.segmented import MAX_IMAGES, in_folders
 
 _SHOWN = 5
-# A row has room for so many.
+# Of the 32,768 that a text of a row may have.
+_LONGEST_ROW_CHARS = 30_000
 
 
 def judge(
@@ -47,6 +48,8 @@ def judge(
             return Refused(verdict.sentence)
         verdicts.append(verdict)
     first, *others = in_folders(verdict.image for verdict in verdicts)
+    if len(images_to_json(others)) > _LONGEST_ROW_CHARS:
+        return Refused(f"{file} has images that are too many and too unlike to be noted; write them to several files.")
     folders = [image.folder for image in (first, *others)]
     return Accepted(first, _together(verdicts, folders), tuple(others))
 

@@ -52,11 +52,12 @@ class Contrasts:
         """Keep the contrast that a published run was drawn with for its folder, if that had none."""
         if contrast is None or record.plan.pictures is None or record.plan.pictures.contrast is not None:
             return
-        folder, now = naming.folder_of(record.name), self._clock()
+        # Of a rerun that of its image, as it is asked for.
+        folder, now = naming.folder_of(record.image_blob), self._clock()
         if now < self._kept.get(folder, now):
             return
         try:
-            await self._worklist.keep_contrast(FolderContrast(folder, contrast, record.name))
+            await self._worklist.keep_contrast(FolderContrast(folder, contrast, record.image_blob))
         except ServiceFault as fault:
             log.warning("The contrast of its folder is left to the next file: %s", fault.sentence, extra=fields(record))
             return

@@ -59,19 +59,17 @@ class Fetching:
             return Fetched()
         try:
             document = await self._document(record)
-        except BlobMissing:
-            return Fetched(left="its results were removed, or are just being replaced")
-        try:
             there = Publication.read(document)
             if there is None or not _is_of(there, record):
                 return Fetched(left="its results are just being replaced, or its provenance.json was changed")
             await _make_way(there, document, place, folder)
-            return await self._bring(record, there, document, place, folder)
+            try:
+                return await self._bring(record, there, document, place, folder)
+            except WrongContent as exc:
+                replaced = await self._document(record) != document
+                return Fetched(left="its results are just being replaced" if replaced else str(exc))
         except (BlobMissing, BlobChanged):
             return Fetched(left="its results were removed, or are just being replaced")
-        except WrongContent as exc:
-            replaced = await self._document(record) != document
-            return Fetched(left="its results are just being replaced" if replaced else str(exc))
 
     async def _bring(
         self, record: FileRecord, there: Publication, document: bytes, place: tuple[str, ...], folder: Folder

@@ -62,6 +62,9 @@ class Rerunning:
                 left["it has not ended, or its image is gone"] += 1
             elif not naming.is_possible(new := f"{folder}/{rest}"):
                 left["its new name would be too long"] += 1
+            elif new in images:
+                # `a.h5` and `default/a.h5` are two files of one project.
+                left["another file of the project has its name"] += 1
             else:
                 images[new] = record.name
         return Rerun(project, folder, images, left)

@@ -60,3 +60,13 @@ async def test_a_folder_that_cannot_be_written_ends_the_command(done, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FolderFault, match=r"Could not write .*file"):
         await done.types("fetch", "--to", str(tmp_path / "file"))
+
+
+async def test_a_file_that_the_disk_cannot_hold_does_not_hold_up_the_others(done, tmp_path):
+    """It is named with the reason, and the command goes on."""
+    (tmp_path / "fly").write_bytes(b"in the way of a folder")
+    answer = await done.types("fetch", "--to", str(tmp_path))
+    assert answer.code == 1
+    assert f"{NAME} was not fetched: Could not write" in answer.err
+    assert (tmp_path / "worm/w.h5/provenance.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fly", "worm"]

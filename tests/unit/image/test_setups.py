@@ -9,9 +9,10 @@ from batch_ops.image.companion import MAX_BYTES, Companion, CompanionError, SetU
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, Refused
 from batch_ops.image.readings import Dataset, Images
 from batch_ops.image.setups import Beside, judge_setups
-from batch_ops.image.several import at_most
+from batch_ops.image.several import at_most, judge
 from batch_ops.task.manifest import MAX_WARNINGS
 from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.segmented import MAX_IMAGES
 from tests.unit.inspection.conftest import PROJECT_3D
 
 WRITTEN = Path(__file__).parents[2] / "data/dialects"
@@ -121,3 +122,12 @@ def test_more_warnings_than_a_run_has_are_counted():
     told = at_most(warnings)
     assert len(told) == MAX_WARNINGS
     assert told[-1] == RunWarning("more-warnings", "There are 3 more warnings like these.")
+
+
+def test_images_that_no_row_could_note_are_refused():
+    """Each with a long path of its own and sizes of its own: more text than a row's column takes."""
+    found = tuple(replace(image(f"s{number:02d}"), path=f"{number:03d}" + "p" * 200) for number in range(MAX_IMAGES))
+    verdict = judge("a.h5", 10**6, Images(found), PROJECT_3D, ImageOptions(), CheckLimits())
+    assert isinstance(verdict, Refused)
+    assert "too many and too unlike" in verdict.sentence
+    assert isinstance(judged(3, Beside()), Accepted)

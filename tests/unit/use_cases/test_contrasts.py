@@ -91,3 +91,16 @@ async def test_no_contrast_where_nothing_is_drawn(world: World):
     assert row.plan.pictures is None
     assert (await world.finish(FIRST)).state is State.SUCCEEDED
     assert world.cloud.calls["worklist.contrast"] == world.cloud.calls["worklist.keep_contrast"] == 0
+
+
+async def test_a_rerun_brings_the_contrast_of_its_images_folder(world: World):
+    """Where that has none (any more): the pictures of both are to be compared."""
+    assert await drawn_with(world, FIRST, b"12345678") is None
+    await world.finish(FIRST)
+    await world.contrasts.reset("fly/wells")
+    world.cloud.advance(MINUTE)
+    await world.system.rerunning.begin(await world.system.rerunning.plan("fly", "second"))
+    await world.deliver()
+    await world.finish("fly@second/wells/a.h5")
+    assert (await world.contrasts.kept("fly/wells")).chosen_by == FIRST
+    assert await world.contrasts.kept("fly@second/wells") is None

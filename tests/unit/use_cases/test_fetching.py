@@ -9,6 +9,7 @@ from batch_ops.adapters.local_folder import LocalFolder
 from batch_ops.domain.errors import FolderFault
 from batch_ops.use_cases.fetching import Fetched
 from batch_ops.wiring import local_folder, utc_now
+from tests import fakes
 from tests.world import MINUTE, NAME, World
 
 
@@ -176,3 +177,16 @@ async def test_the_same_run_of_another_system_is_another_run(world, tmp_path):
     await other.deliver(MINUTE)
     assert (await _fetch(other, tmp_path)).files
     assert _there(tmp_path / NAME) == other.results(NAME)
+
+
+async def test_results_whose_provenance_goes_while_they_are_read_wait_for_the_next_time(world, tmp_path):
+    """So a new run begins to replace them: its TIFFs come after the old provenance has gone."""
+    path = next(path for path in world.results(NAME) if path.endswith(".tiff"))
+    world.blobs.upload("results", f"{NAME}/{path}", b"of the next run")
+
+    async def collected(call: str, when: fakes.When) -> None:
+        if when is fakes.When.AFTER and "provenance.json" in world.results(NAME):
+            world.blobs.remove("results", f"{NAME}/provenance.json")
+
+    world.cloud.hook = collected
+    assert (await _fetch(world, tmp_path)).left == "its results were removed, or are just being replaced"

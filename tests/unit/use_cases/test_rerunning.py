@@ -143,3 +143,14 @@ async def test_an_at_sign_alone_is_no_rerun():
     world.project("fly@home")
     await world.begin("fly@home/a.h5")
     assert (await world.finish("fly@home/a.h5")).state is State.SUCCEEDED
+
+
+async def test_two_files_never_share_a_name_in_a_rerun():
+    """At the root and in its folder the project `default` may have two of one name: the second is left, and counted."""
+    world = World()
+    world.project("default")
+    for name in ("a.h5", "default/a.h5"):
+        await world.begin(name)
+        await world.finish(name)
+    plan = await world.system.rerunning.plan("default", "second")
+    assert (len(plan.images), sum(plan.left.values())) == (1, 1)
