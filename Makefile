@@ -52,7 +52,7 @@ mutants: setup ## plant bugs one after the other, each of which a test has to no
 	@$(PYTHON_BIN) -W ignore -m tests.mutants $(ARGS)
 
 .PHONY: hostile
-hostile: setup ## broken and hostile files of all dialects against the check (CASES=10500 SEED=17)
+hostile: setup ## broken and hostile files of all dialects against the check and the node's conversion (CASES=10500 SEED=17)
 	@$(PYTHON_BIN) -m tests.unit.inspection.fuzz $(or $(CASES),10500) $(or $(SEED),17)
 
 .PHONY: test-azure-cli

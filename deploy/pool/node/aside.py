@@ -52,12 +52,16 @@ def ask_aside(module: str, order: Mapping[str, Any], seconds: float) -> Any:
 
 def answer(work: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
     """Do what the order on the input asks for and print what came of it; return the exit code of the process."""
-    with suppress(OSError):
-        # If the node runs out of memory, this goes first.
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    go_first()
     try:
         print(json.dumps(work(json.load(sys.stdin))))
     except Exception as exc:  # whatever it is, it becomes one line of the log
         print(f"{type(exc).__name__}: {exc}".replace("\n", " "), file=sys.stderr)
         return 1
     return 0
+
+
+def go_first() -> None:
+    """Let this process be the one that the system ends if the node runs out of memory."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -1,11 +1,13 @@
 """Writes an image as one plain dataset, as ilastik reads it; a program: the order comes as JSON by standard input.
 
     {"source", "target": files, "dataset": name in the target, "shape", "dtype", "parts": [[path, [index, ...]], ...],
-     "attributes": {name: text}, "decoders": whether more compressions than HDF5's own are needed}
+     "attributes": {name: text}, "decoders": whether more compressions than HDF5's own are needed,
+     "seconds": for one piece of it}
 
-It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile. Ends with 0,
-or with `FAULT` or `DISK_FULL` and the reason as the last line of standard error. Memory: a few blocks, or chunks where
-those are larger.
+It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile: it has a
+limit of memory, by what the image says of its own chunks, and dies of SIGALRM where one piece takes too long. Ends
+with 0, or with `FAULT`, `DISK_FULL` or `INCOMPLETE` and the reason as its output. Memory: a few blocks, or chunks
+where those are larger.
 """
 
 from __future__ import annotations
@@ -13,14 +15,21 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import os
+import resource
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from node.aside import go_first
 from node.files import is_disk_full
 
-FAULT, DISK_FULL = 3, 4
+FAULT, DISK_FULL, INCOMPLETE = 3, 4, 5
+# Filters read and write whole chunks, several of which are in memory at once; a block is copied a few times.
+_CHUNKS_IN_MEMORY = 8
+_SPARE_BYTES = 2**29
 _BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 8 * 2**20
 _PIECE_BYTES = 2**20
@@ -34,7 +43,10 @@ def convert(order: dict[str, Any]) -> None:
     if order["decoders"]:
         # On import it registers them; pools of before lack it.
         importlib.import_module("hdf5plugin")
-    target = Path(order["target"])
+    target, seconds = Path(order["target"]), int(order["seconds"])
+    used = _address_space()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
     with h5py.File(order["source"], "r") as file, h5py.File(target, "w") as plain:
         path, leading = order["parts"][0]
         first, shape = _dataset(file, path), tuple(order["shape"])
@@ -44,7 +56,11 @@ def convert(order: dict[str, Any]) -> None:
         for name, text in order["attributes"].items():
             made.attrs[name] = text
         for path, at in order["parts"]:
-            _copy(_dataset(file, path), made, tuple(at), stored)
+            signal.alarm(seconds)
+            source = _dataset(file, path)
+            _limit_memory(used, max(_bytes(source.chunks or (), source), _bytes(stored, first), _BLOCK_BYTES))
+            _copy(source, made, tuple(at), stored, seconds)
+    signal.alarm(0)
 
 
 def _dataset(file: Any, path: str) -> Any:
@@ -61,7 +77,19 @@ def _dataset(file: Any, path: str) -> Any:
     return h5py.Dataset(item)
 
 
-def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+def _address_space() -> int:
+    """Return how many bytes of addresses this process has taken (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _limit_memory(used: int, piece_bytes: int) -> None:
+    """Let no damage ask for more memory than the pixels need: what fails then is decoding, with an error."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + _SPARE_BYTES + _CHUNKS_IN_MEMORY * piece_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...], seconds: int) -> None:
     inner = target.shape[len(at) :]
     if len(source.shape) != len(inner) or any(have < need for have, need in zip(source.shape, inner)):
         raise ValueError(f"'{source.name}' of {source.shape} does not hold the {inner} of the image")
@@ -71,6 +99,7 @@ def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...]
     native = source.dtype.newbyteorder("=")
     is_written = _written(source)
     for block in filter(is_written, _blocks(inner, chunks, source.dtype.itemsize)):
+        signal.alarm(seconds)
         values = source[block].astype(native, copy=False).view(target.dtype)
         # What was never written reads as zeros, and takes no room in the copy either.
         if values.any():
@@ -131,15 +160,24 @@ def _bytes(chunks: Sequence[int], dataset: Any) -> int:
 
 
 def main() -> int:
+    go_first()
     try:
         convert(json.load(sys.stdin))
+    except ImportError as exc:
+        return _told(INCOMPLETE, str(exc))
     except MemoryError:
-        print("one block of it needs more memory than there is", file=sys.stderr)
-        return FAULT
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as exc:
-        print(f"{type(exc).__name__}: {' '.join(str(exc).split())}", file=sys.stderr)
-        return DISK_FULL if is_disk_full(exc) else FAULT
+        return _told(FAULT, "one piece of it needs more memory than its pixels would")
+    except Exception as exc:  # whatever a damaged file leads to
+        reason = f"{type(exc).__name__}: {' '.join(str(exc).split())}"
+        return _told(DISK_FULL if is_disk_full(exc) else FAULT, reason)
     return 0
+
+
+def _told(code: int, reason: str) -> int:
+    """Say it on the output: decoders write on standard error as they like."""
+    signal.alarm(0)
+    print(reason)
+    return code
 
 
 if __name__ == "__main__":

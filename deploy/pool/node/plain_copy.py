@@ -17,6 +17,8 @@ from node.aside import run_aside
 from node.files import refuse
 
 DATASET = "data"
+# For one piece of the pixels: a block, or a chunk of up to 4 GB.
+_PIECE_SECONDS = 600
 # No nickname begins with a dot, so it can't be the name of the image itself.
 _NAME = ".plain.h5"
 
@@ -44,23 +46,28 @@ def write_plain_copy(
         "parts": [[part.path, part.at] for part in parts],
         "attributes": dict(attributes),
         "decoders": decoders,
+        "seconds": _PIECE_SECONDS,
     }
     ended = run_aside(convert.__name__, order)
     if ended.returncode != 0:
         with suppress(OSError):
             target.unlink()
-        _refuse(name, ended.returncode, (ended.stderr.strip().splitlines() or [""])[-1])
+        said = ended.stdout.strip().splitlines() or ended.stderr.strip().splitlines() or [""]
+        refuse_copy(name, ended.returncode, said[-1])
     return target
 
 
-def _refuse(name: str, code: int, reason: str) -> NoReturn:
+def refuse_copy(name: str, code: int, reason: str) -> NoReturn:
+    """End the task by how the program that writes the copy has ended, and by what it said."""
+    unread = f"The pixels of {name} can't be read: "
     if code == convert.DISK_FULL:
         raise OSError(errno.ENOSPC, reason)
     if code == -signal.SIGKILL:
         refuse(contract.EXIT_KILLED, f"Decoding the pixels of {name} was killed, as for want of memory.")
     if code == convert.FAULT:
-        refuse(contract.EXIT_BAD_IMAGE, f"The pixels of {name} can't be read: {reason}.")
+        refuse(contract.EXIT_BAD_IMAGE, f"{unread}{reason}.")
+    if code == -signal.SIGALRM:
+        refuse(contract.EXIT_BAD_IMAGE, f"{unread}decoding one piece took longer than {_PIECE_SECONDS // 60} minutes.")
     if code < 0:
-        what = signal.Signals(-code).name
-        refuse(contract.EXIT_BAD_IMAGE, f"The pixels of {name} can't be read: what decodes them crashed ({what}).")
+        refuse(contract.EXIT_BAD_IMAGE, f"{unread}what decodes them crashed ({signal.Signals(-code).name}).")
     refuse(contract.EXIT_NODE, f"The Python for tasks is incomplete: {reason}.")

@@ -4,7 +4,9 @@ import struct
 
 import pytest
 
-from tests.unit.inspection.fuzz import lookup3, run
+from tests.deploy.pool.damaged_pixels import run_as_node
+from tests.unit.inspection.fuzz import run
+from tests.unit.inspection.mutations import lookup3
 
 
 def test_checksums_are_made_as_the_library_makes_them(h5):
@@ -22,3 +24,11 @@ async def test_no_broken_file_breaks_the_check(cases):
     assert report.outcomes["Accepted"] > cases / 30
     assert report.outcomes["Refused"] > cases / 3
     assert report.most_reads <= 64
+
+
+@pytest.mark.parametrize("cases", [15, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+def test_no_damaged_pixel_breaks_the_conversion(cases):
+    """Whatever decoders do with it, the node says so in a sentence: of a bomb, too, and of one that never ends."""
+    report = run_as_node(cases, seed=17)
+    assert report["broken"] == []
+    assert {"copied", "refused", "SIGALRM"} <= report["outcomes"].keys()
