@@ -44,7 +44,7 @@ snapshots: setup ## renew what the Bicep files make, in tests/deploy/snapshots (
 
 .PHONY: test-slow
 test-slow: setup ## what takes minutes: deploy.sh broken at every call, processes killed, a new version deployed over the old, a small soak, thousands of cases
-	@$(PYTHON_BIN) -m pytest -n 2 --dist loadfile -m slow $(ARGS) tests/deploy tests/soak tests/unit tests/compatibility \
+	@$(PYTHON_BIN) -m pytest -n 2 --dist loadfile -m slow $(ARGS) tests/deploy tests/soak tests/unit tests/compatibility tests/acceptance \
 	  tests/local_cloud/autoscale tests/local_cloud/demo tests/local_cloud/functions tests/local_cloud/ilastik
 
 .PHONY: mutants

@@ -1,9 +1,10 @@
 """Which dimension of an image is which: its own tags, the project's configuration, or the one order that fits. Pure.
 
 What is tagged is never guessed, and neither are time against z, nor channels, from a shape: an untagged image gets the
-order of the training images (without their channels, where those have one), or ilastik's own default (yx, zyx, zyxc,
-tzyxc), where just one of them fits, with a warning. Where two fit it is refused; where time, z and channels could be
-taken for each other, somebody is asked once for all images of the kind.
+order of the training images (without their channels, where those have one), the same axes as most programs write them
+(t, z, y, x, c), or ilastik's own default (yx, zyx, zyxc, tzyxc), where just one of them fits, with a warning. Where two
+fit it is refused; where time, z and channels could be taken for each other, somebody is asked once for all images of
+the kind.
 """
 
 from __future__ import annotations
@@ -138,15 +139,16 @@ def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
     if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
         raise Open(f"{unsaid}, and {reason}; {advice}.", example)
-    usual = (default,) if found.usual else (project.axes, default, _without_channels(shape, project))
+    trained = (project.axes, _without_channels(shape, project))
+    usual = (default,) if found.usual else (*trained, default, *map(_sorted, trained))
     orders = [order for order in dict.fromkeys(usual) if _fits(order, shape, project)]
     if not orders and likely:
         raise Open(f"{unsaid}, and no usual order of axes fits its project; {advice}.", likely)
     if not orders:
         raise Unfit(f"{unsaid}, and no usual order of axes fits its project; {advice}.")
     if len(orders) > 1:
-        said = ("as ilastik has it" if order == default else "as its project's training images" for order in orders)
-        both = " and ".join(f"{order} ({whose})" for order, whose in zip(orders, said))
+        said = {default: "as ilastik has it", **dict.fromkeys(trained, "as its project's training images")}
+        both = " and ".join(f"{order} ({said.get(order, 'as most programs write it')})" for order in orders)
         raise Unfit(f"{unsaid}: {both} both fit and give different pixels; {advice}.")
     (letters,) = orders
     like = "the order that ilastik has" if letters == default else "as its project's training images have them"
@@ -188,6 +190,10 @@ def _without_channels(shape: tuple[int, ...], project: ProjectFacts) -> str:
     """
     fits = project.channels == 1 and len(shape) > 3 and min(shape) > _MOST_CHANNELS
     return project.axes.replace("c", "") if fits else ""
+
+
+def _sorted(order: str) -> str:
+    return "".join(letter for letter in axis_rules.LETTERS if letter in order)
 
 
 def _likely(shape: tuple[int, ...], project: ProjectFacts) -> str:

@@ -45,6 +45,7 @@ SETTINGS = {
     "NODE_PRICES": json.dumps({"Standard_D4s_v3": {"dedicated": NODE_PRICE, "spot": NODE_PRICE / 5}}),
     "PROJECT_POLL_SECONDS": "1",
     "RECHECK_SECONDS": "20",
+    "COMPANION_WAIT_SECONDS": "30",
     "RECONCILE_SCHEDULE": "*/2 * * * * *",
     # Five tries of a message that can't be handled take five seconds.
     "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",

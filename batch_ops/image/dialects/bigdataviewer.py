@@ -1,7 +1,7 @@
 """Inside the parser: files of BigDataViewer: `t<time>/s<set-up>/0/cells` is one volume (z, y, x) at full resolution.
 
 A set-up is an angle, a channel or a tile: an image by itself. Its 16-bit numbers are unsigned, though stored as signed
-ones, unless the file says otherwise.
+ones, unless the attribute `dataType` of the set-up says `int16`.
 """
 
 from __future__ import annotations
@@ -90,6 +90,6 @@ def _describe(root: Any, file: h5py.File, times: list[str], setups: list[str], l
     if not described["axes"].endswith("zyx"):
         return damaged(f"the volumes of its set-up {setups[0]} have not three dimensions")
     holders = (group_at(root, setups[0]), item_at(root, f"{times[0]}/{setups[0]}/{level}/cells"))
-    said = any(text_attribute(holder, "dataType") for holder in holders if holder is not None)
-    dtype = "uint16" if described["dtype"] == "int16" and not said else described["dtype"]
+    said = {text_attribute(holder, "dataType") for holder in holders if holder is not None}
+    dtype = "uint16" if described["dtype"] == "int16" and "int16" not in said else described["dtype"]
     return {**described, "reader": READER, "dtype": dtype, "pixel_sizes": []}

@@ -1,15 +1,17 @@
-"""Inside the parser: what an attribute of a plain dataset says of the size of its pixels."""
+"""Inside the parser: what attributes of a plain dataset say of its axes, and of the size of its pixels."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import h5py
 
-from batch_ops.image.stored_values import item_at, numbers_attribute
+from batch_ops.image.stored_values import item_at, numbers_attribute, texts_attribute
 
 MATLAB = "matlab"
+_LETTERS = {"time": "t", "channel": "c", "channels": "c", **{letter: letter for letter in "tczyx"}}
 _MOST = 1e9
 
 
@@ -25,6 +27,20 @@ def pixel_sizes(file: h5py.File, path: str, axistags: str | None) -> list[list[A
     if len(sizes) not in (2, 3) or not all(0 < size < _MOST for size in sizes):
         return []
     return [[axis, size, "um"] for axis, size in zip("zyx"[-len(sizes) :], sizes)]
+
+
+def letters_of(names: Sequence[str], dimensions: int) -> str:
+    """Return the letters of axes that are called so, one for each dimension; "" where that makes no image."""
+    letters = "".join(_LETTERS.get(name.strip().lower(), "?") for name in names)
+    is_whole = len(letters) == dimensions == len(set(letters)) and "?" not in letters and {"x", "y"} <= set(letters)
+    return letters if is_whole else ""
+
+
+def labelled_axes(file: h5py.File, path: str, dimensions: int) -> str:
+    """Return the axes that the labels of HDF5's own dimension scales name."""
+    item = item_at(h5py.h5g.open(file.id, b"/"), path)
+    found = texts_attribute(item, "DIMENSION_LABELS") if isinstance(item, h5py.h5d.DatasetID) else None
+    return letters_of(found or (), dimensions)
 
 
 def usual_order(file: h5py.File, path: str, dimensions: int) -> str:

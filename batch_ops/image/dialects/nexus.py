@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 
+from batch_ops.image.dialects.labels import letters_of
 from batch_ops.image.links import Place, resolve
 from batch_ops.image.read_dataset import describe
 from batch_ops.image.stored_values import (
@@ -24,7 +25,6 @@ from batch_ops.image.stored_values import (
 from batch_ops.image.walk import DIMENSIONS
 
 READER = "nexus"
-_LETTERS = {"time": "t", "channel": "c", "channels": "c", **{letter: letter for letter in "tczyx"}}
 _LENGTHS = {"m", "mm", "um", "µm", "nm", "micron", "microns", "micrometer", "micrometre", "nanometer", "millimeter"}
 _MOST_GROUPS = 100
 _EVEN = 0.01
@@ -47,8 +47,8 @@ def read(file: h5py.File, _path_of_it: str | None) -> dict[str, Any] | None:
     if found["finding"] != "dataset":
         return found
     names = texts_attribute(group, "axes") or []
-    letters = "".join(_LETTERS.get(name.lower(), "?") for name in names)
-    if len(letters) != len(found["shape"]) or "?" in letters or len(set(letters)) != len(letters):
+    letters = letters_of(names, len(found["shape"]))
+    if not letters:
         return {**found, "reader": READER}
     sizes = [size for name, letter in zip(names, letters) if (size := _pixel_size(group, name, letter))]
     return {**found, "reader": READER, "axes": letters, "pixel_sizes": sizes}

@@ -14,7 +14,7 @@ import h5py
 from batch_ops.image import read_pattern
 from batch_ops.image.choice import CHOSEN_BY_TRAINING
 from batch_ops.image.dialects import bigdataviewer, fiji, imaris, luxendo, nexus
-from batch_ops.image.dialects.labels import MATLAB, pixel_sizes, usual_order
+from batch_ops.image.dialects.labels import MATLAB, labelled_axes, pixel_sizes, usual_order
 from batch_ops.image.links import resolve
 from batch_ops.image.read_image import read_image, shown
 from batch_ops.image.views import Part
@@ -76,9 +76,16 @@ def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:
     """Add what attributes say of its axes and of the size of its pixels."""
     if found["finding"] != "dataset" or "pixel_sizes" in found:
         return found
-    order = usual_order(file, found["name"], len(found["shape"]))
-    known = {"reader": MATLAB, "usual": order} if order else {}
-    return {**found, **known, "pixel_sizes": pixel_sizes(file, found["name"], found["axistags"])}
+    stacked = found.get("stacked", "")
+    # Of an image that is put together, the first of its datasets says what all of them are.
+    path = next(read_pattern.parts(file, found["name"])).path if stacked else found["name"]
+    dimensions = len(found["shape"]) - len(stacked)
+    known: dict[str, Any] = {}
+    if order := usual_order(file, path, dimensions):
+        known = {"usual": order} if stacked else {"usual": order, "reader": MATLAB}
+    if said := labelled_axes(file, path, dimensions):
+        known["axes"] = said
+    return {**found, **known, "pixel_sizes": pixel_sizes(file, path, found["axistags"])}
 
 
 def parts_of(file: h5py.File, reader: str, shape: tuple[int, ...], path: str) -> tuple[Part, ...]:

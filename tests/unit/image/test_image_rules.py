@@ -94,7 +94,6 @@ TRAINED_2D = {"spatial_dimensions": 2, "sigma_3d": 0.0, "columns": None}
         ((20, 30, 40, 3), {"axes": "zyxc", "channels": 3, "columns": None}, "zyxc"),
         ((6, 20, 30, 40), {"axes": "tzyx"}, "tzyx"),
         ((6, 20, 30, 40), {"axes": "tzyxc"}, "tzyx"),
-        ((6, 40, 30, 20), {"axes": "txyzc"}, "txyz"),
         ((6, 20, 30, 40, 1), {"axes": "tzyxc"}, "tzyxc"),
     ],
 )
@@ -138,6 +137,16 @@ def test_somebody_is_asked_where_time_z_and_channels_could_be_taken_for_each_oth
     ("shape", "trained", "why"),
     [
         ((6, 20, 30, 40, 1), {"axes": "txyzc"}, "txyzc (as its project's training images) and tzyxc (as ilastik"),
+        (
+            (6, 40, 30, 20),
+            {"axes": "txyzc"},
+            "txyz (as its project's training images) and tzyx (as most programs",
+        ),
+        (
+            (40, 30, 3),
+            {**TRAINED_2D, "axes": "xyc", "channels": 3},
+            "xyc (as its project's training images) and yxc",
+        ),
         ((40, 30, 20), {"axes": "xyz"}, "xyz (as its project's training images) and zyx (as ilastik has it) both fit"),
         ((30, 40), {"axes": "zyx"}, "no usual order of axes fits"),
         ((20, 30, 40, 2), {"axes": "zyxc", "channels": 3}, "no usual order of axes fits"),

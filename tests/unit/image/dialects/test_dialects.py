@@ -14,7 +14,7 @@ from batch_ops.image.readings import PLAIN_READER
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.task.run_plan import AxesSource
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, SERIES, UNSAID, pixels_of
-from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, make_h5
+from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, axistags, make_h5
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _OF_MATLAB = {"MATLAB_class": np.bytes_(b"double")}
@@ -59,6 +59,46 @@ async def test_an_array_of_matlab_with_more_dimensions_is_asked_about(look):
     assert "MATLAB" in verdict.sentence
 
 
+def _labelled(labels: str, **attributes: str):
+    def build(file: h5py.File) -> None:
+        made = file.create_dataset("s", data=np.zeros((30, 21, 26), "u1"))
+        made.attrs.update(attributes)
+        for dimension, label in zip(made.dims, labels, strict=True):
+            dimension.label = label
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("labels", "attributes", "axes", "warned"),
+    [
+        ("xzy", {}, "xzy", "axes-of-its-own"),
+        ("xzy", {"axistags": axistags("zyx")}, "zyx", ""),
+        ("zyz", {}, "zyx", ""),
+        ("zrq", {}, "zyx", ""),
+        ("zct", {}, "zyx", ""),
+    ],
+)
+async def test_labels_of_dimensions_are_tags(look, labels, attributes, axes, warned):
+    """Those that HDF5 itself has a place for; axistags count more, and labels that make no image count as none."""
+    verdict = await look(_labelled(labels, **attributes), options=ImageOptions(axes="zyx"))
+    assert isinstance(verdict, Accepted), verdict
+    assert verdict.image.axes == axes
+    assert "".join(warning.code for warning in verdict.warnings) == warned
+
+
+async def test_stacked_arrays_of_matlab_are_stored_in_columns_too(look):
+    """What the first of them says counts for all."""
+
+    def build(file: h5py.File) -> None:
+        for number in (1, 2):
+            file.create_dataset(f"s{number}", data=np.zeros((14, 21, 26), "u1")).attrs.update(_OF_MATLAB)
+
+    verdict = await look(build, options=ImageOptions(internal_path="s{t}"))
+    assert isinstance(verdict, Accepted), verdict
+    assert (verdict.image.axes, verdict.image.shape, verdict.image.reader) == ("tzxy", (2, 14, 21, 26), "pattern")
+
+
 _SETUPS = pixels_of(2, 3, 14, 21, 26, dtype="u2")
 _PATTERN = "t{t:05d}/s01/0/cells"
 
@@ -77,6 +117,18 @@ async def test_set_ups_of_bigdataviewer_are_images_by_themselves(look):
     assert [(image.folder, image.scene) for image in verdict.images] == [(s, s) for s in ("s00", "s01", "s02")]
     assert {(image.shape, image.dtype, image.axes) for image in verdict.images} == {((2, 14, 21, 26), "uint16", "tzyx")}
     assert verdict.images[1].internal_path == _PATTERN
+
+
+@pytest.mark.parametrize(("said", "dtype"), [("int16", "int16"), ("uint16", "uint16"), ("", "uint16")])
+async def test_numbers_of_a_set_up_are_signed_only_where_it_says_so(look, said, dtype):
+    """BigDataViewer has stored them as signed ones ever, and says nothing, or what they are."""
+
+    def build(file: h5py.File) -> None:
+        MAKERS["bigdataviewer"](file, _SETUPS[:, :1])
+        if said:
+            file["s00"].attrs["dataType"] = said
+
+    assert (await look(build)).image.dtype == dtype
 
 
 async def test_a_set_up_that_does_not_fit_is_named(look):

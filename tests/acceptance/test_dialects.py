@@ -1,0 +1,165 @@
+"""Files as microscopes and other programs write them, through the real processes: dropped, and nothing is configured.
+
+Their pixels are asymmetric in all axes, and those of the results are held against the results of the same image as a
+plain tagged file.
+"""
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from tests.acceptance.lab import REPOSITORY
+from tests.deploy.pool.conftest import NODE_PYTHON
+from tests.deploy.pool.task.test_dialects import SAMPLES
+from tests.deploy.pool.task.test_plain_copy import KINDS, WRITE
+from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, UNSAID, pixels_of, plain
+from tests.fakes.forests import add_lane
+from tests.unit.inspection.conftest import add_classifier, axistags
+
+WRITTEN = REPOSITORY / "tests/data/dialects"
+XML = (WRITTEN / "npy2bdv_channels.xml").read_bytes()
+VOLUME = (9, 21, 26)
+SETUPS = pixels_of(2, 2, *VOLUME, dtype="u2")
+
+
+def content(build: Callable[..., None], *what: object) -> bytes:
+    made = io.BytesIO()
+    with h5py.File(made, "w") as file:
+        build(file, *what)
+    return made.getvalue()
+
+
+def classifier(file: h5py.File, channels: int) -> None:
+    """A project that was trained in 3D on so many channels."""
+    add_classifier(file, columns=channels)
+    lane = file.create_group("Input Data/infos/lane0000/Raw Data")
+    lane["shape"] = [4, 40, 96, 88, channels]
+    lane["axistags"] = axistags("tzyxc")
+    add_lane(lane)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def projects(lab):
+    for name, channels in (("one", 1), ("two", 2)):
+        lab.upload(f"{name}.ilp", content(classifier, channels), "projects")
+
+
+def tiffs(lab, name: str) -> dict[str, bytes]:
+    """The TIFFs of a file that has to succeed, by their paths."""
+    row = lab.wait(name, seconds=300)
+    assert row["state"] == "SUCCEEDED", row["reason"]
+    return {path: file for path, file in sorted(lab.results(name).items()) if path.endswith(".tiff")}
+
+
+def pixels(files: dict[str, bytes]) -> list[np.ndarray]:
+    return [tifffile.imread(io.BytesIO(file)) for file in files.values()]
+
+
+def sizes(file: bytes) -> list[float]:
+    """The size of a pixel along z, y, x that a TIFF states."""
+    with tifffile.TiffFile(io.BytesIO(file)) as tiff:
+        told = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]["Image"]["Pixels"]
+    return [told[f"PhysicalSize{axis}"] for axis in "ZYX"]
+
+
+def test_each_set_up_of_bigdataviewer_is_an_image(lab):
+    """With the pixels of the same image in a file of its own, and the sizes of voxels of its XML, which has no row."""
+    lab.upload("one/s.xml", XML)
+    lab.upload("one/s.h5", content(MAKERS["bigdataviewer"], SETUPS))
+    for setup in (0, 1):
+        lab.upload(f"one/p{setup}.h5", content(plain, SETUPS[:, setup : setup + 1]))
+    found = tiffs(lab, "one/s.h5")
+    assert list(found) == ["s00/s0.tiff", "s00/s1.tiff", "s01/s0.tiff", "s01/s1.tiff"]
+    np.testing.assert_array_equal(pixels(found), pixels(tiffs(lab, "one/p0.h5")) + pixels(tiffs(lab, "one/p1.h5")))
+    for file in found.values():
+        assert sizes(file) == pytest.approx(PIXEL_SIZES)
+    assert lab.row("one/s.xml") is None
+
+
+@pytest.mark.slow
+def test_set_ups_are_channels_where_the_xml_says_so(lab):
+    """And the project was trained on as many; without the XML that is not guessed."""
+    lab.upload("two/s.xml", XML)
+    for name in ("two/s.h5", "two/bare.h5"):
+        lab.upload(name, content(MAKERS["bigdataviewer"], SETUPS))
+    lab.upload("two/p.h5", content(plain, SETUPS))
+    found = tiffs(lab, "two/s.h5")
+    assert list(found) == ["s0.tiff", "s1.tiff"]
+    np.testing.assert_array_equal(pixels(found), pixels(tiffs(lab, "two/p.h5")))
+    row = lab.wait("two/bare.h5", seconds=300)
+    assert (row["state"], "only its XML says" in row["reason"]) == ("REJECTED", True)
+
+
+@pytest.mark.slow
+def test_an_image_waits_for_its_xml(lab):
+    """And goes on once it is there, or without it after a while, with a warning; the XML is part of the run's key."""
+    image = content(MAKERS["bigdataviewer"], SETUPS[:, :1])
+    for name in ("one/late.h5", "one/never.h5"):
+        lab.upload(name, image)
+    assert "late.xml" in lab.wait("one/late.h5", "WAITING")["reason"]
+    lab.upload("one/late.xml", XML)
+    first, _ = tiffs(lab, "one/late.h5").values()
+    assert sizes(first) == pytest.approx(PIXEL_SIZES)
+    key = json.loads(lab.results("one/late.h5")["provenance.json"])["run"]["key"]
+    lab.upload("one/late.xml", XML)
+    lab.upload("one/late.h5", image)
+    assert lab.wait("one/late.h5", run=2, seconds=120)["state"] == "SUCCEEDED"
+    assert json.loads(lab.results("one/late.h5")["provenance.json"])["run"]["key"] != key
+    row = lab.wait("one/never.h5", seconds=300)
+    assert (row["state"], "no-companion" in row["warnings"]) == ("SUCCEEDED", True)
+
+
+def dialects() -> dict[str, tuple[bytes, np.ndarray]]:
+    """Files of all dialects and of others' writers, and the pixels (t, c, z, y, x) that each holds."""
+    made: dict[str, tuple[bytes, np.ndarray]] = {}
+    for dialect, maker in MAKERS.items():
+        shape = (3, 1 if dialect in NO_CHANNELS else 2) if dialect in SERIES else (1, 1)
+        own = pixels_of(*shape, *VOLUME, dtype="u2" if dialect == "bigdataviewer" else "u1")
+        made[dialect] = content(maker, own), own
+    for writer, (shape, dtype) in SAMPLES.items():
+        made[writer] = (WRITTEN / f"{writer}.h5").read_bytes(), pixels_of(*shape, dtype=dtype)
+    return made
+
+
+def compressed(folder: Path, kind: str, own: np.ndarray) -> bytes:
+    """A tagged file as hdf5plugin compresses it."""
+
+    def build(file: h5py.File) -> None:
+        file.create_dataset("volume/data", data=np.moveaxis(own, 1, 4)).attrs["axistags"] = axistags("tzyxc")
+
+    file = folder / f"{kind}.h5"
+    file.write_bytes(content(build))
+    subprocess.run([NODE_PYTHON / "bin/python", "-c", WRITE, file, kind, str(KINDS[kind])], check=True, timeout=60)
+    return file.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_dialect_gives_the_pixels_of_the_plain_file(lab):
+    """Also those that other packages wrote, and what ilastik can't decompress; sizes of pixels reach the TIFFs."""
+    files = dialects()
+    own = pixels_of(1, 1, *VOLUME)
+    files |= {kind: (compressed(lab.tmp, kind, own), own) for kind in KINDS}
+    place, plains = {}, {}
+    for name, (file, held) in files.items():
+        project = "two" if held.shape[1] == 2 else "one"
+        place[name] = f"{project}/{name}.h5"
+        lab.upload(place[name], file)
+        like = f"{project}/plain-{len(held)}-{held.dtype.name}.h5"
+        if like not in plains.values():
+            lab.upload(like, content(plain, held))
+        plains[name] = like
+    for name, like in plains.items():
+        found = tiffs(lab, place[name])
+        np.testing.assert_array_equal(pixels(found), pixels(tiffs(lab, like)), name)
+        if name in MAKERS and name not in SIZELESS:
+            assert sizes(next(iter(found.values()))) == pytest.approx(PIXEL_SIZES)
+        row = lab.row(place[name])
+        assert ("axes-assumed" in row.get("warnings", "")) == (name in (*UNSAID, "hdf5storage"))
