@@ -120,8 +120,8 @@ def dialects() -> dict[str, tuple[bytes, np.ndarray]]:
     """Files of all dialects and of others' writers, and the pixels (t, c, z, y, x) that each holds."""
     made: dict[str, tuple[bytes, np.ndarray]] = {}
     for dialect, maker in MAKERS.items():
-        shape = (3, 1 if dialect in NO_CHANNELS else 2) if dialect in SERIES else (1, 1)
-        own = pixels_of(*shape, *VOLUME, dtype="u2" if dialect == "bigdataviewer" else "u1")
+        times, channels = (3, 1 if dialect in NO_CHANNELS else 2) if dialect in SERIES else (1, 1)
+        own = pixels_of(times, channels, *VOLUME, dtype="u2" if dialect == "bigdataviewer" else "u1")
         made[dialect] = content(maker, own), own
     for writer, (shape, dtype) in SAMPLES.items():
         made[writer] = (WRITTEN / f"{writer}.h5").read_bytes(), pixels_of(*shape, dtype=dtype)
@@ -147,7 +147,8 @@ def test_every_dialect_gives_the_pixels_of_the_plain_file(lab):
     files = dialects()
     own = pixels_of(1, 1, *VOLUME)
     files |= {kind: (compressed(lab.tmp, kind, own), own) for kind in KINDS}
-    place, plains = {}, {}
+    place: dict[str, str] = {}
+    plains: dict[str, str] = {}
     for name, (file, held) in files.items():
         project = "two" if held.shape[1] == 2 else "one"
         place[name] = f"{project}/{name}.h5"
