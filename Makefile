@@ -10,7 +10,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: ## Python environment, Azurite, compiled ilastik stand-in
+setup: ## Python environment, Azurite, compiled pixel engine
 	@bash local_cloud/setup.sh
 
 .PHONY: demo
@@ -45,7 +45,7 @@ snapshots: setup ## renew what the Bicep files make, in tests/deploy/snapshots (
 .PHONY: test-slow
 test-slow: setup ## what takes minutes: deploy.sh broken at every call, processes killed, a new version deployed over the old, a small soak, thousands of cases
 	@$(PYTHON_BIN) -m pytest -n 2 --dist loadfile -m slow $(ARGS) tests/deploy tests/soak tests/unit tests/compatibility tests/acceptance \
-	  tests/local_cloud/autoscale tests/local_cloud/demo tests/local_cloud/functions tests/local_cloud/ilastik
+	  tests/local_cloud/autoscale tests/local_cloud/demo tests/local_cloud/functions
 
 .PHONY: mutants
 mutants: setup ## plant bugs one after the other, each of which a test has to notice; prints the table (ARGS="sweep --at-once 4")
@@ -87,8 +87,8 @@ bench: setup ## how it behaves at scale: burst of uploads, reconcile tick, colle
 	@$(PYTHON_BIN) -W ignore -m tests.bench $(ARGS)
 
 .PHONY: bench-ilastik
-bench-ilastik: setup ## the stand-in's speed on a 10x300x275x50 volume (ARGS="--help")
-	@$(PYTHON_BIN) -m tests.bench ilastik $(ARGS)
+bench-ilastik: setup ## the pixel engine's speed on a 10x300x275x50 volume (ARGS="--help")
+	@PYTHONPATH=deploy/pool/engine $(PYTHON_BIN) -m tests.bench ilastik $(ARGS)
 
 .PHONY: bench-batch
 bench-batch: setup ## the local Batch service at 100,000 tasks (ARGS="--help")

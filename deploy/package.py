@@ -3,12 +3,14 @@
     python3 deploy/package.py --out app.zip
     python3 deploy/package.py --libraries FOLDER
     python3 deploy/package.py --node-python node-python.tar [--this-machine]
+    python3 deploy/package.py --engine engine.whl
 
 Azure builds nothing: its remote build has taken another Python than the app's, and what was built beforehand can be
 tried beforehand. The same sources and versions give the same bytes, so the digest tells whether there is anything
 to deploy. The libraries are those of the doctor, for the Python that runs this. The archive of the nodes' Python holds
-the wheels of pool/node-requirements.txt as they are, for Ubuntu 24.04 or for the machine and Python at hand. Needs
-Python 3.11 or later with pip, and the package index.
+the wheels of pool/node-requirements.txt as they are, for Ubuntu 24.04 or for the machine and Python at hand. The pixel
+engine is compiled here: that takes Linux on x86-64, which nodes have, and a C compiler. Needs Python 3.11 or later with
+pip, and the package index.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -108,6 +111,24 @@ def node_python(out: Path, *, this_machine: bool) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def engine(out: Path) -> str:
+    """Compile the pixel engine and write its wheel; give its SHA-256."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        here = f"{platform.system()} on {platform.machine()}"
+        raise PackageError(
+            f"The pixel engine for the nodes is compiled on Linux on x86-64, and this is {here}: run deploy.sh on "
+            "such a machine, or leave the engine out."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(REPOSITORY / "deploy/pool/engine/make_wheel.py"), folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PackageError(done.stderr.strip())
+        shutil.move(Path(folder) / done.stdout.strip(), out)
+    with out.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _for_linux(version: str) -> tuple[str, ...]:
     platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
     return ("--python-version", version, "--implementation", "cp", *platforms)
@@ -167,6 +188,7 @@ def main() -> int:
     what.add_argument("--out", type=Path, help="the zip to write")
     what.add_argument("--libraries", type=Path, help="the folder to fill with what the doctor imports")
     what.add_argument("--node-python", type=Path, help="the archive of wheels to write for the pool's nodes")
+    what.add_argument("--engine", type=Path, help="the wheel of the pixel engine to write for the pool's nodes")
     parser.add_argument("--this-machine", action="store_true", help="with --node-python: for the Python that runs this")
     arguments = parser.parse_args()
     try:
@@ -175,6 +197,9 @@ def main() -> int:
             return 0
         if arguments.node_python:
             print(node_python(arguments.node_python, this_machine=arguments.this_machine))
+            return 0
+        if arguments.engine:
+            print(engine(arguments.engine))
             return 0
         with tempfile.TemporaryDirectory() as folder:
             print(build(arguments.out, Path(folder)))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepares a fresh clone: .venv, the Python for tasks, Azurite and the compiled ilastik stand-in.
+# Prepares a fresh clone: .venv, the Python for tasks, Azurite and the compiled pixel engine.
 # Safe to run any number of times; a part whose inputs did not change is skipped.
 #
 # PYTHON=/path/to/python3.13 chooses the interpreter.
@@ -133,9 +133,9 @@ clean_up() { # an interrupted or failed set-up leaves no npm at work behind it
 }
 
 # Knows by itself when there is nothing to do, and the right answer depends on the processor.
-build_ilastik() {
-  $VENV/bin/python -m local_cloud.ilastik.build >/dev/null ||
-    fail "the ilastik stand-in could not be compiled; the message is above."
+build_engine() {
+  PYTHONPATH=deploy/pool/engine $VENV/bin/python -m pixel_engine.build >/dev/null ||
+    fail "the pixel engine could not be compiled; the message is above."
 }
 
 npm_pid=
@@ -154,4 +154,4 @@ azurite_is_current || start_azurite_install
 python_is_current || set_up_python
 node_python_is_current || set_up_node_python
 [[ -z "$npm_pid" ]] || finish_azurite_install
-build_ilastik
+build_engine

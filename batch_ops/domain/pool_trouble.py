@@ -25,6 +25,7 @@ _START_TASK_CODES = {
     96: "ilastik does not work on this node",
     97: "an earlier installation never finished",
     98: "the Python for tasks can't be installed on this node",
+    99: "the pixel engine can't be installed on this node, or does not work there",
 }
 
 

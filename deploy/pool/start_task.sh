@@ -1,10 +1,11 @@
 #!/bin/bash
 # Installs on a node the Python that tasks run in, $AZ_BATCH_NODE_SHARED_DIR/python, and ilastik,
-# $AZ_BATCH_NODE_SHARED_DIR/ilastik: each complete and tried, or not at all. Can run again at any time: what is there
-# already is done at once, and what a stopped run left is put right.
+# $AZ_BATCH_NODE_SHARED_DIR/ilastik; where it was brought along, the pixel engine, $AZ_BATCH_NODE_SHARED_DIR/engine, as
+# well: each complete and tried, or not at all. Can run again at any time: what is there already is done at once, and
+# what a stopped run left is put right.
 #
 # Beside it: install_python.py with node-requirements.txt and node-python.tar, the wheels for that Python; smoke.h5 and
-# smoke.ilp, an image and a classifier to try ilastik with.
+# smoke.ilp, an image and a classifier to try ilastik with; engine.whl, the pixel engine, where it is wanted.
 # Given: ILASTIK_ARCHIVE (blob in the container of tools; a file of that name beside this script is taken instead),
 #   ILASTIK_SHA256, ILASTIK_VERSION, TOOLS_URL (that container), POOL_IDENTITY_CLIENT_ID, AZ_BATCH_NODE_SHARED_DIR.
 # Optional: METADATA_URL (the node's metadata service, which gives tokens), TRIES (of each download), PAUSE_SECONDS
@@ -12,7 +13,8 @@
 #
 # Exit codes: 90 wrong settings, 91 no token, 92 storage can't be reached, 93 storage refuses or has no such blob,
 #   94 not the archive that was meant, 95 can't be unpacked, 96 this ilastik does not work here, 97 another
-#   installation on this node does not end, 98 the Python for tasks can't be installed.
+#   installation on this node does not end, 98 the Python for tasks can't be installed, 99 the pixel engine can't be
+#   installed or does not work here.
 set -euo pipefail
 umask 022
 
@@ -173,21 +175,50 @@ install_python() {
     python3 -I "$here/install_python.py" --into "$shared/python" 9>&- || exit 98
 }
 
+# self_test NAME PROGRAM CODE: has it segment a tiny image; a help text would load nothing of what can break.
 self_test() {
     local seconds=${SELF_TEST_SECONDS:-300} output=$scratch/self-test.txt name
     for name in smoke.h5 smoke.ilp; do
         [[ -f $here/$name ]] || fail 90 "There is no $name beside the start task: the pool's resource files are incomplete."
         cp -- "$here/$name" "$scratch"
     done
-    [[ -f $new/run_ilastik.sh ]] || fail 96 "There is no run_ilastik.sh in $ILASTIK_ARCHIVE: it is no archive of ilastik for Linux."
+    rm -f -- "$scratch/smoke.tiff"
     local -a clean=(env -u PYTHONPATH -u PYTHONHOME "HOME=$scratch" timeout --kill-after 10 "$seconds")
-    # A help text would load nothing of what can break.
-    (cd -- "$scratch" && exec "${clean[@]}" "$new/run_ilastik.sh" --headless --readonly --project=smoke.ilp \
+    (cd -- "$scratch" && exec "${clean[@]}" "$2" --headless --readonly --project=smoke.ilp \
         smoke.h5/volume/data "--export_source=Simple Segmentation" "--output_format=multipage tiff" \
         --output_filename_format=smoke.tiff --ignore_training_axistags) >"$output" 2>&1 </dev/null ||
-        fail 96 "ilastik cannot segment a tiny image on this node (or not within $seconds s): $(tail -c 1000 "$output")"
+        fail "$3" "$1 cannot segment a tiny image on this node (or not within $seconds s): $(tail -c 1000 "$output")"
     [[ -s $scratch/smoke.tiff ]] ||
-        fail 96 "ilastik says that it has segmented a tiny image, but there is no TIFF: $(tail -c 1000 "$output")"
+        fail "$3" "$1 says that it has segmented a tiny image, but there is no TIFF: $(tail -c 1000 "$output")"
+}
+
+# put_in_place FOLDER: new takes its place. Whatever is there is another version or incomplete; a folder can't replace a
+# full one, so it is moved away first.
+put_in_place() {
+    local old=$shared/.${1##*/}-old
+    if [[ -e $1 || -L $1 ]]; then
+        mv -T -- "$1" "$(mktemp -du -- "$old.XXXXXX")"
+    fi
+    mv -T -- "$new" "$1"
+    new=
+    rm -rf -- "$old".*
+}
+
+# A few hundred kilobytes that need nothing but the Python for tasks.
+install_engine() {
+    local wheel=$here/engine.whl engine=$shared/engine sha
+    [[ -f $wheel ]] || return 0
+    sha=$(sha256sum <"$wheel")
+    [[ ! -f $engine/.archive-sha256 || $(<"$engine/.archive-sha256") != "$sha" ]] || return 0
+    rm -rf -- "$shared"/.engine-new.* "$shared"/.engine-old.*
+    new=$(mktemp -d -- "$shared/.engine-new.XXXXXX")
+    chmod 755 -- "$new"
+    python3 -I -m zipfile -e "$wheel" "$new" || fail 99 "The pixel engine can't be unpacked; Python's own message is above."
+    chmod a+x -- "$new/pixel_engine/run_ilastik.sh"
+    self_test "The pixel engine" "$new/pixel_engine/run_ilastik.sh" 99
+    printf '%s\n' "$sha" >"$new/.archive-sha256"
+    put_in_place "$engine"
+    say "The pixel engine is installed in $engine"
 }
 
 mkdir -p -- "$shared"
@@ -196,6 +227,7 @@ flock --wait "${LOCK_SECONDS:-900}" 9 ||
     fail 97 "Another installation on this node has not ended in ${LOCK_SECONDS:-900} s."
 
 install_python
+install_engine
 if is_installed; then
     say "ilastik $ILASTIK_VERSION is there already"
     exit 0
@@ -213,16 +245,10 @@ new=$(mktemp -d -- "$shared/.ilastik-new.XXXXXX")
 chmod 755 -- "$new"
 unpack
 say "Trying it"
-self_test
+[[ -f $new/run_ilastik.sh ]] || fail 96 "There is no run_ilastik.sh in $ILASTIK_ARCHIVE: it is no archive of ilastik for Linux."
+self_test ilastik "$new/run_ilastik.sh" 96
 printf '%s\n' "$ILASTIK_SHA256" >"$new/.archive-sha256"
 printf '%s\n' "$ILASTIK_VERSION" >"$new/VERSION"
-
-# Whatever is there is another version or incomplete. A folder can't replace a full one: it is moved away first.
-if [[ -e $home || -L $home ]]; then
-    mv -T -- "$home" "$(mktemp -du -- "$shared/.ilastik-old.XXXXXX")"
-fi
-mv -T -- "$new" "$home"
-new=
+put_in_place "$home"
 [[ $archive != "$shared"/* ]] || rm -f -- "$archive"
-rm -rf -- "$shared"/.ilastik-old.*
 say "ilastik $ILASTIK_VERSION is installed in $home"

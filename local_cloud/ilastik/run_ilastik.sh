@@ -1,7 +1,4 @@
 #!/bin/sh
-# ilastik's entry point, by ilastik's stand-in. Works from any directory and through symbolic links.
-# The linear algebra of NumPy is not used: its threads would only cost memory.
-export OPENBLAS_NUM_THREADS=1
+# ilastik's entry point on a machine without ilastik: hands over to the pixel engine, which computes ilastik's pixels.
 here=$(dirname "$(readlink -f "$0")")
-# -P: modules in the folder where it is started are none of its business.
-exec "$here/bin/python" -P -m local_cloud.ilastik "$@"
+PIXEL_ENGINE_PYTHON="$here/bin/python" exec "$here/../../deploy/pool/engine/pixel_engine/run_ilastik.sh" "$@"

@@ -1,9 +1,8 @@
-"""The ilastik stand-in's speed on an image like the one of the original demonstration.
+"""The pixel engine's speed on an image like the one of the original demonstration.
 
 The image is made here: 10 time points of nuclei-like blobs on noise, 300 x 275 x 50 (x, y, z).
 """
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -21,18 +20,18 @@ import numpy as np
 import psutil
 from scipy.ndimage import gaussian_filter
 
-from local_cloud.ilastik import axes, native
-from local_cloud.ilastik.blocks import margins
-from local_cloud.ilastik.engine import Engine
-from local_cloud.ilastik.features import plan_features
-from local_cloud.ilastik.inputs import Reader, locate
-from local_cloud.ilastik.native import Region
-from local_cloud.ilastik.project import open_project
-from local_cloud.ilastik.tables import make_tables
+from pixel_engine import axes, native
+from pixel_engine.blocks import margins
+from pixel_engine.engine import Engine
+from pixel_engine.features import plan_features
+from pixel_engine.inputs import Reader, locate
+from pixel_engine.native import Region
+from pixel_engine.project import open_project
+from pixel_engine.tables import make_tables
 from tests.bench.measure import Peak
 from tests.bench.report import REPOSITORY, Report
 
-_HOME = REPOSITORY / "local_cloud/ilastik"
+_HOME = REPOSITORY / "deploy/pool/engine"
 _PROJECTS = (
     REPOSITORY.parent / "shared" / "reference" / "seed" / "pixelClassification.ilp",
     REPOSITORY / "tests" / "data" / "ilastik" / "edge" / "project.ilp",
@@ -99,11 +98,17 @@ def run(project: Path, image: Path, output_format: str, threads: int) -> Measure
     started = time.monotonic()
     process = subprocess.Popen(
         [
-            *(str(_HOME / "run_ilastik.sh"), "--headless", "--readonly", f"--project={project}", str(image)),
+            *(
+                str(_HOME / "pixel_engine/run_ilastik.sh"),
+                "--headless",
+                "--readonly",
+                f"--project={project}",
+                str(image),
+            ),
             *("--export_source=Simple Segmentation", f"--output_format={output_format}"),
             f"--output_filename_format={out / name}",
         ],
-        env={"PATH": os.defpath, "LOCAL_CLOUD_PYTHON": sys.executable, "LAZYFLOW_THREADS": str(threads)},
+        env={"PATH": os.defpath, "PIXEL_ENGINE_PYTHON": sys.executable, "LAZYFLOW_THREADS": str(threads)},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -133,7 +138,7 @@ def run(project: Path, image: Path, output_format: str, threads: int) -> Measure
 class _Stopwatch:
     """The kernel's functions, each with the CPU seconds spent in it."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: native.Library) -> None:
         self._library = library
         self.seconds: dict[str, float] = defaultdict(float)
 
@@ -164,7 +169,7 @@ def stages(project: Path, image: Path) -> dict[str, float]:
         with Reader(found, found.order) as reader:
             raw = np.moveaxis(reader.read({"t": slice(0, 1)})[0], -1, 0)
         watch.seconds["read"] = time.process_time() - started
-        with Engine(cast(ctypes.CDLL, watch), plan, tables, volume, 1) as engine:
+        with Engine(cast(native.Library, watch), plan, tables, volume, 1) as engine:
             engine.segment(raw, whole, whole, False)
         watch.seconds["all"] = time.process_time() - started
         if not best or watch.seconds["all"] < best["all"]:

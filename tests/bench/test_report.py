@@ -43,7 +43,7 @@ def test_a_section_without_a_place_is_refused(tmp_path):
     ("name", "file"),
     [
         *((name, RESULTS) for name in ("tick", "burst", "collect", "warm", "memory")),
-        *(("measured", REPOSITORY / f"local_cloud/{part}/BENCHMARKS.md") for part in ("batch", "ilastik")),
+        *(("measured", REPOSITORY / part / "BENCHMARKS.md") for part in ("local_cloud/batch", "deploy/pool/engine")),
     ],
 )
 def test_every_measure_has_its_place_in_the_results(name, file):

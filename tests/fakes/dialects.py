@@ -6,7 +6,7 @@ from collections.abc import Callable
 import h5py
 import numpy as np
 
-from local_cloud.ilastik.axes import axistags_json
+from local_cloud.demo.volumes import axistags_json
 
 # z, y, x in micrometres: of what all makers write.
 PIXEL_SIZES = (1.5, 0.3, 0.2)
@@ -92,7 +92,7 @@ def bigdataviewer(file: h5py.File, pixels: np.ndarray) -> None:
 
 def plain(file: h5py.File, pixels: np.ndarray) -> None:
     """As ilastik exports it: a tagged dataset."""
-    file.create_dataset("exported_data", data=pixels).attrs["axistags"] = axistags_json("tczyx", {})
+    file.create_dataset("exported_data", data=pixels).attrs["axistags"] = axistags_json("tczyx")
 
 
 MAKERS: dict[str, Maker] = {maker.__name__: maker for maker in (imaris, luxendo, fiji, matlab, nexus, bigdataviewer)}

@@ -146,7 +146,7 @@ def test_second_run_does_nothing(machine: Machine) -> None:
     first = asked(machine)
     again = machine.set_up()
     assert (again.returncode, again.stdout) == (0, "")
-    assert asked(machine)[len(first) :] == ["-m local_cloud.ilastik.build"]
+    assert asked(machine)[len(first) :] == ["-m pixel_engine.build"]
     first = asked(machine)
 
     with (machine.clone / "local_cloud/requirements.lock").open("a") as file:

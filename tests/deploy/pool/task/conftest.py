@@ -23,7 +23,7 @@ from batch_ops.task.manifest import SCHEMA, Manifest
 from batch_ops.task.report import Report
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.cloud.provision import task_tools
-from local_cloud.ilastik.axes import axistags_json
+from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 from tests.fakes.forests import add_lane
 from tests.unit.inspection.conftest import add_classifier

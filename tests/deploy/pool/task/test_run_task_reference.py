@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
-from local_cloud.ilastik.axes import axistags_json
+from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 
 REFERENCE = REPOSITORY.parent / "shared/reference/ilastik"

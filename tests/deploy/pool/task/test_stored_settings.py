@@ -16,8 +16,8 @@ import tifffile
 
 from batch_ops.task import contract
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
+from tests.deploy.pool.engine.made_up import Ilastik
 from tests.deploy.pool.task.conftest import TaskFolder
-from tests.local_cloud.ilastik.made_up import Ilastik
 
 CASE = REPOSITORY / "tests/data/ilastik/cells2d"
 LANE = "Input Data/infos/lane0000/Raw Data"

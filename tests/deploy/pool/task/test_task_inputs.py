@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.task import contract
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
-from local_cloud.ilastik.axes import axistags_json
+from pixel_engine.axes import axistags_json
 
 # The datasets that a made-up ilastik finds as the real one does.
 LISTED = "names = []\nh5py.File('local.h5').visititems(lambda n, o: names.append(n) if hasattr(o, 'dtype') else None)\n"

@@ -5,7 +5,7 @@ import pytest
 
 from batch_ops.task import contract
 from local_cloud.cloud.stack import installed_version
-from local_cloud.ilastik.axes import axistags_json
+from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON
 
 _PACKAGE = "lib/python3.12/site-packages/ilastik-1.4.2.dist-info"
