@@ -18,9 +18,9 @@ from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import run_key
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Times
+from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Stand
 

@@ -1,6 +1,5 @@
-"""What a run of an image with a project is: its key, the values for its node, its needs of the node. Pure."""
+"""What a run of an image with a project is: the values for its node, and what it needs of the node. Pure."""
 
-import hashlib
 import json
 import shlex
 from collections.abc import Sequence
@@ -9,35 +8,28 @@ from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
+from batch_ops.domain.export_choice import export_source, exported_values, kept_export, planned_export, tiff_bytes
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
 from batch_ops.domain.project import Project
+from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.page_memory import page_bytes
-from batch_ops.task.export_plan import ExportPlan, export_plan, exported
 from batch_ops.task.outputs import outputs_by_folder, planned_outputs
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
-from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
-
-# In a row of an image whose companion was not there: when it comes, the image is no longer what it was.
-NO_COMPANION = "none"
+from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
+from batch_ops.task.stored_export import StoredExport
 
 _CHOICES = frozenset({"axes-assumed", "axes-confirmed"})
 
 
-def export_source(project: Project, settings: Settings) -> str:
-    """Return what ilastik exports: the project's own choice, else the system's."""
-    return project.config.export_source or settings.export_source
-
-
 def image_options(project: Project, settings: Settings) -> ImageOptions:
     """Return what the check of an image has to know about the run."""
-    channels, bytes_per_value = _exported(project, settings)
+    channels, bytes_per_value = exported_values(project, settings)
     return ImageOptions(
         internal_path=project.config.internal_path,
         axes=project.config.axes,
@@ -46,62 +38,6 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
         per_plane=project.config.per_plane,
         export=kept_export(project),
     )
-
-
-def kept_export(project: Project) -> StoredExport:
-    """Return what the project stores of its export, as far as its configuration wants it used."""
-    return project.facts.export if project.config.keep_export_settings else NOTHING_STORED
-
-
-def _tiff_bytes(image: ImageDescription, project: Project, settings: Settings) -> int:
-    plan = _export(image, project, settings)
-    return plan.files * plan.bytes_per_file
-
-
-def _exported(project: Project, settings: Settings) -> tuple[int, int]:
-    return exported(export_source(project, settings), len(project.facts.classes))
-
-
-def _export(image: ImageDescription, project: Project, settings: Settings) -> ExportPlan:
-    channels, bytes_per_value = _exported(project, settings)
-    return export_plan(
-        image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value, stored=kept_export(project)
-    )
-
-
-def run_key(
-    record: FileRecord,
-    project: Project,
-    settings: Settings,
-    image: ImageDescription | None = None,
-    companion: str = "",
-) -> str:
-    """Compute the digest of what a run computes from: image, classifier, effective settings, ilastik; confirmed axes.
-
-    `companion`: the ETag of the file beside the image that says more of it, where there is one.
-
-    The image is identified by its Content-MD5 if it has one, else by the ETag with which its run began: editing its
-    properties changes the ETag, but not the run.
-    """
-    config, version = project.config, record.image
-    effective = (config.internal_path, config.axes, export_source(project, settings))
-    content = version.md5 or version.begun_etag or version.etag
-    key: list[object] = [record.name, content, project.digest, effective, settings.ilastik_version]
-    if image is not None and image.axes_source is AxesSource.CONFIGURATION and not config.axes:
-        key.append(image.axes)
-    if project.config.per_plane:
-        key.append("per_plane")
-    if kept_export(project).has_effect:
-        key.append("keep_export_settings")
-    counting = (config.object_classes, config.min_object_size, config.pixel_size_um)
-    if counting != (None, 0, ()):
-        # Only then: what was segmented before there were counts is not segmented again for them.
-        key.append(counting)
-    if companion not in ("", NO_COMPANION):
-        key.append(["companion", companion])
-    if config.split:
-        key.append(config.split)
-    return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
 def claimed(
@@ -160,7 +96,8 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
     need = max(
-        page_bytes(image, project.facts, settings.slot_threads, _export(image, project, settings).page_shape) or 0
+        page_bytes(image, project.facts, settings.slot_threads, planned_export(image, project, settings).page_shape)
+        or 0
         for image in verdict.images
     )
     if need <= settings.slot_memory_mb * 2**20:
@@ -201,7 +138,7 @@ def _run_plan(
         more_images=more,
         confirmed=json.dumps(dict(verdict.answers)) if isinstance(verdict, Unchecked) and verdict.answers else "",
         outputs=outputs_by_folder(
-            (one.folder, planned_outputs(nickname, source, _export(one, project, settings)))
+            (one.folder, planned_outputs(nickname, source, planned_export(one, project, settings)))
             for one in (image, *more)
             if one.is_known
         ),
@@ -237,7 +174,7 @@ def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]
 def _disk_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
     # Tagging an untagged image takes another copy; so does each of several, one after the other.
     copied = not all(image.tagged for image in images) or len(images) > 1
-    return (length * (2 if copied else 1) + sum(_tiff_bytes(image, project, settings) for image in images)) / 1e9
+    return (length * (2 if copied else 1) + sum(tiff_bytes(image, project, settings) for image in images)) / 1e9
 
 
 def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project, settings: Settings) -> str:

@@ -6,7 +6,9 @@ last one stands in the run's own times, until the run has ended.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
+from batch_ops.domain.batch_task import Task, TaskState
 from batch_ops.domain.prices import cost_of
 from batch_ops.domain.record_parts import Placement, Spent, Times
 
@@ -33,6 +35,32 @@ def spent_in_all(spent: Spent, times: Times, placement: Placement) -> Spent:
 def stretch_over(times: Times) -> Times:
     """Add the last stretch to those that are over; none has begun since."""
     return replace(times, task_started_at=None, task_ended_at=None, failed_seconds=seconds_of(times) or None)
+
+
+def started(task: Task) -> datetime | None:
+    """Return since when a node works on the task: one that waits for a node may still say when the last one began."""
+    return None if task.state is TaskState.ACTIVE else task.started
+
+
+def stretch_ended(times: Times, requeues: int, task: Task) -> datetime | None:
+    """Return when the last stretch was over, if the task is not any more at what it was at; None while it goes on.
+
+    `times` and `requeues` are those of the row. Batch may put a task back without counting it, and tells the time of
+    it only where it counts.
+    """
+    before, again = times.task_started_at, started(task)
+    if before is None or again == before:
+        return None
+    if again is None:
+        is_over = task.state in {TaskState.ACTIVE, TaskState.PREPARING} or task.requeues > requeues
+        until = task.changed
+    else:
+        is_over, until = again > before, again
+    if not is_over:
+        return None
+    if task.requeued is not None and before < task.requeued < until:
+        return task.requeued
+    return until
 
 
 def _last(times: Times) -> int:

@@ -19,6 +19,7 @@ from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.prices import Node
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
+from batch_ops.domain.spending import started, stretch_ended
 from batch_ops.domain.task_spec import slots_of
 from batch_ops.task.failure_kinds import RULES, FailureKind, FailureRule
 
@@ -89,7 +90,10 @@ def observe(
     if record.state is not State.SUBMITTING and not record.state.has_task:
         return None
     lost = max(0, task.requeues - here.requeues) if excused is False else 0
-    worked = _worked(record, task)
+    over = stretch_ended(record.times, here.requeues, task)
+    worked = record
+    if over is not None:
+        worked = replace(record, times=replace(record.times, task_ended_at=over)).between_stretches()
     seen = replace(
         worked,
         placement=replace(
@@ -98,7 +102,7 @@ def observe(
             node_losses=here.node_losses + lost,
             requeues=max(task.requeues, here.requeues),
         ),
-        times=replace(worked.times, task_started_at=_started(task) or worked.times.task_started_at),
+        times=replace(worked.times, task_started_at=started(task) or worked.times.task_started_at),
     )
     if node is not None and seen.placement.slot_price_micro is not None:
         seen = replace(seen, spent=replace(seen.spent, cost_currency=settings.prices.currency))
@@ -116,31 +120,6 @@ def observe(
     if state is record.state and seen == record:
         return None
     return Step(replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(state, now, _reason(state, task)))
-
-
-def _worked(record: FileRecord, task: Task) -> FileRecord:
-    """Return the record with its last stretch of work over, if the task is not any more at what it was at.
-
-    Batch may put a task back without counting it, and tells the time of it only where it counts.
-    """
-    started, again = record.times.task_started_at, _started(task)
-    if started is None or again == started:
-        return record
-    if again is None:
-        is_over = task.state in {TaskState.ACTIVE, TaskState.PREPARING} or task.requeues > record.placement.requeues
-        until = task.changed
-    else:
-        is_over, until = again > started, again
-    if not is_over:
-        return record
-    if task.requeued is not None and started < task.requeued < until:
-        until = task.requeued
-    return replace(record, times=replace(record.times, task_ended_at=until)).between_stretches()
-
-
-def _started(task: Task) -> datetime | None:
-    """Return since when a node works on the task: one that waits for a node may still say when the last one began."""
-    return None if task.state is TaskState.ACTIVE else task.started
 
 
 def _placed(record: FileRecord, task: Task, node: Node | None, settings: Settings) -> Placement:

@@ -15,8 +15,8 @@ from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.planning import run_key
 from batch_ops.domain.project import Project
+from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields

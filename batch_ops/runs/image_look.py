@@ -9,8 +9,9 @@ from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.companions import Companions
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
-from batch_ops.domain.planning import NO_COMPANION, image_options
+from batch_ops.domain.planning import image_options
 from batch_ops.domain.project import Project
+from batch_ops.domain.run_key import NO_COMPANION
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, Unchecked, Undecided, Verdict
 from batch_ops.image.image_axes import kind_of

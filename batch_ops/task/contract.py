@@ -1,4 +1,4 @@
-"""ilastik headless on a node: what it gets, what it runs, and what it must write.
+"""What a task gets on its node, and what it must write there.
 
 Pure and stdlib only, for Python 3.9 (that of older pools' nodes) and newer, which is why its
 dataclasses have no slots: the product imports this module, and the same file travels to the node beside
@@ -37,7 +37,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, ExportPlan
+from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
 from batch_ops.task.pictures import PicturesError, PicturesWanted
 from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json, images_from_json
@@ -225,42 +225,3 @@ class TaskEnvironment:
             raise TaskEnvironmentError("; ".join(faults) + ".")
         # Raise for what can't be read.
         _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers
-
-
-def command(
-    program: str,
-    project: str,
-    image: str,
-    output_stem: str,
-    export_source: str,
-    plan: ExportPlan,
-    *,
-    ignore_training_axes: bool = False,
-) -> list[str]:
-    """Return the arguments of one headless run, for an exec without a shell; paths are relative to its directory.
-
-    `image` is `<file>.h5/<dataset>`, `output_stem` folder and name without number and suffix.
-    `ignore_training_axes` makes ilastik believe the image's own axistags where the project's differ.
-    """
-    number = "{slice_index}" if plan.is_sequence else ""
-    return [
-        program,
-        "--headless",
-        "--readonly",
-        f"--project={project}",
-        image,
-        f"--export_source={export_source}",
-        f"--output_format={plan.output_format}",
-        f"--output_filename_format={output_stem}{number}.tiff",
-        *(["--ignore_training_axistags"] if ignore_training_axes else []),
-    ]
-
-
-def ilastik_environment(base: Mapping[str, str], threads: int, ram_mb: int, home: str) -> dict[str, str]:
-    """Return the node's environment without this task's values, Python's settings and Batch's token.
-
-    `home` is a folder of the task's own: ilastik writes there, and reads settings that nobody should have left.
-    """
-    dropped = (TaskEnvironment.PREFIX, "PYTHON", "LAZYFLOW_", "AZ_BATCH_AUTHENTICATION_TOKEN")
-    kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
-    return {**kept, "HOME": home, "LAZYFLOW_THREADS": str(threads), "LAZYFLOW_TOTAL_RAM_MB": str(ram_mb)}

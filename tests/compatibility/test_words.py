@@ -10,9 +10,9 @@ from azure.data.tables import UpdateMode
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.domain import messages, project_config
 from batch_ops.domain.orders import CollectOrder, LookOrder
-from batch_ops.domain.planning import run_key
 from batch_ops.domain.project import Project
 from batch_ops.domain.provenance import provenance
+from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import from_mapping
 from batch_ops.domain.task_spec import task_spec
 from batch_ops.image.facts import ProjectFacts

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batch_ops.task import contract
+from batch_ops.task import contract, headless
 from node.execution import Execution
 from node.files import refuse, say
 from node.log import LogTee
@@ -51,7 +51,7 @@ def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: l
         home.mkdir(exist_ok=True)
     except OSError as exc:
         refuse(contract.EXIT_NODE, f"The folder that ilastik needs as its home can't be made on this node: {exc}.")
-    environment = contract.ilastik_environment(os.environ, task.threads, task.ram_mb, str(home))
+    environment = headless.ilastik_environment(os.environ, task.threads, task.ram_mb, str(home))
     try:
         # In this script's process group, so that Batch's own kill reaches ilastik even without this script.
         process = subprocess.Popen(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from batch_ops.task import contract, true_success, warning_kinds
+from batch_ops.task import contract, headless, true_success, warning_kinds
 from batch_ops.task.export_plan import ExportPlan
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, Role, outputs_by_folder
@@ -57,7 +57,7 @@ def segment(
     place = execution.partial / folder
     place.mkdir(exist_ok=True)
     # The image's axes may differ from the project's training images; its own are right.
-    command = contract.command(
+    command = headless.command(
         str(work.home / "run_ilastik.sh"),
         project.file,
         image.argument,

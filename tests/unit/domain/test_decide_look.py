@@ -10,10 +10,10 @@ from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.decide_look import Begin, Cancel, Continue, Insert, Leave, Seen, decide_look
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import run_key
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.domain.record_parts import Times
+from batch_ops.domain.run_key import run_key
 from batch_ops.image.facts import ProjectFacts
 from batch_ops.task.run_plan import RunPlan
 from tests.world import SETTINGS

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from batch_ops.task import contract
 from batch_ops.task.contract import TaskEnvironment
-from batch_ops.task.export_plan import export_plan
 
 TASK = TaskEnvironment(
     nickname="nuclei",
@@ -74,24 +73,3 @@ def test_all_missing_and_unreadable_values_are_reported_at_once():
     environ |= {"ILASTIK_TASK_RUN": "x", "ILASTIK_TASK_THREADS": "-1"}
     with pytest.raises(contract.TaskEnvironmentError, match=r"NICKNAME is missing.*RUN is not.*THREADS is not"):
         TaskEnvironment.from_env(environ)
-
-
-def test_the_command_is_that_of_the_reference_runs():
-    """Argument for argument what the reference output was made with, for a sequence and for one file."""
-    plan = export_plan("txyzc", (2, 4, 5, 3, 1))
-    assert contract.command("ilastik", "project.ilp", "input.h5", "out/input", "Simple Segmentation", plan) == [
-        "ilastik",
-        "--headless",
-        "--readonly",
-        "--project=project.ilp",
-        "input.h5",
-        "--export_source=Simple Segmentation",
-        "--output_format=multipage tiff sequence",
-        "--output_filename_format=out/input{slice_index}.tiff",
-    ]
-    flat = contract.command("i", "p", "x.h5", "o/x", "S", export_plan("yx", (5, 4)), ignore_training_axes=True)
-    assert flat[-3:] == [
-        "--output_format=multipage tiff",
-        "--output_filename_format=o/x.tiff",
-        "--ignore_training_axistags",
-    ]
