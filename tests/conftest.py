@@ -10,12 +10,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from local_cloud.azurite.server import Azurite, AzuriteError
+from pixel_engine.build import build
 
 _STOP_SECONDS = 30
 
 # A busy machine is no fault of the code.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_sessionstart() -> None:
+    """Compile the pixel engine where its source has changed since `make setup`: it stands in for ilastik."""
+    build()
 
 
 @pytest.fixture(scope="session")

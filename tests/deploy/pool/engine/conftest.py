@@ -4,15 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pixel_engine.build import build
 from tests.deploy.pool.engine.made_up import Ilastik
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _kernel() -> None:
-    build()
 
 
 @pytest.fixture
