@@ -1,1 +1,1 @@
-"""The trigger host: runs a function app's queue and timer functions through Microsoft's worker library."""
+"""The trigger host: runs a function app's queue, timer and HTTP functions through Microsoft's worker library."""

@@ -16,6 +16,7 @@ from local_cloud.functions.errors import HostError
 from local_cloud.functions.host import Host, Surroundings
 from local_cloud.functions.host_identity import HostIdentity, default_host_id
 from local_cloud.functions.host_json import read_host_json
+from local_cloud.functions.http_listener import Keys
 from local_cloud.functions.log_lines import configure
 from local_cloud.functions.running import Runner
 from local_cloud.functions.stopping import Stopping
@@ -62,7 +63,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             identity=identity,
             now=lambda: datetime.now(UTC),
             port=arguments.port,
-            key=key,
+            keys=Keys(master=key, host=kept_key(state / "host.key")),
             stop_seconds=arguments.stop_seconds,
         )
         host = Host(worker.functions, runner, stopping, around)

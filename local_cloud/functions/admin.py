@@ -1,15 +1,16 @@
-"""The host's HTTP interface: its status, and starting a function by hand.
+"""The host's HTTP interface: its status, starting a function by hand, and the app's own HTTP functions.
 
-GET  /                              200: it answers
+GET  /                              200: it answers, where no function does
 GET  /admin/host/status             {"id": ..., "state": "Running", ...}
+GET  /admin/host/keys               {"keys": [{"name": "default", "value": ...}]}: opens functions of level `function`
 GET  /admin/functions               the functions and their triggers
 POST /admin/functions/{name}        {"input": "..."}: run it now; 202 at once, or 404
 
 All below /admin ask for the host's master key in the header `x-functions-key`, as in Azure: 401 without.
+All else is for the functions of the app.
 """
 
 import asyncio
-import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -18,16 +19,28 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from local_cloud.doors import why_closed
+from local_cloud.functions.http_listener import KEY_HEADER, HttpListener, Keys, is_key
+
+# As the real host: more is answered by 413.
+_LARGEST_BODY = 100 * 2**20
 
 type Start = Callable[[str], Awaitable[Any]]
 
 
 class Admin:
-    """`starters` run one function each, given the request's input; `key` is the host's master key."""
+    """`starters` run one function each, given the request's input; `http` answers what is not for the host."""
 
-    def __init__(self, host_id: str, key: str, triggers: Mapping[str, str], starters: Mapping[str, Start]) -> None:
+    def __init__(
+        self,
+        host_id: str,
+        keys: Keys,
+        triggers: Mapping[str, str],
+        starters: Mapping[str, Start],
+        http: HttpListener,
+    ) -> None:
         self._host_id = host_id
-        self._key = key
+        self._keys = keys
+        self._http = http
         self._triggers = triggers
         self._starters = starters
         self._began = time.monotonic()
@@ -37,13 +50,15 @@ class Admin:
 
     async def start(self, port: int) -> int:
         """Listen on this machine only; return the port, a free one for 0. Raises OSError when it is taken."""
-        app = web.Application(middlewares=[self._guard])
+        app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
         app.add_routes(
             [
-                web.get("/", self._answers),
                 web.get("/admin/host/status", self._status),
+                web.get("/admin/host/keys", self._list_keys),
                 web.get("/admin/functions", self._list),
                 web.post("/admin/functions/{name}", self._run),
+                web.route("*", "/admin{rest:(/.*)?}", self._nothing),
+                web.route("*", "/{rest:.*}", self._call),
             ]
         )
         self._server = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
@@ -64,13 +79,23 @@ class Admin:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if closed := why_closed(request.headers.get("Host"), request.headers.get("Origin")):
             return web.Response(status=403, text=closed)
-        given = request.headers.get("x-functions-key", "")
-        if request.path != "/" and not hmac.compare_digest(given.encode(), self._key.encode()):
+        is_for_host = request.path.lower() == "/admin" or request.path.lower().startswith("/admin/")
+        if is_for_host and not is_key(request.headers.get(KEY_HEADER, ""), self._keys.master):
             return web.Response(status=401)
         return await handler(request)
 
-    async def _answers(self, _request: web.Request) -> web.Response:
-        return web.Response(text="The function host answers.\n")
+    async def _nothing(self, _request: web.Request) -> web.Response:
+        return web.Response(status=404)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        if self.state == "Running" and (answer := await self._http.answer(request)) is not None:
+            return answer
+        if request.path == "/":
+            return web.Response(text="The function host answers.\n")
+        return web.Response(status=404 if self.state == "Running" else 503)
+
+    async def _list_keys(self, _request: web.Request) -> web.Response:
+        return web.json_response({"keys": [{"name": "default", "value": self._keys.host}], "links": []})
 
     async def _status(self, _request: web.Request) -> web.Response:
         uptime = round((time.monotonic() - self._began) * 1000)

@@ -10,6 +10,7 @@ from local_cloud.functions.admin import Admin, Start
 from local_cloud.functions.app_settings import is_disabled
 from local_cloud.functions.host_identity import HostIdentity
 from local_cloud.functions.host_json import HostOptions
+from local_cloud.functions.http_listener import HttpListener, Keys
 from local_cloud.functions.messages import as_json, text
 from local_cloud.functions.queue_listener import QueueListener
 from local_cloud.functions.queue_messages import HeldMessage
@@ -18,7 +19,7 @@ from local_cloud.functions.singleton import Singleton
 from local_cloud.functions.stopping import Stopping
 from local_cloud.functions.storage import Storage
 from local_cloud.functions.timer_listener import StatusBlob, Tick, TimerListener
-from local_cloud.functions.triggers import HOST_CONNECTION, Function, QueueTrigger, TimerTrigger
+from local_cloud.functions.triggers import HOST_CONNECTION, Function, HttpTrigger, QueueTrigger, TimerTrigger
 
 _log = logging.getLogger("Host.General")
 _CONTAINER = "azure-webjobs-hosts"
@@ -34,7 +35,7 @@ class Surroundings:
     identity: HostIdentity
     now: Callable[[], datetime]
     port: int
-    key: str  # the master key, which the admin routes ask for
+    keys: Keys
     stop_seconds: float
 
 
@@ -57,12 +58,17 @@ class Host:
         is not set, OSError when the port is taken.
         """
         async with Storage(self._around.settings) as storage:
-            listeners = [await self._listener(storage, function) for function in self._functions]
+            http = HttpListener(
+                self._functions, self._around.options.route_prefix, self._around.keys, self._runner.call
+            )
+            found = [await self._listener(storage, function) for function in self._functions]
+            listeners = [listener for listener in found if listener is not None]
             admin = Admin(
                 self._around.identity.host_id,
-                self._around.key,
+                self._around.keys,
                 {f.name: _kind(f) for f in self._functions},
-                {f.name: self._starter(f) for f in self._functions},
+                {f.name: self._starter(f) for f in self._functions if not isinstance(f.trigger, HttpTrigger)},
+                http,
             )
             port = await admin.start(self._around.port)
             for function in self._functions:
@@ -94,8 +100,10 @@ class Host:
                 raise fault
         return left
 
-    async def _listener(self, storage: Storage, function: Function) -> QueueListener | TimerListener:
+    async def _listener(self, storage: Storage, function: Function) -> QueueListener | TimerListener | None:
         trigger = function.trigger
+        if isinstance(trigger, HttpTrigger):
+            return None
         if isinstance(trigger, QueueTrigger):
             queues = await storage.queues(trigger.connection)
             poison = None if trigger.queue.endswith(_POISON) else queues.get_queue_client(trigger.queue + _POISON)
@@ -146,4 +154,6 @@ def _kind(function: Function) -> str:
     trigger = function.trigger
     if isinstance(trigger, QueueTrigger):
         return f"queue '{trigger.queue}'"
+    if isinstance(trigger, HttpTrigger):
+        return f"HTTP '{trigger.template}'"
     return f"timer '{trigger.schedule.text}'"

@@ -1,4 +1,4 @@
-"""host.json: the parts that matter for queue and timer functions, checked, with the real host's defaults."""
+"""host.json: the parts that matter for queue, timer and HTTP functions, checked, with the real host's defaults."""
 
 import json
 import math
@@ -35,6 +35,7 @@ class HostOptions:
     function_timeout: float | None = 1800.0
     queues: QueueOptions = QueueOptions()
     log_levels: Mapping[str, str] = field(default_factory=dict)
+    route_prefix: str = "api"
 
 
 def read_host_json(path: Path, settings: Mapping[str, str]) -> HostOptions:
@@ -88,6 +89,7 @@ class _Reader:
                 max_polling_interval=max(0.1, self._seconds("extensions.queues.maxPollingInterval", 60.0)),
                 base64=self._encoding() == "base64",
             ),
+            route_prefix=str(self._at("extensions.http.routePrefix", "api")).strip("/"),
             log_levels={str(category): str(level) for category, level in levels.items()},
         )
 

@@ -25,6 +25,9 @@ class TypedData(Message):
         return next(iter(self.__dict__), None)
 
 
+NO_DATA = TypedData()
+
+
 def text(value: str) -> TypedData:
     return TypedData(string=value)
 
@@ -54,7 +57,20 @@ class BindingInfo(Message):
 
 setattr(BindingInfo, "in", 0)  # a keyword, so not writable in the class body
 
+
+class RpcHttpCookie(Message):
+    """A cookie that a function sets; how it goes to other sites is a number, as in the service's definition."""
+
+    SameSite = SimpleNamespace(**{"None": 0, "Lax": 1, "Strict": 2, "ExplicitNone": 3})
+
+
 _PLAIN = (
+    "NullableBool",
+    "NullableDouble",
+    "NullableString",
+    "NullableTimestamp",
+    "RpcHttp",
+    "Timestamp",
     "WorkerInitResponse",
     "WorkerMetadata",
     "FunctionMetadataResponse",
@@ -72,4 +88,5 @@ PROTOS = SimpleNamespace(
     ParameterBinding=ParameterBinding,
     StatusResult=StatusResult,
     BindingInfo=BindingInfo,
+    RpcHttpCookie=RpcHttpCookie,
 )

@@ -25,6 +25,10 @@ class Runner:
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self.names: dict[str, str] = {}
 
+    async def call(self, function: Function, data: TypedData, reason: str) -> Outcome:
+        """Run a function once, for somebody who waits for its answer."""
+        return await self._once(function, Invocation(str(uuid.uuid4()), data, {}), reason)
+
     async def run(
         self,
         function: Function,

@@ -2,15 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from local_cloud.functions.app_settings import resolve
 from local_cloud.functions.errors import BindingError
+from local_cloud.functions.routes import Route, parse_route
 from local_cloud.functions.schedule import Schedule
 
 HOST_CONNECTION = "AzureWebJobsStorage"
 
-type _Parser = Callable[[str, Mapping[str, Any], Mapping[str, str]], QueueTrigger | TimerTrigger]
+type Trigger = QueueTrigger | TimerTrigger | HttpTrigger
+type _Parser = Callable[[str, Mapping[str, Any], Mapping[str, str]], Trigger]
+
+
+class AuthLevel(StrEnum):
+    """Which key a request needs: none, that of the host, or the master key."""
+
+    ANONYMOUS = "anonymous"
+    FUNCTION = "function"
+    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,20 @@ class TimerTrigger:
     schedule: Schedule
     run_on_startup: bool
     use_monitor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTrigger:
+    """`methods` in upper case; none: all. The route has no prefix yet."""
+
+    parameter: str
+    template: str
+    methods: frozenset[str]
+    level: AuthLevel
+
+    def route(self, function: str, prefix: str) -> Route:
+        """Return the whole route. Raises BindingError for a template that this host does not know."""
+        return parse_route(function, self.template, prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +78,38 @@ class Function:
 
     name: str
     id: str
-    trigger: QueueTrigger | TimerTrigger
+    trigger: Trigger
     retry: Retry | None = None
 
 
-def parse_trigger(
-    function: str, bindings: Sequence[Mapping[str, Any]], settings: Mapping[str, str]
-) -> QueueTrigger | TimerTrigger:
+def parse_trigger(function: str, bindings: Sequence[Mapping[str, Any]], settings: Mapping[str, str]) -> Trigger:
     """Read the function's one trigger, with %NAME% replaced.
 
     Raises BindingError for every kind of trigger or binding that this host does not run, SettingsError for
     a setting that is not there.
     """
-    kinds: dict[str, _Parser] = {"queuetrigger": _queue, "timertrigger": _timer}
-    for binding in bindings:
-        if str(binding.get("type", "")).lower() not in kinds:
+    kinds: dict[str, _Parser] = {"queuetrigger": _queue, "timertrigger": _timer, "httptrigger": _http}
+    types = [str(binding.get("type", "")).lower() for binding in bindings]
+    for binding, kind in zip(bindings, types, strict=True):
+        if kind not in kinds and not (kind == "http" and "httptrigger" in types):
             raise BindingError(
                 f"Function '{function}' has the binding '{binding.get('name')}' of type '{binding.get('type')}'. "
-                "This host runs only functions whose one binding is a queueTrigger or a timerTrigger; "
-                "for others use Azure Functions Core Tools ('func start')."
+                "This host runs only functions whose one binding is a queueTrigger, a timerTrigger or an "
+                "httpTrigger with its answer; for others use Azure Functions Core Tools ('func start')."
             )
-    if len(bindings) != 1:
-        raise BindingError(f"Function '{function}' has {len(bindings)} triggers, but must have exactly one.")
-    binding = bindings[0]
-    return kinds[str(binding["type"]).lower()](function, binding, settings)
+    triggers = [binding for binding, kind in zip(bindings, types, strict=True) if kind in kinds]
+    if len(triggers) != 1:
+        raise BindingError(f"Function '{function}' has {len(triggers)} triggers, but must have exactly one.")
+    return kinds[str(triggers[0]["type"]).lower()](function, triggers[0], settings)
+
+
+def _http(function: str, binding: Mapping[str, Any], settings: Mapping[str, str]) -> HttpTrigger:
+    template = resolve(str(binding.get("route") or function), settings, f"The route of function '{function}'")
+    level = str(binding.get("authLevel") or AuthLevel.FUNCTION).lower()
+    if level not in set(AuthLevel):
+        raise BindingError(f"Function '{function}' has the authLevel '{level}', which there is not.")
+    methods = frozenset(str(method).upper() for method in binding.get("methods") or ())
+    return HttpTrigger(str(binding["name"]), template, methods, AuthLevel(level))
 
 
 def _queue(function: str, binding: Mapping[str, Any], settings: Mapping[str, str]) -> QueueTrigger:

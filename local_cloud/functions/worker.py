@@ -15,17 +15,21 @@ from typing import Any
 
 import azure_functions_runtime as runtime
 
-from local_cloud.functions.errors import AppError
+from local_cloud.functions.errors import AppError, BindingError
 from local_cloud.functions.messages import PROTOS, Message, ParameterBinding, StatusResult, TypedData
 from local_cloud.functions.triggers import Function, Retry, parse_trigger
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an invocation ended; `error` is the exception's text with its traceback, empty on success."""
+    """How an invocation ended; `error` is the exception's text with its traceback, empty on success.
+
+    `answer` is what the function returned, None if nothing.
+    """
 
     ok: bool
     error: str = ""
+    answer: TypedData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,11 @@ class Worker:
         if answer.result.status != StatusResult.Success:
             fault = answer.result.exception
             raise AppError(f"{app / 'function_app.py'} cannot be loaded: {fault.message}\n{fault.stack_trace}")
+        if "HttpUri" in answer.capabilities:
+            raise BindingError(
+                "The app uses streams of HTTP (azurefunctions-extensions-http-...), which this host does not do: use "
+                "func.HttpRequest and func.HttpResponse, or Azure Functions Core Tools ('func start')."
+            )
         runtime.start_threadpool_executor()
         listing = await runtime.functions_metadata_request(None)
         return cls(tuple(_function(found, settings) for found in listing.function_metadata_results or ()))
@@ -90,7 +99,7 @@ class Worker:
         finally:
             runtime.invocation_id_cv.reset(token)
         if answer.result.status == StatusResult.Success:
-            return Outcome(True)
+            return Outcome(True, answer=answer.return_value)
         fault = answer.result.exception
         return Outcome(False, f"{fault.message}\n{fault.stack_trace}".strip())
 

@@ -81,3 +81,39 @@ def failing_tick(timer: func.TimerRequest, context: func.Context) -> None:
 async def quiet(message: func.QueueMessage) -> None:
     log.info("quiet is not to be seen")
     log.error("quiet says %s", message.get_body().decode())
+
+
+@app.function_name("echo_http")
+@app.route("things/{kind:alpha}/{*rest}", methods=["GET", "PUT"], auth_level=func.AuthLevel.FUNCTION)
+async def echo_http(req: func.HttpRequest) -> func.HttpResponse:
+    told = {
+        "method": req.method,
+        "url": req.url,
+        "params": dict(req.params),
+        "route": dict(req.route_params),
+        "headers": dict(req.headers),
+        "bytes": list(req.get_body()),
+    }
+    answer = func.HttpResponse(json.dumps(told), mimetype="application/json", status_code=201)
+    answer.headers.add("X-Own", "1")
+    answer.headers.add("Set-Cookie", "a=b/c; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=60")
+    answer.headers.add("Set-Cookie", "d=e")
+    return answer
+
+
+@app.function_name("binary")
+@app.route("binary", auth_level=func.AuthLevel.ANONYMOUS)
+def binary(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(bytes(range(256)), mimetype="image/png")
+
+
+@app.function_name("plain")
+@app.route(auth_level=func.AuthLevel.ADMIN)
+async def plain(req: func.HttpRequest) -> str:
+    return "plain"
+
+
+@app.function_name("http_fails")
+@app.route("things/fail", auth_level=func.AuthLevel.ANONYMOUS)
+async def http_fails(req: func.HttpRequest) -> func.HttpResponse:
+    raise ValueError("not for strangers")

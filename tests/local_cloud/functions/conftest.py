@@ -14,6 +14,8 @@ import pytest_asyncio
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
+from multidict import CIMultiDictProxy
+from yarl import URL
 
 from tests.waiting import until
 
@@ -94,11 +96,20 @@ class HostProcess:
         self, headers: dict[str, str], method: str, path: str, body: bytes | None = None
     ) -> tuple[int, bytes]:
         """One request with these headers; its status and body."""
+        status, _, content = await self.answer(headers, method, path, body)
+        return status, content
+
+    async def answer(
+        self, headers: dict[str, str], method: str, path: str, body: bytes | None = None
+    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
+        """One request with these headers, its path sent as it is; status, headers and body of the answer."""
         async with (
             aiohttp.ClientSession() as client,
-            client.request(method, self.url + path, data=body, headers=headers) as answer,
+            client.request(
+                method, URL(self.url + path, encoded=True), data=body, headers=headers, allow_redirects=False
+            ) as answer,
         ):
-            return answer.status, await answer.read()
+            return answer.status, answer.headers, await answer.read()
 
     async def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Send the signal and wait for the end; the exit code."""
