@@ -203,6 +203,11 @@ def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -
             f"would give a TIFF of {_gb(plan.bytes_per_file)}, but ilastik writes at most 4 GB per TIFF; split the "
             "image into smaller ones."
         )
+    if plan.is_taken_for_colours:
+        raise Unfit(
+            f"would give TIFFs that are {plan.page_shape[1]} pixels wide, and ilastik can't write TIFFs of 3 or 4 "
+            "columns, which it takes for colours; upload an image that is at least 5 pixels long along x."
+        )
 
 
 def _gb(count: int) -> str:

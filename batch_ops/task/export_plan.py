@@ -19,6 +19,8 @@ CLASSIC_TIFF_LIMIT_BYTES = 2**32 - 2**25
 # Upper bounds for everything but pixels: one directory of tags per page, one OME description per file.
 _TAGS_BYTES_PER_PAGE = 256
 _TAGS_BYTES_PER_FILE = 4096
+# ilastik's TIFF library takes so many columns for the colours of a pixel, and then misses one of the axes.
+_COLUMNS_OF_COLOURS = (3, 4)
 
 
 class PlanError(ValueError):
@@ -50,6 +52,11 @@ class ExportPlan:
     @property
     def fits_classic_tiff(self) -> bool:
         return self.bytes_per_file <= CLASSIC_TIFF_LIMIT_BYTES
+
+    @property
+    def is_taken_for_colours(self) -> bool:
+        """Whether ilastik ends with an error as its pages are as wide as pixels have colours."""
+        return self.page_shape[1] in _COLUMNS_OF_COLOURS
 
 
 def export_plan(

@@ -39,7 +39,7 @@ flags = [a for a in sys.argv[1:] if a.startswith("--") and "=" not in a]
 image = next(a for a in sys.argv[1:] if not a.startswith("--"))
 file, _, dataset = image.partition(".h5/")
 pattern = options["output_filename_format"]
-def write(count=2, shape=(3, 5, 4), digits=1):
+def write(count=2, shape=(3, 5, 6), digits=1):
     for index in range(count):
         tifffile.imwrite(pattern.replace("{slice_index}", f"{index:0{digits}}"), numpy.ones(shape, "uint8"),
                          photometric="minisblack", metadata={"axes": "ZYX"[-len(shape):]}, ome=True)
@@ -60,7 +60,7 @@ class TaskFolder:
 
     wd: Path
     home: Path
-    shape: tuple[int, ...] = (2, 4, 5, 3, 1)
+    shape: tuple[int, ...] = (2, 6, 5, 3, 1)
     axes: str = "txyzc"
     extra: dict[str, str] = field(default_factory=dict)
     values: dict[str, object] = field(default_factory=dict)

@@ -152,14 +152,14 @@ def test_who_knows_no_several_images_is_told_so(folder):
 
 def test_what_was_confirmed_counts_on_the_node_too(folder):
     """An image that the check did not get to, of a kind that somebody has spoken of."""
-    folder.ilastik("write(1, (3, 5, 4))")
+    folder.ilastik("write(1, (3, 5, 6))")
     with h5py.File(folder.image, "w") as file:
-        file["a"] = np.zeros((3, 5, 4), "u1")
+        file["a"] = np.zeros((3, 5, 6), "u1")
     assert folder.run().code == contract.EXIT_BAD_IMAGE
-    folder.values = {"confirmed": '{"3 x n x 4": "zyx"}'}
+    folder.values = {"confirmed": '{"3 x n x n": "zyx"}'}
     ended = folder.run()
     assert ended.code == 0, ended.printed
-    assert (folder.manifest().images[0].axes, folder.manifest().images[0].shape) == ("zyx", (3, 5, 4))
+    assert (folder.manifest().images[0].axes, folder.manifest().images[0].shape) == ("zyx", (3, 5, 6))
 
 
 @pytest.mark.parametrize("writer", SAMPLES)

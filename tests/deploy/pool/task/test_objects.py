@@ -19,7 +19,7 @@ def test_the_table_of_objects_comes_with_the_results(folder):
     [table] = [output for output in manifest.outputs if output.role is Role.TABLE]
     with (folder.wd / "out" / manifest.execution / table.path).open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["t"], row["pixels"], row["touches_border"]) for row in rows] == [("0", "60", "1"), ("1", "60", "1")]
+    assert [(row["t"], row["pixels"], row["touches_border"]) for row in rows] == [("0", "90", "1"), ("1", "90", "1")]
     assert manifest.counts
     assert [one.objects for one in manifest.counts.classes] == [(1, 1)]
     assert "objects" in manifest.seconds

@@ -54,12 +54,12 @@ def test_who_knows_only_schema_1_gets_a_manifest_that_it_can_read(folder):
     [
         ("", 81, "NO_OUTPUT", "2 of 2 TIFF files are missing, the first is nuclei0.tiff"),
         ("write(count=1)", 81, "NO_OUTPUT", "1 of 2 TIFF files are missing, the first is nuclei1.tiff"),
-        ("write(shape=(2, 5, 4))", 81, "NO_OUTPUT", "nuclei0.tiff has 2 pages instead of 3"),
-        ("write(shape=(3, 4, 5))", 81, "NO_OUTPUT", "pages of 4 x 5 pixels instead of 5 x 4"),
+        ("write(shape=(2, 5, 6))", 81, "NO_OUTPUT", "nuclei0.tiff has 2 pages instead of 3"),
+        ("write(shape=(3, 6, 5))", 81, "NO_OUTPUT", "pages of 6 x 5 pixels instead of 5 x 6"),
         ("write(count=3)", 81, "NO_OUTPUT", "an unexpected file, 'nuclei2.tiff'"),
         ("write(); open(pattern.replace('{slice_index}', '1'), 'w').close()", 81, "NO_OUTPUT", "1.tiff is empty"),
         (
-            "write(shape=(3, 5, 4)); p = pattern.replace('{slice_index}', '0')\n"
+            "write(shape=(3, 5, 6)); p = pattern.replace('{slice_index}', '0')\n"
             "os.truncate(p, os.path.getsize(p) // 2)",
             81,
             "NO_OUTPUT",
@@ -138,7 +138,7 @@ def test_the_report_shows_the_lines_that_matter(folder):
     ("values", "classes", "warned"),
     [
         ("numpy.ones(shape)", 2, True),
-        ("numpy.arange(60).reshape(shape) % 2 + 1", 2, False),
+        ("numpy.arange(90).reshape(shape) % 2 + 1", 2, False),
         ("numpy.ones(shape)", 1, False),
     ],
 )
@@ -157,7 +157,7 @@ def test_one_class_everywhere_is_a_warning(folder, values, classes, warned):
 
 def _write(values):
     return (
-        "shape = (3, 5, 4)\nfor i in range(2):\n"
+        "shape = (3, 5, 6)\nfor i in range(2):\n"
         f"    tifffile.imwrite(pattern.replace('{{slice_index}}', str(i)), ({values}).astype('uint8'),"
         " photometric='minisblack', metadata={'axes': 'ZYX'}, ome=True)"
     )
@@ -248,7 +248,7 @@ def test_ilastik_gets_its_share_of_the_node_and_nothing_of_the_task(folder):
 
 def test_one_time_point_becomes_one_file(folder):
     """Without a t axis longer than 1 there is no sequence: one TIFF without number."""
-    folder.shape = (1, 4, 5, 3, 1)
+    folder.shape = (1, 6, 5, 3, 1)
     folder.make_image()
     folder.ilastik("assert options['output_format'] == 'multipage tiff'; write(count=1)")
     ended = folder.run()

@@ -66,7 +66,7 @@ def test_configured_axes_never_replace_the_images_own(folder):
 def test_an_image_that_is_not_what_the_check_described_is_refused(folder):
     """What the check read is what the node works on."""
     folder.check()
-    folder.shape = (2, 4, 5, 4, 1)
+    folder.shape = (2, 6, 5, 4, 1)
     folder.make_image()
     assert folder.run().code == contract.EXIT_STAGING_IN
     assert "not the one that was checked" in folder.report().sentence
@@ -74,7 +74,7 @@ def test_an_image_that_is_not_what_the_check_described_is_refused(folder):
 
 def test_an_image_that_was_not_checked_is_judged_by_the_same_rules(folder):
     """The node ends with the sentence that the check would have found."""
-    folder.shape = (2, 4, 5, 1, 1)
+    folder.shape = (2, 6, 5, 1, 1)
     folder.make_image()
     assert folder.run().code == contract.EXIT_BAD_IMAGE
     assert "its project was trained on 3D images" in folder.report().sentence
@@ -100,7 +100,7 @@ def test_an_old_project_is_made_to_fit_in_a_copy(folder, lane):
         f"import hashlib; assert hashlib.sha256(open('project.ilp', 'rb').read()).hexdigest() == '{before}'\n"
         "p = h5py.File(options['project']); lane = p['Input Data/infos/lane0000/Raw Data/filePath'][()].decode()\n"
         "assert not len(p['PixelClassification/LabelSets']), 'labels'\n"
-        "there, _, inside = lane.partition('.h5/')\nassert h5py.File(there + '.h5')[inside].shape == (2, 4, 5, 3, 1)\n"
+        "there, _, inside = lane.partition('.h5/')\nassert h5py.File(there + '.h5')[inside].shape == (2, 6, 5, 3, 1)\n"
         "write()"
     )
     ended = folder.run()
@@ -118,13 +118,13 @@ def test_a_project_of_today_keeps_all_but_the_way_to_its_images(folder):
         "print('given', info['filePath'][()], *info['shape'], flags); write()"
     )
     ended = folder.run()
-    assert "given b'no-training-image.h5/data' 2 4 5 3 1 ['--headless', '--readonly']" in ended.printed
+    assert "given b'no-training-image.h5/data' 2 6 5 3 1 ['--headless', '--readonly']" in ended.printed
     assert folder.project.read_bytes() == before
 
 
 def test_the_images_own_axes_win_over_the_projects(folder):
     """ilastik would force the training axes on the image and swap x and z; the option that stops it is given."""
-    folder.axes, folder.shape = "tzyxc", (2, 3, 5, 4, 1)
+    folder.axes, folder.shape = "tzyxc", (2, 3, 5, 6, 1)
     folder.make_image()
     folder.check()
     folder.ilastik("assert '--ignore_training_axistags' in flags; write()")
@@ -213,7 +213,7 @@ def test_two_datasets_need_a_name(folder):
     with h5py.File(folder.image, "a") as file:
         file["other"] = np.zeros((9, 9), "uint8")
     assert folder.run().code == contract.EXIT_BAD_IMAGE
-    assert "could be the image: other (9 x 9), volume/data (2 x 4 x 5 x 3 x 1)" in folder.report().sentence
+    assert "could be the image: other (9 x 9), volume/data (2 x 6 x 5 x 3 x 1)" in folder.report().sentence
 
     folder.values = {"internal_path": "/volume/data"}
     ended = folder.run()
