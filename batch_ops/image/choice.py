@@ -15,7 +15,13 @@ CHOSEN_BY_TRAINING = "it is where the training images of its project are"
 _LEAST = 5  # pixels along both axes of a plane: what is smaller is a table
 _NUMBER = re.compile(r"\d+")
 _PREVIEW = re.compile(r"(?<![a-z])(thumb(nail)?s?|previews?|icons?)(?![a-z])", re.IGNORECASE)
-_MASK = re.compile(r"(?<![a-z])(masks?|labels?|lut|luts|palette|colou?rmap)(?![a-z])", re.IGNORECASE)
+_MASK = re.compile(
+    r"(?<![a-z])(masks?|labels?|segmentations?|annotations?|ground_?truth|predictions?|probabilit(y|ies)|luts?|palette"
+    r"|colou?rmap)(?![a-z]|[ _-]?(free|input|raw|image))",
+    re.IGNORECASE,
+)
+# Where MATLAB keeps what its cells hold.
+_CELLS = "#refs#/"
 _NUMBERS = re.compile(r"(bool|u?int\d+|float\d+)")
 _SUFFIX = re.compile(r"(_\d+)+")
 
@@ -81,6 +87,8 @@ def _structure(entry: Entry) -> str:
 def _name(entry: Entry) -> str:
     if _PREVIEW.search(entry.path):
         return "a thumbnail"
+    if entry.path.startswith(_CELLS):
+        return "of a cell array"
     return "a mask or labels" if entry.dtype == "bool" or _MASK.search(entry.path) else ""
 
 

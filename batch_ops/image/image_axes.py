@@ -133,8 +133,8 @@ def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
 def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     shape = found.shape
     default = found.usual.strip("?") or _DEFAULT[len(shape)]
-    likely = _likely(shape, project)
-    example = default if found.usual else likely or default
+    likely = _likely(shape, project, in_columns=bool(found.usual))
+    example = likely or default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
     if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
@@ -196,12 +196,17 @@ def _sorted(order: str) -> str:
     return "".join(letter for letter in axis_rules.LETTERS if letter in order)
 
 
-def _likely(shape: tuple[int, ...], project: ProjectFacts) -> str:
-    """Return the order that comes to mind first among those that fit the project; "" if none does."""
+def _likely(shape: tuple[int, ...], project: ProjectFacts, *, in_columns: bool) -> str:
+    """Return the order that comes to mind first among those that fit the project; "" if none does.
+
+    `in_columns`: as MATLAB stores it, x comes before y.
+    """
     sorted_as_ilastik_does = map("".join, combinations(axis_rules.LETTERS, len(shape)))
     any_order = map("".join, permutations(axis_rules.LETTERS, len(shape)))
     orders = chain((project.axes, _DEFAULT[len(shape)]), sorted_as_ilastik_does, any_order)
-    return next((order for order in orders if {"x", "y"} <= set(order) and _fits(order, shape, project)), "")
+    with_plane = (order for order in orders if {"x", "y"} <= set(order))
+    possible = (order for order in with_plane if not in_columns or order.index("x") < order.index("y"))
+    return next((order for order in possible if _fits(order, shape, project)), "")
 
 
 def _fits(order: str, shape: tuple[int, ...], project: ProjectFacts) -> bool:

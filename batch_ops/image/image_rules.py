@@ -132,7 +132,7 @@ def _check_project(letters: str, shape: tuple[int, ...], project: ProjectFacts) 
     if project.channels is not None and size["c"] != project.channels:
         raise _other_channels(size["c"], project.channels)
     if project.spatial_dimensions is not None and (size["z"] == 1) != (project.spatial_dimensions == 2):
-        raise _other_dimensions(size["z"], size["t"])
+        raise _other_dimensions(size["z"], size["t"], project)
 
 
 def _other_channels(channels: int, trained: int) -> Unfit:
@@ -142,10 +142,12 @@ def _other_channels(channels: int, trained: int) -> Unfit:
     )
 
 
-def _other_dimensions(z: int, t: int) -> Unfit:
+def _other_dimensions(z: int, t: int, project: ProjectFacts) -> Unfit:
     or_ = ', or have "per_plane" set in its configuration, and each plane is segmented by itself' if z > 1 else ""
     if z == 1 and t > 1:
         or_ = f"; if its {t} time points are z slices that Fiji took for time, swap them there before the export"
+    if z > 1 and t == 1 and "t" in project.axes:
+        or_ += "; if its z slices are time points that Fiji took for z, swap them there before the export"
     mine, theirs = ("2D (one z slice)", "3D") if z == 1 else (f"3D ({z} z slices)", "2D")
     fits = "upload it to the folder of a project that fits"
     return Unfit(f"is {mine}, but its project was trained on {theirs} images; {fits}{or_}.")
@@ -174,7 +176,7 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
         return
     other = 2 if z == 1 else 1
     if project.feature_columns(channels, other) == project.columns:
-        raise _other_dimensions(z, size["t"])
+        raise _other_dimensions(z, size["t"], project)
     one = project.feature_columns(1, z)
     if one and project.columns % one == 0:
         raise _other_channels(channels, project.columns // one)

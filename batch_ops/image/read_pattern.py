@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -82,8 +83,9 @@ def _parts(file: h5py.File, names: tuple[Any, ...], path: str, at: tuple[int, ..
 
 def _way(file: h5py.File, pattern: str) -> _Way:
     """Follow a pattern name by name. Raises `Unclear`."""
-    way = _Way()
-    for part in pattern.split("/"):
+    way, left = _Way(), pattern.split("/")
+    while left:
+        part = left.pop(0)
         if not is_pattern(part):
             way = replace(way, names=(*way.names, part))
             continue
@@ -99,8 +101,11 @@ def _way(file: h5py.File, pattern: str) -> _Way:
                 raise Unclear("gap", tuple(one.name for one in found))
             known = {**way.known, axis: found[0].values[axis]}
             way = _Way((*way.names, stack), way.axes + axis, known)
-        elif len(found) == 1:
-            way = _Way((*way.names, found[0].name), way.axes, {**way.known, **found[0].values})
-        else:
-            raise Unclear("several of pattern", tuple(f"{way.first}/{one.name}".lstrip("/") for one in found))
+            continue
+        path = f"{way.first}/" if way.names else ""
+        further = "/".join(itertools.takewhile(lambda name: not is_pattern(name), left))
+        leading = [one for one in found if resolve(file, f"{path}{one.name}/{further}").problem != "missing"] or found
+        if len(leading) > 1:
+            raise Unclear("several of pattern", tuple("/".join([f"{path}{one.name}", *left]) for one in leading))
+        way = _Way((*way.names, leading[0].name), way.axes, {**way.known, **leading[0].values})
     return way

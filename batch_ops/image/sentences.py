@@ -58,7 +58,8 @@ def explain(name: str, found: NoDataset, options: ImageOptions) -> Refused:
     """Refuse a file that has no dataset to judge, with the sentence that says why."""
     shapes = itertools.chain(found.shapes, itertools.repeat(()))
     names = ", ".join(_named(item, shape) for item, shape in zip(found.names, shapes)) + (", ..." if found.more else "")
-    inside = next((item for item, shape in zip(found.names, found.shapes) if shape), "")
+    with_shape = (item for item, shape in zip(found.names, found.shapes) if shape)
+    inside = next(with_shape, found.names[0] if found.names else "")
     detail = plain(found.detail, NAME_LENGTH)
     kind = "none but a link" if found.kind == "none" and found.names else found.kind
     return Refused(

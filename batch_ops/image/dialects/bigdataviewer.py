@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 
 from batch_ops.image.dialects.assembly import damaged, describe_assembled
-from batch_ops.image.stored_values import group_at, item_at, names_in, text_attribute
+from batch_ops.image.stored_values import group_at, is_hard, item_at, names_in, text_attribute
 from batch_ops.image.views import Part
 
 READER = "bigdataviewer"
@@ -29,8 +29,8 @@ _PATH = re.compile(
 def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
     """Describe the set-ups, or the one that `internal_path` names, their axes t, z, y, x.
 
-    Each is an image; those that a path names together (`s00+s01`) are the channels of one. None for a file of another
-    kind, or where the path names anything else.
+    Each is an image; those that a path names together (`s00+s01`, or `s{c}` for all) are the channels of one. None for
+    a file of another kind, or where the path names anything else.
     """
     root = h5py.h5g.open(file.id, b"/")
     named = _PATH.fullmatch(internal_path or "")
@@ -42,8 +42,10 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
         return damaged("some of its time points are missing")
     if not times:
         return None
+    if away := next((name for name in times if not is_hard(root, name)), ""):
+        return {"finding": "external link", "name": away}
     time, setup, level = named.groups() if named else ("t{t:05d}", "", "0")
-    chosen = [setup] if _SETUPS.fullmatch(setup) else setups
+    chosen = [setup] if _SETUPS.fullmatch(setup) else ["+".join(setups)] if re.match(r"s\{c[:}]", setup) else setups
     found = []
     for name in chosen:
         one = _describe(root, file, times, name.split("+"), level)

@@ -32,6 +32,8 @@ def taken(*datasets, trained=()):
         ("fine", (20, 30, 40), "bool"),
         ("volumes/labels/neuron_ids", (20, 30, 40), "uint64"),
         ("nuclei_mask", (20, 30, 40), "uint8"),
+        ("segmentation", (20, 30, 40), "uint32"),
+        ("#refs#/b", (20, 30, 40), "float64"),
         ("data_2_2_2", (10, 15, 20), "uint16"),
     ],
 )
@@ -66,6 +68,8 @@ def test_of_a_pyramid_the_highest_resolution_is_taken(levels):
         ("data_2_2_2", (10, 15, 20), "uint8"),
         ("virtual", (), "uint8"),
         ("lutetium", (20, 30), "uint8"),
+        ("label-free", (20, 30, 40), "uint8"),
+        ("segmentation_input", (20, 30, 40), "uint8"),
     ],
 )
 def test_two_that_could_be_the_image_are_both_candidates(other):

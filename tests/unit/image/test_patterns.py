@@ -26,6 +26,7 @@ def file():
             made[f"t{t:05d}/s01/0/cells"] = np.zeros((20, 30, 40), "i2")
             for c in (1, 2):
                 made[f"raw/T{t + 8}_C{c:02d}"] = np.zeros((30, 40), "u1")
+        made["t00002/s00/0/only"] = np.zeros((12, 30, 40), "u1")
         yield made
 
 
@@ -38,6 +39,7 @@ def file():
         ("raw/T{t}_C02", [3, 30, 40], "t", 3),
         ("raw/T9_C{c:02d}", [2, 30, 40], "c", 2),
         ("t00001/s*/1/cells", [10, 15, 20], "", 0),
+        ("*/s00/0/only", [12, 30, 40], "", 0),
     ],
 )
 def test_datasets_that_a_pattern_names_are_one_image(file, pattern, shape, stacked, count):
@@ -55,7 +57,7 @@ def test_datasets_that_a_pattern_names_are_one_image(file, pattern, shape, stack
 @pytest.mark.parametrize(
     ("pattern", "finding", "names"),
     [
-        ("t{t:05d}/s{setup:02d}/0/cells", "several of pattern", ["t00000/s00", "t00000/s01"]),
+        ("t{t:05d}/s{setup:02d}/0/cells", "several of pattern", ["t00000/s00/0/cells", "t00000/s01/0/cells"]),
         ("raw/T{t}_C{c}", "several of pattern", None),
         ("t{t:06d}/s00/0/cells", "missing", None),
         ("t{t:05d}/s00/0", "missing", None),

@@ -61,7 +61,10 @@ def test_time_and_z_at_once_are_refused(flat, h5):
 
 
 def test_z_that_fiji_took_for_time_is_named(h5):
-    """The refusal of a stack of planes says where they may come from."""
+    """The refusal of a stack of planes says where they may come from; so does that of times that were taken for z."""
+    trained = replace(h5.project, **TRAINED_2D, axes="tyxc")
+    assert "time points that Fiji took for z" in words(judge(dataset((20, 30, 40), "zyx"), trained))
+    assert "Fiji" not in words(judge(dataset((20, 30, 40), "zyx"), replace(trained, axes="yxc")))
     assert "its 20 time points are z slices that Fiji took for time" in words(
         judge(dataset((20, 1, 30, 40), "tzyx"), h5.project)
     )

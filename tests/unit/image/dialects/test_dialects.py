@@ -18,6 +18,7 @@ from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, axistags,
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _OF_MATLAB = {"MATLAB_class": np.bytes_(b"double")}
+_FLAT = replace(PROJECT_3D, spatial_dimensions=2, sigma_3d=0.0, columns=None)
 _NONE = ImageOptions()
 MOST_READS, MOST_BYTES = 24, 2**20
 
@@ -52,11 +53,21 @@ async def test_a_dialect_is_known_by_its_structure(look, dialect):
     assert bool(verdict.warnings) == (dialect in UNSAID)
 
 
-async def test_an_array_of_matlab_with_more_dimensions_is_asked_about(look):
-    """Planes, channels and times: nothing is usual there."""
-    verdict = await look(lambda file: file.create_dataset("s", data=np.zeros((6, 9, 21, 26))).attrs.update(_OF_MATLAB))
+@pytest.mark.parametrize(
+    ("shape", "project", "likely"),
+    [
+        ((6, 9, 21, 26), PROJECT_3D, "tzxy"),
+        ((3, 40, 30), replace(_FLAT, axes="yxc", channels=3), "cxy"),
+        ((6, 40, 30), replace(_FLAT, axes="tyxc"), "txy"),
+    ],
+)
+async def test_an_array_of_matlab_that_is_no_stack_is_asked_about(look, shape, project, likely):
+    """Colours and times: nothing is usual there; what is proposed has x before y, as it is stored in columns."""
+    build = lambda file: file.create_dataset("s", data=np.zeros(shape)).attrs.update(_OF_MATLAB)  # noqa: E731
+    verdict = await look(build, project)
     assert isinstance(verdict, Undecided), verdict
-    assert "MATLAB" in verdict.sentence
+    assert (verdict.likely, f"such as {likely}" in verdict.sentence) == (likely, True)
+    assert ("MATLAB" in verdict.sentence) == (len(shape) == 4)
 
 
 def _labelled(labels: str, **attributes: str):
@@ -153,22 +164,21 @@ async def test_a_set_up_that_does_not_fit_is_named(look):
         ((), "t*/s01/1/cells", (2, 14, 11, 13)),
         (("t00001/s01/0/cells",), None, (2, 14, 21, 26)),
         ((), "t{t:05d}/s01+s02/0/cells", (2, 2, 14, 21, 26)),
+        ((), "t{t:05d}/s{c:02d}/0/cells", (2, 3, 14, 21, 26)),
     ],
-    ids=["configured", "one time point", "a lower level", "trained on", "as channels"],
+    ids=["configured", "one time point", "a lower level", "trained on", "as channels", "all as channels"],
 )
 async def test_one_set_up_is_named_by_configuration_or_training(look, trained, path, shape):
     """All of its time points, or the one that is named; its numbers are unsigned in any case.
 
     What the path of the training images leaves out is said.
     """
-    channels = len(shape) == 5
-    project = replace(PROJECT_3D, trained_paths=trained)
-    if channels:
-        project = replace(project, channels=2, columns=None)
+    channels = shape[1] if len(shape) == 5 else 1
+    project = replace(PROJECT_3D, trained_paths=trained, channels=channels, columns=None)
     verdict = await look(lambda file: MAKERS["bigdataviewer"](file, _SETUPS), project, ImageOptions(internal_path=path))
     assert isinstance(verdict, Accepted), verdict
     image = verdict.image
-    scene = "s01+s02" if channels else "s01"
+    scene = {1: "s01", 2: "s01+s02", 3: "s00+s01+s02"}[channels]
     assert (image.reader, image.scene, image.dtype, image.shape) == ("bigdataviewer", scene, "uint16", shape)
     assert [warning.code for warning in verdict.warnings] == (["datasets-passed-over"] if trained else [])
 
@@ -189,6 +199,22 @@ async def test_one_channel_of_imaris_is_named_by_configuration_or_training(look,
     assert isinstance(verdict, Accepted), verdict
     assert (verdict.image.reader, verdict.image.axes, verdict.image.shape) == ("imaris", "tzyx", shape)
     assert "Channel 2" in verdict.image.internal_path
+
+
+def _partition(file: h5py.File) -> None:
+    MAKERS["bigdataviewer"](file, pixels_of(2, 1, 14, 21, 26))
+    del file["t00001"]
+    file["t00001"] = h5py.ExternalLink("other-01.h5", "/t00001")
+
+
+async def test_volumes_with_tags_of_their_own_are_not_by_the_plugin_of_fiji(look):
+    """It writes none; what they say is not overruled by how they are called."""
+
+    def build(file: h5py.File) -> None:
+        MAKERS["fiji"](file, pixels_of(2, 1, 14, 21, 26))
+        file["t0/channel0"].attrs["axistags"] = axistags("xyz")
+
+    assert isinstance(await look(build), Refused)
 
 
 def _without_time(file: h5py.File) -> None:
@@ -215,9 +241,10 @@ def _without_size(file: h5py.File) -> None:
     [
         (_without("DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data"), "damaged"),
         (_without_time, "some of its time points are missing"),
+        (_partition, "points to another file at 't00001'"),
         (_without_size, "does not hold an image of"),
     ],
-    ids=["no pixels", "a time point lacks", "larger than what is stored"],
+    ids=["no pixels", "a time point lacks", "a time point elsewhere", "larger than what is stored"],
 )
 async def test_a_dialect_that_is_not_whole_is_refused(look, build, words):
     """What is missing is never taken for black."""
