@@ -12,7 +12,7 @@ from batch_ops.containers.companions import Companions
 from batch_ops.containers.reruns import Reruns
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
-from batch_ops.ports.tables import FileIndex, Ledger, Worklist
+from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
 from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.image_look import ImageLook
 from batch_ops.runs.shared import Runs, assemble_runs
@@ -52,6 +52,7 @@ class Ports:
     ledger: Ledger
     index: FileIndex
     worklist: Worklist
+    notes: ProjectNotes
     blobs: BlobStore
     batch: BatchService
     outbox: Outbox
@@ -80,10 +81,12 @@ def assemble(
     ports: Ports, settings: Settings, clock: Clock, new_id: NewId, access_test: AccessTest | None = None
 ) -> System:
     """Assemble the app, without calling any service."""
-    ledger, worklist = ports.ledger, ports.worklist
+    ledger, worklist, notes = ports.ledger, ports.worklist, ports.notes
+    reruns = Reruns(blobs=ports.blobs, settings=settings)
     runs = assemble_runs(
         ledger=ledger,
         worklist=worklist,
+        notes=notes,
         blobs=ports.blobs,
         batch=ports.batch,
         outbox=ports.outbox,
@@ -92,8 +95,8 @@ def assemble(
         new_id=new_id,
     )
     newest = NewestFiles(ledger=ledger, index=ports.index, worklist=worklist)
-    start = _start(ports, runs, settings, clock)
-    project_changed = ProjectChanged(ledger=ledger, worklist=worklist, outbox=ports.outbox, settings=settings)
+    start = _start(ports, runs, reruns, settings, clock)
+    changed = ProjectChanged(ledger=ledger, worklist=worklist, notes=notes, outbox=ports.outbox, settings=settings)
     collect = Collect(
         ledger=ledger,
         blobs=ports.blobs,
@@ -133,16 +136,16 @@ def assemble(
         inbox=Inbox(
             outbox=ports.outbox,
             start=start,
-            project_changed=project_changed,
+            project_changed=changed,
             collect=collect,
             last_delivery=last_delivery,
             projects_container=settings.projects_container,
             access_test=access_test,
         ),
-        reconcile=_reconcile(ports, runs, start, project_changed, settings, clock),
+        reconcile=_reconcile(ports, runs, start, changed, settings, clock),
         steering=steering,
-        confirming=Confirming(ledger=ledger, worklist=worklist, outbox=ports.outbox),
-        rerunning=Rerunning(ledger=ledger, reruns=_reruns(ports, settings), outbox=ports.outbox, clock=clock),
+        confirming=Confirming(ledger=ledger, worklist=worklist, notes=notes, outbox=ports.outbox),
+        rerunning=Rerunning(ledger=ledger, reruns=reruns, outbox=ports.outbox, clock=clock),
         counting=lambda: Counting(blobs=ports.blobs, settings=settings),
         fetching=Fetching(blobs=ports.blobs, container=settings.results_container),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
@@ -159,28 +162,22 @@ def assemble(
     )
 
 
-def _reruns(ports: Ports, settings: Settings) -> Reruns:
-    return Reruns(blobs=ports.blobs, settings=settings)
-
-
-def _start(ports: Ports, runs: Runs, settings: Settings, clock: Clock) -> Start:
-    classifiers = Classifiers(
-        blobs=ports.blobs, worklist=ports.worklist, check=ports.check, settings=settings, clock=clock
-    )
+def _start(ports: Ports, runs: Runs, reruns: Reruns, settings: Settings, clock: Clock) -> Start:
+    classifiers = Classifiers(blobs=ports.blobs, notes=ports.notes, check=ports.check, settings=settings, clock=clock)
     image_look = ImageLook(
         blobs=ports.blobs,
         check=ports.check,
-        worklist=ports.worklist,
+        notes=ports.notes,
         companions=Companions(ports.blobs, settings.input_container),
         settings=settings,
     )
     return Start(
         ledger=ports.ledger,
-        worklist=ports.worklist,
+        notes=ports.notes,
         blobs=ports.blobs,
         image_look=image_look,
         classifiers=classifiers,
-        reruns=_reruns(ports, settings),
+        reruns=reruns,
         admission=runs.admission,
         budget=runs.budget,
         contrasts=runs.contrasts,

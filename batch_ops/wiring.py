@@ -22,6 +22,7 @@ from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
 from batch_ops.adapters.local_folder import LocalFolder
 from batch_ops.adapters.login import AzureLogin
+from batch_ops.adapters.project_notes import TableProjectNotes
 from batch_ops.adapters.queues import POISON, AzureOutbox, AzurePoisonQueues
 from batch_ops.adapters.storage_health import AzureStorageHealth
 from batch_ops.adapters.worklist import TableWorklist
@@ -81,10 +82,12 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
         check = await stack.enter_async_context(ImageChecker(parsers=settings.check_processes))
         queues = settings.queues
         files = table_service.get_table_client(settings.files_table)
+        work = table_service.get_table_client(settings.work_table)
         ports = Ports(
             ledger=TableLedger(files, uuid.uuid4().int % SHARDS),
             index=TableFileIndex(files),
-            worklist=TableWorklist(table_service.get_table_client(settings.work_table)),
+            worklist=TableWorklist(work),
+            notes=TableProjectNotes(work),
             blobs=AzureBlobs(blob_service),
             batch=AzureBatch(batch),
             outbox=AzureOutbox(

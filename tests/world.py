@@ -40,6 +40,7 @@ class Services:
     cloud: fakes.Cloud
     ledger: fakes.FakeLedger
     worklist: fakes.FakeWorklist
+    notes: fakes.FakeProjectNotes
     blobs: fakes.FakeBlobs
     batch: fakes.FakeBatch
 
@@ -75,6 +76,7 @@ class World(Services):
         self.ledger = fakes.FakeLedger(self.cloud)
         self.index = fakes.FakeFileIndex(self.ledger)
         self.worklist = fakes.FakeWorklist(self.cloud)
+        self.notes = fakes.FakeProjectNotes(self.cloud)
         self.blobs = fakes.FakeBlobs(self.cloud)
         self.batch = fakes.FakeBatch(self.cloud)
         self.outbox = fakes.FakeOutbox(self.cloud)
@@ -89,10 +91,18 @@ class World(Services):
     def new_process(self, **settings: Any) -> None:
         """The function app starts anew, with these settings changed: it remembers nothing."""
         self.settings = replace(self.settings, **settings)
-        ports = Ports(
-            self.ledger, self.index, self.worklist, self.blobs, self.batch, self.outbox, self.check, self.poison
+        self.ports = Ports(
+            ledger=self.ledger,
+            index=self.index,
+            worklist=self.worklist,
+            notes=self.notes,
+            blobs=self.blobs,
+            batch=self.batch,
+            outbox=self.outbox,
+            check=self.check,
+            poison=self.poison,
         )
-        self.system = system = assemble(ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
+        self.system = system = assemble(self.ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")
         self.inbox, self.reconcile, self.steering = system.inbox, system.reconcile, system.steering
         self.confirming, self.contrasts = system.confirming, system.contrasts
         self.backfiller, self.poison_care = system.backfiller, system.poison

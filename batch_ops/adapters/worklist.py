@@ -1,24 +1,20 @@
 """What is open, in Azure Table storage (port `Worklist`).
 
 Partition `open` holds the intents `i!<file>!<nonce>`, the job marks `j!<job>` and the sweep marks `s!<container>`,
-so that one paged query returns everything; partition `projects` holds one row per project with the facts of its newest
-version, `rejected` a row for each image that another version of its project may accept, `answers` one for each kind of
-image whose axes were confirmed, `contrasts` one for each folder whose pictures have one, `gate` the pauses
-`p!<project>`, the newest generation `j!<job>` of a month's job and, in `turns` and `removals`, how much of what has a
-limit a day is given out.
+so that one paged query returns everything; partition `gate` the pauses `p!<project>`, the newest generation `j!<job>`
+of a month's job and, in `turns` and `removals`, how much of what has a limit a day is given out. The other partitions
+are those of `project_notes.py`.
 """
 
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from attrs import define, field
 from azure.core import MatchConditions
-from azure.data.tables import TableEntity, UpdateMode
+from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from batch_ops.adapters import table_rows
@@ -26,20 +22,14 @@ from batch_ops.adapters.sdk_errors import calls
 from batch_ops.adapters.table_rows import MISSING_CODES
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, SweepMark, Turns
-from batch_ops.task.pictures import Contrast, PicturesError
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
 from batch_ops.task.plain_text import plain
 
 _SERVICE = "Table storage"
 _OPEN = "open"
-_PROJECTS = "projects"
-_REJECTED = "rejected"
-_ANSWERS = "answers"
-_CONTRASTS = "contrasts"
 _GATE = "gate"
 _CHANGED_CODES = (*MISSING_CODES, "UpdateConditionNotSatisfied", "ConditionNotMet")
 _TAKEN_CODES = ("EntityAlreadyExists",)
-_CHUNK_CHARS = 30_000
 _REMEMBERED_SECONDS = 300.0
 
 
@@ -121,63 +111,6 @@ class TableWorklist:
         with calls(_SERVICE, purpose, ignored=_TAKEN_CODES):
             await self._table.create_entity(row)
 
-    async def note_rejected(self, project: str, name: str) -> None:
-        row = {"PartitionKey": _REJECTED, "RowKey": _key_in_project(project, name), "name": name}
-        with calls(_SERVICE, f"note {plain(name)} as rejected"):
-            await self._table.upsert_entity(row, UpdateMode.REPLACE)
-
-    async def rejected(self, project: str) -> Sequence[str]:
-        with calls(_SERVICE, f"read what {plain(project)} rejected"):
-            return [str(row["name"]) async for row in self._of_project(_REJECTED, project)]
-
-    def _of_project(self, partition: str, project: str) -> AsyncIterator[TableEntity]:
-        first = _key_in_project(project, None)
-        return self._table.query_entities(
-            "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
-            parameters={"partition": partition, "first": first, "end": f"{first}~"},
-        )
-
-    async def forget_rejected(self, project: str, name: str) -> None:
-        with calls(_SERVICE, f"forget that {plain(name)} was rejected", ignored=MISSING_CODES):
-            await self._table.delete_entity(_REJECTED, _key_in_project(project, name))
-
-    async def answers(self, project: str) -> Mapping[str, str]:
-        with calls(_SERVICE, f"read which axes images of {plain(project)} have"):
-            return {str(row["kind"]): str(row["axes"]) async for row in self._of_project(_ANSWERS, project)}
-
-    async def answer(self, project: str, kind: str, axes: str) -> None:
-        row = {"PartitionKey": _ANSWERS, "RowKey": _key_in_project(project, kind), "kind": kind, "axes": axes}
-        with calls(_SERVICE, f"note which axes images of {plain(project)} have"):
-            await self._table.upsert_entity(row, UpdateMode.REPLACE)
-
-    async def contrast(self, folder: str) -> FolderContrast | None:
-        with calls(_SERVICE, f"read the contrast of {plain(folder)}", ignored=MISSING_CODES):
-            row = await self._table.get_entity(_CONTRASTS, _folder_key(folder))
-            with suppress(PicturesError, ValueError, RecursionError):
-                contrast = Contrast.read(json.loads(row["contrast"]))
-                return FolderContrast(str(row["folder"]), contrast, str(row["chosen_by"]))
-        return None
-
-    async def keep_contrast(self, kept: FolderContrast) -> None:
-        row = {
-            "PartitionKey": _CONTRASTS,
-            "RowKey": _folder_key(kept.folder),
-            "folder": kept.folder,
-            "contrast": json.dumps(asdict(kept.contrast)),
-            "chosen_by": kept.chosen_by,
-        }
-        with calls(_SERVICE, f"keep the contrast of {plain(kept.folder)}", ignored=_TAKEN_CODES):
-            await self._table.create_entity(row)
-
-    async def forget_contrast(self, folder: str) -> bool:
-        key = _folder_key(folder)
-        with calls(_SERVICE, f"forget the contrast of {plain(folder)}", ignored=MISSING_CODES):
-            # A delete of what is not there is no error to the SDK.
-            await self._table.get_entity(_CONTRASTS, key, select=["RowKey"])
-            await self._table.delete_entity(_CONTRASTS, key)
-            return True
-        return False
-
     async def pauses(self) -> Sequence[Pause]:
         with calls(_SERVICE, "read what is paused"):
             found = self._table.query_entities(f"PartitionKey eq '{_GATE}' and RowKey ge 'p!' and RowKey lt 'p~'")
@@ -217,29 +150,6 @@ class TableWorklist:
                 answer = await self._table.create_entity(row)
         return replace(turns, version=str(answer["etag"]))
 
-    async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        with calls(_SERVICE, f"read what is known of the project {name}", ignored=MISSING_CODES):
-            row = await self._table.get_entity(_PROJECTS, naming.partition_key(name))
-            if row["project_etag"] == etag:
-                text = "".join(str(row[f"values_{index}"]) for index in range(row["chunks"]))
-                return {str(key): str(value) for key, value in json.loads(text).items()}
-        return None
-
-    async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
-        text = json.dumps(dict(values))
-        # A property holds 32 Ki characters, a project's facts may be longer.
-        chunks = [text[start : start + _CHUNK_CHARS] for start in range(0, len(text), _CHUNK_CHARS)]
-        row: dict[str, Any] = {
-            "PartitionKey": _PROJECTS,
-            "RowKey": naming.partition_key(name),
-            "project": name,
-            "project_etag": etag,
-            "chunks": len(chunks),
-            **{f"values_{index}": chunk for index, chunk in enumerate(chunks)},
-        }
-        with calls(_SERVICE, f"keep what is known of the project {name}"):
-            await self._table.upsert_entity(row, UpdateMode.REPLACE)
-
     async def _replace(self, row: dict[str, Any], version: str, purpose: str) -> None:
         with calls(_SERVICE, purpose, ignored=_CHANGED_CODES):
             await self._table.update_entity(
@@ -265,14 +175,6 @@ def _newest_key(job_id: str) -> str:
 
 def _pause_key(project: str) -> str:
     return f"p!{naming.partition_key(project)}"
-
-
-def _key_in_project(project: str, what: str | None) -> str:
-    return f"{naming.partition_key(project)}!!{naming.file_hash(what) if what is not None else ''}"
-
-
-def _folder_key(folder: str) -> str:
-    return _key_in_project(naming.project_of(f"{folder}/"), folder)
 
 
 def _job_key(job_id: str) -> str:

@@ -17,7 +17,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.image.project_rules import PROJECT_RULES
 from batch_ops.ports.services import BlobStore, Fence, ImageCheck
-from batch_ops.ports.tables import Worklist
+from batch_ops.ports.tables import ProjectNotes
 from batch_ops.task.plain_text import plain
 from batch_ops.task.stored_export import StoredExportError
 
@@ -31,7 +31,7 @@ class Classifiers:
     """The container `projects`. Concurrent requests for one project share one look-up."""
 
     _blobs: BlobStore
-    _worklist: Worklist
+    _notes: ProjectNotes
     _check: ImageCheck
     _settings: Settings
     _clock: Callable[[], datetime]
@@ -91,14 +91,14 @@ class Classifiers:
         return Project(name, blob.etag, digest, facts, config)
 
     async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
-        """Return the digest and facts of this version: remembered in the worklist, or read once.
+        """Return the digest and facts of this version: remembered in a note, or read once.
 
         It is read again if somebody deleted its frozen copy, which every task needs, or if other rules held then.
         """
-        known = await self._worklist.project(name, blob.etag)
+        known = await self._notes.project(name, blob.etag)
         if known is None or int(known.get("rules", "1")) < PROJECT_RULES or not await self._is_kept(known):
             known = await self._read(name, blob)
-            await self._worklist.save_project(name, blob.etag, known)
+            await self._notes.save_project(name, blob.etag, known)
         if known.get("refused"):
             return NoProject(known["refused"])
         return known["digest"], ProjectFacts.from_json(known["facts"])

@@ -119,6 +119,31 @@ class Worklist(Protocol):
     async def save_sweep(self, mark: SweepMark) -> None:
         """Insert (version "") or replace a sweep's mark as read; do nothing if somebody else did so first."""
 
+    async def pauses(self) -> Sequence[Pause]:
+        """List what operators have paused."""
+
+    async def pause(self, pause: Pause) -> None:
+        """Note a pause; an existing one stays unchanged."""
+
+    async def resume(self, project: str) -> bool:
+        """Delete a pause (project "": that of everything); return whether there was one."""
+
+    async def turns(self, of: Daily = Daily.BACKFILL) -> Turns | None:
+        """Return how far the turns of back-filled files, or of something else, are given out; None if none ever was."""
+
+    async def save_turns(self, turns: Turns, of: Daily = Daily.BACKFILL) -> Turns:
+        """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
+
+
+class ProjectNotes(Protocol):
+    """Table `work` as well: what was found out about projects, and need not be found out again."""
+
+    async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
+        """Return what `save_project` kept for this version of a project."""
+
+    async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
+        """Save the facts of a version of a project; replaces older versions."""
+
     async def note_rejected(self, project: str, name: str) -> None:
         """Remember that an image was rejected under a project: another version of it may accept the image."""
 
@@ -142,24 +167,3 @@ class Worklist(Protocol):
 
     async def forget_contrast(self, folder: str) -> bool:
         """Delete the contrast of a folder; return whether there was one."""
-
-    async def pauses(self) -> Sequence[Pause]:
-        """List what operators have paused."""
-
-    async def pause(self, pause: Pause) -> None:
-        """Note a pause; an existing one stays unchanged."""
-
-    async def resume(self, project: str) -> bool:
-        """Delete a pause (project "": that of everything); return whether there was one."""
-
-    async def turns(self, of: Daily = Daily.BACKFILL) -> Turns | None:
-        """Return how far the turns of back-filled files, or of something else, are given out; None if none ever was."""
-
-    async def save_turns(self, turns: Turns, of: Daily = Daily.BACKFILL) -> Turns:
-        """Insert (version "") or replace this version. Raises `Conflict` if somebody else was first."""
-
-    async def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        """Return what `save_project` kept for this version of a project."""
-
-    async def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
-        """Save the facts of a version of a project; replaces older versions."""

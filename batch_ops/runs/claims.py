@@ -20,7 +20,7 @@ from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import Ledger, ProjectNotes, Worklist
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.task.run_plan import RunPlan, ToolChoice
@@ -34,6 +34,7 @@ class Claims:
 
     _ledger: Ledger
     _worklist: Worklist
+    _notes: ProjectNotes
     _launcher: Launcher
     _ending: Ending
     _problem_file: ProblemFile
@@ -47,7 +48,7 @@ class Claims:
         if entry and entry.record.state is State.REJECTED:
             # Versions before this one noted an image with a slash before its name for `default`.
             for project in {naming.classifier_of(record.image_blob), naming.project_of(record.image_blob)}:
-                await self._worklist.forget_rejected(project, record.name)
+                await self._notes.forget_rejected(project, record.name)
         log.info("Claimed.", extra=fields(record))
         return await self._launcher.submit(claimed)
 
@@ -76,7 +77,7 @@ class Claims:
         if entry and entry.record.run == record.run:
             await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
-        await self._worklist.note_rejected(naming.classifier_of(record.image_blob), record.name)
+        await self._notes.note_rejected(naming.classifier_of(record.image_blob), record.name)
         companion = record.plan.companion
         key = run_key(record, project, self._settings, companion=companion)
         plan = RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag), companion=companion)

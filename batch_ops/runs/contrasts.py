@@ -14,7 +14,7 @@ from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.worklist import FolderContrast
 from batch_ops.log_fields import fields
-from batch_ops.ports.tables import Worklist
+from batch_ops.ports.tables import ProjectNotes
 from batch_ops.task.pictures import Contrast
 
 log = logging.getLogger("batch_ops")
@@ -28,7 +28,7 @@ _MOST_FOLDERS = 1000
 class Contrasts:
     """Any number of files may ask at the same time; a burst of one folder asks once in a while."""
 
-    _worklist: Worklist
+    _notes: ProjectNotes
     _clock: Callable[[], datetime]
     _seen: dict[str, tuple[datetime, Contrast | None]] = field(factory=dict, init=False)
     _kept: dict[str, datetime] = field(factory=dict, init=False)
@@ -40,7 +40,7 @@ class Contrasts:
         if now < until:
             return known
         try:
-            found = await self._worklist.contrast(folder)
+            found = await self._notes.contrast(folder)
         except ServiceFault as fault:
             log.warning("It is drawn with a contrast of its own: %s", fault.sentence)
             return None
@@ -57,7 +57,7 @@ class Contrasts:
         if now < self._kept.get(folder, now):
             return
         try:
-            await self._worklist.keep_contrast(FolderContrast(folder, contrast, record.image_blob))
+            await self._notes.keep_contrast(FolderContrast(folder, contrast, record.image_blob))
         except ServiceFault as fault:
             log.warning("The contrast of its folder is left to the next file: %s", fault.sentence, extra=fields(record))
             return
@@ -66,14 +66,14 @@ class Contrasts:
 
     async def kept(self, folder: str) -> FolderContrast | None:
         """Return what is kept now. Raises `ServiceFault`."""
-        return await self._worklist.contrast(folder)
+        return await self._notes.contrast(folder)
 
     async def reset(self, folder: str) -> bool:
         """Forget it: the next file collected there brings a new one; return whether there was one.
 
         Raises `ServiceFault`.
         """
-        return await self._worklist.forget_contrast(folder)
+        return await self._notes.forget_contrast(folder)
 
 
 def _remember[T](notes: dict[str, T], folder: str, note: T) -> None:

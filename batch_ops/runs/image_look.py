@@ -18,7 +18,7 @@ from batch_ops.image.image_axes import kind_of
 from batch_ops.image.image_rules import judge_image
 from batch_ops.image.setups import judge_setups
 from batch_ops.ports.services import BlobStore, ImageCheck
-from batch_ops.ports.tables import Worklist
+from batch_ops.ports.tables import ProjectNotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ImageLook:
 
     _blobs: BlobStore
     _check: ImageCheck
-    _worklist: Worklist
+    _notes: ProjectNotes
     _companions: Companions
     _settings: Settings
 
@@ -52,7 +52,7 @@ class ImageLook:
             return await self._with_companion(blob, verdict, project, options, limits)
         if not isinstance(verdict, Undecided | Unchecked):
             return Looked(verdict)
-        answers = answers or await self._worklist.answers(naming.composed(naming.classifier_of(blob.name)))
+        answers = answers or await self._notes.answers(naming.composed(naming.classifier_of(blob.name)))
         if isinstance(verdict, Unchecked):
             # The node, which finds out what it is, asks nobody.
             return Looked(replace(verdict, answers=tuple(sorted(answers.items()))))

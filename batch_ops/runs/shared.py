@@ -8,7 +8,7 @@ from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore, Outbox
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import Ledger, ProjectNotes, Worklist
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
@@ -39,6 +39,7 @@ def assemble_runs(
     *,
     ledger: Ledger,
     worklist: Worklist,
+    notes: ProjectNotes,
     blobs: BlobStore,
     batch: BatchService,
     outbox: Outbox,
@@ -64,6 +65,7 @@ def assemble_runs(
     claims = Claims(
         ledger=ledger,
         worklist=worklist,
+        notes=notes,
         launcher=launcher,
         ending=ending,
         problem_file=problem_file,
@@ -81,6 +83,6 @@ def assemble_runs(
         claims=claims,
         admission=Admission(worklist=worklist, settings=settings, clock=clock),
         nodes=nodes,
-        contrasts=Contrasts(worklist=worklist, clock=clock),
+        contrasts=Contrasts(notes=notes, clock=clock),
         budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
     )

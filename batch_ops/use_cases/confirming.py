@@ -12,7 +12,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.image.axes import AxesError, checked
 from batch_ops.image.image_axes import kind_of
 from batch_ops.ports.services import Outbox
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import Ledger, ProjectNotes, Worklist
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource
 
@@ -37,6 +37,7 @@ class Confirming:
 
     _ledger: Ledger
     _worklist: Worklist
+    _notes: ProjectNotes
     _outbox: Outbox
 
     async def __call__(self, name: str, axes: str) -> Confirmed:
@@ -52,7 +53,7 @@ class Confirming:
         except AxesError as reason:
             raise CannotConfirm(f"These can't be the axes of '{plain(name)}': {reason}.") from reason
         project, kind = naming.composed(naming.classifier_of(image)), kind_of(shape)
-        await self._worklist.answer(project, kind, axes)
+        await self._notes.answer(project, kind, axes)
         board = await self._worklist.board()
         waiting = {i.name for i in board.open if i.waiting and naming.composed(naming.classifier_of(i.name)) == project}
 

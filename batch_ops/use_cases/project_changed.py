@@ -11,7 +11,7 @@ from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import Outbox
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import Ledger, ProjectNotes, Worklist
 from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
@@ -34,6 +34,7 @@ class ProjectChanged:
 
     _ledger: Ledger
     _worklist: Worklist
+    _notes: ProjectNotes
     _outbox: Outbox
     _settings: Settings
 
@@ -43,7 +44,7 @@ class ProjectChanged:
         folders = naming.spellings(project)
         names = {i.name for i in board.open if i.waiting and naming.classifier_of(i.name) in folders}
         for folder in folders:
-            names.update(await self._worklist.rejected(folder))
+            names.update(await self._notes.rejected(folder))
             if self._settings.rerun_finished:
                 # The one place that reads a project's history: an operator asked for it.
                 names.update([r.name async for r in self._ledger.files(folder) if r.state is State.SUCCEEDED])

@@ -28,7 +28,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import Accepted, Unchecked
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore
-from batch_ops.ports.tables import Ledger, Worklist
+from batch_ops.ports.tables import Ledger, ProjectNotes
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
@@ -49,7 +49,7 @@ class Start:
     """Looks at one image and does what is necessary."""
 
     _ledger: Ledger
-    _worklist: Worklist
+    _notes: ProjectNotes
     _blobs: BlobStore
     _image_look: ImageLook
     _classifiers: Classifiers
@@ -201,7 +201,7 @@ class Start:
                     return found
             answers: Mapping[str, str] = {}
             if kind := case.asks(project, self._settings):
-                answers = await self._worklist.answers(naming.composed(name))
+                answers = await self._notes.answers(naming.composed(name))
                 if kind not in answers:
                     return replace(found, unanswered=True)
             looked = await self._image_look(case.blob, head, project, answers)

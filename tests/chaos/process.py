@@ -162,6 +162,7 @@ class Process:
             ledger=ledger,
             index=bound(world.index, cloud),
             worklist=worklist,
+            notes=bound(world.notes, cloud),
             blobs=bound(world.blobs, cloud),
             batch=bound(world.batch, cloud),
             outbox=bound(world.outbox, cloud),

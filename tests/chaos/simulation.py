@@ -62,6 +62,7 @@ class Simulation(Services):
         self.ledger = ChaosLedger(self.cloud)
         self.index = fakes.FakeFileIndex(self.ledger)
         self.worklist = ChaosWorklist(self.cloud)
+        self.notes = fakes.FakeProjectNotes(self.cloud)
         self.blobs = ChaosBlobs(self.cloud)
         self.blobs.slow_copies = climate.slow_copies
         self.batch = ChaosBatch(self.cloud)

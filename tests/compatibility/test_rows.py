@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.project_notes import TableProjectNotes
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import State
@@ -78,8 +79,9 @@ async def test_a_row_that_moves_on_loses_nothing(table):
 
 async def test_the_worklist_is_written_as_it_was_read(table):
     """Intents, jobs, sweeps, pauses, turns, rejected images and cached projects: the same entities again."""
-    old, client = TableWorklist(await table("work.json")), await table()
-    new, wires = TableWorklist(client), read("work.json")
+    before, client = await table("work.json"), await table()
+    old, new, wires = TableWorklist(before), TableWorklist(client), read("work.json")
+    old_notes, new_notes = TableProjectNotes(before), TableProjectNotes(client)
     board = await old.board()
     for intent in board.intents:
         await new.add(intent)
@@ -96,21 +98,21 @@ async def test_the_worklist_is_written_as_it_was_read(table):
     assert turns
     await new.save_turns(replace(turns, version=""))
     for project in sorted({naming.project_of(name) for name in NAMES}):
-        for name in await old.rejected(project):
-            await new.note_rejected(project, name)
+        for name in await old_notes.rejected(project):
+            await new_notes.note_rejected(project, name)
     for wire in (entity for entity in wires if entity["PartitionKey"] == "projects"):
-        known = await old.project(wire["project"], wire["project_etag"])
+        known = await old_notes.project(wire["project"], wire["project_etag"])
         assert known
-        await new.save_project(wire["project"], wire["project_etag"], known)
+        await new_notes.save_project(wire["project"], wire["project_etag"], known)
     assert by_key([entity async for entity in contents(client)]) == by_key(wires)
 
 
 async def test_the_facts_of_a_project_are_still_valid(table):
     """The facts of a cached classifier are read, and are written as the same text; a refusal keeps its sentence."""
-    worklist = TableWorklist(await table("work.json"))
+    notes = TableProjectNotes(await table("work.json"))
     refused = []
     for wire in (entity for entity in read("work.json") if entity["PartitionKey"] == "projects"):
-        known = await worklist.project(wire["project"], wire["project_etag"])
+        known = await notes.project(wire["project"], wire["project_etag"])
         assert known
         if sentence := known.get("refused"):
             refused.append(sentence)

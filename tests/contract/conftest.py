@@ -12,6 +12,7 @@ from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.project_notes import TableProjectNotes
 from batch_ops.adapters.queues import AzureOutbox
 from batch_ops.adapters.table_rows import to_properties
 from batch_ops.adapters.worklist import TableWorklist
@@ -21,7 +22,7 @@ from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.messages import collect_order, look_order
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.ports.services import BlobStore, Outbox
-from batch_ops.ports.tables import FileIndex, Ledger, Worklist
+from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
 from tests import fakes
 
 BACKENDS = ["fake", "azurite"]
@@ -103,6 +104,16 @@ async def worklist(request, storage, unique) -> AsyncIterator[Worklist]:
         return
     async with storage().table_service() as service:
         yield TableWorklist(await service.create_table(unique("work")))
+
+
+@pytest.fixture(params=BACKENDS)
+async def notes(request, storage, unique) -> AsyncIterator[ProjectNotes]:
+    """Nothing is noted yet."""
+    if request.param == "fake":
+        yield fakes.FakeProjectNotes()
+        return
+    async with storage().table_service() as service:
+        yield TableProjectNotes(await service.create_table(unique("work")))
 
 
 @dataclass(frozen=True)

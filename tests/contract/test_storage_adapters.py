@@ -11,6 +11,7 @@ from azure.storage.blob import ContentSettings
 from batch_ops.adapters.blobs import AzureBlobs
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.ledger import TableLedger
+from batch_ops.adapters.project_notes import TableProjectNotes
 from batch_ops.adapters.queues import AzureOutbox
 from batch_ops.adapters.worklist import TableWorklist
 from batch_ops.domain.blob import ImageVersion
@@ -20,6 +21,8 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
 from batch_ops.domain.orders import CollectOrder
 from batch_ops.domain.record_parts import Times
+from batch_ops.domain.worklist import Board, FolderContrast
+from batch_ops.task.pictures import Contrast
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9/account"
@@ -114,6 +117,18 @@ async def test_a_job_is_not_noted_again_for_five_minutes(storage, unique):
         assert [mark.job_id for mark in (await ours.board()).jobs] == ["job"]
 
 
+async def test_no_note_is_open_work(storage, unique):
+    """Notes lie in the table of the worklist, in partitions that its board does not read."""
+    async with storage().table_service() as service:
+        table = await service.create_table(unique("work"))
+        notes, worklist = TableProjectNotes(table), TableWorklist(table)
+        await notes.save_project("p", "0x1", {"digest": "d"})
+        await notes.note_rejected("p", "p/a.h5")
+        await notes.answer("p", "n x n x n", "zyx")
+        await notes.keep_contrast(FolderContrast("p", Contrast("uint8", ((0.0, 1.0),)), "other"))
+        assert await worklist.board() == Board()
+
+
 @pytest.mark.parametrize("name", ["", "p/\u00e4 #?%~\u20ac.h5", "/a//b.h5", "'x'+y&z=1.h5"])
 async def test_addresses_are_the_sdks_own(name):
     """A node finds the very blob that the SDK would, however odd its name."""
@@ -148,7 +163,7 @@ async def test_a_missing_table_is_a_fault_that_an_operator_mends(storage, unique
             TableLedger(table).get("a.h5"),
             TableLedger(table).claim(record("a.h5"), None),
             TableWorklist(table).board(),
-            TableWorklist(table).project("p", "0x1"),
+            TableProjectNotes(table).project("p", "0x1"),
         ):
             with pytest.raises(ServiceFault, match="TableNotFound"):
                 await call

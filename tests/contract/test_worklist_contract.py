@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, SweepMark, Turns
-from batch_ops.task.pictures import Contrast
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -34,9 +33,7 @@ def plain(board: Board) -> Board:
 
 
 async def test_with_nothing_open_the_board_is_empty(worklist):
-    """No leftovers of projects or rejections show up as open."""
-    await worklist.save_project("p", "0x1", {"digest": "d"})
-    await worklist.note_rejected("p", "p/a.h5")
+    """As one query tells."""
     assert await worklist.board() == Board()
 
 
@@ -163,67 +160,6 @@ async def test_a_sweep_is_saved_over_the_version_that_was_read(worklist):
     await worklist.save_sweep(replace(read, marker="first"))
     await worklist.save_sweep(replace(read, marker="second"))
     assert [s.marker for s in (await worklist.board()).sweeps] == ["first"]
-
-
-async def test_only_the_newest_version_of_a_project_is_known(worklist):
-    """The facts of an older version are no longer returned."""
-    name = "p \u00e4/#?" * 100
-    assert await worklist.project(name, "0x1") is None
-    await worklist.save_project(name, "0x1", {"digest": "one", "facts": ""})
-    assert await worklist.project(name, "0x1") == {"digest": "one", "facts": ""}
-    await worklist.save_project(name, "0x2", {"digest": "two"})
-    assert await worklist.project(name, "0x1") is None
-    assert await worklist.project(name, "0x2") == {"digest": "two"}
-    assert await worklist.project(name.upper(), "0x2") is None
-
-
-async def test_facts_longer_than_a_property_are_kept_whole(worklist):
-    """A property holds 32 Ki characters; a project's facts may be more."""
-    values = {"facts": "\u00e4\U0001f9ea'\"\\" * 20_000}
-    await worklist.save_project("p", "0x1", values)
-    assert await worklist.project("p", "0x1") == values
-    await worklist.save_project("p", "0x2", {})
-    assert await worklist.project("p", "0x2") == {}
-
-
-async def test_rejected_images_are_remembered_by_project(worklist):
-    """Each once, until forgotten; the name of one project may begin with another's."""
-    for name in [*NAMES, NAMES[0]]:
-        await worklist.note_rejected("p", name)
-    await worklist.note_rejected("p p", "p p/x.h5")
-    assert sorted(await worklist.rejected("p")) == sorted(NAMES)
-    for name in NAMES[1:]:
-        await worklist.forget_rejected("p", name)
-        await worklist.forget_rejected("p", name)
-    assert list(await worklist.rejected("p")) == NAMES[:1]
-    assert list(await worklist.rejected("p p")) == ["p p/x.h5"]
-    assert list(await worklist.rejected("none")) == []
-
-
-async def test_an_answer_is_kept_by_project_and_kind(worklist):
-    """The last one counts; it is no open work; the name of one project may begin with another's."""
-    for project, kind, axes in (("p", "n x n x n", "zyx"), ("p", "n x n x 3", "yxc"), ("p p", "n x n x n", "xyz")):
-        await worklist.answer(project, kind, axes)
-    await worklist.answer("p", "n x n x n", "tyx")
-    assert dict(await worklist.answers("p")) == {"n x n x n": "tyx", "n x n x 3": "yxc"}
-    assert dict(await worklist.answers("none")) == {}
-    assert await worklist.board() == Board()
-
-
-async def test_the_first_contrast_of_a_folder_stays_until_it_is_forgotten(worklist):
-    """By the folder's whole name, of any characters; it is no open work."""
-    first = FolderContrast("p \u00e4/#?/x", Contrast("uint16", ((0.5, 4095.0), (-3.0, 1e300))), "p \u00e4/#?/x/a.h5")
-    assert await worklist.contrast(first.folder) is None
-    await worklist.keep_contrast(first)
-    await worklist.keep_contrast(replace(first, chosen_by="another"))
-    for folder in ("", "p \u00e4/#?/X", "p \u00e4/#?", "p \u00e4/#?/x/y"):
-        assert await worklist.contrast(folder) is None
-        await worklist.keep_contrast(FolderContrast(folder, Contrast("uint8", ((0.0, 1.0),)), "other"))
-    assert await worklist.contrast(first.folder) == first
-    assert await worklist.board() == Board()
-    assert [await worklist.forget_contrast(first.folder) for _ in range(2)] == [True, False]
-    assert await worklist.contrast(first.folder) is None
-    assert await worklist.contrast("") == FolderContrast("", Contrast("uint8", ((0.0, 1.0),)), "other")
 
 
 async def test_a_pause_lasts_until_it_is_resumed(worklist):

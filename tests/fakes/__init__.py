@@ -14,6 +14,7 @@ from tests.fakes.file_index import FakeFileIndex
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.poison import FakePoisonQueues
+from tests.fakes.project_notes import FakeProjectNotes
 from tests.fakes.worklist import FakeWorklist
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "FakeLedger",
     "FakeOutbox",
     "FakePoisonQueues",
+    "FakeProjectNotes",
     "FakeWorklist",
     "TakesEffectLate",
     "When",

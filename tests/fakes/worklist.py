@@ -1,24 +1,18 @@
 """The worklist in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.worklist import Board, Daily, FolderContrast, Intent, JobMark, Pause, SweepMark, Turns
+from batch_ops.domain.worklist import Board, Daily, Intent, JobMark, Pause, SweepMark, Turns
 from tests.fakes.cloud import Cloud, call
-from tests.fakes.table import Change, Row, Table, check_key, check_value
+from tests.fakes.table import Change, Row, Table, check_value
 
 _REMEMBERED = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    etag: str
-    values: tuple[tuple[str, str], ...]
 
 
 type _Mark = Intent | JobMark | SweepMark
@@ -32,10 +26,6 @@ class FakeWorklist:
     def __init__(self, cloud: Cloud | None = None, *, strict: bool = True) -> None:
         self.cloud = cloud or Cloud()
         self.table: Table[_Mark] = Table(self.cloud, "work", strict=strict)
-        self._rejected: dict[str, dict[str, str]] = {}
-        self._answers: dict[str, dict[str, str]] = {}
-        self._contrasts: dict[str, FolderContrast] = {}
-        self._projects: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
         self._newest: dict[str, int] = {}
         self._pauses: dict[str, Pause] = {}
@@ -119,42 +109,6 @@ class FakeWorklist:
             self._put(_sweep_key(mark), mark, over=mark.version or None, new=not mark.version)
 
     @call()
-    def note_rejected(self, project: str, name: str) -> None:
-        self._rejected.setdefault(project, {})[naming.file_hash(name)] = name
-
-    @call()
-    def rejected(self, project: str) -> Sequence[str]:
-        found = self._rejected.get(project, {})
-        self.cloud.examined["work"] += max(len(found), 1)
-        return [found[key] for key in sorted(found)]
-
-    @call()
-    def forget_rejected(self, project: str, name: str) -> None:
-        self._rejected.get(project, {}).pop(naming.file_hash(name), None)
-
-    @call()
-    def answers(self, project: str) -> Mapping[str, str]:
-        found = self._answers.get(project, {})
-        self.cloud.examined["work"] += max(len(found), 1)
-        return dict(found)
-
-    @call()
-    def answer(self, project: str, kind: str, axes: str) -> None:
-        self._answers.setdefault(project, {})[kind] = axes
-
-    @call()
-    def contrast(self, folder: str) -> FolderContrast | None:
-        return self._contrasts.get(folder)
-
-    @call()
-    def keep_contrast(self, kept: FolderContrast) -> None:
-        self._contrasts.setdefault(kept.folder, kept)
-
-    @call(cost=2)
-    def forget_contrast(self, folder: str) -> bool:
-        return self._contrasts.pop(folder, None) is not None
-
-    @call()
     def pauses(self) -> Sequence[Pause]:
         self.cloud.examined["work"] += max(len(self._pauses), 1)
         return [self._pauses[key] for key in sorted(self._pauses)]
@@ -180,18 +134,6 @@ class FakeWorklist:
         check_value(replace(turns, version=""))
         self._turns[of] = replace(turns, version=f"v{self.cloud.number()}")
         return self._turns[of]
-
-    @call()
-    def project(self, name: str, etag: str) -> Mapping[str, str] | None:
-        self.cloud.examined["work"] += 1
-        known = self._projects.get(naming.partition_key(name))
-        return dict(known.values) if known and known.etag == etag else None
-
-    @call()
-    def save_project(self, name: str, etag: str, values: Mapping[str, str]) -> None:
-        key = naming.partition_key(name)
-        check_key(key)
-        self._projects[key] = _Known(etag, tuple(values.items()))
 
     # Not of the port
 

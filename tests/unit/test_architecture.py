@@ -18,7 +18,7 @@ TEXTS = {name: (REPOSITORY / name).read_text() for name in ("ARCHITECTURE.md", "
 
 PORTS = [
     *(services.BlobStore, services.BatchService, services.Outbox, services.PoisonQueues),
-    *(tables.Ledger, tables.Worklist, health.StorageHealth, health.BatchHealth),
+    *(tables.Ledger, tables.Worklist, tables.ProjectNotes, health.StorageHealth, health.BatchHealth),
 ]
 
 

@@ -21,6 +21,7 @@ IMPORTERS = {
         "adapters.ledger",
         "adapters.sum_rows",
         "adapters.transactions",
+        "adapters.project_notes",
         "adapters.worklist",
         "adapters.storage_health",
     },

@@ -10,7 +10,7 @@ from batch_ops.doctor.findings import Level, exit_code
 from batch_ops.domain.errors import BadMessage, NotAllowed
 from batch_ops.domain.messages import look_again_message
 from batch_ops.ports.health import Access, Health, ProbeOutcome, ProbeResult, Resource
-from batch_ops.system import Ports, assemble
+from batch_ops.system import assemble
 from batch_ops.use_cases.access_test import AccessTest, read_answer
 from tests.world import World
 
@@ -49,10 +49,7 @@ class Batch:
 def app(world, health):
     """An app with this health, or one that knows nothing of the doctor's order."""
     test = AccessTest(health, world.blobs, world.settings) if health else None
-    ports = Ports(
-        *(world.ledger, world.index, world.worklist, world.blobs, world.batch, world.outbox, world.check, world.poison)
-    )
-    return assemble(ports, world.settings, world.cloud.clock, lambda: "id", test)
+    return assemble(world.ports, world.settings, world.cloud.clock, lambda: "id", test)
 
 
 async def examined(world, health=None):

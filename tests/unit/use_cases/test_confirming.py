@@ -94,4 +94,4 @@ async def test_what_can_not_be_is_not_confirmed(asking: World, name, axes):
     """Letters that do not fit the image, and files that nobody knows."""
     with pytest.raises(CannotConfirm):
         await asking.confirming(name, axes)
-    assert await asking.worklist.answers("fly") == {}
+    assert await asking.notes.answers("fly") == {}

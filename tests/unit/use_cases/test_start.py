@@ -148,7 +148,7 @@ async def test_a_completed_upload_is_taken_up(world: World):
     await world.start(NAME)
     world.drop(NAME, b"whole")
     await world.start(NAME)
-    assert await world.worklist.rejected("fly") == []
+    assert await world.notes.rejected("fly") == []
     assert (await world.finish(NAME)).state is State.SUCCEEDED
     assert "PROBLEM.txt" not in world.results(NAME)
 
@@ -177,7 +177,7 @@ async def test_an_unusable_project_is_reported(world: World):
 async def test_what_was_found_by_older_rules_is_found_again(world: World, stale: dict[str, str]):
     """A verdict on a classifier is kept for each of its versions, but not longer than the rules that gave it."""
     project = await world.blobs.head("projects", "fly.ilp")
-    await world.worklist.save_project("fly", project.etag, stale)
+    await world.notes.save_project("fly", project.etag, stale)
     assert (await world.start(NAME)).state is State.ACTIVE
 
 

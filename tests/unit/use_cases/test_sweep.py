@@ -83,7 +83,7 @@ async def test_a_project_is_seen_by_two_cycles(world: World):
     """In the first an image may be checked with what another instance remembers of an older version."""
     await world.settle()
     world.project("fly", b"a better classifier")
-    await world.worklist.note_rejected("fly", NAME)
+    await world.notes.note_rejected("fly", NAME)
     for looked_at in ([NAME], [NAME], []):
         await world.tick(SETTINGS.sweep_every)
         world.cloud.advance(MINUTE)
