@@ -29,7 +29,7 @@ VOLUME = (9, 21, 26)
 SETUPS = pixels_of(2, 2, *VOLUME, dtype="u2")
 
 
-def content(build: Callable[..., None], *what: object) -> bytes:
+def content(build: Callable[..., object], *what: object) -> bytes:
     made = io.BytesIO()
     with h5py.File(made, "w") as file:
         build(file, *what)
