@@ -37,6 +37,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from batch_ops.task.certificate import Role
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
 from batch_ops.task.pictures import PicturesError, PicturesWanted
@@ -81,7 +82,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
 _LATER = (
     *("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export"),
-    *("more_images", "confirmed"),
+    *("more_images", "confirmed", "engine"),
 )
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
@@ -104,7 +105,8 @@ class TaskEnvironment:
     which to count (`objects.ObjectsWanted.to_json`; "" = none). `pictures`: what to draw
     (`pictures.PicturesWanted.to_json`; "" = nothing). `keep_export`: 1 = what the project stores of its export is kept.
     `more_images`: the further images of a file with several (`run_plan.images_to_json`). `confirmed`: for an image that
-    was not checked, the axes that somebody confirmed for images of its project, by their kind, in JSON.
+    was not checked, the axes that somebody confirmed for images of its project, by their kind, in JSON. `engine`: what
+    the task may do about the pixel engine (`certificate.Role`; "" = ilastik computes).
     """
 
     nickname: str
@@ -131,6 +133,7 @@ class TaskEnvironment:
     keep_export: int = 0
     more_images: str = ""
     confirmed: str = ""
+    engine: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
@@ -201,6 +204,14 @@ class TaskEnvironment:
             raise TaskEnvironmentError(str(exc)) from exc
 
     @property
+    def role(self) -> Role:
+        """What the task may do about the pixel engine. Raises TaskEnvironmentError."""
+        try:
+            return Role(self.engine)
+        except ValueError as exc:
+            raise TaskEnvironmentError(f"The role '{self.engine}' is none of {', '.join(map(str, Role))}.") from exc
+
+    @property
     def image_file(self) -> str:
         """Where the resource file puts the image, relative to the working directory."""
         return f"image/{self.nickname}.h5"
@@ -224,4 +235,4 @@ class TaskEnvironment:
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
         # Raise for what can't be read.
-        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers
+        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role

@@ -5,7 +5,7 @@ Pure and stdlib only, for Python 3.9 and newer: the node builds both from what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.export_plan import ExportPlan
@@ -36,6 +36,29 @@ def command(
         f"--export_source={export_source}",
         f"--output_format={plan.output_format}",
         f"--output_filename_format={output_stem}{number}.tiff",
+        *(["--ignore_training_axistags"] if ignore_training_axes else []),
+    ]
+
+
+def probe_command(
+    program: str,
+    project: str,
+    images: Sequence[str],
+    output_stem: str,
+    export_source: str,
+    *,
+    ignore_training_axes: bool = False,
+) -> list[str]:
+    """Return the arguments that export so many small images to HDF5; `images` are files of one dataset each."""
+    return [
+        program,
+        "--headless",
+        "--readonly",
+        f"--project={project}",
+        *images,
+        f"--export_source={export_source}",
+        "--output_format=hdf5",
+        f"--output_filename_format={output_stem}.h5",
         *(["--ignore_training_axistags"] if ignore_training_axes else []),
     ]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from batch_ops.image.several import at_most, of_images
 from batch_ops.task import contract, manifest, outputs, true_success
+from batch_ops.task.certificate import EngineUse
 from batch_ops.task.output import Output
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
@@ -36,6 +37,8 @@ class Execution:
     ilastik_exit_code: int | None = None
     log_lines: tuple[str, ...] = ()
     command: list[str] = field(default_factory=list)
+    # Of each image, where the engine was asked for.
+    engines: list[EngineUse] = field(default_factory=list)
     # Each with the folders of the images that it is about.
     _warnings: dict[RunWarning, list[str]] = field(default_factory=dict)
 
@@ -113,6 +116,7 @@ def publish(
         class_pixels=tuple(class_pixels),
         images=tuple(images),
         contrast=contrast,
+        engines=tuple(dict.fromkeys(execution.engines)),
     )
     (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,13 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: list[str]) -> str:
-    """Run ilastik to its end, set exit code and last lines, and return the part of its log that shows faults."""
+def run_ilastik(
+    execution: Execution, task: contract.TaskEnvironment, command: list[str], more: Mapping[str, str] | None = None
+) -> str:
+    """Run ilastik to its end, set exit code and last lines, and return the part of its log that shows faults.
+
+    `more` is added to its environment.
+    """
     say("Running: " + json.dumps(command))
     home = execution.root / HOME
     try:
@@ -52,6 +58,7 @@ def run_ilastik(execution: Execution, task: contract.TaskEnvironment, command: l
     except OSError as exc:
         refuse(contract.EXIT_NODE, f"The folder that ilastik needs as its home can't be made on this node: {exc}.")
     environment = headless.ilastik_environment(os.environ, task.threads, task.ram_mb, str(home))
+    environment.update(more or {})
     try:
         # In this script's process group, so that Batch's own kill reaches ilastik even without this script.
         process = subprocess.Popen(

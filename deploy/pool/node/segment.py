@@ -14,6 +14,7 @@ from batch_ops.task.outputs import PlannedOutput, Role, outputs_by_folder
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.stored_export import StoredExport
+from node.engine import choose
 from node.execution import Execution
 from node.files import md5_of
 from node.image import LocalImage
@@ -57,14 +58,24 @@ def segment(
     place = execution.partial / folder
     place.mkdir(exist_ok=True)
     # The image's axes may differ from the project's training images; its own are right.
+    ignored = bool(project.axes - {image.described.read_as})
+
+    def probing(program: str, images: Sequence[str], stem: str) -> list[str]:
+        return headless.probe_command(
+            program, project.file, images, stem, task.export_source, ignore_training_axes=ignored
+        )
+
+    chosen = choose(execution, task, work.home, image, changed=work.stored.has_effect, command=probing)
+    if chosen.use:
+        execution.engines.append(chosen.use)
     command = headless.command(
-        str(work.home / "run_ilastik.sh"),
+        chosen.program,
         project.file,
         image.argument,
         "/".join(filter(None, (contract.PARTIAL_FOLDER, execution.name, folder, task.nickname))),
         task.export_source,
         plan,
-        ignore_training_axes=bool(project.axes - {image.described.read_as}),
+        ignore_training_axes=ignored,
     )
     execution.command = execution.command or command
     with execution.step("ilastik"):

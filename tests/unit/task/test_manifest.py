@@ -181,7 +181,7 @@ def test_any_warning_can_be_made_to_fit(sentence):
         changed(MANIFEST, schema=3),
         changed(dataclasses.replace(MANIFEST, images=()), schema=4),
         changed(MANIFEST, schema=5),
-        changed(MANIFEST, schema=7),
+        changed(MANIFEST, schema=8),
     ],
 )
 def test_the_schemas_do_not_mix(content):

@@ -16,4 +16,5 @@ metadata. It is never kinder than ilastik: what ilastik refuses, this refuses to
     predict.py    segmentation or probabilities of one volume
     export.py     names and axes of the output; export_tiff.py, export_hdf5.py write it
     batch.py      one command, several inputs
+    identity.py   which engine this is, for those who certify it (`--identity`)
 """

@@ -12,6 +12,7 @@ from typing import TextIO
 from pixel_engine.batch import run
 from pixel_engine.command import parse_command
 from pixel_engine.errors import IlastikError
+from pixel_engine.identity import as_json, bear_witness
 from pixel_engine.settings import available_cores, read_settings
 
 
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{time.monotonic() - started:8.2f} s  {text}", file=stream, flush=True)
 
         try:
+            if list(arguments) == ["--identity"]:
+                print(as_json(os.environ))
+                return 0
+            bear_witness(os.environ)
             command = parse_command(arguments)
             _make_home(os.environ.get("HOME", ""))
             if command.logfile is not None:
