@@ -19,7 +19,7 @@ def remedy(record: FileRecord) -> str:
 
 
 def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
-    """Write, in UTF-8, the sentence, what to do, and the last lines of ilastik's log where there are any."""
+    """Write, in UTF-8, the sentence, what to do, what a failed run was warned of, and the last lines of its log."""
     name = plain(record.name, 1100)
     title = "waits" if not record.state.is_final else "was not segmented"
     when = f"{record.times.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.times.updated_at else ""
@@ -33,6 +33,8 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
         f"State: {record.state}. {when}".rstrip(),
         f"For whoever runs this system: correlation id {record.correlation_id}, task {task_id}.",
     ]
+    if record.state is State.FAILED and record.plan.warnings:
+        lines += ["", "Noticed before it ran:", *(f"    {plain(one.sentence, 1000)}" for one in record.plan.warnings)]
     if log_lines:
         lines += ["", "The last lines of the log:", *(f"    {plain(line, 300)}" for line in log_lines)]
     return ("\n".join(lines) + "\n").encode()

@@ -16,7 +16,7 @@ from batch_ops.task import contract, manifest, outputs, true_success
 from batch_ops.task.certificate import EngineUse
 from batch_ops.task.output import Output
 from batch_ops.task.pictures import Contrast
-from batch_ops.task.report import MAX_SENTENCE_CHARS, Report
+from batch_ops.task.report import MAX_LAST_LINES, MAX_SENTENCE_CHARS, Report
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.strict_json import plain_line
@@ -124,8 +124,13 @@ def publish(
 
 
 def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
-    """Return the content of outcome.json."""
+    """Return the content of outcome.json. What was warned of before a failure leads the last lines of the log."""
     task = execution.task
+    warned = () if outcome.succeeded else at_most(execution.told_warnings)
+    told = tuple(plain_line(f"Warning: {warning.sentence}") for warning in warned)
+    lines, room = execution.log_lines, MAX_LAST_LINES - len(told)
+    # Those that matter most come first, the end of the log last.
+    kept = lines if len(lines) <= room else (*lines[: room // 2], *lines[room // 2 - room :])
     return Report(
         kind=outcome.word,
         exit_code=outcome.exit_code,
@@ -134,7 +139,7 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
         started=_utc(execution.started),
         finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
         seconds=execution.seconds,
-        last_lines=execution.log_lines,
+        last_lines=(*told, *kept),
         ilastik_exit_code=execution.ilastik_exit_code,
         task_id=task.task_id if task else "",
         correlation_id=task.correlation_id if task else "",

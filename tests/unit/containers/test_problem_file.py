@@ -1,5 +1,7 @@
 """PROBLEM.txt tells why there are no results, and only where there are none."""
 
+from dataclasses import replace
+
 import pytest
 
 from batch_ops.containers.problem_file import ProblemFile
@@ -7,6 +9,7 @@ from batch_ops.containers.results import PROBLEM, PROVENANCE
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.task.run_plan import RunPlan, RunWarning
 from tests.fakes import FakeBlobs, When
 from tests.unit.containers.test_results import author
 from tests.world import NAME
@@ -46,6 +49,14 @@ async def test_the_end_of_a_run_takes_older_results_away(blobs, problem, state, 
     published(blobs, 1, "a0.tiff")
     await problem.report(record(state))
     assert names(blobs) == left
+
+
+async def test_a_failed_run_tells_what_was_noticed_before(blobs, problem):
+    """The warnings of its check may say why it failed; those of other ends are no news."""
+    warned = RunPlan(warnings=(RunWarning("axes-assumed", "It is taken for zyx."),))
+    for state, told in ((State.FAILED, True), (State.CANCELLED, False)):
+        await problem.report(replace(record(state), plan=warned))
+        assert (b"It is taken for zyx." in blobs.content("results", f"{NAME}/{PROBLEM}")) == told
 
 
 @pytest.mark.parametrize("run", [2, 3])

@@ -132,6 +132,13 @@ def test_the_report_shows_the_lines_that_matter(folder):
     assert lines[:3] == ("ERROR lazyflow: Unhandled exception in thread", "KeyError: 7", "INFO block 0")
     assert lines[-1] == "INFO block 99"
     assert not [line for line in lines if "Features took" in line]
+    # An image that was not checked: what was passed over in it comes before them.
+    with h5py.File(folder.image, "r+") as file:
+        file.create_dataset("mask", (30, 40), "u1")
+    folder.run()
+    told = folder.report().last_lines
+    assert told[0].startswith("Warning: Of its datasets 'volume/data' is segmented")
+    assert (told[1:3], told[-1], len(told)) == (lines[:2], lines[-1], 40)
 
 
 @pytest.mark.parametrize(
