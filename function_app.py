@@ -1,6 +1,7 @@
 """The triggers: each calls one use case. `batch_ops.wiring` puts the system together."""
 
 import logging
+from functools import cache
 
 import azure.functions as func
 
@@ -35,3 +36,18 @@ async def collect(message: func.QueueMessage) -> None:
     """The completion handler: the results of a run are moved to where people look for them."""
     system = await wiring.system()
     await system.inbox.collect(message.get_body(), message.dequeue_count or 1)
+
+
+@cache
+def _page() -> func.AsgiMiddleware:
+    # Who only moves files along need not wait for what makes pages.
+    from batch_ops.page.app import page_app
+
+    return func.AsgiMiddleware(page_app(wiring.system, wiring.utc_now))  # type: ignore[no-untyped-call]
+
+
+@app.route("page/{*rest}", methods=["GET", "HEAD", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def page(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Somebody looks at the page, or steers: App Service authentication says who it is."""
+    answer: func.HttpResponse = await _page().handle_async(req, context)
+    return answer

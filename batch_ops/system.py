@@ -24,16 +24,19 @@ from batch_ops.use_cases.confirming import Confirming
 from batch_ops.use_cases.counting import Counting
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.fetching import Fetching
+from batch_ops.use_cases.file_pages import FilePages
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
 from batch_ops.use_cases.last_delivery import LastDelivery
 from batch_ops.use_cases.month_report import MonthReport
 from batch_ops.use_cases.newest_files import NewestFiles
 from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.overview import Overviews
 from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.poison_queues import PoisonCare
 from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
+from batch_ops.use_cases.published_files import PublishedFiles
 from batch_ops.use_cases.reconcile import Reconcile
 from batch_ops.use_cases.rerunning import Rerunning
 from batch_ops.use_cases.start import Start
@@ -75,6 +78,10 @@ class System:
     backfiller: Backfiller
     poison: PoisonCare
     contrasts: Contrasts
+    file_pages: FilePages
+    overview: Overviews
+    published: PublishedFiles
+    settings: Settings
 
 
 def assemble(
@@ -159,6 +166,18 @@ def assemble(
         ),
         poison=PoisonCare(ports.poison, settings.queues),
         contrasts=runs.contrasts,
+        file_pages=FilePages(ledger=ledger, index=ports.index, newest=newest, projects=steering.projects),
+        overview=Overviews(
+            ledger=ledger,
+            index=ports.index,
+            worklist=worklist,
+            batch=ports.batch,
+            projects=steering.projects,
+            settings=settings,
+            clock=clock,
+        ),
+        published=PublishedFiles(blobs=ports.blobs, container=settings.results_container),
+        settings=settings,
     )
 
 

@@ -38,6 +38,8 @@ SITE_PACKAGES = ".python_packages/lib/site-packages"
 NODE_PYTHON_VERSION = "3.12"
 # The host's image is Debian 12 with glibc 2.36; nodes have 2.39.
 _PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+# Modules, and what the page is made of.
+_KINDS = (".py", ".html", ".css", ".js")
 # Earliest time that a zip can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -48,7 +50,7 @@ class PackageError(Exception):
 
 def sources() -> tuple[Path, ...]:
     """The app's own files, relative to the repository."""
-    modules = sorted((REPOSITORY / "batch_ops").rglob("*.py"))
+    modules = sorted(path for kind in _KINDS for path in (REPOSITORY / "batch_ops").rglob(f"*{kind}"))
     return tuple(
         path.relative_to(REPOSITORY)
         for path in (

@@ -45,9 +45,9 @@ class TableFileIndex:
 
     _table: TableClient
 
-    async def page(self, project: str, span: Span, following: str = "") -> IndexPage:
+    async def page(self, project: str, span: Span, following: str = "", *, most: int = 0) -> IndexPage:
         with calls(_SERVICE, f"list the files of {plain(project)}"):
-            pages = self._query(naming.partition_key(project), span).by_page(json.loads(following or "null"))
+            pages = self._query(naming.partition_key(project), span, most=most).by_page(json.loads(following or "null"))
             found = [row async for row in await anext(pages)]
         token = pages.continuation_token
         is_complete = any(row["RowKey"] == span.head and row.get(_COMPLETE) for row in found[:1])
@@ -80,11 +80,12 @@ class TableFileIndex:
             f"An older version of the app keeps writing files of {plain(project)}; end it, and try again."
         )
 
-    def _query(self, partition: str, span: Span, select: Sequence[str] | None = None) -> Any:
+    def _query(self, partition: str, span: Span, select: Sequence[str] | None = None, *, most: int = 0) -> Any:
         return self._table.query_entities(
             "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
             parameters={"partition": partition, "start": span.start, "end": span.end},
             select=list(select) if select else None,
+            results_per_page=most or None,
         )
 
     async def _missing(self, project: str, select: Sequence[str] | None = None) -> AsyncIterator[_Row]:

@@ -95,23 +95,33 @@ class TableLedger:
                     found[row["name"]] = table_rows.from_properties(Stand, row)
         return found
 
-    async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
+    async def files(
+        self, project: str, prefix: str = "", states: Collection[State] = (), *, after: str = "", most: int = 0
+    ) -> AsyncIterator[FileRecord]:
         """List the files of a project by name; beyond the 240 characters of a key, by hash."""
         start = naming.file_key(prefix).rpartition("!!")[0]
         purpose = f"list the files of {_shown(project)}"
-        async for record in self._query(naming.partition_key(project), start, purpose, states):
+        behind = naming.file_key(after) if after else ""
+        async for record in self._query(naming.partition_key(project), start, purpose, states, behind, most):
             if record.name.startswith(prefix):
                 yield record
 
     async def _query(
-        self, partition: str, start: str, purpose: str, states: Collection[State] = ()
+        self,
+        partition: str,
+        start: str,
+        purpose: str,
+        states: Collection[State] = (),
+        behind: str = "",
+        most: int = 0,
     ) -> AsyncIterator[FileRecord]:
         wanted = " or ".join(f"state eq '{state}'" for state in sorted(states))
-        keys = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
+        keys = "PartitionKey eq @partition and RowKey ge @start and RowKey gt @behind and RowKey lt @end"
         with calls(_SERVICE, purpose):
             pages = self._table.query_entities(
                 f"{keys} and ({wanted})" if wanted else keys,
-                parameters={"partition": partition, "start": start, "end": start + _KEY_END},
+                parameters={"partition": partition, "start": start, "behind": behind, "end": start + _KEY_END},
+                results_per_page=most or None,
             )
             async for row in pages:
                 yield table_rows.from_properties(FileRecord, row)

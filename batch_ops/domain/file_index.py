@@ -73,6 +73,20 @@ def spans(states: Collection[State] = (), since: datetime | None = None) -> list
     ]
 
 
+def spans_after(states: Collection[State], place: str = "") -> list[Span]:
+    """Return the parts that hold the files in these states (none: in any) behind a place in the order of `order_of`.
+
+    What is open is a part of its own, and each part is in that order. Without a place, the first one has a head.
+    """
+    wanted = frozenset(states) or frozenset(State)
+    behind = f"{place}{_END}" if place else ""
+    opened = [Span(f"{BY_TIME}0!{behind}" if place else HEADS[0], ENDED)] if wanted - FINAL else []
+    if opened and wanted >= FINAL:
+        return [*opened, Span(f"{ENDED}{behind}", f"{ENDED}{_END}")]
+    starts = [f"{BY_STATE}{state}!" for state in sorted(wanted & FINAL)]
+    return opened + [Span(f"{start}{behind or _HEAD}", f"{start}{_END}") for start in starts]
+
+
 def order_of(record: FileRecord) -> str:
     """Return what sorts records as the index does: the newest drop first."""
     return f"{falling(record.times.dropped_at)}!{naming.file_hash(record.name)}"

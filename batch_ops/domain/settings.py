@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 from batch_ops.domain.budget import NO_BUDGETS, Budgets
 from batch_ops.domain.errors import SettingsError
+from batch_ops.domain.page_groups import NO_GROUPS, PageGroups
 from batch_ops.domain.prices import NO_PRICES, NodePrices
 
 AZURITE_ACCOUNT = "devstoreaccount1"
@@ -75,6 +76,8 @@ class Settings:
     max_image_bytes: Annotated[int, "MAX_IMAGE_BYTES"] = 200_000_000_000
     prices: Annotated[NodePrices, "NODE_PRICES"] = NO_PRICES
     budgets: Annotated[Budgets, "BUDGET_MONTH"] = NO_BUDGETS
+    page_groups: Annotated[PageGroups, "PAGE_GROUPS"] = NO_GROUPS
+    signs_in: Annotated[bool, "WEBSITE_AUTH_ENABLED"] = False
 
     @property
     def queues(self) -> tuple[str, str]:
@@ -115,7 +118,7 @@ def _parsed(name: str, text: str, kind: type, default: Any, faults: list[str]) -
         if text.lower() not in {"true", "false"}:
             faults.append(f"{name} is {text.lower()!r}; it must be true or false.")
         return text.lower() == "true"
-    if kind in {NodePrices, Budgets}:
+    if kind in {NodePrices, Budgets, PageGroups}:
         try:
             return kind.parse(text)
         except ValueError as exc:

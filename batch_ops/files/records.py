@@ -6,9 +6,9 @@ from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from batch_ops.domain.cost_told import cost_told
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.foreground import what_counts_are
-from batch_ops.domain.prices import money
 from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.files.text_table import Column
 from batch_ops.task.outputs import PlannedOutput
@@ -103,7 +103,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "bytes of results": _count(record.published.result_bytes),
         "objects": f"{counts} ({what_counts_are(plan.objects, plan.warnings)})" if counts else "",
         "node seconds": _count(record.node_seconds),
-        "cost": _cost(record),
+        "cost": cost_told(record),
         "correlation id": record.correlation_id,
     }
     more = [("image", _image(image)) for image in plan.images if image.folder]
@@ -126,23 +126,6 @@ def _promise(output: PlannedOutput) -> str:
     pages = f", {output.pages:,} page{'' if output.pages == 1 else 's'} of {output.axes}" if output.pages else ""
     each = f", in each of {', '.join(output.folders)}" if output.folders else ""
     return f"{times}{output.path} ({output.role}{pages}{each})"
-
-
-def _cost(record: FileRecord) -> str:
-    """0.0123 USD, at least: 40 of 900 node seconds have no known price."""
-    if not record.node_seconds:
-        return ""
-    amount, unknown = record.spent.cost_micro, record.unpriced_seconds
-    if amount is None or unknown == record.node_seconds:
-        return "not known" if record.state.is_final else ""
-    told = money(amount, record.spent.cost_currency)
-    if not record.state.is_final:
-        return f"{told} so far"
-    return (
-        f"{told}, at least: {unknown:,} of {record.node_seconds:,} node seconds have no known price"
-        if unknown
-        else told
-    )
 
 
 def _count(number: int) -> str:

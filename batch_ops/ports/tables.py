@@ -39,8 +39,13 @@ class Ledger(Protocol):
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
         """Return the ledger's versions of these files of one project, with one query over their range of keys."""
 
-    def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
-        """List the files of a project (in these states) in the order of their names, from one partition."""
+    def files(
+        self, project: str, prefix: str = "", states: Collection[State] = (), *, after: str = "", most: int = 0
+    ) -> AsyncIterator[FileRecord]:
+        """List the files of a project (in these states) in the order of their names, from one partition.
+
+        `after`: those behind this one. `most`: how many a query is to bring at the most; 0 leaves it to the service.
+        """
 
     async def sums(self, project: str, month: str) -> MonthSum:
         """Return what ended in a month (2026-03), with one query. Claims and advances count the runs that they end."""
@@ -64,8 +69,8 @@ class IndexPage:
 class FileIndex(Protocol):
     """The copies of files' rows in table `files` by time of drop and by final state: see `domain/file_index.py`."""
 
-    async def page(self, project: str, span: Span, following: str = "") -> IndexPage:
-        """Read a page of a part, with one query."""
+    async def page(self, project: str, span: Span, following: str = "", *, most: int = 0) -> IndexPage:
+        """Read a page of a part, with one query; of at most so many rows, its head included, if `most` is given."""
 
     async def confirm(self, project: str) -> bool:
         """Return whether every file of the project is in the index, and if so note that in the heads.

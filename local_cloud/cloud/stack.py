@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 from local_cloud.azurite.server import Endpoints
 from local_cloud.cloud.folder import CloudIdentity, DataFolder
@@ -47,8 +48,17 @@ def connection_string(identity: CloudIdentity) -> str:
     return Endpoints.here(ports.blob, ports.queue, ports.table, identity.storage_key).connection_string
 
 
-def exports(identity: CloudIdentity) -> dict[str, str]:
-    """Return what other tools need to talk to this cloud; the Azure CLI reads the same names."""
+def page_url(identity: CloudIdentity, token: str) -> str:
+    """Return the link that signs somebody in and leads to the app's page; good until the cloud ends."""
+    query = urlencode({"token": token, "post_login_redirect_uri": "/page/"})
+    return f"{functions_url(identity)}/.auth/login/local?{query}"
+
+
+def exports(identity: CloudIdentity, token: str) -> dict[str, str]:
+    """Return what other tools need to talk to this cloud; the Azure CLI reads the same names.
+
+    `token`: with which people sign in.
+    """
     return {
         "AZURE_STORAGE_CONNECTION_STRING": connection_string(identity),
         "AZURE_BATCH_ACCOUNT": identity.batch_account,
@@ -56,6 +66,7 @@ def exports(identity: CloudIdentity) -> dict[str, str]:
         "AZURE_BATCH_ACCESS_KEY": identity.batch_key,
         "FUNCTIONS_URL": functions_url(identity),
         "FUNCTIONS_KEY": identity.functions_key,
+        "PAGE_URL": page_url(identity, token),
     }
 
 
@@ -124,7 +135,7 @@ def batch_program(folder: DataFolder, identity: CloudIdentity) -> Program:
     )
 
 
-def functions_program(folder: DataFolder, identity: CloudIdentity, options: CloudOptions) -> Program:
+def functions_program(folder: DataFolder, identity: CloudIdentity, options: CloudOptions, token: str) -> Program:
     return Program(
         name="The function host",
         command=(
@@ -132,8 +143,9 @@ def functions_program(folder: DataFolder, identity: CloudIdentity, options: Clou
             *("--app", str(options.app), "--settings", str(folder.app_settings)),
             *("--port", str(identity.ports.functions), "--state", str(folder.functions)),
             *("--stop-seconds", f"{_SECONDS_FOR_RUNNING_FUNCTIONS:g}", "--key-env", "LOCAL_FUNCTIONS_KEY"),
+            *("--sign-in-env", "LOCAL_SIGN_IN"),
         ),
-        env={"LOCAL_FUNCTIONS_KEY": identity.functions_key},
+        env={"LOCAL_FUNCTIONS_KEY": identity.functions_key, "LOCAL_SIGN_IN": token},
         log=folder.log("functions"),
         ready_url=f"{functions_url(identity)}/",
         seconds_to_stop=_SECONDS_FOR_RUNNING_FUNCTIONS + 4,

@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import random
+import secrets
 import signal
 import sys
 from collections.abc import Sequence
@@ -119,9 +120,12 @@ async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Super
     _point_to(folder.ilastik, options.ilastik_home)
     _point_to(folder.python, NODE_PYTHON)
     await _start_platform(folder, identity, options, supervisor)
-    await supervisor.start([ProgramPart(functions_program(folder, identity, options))])
-    write_exports(folder.env, exports(identity))
+    token = secrets.token_urlsafe(32)
+    await supervisor.start([ProgramPart(functions_program(folder, identity, options, token))])
+    told = exports(identity, token)
+    write_exports(folder.env, told)
     print(f"The cloud is ready. In another terminal: source {folder.env}", flush=True)
+    print(f"Its page, until it ends: {told['PAGE_URL']}", flush=True)
     await supervisor.until_broken()
 
 

@@ -19,6 +19,7 @@ from local_cloud.functions.host_json import read_host_json
 from local_cloud.functions.http_listener import Keys
 from local_cloud.functions.log_lines import configure
 from local_cloud.functions.running import Runner
+from local_cloud.functions.sign_in import ENABLED, SignIn
 from local_cloud.functions.stopping import Stopping
 from local_cloud.functions.worker import Worker, running_invocation
 
@@ -38,8 +39,10 @@ async def _run(arguments: argparse.Namespace) -> int:
     app = arguments.app.resolve()
     state = arguments.state.resolve()
     key = _key(arguments.key_env, state)
+    sign_in = SignIn(os.environ.pop(arguments.sign_in_env, "") if arguments.sign_in_env else "")
     values = read_values(arguments.settings) if arguments.settings else {}
     os.environ.update(effective(values, os.environ))  # the app reads its settings from the environment
+    os.environ[ENABLED] = str(bool(sign_in))  # nobody else may say it
     settings = dict(os.environ)
     options = read_host_json(app / "host.json", settings)
 
@@ -63,6 +66,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             identity=identity,
             now=lambda: datetime.now(UTC),
             port=arguments.port,
+            sign_in=sign_in,
             keys=Keys(master=key, host=kept_key(state / "host.key")),
             stop_seconds=arguments.stop_seconds,
         )
@@ -114,6 +118,12 @@ def _arguments() -> argparse.Namespace:
         "--key-env",
         metavar="NAME",
         help="environment variable that holds the master key; default: the one kept in master.key of --state",
+    )
+    parser.add_argument(
+        "--sign-in-env",
+        metavar="NAME",
+        help="environment variable with a token: whoever calls functions by HTTP has to sign in with it; default: no "
+        "sign-in",
     )
     parser.add_argument(
         "--stop-seconds", type=float, default=20.0, help="how long running functions may go on after SIGTERM"

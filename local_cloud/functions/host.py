@@ -15,6 +15,7 @@ from local_cloud.functions.messages import as_json, text
 from local_cloud.functions.queue_listener import QueueListener
 from local_cloud.functions.queue_messages import HeldMessage
 from local_cloud.functions.running import Runner
+from local_cloud.functions.sign_in import SignIn
 from local_cloud.functions.singleton import Singleton
 from local_cloud.functions.stopping import Stopping
 from local_cloud.functions.storage import Storage
@@ -36,6 +37,7 @@ class Surroundings:
     now: Callable[[], datetime]
     port: int
     keys: Keys
+    sign_in: SignIn
     stop_seconds: float
 
 
@@ -59,7 +61,11 @@ class Host:
         """
         async with Storage(self._around.settings) as storage:
             http = HttpListener(
-                self._functions, self._around.options.route_prefix, self._around.keys, self._runner.call
+                self._functions,
+                self._around.options.route_prefix,
+                self._around.keys,
+                self._around.sign_in,
+                self._runner.call,
             )
             found = [await self._listener(storage, function) for function in self._functions]
             listeners = [listener for listener in found if listener is not None]

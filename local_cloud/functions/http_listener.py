@@ -14,6 +14,7 @@ from aiohttp import web
 from local_cloud.functions.http_messages import as_message, as_response
 from local_cloud.functions.messages import TypedData
 from local_cloud.functions.routes import Route
+from local_cloud.functions.sign_in import SignIn
 from local_cloud.functions.triggers import AuthLevel, Function, HttpTrigger
 from local_cloud.functions.worker import Outcome
 
@@ -54,7 +55,7 @@ def _compare(one: _Routed, other: _Routed) -> int:
 class HttpListener:
     """The HTTP functions of an app, in the order in which their routes are tried."""
 
-    def __init__(self, functions: Sequence[Function], prefix: str, keys: Keys, call: Call) -> None:
+    def __init__(self, functions: Sequence[Function], prefix: str, keys: Keys, sign_in: SignIn, call: Call) -> None:
         """Raises BindingError for a route that this host does not know."""
         routes: list[_Routed] = []
         for function in functions:
@@ -62,17 +63,22 @@ class HttpListener:
                 routes.append((function.trigger.route(function.name, prefix), function, function.trigger))
         self._routes = sorted(routes, key=cmp_to_key(_compare))
         self._keys = keys
+        self._sign_in = sign_in
         self._call = call
 
     async def answer(self, request: web.Request) -> web.Response | None:
         """Answer a request; None where no function has this route and method."""
+        if (answer := self._sign_in.answer(request)) is not None:
+            return answer
         for route, function, trigger in self._routes:
             if trigger.methods and request.method not in trigger.methods:
                 continue
             if (parameters := route.match(request.rel_url.raw_path)) is not None:
+                if (headers := self._sign_in.headers(request)) is None:
+                    return web.Response(status=401, text="Sign in first: open the link that `up` prints.\n")
                 if not self._keys.open(trigger.level, request):
                     return web.Response(status=401)
-                message = await as_message(request, request.headers, parameters)
+                message = await as_message(request, headers, parameters)
                 outcome = await self._call(function, message, f"{request.method} {request.rel_url.raw_path}")
                 return as_response(outcome.answer) if outcome.ok else web.Response(status=500)
         return None

@@ -21,8 +21,8 @@ class FakeFileIndex:
         self.complete: set[str] = set()
 
     @call()
-    def page(self, project: str, span: Span, following: str = "") -> IndexPage:
-        rows, after = self._table.page(naming.partition_key(project), span.start, span.end, following or None)
+    def page(self, project: str, span: Span, following: str = "", *, most: int = 0) -> IndexPage:
+        rows, after = self._table.page(naming.partition_key(project), span.start, span.end, following or None, most)
         is_complete = not following and bool(span.head) and project in self.complete
         return IndexPage([row.value.record for row in rows], after or "", is_complete)
 

@@ -68,9 +68,13 @@ class FakeLedger:
                 found[record.name] = Stand(record.name, record.image, record.state, row.indexed)
         return found
 
-    async def files(self, project: str, prefix: str = "", states: Collection[State] = ()) -> AsyncIterator[FileRecord]:
+    async def files(
+        self, project: str, prefix: str = "", states: Collection[State] = (), *, after: str = "", most: int = 0
+    ) -> AsyncIterator[FileRecord]:
         start = naming.file_key(prefix).rpartition("!!")[0]
-        async for record in self._query(naming.partition_key(project), start):
+        behind = f"{naming.file_key(after)}~" if after else ""
+        async for row in self._rows(naming.partition_key(project), max(start, behind), f"{start}~~", most):
+            record = row.record
             if record.name.startswith(prefix) and (not states or record.state in states):
                 yield record
 
@@ -86,18 +90,20 @@ class FakeLedger:
         async for row in self._rows(partition, start, f"{start}~~"):
             yield row.record
 
-    async def _rows(self, partition: str, start: str, end: str) -> AsyncIterator[Stored]:
+    async def _rows(self, partition: str, start: str, end: str, most: int = 0) -> AsyncIterator[Stored]:
         after: str | None = None
         while True:
-            rows, after = await self._page(partition, start, end, after)
+            rows, after = await self._page(partition, start, end, after, most)
             for row in rows:
                 yield row.value
             if after is None:
                 return
 
     @call()
-    def _page(self, partition: str, start: str, end: str, after: str | None) -> tuple[list[Row[Stored]], str | None]:
-        return self.table.page(partition, start, end, after)
+    def _page(
+        self, partition: str, start: str, end: str, after: str | None, most: int
+    ) -> tuple[list[Row[Stored]], str | None]:
+        return self.table.page(partition, start, end, after, most)
 
     def entry(self, name: str) -> Entry | None:
         """`get` without a call: not of the port."""

@@ -112,8 +112,10 @@ class Table[V]:
         if self.watch is not None:
             self.watch(key, row.value, None)
 
-    def page(self, partition: str, start: str, end: str, after: str | None = None) -> tuple[list[Row[V]], str | None]:
-        """The rows of `start <= key < end`, at most a page, and where the next page begins."""
+    def page(
+        self, partition: str, start: str, end: str, after: str | None = None, most: int = 0
+    ) -> tuple[list[Row[V]], str | None]:
+        """The rows of `start <= key < end`, at most a page (of `most`), and where the next page begins."""
         found = self._partitions.get(partition)
         if found is None:
             self._cloud.examined[self._name] += 1
@@ -121,7 +123,7 @@ class Table[V]:
         keys = found.keys()
         first = bisect_left(keys, after or start)
         last = bisect_left(keys, end)
-        stop = min(first + self.page_size, last)
+        stop = max(first, min(first + min(most or self.page_size, self.page_size), last))
         self._cloud.examined[self._name] += max(stop - first, 1)
         return [found.rows[key] for key in keys[first:stop]], keys[stop] if stop < last else None
 

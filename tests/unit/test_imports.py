@@ -28,6 +28,8 @@ IMPORTERS = {
     "azure.identity": {"wiring"},
     "azure.functions": set(),
     "azure.core": {"adapters"},
+    "starlette": {"page"},
+    "jinja2": {"page"},
     "h5py": {"inspection.parser", "image"},
     "numpy": {"inspection.parser", "image.read_forests", "image.stored_values", "files.overlap"},
 }

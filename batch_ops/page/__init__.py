@@ -1,0 +1,1 @@
+"""The page: what happened to every file, seen in a browser."""

@@ -1,0 +1,124 @@
+"""The page as one ASGI app: who may come in, which handler answers, and what every answer carries.
+
+Every name from outside stands in the query and is escaped by the templates. No answer leads to another host.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from batch_ops.domain.errors import BlobMissing, ServiceFault
+from batch_ops.page import plot, shown, words
+from batch_ops.page.looking import Looking
+from batch_ops.page.visitors import PRINCIPAL, Visitor, visitor_of
+from batch_ops.system import System
+
+log = logging.getLogger("batch_ops")
+
+_HERE = Path(__file__).parent
+# Nothing but what this app itself sends; no script or style within the HTML.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_STATIC = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+
+type Handler = Callable[[Request, System, Visitor], Awaitable[Response]]
+
+
+class Page:
+    """Wraps handlers; `system` gives the process's one system, `clock` the time."""
+
+    def __init__(self, system: Callable[[], Awaitable[System]], clock: Callable[[], datetime]) -> None:
+        self._system = system
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals |= {"w": words, "link": shown.link, "moment": shown.moment, "span": shown.span}
+        self._templates.globals |= {"plot_width": plot.WIDTH, "plot_height": plot.HEIGHT}
+        looking = Looking(self.render, clock)
+        self.app = Starlette(
+            routes=[
+                Route(f"{shown.ROOT}/static/{{name}}", self._static),
+                Route(f"{shown.ROOT}/", self._guarded(looking.overview)),
+                Route(shown.ROOT, self._guarded(looking.overview)),
+                Route(f"{shown.ROOT}/files", self._guarded(looking.files)),
+                Route(f"{shown.ROOT}/file", self._guarded(looking.file)),
+                Route(f"{shown.ROOT}/picture", self._guarded(looking.picture)),
+                Route(f"{shown.ROOT}/result", self._guarded(looking.result)),
+            ],
+            exception_handlers={HTTPException: self._refused, BlobMissing: self._refused},
+        )
+
+    def render(self, template: str, visitor: Visitor | None, status: int = 200, **values: Any) -> Response:
+        """Make an answer from a template."""
+        text = self._templates.get_template(template).render(visitor=visitor, **values)
+        return HTMLResponse(text, status, headers=_HEADERS)
+
+    def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                system = await self._system()
+                if not system.settings.signs_in:
+                    return self._told(403, words.NO_ROLE_TITLE, words.NO_SIGN_IN)
+                visitor = visitor_of(request.headers.get(PRINCIPAL), system.settings.page_groups)
+                if visitor is None:
+                    return self._told(403, words.NO_ROLE_TITLE, words.NO_ROLE)
+                found = await handler(request, system, visitor)
+            except ServiceFault as fault:
+                log.warning("The page could not be made: %s", fault)
+                return self._told(503, words.NO_ANSWER_TITLE, words.NO_ANSWER)
+            except (HTTPException, BlobMissing):
+                raise
+            except Exception:
+                # Passed on, it would end as an answer without a word.
+                log.exception("The page failed.")
+                return self._told(500, words.FAULT_TITLE, words.FAULT)
+            for name, value in _HEADERS.items():
+                found.headers.setdefault(name, value)
+            return found
+
+        return answer
+
+    async def _static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _STATIC:
+            raise HTTPException(404)
+        content = (_HERE / name).read_bytes()
+        headers = {**_HEADERS, "Cache-Control": "max-age=3600"}
+        return Response(content, media_type=_STATIC[name], headers=headers)
+
+    async def _refused(self, _request: Request, fault: Exception) -> Response:
+        status = fault.status_code if isinstance(fault, HTTPException) else 404
+        said = words.WRONG_METHOD if status == 405 else words.NOT_FOUND
+        return self._told(status, words.NOT_FOUND_TITLE, said)
+
+    def _told(self, status: int, title: str, text: str) -> Response:
+        return self.render("told.html", None, status, title=title, text=text)
+
+
+def page_app(system: Callable[[], Awaitable[System]], clock: Callable[[], datetime]) -> Starlette:
+    """Make the app; nothing is called before the first request."""
+    return Page(system, clock).app

@@ -1,0 +1,203 @@
+"""What can be looked at: the overview, the files, one file, its pictures and results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from batch_ops.domain import naming
+from batch_ops.domain.file_record import FINAL, FileRecord, State
+from batch_ops.domain.prices import money
+from batch_ops.page import plot, shown, words
+from batch_ops.page.visitors import Visitor
+from batch_ops.system import System
+from batch_ops.use_cases.file_pages import Wanted
+
+OPEN = "OPEN"
+_OPEN_STATES = frozenset(State) - FINAL
+_LARGEST_PICTURE = 4 * 2**20
+# The host holds an answer in memory as a whole, and twice.
+LARGEST_DOWNLOAD = 64 * 2**20
+_TYPES = {
+    ".tiff": "image/tiff",
+    ".tif": "image/tiff",
+    ".csv": "text/csv; charset=utf-8",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".log": "text/plain; charset=utf-8",
+    ".png": "image/png",
+}
+
+
+class Render(Protocol):
+    """Makes an answer from a template."""
+
+    def __call__(self, template: str, visitor: Visitor | None, status: int = 200, **values: object) -> Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What the list of files is asked for, as it stands in the address."""
+
+    project: str
+    state: str
+    prefix: str
+    place: str = ""
+
+    @classmethod
+    def of(cls, request: Request) -> "Filter":
+        """Read the query; an unknown state means any."""
+        given = {name: request.query_params.get(name, "") for name in ("project", "state", "prefix", "place")}
+        if given["state"] not in {OPEN, *State}:
+            given["state"] = ""
+        if not naming.is_possible(given["prefix"]) or not naming.is_possible(given["project"]):
+            raise HTTPException(404)
+        return cls(**given)
+
+    @property
+    def states(self) -> frozenset[State]:
+        """The states that are meant; none: any."""
+        if self.state == OPEN:
+            return _OPEN_STATES
+        return frozenset({State(self.state)}) if self.state else frozenset()
+
+    def url(self, **changes: str) -> str:
+        """The address of the list with this filter, changed so."""
+        given = {"project": self.project, "state": self.state, "prefix": self.prefix, "place": self.place}
+        return shown.link("files", **(given | changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """The handlers that change nothing."""
+
+    render: Render
+    clock: Callable[[], datetime]
+
+    async def overview(self, _request: Request, system: System, visitor: Visitor) -> Response:
+        """Everything at a glance."""
+        found = await system.overview(visitor.sees)
+        currency = system.settings.prices.currency
+        return self.render(
+            "overview.html",
+            visitor,
+            overview=found,
+            opened=shown.by_state(found.opened),
+            today=shown.by_state(found.today),
+            sums=[(project, one, shown.sums_cost(one, currency)) for project, one in found.sums],
+            total_cost=shown.sums_cost(found.total, currency),
+            budgets=[
+                (
+                    use.project,
+                    money(use.spent_micro, currency),
+                    money(use.limit_micro, currency),
+                    min(100, round(100 * use.spent_micro / use.limit_micro)) if use.limit_micro else 100,
+                )
+                for use in found.budgets
+            ],
+        )
+
+    async def files(self, request: Request, system: System, visitor: Visitor) -> Response:
+        """A page of the files."""
+        asked = Filter.of(request)
+        if asked.project and not visitor.sees(asked.project):
+            raise HTTPException(404)
+        wanted = Wanted(asked.project, asked.prefix, asked.states, asked.place)
+        page = await system.file_pages(wanted, visitor.sees)
+        now = self.clock()
+        return self.render(
+            "files.html",
+            visitor,
+            asked=asked,
+            states=[(OPEN, words.OPEN_STATES), *((str(state), words.STATES[state]) for state in State)],
+            rows=[shown.FileRow(record, now) for record in page.files],
+            is_live=any(not record.state.is_final for record in page.files),
+            following=asked.url(place=page.following) if page.following else "",
+            first=asked.url(place="") if asked.place else "",
+        )
+
+    async def file(self, request: Request, system: System, visitor: Visitor) -> Response:
+        """One file: what went in, what came out, and all that happened in between."""
+        name = self._name(request, visitor)
+        runs = await system.steering.show(name)
+        if not runs:
+            raise HTTPException(404)
+        record = runs[-1]
+        listed = await system.published.listed(name) if record.state is State.SUCCEEDED else ()
+        if record.state in {State.REJECTED, State.FAILED}:
+            listed = (*listed, *await system.published.problem(name))
+        return self.render(
+            "file.html",
+            visitor,
+            row=shown.FileRow(record, self.clock()),
+            record=record,
+            runs=[(run, words.STATES[run.state], words.TONES[run.state]) for run in reversed(runs)],
+            pictures=shown.previews(record),
+            counted=plot.counted(record),
+            steps=shown.steps(record, self.clock()),
+            details=_details(record),
+            results=[
+                (file.path, file.length, shown.link("result", name=name, path=file.path, run=str(record.run)))
+                for file in listed
+            ],
+            largest=LARGEST_DOWNLOAD,
+            folder=naming.results_folder(name),
+            container=system.settings.results_container,
+        )
+
+    async def picture(self, request: Request, system: System, visitor: Visitor) -> Response:
+        """A picture; its address names the run, so that it may be kept."""
+        name = self._name(request, visitor)
+        content = await system.published.picture(name, request.query_params.get("path", ""), _LARGEST_PICTURE)
+        return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+    async def result(self, request: Request, system: System, visitor: Visitor) -> Response:
+        """A file of the results, to be kept: never shown in place."""
+        name, path = self._name(request, visitor), request.query_params.get("path", "")
+        content = await system.published.content(name, path, LARGEST_DOWNLOAD)
+        if content is None:
+            return self.render("told.html", visitor, 413, title=words.DOWNLOADS, text=words.LARGE)
+        leaf = path.rpartition("/")[2]
+        kind = _TYPES.get(f".{leaf.rpartition('.')[2].lower()}", "application/octet-stream")
+        disposition = f"attachment; filename*=UTF-8''{quote(leaf, safe='')}"
+        return Response(content, media_type=kind, headers={"Content-Disposition": disposition})
+
+    @staticmethod
+    def _name(request: Request, visitor: Visitor) -> str:
+        """Return the file that is asked for. What is not the visitor's own is answered as what is not there."""
+        name = request.query_params.get("name", "")
+        if not name or naming.fault_of(name) or not naming.is_possible(name):
+            raise HTTPException(404)
+        if not visitor.sees(naming.project_of(name)):
+            raise HTTPException(404)
+        return name
+
+
+def _details(record: FileRecord) -> list[tuple[str, str]]:
+    plan, here = record.plan, record.placement
+    image = plan.image
+    known = {
+        "bytes": f"{record.image.length:,}" if record.image.length else "",
+        "dataset": image.internal_path,
+        "shape": " x ".join(map(str, image.shape)),
+        "axes": f"{image.axes} ({image.axes_source})" if image.axes_source else image.axes,
+        "values": image.dtype,
+        "images": str(len(plan.images)) if plan.more_images else "",
+        "ilastik": plan.tool.ilastik_version,
+        "export": plan.tool.export_source,
+        "classifier_sha_256": plan.tool.project_digest,
+        "foreseen": shown.span(plan.forecast.seconds) if plan.forecast.seconds else "",
+        "pool": here.pool_id,
+        "machine": " ".join(filter(None, (here.node_size, here.node_kind, here.node_id))),
+        "task": here.task_id,
+        "machine_time": shown.span(record.node_seconds) if record.node_seconds else "",
+        "not_before": shown.moment(record.times.not_before),
+        "last_change": shown.moment(record.times.updated_at),
+        "correlation_id": record.correlation_id,
+    }
+    return [(words.TITLES[key], text) for key, text in known.items() if text]

@@ -1,0 +1,68 @@
+"""Counts of objects as a table and as a small plot over t. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.task.objects import ObjectCounts
+
+# Pixels of the drawing; it scales with its place.
+WIDTH, HEIGHT = 600, 160
+_MARGIN = 8
+# A line with more points than pixels is no clearer.
+_MOST_POINTS = 600
+# A page with more lines is no table any more: they stand in the results.
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A class: its points as SVG wants them, and which of the styles it is drawn in."""
+
+    name: str
+    points: str
+    style: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The counts of one image: a line of the table for each class and time point, the first MOST_ROWS of them."""
+
+    folder: str
+    unit: str
+    rows: tuple[tuple[int, str, int, float], ...]
+    is_cut: bool
+    lines: tuple[Line, ...]
+    most: int
+
+
+def counted(record: FileRecord) -> list[Counted]:
+    """List the counts of each image."""
+    return [_counted(one.folder, one.counts) for one in record.published.all_counts]
+
+
+def _counted(folder: str, counts: ObjectCounts) -> Counted:
+    number = len(counts.classes[0].objects)
+    rows = list(_rows(counts, number))
+    most = max((max(one.objects) for one in counts.classes), default=0)
+    lines = tuple(
+        Line(one.name, _points(one.objects, most), place % 6) for place, one in enumerate(counts.classes) if number > 1
+    )
+    return Counted(folder, counts.unit, tuple(rows[:MOST_ROWS]), len(rows) > MOST_ROWS, lines, most)
+
+
+def _rows(counts: ObjectCounts, number: int) -> Iterator[tuple[int, str, int, float]]:
+    for t in range(min(number, MOST_ROWS + 1)):
+        for one in counts.classes:
+            yield t, one.name, one.objects[t], one.sizes[t]
+
+
+def _points(values: tuple[int, ...], most: int) -> str:
+    """Draw the greatest of those values that share a point, so that no peak is lost."""
+    group = -(-len(values) // _MOST_POINTS)
+    shown = [max(values[start : start + group]) for start in range(0, len(values), group)]
+    wide, high = WIDTH - 2 * _MARGIN, HEIGHT - 2 * _MARGIN
+    return " ".join(
+        f"{_MARGIN + wide * place / max(1, len(shown) - 1):.1f},{HEIGHT - _MARGIN - high * value / max(1, most):.1f}"
+        for place, value in enumerate(shown)
+    )

@@ -1,0 +1,143 @@
+"""Every word of the page, in one place."""
+
+from collections.abc import Mapping
+
+from batch_ops.domain.file_record import State
+
+TITLE = "ilastik-batch"
+LANGUAGE = "en"
+SKIP = "Skip to the content"
+OVERVIEW, FILES, FILE = "Overview", "Files", "File"
+NAVIGATION = "Pages"
+SIGNED_IN_AS = "Signed in as"
+SIGN_OUT = "Sign out"
+TIMES_ARE_UTC = "All times are UTC."
+
+STATES: Mapping[State, str] = {
+    State.WAITING: "Waiting",
+    State.WAITING_FOR_PROJECT: "Waiting for its classifier",
+    State.SUBMITTING: "About to start",
+    State.ACTIVE: "Waiting for a machine",
+    State.PREPARING: "Starting",
+    State.RUNNING: "Computing",
+    State.COLLECTING: "Results are collected",
+    State.SUCCEEDED: "Done",
+    State.REJECTED: "Rejected",
+    State.FAILED: "Failed",
+    State.SUPERSEDED: "Replaced by a newer version",
+    State.CANCELLED: "Cancelled",
+}
+TONES: Mapping[State, str] = {
+    **dict.fromkeys((State.WAITING, State.WAITING_FOR_PROJECT, State.ACTIVE), "waits"),
+    **dict.fromkeys((State.SUBMITTING, State.PREPARING, State.RUNNING, State.COLLECTING), "works"),
+    State.SUCCEEDED: "good",
+    **dict.fromkeys((State.REJECTED, State.FAILED), "bad"),
+    **dict.fromkeys((State.SUPERSEDED, State.CANCELLED), "over"),
+}
+
+# Overview
+NOW, TODAY, MONTH = "Open now", "Dropped today", "This month"
+NOTHING_OPEN = "Nothing is open."
+NOTHING_TODAY = "Nothing was dropped today."
+THERE_ARE_MORE = "There are more files than are counted here."
+WHY_WAITING = "What waits, and why"
+NOTHING_WAITS = "Nothing waits."
+NO_REASON = "No reason is noted."
+SUCH_AS = "such as"
+POOL = "Machines"
+POOL_FINE = "The pool says nothing is wrong."
+POOL_UNKNOWN = "The pool could not be looked at"
+NODES_NOW, NODES_WANTED = "machines are there", "are wanted"
+PAUSED = "Paused"
+PAUSED_ALL = "Everything is paused by an operator since"
+PAUSED_PROJECT = "is paused by an operator since"
+PROJECTS = "Projects"
+PROJECT, DONE, FAILED, REJECTED, CANCELLED = "Project", "Done", "Failed", "Rejected", "Cancelled"
+NODE_TIME, COST = "Machine time", "Cost"
+ALL_PROJECTS = "All projects"
+BUDGET = "Budget of the month"
+OF = "of"
+NO_PROJECTS = "There are no projects yet: put a classifier into the container of projects."
+COST_UNKNOWN = "not known"
+COST_AT_LEAST = "at least"
+
+# Files
+FILTER = "Filter"
+ANY_STATE, OPEN_STATES = "Any state", "All that is open"
+STATE = "State"
+BEGINNING = "Beginning of the name"
+BEGINNING_HINT = "A folder, such as embryos/plate 3/. Files are then listed by name, else the newest first."
+APPLY = "Show"
+NO_FILES = "There are no such files."
+NAME, REASON, COUNTS, AGE, PICTURE = "Name", "Reason", "Objects", "Dropped", "Picture"
+NEXT_PAGE, FIRST_PAGE = "Next files", "First files"
+NO_PICTURE = "no picture"
+OVERLAY_OF = "Result drawn over"
+WARNINGS = "Warnings"
+AGO = "ago"
+JUST_NOW = "just now"
+CHOOSE = "Choose"
+
+# File
+PREVIEW, OVERLAY = "Image", "Result over the image"
+ATTEMPTS = "Attempts that did not succeed"
+ATTEMPT, ENDED, KIND, MACHINE = "Attempt", "Ended", "Kind", "Machine"
+RUNS, RUN, BEGUN = "Runs", "Run", "Begun"
+OBJECTS = "Objects"
+TIME_POINT, CLASS, SIZE = "Time point", "Class", "Total size"
+PLOT = "Objects over time"
+DOWNLOADS = "Downloads"
+BYTES = "bytes"
+NO_RESULTS = "There are no results."
+CUT = "There are more; objects.csv among the results has them all."
+LARGE = "too large for the page; take it with: az storage blob download"
+TIMES = "Times"
+DETAILS = "Details"
+STEPS: Mapping[str, str] = {
+    "waiting": "waiting",
+    "starting": "starting",
+    "computing": "computing",
+    "collecting": "collecting",
+}
+
+TITLES: Mapping[str, str] = {
+    "bytes": "Bytes",
+    "dataset": "Dataset",
+    "shape": "Shape",
+    "axes": "Axes",
+    "values": "Values",
+    "images": "Images",
+    "ilastik": "ilastik",
+    "export": "Export",
+    "classifier_sha_256": "Classifier (SHA-256)",
+    "foreseen": "Foreseen",
+    "pool": "Pool",
+    "machine": "Machine",
+    "task": "Task",
+    "machine_time": "Machine time",
+    "not_before": "Not before",
+    "last_change": "Last change",
+    "correlation_id": "Correlation id",
+}
+
+# Errors
+NOT_FOUND = "There is no such page or file, or it is not yours to see."
+NOT_FOUND_TITLE = "Not found"
+NO_ROLE_TITLE = "No access"
+NO_ROLE = (
+    "You have no role here. Ask whoever runs the system to give you one of the app roles viewer, owner, operator or "
+    "admin, then sign in again."
+)
+NO_SIGN_IN = (
+    "The page is closed: nobody is asked to sign in here. It opens once App Service authentication is on for this app."
+)
+NO_ANSWER_TITLE = "No answer"
+NO_ANSWER = "A service that the page needs does not answer now; nothing was changed. Try again in a minute."
+FAULT_TITLE = "A fault"
+FAULT = "The page failed. The app's log says why."
+WRONG_METHOD = "This can't be done that way."
+
+
+def files(number: int) -> str:
+    """Write a number of files."""
+    return f"{number:,} file{'' if number == 1 else 's'}"
