@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from batch_ops.page import plot, shown, words
 from batch_ops.page.looking import Looking
 from batch_ops.page.visitors import PRINCIPAL, Visitor, visitor_of
 from batch_ops.system import System
+from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
 
@@ -44,12 +46,18 @@ _STATIC = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; c
 type Handler = Callable[[Request, System, Visitor], Awaitable[Response]]
 
 
+def _printable(value: Any) -> Any:
+    """Take from texts what is not to be seen and could turn or hide what is, such as marks of direction."""
+    return plain(value, len(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 class Page:
     """Wraps handlers; `system` gives the process's one system, `clock` the time."""
 
     def __init__(self, system: Callable[[], Awaitable[System]], clock: Callable[[], datetime]) -> None:
         self._system = system
         self._templates = Environment(
+            finalize=_printable,
             loader=FileSystemLoader(_HERE),
             autoescape=True,
             undefined=StrictUndefined,

@@ -91,7 +91,7 @@ class SignIn:
         if not target.startswith("/") or target.startswith(("//", "/\\")):
             target = "/"
         answer = web.Response(status=302, headers={"Location": target, "Cache-Control": "no-store"})
-        payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
+        payload = json.dumps(claims).encode().hex()
         answer.set_cookie(_COOKIE, f"{payload}.{self._seal(payload)}", httponly=True, samesite="Lax", path="/")
         return answer
 
@@ -99,7 +99,7 @@ class SignIn:
         payload, _, seal = request.cookies.get(_COOKIE, "").partition(".")
         if not payload or not hmac.compare_digest(seal.encode(errors="replace"), self._seal(payload).encode()):
             return None
-        claims: list[dict[str, str]] = json.loads(base64.urlsafe_b64decode(payload))
+        claims: list[dict[str, str]] = json.loads(bytes.fromhex(payload))
         return claims
 
     def _seal(self, payload: str) -> str:

@@ -7,7 +7,7 @@ from tests.azure.entra import claims
 from tests.azure.front import Answer, Request
 from tests.azure.world import Document, World
 
-FUNCTIONS = ("blob_created", "collect", "reconcile")
+FUNCTIONS = ("blob_created", "collect", "page", "reconcile")
 
 
 @dataclass

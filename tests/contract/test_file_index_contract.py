@@ -8,7 +8,7 @@ import pytest
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.errors import Conflict
-from batch_ops.domain.file_index import spans
+from batch_ops.domain.file_index import order_of, spans, spans_after
 from batch_ops.domain.file_record import FINAL, FileRecord, State
 from batch_ops.domain.record_parts import Times
 from tests.contract.conftest import Shelf
@@ -39,6 +39,24 @@ async def is_complete(shelf: Shelf) -> set[bool]:
     """What the heads of the parts say."""
     parts = [part for states in (ALL, FINAL) for part in spans(states)]
     return {(await shelf.index.page("p", part)).is_complete for part in parts}
+
+
+async def test_files_are_found_behind_a_place(shelf: Shelf):
+    """As many as are asked for, in any order of their ends; each part from the place on, without what stands there."""
+    names = [f"p/{n}.h5" for n in range(5)]
+    for minute, name in enumerate(names):
+        await shelf.ledger.claim(record(name, minute, State.FAILED if minute % 2 else State.ACTIVE), None)
+    for states, wanted in [((), [[4, 2, 0], [3, 1]]), ({State.FAILED}, [[3, 1]]), ({State.ACTIVE}, [[4, 2, 0]])]:
+        parts = [await shelf.index.page("p", part, most=99) for part in spans_after(states)]
+        assert [[file.name for file in part.files] for part in parts] == [[names[n] for n in part] for part in wanted]
+        place = order_of(record(names[3], 3))
+        parts = [await shelf.index.page("p", part) for part in spans_after(states, place)]
+        assert [[file.name for file in part.files] for part in parts] == [
+            [names[n] for n in part if n < 3] for part in wanted
+        ]
+    few = await shelf.index.page("p", spans_after({State.ACTIVE}, order_of(record(names[4], 4)))[0], most=1)
+    assert [file.name for file in few.files] == [names[2]]
+    assert few.following
 
 
 async def test_files_are_found_by_time_and_by_final_state(shelf: Shelf):

@@ -148,6 +148,8 @@ async def test_files_are_listed_by_name_within_a_project(ledger: Ledger):
     assert [file.name async for file in ledger.files("p")] == names
     assert [file.name async for file in ledger.files("p", "p/a/")] == names[3:6]
     assert [file.name async for file in ledger.files("p", "p/zz")] == []
+    assert [file.name async for file in ledger.files("p", after=names[1], most=1)] == names[2:]
+    assert [file.name async for file in ledger.files("p", "p/a/", after=names[3])] == names[4:6]
     assert [file.name async for file in ledger.files("default")] == ["a.h5"]
 
 

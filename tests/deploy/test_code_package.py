@@ -99,12 +99,12 @@ def test_a_bare_python_imports_the_app_and_checks_a_file(app):
     assert bare(_IMPORT.format(**values, image=image)) == "ProjectFacts"
 
 
-def test_the_worker_library_finds_the_three_functions(app):
+def test_the_worker_library_finds_the_functions(app):
     """Microsoft's worker library indexes the package's own app with the package's own libraries."""
     command = [sys.executable, "-c", _INDEX, str(app), str(app / SITE_PACKAGES), str(REPOSITORY)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["blob_created", "collect", "reconcile"]
+    assert done.stdout.split() == ["blob_created", "collect", "page", "reconcile"]
 
 
 def test_the_package_holds_the_app_and_nothing_else_of_the_repository(package):
