@@ -114,6 +114,7 @@ def assemble(
         ending=runs.ending,
         steps=runs.steps,
         contrasts=runs.contrasts,
+        certificates=runs.certificates,
         start=start,
         absent_classes=AbsentClasses(newest=newest, clock=clock),
         settings=settings,

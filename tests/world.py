@@ -174,10 +174,11 @@ class World(Services):
         schema: int = SCHEMA,
         warnings: tuple[RunWarning, ...] = (),
         class_pixels: tuple[int, ...] = (),
+        **found: Any,
     ) -> str:
         """A node runs the task and uploads an execution (without its manifest if not complete); its id.
 
-        `tiffs`: so many of those that the plan promises, by default all.
+        `tiffs`: so many of those that the plan promises, by default all. `found`: what else the manifest says.
         """
         spec = next(spec for task, spec in self.tasks() if task.task_id == task_id)
         environment = contract.TaskEnvironment.from_env(dict(spec.environment))
@@ -192,7 +193,7 @@ class World(Services):
             staged.output(path, data)
         staged.log()
         if complete:
-            staged.manifest(environment, files, image, warnings, class_pixels=class_pixels)
+            staged.manifest(environment, files, image, warnings, class_pixels=class_pixels, **found)
         return execution
 
     def tell(self, task_id: str, kind: str, sentence: str, exit_code: int, *lines: str) -> None:

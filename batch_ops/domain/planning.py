@@ -18,6 +18,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.page_memory import page_bytes
+from batch_ops.task.certificate import CERTIFIED
 from batch_ops.task.outputs import outputs_by_folder, planned_outputs
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
@@ -133,7 +134,14 @@ def _run_plan(
     return RunPlan(
         run_key=run_key(fresh, project, settings, image, fresh.plan.companion),
         companion=fresh.plan.companion,
-        tool=ToolChoice(project.etag, project.digest, settings.ilastik_version, source, str(export)),
+        tool=ToolChoice(
+            project_etag=project.etag,
+            project_digest=project.digest,
+            ilastik_version=settings.ilastik_version,
+            export_source=source,
+            export_settings=str(export),
+            engine=_engine(project, settings),
+        ),
         image=image,
         more_images=more,
         confirmed=json.dumps(dict(verdict.answers)) if isinstance(verdict, Unchecked) and verdict.answers else "",
@@ -148,6 +156,11 @@ def _run_plan(
         forecast=foreseen,
         warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects),
     )
+
+
+def _engine(project: Project, settings: Settings) -> str:
+    """Say whether the pixel engine may compute it. No part of the run key: it gives the same pixels, or does not."""
+    return CERTIFIED if (project.config.engine or settings.engine) == CERTIFIED else ""
 
 
 def _of_kept(export: StoredExport) -> RunWarning:

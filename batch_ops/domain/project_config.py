@@ -9,6 +9,7 @@ from typing import TypeGuard
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.name_pattern import NamePattern, PatternError
 from batch_ops.image.patterns import repeated_axis
+from batch_ops.task.certificate import ENGINES
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.objects import DISTANCE
 from batch_ops.task.plain_text import plain
@@ -18,6 +19,7 @@ _LONGEST_MINUTES = 7 * 24 * 60
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
+    *("engine",),
 )
 _OBJECT_KEYS = ("classes", "min_size", "split")
 _MOST_CLASSES = 255
@@ -33,7 +35,8 @@ class ProjectConfig:
     where the size of a pixel is known, else in pixels. `pixel_size_um`: that along z, y and x in micrometres, () where
     the image has to say it. `pictures`: whether there are any of its images. `name_pattern`: what the names of its
     images say (see `name_pattern.NamePattern`), None where they say nothing. `keep_export_settings`: what the project
-    itself stores of its export is used. `split`: how touching objects are parted, "" where they are not."""
+    itself stores of its export is used. `split`: how touching objects are parted, "" where they are not.
+    `engine`: which programs may compute it, None where it does not say."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -47,6 +50,7 @@ class ProjectConfig:
     name_pattern: str | None = None
     split: str = ""
     keep_export_settings: bool = False
+    engine: str | None = None
 
 
 class ConfigError(IlastikBatchError):
@@ -79,6 +83,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         name_pattern=_name_pattern(where, values),
         split=_split(where, of_objects),
         keep_export_settings=keep_export,
+        engine=_engine(where, values),
     )
 
 
@@ -129,6 +134,13 @@ def _export_source(where: str, values: dict[str, object]) -> str | None:
     if source is not None and source not in EXPORT_SOURCES:
         raise ConfigError(f"{where} must give export_source as one of {', '.join(EXPORT_SOURCES)}.")
     return source
+
+
+def _engine(where: str, values: dict[str, object]) -> str | None:
+    engine = _text(where, values, "engine")
+    if engine is not None and engine not in ENGINES:
+        raise ConfigError(f"{where} must give engine as one of {', '.join(ENGINES)}.")
+    return engine
 
 
 def _flag(where: str, values: dict[str, object], key: str, *, default: bool) -> bool:

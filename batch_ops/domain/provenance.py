@@ -9,6 +9,7 @@ from typing import Any
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.foreground import what_counts_are
 from batch_ops.domain.record_parts import ImageCounts, Published
+from batch_ops.task.certificate import EngineUse, name_of
 from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.manifest import IMAGES_SINCE, Manifest
 from batch_ops.task.objects import ObjectCounts
@@ -26,7 +27,8 @@ def provenance(
 
     `more`: warnings that only the app can give. It has the schema of the manifest. Schema 2 adds to schema 1 the
     outputs with their roles, the plan, and the warnings of check and node; schema 3 the counts of objects; schema 4 the
-    pixels of each class; schema 5 the contrast of the pictures; schema 6 the images of the file, with their counts.
+    pixels of each class; schema 5 the contrast of the pictures; schema 6 the images of the file, with their counts;
+    schema 7 who computed them, where the pixel engine may.
     """
     image = record.plan.image
     if not image.is_known and len(manifest.images) == 1:
@@ -87,6 +89,8 @@ def provenance(
             document["objects"] = _counts(manifest.counts, record.plan, manifest)
         if manifest.class_pixels:
             document["class_pixels"] = list(manifest.class_pixels)
+        if manifest.engines:
+            document["engine"] = [_engine(use, record.plan) for use in manifest.engines]
         if manifest.schema >= IMAGES_SINCE:
             document["images"] = [_image(one, record.plan, manifest) for one in manifest.images]
         document["warnings"] = _warnings([*all_warnings(record.plan, manifest), *more])
@@ -128,6 +132,19 @@ def told_by(document: bytes) -> Told | None:
     of_images = tuple(ImageCounts(one.folder, one.counts) for one in images if one.folder and one.counts)
     published = Published(len(files), sum((results or files).values()), counts, pixels, of_images)
     return Told(paths, published, warnings, contrast, tuple(one.described for one in images))
+
+
+def _engine(use: EngineUse, plan: RunPlan) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "computed_by": f"re-implementation, certified against ilastik {plan.tool.ilastik_version}"
+        if use.computed
+        else "ilastik",
+        "engine_version": use.version,
+        "certificate": f"{plan.tool.project_digest}/{name_of(use.certificate)}" if use.certificate else None,
+    }
+    if use.made:
+        told["compared_here"] = use.made.sentence
+    return {**told, **({"reason": use.reason} if use.reason else {})}
 
 
 def _counts(counts: ObjectCounts, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from batch_ops.domain.budget import NO_BUDGETS, Budgets
 from batch_ops.domain.errors import SettingsError
 from batch_ops.domain.page_groups import NO_GROUPS, PageGroups
 from batch_ops.domain.prices import NO_PRICES, NodePrices
+from batch_ops.task.certificate import ENGINES
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 _UNITS = {
@@ -51,6 +52,8 @@ class Settings:
     job_prefix: Annotated[str, "JOB_PREFIX"] = "ilastik"
     ilastik_version: Annotated[str, "ILASTIK_VERSION"] = "1.4.2"
     export_source: Annotated[str, "EXPORT_SOURCE"] = "Simple Segmentation"
+    engine: Annotated[str, "ENGINE"] = "ilastik"
+    audit_every: Annotated[int, "AUDIT_EVERY_FILES"] = 100
     slots_per_node: Annotated[int, "TASK_SLOTS_PER_NODE"] = 1
     slot_threads: Annotated[int, "SLOT_THREADS"] = 4
     slot_memory_mb: Annotated[int, "SLOT_MEMORY_MB"] = 12_000
@@ -142,6 +145,8 @@ def _contradictions(settings: Settings, values: Mapping[str, str]) -> list[str]:
         faults.append("BATCH_ACCOUNT_KEY is given without BATCH_ACCOUNT_NAME.")
     if bool(settings.large_pool_id) != bool(settings.large_slot_memory_mb):
         faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB must be given together.")
+    if settings.engine not in ENGINES:
+        faults.append(f"ENGINE is {settings.engine!r}; it must be one of {', '.join(ENGINES)}.")
     if settings.batch_endpoint and not re.match(r"https?://[^/]+", settings.batch_endpoint):
         faults.append(f"BATCH_ACCOUNT_ENDPOINT is {settings.batch_endpoint!r}; it must be a URL.")
     if not re.fullmatch(r"[A-Za-z0-9_-]+/", settings.task_scripts):

@@ -12,6 +12,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
+from batch_ops.task.certificate import Role
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.plain_text import plain
@@ -68,8 +69,19 @@ def _is_large(record: FileRecord, settings: Settings) -> bool:
     return bool(settings.large_pool_id) and record.placement.pool_id == settings.large_pool_id
 
 
-def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> TaskSpec:
-    """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs."""
+def _certificates(record: FileRecord, settings: Settings, url: Callable[[str, str], str]) -> ResourceFile:
+    """Bring what there is when the task begins, not only what there was when it was made."""
+    prefix = f"{record.plan.tool.project_digest}/"
+    return ResourceFile("frozen", container_url=url(settings.frozen_container, ""), blob_prefix=prefix)
+
+
+def task_spec(
+    record: FileRecord, settings: Settings, url: Callable[[str, str], str], role: Role = Role.NONE
+) -> TaskSpec:
+    """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs.
+
+    `role`: what it may do about the pixel engine; then there is a blob in the folder of its certificates.
+    """
     nickname = naming.nickname(record.name)
     is_large, slots = _is_large(record, settings), slots_of(record, settings)
     memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
@@ -98,6 +110,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
         keep_export=int(bool(record.plan.tool.export_settings)),
         more_images=images_to_json(record.plan.more_images),
         confirmed=record.plan.confirmed,
+        engine=str(role),
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(
@@ -114,6 +127,7 @@ def task_spec(record: FileRecord, settings: Settings, url: Callable[[str, str], 
                 path="project.ilp",
                 http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.tool.project_digest)),
             ),
+            *([_certificates(record, settings, url)] if role is not Role.NONE else ()),
         ),
         output_files=tuple(
             OutputFile(o.pattern, staging, f"{record.placement.task_id}{o.folder}", o.always)

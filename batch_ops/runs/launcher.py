@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import define
 
+from batch_ops.containers.certificates import Certificates
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
 from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
@@ -38,6 +39,7 @@ class Launcher:
     _blobs: BlobStore
     _batch: BatchService
     _ending: Ending
+    _certificates: Certificates
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -101,7 +103,8 @@ class Launcher:
         for _ in range(_JOB_GENERATIONS):
             here = entry.record.placement
             job_id = here.job_id
-            spec = task_spec(entry.record, self._settings, self._blobs.url)
+            role = await self._certificates.role(entry.record, self._clock())
+            spec = task_spec(entry.record, self._settings, self._blobs.url, role)
             await self._worklist.note_job(job_id)
             try:
                 await self._batch.create_task(job_id, spec)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from batch_ops.containers.certificates import Certificates
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
@@ -33,6 +34,7 @@ class Runs:
     nodes: NodeCatalog
     budget: BudgetGate
     contrasts: Contrasts
+    certificates: Certificates
 
 
 def assemble_runs(
@@ -59,8 +61,16 @@ def assemble_runs(
         staging_kept=settings.staging_kept,
         clock=clock,
     )
+    certificates = Certificates(blobs, settings.frozen_container, settings.audit_every)
     launcher = Launcher(
-        ledger=ledger, worklist=worklist, blobs=blobs, batch=batch, ending=ending, settings=settings, clock=clock
+        ledger=ledger,
+        worklist=worklist,
+        blobs=blobs,
+        batch=batch,
+        ending=ending,
+        certificates=certificates,
+        settings=settings,
+        clock=clock,
     )
     claims = Claims(
         ledger=ledger,
@@ -84,5 +94,6 @@ def assemble_runs(
         admission=Admission(worklist=worklist, settings=settings, clock=clock),
         nodes=nodes,
         contrasts=Contrasts(notes=notes, clock=clock),
+        certificates=certificates,
         budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
     )

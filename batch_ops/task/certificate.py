@@ -33,6 +33,11 @@ _MAX_PROBES = 1_000
 _SCHEMA = 1
 
 
+CERTIFIED = "certified"
+ENGINES = ("ilastik", CERTIFIED)
+"""Which programs a project may be computed by: ilastik alone, or the engine as well where it is certified."""
+
+
 class Role(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
     """What a task may do about the engine."""
 

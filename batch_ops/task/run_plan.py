@@ -78,7 +78,8 @@ class ToolChoice:
     """The tool of a run, and its project: the version of the blob, and the SHA-256 of its content in hex.
 
     `export_source` is ilastik's name for what it exports. `export_settings`: which of those that the project stores
-    are kept, in words; "" = none.
+    are kept, in words; "" = none. `engine`: "certified" = the pixel engine computes where it is;
+    "" = ilastik.
     """
 
     project_etag: str = ""
@@ -86,6 +87,7 @@ class ToolChoice:
     ilastik_version: str = ""
     export_source: str = ""
     export_settings: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True)

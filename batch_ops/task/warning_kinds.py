@@ -14,6 +14,7 @@ SATURATION = "saturation"
 ONE_CLASS = "one-class"
 DOMINANT_CLASS = "dominant-class"
 ABSENT_CLASS = "absent-class"
+ENGINE_DIFFERS = "engine-differs"
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -39,6 +40,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "no-counts": "the project's configuration does not say which classes are objects, or names unknown ones",
         "no-pictures": "it could not be drawn",
         "not-split": "it is too large for its objects to be parted where they touch",
+        ENGINE_DIFFERS: "the pixel engine and ilastik did not give the same pixels of it, so that ilastik computed it",
         "not-counted": "its objects could not be counted, nor its pixels looked at",
     }
 )

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from attrs import define
 
 from batch_ops.concurrency import for_all
+from batch_ops.containers.certificates import Certificates
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.results import PROVENANCE, Author, Copy, ResultFolder
 from batch_ops.containers.staging import Execution, Staging
@@ -56,6 +57,7 @@ class Collect:
     _ending: Ending
     _steps: Steps
     _contrasts: Contrasts
+    _certificates: Certificates
     _start: Start
     _absent_classes: AbsentClasses
     _settings: Settings
@@ -142,6 +144,8 @@ class Collect:
                 # Another handler has cleared staging: it has published, and will write the row.
                 await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                 return
+            # Before it is named as the reason of a result.
+            await self._certificates.keep(record, execution.manifest.engines)
             has_log = LOG_NAME in execution.sources
             absent = await self._absent_classes(record, execution.manifest.class_pixels)
             document = provenance(record, execution.manifest, has_log=has_log, now=self._clock(), more=absent)

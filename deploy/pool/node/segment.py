@@ -68,6 +68,8 @@ def segment(
     chosen = choose(execution, task, work.home, image, changed=work.stored.has_effect, command=probing)
     if chosen.use:
         execution.engines.append(chosen.use)
+        if chosen.use.made and not chosen.use.computed:
+            execution.warn(RunWarning(warning_kinds.ENGINE_DIFFERS, chosen.use.reason), folder)
     command = headless.command(
         chosen.program,
         project.file,

@@ -26,7 +26,7 @@ def test_defaults_need_three_values_and_a_storage_account():
 def test_every_fault_is_reported_at_once():
     """An operator sees all that is wrong in one message."""
     with pytest.raises(SettingsError) as caught:
-        from_mapping({"GRACE_SECONDS": "soon", "TASK_SLOTS_PER_NODE": "0", "TASK_SCRIPTS": "../x"})
+        from_mapping({"GRACE_SECONDS": "soon", "TASK_SLOTS_PER_NODE": "0", "TASK_SCRIPTS": "../x", "ENGINE": "none"})
     text = str(caught.value)
     for name in (
         "BATCH_ACCOUNT_ENDPOINT",
@@ -35,6 +35,7 @@ def test_every_fault_is_reported_at_once():
         "GRACE_SECONDS",
         "TASK_SLOTS_PER_NODE",
         "TASK_SCRIPTS",
+        "ENGINE",
         "DATA_STORAGE",
     ):
         assert name in text

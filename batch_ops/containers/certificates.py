@@ -1,0 +1,119 @@
+"""What is known of the pixel engine, beside each frozen classifier: certificates, and who is to make one.
+
+    frozen/<sha256>/prober-<digest>.json        which run compares for this kind of images, and since when
+    frozen/<sha256>/certificate-<digest>.json   what was compared and found, for one combination
+
+Nodes only read here: what a task found comes with its manifest, and is stored by collect.
+"""
+
+import hashlib
+import json
+import logging
+from datetime import datetime, timedelta
+
+from attrs import define
+
+from batch_ops.domain.errors import BlobChanged, BlobMissing
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.log_fields import fields
+from batch_ops.ports.services import BlobStore, Fence
+from batch_ops.task.certificate import Certificate, EngineUse, Role, depth_of, name_of
+from batch_ops.task.strict_json import MAX_LINE_CHARS, ManifestError
+
+log = logging.getLogger("batch_ops")
+
+_JSON = "application/json"
+_LARGEST = 2**20
+
+
+@define(eq=False)
+class Certificates:
+    """Below the frozen classifiers. About one of `audit_every` runs compares again, whatever is known."""
+
+    _blobs: BlobStore
+    _container: str
+    _audit_every: int
+
+    async def role(self, record: FileRecord, now: datetime) -> Role:
+        """Return what the task of a claim may do about the engine; the same again for the same claim.
+
+        The first run of a kind of images is its prober, until it took longer than a run may. Raises `ServiceFault`.
+        """
+        if not record.plan.tool.engine:
+            return Role.NONE
+        mine = f"{record.name}#{record.run}"
+        is_prober = await self._is_prober(record, mine, now)
+        digest = hashlib.sha256(mine.encode("utf-8", "surrogatepass")).digest()
+        if int.from_bytes(digest[:8], "big") % self._audit_every == 0:
+            return Role.AUDITOR
+        return Role.PROBER if is_prober else Role.USER
+
+    async def _is_prober(self, record: FileRecord, mine: str, now: datetime) -> bool:
+        name = f"{folder_of(record)}prober-{_kind(record)}.json"
+        lasts = record.plan.wall_clock + timedelta(hours=1)
+        said = json.dumps({"run": mine[-MAX_LINE_CHARS:], "until": (now + lasts).isoformat()}).encode()
+        fence = Fence(None)
+        for _ in range(2):
+            try:
+                await self._blobs.put(self._container, name, said, fence=fence, metadata={}, content_type=_JSON)
+            except BlobChanged:
+                pass
+            else:
+                return True
+            try:
+                blob, content = await self._blobs.read(self._container, name, 0, _LARGEST)
+            except BlobMissing:
+                continue
+            known = json.loads(content)
+            if known["run"] == mine[-MAX_LINE_CHARS:]:
+                return True
+            if datetime.fromisoformat(known["until"]) > now:
+                return False
+            fence = Fence(blob.etag)
+        return False
+
+    async def keep(self, record: FileRecord, uses: tuple[EngineUse, ...]) -> None:
+        """Store the certificates that a run made. Repeatable. Raises `ServiceFault`, and `BlobChanged`.
+
+        A difference is never replaced by an equality: whoever wants that deletes it.
+        """
+        for made in (use.made for use in uses if use.made):
+            tool, placement = record.plan.tool, record.placement
+            if (made.combination.project_sha256, made.task_id) != (tool.project_digest, placement.task_id):
+                log.warning("A certificate of another run was left out.", extra=fields(record))
+                continue
+            name = f"{folder_of(record)}{name_of(made.combination.key)}"
+            fence = Fence(None)
+            try:
+                blob, content = await self._blobs.read(self._container, name, 0, _LARGEST)
+            except BlobMissing:
+                pass
+            else:
+                if not _is_newer(made, content):
+                    continue
+                fence = Fence(blob.etag)
+            await self._blobs.put(self._container, name, made.to_json(), fence=fence, metadata={}, content_type=_JSON)
+            log.info("%s", made.sentence, extra=fields(record))
+
+
+def folder_of(record: FileRecord) -> str:
+    """Return the folder of what is known about the engine and a run's classifier."""
+    return f"{record.plan.tool.project_digest}/"
+
+
+def _kind(record: FileRecord) -> str:
+    """Name the kind of images that one run compares for, as far as it is known before a node has it."""
+    image, tool = record.plan.image, record.plan.tool
+    size = dict(zip(image.read_as, image.shape, strict=False))
+    of_image = (image.dtype, image.read_as, size.get("c", 1), depth_of(size))
+    kind = [tool.export_source, tool.ilastik_version, *of_image, record.placement.pool_id]
+    return hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:32]
+
+
+def _is_newer(made: Certificate, content: bytes) -> bool:
+    """Return whether a certificate takes the place of one that is there."""
+    try:
+        known = Certificate.parse(content)
+    except ManifestError:
+        return True
+    return known.is_equal and (not made.is_equal or made.made > known.made)
