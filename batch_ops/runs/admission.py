@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from attrs import define, field
 
+from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.turns import day_of, next_turn
@@ -38,11 +39,11 @@ class Admission:
                 if not self._is_fresh():
                     # Aged from the question on: the answer may take long.
                     fresh_until = self._clock() + FRESH
-                    self._paused = frozenset(pause.project for pause in await self._worklist.pauses())
+                    self._paused = frozenset(naming.composed(pause.project) for pause in await self._worklist.pauses())
                     self._fresh_until = fresh_until
         if "" in self._paused:
             return "Waiting: an operator paused the system."
-        if project in self._paused:
+        if naming.composed(project) in self._paused:
             return f"Waiting: an operator paused the project '{plain(project)}'."
         return ""
 

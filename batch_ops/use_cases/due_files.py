@@ -86,8 +86,9 @@ class DueFiles:
                 assert_never(unknown)
 
     async def _look_at_waiting(self, intent: Intent, record: FileRecord) -> None:
-        held = await self._admission.hold(naming.project_of(record.name))
-        if not held and (not await self._budget.hold(record.name) or not is_over_budget(record.reason)):
+        image = record.source or record.name
+        held = await self._admission.hold(naming.classifier_of(image))
+        if not held and (not await self._budget.hold(image) or not is_over_budget(record.reason)):
             again = await self._start(LookOrder(record.name, record.correlation_id))
             if again is None or again.record.intent != intent.nonce:
                 return

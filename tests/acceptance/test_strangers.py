@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -75,6 +76,13 @@ def test_another_user_of_the_machine(lab):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_another_machine(lab):
+    """Every server listens at 127.0.0.1, and at none of the machine's other addresses."""
+    for _, url, _, _ in requests_of(lab, {}):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", urlsplit(url).port), timeout=10)
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])

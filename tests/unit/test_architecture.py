@@ -1,12 +1,14 @@
 """ARCHITECTURE.md, CONTRIBUTING.md and README.md tell what is so."""
 
 import re
-from itertools import product
+from collections.abc import Iterator
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
 
 from batch_ops.domain.file_record import State
+from batch_ops.domain.project_config import ConfigError, parse
 from batch_ops.domain.settings import from_mapping
 from batch_ops.domain.transitions import ALLOWED
 from batch_ops.ports import health, services, tables
@@ -111,6 +113,43 @@ def test_make_targets_that_are_named_exist():
     """Every `make ...` is a target."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z][a-z-]*)", "".join(TEXTS.values()))) <= targets
+
+
+def promises() -> Iterator[tuple[str, str, list[str]]]:
+    """The rows of tests/PROMISES.md: a document, words of it, and tests."""
+    for part in (REPOSITORY / "tests/PROMISES.md").read_text().split("\n## ")[1:]:
+        document, _, table = part.partition("\n")
+        for words, shown in re.findall(r"(?m)^\| (?!it says|-)(.+) \| (.+) \|$", table):
+            yield document, words.replace("\\|", "|"), re.findall("`([^`]+)`", shown)
+
+
+def test_what_is_promised_has_its_test():
+    """The words are in the document, the tests are there, and no section of a document is left out."""
+    places: dict[str, list[int]] = {}
+    missing: list[str] = []
+    for document, words, tests in promises():
+        text = " ".join((REPOSITORY / document).read_text().split())
+        places.setdefault(document, []).append(text.find(words))
+        missing += [words] if words not in text else []
+        for path, _, name in (test.partition("::") for test in tests):
+            file = REPOSITORY / "tests" / path
+            missing += [] if file.exists() and f"def test_{name}(" in file.read_text() else [f"{path}::{name}"]
+    assert missing == []
+    for document, shown in places.items():
+        text = " ".join((REPOSITORY / document).read_text().split())
+        sections = [*(found.start() for found in re.finditer("(?<!#)## ", text)), len(text)]
+        for start, end in pairwise(sections):
+            assert any(start < place < end for place in shown), f"{document}: {text[start : start + 40]}"
+
+
+def test_the_configuration_in_the_readme_is_understood():
+    """All of it; and every key that there is stands in the README."""
+    [example] = re.findall(r"```json\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+    assert parse("p.json", example.encode()).keep_export_settings is False
+    with pytest.raises(ConfigError) as refused:
+        parse("p.json", b'{"unknown": 1}')
+    keys = str(refused.value).rpartition("are ")[2].strip(".").split(", ")
+    assert [key for key in keys if f'"{key}"' not in example] == []
 
 
 class Asked(dict[str, str]):

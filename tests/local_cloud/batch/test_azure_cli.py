@@ -6,13 +6,23 @@ Needs `AZURE_CLI_BIN`, the path of an `az`; tests/azure/install_azure_cli.sh mak
 import asyncio
 import json
 import os
+import re
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from local_cloud.cloud.attached import attached_cloud
+from local_cloud.cloud.folder import DataFolder
+from local_cloud.demo.samples import nuclei
+from local_cloud.demo.volumes import write_volume
 from tests.local_cloud.batch.running import eventually, running_service, shell
+from tests.waiting import wait_until
 
+REPOSITORY = Path(__file__).resolve().parents[3]
+README, SAMPLE = (REPOSITORY / "README.md").read_text(), REPOSITORY / "local_cloud/sample_data/default.ilp"
 AZ = os.environ.get("AZURE_CLI_BIN", "")
 pytestmark = [
     pytest.mark.slow,
@@ -224,3 +234,35 @@ async def test_changes_can_be_guarded(az):
     old = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     with pytest.raises(AzError, match="ConditionNotMet"):
         await az("job", "set", "--job-id", "j", "--priority", "2", "--if-unmodified-since", old)
+
+
+def test_the_lines_of_the_readme(tmp_path):
+    """As they stand there, in a shell that has read `env`: a file goes in, its results come out."""
+    text = README.partition("## Keep it running")[2].partition("\n## ")[0]
+    lines = [line for block in re.findall(r"```bash\n(az .*?)```", text, re.DOTALL) for line in commands_of(block)]
+    assert len(lines) == 7
+    shutil.copy(SAMPLE, tmp_path / "my_training.ilp")
+    write_volume(tmp_path / "embryo.h5", nuclei(7)[:2, :64, :48, :16], "txyzc")
+    environment = os.environ | {"HOME": str(tmp_path), "AZURE_CONFIG_DIR": str(tmp_path / "azure")}
+    environment["PATH"] = f"{Path(AZ).parent}:{environment['PATH']}"
+
+    def run(line):
+        command = ["bash", "-ec", f"source data/env\n{line}"]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, timeout=300, capture_output=True, text=True)
+        assert ended.returncode == 0, f"{line}: {ended.stderr}"
+        return ended.stdout
+
+    with attached_cloud(DataFolder(tmp_path / "data")) as cloud:
+        cloud.wait_ready()
+        for line in lines[:2]:
+            run(line)
+        wait_until(lambda: "SUCCEEDED" in run(lines[2]), 120)
+        said = [run(line) for line in lines[3:]]
+    assert (tmp_path / "embryos/monday/embryo.h5/provenance.json").exists()
+    assert "idle" in said[1]
+    assert "completed" in said[3]
+
+
+def commands_of(block):
+    """The commands of some lines of a shell, which may go on after a backslash."""
+    return block.replace("\\\n", " ").splitlines()

@@ -1,9 +1,14 @@
 """What is said of the local cloud and its demo is so."""
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
+import pytest
+
 from batch_ops.domain.file_record import State
+from local_cloud.cloud.up import parse
 from local_cloud.demo.dropped import FileState
 
 LOCAL_CLOUD = Path(__file__).resolve().parents[3] / "local_cloud"
@@ -20,6 +25,29 @@ def test_links_of_the_coverage_list_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (LOCAL_CLOUD / "COVERAGE.md").read_text())
     assert links
     assert [link for link in links if not (LOCAL_CLOUD / link).exists()] == []
+
+
+def test_names_with_spaces_reach_the_demo() -> None:
+    """As the README quotes them: each is one argument."""
+    [line] = re.findall(r"`(FILES=\"'[^`]+)`", (LOCAL_CLOUD.parent / "README.md").read_text())
+    shown = subprocess.run(
+        ["make", "--dry-run", "demo", *shlex.split(line)],
+        cwd=LOCAL_CLOUD.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shlex.split(shown.stdout.splitlines()[-1])[-2:] == ["day 1.h5", "control.h5"]
+
+
+def test_an_ilastik_home_without_ilastik_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the first file would tell it."""
+    monkeypatch.setenv("ILASTIK_HOME", str(tmp_path))
+    with pytest.raises(SystemExit):
+        parse([])
+    assert "there is no run_ilastik.sh in it" in capsys.readouterr().err
 
 
 def test_picture_is_small() -> None:

@@ -149,6 +149,8 @@ async def test_show_tells_all_runs_and_attempts(operator):
     [report] = (await operator.types("show", NAME, "--json")).json
     assert [one["state"] for one in report["runs"]] == ["FAILED", "SUCCEEDED"]
     assert report["runs"][0]["attempts"][0]["sentence"] == "The disk is too small."
+    for title in ("memory, foreseen", "seconds, foreseen", "dropped", "task started", "finished", "planned"):
+        assert f" {title} " in answer.out
 
 
 # retry and cancel

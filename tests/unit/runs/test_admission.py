@@ -185,6 +185,32 @@ async def test_new_files_wait_while_paused(world: World, project):
     assert world.tasks() == []
 
 
+@pytest.mark.parametrize(("paused", "folder"), [("\u00e9", "e\u0301"), ("e\u0301", "\u00e9")])
+async def test_a_pause_holds_a_project_however_its_letters_are_composed(world: World, paused, folder):
+    """One classifier serves both spellings, and so do one pause and its end."""
+    world.project(folder)
+    await world.steering.pause(paused)
+    assert (await world.begin(f"{folder}/a.h5")).state is State.WAITING
+    assert await world.steering.resume(folder) == 1
+    await world.deliver(timedelta(seconds=6))
+    assert world.row(f"{folder}/a.h5").state is State.ACTIVE
+
+
+async def test_a_pause_holds_reruns_of_its_project(world: World):
+    """They compute with its classifier, and start at once when it ends."""
+    await world.begin(NAMES[0])
+    await world.finish(NAMES[0])
+    await pause(world, "fly")
+    await world.system.rerunning.begin(await world.system.rerunning.plan("fly", "second"))
+    await world.deliver()
+    name = NAMES[0].replace("fly/", "fly@second/", 1)
+    await world.tick(timedelta(minutes=11))
+    assert world.row(name).state is State.WAITING
+    assert await world.steering.resume("fly") == 1
+    await world.deliver(timedelta(seconds=6))
+    assert world.row(name).state is State.ACTIVE
+
+
 async def test_other_projects_go_on(world: World):
     """A pause of a project is its own matter."""
     await pause(world, "worm")

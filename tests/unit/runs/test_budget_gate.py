@@ -83,6 +83,28 @@ async def test_a_project_has_a_budget_of_its_own(world: World):
     assert "for all projects" in (await world.begin("fly/c.h5")).reason
 
 
+async def test_a_budget_of_a_project_holds_its_reruns_and_is_not_used_up_by_them(world: World):
+    """Nobody looks at the image meanwhile. What they cost counts for the budget of all."""
+    world.new_process(budgets=Budgets.parse('{"all": 9, "projects": {"worm": 1}}'))
+    await spend(world, "worm/a.h5", timedelta(hours=1))
+    await world.system.rerunning.begin(await world.system.rerunning.plan("worm", "second"))
+    await world.deliver()
+    rerun = "worm@second/a.h5"
+    assert "for the project 'worm'" in world.row(rerun).reason
+    world.cloud.reset_counters()
+    await world.tick(timedelta(minutes=20))
+    assert (world.row(rerun).state, world.cloud.calls["blobs.read"]) == (State.WAITING, 0)
+    world.new_process(budgets=Budgets.parse('{"all": 4, "projects": {"worm": 2}}'))
+    await world.tick(timedelta(minutes=11))
+    world.batch.run(world.row(rerun).placement.task_id)
+    await world.tick(timedelta(hours=3))
+    await world.fill_disk(rerun)
+    world.new_process(budgets=Budgets.parse('{"projects": {"worm": 2}}'))
+    assert (await world.begin("worm/b.h5")).state is State.ACTIVE
+    world.new_process(budgets=Budgets.parse('{"all": 4}'))
+    assert "for all projects" in (await world.begin("worm/c.h5")).reason
+
+
 async def test_what_runs_counts_as_it_was_foreseen(world: World):
     """A burst does not pass the budget unseen."""
     await world.begin("fly/one.h5")

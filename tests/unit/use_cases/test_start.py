@@ -166,6 +166,17 @@ async def test_an_image_waits_for_its_project(world: World):
     assert "PROBLEM.txt" not in world.results(LATE)
 
 
+async def test_a_classifier_that_is_removed_begins_nothing_more(world: World):
+    """New images wait; what has begun goes on, and results that are there stay."""
+    await world.begin("fly/done.h5", NAME)
+    done = await world.finish("fly/done.h5")
+    await world.blobs.delete("projects", "fly.ilp")
+    world.cloud.advance(timedelta(seconds=6))
+    assert (await world.begin("fly/new.h5")).state is State.WAITING_FOR_PROJECT
+    assert (await world.finish(NAME)).state is State.SUCCEEDED
+    assert (world.row("fly/done.h5"), "PROBLEM.txt" in world.results("fly/done.h5")) == (done, False)
+
+
 async def test_an_unusable_project_is_reported(world: World):
     """A project that the check refuses is a thing to wait for, with its sentence."""
     world.project("late", b"REFUSE It was never trained.")

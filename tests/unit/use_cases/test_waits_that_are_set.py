@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batch_ops.domain.file_record import State
+from tests.fakes.check import SETUPS_XML
 from tests.world import NAME, World
 
 
@@ -28,7 +29,7 @@ async def test_a_silent_file_is_looked_at_in_time(world: World, setting: str, mi
 
 
 async def test_the_project_of_a_waiting_file_is_looked_for_in_time(world: World):
-    """PROJECT_POLL_SECONDS after it began to wait."""
+    """PROJECT_POLL_SECONDS after it began to wait, then less and less often: every RECHECK_SECONDS in the end."""
     world.new_process(project_poll=timedelta(minutes=5))
     assert (await world.begin("late/x.h5")).state is State.WAITING_FOR_PROJECT
     world.project("late")
@@ -36,6 +37,21 @@ async def test_the_project_of_a_waiting_file_is_looked_for_in_time(world: World)
     assert world.row("late/x.h5").state is State.WAITING_FOR_PROJECT
     await world.tick(timedelta(minutes=2))
     assert world.row("late/x.h5").state is State.ACTIVE
+    assert (await world.begin("later/x.h5")).state is State.WAITING_FOR_PROJECT
+    await world.tick(timedelta(days=1))
+    world.project("later")
+    for minutes, state in ((9, State.WAITING_FOR_PROJECT), (2, State.ACTIVE)):
+        await world.tick(timedelta(minutes=minutes))
+        assert world.row("later/x.h5").state is state
+
+
+async def test_larger_images_are_rejected(world: World):
+    """MAX_IMAGE_BYTES, as large as they are unpacked."""
+    world.new_process(max_image_bytes=2 * 20 * 64 * 64 * 2 - 1)
+    world.drop(NAME, b"SETUPS")
+    world.blobs.upload("input", NAME.replace(".h5", ".xml"), SETUPS_XML)
+    row = await world.start(NAME)
+    assert (row.state, "and the limit is" in row.reason) == (State.REJECTED, True)
 
 
 async def test_a_tick_looks_at_no_more_files_than_it_may(world: World):
