@@ -23,6 +23,8 @@ _DEFAULT = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 # ilastik itself takes so short a last axis of three for channels.
 _MOST_CHANNELS = 4
 _OF_MATLAB = "of an array with so many dimensions that MATLAB has written no order is usual"
+# By the dialect that knows of no usual order.
+_UNUSUAL = {"nexus": "the names that it gives its axes are others than time, channel, z, y and x"}
 _SET = 'set "axes" in the configuration of its project'
 
 
@@ -133,11 +135,11 @@ def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
 def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     shape = found.shape
     default = found.usual.strip("?") or _DEFAULT[len(shape)]
-    likely = _likely(shape, project, in_columns=bool(found.usual))
+    likely = _likely(shape, project, in_columns=bool(found.usual) and found.reader not in _UNUSUAL)
     example = likely or default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
-    if reason := _why_open(shape, project) or (found.usual == "?" and _OF_MATLAB):
+    if reason := _why_open(shape, project) or (found.usual == "?" and _UNUSUAL.get(found.reader, _OF_MATLAB)):
         raise Open(f"{unsaid}, and {reason}; {advice}.", example)
     trained = (project.axes, _without_channels(shape, project))
     usual = (default,) if found.usual else (*trained, default, *map(_sorted, trained))

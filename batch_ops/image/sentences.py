@@ -27,6 +27,8 @@ _SENTENCES = {
     ),
     "gap": "{file} lacks one of the datasets that its project is set to read as one image, or has it twice: '{wanted}' "
     "fits {names}. Write all of them, or have the operator correct internal_path.",
+    "time": "{file} has nothing at '{inside}', though it has other time points or set-ups; write all of them, or have "
+    "the operator name one volume in internal_path, such as t00000/s00/0/cells.",
     "none": "{file} holds no image: none of its datasets has 2 to 5 dimensions; export the image into it again.",
     "none but a link": "{file} holds no image of its own: {names} is a link to somewhere else; upload a file that "
     "contains the data itself.",

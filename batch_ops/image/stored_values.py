@@ -22,19 +22,16 @@ def names_in(group: Any) -> list[str]:
     return sorted(text_of(name) for name in names)
 
 
-def is_hard(group: Any, name: str) -> bool:
-    """Return whether a name in a group stands for an object itself: it is there, and no link to somewhere else."""
-    raw = name.encode("utf-8", "surrogateescape")
-    return bool(group.links.exists(raw) and group.links.get_info(raw).type == h5py.h5l.TYPE_HARD)
-
-
 def item_at(group: Any, path: str) -> Any:
     """Open the object behind hard links; None if there is none."""
     item = group
     for part in path.split("/"):
-        if not isinstance(item, h5py.h5g.GroupID) or not is_hard(item, part):
+        name = part.encode("utf-8", "surrogateescape")
+        if not isinstance(item, h5py.h5g.GroupID) or not item.links.exists(name):
             return None
-        item = h5py.h5o.open(item, part.encode("utf-8", "surrogateescape"))
+        if item.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+            return None
+        item = h5py.h5o.open(item, name)
     return item
 
 

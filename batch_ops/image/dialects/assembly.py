@@ -13,14 +13,14 @@ from batch_ops.image.stored_values import names_in
 from batch_ops.image.walk import DIMENSIONS
 
 # A file says how many it has; more than this nobody has recorded.
-_MOST = 1_000_000
+MOST_TIMES = 1_000_000
 
 
 def count_of(group: Any, prefix: str) -> int:
     """Count the members `<prefix>0`, `<prefix>1`, ... without a gap; 0 where one is missing or too much."""
     pattern = re.compile(re.escape(prefix) + "([0-9]{1,9})")
     numbers = sorted(int(match[1]) for match in map(pattern.fullmatch, names_in(group)) if match)
-    return len(numbers) if numbers == list(range(len(numbers))) and len(numbers) <= _MOST else 0
+    return len(numbers) if numbers == list(range(len(numbers))) and len(numbers) <= MOST_TIMES else 0
 
 
 def describe_assembled(

@@ -7,13 +7,14 @@ ones, unless the attribute `dataType` of the set-up says `int16`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import h5py
 
-from batch_ops.image.dialects.assembly import damaged, describe_assembled
-from batch_ops.image.stored_values import group_at, is_hard, item_at, names_in, text_attribute
+from batch_ops.image.dialects.assembly import MOST_TIMES, damaged, describe_assembled
+from batch_ops.image.links import resolve
+from batch_ops.image.stored_values import group_at, item_at, names_in, text_attribute
 from batch_ops.image.views import Part
 
 READER = "bigdataviewer"
@@ -38,16 +39,17 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
     if not setups or (internal_path is not None and named is None):
         return None
     times = _times(root, internal_path)
-    if times is None:
-        return damaged("some of its time points are missing")
     if not times:
         return None
-    if away := next((name for name in times if not is_hard(root, name)), ""):
-        return {"finding": "external link", "name": away}
+    if fault := _fault_of_times(root, times) if len(times) > 1 else None:
+        return fault
     time, setup, level = named.groups() if named else ("t{t:05d}", "", "0")
     chosen = [setup] if _SETUPS.fullmatch(setup) else ["+".join(setups)] if re.match(r"s\{c[:}]", setup) else setups
     found = []
     for name in chosen:
+        volumes = [f"{times[-1]}/{one}/{level}/cells" for one in name.split("+")]
+        if len(times) > 1 and (fault := _fault_of_last(file, volumes)):
+            return fault
         one = _describe(root, file, times, name.split("+"), level)
         if one["finding"] != "dataset":
             return one
@@ -62,7 +64,7 @@ def parts(file: h5py.File, path: str, _shape: tuple[int, ...]) -> Iterator[Part]
     if named is None:
         return
     setups = named[2].split("+")
-    for index, time in enumerate(_times(h5py.h5g.open(file.id, b"/"), path) or []):
+    for index, time in enumerate(_times(h5py.h5g.open(file.id, b"/"), path)):
         for channel, setup in enumerate(setups):
             yield Part(f"{time}/{setup}/{named[3]}/cells", (index, channel) if len(setups) > 1 else (index,))
 
@@ -73,15 +75,38 @@ def path_of_training(path: str) -> str | None:
     return f"t{{t:05d}}/{named[2]}/{named[3]}/cells" if named else None
 
 
-def _times(root: Any, path: str | None) -> list[str] | None:
-    """List the groups of time points, or the one that a path names; None if some between the first and last lack."""
+def _times(root: Any, path: str | None) -> list[str]:
+    """List the groups of time points from the first to the last, or the one that a path names."""
     named = _PATH.fullmatch(path or "")
     if named and named[1][1:].isdigit():
         return [named[1]]
     numbers = sorted(int(name[1:]) for name in names_in(root) if re.fullmatch("t[0-9]{5,9}", name))
-    if numbers and (numbers[-1] - numbers[0] != len(numbers) - 1 or len(set(numbers)) != len(numbers)):
-        return None
-    return [f"t{number:05d}" for number in numbers]
+    if not numbers or numbers[-1] - numbers[0] > MOST_TIMES:
+        return []
+    return [f"t{number:05d}" for number in range(numbers[0], numbers[-1] + 1)]
+
+
+def _fault_of_times(root: Any, times: Sequence[str]) -> dict[str, Any] | None:
+    """Say which time point is not there, or in another file, without a look into any of them."""
+    for time in times:
+        if not root.links.exists(time.encode()):
+            return {"finding": "time", "name": time}
+        if root.links.get_info(time.encode()).type == h5py.h5l.TYPE_EXTERNAL:
+            return {"finding": "external link", "name": time}
+    return None
+
+
+def _fault_of_last(file: h5py.File, paths: Sequence[str]) -> dict[str, Any] | None:
+    """Say which volume is not there, or in another file: a recording that was broken off ends here.
+
+    Only the node looks at the times between.
+    """
+    for path in paths:
+        place = resolve(file, path)
+        if place.item is None:
+            missing = place.problem in ("missing", "group")
+            return {"finding": "time" if missing else place.problem, "name": path if missing else place.path}
+    return None
 
 
 def _describe(root: Any, file: h5py.File, times: list[str], setups: list[str], level: str) -> dict[str, Any]:

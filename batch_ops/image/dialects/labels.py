@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ import h5py
 from batch_ops.image.stored_values import item_at, numbers_attribute, texts_attribute
 
 MATLAB = "matlab"
-_LETTERS = {"time": "t", "channel": "c", "channels": "c", **{letter: letter for letter in "tczyx"}}
+_LETTERS = {"time": "t", "channel": "c", "channels": "c", "t": "t", "c": "c"}
+# Such as `y` and `x_pixel_offset`.
+_OF_SPACE = re.compile("([zyx])(_.*)?")
 _MOST = 1e9
 
 
@@ -31,9 +34,15 @@ def pixel_sizes(file: h5py.File, path: str, axistags: str | None) -> list[list[A
 
 def letters_of(names: Sequence[str], dimensions: int) -> str:
     """Return the letters of axes that are called so, one for each dimension; "" where that makes no image."""
-    letters = "".join(_LETTERS.get(name.strip().lower(), "?") for name in names)
+    letters = "".join(map(_letter_of, names))
     is_whole = len(letters) == dimensions == len(set(letters)) and "?" not in letters and {"x", "y"} <= set(letters)
     return letters if is_whole else ""
+
+
+def _letter_of(name: str) -> str:
+    word = name.strip().lower()
+    of_space = _OF_SPACE.fullmatch(word)
+    return of_space[1] if of_space else _LETTERS.get(word, "?")
 
 
 def labelled_axes(file: h5py.File, path: str, dimensions: int) -> str:

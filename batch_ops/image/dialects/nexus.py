@@ -49,7 +49,9 @@ def read(file: h5py.File, _path_of_it: str | None) -> dict[str, Any] | None:
     names = texts_attribute(group, "axes") or []
     letters = letters_of(names, len(found["shape"]))
     if not letters:
-        return {**found, "reader": READER}
+        # A name that is none of ours says at least that nothing is as usual.
+        is_named = len(names) == len(found["shape"]) and not any(name in ("", ".") for name in names)
+        return {**found, "reader": READER, **({"usual": "?"} if is_named else {})}
     sizes = [size for name, letter in zip(names, letters) if (size := _pixel_size(group, name, letter))]
     return {**found, "reader": READER, "axes": letters, "pixel_sizes": sizes}
 

@@ -80,6 +80,24 @@ def _labelled(labels: str, **attributes: str):
     return build
 
 
+async def test_names_of_axes_that_nobody_knows_are_asked_about(look):
+    """Frames are no z, whatever fits the project; offsets of pixels are what they are of."""
+
+    def build(*axes: str):
+        def made(file: h5py.File) -> None:
+            MAKERS["nexus"](file, pixels_of(1, 1, 14, 21, 26))
+            file["entry/data"].attrs["axes"] = axes
+
+        return made
+
+    verdict = await look(build("frame_number", "y", "x"))
+    assert isinstance(verdict, Undecided), verdict
+    assert "names that it gives its axes" in verdict.sentence
+    verdict = await look(build("z", "y_pixel_offset", "x_pixel_offset"))
+    assert isinstance(verdict, Accepted), verdict
+    assert (verdict.image.axes, verdict.image.axes_source) == ("zyx", AxesSource.TAGS)
+
+
 @pytest.mark.parametrize(
     ("labels", "attributes", "axes", "warned"),
     [
@@ -201,6 +219,11 @@ async def test_one_channel_of_imaris_is_named_by_configuration_or_training(look,
     assert "Channel 2" in verdict.image.internal_path
 
 
+def _broken_off(file: h5py.File) -> None:
+    MAKERS["bigdataviewer"](file, pixels_of(2, 2, 14, 21, 26))
+    del file["t00001/s01"]
+
+
 def _partition(file: h5py.File) -> None:
     MAKERS["bigdataviewer"](file, pixels_of(2, 1, 14, 21, 26))
     del file["t00001"]
@@ -240,11 +263,18 @@ def _without_size(file: h5py.File) -> None:
     ("build", "words"),
     [
         (_without("DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data"), "damaged"),
-        (_without_time, "some of its time points are missing"),
+        (_without_time, "has nothing at 't00001'"),
+        (_broken_off, "has nothing at 't00001/s01/0/cells'"),
         (_partition, "points to another file at 't00001'"),
         (_without_size, "does not hold an image of"),
     ],
-    ids=["no pixels", "a time point lacks", "a time point elsewhere", "larger than what is stored"],
+    ids=[
+        "no pixels",
+        "a time point lacks",
+        "the last one is not whole",
+        "a time point elsewhere",
+        "larger than what is stored",
+    ],
 )
 async def test_a_dialect_that_is_not_whole_is_refused(look, build, words):
     """What is missing is never taken for black."""
