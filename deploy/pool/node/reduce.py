@@ -111,7 +111,8 @@ def _finite(block: Array) -> Array:
     """Return the values as they are, those of no use as 0: such as are no numbers, or too large to be drawn."""
     if block.dtype.kind != "f":
         return block
-    within = np.abs(block) < _LARGEST  # false for what is no number
+    with np.errstate(over="ignore"):  # no half is as large
+        within = np.abs(block) < _LARGEST  # false for what is no number
     return block if within.all() else np.where(within, block, 0)
 
 

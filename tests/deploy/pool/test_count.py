@@ -80,6 +80,7 @@ def test_the_table_is_what_the_libraries_find(counting, axes, shape, density):
 def test_objects_that_cross_the_edges_of_what_is_read_at_once(counting, monkeypatch):
     """A spiral through all rows is one object, diagonal neighbours are two, however the image is cut into bands."""
     monkeypatch.setenv("COUNT_BAND_BYTES", "700")
+    counting.aside = True
     shape = (1, 6, 25, 33)
     random = np.random.default_rng(9)
     classes = (ndimage.gaussian_filter(random.random(shape), (0, 1, 2, 2)) > 0.5).astype("uint8")
@@ -139,6 +140,7 @@ def test_a_size_without_a_unit_is_none(counting):
 
 def test_what_can_not_be_counted_is_said_in_one_line(counting):
     """A page that is not there, for example."""
+    counting.aside = True
     counting.pages = 1
     assert counting.run(two_cells(), np.zeros((1, 2, 10, 10), "uint8")) == []
     assert len(counting.fault.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What is drawn of an image and its segmentation, in a process of its own as on a node."""
+"""What is drawn of an image and its segmentation: in a process of its own, as on a node, where that matters."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from PIL import Image
 
 from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.pictures import FOLDER, OVERLAY, PREVIEW, SMALL, Contrast, PicturesWanted
+from node.draw import draw
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 
 GREEN, SECOND = (0, 255, 80), (255, 80, 255)
@@ -57,6 +58,16 @@ class Drawing:
             "pictures": self.wanted.to_json(),
             "objects": ObjectsWanted(self.classes).to_json(),
         }
+        if self.variables or self.memory != resource.RLIM_INFINITY:
+            told = self._draw_aside(order)
+        else:
+            told = json.dumps(draw(order))
+        self.made = json.loads(told)
+        pictures = {path: Image.open(self.folder / path) for path in self.made["pictures"]}
+        assert {path.relative_to(self.folder).as_posix() for path in self.folder.glob("pictures/*")} == pictures.keys()
+        return {path: np.asarray(picture.convert("RGB")) for path, picture in pictures.items()}
+
+    def _draw_aside(self, order: dict[str, Any]) -> str:
         ended = subprocess.run(
             [NODE_PYTHON / "bin/python", "-m", "node.draw"],
             input=json.dumps(order),
@@ -68,10 +79,7 @@ class Drawing:
             timeout=self.timeout,
         )
         assert ended.returncode == 0, ended.stderr
-        self.made = json.loads(ended.stdout)
-        pictures = {path: Image.open(self.folder / path) for path in self.made["pictures"]}
-        assert {path.relative_to(self.folder).as_posix() for path in self.folder.glob("pictures/*")} == pictures.keys()
-        return {path: np.asarray(picture.convert("RGB")) for path, picture in pictures.items()}
+        return ended.stdout
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,15 +25,20 @@ from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.cloud.provision import task_tools
 from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
+from tests.deploy.pool.engine.made_up import Ilastik
 from tests.fakes.forests import add_lane
 from tests.unit.inspection.conftest import add_classifier
 
 TIMEOUT_S = 60
 
-# What every made-up ilastik can use: its options, its image, and a way to write honest TIFFs.
+# What every made-up ilastik can use: its options, its image, libraries as it asks for them, and a way to write honest
+# TIFFs; those without pixels of their own are written once and copied from then on.
 PRELUDE = """
-import json, os, signal, subprocess, sys, time
-import h5py, numpy, tifffile
+import importlib, json, os, shutil, signal, subprocess, sys, time
+class Later:
+    def __init__(self, name): self.name = name
+    def __getattr__(self, what): return getattr(importlib.import_module(self.name), what)
+h5py, numpy, tifffile = map(Later, ("h5py", "numpy", "tifffile"))
 options = dict(a[2:].split("=", 1) for a in sys.argv[1:] if a.startswith("--") and "=" in a)
 flags = [a for a in sys.argv[1:] if a.startswith("--") and "=" not in a]
 image = next(a for a in sys.argv[1:] if not a.startswith("--"))
@@ -41,8 +46,14 @@ file, _, dataset = image.partition(".h5/")
 pattern = options["output_filename_format"]
 def write(count=2, shape=(3, 5, 6), digits=1):
     for index in range(count):
-        tifffile.imwrite(pattern.replace("{slice_index}", f"{index:0{digits}}"), numpy.ones(shape, "uint8"),
-                         photometric="minisblack", metadata={"axes": "ZYX"[-len(shape):]}, ome=True)
+        save(pattern.replace("{slice_index}", f"{index:0{digits}}"), shape)
+def save(path, shape):
+    kept = f"{os.environ['KEPT_TIFFS']}/{'x'.join(map(str, shape))}.tiff"
+    if not os.path.exists(kept):
+        tifffile.imwrite(f"{kept}.new", numpy.ones(shape, "uint8"), photometric="minisblack",
+                         metadata={"axes": "ZYX"[-len(shape):]}, ome=True)
+        os.rename(f"{kept}.new", kept)
+    shutil.copyfile(kept, path)
 """
 
 
@@ -60,6 +71,7 @@ class TaskFolder:
 
     wd: Path
     home: Path
+    tools: Path
     shape: tuple[int, ...] = (2, 6, 5, 3, 1)
     axes: str = "txyzc"
     extra: dict[str, str] = field(default_factory=dict)
@@ -77,10 +89,7 @@ class TaskFolder:
 
     def bring(self) -> None:
         """The resource files: scripts, image and project."""
-        for tool in task_tools(REPOSITORY):
-            target = self.wd / tool.blob
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(tool.path, target)
+        shutil.copytree(self.tools, self.wd, dirs_exist_ok=True)
         self.make_image()
         self.make_project()
 
@@ -147,7 +156,8 @@ class TaskFolder:
         }
         variables = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         node = {"AZ_BATCH_NODE_ID": "tvm-1", "AZ_BATCH_NODE_SHARED_DIR": str(self.home.parent)}
-        return {"PATH": os.environ["PATH"], **node, **variables, **self.extra}
+        kept = {"KEPT_TIFFS": str(self.tools.parent)}
+        return {"PATH": os.environ["PATH"], **kept, **node, **variables, **self.extra}
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -207,11 +217,35 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "0" * 64
 
 
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts of a task, compiled once for all tests: a node does so for each task."""
+    made = tmp_path_factory.mktemp("tools") / "wd"
+    for tool in task_tools(REPOSITORY):
+        target = made / tool.blob
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(tool.path, target)
+    subprocess.run([NODE_PYTHON / "bin/python", "-m", "compileall", "-q", made], check=True, timeout=TIMEOUT_S)
+    return made
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[TaskFolder]:
+def engine_pixels(folder: TaskFolder, tmp_path: Path) -> Callable[[Path, str], list[np.ndarray]]:
+    """`engine_pixels(file, dataset)`: what the engine makes of a plain file without the task, time by time."""
+
+    def run(file: Path, dataset: str) -> list[np.ndarray]:
+        Ilastik(tmp_path).export(f"{file}/{dataset}", tmp_path / "engine", project=folder.project)
+        with h5py.File(tmp_path / "engine.h5") as made:
+            return [time.squeeze() for time in made["exported_data"][()]]
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tools: Path) -> Iterator[TaskFolder]:
     """A working directory whose own path is as odd as the names of files."""
     items = tmp_path / "the 'work' items é$(touch pwned)"
-    made = TaskFolder(items / "job/job-1/task/wd", tmp_path / "shared dir" / "ilastik")
+    made = TaskFolder(items / "job/job-1/task/wd", tmp_path / "shared dir" / "ilastik", tools)
     made.wd.mkdir(parents=True)
     made.bring()
     made.ilastik("write()")

@@ -43,6 +43,18 @@ def segment(folder):
     return run
 
 
+@pytest.fixture
+def expected(engine_pixels, tmp_path):
+    """A function that gives the results of these pixels in a plain tagged file."""
+
+    def run(pixels):
+        with h5py.File(tmp_path / "plain.h5", "w") as file:
+            plain(file, pixels)
+        return engine_pixels(tmp_path / "plain.h5", "exported_data")
+
+    return run
+
+
 def ome_pixels(file: Path) -> dict[str, Any]:
     """What a TIFF says of its pixels in OME's XML."""
     with tifffile.TiffFile(file) as tiff:
@@ -51,17 +63,17 @@ def ome_pixels(file: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("dialect", MAKERS)
-def test_pixels_and_their_size_are_those_of_the_image(folder, segment, dialect):
+def test_pixels_and_their_size_are_those_of_the_image(folder, segment, expected, dialect):
     """Times, channels and volumes are where they were, without padding; the TIFFs know how large a pixel is."""
     shape = (3, 1 if dialect in NO_CHANNELS else 2, 9, 21, 26) if dialect in SERIES else (1, 1, 9, 21, 26)
     folder.axes, folder.shape = "tczyx", shape
     folder.make_project()
     pixels = pixels_of(*shape, dtype="u2" if dialect == "bigdataviewer" else "u1")
 
-    expected = [tifffile.imread(file) for file in segment(lambda file: plain(file, pixels))]
-    assert len({array.tobytes() for array in expected}) == shape[0]
+    right = expected(pixels)
+    assert len({array.tobytes() for array in right}) == shape[0]
     found = segment(lambda file: MAKERS[dialect](file, pixels))
-    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], right)
     told = ome_pixels(found[0])
     if dialect in SIZELESS:
         return
@@ -76,15 +88,14 @@ def test_pixels_and_their_size_are_those_of_the_image(folder, segment, dialect):
         ("imaris", "DataSet/ResolutionLevel 0/TimePoint */Channel 1/Data"),
     ],
 )
-def test_one_image_of_several_is_segmented_by_its_path(folder, segment, dialect, path):
+def test_one_image_of_several_is_segmented_by_its_path(folder, segment, expected, dialect, path):
     """A set-up, or a channel, at all of its times."""
     folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
     folder.make_project()
     pixels = pixels_of(2, 3, 9, 21, 26, dtype="u2" if dialect == "bigdataviewer" else "u1")
-    expected = [tifffile.imread(file) for file in segment(lambda file: plain(file, pixels[:, 1:2]))]
     folder.values = {"internal_path": path}
     found = segment(lambda file: MAKERS[dialect](file, pixels))
-    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected(pixels[:, 1:2]))
 
 
 def test_the_set_ups_of_a_file_are_segmented_one_by_one(folder, segment):
@@ -163,17 +174,16 @@ def test_what_was_confirmed_counts_on_the_node_too(folder):
 
 
 @pytest.mark.parametrize("writer", SAMPLES)
-def test_what_the_fields_own_writers_wrote_gives_the_same_pixels(folder, segment, writer):
+def test_what_the_fields_own_writers_wrote_gives_the_same_pixels(folder, segment, expected, writer):
     """Files that are not by this project: see their folder."""
     folder.axes, (folder.shape, dtype) = "tczyx", SAMPLES[writer]
     folder.make_project()
-    expected = segment(lambda file: plain(file, pixels_of(*folder.shape, dtype=dtype)))
-    expected = [tifffile.imread(file) for file in expected]
     found = segment(WRITTEN / f"{writer}.h5")
-    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
+    right = expected(pixels_of(*folder.shape, dtype=dtype))
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], right)
 
 
-def test_sizes_of_a_tagged_image_reach_the_tiffs(folder, segment):
+def test_sizes_of_a_tagged_image_reach_the_tiffs(folder, segment, expected):
     """Where the tags have none, those that Fiji and others write beside them are used; its pixels stay the same."""
     folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
     folder.make_project()
@@ -184,10 +194,10 @@ def test_sizes_of_a_tagged_image_reach_the_tiffs(folder, segment):
 
     bare = segment(lambda file: plain(file, pixels_of(*folder.shape)))
     assert "PhysicalSizeX" not in ome_pixels(bare[0])
-    expected = [tifffile.imread(file) for file in bare]
     found = segment(with_sizes)
     assert [ome_pixels(found[0])[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
-    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected)
+    right = expected(pixels_of(*folder.shape))
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], right)
 
 
 @pytest.mark.parametrize("kind", ["missing", "linked", "smaller"])

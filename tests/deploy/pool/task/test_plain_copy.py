@@ -51,8 +51,8 @@ def convert(order: dict[str, object]) -> int:
 
 
 @pytest.fixture
-def pixels(folder):
-    """A function that runs the task with the ilastik stand-in and gives the pixels of its results."""
+def pixels(folder, engine_pixels):
+    """What the engine makes of the plain file; and a function that gives the pixels of the task's results."""
     folder.axes, folder.shape = "tzyxc", SHAPE
     folder.bring()
     with h5py.File(folder.image, "r+") as file:
@@ -67,22 +67,22 @@ def pixels(folder):
             [tifffile.imread(out / output.path) for output in folder.manifest().outputs if "tiff" in output.path]
         )
 
-    return run
+    return np.stack(engine_pixels(folder.image, "volume/data")), run
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_are_those_of_the_plain_file(folder, pixels, kind):
     """Whatever compressed them; the copy is made once, and no other execution makes it again."""
-    expected = pixels()
+    expected, run = pixels
     compress(folder, kind)
     folder.check()
-    np.testing.assert_array_equal(pixels(), expected)
+    np.testing.assert_array_equal(run(), expected)
     assert expected.min() != expected.max()
 
 
 def test_a_view_of_compressed_pixels_is_copied_too(folder, pixels):
     """ilastik can decompress what a virtual dataset takes its values from no better than any other."""
-    expected = pixels()
+    expected, run = pixels
     compress(folder, "Zstd")
     with h5py.File(folder.image, "r+") as file:
         tags = file["volume/data"].attrs["axistags"]
@@ -91,7 +91,7 @@ def test_a_view_of_compressed_pixels_is_copied_too(folder, pixels):
         layout[...] = h5py.VirtualSource(".", "raw/stored", SHAPE)
         file.create_virtual_dataset("volume/data", layout).attrs["axistags"] = tags
     folder.values = {"internal_path": "volume/data"}
-    np.testing.assert_array_equal(pixels(), expected)
+    np.testing.assert_array_equal(run(), expected)
 
 
 def test_what_was_never_written_is_neither_read_nor_copied(tmp_path):
