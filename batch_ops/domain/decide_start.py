@@ -15,8 +15,9 @@ from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.node_disk import disk_fault
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.planning import asking, claimed, disk_fault, question
+from batch_ops.domain.planning import asking, claimed, question
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.run_key import NO_COMPANION, run_key

@@ -2,16 +2,15 @@
 
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
-from batch_ops.domain.blob import Blob
-from batch_ops.domain.export_choice import export_source, exported_values, kept_export, planned_export, tiff_bytes
+from batch_ops.domain.export_choice import export_source, exported_values, kept_export, planned_export
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
+from batch_ops.domain.node_disk import most_gb
 from batch_ops.domain.project import Project
 from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
@@ -103,7 +102,7 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     )
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
-        return settings.pool_id, 0 < share < _disk_gb(length, verdict.images, project, settings)
+        return settings.pool_id, 0 < share < most_gb(length, verdict.images, project, settings)
     if settings.large_pool_id and need > settings.slot_memory_mb * 2**20 * settings.slots_per_node:
         return settings.large_pool_id, True
     return settings.pool_id, True
@@ -182,22 +181,3 @@ def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]
         "for larger nodes."
     )
     return (RunWarning("memory", sentence),)
-
-
-def _disk_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
-    # Tagging an untagged image takes another copy; so does each of several, one after the other.
-    copied = not all(image.tagged for image in images) or len(images) > 1
-    return (length * (2 if copied else 1) + sum(tiff_bytes(image, project, settings) for image in images)) / 1e9
-
-
-def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project, settings: Settings) -> str:
-    """Return a sentence if image and TIFFs do not fit on the node's disk together (0: its size is unknown)."""
-    if not settings.node_disk_gb:
-        return ""
-    need = _disk_gb(blob.length, images, project, settings)
-    if need <= settings.node_disk_gb:
-        return ""
-    return (
-        f"'{plain(blob.name)}' and its TIFFs need {need:.1f} GB, but a node's disk has "
-        f"{settings.node_disk_gb} GB; split the image, or ask for nodes with larger disks."
-    )

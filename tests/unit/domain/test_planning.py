@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.blob import Blob, ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast
+from batch_ops.domain.node_disk import disk_fault, least_gb, most_gb
 from batch_ops.domain.planning import claimed
 from batch_ops.domain.project import Project
 from batch_ops.domain.project_config import ProjectConfig
@@ -88,6 +89,24 @@ def test_a_file_that_needs_more_than_its_share_of_the_disk_has_a_node_to_itself(
     record = replace(FRESH, image=ImageVersion("e", 40 * 10**9))
     here = claimed(record, project(3), Accepted(image("yx", 100, 100)), settings, NOW).placement
     assert (here.alone, here.pool_id) == (alone, settings.pool_id)
+
+
+@pytest.mark.parametrize(
+    ("described", "most"),
+    [
+        (replace(image("zyx", 20, 100, 100), tagged=False), 10.0),
+        (replace(image("zyx", 2000, 2000, 5000), dtype="uint16", reader="imaris"), 50.0),
+        (replace(image("zyx", 2000, 2000, 5000), dtype="bool", reader="pattern"), 30.0),
+    ],
+    ids=["tags are written in place", "unpacked", "bytes"],
+)
+def test_a_plain_copy_takes_its_room_on_the_disk(described, most):
+    """As much as its pixels do, which may be little: so it never refuses a file, but gives it a node to itself."""
+    where = project(3), replace(SETTINGS, node_disk_gb=100)
+    known = 20.0 if described.reader else 0.0
+    assert least_gb(10 * 10**9, [described], *where) == pytest.approx(10 + known, abs=0.1)
+    assert most_gb(10 * 10**9, [described], *where) == pytest.approx(most + known, abs=0.1)
+    assert not disk_fault(Blob("fly/a.h5", "e", 60 * 10**9, NOW), [described], *where)
 
 
 def test_nothing_is_foreseen_of_an_image_that_was_not_checked():
