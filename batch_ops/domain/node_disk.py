@@ -1,4 +1,4 @@
-"""How much of a node's disk a file takes: at least, which may refuse it, and at most, which may give it a node alone."""
+"""How much of a node's disk a file takes: at least, which may refuse it; at most, which may give it a node alone."""
 
 import math
 import re
