@@ -28,7 +28,7 @@ from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import ImageDescription, RunWarning
+from batch_ops.task.run_plan import AxesSource, ImageDescription, RunWarning
 from batch_ops.task.stored_export import StoredExportError
 
 DTYPES = frozenset(
@@ -46,7 +46,8 @@ def judge_image(
         _check_values(found)
         _check_size(found, size, limits)
         axes = axes_of(found, project, options)
-        planes, notes = stacked(axes.letters, found.shape, project, options)
+        says_time = axes.source is AxesSource.TAGS and "t" not in found.stacked
+        planes, notes = stacked(axes.letters, found.shape, project, options, says_time=says_time)
         image = ImageDescription(
             *(found.path, axes.letters, axes.tagged and not planes, found.shape, found.dtype, axes.source),
             reader=found.reader,
@@ -144,6 +145,8 @@ def _other_channels(channels: int, trained: int) -> Unfit:
 
 def _other_dimensions(z: int, t: int, project: ProjectFacts) -> Unfit:
     or_ = ', or have "per_plane" set in its configuration, and each plane is segmented by itself' if z > 1 else ""
+    if z > 1 and t > 1:
+        or_ += ", if each time point is a file of its own"
     if z == 1 and t > 1:
         or_ = f"; if its {t} time points are z slices that Fiji took for time, swap them there before the export"
     if z > 1 and t == 1 and "t" in project.axes:

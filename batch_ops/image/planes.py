@@ -14,12 +14,15 @@ _CONFIG = '"per_plane" in the configuration of its project'
 
 
 def stacked(
-    letters: str, shape: tuple[int, ...], project: ProjectFacts, options: ImageOptions
+    letters: str, shape: tuple[int, ...], project: ProjectFacts, options: ImageOptions, *, says_time: bool = True
 ) -> tuple[str, tuple[RunWarning, ...]]:
-    """Return the axis along which the planes are segmented one by one ("": none is), and warnings. Raises `Unfit`."""
+    """Return the axis along which the planes are segmented one by one ("": none is), and warnings. Raises `Unfit`.
+
+    `says_time`: which axis is time, the file itself says, and nobody who knows the image.
+    """
     size = axis_rules.sizes(letters, shape)
     if size["z"] == 1:
-        return "", _of_time(size, project, letters)
+        return "", _of_time(size, project, letters) if says_time else ()
     if not options.per_plane:
         return "", ()
     if project.spatial_dimensions == 3:

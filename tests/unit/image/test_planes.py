@@ -55,7 +55,7 @@ def test_an_untagged_stack_needs_no_question(flat, shape, trained, axes, read_as
 def test_time_and_z_at_once_are_refused(flat, h5):
     """And in 3D there is nothing to take apart, which is said."""
     assert "2 time points of 20 z slices" in words(judge(dataset(), flat, PLANES))
-    assert '"per_plane" set' in words(judge(dataset(), flat))
+    assert "by itself, if each time point is a file of its own" in words(judge(dataset(), flat))
     verdict = judge(dataset(), h5.project, PLANES)
     assert (verdict.image.planes, verdict.warnings[0].code) == ("", "per-plane-not-used")
 
@@ -68,3 +68,13 @@ def test_z_that_fiji_took_for_time_is_named(h5):
     assert "its 20 time points are z slices that Fiji took for time" in words(
         judge(dataset((20, 1, 30, 40), "tzyx"), h5.project)
     )
+
+
+def test_time_that_somebody_has_named_is_no_slip_of_fiji(flat):
+    """Configured or confirmed axes, and those of a pattern, are said by whoever knows the image."""
+    planes = dataset((20, 30, 40), None)
+    assert judge(planes, flat, ImageOptions(axes="tyx")).warnings == ()
+    confirmed = judge(planes, replace(flat, axes="xyc"), ImageOptions(confirmed="tyx"))
+    assert [warning.code for warning in confirmed.warnings] == ["axes-confirmed"]
+    stacked = judge(dataset((20, 30, 40), "yx", stacked="t"), flat)
+    assert (stacked.image.axes, stacked.warnings) == ("tyx", ())
