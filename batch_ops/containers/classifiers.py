@@ -62,11 +62,7 @@ class Classifiers:
     async def _look(self, name: str) -> Project | NoProject:
         container = self._settings.projects_container
         shown = plain(name)
-        blob = None
-        for candidate in naming.classifier_blobs(name):
-            if blob is None or blob.is_folder:
-                blob = await self._blobs.head(container, candidate)
-        if blob is None or blob.is_folder:
+        if (blob := await find_classifier(self._blobs, container, name)) is None:
             return NoProject(
                 f"There is no project '{shown}.ilp' in the container '{container}' yet; ask whoever looks after the "
                 "classifiers to upload it there."
@@ -142,6 +138,14 @@ class Classifiers:
                 # Another invocation freezes the same content.
         if target.copy_status not in {None, "success"}:
             raise ServiceFault(f"The project '{plain(name)}' is still being copied.", retry_after=_FRESH)
+
+
+async def find_classifier(blobs: BlobStore, container: str, project: str) -> Blob | None:
+    """Return the blob that holds the classifier of a project, by the likeliest spelling that is there."""
+    for candidate in naming.classifier_blobs(project):
+        if (blob := await blobs.head(container, candidate)) is not None and not blob.is_folder:
+            return blob
+    return None
 
 
 def export_fault(name: str, facts: ProjectFacts, config: ProjectConfig) -> str:

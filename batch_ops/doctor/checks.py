@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from batch_ops.containers.classifiers import find_classifier
 from batch_ops.doctor import (
     costs,
     instruments,
@@ -23,7 +24,6 @@ from batch_ops.doctor.findings import Finding, Level
 from batch_ops.doctor.management import Place
 from batch_ops.doctor.runner import Check
 from batch_ops.doctor.storage_access import Visitor
-from batch_ops.domain import naming
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Health
@@ -111,15 +111,9 @@ class Deployment:
         pools = [pool_id for pool_id in (settings.pool_id, settings.large_pool_id) if pool_id and settings.prices]
         nodes = [await catalog.any_node(pool_id) for pool_id in pools]
         gate = BudgetGate(ledger=ports.ledger, worklist=ports.worklist, nodes=catalog, settings=settings, clock=clock)
-        strangers = [name for name, _ in settings.budgets.projects if not await self._has_classifier(name)]
-        return costs.judge(settings, nodes, await gate.books(), clock().date(), strangers)
-
-    async def _has_classifier(self, project: str) -> bool:
-        container = self.settings.projects_container
-        for blob in naming.classifier_blobs(project):
-            if await self.ports.blobs.head(container, blob):
-                return True
-        return False
+        container, named = settings.projects_container, [name for name, _ in settings.budgets.projects]
+        strangers = [name for name in named if await find_classifier(ports.blobs, container, name) is None]
+        return costs.judge(settings, nodes, await gate.books(of_all=True), clock().date(), strangers)
 
     async def _projects(self) -> Sequence[Finding]:
         container = self.settings.projects_container

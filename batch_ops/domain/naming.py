@@ -98,6 +98,16 @@ def composed(project: str) -> str:
     return unicodedata.normalize("NFC", project)
 
 
+def projects_of(name: str) -> tuple[str, ...]:
+    """Return the projects (composed) that a file of this name may wait for: its own, and of `P@NAME` also `P`.
+
+    Only its row knows whether it belongs to a rerun.
+    """
+    project = composed(classifier_of(name))
+    first, mark, _ = project.rpartition(RERUN_MARK)
+    return (project, first) if mark and first else (project,)
+
+
 @lru_cache(maxsize=16_384)
 def file_hash(name: str) -> str:
     """Return 26 characters `[a-z2-7]` (128 bits) that identify this name, including its case."""

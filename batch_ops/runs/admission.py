@@ -32,8 +32,11 @@ class Admission:
     _turns: Turns | None = field(default=None, init=False)
     _giving: asyncio.Lock = field(factory=asyncio.Lock, init=False)
 
-    async def hold(self, project: str) -> str:
-        """Return why no run of this project may begin now; "" if it may (the answer may be five seconds old)."""
+    async def hold(self, *names: str) -> str:
+        """Return why no run may begin now that goes by these names (image, results); "" if it may.
+
+        The answer may be five seconds old.
+        """
         if not self._is_fresh():
             async with self._looking:
                 if not self._is_fresh():
@@ -43,8 +46,9 @@ class Admission:
                     self._fresh_until = fresh_until
         if "" in self._paused:
             return "Waiting: an operator paused the system."
-        if naming.composed(project) in self._paused:
-            return f"Waiting: an operator paused the project '{plain(project)}'."
+        for project in map(naming.classifier_of, names):
+            if naming.composed(project) in self._paused:
+                return f"Waiting: an operator paused the project '{plain(project)}'."
         return ""
 
     def _is_fresh(self) -> bool:

@@ -95,15 +95,18 @@ class BudgetGate:
         if self._settings.budgets and self._settings.prices:
             await self._look()
 
-    async def books(self) -> Books:
-        """Read what this month has cost and what open runs are kept for: the runs first, for none must be missed."""
+    async def books(self, *, of_all: bool = False) -> Books:
+        """Read what this month has cost and what open runs are kept for: the runs first, for none must be missed.
+
+        Of the projects that the budgets need, or (`of_all`) of every one.
+        """
         month = month_of(self._clock())
         kept: Counter[str] = Counter()
         names = {project for project, _ in self._settings.budgets.projects}
         wanted = {spelling for name in names for spelling in naming.spellings(name)}
         for intent in (await self._worklist.board()).at_work:
             kept[_project(intent.name)] += intent.kept_micro or 0
-        if self._settings.budgets.whole is not None:
+        if of_all or self._settings.budgets.whole is not None:
             wanted |= set(await self._ledger.projects(month))
         spent: dict[str, MonthSum] = {}
 

@@ -1,7 +1,7 @@
-"""What is known of nodes: their size, their task slots, whether Azure may take them back; each is asked for once.
+"""What is known of nodes: their size, their task slots, whether Azure may take them back.
 
-An answer that is refused, or that does not come, is no answer: what it would have told stays unknown, and nothing is
-held up.
+Each is asked for once, but for nodes and pools that are not there: those are asked for every time. An answer that is
+refused, or that does not come, is no answer: what it would have told stays unknown, and nothing is held up.
 """
 
 import asyncio
@@ -26,7 +26,10 @@ _PATIENCE = timedelta(minutes=10)
 
 @define(kw_only=True, eq=False)
 class NodeCatalog:
-    """Size and slots of a pool never change, nor does the kind of a node: one instance may serve for ever."""
+    """Size and slots of a pool never change, nor does the kind of a node, so that they are remembered for ever.
+
+    The kinds of the last ten thousand nodes are.
+    """
 
     _batch: BatchService
     _clock: Callable[[], datetime]

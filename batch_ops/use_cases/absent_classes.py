@@ -57,7 +57,7 @@ class AbsentClasses:
         return tuple(found)
 
     async def _others(self, record: FileRecord) -> list[tuple[str, tuple[int, ...]]]:
-        folder, digest = record.name.rpartition("/")[0], record.plan.tool.project_digest
+        folder, digest = naming.folder_of(record.name), record.plan.tool.project_digest
         until, known = self._seen.get((folder, digest), (None, []))
         if until is not None and self._clock() < until:
             return known
@@ -67,7 +67,7 @@ class AbsentClasses:
         if files is not None:
             async for other in files:
                 looked_at += 1
-                same = other.name.rpartition("/")[0] == folder and other.plan.tool.project_digest == digest
+                same = naming.folder_of(other.name) == folder and other.plan.tool.project_digest == digest
                 if same and other.published.class_pixels:
                     known.append((other.name, other.published.class_pixels))
                 if looked_at == _LOOKED_AT or len(known) == _COMPARED:

@@ -55,7 +55,7 @@ class Confirming:
         project, kind = naming.composed(naming.classifier_of(image)), kind_of(shape)
         await self._notes.answer(project, kind, axes)
         board = await self._worklist.board()
-        waiting = {i.name for i in board.open if i.waiting and naming.composed(naming.classifier_of(i.name)) == project}
+        waiting = {i.name for i in board.open if i.waiting and project in naming.projects_of(i.name)}
 
         async def look(one: str) -> None:
             await self._outbox.look_again(LookOrder(one, f"confirm-{naming.file_hash(one)}"))

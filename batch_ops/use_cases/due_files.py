@@ -7,7 +7,6 @@ from typing import assert_never
 from attrs import define
 
 from batch_ops.containers.staging import Staging
-from batch_ops.domain import naming
 from batch_ops.domain.budget import is_over_budget
 from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
@@ -86,9 +85,8 @@ class DueFiles:
                 assert_never(unknown)
 
     async def _look_at_waiting(self, intent: Intent, record: FileRecord) -> None:
-        image = record.source or record.name
-        held = await self._admission.hold(naming.classifier_of(image))
-        if not held and (not await self._budget.hold(image) or not is_over_budget(record.reason)):
+        held = await self._admission.hold(record.image_blob, record.name)
+        if not held and (not await self._budget.hold(record.image_blob) or not is_over_budget(record.reason)):
             again = await self._start(LookOrder(record.name, record.correlation_id))
             if again is None or again.record.intent != intent.nonce:
                 return

@@ -41,9 +41,8 @@ class ProjectChanged:
     async def __call__(self, project: str) -> int:
         """Order the images to be looked at again; return their number."""
         board = await self._worklist.board()
-        folders = naming.spellings(project)
-        names = {i.name for i in board.open if i.waiting and naming.classifier_of(i.name) in folders}
-        for folder in folders:
+        names = {i.name for i in board.open if i.waiting and naming.composed(project) in naming.projects_of(i.name)}
+        for folder in naming.spellings(project):
             names.update(await self._notes.rejected(folder))
             if self._settings.rerun_finished:
                 # The one place that reads a project's history: an operator asked for it.

@@ -38,7 +38,11 @@ class Rerun:
 
 @define(kw_only=True, eq=False)
 class Rerunning:
-    """May be repeated: what has a row under the new name already is not begun again."""
+    """May be repeated: it takes up what lacks, and images that were uploaded anew; no version has two runs by it.
+
+    So a rerun may hold results of two classifiers where the project's has changed meanwhile: provenance and counts tell
+    which, and another name gives all of them one.
+    """
 
     _ledger: Ledger
     _reruns: Reruns
@@ -52,8 +56,8 @@ class Rerunning:
         if naming.RERUN_MARK in project and await self._reruns.has(f"{project}/"):
             raise CannotRerun(f"'{plain(project)}' is a rerun itself; name the project that it is one of.")
         folder = f"{project}{naming.RERUN_MARK}{name}"
-        if not await self._reruns.is_free(folder):
-            raise CannotRerun(f"There are files in '{plain(folder)}/' of the input; choose another name.")
+        if not await self._reruns.has(f"{folder}/"):
+            await self._check_free(folder)
         images: dict[str, str] = {}
         left: Counter[str] = Counter()
         async for record in self._ledger.files(project):
@@ -68,6 +72,14 @@ class Rerunning:
             else:
                 images[new] = record.name
         return Rerun(project, folder, images, left)
+
+    async def _check_free(self, folder: str) -> None:
+        """Refuse a folder that is somebody's project, also one whose images have been deleted since."""
+        if not await self._reruns.is_free(folder):
+            raise CannotRerun(f"There are files in '{plain(folder)}/' of the input; choose another name.")
+        async for record in self._ledger.files(folder):
+            if not record.source:
+                raise CannotRerun(f"There are results or rows of a project '{plain(folder)}'; choose another name.")
 
     async def begin(self, rerun: Rerun) -> None:
         """Note the rerun, then order every file by message. Raises `ServiceFault`."""

@@ -186,7 +186,7 @@ class Start:
             return found
         name = naming.classifier_of(case.blob.name)
         try:
-            if hold := await self._admission.hold(name):
+            if hold := await self._admission.hold(case.blob.name, case.order.name):
                 return replace(found, hold=hold)
             if over := await self._budget.hold(case.blob.name):
                 return replace(found, over_budget=over)

@@ -66,12 +66,6 @@ def retry_objection(record: FileRecord, *, force: bool) -> str:
             assert_never(unknown)
 
 
-def _is_of(name: str, project: str) -> bool:
-    """Return whether a pause of a project holds an image: also spelled otherwise, and also in a rerun."""
-    own = naming.composed(naming.project_of(name))
-    return own == naming.composed(project) or own.startswith(naming.composed(project) + naming.RERUN_MARK)
-
-
 def cancel_objection(record: FileRecord) -> str:
     """Return why a file can't be cancelled; "" if it can."""
     if record.state.is_final:
@@ -228,10 +222,11 @@ class Steering:
             await self._worklist.resume(spelling)
         # A file that is due much later waits for its turn among the back-filled files.
         latest = self._clock() + max(self._settings.recheck, self._settings.project_poll)
+        paused = naming.composed(project)
         names = {
             intent.name
             for intent in (await self._worklist.board()).open
-            if intent.waiting and intent.due <= latest and (not project or _is_of(intent.name, project))
+            if intent.waiting and intent.due <= latest and paused in {"", *naming.projects_of(intent.name)}
         }
 
         async def look(name: str) -> None:

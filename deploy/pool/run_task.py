@@ -25,7 +25,7 @@ from batch_ops.task.run_plan import ImageDescription, RunWarning
 from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.stored_export import StoredExport, StoredExportError
 from batch_ops.task.strict_json import ManifestError
-from node.description import kept_export
+from node.description import facts_of_project, kept_export
 from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, publish, report
 from node.files import Refusal, is_disk_full, refuse, say
@@ -104,8 +104,9 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         plans = [plan_export(task, image, project, stored) for image in images.described]
         promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
         reserve(root, lock, sum(output.total_bytes for outputs in promised for output in outputs))
+        facts = facts_of_project(root)
         for described, plan in zip(images.described, plans):
-            check_memory(root, task, described, plan.page_shape)
+            check_memory(facts, task, described, plan.page_shape)
     for warning in images.warnings:
         execution.warn(warning)
     if project.forgotten:

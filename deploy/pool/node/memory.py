@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from batch_ops.image.facts import Refused
+from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task import contract, true_success
 from batch_ops.task.run_plan import ImageDescription
-from node.description import facts_of_project
 from node.files import refuse
 
 MEMINFO = Path("/proc/meminfo")
 
 
 def check_memory(
-    root: Path,
+    project: ProjectFacts | Refused,
     task: contract.TaskEnvironment,
     image: ImageDescription,
     page_shape: tuple[int, int] | None = None,
@@ -26,8 +25,8 @@ def check_memory(
 
     Says nothing of a project that only ilastik understands, or where the node does not tell what is free.
     """
-    facts, free = facts_of_project(root), free_bytes(meminfo)
-    need = None if isinstance(facts, Refused) else page_bytes(image, facts, task.threads, page_shape)
+    free = free_bytes(meminfo)
+    need = None if isinstance(project, Refused) else page_bytes(image, project, task.threads, page_shape)
     if need is not None and free is not None and free < need:
         refuse(
             contract.EXIT_STALLED,

@@ -10,6 +10,8 @@ from batch_ops.domain.budget import NO_BUDGETS, Budgets, is_over_budget
 from batch_ops.domain.errors import NotAllowed, ServiceFault
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.prices import NO_PRICES, NodePrices
+from batch_ops.runs.budget_gate import BudgetGate
+from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.task.contract import EXIT_DISK_TOO_SMALL
 from tests.world import MINUTE, NAME, World
 
@@ -175,3 +177,18 @@ async def test_people_are_told_in_the_log(world: World, caplog):
             await world.tick(2 * MINUTE)
     said = [line for line in caplog.messages if line.startswith("BUDGET: ")]
     assert said == ["BUDGET: 80 % of the month's budget is spent: 0.8333 USD of 1.00 USD for all projects in 2026-03."]
+
+
+async def test_the_doctor_sees_hours_without_a_budget_too(world: World):
+    """The books of all projects are read where they are asked for, whatever the budgets need."""
+    world.new_process(budgets=NO_BUDGETS)
+    await spend(world, NAME, timedelta(hours=1))
+    gate = BudgetGate(
+        ledger=world.ledger,
+        worklist=world.worklist,
+        nodes=NodeCatalog(batch=world.batch, clock=world.cloud.clock),
+        settings=world.settings,
+        clock=world.cloud.clock,
+    )
+    assert (await gate.books()).spent == {}
+    assert (await gate.books(of_all=True)).spent["fly"].node_seconds == 3600

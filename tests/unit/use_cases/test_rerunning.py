@@ -1,11 +1,15 @@
 """A project is segmented again beside its results: each image once, whatever happens meanwhile."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.use_cases.rerunning import CannotRerun
 from tests import fakes
+from tests.fakes.check import PROJECT, FakeCheck
 from tests.world import Crash, World
 
 OLD, NEW = "fly/day 1/a.h5", "fly@second/day 1/a.h5"
@@ -154,3 +158,68 @@ async def test_two_files_never_share_a_name_in_a_rerun():
         await world.finish(name)
     plan = await world.system.rerunning.plan("default", "second")
     assert (len(plan.images), sum(plan.left.values())) == (1, 1)
+
+
+async def test_a_name_of_rows_without_files_is_taken(world):
+    """Somebody's results lie there, though the images are gone; a rerun with a file dropped into it is no such name."""
+    world.project("fly@old")
+    await world.begin("fly@old/x.h5")
+    await world.finish("fly@old/x.h5")
+    world.blobs.remove("input", "fly@old/x.h5")
+    with pytest.raises(CannotRerun, match="another name"):
+        await world.system.rerunning.plan("fly", "old")
+    await rerun(world)
+    world.drop("fly@second/late.h5")
+    await world.start("fly@second/late.h5")
+    assert set((await world.system.rerunning.plan("fly", "second")).images) == {NEW}
+
+
+async def test_a_repeated_rerun_takes_up_new_versions_only(world):
+    """A newer classifier alone begins nothing anew under the same name."""
+    await rerun(world)
+    await world.finish(NEW)
+    world.project("fly", b"the newest classifier")
+    world.new_process()
+    await rerun(world)
+    assert world.row(NEW).run == 1
+    world.drop(OLD, b"another version")
+    await rerun(world)
+    assert (world.row(NEW).run, world.row(NEW).state) == (2, State.ACTIVE)
+
+
+@pytest.mark.parametrize("paused", ["fly", "fly@second"])
+async def test_a_pause_holds_reruns_too(world, paused):
+    """Of the project, or of the rerun alone; ticks begin nothing, and its end wakes them at once."""
+    await world.steering.pause(paused)
+    await rerun(world)
+    await world.tick(timedelta(minutes=30))
+    assert (world.row(NEW).state, paused in world.row(NEW).reason) == (State.WAITING, True)
+    assert await world.steering.resume(paused) == 1
+    await world.deliver(timedelta(seconds=6))
+    assert world.row(NEW).state is State.ACTIVE
+
+
+async def test_a_classifier_that_comes_back_wakes_reruns_at_once(world):
+    """They wait for that of their images."""
+    await world.blobs.delete("projects", "fly.ilp")
+    world.new_process()
+    await rerun(world)
+    assert world.row(NEW).state is State.WAITING_FOR_PROJECT
+    world.project("fly", b"a newer classifier")
+    await world.project_changed("fly")
+    await world.deliver(timedelta(seconds=7))
+    assert world.row(NEW).state is State.ACTIVE
+
+
+async def test_an_answer_about_axes_wakes_reruns_at_once(world):
+    """Whichever of both names is given."""
+    world.check = FakeCheck(
+        world.cloud, project=replace(PROJECT, axes="tyx", spatial_dimensions=2, chooses_2d=False, columns=5)
+    )
+    world.drop(OLD, b"UNSAID")
+    world.new_process()
+    await rerun(world)
+    assert "files confirm" in world.row(NEW).reason
+    assert (await world.confirming(NEW, "tyx")).looked == 1
+    await world.deliver()
+    assert world.row(NEW).state is State.ACTIVE
