@@ -8,6 +8,7 @@ from batch_ops.domain.blob import Blob
 from batch_ops.domain.export_choice import tiff_bytes
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
+from batch_ops.image.views import COPIED_READERS
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import ImageDescription
 
@@ -20,11 +21,11 @@ def least_gb(length: int, images: Sequence[ImageDescription], project: Project, 
 
 
 def most_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
-    """Return what it takes with a plain copy, where ilastik may need one: of the largest image, with all its pixels.
+    """Return what it takes with the plain copy that ilastik needs of some: of the largest image, with all its pixels.
 
     Those of several follow one another. What was never written takes no room in a copy, but how much is, nobody knows.
     """
-    copied = [image for image in images if image.reader or len(images) > 1]
+    copied = [image for image in images if image.reader in COPIED_READERS or len(images) > 1]
     return least_gb(length, images, project, settings) + max(map(_unpacked_bytes, copied), default=0) / 1e9
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Images that these describe are put together in a plain copy; others ilastik may read as they are.
+COPIED_READERS = frozenset({"bigdataviewer", "fiji", "imaris", "pattern"})
+
 
 @dataclass(frozen=True)
 class Part:

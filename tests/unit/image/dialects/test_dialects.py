@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from batch_ops.image.dialects.read_file import read_file
+from batch_ops.image import read_pattern
+from batch_ops.image.dialects.read_file import DIALECTS, read_file
 from batch_ops.image.facts import Accepted, ImageOptions, Refused, Undecided
 from batch_ops.image.readings import PLAIN_READER
+from batch_ops.image.views import COPIED_READERS
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.task.run_plan import AxesSource
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, SERIES, UNSAID, pixels_of
@@ -36,6 +38,12 @@ async def look():
             return verdict
 
         yield run
+
+
+async def test_readers_that_need_a_plain_copy_are_known_without_the_library():
+    """The room that it takes is planned where nothing may import HDF5."""
+    copied = {name for name, dialect in DIALECTS.items() if dialect.parts is not None}
+    assert copied | {read_pattern.READER} == COPIED_READERS
 
 
 @pytest.mark.parametrize("dialect", MAKERS)
