@@ -102,6 +102,10 @@ param wallClockMinutes int = 240
 @allowed(['Simple Segmentation', 'Probabilities', 'Uncertainty'])
 param exportSource string = 'Simple Segmentation'
 
+@description('Which program computes: certified = the pixel engine in the place of ilastik, where it is proven to give its pixels.')
+@allowed(['ilastik', 'certified'])
+param engine string = 'ilastik'
+
 @description('Largest image in GB (10^9 bytes); larger ones are rejected.')
 @minValue(1)
 param maxImageGb int = 200
@@ -219,9 +223,12 @@ param taskScripts string = 'task/'
 @description('Blob of the start task\'s script in the container of tools.')
 param startTaskBlob string = 'pool/start_task.sh'
 
+@description('Blob of the pixel engine in the container of tools; empty: the nodes have none. deploy.sh decides it.')
+param engineBlob string = ''
+
 @description('Id of the pool. Whatever a pool cannot change later must be part of it.')
 @maxLength(64)
-param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob)}${private ? '-private' : ''}'
+param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob, engineBlob)}${private ? '-private' : ''}'
 
 @description('Whether to make the pool: only where it does not exist, as Azure refuses some second deployments.')
 param createPool bool = true
@@ -388,6 +395,7 @@ module pool 'modules/pool.bicep' = if (createPool && !empty(ilastikSha256)) {
     identityClientId: identities.outputs.poolClientId
     toolsUrl: '${storage.outputs.blobEndpoint}tools'
     startTaskBlob: startTaskBlob
+    engineBlob: engineBlob
     ilastikArchive: ilastikArchive
     ilastikSha256: ilastikSha256
     ilastikVersion: ilastikVersion
@@ -424,6 +432,7 @@ module functions 'modules/functions.bicep' = {
       TASK_SCRIPTS: taskScripts
       ILASTIK_VERSION: ilastikVersion
       EXPORT_SOURCE: exportSource
+      ENGINE: engine
       TASK_SLOTS_PER_NODE: string(slotsPerNode)
       SLOT_THREADS: string(slotThreads)
       SLOT_MEMORY_MB: string(slotMemoryMb)

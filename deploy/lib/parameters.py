@@ -18,7 +18,7 @@ from typing import Any
 # deploy.sh decides these itself: see there.
 INTERNAL = (
     *("suffix", "operators", "topicName", "topicIsOurs", "topicTags", "budgetStart", "options", "poolId", "createPool"),
-    *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob"),
+    *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob", "engineBlob"),
 )
 
 

@@ -61,6 +61,19 @@ build_node_python() {
   digest start-file "$file" node-python.tar >>"$work/tools"
 }
 
+# Sets engine_blob, empty where no engine is wanted. Its name is that of its content, and a part of the pool's: nodes of an
+# older pool go on with theirs.
+build_engine() {
+  local sha
+  engine_blob=
+  [[ ${parameter[engine]} == certified ]] || return 0
+  say "   builds the pixel engine"
+  sha=$("$python" "$here/package.py" --engine "$work/engine.whl") ||
+    fail "The pixel engine could not be built; the reason is above. Without it: --engine ilastik"
+  engine_blob=engine-${sha:0:10}/engine.whl
+  printf '%s\t%s\t%s\n' "$work/engine.whl" "$engine_blob" "$sha" >>"$work/tools"
+}
+
 # Sets archive_sha256; brings the archive to this machine unless it is stored already.
 find_archive() {
   archive_sha256=

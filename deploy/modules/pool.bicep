@@ -37,6 +37,9 @@ param toolsUrl string
 @description('Blob of the start task\'s script in the container of tools.')
 param startTaskBlob string
 
+@description('Blob of the pixel engine in the container of tools; empty: none.')
+param engineBlob string
+
 @description('Blob of ilastik\'s archive in the container of tools.')
 param ilastikArchive string
 
@@ -58,6 +61,12 @@ var startFiles = [
   'smoke.h5'
   'smoke.ilp'
 ]
+
+@description('Name beside the script, and blob, of each file that the start task gets.')
+var brought = concat(
+  map(startFiles, name => { name: name, blob: replace(startTaskBlob, 'start_task.sh', name) }),
+  empty(engineBlob) ? [] : [{ name: 'engine.whl', blob: engineBlob }]
+)
 
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
   name: accountName
@@ -101,9 +110,9 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = {
     startTask: {
       commandLine: '/bin/bash start_task.sh'
       resourceFiles: [
-        for name in startFiles: {
-          httpUrl: '${toolsUrl}/${replace(startTaskBlob, 'start_task.sh', name)}'
-          filePath: name
+        for file in brought: {
+          httpUrl: '${toolsUrl}/${file.blob}'
+          filePath: file.name
           fileMode: '0755'
           identityReference: { resourceId: identityId }
         }

@@ -92,11 +92,12 @@ def ensure_pool(identity: CloudIdentity, wanted: BatchPoolCreateOptions) -> None
                 batch.begin_resize_pool(POOL_ID, size).wait(_SECONDS_TO_RESIZE)
 
 
-def pool(nodes: int, ilastik: Path, python: Path) -> BatchPoolCreateOptions:
-    """Describe a fixed pool, one task slot a node; each node finds both where Azure's start task installs them."""
+def pool(nodes: int, ilastik: Path, python: Path, engine: Path) -> BatchPoolCreateOptions:
+    """Describe a fixed pool, one task slot a node; each node finds all three where Azure's start task installs them."""
     links = (
         'ln -sfn -- "$ILASTIK_HOME_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/ilastik" && '
-        'ln -sfn -- "$PYTHON_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/python"'
+        'ln -sfn -- "$PYTHON_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/python" && '
+        'ln -sfn -- "$ENGINE_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/engine"'
     )
     return BatchPoolCreateOptions(
         id=POOL_ID,
@@ -114,6 +115,7 @@ def pool(nodes: int, ilastik: Path, python: Path) -> BatchPoolCreateOptions:
             environment_settings=[
                 EnvironmentSetting(name="ILASTIK_HOME_TO_LINK", value=str(ilastik)),
                 EnvironmentSetting(name="PYTHON_TO_LINK", value=str(python)),
+                EnvironmentSetting(name="ENGINE_TO_LINK", value=str(engine)),
             ],
             wait_for_success=True,
         ),

@@ -15,6 +15,7 @@ from local_cloud.events import Subscription
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAND_IN = REPOSITORY / "local_cloud/ilastik"
+ENGINE = REPOSITORY / "deploy/pool/engine"
 # Installed by set-up as on a node of Azure, once for all nodes.
 NODE_PYTHON = Path(sys.prefix) / "node-python"
 POOL_ID = "ilastik"

@@ -26,6 +26,7 @@ from local_cloud.cloud.leash import adopt_orphans, call_when_closed, end_descend
 from local_cloud.cloud.provision import ensure_pool, pool, provision_storage, task_tools
 from local_cloud.cloud.services import ProgramPart
 from local_cloud.cloud.stack import (
+    ENGINE,
     NODE_PYTHON,
     REPOSITORY,
     STAND_IN,
@@ -119,6 +120,7 @@ async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Super
     write_atomically(folder.app_settings, json.dumps(settings, indent=2))
     _point_to(folder.ilastik, options.ilastik_home)
     _point_to(folder.python, NODE_PYTHON)
+    _point_to(folder.engine, ENGINE)
     await _start_platform(folder, identity, options, supervisor)
     token = secrets.token_urlsafe(32)
     await supervisor.start([ProgramPart(functions_program(folder, identity, options, token))])
@@ -142,7 +144,7 @@ async def _start_platform(
     await supervisor.start([OwnPart("Azurite", azurite)], [ProgramPart(batch_program(folder, identity))])
     await together(
         asyncio.to_thread(provision_storage, connection, task_tools(REPOSITORY)),
-        asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik, folder.python)),
+        asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik, folder.python, folder.engine)),
     )
     await supervisor.start([OwnPart("Event Grid", events)])
 

@@ -98,6 +98,19 @@ def test_settings_of_the_app_are_options(lab):
     assert lab.azure.changes == ["deployment group create"]
 
 
+def test_the_pixel_engine_comes_to_the_nodes_of_another_pool(lab):
+    """Under a name that is that of its content; the app is told, and without the option nothing of it is there."""
+    before = current_pool(lab)
+    assert (before["engineBlob"], before["engine"]) == ("", "ilastik")
+    lab.up("--engine", "certified", "--no-smoke-test")
+    values = current_pool(lab)
+    assert values["poolId"] != before["poolId"]
+    assert lab.azure.blobs["tools", values["engineBlob"]]["metadata"]["sha256"] == "1" * 64
+    assert values["engineBlob"].endswith("/engine.whl")
+    assert from_mapping(lab.azure.app_settings).engine == "certified"
+    assert lab.azure.pools_without_files == []
+
+
 def test_new_scale_settings_patch_the_pool(lab):
     """Another number of nodes is a PATCH of the pool there is: no new pool, no new code."""
     lab.up("--max-nodes", "4", "--no-smoke-test")

@@ -122,10 +122,7 @@ async def needs_of_host() -> set[Need]:
 
 def needs_of_start_task() -> set[Need]:
     """The pool's start task and ilastik's archive lie in the container of tools."""
-    assert (
-        "httpUrl: '${toolsUrl}/${replace(startTaskBlob, 'start_task.sh', name)}'"
-        in (MODULES / "pool.bicep").read_text()
-    )
+    assert "httpUrl: '${toolsUrl}/${file.blob}'" in (MODULES / "pool.bicep").read_text()
     return {Need("pool", "container tools", "blob.read")}
 
 

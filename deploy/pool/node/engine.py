@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,8 @@ def _installed() -> _Engine | None:
     program = Path(place, PROGRAM)
     if not place or not program.is_file():
         return None
+    # Wherever it lies: the Python that has what it needs is the one that runs this.
+    os.environ.setdefault("PIXEL_ENGINE_PYTHON", sys.executable)
     try:
         done = subprocess.run(
             [str(program), "--identity"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS_TO_ANSWER

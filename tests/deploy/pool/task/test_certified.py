@@ -70,7 +70,7 @@ def certified(folder: TaskFolder) -> TaskFolder:
     folder.check()
     folder.ilastik(PLAIN)
     (folder.home / "VERSION").write_text("1.4.2")
-    folder.extra = {"PIXEL_ENGINE_HOME": str(ENGINE), "PIXEL_ENGINE_PYTHON": sys.executable}
+    folder.extra = {"PIXEL_ENGINE_HOME": str(ENGINE)}
     folder.own = (*folder.own, "exports", "frozen")
     return replace_values(folder, engine="prober")
 
