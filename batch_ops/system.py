@@ -204,6 +204,7 @@ def _start(ports: Ports, runs: Runs, reruns: Reruns, settings: Settings, clock: 
         claims=runs.claims,
         launcher=runs.launcher,
         ending=runs.ending,
+        strays=runs.strays,
         settings=settings,
         clock=clock,
     )
@@ -247,6 +248,7 @@ def _reconcile(
         blobs=ports.blobs,
         outbox=ports.outbox,
         project_changed=project_changed,
+        strays=runs.strays,
         undelivered_events=UndeliveredEvents(blobs=ports.blobs, outbox=ports.outbox, settings=settings),
         settings=settings,
         clock=clock,

@@ -2,7 +2,8 @@
 
 In the table of the worklist. Partition `projects` holds one row per project with the facts of its newest version,
 `rejected` a row for each image that another version of its project may accept, `answers` one for each kind of image
-whose axes were confirmed, `contrasts` one for each folder whose pictures have one.
+whose axes were confirmed, `contrasts` one for each folder whose pictures have one,
+`strays` one for each folder and suffix of files that can't be segmented.
 """
 
 import json
@@ -27,6 +28,7 @@ _PROJECTS = "projects"
 _REJECTED = "rejected"
 _ANSWERS = "answers"
 _CONTRASTS = "contrasts"
+_STRAYS = "strays"
 _TAKEN_CODES = ("EntityAlreadyExists",)
 _CHUNK_CHARS = 30_000
 
@@ -109,6 +111,16 @@ class TableProjectNotes:
             await self._table.delete_entity(_CONTRASTS, key)
             return True
         return False
+
+    async def stray(self, folder: str, suffix: str) -> str:
+        with calls(_SERVICE, f"read which files of {plain(folder)} can't be segmented", ignored=MISSING_CODES):
+            return str((await self._table.get_entity(_STRAYS, _folder_key(f"{folder}/{suffix}")))["name"])
+        return ""
+
+    async def note_stray(self, folder: str, suffix: str, name: str) -> None:
+        row = {"PartitionKey": _STRAYS, "RowKey": _folder_key(f"{folder}/{suffix}"), "name": name}
+        with calls(_SERVICE, f"note that {plain(name)} can't be segmented", ignored=_TAKEN_CODES):
+            await self._table.create_entity(row)
 
     def _of_project(self, partition: str, project: str) -> AsyncIterator[TableEntity]:
         first = _key_in_project(project, None)

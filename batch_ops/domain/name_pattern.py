@@ -83,7 +83,7 @@ class NamePattern:
 
     def read(self, name: str) -> dict[str, str]:
         """Return the values of the fields in the name of an image; empty where it does not fit."""
-        whole = name[: -len(naming.IMAGE_SUFFIX)] if naming.is_image(name) else name
+        whole = naming.stem_of(name)
         text = "/".join(whole.split("/")[-1 - self._folders :])
         # Where each step may have begun: each place is reached once, in the order in which fields are shortest.
         came_from: dict[tuple[int, int], tuple[int, int]] = {}

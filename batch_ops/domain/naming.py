@@ -12,7 +12,8 @@ import unicodedata
 from datetime import datetime
 from functools import lru_cache
 
-IMAGE_SUFFIX = ".h5"
+from batch_ops.domain.file_kinds import Kind, image_suffix, kind_of
+
 DEFAULT_PROJECT = "default"
 PROJECT_SUFFIX = ".ilp"
 COMPANION_SUFFIX = ".xml"
@@ -32,8 +33,13 @@ _TASK_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>
 
 
 def is_image(name: str) -> bool:
-    """Return whether a blob of this name in `input` is an image (Event Grid's suffix filter ignores case)."""
-    return name.lower().endswith(IMAGE_SUFFIX)
+    """Return whether a blob of this name in `input` is an image."""
+    return kind_of(name) is Kind.IMAGE
+
+
+def stem_of(name: str) -> str:
+    """Return the name of an image without its suffix."""
+    return name[: len(name) - len(image_suffix(name))]
 
 
 def is_possible(name: str) -> bool:
@@ -157,9 +163,7 @@ def nickname(name: str) -> str:
 
     ASCII letters, digits, `.`, `_`, `-` only, at most 60 characters, never empty, never starting with `-` or `.`.
     """
-    stem = name.rpartition("/")[2]
-    if is_image(stem):
-        stem = stem[: -len(IMAGE_SUFFIX)]
+    stem = stem_of(name.rpartition("/")[2])
     ascii_stem = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:_NICKNAME_CHARS]
     return safe or "image"
@@ -167,7 +171,7 @@ def nickname(name: str) -> str:
 
 def companion_of(name: str) -> str:
     """Return the name of the blob beside an image that may say more of it."""
-    return f"{name[: -len(IMAGE_SUFFIX)]}{COMPANION_SUFFIX}"
+    return f"{stem_of(name)}{COMPANION_SUFFIX}"
 
 
 def task_id(name: str, run: int, attempt: int) -> str:
@@ -214,7 +218,7 @@ def results_folder(name: str) -> str:
     """
     if len(name) <= _LONGEST_FOLDER:
         return f"{name}/"
-    return f"{name[:_LONGEST_FOLDER]}~{file_hash(name)}{IMAGE_SUFFIX}/"
+    return f"{name[:_LONGEST_FOLDER]}~{file_hash(name)}{image_suffix(name)}/"
 
 
 def project_blob(project: str) -> str:

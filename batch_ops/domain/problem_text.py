@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.task.failure_kinds import RULES
 from batch_ops.task.plain_text import plain
@@ -15,6 +16,8 @@ def remedy(record: FileRecord) -> str:
         return "Upload the file again if you still want it segmented."
     if record.kind is not None:
         return RULES[record.kind].remedy
+    if not naming.is_image(record.image_blob):
+        return "Nothing else has to be done: a file of a kind that is taken starts by itself once it is uploaded."
     return "Repair the file and upload it again under the same name: it then starts by itself."
 
 

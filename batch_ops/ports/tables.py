@@ -172,3 +172,9 @@ class ProjectNotes(Protocol):
 
     async def forget_contrast(self, folder: str) -> bool:
         """Delete the contrast of a folder; return whether there was one."""
+
+    async def stray(self, folder: str, suffix: str) -> str:
+        """Return the file that `note_stray` noted first for a folder and suffix; "" if it noted none."""
+
+    async def note_stray(self, folder: str, suffix: str, name: str) -> None:
+        """Note which file was the first of its folder and suffix that can't be segmented; the first one stays."""

@@ -18,6 +18,7 @@ from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
+from batch_ops.runs.strays import Strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Runs:
     budget: BudgetGate
     contrasts: Contrasts
     certificates: Certificates
+    strays: Strays
 
 
 def assemble_runs(
@@ -95,5 +97,6 @@ def assemble_runs(
         nodes=nodes,
         contrasts=Contrasts(notes=notes, clock=clock),
         certificates=certificates,
+        strays=Strays(ledger=ledger, notes=notes, blobs=blobs, claims=claims, settings=settings, clock=clock),
         budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
     )

@@ -36,6 +36,7 @@ from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.image_look import ImageLook
 from batch_ops.runs.launcher import Launcher
+from batch_ops.runs.strays import Strays
 from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
@@ -60,6 +61,7 @@ class Start:
     _reruns: Reruns
     _launcher: Launcher
     _ending: Ending
+    _strays: Strays
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -68,15 +70,21 @@ class Start:
 
         Raises `ServiceFault`, `Conflict`.
         """
-        if not (naming.is_image(order.name) and naming.is_possible(order.name)):
+        if not naming.is_possible(order.name):
             return None
+        look = self._look if naming.is_image(order.name) or await self._was_image(order) else self._strays
         for _ in range(_RACES):
             try:
-                return await self._look(order)
+                return await look(order)
             except (Conflict, BlobChanged):
                 # Somebody else was first, or the file is being written: look again.
                 continue
         raise Conflict(f"{plain(order.name)} kept changing while it was looked at.")
+
+    async def _was_image(self, order: LookOrder) -> bool:
+        """Return whether a run is open of a file that versions before this one took for an image."""
+        entry = None if order.container else await self._ledger.get(order.name)
+        return entry is not None and not entry.record.state.is_final and not await self._strays.has_told(order.name)
 
     async def _look(self, order: LookOrder) -> Entry | None:
         entry = await self._ledger.get(order.name)

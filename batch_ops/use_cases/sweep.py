@@ -28,6 +28,7 @@ from batch_ops.domain.worklist import Board, Intent, SweepMark
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import LARGEST_PAGE, BlobStore, Outbox
 from batch_ops.ports.tables import FileIndex, Ledger, Worklist
+from batch_ops.runs.strays import Strays
 from batch_ops.use_cases.project_changed import ProjectChanged, project_of_blob
 from batch_ops.use_cases.undelivered_events import UndeliveredEvents
 
@@ -49,6 +50,7 @@ class Sweep:
     _blobs: BlobStore
     _outbox: Outbox
     _project_changed: ProjectChanged
+    _strays: Strays
     _undelivered_events: UndeliveredEvents
     _settings: Settings
     _clock: Callable[[], datetime]
@@ -92,14 +94,15 @@ class Sweep:
         for blob in blobs:
             if naming.is_image(blob.name) and blob.modified <= settled:
                 by_project[naming.project_of(blob.name)].append(blob)
-        missed = []
+        recent = [blob for blob in blobs if mark.live_since <= blob.modified <= settled]
+        missed = [blob async for blob in self._strays.untold(recent)]
         for project, images in by_project.items():
             stands = await self._ledger.stands(project, [blob.name for blob in images])
             if not all(stand.indexed for stand in stands.values()):
                 # Written by a version that knows of no index: lists must not rely on it.
                 await self._index.doubt(project)
-            recent = [blob for blob in images if mark.live_since <= blob.modified]
-            missed += [blob for blob in recent if is_missed(blob, stands.get(blob.name))]
+            fresh = [blob for blob in images if mark.live_since <= blob.modified]
+            missed += [blob for blob in fresh if is_missed(blob, stands.get(blob.name))]
             for stand in stands.values():
                 if not stand.state.is_final and stand.name not in in_sight:
                     await self._bring_back(stand.name)

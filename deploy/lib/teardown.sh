@@ -69,7 +69,7 @@ leave_topic() { # accounts, a line each
     find_topic "$account"
     [[ -n $topic_tags ]] || continue
     say "   the topic $topic stays, as somebody else made it; its subscriptions to the queue go"
-    for name in images projects; do
+    for name in images zarrs projects; do
       change "Removing the subscription $name" rest --method delete --url "$(topic_url "$topic" "$name")"
     done
     lookup found eventgrid system-topic list --resource-group "$group" --query "[?name=='$topic'].[type, id, name]"

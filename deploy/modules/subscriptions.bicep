@@ -15,13 +15,30 @@ param hoursToDeliver int
 type subscription = {
   name: string
   container: string
-  suffixes: string[]
+  filters: object[]
 }
 
-@description('Images, and classifiers with their settings.')
+// The thousands of files of a Zarr raise no event but for what it has once, at its top, by which its dropper is told
+// that it can't be segmented.
+var zarrFiles = ['.zarr/.zgroup', '.zarr/.zarray', '.zarr/.zattrs', '.zarr/zarr.json']
+
+@description('All that is dropped: which files are images, the app knows. And classifiers with their settings.')
 var subscriptions subscription[] = [
-  { name: 'images', container: 'input', suffixes: ['.h5'] }
-  { name: 'projects', container: 'projects', suffixes: ['.ilp', '.json'] }
+  {
+    name: 'images'
+    container: 'input'
+    filters: [{ operatorType: 'StringNotContains', key: 'subject', values: ['.zarr/'] }]
+  }
+  {
+    name: 'zarrs'
+    container: 'input'
+    filters: [{ operatorType: 'StringEndsWith', key: 'subject', values: zarrFiles }]
+  }
+  {
+    name: 'projects'
+    container: 'projects'
+    filters: [{ operatorType: 'StringEndsWith', key: 'subject', values: ['.ilp', '.json'] }]
+  }
 ]
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
@@ -60,9 +77,7 @@ resource toQueue 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15
         includedEventTypes: ['Microsoft.Storage.BlobCreated']
         isSubjectCaseSensitive: false
         subjectBeginsWith: '/blobServices/default/containers/${item.container}/blobs/'
-        advancedFilters: [
-          { operatorType: 'StringEndsWith', key: 'subject', values: item.suffixes }
-        ]
+        advancedFilters: item.filters
       }
       retryPolicy: { eventTimeToLiveInMinutes: hoursToDeliver * 60, maxDeliveryAttempts: 30 }
     }

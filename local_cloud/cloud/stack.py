@@ -24,8 +24,11 @@ POOL_IDENTITY = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ilastik-pool"
 )
+# What a Zarr has once, at its top.
+_OF_A_ZARR = (".zgroup", ".zarray", ".zattrs", "zarr.json")
 SUBSCRIPTIONS = (
-    Subscription(container="input", suffix=".h5", queue="blob-created"),
+    Subscription(container="input", suffix="", queue="blob-created", lacks=".zarr/"),
+    *(Subscription(container="input", suffix=f".zarr/{name}", queue="blob-created") for name in _OF_A_ZARR),
     Subscription(container="projects", suffix=".ilp", queue="blob-created"),
     Subscription(container="projects", suffix=".json", queue="blob-created"),
 )

@@ -12,16 +12,22 @@ SUBJECT = "/blobServices/default/containers/{container}/blobs/{blob}"
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Events of one container whose blob name ends with `suffix` go to `queue`; case does not matter."""
+    """Events of one container whose blob name ends with `suffix`, without `lacks` in it, go to `queue`.
+
+    Case does not matter; `lacks` of "" is in no name.
+    """
 
     container: str
     suffix: str
     queue: str
+    lacks: str = ""
 
     def wants(self, event: "BlobCreated") -> bool:
         # Event Grid's subject filters (begins with, ends with) ignore case unless told otherwise.
         subject = event.subject.lower()
         begins = SUBJECT.format(container=self.container, blob="").lower()
+        if self.lacks and self.lacks.lower() in subject:
+            return False
         return subject.startswith(begins) and subject.endswith(self.suffix.lower())
 
 

@@ -65,3 +65,14 @@ async def test_the_first_contrast_of_a_folder_stays_until_it_is_forgotten(notes)
     assert [await notes.forget_contrast(first.folder) for _ in range(2)] == [True, False]
     assert await notes.contrast(first.folder) is None
     assert await notes.contrast("") == FolderContrast("", Contrast("uint8", ((0.0, 1.0),)), "other")
+
+
+async def test_the_first_stray_of_a_folder_and_suffix_stays(notes):
+    """By the whole names of both, of any characters."""
+    await notes.note_stray("p \u00e4/#?", ".txt", "p \u00e4/#?/a.txt")
+    await notes.note_stray("p \u00e4/#?", ".txt", "p \u00e4/#?/b.txt")
+    for folder, suffix in (("p \u00e4/#?", ""), ("p \u00e4", ".txt"), ("", ".txt"), ("P \u00e4/#?", ".txt")):
+        assert await notes.stray(folder, suffix) == ""
+    await notes.note_stray("", "", "README")
+    assert await notes.stray("p \u00e4/#?", ".txt") == "p \u00e4/#?/a.txt"
+    assert await notes.stray("", "") == "README"

@@ -167,7 +167,7 @@ def test_a_topic_that_somebody_else_made_is_used(lab):
     done = lab.run("--teardown", "--yes")
     assert (done.returncode, "made-by-defender stays" in done.stdout) == (0, True), done.stderr
     assert topic in lab.azure.resources
-    assert lab.azure.subscriptions_removed == ["images", "projects"]
+    assert lab.azure.subscriptions_removed == ["images", "zarrs", "projects"]
 
 
 def test_a_budget_keeps_its_beginning(lab):

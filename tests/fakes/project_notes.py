@@ -26,6 +26,7 @@ class FakeProjectNotes:
         self._rejected: dict[str, dict[str, str]] = {}
         self._answers: dict[str, dict[str, str]] = {}
         self._contrasts: dict[str, FolderContrast] = {}
+        self._strays: dict[tuple[str, str], str] = {}
         self._projects: dict[str, _Known] = {}
 
     @call()
@@ -75,3 +76,11 @@ class FakeProjectNotes:
     @call(cost=2)
     def forget_contrast(self, folder: str) -> bool:
         return self._contrasts.pop(folder, None) is not None
+
+    @call()
+    def stray(self, folder: str, suffix: str) -> str:
+        return self._strays.get((folder, suffix), "")
+
+    @call()
+    def note_stray(self, folder: str, suffix: str, name: str) -> None:
+        self._strays.setdefault((folder, suffix), name)

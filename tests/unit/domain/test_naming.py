@@ -119,10 +119,17 @@ def test_projects_are_first_folders():
 
 
 def test_suffix_ignores_case():
-    """Any way of writing .h5 counts, anything else does not."""
+    """Any way of writing .h5 counts."""
     assert naming.is_image("x.H5")
     assert not naming.is_image("x.h5.tmp")
-    assert not naming.is_image("x.hdf5")
+
+
+def test_images_of_one_stem_share_nothing_but_their_nickname():
+    """Which is only a name on a node: each has its results, its row, its tasks."""
+    names = ("fly/a.h5", "fly/a.hdf5", "fly/a.ims", "fly/a.H5")
+    for derived in (naming.results_folder, naming.file_key, naming.file_hash, lambda name: naming.task_id(name, 1, 1)):
+        assert len({derived(name) for name in names}) == len(names)
+    assert {naming.nickname(name) for name in names} == {"a"}
 
 
 def test_jobs_are_monthly():

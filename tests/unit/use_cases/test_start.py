@@ -111,12 +111,6 @@ async def test_a_name_that_no_blob_can_have(world: World, name):
     assert not world.cloud.calls
 
 
-async def test_other_files_are_none_of_ours(world: World):
-    """A blob without the suffix leaves no row."""
-    await world.look(LookOrder("fly/notes.txt", "event"))
-    assert world.known("fly/notes.txt") is None
-
-
 async def test_a_new_version_supersedes(world: World):
     """The old run's task is ended, its row says so, the new run has a task of its own."""
     old = await world.start(NAME)

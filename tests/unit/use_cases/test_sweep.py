@@ -57,7 +57,7 @@ async def test_a_cycle_goes_on_to_the_last_page(world: World):
     """A page a tick, however many there are; then it rests."""
     await world.settle()
     for number in range(2 * LARGEST_PAGE):
-        world.blobs.upload("input", f"fly/{number:05}.txt", b"")
+        world.blobs.upload("input", f"fly/{number:05}.json", b"")
     world.drop("fly/last.h5")
     world.cloud.advance(SETTINGS.sweep_every)
     world.cloud.reset_counters()
