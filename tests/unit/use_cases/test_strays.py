@@ -100,9 +100,9 @@ async def test_a_crash_in_between_is_finished(world: World, call, when):
 async def test_an_open_run_of_what_was_an_image_goes_on(world: World):
     """Versions before took each .h5 for one: what waits from then does not wait for ever."""
     name = "late/._a.h5"
-    world.drop(name)
+    blob = world.blobs.upload("input", name, b"image")
     now = world.cloud.now
-    record = Case(None, LookOrder(name, "c"), await world.blobs.head("input", name), now).record(None)
+    record = Case(None, LookOrder(name, "c"), blob, now).record(None)
     await world.worklist.add(Intent(name, "n", now, now, waiting=True))
     await world.ledger.claim(replace(record, intent="n").to(State.WAITING_FOR_PROJECT, now, "No project."), None)
     world.project("late")
