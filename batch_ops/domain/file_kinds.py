@@ -3,7 +3,7 @@
     IMAGE      is segmented, in whatever format its content is
     COMPANION  stands beside an image and says more of it; it starts nothing, whether or not there is such an image
     IGNORED    a folder's marker, a hidden file, or what a program has not finished writing
-    STRAY      anything else: told of once for each folder and suffix
+    STRAY      anything else: rejected once for each folder and suffix
 
 All that lies in a folder `*.zarr` is that one stray: a Zarr is thousands of blobs, and none says that all are there.
 """
@@ -37,7 +37,7 @@ class Kind(Enum):
 class Stray:
     """A file that can't be segmented; `name`: of the whole Zarr for what lies in one. `suffix` is "" for no usual one.
 
-    Those of one folder and suffix are told of together, under the name of the first.
+    Those of one folder and suffix are rejected together, under the name of the first.
     """
 
     name: str

@@ -40,7 +40,7 @@ def sentence_about(stray: Stray) -> str:
 
 @define(kw_only=True, eq=False)
 class Strays:
-    """Notes which file was the first before its row is written, so that however many come at once, one is told of."""
+    """Notes which file was the first before its row is written, so that however many come at once, one is rejected."""
 
     _ledger: Ledger
     _notes: ProjectNotes
@@ -51,7 +51,7 @@ class Strays:
     _first: dict[tuple[str, str], str] = field(factory=dict, init=False)
 
     async def __call__(self, order: LookOrder) -> Entry | None:
-        """Tell of the file if it is the first of its kind; return its row. Raises `ServiceFault`, `Conflict`."""
+        """Reject the file if it is the first of its kind; return its row. Raises `ServiceFault`, `Conflict`."""
         stray = stray_of(order.name)
         if stray is None or naming.fault_of(order.name) or await self.first(stray) not in ("", stray.name):
             return None
@@ -86,7 +86,7 @@ class Strays:
         return stray is not None and await self.first(stray) == name
 
     async def first(self, stray: Stray) -> str:
-        """Return which file of this folder and suffix was the first; "" if none was told of. Raises `ServiceFault`."""
+        """Return which file of this folder and suffix was the first; "" if there was none. Raises `ServiceFault`."""
         key = stray.folder, stray.suffix
         if key not in self._first:
             name = await self._notes.stray(*key)

@@ -21,7 +21,7 @@ async def announce(world: World, *names: str) -> None:
     await asyncio.gather(*(world.look(LookOrder(name, f"event-{name}", "input")) for name in names))
 
 
-async def test_the_first_of_a_folder_and_suffix_is_told_of(world: World):
+async def test_the_first_of_a_folder_and_suffix_is_rejected(world: World):
     """REJECTED, with what is taken; the others of its folder and suffix leave nothing, also of another process."""
     names = [f"fly/{number}.lif" for number in range(20)]
     await announce(world, *names)
