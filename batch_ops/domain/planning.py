@@ -95,11 +95,10 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     """
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
-    need = max(
-        page_bytes(image, project.facts, settings.slot_threads, planned_export(image, project, settings).page_shape)
-        or 0
-        for image in verdict.images
-    )
+    channels, _ = exported_values(project, settings)
+    pages = [(image, planned_export(image, project, settings).page_shape) for image in verdict.images]
+    threads = settings.slot_threads
+    need = max(page_bytes(image, project.facts, threads, page, channels) or 0 for image, page in pages)
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
         return settings.pool_id, 0 < share < most_gb(length, verdict.images, project, settings)

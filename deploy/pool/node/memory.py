@@ -8,6 +8,7 @@ from pathlib import Path
 from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task import contract, true_success
+from batch_ops.task.export_plan import exported
 from batch_ops.task.run_plan import ImageDescription
 from node.files import refuse
 
@@ -25,8 +26,10 @@ def check_memory(
 
     Says nothing of a project that only ilastik understands, or where the node does not tell what is free.
     """
-    free = free_bytes(meminfo)
-    need = None if isinstance(project, Refused) else page_bytes(image, project, task.threads, page_shape)
+    free, need = free_bytes(meminfo), None
+    if not isinstance(project, Refused):
+        channels, _ = exported(task.export_source, len(project.classes))
+        need = page_bytes(image, project, task.threads, page_shape, channels)
     if need is not None and free is not None and free < need:
         refuse(
             contract.EXIT_STALLED,

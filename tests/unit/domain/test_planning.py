@@ -81,6 +81,9 @@ def test_a_page_that_ilastik_would_wait_for_ever_for_gets_more_memory_from_the_s
         here = claimed(FRESH, classifier, Accepted(image("yx", width, 4_000)), chosen, NOW).placement
         assert (here.pool_id, here.alone) == (wanted, apart)
         assert here.job_id.startswith(f"{SETTINGS.job_prefix}-{wanted}-")
+    # Pages of probabilities: ilastik divides their pixels by the number of the classes before it plans.
+    shared = replace(classifier, config=ProjectConfig(export_source="Probabilities"))
+    assert not claimed(FRESH, shared, Accepted(image("yx", 8_000, 4_000)), chosen, NOW).placement.alone
 
 
 @pytest.mark.parametrize(("slots", "alone"), [(1, False), (2, False), (4, True)])

@@ -1,12 +1,20 @@
 """What the task script finds on a node: its own Python, ilastik, and what an older pool left there."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+
 import h5py
 import pytest
 
 from batch_ops.task import contract
+from batch_ops.task.run_plan import ImageDescription
 from local_cloud.cloud.stack import installed_version
+from node.files import Refusal
+from node.memory import check_memory
 from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON
+from tests.fakes.check import PROJECT
 
 _PACKAGE = "lib/python3.12/site-packages/ilastik-1.4.2.dist-info"
 
@@ -88,3 +96,14 @@ def test_a_page_that_ilastik_would_wait_for_ever_for_is_refused_at_once(folder):
     assert ended.code == contract.EXIT_STALLED, ended.printed
     assert folder.report().kind == "OUT_OF_MEMORY"
     assert "ilastik was not started" in folder.report().sentence
+
+
+@pytest.mark.parametrize(("source", "fits"), [("Simple Segmentation", False), ("Probabilities", True)])
+def test_the_memory_for_a_page_depends_on_what_is_exported(tmp_path, source, fits):
+    """ilastik divides the pixels of a page by the channels of its export: of two classes, half the memory will do."""
+    meminfo, described = tmp_path / "meminfo", ImageDescription("d", "yx", True, (4000, 8000), "uint8")
+    facts = replace(PROJECT, scalar_features=45, eigen_2d=0, eigen_3d=0)
+    meminfo.write_text("MemTotal: 9 kB\nMemAvailable:   12000000 kB\n")
+    task = SimpleNamespace(threads=4, export_source=source)
+    with nullcontext() if fits else pytest.raises(Refusal):
+        check_memory(facts, task, described, meminfo=meminfo)
