@@ -20,7 +20,7 @@ def page_bytes(
     """Compute the free memory below which ilastik never begins with a page and waits for ever; None if unknown.
 
     Its TIFF export plans (free memory / 2) // (pixels of a page x bytes of a pixel) pages at a time; none is no error.
-    The pixels are shared among the `channels` of the export: probabilities, with a page for each class, begin with less.
+    The pixels are divided by the `channels` of the export: probabilities, a page for each class, begin with less.
     `page_shape` (rows, columns): of a page that is a part of the image's.
     """
     if not image.is_known:
