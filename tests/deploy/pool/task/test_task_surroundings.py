@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import h5py
 import pytest
@@ -104,6 +105,6 @@ def test_the_memory_for_a_page_depends_on_what_is_exported(tmp_path, source, fit
     meminfo, described = tmp_path / "meminfo", ImageDescription("d", "yx", True, (4000, 8000), "uint8")
     facts = replace(PROJECT, scalar_features=45, eigen_2d=0, eigen_3d=0)
     meminfo.write_text("MemTotal: 9 kB\nMemAvailable:   12000000 kB\n")
-    task = SimpleNamespace(threads=4, export_source=source)
+    task: Any = SimpleNamespace(threads=4, export_source=source)
     with nullcontext() if fits else pytest.raises(Refusal):
         check_memory(facts, task, described, meminfo=meminfo)
