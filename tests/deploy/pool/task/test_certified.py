@@ -21,29 +21,12 @@ from tests.deploy.pool.task.conftest import TaskFolder
 
 ENGINE = REPOSITORY / "deploy/pool/engine/pixel_engine"
 SHAPE = (2, 9, 41, 45, 1)
-# ilastik's command line by the plain formulas; each export is noted.
+# ilastik's command line by the plain formulas, each export noted.
 PLAIN = f"""
+os.environ["PLAIN_ILASTIK_NOTES"] = "exports"
 sys.path.insert(0, {str(REPOSITORY)!r})
-from pathlib import Path
-from tests.deploy.pool.engine.plain_pixels import classify
-project = Path(options["project"])
-for name in [a for a in sys.argv[1:] if not a.startswith("--")]:
-    file, _, dataset = name.partition(".h5/")
-    with h5py.File(f"{{file.removesuffix('.h5')}}.h5") as opened:
-        pixels = opened[dataset or "data"][()]
-    labels, chances = classify(project, pixels)
-    result = labels[..., None] if options["export_source"] == "Simple Segmentation" else chances.astype("f4")
-    with open("exports", "a") as notes:
-        print(options["output_format"], file=notes)
-    target = options["output_filename_format"].replace("{{nickname}}", Path(file).name.removesuffix(".h5"))
-    if options["output_format"] == "hdf5":
-        Path(target).parent.mkdir(exist_ok=True)
-        with h5py.File(target, "w") as made:
-            made["exported_data"] = result
-    else:
-        for t, frame in enumerate(labels):
-            tifffile.imwrite(target.replace("{{slice_index}}", str(t)), frame, photometric="minisblack",
-                             metadata={{"axes": "ZYX"}}, ome=True)
+from tests.deploy.pool.engine.plain_ilastik import main
+sys.exit(main(sys.argv[1:]))
 """
 # The engine, but for one pixel of the first image of an export to HDF5.
 FAULTY = """import glob, os, subprocess, sys
