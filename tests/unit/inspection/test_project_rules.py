@@ -1,6 +1,8 @@
 """Can a project be run headless? Findings of whole project files, made as ilastik stores them."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,6 +14,7 @@ from tests.fakes.forests import DAMAGES, FORESTS, LEAF, add_forest, tree
 from tests.unit.inspection.conftest import FIELD, PROJECT_3D, SCALES, add_project, selection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+COVERAGE = (Path(__file__).parents[3] / "local_cloud/COVERAGE.md").read_text()
 
 
 @pytest.fixture
@@ -306,3 +309,26 @@ async def test_a_project_that_is_no_hdf5_asks_for_a_project(checker):
 async def test_image_is_no_project(h5, checker):
     """An image under the name of a project is refused as such."""
     assert "not an ilastik project" in (await checker.inspect_project("default.ilp", h5.file())).sentence
+
+
+async def test_the_table_of_damages_quotes_what_is_said(inspect):
+    """In `local_cloud/COVERAGE.md`: what becomes of a project, word for word, but for what stands for other words."""
+    table = COVERAGE.partition("## Damaged and unusual projects")[2].partition("\n## ")[0]
+    quoted = re.findall(r'"([^"]+)"', "".join(row.partition("| waits: ")[2] for row in table.splitlines()))
+    features = put("FeatureSelections/SelectionMatrix", selection((0, 0), (0, 3), (5, 3), (1, 3)))
+    damages = "header overwritten, options missing, parameters cut off, tree missing, topology of zeros, forest missing"
+    told = [DAMAGES[name] for name in damages.split(", ")]
+    changes = [
+        *(lambda file, damage=damage: damage(file[FORESTS]) for damage in told),
+        *(put("workflowName", b"Object Classification"), put("ilastikVersion", b"2.0"), put(FORESTS, None), features),
+        put(f"{FORESTS}/pickled_classifier", np.void(b"(dp0")),
+        put("PixelClassification/ClassifierFactory", np.void(b"(dp5\nV_num_trees\np7\nI100\nsb.")),
+    ]
+    said = [(await inspect(change)).sentence for change in changes]
+    of_old_versions = "is a project of ilastik 0.5; import it in ilastik 1.4"
+    patterns = {text: re.escape(re.sub(r"\d+", "7", text)).replace(re.escape("..."), ".*") for text in quoted}
+    found = {
+        text for text, pattern in patterns.items() if any(re.search(pattern, re.sub(r"\d+", "7", one)) for one in said)
+    }
+    assert set(quoted) - found == {of_old_versions}
+    assert f"({len(DAMAGES)} damages in" in table
