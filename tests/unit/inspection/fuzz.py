@@ -152,7 +152,7 @@ def main(arguments: list[str]) -> int:
         f"{cases - pixels} files, seed {seed}: {dict(report.outcomes)}, at most {report.most_reads} reads", flush=True
     )
     copied = run_as_node(pixels, seed)
-    most = f"at most {copied['most_seconds']:.1f} s and {copied['most_mb']:.0f} MB"
+    most = f"at most {copied['most_seconds']:.1f} CPU seconds and {copied['most_mb']:.0f} MB"
     print(f"{pixels} copies of damaged pixels: {copied['outcomes']}, {most}")
     broken = [*report.broken, *copied["broken"]]
     print("\n".join(broken) or "None broke a rule.")
