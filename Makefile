@@ -55,6 +55,10 @@ mutants: setup ## plant bugs one after the other, each of which a test has to no
 hostile: setup ## broken and hostile files of all dialects against the check and the node's conversion (CASES=10500 SEED=17)
 	@$(PYTHON_BIN) -m tests.unit.inspection.fuzz $(or $(CASES),10500) $(or $(SEED),17)
 
+.PHONY: prove
+prove: setup ## random projects and images through the pixel engine, the plain formulas and, where ILASTIK_HOME names one, ilastik (CASES=2000 SEED=0)
+	@PYTHONPATH=deploy/pool/engine $(PYTHON_BIN) -m tests.deploy.pool.engine.prove $(or $(CASES),2000) $(or $(SEED),0)
+
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
 	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
