@@ -33,7 +33,8 @@ def objects_wanted(
         if not counted:
             return None, (RunWarning("no-counts", _unnamed(classes)),)
     warnings = [RunWarning("no-counts", _unknown(name, classes)) for name in unknown]
-    wanted = ObjectsWanted(tuple(counted), config.min_object_size, config.pixel_size_um, config.split)
+    of_config = (config.min_object_size, config.pixel_size_um, config.split, config.label_image)
+    wanted = ObjectsWanted(tuple(counted), *of_config)
     return wanted if counted else None, tuple(warnings)
 
 

@@ -21,7 +21,7 @@ _KEYS = (
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
     *("engine",),
 )
-_OBJECT_KEYS = ("classes", "min_size", "split")
+_OBJECT_KEYS = ("classes", "min_size", "split", "label_image")
 _MOST_CLASSES = 255
 _LARGEST = 1e12
 
@@ -36,6 +36,7 @@ class ProjectConfig:
     the image has to say it. `pictures`: whether there are any of its images. `name_pattern`: what the names of its
     images say (see `name_pattern.NamePattern`), None where they say nothing. `keep_export_settings`: what the project
     itself stores of its export is used. `split`: how touching objects are parted, "" where they are not.
+    `label_image`: results have images of the objects' ids.
     `engine`: which programs may compute it, None where it does not say."""
 
     internal_path: str | None = None
@@ -49,6 +50,7 @@ class ProjectConfig:
     pictures: bool = True
     name_pattern: str | None = None
     split: str = ""
+    label_image: bool = False
     keep_export_settings: bool = False
     engine: str | None = None
 
@@ -82,6 +84,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         pictures=_flag(where, values, "pictures", default=True),
         name_pattern=_name_pattern(where, values),
         split=_split(where, of_objects),
+        label_image=_flag(f"{where}, in objects,", of_objects, "label_image", default=False),
         keep_export_settings=keep_export,
         engine=_engine(where, values),
     )

@@ -48,4 +48,6 @@ def run_key(
         key.append(["companion", companion])
     if config.split:
         key.append(config.split)
+    if config.label_image:
+        key.append("label_image")
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()

@@ -16,6 +16,7 @@ from batch_ops.task import strict_json
 from batch_ops.task.strict_json import check_number, check_text, refuse
 
 OBJECTS_NAME = "objects.csv"
+LABELS_FOLDER = "labels"
 # Told wherever a count stands.
 COMPONENTS = "connected components of the segmentation; touching ones count as one"
 PARTS = "connected components of the segmentation, parted by a watershed of the distance to their edge"
@@ -47,13 +48,15 @@ class ObjectsWanted:
 
     Smaller objects than `min_size` stand in the table, but do not count. `pixel_size_um` is that along z, y and x in
     micrometres, () where the image has to say it. Sizes are then in um3 (um2 where the image has a single z), else in
-    pixels. `split`: DISTANCE parts what touches, "" does not.
+    pixels. `split`: DISTANCE parts what touches, "" does not. `label_image`: an image of each class is wanted in which
+    every object has its id as value.
     """
 
     classes: tuple[CountedClass, ...] = ()
     min_size: float = 0.0
     pixel_size_um: tuple[float, ...] = ()
     split: str = ""
+    label_image: bool = False
 
     @property
     def are(self) -> str:
@@ -70,9 +73,10 @@ class ObjectsWanted:
     def to_json(self) -> str:
         """Write it for a task; "" where nothing is to be counted."""
         values = asdict(self)
-        if not self.split:
-            # As older versions wrote it.
-            del values["split"]
+        for name in ("split", "label_image"):
+            if not values[name]:
+                # As older versions wrote it.
+                del values[name]
         return json.dumps(values, separators=(",", ":")) if self.classes else ""
 
     @classmethod
@@ -87,9 +91,15 @@ class ObjectsWanted:
                 float(found["min_size"]),
                 tuple(float(size) for size in found["pixel_size_um"]),
                 DISTANCE if found.get("split") == DISTANCE else "",
+                found.get("label_image") is True,
             )
         except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise ObjectsError(f"What to count can't be read: {type(exc).__name__}: {exc}.") from exc
+
+
+def labels_name(label: int) -> str:
+    """Return the name of the label image of a class, below the folder of the results."""
+    return f"{LABELS_FOLDER}/class_{label}.tiff"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "memory": "it may need more memory than a task has",
         "no-counts": "the project's configuration does not say which classes are objects, or names unknown ones",
         "no-pictures": "it could not be drawn",
+        "no-label-image": "the images of its objects' ids could not be made",
         "not-split": "it is too large for its objects to be parted where they touch",
         ENGINE_DIFFERS: "the pixel engine and ilastik did not give the same pixels of it, so that ilastik computed it",
         "not-counted": "its objects could not be counted, nor its pixels looked at",

@@ -87,9 +87,20 @@ class Components:
 
     def add(self, mask: Array, intensities: Array, row: int) -> None:
         """Take a band from this row on: which pixels are of the class (rows x columns), intensities (the same x C)."""
+        start, stop, number = self.number(mask, row)
+        if start.size:
+            self._measured.append(_measure(self._z, row, start, stop, self._stride, intensities, number))
+            if len(self._measured) > 256:
+                self._measured = [_summed(self._measured)]
+
+    def number(self, mask: Array, row: int) -> tuple[Array, Array, Array]:
+        """Take a band without measuring it; return start and stop of its runs on its own flat axis, and their numbers.
+
+        `ids` knows, after the last band, which numbers belong together; the same bands get the same numbers again.
+        """
         local_start, local_stop = _runs(mask, self._stride)
         if not local_start.size:
-            return
+            return local_start, local_stop, local_start
         offset = row * self._stride
         start, stop = local_start + offset, local_stop + offset
         end = offset + mask.shape[0] * self._stride
@@ -107,9 +118,7 @@ class Components:
         group = _connected(np.concatenate(edges, axis=1), runs + numbers.size)
         number = self._numbered(group, numbers, runs)
         self._plane = self._plane.plus(start, stop, number)
-        self._measured.append(_measure(self._z, row, local_start, local_stop, self._stride, intensities, number))
-        if len(self._measured) > 256:
-            self._measured = [_summed(self._measured)]
+        return local_start, local_stop, number
 
     def _numbered(self, group: Array, numbers: Array, runs: int) -> Array:
         """Return the number of each run: the least that its group has already, else a new one, in the runs' order."""
@@ -127,16 +136,20 @@ class Components:
             raise TooManyObjects(f"there are more than {MAX_OBJECTS:,} objects")
         return of_group[group[:runs]]
 
-    def objects(self) -> Objects:
-        """Return the components of all bands."""
-        if not self._count:
-            return _nothing(self._channels)
+    def ids(self) -> Array:
+        """Return the component of each number, counted from 0 in the order of their first pixels."""
         group = _connected(np.concatenate([np.empty((2, 0), np.int64), *self._same], axis=1), self._count)
         # The least number of a group is that of its first pixel: the groups have the order of their least numbers.
         _, first, dense = np.unique(group, return_index=True, return_inverse=True)
         rank = np.argsort(np.argsort(first))
-        numbered = [(rank[dense[number]], found) for number, found in self._measured]
-        return _summed(numbered)[1]
+        return rank[dense]
+
+    def objects(self) -> Objects:
+        """Return the components of all bands."""
+        if not self._count:
+            return _nothing(self._channels)
+        ids = self.ids()
+        return _summed([(ids[number], found) for number, found in self._measured])[1]
 
 
 class Labelled:

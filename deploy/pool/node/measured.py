@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from batch_ops.task.contract import PROJECT_FILE
-from batch_ops.task.objects import OBJECTS_NAME, ObjectsWanted
+from batch_ops.task.objects import LABELS_FOLDER, OBJECTS_NAME, ObjectsWanted, labels_name
 from batch_ops.task.output import Output
-from batch_ops.task.outputs import TABLE, Role
+from batch_ops.task.outputs import TABLE, TIFF, Role
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import ManifestError, plain_line
 from node import measure
@@ -18,6 +22,8 @@ from node.image import LINK, LocalImage
 from node.measure import Found
 
 LEAST_SECONDS = 300.0
+# By its name alone: it stands on numpy, which the task itself does without.
+LABEL_IMAGES = "node.label_images"
 
 
 def pixels_of(execution: Execution, image: LocalImage, segmentations: list[Output]) -> dict[str, object]:
@@ -37,7 +43,7 @@ def measure_results(
 ) -> tuple[list[Output], Found]:
     """Look at the pixels of image and results: count objects into a table beside them, warn of what looks wrong.
 
-    Returns the table as an output, and what was found.
+    Returns the table and what else is wanted of the objects as outputs, and what was found.
     It may take as long as ilastik did, or LEAST_SECONDS.
     """
     segmentations = [output for output in results if output.role is Role.SEGMENTATION]
@@ -65,4 +71,29 @@ def measure_results(
         execution.warn(warning, folder)
     if found.counts is None:
         return [], found
-    return [Output(name, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))], found
+    written = [Output(name, Role.TABLE, TABLE, table.stat().st_size, md5_of(table))]
+    if wanted.label_image:
+        written += add_label_images(execution, folder, {**order, "labels": str(table.parent / LABELS_FOLDER)})
+    return written, found
+
+
+def add_label_images(execution: Execution, folder: str, order: Mapping[str, Any]) -> list[Output]:
+    """Have the ids of the table's objects painted, in another process: without them the counts are there all the same.
+
+    It may take as long as the counting.
+    """
+    place = Path(order["labels"])
+    try:
+        told = ask_aside(LABEL_IMAGES, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
+        outputs = []
+        for label in told["classes"]:
+            path = "/".join(filter(None, (folder, labels_name(label))))
+            file = execution.partial / path
+            length, md5 = file.stat().st_size, md5_of(file)
+            outputs.append(Output(path, Role.LABELS, TIFF, length, md5, told["pages"], told["axes"]))
+    except (NoAnswer, OSError, KeyError, TypeError, ManifestError) as exc:
+        shutil.rmtree(place, ignore_errors=True)
+        reason = plain_line(f"The images of its objects' ids could not be made: {exc}")
+        execution.warn(RunWarning("no-label-image", f"{reason.rstrip('.')}."), folder)
+        return []
+    return outputs

@@ -37,6 +37,7 @@ class Measuring:
     warnings: list[dict[str, str]] = field(default_factory=list)
     fault: str = ""
     aside: bool = False
+    order: dict[str, Any] = field(default_factory=dict)
 
     def run(
         self, classes: np.ndarray, image: np.ndarray, chunks: tuple[int, ...] | None = None
@@ -62,6 +63,7 @@ class Measuring:
             "table": str(self.folder / "objects.csv"),
             "wanted": self.wanted.to_json(),
         }
+        self.order = order
         told = json.loads(json.dumps(self._aside(order) if self.aside else measure(order)))
         if told is None:
             return []

@@ -43,11 +43,12 @@ def test_where_no_class_is_background_nothing_is_counted():
 
 def test_the_configuration_names_classes_by_name_or_number():
     """Each once; its other wishes go along."""
-    config = parse(
-        "p.json", b'{"objects": {"classes": ["nucleus", 2, 1], "min_size": 5}, "pixel_size_um": [1, 0.5, 0.5]}'
-    )
+    of_objects = '{"classes": ["nucleus", 2, 1], "min_size": 5, "split": "distance", "label_image": true}'
+    config = parse("p.json", f'{{"objects": {of_objects}, "pixel_size_um": [1, 0.5, 0.5]}}'.encode())
     wanted, warnings = objects_wanted(["Cell", "Nucleus", "x"], config, SEGMENTATION)
-    assert wanted == ObjectsWanted((CountedClass(1, "Cell"), CountedClass(2, "Nucleus")), 5, (1, 0.5, 0.5))
+    classes = (CountedClass(1, "Cell"), CountedClass(2, "Nucleus"))
+    assert wanted == ObjectsWanted(classes, 5, (1, 0.5, 0.5), "distance", label_image=True)
+    assert ObjectsWanted.from_json(wanted.to_json()) == wanted
     assert warnings == ()
 
 
@@ -78,6 +79,7 @@ def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
         '{"objects": {"min_size": -1}}',
         '{"objects": {"min_size": 1e400}}',
         '{"objects": {"min_size": "5"}}',
+        '{"objects": {"label_image": "yes"}}',
         '{"pixel_size_um": [1, 1]}',
         '{"pixel_size_um": [1, 0, 1]}',
         '{"pixel_size_um": [1, NaN, 1]}',

@@ -1,11 +1,16 @@
 """What a task counts in its results, in real processes: never a reason for a failure."""
 
 import csv
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
+import tifffile
 
 from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.outputs import Role
+from node.execution import Execution
+from node.measured import add_label_images
 
 WANTED = ObjectsWanted((CountedClass(1, "Cell"),)).to_json()
 
@@ -23,6 +28,33 @@ def test_the_table_of_objects_comes_with_the_results(folder):
     assert manifest.counts
     assert [one.objects for one in manifest.counts.classes] == [(1, 1)]
     assert "objects" in manifest.seconds
+
+
+def test_label_images_come_where_they_are_wanted(folder):
+    """As outputs of their own role, with pages and axes; values are the ids of the table."""
+    folder.values = {"objects": ObjectsWanted((CountedClass(1, "Cell"),), label_image=True).to_json()}
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    manifest = folder.manifest()
+    [image] = [output for output in manifest.outputs if output.role is Role.LABELS]
+    segmentations = [output for output in manifest.outputs if output.role is Role.SEGMENTATION]
+    pages = sum(output.pages for output in segmentations)
+    assert (image.path, image.pages, image.axes) == ("labels/class_1.tiff", pages, f"t{segmentations[0].axes}")
+    place = folder.wd / "out" / manifest.execution
+    found = tifffile.imread(place / image.path)
+    segmentation = np.concatenate([np.atleast_3d(tifffile.imread(place / one.path)) for one in segmentations])
+    assert ((found > 0) == (segmentation.reshape(found.shape) == 1)).all()
+    assert [np.count_nonzero(page == 1) for page in found.reshape(2, -1)] == [90, 90]
+
+
+def test_label_images_that_can_not_be_made_are_a_warning(tmp_path):
+    """No half of one is left."""
+    execution = Execution(tmp_path, "20260301T120000Z-0", datetime(2026, 3, 1, tzinfo=UTC))
+    place = tmp_path / "labels"
+    place.mkdir()
+    assert add_label_images(execution, "", {"labels": str(place)}) == []
+    assert [warning.code for warning in execution.told_warnings] == ["no-label-image"]
+    assert not place.exists()
 
 
 @pytest.mark.parametrize("schema", [0, 2])
