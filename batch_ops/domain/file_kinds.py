@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 # In the order in which sentences name them. A name ends with one of these in any case of its letters.
-IMAGE_SUFFIXES = (".h5", ".hdf5", ".ims")
+IMAGE_SUFFIXES = (".h5", ".hdf5", ".ims", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
 COMPANION_SUFFIXES = (".xml", ".json", ".csv")
 ZARR = ".zarr"
 

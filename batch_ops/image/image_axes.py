@@ -65,15 +65,23 @@ def axes_of(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axe
         raise Unfit(f"has axistags that can't be used: {reason}. Export the image again.") from reason
     if not options.axes:
         if options.confirmed:
-            return _confirmed(found.shape, options.confirmed)
+            return _confirmed(found, options.confirmed)
         return _assumed_planes(found, project) if options.per_plane else _assumed(found, project)
     try:
-        return Axes(axis_rules.checked(options.axes, dimensions), False, AxesSource.CONFIGURATION)
+        return Axes(_of_pages(options.axes, found), False, AxesSource.CONFIGURATION)
     except AxesError as reason:
         raise Unfit(
             f"has no axistags, and the axes set for its project do not fit: {reason}. Save it with axistags, or "
             f"have the operator correct them."
         ) from reason
+
+
+def _of_pages(axes: str, found: Dataset) -> str:
+    """Check axes that somebody set for an image that does not say all of them itself. Raises `AxesError`."""
+    letters = axis_rules.checked(axes, len(found.shape))
+    if not letters.endswith(found.page_axes):
+        raise AxesError(f"its pages are {found.page_axes}, which have to come last")
+    return letters
 
 
 def _stacked(found: Dataset, project: ProjectFacts, options: ImageOptions) -> Axes:
@@ -118,9 +126,10 @@ def kind_of(shape: tuple[int, ...]) -> str:
     return " x ".join(str(size) if size <= _MOST_CHANNELS else "n" for size in shape)
 
 
-def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
+def _confirmed(found: Dataset, confirmed: str) -> Axes:
+    shape = found.shape
     try:
-        letters = axis_rules.checked(confirmed, len(shape))
+        letters = _of_pages(confirmed, found)
     except AxesError as reason:
         raise Unfit(
             f"is of a kind ({kind_of(shape)}) whose axes were confirmed, but they do not fit: {reason}."
@@ -135,7 +144,8 @@ def _confirmed(shape: tuple[int, ...], confirmed: str) -> Axes:
 def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     shape = found.shape
     default = found.usual.strip("?") or _DEFAULT[len(shape)]
-    likely = _likely(shape, project, in_columns=bool(found.usual) and found.reader not in _UNUSUAL)
+    in_columns = bool(found.usual) and found.reader not in _UNUSUAL
+    likely = _likely(shape, project, found.page_axes, in_columns=in_columns)
     example = likely or default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
@@ -143,7 +153,7 @@ def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
         raise Open(f"{unsaid}, and {reason}; {advice}.", example)
     trained = (project.axes, _without_channels(shape, project))
     usual = (default,) if found.usual else (*trained, default, *map(_sorted, trained))
-    orders = [order for order in dict.fromkeys(usual) if _fits(order, shape, project)]
+    orders = [o for o in dict.fromkeys(usual) if o.endswith(found.page_axes) and _fits(o, shape, project)]
     if not orders and likely:
         raise Open(f"{unsaid}, and no usual order of axes fits its project; {advice}.", likely)
     if not orders:
@@ -198,17 +208,17 @@ def _sorted(order: str) -> str:
     return "".join(letter for letter in axis_rules.LETTERS if letter in order)
 
 
-def _likely(shape: tuple[int, ...], project: ProjectFacts, *, in_columns: bool) -> str:
+def _likely(shape: tuple[int, ...], project: ProjectFacts, page_axes: str, *, in_columns: bool) -> str:
     """Return the order that comes to mind first among those that fit the project; "" if none does.
 
-    `in_columns`: as MATLAB stores it, x comes before y.
+    `page_axes` come last. `in_columns`: as MATLAB stores it, x comes before y.
     """
     sorted_as_ilastik_does = map("".join, combinations(axis_rules.LETTERS, len(shape)))
     any_order = map("".join, permutations(axis_rules.LETTERS, len(shape)))
     orders = chain((project.axes, _DEFAULT[len(shape)]), sorted_as_ilastik_does, any_order)
     with_plane = (order for order in orders if {"x", "y"} <= set(order))
     possible = (order for order in with_plane if not in_columns or order.index("x") < order.index("y"))
-    return next((order for order in possible if _fits(order, shape, project)), "")
+    return next((order for order in possible if order.endswith(page_axes) and _fits(order, shape, project)), "")
 
 
 def _fits(order: str, shape: tuple[int, ...], project: ProjectFacts) -> bool:

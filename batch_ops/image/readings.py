@@ -25,6 +25,7 @@ class Dataset:
     `scene`: which of its images. `sizes_beside`: its pixel sizes stand in another file beside it.
     `usual`: the order of axes that is usual in files of its kind; "?" if none is, "" for files of no particular kind.
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
+    `page_axes`: the last axes, where the file says only those of one page.
     `stacked`: the first axes, along which it is put together from datasets of the remaining ones. `chosen`: why it was
     chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more.
     """
@@ -47,6 +48,7 @@ class Dataset:
     scene: str = ""
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
     sizes_beside: bool = False
+    page_axes: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
         passed_over=(*map(text, sequence(data.get("passed_over", []))), *(["..."] if data.get("more") else [])),
         reader=text(data.get("reader", PLAIN_READER), _MAX_WORD),
         axes=text(data.get("axes", ""), _MAX_WORD),
+        page_axes=text(data.get("page_axes", ""), _MAX_WORD),
         scene=text(data.get("scene", "")),
         usual=text(data.get("usual", ""), _MAX_WORD),
         pixel_sizes=tuple(_pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),

@@ -46,6 +46,13 @@ _SENTENCES = {
     "long path": "{file} has its image at a path of more than 2,000 characters ('{inside}'); store it under a shorter "
     "name.",
     "null": "{file} has an empty dataset '{inside}' without any dimension; export the image again.",
+    "tiff codec": "{file} is a TIFF compressed with {detail}, which can't be read here; save it without compression, "
+    "or with deflate (also called ZIP).",
+    "tiff kind": "{file} is a kind of TIFF that can't be read here ({detail}); save it as OME-TIFF or as ImageJ does.",
+    "tiff set": "{file} is one of several files that are an image together (another is '{detail}'), and none of them "
+    "is segmented by itself; save the image as one file.",
+    "tiff xml": "{file} has a description (OME-XML) that can't be used: {detail}; export the image again.",
+    "damaged tiff": "{file} is damaged and can't be read as TIFF{reason}; export or upload it again.",
     "memory": "{file} is damaged: reading only its structure would take more memory than any image needs; export or "
     "upload it again.",
 }

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from batch_ops.domain.errors import IlastikBatchError, ServiceFault
 from batch_ops.domain.naming import project_of
 from batch_ops.image.companion import has_companion
+from batch_ops.image.dialects.tiff import MAGIC
 from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Refused, Unchecked, Verdict
 from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import BadFindings, NoDataset, image_findings
@@ -189,7 +190,7 @@ class ImageChecker:
         Only files of one `group` ever share a parser: whoever may upload one of them may overwrite the others.
         """
         wanted = "the .ilp that ilastik saved" if job["kind"] == "project" else "the image as .h5"
-        head = await _beginning(name, blob, wanted)
+        head = await _beginning(name, blob, wanted, MAGIC if job["kind"] == "image" else ())
         job |= {
             "size": blob.size,
             "cpu_seconds": limits.parser_cpu_seconds,
@@ -212,15 +213,17 @@ class ImageChecker:
         raise _Cut(Unchecked(sentence, passing=True))
 
 
-async def _beginning(name: str, blob: BudgetedReader, wanted: str) -> bytes:
-    """Read the head of a complete HDF5 file. Raises `_Cut` for any other file.
+async def _beginning(name: str, blob: BudgetedReader, wanted: str, others: tuple[bytes, ...]) -> bytes:
+    """Read the head of a complete HDF5 file, or of a file that begins with one of `others`. Raises `_Cut` for any else.
 
-    `wanted`: what to upload instead of a file that is not HDF5.
+    `wanted`: what to upload instead of such a file.
     """
     file = plain(name, NAME_LENGTH)
     if blob.size == 0:
         raise _Cut(Refused(f"{file} is empty (0 bytes): nothing of it was uploaded; upload it again."))
     head = await blob.fetch(0, min(BLOCK_BYTES, blob.size))
+    if head.startswith(others):
+        return head
     start = await _superblock_bytes(blob, head)
     if start is None:
         seems = looks_like(head)

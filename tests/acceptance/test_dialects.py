@@ -21,6 +21,8 @@ from tests.deploy.pool.task.test_dialects import SAMPLES
 from tests.deploy.pool.task.test_plain_copy import KINDS, WRITE
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, UNSAID, pixels_of, plain
 from tests.fakes.forests import add_lane
+from tests.fakes.tiffs import KINDS as TIFFS
+from tests.fakes.tiffs import SHAPE
 from tests.unit.inspection.conftest import add_classifier, axistags
 
 WRITTEN = REPOSITORY / "tests/data/dialects"
@@ -81,6 +83,20 @@ def test_each_set_up_of_bigdataviewer_is_an_image(lab):
     for file in found.values():
         assert sizes(file) == pytest.approx(PIXEL_SIZES)
     assert lab.row("one/s.xml") is None
+
+
+def test_a_tiff_is_an_image_and_other_files_are_rejected(lab):
+    """With the pixels of the plain file, and the sizes that ImageJ states; what is no image is rejected once."""
+    lab.upload("one/t.tif", TIFFS["imagej series"][0]())
+    lab.upload("one/t.h5", content(plain, pixels_of(*SHAPE, dtype="u2")[:, :1]))
+    for number in range(3):
+        lab.upload(f"one/{number}.lif", b"whatever")
+    found = tiffs(lab, "one/t.tif")
+    assert list(found) == ["t0.tiff", "t1.tiff"]
+    np.testing.assert_array_equal(pixels(found), pixels(tiffs(lab, "one/t.h5")))
+    assert sizes(next(iter(found.values()))) == pytest.approx([2.0, 0.2, 0.25])
+    rows = [row for row in map(lab.row, (f"one/{number}.lif" for number in range(3))) if row]
+    assert [row["state"] for row in rows] == ["REJECTED"]
 
 
 @pytest.mark.slow

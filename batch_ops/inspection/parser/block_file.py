@@ -73,3 +73,11 @@ class BlockFile(io.RawIOBase):
                 return
             if not first <= index <= last:
                 del self._blocks[index]
+
+
+class ShortFile(BlockFile):
+    """The same for tifffile, which takes what there is of a range that reaches beyond the end."""
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as the file goes."""
+        return super().readinto(memoryview(buffer)[: max(0, self._size - self._position)])

@@ -13,16 +13,18 @@ from __future__ import annotations
 import codecs
 import errno
 import io
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
 
 import h5py
 import numpy
+import tifffile
 
+from batch_ops.image.dialects import tiff
 from batch_ops.image.dialects.read_file import read_file
 from batch_ops.image.read_forests import EXT_PARAM, LEAF, OPTIONS
 from batch_ops.image.read_project import read_project
-from batch_ops.inspection.parser.block_file import BLOCK_BYTES, BlockFile
+from batch_ops.inspection.parser.block_file import BLOCK_BYTES, BlockFile, ShortFile
 
 Fetch = Callable[[int, int], bytes]
 
@@ -32,7 +34,12 @@ def parse(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
 
     Whatever the library does with a damaged file - it raises nearly every kind of exception - is one finding.
     """
+    kind = "damaged"
     try:
+        if job["kind"] == "image" and head.startswith(tiff.MAGIC):
+            kind = "damaged tiff"
+            with tifffile.TiffFile(cast("IO[bytes]", ShortFile(job["size"], fetch, head))) as tif:
+                return tiff.read(tif, job["internal_path"])
         blocks = BlockFile(job["size"], fetch, head, job.get("block_bytes", BLOCK_BYTES))
         with h5py.File(blocks, "r") as file:
             if job["kind"] == "project":
@@ -44,7 +51,7 @@ def parse(job: dict[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
         if isinstance(exc, OSError) and exc.errno == errno.EMFILE and exc.filename:
             # A module that `warm_up` does not import: our fault, not the file's.
             raise
-        return {"finding": "damaged", "detail": str(exc) or type(exc).__name__}
+        return {"finding": kind, "detail": str(exc) or type(exc).__name__}
 
 
 def warm_up() -> None:
@@ -52,9 +59,10 @@ def warm_up() -> None:
     for codec in ("ascii", "utf-8", "latin-1", "utf-16", "utf-32", "unicode_escape"):
         codecs.lookup(codec)
     image = {"internal_path": None, "max_objects": 99, "trained": ["group/data"]}
-    for kind, options, data in (("image", image, _image()), ("project", {}, _project())):
+    tiffs = (("image", image, data) for data in _tiffs())
+    for kind, options, data in (("image", image, _image()), ("project", {}, _project()), *tiffs):
         found = parse({"kind": kind, "size": len(data), **options}, data, _nothing)
-        if found["finding"] == "damaged" or found.get("damage"):
+        if found["finding"].startswith("damaged") or found.get("damage"):
             raise RuntimeError(f"The HDF5 parser does not work here: {found.get('detail') or found['damage']}")
 
 
@@ -69,6 +77,13 @@ def _image() -> bytes:
         file["table"] = numpy.zeros(2, [("a", "f4"), ("b", "S3")])
         file["link"] = h5py.SoftLink("/group")
     return memory.getvalue()
+
+
+def _tiffs() -> Iterator[bytes]:
+    for how in ({"ome": True}, {"imagej": True, "resolution": (2.0, 2.0)}, {"bigtiff": True}):
+        memory = io.BytesIO()
+        tifffile.imwrite(memory, numpy.zeros((2, 3, 4), "u1"), photometric="minisblack", **how)
+        yield memory.getvalue()
 
 
 def _project() -> bytes:

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from node.aside import go_first
-from node.files import is_disk_full
+from node.convert_tiff import convert_tiff
+from node.files import is_disk_full, is_tiff
 
 FAULT, DISK_FULL, INCOMPLETE = 3, 4, 5
 # Filters read and write whole chunks, several of which are in memory at once; a block is copied a few times.
@@ -40,6 +41,9 @@ def convert(order: dict[str, Any]) -> None:
     """Write the target. Raises what h5py raises for pixels that can't be read."""
     import h5py
 
+    if is_tiff(Path(order["source"])):
+        _convert_tiff(order)
+        return
     if order["decoders"]:
         # On import it registers them; pools of before lack it.
         importlib.import_module("hdf5plugin")
@@ -60,6 +64,21 @@ def convert(order: dict[str, Any]) -> None:
             source = _dataset(file, path)
             _limit_memory(used, max(_bytes(source.chunks or (), source), _bytes(stored, first), _BLOCK_BYTES))
             _copy(source, made, tuple(at), stored, seconds)
+    signal.alarm(0)
+
+
+def _convert_tiff(order: dict[str, Any]) -> None:
+    seconds = int(order["seconds"])
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
+    importlib.import_module("tifffile")
+    used = _address_space() + 2 * Path(order["source"]).stat().st_size  # what is mapped is no memory
+
+    def limit(piece_bytes: int) -> None:
+        signal.alarm(seconds)
+        _limit_memory(used, max(piece_bytes, _BLOCK_BYTES))
+
+    convert_tiff(order, limit)
     signal.alarm(0)
 
 

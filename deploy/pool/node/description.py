@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,22 +46,30 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Des
 
 
 def _as_checked(file: Any, task: contract.TaskEnvironment, checked: ImageDescription) -> Described:
-    from batch_ops.image.dialects.read_file import read_file  # only here: a node without h5py must be able to say so
-
-    found = image_findings(read_file(file, checked.internal_path, LIMITS.max_objects, checked.reader))
+    found = _found(file, checked.internal_path, checked.reader)
     if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
         sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
         refuse(contract.EXIT_STAGING_IN, sentence)
     return Described(checked, (), found)
 
 
+def _found(
+    file: Any, internal_path: str | None, reader: str = "", trained: Sequence[str] = ()
+) -> Dataset | Images | NoDataset:
+    """Read what an open file holds."""
+    # Only here: a node without h5py must be able to say so.
+    from batch_ops.image.dialects import read_file, tiff
+
+    if hasattr(file, "pages"):
+        return image_findings(tiff.read(file, internal_path))
+    return image_findings(read_file.read_file(file, internal_path, LIMITS.max_objects, reader, trained))
+
+
 def _judged(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Described, ...]:
     """Describe what was not checked."""
-    from batch_ops.image.dialects.read_file import read_file
-
     options = ImageOptions(task.internal_path or None, task.axes or None)
     project = _project(root)
-    found = image_findings(read_file(file, options.internal_path, LIMITS.max_objects, trained=project.trained_paths))
+    found = _found(file, options.internal_path, trained=project.trained_paths)
     if isinstance(found, NoDataset):
         refuse(contract.EXIT_BAD_IMAGE, explain(task.image_name, found, options).sentence)
     if isinstance(found, Images) and task.manifest_schema < IMAGES_SINCE:

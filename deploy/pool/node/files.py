@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from batch_ops.image.dialects.tiff import MAGIC
 from batch_ops.task import true_success
 
 BLOCK_BYTES = 2**20
@@ -31,6 +32,21 @@ def open_hdf5(path: Path, mode: str) -> Any:
     import h5py
 
     return h5py.File(path, mode)
+
+
+def is_tiff(path: Path) -> bool:
+    """Return whether a file is a TIFF, by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(4) in MAGIC
+
+
+def open_image(path: Path) -> Any:
+    """Open an image to be read: `h5py.File` or `tifffile.TiffFile`."""
+    if not is_tiff(path):
+        return open_hdf5(path, "r")
+    import tifffile
+
+    return tifffile.TiffFile(path)
 
 
 @contextmanager

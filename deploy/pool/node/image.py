@@ -17,7 +17,7 @@ from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
 from node.description import Described, describe
-from node.files import faults_of_file, md5_of, open_hdf5, refuse
+from node.files import faults_of_file, is_tiff, md5_of, open_hdf5, open_image, refuse
 from node.pixel_sizes import PixelSizes, axis_attributes, own_sizes, pixel_sizes, sizes_as_read
 from node.plain_copy import DATASET, write_plain_copy
 
@@ -73,9 +73,9 @@ def prepare_images(root: Path, task: contract.TaskEnvironment) -> LocalImages:
     changed = _changed_before(root, path)
     if changed is None:
         md5 = _arrived(path, task)
-        with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
+        with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_image(path) as file:
             each = describe(file, root, task)
-        if len(each) > 1:
+        if len(each) > 1 or is_tiff(path):
             return _several(root, path, task, md5, each)
         changed = _change(root, path, task, md5, each[0])
     image = _linked(root, task, changed)
@@ -90,6 +90,10 @@ def _several(
     def make(index: int) -> LocalImage:
         found, _, stored = each[index]
         name = f"the image {task.image_name}"
+        if is_tiff(path):
+            attributes = axis_attributes(found.read_as, sizes_as_read(pixel_sizes(stored, found.axes), found))
+            copy = write_plain_copy(path, name, found, (Part(stored.path),), attributes, decoders=False)
+            return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
         with faults_of_file(contract.EXIT_BAD_IMAGE, name), open_hdf5(path, "r") as file:
             parts = parts_to_copy(file, stored) or (Part(stored.path),)
             _, attributes, _ = _told(file, found, stored, parts)

@@ -14,6 +14,8 @@ from batch_ops.task import contract
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, pixels_of, plain
+from tests.fakes.tiffs import KINDS, SHAPE
+from tests.fakes.tiffs import pixels as tiff_pixels
 
 WRITTEN = REPOSITORY / "tests/data/dialects"
 SAMPLES = {
@@ -217,3 +219,16 @@ def test_a_later_time_point_that_is_not_like_the_first_is_refused(folder, kind, 
             file[f"{last}/Data"] = pixels_of(8, 16, 24)
     assert folder.run().code == contract.EXIT_BAD_IMAGE
     assert f"{last}/Data" in folder.report().sentence
+
+
+@pytest.mark.parametrize("kind", ["imagej hyperstack", "ome bigtiff in tiles"])
+def test_a_tiff_has_the_pixels_of_the_plain_file(folder, segment, expected, tmp_path, kind):
+    """Converted on the node, whatever the order of its pages; the sizes of its pixels reach the results."""
+    folder.axes, folder.shape = "tczyx", SHAPE
+    folder.make_project()
+    (tmp_path / "written.tif").write_bytes(KINDS[kind][0]())
+    found = segment(tmp_path / "written.tif")
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected(tiff_pixels("tczyx")))
+    if kind.startswith("imagej"):
+        told = ome_pixels(found[0])
+        assert [told[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx([2.0, 0.2, 0.25])
