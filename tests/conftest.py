@@ -5,9 +5,11 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from local_cloud.azurite.server import Azurite, AzuriteError
 from pixel_engine.build import build
@@ -22,6 +24,20 @@ settings.load_profile("patient")
 def pytest_sessionstart() -> None:
     """Compile the pixel engine where its source has changed since `make setup`: it stands in for ilastik."""
     build()
+
+
+class FileByFile(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a worker one file of tests after the other, but the acceptance tests as one: they share a cloud."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/acceptance" if file.startswith("tests/acceptance/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile | None:
+    """Take the place of `--dist loadfile`."""
+    return FileByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -72,9 +72,9 @@ async def _examine(values: Mapping[str, str], environment: Mapping[str, str], se
         return [*findings, *await examine(deployment.checks(), seconds)]
 
 
-def main() -> int:
-    """Examine the deployment that the arguments of this process name, and print the findings."""
-    args = _arguments().parse_args()
+def main(words: Sequence[str] | None = None) -> int:
+    """Examine the deployment that the words of a command line name (default: this process's), print the findings."""
+    args = _arguments().parse_args(words)
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal that can't show a character must not end the command.
         sys.stdout.reconfigure(errors="replace")

@@ -27,7 +27,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, ilastik_home: Path) -> Iterato
     """One cloud for all tests that leave it as they found it."""
     tmp = tmp_path_factory.mktemp("lab")
     with laboratory(tmp, SETTINGS, ilastik_home) as running:
-        running.project("default")
+        # Pictures take as long as a small image itself: tests/acceptance/test_one_file.py has some.
+        running.project("default", pictures=False)
         yield running
     shutil.rmtree(tmp, ignore_errors=True)
 

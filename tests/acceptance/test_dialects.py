@@ -71,6 +71,7 @@ def sizes(file: bytes) -> list[float]:
     return [told[f"PhysicalSize{axis}"] for axis in "ZYX"]
 
 
+@pytest.mark.slow
 def test_each_set_up_of_bigdataviewer_is_an_image(lab):
     """With the pixels of the same image in a file of its own, and the sizes of voxels of its XML, which has no row."""
     lab.upload("one/s.xml", XML)

@@ -1,31 +1,21 @@
-"""The doctor as a program, examining a whole cloud."""
+"""The doctor's command, examining a whole cloud: once as a program, else in this process, which knows its imports."""
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from batch_ops.doctor.__main__ import main
 from tests.acceptance.lab import REPOSITORY
 
 SECONDS = 120
 
 
-def doctor(settings: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "batch_ops.doctor", "--settings", settings, *options],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-
-
-def levels(done: subprocess.CompletedProcess[str]) -> dict[str, set[str]]:
+def levels(printed: str) -> dict[str, set[str]]:
     """Area -> levels of its findings."""
     found: dict[str, set[str]] = {}
-    for finding in json.loads(done.stdout)["findings"]:
+    for finding in json.loads(printed)["findings"]:
         found.setdefault(finding["area"], set()).add(finding["level"])
     return found
 
@@ -40,26 +30,30 @@ def everything(lab) -> list[str]:
     )
 
 
-def test_a_working_cloud_is_found_healthy_and_left_unchanged(lab):
+def test_a_working_cloud_is_found_healthy_and_left_unchanged(lab, capsys):
     """Everything answers, every sentence names what was examined, and no probe is left behind."""
     lab.image("default/doctor.h5", seed=9)
     assert lab.wait("default/doctor.h5")["state"] == "SUCCEEDED"
     before = everything(lab)
-    done = doctor(lab.folder.app_settings, "--json")
+    code = main(["--settings", str(lab.folder.app_settings), "--json"])
 
-    assert done.returncode in {0, 1}, done.stdout + done.stderr
-    found = levels(done)
+    printed = capsys.readouterr().out
+    assert code in {0, 1}, printed
+    found = levels(printed)
     for area in ("settings", "storage", "tools", "pool", "parser", "events"):
-        assert found[area] <= {"ok", "note"}, (area, done.stdout)
+        assert found[area] <= {"ok", "note"}, (area, printed)
     assert {"queues", "files", "projects", "azure"} <= set(found)
-    assert "default.ilp' can be used" in done.stdout
+    assert "default.ilp' can be used" in printed
     assert not [name for name in everything(lab) if "doctor-probe" in name]
     assert set(before) <= set(everything(lab))
 
 
 def test_its_lines_are_for_people(lab):
     """A level, an area and a sentence a line."""
-    lines = doctor(lab.folder.app_settings).stdout.splitlines()
+    command = [sys.executable, "-m", "batch_ops.doctor", "--settings", lab.folder.app_settings]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
     assert lines[0] == "ok    settings  The app's settings are complete."
     assert {line.split()[0] for line in lines} <= {"ok", "note", "warn", "fail"}
     assert [line for line in lines if "These settings hold the storage account's key" in line]
@@ -75,15 +69,16 @@ def test_its_lines_are_for_people(lab):
         ({"BATCH_POOL_ID": ""}, "settings", "BATCH_POOL_ID is missing"),
     ],
 )
-def test_each_fault_is_reported_besides_the_other_findings(lab, tmp_path, change, area, message):
+def test_each_fault_is_reported_besides_the_other_findings(lab, tmp_path, capsys, change, area, message):
     """Each fault fails in its own area, and hides no other finding."""
     values = json.loads(lab.folder.app_settings.read_text())["Values"]
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"Values": values | change}))
-    done = doctor(file, "--json")
+    code = main(["--settings", str(file), "--json"])
 
-    assert done.returncode == 2, done.stdout + done.stderr
-    failed = [f for f in json.loads(done.stdout)["findings"] if f["level"] == "fail"]
+    printed = capsys.readouterr().out
+    assert code == 2, printed
+    failed = [f for f in json.loads(printed)["findings"] if f["level"] == "fail"]
     assert [f["area"] for f in failed if message in f["sentence"]] == [area], failed
     if area != "settings":
-        assert "parser" in levels(done)
+        assert "parser" in levels(printed)

@@ -15,7 +15,8 @@ from tests.acceptance.lab import NODE_PRICE
 
 def test_a_dropped_image_is_segmented(lab):
     """Upload -> one task -> TIFFs with the project's labels, provenance, log; row SUCCEEDED; staging empty."""
-    name = "default/well A1.h5"
+    name = "with pictures/well A1.h5"
+    lab.project("with pictures")
     etag = lab.image(name, seed=1)
     row = lab.wait(name)
     assert row["state"] == "SUCCEEDED", row["reason"]
@@ -58,7 +59,7 @@ ANY_NAMES = ["Zellkerne/größe µm 'it' \"is\" 細胞.h5", "default/$(touch pwn
 def strange_names(lab):
     """Images of all these names, dropped at once."""
     for name in ANY_NAMES:
-        lab.project(naming.project_of(name))
+        lab.project(naming.project_of(name), pictures=False)
         lab.image(name, seed=2)
 
 
@@ -86,9 +87,10 @@ def test_a_truncated_file_is_rejected(lab):
     assert row["reason"] in results["PROBLEM.txt"].decode()
 
 
+@pytest.mark.slow
 def test_an_untagged_image(lab):
     """Without axistags the project's configured axes are taken, and the uploaded blob stays as it is."""
-    lab.project("untagged", axes="txyzc")
+    lab.project("untagged", axes="txyzc", pictures=False)
     name = "untagged/raw.h5"
     etag = lab.image(name, seed=6, tagged=False)
     row = lab.wait(name)
@@ -99,7 +101,7 @@ def test_an_untagged_image(lab):
 
 def test_a_2d_image(lab, cells2d):
     """A single plane and time point becomes one TIFF of one page."""
-    lab.project("flat", cells2d)
+    lab.project("flat", cells2d, pictures=False)
     name = "flat/plane.h5"
     lab.image(name, seed=7, shape=(1, 40, 36, 1, 1))
     row = lab.wait(name)

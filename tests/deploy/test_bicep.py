@@ -168,6 +168,7 @@ def test_shell_scripts_are_clean(path):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_functions_doctor_finds_nothing(tmp_path_factory):
     """The app as it is deployed, with the settings that it is given, meets Microsoft's conventions."""
     app = tmp_path_factory.mktemp("app")

@@ -1,6 +1,6 @@
 """The code package: whole for a bare Python 3.13 with nothing else on its path, and known to the worker library.
 
-Building it needs the package index (or pip's cache of it): the one test file here that is not offline.
+Building it needs the package index (or pip's cache of it): the one test file here that is not offline, and slow.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
 SITE_PACKAGES = ".python_packages/lib/site-packages"
 _IMPORT = """

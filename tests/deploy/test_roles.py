@@ -72,7 +72,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]]
 
 def live(lab):
     """What happens in a lab."""
-    lab.project("default")
+    lab.project("default", pictures=False)
     lab.image("default/slow.h5", seed=4)
     lab.image("default/good.h5", seed=1)
     lab.image("early/waits.h5", seed=2)
@@ -126,6 +126,7 @@ def needs_of_start_task() -> set[Need]:
     return {Need("pool", "container tools", "blob.read")}
 
 
+@pytest.mark.slow
 async def test_roles_and_calls_agree(traffic):
     """Each call that the code makes is covered by a role, each role is needed by a call, and none is wider."""
     app = rbac.needs_of("app", traffic)
@@ -135,6 +136,7 @@ async def test_roles_and_calls_agree(traffic):
     assert rbac.too_much(needs, granted) == []
 
 
+@pytest.mark.slow
 def test_the_recording_saw_every_kind_of_call(traffic):
     """Comparing roles with too little traffic would prove nothing: every service was written to and read."""
     seen = {(r.service, r.method) for r in traffic}

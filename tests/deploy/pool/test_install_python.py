@@ -66,7 +66,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "shared 'dir' é" / "python")
 
 
-@pytest.mark.parametrize("before", ["half an installation", "a link"])
+@pytest.mark.parametrize("before", ["a link", pytest.param("half an installation", marks=pytest.mark.slow)])
 def test_the_environment_is_whole_whatever_was_there(place, tmp_path, before):
     """Packages of the very versions that are listed, no others, compiled for users who may not write; then no work."""
     (tmp_path / "elsewhere").mkdir()

@@ -154,6 +154,7 @@ async def test_a_node_installs_what_tasks_need_and_a_task_finds_it(service, cont
         assert [output.path for output in manifest.tiffs] == ["cells.tiff"]
 
 
+@pytest.mark.slow
 async def test_a_node_without_ilastik_takes_no_task_and_says_why(service, containers, server, programs):
     """The exit code names the fault for whoever looks at the node."""
     tools, _ = containers

@@ -40,7 +40,9 @@ def test_a_second_run_fetches_nothing(node):
     assert (node.server.tokens, len(node.server.ranges)) == asked
 
 
-@pytest.mark.parametrize("lost", ["VERSION", ".archive-sha256", "run_ilastik.sh"])
+@pytest.mark.parametrize(
+    "lost", ["VERSION", *(pytest.param(part, marks=pytest.mark.slow) for part in (".archive-sha256", "run_ilastik.sh"))]
+)
 def test_a_half_done_installation_is_replaced(node, lost):
     """Whatever lacks a part, or the word that it is complete, is no installation."""
     assert node.run().returncode == 0
@@ -55,7 +57,7 @@ def test_a_half_done_installation_is_replaced(node, lost):
     assert node.is_complete()
 
 
-@pytest.mark.parametrize("other", ["version", "archive"])
+@pytest.mark.parametrize("other", ["archive", pytest.param("version", marks=pytest.mark.slow)])
 def test_another_version_takes_the_place_of_the_old_one(node, other):
     """Version and digest must both be those that were asked for."""
     assert node.run().returncode == 0
@@ -125,7 +127,9 @@ def test_an_archive_that_came_whole_is_not_fetched_again(node):
     assert node.server.ranges == [f"bytes={len(node.archive)}-"]
 
 
-@pytest.mark.parametrize("left", [b"not the beginning of this archive", b"x" * 500_000])
+@pytest.mark.parametrize(
+    "left", [b"not the beginning of this archive", pytest.param(b"x" * 500_000, marks=pytest.mark.slow)]
+)
 def test_what_does_not_fit_is_fetched_anew(node, left):
     """A rest of another file, shorter or longer than the archive, costs a download and no failure."""
     digest = hashlib.sha256(node.archive).hexdigest()

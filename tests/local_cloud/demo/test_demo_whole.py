@@ -35,6 +35,7 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_own_files_and_a_wrong_one(tmp_path: Path, image: Path) -> None:
     """One's own images give TIFFs and pictures; a file that cannot be segmented makes the demo fail, by name.
 

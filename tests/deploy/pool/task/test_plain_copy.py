@@ -70,7 +70,9 @@ def pixels(folder, engine_pixels):
     return np.stack(engine_pixels(folder.image, "volume/data")), run
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in {"Blosc", "LZ4"} else pytest.mark.slow) for kind in KINDS]
+)
 def test_pixels_are_those_of_the_plain_file(folder, pixels, kind):
     """Whatever compressed them; the copy is made once, and no other execution makes it again."""
     expected, run = pixels

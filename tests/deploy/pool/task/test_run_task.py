@@ -55,8 +55,6 @@ def test_who_knows_only_schema_1_gets_a_manifest_that_it_can_read(folder):
         ("", 81, "NO_OUTPUT", "2 of 2 TIFF files are missing, the first is nuclei0.tiff"),
         ("write(count=1)", 81, "NO_OUTPUT", "1 of 2 TIFF files are missing, the first is nuclei1.tiff"),
         ("write(shape=(2, 5, 6))", 81, "NO_OUTPUT", "nuclei0.tiff has 2 pages instead of 3"),
-        ("write(shape=(3, 6, 5))", 81, "NO_OUTPUT", "pages of 6 x 5 pixels instead of 5 x 6"),
-        ("write(count=3)", 81, "NO_OUTPUT", "an unexpected file, 'nuclei2.tiff'"),
         ("write(); open(pattern.replace('{slice_index}', '1'), 'w').close()", 81, "NO_OUTPUT", "1.tiff is empty"),
         (
             "write(shape=(3, 5, 6)); p = pattern.replace('{slice_index}', '0')\n"
@@ -65,14 +63,9 @@ def test_who_knows_only_schema_1_gets_a_manifest_that_it_can_read(folder):
             "NO_OUTPUT",
             "nuclei0.tiff is damaged",
         ),
-        ("write(); sys.exit(1)", 1, "COMMAND", "ended with exit code 1"),
         ("write(); raise ValueError('forest of 0 trees')", 1, "COMMAND", "ValueError: forest of 0 trees"),
-        ("sys.exit(2)", 2, "COMMAND", "exit code 2"),
-        ("sys.exit(82)", 1, "COMMAND", "exit code 1"),
         ("write(); os.kill(os.getpid(), signal.SIGKILL)", 137, "OUT_OF_MEMORY", "more memory"),
         ("write(); os.kill(os.getppid(), signal.SIGKILL)", 137, "OUT_OF_MEMORY", "more memory"),
-        ("write(); os.kill(os.getpid(), signal.SIGSEGV)", 139, "COMMAND", "crashed with exit code 139"),
-        ("raise MemoryError('Unable to allocate 5 GiB')", 1, "OUT_OF_MEMORY", "Unable to allocate 5 GiB"),
         (
             "write(); print('ERROR lazyflow: Unhandled exception in thread')\nprint('KeyError: 7')\n"
             "for i in range(200): print('INFO ilastik: block', i)",
@@ -90,6 +83,18 @@ def test_who_knows_only_schema_1_gets_a_manifest_that_it_can_read(folder):
             "but trained another one: WARNING: Your project file",
         ),
         ("import faulthandler; faulthandler.enable(); faulthandler._sigsegv()", 139, "COMMAND", CRASH),
+        *[
+            pytest.param(*case, marks=pytest.mark.slow)  # tests/unit/task/test_true_success.py has their rules
+            for case in (
+                ("write(shape=(3, 6, 5))", 81, "NO_OUTPUT", "pages of 6 x 5 pixels instead of 5 x 6"),
+                ("write(count=3)", 81, "NO_OUTPUT", "an unexpected file, 'nuclei2.tiff'"),
+                ("write(); sys.exit(1)", 1, "COMMAND", "ended with exit code 1"),
+                ("sys.exit(2)", 2, "COMMAND", "exit code 2"),
+                ("sys.exit(82)", 1, "COMMAND", "exit code 1"),
+                ("write(); os.kill(os.getpid(), signal.SIGSEGV)", 139, "COMMAND", "crashed with exit code 139"),
+                ("raise MemoryError('Unable to allocate 5 GiB')", 1, "OUT_OF_MEMORY", "Unable to allocate 5 GiB"),
+            )
+        ],
     ],
 )
 def test_what_is_not_success_leaves_no_manifest_and_no_tiff(folder, body, code, kind, message):

@@ -90,7 +90,13 @@ def test_an_untagged_image_without_fitting_axes_is_a_bad_image(folder, axes, mes
     assert message in folder.report().sentence
 
 
-@pytest.mark.parametrize("lane", ["trained.h5/volume/data", "/etc/passwd", "../../../escape.h5/x", "", "a\nb.h5/x"])
+@pytest.mark.parametrize(
+    "lane",
+    [
+        *("trained.h5/volume/data", "../../../escape.h5/x"),
+        *[pytest.param(lane, marks=pytest.mark.slow) for lane in ("/etc/passwd", "", "a\nb.h5/x")],
+    ],
+)
 def test_an_old_project_is_made_to_fit_in_a_copy(folder, lane):
     """Lanes without shape point at this image, label blocks go; no path of the project is followed or made."""
     folder.make_project(old=True, lane=lane)
@@ -132,9 +138,9 @@ def test_the_images_own_axes_win_over_the_projects(folder):
     assert folder.run().code == 0
 
 
-@pytest.mark.parametrize("name", ["Kerne 'α' \"β\".h5", "$(touch pwned).h5", "`touch pwned`;touch pwned", "a\nb"])
-def test_a_name_from_outside_is_data_only(folder, name):
+def test_a_name_from_outside_is_data_only(folder):
     """Quotes, Unicode, newlines and shell text in the blob's name reach the manifest and nothing else."""
+    name = "Kerne 'α' \"β\"$(touch pwned)`touch pwned`;touch pwned\na b.h5"
     folder.values = {"image_name": name, "image_etag": '"$(touch pwned)"', "correlation_id": "';touch pwned;'"}
     ended = folder.run()
 
@@ -142,7 +148,7 @@ def test_a_name_from_outside_is_data_only(folder, name):
     assert folder.manifest().image.blob == name
 
 
-@pytest.mark.parametrize("dataset", ['it\'s a "volume"/ä:*?[0]', "x.h5/y.ilp", "$(touch pwned)"])
+@pytest.mark.parametrize("dataset", ['it\'s a "volume"/$(touch pwned)ä:*?[0]', "x.h5/y.ilp"])
 def test_an_odd_dataset_name_reaches_ilastik_under_an_alias(folder, dataset):
     """ilastik takes paths apart at `.h5`, `:` and `*`: such a dataset gets a second, plain name."""
     folder.make_image(dataset=dataset)
