@@ -101,7 +101,7 @@ def test_an_untagged_image(lab):
 
 def test_a_2d_image(lab, cells2d):
     """A single plane and time point becomes one TIFF of one page."""
-    lab.project("flat", cells2d, pictures=False)
+    lab.project("flat", cells2d)
     name = "flat/plane.h5"
     lab.image(name, seed=7, shape=(1, 40, 36, 1, 1))
     row = lab.wait(name)
