@@ -10,7 +10,7 @@ from typing import Any
 
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
-from batch_ops.domain.record_parts import ImageCounts, Placement, Published
+from batch_ops.domain.record_parts import ImageCounts, Placement, Published, Steered
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.objects import MAX_SMALL_BYTES, ObjectCounts, ObjectsError, ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput, Role
@@ -110,6 +110,20 @@ def _moves_of(text: str) -> tuple[Move, ...]:
     return _understood(lambda move: Move(State(move[0]), datetime.fromisoformat(move[2])), moves)
 
 
+def _text_of_steered(steered: tuple[Steered, ...]) -> str:
+    """[["retry", "ada@lab.example", "2026-03-01T12:00:00Z"]]."""
+    notes = [(one.what, one.by, f"{one.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}") for one in steered]
+    return json.dumps(notes, ensure_ascii=False, separators=(",", ":")) if notes else ""
+
+
+def _steered_of(text: str) -> tuple[Steered, ...]:
+    items = _parsed(text)
+    return _understood(
+        lambda one: Steered(str(one[0]), str(one[1]), datetime.fromisoformat(one[2])),
+        items if isinstance(items, list) else (),
+    )
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text or "null")
@@ -121,7 +135,7 @@ def _understood[Note](read: Callable[[Any], Note], items: Iterable[Any]) -> tupl
     """Read notes, passing over those that no version up to this one writes: a note never makes its row unreadable."""
     notes = []
     for item in items:
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError, LookupError, TypeError):
             notes.append(read(item))
     return tuple(notes)
 
@@ -231,6 +245,7 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         tuple[tuple[FailureKind, int], ...]: Codec(str, _text_of_counts, _counts_of),
         tuple[Attempt, ...]: Codec(str, _text_of_attempts, attempts_of),
         tuple[Move, ...]: Codec(str, _text_of_moves, _moves_of),
+        tuple[Steered, ...]: Codec(str, _text_of_steered, _steered_of),
         tuple[tuple[str, float, str], ...]: Codec(str, _text_of_sizes, _sizes_of),
         tuple[PlannedOutput, ...]: Codec(str, _text_of_outputs, _outputs_of),
         ObjectCounts | None: Codec(str, _text_of_counts_of_objects, _counts_of_objects),

@@ -146,7 +146,7 @@ class Case:
     def record(self, turn: datetime | None) -> FileRecord:
         """Make the row of the version, before the decision."""
         old, kept = self.old, self.old if self.goes_on else None
-        return FileRecord(
+        record = FileRecord(
             name=self.order.name,
             source=self.order.source,
             run=kept.run if kept else (old.run + 1 if old else 1),
@@ -160,7 +160,10 @@ class Case:
             turn=turn,
             times=Times(dropped_at=self.blob.modified),
             placement=Placement(previous=self.left_behind),
+            steered=kept.steered if kept else (),
         )
+        asked = old is not None and self.order.again == old.run
+        return record.steered_by("retry", self.order.by, self.now) if asked else record
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from typing import Self
 
 from batch_ops.domain.attempts import Tries
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.record_parts import Placement, Published, Spent, Times
+from batch_ops.domain.record_parts import Placement, Published, Spent, Steered, Times
 from batch_ops.domain.spending import seconds_of, spent_in_all, stretch_over
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.run_plan import RunPlan
 
 HISTORY_LENGTH = 40
+STEERED_LENGTH = 10
 
 
 class State(StrEnum):
@@ -65,6 +66,7 @@ class FileRecord:
     `run` counts the versions (and repeated segmentations) of a file. `intent` names the entry of the worklist that
     keeps this run in sight. `backfill`: an older file that an operator asked for; `turn` is the day (its midnight,
     UTC) on which its turn comes. `source`: the blob that is segmented, where it has another name than its results.
+    `steered`: who had the run begun again or cancelled, as far as that is known.
     """
 
     name: str
@@ -86,6 +88,7 @@ class FileRecord:
     source: str = ""
     published: Published = field(default_factory=Published)
     spent: Spent = field(default_factory=Spent)
+    steered: tuple[Steered, ...] = ()
 
     @property
     def node_seconds(self) -> int:
@@ -116,6 +119,13 @@ class FileRecord:
         if state.is_final and not self.state.is_final:
             spent = spent_in_all(spent, times, self.placement)
         return replace(self, state=state, reason=reason, times=times, history=moves, spent=spent)
+
+    def steered_by(self, what: str, by: str, now: datetime) -> Self:
+        """Return the record with a note of who had this done; once, however often the same is asked for."""
+        if not by or any((one.what, one.by) == (what, by) for one in self.steered):
+            return self
+        noted = Steered(what, by, now.replace(microsecond=0))
+        return replace(self, steered=(*self.steered, noted)[-STEERED_LENGTH:])
 
     def between_stretches(self) -> Self:
         """Return the record with its last stretch of work among those that are over (see `spending`)."""

@@ -69,6 +69,7 @@ def look_again_message(order: LookOrder) -> str:
         "again": order.again,
         "tries": order.tries,
         "source": order.source,
+        "by": order.by,
     }
     return json.dumps(values | {key: wish for key, wish in wishes.items() if wish}, ensure_ascii=False)
 
@@ -86,6 +87,7 @@ def look_order(body: bytes) -> LookOrder | None:
             again=values.whole("again", 0),
             tries=values.whole("tries", 0),
             source=values.text("source", ""),
+            by=plain(values.text("by", "")),
         )
     event = _event(values)
     if event.means_nothing:

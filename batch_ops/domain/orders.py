@@ -13,8 +13,8 @@ class LookOrder:
 
     `sequencer` orders the events of one blob. `backfill`: an operator asks for an older file, which takes its turn.
     `again`: an operator wants another run after this one, if it is still the file's run and has ended; a waiting
-    run no longer waits for its turn. `tries`: how often a service was unavailable. `source`: the blob that
-    is segmented, where it has another name than its results.
+    run no longer waits for its turn. `by`: who wants that, if known. `tries`: how often a service was
+    unavailable. `source`: the blob that is segmented, where it has another name than its results.
     """
 
     name: str
@@ -25,6 +25,7 @@ class LookOrder:
     again: int = 0
     tries: int = 0
     source: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

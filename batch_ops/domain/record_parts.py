@@ -57,6 +57,15 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
+class Steered:
+    """What somebody who is known by name had done with a run: `retry` or `cancel`."""
+
+    what: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What the work of nodes that is over has cost; of a run that has ended, all of it.
 

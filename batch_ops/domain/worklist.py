@@ -56,10 +56,11 @@ class SweepMark:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """An operator's pause: no new runs begin, of one project or (project "") of all."""
+    """An operator's pause: no new runs begin, of one project or (project "") of all. `by`: whose, if known."""
 
     project: str
     since: datetime
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

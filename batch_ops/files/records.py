@@ -105,6 +105,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "node seconds": _count(record.node_seconds),
         "cost": cost_told(record),
         "correlation id": record.correlation_id,
+        "steered": "; ".join(f"{one.what} by {one.by}, {moment(one.at)}" for one in record.steered),
     }
     more = [("image", _image(image)) for image in plan.images if image.folder]
     warnings = [("warning", f"{warning.sentence} ({warning.code})") for warning in plan.warnings]
@@ -159,6 +160,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "previous_task_id": previous.task_id,
         "tries": {str(kind): count for kind, count in record.tries.counts},
         "attempts": [{**asdict(attempt), "at": attempt.at.isoformat()} for attempt in record.tries.attempts],
+        "steered": [{"what": one.what, "by": one.by, "at": one.at.isoformat()} for one in record.steered],
         "history": [{"state": move.state, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"} for move in record.history],
     }
 

@@ -5,12 +5,13 @@ Every name from outside stands in the query and is escaped by the templates. No 
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,11 +21,15 @@ from starlette.routing import Route
 from batch_ops.domain.errors import BlobMissing, ServiceFault
 from batch_ops.page import plot, shown, words
 from batch_ops.page.looking import Looking
+from batch_ops.page.steering import Steers, keep_word, word_of
 from batch_ops.page.visitors import PRINCIPAL, Visitor, visitor_of
 from batch_ops.system import System
 from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
+
+# Of the request that is being answered.
+_word: ContextVar[str] = ContextVar("word", default="")
 
 _HERE = Path(__file__).parent
 # Nothing but what this app itself sends; no script or style within the HTML.
@@ -36,7 +41,8 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # With "no-referrer" browsers would not say of a form that it comes from the page.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -66,7 +72,8 @@ class Page:
         )
         self._templates.globals |= {"w": words, "link": shown.link, "moment": shown.moment, "span": shown.span}
         self._templates.globals |= {"plot_width": plot.WIDTH, "plot_height": plot.HEIGHT}
-        looking = Looking(self.render, clock)
+        self._templates.globals["exact"] = escape
+        looking, steers = Looking(self.render, clock), Steers(self.render)
         self.app = Starlette(
             routes=[
                 Route(f"{shown.ROOT}/static/{{name}}", self._static),
@@ -76,13 +83,15 @@ class Page:
                 Route(f"{shown.ROOT}/file", self._guarded(looking.file)),
                 Route(f"{shown.ROOT}/picture", self._guarded(looking.picture)),
                 Route(f"{shown.ROOT}/result", self._guarded(looking.result)),
+                Route(f"{shown.ROOT}/steer", self._guarded(steers.files), methods=["POST"]),
+                Route(f"{shown.ROOT}/pause", self._guarded(steers.pause), methods=["POST"]),
             ],
             exception_handlers={HTTPException: self._refused, BlobMissing: self._refused},
         )
 
     def render(self, template: str, visitor: Visitor | None, status: int = 200, **values: Any) -> Response:
-        """Make an answer from a template."""
-        text = self._templates.get_template(template).render(visitor=visitor, **values)
+        """Make an answer from a template, whose forms carry the word of this browser."""
+        text = self._templates.get_template(template).render(visitor=visitor, word=_word.get(), **values)
         return HTMLResponse(text, status, headers=_HEADERS)
 
     def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -94,7 +103,11 @@ class Page:
                 visitor = visitor_of(request.headers.get(PRINCIPAL), system.settings.page_groups)
                 if visitor is None:
                     return self._told(403, words.NO_ROLE_TITLE, words.NO_ROLE)
+                word, is_new = word_of(request)
+                _word.set(word)
                 found = await handler(request, system, visitor)
+                if is_new:
+                    keep_word(request, found, word)
             except ServiceFault as fault:
                 log.warning("The page could not be made: %s", fault)
                 return self._told(503, words.NO_ANSWER_TITLE, words.NO_ANSWER)
@@ -120,8 +133,10 @@ class Page:
 
     async def _refused(self, _request: Request, fault: Exception) -> Response:
         status = fault.status_code if isinstance(fault, HTTPException) else 404
-        said = words.WRONG_METHOD if status == 405 else words.NOT_FOUND
-        return self._told(status, words.NOT_FOUND_TITLE, said)
+        said = {400: words.WRONG_METHOD, 403: words.NOT_FROM_HERE, 405: words.WRONG_METHOD, 413: words.WRONG_METHOD}
+        return self._told(
+            status, words.NOT_FOUND_TITLE if status == 404 else words.REFUSED_TITLE, said.get(status, words.NOT_FOUND)
+        )
 
     def _told(self, status: int, title: str, text: str) -> Response:
         return self.render("told.html", None, status, title=title, text=text)

@@ -17,6 +17,7 @@ from batch_ops.page import plot, shown, words
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
 from batch_ops.use_cases.file_pages import Wanted
+from batch_ops.use_cases.steering import cancel_objection, retry_objection
 
 OPEN = "OPEN"
 _OPEN_STATES = frozenset(State) - FINAL
@@ -66,6 +67,11 @@ class Filter:
             return _OPEN_STATES
         return frozenset({State(self.state)}) if self.state else frozenset()
 
+    @property
+    def within(self) -> str:
+        """The project that all such files belong to; "" for any."""
+        return self.project or (naming.project_of(self.prefix) if "/" in self.prefix else "")
+
     def url(self, **changes: str) -> str:
         """The address of the list with this filter, changed so."""
         given = {"project": self.project, "state": self.state, "prefix": self.prefix, "place": self.place}
@@ -87,6 +93,7 @@ class Looking:
             "overview.html",
             visitor,
             overview=found,
+            paused={pause.project for pause in found.pauses},
             opened=shown.by_state(found.opened),
             today=shown.by_state(found.today),
             sums=[(project, one, shown.sums_cost(one, currency)) for project, one in found.sums],
@@ -119,6 +126,8 @@ class Looking:
             is_live=any(not record.state.is_final for record in page.files),
             following=asked.url(place=page.following) if page.following else "",
             first=asked.url(place="") if asked.place else "",
+            steers_any=any(visitor.steers(naming.project_of(record.name)) for record in page.files),
+            steers_all=visitor.steers(asked.within) and bool(asked.project or asked.prefix or asked.state),
         )
 
     async def file(self, request: Request, system: System, visitor: Visitor) -> Response:
@@ -148,6 +157,10 @@ class Looking:
             largest=LARGEST_DOWNLOAD,
             folder=naming.results_folder(name),
             container=system.settings.results_container,
+            steers=visitor.steers(naming.project_of(name)),
+            retries=not retry_objection(record, force=True),
+            forces=bool(retry_objection(record, force=False)),
+            cancels=not cancel_objection(record),
         )
 
     async def picture(self, request: Request, system: System, visitor: Visitor) -> Response:

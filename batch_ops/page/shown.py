@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+from batch_ops.domain import naming
 from batch_ops.domain.cost_told import cost_told
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
@@ -91,6 +92,11 @@ class FileRow:
     def url(self) -> str:
         """Its own page."""
         return link("file", name=self.record.name)
+
+    @property
+    def project(self) -> str:
+        """The project that it belongs to."""
+        return naming.project_of(self.record.name)
 
     @property
     def state(self) -> str:

@@ -44,6 +44,11 @@ class Visitor:
     role: Role
     projects: frozenset[str] = frozenset()
 
+    @property
+    def told(self) -> str:
+        """Who this is, for rows and logs."""
+        return self.name if self.name == self.id or not self.id else f"{self.name} ({self.id})"
+
     def sees(self, project: str) -> bool:
         """Whether the project's files are shown; project "": whether all are."""
         return self.role >= Role.OPERATOR or (bool(project) and naming.composed(project) in self.projects)

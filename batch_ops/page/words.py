@@ -120,8 +120,35 @@ TITLES: Mapping[str, str] = {
     "correlation_id": "Correlation id",
 }
 
+# Steering
+ACTIONS = ("retry", "cancel", "retry-all", "cancel-all")
+RETRY, CANCEL = "Run again", "Cancel"
+RETRY_ALL, CANCEL_ALL = "Run all of these again", "Cancel all of these"
+PAUSE, RESUME = "Pause", "Resume"
+STEER = "Steer"
+SURE, SAID = "Are you sure?", "Done"
+YES, NO, BACK = "Yes", "No, go back", "Back"
+QUESTIONS: Mapping[str, str] = {
+    "retry": "{} will be run again.",
+    "cancel": "{} will be cancelled.",
+    "pause": "New runs will wait, those that have begun go on: {}.",
+    "resume": "New runs will begin: {}.",
+}
+DONE_WITH: Mapping[str, str] = {
+    "retry": "{} will be run again within a minute.",
+    "cancel": "{} cancelled.",
+    "pause": "Paused: {}.",
+    "resume": "Resumed: {}.",
+}
+LEFT_ALONE = "{} left alone: {}."
+AND_MORE = "and {} more"
+STEERED = "Steered"
+BY = "by"
+NOT_FROM_HERE = "This did not come from the page itself, or from a page that was open for very long: load it again."
+
 # Errors
 NOT_FOUND = "There is no such page or file, or it is not yours to see."
+REFUSED_TITLE = "Refused"
 NOT_FOUND_TITLE = "Not found"
 NO_ROLE_TITLE = "No access"
 NO_ROLE = (

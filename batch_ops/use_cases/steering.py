@@ -159,27 +159,32 @@ class Steering:
                 chosen.append(Chosen(record.name, record.run, record.state))
         return Plan(tuple(chosen), left)
 
-    async def retry(self, chosen: Sequence[Chosen]) -> None:
-        """Order another run of each, by message; a run that is no longer the file's last is not repeated."""
+    async def retry(self, chosen: Sequence[Chosen], by: str = "") -> None:
+        """Order another run of each, by message; a run that is no longer the file's last is not repeated.
+
+        `by`: who wants it, if known; the row says so.
+        """
 
         async def ask(one: Chosen) -> None:
             correlation_id = f"retry-{naming.file_hash(one.name)}-{one.run}"
-            await self._outbox.look_again(LookOrder(one.name, correlation_id, again=one.run))
+            await self._outbox.look_again(LookOrder(one.name, correlation_id, again=one.run, by=by))
 
         await for_all(chosen, ask)
 
-    async def cancel(self, chosen: Sequence[Chosen], reason: str = "Cancelled by an operator.") -> Mapping[str, int]:
-        """End these runs and their tasks; return how many were left alone, by reason."""
+    async def cancel(
+        self, chosen: Sequence[Chosen], reason: str = "Cancelled by an operator.", by: str = ""
+    ) -> Mapping[str, int]:
+        """End these runs and their tasks; return how many were left alone, by reason. `by`: as of `retry`."""
         left: Counter[str] = Counter()
 
         async def end(one: Chosen) -> None:
-            if why := await self._cancel(one, reason):
+            if why := await self._cancel(one, reason, by):
                 left[why] += 1
 
         await for_all(chosen, end)
         return left
 
-    async def _cancel(self, chosen: Chosen, reason: str) -> str:
+    async def _cancel(self, chosen: Chosen, reason: str, by: str) -> str:
         for _ in range(_RACES):
             entry = await self._ledger.get(chosen.name)
             if entry is None or entry.record.run != chosen.run:
@@ -193,7 +198,8 @@ class Steering:
                 elif record.state.is_waiting:
                     await self._ending.tidy_later(record)
                 # The row, then its tasks: nobody creates another task of an ended run.
-                await self._ending.end(entry, record.to(State.CANCELLED, self._clock(), reason))
+                now = self._clock()
+                await self._ending.end(entry, record.to(State.CANCELLED, now, reason).steered_by("cancel", by, now))
             except Conflict:
                 continue
             return ""
@@ -212,9 +218,9 @@ class Steering:
         """List the pauses."""
         return await self._worklist.pauses()
 
-    async def pause(self, project: str = "") -> None:
-        """Start no new runs, of a project or (project "") at all. Runs that have begun continue."""
-        await self._worklist.pause(Pause(project, self._clock()))
+    async def pause(self, project: str = "", by: str = "") -> None:
+        """Start no new runs, of a project or (project "") at all; what has begun continues. `by`: as of `retry`."""
+        await self._worklist.pause(Pause(project, self._clock(), by))
 
     async def resume(self, project: str = "") -> int:
         """End a pause; return the number of files that are looked at now."""

@@ -16,7 +16,7 @@ from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.prices import NodeKind
-from batch_ops.domain.record_parts import ImageCounts, Placement, Published, Spent, Times
+from batch_ops.domain.record_parts import ImageCounts, Placement, Published, Spent, Steered, Times
 from batch_ops.files.records import as_json
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
@@ -105,6 +105,7 @@ RECORD = FileRecord(
     ),
     times=Times(at(2), at(3), at(4), at(5), at(6), at(7), at(8), 7),
     history=(Move(State.SUBMITTING, SECOND), Move(State.RUNNING, SECOND)),
+    steered=(Steered("retry", 'Ada "the" \u00e4', SECOND),),
     published=Published(2, 2**33, MICROMETRES, (2**40, 7), (ImageCounts("s00", PIXELS),)),
     source="worm/ä.h5",
     spent=Spent(8, 9, "USD"),
@@ -186,6 +187,7 @@ ROW: dict[str, Any] = {
     "task_ended_at": at(6),
     "finished_at": at(7),
     "history": "SUBMITTING@2026-03-01T12:06:00Z RUNNING@2026-03-01T12:06:00Z",
+    "steered": '[["retry","Ada \\"the\\" \u00e4","2026-03-01T12:06:00Z"]]',
     "tiffs": int64(2),
     "result_bytes": int64(2**33),
     "cost_micro": int64(8),
@@ -241,6 +243,7 @@ SPECIAL = {
     "warnings": WARNINGS,
     "objects_wanted": st.just(ROW["objects_wanted"]),
     "pictures_wanted": st.just(ROW["pictures_wanted"]),
+    "steered": st.just(ROW["steered"]),
     "class_pixels": st.just(ROW["class_pixels"]),
     "pixel_sizes": st.just(ROW["pixel_sizes"]),
     "more_images": st.just(ROW["more_images"]),
