@@ -9,16 +9,22 @@ Nodes only read here: what a task found comes with its manifest, and is stored b
 import hashlib
 import json
 import logging
+import shlex
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from attrs import define
 
+from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Fence
 from batch_ops.task.certificate import Certificate, EngineUse, Role, depth_of, name_of
+from batch_ops.task.plain_text import plain
+from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import MAX_LINE_CHARS, ManifestError
+from batch_ops.task.warning_kinds import ENGINE_REVOKED
 
 log = logging.getLogger("batch_ops")
 
@@ -72,28 +78,38 @@ class Certificates:
             fence = Fence(blob.etag)
         return False
 
-    async def keep(self, record: FileRecord, uses: tuple[EngineUse, ...]) -> None:
-        """Store the certificates that a run made. Repeatable. Raises `ServiceFault`, and `BlobChanged`.
+    async def keep(self, record: FileRecord, uses: tuple[EngineUse, ...]) -> tuple[RunWarning, ...]:
+        """Store the certificates that a run made; return a warning for each that is revoked by them.
 
-        A difference is never replaced by an equality: whoever wants that deletes it.
+        A difference is never replaced by an equality: whoever wants that deletes it. Repeatable. Raises
+        `ServiceFault`, and `BlobChanged`.
         """
-        for made in (use.made for use in uses if use.made):
-            tool, placement = record.plan.tool, record.placement
-            if (made.combination.project_sha256, made.task_id) != (tool.project_digest, placement.task_id):
-                log.warning("A certificate of another run was left out.", extra=fields(record))
-                continue
-            name = f"{folder_of(record)}{name_of(made.combination.key)}"
-            fence = Fence(None)
-            try:
-                blob, content = await self._blobs.read(self._container, name, 0, _LARGEST)
-            except BlobMissing:
-                pass
-            else:
-                if not _is_newer(made, content):
-                    continue
-                fence = Fence(blob.etag)
-            await self._blobs.put(self._container, name, made.to_json(), fence=fence, metadata={}, content_type=_JSON)
-            log.info("%s", made.sentence, extra=fields(record))
+        stored = [await self._keep(record, use.made) for use in uses if use.made]
+        return tuple(_revoked(record, one) for one in stored if one is not None and one.revokes)
+
+    async def _keep(self, record: FileRecord, made: Certificate) -> Certificate | None:
+        """Store one certificate; return what of this run is there then."""
+        if (made.combination.project_sha256, made.task_id) != (
+            record.plan.tool.project_digest,
+            record.placement.task_id,
+        ):
+            log.warning("A certificate of another run was left out.", extra=fields(record))
+            return None
+        name = f"{folder_of(record)}{name_of(made.combination.key)}"
+        fence, known = Fence(None), None
+        try:
+            blob, content = await self._blobs.read(self._container, name, 0, _LARGEST)
+        except BlobMissing:
+            pass
+        else:
+            fence, known = Fence(blob.etag), _read(content)
+        if known is not None and not (known.is_equal and (not made.is_equal or made.made > known.made)):
+            return known if known.task_id == made.task_id else None
+        if known is not None and not made.is_equal:
+            made = replace(made, revokes=known.made)
+        await self._blobs.put(self._container, name, made.to_json(), fence=fence, metadata={}, content_type=_JSON)
+        log.info("%s", made.sentence, extra=fields(record))
+        return made
 
 
 def folder_of(record: FileRecord) -> str:
@@ -110,10 +126,19 @@ def _kind(record: FileRecord) -> str:
     return hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:32]
 
 
-def _is_newer(made: Certificate, content: bytes) -> bool:
-    """Return whether a certificate takes the place of one that is there."""
+def _read(content: bytes) -> Certificate | None:
+    """Read a certificate that is there; what can't be read counts for nothing."""
     try:
-        known = Certificate.parse(content)
+        return Certificate.parse(content)
     except ManifestError:
-        return True
-    return known.is_equal and (not made.is_equal or made.made > known.made)
+        return None
+
+
+def _revoked(record: FileRecord, difference: Certificate) -> RunWarning:
+    project = shlex.quote(plain(naming.project_of(record.name)))
+    sentence = (
+        f"The pixel engine was found to differ from ilastik, so that its certificate of {difference.revokes} holds no "
+        "longer: images of this project that ran since then may have been computed by the engine. To have ilastik "
+        f"compute them: python -m batch_ops.files retry --project {project} --state succeeded --force"
+    )
+    return RunWarning(ENGINE_REVOKED, sentence)

@@ -99,7 +99,8 @@ class Certificate:
 
     `voxels` were compared in `probes` crops; `differing` of them have another label, or a probability that is off by
     more than `tolerance` (0 for a segmentation); `largest_difference` is the greatest of probabilities. `reason`: why
-    nothing could be compared, "" where it was.
+    nothing could be compared, "" where it was. `revokes`: the time of the certificate whose place this
+    takes.
     """
 
     combination: Combination
@@ -112,6 +113,7 @@ class Certificate:
     task_id: str
     image: str
     reason: str = ""
+    revokes: str = ""
     schema: int = _SCHEMA
 
     def __post_init__(self) -> None:
@@ -127,6 +129,8 @@ class Certificate:
         check_text(self.task_id, "the task id", 64)
         check_text(self.image, "the image of the certificate", 1024)
         check_text(self.reason, "the reason", 800)
+        if self.revokes:
+            check_text(self.revokes, "the time of what is revoked", 20, strict_json.UTC)
         check_number(self.schema, "the schema of the certificate", _SCHEMA, _SCHEMA)
 
     @property

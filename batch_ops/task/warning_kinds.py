@@ -15,6 +15,7 @@ ONE_CLASS = "one-class"
 DOMINANT_CLASS = "dominant-class"
 ABSENT_CLASS = "absent-class"
 ENGINE_DIFFERS = "engine-differs"
+ENGINE_REVOKED = "engine-revoked"
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -42,6 +43,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "no-label-image": "the images of its objects' ids could not be made",
         "not-split": "it is too large for its objects to be parted where they touch",
         ENGINE_DIFFERS: "the pixel engine and ilastik did not give the same pixels of it, so that ilastik computed it",
+        ENGINE_REVOKED: "the pixel engine is certified no longer for images of its kind: run others again",
         "not-counted": "its objects could not be counted, nor its pixels looked at",
     }
 )

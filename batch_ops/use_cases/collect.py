@@ -145,10 +145,11 @@ class Collect:
                 await self._outbox.send(CollectOrder.of(record), self._settings.copy_poll)
                 return
             # Before it is named as the reason of a result.
-            await self._certificates.keep(record, execution.manifest.engines)
+            revoked = await self._certificates.keep(record, execution.manifest.engines)
             has_log = LOG_NAME in execution.sources
             absent = await self._absent_classes(record, execution.manifest.class_pixels)
-            document = provenance(record, execution.manifest, has_log=has_log, now=self._clock(), more=absent)
+            more = (*absent, *revoked)
+            document = provenance(record, execution.manifest, has_log=has_log, now=self._clock(), more=more)
             await folder.put(PROVENANCE, document, "application/json")
             # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)

@@ -111,6 +111,9 @@ async def test_a_difference_is_the_last_word(certifying: World, before, after, k
     there = Certificate.parse(certifying.blobs.content(FOLDER, place))
     assert there.differing == kept
     assert there.made.startswith("2026-11-29" if before else "2026-11-30")
+    told = [warning.sentence for warning in certifying.row("fly/b.h5").plan.warnings if "engine" in warning.code]
+    revoked = (before, after) == (0, 1)
+    assert [("2026-11-29T12:00:00Z" in one, "retry --project fly" in one) for one in told] == [(True, True)] * revoked
 
 
 async def test_what_another_task_wrote_is_no_certificate(certifying: World):
