@@ -50,6 +50,9 @@ def prepare_project(root: Path, argument: str, *, keep_export: bool = False) -> 
         infos = list(training_images(file))
         axes = frozenset(_axes_of(info["axistags"][()]) for info in infos if "axistags" in info and not is_old(info))
         redirect(infos, argument)
+        for lane in file["Input Data/infos"].values():
+            if roles_of(lane) and "filePath" in lane:
+                del lane["filePath"]
         if any(map(is_old, infos)):
             forget_labels(file)
         forgotten = () if keep_export else forget_export(file)
@@ -57,11 +60,19 @@ def prepare_project(root: Path, argument: str, *, keep_export: bool = False) -> 
 
 
 def training_images(file: Any) -> Iterator[Any]:
-    """Find the groups that describe a project's images, one for each lane and role, that lie outside of the project."""
+    """Find the groups that describe a project's images, one for each lane and role, that lie outside of the project.
+
+    ilastik takes a lane for an image itself only where it has no roles, as old projects store it.
+    """
     for lane in file["Input Data/infos"].values():
-        for info in [lane] if "filePath" in lane else lane.values():
+        for info in roles_of(lane) or [lane]:
             if "filePath" in info and not is_inside(info):
                 yield info
+
+
+def roles_of(lane: Any) -> list[Any]:
+    """Return the images of a lane by their roles; none in an old project."""
+    return [info for info in lane.values() if hasattr(info, "keys") and "filePath" in info]
 
 
 def is_inside(info: Any) -> bool:

@@ -146,6 +146,8 @@ def test_nothing_of_it_changes_the_pixels_or_causes_a_request(folder, address):
             file.copy("Input Data/infos/lane0000", f"Input Data/infos/lane{index + 1:04d}")
     for index, values in enumerate(LANES.values()):
         change(folder.project, LANE.replace("0000", f"{index:04d}"), at(values, url))
+    # As old projects say it, too: ilastik goes by what stands below.
+    change(folder.project, "Input Data/infos/lane0000", {"filePath": b"elsewhere.h5/data"})
     with h5py.File(folder.image, "a") as file:
         file["volume/data"].attrs.update({"axis_units": "micrometer", "drange": "0 255"})
     folder.extra["HOME"] = "/proc/no such home"
