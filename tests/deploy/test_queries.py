@@ -101,23 +101,21 @@ def test_the_language_service_finds_nothing():
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "AppTrace",
-        "AppTraces | where Mesage has 'x'",
-        "AppTraces | wher Message has 'x'",
-        "AppTraces | where Message startswit 'x'",
-        "AppTraces | where SeverityLevel >= 'two' | project ago(1x)",
-        "AppTraces | project extracts('x', 1, Message)",
-    ],
-)
-def test_the_language_service_finds_a_slip(tmp_path, query):
-    """A misspelt table, column, operator or function, and a type that does not fit, are each found."""
-    path = tmp_path / "slip.kql"
-    path.write_text(query)
-    done = faults_of(path)
-    assert (done.returncode, "slip.kql:1: KS" in done.stdout) == (1, True), done.stdout + done.stderr
+def test_the_language_service_finds_each_slip(tmp_path):
+    """A misspelt table, column, operator or function, and a type that does not fit."""
+    slips = {
+        "table": "AppTrace",
+        "column": "AppTraces | where Mesage has 'x'",
+        "operator": "AppTraces | wher Message has 'x'",
+        "comparison": "AppTraces | where Message startswit 'x'",
+        "type": "AppTraces | where SeverityLevel >= 'two' | project ago(1x)",
+        "function": "AppTraces | project extracts('x', 1, Message)",
+    }
+    for name, query in slips.items():
+        (tmp_path / f"{name}.kql").write_text(query)
+    done = faults_of(*sorted(tmp_path.glob("*.kql")))
+    assert done.returncode == 1, done.stderr
+    assert set(re.findall(r"(\w+)\.kql:1: KS", done.stdout)) == slips.keys(), done.stdout
 
 
 def faults_of(*queries):

@@ -175,7 +175,9 @@ def test_what_was_confirmed_counts_on_the_node_too(folder):
     assert (folder.manifest().images[0].axes, folder.manifest().images[0].shape) == ("zyx", (3, 5, 6))
 
 
-@pytest.mark.parametrize("writer", SAMPLES)
+@pytest.mark.parametrize(
+    "writer", ["npy2bdv", *(pytest.param(one, marks=pytest.mark.slow) for one in SAMPLES if one != "npy2bdv")]
+)
 def test_what_the_fields_own_writers_wrote_gives_the_same_pixels(folder, segment, expected, writer):
     """Files that are not by this project: see their folder."""
     folder.axes, (folder.shape, dtype) = "tczyx", SAMPLES[writer]

@@ -37,7 +37,7 @@ def test_an_untagged_image_gets_its_axes_in_the_local_copy(folder):
     ],
     ids=["an array of one text", "a text that goes on after its end", "time as if it were space"],
 )
-@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("checked", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_tags_that_only_the_check_can_read_are_written_anew(folder, tags, checked):
     """ilastik can't read them, or takes them for other axes: its copy gets what the check read."""
     with h5py.File(folder.image, "a") as file:
