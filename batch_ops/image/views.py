@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Images that these describe are put together in a plain copy; others ilastik may read as they are.
-COPIED_READERS = frozenset({"bigdataviewer", "fiji", "imaris", "pattern"})
+COPIED_READERS = frozenset({"bigdataviewer", "fiji", "imaris", "pattern", "tiff"})
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from local_cloud.demo.watch import watch
 
 _PROJECT = "demo"
 _SAMPLE_PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
+_SUFFIXES = (".h5", ".hdf5", ".ims", ".tif", ".tiff")
 _SECONDS_FOR_SAMPLES = 300.0
 # What the samples and the services need, and how often an image lies about: stored, on its node, as TIFFs.
 _SPACE_FOR_ALL = 100 * 10**6  # bytes
@@ -71,8 +72,10 @@ def parse(argv: Sequence[str]) -> DemoOptions:
         if wrong := _wrong_with(path):
             parser.error(f"{printable(str(path))} {wrong}")
     for path in given.files:
-        if path.suffix.lower() != ".h5":
-            parser.error(f"{printable(str(path))} does not end in .h5, and only such files are taken up.")
+        if path.suffix.lower() not in _SUFFIXES:
+            parser.error(
+                f"{printable(str(path))} does not end in {', '.join(_SUFFIXES)}: only such files are taken up."
+            )
     limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
     return DemoOptions(tuple(given.files), project, configuration, given.data.resolve(), given.keep, limit)
 

@@ -33,6 +33,7 @@ _KINDS = (
 )
 _NOT_THE_IMAGE = re.compile(r"(?<![a-z])(label|macro|thumbnail|overview|preview)s?(?![a-z])", re.IGNORECASE)
 _SHOWN = 5
+_CUT_OFF = "its pages should reach beyond its end"
 
 
 class Foreign(Exception):
@@ -97,6 +98,7 @@ def stacks(tif: Any) -> dict[int, Stack]:
     for kind in _KINDS:
         if getattr(first, f"is_{kind}", False):
             raise Foreign("tiff kind", kind.upper())
+    _following(tif, first)
     if first.is_ome:
         return _of_ome(tif, first)
     if first.imagej_description:
@@ -189,12 +191,25 @@ def _of_imagej(tif: Any, first: Any) -> Stack:
 def _lies_together(tif: Any, first: Any, page: Stack, images: int) -> bool:
     """Return whether all planes follow the first one, as ImageJ writes them: no other page begins among them."""
     end = (page.offset or 0) + math.prod(page.shape) * page.item_bytes * images
+    following = _following(tif, first)
+    if following == 0 and end > tif.filehandle.size:
+        raise Foreign("damaged tiff", _CUT_OFF)
+    return end <= tif.filehandle.size and (following == 0 or following >= end)
+
+
+def _following(tif: Any, page: Any) -> int:
+    """Return where the page after this one begins; 0 after the last. Raises `Foreign` where that is beyond the end.
+
+    tifffile takes the pages before a wrong place for all there are.
+    """
     file, layout = tif.filehandle, tif.tiff
-    file.seek(first.offset)
+    file.seek(page.offset)
     (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-    file.seek(first.offset + layout.tagnosize + tags * layout.tagsize)
+    file.seek(page.offset + layout.tagnosize + tags * layout.tagsize)
     (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-    return bool(end <= file.size and (following == 0 or following >= end))
+    if following >= file.size:
+        raise Foreign("damaged tiff", _CUT_OFF)
+    return int(following)
 
 
 def _imagej_sizes(first: Any, said: dict[str, str]) -> Iterator[tuple[str, float, str]]:
@@ -247,6 +262,8 @@ def _of_chain(tif: Any) -> dict[int, Stack]:
     """Describe a file by its pages: as tifffile notes their shapes, else those of one size and type together."""
     found: list[Stack] = []
     count, number = len(tif.pages), 0
+    if _following(tif, tif.pages[count - 1]):
+        raise Foreign("damaged tiff", "its list of pages leads nowhere")
     if tif.pages[0].shaped_description:
         while number < count:
             stack, taken = _of_shaped(tif, number)

@@ -161,7 +161,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, capsys: pytest
     [
         (("fly",), "usage: python -m local_cloud COMMAND"),
         (("demo", "nowhere.h5"), "nowhere.h5 is not a file"),
-        (("demo", "README.md"), "README.md does not end in .h5"),
+        (("demo", "README.md"), "README.md does not end in .h5, .hdf5"),
         (("up", "--setting", "GRACE_SECONDS"), "NAME=VALUE"),
         (("up", "--nodes", "0"), "at least 1"),
     ],

@@ -1,4 +1,4 @@
-"""Thousands of broken and hostile HDF5 files against the check; each case follows from its number.
+"""Thousands of broken and hostile HDF5 files and TIFFs against the check; each case follows from its number.
 
 A case breaks a rule by an exception, more than two seconds of a parser's computing, a sentence that is none, or a read
 outside the file, or by being accepted although h5py finds other datasets than its description says. Memory is bounded
@@ -22,6 +22,7 @@ from batch_ops.image.facts import Accepted, CheckLimits, HasCompanion, ProjectFa
 from batch_ops.inspection.checker import ImageChecker
 from tests.deploy.pool.damaged_pixels import run_as_node
 from tests.fakes.dialects import MAKERS, SERIES, pixels_of
+from tests.fakes.tiffs import KINDS
 from tests.unit.inspection.accepted import fault_of_accepted
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image, add_project, axistags, make_h5
 from tests.unit.inspection.mutations import MUTATIONS
@@ -82,6 +83,7 @@ def seeds() -> tuple[list[bytes], list[bytes]]:
     makers = (add_image, _busy, _linked, _tagged, _late, *map(_of_dialect, MAKERS))
     images = [make_h5(build, libver=v) for build in makers for v in versions]
     images.append(make_h5(userblock_size=512))
+    images += [write() for write, _, _ in KINDS.values()]
     return images, [make_h5(add_project, libver=version) for version in versions]
 
 

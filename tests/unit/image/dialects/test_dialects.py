@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from batch_ops.image import read_pattern
+from batch_ops.image.dialects import tiff
 from batch_ops.image.dialects.read_file import DIALECTS, read_file
 from batch_ops.image.facts import Accepted, ImageOptions, Refused, Undecided
 from batch_ops.image.readings import PLAIN_READER
@@ -43,7 +44,7 @@ async def look():
 async def test_readers_that_need_a_plain_copy_are_known_without_the_library():
     """The room that it takes is planned where nothing may import HDF5."""
     copied = {name for name, dialect in DIALECTS.items() if dialect.parts is not None}
-    assert copied | {read_pattern.READER} == COPIED_READERS
+    assert copied | {read_pattern.READER, tiff.READER} == COPIED_READERS
 
 
 @pytest.mark.parametrize("dialect", MAKERS)

@@ -118,6 +118,16 @@ def test_a_file_that_is_cut_off():
     assert described(data[:-9])["finding"] == "damaged tiff"
 
 
+@pytest.mark.parametrize(
+    "kind", ["stack of pages", "stack of deflated pages", "stack with axes", "imagej stack", "ome"]
+)
+def test_a_stack_that_is_cut_off_is_not_a_shorter_one(kind):
+    """tifffile itself takes the pages that are left for all; ImageJ's deflated ones, the node misses."""
+    data = KINDS[kind][0]()
+    for share in (0.5, 0.8):
+        assert described(data[: int(len(data) * share)])["finding"] == "damaged tiff"
+
+
 def test_hostile_xml():
     """Entities, and planes without end."""
     for text in ('<!DOCTYPE a [<!ENTITY b "c">]><OME/>', "<OME>", "<OME/>"):
