@@ -84,7 +84,11 @@ publish() { # zip
     --header 'Content-Type: application/zip' --data-binary "@$1" || return
   case $status in
     200 | 202) ;;
-    000 | 404 | 409 | 429 | 5*)
+    000)
+      echo "The publishing address does not answer; a fresh app takes minutes: try again." >&2
+      return 1
+      ;;
+    404 | 409 | 429 | 5*)
       echo "The publishing address answered $status; a fresh app takes minutes, and another deployment may be under way: try again." >&2
       return 1
       ;;

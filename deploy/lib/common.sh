@@ -8,12 +8,16 @@ readonly MOST_PAGES=500
 readonly SHORT_PAUSE="$((PAUSE > 5 ? 5 : PAUSE))"
 # What tells that something is not there; "not found" alone is also said of subscriptions, endpoints and kinds of resources.
 readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentNotFound|PlatformImageNotFound)\)|\bBlobNotFound\b|"code": ?"(404|NotFound|ResourceNotFound|PoolNotFound)"'
-# What passes by itself: roles that have not spread, names of fresh accounts that are not known yet, busy services.
-readonly NOT_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments|TooManyRequests|DeploymentActive)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory|try again|throttl|timed? ?out|temporar|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist|ErrorCode:(Resource|Container|Table)NotFound'
-# What passes within seconds. Much of the Azure CLI tries again by itself, but not `az rest`, nor what signs in.
-readonly BUSY='\b(TooManyRequests|SubscriptionRequestsThrottled|InternalServerError|ServiceUnavailable|ServerBusy|GatewayTimeout)\b|Bad Gateway|Connection aborted|RemoteDisconnected|curl: \((52|55|56)\)'
-# What somebody may not look at.
-readonly NOT_ALLOWED='\((AuthorizationFailed|Forbidden)\)|\b403\b'
+# What passes by itself: roles that have not spread, names of what was just made, other work that is under way.
+readonly NO_ROLE_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory'
+readonly NO_NAME_YET='Could not resolve host|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist|ErrorCode:(Resource|Container|Table)NotFound'
+readonly NOT_YET="$NO_ROLE_YET|$NO_NAME_YET|\b(TooManyRequests|DeploymentActive)\b|try again|throttl|timed? ?out|temporar"
+# What passes within seconds. Much of the Azure CLI tries again by itself, but not `az rest`, nor what signs in: of that it
+# tells the status alone, and nothing where Entra answers 429, which is no JSON.
+readonly SIGN_IN_BUSY='JSONDecodeError: Expecting value'
+readonly BUSY="$SIGN_IN_BUSY"'|\b(TooManyRequests|SubscriptionRequestsThrottled|InternalServerError|InternalError|ServiceUnavailable|ServerBusy|GatewayTimeout)\b|\bHTTP Error: 5[0-9][0-9]\b|Bad Gateway|Connection aborted|RemoteDisconnected|curl: \((52|55|56)\)'
+# What somebody may not look at; the last is how `az rest` says it.
+readonly NOT_ALLOWED='\((AuthorizationFailed|Forbidden)\)|\b403\b|\bForbidden\('
 # What does not pass, whatever else the message says.
 readonly FOREVER='\b(RequestDisallowedByPolicy|QuotaExceeded|SkuNotAvailable|InvalidTemplate)\b'
 
@@ -58,8 +62,18 @@ steadily() { # file for the answer, question
   shift
   until az "$@" >"$answer" 2>"$work/error"; do
     ((tries++ < 2)) && is_busy || return 1
-    sleep "$SHORT_PAUSE"
+    wait_while_busy
   done
+}
+
+# The CLI keeps Entra's 429 for the minute that it asks for, and asks nobody until then.
+wait_while_busy() {
+  if grep -q "$SIGN_IN_BUSY" "$work/error"; then
+    warn "The sign-in is busy; it is asked again in a minute."
+    sleep "$((4 * PAUSE))"
+  else
+    sleep "$SHORT_PAUSE"
+  fi
 }
 
 is_busy() { grep -qE "$BUSY" "$work/error" && ! grep -qE "$MISSING|$FOREVER" "$work/error"; }
@@ -133,7 +147,7 @@ patiently() { # what it is, as words for people; then the command
     if ((busy < 2)) && is_busy; then
       busy=$((busy + 1))
       say "   $what: Azure is busy, or the connection broke; it is tried again."
-      sleep "$SHORT_PAUSE"
+      wait_while_busy
       continue
     fi
     tries=$((tries + 1))
@@ -144,13 +158,26 @@ patiently() { # what it is, as words for people; then the command
       fail "$what did not work; Azure's own message is above. When it is put right, run this again: what is done stays done."
     fi
     if ((tries == 1)); then
-      say "   $what: not yet possible. New roles take up to fifteen minutes to spread; it is tried again until then."
+      say "   $what: not yet possible, and tried again. $(why_not_yet)"
     elif ((tries % 2 == 0)); then
-      say "   $what: still not possible after $tries tries: $(grep -m 1 . "$work/error" | head -c 200)"
+      say "   $what: still not possible after $tries tries: $(first_line)"
     fi
     sleep "$PAUSE"
   done
 }
+
+# A sentence on what is waited for, from the error.
+why_not_yet() {
+  if grep -qiE "$NO_NAME_YET" "$work/error"; then
+    printf 'What was just made takes minutes until its address is known everywhere.'
+  elif grep -qiE "$NO_ROLE_YET" "$work/error"; then
+    printf 'New roles take up to fifteen minutes to spread.'
+  else
+    first_line
+  fi
+}
+
+first_line() { grep -m 1 . "$work/error" | head -c 200; }
 
 # Says every minute that a command is still at work. What it waits with keeps none of this script's output open.
 with_progress() { # what it is, as words for people; then the command
@@ -183,12 +210,17 @@ budget_url() { # prefix
     "/providers/Microsoft.Consumption/budgets/$1-budget?api-version=2024-08-01"
 }
 
-# The custom role of --heal: its name says whose it is, its id follows from the resource group's. 
-# Azure's own are hundreds; custom ones are few and fit on one page, which is all that `az rest` reads.
+# The custom role of --heal: its name says whose it is, its id follows from the resource group's. Azure's own are hundreds.
 roles_url() { # id, or nothing for all of somebody's own
   printf '%s' "$arm/subscriptions/$subscription/resourceGroups/$group" \
     "/providers/Microsoft.Authorization/roleDefinitions${1:+/$1}?api-version=2022-04-01"
   [[ -n ${1:-} ]] || printf '%s' "&\$filter=type%20eq%20'CustomRole'"
+}
+
+# A lock of a resource, or all of the group: above it, on it, and on what is in it.
+locks_url() { # name of the lock and id of the resource, or nothing
+  local scope=${2:-/subscriptions/$subscription/resourceGroups/$group}
+  printf '%s' "$arm$scope/providers/Microsoft.Authorization/locks${1:+/$1}?api-version=2020-05-01"
 }
 
 answers() { "$python" -IS "$here/lib/answers.py" "$@"; }

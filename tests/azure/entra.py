@@ -88,6 +88,20 @@ class Entra:
         return Answer(200, found)
 
 
+def unable(status: int) -> Answer:
+    """What it says when it can't answer now.
+
+    429: https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/2855, where it asks to wait for a
+    minute, for which the CLI keeps the answer and asks nobody. Others:
+    https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
+    """
+    if status == 429:
+        return Answer(status, b"Too Many Requests", {"Retry-After": "0", "Content-Type": "text/plain"})
+    text = "AADSTS90033: The Microsoft Online Directory Service (MSODS) isn't available. Please try again later."
+    body = {"error": "temporarily_unavailable", "error_description": text, "error_codes": [90033]}
+    return Answer(status, body, {"Retry-After": "0"})
+
+
 def token(principal: Principal, resource: str) -> str:
     """An access token of version 1.0, as Azure Resource Manager and storage get them."""
     now = int(time.time())

@@ -49,12 +49,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Refusal(Exception):
-    """An error as Azure's services write it: a status, a code, a message."""
+class Refused(Exception):
+    """An answer that tells of an error, in the words of the service that gives it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+class Refusal(Refused):
+    """An error as most of Azure's services write it: a status, a code, a message."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(f"{code}: {message}")
-        self.answer = Answer(status, {"error": {"code": code, "message": message}}, headers or {})
+        super().__init__(Answer(status, {"error": {"code": code, "message": message}}, headers or {}))
 
 
 class Dropped(Exception):
@@ -104,7 +111,7 @@ class Front:
             assert site, f"nobody plays {request.host}"
             answer = site(request)
             self.lose(request)
-        except Refusal as refusal:
+        except Refused as refusal:
             answer = refusal.answer
         except Dropped:
             self.log.append((request, 0))

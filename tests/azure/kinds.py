@@ -115,6 +115,8 @@ def _batch_account(world: World, made: Document, before: Document | None) -> Non
         "provisioningState": "Succeeded",
         "poolAllocationMode": made["properties"].get("poolAllocationMode", "BatchService"),
         **quotas(world),
+        # Whatever was granted stays.
+        **{name: value for name, value in (before or {"properties": {}})["properties"].items() if "Quota" in name},
     }
     made.setdefault("identity", {"type": "None"})
 
@@ -302,3 +304,28 @@ def _role(world: World, made: Document, before: Document | None) -> None:
     }
     if before is None:
         world.pending.setdefault(properties["principalId"], list(world.spreading))
+
+
+@_rule("Microsoft.Authorization/locks")
+def _lock(world: World, made: Document, before: Document | None) -> None:
+    """spec: resources/resource-manager/Microsoft.Authorization/locks/stable/2020-05-01/examples/
+    ManagementLocks_CreateOrUpdateAtResourceLevel.json."""
+    world.get(made["id"].rpartition("/providers/")[0])
+    assert made["properties"]["level"] in {"CanNotDelete", "ReadOnly"}, made
+
+
+def must_not_be_locked(world: World, found: Document) -> None:
+    """Raise `Refusal` for the removal of what has a lock, or above or below which there is one.
+
+    https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources: roles can't be removed either.
+    Its words: https://github.com/MicrosoftLearning/AZ500-AzureSecurityTechnologies, LAB_03_AzureLocks.md.
+    """
+    own = f"{found['id']}/".lower()
+    scopes = [lock["id"].rpartition("/providers/")[0] for lock in world.of_type("Microsoft.Authorization/locks")]
+    locked = [at for at in scopes if own.startswith(f"{at}/".lower()) or f"{at}/".lower().startswith(own)]
+    if locked and found["type"].lower() != "microsoft.authorization/locks":
+        message = (
+            f"The scope '{found['id']}' cannot perform delete operation because following scope(s) are locked: "
+            f"'{locked[0]}'. Please remove the lock and try again."
+        )
+        raise Refusal(409, "ScopeLocked", message)

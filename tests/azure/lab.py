@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from azure.data.tables import TableClient
 
 from local_cloud.azurite.server import Azurite
-from tests.azure import arm, entra, prices, questions, subscriptions, warm_cli  # noqa: F401 - some have routes
+from tests.azure import arm, entra, prices, questions, storage, subscriptions, warm_cli  # noqa: F401 - some have routes
 from tests.azure.app import Download, Publishing
 from tests.azure.arm import ResourceManager
 from tests.azure.authority import Authority
 from tests.azure.entra import Entra
-from tests.azure.front import Answer, Dropped, Front, Refusal, Request
+from tests.azure.front import Answer, Dropped, Front, Refusal, Refused, Request
 from tests.azure.graph import HOST as GRAPH
 from tests.azure.graph import Graph
 from tests.azure.prices import Prices
@@ -61,8 +61,8 @@ if [[ {name} == curl && $code == 0 && " $* " == *" --output "* ]]; then
   done
 fi"""
 
-# What a service says that can't answer now: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling,
-# https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes.
+# What a service says that can't answer now. Of Azure Resource Manager:
+# https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling.
 _SAID = {
     429: ("SubscriptionRequestsThrottled", "Number of requests for subscription exceeded the limit for this interval."),
     500: ("InternalServerError", "The server encountered an internal error."),
@@ -93,7 +93,8 @@ class Call:
 class Lab:
     """`fail`: number of a call -> the status that each of its requests gets, and those of calls with the same words
     after it; 0 drops the connection. `after_effect`: they are served, and only the answer is lost. `at_first`: what
-    every request gets the first time that it is made. `documents`: whether calls are kept with what their queries were
+    every request gets the first time that it is made. `says`: what Azure Resource Manager answers to everything.
+    `documents`: whether calls are kept with what their queries were
     put to."""
 
     folder: Path
@@ -104,6 +105,7 @@ class Lab:
     fail: dict[int, int] = field(default_factory=dict)
     after_effect: bool = False
     at_first: int | None = None
+    says: Refused | None = None
     jobs: list[dict[str, object]] = field(default_factory=list)
     end_of_files: str = "SUCCEEDED"
     documents: bool = False
@@ -219,16 +221,18 @@ class Lab:
         return True
 
     def _disturb(self, request: Request) -> None:
+        if self.says and request.host == arm.HOST:
+            raise self.says
         if not self.after_effect:
-            self._fail(self._fault(request))
+            self._fail(request, self._fault(request))
         known = (request.method, request.host, request.target, request.body.decode(errors="replace"))
         if self.at_first is not None and known not in self._made_before:
             self._made_before.add(known)
-            self._fail(self.at_first)
+            self._fail(request, self.at_first)
 
     def _lose(self, request: Request) -> None:
         if self.after_effect:
-            self._fail(self._fault(request))
+            self._fail(request, self._fault(request))
 
     def _fault(self, request: Request) -> int | None:
         words = self._words(int(request.caller or 0))
@@ -238,12 +242,18 @@ class Lab:
         found = next(self.calls_folder.glob(f"{number:04}-*"), None)
         return (found / "words").read_text(errors="surrogateescape") if found else ""
 
-    def _fail(self, status: int | None) -> None:
+    def _fail(self, request: Request, status: int | None) -> None:
+        """End the connection (0), or have the service say with such a status that it can't answer now."""
         if status == 0:
             raise Dropped
-        if status is not None:
-            code, text = _SAID[status]
-            raise Refusal(status, code, text, {"Retry-After": "0"})
+        if status is None:
+            return
+        if request.host == entra.HOST:
+            raise Refused(entra.unable(status))
+        if request.host.endswith(".core.windows.net"):
+            raise Refused(storage.unable(status))
+        code, text = _SAID[status]
+        raise Refusal(status, code, text, {"Retry-After": "0"})
 
     def _batch(self, request: Request) -> Answer:
         """The Batch service's list of jobs: https://learn.microsoft.com/rest/api/batchservice/job/list."""

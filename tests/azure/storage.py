@@ -166,6 +166,14 @@ def _signature(key: str) -> str:
     )
 
 
+def unable(status: int) -> Answer:
+    """What it says when it can't answer now; busy, it answers 503, never 429:
+    https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes."""
+    if status == 500:
+        return _error(500, "InternalError", "The server encountered an internal error. Please retry the request.")
+    return _error(503, "ServerBusy", "The server is currently unable to receive requests. Please retry your request.")
+
+
 def _error(status: int, code: str, message: str) -> Answer:
     text = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, text.encode(), {"x-ms-error-code": code, "Content-Type": "application/xml"})
