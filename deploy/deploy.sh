@@ -35,7 +35,7 @@ again or --forget is.
                             --vm-size --vm-sizes --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
                             --alert-mail --operators-group --monthly-budget --prefix --backfill-daily-limit --rerun-finished --max-image-gb
-                            --sweep-hours --more-settings ...; main.bicepparam holds a lab's own values
+                            --sweep-hours --keep-versions --delete-lock --more-settings ...; main.bicepparam holds a lab's own values
   --what-if                 show what would change and change nothing
   --smoke-test              send a tiny image through everything even if nothing was changed
   --no-smoke-test           do not

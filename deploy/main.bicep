@@ -157,6 +157,9 @@ param undeleteDays int = 7
 @description('Whether an overwritten blob keeps its older versions, for as long as a deleted one can be brought back.')
 param keepVersions bool = false
 
+@description('Whether a lock keeps the data account from being deleted. To make it takes the right to make locks.')
+param deleteLock bool = false
+
 @description('Days after which leftovers of tasks go.')
 @minValue(2)
 param stagingDays int = 8
@@ -300,6 +303,7 @@ module storage 'modules/storage.bicep' = {
     redundancy: redundancy
     undeleteDays: undeleteDays
     keepVersions: keepVersions
+    deleteLock: deleteLock
     stagingDays: stagingDays
     inputDays: inputDays
     inputCoolDays: inputCoolDays

@@ -24,12 +24,19 @@ _NEEDED_ACTIONS = {
     ),
 }
 
-
 _NEEDED_TO_HEAL = {
     "Microsoft.Authorization/roleDefinitions/write": (
         "make a role that can remove broken nodes (--heal; role User Access Administrator, or Owner)"
     ),
 }
+_NEEDED_TO_LOCK = {
+    "Microsoft.Authorization/locks/write": (
+        "make the lock of --delete-lock (role User Access Administrator, Locks Contributor or Owner; one that is there "
+        "stays with --delete-lock false)"
+    ),
+}
+# As modules/storage.bicep names it.
+_LOCK = "ilastik-batch-keep"
 
 
 def who(token: str) -> tuple[str, str]:
@@ -39,9 +46,9 @@ def who(token: str) -> tuple[str, str]:
     return str(claims["oid"]), "ServicePrincipal" if claims.get("idtyp") == "app" else "User"
 
 
-def missing_permissions(answer: Mapping[str, Any], *, heal: bool = False) -> Sequence[str]:
+def missing_permissions(answer: Mapping[str, Any], *, heal: bool = False, lock: bool = False) -> Sequence[str]:
     """What the caller may not do, from the answer of Microsoft.Authorization/permissions."""
-    needed = _NEEDED_ACTIONS | (_NEEDED_TO_HEAL if heal else {})
+    needed = _NEEDED_ACTIONS | (_NEEDED_TO_HEAL if heal else {}) | (_NEEDED_TO_LOCK if lock else {})
 
     def allowed(action: str) -> bool:
         return any(
@@ -91,6 +98,27 @@ def jobs_of_pool(answer: Mapping[str, Any], pool: str) -> Sequence[str]:
     ]
 
 
+def role(answer: Mapping[str, Any], name: str) -> str:
+    """The id of the custom role of that name; empty where there is none."""
+    return next((str(found["name"]) for found in answer["value"] if found["properties"]["roleName"] == name), "")
+
+
+def locks(answer: Mapping[str, Any], account: str, resources: Sequence[str]) -> tuple[bool, Sequence[str]]:
+    """(whether the data account has the lock of the template, other locks that keep these resources), by their ids.
+
+    A lock holds for what is below it, and keeps what is above it from being removed.
+    """
+    own = f"{account}/providers/Microsoft.Authorization/locks/{_LOCK}".lower()
+    found = {str(lock["id"]): str(lock["id"]).rpartition("/providers/")[0].lower() for lock in answer["value"]}
+    others = [
+        name
+        for name, scope in found.items()
+        if name.lower() != own
+        and ("/providers/" not in scope or any(f"{scope}/".startswith(f"{id.lower()}/") for id in resources))
+    ]
+    return own in map(str.lower, found), others
+
+
 def gather(page: Mapping[str, Any], file: Path) -> str:
     """Add a page of a list to those in the file; gives the address of the next, or nothing after the last one.
 
@@ -126,13 +154,19 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     answer = json.loads(text)
     if command == "permissions":
-        print("\n".join(missing_permissions(answer, heal=rest != ["0"])))
+        heal, lock = rest
+        print("\n".join(missing_permissions(answer, heal=heal != "0", lock=lock == "True")))
     elif command == "same-formula":
         return 0 if same_formula(answer, rest[0]) else 1
     elif command == "other-pools":
         print("\n".join(other_pools(answer, rest[0])))
     elif command == "jobs":
         print(" ".join(jobs_of_pool(answer, rest[0])))
+    elif command == "role":
+        print(role(answer, rest[0]))
+    elif command == "locks":
+        own, others = locks(answer, rest[0], Path(rest[1]).read_text(encoding="utf-8").splitlines())
+        print("\n".join([_LOCK if own else "", *others]))
     elif command == "gather":
         print(gather(answer, Path(rest[0])))
     elif command == "bicepparam":

@@ -101,7 +101,7 @@ check_permissions() {
   fetch_list "$work/permissions.json" "$arm$scope/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
   while read -r line; do
     [[ -z $line ]] || problem "You may not $line on $scope. Ask its owner."
-  done < <(answers permissions "${parameter[healNodesPerDay]}" <"$work/permissions.json")
+  done < <(answers permissions "${parameter[healNodesPerDay]}" "${parameter[deleteLock]}" <"$work/permissions.json")
 }
 
 check_providers() {

@@ -11,8 +11,11 @@ readonly REMOVED=(
   Microsoft.ManagedIdentity/userAssignedIdentities
 )
 
+# As modules/storage.bicep names it.
+readonly LOCK=ilastik-batch-keep
+
 teardown() {
-  local found name kept=''
+  local found name account account_id kept=''
   lookup found group show --name "$group" --query name
   [[ -n $found ]] || fail "There is no resource group '$group'."
   lookup found resource list --resource-group "$group" --query '[?tags."ilastik-batch"].[type, id, name]'
@@ -22,8 +25,10 @@ teardown() {
   fi
   printf '%s\n' "$found" >"$work/resources"
   add_what_azure_made
-  [[ $delete_results == yes ]] || lookup kept resource list --resource-group "$group" \
-    --query "[?tags.\"ilastik-batch-part\"=='data'].name | [0]"
+  lookup account resource list --resource-group "$group" --query "[?tags.\"ilastik-batch-part\"=='data'].name | [0]"
+  [[ $delete_results == yes ]] || kept=$account
+  account_id=$(awk -F '\t' -v name="$account" '$1 ~ /storageAccounts$/ && $3 == name {print $2}' "$work/resources")
+  find_locks "$account_id"
   say "This removes from the resource group '$group':"
   while IFS=$'\t' read -r _ _ name; do
     [[ $name == "$kept" ]] || say "   $name"
@@ -34,6 +39,7 @@ teardown() {
     say "With it go ALL IMAGES, CLASSIFIERS AND RESULTS."
   fi
   confirm
+  [[ -z $locked ]] || change "Taking the lock off $account" rest --method delete --url "$(locks_url "$locked" "$account_id")"
   # Before the roles of a topic that stays are looked for, and while the account is there.
   leave_topic "$(awk -F '\t' '$1 ~ /storageAccounts$/ {print $3}' "$work/resources")"
   [[ -z $kept ]] || remove_roles_on "$kept"
@@ -42,7 +48,40 @@ teardown() {
   remove_healer
   # By what is left a teardown that broke off goes on.
   remove_resources "$kept" Microsoft.Storage/storageAccounts
+  [[ -z $kept ]] || lock_again "$kept" "$account_id"
   say "Removed."
+}
+
+# Azure removes nothing that is locked, nor roles on it. Sets locked to the name of the template's own lock, where there
+# is one: with the account it stays, and is lifted for what is to go.
+find_locks() { # id of the data account
+  locked=
+  if ! read_list "$work/locks.json" "$(locks_url)" 2>"$work/refused"; then
+    if grep -qE "$NOT_ALLOWED" "$work/refused"; then
+      not_known "whether any of this is locked, which Azure would not remove: $(tail -n 1 "$work/refused")"
+      return
+    fi
+    cat "$work/refused" >&2
+    fail "Azure did not tell what is locked; its own message is above. Nothing was removed. Run this again."
+  fi
+  cut -f 2 "$work/resources" >"$work/ids"
+  answers locks "$1" "$work/ids" <"$work/locks.json" >"$work/locks"
+  locked=$(head -n 1 "$work/locks")
+  [[ -z $locked || $delete_results == no ]] ||
+    fail "The account with images and results is locked, so that nobody deletes it by mistake. Nothing was removed. To delete it, take the lock off: az lock delete --ids $1/providers/Microsoft.Authorization/locks/$locked; then run this again."
+  [[ -z $(tail -n +2 "$work/locks") ]] ||
+    fail "Somebody has locked what is to go; Azure would not remove it. Nothing was removed. Take these locks off with az lock delete --ids, then run this again: $(tail -n +2 "$work/locks" | tr '\n' ' ')"
+}
+
+# A teardown that broke off may have taken the lock off: the last deployment says that there was to be one.
+lock_again() { # the account that is kept, its id
+  local wanted
+  lookup wanted deployment group list --resource-group "$group" \
+    --query "[?name=='$DEPLOYMENT'].properties.parameters.deleteLock.value | [0]"
+  [[ -n $locked || $wanted == true ]] || return 0
+  say "   locks $1 again"
+  printf '{"properties": {"level": "CanNotDelete", "notes": "Kept when ilastik-batch was removed."}}' >"$work/lock.json"
+  change "Locking $1" rest --method put --url "$(locks_url "$LOCK" "$2")" --body "@$work/lock.json"
 }
 
 # Application Insights gets an alert by itself, and a group's first one an action group, which all of the group share:
@@ -115,14 +154,13 @@ remove_budget() {
 
 # The role of --heal is no resource of the group's list either. While somebody has it, it can't go.
 remove_healer() {
-  local role
-  if ! steadily "$work/answer" rest --method get --url "$(roles_url)" --only-show-errors --output tsv \
-    --query "value[?properties.roleName=='ilastik-batch pool healer $owner_mark'].name | [0]"; then
-    warn "Azure does not tell whether there is a custom role 'ilastik-batch pool healer $owner_mark'; look under Access control, Roles, of the group '$group'."
+  local role name="ilastik-batch pool healer $owner_mark"
+  if ! read_list "$work/roles.json" "$(roles_url)" 2>"$work/refused"; then
+    warn "Azure does not tell whether there is a custom role '$name'; look under Access control, Roles, of the group '$group'."
     return
   fi
-  role=$(<"$work/answer")
-  is_nothing "$role" || patiently "Removing the role that removes broken nodes" \
+  role=$(answers role "$name" <"$work/roles.json")
+  [[ -z $role ]] || patiently "Removing the role that removes broken nodes" \
     az rest --method delete --url "$(roles_url "$role")" --only-show-errors --output none
 }
 

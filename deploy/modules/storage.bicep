@@ -28,6 +28,9 @@ param undeleteDays int
 @description('Whether an overwritten blob keeps its older versions, for as long as a deleted one can be brought back.')
 param keepVersions bool
 
+@description('Whether nobody can delete the account with images and results before a lock is taken off it.')
+param deleteLock bool
+
 @description('Days after which leftovers in staging go.')
 @minValue(1)
 param stagingDays int
@@ -193,6 +196,16 @@ resource data 'Microsoft.Storage/storageAccounts@2026-04-01' = {
     name: 'default'
     properties: { policy: { rules: concat(always, expiring, cooling, keepVersions ? versions : []) } }
     dependsOn: [blobs]
+  }
+}
+
+// Its name stands in lib/teardown.sh too.
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (deleteLock) {
+  name: 'ilastik-batch-keep'
+  scope: data
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Images, classifiers and results of ilastik-batch are in here.'
   }
 }
 

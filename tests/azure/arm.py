@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.azure import deployments
+from tests.azure import deployments, kinds
 from tests.azure.entra import claims
 from tests.azure.front import Answer, Refusal, Request
 from tests.azure.world import ROOT, World
@@ -167,6 +167,7 @@ def _delete(arm: ResourceManager, request: Request, match: re.Match[str]) -> Ans
     found = arm.world.find(request.path)
     if found is None:
         return Answer(204)
+    kinds.must_not_be_locked(arm.world, found)
     kind = found["type"].lower()
     if kind == "microsoft.authorization/roledefinitions" and any(
         role["properties"]["roleDefinitionId"].lower().endswith(f"/{found['name']}".lower())

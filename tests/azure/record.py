@@ -3,7 +3,8 @@
     AZURE_CLI_BIN=$(tests/azure/install_azure_cli.sh) python -m tests.azure.record
 
 Needs `bicep` on PATH as well; `make recordings` sees to both. It takes ten minutes. With the word `seldom` it asks only
-what a usual deployment does not, and keeps every other recording, which takes less.
+what a usual deployment does not, and with `refusals` only what no deployment meets by itself: every other recording is
+kept, and it takes less.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from local_cloud.azurite.server import Azurite
-from tests.azure import deployments, kinds
+from tests.azure import deployments, kinds, refusals
 from tests.azure.entra import APP
 from tests.azure.lab import Lab
 from tests.azure.world import ALWAYS, ROOT
@@ -45,7 +46,7 @@ def runs(lab: Lab) -> None:
     account = lab.data_account()
     (pool,) = lab.world.of_type("Microsoft.Batch/batchAccounts/pools")
     lab.jobs = [{"id": "ilastik-2026-11", "state": "active", "poolInfo": {"poolId": pool["name"]}}]
-    more = ("--alert-mail", "lab@example.org", "--monthly-budget", "50", "--heal")
+    more = ("--alert-mail", "lab@example.org", "--monthly-budget", "50", "--heal", "--delete-lock", "true")
     run(lab, "--vm-size", "Standard_E8ds_v5", "--max-nodes", "4", *more, "--no-smoke-test")
     lab.jobs[0]["state"] = "completed"
     run(lab, "--max-nodes", "5", "--no-smoke-test")
@@ -66,6 +67,7 @@ def instrument(lab: Lab) -> None:
     words = ["bicep", "build-params", str(lab.clone / "deploy/main.bicepparam"), "--stdout"]
     built = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
     more = {"suffix": "7a79c679", "location": "westeurope", "createPool": False, "ilastikSha256": "0" * 64}
+    more |= {"deleteLock": True}
     given = json.loads(built["parametersJson"])["parameters"] | {name: {"value": v} for name, v in more.items()}
     properties = {"mode": "Incremental", "template": json.loads(built["templateJson"]), "parameters": given}
     group = {"id": f"{ROOT}/resourceGroups/lab", "name": "lab", "location": "westeurope", "properties": {}}
@@ -83,7 +85,7 @@ def colleagues(lab: Lab) -> None:
 
 
 def foreign(lab: Lab) -> None:
-    """The topic of a security product, which stays."""
+    """The topic of a security product, which stays, as does the locked account."""
     (topic,) = lab.world.of_type("Microsoft.EventGrid/systemTopics")
     topic["tags"] = {"by": "Defender"}
     run(lab, "--teardown", "--yes")
@@ -134,7 +136,13 @@ def ask_as_the_doctor(lab: Lab) -> None:
         lab.run("az", *words, "--output", "json", "--only-show-errors")
 
 
+_SELDOM = (instrument, colleagues, foreign, stopped)
+# By the word that is given.
+_PARTS = {"": (runs, *_SELDOM, refusals.ask), "seldom": (*_SELDOM, refusals.ask), "refusals": (refusals.ask,)}
+
+
 async def main() -> None:
+    word = "".join(sys.argv[1:])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy(folder / "lab/clone")
@@ -143,9 +151,8 @@ async def main() -> None:
         try:
             lab = Lab(folder / "lab", folder / "lab/clone", Path(os.environ["AZURE_CLI_BIN"]), server, documents=True)
             with lab.running():
-                few = sys.argv[1:] == ["seldom"]
-                older = recordings.load() if few else ()
-                for part in (() if few else (runs,)) + (instrument, colleagues, foreign, stopped):
+                older = recordings.load() if word else ()
+                for part in _PARTS[word]:
                     await asyncio.to_thread(part, lab)
                     recordings.write(lab.calls(), {str(lab.clone): "{clone}", str(lab.folder): "{home}"}, older)
                     recordings.load.cache_clear()

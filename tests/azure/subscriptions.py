@@ -170,6 +170,28 @@ def _put_role(arm: ResourceManager, request: Request, match: re.Match[str]) -> A
     return Answer(201, kinds.put(arm.world, {"id": request.path, "type": kind, "name": match[2], **body}))
 
 
+# Locks
+
+
+@route("GET", "{G}/providers/Microsoft.Authorization/locks")
+def _locks(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """spec: resources/resource-manager/Microsoft.Authorization/locks/stable/2020-05-01/examples/
+    ManagementLocks_ListAtResourceGroupLevel.json; without the filter atScope() those above and below too:
+    https://learn.microsoft.com/powershell/module/az.resources/get-azresourcelock."""
+    group = arm.world.group_of(request.path)
+    assert group
+    found = arm.world.of_type("Microsoft.Authorization/locks")
+    is_near = [lock for lock in found if f"{group['id']}/providers/".startswith(lock["id"].partition("/providers/")[0])]
+    return Answer(200, {"value": is_near})
+
+
+@route("PUT", "(/.+)/providers/Microsoft.Authorization/locks/([^/]+)")
+def _put_lock(arm: ResourceManager, request: Request, match: re.Match[str]) -> Answer:
+    """https://learn.microsoft.com/rest/api/resources/management-locks/create-or-update-by-scope."""
+    kind = "Microsoft.Authorization/locks"
+    return Answer(201, kinds.put(arm.world, {"id": request.path, "type": kind, "name": match[2], **request.json()}))
+
+
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 _BUILT_IN = {
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",

@@ -36,6 +36,7 @@ def world():
         "createPool": True,
         "alertMail": "lab@example.org",
         "monthlyBudget": 50,
+        "deleteLock": True,
         "budgetStart": "2026-11-01",
         "ilastikSha256": "0" * 64,
     }

@@ -76,11 +76,18 @@ def test_roles_given_by_hand_are_found(deployed):
 
 
 def test_teardown_keeps_the_data(deployed):
-    """All goes but the account with images and results, with the roles of people on it."""
+    """All goes but the account with images and results, with the roles of people on it; and its lock, in spite of which
+    Azure removes the other roles."""
     account = deployed.data_account()
+    done = deployed.deploy("--delete-lock", "true", "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = deployed.deploy("--teardown", "--delete-results", "--yes")
+    assert (done.returncode, "Nothing was removed. To delete it, take the lock off" in done.stderr) == (1, True)
     done = deployed.deploy("--teardown", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [r["name"] for r in deployed.world.tracked()] == [account]
+    (lock,) = deployed.world.of_type("Microsoft.Authorization/locks")
+    assert lock["id"].endswith(f"/storageAccounts/{account}/providers/Microsoft.Authorization/locks/ilastik-batch-keep")
     holders = {
         role["properties"]["principalId"] for role in deployed.world.of_type("Microsoft.Authorization/roleAssignments")
     }

@@ -83,7 +83,7 @@ class Azure(Storage, Templates):
     def _answer(self, call: Call) -> Answer:
         """The recorded answer with what is so here: a handler tells that, and where there is none nothing differs."""
         if call.command in self.refused:
-            raise CliError(self.refused[call.command])
+            raise self.refused[call.command]
         handler = getattr(self, f"_{re.sub(r'[ -]', '_', call.command)}", None)
         own = handler(call) if handler else None
         if call.command == "bicep build-params":
@@ -137,6 +137,7 @@ class Azure(Storage, Templates):
         found = self.by_id(call)
         uses = {"Microsoft.Web/serverfarms": "Microsoft.Web/sites"}.get(found["type"])
         azure_takes(not uses or self.resource(uses) is None, "The plan has an app.")
+        self.not_locked(found["id"])
         self.resources.remove(found)
         self.role_assignments[:] = [r for r in self.role_assignments if not r["scope"].startswith(found["id"])]
 
@@ -157,6 +158,7 @@ class Azure(Storage, Templates):
             self.roles_spread_in = self.roles_to_spread
 
     def _role_assignment_delete(self, call: Call) -> Any:
+        self.not_locked(call["--ids"])
         self.role_assignments[:] = [r for r in self.role_assignments if r["id"] != call["--ids"]]
 
     # Machines
@@ -225,11 +227,19 @@ class Azure(Storage, Templates):
                     {"name": key, "properties": {"roleName": name}} for key, name in self.role_definitions.items()
                 ]
             }
+        if found := re.search(r"^(.+/providers/Microsoft\.Authorization/locks)(/[\w-]+)?$", path):
+            return self._change_lock(method, path) if found[2] else {"value": [{"id": lock} for lock in self.locks]}
         if found := re.search(r"/batchAccounts/[\w-]+/pools(?:/([\w-]+))?$", path):
             if found[1] is None:
                 return {"value": [_told(pool) for pool in self.pools.values()]}
             return _told(self._pool(method, found[1], call))
         raise AssertionError(f"This stand-in does not know {method} {path}.")
+
+    def _change_lock(self, method: str, path: str) -> Any:
+        if method == "delete":
+            self.locks.remove(path)
+        elif path not in self.locks:
+            self.locks.append(path)
 
     def _pool(self, method: str, name: str, call: Call) -> Any:
         if name not in self.pools:

@@ -31,7 +31,7 @@ PROVIDERS = (
 MADE: list[dict[str, Any]] = recordings.document("resource list", '"ilastik-batch-part"].[')
 _STATE = (
     *("providers", "groups", "resources", "deployments", "blobs"),
-    *("pools", "published", "role_assignments", "budgets", "app_settings", "role_definitions"),
+    *("pools", "published", "role_assignments", "budgets", "app_settings", "role_definitions", "locks"),
 )
 
 
@@ -77,6 +77,8 @@ class State:
     subscriptions_removed: list[str] = field(default_factory=list)
     # Roles of somebody's own: id -> name.
     role_definitions: dict[str, str] = field(default_factory=dict)
+    # Ids of locks.
+    locks: list[str] = field(default_factory=list)
     end_of_files: str = "SUCCEEDED"
     # In what states a file is seen before it has ended.
     states_of_files: list[str] = field(default_factory=list)
@@ -87,8 +89,8 @@ class State:
     curl_words: list[str] = field(default_factory=list)
     # What a test puts into the recorded answer to a command, in place of what exists here.
     told: dict[str, Any] = field(default_factory=dict)
-    # Commands that fail, with their error messages.
-    refused: dict[str, str] = field(default_factory=dict)
+    # Commands that fail, as the real one was recorded to: `refuse`.
+    refused: dict[str, answers.CliError] = field(default_factory=dict)
     # Makes the n-th call of all (counted from 1) fail, before or after its effect.
     break_at: int | None = None
     break_after_effect: bool = False
@@ -97,6 +99,10 @@ class State:
     changes: list[str] = field(default_factory=list)
     role_assignments: list[dict[str, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def refuse(self, command: str, word: str, **names: str) -> None:
+        """Have a command fail from now on, as the real one was recorded to, with this word in its message."""
+        self.refused[command] = answers.refusal(command, word, **names)
 
     def state(self) -> str:
         """All that exists, as text; names of smoke tests, which tell the time, are left out."""
@@ -119,6 +125,11 @@ class State:
 
     def registered(self, provider: str) -> None:
         azure_takes(self.providers[provider] == "Registered", f"The subscription is not registered to use {provider}.")
+
+    def not_locked(self, scope: str) -> None:
+        """Fail the test over a removal of what has a lock, or is above or below something that has one."""
+        at = [f"{lock.partition('/providers/Microsoft.Authorization/')[0]}/" for lock in self.locks]
+        azure_takes(not any(f"{scope}/".startswith(a) or a.startswith(f"{scope}/") for a in at), f"{scope} is locked.")
 
     def by_id(self, call: Call) -> dict[str, Any]:
         found = next((r for r in self.resources if r["id"] == call["--ids"]), None)

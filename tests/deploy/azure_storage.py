@@ -5,15 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy import answers
-from tests.deploy.answers import CliError
 from tests.deploy.az_cli import Call
 from tests.deploy.azure_state import PERSON, State, azure_takes
-
-# Seen with Azure CLI 2.45, when an account had just been made. A proxy, as in the recordings, has another text for it.
-NO_NAME = (
-    "<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: "
-    "[Errno -2] Name or service not known"
-)
 
 
 class Storage(State):
@@ -39,7 +32,7 @@ class Storage(State):
         account = self.resource("Microsoft.Storage/storageAccounts", call["--account-name"])
         if account is None or self.names_spread_in:
             self.names_spread_in = max(0, self.names_spread_in - 1)
-            raise CliError(NO_NAME)
+            raise answers.refusal("storage blob list", "Failed to resolve")
         if not any(r["principalId"] == PERSON and r["scope"] == account["id"] for r in self.role_assignments):
             raise answers.refusal("storage blob list", "do not have the required permissions")
         self.roles_spread_in = max(0, self.roles_spread_in - 1)

@@ -48,10 +48,10 @@ class Templates(State):
 
     def _deployment_group_list(self, call: Call) -> Any:
         self.group(call["--resource-group"])
-        return [{"name": name, "properties": d} for name, d in self.deployments.items()]
+        return [{"name": n, "properties": {"parameters": d["parameters"]}} for n, d in self.deployments.items()]
 
     def _deployment_group_show(self, call: Call) -> Any:
-        return {"properties": self.deployments[call["--name"]]}
+        return {"properties": {"outputs": self.deployments[call["--name"]]["outputs"]}}
 
     def _parameters(self, call: Call) -> dict[str, Any]:
         self.group(call["--resource-group"])
@@ -67,7 +67,8 @@ class Templates(State):
         values = self._parameters(call)
         group = call["--resource-group"]
         mark = {"ilastik-batch": f"{values['prefix']}{values['suffix']}"}
-        deployment = {"parameters": {"options": {"value": values["options"]}}, "outputs": None}
+        told = {name: {"value": values[name]} for name in ("options", "deleteLock")}
+        deployment: dict[str, Any] = {"parameters": told, "outputs": None}
         self.deployments[call["--name"]] = deployment
         is_new = self.resource("Microsoft.Batch/batchAccounts") is None
         for made in MADE:
@@ -81,6 +82,9 @@ class Templates(State):
         data = self.resource("Microsoft.Storage/storageAccounts", names["data"])
         assert data
         self._give_roles(data["id"])
+        lock = f"{data['id']}/providers/Microsoft.Authorization/locks/ilastik-batch-keep"
+        if values["deleteLock"] and lock not in self.locks:
+            self.locks.append(lock)
         self._put_pool(values)
         if values["healNodesPerDay"]:
             self.role_definitions["healer"] = f"ilastik-batch pool healer {mark['ilastik-batch']}"

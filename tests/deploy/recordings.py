@@ -20,7 +20,7 @@ FILE = Path(__file__).with_name("recordings.json")
 # What the compiler prints is not the CLI's, and changes with the template.
 _NOT_KEPT = {"bicep build-params"}
 # What addresses of `az rest` end with, or with a name after it.
-_THINGS = "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs"
+_THINGS = "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs|locks/|locks"
 
 
 # Options whose values the scripts fix, and names that they give: the others' values are names of the deployment.
@@ -81,7 +81,7 @@ def command(words: Sequence[str]) -> str:
 def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterable[Recording] = ()) -> None:
     """Keep each answer once; `folders` are replaced by words that are the same in every run.
 
-    Of what is older, a shape's answers and its refusals stay until there are newer ones.
+    Of what is older, a shape's answers stay until there are newer ones, and refusals beside others.
     """
 
     def plain(text: str) -> str:
@@ -104,8 +104,8 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
         # Of long answers one will do, and one of nothing.
         short = out if len(out) < 100 else "long"
         kept.setdefault(json.dumps([found.shape, found.code, found.err, short, bool(document)]), found)
-    asked = {(recording.shape, recording.code) for recording in kept.values()}
-    kept |= {f"older {n}": found for n, found in enumerate(older) if (found.shape, found.code) not in asked}
+    asked = {(recording.shape, recording.err) for recording in kept.values()}
+    kept |= {f"older {n}": found for n, found in enumerate(older) if (found.shape, found.err) not in asked}
     documents: list[Any] = []
     entries = []
     for recording in sorted(kept.values(), key=lambda recording: recording.shape):

@@ -49,6 +49,15 @@ def everything(lab: Deployer) -> None:
     topic["tags"] = {"by": "Defender"}
 
 
+def locked(lab: Deployer) -> None:
+    """The same, with the lock of --delete-lock."""
+    everything(lab)
+    account = lab.azure.resource("Microsoft.Storage/storageAccounts")
+    assert account
+    lab.azure.locks.append(f"{account['id']}/providers/Microsoft.Authorization/locks/ilastik-batch-keep")
+    lab.azure.deployments["ilastik-batch"]["parameters"]["deleteLock"] = {"value": True}
+
+
 @dataclass(frozen=True)
 class Scene:
     """A run over an empty subscription, or over what a first run made."""
@@ -64,7 +73,7 @@ SCENES = {
     "changed": Scene(("--vm-size", "Standard_E8ds_v5", "--heal", *CLOSED, *TOLD, *GROUP)),
     "scale": Scene(("--max-nodes", "3")),
     "what-if": Scene(("--what-if",)),
-    "teardown": Scene(("--teardown", "--yes"), prepare=everything),
+    "teardown": Scene(("--teardown", "--yes"), prepare=locked),
     "removal": Scene(("--teardown", "--yes", "--delete-results"), prepare=everything),
 }
 
@@ -74,7 +83,7 @@ NEW = {
     "first": {"provider register", "group create", "deployment group create", "role assignment create"}
     | {"storage blob upload", "publish"},
     "teardown": {"rest delete eventSubscriptions/", "role assignment delete", "resource delete"}
-    | {"rest delete budgets/", "rest delete roleDefinitions/"},
+    | {"rest delete budgets/", "rest delete roleDefinitions/", "rest delete locks/", "rest put locks/"},
 }
 
 
@@ -152,7 +161,7 @@ def test_a_run_that_broke_anywhere_can_be_repeated(deployed, make_empty, name, e
 
 def has_effect(what):
     """Whether a call changes something that must not be half-done."""
-    changes = what in CHANGING or what == "publish" or what.startswith(("rest delete", "rest patch"))
+    changes = what in CHANGING or what == "publish" or what.startswith(("rest delete", "rest patch", "rest put"))
     return changes and what not in NOTED
 
 
@@ -161,4 +170,5 @@ def state(azure):
     blobs = {key for key in azure.blobs if "smoke" not in key[1]}
     names = sorted(r["name"] for r in azure.resources)
     roles = {(role["principalId"], role["scope"]) for role in azure.role_assignments}
-    return names, set(azure.pools), blobs, len(set(azure.published)), roles, azure.budgets, azure.role_definitions
+    held = azure.budgets, azure.role_definitions, azure.locks
+    return names, set(azure.pools), blobs, len(set(azure.published)), roles, held

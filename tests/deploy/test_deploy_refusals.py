@@ -1,10 +1,12 @@
 """What stands in the way of deploy.sh is said in a sentence before anything is made."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.deploy import answers
+from tests.deploy.answers import CliError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
@@ -44,12 +46,11 @@ def old_python(azure):
 
 
 def no_flex(azure):
-    text = "Runtime 'python' not supported for function apps on the Flex Consumption plan."
-    azure.refused["functionapp list-flexconsumption-runtimes"] = text
+    azure.refuse("functionapp list-flexconsumption-runtimes", "not supported for function apps")
 
 
 def old_bicep(azure):
-    azure.refused["bicep build-params"] = "Error BCP071: Expected 1 argument"
+    azure.refuse("bicep build-params", "BCP258")
 
 
 @pytest.mark.parametrize(
@@ -81,12 +82,9 @@ def test_an_obstacle_is_said_before_anything_is_made(empty, obstacle, sentence):
 
 def test_a_look_that_is_refused_stops_nothing(empty):
     """Whether the region has what is needed is not known then, which is said."""
-    empty.azure.refused["functionapp list-flexconsumption-runtimes"] = "(Forbidden) Not for you."
+    empty.azure.refuse("functionapp list-flexconsumption-runtimes", "AuthorizationFailed")
     done = empty.run("--location", "westeurope", "--what-if")
     assert (done.returncode, "It is not known whether function apps can be made" in done.stderr) == (0, True)
-
-
-_REFUSED = "(AuthorizationFailed) The client does not have authorization to perform action 'x'."
 
 
 @pytest.mark.parametrize(
@@ -100,7 +98,7 @@ _REFUSED = "(AuthorizationFailed) The client does not have authorization to perf
 )
 def test_what_may_not_be_looked_at_is_unknown(empty, command, sentence):
     """Neither there nor missing: it is said, and the run goes on."""
-    empty.azure.refused[command] = _REFUSED
+    empty.azure.refuse(command, "AuthorizationFailed")
     done = empty.run("--location", "westeurope", "--what-if")
     assert (done.returncode, sentence in done.stderr) == (0, True), done.stdout + done.stderr
 
@@ -119,15 +117,15 @@ def test_a_quota_that_is_not_told_is_unknown(empty, cores):
 
 def test_a_batch_account_that_may_not_be_looked_at_has_an_unknown_quota(lab):
     """The cores that it may use are not known, and the run goes on."""
-    lab.azure.refused["batch account show"] = _REFUSED
+    lab.azure.refuse("batch account show", "AuthorizationFailed")
     assert "how many" in lab.up("--no-smoke-test", "--vm-sizes", "Standard_D4ds_v5,Standard_E8ds_v5").stderr
 
 
 def test_azure_looks_the_deployment_through_before_anything_is_made(empty):
     """What a policy, a quota or a region forbids leaves an empty group behind, no half-made system."""
-    empty.azure.refused["deployment group validate"] = "(InvalidTemplateDeployment) FlexNotThere: not in this region."
+    empty.azure.refuse("deployment group validate", "SubscriptionIsOverQuota")
     done = empty.run("--location", "westeurope")
-    assert (done.returncode, "FlexNotThere" in done.stderr) == (1, True)
+    assert (done.returncode, "SubscriptionIsOverQuota" in done.stderr) == (1, True)
     assert empty.azure.changes == ["group create"]
 
 
@@ -198,36 +196,37 @@ def test_a_package_that_cannot_be_built_stops_before_anything_is_made(empty):
     assert empty.azure.changes == []
 
 
-_POLICY = (
-    '{"error":{"code":"DeploymentFailed","details":[{"code":"RequestDisallowedByPolicy","message":"Resource '
-    '\'ilastikdata\' was disallowed by policy. Policy identifiers: \'[{"policyAssignment":{"name":"Only in the north",'
-    '"id":"/providers/Microsoft.Authorization/policyAssignments/1"}}]\'."}]}}'
-)
-
-
 @pytest.mark.parametrize("quote", ['"', '\\"'])
 def test_a_policy_ends_the_run_at_once(empty, quote):
     """No waiting changes what an organisation forbids, though the message speaks of authorization; it is named."""
-    empty.azure.refused["deployment group create"] = _POLICY.replace('"', quote)
+    empty.azure.refuse("deployment group create", "RequestDisallowedByPolicy")
+    seen = str(empty.azure.refused["deployment group create"])
+    empty.azure.refused["deployment group create"] = CliError(re.sub(r'\\*"', lambda _: quote, seen))
     done = empty.run("--location", "westeurope")
     assert done.returncode == 1
-    assert 'forbidden by a policy of your organisation: "Only in the north"' in done.stderr
+    assert 'forbidden by a policy of your organisation: "no-batch"' in done.stderr
     assert [call.command for call in empty.azure.calls].count("deployment group create") == 1
 
 
+_ROLES, _NAMES = "New roles take up to fifteen minutes", "takes minutes until its address is known"
+
+
 @pytest.mark.parametrize(
-    "fault",
+    ("code", "said"),
     [
-        "(AuthorizationFailed) The client does not have authorization to perform action 'x'. Code: AuthorizationFailed",
-        "(PrincipalNotFound) Principal 1 does not exist in the directory 2.",
-        "HTTPSConnectionPool: Max retries exceeded (Failed to establish a new connection: Name or service not known)",
+        ("AuthorizationFailed", _ROLES),
+        ("PrincipalNotFound", _ROLES),
+        ("Failed to resolve", _NAMES),
+        ("DeploymentActive", "DeploymentActive"),
     ],
 )
-def test_what_passes_by_itself_is_waited_for(empty, fault):
-    """Roles and names take a while to spread: what Azure refuses for that is tried again, and progress is reported."""
-    empty.azure.refused["deployment group create"] = fault
+def test_what_passes_by_itself_is_waited_for(empty, code, said):
+    """Roles and names take a while to spread: what Azure refuses for that is tried again, and it is said what is
+    waited for."""
+    seen = "storage blob list" if code == "Failed to resolve" else "deployment group create"
+    empty.azure.refused["deployment group create"] = answers.refusal(seen, code)
     done = empty.run("--location", "westeurope")
-    assert (done.returncode, "not yet possible" in done.stdout) == (1, True)
+    assert (done.returncode, said in done.stdout.partition("The deployment: not yet")[2]) == (1, True), done.stdout
     assert [call.command for call in empty.azure.calls].count("deployment group create") == 4
 
 
@@ -236,25 +235,18 @@ def test_what_passes_by_itself_is_waited_for(empty, fault):
 def test_data_of_a_fresh_account_is_waited_for(empty, command, code):
     """Some of its front ends do not know the account or its containers yet: that says nothing of what is in them."""
     seen = str(answers.refusal("storage blob show", "BlobNotFound"))
-    empty.azure.refused[command] = seen.replace("BlobNotFound", code)
+    empty.azure.refused[command] = CliError(seen.replace("BlobNotFound", code))
     done = empty.run("--location", "westeurope")
     assert (done.returncode, "not yet possible" in done.stdout) == (1, True)
     assert [call.command for call in empty.azure.calls].count(command) == 4
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "(SubscriptionNotFound) The subscription '1' could not be found.",
-        "(InvalidResourceType) The resource type could not be found in the namespace.",
-        "<urlopen error> 404 endpoint not found",
-    ],
-)
-def test_only_what_is_not_there_is_missing(lab, fault):
+@pytest.mark.parametrize("code", ["SubscriptionNotFound", "InvalidResourceType"])
+def test_only_what_is_not_there_is_missing(lab, code):
     """Other things that are "not found" are faults: a teardown that passed over them would leave roles behind."""
-    lab.azure.refused["resource show"] = fault
+    lab.azure.refuse("resource show", code)
     done = lab.run("--teardown", "--yes")
-    assert (done.returncode, fault in done.stderr) == (1, True)
+    assert (done.returncode, code in done.stderr) == (1, True)
     assert "resource delete" not in lab.azure.changes
 
 

@@ -257,7 +257,7 @@ def test_what_if_changes_nothing(empty):
 
 def test_what_if_says_what_it_cannot_tell(empty):
     """An older Azure CLI or Bicep works nothing out by itself: the template compiles, and that is all."""
-    empty.azure.refused["bicep snapshot"] = "Error: please upgrade your Bicep CLI."
+    empty.azure.refuse("bicep snapshot", "Please upgrade Bicep CLI")
     done = empty.up("--what-if")
     assert "The template compiles." in done.stdout
     assert "az bicep upgrade" in done.stdout

@@ -15,6 +15,7 @@ param inputDays = 90
 param inputCoolDays = 30
 param undeleteDays = 30
 param keepVersions = true
+param deleteLock = true
 param alertMail = 'lab@example.org'
 param monthlyBudget = 500
 param budgetMonth = '{"all": 200, "projects": {"nuclei": 50}}'
