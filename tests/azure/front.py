@@ -50,7 +50,7 @@ class Answer:
 
 
 class Refused(Exception):
-    """An answer that tells of an error, in the words of the service that gives it."""
+    """An error as an answer, in the words of the service that gives it."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(str(answer))
