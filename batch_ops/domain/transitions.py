@@ -199,7 +199,7 @@ def failed(
     record = replace(record, tries=tries)
     is_last = done >= rule.tries if excused is False else excused is None and here.attempt >= MOST_REQUEUES
     if is_last or here.exit_code in rule.hopeless_exits:
-        total = len(tries.attempts)
+        total = here.attempt
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
         return Step(replace(record, kind=cause.kind).to(State.FAILED, now, sentence), Then.REPORT)

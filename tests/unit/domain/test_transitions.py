@@ -139,6 +139,9 @@ def test_preempted_nodes_are_free():
         assert (step.then, step.record.tries.of(FailureKind.LOST)) == (Then.SUBMIT, 0)
         current = replace(step.record, state=State.RUNNING)
     assert step.record.tries.attempts[-1].sentence == "Why."
+    # The row remembers twelve of them; the sentence counts all.
+    ended = failed(current, Cause(FailureKind.TIMEOUT, "Too slow."), NOW, SETTINGS).record
+    assert ended.reason == "Too slow. (Tried 21 times.)"
 
 
 def test_a_file_that_takes_down_its_nodes_ends():
