@@ -118,7 +118,7 @@ def write_image(path: Path, image: np.ndarray, order: str, tagged: bool = True, 
 
 
 def write_project(path: Path, recipe: Recipe, frame: np.ndarray) -> Path:
-    """Write a project whose random forests make varied decisions on a frame (z, y, x, c)."""
+    """Write a project whose random forests make varied decisions on a frame (z, y, x, c), or on several (t first)."""
     rng = np.random.default_rng(recipe.seed)
     with h5py.File(path, "w") as file:
         file["workflowName"] = b"Pixel Classification"
@@ -138,7 +138,9 @@ def write_project(path: Path, recipe: Recipe, frame: np.ndarray) -> Path:
             add_lane(file["Input Data/infos/lane0000/Raw Data"])
         forests = file.create_group("PixelClassification/ClassifierForests")
         forests["known_labels"] = np.array(recipe.labels, np.uint32)
-        columns, eigenvalues = feature_columns(file, frame)
+        found = [feature_columns(file, one) for one in (frame if frame.ndim == 5 else frame[None])]
+        columns = np.concatenate([of_frame.reshape(len(of_frame), -1) for of_frame, _ in found], axis=1)
+        eigenvalues = found[0][1]
         reach = max(np.abs(columns[np.isfinite(columns)]).max(), 1e-3)
         gaps = [
             _gaps(column, reach * (_EIGENVALUE_NOISE if eigenvalue else _NOISE))

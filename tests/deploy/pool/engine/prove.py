@@ -61,7 +61,7 @@ def real(home: Path, folder: Path, source: str) -> str:
 def prove(tally: Tally, recipe: Recipe, image: np.ndarray, order: str, ilastik: Ilastik, home: Path | None) -> None:
     """Compute one case by all, and note what differs."""
     folder = ilastik.directory
-    project = write_project(folder / "project.ilp", recipe, image[0])
+    project = write_project(folder / "project.ilp", recipe, image)
     write_image(folder / "image.h5", image, order)
     labels, chances = classify(project, image)
     tally.cases += 1

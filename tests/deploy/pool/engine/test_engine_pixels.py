@@ -18,7 +18,7 @@ _ALL_AT_ONE_SIX = [(feature, 3) for feature in range(6)]
 
 def check(ilastik: Ilastik, folder: Path, recipe: Recipe, image: np.ndarray, order: str = "tzyxc") -> None:
     """Assert that both exports agree with the plain formulas, in every voxel."""
-    project = write_project(folder / "project.ilp", recipe, image[0])
+    project = write_project(folder / "project.ilp", recipe, image)
     write_image(folder / "image.h5", image, order)
     labels, chances = classify(project, image)
     for source, expected in (("Simple Segmentation", labels[..., None]), ("Probabilities", chances)):
