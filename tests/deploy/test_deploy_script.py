@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from datetime import timedelta
+from itertools import groupby
 
 import pytest
 
@@ -15,11 +16,7 @@ from tests.deploy.test_bicep import DEPLOY
 
 def commands(lab):
     """The changing commands of all runs so far, those of one kind in a row as one."""
-    found: list[str] = []
-    for change in lab.azure.changes:
-        if not found or found[-1] != change:
-            found.append(change)
-    return found
+    return [change for change, _ in groupby(lab.azure.changes)]
 
 
 def current_pool(lab):
