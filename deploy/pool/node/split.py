@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+# Pixels of the boxes around the components that are flooded together: an amount that is small beside the image's.
+_FLOODED_AT_ONCE = 2**22
+
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
@@ -20,17 +23,28 @@ def split_labels(labels: Array, pixel_size: Sequence[float]) -> Array:
     """Part each component of labels (z, y, x); numbers have the order of first pixels. `pixel_size`: along z, y, x."""
     ndimage = importlib.import_module("scipy.ndimage")
     found = np.zeros_like(labels)
-    count = 0
-    for number, place in enumerate(ndimage.find_objects(labels), 1):
+    count, waiting, pixels = 0, [], 0
+    places = ndimage.find_objects(labels)
+    for number, place in enumerate(places, 1):
         # One pixel more on each side that the image has: all of the component's edge.
         grown = tuple(
             slice(max(0, part.start - 1), min(size, part.stop + 1)) for part, size in zip(place, labels.shape)
         )
         mask = labels[grown] == number
         distance = _distance(ndimage, mask, pixel_size)
-        parts, several = watershed(distance, centres(distance, pixel_size)), found[grown]
-        several[mask] = parts[mask] + count
-        count += int(parts.max())
+        markers = centres(distance, pixel_size)
+        parts = int(markers.max())
+        if parts == 1:
+            # Whatever is flooded from a single centre is all of it.
+            found[grown][mask] = count + 1
+        else:
+            waiting.append((found[grown], distance, np.where(markers, markers + count, 0)))
+            pixels += mask.size
+        count += parts
+        if waiting and (pixels > _FLOODED_AT_ONCE or number == len(places)):
+            for (several, distance, _), flooded in zip(waiting, watershed([one[1:] for one in waiting])):
+                several[distance > 0] = flooded[distance > 0]
+            waiting, pixels = [], 0
     return in_order(found)
 
 
@@ -70,14 +84,17 @@ def centres(distance: Array, pixel_size: Sequence[float]) -> Array:
     return found
 
 
-def watershed(distance: Array, markers: Array) -> Array:
-    """Flood from the markers, the greatest distance first, wherever there is one; return whose flood each pixel is."""
-    steps = [1]
-    padded_shape = [size + 2 for size in distance.shape]
-    for size in reversed(padded_shape[1:]):
-        steps.insert(0, steps[0] * size)
-    offsets = np.array([sign * step for step in steps for sign in (-1, 1)])
-    heights, labels = np.pad(distance, 1).ravel(), np.pad(markers, 1).ravel()
+def watershed(components: Sequence[tuple[Array, Array]]) -> list[Array]:
+    """Flood each component from its markers, the greatest distance first; return whose flood each pixel is.
+
+    `components`: distance to the edge (0 outside) and markers. Each by itself, but all in the same steps: it is their
+    number that takes the time.
+    """
+    padded = [(np.pad(distance, 1), np.pad(markers, 1)) for distance, markers in components]
+    heights = np.concatenate([distance.ravel() for distance, _ in padded])
+    labels = np.concatenate([markers.ravel() for _, markers in padded])
+    component = np.repeat(np.arange(len(padded), dtype=np.int32), [distance.size for distance, _ in padded])
+    offsets = np.array([_offsets(distance.shape) for distance, _ in padded])
     inside = np.flatnonzero(heights)
     inside = inside[np.argsort(-heights[inside], kind="stable")]
     bounds = np.flatnonzero(np.diff(heights[inside])) + 1
@@ -86,18 +103,29 @@ def watershed(distance: Array, markers: Array) -> Array:
         waiting = level
         while waiting.size:
             waiting = waiting[labels[waiting] == 0]
-            around = waiting[:, None] + offsets
+            around = waiting[:, None] + offsets[component[waiting]]
             reached = np.where(labels[around] > 0, heights[around], -1.0)
-            best = reached.max(axis=1)
-            by = np.where(reached == best[:, None], labels[around], np.iinfo(np.int32).max).min(axis=1)
+            best = reached.max(axis=1, initial=-1.0)
+            by = np.where(reached == best[:, None], labels[around], np.iinfo(np.int32).max)
+            by = by.min(axis=1, initial=np.iinfo(np.int32).max)
             flooded = waiting[best >= 0]
             labels[flooded] = by[best >= 0]
             if not flooded.size:
                 break
             # What lies higher behind a saddle is flooded with it.
-            behind = (flooded[:, None] + offsets).ravel()
+            behind = (flooded[:, None] + offsets[component[flooded]]).ravel()
             waiting = np.unique(behind[(labels[behind] == 0) & (heights[behind] >= least)])
-    return labels.reshape(padded_shape)[tuple(slice(1, -1) for _ in padded_shape)]
+    ends = np.cumsum([distance.size for distance, _ in padded])[:-1]
+    shaped = (part.reshape(distance.shape) for part, (distance, _) in zip(np.split(labels, ends), padded))
+    return [part[tuple(slice(1, -1) for _ in part.shape)] for part in shaped]
+
+
+def _offsets(shape: Sequence[int]) -> list[int]:
+    """Return the steps to the neighbours of a pixel on the flat axis."""
+    steps = [1]
+    for size in reversed(shape[1:]):
+        steps.insert(0, steps[0] * size)
+    return [sign * step for step in steps for sign in (-1, 1)]
 
 
 def labels_of(mask: Array, pixel_size: Sequence[float]) -> Array:
