@@ -51,7 +51,7 @@ _SENTENCES = {
     "tiff kind": "{file} is a kind of TIFF that can't be read here ({detail}); save it as OME-TIFF or as ImageJ does.",
     "tiff set": "{file} is one of several files that are an image together (another is '{detail}'), and none of them "
     "is segmented by itself; save the image as one file.",
-    "tiff xml": "{file} has a description (OME-XML) that can't be used: {detail}; export the image again.",
+    "tiff xml": "{file} has a description (of OME or ImageJ) that can't be used: {detail}; export the image again.",
     "damaged tiff": "{file} is damaged and can't be read as TIFF{reason}; export or upload it again.",
     "memory": "{file} is damaged: reading only its structure would take more memory than any image needs; export or "
     "upload it again.",

@@ -180,6 +180,8 @@ def _of_imagej(tif: Any, first: Any) -> Stack:
         sizes["c"], colours = 1, dict(zip(page.page_axes, page.shape))["c"]
         images = images // colours if images == math.prod(sizes.values()) * colours else images
     leading = [(axis, size) for axis, size in sizes.items() if size > 1]
+    if math.prod(sizes.values()) not in (1, images):
+        raise Foreign("tiff xml", f"it states {images} images, and {math.prod(sizes.values())} by their sizes")
     if math.prod(sizes.values()) != images:
         leading = [("", images)] if images > 1 else []
     stack = _led(page, leading, range(images))

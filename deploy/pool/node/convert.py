@@ -78,7 +78,12 @@ def _convert_tiff(order: dict[str, Any]) -> None:
         signal.alarm(seconds)
         _limit_memory(used, max(piece_bytes, _BLOCK_BYTES))
 
-    convert_tiff(order, limit)
+    try:
+        convert_tiff(order, limit)
+    except (OSError, MemoryError, ImportError):
+        raise
+    except Exception as exc:  # tifffile and what decodes for it raise nearly every kind for damaged files
+        raise ValueError(f"{type(exc).__name__}: {exc}") from exc
     signal.alarm(0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,10 +52,10 @@ def open_image(path: Path) -> Any:
 
 @contextmanager
 def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
-    """Turn errors of h5py about a damaged file into a refusal with this exit code."""
+    """Turn errors of h5py and tifffile about a damaged file into a refusal with this exit code."""
     try:
         yield
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as exc:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, struct.error) as exc:
         if is_disk_full(exc):
             raise
         refuse(exit_code, f"{what} can't be used: {type(exc).__name__}: {exc}.")

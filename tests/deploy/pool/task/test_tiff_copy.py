@@ -8,8 +8,13 @@ import pytest
 import tifffile
 
 from batch_ops.image.dialects.tiff import read
+from batch_ops.image.views import Part
+from batch_ops.task import contract
+from batch_ops.task.run_plan import ImageDescription
 from node.convert_tiff import convert_tiff
-from tests.fakes.tiffs import KINDS, pixels, written
+from node.files import Refusal
+from node.plain_copy import write_plain_copy
+from tests.fakes.tiffs import KINDS, SHAPE, pixels, written
 
 
 def copied(folder, data: bytes, **changed):
@@ -55,3 +60,15 @@ def test_pages_that_are_missing_or_other(tmp_path):
         copied(tmp_path, _of_seven().replace(b"images=7\nslices=7", b"images=9\nslices=9"))
     with pytest.raises(ValueError, match="not of"):
         copied(tmp_path, said, shape=[9, 21, 27])
+
+
+def test_damaged_pixels_are_the_files_fault(tmp_path):
+    """Whatever the decoder raises: another node would do no better."""
+    data = bytearray(written("yx", compression="zlib", metadata=None))
+    at = data.index(b"\x78\x9c") if b"\x78\x9c" in data else data.index(b"\x78\x01")
+    data[at + 2 : at + 40] = bytes(38)
+    (tmp_path / "image").write_bytes(data)
+    image = ImageDescription("series0", "yx", False, SHAPE[-2:], "uint16")
+    with pytest.raises(Refusal) as refused:
+        write_plain_copy(tmp_path / "image", "the image", image, (Part("series0"),), {}, decoders=False)
+    assert refused.value.outcome.exit_code == contract.EXIT_BAD_IMAGE
