@@ -4,6 +4,7 @@
     list                   lists of files by time and by state, at any history
     sums                   runs that end at once, and are counted in the same sums
     pictures               what drawing them takes of a task
+    objects                what counting and painting objects takes of a task
     dialects               what the check reads of files of other programs, and how fast the node copies their pixels
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
     ilastik                the pixel engine on a 10x300x275x50 volume
@@ -28,13 +29,14 @@ from tests.bench.collect import collect
 from tests.bench.dialects import measure_dialects
 from tests.bench.listing import listing
 from tests.bench.night import night
+from tests.bench.objects import objects
 from tests.bench.pictures import pictures
 from tests.bench.report import REPOSITORY, Report
 from tests.bench.sums import sums
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("list", "sums", "pictures", "dialects", "batch", "ilastik", "warm", "memory", "night", "costs")
+_OTHERS = ("list", "sums", "pictures", "objects", "dialects", "batch", "ilastik", "warm", "memory", "night", "costs")
 
 
 def main(argv: list[str]) -> int:
@@ -97,6 +99,9 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
         case "pictures":
             report = Report(what, "Pictures", 'make bench ARGS="pictures"')
             pictures(report)
+        case "objects":
+            report = Report(what, "Objects", 'make bench ARGS="objects"')
+            objects(report)
         case "dialects":
             report = Report(what, "Dialects of HDF5", 'make bench ARGS="dialects"')
             measure_dialects(report)

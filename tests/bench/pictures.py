@@ -15,11 +15,11 @@ from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.pictures import FOLDER, PicturesWanted
 from tests.bench.report import REPOSITORY, Report
 
-_DRAW = """
-import resource, sys
+_ASIDE = """
+import importlib, resource, sys
 from node.aside import answer
-from node.draw import draw
-code = answer(draw)
+module, work = sys.argv[1:]
+code = answer(getattr(importlib.import_module(module), work))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 sys.exit(code)
@@ -67,16 +67,16 @@ def _measured(
         "objects": ObjectsWanted((CountedClass(2, "Cell"),)).to_json(),
     }
     (folder / "order.json").write_text(json.dumps(order))
-    seconds, megabytes = _run(folder / "order.json")
+    seconds, megabytes = run_aside("node.draw", "draw", folder / "order.json")
     made = sum(path.stat().st_size for path in folder.glob(f"{FOLDER}/*"))
     return f"{seconds:.2f}", f"{megabytes:.0f}", f"{made / 1000:,.0f}"
 
 
-def _run(order: Path) -> tuple[float, float]:
-    """Draw as a task does; return CPU seconds and the greatest memory in MB."""
+def run_aside(module: str, work: str, order: Path) -> tuple[float, float]:
+    """Do a node's work as a task does; return CPU seconds and the greatest memory in MB."""
     # By way of a shell: else it would count what memory this process has.
     ended = subprocess.run(
-        ["sh", "-c", '"$0" -c "$1" <"$2"; exit $?', _PYTHON, _DRAW, order],
+        ["sh", "-c", '"$0" -c "$1" "$3" "$4" <"$2"; exit $?', _PYTHON, _ASIDE, order, module, work],
         env={**os.environ, "PYTHONPATH": f"{REPOSITORY / 'deploy/pool'}:{REPOSITORY}", "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
