@@ -36,7 +36,7 @@ _SHOWN = 5
 _CUT_OFF = "its pages should reach beyond its end"
 
 
-class Foreign(Exception):
+class Foreign(ValueError):
     """What the finding is, instead of an image."""
 
     def __init__(self, finding: str, detail: str) -> None:
