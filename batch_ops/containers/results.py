@@ -126,24 +126,49 @@ class ResultFolder:
         """Write a small blob. Raises `NewerRun`."""
         for _ in range(_RACES):
             try:
-                await self._blobs.put(
-                    self._container,
-                    self._path(leaf),
-                    data,
-                    fence=self._fence(leaf),
-                    metadata=self._author.metadata(),
-                    content_type=content_type,
-                )
+                await self._put_once(leaf, data, content_type)
             except BlobChanged:
                 await self._refresh(leaf)
             else:
                 return
         raise BlobChanged(f"{self._path(leaf)} keeps changing while it is written.")
 
+    async def _put_once(self, leaf: str, data: bytes, content_type: str) -> None:
+        await self._blobs.put(
+            self._container,
+            self._path(leaf),
+            data,
+            fence=self._fence(leaf),
+            metadata=self._author.metadata(),
+            content_type=content_type,
+        )
+
+    async def publish(self, document: bytes) -> bool:
+        """Write provenance.json; return False if another handler of this run has written one since this was read.
+
+        Raises `NewerRun`.
+        """
+        for _ in range(_RACES):
+            try:
+                await self._put_once(PROVENANCE, document, "application/json")
+            except BlobChanged:
+                await self._refresh(PROVENANCE)
+                if self.has_own(PROVENANCE):
+                    return False
+            else:
+                return True
+        raise BlobChanged(f"{self._path(PROVENANCE)} keeps changing while it is written.")
+
+    def mixes(self, paths: Collection[str], execution: str) -> bool:
+        """Return whether some of these files of an execution were written over by another one of this run."""
+        own = (blob for leaf in paths if self._is_own(blob := self._found.get(leaf)))
+        return any(blob.meta("execution") != execution for blob in own)
+
     async def copy(self, leaf: str, source: tuple[str, str], length: int) -> Copy:
         """Copy this execution's file of this length here, unless it is here already; return the copy's progress.
 
-        Raises `NewerRun`, and `BlobMissing` for the source.
+        Raises `NewerRun`, `BlobMissing` for the source, and `BlobChanged` if another execution of this run is being
+        copied here.
         """
         for _ in range(_RACES):
             # After a race: another handler of this run was first, and may have published the copy.
@@ -159,6 +184,8 @@ class ResultFolder:
                 )
             except BlobChanged:
                 await self._refresh(leaf)
+                if self.mixes([leaf], self._author.execution):
+                    raise
             else:
                 return self._copy(leaf, length)
         raise BlobChanged(f"{self._path(leaf)} keeps changing while it is written.")
@@ -188,6 +215,7 @@ class ResultFolder:
         blob = self._found.get(leaf)
         if blob is not None and self._is_of_file(blob):
             await self._blobs.delete(self._container, blob.name, etag=blob.etag)
+            del self._found[leaf]
 
     async def sweep(self, keep: Collection[str]) -> None:
         """Delete what this run and older ones left here, except `keep`; what others put here stays."""

@@ -104,9 +104,10 @@ def all_warnings(plan: RunPlan, manifest: Manifest) -> tuple[RunWarning, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a provenance.json says of its run: the paths of what belongs to it, its results, warnings, images; the
-    contrast of the first image itself, None where nothing was drawn."""
+    """What a provenance.json says of its run: its execution, the paths of what belongs to it, its results, warnings,
+    images; the contrast of the first image itself, None where nothing was drawn."""
 
+    execution: str
     paths: frozenset[str]
     published: Published
     warnings: tuple[RunWarning, ...]
@@ -118,6 +119,7 @@ def told_by(document: bytes) -> Told | None:
     """Read what `provenance` wrote, of any schema; None if somebody has made something else of it."""
     try:
         told = json.loads(document)
+        execution = str(told["run"]["execution"])
         files = {str(one["name"]): int(one["length"]) for one in told["files"]}
         results = {str(one["path"]): int(one["length"]) for one in told.get("outputs", ()) if one["role"] != Role.LOG}
         paths = frozenset({*files, *results, *([str(told["log"])] if told["log"] else [])})
@@ -131,7 +133,7 @@ def told_by(document: bytes) -> Told | None:
         return None
     of_images = tuple(ImageCounts(one.folder, one.counts) for one in images if one.folder and one.counts)
     published = Published(len(files), sum((results or files).values()), counts, pixels, of_images)
-    return Told(paths, published, warnings, contrast, tuple(one.described for one in images))
+    return Told(execution, paths, published, warnings, contrast, tuple(one.described for one in images))
 
 
 def _engine(use: EngineUse, plan: RunPlan) -> dict[str, Any]:

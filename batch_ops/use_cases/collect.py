@@ -150,7 +150,7 @@ class Collect:
             absent = await self._absent_classes(record, execution.manifest.class_pixels)
             more = (*absent, *revoked)
             document = provenance(record, execution.manifest, has_log=has_log, now=self._clock(), more=more)
-            await folder.put(PROVENANCE, document, "application/json")
+            await folder.publish(document)
             # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)
             told = await _told(folder)
@@ -235,5 +235,6 @@ def _fault_of(record: FileRecord, execution: Execution) -> Cause | None:
 
 
 async def _told(folder: ResultFolder) -> Told | None:
-    """Read what this run has published; None if nothing yet."""
-    return told_by(await folder.content(PROVENANCE)) if folder.has_own(PROVENANCE) else None
+    """Read what this run has published; None if nothing yet, or if another execution of it was copied over that."""
+    told = told_by(await folder.content(PROVENANCE)) if folder.has_own(PROVENANCE) else None
+    return None if told is None or folder.mixes(told.paths, told.execution) else told

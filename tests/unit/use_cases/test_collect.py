@@ -11,7 +11,7 @@ from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.failure_kinds import FailureKind
 from tests.executions import Staged
 from tests.fakes import When
-from tests.world import NAME, Crash, World
+from tests.world import MINUTE, NAME, Crash, World
 
 
 @pytest.fixture
@@ -227,6 +227,41 @@ async def test_a_stalled_handler_leaves_published_results_alone(world: World):
         assert "provenance.json" in world.results(NAME)
         before = await published()
     assert await published() == before
+
+
+@pytest.mark.parametrize("call", ["blobs.copy", "blobs.put"])
+async def test_a_stalled_handler_never_mixes_two_executions(world: World, call: str):
+    """A node that was given up has uploaded another one meanwhile, which is published: that stays, whole."""
+    order = CollectOrder.of(world.row(NAME))
+    async with world.meanwhile(call, world.collect(order)):
+        (manifest,) = (name for name in world.blobs.names("staging") if name.endswith("manifest.json"))
+        world.blobs.remove("staging", manifest)
+        execution = world.work(order.task_id)
+        await world.collect(order)
+        published = world.results(NAME)
+    await world.deliver()
+    assert world.row(NAME).state is State.SUCCEEDED
+    assert world.provenance(NAME)["run"]["execution"] == execution
+    assert world.results(NAME) == published
+    of = {b.meta("execution") async for b in world.blobs.list("results", "")}
+    assert of == {execution}
+
+
+async def test_what_two_executions_are_mixed_in_is_not_published(world: World):
+    """Both handlers have copied, in turn, and one has written provenance.json: the next one moves all of it again."""
+    order = CollectOrder.of(world.row(NAME))
+    async with world.meanwhile("blobs.put", world.collect(order)):
+        (manifest,) = (name for name in world.blobs.names("staging") if name.endswith("manifest.json"))
+        world.blobs.remove("staging", manifest)
+        world.work(order.task_id)
+        world.cloud.fail("blobs.put", Crash())
+        with pytest.raises(Crash):
+            await world.collect(order)
+    assert world.row(NAME).state is State.COLLECTING
+    await world.deliver(MINUTE)
+    assert world.row(NAME).state is State.SUCCEEDED
+    execution = world.provenance(NAME)["run"]["execution"]
+    assert {b.meta("execution") async for b in world.blobs.list("results", "")} == {execution}
 
 
 async def test_an_outage_is_ordered_again(world: World):
