@@ -12,6 +12,7 @@ from batch_ops.containers.results import PROBLEM
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.prices import cost_of
+from batch_ops.task.failure_kinds import FailureKind
 from tests import rules
 from tests.chaos.fates import FINAL_FATES, doom
 from tests.chaos.nodes import outputs
@@ -150,7 +151,10 @@ def _of_a_file(world: Simulation, name: str) -> list[str]:
     if record.state is State.CANCELLED and name in world.cancelled:
         return ["it was cancelled, but has a PROBLEM.txt"] if PROBLEM in folder.runs else []
     doomed = doom(content)
-    if content.startswith(b"REFUSE"):
+    if content.startswith((b"REFUSE", NEEDS)) and not record.plan.image.is_known and record.state is State.FAILED:
+        # It was not checked: the node has refused it.
+        wanted, as_wanted = State.FAILED, record.kind is FailureKind.COMMAND
+    elif content.startswith(b"REFUSE"):
         wanted, as_wanted = State.REJECTED, content[6:].decode().strip() in record.reason
     elif doomed is not None:
         wanted, as_wanted = State.FAILED, record.kind is FINAL_FATES[doomed]

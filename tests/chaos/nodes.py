@@ -15,6 +15,7 @@ from batch_ops.task import contract
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.run_plan import RunWarning
 from tests.chaos.fates import EXITS, Fate, doom
+from tests.chaos.services import NEEDS
 from tests.chaos.timeline import pause
 from tests.executions import Staged
 
@@ -155,7 +156,17 @@ class _Execution:
                 await self._upload_unasked(image)
             self._staged.log()
             return
+        if self._is_refused(image, project):
+            self._world.happened["images that a node refuses, as they were not checked"] += 1
+            self._fail(Fate.COMMAND)
+            return
         await self._end(nodes.fate(self._values.image_name, image), image)
+
+    def _is_refused(self, image: bytes, project: bytes) -> bool:
+        """By the rules of the check, if that was not finished before the task began."""
+        if self._values.image_description:
+            return False
+        return image.startswith(b"REFUSE") or (image.startswith(NEEDS) and image.split()[1] not in project.split())
 
     async def _end(self, fate: Fate, image: bytes) -> None:
         batch, task = self._batch, self._task_id
