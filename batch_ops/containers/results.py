@@ -161,8 +161,8 @@ class ResultFolder:
 
     def mixes(self, paths: Collection[str], execution: str) -> bool:
         """Return whether some of these files of an execution were written over by another one of this run."""
-        own = (blob for leaf in paths if self._is_own(blob := self._found.get(leaf)))
-        return any(blob.meta("execution") != execution for blob in own)
+        there = (blob for leaf in paths if (blob := self._found.get(leaf)))
+        return any(self._is_own(blob) and blob.meta("execution") != execution for blob in there)
 
     async def copy(self, leaf: str, source: tuple[str, str], length: int) -> Copy:
         """Copy this execution's file of this length here, unless it is here already; return the copy's progress.
