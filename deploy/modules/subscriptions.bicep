@@ -18,8 +18,7 @@ type subscription = {
   filters: object[]
 }
 
-// The thousands of files of a Zarr raise no event but for what it has once, at its top, by which its dropper is told
-// that it can't be segmented.
+@description('What a Zarr has once, at its top: by it, its dropper is told that it cannot be segmented. The thousands of other files raise no event.')
 var zarrFiles = ['.zarr/.zgroup', '.zarr/.zarray', '.zarr/.zattrs', '.zarr/zarr.json']
 
 @description('All that is dropped: which files are images, the app knows. And classifiers with their settings.')
