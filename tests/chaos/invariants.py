@@ -129,7 +129,8 @@ def _of_completions(world: Simulation) -> list[str]:
         name, etag, digest = version
         runs = _runs(world, name)
         of_it = {record.run for record in world.ledger.trail.get(name, ()) if record.image.etag == etag}
-        thrown = sum(runs[run].reason.startswith("The file was deleted") for run in of_it)
+        # What a node has computed of a run that was given up is thrown away.
+        thrown = sum(runs[run].reason.startswith(("The file was deleted", "Cancelled by")) for run in of_it)
         failures = sum(run.failures for run in runs.values())
         losses[version] = failures + thrown + world.nodes.losses[name] + world.retried[name]
         if world.settings.rerun_finished:
