@@ -11,8 +11,7 @@ from batch_ops.containers.classifiers import Classifiers
 from batch_ops.containers.companions import Companions
 from batch_ops.containers.reruns import Reruns
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
-from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
+from batch_ops.ports.ports import Ports
 from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.image_look import ImageLook
 from batch_ops.runs.shared import Runs, assemble_runs
@@ -49,21 +48,6 @@ type NewId = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
-    """What the product needs from the world."""
-
-    ledger: Ledger
-    index: FileIndex
-    worklist: Worklist
-    notes: ProjectNotes
-    blobs: BlobStore
-    batch: BatchService
-    outbox: Outbox
-    check: ImageCheck
-    poison: PoisonQueues
-
-
-@dataclass(frozen=True, slots=True)
 class System:
     """What the triggers call, `inbox` and `reconcile`, and what the commands call."""
 
@@ -90,17 +74,7 @@ def assemble(
     """Assemble the app, without calling any service."""
     ledger, worklist, notes = ports.ledger, ports.worklist, ports.notes
     reruns = Reruns(blobs=ports.blobs, settings=settings)
-    runs = assemble_runs(
-        ledger=ledger,
-        worklist=worklist,
-        notes=notes,
-        blobs=ports.blobs,
-        batch=ports.batch,
-        outbox=ports.outbox,
-        settings=settings,
-        clock=clock,
-        new_id=new_id,
-    )
+    runs = assemble_runs(ports, settings, clock, new_id)
     newest = NewestFiles(ledger=ledger, index=ports.index, worklist=worklist)
     start = _start(ports, runs, reruns, settings, clock)
     changed = ProjectChanged(ledger=ledger, worklist=worklist, notes=notes, outbox=ports.outbox, settings=settings)

@@ -32,7 +32,8 @@ from batch_ops.domain.settings import Settings
 from batch_ops.inspection.checker import ImageChecker
 from batch_ops.ports.folder import Folder
 from batch_ops.ports.health import Health
-from batch_ops.system import Ports, System, assemble
+from batch_ops.ports.ports import Ports
+from batch_ops.system import System, assemble
 from batch_ops.use_cases.access_test import AccessTest
 
 

@@ -17,7 +17,8 @@ from batch_ops.domain.messages import collect_message, look_again_message
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.task_spec import TaskSpec
-from batch_ops.system import Ports, assemble
+from batch_ops.ports.ports import Ports
+from batch_ops.system import assemble
 from batch_ops.task import contract
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.run_plan import RunWarning

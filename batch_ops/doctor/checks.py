@@ -27,9 +27,9 @@ from batch_ops.doctor.storage_access import Visitor
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Health
+from batch_ops.ports.ports import Ports
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.node_catalog import NodeCatalog
-from batch_ops.system import Ports
 
 
 @dataclass(frozen=True, slots=True)

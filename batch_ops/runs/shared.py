@@ -8,8 +8,7 @@ from batch_ops.containers.certificates import Certificates
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.services import BatchService, BlobStore, Outbox
-from batch_ops.ports.tables import Ledger, ProjectNotes, Worklist
+from batch_ops.ports.ports import Ports
 from batch_ops.runs.admission import Admission
 from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
@@ -39,19 +38,10 @@ class Runs:
     strays: Strays
 
 
-def assemble_runs(
-    *,
-    ledger: Ledger,
-    worklist: Worklist,
-    notes: ProjectNotes,
-    blobs: BlobStore,
-    batch: BatchService,
-    outbox: Outbox,
-    settings: Settings,
-    clock: Callable[[], datetime],
-    new_id: Callable[[], str],
-) -> Runs:
+def assemble_runs(ports: Ports, settings: Settings, clock: Callable[[], datetime], new_id: Callable[[], str]) -> Runs:
     """Assemble the shared steps, without calling any service."""
+    ledger, worklist, notes = ports.ledger, ports.worklist, ports.notes
+    blobs, batch, outbox = ports.blobs, ports.batch, ports.outbox
     staging = Staging(blobs, settings.staging_container)
     problem_file = ProblemFile(blobs, settings.results_container, staging)
     ending = Ending(

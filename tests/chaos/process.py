@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from batch_ops.domain.errors import NotAllowed, ServiceFault
-from batch_ops.system import Ports, assemble
+from batch_ops.ports.ports import Ports
+from batch_ops.system import assemble
 from tests.chaos.timeline import turn
 from tests.fakes import Cloud, When
 

@@ -10,22 +10,18 @@ from __future__ import annotations
 import json
 import math
 import re
-import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from batch_ops.image.dialects.ome_xml import ElsewhereError, OmeError, OmeImage
 from batch_ops.image.dialects.ome_xml import parse as parse_ome
+from batch_ops.image.dialects.tiff_pages import CUT_OFF, Foreign, Stack, describe_page, following_page, with_leading
 
 READER = "tiff"
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PATH = re.compile(r"series([0-9]{1,4})")
-_PAGE_AXES = {"YX": "yx", "YXS": "yxc", "SYX": "cyx"}
 _LETTERS = frozenset("TZCYXS")
-# What tifffile decodes by itself; any other compression needs more than nodes have.
-_CODECS = {1: "none", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
-_NO_PREDICTOR, _HORIZONTAL = 1, 2
 # Kinds with a layout of their own, which nothing here knows.
 _KINDS = (
     *("svs", "ndpi", "scn", "philips", "bif", "qpi", "avs", "lsm", "stk", "fluoview", "scanimage", "nih", "mdgel"),
@@ -33,34 +29,6 @@ _KINDS = (
 )
 _NOT_THE_IMAGE = re.compile(r"(?<![a-z])(label|macro|thumbnail|overview|preview)s?(?![a-z])", re.IGNORECASE)
 _SHOWN = 5
-_CUT_OFF = "its pages should reach beyond its end"
-
-
-class Foreign(ValueError):
-    """What the finding is, instead of an image."""
-
-    def __init__(self, finding: str, detail: str) -> None:
-        super().__init__(detail)
-        self.finding = {"finding": finding, "detail": detail}
-
-
-@dataclass(frozen=True)
-class Stack:
-    """One image: planes of `page_axes` along leading axes. `axes`: all of them in the order of `shape`; "" if unsaid.
-
-    `pages`: the number of the page of each plane, the last leading axis fastest. `offset`: where the values begin that
-    lie one after the other, all planes of them, with no page of their own.
-    """
-
-    axes: str
-    page_axes: str
-    shape: tuple[int, ...]
-    dtype: str
-    item_bytes: int
-    pages: Sequence[int]
-    offset: int | None = None
-    pixel_sizes: tuple[tuple[str, float, str], ...] = ()
-    name: str = ""
 
 
 def read(tif: Any, internal_path: str | None) -> dict[str, Any]:
@@ -98,7 +66,7 @@ def stacks(tif: Any) -> dict[int, Stack]:
     for kind in _KINDS:
         if getattr(first, f"is_{kind}", False):
             raise Foreign("tiff kind", kind.upper())
-    _following(tif, first)
+    following_page(tif, first)
     if first.is_ome:
         return _of_ome(tif, first)
     if first.imagej_description:
@@ -136,38 +104,9 @@ def _names(found: dict[int, Stack]) -> dict[str, Any]:
     }
 
 
-def _page(tif: Any, page: Any) -> Stack:
-    """Describe one page by itself. Raises `Foreign` for what can't be read."""
-    axes = _PAGE_AXES.get(page.axes)
-    if axes is None:
-        raise Foreign("tiff kind", f"pages of {page.axes or 'no pixels'}")
-    if page.dtype is None:
-        raise Foreign("tiff kind", f"numbers of {page.bitspersample} bits")
-    if int(page.compression) not in _CODECS:
-        raise Foreign("tiff codec", getattr(page.compression, "name", str(page.compression)))
-    if int(page.predictor) not in (_NO_PREDICTOR, _HORIZONTAL):
-        raise Foreign("tiff codec", f"{_CODECS[int(page.compression)]} with a predictor for floating point")
-    ends = (at + count for at, count in zip(page.dataoffsets, page.databytecounts))
-    if max(ends, default=0) > tif.filehandle.size:
-        raise Foreign("damaged tiff", "its pixels should reach beyond its end")
-    offset = int(page.dataoffsets[0]) if page.is_final else None
-    return Stack(axes, axes, tuple(map(int, page.shape)), page.dtype.name, int(page.dtype.itemsize), (0,), offset)
-
-
-def _led(page: Stack, leading: Sequence[tuple[str, int]], pages: Sequence[int]) -> Stack:
-    """Put planes like this page together along leading axes; that of no letter is one that nobody names."""
-    letters, sizes = "".join(axis for axis, _ in leading), tuple(size for _, size in leading)
-    axes = letters + page.page_axes
-    if any(not axis for axis, _ in leading):
-        axes = ""
-    elif len(set(axes)) < len(axes):
-        raise Foreign("tiff kind", "colours in each page and channels along the pages")
-    return replace(page, axes=axes, shape=(*sizes, *page.shape), pages=pages, offset=None if sizes else page.offset)
-
-
 def _of_imagej(tif: Any, first: Any) -> Stack:
     said = dict(line.split("=", 1) for line in first.imagej_description.splitlines() if "=" in line)
-    page = _page(tif, first)
+    page = describe_page(tif, first)
 
     def count(key: str) -> int:
         text = said.get(key, "1").strip()
@@ -184,7 +123,7 @@ def _of_imagej(tif: Any, first: Any) -> Stack:
         raise Foreign("tiff xml", f"it states {images} images, and {math.prod(sizes.values())} by their sizes")
     if math.prod(sizes.values()) != images:
         leading = [("", images)] if images > 1 else []
-    stack = _led(page, leading, range(images))
+    stack = with_leading(page, leading, range(images))
     if images > 1 and page.offset is not None and _lies_together(tif, first, page, images):
         stack = replace(stack, offset=page.offset)
     return replace(stack, pixel_sizes=tuple(_imagej_sizes(first, said)))
@@ -193,25 +132,10 @@ def _of_imagej(tif: Any, first: Any) -> Stack:
 def _lies_together(tif: Any, first: Any, page: Stack, images: int) -> bool:
     """Return whether all planes follow the first one, as ImageJ writes them: no other page begins among them."""
     end = (page.offset or 0) + math.prod(page.shape) * page.item_bytes * images
-    following = _following(tif, first)
+    following = following_page(tif, first)
     if following == 0 and end > tif.filehandle.size:
-        raise Foreign("damaged tiff", _CUT_OFF)
+        raise Foreign("damaged tiff", CUT_OFF)
     return end <= tif.filehandle.size and (following == 0 or following >= end)
-
-
-def _following(tif: Any, page: Any) -> int:
-    """Return where the page after this one begins; 0 after the last. Raises `Foreign` where that is beyond the end.
-
-    tifffile takes the pages before a wrong place for all there are.
-    """
-    file, layout = tif.filehandle, tif.tiff
-    file.seek(page.offset)
-    (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-    file.seek(page.offset + layout.tagnosize + tags * layout.tagsize)
-    (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-    if following >= file.size:
-        raise Foreign("damaged tiff", _CUT_OFF)
-    return int(following)
 
 
 def _imagej_sizes(first: Any, said: dict[str, str]) -> Iterator[tuple[str, float, str]]:
@@ -247,7 +171,7 @@ def _of_ome_image(tif: Any, image: OmeImage, read: dict[tuple[str, int, int, int
     like = (image.pixels.get("Type", ""), image.size("y"), image.size("x"), image.channels_of_page())
     if like not in read:
         # One page shows what all of its kind are.
-        read[like] = _page(tif, tif.pages[pages[0]])
+        read[like] = describe_page(tif, tif.pages[pages[0]])
     page = read[like]
     plane = dict(zip(page.page_axes, page.shape))
     if (plane["y"], plane["x"]) != (image.size("y"), image.size("x")):
@@ -255,7 +179,7 @@ def _of_ome_image(tif: Any, image: OmeImage, read: dict[tuple[str, int, int, int
     if plane.get("c", 1) != image.channels_of_page():
         raise OmeError(f"it describes {image.channels_of_page()} channels in a page that has {plane.get('c', 1)}")
     sizes = {"t": image.size("t"), "z": image.size("z"), "c": image.size("c") // image.channels_of_page()}
-    stack = _led(page, [(axis, size) for axis, size in sizes.items() if size > 1], pages)
+    stack = with_leading(page, [(axis, size) for axis, size in sizes.items() if size > 1], pages)
     sized = tuple((axis, size, unit) for axis, size, unit in image.pixel_sizes())
     return replace(stack, pixel_sizes=sized, name=image.name)
 
@@ -264,7 +188,7 @@ def _of_chain(tif: Any) -> dict[int, Stack]:
     """Describe a file by its pages: as tifffile notes their shapes, else those of one size and type together."""
     found: list[Stack] = []
     count, number = len(tif.pages), 0
-    if _following(tif, tif.pages[count - 1]):
+    if following_page(tif, tif.pages[count - 1]):
         raise Foreign("damaged tiff", "its list of pages leads nowhere")
     if tif.pages[0].shaped_description:
         while number < count:
@@ -275,20 +199,20 @@ def _of_chain(tif: Any) -> dict[int, Stack]:
     for number in range(count):
         if tif.pages[number].is_reduced:
             continue
-        page = _page(tif, tif.pages[number])
+        page = describe_page(tif, tif.pages[number])
         alike = (page.shape, page.dtype, page.page_axes)
         if found and (found[-1].shape, found[-1].dtype, found[-1].page_axes) == alike:
             found[-1] = replace(found[-1], pages=(*found[-1].pages, number))
         else:
             found.append(replace(page, pages=(number,)))
-    led = [_led(one, [("", len(one.pages))] if len(one.pages) > 1 else [], one.pages) for one in found]
-    return dict(enumerate(led))
+    whole = [with_leading(one, [("", len(one.pages))] if len(one.pages) > 1 else [], one.pages) for one in found]
+    return dict(enumerate(whole))
 
 
 def _of_shaped(tif: Any, number: int) -> tuple[Stack, int]:
     """Describe the series that begins with this page, and say how many pages it has."""
     first = tif.pages[number]
-    page = _page(tif, first)
+    page = describe_page(tif, first)
     try:
         said = json.loads(first.shaped_description or "")
         shape = [int(size) for size in said["shape"]]
@@ -307,5 +231,5 @@ def _of_shaped(tif: Any, number: int) -> tuple[Stack, int]:
     known = len(letters) == len(shape) and set(letters) <= _LETTERS
     named = [(letters[index].lower() if known else "", size) for index, size in enumerate(leading) if size > 1]
     pages = range(number, number + planes)
-    stack = _led(page, [("c" if axis == "s" else axis, size) for axis, size in named], pages)
+    stack = with_leading(page, [("c" if axis == "s" else axis, size) for axis, size in named], pages)
     return replace(stack, offset=page.offset if taken < planes else stack.offset), taken
