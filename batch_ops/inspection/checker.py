@@ -1,9 +1,8 @@
-"""Is this .h5 whole, harmless and right for its project? Checked before any machine is paid for.
+"""Is this image whole, harmless and right for its project? Checked before any machine is paid for.
 
-A few ranged reads answer it, never the whole file. What the first bytes do not show is left to a parser in a
-separate process (`parser/fork_server`), as the HDF5 library crashes and hangs on corrupt files; the
-ranges are fetched here, asynchronously, so that many checks overlap and no parser ever sees a credential.
-`parser/entry` explains why h5py is used, not pyfive, a parser in pure Python.
+A few ranged reads answer it, never the whole file. What the first bytes do not show is left to a parser in a separate
+process (`parser/fork_server`), as the HDF5 library crashes and hangs on corrupt files; the ranges are fetched here,
+asynchronously, so that many checks overlap and no parser ever sees a credential. `parser/entry` says why it is h5py.
 """
 
 from __future__ import annotations
