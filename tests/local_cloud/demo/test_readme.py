@@ -31,7 +31,7 @@ def test_names_with_spaces_reach_the_demo() -> None:
     """As the README quotes them: each is one argument."""
     [line] = re.findall(r"`(FILES=\"'[^`]+)`", (LOCAL_CLOUD.parent / "README.md").read_text())
     shown = subprocess.run(
-        ["make", "--dry-run", "demo", *shlex.split(line)],
+        ["make", "--no-print-directory", "--dry-run", "demo", *shlex.split(line)],
         cwd=LOCAL_CLOUD.parent,
         capture_output=True,
         text=True,
