@@ -75,7 +75,7 @@ def test_killed_outright(tmp_path: Path, start, leftovers, victim: str) -> None:
 
 @pytest.mark.slow
 def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers) -> None:
-    """`up`, `down` from elsewhere, `up` again: same ports and key, and the same blobs are there."""
+    """`up`, `down` from elsewhere, `up` again: same ports and key, the same blobs, and another link to the page."""
     from azure.storage.blob import BlobServiceClient
 
     folder = DataFolder(tmp_path / "data")
@@ -95,7 +95,10 @@ def test_state_survives_and_down_ends_it(tmp_path: Path, start, leftovers) -> No
         assert up.wait(10) == 0
         assert not folder.env.exists()
         leftovers.wait_gone()
-    assert exports[0] == exports[1]
+    first, second = (text.partition("export PAGE_URL=") for text in exports)
+    assert first[0] == second[0]
+    # The link opens the page until `down`.
+    assert first[2] != second[2]
     assert found == ["kept.ilp"]
 
 
