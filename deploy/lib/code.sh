@@ -4,7 +4,7 @@
 # `az functionapp deployment source config-zip` asks for a remote build of every Python app on Flex Consumption,
 # whatever one tells it; the app's own publishing address takes the same zip without one.
 
-readonly FUNCTIONS=3
+readonly FUNCTIONS=4
 readonly PACKAGE_RECORD=deployed/app.zip
 
 # An app without code may have no host that could tell: that is no function either.
