@@ -70,10 +70,16 @@ class Certificates:
                 blob, content = await self._blobs.read(self._container, name, 0, _LARGEST)
             except BlobMissing:
                 continue
-            known = json.loads(content)
-            if known["run"] == mine[-MAX_LINE_CHARS:]:
+            try:
+                known = json.loads(content)
+                run, until = known["run"], datetime.fromisoformat(known["until"])
+                is_taken = until > now
+            except (ValueError, LookupError, TypeError):
+                # Somebody has made something else of it: it counts for nothing.
+                run, is_taken = "", False
+            if run == mine[-MAX_LINE_CHARS:]:
                 return True
-            if datetime.fromisoformat(known["until"]) > now:
+            if is_taken:
                 return False
             fence = Fence(blob.etag)
         return False
