@@ -76,6 +76,15 @@ async def test_a_prober_that_never_ends_is_followed_by_another(certifying: World
     assert role(certifying, "fly/b.h5") == "prober"
 
 
+async def test_a_damaged_note_of_the_prober_counts_for_nothing(certifying: World):
+    """The next run compares; no claim fails."""
+    await certifying.begin(NAME)
+    (note,) = [name for name in certifying.blobs.names(FOLDER) if "/prober-" in name]
+    certifying.blobs.upload(FOLDER, note, b'{"run": 1}')
+    await certifying.begin("fly/b.h5")
+    assert role(certifying, "fly/b.h5") == "prober"
+
+
 async def test_about_one_of_so_many_files_is_compared_again():
     """Which ones depends on their names alone."""
     world = World(audit_every=4)
