@@ -28,7 +28,7 @@ from batch_ops.use_cases.fetching import Fetching
 from batch_ops.use_cases.steering import Steering
 from batch_ops.wiring import local_folder
 
-_COLUMNS = ("file", "t", "class", "class_name", "objects_before", "objects_after", "difference", "dice")
+_COLUMNS = ("file", "t", "class", "class_name", "objects_before", "objects_after", "difference", "dice", "image")
 _IN_ALL = "all files"
 
 
@@ -77,26 +77,35 @@ class _Comparison:
     _shown: list[tuple[str, str, str]] = field(factory=list, init=False)
 
     async def of(self, before: FileRecord | None, after: FileRecord) -> Iterator[tuple[Any, ...]]:
-        """Compare one pair: a line for each class at each time point. Raises `CannotCompare`."""
+        """Compare one pair: a line for each class at each time point of each image. Raises `CannotCompare`."""
         if before is None:
             raise CannotCompare("its first results are not known")
         for record in (before, after):
             if record.state is not State.SUCCEEDED:
                 raise CannotCompare(f"'{plain(record.name)}' is {record.state}")
-            if record.plan.more_images:
-                raise CannotCompare(f"'{plain(record.name)}' holds several images")
         if before.image.etag != after.image.etag and (before.image.md5 is None or before.image.md5 != after.image.md5):
             raise CannotCompare("they are of two versions of the image")
+        folders, others = ([image.folder for image in record.plan.images] for record in (before, after))
+        if folders != others:
+            raise CannotCompare(f"the first results are of {_named(folders)}, the others of {_named(others)}")
         with tempfile.TemporaryDirectory() as scratch:
             places = [await self._fetched(record, Path(scratch) / str(n)) for n, record in enumerate((before, after))]
-            times = _times(before, after)
-            try:
-                found = agreement(_segmentation(places[0]), _segmentation(places[1]), times)
-            except ImportError as exc:
-                raise CannotCompare(f"this Python lacks {exc.name}") from exc
-            if self._to:
-                self._keep(self._to, after.name, places)
-        return iter(self._lines(before, after, found))
+            found = []
+            for folder in folders:
+                old, new = (_segmentation(place, folder) for place in places)
+                try:
+                    found.append(agreement(old, new, _times(before, after, folder)))
+                except ImportError as exc:
+                    raise CannotCompare(f"this Python lacks {exc.name}") from exc
+            for folder in folders:
+                if self._to:
+                    self._keep(self._to, after.name, folder, places)
+        # All of them or none: what is left out of a file is not in the sums either.
+        return (
+            line
+            for folder, of_image in zip(folders, found, strict=True)
+            for line in self._lines(before, after, folder, of_image)
+        )
 
     async def _fetched(self, record: FileRecord, folder: Path) -> Path:
         done = await self._fetching.fetch(record, local_folder(folder))
@@ -105,9 +114,9 @@ class _Comparison:
         return folder.joinpath(*local_path(naming.results_folder(record.name).removesuffix("/")))
 
     def _lines(
-        self, before: FileRecord, after: FileRecord, found: list[dict[int, Agreement]]
+        self, before: FileRecord, after: FileRecord, folder: str, found: list[dict[int, Agreement]]
     ) -> Iterator[tuple[Any, ...]]:
-        old, new = _classes(before), _classes(after)
+        old, new = _classes(before, folder), _classes(after, folder)
         for t, agreements in enumerate(found):
             for label in sorted({*agreements, *old, *new}):
                 one, other = old.get(label), new.get(label)
@@ -120,23 +129,24 @@ class _Comparison:
                 for index, number in enumerate(numbers):
                     unknown = number is None or sums[index] is None or len(found) > 1
                     sums[index] = None if unknown else sums[index] + number
-                yield after.source, t, label, name, *numbers, _difference(*numbers), agreed.dice
+                yield after.source, t, label, name, *numbers, _difference(*numbers), agreed.dice, folder or None
 
     def in_all(self) -> Iterator[tuple[Any, ...]]:
         """Sum up all pairs: a line for each class. Objects of several time points are not summed up."""
         for (label, name), (before, after, agreed) in sorted(self._sums.items()):
-            yield _IN_ALL, None, label, name, before, after, _difference(before, after), agreed.dice
+            yield _IN_ALL, None, label, name, before, after, _difference(before, after), agreed.dice, None
 
-    def _keep(self, to: Path, name: str, places: list[Path]) -> None:
-        """Keep both overlays, where there are any."""
+    def _keep(self, to: Path, name: str, folder: str, places: list[Path]) -> None:
+        """Keep both overlays of an image, where there are any."""
         kept = {}
         for place, leaf in zip(places, ("before.png", "after.png"), strict=True):
-            if (place / OVERLAY).is_file():
-                target = to.joinpath(*local_path(name), leaf)
+            if (place / folder / OVERLAY).is_file():
+                target = to.joinpath(*local_path(name), folder, leaf)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(place / OVERLAY, target)
+                shutil.copyfile(place / folder / OVERLAY, target)
                 kept[leaf] = target.relative_to(to).as_posix()
-        self._shown.append((name, kept.get("before.png", ""), kept.get("after.png", "")))
+        title = f"{name} {folder}" if folder else name
+        self._shown.append((title, kept.get("before.png", ""), kept.get("after.png", "")))
 
     def write_page(self) -> None:
         """Write `index.html`, which shows the overlays side by side."""
@@ -155,17 +165,22 @@ def _picture(path: str) -> str:
     return f'<td><img src="{html.escape(quote(path))}" loading="lazy"></td>' if path else "<td>no overlay</td>"
 
 
-def _times(before: FileRecord, after: FileRecord) -> int:
+def _times(before: FileRecord, after: FileRecord, folder: str) -> int:
     """Return the number of time points: of the image, or of what was counted."""
-    for image in (before.plan.image, after.plan.image):
-        if image.is_known:
+    for image in (*before.plan.images, *after.plan.images):
+        if image.is_known and image.folder == folder:
             return dict(zip(image.axes, image.shape, strict=True)).get("t", 1)
-    counts = before.published.counts or after.published.counts
-    return len(counts.classes[0].objects) if counts else 1
+    counted = [*_classes(before, folder).values(), *_classes(after, folder).values()]
+    return len(counted[0].objects) if counted else 1
 
 
-def _classes(record: FileRecord) -> dict[int, ClassCount]:
-    return {one.label: one for one in record.published.counts.classes} if record.published.counts else {}
+def _classes(record: FileRecord, folder: str) -> dict[int, ClassCount]:
+    counts = (one.counts for one in record.published.all_counts if one.folder == folder)
+    return {one.label: one for of_image in counts for one in of_image.classes}
+
+
+def _named(folders: list[str]) -> str:
+    return f"the images {', '.join(folders)}" if any(folders) else "a single image"
 
 
 def _at(counts: ClassCount | None, t: int) -> int | None:
@@ -176,12 +191,14 @@ def _difference(before: int | None, after: int | None) -> int | None:
     return None if before is None or after is None else after - before
 
 
-def _segmentation(place: Path) -> list[tuple[Path, int]]:
-    """Find the TIFFs of a segmentation in fetched results, with their pages."""
+def _segmentation(place: Path, folder: str) -> list[tuple[Path, int]]:
+    """Find the TIFFs of an image's segmentation in fetched results, with their pages."""
     told = json.loads((place / "provenance.json").read_bytes())
     named = [
-        (str(one["path"]), int(one["pages"])) for one in told.get("outputs", ()) if one["role"] == Role.SEGMENTATION
+        (str(one["path"]), int(one["pages"]))
+        for one in told.get("outputs", ())
+        if one["role"] == Role.SEGMENTATION and str(one["path"]).startswith(f"{folder}/" if folder else "")
     ]
     if not named:
-        raise CannotCompare("there is no segmentation")
+        raise CannotCompare(f"there is no segmentation{f' of {folder}' if folder else ''}")
     return [(place.joinpath(*local_path(path)), pages) for path, pages in named]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,11 @@ from node.render import CHANNEL_NAMES, Line, colour_of
 PERCENTILES = (1.0, 99.8)
 _MOST_CLASSES = 12
 _MOST_CHARS = 40
+# Letters of Latin that have no plain one below their marks, and the micro sign, which would become a Greek one.
+_SPELLED = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+    | {"þ": "th", "Þ": "Th", "ð": "d", "ı": "i", "µ": "u", "μ": "u"}
+)
 
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
@@ -60,6 +66,10 @@ def legend(classes: Sequence[CountedClass]) -> list[Line]:
 
 
 def _named(one: CountedClass) -> str:
-    """Return the name of a class, where the font has its letters."""
-    name = one.name if one.name.isprintable() and one.name.isascii() else ""
-    return f"class {one.label}{f': {name[:_MOST_CHARS]}' if name else ''}"
+    """Return the name of a class as far as the font has its letters: those of Latin by their plain ones."""
+    plain = unicodedata.normalize("NFKD", one.name.translate(_SPELLED)[:_MOST_CHARS])
+    name = "".join(char for char in plain if not unicodedata.combining(char))
+    told = "".join(char if char.isascii() and char.isprintable() else "?" for char in name)
+    if not any(char.isalnum() for char in told):
+        return f"class {one.label}{' (its name has other letters than this font)' if one.name.strip() else ''}"
+    return f"class {one.label}: {told}"

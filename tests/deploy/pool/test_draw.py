@@ -16,6 +16,7 @@ from PIL import Image
 
 from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.pictures import FOLDER, OVERLAY, PREVIEW, SMALL, Contrast, PicturesWanted
+from node.captions import legend
 from node.draw import draw
 from tests.deploy.pool.conftest import NODE_PYTHON, REPOSITORY
 
@@ -135,6 +136,24 @@ def test_without_known_classes_nothing_is_outlined(drawing):
     drawing.classes = ()
     seen = drawing.run(np.zeros((50, 60), "uint8"), np.eye(50, 60, dtype="uint8") + 1)
     assert not any(is_of(picture, GREEN).any() for picture in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Cell", "class 2: Cell"),
+        ("Débris größer", "class 2: Debris grosser"),
+        ("Łódź µm", "class 2: Lodz um"),
+        ("Kern (ядро)", "class 2: Kern (????)"),
+        ("細胞", "class 2 (its name has other letters than this font)"),
+        ("a\n\x1b[31m", "class 2: a??[31m"),
+        (" ", "class 2"),
+    ],
+)
+def test_names_of_classes_are_told_as_far_as_the_font_goes(name, said):
+    """Letters with marks by their plain ones; none is left out without a word."""
+    [line] = legend([CountedClass(2, name)])
+    assert line.words == said
 
 
 def test_without_a_segmentation_only_the_image_is_drawn(drawing):

@@ -19,16 +19,21 @@ def tiff(classes: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-async def compared(operator: Operator, before: np.ndarray, after: np.ndarray, *words: str) -> list[dict[str, str]]:
+async def compared(
+    operator: Operator, before: np.ndarray, after: np.ndarray, *words: str, content: bytes = b"image"
+) -> list[dict[str, str]]:
     """Segment a file, then again, with these pixels, and compare."""
     world = operator.world
-    await world.begin(OLD)
-    await world.finish(OLD, more={**_tiffs(operator, before), "pictures/overlay.png": b"old"})
+    world.drop(OLD, content)
+    await world.start(OLD)
+    folders = [f"{image.folder}/" * bool(image.folder) for image in world.row(OLD).plan.images]
+    old, new = ({f"{folder}pictures/overlay.png": data for folder in folders} for data in (b"old", b"new"))
+    await world.finish(OLD, more={**_tiffs(operator, before), **old})
     world.project("fly", b"another classifier")
     world.new_process()
     await operator.types("rerun", "--project", "fly", "--as", "new", "--yes")
     await world.deliver()
-    await world.finish(NEW, more={**_tiffs(operator, after), "pictures/overlay.png": b"new"})
+    await world.finish(NEW, more={**_tiffs(operator, after), **new})
     answer = await operator.types("compare", "--project", "fly", "--as", "new", *words)
     assert (answer.code, answer.err) == (0, "")
     return list(csv.DictReader(io.StringIO(answer.out)))
@@ -68,6 +73,25 @@ async def test_overlays_stand_side_by_side(operator, tmp_path):
     page = (tmp_path / "seen/index.html").read_text()
     assert page.count("<img") == 2
     assert "fly%40new/%3Da.h5/before.png" in page
+
+
+async def test_images_of_one_file_are_compared_one_by_one(operator, tmp_path):
+    """Each with its own objects, Dice and overlays; together in the sums."""
+    random = np.random.default_rng(2)
+    before, after = (random.integers(1, 3, (4, 8, 6, 7)) for _ in range(2))
+    to = str(tmp_path / "seen")
+    rows = await compared(operator, before, after, "--to", to, content=b"SEVERAL images")
+    told = [(row["image"], row["t"], row["class"]) for row in rows]
+    assert told == [(f"s0{i}", str(t), str(label)) for i in (0, 1) for t in (0, 1) for label in (1, 2)] + [
+        ("", "", "1"),
+        ("", "", "2"),
+    ]
+    for row, stack in zip(rows[::2], [*range(4), slice(None)], strict=True):
+        assert float(row["dice"]) == pytest.approx(dice(before[stack] == 1, after[stack] == 1), abs=1e-15)
+    assert [row["objects_after"] for row in rows if row["t"] == "0"] == ["10", "", "10", ""]
+    kept = sorted(path.relative_to(to).as_posix() for path in tmp_path.rglob("*.png"))
+    assert kept == [f"fly@new/=a.h5/s0{i}/{when}.png" for i in (0, 1) for when in ("after", "before")]
+    assert (tmp_path / "seen/index.html").read_text().count("<tr>") == 2
 
 
 async def test_what_can_not_be_compared_is_said(operator):
