@@ -25,6 +25,9 @@ up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)
 batch: setup ## the local Batch service alone, until Ctrl-C (ARGS="--nodes 2 --data folder")
 	@$(PYTHON_BIN) -m local_cloud batch $(ARGS)
 
+# Tests start hundreds of processes: without kept bytecode (which an environment may forbid) each compiles the product anew.
+test test-slow: PYTHON_BIN := env -u PYTHONDONTWRITEBYTECODE $(PYTHON_BIN)
+
 # Three workers on two cores, as much of the time is waiting; whole clouds first, so that none is left for the end.
 .PHONY: test
 test: setup ## the whole test suite (ARGS="-k name")

@@ -14,8 +14,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -124,6 +122,10 @@ def test_the_package_holds_the_app_and_nothing_else_of_the_repository(package):
 
 def test_the_bill_of_materials_is_what_was_installed(package):
     """Every library of the package stands in it with the digest that it was locked with, as CycloneDX has it."""
+    # Imported here: it compiles forty grammars, which takes seconds even where all this is left out.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     with zipfile.ZipFile(package) as archive:
         bill = archive.read("sbom.cdx.json").decode()
         names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]

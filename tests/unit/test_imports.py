@@ -37,10 +37,9 @@ IMPORTERS = {
 PURE = {"task", "image", "domain"}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_stands_on_lower_floors_and_its_own_room(module):
+def test_a_module_stands_on_lower_floors_and_its_own_room():
     """Never on a floor above, nor on a neighbouring room of its floor."""
-    assert not HOUSE.wrong_imports(module)
+    assert not {module: wrong for module in MODULES if (wrong := HOUSE.wrong_imports(module))}
 
 
 def test_no_module_depends_on_itself():
@@ -67,20 +66,22 @@ def test_no_other_azure_package_is_imported():
     assert not strangers
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in MODULES if HOUSE.room_of(module) not in {"wiring", "adapters"}]
-)
-def test_only_wiring_knows_the_adapters(module):
+def test_only_wiring_knows_the_adapters():
     """Use cases and commands speak to ports."""
-    assert not [other for other in HOUSE.files[module] if HOUSE.room_of(other) == "adapters"]
+    speakers = {module for module in MODULES if HOUSE.room_of(module) not in {"wiring", "adapters"}}
+    assert not {m: other for m in speakers for other in HOUSE.files[m] if HOUSE.room_of(other) == "adapters"}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if HOUSE.room_of(module) in PURE])
-def test_what_decides_waits_for_nothing(module):
+def test_what_decides_waits_for_nothing():
     """Task and domain are plain functions and frozen values."""
-    assert "asyncio" not in set(imports(MODULES[module]))
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+    plain = {module: path for module, path in MODULES.items() if HOUSE.room_of(module) in PURE}
+    assert not {module for module, path in plain.items() if "asyncio" in imports(path)}
+    assert not {
+        module
+        for module, path in plain.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+    }
 
 
 def test_the_triggers_touch_no_adapter():
@@ -105,13 +106,14 @@ def test_product_and_stand_in_cloud_know_nothing_of_each_other(folder, strangers
     assert not found
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m != "wiring" and not m.endswith("__main__")])
-def test_time_and_environment_are_arguments(module):
+def test_time_and_environment_are_arguments():
     """Only the composition root and the commands ask the clock for the time, or the environment for a setting."""
     asked = {
-        ast.unparse(node)
-        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+        (module, ast.unparse(node))
+        for module, path in MODULES.items()
+        if module != "wiring" and not module.endswith("__main__")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
     }
     forbidden = {"datetime.now", "datetime.utcnow", "datetime.today", "time.time", "os.environ", "os.getenv"}
-    assert not asked & forbidden
+    assert not {(module, call) for module, call in asked if call in forbidden}

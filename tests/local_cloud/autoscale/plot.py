@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from local_cloud.autoscale.command import arguments, simulated
 from local_cloud.autoscale.simulation.clock import Run
 from local_cloud.autoscale.simulation.trace import HOUR
@@ -16,6 +14,9 @@ from local_cloud.autoscale.simulation.trace import HOUR
 
 def draw(runs: Sequence[tuple[str, Run]], path: Path) -> None:
     """Write a PNG; scales are shared, so that columns compare."""
+    # Imported here: nothing else of the tests needs it, and it takes half a second to load.
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7 * len(runs), 9), layout="constrained")
     panels = figure.subplots(3, len(runs), sharex=True, sharey="row", squeeze=False)
     for (title, run), (nodes, tasks, waits) in zip(runs, panels.T, strict=True):

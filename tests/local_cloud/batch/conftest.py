@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from tests.local_cloud.batch.running import Client, RawClient, RunningService, running_service
 
@@ -53,6 +52,9 @@ def schema() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def conforms(schema: dict[str, Any]) -> Callable[[Any, Any], None]:
     """`conforms(body, sub_schema)`: fail when a body is not as the schema has it."""
+
+    # Imported here: it compiles forty grammars, which takes seconds in each worker.
+    from jsonschema import Draft202012Validator
 
     def check(body: Any, wanted: Any) -> None:
         Draft202012Validator({"$defs": schema["$defs"], **wanted}).validate(body)
