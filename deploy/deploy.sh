@@ -31,6 +31,8 @@ again or --forget is.
   --private, --no-private   a network of its own for app and nodes, closed to all but --allowed-addresses (not tried yet)
   --budget AMOUNT           what files may cost in a month before new ones wait: 200, or with budgets of projects
                             '{"all": 200, "projects": {"embryos": 50}}'; at list prices, or those of --node-prices JSON
+  --page-client-id ID       app registration by which people sign in to the page (see README.md); --no-page closes the
+                            page, --page opens it again
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --vm-sizes --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
@@ -103,6 +105,8 @@ read_options() {
       --heal) options+=(--option healNodesPerDay=5) ;;
       --private) options+=(--option private=true) ;;
       --no-private) options+=(--option private=false) ;;
+      --page) options+=(--option page=true) ;;
+      --no-page) options+=(--option page=false) ;;
       --no-heal) options+=(--option healNodesPerDay=0) ;;
       --*)
         (($# > 1)) || fail "$1 needs a value. See: deploy.sh --help"

@@ -124,6 +124,13 @@ param sweepHours int = 24
 @description('Any other settings of README.md, as name: value; what this template sets itself goes before. No secrets.')
 param moreSettings object = {}
 
+@description('Whether people may look at the page, once there is a sign-in for it; false closes it.')
+param page bool = true
+
+@description('Application (client) id of the app registration by which people sign in to the page; empty: the sign-in stays as it is.')
+@maxLength(36)
+param pageClientId string = ''
+
 @description('When the state of tasks is looked up, as NCRONTAB with seconds.')
 param reconcileSchedule string = '0 * * * * *'
 
@@ -456,6 +463,8 @@ module functions 'modules/functions.bicep' = {
       empty(budgetMonth) ? {} : { BUDGET_MONTH: budgetMonth }
     )
     subnetId: subnets.app
+    page: page
+    pageClientId: pageClientId
     tags: marked
   }
   dependsOn: [roles, network]

@@ -18,6 +18,8 @@ from batch_ops.domain.page_groups import PageGroups
 from batch_ops.task.plain_text import plain
 
 PRINCIPAL = "x-ms-client-principal"
+# Of another provider, whose claims somebody else decides, nobody has a role.
+_ENTRA = "aad"
 _ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
 _GROUP_CLAIM = "groups"
 _ID_CLAIMS = ("http://schemas.microsoft.com/identity/claims/objectidentifier", "oid")
@@ -77,6 +79,8 @@ def _claims(header: str) -> list[tuple[str, str]] | None:
         return None
     try:
         told: Mapping[str, Any] = json.loads(base64.b64decode(header, validate=True))
+        if told["auth_typ"] != _ENTRA:
+            return None
         return [(str(claim["typ"]), str(claim["val"])) for claim in told["claims"]]
     except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -21,6 +21,10 @@ INTERNAL = (
     *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob", "engineBlob"),
 )
 
+_IDS = {
+    "operatorsGroup": "the object id of a group",
+    "pageClientId": "the application (client) id of an app registration",
+}
 
 # Which nobody in the internet has.
 _NOT_PUBLIC = [ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")]
@@ -122,9 +126,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(
             f"--vm-sizes is {values['vmSizes']!r}; it must look like Standard_D4ds_v5,Standard_D4as_v5: no blanks."
         )
-    group = str(values["operatorsGroup"])
-    if group and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", group):
-        faults.append(f"--operators-group is {group!r}; it must be the object id of a group in Entra.")
+    faults += [
+        f"{_kebab(name)} is {values[name]!r}; it must be {what} in Entra."
+        for name, what in _IDS.items()
+        if values[name] and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", str(values[name]))
+    ]
     faults += _bad_addresses(values)
     mail = str(values["alertMail"])
     if mail and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", mail):
@@ -138,6 +144,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or isinstance(value, (dict, list)) or value is None:
             faults.append(
                 f"--more-settings has {name!r}: {value!r}; a setting is a name of A-Z, 0-9 and _, and a text."
+            )
+        elif name.startswith("WEBSITE_AUTH_") or name == "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID":
+            faults.append(
+                f"--more-settings has {name}: who may come in is told by App Service alone; see --page-client-id."
             )
         elif re.search(r"KEY|SECRET|PASSWORD|SAS|CONNECTION", name):
             faults.append(

@@ -42,8 +42,22 @@ param moreSettings object
 @description('Id of the subnet from which the app speaks to others; empty: from no network of ours.')
 param subnetId string
 
+@description('Whether people may look at the page.')
+param page bool
+
+@description('Client id of the app registration by which they sign in; empty: the sign-in stays as it is.')
+param pageClientId string
+
 @description('Tags of the deployment.')
 param tags object
+
+@description('What App Service authentication reads: whose assertions stand for a client secret, whose people come in.')
+var signInSettings = empty(pageClientId)
+  ? {}
+  : {
+      OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
+      WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
+    }
 
 @description('Settings that the function host reads.')
 var hostSettings = {
@@ -80,7 +94,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       appSettings: [
-        for item in items(union(moreSettings, hostSettings, appSettings)): {
+        for item in items(union(moreSettings, hostSettings, signInSettings, appSettings)): {
           name: item.key
           value: string(item.value)
         }
@@ -102,6 +116,32 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         instanceMemoryMB: instanceMemoryMb
       }
       runtime: { name: 'python', version: '3.13' }
+    }
+  }
+
+  // Nobody comes to the page, or to anything else of the app, without having signed in. The app's identity stands in the
+  // place of a client secret. With --no-page there is no sign-in, and the page answers nobody.
+  resource signIn 'config' = if (!page || !empty(pageClientId)) {
+    name: 'authsettingsV2'
+    properties: {
+      platform: { enabled: page }
+      globalValidation: {
+        requireAuthentication: true
+        unauthenticatedClientAction: 'RedirectToLoginPage'
+        redirectToProvider: 'azureactivedirectory'
+      }
+      httpSettings: { requireHttps: true }
+      identityProviders: {
+        azureActiveDirectory: {
+          enabled: page
+          registration: {
+            clientId: pageClientId
+            clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+            openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+          }
+        }
+      }
+      login: { tokenStore: { enabled: false } }
     }
   }
 

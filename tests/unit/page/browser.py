@@ -14,7 +14,7 @@ from tests.world import World
 HOST = "http://page.example"
 
 
-def principal(*roles: str, groups: tuple[str, ...] = (), name: str = "ada@lab") -> str:
+def principal(*roles: str, groups: tuple[str, ...] = (), name: str = "ada@lab", by: str = "aad") -> str:
     """X-MS-CLIENT-PRINCIPAL as App Service writes it for an Entra token."""
     claims = [
         {"typ": "http://schemas.microsoft.com/identity/claims/objectidentifier", "val": "0000-1"},
@@ -22,7 +22,7 @@ def principal(*roles: str, groups: tuple[str, ...] = (), name: str = "ada@lab") 
         *({"typ": "roles", "val": role} for role in roles),
         *({"typ": "groups", "val": group} for group in groups),
     ]
-    told = {"auth_typ": "aad", "claims": claims, "name_typ": "name", "role_typ": "roles"}
+    told = {"auth_typ": by, "claims": claims, "name_typ": "name", "role_typ": "roles"}
     return base64.b64encode(json.dumps(told).encode()).decode()
 
 
