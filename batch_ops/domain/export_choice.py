@@ -28,9 +28,8 @@ def exported_values(project: Project, settings: Settings) -> tuple[int, int]:
 def planned_export(image: ImageDescription, project: Project, settings: Settings) -> ExportPlan:
     """Return the TIFFs that an image becomes."""
     channels, bytes_per_value = exported_values(project, settings)
-    return export_plan(
-        image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value, stored=kept_export(project)
-    )
+    stored = kept_export(project).ordered_as(image.exported_as)
+    return export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value, stored=stored)
 
 
 def tiff_bytes(image: ImageDescription, project: Project, settings: Settings) -> int:

@@ -26,7 +26,7 @@ from batch_ops.image.image_axes import Open, axes_of, by
 from batch_ops.image.planes import stacked
 from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
-from batch_ops.task.export_plan import export_plan
+from batch_ops.task.export_plan import export_plan, order_of_results
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, ImageDescription, RunWarning
 from batch_ops.task.stored_export import StoredExportError
@@ -54,11 +54,12 @@ def judge_image(
             scene=found.scene,
             planes=planes,
             pixel_sizes=found.pixel_sizes if found.sizes_beside else (),
+            exported_as=order_of_results(axes.letters, found.shape, options.output_channels),
         )
         _check_project(image.read_as, found.shape, project)
         _check_scales(image.read_as, found.shape, project)
         _check_features(image.read_as, found.shape, project)
-        _check_output(axes.letters, found.shape, options)
+        _check_output(image, options)
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
     except Open as question:
@@ -189,14 +190,14 @@ def _check_features(letters: str, shape: tuple[int, ...], project: ProjectFacts)
     )
 
 
-def _check_output(letters: str, shape: tuple[int, ...], options: ImageOptions) -> None:
+def _check_output(image: ImageDescription, options: ImageOptions) -> None:
     try:
         plan = export_plan(
-            letters,
-            shape,
+            image.axes,
+            image.shape,
             channels=options.output_channels,
             bytes_per_value=options.bytes_per_value,
-            stored=options.export,
+            stored=options.export.ordered_as(image.exported_as),
         )
     except StoredExportError as exc:
         raise Unfit(

@@ -72,7 +72,8 @@ def export_plan(
     The image's own channels do not count: a segmentation has one (`channels`, uint8), probabilities have
     one a class (float32, `bytes_per_value` 4). The sequence (one file a time point, one page a z) steps
     along the *first* axis that is longer than 1 and needs all of t, z, y and x to be so; hence it is taken
-    only where that first axis is t. Everything else becomes one file with a page for each t, z and channel.
+    only where that first axis is t (see `order_of_results`). Everything else becomes one file with a page for
+    each t, z and channel.
     `stored`: what the project keeps of its export. A sequence of a region has the numbers of its time points.
     Raises PlanError for axes that are unknown, repeated, without x and y, or do not fit the shape, and
     StoredExportError for an image that can't be exported as its project stores it.
@@ -105,6 +106,17 @@ def export_plan(
         axes="".join(axis for axis, count in steps if count > 1) + "yx",
         first=region["t"][0] if sequence else 0,
     )
+
+
+def order_of_results(axes: str, shape: Sequence[int], channels: int = 1) -> str:
+    """Return the order of axes in which ilastik has to write the results of an image; "" for the image's own.
+
+    A series of volumes becomes one file for each time point only where time comes first, whatever the order in which
+    the image has its axes. `channels`: of the export.
+    """
+    size = {**dict(zip(axes, shape)), "c": channels}
+    long_axes = [axis for axis in (axes if "c" in axes else axes + "c") if size[axis] > 1]
+    return AXES if set(long_axes) >= set("tzyx") and long_axes[0] != "t" else ""
 
 
 # What ilastik can export as TIFF: whether each class becomes a channel, and bytes of one value.

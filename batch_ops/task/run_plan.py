@@ -43,7 +43,8 @@ class ImageDescription:
     otherwise the task writes those of `axes` into its own copy. `reader`: what reads the file. `scene`: which image
     of a file that holds several scenes. `planes`: the axis whose planes a classifier trained in 2D gets one by one, as
     if they were time points; "" for an image that is segmented as a whole. `folder`: of its results, where a file holds
-    several images. `pixel_sizes`: axis, size and unit, where they stand in a file beside it.
+    several images. `pixel_sizes`: axis, size and unit, where they stand in a file beside it. `exported_as`: the order
+    of axes that ilastik is told for the results; "" for the image's own.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -60,6 +61,7 @@ class ImageDescription:
     planes: str = ""
     folder: str = ""
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
+    exported_as: str = ""
 
     @property
     def read_as(self) -> str:
@@ -154,7 +156,7 @@ def image_to_json(image: ImageDescription) -> str:
     return json.dumps({"schema": _SCHEMA, **_as_plain(image)}, separators=(",", ":"))
 
 
-_UNSAID: dict[str, Any] = {"folder": "", "pixel_sizes": ()}
+_UNSAID: dict[str, Any] = {"folder": "", "pixel_sizes": (), "exported_as": ""}
 
 
 def _as_plain(image: ImageDescription) -> dict[str, Any]:
@@ -220,6 +222,7 @@ def _image_of(found: dict[str, Any]) -> ImageDescription:
         planes=str(found.get("planes", "")),
         folder=str(found.get("folder", "")),
         pixel_sizes=tuple((str(axis), float(size), str(unit)) for axis, size, unit in found.get("pixel_sizes", ())),
+        exported_as=str(found.get("exported_as", "")),
     )
     if not image.is_known or len(image.axes) != len(image.shape):
         raise RunPlanError(f"The axes '{image.axes}' and the shape {image.shape} do not fit each other.")

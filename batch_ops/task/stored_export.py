@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 # The fields of StoredExport, by the names under which ilastik stores them.
@@ -71,6 +71,10 @@ class StoredExport:
             raise StoredExportError(f"stores the type '{self.dtype}' for its export, which TIFF files can't have")
         if len(set(self.axis_order)) != len(self.axis_order) or not set(self.axis_order) <= set(_AXES):
             raise StoredExportError(f"stores axes for its export that are none of '{_AXES}': '{self.axis_order}'")
+
+    def ordered_as(self, order: str) -> StoredExport:
+        """Return it with this order of axes, where it has none of its own."""
+        return replace(self, axis_order=order) if order and not self.axis_order else self
 
     def cut(self, size: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return (start, stop) along each axis of a result with these sizes; raises StoredExportError."""

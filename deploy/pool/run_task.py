@@ -99,8 +99,10 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     with execution.step("prepare"):
         verify_project(root, task)
         images = prepare_images(root, task)
-        project = prepare_project(root, images.argument, keep_export=bool(task.keep_export))
         stored = kept_export(root, task)
+        # All images of a file have the same axes, but for those that need no other order, and can have this one.
+        order = max(stored.ordered_as(image.exported_as).axis_order for image in images.described)
+        project = prepare_project(root, images.argument, keep_export=bool(task.keep_export), order=order)
         plans = [plan_export(task, image, project, stored) for image in images.described]
         promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
         reserve(root, lock, sum(output.total_bytes for outputs in promised for output in outputs))
@@ -148,7 +150,7 @@ def plan_export(
             image.shape,
             channels=channels,
             bytes_per_value=bytes_per_value,
-            stored=stored,
+            stored=stored.ordered_as(image.exported_as),
         )
     except export_plan.PlanError as exc:
         refuse(contract.EXIT_BAD_IMAGE, str(exc))

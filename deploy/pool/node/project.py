@@ -37,10 +37,10 @@ def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
         refuse(contract.EXIT_STAGING_IN, "The project file is not the one that this run was started for.")
 
 
-def prepare_project(root: Path, argument: str, *, keep_export: bool = False) -> LocalProject:
+def prepare_project(root: Path, argument: str, *, keep_export: bool = False, order: str = "") -> LocalProject:
     """Adapt a copy of the project: nothing that it stores leads elsewhere, or changes what is exported unasked.
 
-    `argument`: the image as ilastik gets it.
+    `argument`: the image as ilastik gets it. `order`: the axes of the results; "" for the image's own.
     """
     path = root / contract.PROJECT_FILE
     copy = root / COPY
@@ -56,6 +56,8 @@ def prepare_project(root: Path, argument: str, *, keep_export: bool = False) -> 
         if any(map(is_old, infos)):
             forget_labels(file)
         forgotten = () if keep_export else forget_export(file)
+        if order:
+            order_results(file, order)
         return LocalProject(COPY, len(file["PixelClassification/LabelNames"]), axes, forgotten)
 
 
@@ -130,6 +132,17 @@ def forget_export(file: Any) -> tuple[str, ...]:
     for name in found:
         del stored[name]
     return found
+
+
+def order_results(file: Any, order: str) -> None:
+    """Have ilastik write results with their axes in this order.
+
+    It reads nothing of what stands there without the version in which it was stored.
+    """
+    stored = file.require_group("Prediction Export")
+    for name, text in (("OutputAxisOrder", order), ("StorageVersion", "0.1")):
+        if name not in stored:
+            stored[name] = text.encode()
 
 
 def _axes_of(tags: Any) -> str:

@@ -64,6 +64,7 @@ RECORD = FileRecord(
             "t",
             "s00",
             (("z", 1.5, "µm"),),
+            "tzyxc",
         ),
         (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", TIFF, 3, 2, "zyx", (4, 5), 99, 0, ("s00", "s01")),),
         timedelta(hours=1),
@@ -139,6 +140,7 @@ ROW: dict[str, Any] = {
     "planes": "t",
     "folder": "s00",
     "pixel_sizes": '[["z", 1.5, "µm"]]',
+    "exported_as": "tzyxc",
     "companion": "0x3",
     "confirmed": '{"n x n x n": "tyx"}',
     "more_images": '[{"internal_path":"b","axes":"zyx","tagged":true,"shape":[3,4,5],"dtype":"uint8","axes_source":"",'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_ops.task.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan
+from batch_ops.task.export_plan import SEQUENCE, ExportPlan, PlanError, export_plan, order_of_results
 from batch_ops.task.outputs import planned_outputs
 from batch_ops.task.stored_export import StoredExport, StoredExportError
 
@@ -46,15 +46,34 @@ def test_the_plan_is_what_ilastik_really_wrote(reference, case):
         ("txyzc", (2, 4, 5, 3, 1), ("multipage tiff sequence", 2, 3, (5, 4))),
         ("tzyx", (2, 3, 5, 4), ("multipage tiff sequence", 2, 3, (5, 4))),
         ("ctzyx", (3, 2, 3, 5, 4), ("multipage tiff sequence", 2, 3, (5, 4))),
-        # ilastik steps along the first long axis: here that would be one file a z or x, not a t.
+        # ilastik steps along the first long axis: here that would be one file a z, not a t.
         ("ztyx", (3, 2, 5, 4), ("multipage tiff", 1, 6, (5, 4))),
-        ("xyzt", (4, 5, 3, 2), ("multipage tiff", 1, 6, (5, 4))),
     ],
 )
 def test_a_sequence_needs_four_long_axes_of_which_t_is_the_first(axes, shape, expected):
     """Everything else becomes one file with a page for each t and z; the image's channels do not count."""
     plan = export_plan(axes, shape)
     assert (plan.output_format, plan.files, plan.pages_per_file, plan.page_shape) == expected
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "channels", "order"),
+    [
+        ("ztyx", (3, 2, 5, 4), 1, "tzyxc"),
+        ("xyzt", (4, 5, 3, 2), 1, "tzyxc"),
+        ("ctzyx", (3, 2, 3, 5, 4), 2, "tzyxc"),
+        ("ctzyx", (3, 2, 3, 5, 4), 1, ""),
+        ("tzyx", (2, 3, 5, 4), 2, ""),
+        ("ztyx", (1, 2, 5, 4), 1, ""),
+        ("zyxt", (3, 5, 4, 1), 2, ""),
+    ],
+)
+def test_a_series_of_volumes_is_written_with_time_first(axes, shape, channels, order):
+    """One file for each time point, whatever the order of the image's axes; others need no order."""
+    assert order_of_results(axes, shape, channels) == order
+    plan = export_plan(axes, shape, channels=channels, stored=StoredExport().ordered_as(order))
+    assert plan.is_sequence is (min(shape) > 1)
+    assert StoredExport(axis_order="zyx").ordered_as(order).axis_order == "zyx"
 
 
 REGION = StoredExport(region_start=(0, 4, 5, 6, 0), region_stop=(2, 30, 33, 20, 1))

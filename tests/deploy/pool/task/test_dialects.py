@@ -12,6 +12,7 @@ import tifffile
 
 from batch_ops.task import contract
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
+from local_cloud.demo.volumes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, pixels_of, plain
 from tests.fakes.tiffs import KINDS, SHAPE
@@ -202,6 +203,22 @@ def test_sizes_of_a_tagged_image_reach_the_tiffs(folder, segment, expected):
     assert [ome_pixels(found[0])[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
     right = expected(pixels_of(*folder.shape))
     np.testing.assert_array_equal([tifffile.imread(file) for file in found], right)
+
+
+def test_a_series_in_another_order_of_axes_is_a_tiff_for_each_time_point(folder, segment, expected):
+    """As the same image is whose time comes first."""
+    folder.axes, folder.shape = "tczyx", (2, 1, 9, 21, 26)
+    folder.make_project()
+    pixels = pixels_of(*folder.shape)
+
+    def in_another_order(file: h5py.File) -> None:
+        file["data"] = np.transpose(pixels, (2, 4, 1, 3, 0))
+        file["data"].attrs["axistags"] = axistags_json("zxcyt")
+
+    found = segment(in_another_order)
+    assert [file.name for file in found] == ["nuclei0.tiff", "nuclei1.tiff"]
+    np.testing.assert_array_equal([tifffile.imread(file) for file in found], expected(pixels))
+    assert (folder.manifest().images[0].axes, folder.manifest().images[0].shape) == ("zxcyt", (9, 26, 1, 21, 2))
 
 
 @pytest.mark.parametrize("kind", ["missing", "linked", "smaller"])

@@ -15,6 +15,7 @@ import pytest
 import tifffile
 
 from batch_ops.task import contract
+from node.project import order_results
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 from tests.deploy.pool.engine.made_up import Ilastik
 from tests.deploy.pool.task.conftest import TaskFolder
@@ -181,6 +182,16 @@ def test_kept_settings_that_can_not_be_obeyed_are_told(folder, case):
     folder.extra["ILASTIK_TASK_KEEP_EXPORT"] = "1"
     assert folder.run().code == contract.EXIT_BAD_IMAGE
     assert "can't be exported as its project says: it stores" in folder.report().sentence
+
+
+@pytest.mark.parametrize("stored", [{}, {"OutputAxisOrder": b"zyx", "StorageVersion": b"0.2"}])
+def test_an_order_of_results_is_stored_where_there_is_none(tmp_path, stored):
+    """With the version without which ilastik passes over all settings of its export."""
+    change(tmp_path / "p.ilp", "Prediction Export", stored)
+    with h5py.File(tmp_path / "p.ilp", "a") as file:
+        order_results(file, "tzyxc")
+        found = {name: value[()] for name, value in file["Prediction Export"].items()}
+    assert found == (stored or {"OutputAxisOrder": b"tzyxc", "StorageVersion": b"0.1"})
 
 
 def test_a_home_that_can_not_be_made_is_a_fault_of_the_node(folder):
