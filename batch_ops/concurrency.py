@@ -32,6 +32,17 @@ async def for_all[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], a
         raise errors.exceptions[0] from errors
 
 
+async def answers_of[T, R](items: Iterable[T], work: Callable[[T], Awaitable[R]], at_once: int = AT_ONCE) -> list[R]:
+    """Return what `work` returns for each item, in their order; it is run as `for_all` does."""
+    answers: dict[int, R] = {}
+
+    async def keep(numbered: tuple[int, T]) -> None:
+        answers[numbered[0]] = await work(numbered[1])
+
+    await for_all(enumerate(items), keep, at_once)
+    return [answers[number] for number in sorted(answers)]
+
+
 async def in_order[T](streams: Sequence[AsyncIterator[T]], key: Callable[[T], str]) -> AsyncIterator[T]:
     """Merge streams, each in ascending order of the key, into one; their first items are awaited side by side."""
     firsts = await asyncio.gather(*(anext(stream, _END) for stream in streams))

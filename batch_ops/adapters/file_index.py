@@ -19,7 +19,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_index import BY_STATE, BY_TIME, HEADS, Span, keys_of, mark_of
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.domain.ledger_writes import Place, Write
+from batch_ops.domain.ledger_writes import RowKind, Write
 from batch_ops.ports.tables import IndexPage
 from batch_ops.task.plain_text import plain
 
@@ -151,7 +151,7 @@ def _operations(row: _Row, outdated: Sequence[str]) -> list[Operation]:
     noted = {"PartitionKey": partition, "RowKey": row["RowKey"], INDEXED: mark}
     return [
         transactions.merge(noted, str(row.metadata["etag"])),
-        *(transactions.put(entity_of(Write(key, record, Place.INDEX))) for key in keys),
+        *(transactions.put(entity_of(Write(key, record, RowKind.INDEX))) for key in keys),
         *(transactions.delete(partition, key) for key in outdated if key not in keys),
     ]
 

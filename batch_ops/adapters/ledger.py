@@ -17,13 +17,13 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.ledger_writes import (
-    Place,
+    RowKind,
     Write,
     Writes,
     advance_writes,
     claim_writes,
     file_key,
-    partition_key,
+    partition_of,
     with_current,
 )
 from batch_ops.domain.month_sums import MonthSum, rows_of, sums_of
@@ -56,7 +56,7 @@ class TableLedger:
 
     async def get(self, name: str) -> Entry | None:
         with calls(_SERVICE, f"read the row of {_shown(name)}", ignored=MISSING_CODES):
-            row = await self._table.get_entity(partition_key(name), file_key(name))
+            row = await self._table.get_entity(partition_of(name), file_key(name))
             record = table_rows.from_properties(FileRecord, row)
             return Entry(record, str(row.metadata["etag"]), str(row.get(INDEXED, "")))
         return None
@@ -72,7 +72,7 @@ class TableLedger:
         first = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
         stored = [
             record
-            async for record in self._query(partition_key(name), first, f"read the runs of {_shown(name)}")
+            async for record in self._query(partition_of(name), first, f"read the runs of {_shown(name)}")
             if record.name == name
         ]
         current = await self.get(name)
@@ -152,7 +152,7 @@ class TableLedger:
 
     async def _all(self, writes: Writes) -> Entry:
         """Write all rows or none, and add the runs that end to the sums of their months."""
-        partition = partition_key(writes.record.name)
+        partition = partition_of(writes.record.name)
         ended = sums_of(writes.ended)
         await self._sums.note_project(partition, naming.project_of(writes.record.name), ended)
         with self._sums.chosen(partition, list(ended)) as keys:
@@ -204,12 +204,12 @@ def entity_of(write: Write) -> dict[str, Any]:
     assert write.record is not None
     name = write.record.name
     entity: dict[str, Any] = {
-        "PartitionKey": partition_key(name),
+        "PartitionKey": partition_of(name),
         "RowKey": write.key,
         "project": naming.project_of(name),
         **table_rows.to_properties(write.record),
     }
-    if write.place is not Place.INDEX:
+    if write.kind is not RowKind.INDEX:
         # For people and their tools: tables of files without their runs; copies are neither.
         entity["is_file"] = write.is_file
     if write.indexed:

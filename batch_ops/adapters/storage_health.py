@@ -14,7 +14,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batch_ops.adapters.queues import POISON
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, code_of
-from batch_ops.ports.health import PROBE_NAME, Access, Probe, ProbeOutcome, ProbeResult, QueueStatus, Resource
+from batch_ops.ports.health import PROBE_NAME, Access, AccessProbe, ProbeOutcome, ProbeResult, QueueStatus, Resource
 
 # The message stays invisible until it is deleted, and expires if deleting it fails.
 _HIDDEN_SECONDS, _LIFE_SECONDS = 59, 60
@@ -28,7 +28,7 @@ class AzureStorageHealth:
     _queues: QueueServiceClient
     _tables: TableServiceClient
 
-    async def run(self, probes: Iterable[Probe]) -> Sequence[ProbeResult]:
+    async def run(self, probes: Iterable[AccessProbe]) -> Sequence[ProbeResult]:
         return await asyncio.gather(*(self._result(probe) for probe in probes))
 
     async def queue(self, name: str, *, poison: bool) -> QueueStatus:
@@ -43,7 +43,7 @@ class AzureStorageHealth:
             return QueueStatus(name, poison, *_fault(exc))
         return QueueStatus(name, poison, count=count, oldest=oldest)
 
-    async def _result(self, probe: Probe) -> ProbeResult:
+    async def _result(self, probe: AccessProbe) -> ProbeResult:
         attempt = {
             (Resource.CONTAINER, Access.READ): self._list,
             (Resource.CONTAINER, Access.WRITE): self._upload,

@@ -20,7 +20,7 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Fence
-from batch_ops.task.certificate import Certificate, EngineUse, Role, depth_of, name_of
+from batch_ops.task.certificate import Certificate, EngineRole, EngineUse, depth_of, name_of
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import MAX_LINE_CHARS, ManifestError
@@ -40,19 +40,19 @@ class Certificates:
     _container: str
     _audit_every: int
 
-    async def role(self, record: FileRecord, now: datetime) -> Role:
+    async def role(self, record: FileRecord, now: datetime) -> EngineRole:
         """Return what the task of a claim may do about the engine; the same again for the same claim.
 
         The first run of a kind of images is its prober, until it took longer than a run may. Raises `ServiceFault`.
         """
         if not record.plan.tool.engine:
-            return Role.NONE
+            return EngineRole.NONE
         mine = f"{record.name}#{record.run}"
         is_prober = await self._is_prober(record, mine, now)
         digest = hashlib.sha256(mine.encode("utf-8", "surrogatepass")).digest()
         if int.from_bytes(digest[:8], "big") % self._audit_every == 0:
-            return Role.AUDITOR
-        return Role.PROBER if is_prober else Role.USER
+            return EngineRole.AUDITOR
+        return EngineRole.PROBER if is_prober else EngineRole.USER
 
     async def _is_prober(self, record: FileRecord, mine: str, now: datetime) -> bool:
         name = f"{folder_of(record)}prober-{_kind(record)}.json"

@@ -12,7 +12,7 @@ from batch_ops.ports.services import BlobStore
 from batch_ops.task.plain_text import plain
 
 
-class Found(NamedTuple):
+class FoundCompanion(NamedTuple):
     """What was read, and of which version of the blob; `etag` is "" where there is none."""
 
     beside: Beside
@@ -26,19 +26,19 @@ class Companions:
     _blobs: BlobStore
     _container: str
 
-    async def read(self, image: str) -> Found:
+    async def read(self, image: str) -> FoundCompanion:
         """Read the companion of an image. Raises `ServiceFault`, and `BlobChanged` while it is being written."""
         name = naming.companion_of(image)
         try:
             blob, content = await self._blobs.read(self._container, name, 0, MAX_BYTES + 1)
         except BlobMissing:
-            return Found(Beside(fault=f"there is no '{plain(name)}'"))
+            return FoundCompanion(Beside(fault=f"there is no '{plain(name)}'"))
         if blob.is_archived:
-            return Found(Beside(fault=f"'{plain(name)}' is in the archive tier"), blob.etag)
+            return FoundCompanion(Beside(fault=f"'{plain(name)}' is in the archive tier"), blob.etag)
         try:
-            return Found(Beside(parse(content)), blob.etag)
+            return FoundCompanion(Beside(parse(content)), blob.etag)
         except CompanionError as exc:
-            return Found(Beside(fault=f"'{plain(name)}' can't be used, as {exc}"), blob.etag)
+            return FoundCompanion(Beside(fault=f"'{plain(name)}' can't be used, as {exc}"), blob.etag)
 
     async def etag(self, image: str) -> str:
         """Return the ETag of its companion; "" where there is none. Raises `ServiceFault`."""

@@ -62,7 +62,7 @@ async def _examine(values: Mapping[str, str], environment: Mapping[str, str], se
             return [*findings, Finding("login", Level.FAIL, message, "run `az login`, then the doctor again.")]
         deployment = Deployment(
             settings=settings,
-            visitor=storage_access.visitor(settings, uses_key, application_id),
+            asker=storage_access.asker(settings, uses_key, application_id),
             ports=connection.ports,
             health=connection.health,
             place=None if uses_key else management.place(settings, values),

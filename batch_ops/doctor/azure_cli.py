@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from batch_ops.doctor.instruments import Instrument
-from batch_ops.doctor.management import Place
+from batch_ops.doctor.management import ResourceNames
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.task.plain_text import plain
 
@@ -43,12 +43,12 @@ class AzureCli:
             return False
         return True
 
-    async def batch_account(self, where: Place) -> Mapping[str, Any]:
+    async def batch_account(self, where: ResourceNames) -> Mapping[str, Any]:
         """Show the Batch account with its quotas."""
         answer = await self._ask("batch", "account", "show", "--name", where.batch_account, *_at(where))
         return dict(answer)
 
-    async def event_subscriptions(self, where: Place) -> Sequence[Mapping[str, Any]]:
+    async def event_subscriptions(self, where: ResourceNames) -> Sequence[Mapping[str, Any]]:
         """List the event subscriptions of every system topic of the storage account."""
         end = f"/storageaccounts/{where.storage_account}"
         found: list[Mapping[str, Any]] = []
@@ -60,12 +60,12 @@ class AzureCli:
                 )
         return found
 
-    async def role_assignments(self, client_id: str, where: Place) -> Sequence[Mapping[str, Any]]:
+    async def role_assignments(self, client_id: str, where: ResourceNames) -> Sequence[Mapping[str, Any]]:
         """List every role of an identity in the subscription."""
         words = ("role", "assignment", "list", "--all", "--assignee", client_id, "--subscription", where.subscription)
         return list(await self._ask(*words))
 
-    async def instruments(self, where: Place, container: str) -> Sequence[Instrument]:
+    async def instruments(self, where: ResourceNames, container: str) -> Sequence[Instrument]:
         """List who has a role of somebody's own on a container alone, with the ends of their certificates."""
         scope = (
             f"/subscriptions/{where.subscription}/resourceGroups/{where.group}/providers/Microsoft.Storage"
@@ -128,5 +128,5 @@ class AzureCli:
             raise CliFault(f"The answer to `{asked}` is not JSON.") from exc
 
 
-def _at(where: Place) -> tuple[str, ...]:
+def _at(where: ResourceNames) -> tuple[str, ...]:
     return ("--resource-group", where.group, "--subscription", where.subscription)

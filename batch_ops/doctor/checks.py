@@ -21,9 +21,9 @@ from batch_ops.doctor import (
 )
 from batch_ops.doctor.azure_cli import AzureCli, CliFault
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.doctor.management import Place
+from batch_ops.doctor.management import ResourceNames
 from batch_ops.doctor.runner import Check
-from batch_ops.doctor.storage_access import Visitor
+from batch_ops.doctor.storage_access import Asker
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.health import Health
@@ -37,10 +37,10 @@ class Deployment:
     """What is examined. `place` is None if the settings name no subscription, `cli` if there is no Azure CLI."""
 
     settings: Settings
-    visitor: Visitor
+    asker: Asker
     ports: Ports
     health: Health
-    place: Place | None
+    place: ResourceNames | None
     cli: AzureCli | None
     clock: Callable[[], datetime]
     # Seconds that the app gets for an answer, less than a check may take, and between two looks for it.
@@ -64,11 +64,11 @@ class Deployment:
         ]
 
     async def _access(self) -> Sequence[Finding]:
-        probes = storage_access.plan(self.visitor, self.settings)
-        return storage_access.judge(self.visitor, await self.health.storage.run(probes))
+        probes = storage_access.plan(self.asker, self.settings)
+        return storage_access.judge(self.asker, await self.health.storage.run(probes))
 
     async def _own_access(self) -> Sequence[Finding]:
-        if self.visitor is not Visitor.OPERATOR or not self.settings.client_id:
+        if self.asker is not Asker.OPERATOR or not self.settings.client_id:
             # With a key there are no roles; the app itself has just tried them.
             return []
         container = self.settings.frozen_container
@@ -76,7 +76,7 @@ class Deployment:
         return own_access.judge(found)
 
     async def _tools(self) -> Sequence[Finding]:
-        if self.visitor is Visitor.APP:
+        if self.asker is Asker.APP:
             # The app has no access there, and needs none.
             return []
         container, blob = self.settings.tools_container, f"{self.settings.task_scripts}run_task.sh"
@@ -151,7 +151,7 @@ class Deployment:
                 findings += result
         return findings
 
-    async def _quota(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+    async def _quota(self, cli: AzureCli, where: ResourceNames) -> Sequence[Finding]:
         account = await cli.batch_account(where)
         try:
             jobs, found = await self.health.batch.active_jobs(), await self.health.batch.pool(self.settings.pool_id)
@@ -160,10 +160,10 @@ class Deployment:
             jobs, found = None, None
         return management.judge_quota(account, jobs, found)
 
-    async def _events(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+    async def _events(self, cli: AzureCli, where: ResourceNames) -> Sequence[Finding]:
         return management.judge_subscriptions(await cli.event_subscriptions(where), self.settings)
 
-    async def _instruments(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+    async def _instruments(self, cli: AzureCli, where: ResourceNames) -> Sequence[Finding]:
         found = await cli.instruments(where, self.settings.input_container)
         if not found:
             return []
@@ -172,7 +172,7 @@ class Deployment:
         )
         return instruments.judge(found, drops, self.clock())
 
-    async def _roles(self, cli: AzureCli, where: Place) -> Sequence[Finding]:
+    async def _roles(self, cli: AzureCli, where: ResourceNames) -> Sequence[Finding]:
         pool_client = await cli.client_id(self.settings.pool_identity)
         subjects = [("The pool's identity", pool_client, management.needs_of_pool(self.settings, where))]
         if self.settings.client_id:

@@ -18,7 +18,7 @@ _AGAIN = "run deploy.sh again: it assigns the roles."
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ResourceNames:
     """Where the deployment is, as far as the settings show it."""
 
     subscription: str
@@ -27,17 +27,17 @@ class Place:
     batch_account: str
 
 
-def place(settings: Settings, values: Mapping[str, str]) -> Place | None:
+def place(settings: Settings, values: Mapping[str, str]) -> ResourceNames | None:
     """Derive it from the pool's identity and the services' addresses; None if they do not show it."""
     found = re.match(r"(?i)/subscriptions/([^/]+)/resourceGroups/([^/]+)/", settings.pool_identity)
     storage = re.match(r"https://([a-z0-9]+)\.", values.get(f"{settings.data_storage}__blobServiceUri", ""))
     batch = re.match(r"https://([a-z0-9]+)\.", settings.batch_endpoint)
     if not (found and storage and batch):
         return None
-    return Place(found[1], found[2], storage[1], batch[1])
+    return ResourceNames(found[1], found[2], storage[1], batch[1])
 
 
-def how_to_look(where: Place | None, why: str) -> Finding:
+def how_to_look(where: ResourceNames | None, why: str) -> Finding:
     """Say how a person can check what the doctor could not."""
     if where is None:
         message = "Quotas, event subscriptions and roles were not checked: the settings name no Azure subscription."
@@ -129,7 +129,7 @@ def _queue(item: Mapping[str, Any]) -> str:
     return str((target.get("properties") or target).get("queueName", ""))
 
 
-def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
+def needs_of_app(settings: Settings, where: ResourceNames) -> Sequence[tuple[str, frozenset[str]]]:
     """List what the app's identity needs: (end of a resource's id, roles of which one suffices)."""
     account = f"/storageaccounts/{where.storage_account}"
     containers = f"{account}/blobservices/default/containers"
@@ -152,7 +152,7 @@ def needs_of_app(settings: Settings, where: Place) -> Sequence[tuple[str, frozen
     ]
 
 
-def needs_of_pool(settings: Settings, where: Place) -> Sequence[tuple[str, frozenset[str]]]:
+def needs_of_pool(settings: Settings, where: ResourceNames) -> Sequence[tuple[str, frozenset[str]]]:
     """List what the identity of the pool's nodes needs, in the same form."""
     containers = f"/storageaccounts/{where.storage_account}/blobservices/default/containers"
     read = (settings.input_container, settings.frozen_container, settings.tools_container)
@@ -164,7 +164,7 @@ def judge_roles(
     assignments: Sequence[Mapping[str, Any]],
     needs: Sequence[tuple[str, frozenset[str]]],
     settings: Settings,
-    where: Place,
+    where: ResourceNames,
 ) -> Sequence[Finding]:
     """Judge `az role assignment list` of one identity: roles that it lacks, and roles that it must not have."""
     held = [(str(a.get("roleDefinitionName", "")), str(a.get("scope", "")).lower()) for a in assignments]
@@ -186,7 +186,7 @@ def judge_roles(
     return findings
 
 
-def _covers(scope: str, end: str, where: Place) -> bool:
+def _covers(scope: str, end: str, where: ResourceNames) -> bool:
     """Return whether a scope is the resource whose id ends with `end`, or contains it."""
     if scope.endswith(end.lower()):
         return True

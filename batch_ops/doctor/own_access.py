@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from batch_ops.doctor import storage_access
 from batch_ops.doctor.findings import Finding, Level
-from batch_ops.doctor.storage_access import Visitor
+from batch_ops.doctor.storage_access import Asker
 from batch_ops.domain.errors import BlobMissing, IlastikBatchError
 from batch_ops.domain.orders import LookOrder
 from batch_ops.ports.health import PROBE_NAME
@@ -46,7 +46,7 @@ def judge(found: OwnAccess | None) -> Sequence[Finding]:
         )
         remedy = "run the doctor again in some minutes; if it stays so, look at the app's log stream in the portal."
         return [Finding(_AREA, Level.WARN, message, remedy)]
-    findings = list(storage_access.judge(Visitor.APP, found.storage))
+    findings = list(storage_access.judge(Asker.APP, found.storage))
     if found.no_pool:
         message = f"The app's identity could not look at the pool and its nodes: {found.no_pool}"
         remedy = (

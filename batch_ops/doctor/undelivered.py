@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain.worklist import SweepMark
-from batch_ops.ports.health import PROBE_NAME, Access, Probe, ProbeOutcome, Resource, StorageHealth
+from batch_ops.ports.health import PROBE_NAME, Access, AccessProbe, ProbeOutcome, Resource, StorageHealth
 from batch_ops.ports.services import BlobStore
 
 SOME = 100
@@ -16,7 +16,7 @@ async def look(blobs: BlobStore, storage: StorageHealth, container: str) -> Sequ
 
     The doctor's own probes do not count, however many a doctor that was interrupted has left.
     """
-    (result,) = await storage.run([Probe(Resource.CONTAINER, container, Access.READ)])
+    (result,) = await storage.run([AccessProbe(Resource.CONTAINER, container, Access.READ)])
     if result.outcome is ProbeOutcome.MISSING:
         return None
     names: list[str] = []

@@ -22,12 +22,12 @@ run_row_key = lru_cache(4096)(naming.run_row_key)
 
 
 @lru_cache(4096)
-def partition_key(name: str) -> str:
+def partition_of(name: str) -> str:
     """Return the partition of a file's rows."""
     return naming.partition_key(naming.project_of(name))
 
 
-class Place(Enum):
+class RowKind(Enum):
     """What a row of a project's partition is: a file's own, that of a run, or a copy in the index."""
 
     FILE = auto()
@@ -45,14 +45,14 @@ class Write:
 
     key: str
     record: FileRecord | None
-    place: Place
+    kind: RowKind
     over: str | None = None
     indexed: str = ""
 
     @property
     def is_file(self) -> bool:
         """Whether this is the file's own row."""
-        return self.place is Place.FILE
+        return self.kind is RowKind.FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ class Writes:
     @property
     def is_without_index(self) -> bool:
         """Whether the index is left alone."""
-        return not any(write.place is Place.INDEX for write in self.others)
+        return not any(write.kind is RowKind.INDEX for write in self.others)
 
     def without_index(self) -> "Writes":
         """Leave the index alone, where it lacks a copy to be replaced; the row then says that it is not in it."""
-        runs = tuple(write for write in self.others if write.place is not Place.INDEX)
+        runs = tuple(write for write in self.others if write.kind is not RowKind.INDEX)
         return Writes(replace(self.file, indexed=""), runs, self.ended)
 
 
@@ -145,16 +145,16 @@ def _transaction(
     """
     before = previous.indexed if previous else ""
     indexed = file_index.mark_of(record) if previous is None or before else ""
-    file = Write(file_key(record.name), record, Place.FILE, previous.version if previous else None, indexed)
+    file = Write(file_key(record.name), record, RowKind.FILE, previous.version if previous else None, indexed)
     keys = file_index.keys_of(record.name, indexed)
-    copies = [Write(key, record, Place.INDEX) for key in keys]
+    copies = [Write(key, record, RowKind.INDEX) for key in keys]
     outdated = [key for key in file_index.keys_of(record.name, before) if key not in keys]
     runs = [_run(run) for run in final]
-    return Writes(file, (*runs, *copies, *(Write(key, None, Place.INDEX) for key in outdated)), ended)
+    return Writes(file, (*runs, *copies, *(Write(key, None, RowKind.INDEX) for key in outdated)), ended)
 
 
 def _run(record: FileRecord) -> Write:
-    return Write(run_row_key(record.name, record.run), record, Place.RUN)
+    return Write(run_row_key(record.name, record.run), record, RowKind.RUN)
 
 
 def _superseded(old: FileRecord, new: FileRecord) -> FileRecord:

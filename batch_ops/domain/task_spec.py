@@ -12,7 +12,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
-from batch_ops.task.certificate import Role
+from batch_ops.task.certificate import EngineRole
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.plain_text import plain
@@ -76,7 +76,7 @@ def _certificates(record: FileRecord, settings: Settings, url: Callable[[str, st
 
 
 def task_spec(
-    record: FileRecord, settings: Settings, url: Callable[[str, str], str], role: Role = Role.NONE
+    record: FileRecord, settings: Settings, url: Callable[[str, str], str], role: EngineRole = EngineRole.NONE
 ) -> TaskSpec:
     """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs.
 
@@ -127,7 +127,7 @@ def task_spec(
                 path="project.ilp",
                 http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.tool.project_digest)),
             ),
-            *([_certificates(record, settings, url)] if role is not Role.NONE else ()),
+            *([_certificates(record, settings, url)] if role is not EngineRole.NONE else ()),
         ),
         output_files=tuple(
             OutputFile(o.pattern, staging, f"{record.placement.task_id}{o.folder}", o.always)

@@ -27,7 +27,7 @@ _SUFFIX = re.compile(r"(_\d+)+")
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatasetEntry:
     """One dataset of a file; `shape` is () where it is not known, as its values are in other files."""
 
     path: str
@@ -49,13 +49,13 @@ class Choice:
     by_training: bool = False
 
 
-def choose(entries: Sequence[Entry], trained: set[int]) -> Choice:
+def choose(entries: Sequence[DatasetEntry], trained: set[int]) -> Choice:
     """Choose among a file's datasets; `trained` are the addresses of those at the paths of the training images."""
     chosen = tuple(index for index, entry in enumerate(entries) if entry.address in trained and _numbers(entry))
     if len(chosen) == 1:
         others = (f"{other.path} ({_by(other)})" for index, other in enumerate(entries) if index != chosen[0])
         return Choice(chosen, CHOSEN_BY_TRAINING, tuple(others), True)
-    reasons: tuple[Callable[[Entry], str], ...] = (_structure, _name)
+    reasons: tuple[Callable[[DatasetEntry], str], ...] = (_structure, _name)
     for count in range(len(reasons), -1, -1):
         why = [next(filter(None, (reason(entry) for reason in reasons[:count])), "") for entry in entries]
         if not all(why):
@@ -75,7 +75,7 @@ def is_preview(path: str) -> bool:
     return bool(_PREVIEW.search(path) or _MASK.search(path))
 
 
-def _structure(entry: Entry) -> str:
+def _structure(entry: DatasetEntry) -> str:
     if not _numbers(entry):
         return f"holds {entry.dtype}"
     long_axes = [size for size in entry.shape if size > 1]
@@ -84,7 +84,7 @@ def _structure(entry: Entry) -> str:
     return ""
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: DatasetEntry) -> str:
     if _PREVIEW.search(entry.path):
         return "a thumbnail"
     if entry.path.startswith(_CELLS):
@@ -92,11 +92,11 @@ def _name(entry: Entry) -> str:
     return "a mask or labels" if entry.dtype == "bool" or _MASK.search(entry.path) else ""
 
 
-def _numbers(entry: Entry) -> bool:
+def _numbers(entry: DatasetEntry) -> bool:
     return _NUMBERS.fullmatch(entry.dtype) is not None
 
 
-def is_lower_level(small: Entry, large: Entry) -> bool:
+def is_lower_level(small: DatasetEntry, large: DatasetEntry) -> bool:
     """Return whether one dataset is another one at a lower resolution, by its path and its shape.
 
     The paths differ in one name, by a larger number (`1/cells` of `0/cells`) or by factors (`Data_2_2_2` of `Data`);
@@ -124,5 +124,5 @@ def _is_numbered_after(name: str, other: str) -> bool:
     return [int(n) for n in numbers[0]] > [int(n) for n in numbers[1]]
 
 
-def _by(entry: Entry) -> str:
+def _by(entry: DatasetEntry) -> str:
     return " x ".join(map(str, entry.shape)) if entry.shape else "in another file"

@@ -15,7 +15,7 @@ from batch_ops.image.links import resolve
 from batch_ops.image.patterns import is_pattern
 from batch_ops.image.read_dataset import describe
 from batch_ops.image.read_pattern import read_pattern
-from batch_ops.image.walk import Found, walk
+from batch_ops.image.walk import FoundDatasets, walk
 
 NAMES_SHOWN = 5
 
@@ -74,7 +74,7 @@ def shown(passed: Sequence[str]) -> dict[str, Any]:
     return {"passed_over": list(passed[:NAMES_SHOWN]), "more": len(passed) > NAMES_SHOWN}
 
 
-def _names(found: Found, indices: Sequence[int], away: Sequence[str] = ()) -> dict[str, Any]:
+def _names(found: FoundDatasets, indices: Sequence[int], away: Sequence[str] = ()) -> dict[str, Any]:
     entries = sorted((found.entries[index] for index in indices), key=lambda entry: entry.path)
     shown = entries[:NAMES_SHOWN]
     return {

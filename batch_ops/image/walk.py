@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 
-from batch_ops.image.choice import Entry
+from batch_ops.image.choice import DatasetEntry
 from batch_ops.image.links import resolve, text_of
 from batch_ops.image.read_dataset import dtype_of
 from batch_ops.image.virtual import sources_of
@@ -24,14 +24,14 @@ _MAX_DEPTH = 100
 
 
 @dataclass
-class Found:
+class FoundDatasets:
     """What the walk through a file has found: datasets that could be images with their entries, in the same order.
 
     `away`: links that lead out of the file, or nowhere. `nulls`: datasets without any dimension.
     """
 
     datasets: list[Any]
-    entries: list[Entry]
+    entries: list[DatasetEntry]
     away: list[str]
     dangling: list[str]
     nulls: list[str]
@@ -39,12 +39,12 @@ class Found:
     complete: bool = True
 
 
-def walk(file: h5py.File, max_objects: int) -> Found:
+def walk(file: h5py.File, max_objects: int) -> FoundDatasets:
     """Find all datasets of 2 to 5 dimensions, each once, under the name that comes first (depth first, by name).
 
     That is how ilastik lists them too. Stops once there are more than anybody could choose from.
     """
-    found = Found([], [], [], [], [])
+    found = FoundDatasets([], [], [], [], [])
     root = h5py.h5g.open(file.id, b"/")
     levels = [("", root, iter(_links(root, max_objects + 1)))]
     seen: set[int] = set()
@@ -73,7 +73,7 @@ def walk(file: h5py.File, max_objects: int) -> Found:
     return found
 
 
-def _follow(found: Found, file: h5py.File, path: str) -> None:
+def _follow(found: FoundDatasets, file: h5py.File, path: str) -> None:
     """Note a link that does not lead to an object of this file."""
     problem = resolve(file, path).problem
     if problem == "external link":
@@ -82,7 +82,7 @@ def _follow(found: Found, file: h5py.File, path: str) -> None:
         found.dangling.append(path)
 
 
-def _sort_in(found: Found, path: str, dataset: Any, address: int) -> None:
+def _sort_in(found: FoundDatasets, path: str, dataset: Any, address: int) -> None:
     if sources_of(dataset).fault:
         # Asking a virtual dataset for its extent may open its sources.
         shape: tuple[int, ...] = ()
@@ -95,7 +95,7 @@ def _sort_in(found: Found, path: str, dataset: Any, address: int) -> None:
             return
         shape = tuple(int(n) for n in space.get_simple_extent_dims())
     found.datasets.append(dataset)
-    found.entries.append(Entry(path, shape, dtype_of(dataset), address))
+    found.entries.append(DatasetEntry(path, shape, dtype_of(dataset), address))
 
 
 def _links(group: Any, limit: int) -> list[tuple[bytes, int, int]]:

@@ -149,7 +149,7 @@ def previews(record: FileRecord) -> list[tuple[Picture, Picture]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Stretch:
     """A part of the time that a run took: `share` in percent."""
 
     name: str
@@ -157,7 +157,7 @@ class Step:
     share: int
 
 
-def steps(record: FileRecord, now: datetime) -> list[Step]:
+def steps(record: FileRecord, now: datetime) -> list[Stretch]:
     """Divide the time of a run: waiting for its task, for a machine, computing, collecting."""
     times = record.times
     end = times.finished_at or now
@@ -174,7 +174,7 @@ def steps(record: FileRecord, now: datetime) -> list[Step]:
         lengths[name] = max(timedelta(), until - at)
     whole = sum(lengths.values(), timedelta())
     return [
-        Step(words.STEPS[name], span(length.total_seconds()), round(100 * (length / whole)) if whole else 0)
+        Stretch(words.STEPS[name], span(length.total_seconds()), round(100 * (length / whole)) if whole else 0)
         for name, length in lengths.items()
     ]
 

@@ -28,7 +28,7 @@ _NAME_CLAIMS = ("preferred_username", "name", "http://schemas.xmlsoap.org/ws/200
 _LONGEST = 64 * 1024
 
 
-class Role(IntEnum):
+class AppRole(IntEnum):
     """What somebody may do, each also what those before it may; the names are those of the app roles in lower case."""
 
     VIEWER = 1
@@ -43,7 +43,7 @@ class Visitor:
 
     id: str
     name: str
-    role: Role
+    role: AppRole
     projects: frozenset[str] = frozenset()
 
     @property
@@ -53,11 +53,11 @@ class Visitor:
 
     def sees(self, project: str) -> bool:
         """Whether the project's files are shown; project "": whether all are."""
-        return self.role >= Role.OPERATOR or (bool(project) and naming.composed(project) in self.projects)
+        return self.role >= AppRole.OPERATOR or (bool(project) and naming.composed(project) in self.projects)
 
     def steers(self, project: str) -> bool:
         """Whether its files may be run again or cancelled, and it may be paused; project "": all at once."""
-        return self.role >= Role.OWNER and self.sees(project)
+        return self.role >= AppRole.OWNER and self.sees(project)
 
 
 def visitor_of(header: str | None, groups: PageGroups) -> Visitor | None:
@@ -65,7 +65,7 @@ def visitor_of(header: str | None, groups: PageGroups) -> Visitor | None:
     claims = _claims(header or "")
     if claims is None:
         return None
-    roles = [Role[value.upper()] for value in _values(claims, _ROLE_CLAIMS) if value.upper() in Role.__members__]
+    roles = [AppRole[value.upper()] for value in _values(claims, _ROLE_CLAIMS) if value.upper() in AppRole.__members__]
     if not roles:
         return None
     mine = groups.projects_of(_values(claims, {_GROUP_CLAIM}))

@@ -40,7 +40,7 @@ class ProbeOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class AccessProbe:
     """An access to test. `allowed`: whether it must succeed or must be refused."""
 
     resource: Resource
@@ -53,7 +53,7 @@ class Probe:
 class ProbeResult:
     """The outcome of a probe; `detail` is the service's code or message if it failed."""
 
-    probe: Probe
+    probe: AccessProbe
     outcome: ProbeOutcome
     detail: str = ""
 
@@ -73,7 +73,7 @@ class QueueStatus:
 class StorageHealth(Protocol):
     """The data account."""
 
-    async def run(self, probes: Iterable[Probe]) -> Sequence[ProbeResult]:
+    async def run(self, probes: Iterable[AccessProbe]) -> Sequence[ProbeResult]:
         """Run each probe, and delete what it wrote."""
 
     async def queue(self, name: str, *, poison: bool) -> QueueStatus:

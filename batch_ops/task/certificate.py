@@ -38,7 +38,7 @@ ENGINES = ("ilastik", CERTIFIED)
 """Which programs a project may be computed by: ilastik alone, or the engine as well where it is certified."""
 
 
-class Role(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
+class EngineRole(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
     """What a task may do about the engine."""
 
     NONE = ""  # ilastik computes
@@ -50,7 +50,7 @@ class Role(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
         return str(self.value)
 
 
-class Step(Enum):
+class EngineStep(Enum):
     """Who computes: ilastik, the engine, or both the probes first."""
 
     ILASTIK = "ilastik"
@@ -207,18 +207,18 @@ def name_of(key: str) -> str:
     return f"certificate-{key}.json"
 
 
-def next_step(role: Role, combination: Combination, known: Sequence[Certificate]) -> Step:
+def next_step(role: EngineRole, combination: Combination, known: Sequence[Certificate]) -> EngineStep:
     """Decide who computes. `known`: the certificates of the project, of any combination."""
     found = next((one for one in known if one.combination == combination), None)
-    if role is Role.NONE or (found is not None and not found.is_equal):
-        return Step.ILASTIK
-    if role is Role.AUDITOR:
-        return Step.PROBE
+    if role is EngineRole.NONE or (found is not None and not found.is_equal):
+        return EngineStep.ILASTIK
+    if role is EngineRole.AUDITOR:
+        return EngineStep.PROBE
     if found is not None:
-        return Step.ENGINE
+        return EngineStep.ENGINE
     # Who was made the prober knew nothing of processors: one of another level is proven by whoever meets it first.
     other_level = any(one.is_equal and one.combination.is_like(combination) for one in known)
-    return Step.PROBE if role is Role.PROBER or other_level else Step.ILASTIK
+    return EngineStep.PROBE if role is EngineRole.PROBER or other_level else EngineStep.ILASTIK
 
 
 def depth_of(size: Mapping[str, int]) -> int:

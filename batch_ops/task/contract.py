@@ -37,7 +37,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batch_ops.task.certificate import Role
+from batch_ops.task.certificate import EngineRole
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
 from batch_ops.task.pictures import PicturesError, PicturesWanted
@@ -106,7 +106,7 @@ class TaskEnvironment:
     (`pictures.PicturesWanted.to_json`; "" = nothing). `keep_export`: 1 = what the project stores of its export is kept.
     `more_images`: the further images of a file with several (`run_plan.images_to_json`). `confirmed`: for an image that
     was not checked, the axes that somebody confirmed for images of its project, by their kind, in JSON. `engine`: what
-    the task may do about the pixel engine (`certificate.Role`; "" = ilastik computes).
+    the task may do about the pixel engine (`certificate.EngineRole`; "" = ilastik computes).
     """
 
     nickname: str
@@ -204,12 +204,13 @@ class TaskEnvironment:
             raise TaskEnvironmentError(str(exc)) from exc
 
     @property
-    def role(self) -> Role:
+    def role(self) -> EngineRole:
         """What the task may do about the pixel engine. Raises TaskEnvironmentError."""
         try:
-            return Role(self.engine)
+            return EngineRole(self.engine)
         except ValueError as exc:
-            raise TaskEnvironmentError(f"The role '{self.engine}' is none of {', '.join(map(str, Role))}.") from exc
+            known = ", ".join(map(str, EngineRole))
+            raise TaskEnvironmentError(f"The role '{self.engine}' is none of {known}.") from exc
 
     @property
     def image_file(self) -> str:

@@ -16,7 +16,7 @@ from attrs import define
 from batch_ops.domain.errors import BadMessage, IlastikBatchError, ServiceFault
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.health import PROBE_NAME, Access, Health, Probe, ProbeOutcome, ProbeResult, Resource
+from batch_ops.ports.health import PROBE_NAME, Access, AccessProbe, Health, ProbeOutcome, ProbeResult, Resource
 from batch_ops.ports.services import BlobStore, Fence
 
 log = logging.getLogger("batch_ops")
@@ -30,7 +30,7 @@ class OwnAccess:
     no_pool: str
 
 
-def own_probes(settings: Settings) -> Sequence[Probe]:
+def own_probes(settings: Settings) -> Sequence[AccessProbe]:
     """Choose the probes that show whether the app may do what it needs to do, and nothing else."""
     read_only = (settings.input_container, settings.projects_container)
     written = (
@@ -39,21 +39,21 @@ def own_probes(settings: Settings) -> Sequence[Probe]:
         settings.results_container,
         settings.dead_letter_container,
     )
-    probes = [Probe(Resource.CONTAINER, name, Access.READ) for name in (*read_only, *written)]
-    probes += [Probe(Resource.CONTAINER, name, Access.WRITE) for name in written]
+    probes = [AccessProbe(Resource.CONTAINER, name, Access.READ) for name in (*read_only, *written)]
+    probes += [AccessProbe(Resource.CONTAINER, name, Access.WRITE) for name in written]
     # Whoever can write there decides what runs on the pool: a classifier can hold code, a script is code.
     forbidden = (*read_only, settings.tools_container)
-    probes += [Probe(Resource.CONTAINER, name, Access.WRITE, allowed=False) for name in forbidden]
+    probes += [AccessProbe(Resource.CONTAINER, name, Access.WRITE, allowed=False) for name in forbidden]
     return [*probes, *shared_probes(settings)]
 
 
-def shared_probes(settings: Settings) -> Sequence[Probe]:
+def shared_probes(settings: Settings) -> Sequence[AccessProbe]:
     """Choose the probes of what app and operators do alike."""
     kinds = (
         (Resource.QUEUE, settings.queues),
         (Resource.TABLE, (settings.files_table, settings.work_table)),
     )
-    return [Probe(resource, name, access) for resource, names in kinds for name in names for access in Access]
+    return [AccessProbe(resource, name, access) for resource, names in kinds for name in names for access in Access]
 
 
 def answer_name(order_name: str) -> str:
@@ -67,7 +67,9 @@ def read_answer(data: bytes) -> OwnAccess:
         values = json.loads(data)
         storage = [
             ProbeResult(
-                Probe(Resource(kind), str(name), Access(access), allowed is True), ProbeOutcome(outcome), str(detail)
+                AccessProbe(Resource(kind), str(name), Access(access), allowed is True),
+                ProbeOutcome(outcome),
+                str(detail),
             )
             for kind, name, access, allowed, outcome, detail in values["storage"]
         ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from attrs import define
 
-from batch_ops.concurrency import AT_ONCE
+from batch_ops.concurrency import answers_of
 from batch_ops.domain import naming
 from batch_ops.domain.file_index import Span, order_of, spans_after
 from batch_ops.domain.file_record import FINAL, FileRecord, State
@@ -61,13 +61,11 @@ class FilePages:
         place = wanted.place if _PLACE.fullmatch(wanted.place) else ""
         if place.startswith(_BY_SCAN):
             return await self._by_scan(projects, wanted, place[1:])
-        turns = asyncio.Semaphore(AT_ONCE)
 
         async def page(project: str) -> list[FileRecord] | None:
-            async with turns:
-                return await self._by_index(project, wanted, place[1:])
+            return await self._by_index(project, wanted, place[1:])
 
-        pages = await asyncio.gather(*map(page, projects))
+        pages = await answers_of(projects, page)
         if not place and any(found is None for found in pages):
             return await self._by_scan(projects, wanted, "")
         found = sorted((record for found in pages for record in found or ()), key=order_of)

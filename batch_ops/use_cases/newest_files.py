@@ -9,7 +9,7 @@ from datetime import datetime
 
 from attrs import define
 
-from batch_ops.concurrency import AT_ONCE, for_all, in_order
+from batch_ops.concurrency import answers_of, for_all, in_order
 from batch_ops.domain import naming
 from batch_ops.domain.file_index import ENDED, Span, order_of, spans
 from batch_ops.domain.file_record import FINAL, FileRecord, State
@@ -28,14 +28,12 @@ class NewestFiles:
         self, projects: Sequence[str], states: Collection[State] = (), since: datetime | None = None
     ) -> AsyncIterator[FileRecord]:
         """List the files of these projects, whose first pages are read side by side."""
-        turns = asyncio.Semaphore(AT_ONCE)
 
         async def begin(project: str) -> AsyncIterator[FileRecord]:
-            async with turns:
-                indexed = await self.indexed(project, states, since)
-                return indexed or _listed(await self._scanned(project, states, since))
+            indexed = await self.indexed(project, states, since)
+            return indexed or _listed(await self._scanned(project, states, since))
 
-        async for record in in_order(await asyncio.gather(*map(begin, projects)), order_of):
+        async for record in in_order(await answers_of(projects, begin), order_of):
             yield record
 
     async def indexed(

@@ -18,7 +18,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_index import keys_of, mark_of
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.ledger_writes import file_key, partition_key
+from batch_ops.domain.ledger_writes import file_key, partition_of
 from batch_ops.domain.record_parts import Placement, Times
 from batch_ops.domain.worklist import Intent, JobMark
 from batch_ops.system import System
@@ -130,7 +130,7 @@ def _run(client: BatchClient, tasks: list[batch_models.BatchTaskCreateOptions]) 
 
 
 def _row(record: FileRecord) -> dict[str, Any]:
-    keys = {"PartitionKey": partition_key(record.name), "RowKey": file_key(record.name)}
+    keys = {"PartitionKey": partition_of(record.name), "RowKey": file_key(record.name)}
     return {**keys, "is_file": True, "project": naming.project_of(record.name), **table_rows.to_properties(record)}
 
 

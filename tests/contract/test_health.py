@@ -14,7 +14,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.storage_health import AzureStorageHealth
 from batch_ops.domain.pool_status import ImageSupport
-from batch_ops.ports.health import Access, Probe, ProbeOutcome, Resource
+from batch_ops.ports.health import Access, AccessProbe, ProbeOutcome, Resource
 from tests.local_cloud.batch.running import eventually, pool_of, running_service, shell
 
 
@@ -53,7 +53,7 @@ async def place(account, unique):
 
 async def test_every_probe_succeeds_and_leaves_nothing(account, place):
     """Reading and writing of each resource; afterwards container, queue and table are as they were."""
-    probes = [Probe(resource, place, access) for resource in Resource for access in Access]
+    probes = [AccessProbe(resource, place, access) for resource in Resource for access in Access]
     results = await account.health.run(probes)
 
     assert [result.outcome for result in results] == [ProbeOutcome.DONE] * 6, results
@@ -66,7 +66,7 @@ async def test_every_probe_succeeds_and_leaves_nothing(account, place):
 async def test_what_is_not_there_is_missing(account, unique):
     """Not refused, and no other fault."""
     results = await account.health.run(
-        [Probe(resource, unique("no"), access) for resource in Resource for access in Access]
+        [AccessProbe(resource, unique("no"), access) for resource in Resource for access in Access]
     )
     assert [result.outcome for result in results] == [ProbeOutcome.MISSING] * 6, results
     assert (await account.health.queue(unique("no"), poison=True)).outcome is ProbeOutcome.MISSING
@@ -84,7 +84,7 @@ async def test_a_refusal_is_a_refusal(account, place):
     )
     async with BlobServiceClient(service.url, credential=sas) as limited:
         reader = AzureStorageHealth(limited, account.queues, account.tables)
-        probes = [Probe(Resource.CONTAINER, place, access) for access in Access]
+        probes = [AccessProbe(Resource.CONTAINER, place, access) for access in Access]
         assert [result.outcome for result in await reader.run(probes)] == [ProbeOutcome.DONE, ProbeOutcome.REFUSED]
 
 
@@ -93,7 +93,7 @@ async def test_nobody_there_is_a_failure(account, place):
     text = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;"
     async with BlobServiceClient.from_connection_string(text, retry_total=0) as blobs:
         unreachable = AzureStorageHealth(blobs, account.queues, account.tables)
-        (result,) = await unreachable.run([Probe(Resource.CONTAINER, place, Access.READ)])
+        (result,) = await unreachable.run([AccessProbe(Resource.CONTAINER, place, Access.READ)])
         assert result.outcome is ProbeOutcome.FAILED
 
 

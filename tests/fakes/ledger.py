@@ -12,7 +12,7 @@ from batch_ops.domain.ledger_writes import (
     advance_writes,
     claim_writes,
     file_key,
-    partition_key,
+    partition_of,
     with_current,
 )
 from batch_ops.domain.month_sums import MonthSum, sums_of
@@ -54,7 +54,7 @@ class FakeLedger:
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
         start = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
-        stored = [record async for record in self._query(partition_key(name), start)]
+        stored = [record async for record in self._query(partition_of(name), start)]
         return with_current(stored, await self.get(name))
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
@@ -107,7 +107,7 @@ class FakeLedger:
 
     def entry(self, name: str) -> Entry | None:
         """`get` without a call: not of the port."""
-        row = self.table.get(partition_key(name), file_key(name))
+        row = self.table.get(partition_of(name), file_key(name))
         return Entry(row.value.record, row.version, row.value.indexed) if row else None
 
     def all_sums(self) -> MonthSum:
@@ -126,7 +126,7 @@ class FakeLedger:
     def put_rows(self, rows: Sequence[tuple[str, FileRecord]]) -> None:
         """Somebody else puts rows there, by their keys; not of the port."""
         for key, record in rows:
-            self.table.write(partition_key(record.name), [Change(key, Stored(record))])
+            self.table.write(partition_of(record.name), [Change(key, Stored(record))])
 
     def put_indexed(self, record: FileRecord) -> None:
         """A file's row and its copies, as claimed; not of the port."""
@@ -158,7 +158,7 @@ class FakeLedger:
         return wrong
 
     def _write(self, writes: Writes) -> Entry:
-        partition = partition_key(writes.record.name)
+        partition = partition_of(writes.record.name)
         try:
             versions = self.table.write(partition, _changes(writes))
         except RowMissing:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from batch_ops.concurrency import Coalesced
+from batch_ops.concurrency import Coalesced, answers_of
 
 
 class Service:
@@ -30,6 +30,24 @@ async def asked(together, *items, key="k"):
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     return tasks
+
+
+async def test_answers_come_in_the_order_of_the_items_whoever_is_ready_first():
+    """And no more are asked for at a time than is said."""
+    asking, most = 0, 0
+
+    async def answer(item):
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        for _ in range(10 - item):
+            await asyncio.sleep(0)
+        asking -= 1
+        return 2 * item
+
+    assert await answers_of(range(10), answer, at_once=3) == [2 * item for item in range(10)]
+    assert most == 3
+    assert await answers_of([], answer) == []
 
 
 async def test_the_first_item_is_sent_at_once_and_later_ones_with_the_next_call():

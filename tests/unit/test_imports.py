@@ -1,6 +1,7 @@
 """Dependencies point one way: every folder of `batch_ops` stands on those before it, and on nothing else."""
 
 import ast
+from collections import Counter
 
 import pytest
 
@@ -40,6 +41,17 @@ PURE = {"task", "image", "domain"}
 def test_a_module_stands_on_lower_floors_and_its_own_room():
     """Never on a floor above, nor on a neighbouring room of its floor."""
     assert not {module: wrong for module in MODULES if (wrong := HOUSE.wrong_imports(module))}
+
+
+def test_a_name_means_one_thing():
+    """No two public classes of the product share a name, whatever their modules."""
+    classes = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert not [name for name, count in classes.items() if count > 1]
 
 
 def test_no_module_depends_on_itself():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from batch_ops.task import contract
-from batch_ops.task.certificate import Certificate, Combination, EngineUse, Role, Step, depth_of, next_step
+from batch_ops.task.certificate import Certificate, Combination, EngineRole, EngineStep, EngineUse, depth_of, next_step
 from batch_ops.task.strict_json import ManifestError, plain_line
 from node.execution import Execution, ilastik_version
 from node.files import say
@@ -60,7 +60,7 @@ def choose(
     the arguments that export so many images to HDF5.
     """
     ilastik = str(home / PROGRAM)
-    if task.role is Role.NONE:
+    if task.role is EngineRole.NONE:
         return Chosen(ilastik)
     engine = _installed()
     if engine is None:
@@ -82,9 +82,9 @@ def choose(
     )
     key = combination.key
     step = next_step(task.role, combination, certificates(execution.root, task.project_digest))
-    if step is Step.ENGINE:
+    if step is EngineStep.ENGINE:
         return Chosen(engine.program, EngineUse(engine.version, True, key))
-    if step is Step.ILASTIK:
+    if step is EngineStep.ILASTIK:
         sentence = "There is no certificate for this kind of image yet, or one of a difference."
         return Chosen(ilastik, EngineUse(engine.version, False, reason=sentence))
     with execution.step("certify"):

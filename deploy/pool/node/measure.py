@@ -1,4 +1,4 @@
-"""Measures an image and its results in a process of its own: `order` as JSON on its input, `Found` on its output.
+"""Measures an image and its results in a process of its own: `order` as JSON on its input, `Measurement` on its output.
 
 So whatever happens to it - no memory, a crash in a library, no end - the results are there without it.
 """
@@ -19,7 +19,7 @@ from node.aside import answer
 
 
 @dataclass(frozen=True)
-class Found:
+class Measurement:
     """The counts of objects (None where there are none), the pixels of each class (1 first), and why to doubt them."""
 
     counts: ObjectCounts | None = None
@@ -27,7 +27,7 @@ class Found:
     warnings: tuple[RunWarning, ...] = ()
 
     @classmethod
-    def read(cls, told: Any) -> Found:
+    def read(cls, told: Any) -> Measurement:
         """Read what `asdict` makes of it. Raises `ManifestError` for anything else."""
         try:
             counts = ObjectCounts.read(told["counts"]) if told["counts"] else None
@@ -60,7 +60,7 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
                     seeing.add(band)
         class_pixels = tuple(seeing.class_pixels[1 : order["classes"] + 1].tolist()) if pages else ()
         doubts = tuple(_doubts(order, image, seeing, class_pixels, sizes))
-        return asdict(Found(counts, class_pixels, doubts))
+        return asdict(Measurement(counts, class_pixels, doubts))
 
 
 def _doubts(

@@ -19,7 +19,7 @@ from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
 from node.files import md5_of
 from node.image import LINK, LocalImage
-from node.measure import Found
+from node.measure import Measurement
 
 LEAST_SECONDS = 300.0
 # By its name alone: it stands on numpy, which the task itself does without.
@@ -40,7 +40,7 @@ def pixels_of(execution: Execution, image: LocalImage, segmentations: list[Outpu
 
 def measure_results(
     execution: Execution, image: LocalImage, classes: int, results: list[Output], wanted: ObjectsWanted
-) -> tuple[list[Output], Found]:
+) -> tuple[list[Output], Measurement]:
     """Look at the pixels of image and results: count objects into a table beside them, warn of what looks wrong.
 
     Returns the table and what else is wanted of the objects as outputs, and what was found.
@@ -60,13 +60,13 @@ def measure_results(
     }
     try:
         told = ask_aside(measure.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
-        found = Found.read(told)
+        found = Measurement.read(told)
     except (NoAnswer, ManifestError) as exc:
         with suppress(OSError):
             table.unlink()
         reason = plain_line(f"Its objects were not counted, nor its pixels looked at: {exc}")
         execution.warn(RunWarning("not-counted", f"{reason.rstrip('.')}."), folder)
-        return [], Found()
+        return [], Measurement()
     for warning in found.warnings:
         execution.warn(warning, folder)
     if found.counts is None:

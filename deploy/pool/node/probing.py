@@ -28,7 +28,7 @@ Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
 @dataclass(frozen=True)
-class Found:
+class Probed:
     """What came of the probes. `reason`: why nothing could be compared; `is_engine`: ilastik is the engine itself."""
 
     compared: Comparison
@@ -46,7 +46,7 @@ def probe(
     file: Path,
     programs: tuple[str, str],
     command: Callable[[str, Sequence[str], str], list[str]],
-) -> Found:
+) -> Probed:
     """Cut the probes out of `file`, have both programs export them, and compare all of their pixels."""
     folder = execution.root / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
@@ -59,21 +59,21 @@ def probe(
             stem = f"{FOLDER}/{name}/{{nickname}}"
             run_ilastik(execution, task, command(program, cut, stem), {WITNESS: str(witness)})
             if not number and witness.exists():
-                return Found(Comparison(), 0, tolerance, is_engine=True)
+                return Probed(Comparison(), 0, tolerance, is_engine=True)
             if execution.ilastik_exit_code:
                 said = plain_line(execution.log_lines[-1] if execution.log_lines else "", 300)
                 reason = f"{'The engine' if number else 'ilastik'} ended with {execution.ilastik_exit_code}: {said}"
-                return Found(Comparison(), 0, tolerance, reason, ilastik_failed=not number)
+                return Probed(Comparison(), 0, tolerance, reason, ilastik_failed=not number)
         compared = Comparison()
         for path in cut:
             stem = Path(path).stem
             results = [_result(folder / name / f"{stem}.h5") for name in ("ilastik", "engine")]
             if results[0] is None:
-                return Found(Comparison(), 0, tolerance, "ilastik left no result of a probe", ilastik_failed=True)
+                return Probed(Comparison(), 0, tolerance, "ilastik left no result of a probe", ilastik_failed=True)
             if results[1] is None:
-                return Found(Comparison(), 0, tolerance, "the engine left no result of a probe")
+                return Probed(Comparison(), 0, tolerance, "the engine left no result of a probe")
             compared += compare(results[0], results[1], tolerance)
-        return Found(compared, len(cut), tolerance)
+        return Probed(compared, len(cut), tolerance)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from node.engine import choose
 from node.execution import Execution
 from node.files import md5_of
 from node.image import LocalImage
-from node.measure import Found
+from node.measure import Measurement
 from node.measured import measure_results
 from node.pictures import make_pictures
 from node.process import run_ilastik
@@ -42,7 +42,7 @@ class Made:
 
     outcome: true_success.TaskOutcome
     files: tuple[Output, ...] = ()
-    found: Found = field(default_factory=Found)
+    found: Measurement = field(default_factory=Measurement)
     contrast: Contrast | None = None
 
 

@@ -9,7 +9,7 @@ import pytest
 from batch_ops.doctor.azure_cli import AzureCli, CliFault
 from batch_ops.doctor.findings import Level
 from batch_ops.doctor.management import (
-    Place,
+    ResourceNames,
     how_to_look,
     judge_roles,
     judge_subscriptions,
@@ -21,7 +21,7 @@ from batch_ops.domain.settings import Settings
 
 IDENTITY = "/subscriptions/S-1/resourceGroups/Lab/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
 SETTINGS = Settings("https://labbatch.westeurope.batch.azure.com", "pool", IDENTITY, client_id="app")
-WHERE = Place("S-1", "Lab", "labdata", "labbatch")
+WHERE = ResourceNames("S-1", "Lab", "labdata", "labbatch")
 ACCOUNT = "/subscriptions/S-1/resourceGroups/Lab/providers/Microsoft.Storage/storageAccounts/labdata"
 
 

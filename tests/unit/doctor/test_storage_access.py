@@ -3,9 +3,9 @@
 import pytest
 
 from batch_ops.doctor.findings import Level, exit_code
-from batch_ops.doctor.storage_access import Visitor, judge, plan, visitor
+from batch_ops.doctor.storage_access import Asker, asker, judge, plan
 from batch_ops.domain.settings import Settings
-from batch_ops.ports.health import Access, Probe, ProbeOutcome, ProbeResult, Resource
+from batch_ops.ports.health import Access, AccessProbe, ProbeOutcome, ProbeResult, Resource
 
 SETTINGS = Settings("https://b.west.batch.azure.com", "pool", "/identity", client_id="app-1")
 
@@ -20,27 +20,27 @@ def as_required(who):
 @pytest.mark.parametrize(
     ("uses_key", "application_id", "who"),
     [
-        (True, "", Visitor.KEY),
-        (False, "app-1", Visitor.APP),
-        (False, "04b07795", Visitor.OPERATOR),
-        (False, "", Visitor.OPERATOR),
+        (True, "", Asker.KEY),
+        (False, "app-1", Asker.APP),
+        (False, "04b07795", Asker.OPERATOR),
+        (False, "", Asker.OPERATOR),
     ],
 )
 def test_the_login_shows_who_is_asking(uses_key, application_id, who):
     """Only the app's own identity is held to the app's limits."""
-    assert visitor(SETTINGS, uses_key, application_id) is who
+    assert asker(SETTINGS, uses_key, application_id) is who
 
 
 def test_without_an_app_identity_in_the_settings_nobody_is_the_app():
     """An empty client id matches no login without one."""
-    assert visitor(Settings("e", "p", "i"), False, "") is Visitor.OPERATOR
+    assert asker(Settings("e", "p", "i"), False, "") is Asker.OPERATOR
 
 
 def test_the_app_must_be_refused_where_code_comes_from():
     """Writing images, classifiers or scripts decides what the pool runs; nobody else is tried there."""
-    forbidden = {probe.name for probe in plan(Visitor.APP, SETTINGS) if not probe.allowed}
+    forbidden = {probe.name for probe in plan(Asker.APP, SETTINGS) if not probe.allowed}
     assert forbidden == {"input", "projects", "tools"}
-    for who in (Visitor.KEY, Visitor.OPERATOR):
+    for who in (Asker.KEY, Asker.OPERATOR):
         written = {a.name for a in plan(who, SETTINGS) if a.resource is Resource.CONTAINER and a.access is Access.WRITE}
         assert not written & forbidden
 
@@ -48,11 +48,11 @@ def test_the_app_must_be_refused_where_code_comes_from():
 def test_an_operator_writes_into_no_container():
     """What a person's login may do says nothing of the app."""
     assert not [
-        a for a in plan(Visitor.OPERATOR, SETTINGS) if (a.resource, a.access) == (Resource.CONTAINER, Access.WRITE)
+        a for a in plan(Asker.OPERATOR, SETTINGS) if (a.resource, a.access) == (Resource.CONTAINER, Access.WRITE)
     ]
 
 
-@pytest.mark.parametrize("who", list(Visitor))
+@pytest.mark.parametrize("who", list(Asker))
 def test_everything_in_order_is_fine(who):
     """A refusal where one must be is no fault; the sentences name what was tried."""
     findings = judge(who, as_required(who))
@@ -63,11 +63,11 @@ def test_everything_in_order_is_fine(who):
 
 def test_what_does_not_answer_at_all_is_one_sentence():
     """It names everything once, whatever was tried with it; another reason has a sentence of its own."""
-    probes = plan(Visitor.KEY, SETTINGS)
+    probes = plan(Asker.KEY, SETTINGS)
     results = [ProbeResult(probe, ProbeOutcome.FAILED, "no route") for probe in probes[1:]] + [
         ProbeResult(probes[0], ProbeOutcome.FAILED, "a timeout")
     ]
-    first, second = (f.sentence for f in judge(Visitor.KEY, results) if f.level is Level.FAIL)
+    first, second = (f.sentence for f in judge(Asker.KEY, results) if f.level is Level.FAIL)
     assert first.endswith("; the queues 'blob-created' and 'collect'; the tables 'files' and 'work': no route.")
     assert all(first.count(f"'{probe.name}'") == 1 for probe in probes[1:])
     assert second.endswith("can read the container 'input': a timeout.")
@@ -75,7 +75,7 @@ def test_what_does_not_answer_at_all_is_one_sentence():
 
 def test_a_key_says_that_roles_do_not_apply():
     """Where a key opens everything there is nothing to refuse."""
-    assert [f.sentence for f in judge(Visitor.KEY, as_required(Visitor.KEY)) if f.level is Level.NOTE] == [
+    assert [f.sentence for f in judge(Asker.KEY, as_required(Asker.KEY)) if f.level is Level.NOTE] == [
         "These settings hold the storage account's key, which gives access to everything: there are no roles to check."
     ]
 
@@ -84,19 +84,19 @@ def test_a_key_says_that_roles_do_not_apply():
     ("probe", "outcome", "message"),
     [
         (
-            Probe(Resource.CONTAINER, "frozen", Access.WRITE),
+            AccessProbe(Resource.CONTAINER, "frozen", Access.WRITE),
             ProbeOutcome.REFUSED,
             "does not let the app's identity write",
         ),
-        (Probe(Resource.QUEUE, "collect", Access.READ), ProbeOutcome.FAILED, "could not be found out"),
-        (Probe(Resource.TABLE, "files", Access.READ), ProbeOutcome.MISSING, "The table 'files' does not exist"),
+        (AccessProbe(Resource.QUEUE, "collect", Access.READ), ProbeOutcome.FAILED, "could not be found out"),
+        (AccessProbe(Resource.TABLE, "files", Access.READ), ProbeOutcome.MISSING, "The table 'files' does not exist"),
         (
-            Probe(Resource.CONTAINER, "projects", Access.WRITE, allowed=False),
+            AccessProbe(Resource.CONTAINER, "projects", Access.WRITE, allowed=False),
             ProbeOutcome.DONE,
             "can write to the container 'projects'",
         ),
         (
-            Probe(Resource.CONTAINER, "tools", Access.WRITE, allowed=False),
+            AccessProbe(Resource.CONTAINER, "tools", Access.WRITE, allowed=False),
             ProbeOutcome.FAILED,
             "could not be found out",
         ),
@@ -104,8 +104,8 @@ def test_a_key_says_that_roles_do_not_apply():
 )
 def test_each_fault_is_reported_with_what_to_do(probe, outcome, message):
     """One fault among results that are fine: one sentence that fails, with its remedy, and exit code 2."""
-    results = [ProbeResult(probe, outcome, "Code") if a.probe == probe else a for a in as_required(Visitor.APP)]
-    findings = judge(Visitor.APP, results)
+    results = [ProbeResult(probe, outcome, "Code") if a.probe == probe else a for a in as_required(Asker.APP)]
+    findings = judge(Asker.APP, results)
     (fault,) = [finding for finding in findings if finding.level is Level.FAIL]
     assert message in fault.sentence
     assert fault.remedy
@@ -115,8 +115,8 @@ def test_each_fault_is_reported_with_what_to_do(probe, outcome, message):
 def test_what_is_missing_is_reported_once():
     """Reading and writing a queue that is not there is one fault."""
     results = [
-        ProbeResult(a.probe, ProbeOutcome.MISSING) if a.probe.name == "collect" else a for a in as_required(Visitor.KEY)
+        ProbeResult(a.probe, ProbeOutcome.MISSING) if a.probe.name == "collect" else a for a in as_required(Asker.KEY)
     ]
-    assert [f.sentence for f in judge(Visitor.KEY, results) if f.level is Level.FAIL] == [
+    assert [f.sentence for f in judge(Asker.KEY, results) if f.level is Level.FAIL] == [
         "The queue 'collect' does not exist."
     ]

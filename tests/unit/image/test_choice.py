@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from batch_ops.image.choice import Entry, choose
+from batch_ops.image.choice import DatasetEntry, choose
 from batch_ops.image.links import resolve
 from batch_ops.image.read_image import read_image
 
@@ -14,7 +14,7 @@ IMAGE = ("data", (20, 30, 40), "uint16")
 
 
 def taken(*datasets, trained=()):
-    entries = [Entry(path, shape, dtype, index) for index, (path, shape, dtype) in enumerate(datasets)]
+    entries = [DatasetEntry(path, shape, dtype, index) for index, (path, shape, dtype) in enumerate(datasets)]
     choice = choose(entries, {index for index, (path, _, _) in enumerate(datasets) if path in trained})
     return [entries[index].path for index in choice.candidates]
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from batch_ops.domain.page_groups import NO_GROUPS, PageGroups
-from batch_ops.page.visitors import Role, visitor_of
+from batch_ops.page.visitors import AppRole, visitor_of
 from tests.unit.page.browser import principal
 
 GROUPS = PageGroups.parse('{"G1": ["fly", "a\\u0308"], "g2": ["worm"]}')
@@ -17,7 +17,7 @@ def test_a_member_sees_and_steers_by_role_and_group():
     viewer = visitor_of(principal("viewer", groups=("g1",)), GROUPS)
     owner = visitor_of(principal("Viewer", "owner", groups=("g1", "G2")), GROUPS)
     operator = visitor_of(principal("operator"), GROUPS)
-    assert (viewer.role, viewer.name, viewer.id) == (Role.VIEWER, "ada@lab", "0000-1")
+    assert (viewer.role, viewer.name, viewer.id) == (AppRole.VIEWER, "ada@lab", "0000-1")
     assert [viewer.sees(one) for one in ("fly", "\u00e4", "worm", "")] == [True, True, False, False]
     assert not viewer.steers("fly")
     assert [owner.steers(one) for one in ("fly", "worm", "other", "")] == [True, True, False, False]

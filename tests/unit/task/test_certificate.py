@@ -4,7 +4,16 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from batch_ops.task.certificate import Certificate, Combination, EngineUse, Role, Step, depth_of, name_of, next_step
+from batch_ops.task.certificate import (
+    Certificate,
+    Combination,
+    EngineRole,
+    EngineStep,
+    EngineUse,
+    depth_of,
+    name_of,
+    next_step,
+)
 from batch_ops.task.strict_json import ManifestError
 
 COMBINATION = Combination(
@@ -53,18 +62,18 @@ def test_thick_stacks_are_alike():
 @pytest.mark.parametrize(
     ("role", "known", "step"),
     [
-        (Role.NONE, [EQUAL], Step.ILASTIK),
-        (Role.USER, [], Step.ILASTIK),
-        (Role.USER, [OTHER_TYPE], Step.ILASTIK),
-        (Role.USER, [OTHER_TYPE, EQUAL], Step.ENGINE),
-        (Role.USER, [OTHER_LEVEL], Step.PROBE),
-        (Role.USER, [DIFFERENT], Step.ILASTIK),
-        (Role.PROBER, [], Step.PROBE),
-        (Role.PROBER, [EQUAL], Step.ENGINE),
-        (Role.PROBER, [DIFFERENT], Step.ILASTIK),
-        (Role.AUDITOR, [EQUAL], Step.PROBE),
-        (Role.AUDITOR, [], Step.PROBE),
-        (Role.AUDITOR, [DIFFERENT, OTHER_LEVEL], Step.ILASTIK),
+        (EngineRole.NONE, [EQUAL], EngineStep.ILASTIK),
+        (EngineRole.USER, [], EngineStep.ILASTIK),
+        (EngineRole.USER, [OTHER_TYPE], EngineStep.ILASTIK),
+        (EngineRole.USER, [OTHER_TYPE, EQUAL], EngineStep.ENGINE),
+        (EngineRole.USER, [OTHER_LEVEL], EngineStep.PROBE),
+        (EngineRole.USER, [DIFFERENT], EngineStep.ILASTIK),
+        (EngineRole.PROBER, [], EngineStep.PROBE),
+        (EngineRole.PROBER, [EQUAL], EngineStep.ENGINE),
+        (EngineRole.PROBER, [DIFFERENT], EngineStep.ILASTIK),
+        (EngineRole.AUDITOR, [EQUAL], EngineStep.PROBE),
+        (EngineRole.AUDITOR, [], EngineStep.PROBE),
+        (EngineRole.AUDITOR, [DIFFERENT, OTHER_LEVEL], EngineStep.ILASTIK),
     ],
 )
 def test_who_computes(role, known, step):
