@@ -21,6 +21,7 @@ from batch_ops.use_cases.backfill import Backfiller
 from batch_ops.use_cases.collect import Collect
 from batch_ops.use_cases.confirming import Confirming
 from batch_ops.use_cases.counting import Counting
+from batch_ops.use_cases.cropping import Cropping
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.fetching import Fetching
 from batch_ops.use_cases.file_pages import FilePages
@@ -58,6 +59,7 @@ class System:
     month: MonthReport
     counting: Callable[[], Counting]
     fetching: Fetching
+    cropping: Cropping
     rerunning: Rerunning
     backfiller: Backfiller
     poison: PoisonCare
@@ -76,7 +78,8 @@ def assemble(
     reruns = Reruns(blobs=ports.blobs, settings=settings)
     runs = assemble_runs(ports, settings, clock, new_id)
     newest = NewestFiles(ledger=ledger, index=ports.index, worklist=worklist)
-    start = _start(ports, runs, reruns, settings, clock)
+    classifiers = Classifiers(blobs=ports.blobs, notes=notes, check=ports.check, settings=settings, clock=clock)
+    start = _start(ports, runs, reruns, classifiers, settings, clock)
     changed = ProjectChanged(ledger=ledger, worklist=worklist, notes=notes, outbox=ports.outbox, settings=settings)
     collect = Collect(
         ledger=ledger,
@@ -130,6 +133,9 @@ def assemble(
         rerunning=Rerunning(ledger=ledger, reruns=reruns, outbox=ports.outbox, clock=clock),
         counting=lambda: Counting(blobs=ports.blobs, settings=settings),
         fetching=Fetching(blobs=ports.blobs, container=settings.results_container),
+        cropping=Cropping(
+            blobs=ports.blobs, classifiers=classifiers, pixels=ports.pixels, container=settings.input_container
+        ),
         month=MonthReport(ledger=ledger, projects=steering.projects, clock=clock, currency=settings.prices.currency),
         backfiller=Backfiller(
             ledger=ledger,
@@ -156,8 +162,9 @@ def assemble(
     )
 
 
-def _start(ports: Ports, runs: Runs, reruns: Reruns, settings: Settings, clock: Clock) -> Start:
-    classifiers = Classifiers(blobs=ports.blobs, notes=ports.notes, check=ports.check, settings=settings, clock=clock)
+def _start(
+    ports: Ports, runs: Runs, reruns: Reruns, classifiers: Classifiers, settings: Settings, clock: Clock
+) -> Start:
     image_look = ImageLook(
         blobs=ports.blobs,
         check=ports.check,

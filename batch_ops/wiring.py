@@ -30,6 +30,7 @@ from batch_ops.domain import settings as app_settings
 from batch_ops.domain.month_sums import SHARDS
 from batch_ops.domain.settings import Settings
 from batch_ops.inspection.checker import ImageChecker
+from batch_ops.inspection.cutter import Cutter
 from batch_ops.ports.folder import Folder
 from batch_ops.ports.health import Health
 from batch_ops.ports.ports import Ports
@@ -96,6 +97,7 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
                 host_queue(queue_service, settings.blob_created_queue),
             ),
             check=check,
+            pixels=await stack.enter_async_context(Cutter()),
             poison=AzurePoisonQueues(
                 {
                     name: (queue_service.get_queue_client(name), queue_service.get_queue_client(f"{name}{POISON}"))

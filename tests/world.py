@@ -101,6 +101,7 @@ class World(Services):
             batch=self.batch,
             outbox=self.outbox,
             check=self.check,
+            pixels=fakes.FakePixels(),
             poison=self.poison,
         )
         self.system = system = assemble(self.ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")

@@ -24,13 +24,14 @@
     ├── OutsideBlob          inspection.budget: a parser asks for bytes that the file does not have
     ├── ParserDied           inspection.parser.process: a parser ended without findings
     ├── Broken               inspection.parser.talk: the connection to a parser broke off
+    ├── CannotCut            why no crop can be cut out of an image, as half a sentence
     ├── CannotCompare        files.overlap: why two segmentations can't be compared, as half a sentence
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
 outside the tree as ValueErrors: `ManifestError`, `PlanError`, `StoredExportError`, `ObjectsError`, `PicturesError`,
 `RunPlanError`, `TaskEnvironmentError` (task), `Unfit`, `Open`, `Unclear`, `AxesError`, `CompanionError`,
-`OmeError`, `ElsewhereError`, `Foreign` and `BadFindings` (image).
+`BoxError`, `OmeError`, `ElsewhereError`, `Foreign` and `BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """
@@ -91,6 +92,10 @@ class FolderFault(IlastikBatchError):
 
 class WrongContent(IlastikBatchError):
     """What came over the network is not what it should be."""
+
+
+class CannotCut(IlastikBatchError):
+    """No crop can be cut out of the image; the text is the reason, as half a sentence."""
 
 
 class ServiceFault(IlastikBatchError):

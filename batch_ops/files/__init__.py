@@ -1,4 +1,4 @@
 """Commands of `python -m batch_ops.files`.
 
-list | show | retry | cancel | pause | resume | backfill | rerun | compare | poison | month | index
+list | show | retry | cancel | pause | resume | backfill | rerun | compare | crop | poison | month | index
 """

@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     counts.add_argument("--project", default="", help="of this project only")
     counts.add_argument("--prefix", default="", help="of files whose names begin with this")
     counts.add_argument("--mixed", action="store_true", help="also where several classifiers counted")
+    _add_crop(commands)
     _add_fetch(commands)
     index = _command(commands, "index", "put files of older versions into the index that list reads")
     index.add_argument("--project", default="", help="of this project only")
@@ -101,13 +102,7 @@ def warnings_of(words: list[str]) -> frozenset[str]:
     return frozenset(KINDS if _ANY in words else words)
 
 
-def _care(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--yes", action="store_true", help="do not ask")
-
-
-def _add_list(commands: _Commands) -> None:
-    command = _command(commands, "list", "list files with their states and reasons")
-    _selection(command)
+def _warning(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--warning",
         dest="warnings",
@@ -117,6 +112,16 @@ def _add_list(commands: _Commands) -> None:
         metavar="KIND",
         help=f"files with a warning of this kind (may be repeated): {', '.join(KINDS)}, or {_ANY}",
     )
+
+
+def _care(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_list(commands: _Commands) -> None:
+    command = _command(commands, "list", "list files with their states and reasons")
+    _selection(command)
+    _warning(command)
     command.add_argument("--newest", action="store_true", help="the newest drops first, instead of by name")
     command.add_argument(
         "--since",
@@ -182,6 +187,17 @@ def _add_fetch(commands: _Commands) -> None:
     command.add_argument("--project", default="", help="of this project only")
     help_ = "of files dropped then or later (UTC: 2026-03-01 or 2026-03-01T14:30)"
     command.add_argument("--since", type=_moment, default=None, metavar="TIME", help=help_)
+
+
+def _add_crop(commands: _Commands) -> None:
+    command = _command(commands, "crop", "cut parts out of images, as files to train a classifier on")
+    _selection(command)
+    _warning(command)
+    command.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="the folder, made if it is not there")
+    help_ = "such as t=3,z=10:40,y=0:512,x=100:612, from 0 and without the last (the middle of it)"
+    command.add_argument("--box", default="", metavar="BOX", help=help_)
+    help_ = "of a file that holds several only the one whose results lie there, such as s01"
+    command.add_argument("--image", default="", metavar="FOLDER", help=help_)
 
 
 def _add_rerun(commands: _Commands) -> None:

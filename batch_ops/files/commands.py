@@ -11,6 +11,7 @@ from batch_ops.files import (
     confirm_command,
     contrast_command,
     counts_command,
+    crop_command,
     fetch_command,
     month_command,
     poison_command,
@@ -54,6 +55,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
             return await contrast_command.run(args, system.contrasts, console)
         case "counts":
             return await counts_command.run(args, system.steering, system.counting(), console)
+        case "crop":
+            return await crop_command.run(args, system.steering, system.cropping, console)
         case "fetch":
             return await fetch_command.run(args, system.steering, system.fetching, console)
         case "month":

@@ -111,11 +111,11 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
         page_axes=text(data.get("page_axes", ""), _MAX_WORD),
         scene=text(data.get("scene", "")),
         usual=text(data.get("usual", ""), _MAX_WORD),
-        pixel_sizes=tuple(_pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
+        pixel_sizes=tuple(pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
     )
 
 
-def _pixel_size(axis: object, size: object, unit: object) -> tuple[str, float, str]:
+def pixel_size(axis: object, size: object, unit: object) -> tuple[str, float, str]:
     if not isinstance(size, float) or not 0 < size < _LARGEST_PIXEL:
         raise BadFindings("the size of a pixel was expected")
     return text(axis, 1), size, text(unit, _MAX_WORD)

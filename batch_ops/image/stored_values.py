@@ -10,6 +10,7 @@ import numpy
 
 from batch_ops.image.links import text_of
 from batch_ops.image.read_dataset import plain_storage
+from batch_ops.image.virtual import sources_of
 
 MAX_VALUE_BYTES = 64 * 1024
 _MOST_CHARACTERS = 1_000
@@ -33,6 +34,15 @@ def item_at(group: Any, path: str) -> Any:
             return None
         item = h5py.h5o.open(item, name)
     return item
+
+
+def own_dataset(file: Any, path: str) -> Any:
+    """Open a dataset of this very file: no link leads out of it. Raises ValueError."""
+    item = item_at(h5py.h5g.open(file.id, b"/"), path)
+    is_dataset = isinstance(item, h5py.h5d.DatasetID)
+    if not is_dataset or item.get_create_plist().get_external_count() or sources_of(item).fault:
+        raise ValueError(f"it has no pixels of its own at '{path}'")
+    return h5py.Dataset(item)
 
 
 def group_at(group: Any, path: str) -> Any:

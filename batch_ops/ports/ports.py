@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PoisonQueues
+from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PixelSource, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
 
 
@@ -18,4 +18,5 @@ class Ports:
     batch: BatchService
     outbox: Outbox
     check: ImageCheck
+    pixels: PixelSource
     poison: PoisonQueues

@@ -13,7 +13,10 @@ from batch_ops.domain.blob import Blob
 from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 from batch_ops.domain.pool_status import PoolStatus
 from batch_ops.domain.task_spec import TaskSpec
+from batch_ops.image.boxes import Box
 from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Refused, Verdict
+from batch_ops.image.training_file import Cut
+from batch_ops.task.run_plan import ImageDescription
 
 # The largest page of a listing of blobs.
 LARGEST_PAGE = 5000
@@ -173,6 +176,13 @@ class RangeReader(Protocol):
 
     async def read(self, offset: int, length: int) -> bytes:
         """Read exactly `length` bytes from `offset`; the range lies within `size`."""
+
+
+class PixelSource(Protocol):
+    """Reads pixels of strangers' files without trusting them."""
+
+    async def cut(self, reader: RangeReader, image: ImageDescription, box: Box) -> Cut:
+        """Read the pixels of a box of an image, as it was described. Raises `CannotCut`; errors of the reader pass."""
 
 
 class ImageCheck(Protocol):

@@ -14,7 +14,7 @@ from batch_ops.domain.errors import NotAllowed, ServiceFault
 from batch_ops.ports.ports import Ports
 from batch_ops.system import assemble
 from tests.chaos.timeline import turn
-from tests.fakes import Cloud, When
+from tests.fakes import Cloud, FakePixels, When
 
 if TYPE_CHECKING:
     from tests.chaos.simulation import Simulation
@@ -168,6 +168,7 @@ class Process:
             batch=bound(world.batch, cloud),
             outbox=bound(world.outbox, cloud),
             check=bound(world.check, cloud),
+            pixels=FakePixels(),
             poison=bound(world.poison, cloud),
         )
         system = assemble(ports, world.settings, cloud.clock, world.new_id)

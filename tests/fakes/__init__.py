@@ -13,6 +13,7 @@ from tests.fakes.cloud import Cloud, TakesEffectLate, When
 from tests.fakes.file_index import FakeFileIndex
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.outbox import FakeOutbox
+from tests.fakes.pixels import FakePixels
 from tests.fakes.poison import FakePoisonQueues
 from tests.fakes.project_notes import FakeProjectNotes
 from tests.fakes.worklist import FakeWorklist
@@ -25,6 +26,7 @@ __all__ = [
     "FakeFileIndex",
     "FakeLedger",
     "FakeOutbox",
+    "FakePixels",
     "FakePoisonQueues",
     "FakeProjectNotes",
     "FakeWorklist",

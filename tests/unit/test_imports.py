@@ -32,7 +32,7 @@ IMPORTERS = {
     "starlette": {"page"},
     "jinja2": {"page"},
     "h5py": {"inspection.parser", "image"},
-    "numpy": {"inspection.parser", "image.read_forests", "image.stored_values", "files.overlap"},
+    "numpy": {"inspection.parser", "image.read_forests", "image.stored_values", "image.training_file", "files.overlap"},
 }
 # No await, and no service: whatever is decided can be tried as a plain function.
 PURE = {"task", "image", "domain"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_ops.domain.errors import IlastikBatchError
-from batch_ops.inspection.parser.fork_server import NOT_CONFINED, NUMBER, STATUS
+from batch_ops.inspection.parser.fork_server import MAX_FINDINGS_BYTES, NOT_CONFINED, NUMBER, STATUS
 from batch_ops.inspection.parser.talk import Broken, Fetch, Talk, once
 from batch_ops.task.plain_text import plain
 
@@ -65,12 +65,21 @@ class ForkServer:
             await asyncio.wait_for(process.wait(), _STATUS_SECONDS)
         return (process.returncode or 0) > 0
 
-    async def run(self, job: Mapping[str, Any], head: bytes, fetch: Fetch, group: str | None = None) -> dict[str, Any]:
+    async def run(
+        self,
+        job: Mapping[str, Any],
+        head: bytes,
+        fetch: Fetch,
+        group: str | None = None,
+        most: int = MAX_FINDINGS_BYTES,
+    ) -> dict[str, Any]:
         """Parse a file; `fetch(offset, length)` is awaited for the ranges that the parser needs.
 
         A few files of one `group` may be parsed by one process, as a fork costs ten times what parsing a small file
         does. It is trusted only while all goes well: if it finds anything but a sound dataset, ends or takes too long,
         a fresh process decides on the file.
+
+        `most`: so many bytes of findings are taken.
 
         Raises `ParserDied`; an exception of `fetch` ends the parser and is passed on.
         """
@@ -81,14 +90,20 @@ class ForkServer:
                 findings = await self._ask(used, group, hasty, head, fetch)
                 if _is_sound(findings):
                     return findings
-        return await self._ask(await self._open(), group, job, head, fetch)
+        return await self._ask(await self._open(), group, job, head, fetch, most)
 
     async def _ask(
-        self, talk: Talk, group: str | None, job: Mapping[str, Any], head: bytes, fetch: Fetch
+        self,
+        talk: Talk,
+        group: str | None,
+        job: Mapping[str, Any],
+        head: bytes,
+        fetch: Fetch,
+        most: int = MAX_FINDINGS_BYTES,
     ) -> dict[str, Any]:
         kept = False
         try:
-            findings = await talk.ask(job, head, fetch)
+            findings = await talk.ask(job, head, fetch, most)
             self._has_worked = True
             if (lacking := findings.pop(NOT_CONFINED, "")) and not self._has_said:
                 self._has_said = True

@@ -29,8 +29,10 @@ class Talk:
     end: asyncio.Future[int | None]
     files: int = field(default=0, init=False)
 
-    async def ask(self, job: Mapping[str, Any], head: bytes, fetch: Fetch) -> dict[str, Any]:
-        """Ask for the findings about one file. Raises `Broken`; errors of `fetch` are passed on."""
+    async def ask(
+        self, job: Mapping[str, Any], head: bytes, fetch: Fetch, most: int = MAX_FINDINGS_BYTES
+    ) -> dict[str, Any]:
+        """Ask for the findings about one file, of at most so many bytes. Raises `Broken`, and errors of `fetch`."""
         text = json.dumps(dict(job)).encode()
         self._writer.write(LENGTH.pack(len(text)) + text + LENGTH.pack(len(head)) + head)
         while True:
@@ -40,7 +42,7 @@ class Talk:
                 self._writer.write(await fetch(offset, length))
             elif kind == DONE:
                 (size,) = LENGTH.unpack(await self._read(LENGTH.size))
-                if size > MAX_FINDINGS_BYTES:
+                if size > most:
                     raise Broken
                 findings = _findings(await self._read(size))
                 self.files += 1

@@ -41,6 +41,8 @@ def convert(order: dict[str, Any]) -> None:
     """Write the target. Raises what h5py raises for pixels that can't be read."""
     import h5py
 
+    from batch_ops.image.stored_values import own_dataset
+
     if is_tiff(Path(order["source"])):
         _convert_tiff(order)
         return
@@ -53,7 +55,7 @@ def convert(order: dict[str, Any]) -> None:
     signal.alarm(seconds)
     with h5py.File(order["source"], "r") as file, h5py.File(target, "w") as plain:
         path, leading = order["parts"][0]
-        first, shape = _dataset(file, path), tuple(order["shape"])
+        first, shape = own_dataset(file, path), tuple(order["shape"])
         stored = _chunks(first, shape[len(leading) :])
         chunks = (1,) * len(leading) + stored if _bytes(stored, first) <= _CHUNK_BYTES else True
         made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
@@ -61,7 +63,7 @@ def convert(order: dict[str, Any]) -> None:
             made.attrs[name] = text
         for path, at in order["parts"]:
             signal.alarm(seconds)
-            source = _dataset(file, path)
+            source = own_dataset(file, path)
             _limit_memory(used, max(_bytes(source.chunks or (), source), _bytes(stored, first), _BLOCK_BYTES))
             _copy(source, made, tuple(at), stored, seconds)
     signal.alarm(0)
@@ -85,20 +87,6 @@ def _convert_tiff(order: dict[str, Any]) -> None:
     except Exception as exc:  # tifffile and what decodes for it raise nearly every kind for damaged files
         raise ValueError(f"{type(exc).__name__}: {exc}") from exc
     signal.alarm(0)
-
-
-def _dataset(file: Any, path: str) -> Any:
-    """Open a dataset of this very file: no link leads out of it."""
-    import h5py
-
-    from batch_ops.image.stored_values import item_at
-    from batch_ops.image.virtual import sources_of
-
-    item = item_at(h5py.h5g.open(file.id, b"/"), path)
-    is_dataset = isinstance(item, h5py.h5d.DatasetID)
-    if not is_dataset or item.get_create_plist().get_external_count() or sources_of(item).fault:
-        raise ValueError(f"it has no pixels of its own at '{path}'")
-    return h5py.Dataset(item)
 
 
 def _address_space() -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch_ops.image.axistags import PixelSizes, axis_attributes, own_sizes
 from batch_ops.image.filters import need_a_plain_copy
 from batch_ops.image.readings import Dataset
 from batch_ops.image.views import Part
@@ -18,7 +19,7 @@ from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
 from node.description import Described, describe
 from node.files import faults_of_file, is_tiff, md5_of, open_hdf5, open_image, refuse
-from node.pixel_sizes import PixelSizes, axis_attributes, own_sizes, pixel_sizes, sizes_as_read
+from node.pixel_sizes import pixel_sizes, sizes_as_read
 from node.plain_copy import DATASET, write_plain_copy
 
 LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`

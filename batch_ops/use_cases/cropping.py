@@ -1,0 +1,95 @@
+"""Crops of images, to train a classifier on them: a chosen box in the axes of its training images."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from attrs import define
+
+from batch_ops.containers.blob_ranges import BlobRanges
+from batch_ops.containers.classifiers import Classifiers
+from batch_ops.domain import naming
+from batch_ops.domain.errors import BlobChanged, BlobMissing, CannotCut
+from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.local_names import local_path
+from batch_ops.domain.project import Project
+from batch_ops.image.boxes import BoxError, Wanted, box_name, box_of
+from batch_ops.image.training_file import training_file
+from batch_ops.ports.folder import Folder
+from batch_ops.ports.services import BlobStore, PixelSource
+from batch_ops.task.run_plan import ImageDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Cropped:
+    """A crop: its path below the folder, its axes, shape and bytes. `is_guess`: no classifier says its axes."""
+
+    path: str
+    axes: str
+    shape: tuple[int, ...]
+    length: int
+    is_guess: bool
+
+
+@define(kw_only=True, eq=False)
+class Cropping:
+    """Reads `input`, and writes to the folder alone."""
+
+    _blobs: BlobStore
+    _classifiers: Classifiers
+    _pixels: PixelSource
+    _container: str
+
+    async def crop(self, record: FileRecord, wanted: Wanted, scene: str, folder: Folder) -> list[Cropped]:
+        """Cut a box out of each image of a file, or of that one whose results lie in the folder `scene`.
+
+        Raises `CannotCut`, `ServiceFault`, and `FolderFault` where the folder can't be written.
+        """
+        images = [image for image in record.plan.images if image.is_known and scene in {"", image.folder}]
+        if not images:
+            raise CannotCut(f"it has no image {scene}" if scene else "nobody has described its image yet")
+        project = await self._classifiers.get(naming.classifier_of(record.image_blob))
+        trained = project.facts.axes if isinstance(project, Project) else ""
+        try:
+            reader = await self._version(record)
+            return [await self._crop_one(record, image, trained, wanted, reader, folder) for image in images]
+        except BoxError as exc:
+            raise CannotCut(str(exc)) from exc
+        except (BlobChanged, BlobMissing) as exc:
+            raise CannotCut("its image was replaced or deleted just now") from exc
+
+    async def _version(self, record: FileRecord) -> BlobRanges:
+        """Find the very image that was segmented; an edit of its properties makes no other one."""
+        blob = await self._blobs.head(self._container, record.image_blob)
+        if blob is None or blob.is_folder:
+            raise CannotCut("its image was deleted")
+        image = record.image
+        unchanged = image.md5 is not None and (image.md5, image.length) == (blob.md5, blob.length)
+        if image.etag != blob.etag and not unchanged:
+            raise CannotCut("its image was uploaded anew, and is not segmented yet")
+        if blob.is_archived:
+            raise CannotCut("its image is in the archive tier")
+        return BlobRanges(self._blobs, self._container, blob)
+
+    async def _crop_one(
+        self,
+        record: FileRecord,
+        image: ImageDescription,
+        trained: str,
+        wanted: Wanted,
+        reader: BlobRanges,
+        folder: Folder,
+    ) -> Cropped:
+        axes = trained or image.axes
+        box = box_of(image.axes, image.shape, axes, wanted, image.dtype)
+        cut = await self._pixels.cut(reader, image, box)
+        data = training_file(cut, image.axes, axes, record.image_blob, box)
+        name = f"crop_{box_name(image.axes, box)}.h5"
+        path = (*local_path(record.name), *filter(None, (image.folder,)), name)
+        length = await folder.write(path, _once(data), length=len(data), md5=None)
+        sizes = {axis: last - first for axis, (first, last) in zip(image.axes, box, strict=True)}
+        shape = tuple(sizes.get(axis, 1) for axis in axes)
+        return Cropped("/".join(path), axes, shape, length, is_guess=not trained)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
