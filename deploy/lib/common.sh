@@ -11,7 +11,9 @@ readonly MISSING='\((NotFound|ResourceNotFound|ResourceGroupNotFound|DeploymentN
 # What passes by itself: roles that have not spread, names of what was just made, other work that is under way.
 readonly NO_ROLE_YET='\b(AuthorizationFailed|LinkedAuthorizationFailed|AuthorizationPermissionMismatch|PrincipalNotFound|RoleDefinitionHasAssignments)\b|not have .*permission|forbidden|\b403\b|does not exist in the directory'
 readonly NO_NAME_YET='Could not resolve host|Name or service not known|Failed to resolve|getaddrinfo|Failed to establish a new connection|The specified resource does not exist|ErrorCode:(Resource|Container|Table)NotFound'
-readonly NOT_YET="$NO_ROLE_YET|$NO_NAME_YET|\b(TooManyRequests|DeploymentActive)\b|try again|throttl|timed? ?out|temporar"
+# How storage says that its firewall does not let an address in; a new rule takes up to a minute.
+readonly SHUT_OUT='blocked by network rules|\bAuthorizationFailure\b'
+readonly NOT_YET="$NO_ROLE_YET|$NO_NAME_YET|$SHUT_OUT|\b(TooManyRequests|DeploymentActive)\b|try again|throttl|timed? ?out|temporar"
 # What passes within seconds. Much of the Azure CLI tries again by itself, but not `az rest`, nor what signs in: of that it
 # tells the status alone, and nothing where Entra answers 429, which is no JSON.
 readonly SIGN_IN_BUSY='JSONDecodeError: Expecting value'
@@ -151,10 +153,13 @@ patiently() { # what it is, as words for people; then the command
       continue
     fi
     tries=$((tries + 1))
-    if ((tries >= MOST_TRIES)) || grep -qE "$FOREVER" "$work/error" || ! grep -qiE "$NOT_YET" "$work/error"; then
+    if ((tries >= MOST_TRIES)) || grep -qE "$FOREVER" "$work/error" || ! grep -qiE "$NOT_YET" "$work/error" ||
+      { ((tries >= 8)) && is_shut_out; }; then
       cat "$work/error" >&2
       ! grep -q RequestDisallowedByPolicy "$work/error" ||
         fail "$what is forbidden by a policy of your organisation: $(policy_of "$work/error"). Ask who looks after the subscription for an exemption, or take another one; then run this again."
+      ! is_shut_out ||
+        fail "$what is stopped by the storage account's firewall. The public address from which this runs must be among --allowed-addresses, or be allowed in the portal (the account, Networking); then run this again: what is done stays done."
       fail "$what did not work; Azure's own message is above. When it is put right, run this again: what is done stays done."
     fi
     if ((tries == 1)); then
@@ -166,10 +171,14 @@ patiently() { # what it is, as words for people; then the command
   done
 }
 
+is_shut_out() { grep -qE "$SHUT_OUT" "$work/error"; }
+
 # A sentence on what is waited for, from the error.
 why_not_yet() {
   if grep -qiE "$NO_NAME_YET" "$work/error"; then
     printf 'What was just made takes minutes until its address is known everywhere.'
+  elif is_shut_out; then
+    printf 'The firewall of the storage account does not let this address in; a new rule takes a minute.'
   elif grep -qiE "$NO_ROLE_YET" "$work/error"; then
     printf 'New roles take up to fifteen minutes to spread.'
   else

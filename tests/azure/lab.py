@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 from azure.data.tables import TableClient
 
 from local_cloud.azurite.server import Azurite
-from tests.azure import arm, entra, prices, questions, storage, subscriptions, warm_cli  # noqa: F401 - some have routes
+from tests.azure import arm, batch, entra, identity, prices, questions, storage, subscriptions, warm_cli  # noqa: F401 - some have routes
 from tests.azure.app import Download, Publishing
 from tests.azure.arm import ResourceManager
 from tests.azure.authority import Authority
+from tests.azure.batch import Batch
 from tests.azure.entra import Entra
-from tests.azure.front import Answer, Dropped, Front, Refusal, Refused, Request
+from tests.azure.front import Dropped, Front, Refusal, Refused, Request
 from tests.azure.graph import HOST as GRAPH
 from tests.azure.graph import Graph
 from tests.azure.prices import Prices
@@ -29,8 +30,11 @@ from tests.azure.world import World
 
 # Each call has a folder with its words, what it printed and how it ended; the proxy's user name says which call asks.
 _WRAPPER = r"""#!/bin/bash
+exec 9>>{calls}/lock
+flock 9
 number=$(($(cat {calls}/number) + 1))
 printf '%s' "$number" >{calls}/number
+exec 9>&-
 folder={calls}/$(printf '%04d' "$number")-{name}
 mkdir "$folder"
 printf '%s\0' "$@" >"$folder/words"
@@ -106,7 +110,6 @@ class Lab:
     after_effect: bool = False
     at_first: int | None = None
     says: Refused | None = None
-    jobs: list[dict[str, object]] = field(default_factory=list)
     end_of_files: str = "SUCCEEDED"
     documents: bool = False
 
@@ -121,10 +124,12 @@ class Lab:
         self.publishing = Publishing(self.world)
         self.download = Download()
         self.prices = Prices()
-        self.storage = Storage(self.world, self.azurite.endpoints, self._uploaded)
+        self.batch = Batch(self.world, lambda: self.arm.page)
+        self.storage = Storage(self.world, self.azurite.endpoints, self._uploaded, self._sent)
         self.front = Front(
             Authority(self.folder / "authority"), disturb=self._disturb, lose=self._lose, knows=self._knows
         )
+        self._apps: list[subprocess.Popen[bytes]] = []
         self._made_before: set[tuple[str, ...]] = set()
         self.front.sites = {
             entra.HOST: self.entra.answer,
@@ -132,7 +137,8 @@ class Lab:
             GRAPH: Graph(self.world).answer,
             **{f"{service}.core.windows.net": self.storage.answer for service in ("blob", "queue", "table")},
             "scm.azurewebsites.net": self.publishing.answer,
-            "batch.azure.com": self._batch,
+            batch.HOST: self.batch.answer,
+            identity.HOST: identity.Identities(self.world).answer,
             "files.ilastik.org": self.download.answer,
             prices.HOST: self.prices.answer,
         }
@@ -150,6 +156,7 @@ class Lab:
                 then = _DOCUMENT.replace("{name}", name).replace("{program}", str(program)) if self.documents else ""
                 path.write_text(_WRAPPER.format(**values, then=then))
                 path.chmod(0o755)
+            stack.callback(self._end_apps)
             yield self
 
     @property
@@ -169,8 +176,13 @@ class Lab:
             "PYTHON": sys.executable,
             "ILASTIK_BATCH_PAUSE": "0",
             "ILASTIK_BATCH_TRIES": "8",
+            # For what asks by itself, such as the doctor; calls of the programs have names of their own.
+            **self._way(),
             **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), trusted),
         }
+
+    def _way(self) -> dict[str, str]:
+        return dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://0:x@127.0.0.1:{self.front.port}")
 
     def run(self, *words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a program in the clone; a fault of the stand-in itself is one of the test."""
@@ -255,17 +267,26 @@ class Lab:
         code, text = _SAID[status]
         raise Refusal(status, code, text, {"Retry-After": "0"})
 
-    def _batch(self, request: Request) -> Answer:
-        """The Batch service's list of jobs: https://learn.microsoft.com/rest/api/batchservice/job/list."""
-        if entra.claims(request).get("aud", "").rstrip("/") != "https://batch.core.windows.net":
-            raise Refusal(401, "AuthenticationFailed", "Server failed to authenticate the request.")
-        assert (request.method, request.path) == ("GET", "/jobs"), request
-        begin = int(request.query.get("$skipToken", "0"))
-        end = begin + self.arm.page
-        where = f"https://{request.host}/jobs"
-        more = {"odata.nextLink": f"{where}?api-version={request.query['api-version']}&$skipToken={end}"}
-        told = {"odata.metadata": f"https://{request.host}/$metadata#jobs", "value": self.jobs[begin:end]}
-        return Answer(200, told | (more if len(self.jobs) > end else {}))
+    def _sent(self, queue: str, text: bytes) -> None:
+        """The app: what comes into the queue of events is handled by its own code, with its own identity."""
+        if queue != "blob-created" or not self.publishing.packages:
+            return
+        (site,) = self.world.of_type("Microsoft.Web/sites")
+        settings = self.world.get(f"{site['id']}/config/appsettings")["properties"]
+        own = {"IDENTITY_ENDPOINT": identity.ENDPOINT, "IDENTITY_HEADER": identity.SECRET}
+        own |= {"SSL_CERT_FILE": str(self.front.authority.certificate), "PATH": os.environ["PATH"], **self._way()}
+        command = [sys.executable, "-m", identity.__name__]
+        folder = Path(__file__).parents[2]
+        app = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env={**settings, **own})
+        self._apps.append(app)
+        assert app.stdin
+        with app.stdin:
+            app.stdin.write(text)
+
+    def _end_apps(self) -> None:
+        for app in self._apps:
+            app.kill()
+            app.wait()
 
     def _uploaded(self, container: str, name: str) -> None:
         """The app: a file in `input` gets its row, and its result if it ends well."""

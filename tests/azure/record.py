@@ -45,10 +45,10 @@ def runs(lab: Lab) -> None:
     run(lab, *HERE)
     account = lab.data_account()
     (pool,) = lab.world.of_type("Microsoft.Batch/batchAccounts/pools")
-    lab.jobs = [{"id": "ilastik-2026-11", "state": "active", "poolInfo": {"poolId": pool["name"]}}]
+    lab.batch.jobs = [{"id": "ilastik-2026-11", "state": "active", "poolInfo": {"poolId": pool["name"]}}]
     more = ("--alert-mail", "lab@example.org", "--monthly-budget", "50", "--heal", "--delete-lock", "true")
     run(lab, "--vm-size", "Standard_E8ds_v5", "--max-nodes", "4", *more, "--no-smoke-test")
-    lab.jobs[0]["state"] = "completed"
+    lab.batch.jobs[0]["state"] = "completed"
     run(lab, "--max-nodes", "5", "--no-smoke-test")
     run(lab, "--what-if")
     ask_as_the_doctor(lab)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.azure.front import Answer, Refusal, Refused
 from tests.azure.lab import Lab
+from tests.azure.world import ROOT
 from tests.deploy import recordings
 
 # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
@@ -81,6 +82,13 @@ def ask(lab: Lab) -> None:
         lab.world.python_versions = known
         # Names are not asked for through the proxy: as those of an account that nobody has.
         again("storage blob list", "", "env", "no_proxy=.core.windows.net", "NO_PROXY=.core.windows.net")
+        # The account's firewall does not know the address.
+        listed = next(w for w in recorded if recordings.command(w) == "storage blob list")
+        account, kind = listed[listed.index("--account-name") + 1], "Microsoft.Storage/storageAccounts"
+        closed = {"networkAcls": {"defaultAction": "Deny"}}
+        place = f"{ROOT}/resourceGroups/lab/providers/{kind}/{account}"
+        lab.world.put({"id": place, "type": kind, "name": account, "properties": closed})
+        again("storage blob list")
         # An older Bicep.
         older = lab.bin / "bicep"
         older.write_text("#!/bin/sh\necho Bicep CLI version 0.30.3 \\(0\\)\n")

@@ -5,8 +5,11 @@ https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-di
 one at https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes.
 """
 
+import base64
 import hashlib
 import http.client
+import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,11 +42,13 @@ _DROPPED = {"host", "authorization", "proxy-authorization", "proxy-connection", 
 
 @dataclass
 class Storage:
-    """`uploaded` is called with the container and name of every blob that was written."""
+    """`uploaded` is called with the container and name of every blob that was written, `sent` with the name of a queue
+    and what a message says that can be read at once."""
 
     world: World
     azurite: Endpoints
     uploaded: Callable[[str, str], None] = lambda container, name: None
+    sent: Callable[[str, bytes], None] = lambda queue, text: None
     _made: set[str] = field(default_factory=set)
 
     def account(self, host: str) -> Document | None:
@@ -58,6 +63,8 @@ class Storage:
         service = request.host.split(".")[1]
         container, _, rest = request.path.lstrip("/").partition("/")
         plain = container.partition("(")[0]
+        if container == "$batch":
+            return self._transaction(request, account)
         if refusal := self._refused(request, account, service, plain):
             return refusal
         if self.world.find(f"{account['id']}/{_PARTS[service]}/{plain}") is None:
@@ -72,7 +79,23 @@ class Storage:
             and "comp=block&" not in request.target
         ):
             self.uploaded(container, rest)
+        if service == "queue" and (request.method, answer.status) == ("POST", 201):
+            text = re.search(b"<MessageText>(.*)</MessageText>", request.body)
+            if text and request.query.get("visibilitytimeout", "0") == "0":
+                self.sent(plain, base64.b64decode(text[1]))
         return answer
+
+    def _transaction(self, request: Request, account: Document) -> Answer:
+        """All of one table: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions."""
+        address = f"https://{request.host}/".encode()
+        (table,) = {found.decode() for found in re.findall(re.escape(address) + rb"(\w+)", request.body)}
+        if refusal := self._refused(request, account, "table", "" if "transactions" in self.world.wider else table):
+            return refusal
+        inner = self.name(account["name"], "table", table)
+        self._make("table", inner)
+        body = request.body.replace(address + table.encode(), f"{self.azurite.table}/{inner}".encode())
+        headers = {name: value for name, value in request.headers.items() if name not in {*_DROPPED, "content-length"}}
+        return self._send("POST", "table", "/$batch", headers, body)
 
     def name(self, account: str, service: str, plain: str) -> str:
         """The name in Azurite, which has one account for all of ours."""
@@ -105,6 +128,8 @@ class Storage:
                     target.upload_blob(blob.name, content, metadata=blob.metadata)
 
     def _refused(self, request: Request, account: Document, service: str, part: str) -> Answer | None:
+        if not self._lets_in(account["properties"]):
+            return _error(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
         token = claims(request)
         if not token:
             if account["properties"].get("allowSharedKeyAccess") is False:
@@ -115,7 +140,7 @@ class Storage:
         pending = self.world.pending.get(token["oid"])
         knows = pending.pop(0) if pending else True
         writes = request.method not in {"GET", "HEAD"}
-        where = f"{account['id']}/{_PARTS[service]}/{part}".lower()
+        where = f"{account['id']}/{_PARTS[service]}/{part}".lower().rstrip("/")
         for role in self.world.roles_of(token["oid"]) if knows else ():
             scope = role["properties"]["scope"].lower()
             kind, may_write = _ROLES.get(role["properties"]["roleDefinitionId"].rpartition("/")[2], ("", False))
@@ -123,6 +148,15 @@ class Storage:
                 return None
         text = "This request is not authorized to perform this operation using this permission."
         return _error(403, "AuthorizationPermissionMismatch", text)
+
+    def _lets_in(self, properties: Document) -> bool:
+        """The account's firewall: https://learn.microsoft.com/azure/storage/common/storage-network-security."""
+        rules = properties.get("networkAcls") or {}
+        known = [ipaddress.ip_network(rule["value"]) for rule in rules.get("ipRules") or ()]
+        is_known = any(ipaddress.ip_address(self.world.address) in network for network in known)
+        return properties.get("publicNetworkAccess") != "Disabled" and (
+            is_known or rules.get("defaultAction") != "Deny"
+        )
 
     def _make(self, service: str, name: str) -> None:
         if name in self._made:

@@ -198,6 +198,9 @@ _BUILT_IN = {
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
+    "48e5e92e-a480-4e71-aa9c-2778f4c13781": "Azure Batch Job Submitter",
+    "6aaa78f1-f7de-44ca-8722-c64a23943cae": "Azure Batch Data Contributor",
+    "11076f67-66f6-4be0-8f6b-f0609fd05cc9": "Azure Batch Account Reader",
 }
 
 

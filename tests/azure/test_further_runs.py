@@ -1,6 +1,10 @@
 """deploy.sh with the real Azure CLI: changed options, what-if, what others left half-made, removal."""
 
 import copy
+import io
+import shutil
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +50,43 @@ def test_changed_options(deployed):
     done = deployed.deploy("--teardown", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [len(deployed.world.of_type(kind)) for kind in gone] == [0, 0]
+
+
+def test_a_network_of_its_own(deployed):
+    """What it needs of the subscription is registered; app and nodes move in, and a run from elsewhere is told that its
+    address is not let in."""
+    options = ("--private", "--allowed-addresses", "203.0.113.0/28")
+    done = deployed.deploy(*options, "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"Microsoft.App", "Microsoft.Network"} <= deployed.world.registered
+    (pool,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
+    assert pool["properties"]["networkConfiguration"]["subnetId"].endswith("/ilastik-network/subnets/nodes")
+    assert len(deployed.world.of_type("Microsoft.Network/privateEndpoints")) == 8
+    deployed.world.address = "198.51.100.7"
+    done = deployed.deploy("--no-smoke-test")
+    assert done.returncode == 1
+    assert "The firewall of the storage account does not let this address in" in done.stdout
+    assert "must be among --allowed-addresses" in done.stderr
+    done = deployed.deploy("--teardown", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [r["name"] for r in deployed.world.tracked()] == [deployed.data_account()]
+
+
+def test_the_pixel_engine(deployed):
+    """It is compiled as it always is, and its wheel is there for the nodes of another pool."""
+    quick = deployed.clone / "deploy/package.py"
+    real = Path(shutil.copy(Path(__file__).parents[2] / "deploy/package.py", quick.with_name("real_package.py")))
+    only = f"import runpy, sys\nif sys.argv[1] == '--engine':\n    runpy.run_path({str(real)!r}, run_name='__main__')\n"
+    quick.write_text(only + quick.read_text())
+    (before,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
+    done = deployed.deploy("--engine", "certified", "--no-smoke-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (pool,) = deployed.world.of_type("Microsoft.Batch/batchAccounts/pools")
+    assert pool["name"] != before["name"]
+    tools = deployed.storage.blobs(deployed.data_account(), "tools")
+    (wheel,) = [name for name in tools if name.endswith("/engine.whl")]
+    assert any(file["httpUrl"].endswith(wheel) for file in pool["properties"]["startTask"]["resourceFiles"])
+    assert any(name.endswith(".so") for name in zipfile.ZipFile(io.BytesIO(tools[wheel])).namelist())
 
 
 def test_a_second_operator(deployed):
@@ -108,7 +149,7 @@ def test_lists_are_read_to_their_end(deployed):
         world.put(copy.deepcopy(pool) | {"id": f"{above}/{name}", "name": name})
     world.put(world.resources.pop(pool["id"].lower()))
     ended = [{"id": f"ended-{n}", "state": "completed", "poolInfo": {"poolId": f"ilastik-{n}"}} for n in range(page)]
-    deployed.jobs = [*ended, {"id": "busy", "state": "active", "poolInfo": {"poolId": f"ilastik-{page}"}}]
+    deployed.batch.jobs = [*ended, {"id": "busy", "state": "active", "poolInfo": {"poolId": f"ilastik-{page}"}}]
     kind = "Microsoft.Authorization/roleDefinitions"
     group = above.partition("/providers/")[0]
     others = set(map(str, range(page)))

@@ -17,6 +17,8 @@ PROVIDERS = (
     *("Microsoft.Authorization", "Microsoft.Batch", "Microsoft.Compute", "Microsoft.Consumption"),
     *("Microsoft.EventGrid", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.OperationalInsights"),
     *("Microsoft.Resources", "Microsoft.Storage", "Microsoft.Web"),
+    # For a network of one's own.
+    *("Microsoft.App", "Microsoft.Network"),
 )
 # Registered with every subscription: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types
 ALWAYS = frozenset({"Microsoft.Authorization", "Microsoft.Consumption", "Microsoft.Resources"})
@@ -28,7 +30,7 @@ type Document = dict[str, Any]
 class World:
     """Fields may be set by a test before or between runs; ids are found in any spelling, as in Azure."""
 
-    registered: set[str] = field(default_factory=lambda: set(PROVIDERS))
+    registered: set[str] = field(default_factory=lambda: set(PROVIDERS[:-2]))
     # Provider that is being registered -> how often it still says so when it is asked.
     registering: dict[str, int] = field(default_factory=dict)
     groups: dict[str, Document] = field(default_factory=dict)
@@ -70,6 +72,10 @@ class World:
     # Whether a front end of storage knows a new role, question by question; then all do.
     spreading: list[bool] = field(default_factory=list)
     pending: dict[str, list[bool]] = field(default_factory=dict)
+    # From which all requests to the data of accounts come.
+    address: str = "203.0.113.7"
+    # For what the documents do not say whether a narrow role suffices, and here it does not: "transactions", "nodes".
+    wider: set[str] = field(default_factory=set)
     # By which the data of its accounts are told from those of other worlds.
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     lock: threading.RLock = field(default_factory=threading.RLock)
