@@ -37,6 +37,9 @@ from batch_ops.ports.ports import Ports
 from batch_ops.system import System, assemble
 from batch_ops.use_cases.access_test import AccessTest
 
+# The Azure CLI takes seconds to start where several of it start at once.
+_LOGIN_SECONDS = 45
+
 
 def utc_now() -> datetime:
     """Return the current time: the clock of everything below."""
@@ -70,7 +73,9 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
         credential = None
         if not values.get(settings.data_storage) or not settings.uses_batch_key:
             client_id = settings.client_id or None
-            credential = await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
+            credential = await stack.enter_async_context(
+                DefaultAzureCredential(managed_identity_client_id=client_id, process_timeout=_LOGIN_SECONDS)
+            )
         proxies = bool(getproxies())
         storage = StorageConnection(settings.data_storage, values, credential, proxies)
         blob_service = await stack.enter_async_context(storage.blob_service())

@@ -43,8 +43,11 @@ def translated(
         return known[code]
     status = error.status_code if isinstance(error, HttpResponseError) else None
     detail = code or str(status or type(error).__name__)
-    if status in {401, 403} or isinstance(error, ClientAuthenticationError):
+    if status in {401, 403}:
         return NotAllowed(f"{service} does not let this app {purpose} ({detail}); check its role assignments.")
+    if isinstance(error, ClientAuthenticationError):
+        # That says nothing of what the service would allow.
+        return ServiceFault(f"{service} could not be asked to {purpose}: there is no token for it ({detail}).")
     if status is None or status < 400:
         return ServiceFault(f"{service} could not be reached to {purpose} ({detail}).")
     if status in _BUSY_STATUS or code in _BUSY_CODES:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from attrs import define
-from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
@@ -98,6 +98,7 @@ class AzureStorageHealth:
 def _fault(error: Exception) -> tuple[ProbeOutcome, str]:
     status = error.status_code if isinstance(error, HttpResponseError) else None
     detail = code_of(error) or str(status or type(error).__name__)
-    if isinstance(error, ClientAuthenticationError) or status in {401, 403}:
+    # Without a token nobody was asked.
+    if status in {401, 403}:
         return ProbeOutcome.REFUSED, detail
     return (ProbeOutcome.MISSING if status == 404 else ProbeOutcome.FAILED), detail

@@ -14,7 +14,7 @@ from azure.core.exceptions import (
 )
 
 from batch_ops.adapters.sdk_errors import calls, code_of
-from batch_ops.domain.errors import Conflict, RequestRefused, ServiceFault
+from batch_ops.domain.errors import Conflict, NotAllowed, RequestRefused, ServiceFault
 
 
 def answer(status: int, code: str = "", kind: type[HttpResponseError] = HttpResponseError, **headers: str):
@@ -67,12 +67,17 @@ def test_a_service_out_of_reach_is_a_fault(error):
     assert "could not be reached" in fault.sentence
 
 
-@pytest.mark.parametrize("error", [answer(403, "AuthorizationFailure"), ClientAuthenticationError("no token")])
-def test_missing_access_is_a_fault_that_an_operator_mends(error):
+def test_missing_access_is_a_fault_that_an_operator_mends():
     """Roles take minutes to spread; the row says so meanwhile."""
-    fault = raised(error)
-    assert isinstance(fault, ServiceFault)
+    fault = raised(answer(403, "AuthorizationFailure"))
+    assert isinstance(fault, NotAllowed)
     assert "role assignments" in fault.sentence
+
+
+def test_a_missing_token_says_nothing_of_roles():
+    """The service was not asked: the fault passes, or is one of the login."""
+    fault = raised(ClientAuthenticationError("The Azure CLI did not answer in time."))
+    assert (type(fault), "there is no token" in fault.sentence) == (ServiceFault, True)
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, "TableNotFound"), (409, "TableBeingDeleted")])
