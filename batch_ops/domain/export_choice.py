@@ -3,9 +3,12 @@
 Pure. What can be stored in a project is in `task/stored_export.py`, how TIFFs are laid out in `task/export_plan.py`.
 """
 
+from dataclasses import replace
+
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
-from batch_ops.task.export_plan import ExportPlan, export_plan, exported
+from batch_ops.task.export_plan import SEGMENTATION, ExportPlan, export_plan, exported
+from batch_ops.task.result_form import ResultForm
 from batch_ops.task.run_plan import ImageDescription
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 
@@ -18,6 +21,13 @@ def export_source(project: Project, settings: Settings) -> str:
 def kept_export(project: Project) -> StoredExport:
     """Return what the project stores of its export, as far as its configuration wants it used."""
     return project.facts.export if project.config.keep_export_settings else NOTHING_STORED
+
+
+def result_form(project: Project, settings: Settings) -> ResultForm:
+    """Return in which form people get it: colours only where values are those of classes."""
+    form, export = project.config.form, kept_export(project)
+    classes = export_source(project, settings) == SEGMENTATION and not export.has_range
+    return replace(form, palette=form.palette and classes and export.dtype in ("", "uint8"))
 
 
 def exported_values(project: Project, settings: Settings) -> tuple[int, int]:
@@ -33,6 +43,11 @@ def planned_export(image: ImageDescription, project: Project, settings: Settings
 
 
 def tiff_bytes(image: ImageDescription, project: Project, settings: Settings) -> int:
-    """Return how large these TIFFs are together."""
+    """Return how large these TIFFs are together, as ilastik writes them."""
     plan = planned_export(image, project, settings)
     return plan.files * plan.bytes_per_file
+
+
+def bytes_between(image: ImageDescription, project: Project, settings: Settings) -> int:
+    """Return how large a file is that ilastik writes for them where it can't write them itself; else 0."""
+    return planned_export(image, project, settings).bytes_between

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from batch_ops.domain import naming
-from batch_ops.domain.export_choice import export_source, exported_values, kept_export, planned_export
+from batch_ops.domain.export_choice import export_source, exported_values, kept_export, planned_export, result_form
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
@@ -18,12 +18,16 @@ from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecid
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.certificate import CERTIFIED
+from batch_ops.task.export_plan import HDF5
 from batch_ops.task.outputs import outputs_by_folder, planned_outputs
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 from batch_ops.task.stored_export import StoredExport
 
+_WITHOUT_PALETTE = RunWarning(
+    "no-palette", "Its configuration wants a palette, which it does not get: its values are no numbers of classes."
+)
 _CHOICES = frozenset({"axes-assumed", "axes-confirmed"})
 
 
@@ -96,9 +100,11 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
     channels, _ = exported_values(project, settings)
-    pages = [(image, planned_export(image, project, settings).page_shape) for image in verdict.images]
+    plans = [(image, planned_export(image, project, settings)) for image in verdict.images]
+    # Where ilastik exports to HDF5 it goes block by block, and waits for no page.
+    pages = [(image, plan.page_shape) for image, plan in plans if plan.export_format != HDF5]
     threads = settings.slot_threads
-    need = max(page_bytes(image, project.facts, threads, page, channels) or 0 for image, page in pages)
+    need = max((page_bytes(image, project.facts, threads, page, channels) or 0 for image, page in pages), default=0)
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
         return settings.pool_id, 0 < share < most_gb(length, verdict.images, project, settings)
@@ -125,9 +131,11 @@ def _run_plan(
     foreseen = forecast((image, *more), project.facts, settings.slot_threads)
     source = export_source(project, settings)
     export = kept_export(project)
+    form = result_form(project, settings)
     objects, of_objects = objects_wanted(project.facts.classes, config, source)
     if export.has_effect:
         objects, of_objects = None, (_of_kept(export),)
+    of_form = (_WITHOUT_PALETTE,) if config.form.palette and not form.palette else ()
     nickname = naming.nickname(fresh.name)
     return RunPlan(
         run_key=run_key(fresh, project, settings, image, fresh.plan.companion),
@@ -139,12 +147,13 @@ def _run_plan(
             export_source=source,
             export_settings=str(export),
             engine=_engine(project, settings),
+            result_form=str(form),
         ),
         image=image,
         more_images=more,
         confirmed=json.dumps(dict(verdict.answers)) if isinstance(verdict, Unchecked) and verdict.answers else "",
         outputs=outputs_by_folder(
-            (one.folder, planned_outputs(nickname, source, planned_export(one, project, settings)))
+            (one.folder, form.outputs(planned_outputs(nickname, source, planned_export(one, project, settings))))
             for one in (image, *more)
             if one.is_known
         ),
@@ -152,7 +161,7 @@ def _run_plan(
         pictures=PicturesWanted(contrast) if config.pictures and not export.has_effect else None,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
-        warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects),
+        warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects, *of_form),
     )
 
 

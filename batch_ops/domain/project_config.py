@@ -10,16 +10,17 @@ from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.name_pattern import NamePattern, PatternError
 from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.certificate import ENGINES
-from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
+from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, SEGMENTATION
 from batch_ops.task.objects import DISTANCE
 from batch_ops.task.plain_text import plain
+from batch_ops.task.result_form import AS_EXPORTED, FORMATS, TIFF, ResultForm
 
 LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
-    *("engine",),
+    *("engine", "output", "palette"),
 )
 _OBJECT_KEYS = ("classes", "min_size", "split", "label_image")
 _MOST_CLASSES = 255
@@ -37,7 +38,7 @@ class ProjectConfig:
     images say (see `name_pattern.NamePattern`), None where they say nothing. `keep_export_settings`: what the project
     itself stores of its export is used. `split`: how touching objects are parted, "" where they are not.
     `label_image`: results have images of the objects' ids.
-    `engine`: which programs may compute it, None where it does not say."""
+    `engine`: which programs may compute it, None where it does not say. `form`: in which form its results are."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -53,6 +54,7 @@ class ProjectConfig:
     label_image: bool = False
     keep_export_settings: bool = False
     engine: str | None = None
+    form: ResultForm = AS_EXPORTED
 
 
 class ConfigError(IlastikBatchError):
@@ -87,6 +89,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         label_image=_flag(f"{where}, in objects,", of_objects, "label_image", default=False),
         keep_export_settings=keep_export,
         engine=_engine(where, values),
+        form=_form(where, values),
     )
 
 
@@ -144,6 +147,15 @@ def _engine(where: str, values: dict[str, object]) -> str | None:
     if engine is not None and engine not in ENGINES:
         raise ConfigError(f"{where} must give engine as one of {', '.join(ENGINES)}.")
     return engine
+
+
+def _form(where: str, values: dict[str, object]) -> ResultForm:
+    form, palette = _text(where, values, "output") or TIFF, _flag(where, values, "palette", default=False)
+    if form not in FORMATS:
+        raise ConfigError(f"{where} must give output as one of {', '.join(FORMATS)}.")
+    if palette and _export_source(where, values) not in (None, SEGMENTATION):
+        raise ConfigError(f"{where} can't have a palette: only the values of a {SEGMENTATION} are classes.")
+    return ResultForm(form, palette)
 
 
 def _flag(where: str, values: dict[str, object], key: str, *, default: bool) -> bool:

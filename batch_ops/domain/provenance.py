@@ -202,6 +202,7 @@ def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
             "version": tool.ilastik_version or None,
             "project_sha256": tool.project_digest,
             "export_source": tool.export_source,
+            **({"result_form": tool.result_form} if tool.result_form else {}),
             **({"export_settings": tool.export_settings} if tool.export_settings else {}),
         },
         "parts": 1,  # a run is one task

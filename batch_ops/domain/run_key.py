@@ -6,7 +6,7 @@ Keys of old rows must stay what they are: what is added enters the key only wher
 import hashlib
 import json
 
-from batch_ops.domain.export_choice import export_source, kept_export
+from batch_ops.domain.export_choice import export_source, kept_export, result_form
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
@@ -50,4 +50,6 @@ def run_key(
         key.append(config.split)
     if config.label_image:
         key.append("label_image")
+    if form := str(result_form(project, settings)):
+        key.append(["output", form])
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()

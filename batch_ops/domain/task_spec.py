@@ -111,6 +111,7 @@ def task_spec(
         more_images=images_to_json(record.plan.more_images),
         confirmed=record.plan.confirmed,
         engine=str(role),
+        result_form=record.plan.tool.result_form,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

@@ -96,6 +96,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "memory, foreseen": _count(plan.forecast.memory_bytes or 0),
         "seconds, foreseen": _count(plan.forecast.seconds or 0),
         "export": plan.tool.export_source,
+        "results as": plan.tool.result_form,
         "planned": "; ".join(map(_promise, plan.outputs)),
         "ilastik": plan.tool.ilastik_version,
         "classifier (SHA-256)": plan.tool.project_digest,

@@ -204,11 +204,6 @@ def _check_output(image: ImageDescription, options: ImageOptions) -> None:
             f"can't be exported as its project says: it {exc}; save the project with other export settings, or take "
             '"keep_export_settings" out of its configuration.'
         ) from exc
-    if not plan.fits_classic_tiff:
-        raise Unfit(
-            f"would give a TIFF of {_gb(plan.bytes_per_file)}, but ilastik writes at most 4 GB per TIFF; split the "
-            "image into smaller ones."
-        )
     if plan.is_taken_for_colours:
         raise Unfit(
             f"would give TIFFs that are {plan.page_shape[1]} pixels wide, and ilastik can't write TIFFs of 3 or 4 "

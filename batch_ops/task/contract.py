@@ -41,6 +41,7 @@ from batch_ops.task.certificate import EngineRole
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
 from batch_ops.task.pictures import PicturesError, PicturesWanted
+from batch_ops.task.result_form import ResultForm, ResultFormError
 from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json, images_from_json
 
 PROJECT_FILE = "project.ilp"
@@ -82,7 +83,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
 _LATER = (
     *("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export"),
-    *("more_images", "confirmed", "engine"),
+    *("more_images", "confirmed", "engine", "result_form"),
 )
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
@@ -106,7 +107,8 @@ class TaskEnvironment:
     (`pictures.PicturesWanted.to_json`; "" = nothing). `keep_export`: 1 = what the project stores of its export is kept.
     `more_images`: the further images of a file with several (`run_plan.images_to_json`). `confirmed`: for an image that
     was not checked, the axes that somebody confirmed for images of its project, by their kind, in JSON. `engine`: what
-    the task may do about the pixel engine (`certificate.EngineRole`; "" = ilastik computes).
+    the task may do about the pixel engine (`certificate.EngineRole`; "" = ilastik computes). `result_form`: what
+    becomes of ilastik's files (`result_form.ResultForm`; "" = they are the results).
     """
 
     nickname: str
@@ -134,6 +136,7 @@ class TaskEnvironment:
     more_images: str = ""
     confirmed: str = ""
     engine: str = ""
+    result_form: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
@@ -213,6 +216,14 @@ class TaskEnvironment:
             raise TaskEnvironmentError(f"The role '{self.engine}' is none of {known}.") from exc
 
     @property
+    def form(self) -> ResultForm:
+        """In which form the results are wanted. Raises TaskEnvironmentError."""
+        try:
+            return ResultForm.read(self.result_form)
+        except ResultFormError as exc:
+            raise TaskEnvironmentError(str(exc)) from exc
+
+    @property
     def image_file(self) -> str:
         """Where the resource file puts the image, relative to the working directory."""
         return f"image/{self.nickname}.h5"
@@ -236,4 +247,4 @@ class TaskEnvironment:
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
         # Raise for what can't be read.
-        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role
+        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role, self.form

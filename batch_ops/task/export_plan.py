@@ -12,6 +12,8 @@ from batch_ops.task.stored_export import DTYPE_BYTES, NOTHING_STORED, StoredExpo
 
 SEQUENCE = "multipage tiff sequence"
 SINGLE_FILE = "multipage tiff"
+# For what classic TIFF can't hold: the node makes these TIFFs of it.
+HDF5 = "hdf5"
 
 AXES = "tzyxc"
 # ilastik writes classic TIFF, whose offsets are 32 bits; the writer keeps a reserve for its tags.
@@ -48,6 +50,16 @@ class ExportPlan:
     @property
     def is_sequence(self) -> bool:
         return self.output_format == SEQUENCE
+
+    @property
+    def export_format(self) -> str:
+        """What ilastik is asked to write, by its own word."""
+        return self.output_format if self.fits_classic_tiff else HDF5
+
+    @property
+    def bytes_between(self) -> int:
+        """How large a file is that ilastik writes and nobody gets; 0 where its TIFFs are what is wanted."""
+        return 0 if self.fits_classic_tiff else self.files * self.bytes_per_file
 
     @property
     def fits_classic_tiff(self) -> bool:
@@ -120,7 +132,8 @@ def order_of_results(axes: str, shape: Sequence[int], channels: int = 1) -> str:
 
 
 # What ilastik can export as TIFF: whether each class becomes a channel, and bytes of one value.
-EXPORT_SOURCES = {"Simple Segmentation": (False, 1), "Probabilities": (True, 4), "Uncertainty": (False, 4)}
+SEGMENTATION = "Simple Segmentation"
+EXPORT_SOURCES = {SEGMENTATION: (False, 1), "Probabilities": (True, 4), "Uncertainty": (False, 4)}
 
 
 def exported(source: str, classes: int) -> tuple[int, int]:

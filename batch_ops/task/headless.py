@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from batch_ops.task.contract import TaskEnvironment
-from batch_ops.task.export_plan import ExportPlan
+from batch_ops.task.export_plan import HDF5, ExportPlan
 
 
 def command(
@@ -27,6 +27,7 @@ def command(
     `ignore_training_axes` makes ilastik believe the image's own axistags where the project's differ.
     """
     number = "{slice_index}" if plan.is_sequence else ""
+    name = f"{output_stem}.h5" if plan.export_format == HDF5 else f"{output_stem}{number}.tiff"
     return [
         program,
         "--headless",
@@ -34,8 +35,8 @@ def command(
         f"--project={project}",
         image,
         f"--export_source={export_source}",
-        f"--output_format={plan.output_format}",
-        f"--output_filename_format={output_stem}{number}.tiff",
+        f"--output_format={plan.export_format}",
+        f"--output_filename_format={name}",
         *(["--ignore_training_axistags"] if ignore_training_axes else []),
     ]
 

@@ -81,7 +81,7 @@ class ToolChoice:
 
     `export_source` is ilastik's name for what it exports. `export_settings`: which of those that the project stores
     are kept, in words; "" = none. `engine`: "certified" = the pixel engine computes where it is;
-    "" = ilastik.
+    "" = ilastik. `result_form`: as `result_form.ResultForm` is written; "" = the TIFFs as ilastik writes them.
     """
 
     project_etag: str = ""
@@ -90,6 +90,7 @@ class ToolChoice:
     export_source: str = ""
     export_settings: str = ""
     engine: str = ""
+    result_form: str = ""
 
 
 @dataclass(frozen=True)

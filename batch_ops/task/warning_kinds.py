@@ -14,6 +14,7 @@ SATURATION = "saturation"
 ONE_CLASS = "one-class"
 DOMINANT_CLASS = "dominant-class"
 ABSENT_CLASS = "absent-class"
+BIGTIFF = "bigtiff"
 ENGINE_DIFFERS = "engine-differs"
 ENGINE_REVOKED = "engine-revoked"
 
@@ -40,7 +41,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "memory": "it may need more memory than a task has",
         "no-counts": "the project's configuration does not say which classes are objects, or names unknown ones",
         "no-pictures": "it could not be drawn",
+        "no-palette": "its results have no colours, as they are no segmentation with its own values",
         "no-label-image": "the images of its objects' ids could not be made",
+        BIGTIFF: "its results are larger than 4 GB, and so BigTIFFs, which not every program opens",
         "not-split": "it is too large for its objects to be parted where they touch",
         ENGINE_DIFFERS: "the pixel engine and ilastik did not give the same pixels of it, so that ilastik computed it",
         ENGINE_REVOKED: "the pixel engine is certified no longer for images of its kind: run others again",

@@ -14,13 +14,15 @@ import secrets
 import shutil
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from batch_ops.task import contract, export_plan, true_success
+from batch_ops.task.export_plan import HDF5
 from batch_ops.task.output import Output
-from batch_ops.task.outputs import planned_outputs
+from batch_ops.task.outputs import PlannedOutput, planned_outputs
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.stored_export import StoredExport, StoredExportError
@@ -105,10 +107,11 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         project = prepare_project(root, images.argument, keep_export=bool(task.keep_export), order=order)
         plans = [plan_export(task, image, project, stored) for image in images.described]
         promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
-        reserve(root, lock, sum(output.total_bytes for outputs in promised for output in outputs))
+        reserve(root, lock, bytes_to_write(task, plans, promised))
         facts = facts_of_project(root)
         for described, plan in zip(images.described, plans):
-            check_memory(facts, task, described, plan.page_shape)
+            if plan.export_format != HDF5:
+                check_memory(facts, task, described, plan.page_shape)
     for warning in images.warnings:
         execution.warn(warning)
     if project.forgotten:
@@ -139,10 +142,22 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     return outcome
 
 
+def bytes_to_write(
+    task: contract.TaskEnvironment,
+    plans: Sequence[export_plan.ExportPlan],
+    promised: Sequence[Sequence[PlannedOutput]],
+) -> int:
+    """Return an upper estimate of what is written: the results, and what is there beside those of one image."""
+    each = [sum(output.total_bytes for output in outputs) for outputs in promised]
+    wanted = [sum(output.total_bytes for output in task.form.outputs(outputs)) for outputs in promised]
+    twice = [0 if task.form.is_as_exported else written for written in each]
+    return sum(map(max, each, wanted)) + max(map(max, (plan.bytes_between for plan in plans), twice))
+
+
 def plan_export(
     task: contract.TaskEnvironment, image: ImageDescription, project: LocalProject, stored: StoredExport
 ) -> export_plan.ExportPlan:
-    """Plan the export from the real shape; refuse what classic TIFF can't hold."""
+    """Plan the export from the real shape; refuse what can't be exported."""
     channels, bytes_per_value = export_plan.exported(task.export_source, project.classes)
     try:
         plan = export_plan.export_plan(
@@ -156,11 +171,6 @@ def plan_export(
         refuse(contract.EXIT_BAD_IMAGE, str(exc))
     except StoredExportError as exc:
         refuse(contract.EXIT_BAD_IMAGE, f"The image can't be exported as its project says: it {exc}.")
-    if not plan.fits_classic_tiff:
-        refuse(
-            contract.EXIT_BAD_IMAGE,
-            f"One TIFF would have {plan.bytes_per_file / 1e9:.1f} GB; ilastik writes at most 4 GB per file.",
-        )
     return plan
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from batch_ops.task.objects import CountedClass
 from batch_ops.task.pictures import MAX_CHANNELS, Contrast
-from node.render import CHANNEL_NAMES, Line, colour_of
+from node.colours import colour_of
+from node.render import CHANNEL_NAMES, Line
 
 PERCENTILES = (1.0, 99.8)
 _MOST_CLASSES = 12

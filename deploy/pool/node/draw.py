@@ -35,6 +35,7 @@ def _draw(
     folder: Path, image: Any, pages: Any, wanted: PicturesWanted, classes: Sequence[CountedClass]
 ) -> dict[str, Any]:
     from node import captions, render
+    from node.colours import colour_of
     from node.scene import look_at
 
     scene = look_at(image, pages, min(image.channels, MAX_CHANNELS), [one.label for one in classes])
@@ -45,7 +46,7 @@ def _draw(
     made = [PREVIEW]
     colours: dict[int, Any] = {}
     if pages is not None:
-        colours = {one.label: render.colour_of(position) for position, one in enumerate(classes)}
+        colours = {one.label: colour_of(position) for position, one in enumerate(classes)}
         render.save(render.draw(scene, contrast, colours, [*captions.legend(classes), *about]), folder / OVERLAY)
         made.append(OVERLAY)
     render.save(render.small(scene, contrast, colours), folder / SMALL)

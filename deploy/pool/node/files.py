@@ -41,6 +41,12 @@ def is_tiff(path: Path) -> bool:
         return file.read(4) in MAGIC
 
 
+def is_bigtiff(path: Path) -> bool:
+    """Return whether a file is a TIFF whose offsets have 64 bits."""
+    with path.open("rb") as file:
+        return file.read(4) in (b"II+\0", b"MM\0+")
+
+
 def open_image(path: Path) -> Any:
     """Open an image to be read: `h5py.File` or `tifffile.TiffFile`."""
     if not is_tiff(path):

@@ -110,6 +110,11 @@ class ImagePlanes:
         """How many rows are stored together."""
         return self._height
 
+    @property
+    def chunk_planes(self) -> int:
+        """How many planes are stored together."""
+        return self._depth
+
     def read(self, t: int, z: slice, y: slice, x: slice = _ALL, c: slice = _ALL) -> Array:
         """Return (z, y, x, c)."""
         import numpy

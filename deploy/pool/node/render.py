@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,6 @@ _NARROWEST = 320  # room for words
 # Of channels, in the order that Fiji and most others give them: red, green, blue, gray, cyan, magenta, yellow.
 _CHANNELS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0))
 CHANNEL_NAMES = ("red", "green", "blue", "gray", "cyan", "magenta", "yellow")
-# Of classes: green first, then others that are told apart by people who see red and green alike, too.
-_OUTLINES = ((0, 255, 80), (255, 80, 255), (0, 190, 255), (255, 170, 0), (255, 255, 80), (255, 70, 70), (160, 130, 255))
 
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
@@ -36,14 +33,6 @@ class Line:
 
     words: str
     colour: tuple[int, int, int] = (255, 255, 255)
-
-
-def colour_of(position: int) -> tuple[int, int, int]:
-    """Return the colour of outlines of the class at this position of those that are outlined, from 0."""
-    if position < len(_OUTLINES):
-        return _OUTLINES[position]
-    red, green, blue = colorsys.hsv_to_rgb((position * 0.618) % 1, 0.75, 1.0)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def draw(scene: Scene, contrast: Contrast, colours: dict[int, Any], lines: Sequence[Line]) -> Any:

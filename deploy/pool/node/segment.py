@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batch_ops.task import contract, headless, true_success, warning_kinds
-from batch_ops.task.export_plan import ExportPlan
+from batch_ops.task.export_plan import HDF5, ExportPlan
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, Role, outputs_by_folder
 from batch_ops.task.pictures import Contrast
@@ -16,7 +16,7 @@ from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.stored_export import StoredExport
 from node.engine import choose
 from node.execution import Execution
-from node.files import md5_of
+from node.forms import formed, outputs_of, tiffs_of_export
 from node.image import LocalImage
 from node.measure import Measurement
 from node.measured import measure_results
@@ -82,6 +82,9 @@ def segment(
     execution.command = execution.command or command
     with execution.step("ilastik"):
         log = run_ilastik(execution, task, command)
+    if plan.export_format == HDF5 and execution.ilastik_exit_code == 0:
+        with execution.step("convert"):
+            tiffs_of_export(execution, image, place / f"{task.nickname}.h5", promised)
     with execution.step("verify"):
         files = find_files(place, promised)
         free = shutil.disk_usage(execution.root).free
@@ -89,7 +92,7 @@ def segment(
         outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
         if not outcome.succeeded:
             return Made(replace(outcome, sentence=f"{folder}: {outcome.sentence}") if folder else outcome)
-        if image.described.planes:
+        if image.described.planes and plan.export_format != HDF5:
             name_planes(place, promised, image.described.planes)
         results = outputs_of(execution, outputs_by_folder([(folder, promised)]))
         if project.classes > 1 and not work.stored.has_range:
@@ -100,18 +103,9 @@ def segment(
         tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
     with execution.step("pictures"):
         pictures, contrast = make_pictures(execution, image, results, task)
+    with execution.step("convert"):
+        results = formed(execution, image, results, task, promised)
     return Made(outcome, (*results, *tables, *pictures), found, contrast)
-
-
-def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[Output]:
-    """Describe the files of a good run: as promised, with what only they tell."""
-    results = []
-    for output in promised:
-        for path in output.paths:
-            file = execution.partial / path
-            length, md5 = file.stat().st_size, md5_of(file)
-            results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
-    return results
 
 
 def warn_of_one_class(execution: Execution, folder: str, results: Sequence[Output], classes: int) -> None:

@@ -22,7 +22,7 @@ def find_files(folder: Path, outputs: Sequence[PlannedOutput]) -> list[FoundFile
     found = []
     for file in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         path, length = file.relative_to(folder).as_posix(), file.stat().st_size
-        found.append(_inspect(file, path, length) if path in tiffs else FoundFile(path, length))
+        found.append(inspect(file, path, length) if path in tiffs else FoundFile(path, length))
     return found
 
 
@@ -74,7 +74,7 @@ def _blocks(file: IO[bytes], length: int) -> Iterator[bytes]:
         length -= len(block)
 
 
-def _inspect(path: Path, name: str, length: int) -> FoundFile:
+def inspect(path: Path, name: str, length: int) -> FoundFile:
     """Find the pages, their shape, and whether all their pixels are inside the file."""
     import tifffile
 

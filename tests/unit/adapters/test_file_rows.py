@@ -51,7 +51,7 @@ RECORD = FileRecord(
     turn=at(0),
     plan=RunPlan(
         "key",
-        ToolChoice("p1", "d", "1.4.2", "Probabilities", "the type uint16", "certified"),
+        ToolChoice("p1", "d", "1.4.2", "Probabilities", "the type uint16", "certified", "tiff palette"),
         ImageDescription(
             "data",
             "zyx",
@@ -156,6 +156,7 @@ ROW: dict[str, Any] = {
     "pictures_wanted": '{"contrast":{"dtype":"uint8","limits":[[12.0,230.5]]}}',
     "export_source": "Probabilities",
     "export_settings": "the type uint16",
+    "result_form": "tiff palette",
     "engine": "certified",
     "wall_clock_seconds": int64(3600),
     "pool_id": "pool",

@@ -88,10 +88,15 @@ def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
         '{"per_plane": true, "keep_export_settings": true}',
         '{"keep_export_settings": "yes"}',
         '{"engine": "faster"}',
+        '{"output": "png"}',
+        '{"palette": "yes"}',
+        '{"palette": true, "export_source": "Uncertainty"}',
         '{"internal_path": "t{t}/img{t}"}',
     ],
 )
 def test_a_configuration_that_means_nothing_is_refused(text):
     """By the name of the key."""
-    with pytest.raises(ConfigError, match=r"objects|pixel_size_um|per_plane|internal_path|keep_export|engine"):
+    with pytest.raises(
+        ConfigError, match=r"objects|pixel_size_um|per_plane|internal_path|keep_export|engine|output|palette"
+    ):
         parse("p.json", text.encode())

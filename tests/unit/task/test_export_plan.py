@@ -189,6 +189,8 @@ def test_axes_that_describe_no_image_are_refused(axes, shape):
 
 
 def test_classic_tiff_ends_at_four_gigabytes():
-    """The plan says whether a file fits into 32-bit offsets with room for its tags."""
-    assert export_plan("zyx", (2000, 1000, 2000)).fits_classic_tiff
-    assert not export_plan("zyx", (2150, 1000, 2000)).fits_classic_tiff
+    """Offsets have 32 bits, with room for tags: beyond that ilastik writes all of it to HDF5, of a sequence too."""
+    small, large = export_plan("zyx", (2000, 1000, 2000)), export_plan("tzyx", (3, 2150, 1000, 2000))
+    assert (small.fits_classic_tiff, small.export_format, small.bytes_between) == (True, "multipage tiff", 0)
+    assert (large.fits_classic_tiff, large.export_format) == (False, "hdf5")
+    assert large.bytes_between >= 3 * 2150 * 1000 * 2000

@@ -1,0 +1,73 @@
+"""In which form people get what ilastik exports: as it is, or made into another file on the node.
+
+Pure and stdlib only, for Python 3.9 and newer: this module travels to the node (see contract.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from batch_ops.task.outputs import PlannedOutput
+
+TIFF, COMPRESSED_TIFF = "tiff", "compressed-tiff"
+FORMATS = (TIFF, COMPRESSED_TIFF)
+_PALETTE = "palette"
+_SUFFIX, _SUFFIX_COMPRESSED = ".tiff", ".ome.tiff"
+# Of what can't be compressed deflate makes 5 bytes more for each 16 KiB; strips and the map of colours are listed, too.
+_SHARE_MORE = 500
+_MORE_BYTES_PER_PAGE = 4096
+
+
+class ResultFormError(ValueError):
+    """This is not a form of results as the app writes it for a task."""
+
+
+@dataclass(frozen=True)
+class ResultForm:
+    """`format` is one of FORMATS. `palette`: the TIFFs of a segmentation have a colour for each class."""
+
+    format: str = TIFF
+    palette: bool = False
+
+    @property
+    def is_as_exported(self) -> bool:
+        """Whether people get the very files that ilastik wrote."""
+        return (self.format, self.palette) == (TIFF, False)
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.format == COMPRESSED_TIFF
+
+    def outputs(self, exported: Iterable[PlannedOutput]) -> tuple[PlannedOutput, ...]:
+        """Return what people get for what ilastik promises."""
+        return tuple(self._output(output) if output.is_tiff else output for output in exported)
+
+    def path(self, exported: str) -> str:
+        """Return the path of the file that a TIFF of ilastik becomes."""
+        return exported[: -len(_SUFFIX)] + _SUFFIX_COMPRESSED if self.is_compressed else exported
+
+    def _output(self, output: PlannedOutput) -> PlannedOutput:
+        if self.is_as_exported:
+            return output
+        more = output.bytes_per_file // _SHARE_MORE + output.pages * _MORE_BYTES_PER_PAGE
+        return replace(output, path=self.path(output.path), bytes_per_file=output.bytes_per_file + more)
+
+    def __str__(self) -> str:
+        """Write it for row and node: "" as exported, "compressed-tiff palette" with both."""
+        if self.is_as_exported:
+            return ""
+        return " ".join([self.format, *([_PALETTE] if self.palette else [])])
+
+    @classmethod
+    def read(cls, text: str) -> ResultForm:
+        """Read what `str` wrote. Raises `ResultFormError`."""
+        if not text:
+            return cls()
+        name, *more = text.split(" ")
+        if name not in FORMATS or more not in ([], [_PALETTE]):
+            raise ResultFormError(f"The form of results '{text}' is not known.")
+        return cls(name, bool(more))
+
+
+AS_EXPORTED = ResultForm()

@@ -1,0 +1,113 @@
+"""The results in the form in which people want them, made of what ilastik wrote."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+from batch_ops.task import contract
+from batch_ops.task.output import Output
+from batch_ops.task.outputs import PlannedOutput, outputs_by_folder
+from batch_ops.task.result_form import AS_EXPORTED, ResultForm
+from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.warning_kinds import BIGTIFF
+from node import rewrite
+from node.aside import NoAnswer, ask_aside
+from node.execution import Execution
+from node.files import is_bigtiff, is_disk_full, md5_of, refuse
+from node.image import LocalImage
+from node.measured import pixels_of
+from node.tiffs import inspect
+
+LEAST_SECONDS = 600.0
+_LEAST_BYTES_PER_SECOND = 2e6
+_UNDER_WAY = ".new"
+
+
+def tiffs_of_export(execution: Execution, image: LocalImage, exported: Path, promised: Sequence[PlannedOutput]) -> None:
+    """Make the promised TIFFs of what ilastik exported to HDF5, as classic TIFF can't hold them; the export goes.
+
+    Where there is no export, ilastik has failed: what is missing is found with the other faults of its output.
+    """
+    if not exported.is_file():
+        return
+    for output in promised:
+        targets = [exported.parent / path for path in output.paths]
+        _rewrite(execution, image, [exported], targets, output, AS_EXPORTED, None)
+    exported.unlink()
+
+
+def formed(
+    execution: Execution,
+    image: LocalImage,
+    results: list[Output],
+    task: contract.TaskEnvironment,
+    promised: Sequence[PlannedOutput],
+) -> list[Output]:
+    """Return the results as people get them, in the place of ilastik's own files; warn of BigTIFFs among them.
+
+    `promised`: what ilastik wrote, by which `results` were verified.
+    """
+    form, place = task.form, execution.partial / image.described.folder
+    if not form.is_as_exported:
+        for output in promised:
+            objects = [one.label for one in task.wanted_objects.classes] if form.palette else None
+            sources = [place / path for path in output.paths]
+            targets = [source.with_name(f"{source.name}{_UNDER_WAY}") for source in sources]
+            _rewrite(execution, image, sources, targets, output, form, objects)
+            for source, target in zip(sources, targets):
+                source.unlink()
+                target.rename(source.with_name(form.path(source.name)))
+        results = outputs_of(execution, outputs_by_folder([(image.described.folder, form.outputs(promised))]))
+    if any(is_bigtiff(execution.partial / output.path) for output in results):
+        sentence = (
+            "Its results are too large for classic TIFF, which ends at 4 GB. So they are BigTIFFs: ImageJ opens them "
+            "with Bio-Formats only, as in Fiji."
+        )
+        execution.warn(RunWarning(BIGTIFF, sentence), image.described.folder)
+    return results
+
+
+def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[Output]:
+    """Describe the files of a good run: as promised, with what only they tell."""
+    results = []
+    for output in promised:
+        for path in output.paths:
+            file = execution.partial / path
+            length, md5 = file.stat().st_size, md5_of(file)
+            results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
+    return results
+
+
+def _rewrite(
+    execution: Execution,
+    image: LocalImage,
+    sources: Sequence[Path],
+    targets: Sequence[Path],
+    output: PlannedOutput,
+    form: ResultForm,
+    objects: list[int] | None,
+) -> None:
+    """Make the targets, which have to hold all that was promised, in a process aside."""
+    order = {
+        **pixels_of(execution, image, []),
+        "planes": image.described.planes,
+        "source": list(map(str, sources)),
+        "targets": list(map(str, targets)),
+        "pages": output.pages,
+        "page_shape": output.page_shape,
+        "compressed": form.is_compressed,
+        "objects": objects,
+    }
+    try:
+        ask_aside(rewrite.__name__, order, LEAST_SECONDS + output.total_bytes / _LEAST_BYTES_PER_SECOND)
+    except NoAnswer as exc:
+        if is_disk_full(exc):
+            raise OSError(errno.ENOSPC, str(exc)) from exc
+        refuse(contract.EXIT_NO_OUTPUT, f"No TIFF could be made of what ilastik wrote: {exc}.")
+    for target in targets:
+        found = inspect(target, target.name, target.stat().st_size)
+        if found.fault or (found.pages, found.page_shape) != (output.pages, output.page_shape):
+            wrong = found.fault or f"it has {found.pages} pages of {found.page_shape}"
+            refuse(contract.EXIT_NO_OUTPUT, f"The TIFF that was made of what ilastik wrote is damaged: {wrong}.")

@@ -1,0 +1,70 @@
+"""Results in another form than ilastik's, in a real process of the task script."""
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from batch_ops.task import contract
+from batch_ops.task.objects import CountedClass, ObjectsWanted
+from batch_ops.task.outputs import Role
+from batch_ops.task.result_form import COMPRESSED_TIFF, ResultForm
+from pixel_engine.axes import axistags_json
+
+FORM = str(ResultForm(COMPRESSED_TIFF, palette=True))
+COUNTED = ObjectsWanted((CountedClass(1, "Cell"),)).to_json()
+
+
+def test_compressed_tiffs_take_the_place_of_ilastiks(folder):
+    """Each of a sequence, with its pages and axes in the manifest; objects are counted all the same."""
+    folder.values = {"result_form": FORM, "objects": COUNTED}
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    manifest = folder.manifest()
+    found = [output for output in manifest.outputs if output.role is Role.SEGMENTATION]
+    assert [output.path for output in found] == ["nuclei0.ome.tiff", "nuclei1.ome.tiff"]
+    assert {(output.pages, output.axes) for output in found} == {(3, "zyx")}
+    assert manifest.counts
+    place = folder.wd / "out" / manifest.execution
+    assert sorted(path.name for path in place.glob("nuclei*")) == [output.path for output in found]
+    with tifffile.TiffFile(place / found[0].path) as tiff:
+        assert tiff.series[0].axes == "ZYX"
+        assert (tiff.asarray() == 1).all()
+        assert (tiff.pages.first.photometric, tiff.pages.first.compression) == (3, 8)
+
+
+def test_a_form_of_a_later_version_is_not_guessed(folder):
+    """The task was given wrong values."""
+    folder.values = {"result_form": "ome-zarr"}
+    assert folder.run().code == contract.EXIT_INTERNAL
+    assert "'ome-zarr' is not known" in folder.report().sentence
+
+
+@pytest.mark.slow
+def test_results_beyond_4_gb_become_a_bigtiff(folder):
+    """Of what ilastik exports to HDF5, plane by plane; its owner is told."""
+    shape = (66, 8192, 8192)
+    with h5py.File(folder.image, "w") as file:
+        made = file.create_dataset("data", shape, "uint8", chunks=(1, 1024, 1024))
+        made.attrs["axistags"] = axistags_json("zyx", {})
+    folder.axes, folder.shape = "zyxc", (*shape, 1)
+    folder.project.unlink()
+    folder.make_project()
+    folder.check()
+    folder.ilastik(
+        "made = h5py.File(pattern, 'w').create_dataset('exported_data', (66, 8192, 8192, 1), 'uint8', "
+        "chunks=(32, 128, 128, 1), fillvalue=1)\n"
+        f"made.attrs['axistags'] = {axistags_json('zyxc', {})!r}\nmade[65, 8191, 8191, 0] = 2\n"
+    )
+    # More than the tests of small images are given.
+    process = folder.start()
+    printed, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, printed
+    manifest = folder.manifest()
+    [output] = [output for output in manifest.outputs if output.role is Role.SEGMENTATION]
+    assert (output.path, output.pages, output.axes) == ("nuclei.tiff", 66, "zyx")
+    assert "bigtiff" in [warning.code for warning in manifest.warnings]
+    assert manifest.class_pixels == (66 * 8192**2 - 1, 1)
+    with tifffile.TiffFile(folder.wd / "out" / manifest.execution / output.path) as tiff:
+        assert tiff.is_bigtiff
+        assert np.argwhere(tiff.pages[65].asarray() == 2).tolist() == [[8191, 8191]]
