@@ -196,17 +196,17 @@ def _of_chain(tif: Any) -> dict[int, Stack]:
             found.append(stack)
             number += taken
         return dict(enumerate(found))
-    for number in range(count):
-        if tif.pages[number].is_reduced:
-            continue
+    whole = [number for number in range(count) if not tif.pages[number].is_reduced]
+    # Where each page calls itself a reduced copy, they are of an image that is elsewhere, and all there is of it here.
+    for number in whole or range(count):
         page = describe_page(tif, tif.pages[number])
         alike = (page.shape, page.dtype, page.page_axes)
         if found and (found[-1].shape, found[-1].dtype, found[-1].page_axes) == alike:
             found[-1] = replace(found[-1], pages=(*found[-1].pages, number))
         else:
             found.append(replace(page, pages=(number,)))
-    whole = [with_leading(one, [("", len(one.pages))] if len(one.pages) > 1 else [], one.pages) for one in found]
-    return dict(enumerate(whole))
+    each = [with_leading(one, [("", len(one.pages))] if len(one.pages) > 1 else [], one.pages) for one in found]
+    return dict(enumerate(each))
 
 
 def _of_shaped(tif: Any, number: int) -> tuple[Stack, int]:

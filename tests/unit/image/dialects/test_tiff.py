@@ -76,6 +76,14 @@ def test_pages_of_several_sizes():
     assert described(memory.getvalue(), "series1")["shape"] == [9, 21, 9]
 
 
+def test_a_file_of_reduced_copies_alone():
+    """Then they are the image; no file is without any."""
+    memory = io.BytesIO()
+    with tifffile.TiffWriter(memory) as writer:
+        writer.write(pixels("yx"), subfiletype=1, metadata=None)
+    assert described(memory.getvalue())["shape"] == [21, 26]
+
+
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
