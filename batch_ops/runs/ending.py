@@ -36,8 +36,12 @@ class Ending:
     _clock: Callable[[], datetime]
 
     async def end(self, entry: Entry, record: FileRecord) -> Entry:
-        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist. Raises `Conflict`."""
-        await self._problem_file.tell(record)
+        """End a run: PROBLEM.txt first where there is a problem, then the row, then the worklist. Raises `Conflict`.
+
+        One that is cancelled loses its PROBLEM.txt after the row: somebody else may just have ended it otherwise.
+        """
+        if record.state is not State.CANCELLED:
+            await self._problem_file.tell(record)
         if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
             await self.clean_later(record)
         entry = await self.advance_reported(entry, record)
@@ -61,6 +65,8 @@ class Ending:
 
     async def dismiss(self, record: FileRecord) -> None:
         """Finish an ended run: end its tasks, and remove it from the worklist."""
+        if record.state is State.CANCELLED:
+            await self._problem_file.retract(record)
         await self.end_previous(record)
         if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
             # Most often it has ended by itself; one that takes down its nodes has not.

@@ -92,6 +92,36 @@ async def test_problem_txt_says_what_the_row_says(world: World, first: State) ->
     assert all("The first word." in text and "Another" not in text for text in texts.values())
 
 
+async def test_who_cancels_too_late_takes_no_problem_txt_away(world: World) -> None:
+    """The row that stands is said at every moment, also while somebody else finds that the image is gone."""
+    entry = await world.ledger.get(NAME)
+    assert entry is not None
+    ending = _ending(world)
+    await ending.end(entry, entry.record.to(State.FAILED, world.cloud.clock(), "The first word."))
+    there: list[bool] = []
+    world.blobs.containers["results"].watch = lambda name, before, after: there.append(after is not None)
+    with pytest.raises(Conflict):
+        await ending.end(entry, entry.record.to(State.CANCELLED, world.cloud.clock(), "It is gone."))
+    assert all(there)
+
+
+async def test_a_cancelled_run_keeps_no_problem_txt_that_a_crash_left(world: World) -> None:
+    """The next tick takes it away."""
+    entry = await world.ledger.get(NAME)
+    assert entry is not None
+    await ProblemFile(world.blobs, "results", Staging(world.blobs, "staging")).report(
+        replace(entry.record, state=State.WAITING)
+    )
+    world.cloud.fail("ledger.advance", Crash(), when=When.AFTER)
+    with pytest.raises(Crash):
+        await _ending(world).end(entry, entry.record.to(State.CANCELLED, world.cloud.clock(), "It is gone."))
+    assert world.results(NAME)
+    world.new_process()
+    world.cloud.advance(timedelta(days=1))
+    await world.reconcile()
+    assert not world.results(NAME)
+
+
 async def test_a_late_word_of_waiting_gives_way(world: World) -> None:
     """Who stood still before he wrote that the file waits leaves the last word to the end that it has come to."""
     world.drop(LATE)
