@@ -221,11 +221,6 @@ def results_folder(name: str) -> str:
     return f"{name[:_LONGEST_FOLDER]}~{file_hash(name)}{image_suffix(name)}/"
 
 
-def project_blob(project: str) -> str:
-    """Return the name of a project's classifier in the container `projects`."""
-    return f"{project}{PROJECT_SUFFIX}"
-
-
 def frozen_blob(digest: str) -> str:
     """Return the name of the copy of a classifier that runs use: the SHA-256 of its content."""
     return f"{digest}{PROJECT_SUFFIX}"

@@ -15,7 +15,6 @@ from batch_ops.image.readings import Dataset, Images
 
 # The readers whose images have an XML of the same stem beside them.
 READERS = frozenset({"bigdataviewer"})
-SUFFIX = ".xml"
 # It holds a transformation for each volume, too.
 MAX_BYTES = 16 * 2**20
 

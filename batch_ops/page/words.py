@@ -71,7 +71,6 @@ APPLY = "Show"
 NO_FILES = "There are no such files."
 NAME, REASON, COUNTS, AGE, PICTURE = "Name", "Reason", "Objects", "Dropped", "Picture"
 NEXT_PAGE, FIRST_PAGE = "Next files", "First files"
-NO_PICTURE = "no picture"
 OVERLAY_OF = "Result drawn over"
 WARNINGS = "Warnings"
 AGO = "ago"
@@ -142,7 +141,6 @@ DONE_WITH: Mapping[str, str] = {
 }
 LEFT_ALONE = "{} left alone: {}."
 AND_MORE = "and {} more"
-STEERED = "Steered"
 BY = "by"
 NOT_FROM_HERE = "This did not come from the page itself, or from a page that was open for very long: load it again."
 

@@ -16,7 +16,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from batch_ops.task import strict_json
 from batch_ops.task.strict_json import check_number, check_text, refuse
@@ -224,8 +223,3 @@ def next_step(role: EngineRole, combination: Combination, known: Sequence[Certif
 def depth_of(size: Mapping[str, int]) -> int:
     """Return the depth of an image for its combination; `size` by axis."""
     return min(size.get("z", 1), DEEP)
-
-
-def as_plain(use: EngineUse) -> dict[str, Any]:
-    """Return it as JSON has it."""
-    return dataclasses.asdict(use)
