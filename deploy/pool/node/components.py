@@ -10,44 +10,16 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-MAX_OBJECTS = 20_000_000
+from node.measured_objects import Array, Objects, measure, nothing, summed
 
-Array = Any  # numpy's, whose types Python 3.9 can't all write
+MAX_OBJECTS = 20_000_000
 
 
 class TooManyObjects(Exception):
     """There are more than MAX_OBJECTS: this is noise, and a table of it would help nobody."""
-
-
-@dataclass(frozen=True)
-class Objects:
-    """The components, in the order of their first pixel; N of them, in an image of C channels.
-
-    `pixels` (N), `first` and `last` (N x 3: the least and the greatest z, y, x), `sums` (N x 3: of z, y, x),
-    `intensity_sums`, `intensity_min`, `intensity_max` (N x C).
-    """
-
-    pixels: Array
-    first: Array
-    last: Array
-    sums: Array
-    intensity_sums: Array
-    intensity_min: Array
-    intensity_max: Array
-
-    @property
-    def centroids(self) -> Array:
-        """The means of z, y, x (N x 3), as floats."""
-        return self.sums / self.pixels[:, None]
-
-    @property
-    def intensity_means(self) -> Array:
-        """The means of each channel (N x C), as floats."""
-        return self.intensity_sums / self.pixels[:, None]
 
 
 @dataclass
@@ -89,9 +61,9 @@ class Components:
         """Take a band from this row on: which pixels are of the class (rows x columns), intensities (the same x C)."""
         start, stop, number = self.number(mask, row)
         if start.size:
-            self._measured.append(_measure(self._z, row, start, stop, self._stride, intensities, number))
+            self._measured.append(measure(self._z, row, start, stop, self._stride, intensities, number))
             if len(self._measured) > 256:
-                self._measured = [_summed(self._measured)]
+                self._measured = [summed(self._measured)]
 
     def number(self, mask: Array, row: int) -> tuple[Array, Array, Array]:
         """Take a band without measuring it; return start and stop of its runs on its own flat axis, and their numbers.
@@ -147,37 +119,9 @@ class Components:
     def objects(self) -> Objects:
         """Return the components of all bands."""
         if not self._count:
-            return _nothing(self._channels)
+            return nothing(self._channels)
         ids = self.ids()
-        return _summed([(ids[number], found) for number, found in self._measured])[1]
-
-
-class Labelled:
-    """Takes bands of rows whose objects are numbered already; `objects` says what they were."""
-
-    def __init__(self, channels: int) -> None:
-        self._channels = channels
-        self._measured: list[tuple[Array, Objects]] = []
-
-    def add(self, labels: Array, intensities: Array, z: int, row: int) -> None:
-        """Take a band: the number of each pixel's object (rows x columns; 0 for none), intensities (the same x C)."""
-        stride = labels.shape[1] + 1
-        padded = np.zeros((labels.shape[0], stride), labels.dtype)
-        padded[:, :-1] = labels
-        flat = padded.ravel()
-        # A run begins where the number changes, and ends where it does.
-        edges = np.flatnonzero(np.diff(flat, prepend=flat.dtype.type(0)))
-        start, stop = edges, np.append(edges[1:], flat.size)
-        is_object = flat[start] > 0
-        start, stop = start[is_object], stop[is_object]
-        if start.size:
-            self._measured.append(_measure(z, row, start, stop, stride, intensities, flat[start].astype(np.int64)))
-            if len(self._measured) > 256:
-                self._measured = [_summed(self._measured)]
-
-    def objects(self) -> Objects:
-        """Return the objects in the order of their numbers."""
-        return _summed(self._measured)[1] if self._measured else _nothing(self._channels)
+        return summed([(ids[number], found) for number, found in self._measured])[1]
 
 
 def _runs(mask: Array, stride: int) -> tuple[Array, Array]:
@@ -204,53 +148,3 @@ def _connected(pairs: Array, count: int) -> Array:
     sparse, csgraph = importlib.import_module("scipy.sparse"), importlib.import_module("scipy.sparse.csgraph")
     graph = sparse.coo_array((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), shape=(count, count))
     return csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
-
-
-def _measure(
-    z: int, row: int, start: Array, stop: Array, stride: int, intensities: Array, number: Array
-) -> tuple[Array, Objects]:
-    """Measure each run, and sum up by number. `start` and `stop` are those on the band's own flat axis."""
-    rows, x, end = start // stride, start % stride, stop - start + start % stride
-    y, pixels = rows + row, stop - start
-    # Without the pixel that the band's rows have more: the flat axis of the intensities.
-    bounds = np.stack([start - rows, stop - rows], axis=1).ravel()
-    flat = intensities.reshape(-1, intensities.shape[2])
-    exact = flat.dtype.kind in "biu" and flat.dtype.itemsize < 8
-    kind = np.int64 if exact else np.float64
-    flat = np.concatenate([flat.astype(kind), np.zeros((1, flat.shape[1]), kind)])
-    planes = np.full(start.size, z)
-    of_runs = Objects(
-        pixels=pixels,
-        first=np.stack([planes, y, x], axis=1),
-        last=np.stack([planes, y, end - 1], axis=1),
-        sums=np.stack([planes * pixels, y * pixels, (x + end - 1) * pixels // 2], axis=1),
-        intensity_sums=np.add.reduceat(flat, bounds)[::2],
-        intensity_min=np.minimum.reduceat(flat, bounds)[::2],
-        intensity_max=np.maximum.reduceat(flat, bounds)[::2],
-    )
-    return _summed([(number, of_runs)])
-
-
-def _summed(parts: list[tuple[Array, Objects]]) -> tuple[Array, Objects]:
-    """Join what was measured of the same numbers; return the numbers in their order, and one object for each."""
-    number = np.concatenate([part[0] for part in parts])
-    order = np.argsort(number, kind="stable")
-    numbers, first = np.unique(number[order], return_index=True)
-
-    def joined(name: str, join: Any) -> Array:
-        return join.reduceat(np.concatenate([getattr(part[1], name) for part in parts])[order], first)
-
-    return numbers, Objects(
-        pixels=joined("pixels", np.add),
-        first=joined("first", np.minimum),
-        last=joined("last", np.maximum),
-        sums=joined("sums", np.add),
-        intensity_sums=joined("intensity_sums", np.add),
-        intensity_min=joined("intensity_min", np.minimum),
-        intensity_max=joined("intensity_max", np.maximum),
-    )
-
-
-def _nothing(channels: int) -> Objects:
-    places, values = np.empty((0, 3), np.int64), np.empty((0, channels), np.int64)
-    return Objects(np.empty(0, np.int64), places, places, places, values, values, values)

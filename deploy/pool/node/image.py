@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,16 +16,14 @@ from batch_ops.image.readings import Dataset
 from batch_ops.image.views import Part
 from batch_ops.task import contract
 from batch_ops.task.run_plan import ImageDescription, RunWarning, image_from_json, image_to_json
+from node.dataset import ALIAS, PLAIN_DATASET, listed_name, odd_attributes, rename
 from node.description import Described, describe
 from node.files import faults_of_file, is_tiff, md5_of, open_hdf5, open_image, refuse
 from node.pixel_sizes import pixel_sizes, sizes_as_read
 from node.plain_copy import DATASET, write_plain_copy
 
 LINK = "local.h5"  # ilastik splits names at `.h5` in the middle, `*` and `:`
-ALIAS = "ilastik_batch_input"  # replaces the name of a dataset that ilastik would split
 NOTE = "local.json"  # what this script changed in its copy of the image
-MAX_ATTRIBUTE_BYTES = 64 * 1024
-PLAIN_DATASET = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True)
@@ -210,46 +207,3 @@ def _changed_before(root: Path, path: Path) -> LocalImage | None:
 def _state(path: Path) -> list[int]:
     found = path.stat()
     return [found.st_ino, found.st_size, found.st_mtime_ns]
-
-
-def listed_name(file: Any, name: str) -> str:
-    """Find the name under which ilastik lists a dataset: each once, without soft links."""
-    wanted = file[name]
-    found: str | None = file.visititems(lambda listed, thing: listed if thing == wanted else None)
-    return name if found is None else found
-
-
-def rename(file: Any, listed: str) -> None:
-    """Rename the dataset to the alias, and remove its other names."""
-    dataset = file[listed]
-    if ALIAS in file and file[ALIAS] != dataset:
-        del file[ALIAS]
-    while listed != ALIAS:
-        if ALIAS in file:
-            del file[listed]
-        else:
-            file.move(listed, ALIAS)
-        listed = listed_name(file, ALIAS)
-
-
-def odd_attributes(dataset: Any) -> list[str]:
-    """Name the attributes that ilastik fails on, and does not need: units in no table, ranges that are no pairs."""
-    attributes = dataset.attrs
-    odd = []
-    for name in ("axis_units", "drange"):
-        if name in attributes and not (_is_small(dataset, name) and _is_readable(name, attributes[name])):
-            odd.append(name)
-    return odd
-
-
-def _is_small(dataset: Any, name: str) -> bool:
-    return bool(dataset.attrs.get_id(name).get_storage_size() <= MAX_ATTRIBUTE_BYTES)
-
-
-def _is_readable(name: str, value: Any) -> bool:
-    if name == "drange":
-        return getattr(value, "shape", None) == (2,) and value.dtype.kind in "uif"
-    try:
-        return isinstance(json.loads(value), dict)
-    except (ValueError, TypeError, RecursionError):
-        return False

@@ -9,7 +9,8 @@ from typing import Any
 
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.plain_text import cell
-from node.components import Components, Labelled, Objects
+from node.components import Components
+from node.measured_objects import Labelled, Objects
 from node.planes import Band, ImagePlanes, Pages, bands
 from node.split import labels_of
 
