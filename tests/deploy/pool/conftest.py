@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.pool.tools_server import CLIENT_ID, ToolsServer, tools_server
+from tests.deploy.pool.warm_python import warm_python
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 # What set-up has made, by the list and the scripts that nodes of Azure get: the wheels, and what is made of them.
@@ -113,6 +114,13 @@ class Node:
         return not left and noise.stat().st_size == NOISE_BYTES and (self.home / "VERSION").read_text() == "1.4.2\n"
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The Python for tasks, whose libraries are loaded: once for all tests instead of for each process."""
+    with warm_python(NODE_PYTHON / "bin/python", tmp_path_factory.mktemp("warm")) as there:
+        yield there
+
+
 @pytest.fixture
 def server() -> Iterator[ToolsServer]:
     with tools_server() as running:
@@ -138,7 +146,7 @@ def programs(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def node(tmp_path: Path, server: ToolsServer, programs: Callable[..., Path]) -> Node:
+def node(tmp_path: Path, server: ToolsServer, programs: Callable[..., Path], warm: Path) -> Node:
     """A fresh node whose folder has an odd name; the Python for tasks is there already."""
     startup = tmp_path / "startup dir"
     startup.mkdir()
@@ -150,4 +158,6 @@ def node(tmp_path: Path, server: ToolsServer, programs: Callable[..., Path]) -> 
     made.offer(ilastik_archive())
     folder = programs("nothing", "#!/bin/sh\n")
     made.extra["PATH"] = f"{folder}:{os.environ['PATH']}"
+    # What tries ilastik, or the stand-in for it, need not load its libraries.
+    made.extra["LOCAL_CLOUD_PYTHON"] = str(warm / "bin/python")
     return made

@@ -66,7 +66,8 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "shared 'dir' é" / "python")
 
 
-@pytest.mark.parametrize("before", ["a link", pytest.param("half an installation", marks=pytest.mark.slow)])
+@pytest.mark.slow  # tests/deploy/pool/test_start_task.py has a fresh node get it
+@pytest.mark.parametrize("before", ["a link", "half an installation"])
 def test_the_environment_is_whole_whatever_was_there(place, tmp_path, before):
     """Packages of the very versions that are listed, no others, compiled for users who may not write; then no work."""
     (tmp_path / "elsewhere").mkdir()

@@ -127,6 +127,7 @@ async def read(client, name):
     return b"".join([chunk async for chunk in await client.download_task_file("j", "t", name)])
 
 
+@pytest.mark.slow
 async def test_a_node_installs_what_tasks_need_and_a_task_finds_it(service, containers, server, programs):
     """Storage that is away for a moment costs a retry, not the node. The manifest has the version of its ilastik."""
     tools, data = containers

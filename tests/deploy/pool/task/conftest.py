@@ -156,8 +156,14 @@ class TaskFolder:
         }
         variables = {f"{TaskEnvironment.PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         node = {"AZ_BATCH_NODE_ID": "tvm-1", "AZ_BATCH_NODE_SHARED_DIR": str(self.home.parent)}
-        kept = {"KEPT_TIFFS": str(self.tools.parent)}
+        # Of the stand-ins for ilastik: the TIFFs of made-up ones, and the Python of the pixel engine.
+        kept = {"KEPT_TIFFS": str(self.tools.parent), "LOCAL_CLOUD_PYTHON": str(self.python / "bin/python")}
         return {"PATH": os.environ["PATH"], **kept, **node, **variables, **self.extra}
+
+    def start_afresh(self) -> None:
+        """Have each process of the Python for tasks load its libraries itself, as its parent's own child."""
+        self.python.unlink()
+        self.python.symlink_to(NODE_PYTHON)
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -242,13 +248,13 @@ def engine_pixels(folder: TaskFolder, tmp_path: Path) -> Callable[[Path, str], l
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tools: Path) -> Iterator[TaskFolder]:
+def folder(tmp_path: Path, tools: Path, warm: Path) -> Iterator[TaskFolder]:
     """A working directory whose own path is as odd as the names of files."""
     items = tmp_path / "the 'work' items é$(touch pwned)"
     made = TaskFolder(items / "job/job-1/task/wd", tmp_path / "shared dir" / "ilastik", tools)
     made.wd.mkdir(parents=True)
     made.bring()
     made.ilastik("write()")
-    made.python.symlink_to(NODE_PYTHON)
+    made.python.symlink_to(warm)
     yield made
     assert not list(tmp_path.rglob("pwned")), "a name was run as code"

@@ -183,6 +183,7 @@ def test_sigterm_ends_ilastik_and_all_it_started(folder, manners):
         "open('pids.partial', 'w').write(f'{os.getpid()} {other.pid}')\nos.rename('pids.partial', 'pids')\n"
         "time.sleep(300)"
     )
+    folder.start_afresh()
     process = folder.start()
     try:
         wait_until((folder.wd / "pids").exists, 60, "ilastik runs")

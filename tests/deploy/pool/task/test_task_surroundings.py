@@ -68,6 +68,7 @@ def older_node(folder, python: str) -> None:
 def test_a_python_without_its_libraries_is_a_fault_of_the_node(folder, library):
     """Another node may have them: it is said in the report, and the run is tried again."""
     (folder.wd / f"task/{library}.py").write_text(f"raise ImportError('no {library}')")
+    folder.start_afresh()
     assert folder.run().code == contract.EXIT_NODE
     assert f"no {library}" in folder.report().sentence
 
