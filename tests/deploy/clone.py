@@ -26,10 +26,17 @@ sys.exit(int(codes[0]))
 """
 
 
+def _unneeded(folder: str, names: list[str]) -> set[str]:
+    """Name what only the real builder would read; of the product deploy.sh itself runs the doctor alone."""
+    if Path(folder) == _REPOSITORY / "batch_ops":
+        return set(names) - {"__init__.py", "doctor"}
+    return {"__pycache__", *(("node", "engine") if Path(folder) == _REPOSITORY / "deploy/pool" else ())}
+
+
 def copy(folder: Path) -> None:
     """Copy the repository as it is now; its package is built in no time, and its doctor only notes what it is asked."""
     for part in ("deploy", "batch_ops", "local_cloud/sample_data"):
-        shutil.copytree(_REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(_REPOSITORY / part, folder / part, ignore=_unneeded)
     for file in ("requirements.txt", "deploy/requirements.lock"):
         shutil.copy(_REPOSITORY / file, folder / file)
     (folder / "deploy/package.py").write_text(PACKAGE.format(digest="1" * 64))
