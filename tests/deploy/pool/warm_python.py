@@ -43,10 +43,11 @@ def warm_python(python: Path, folder: Path) -> Iterator[Path]:
     client.write_text(_CLIENT.format(python=sys.executable, path=str(path)), encoding="utf-8")
     client.chmod(0o755)
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [python, "-E", "-s", "-X", "utf8", "-u", __file__, path, client]
+    command = [str(python), "-E", "-s", "-X", "utf8", "-u", __file__, str(path), str(client)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **one_thread}
     ) as server:
+        assert server.stdin
         assert server.stdout
         try:
             assert server.stdout.readline() == b"ready\n"
@@ -68,9 +69,11 @@ def main(path: str, client: str) -> None:
             line, _ = server.accept()
             with line:
                 if os.fork() == 0:
-                    server.close()
-                    _attend(line, client)
-                    os._exit(0)
+                    try:
+                        server.close()
+                        _attend(line, client)
+                    finally:
+                        os._exit(0)
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
@@ -89,7 +92,7 @@ def _attend(line: socket.socket, client: str) -> None:
     for file in files:
         os.close(file)
     ended = os.pidfd_open(child)
-    if ended not in select.select([line, ended], [], [])[0]:
+    if ended not in select.select([line.fileno(), ended], [], [])[0]:
         os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with contextlib.suppress(ProcessLookupError):
@@ -109,7 +112,7 @@ def _run(texts: list[str], files: list[int], client: str) -> None:
     variables, words = rest[: int(count)], rest[int(count) :]
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(text.split("=", 1) for text in variables)
+    os.environ.update(text.partition("=")[::2] for text in variables)
     sys.executable = client
     code: object = 1
     try:
