@@ -119,6 +119,10 @@ class Case:
         """Whether the content can't be read until somebody rehydrates it."""
         return self.blob.is_archived
 
+    def is_unsettled(self, project: Project) -> bool:
+        """Whether it was written so recently that its project wants to see first whether it is written again."""
+        return self.now - self.blob.modified < project.config.settle
+
     @property
     def is_before_its_turn(self) -> bool:
         """Whether its turn is still to come."""
@@ -192,6 +196,13 @@ def _waits_for_companion(name: str) -> str:
     return f"It waits a while for its XML, '{beside}'; if that does not come, it runs without."
 
 
+def _is_unsettled(project: Project) -> str:
+    return (
+        f"It starts once nobody has written it anew for {project.config.settle.total_seconds():g} seconds, as its "
+        "project's configuration says (settle_seconds)."
+    )
+
+
 def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     """Decide what happens to the case."""
     if case.is_before_its_turn:
@@ -206,6 +217,8 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     project, verdict = found.project, found.verdict
     if isinstance(project, NoProject):
         return Wait(record, State.WAITING_FOR_PROJECT, project.sentence)
+    if project is not None and case.is_unsettled(project):
+        return Wait(record, State.WAITING, _is_unsettled(project), reported=False)
     if found.turn and found.turn > case.now:
         return Wait(record, State.WAITING, found.turn_sentence, reported=False)
     assert project is not None

@@ -17,10 +17,11 @@ from batch_ops.task.result_form import AS_EXPORTED, FORMATS, TIFF, ResultForm
 
 LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
+_LONGEST_SETTLE_SECONDS = 24 * 3600
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
-    *("engine", "output", "palette"),
+    *("engine", "output", "palette", "settle_seconds"),
 )
 _OBJECT_KEYS = ("classes", "min_size", "split", "label_image")
 _MOST_CLASSES = 255
@@ -38,7 +39,8 @@ class ProjectConfig:
     images say (see `name_pattern.NamePattern`), None where they say nothing. `keep_export_settings`: what the project
     itself stores of its export is used. `split`: how touching objects are parted, "" where they are not.
     `label_image`: results have images of the objects' ids.
-    `engine`: which programs may compute it, None where it does not say. `form`: in which form its results are."""
+    `engine`: which programs may compute it, None where it does not say. `form`: in which form its results are.
+    `settle`: for so long a file has to be left alone before it starts."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -55,6 +57,7 @@ class ProjectConfig:
     keep_export_settings: bool = False
     engine: str | None = None
     form: ResultForm = AS_EXPORTED
+    settle: timedelta = timedelta()
 
 
 class ConfigError(IlastikBatchError):
@@ -90,6 +93,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         keep_export_settings=keep_export,
         engine=_engine(where, values),
         form=_form(where, values),
+        settle=_settle(where, values),
     )
 
 
@@ -172,6 +176,15 @@ def _wall_clock(where: str, values: dict[str, object]) -> timedelta | None:
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 < minutes <= _LONGEST_MINUTES:
         raise ConfigError(f"{where} must give wall_clock_minutes as a number above 0, at most {_LONGEST_MINUTES}.")
     return timedelta(minutes=minutes)
+
+
+def _settle(where: str, values: dict[str, object]) -> timedelta:
+    seconds = values.get("settle_seconds")
+    if seconds is None:
+        return timedelta()
+    if not _is_number(seconds) or not 0 <= seconds <= _LONGEST_SETTLE_SECONDS:
+        raise ConfigError(f"{where} must give settle_seconds as a number from 0 to {_LONGEST_SETTLE_SECONDS}.")
+    return timedelta(seconds=seconds)
 
 
 def _classes(where: str, values: dict[str, object]) -> tuple[str | int, ...] | None:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from batch_ops.domain.errors import IlastikBatchError, ServiceFault
+from batch_ops.domain.file_kinds import accepted
 from batch_ops.domain.naming import project_of
 from batch_ops.image.companion import has_companion
 from batch_ops.image.dialects.tiff import MAGIC
@@ -188,7 +189,7 @@ class ImageChecker:
 
         Only files of one `group` ever share a parser: whoever may upload one of them may overwrite the others.
         """
-        wanted = "the .ilp that ilastik saved" if job["kind"] == "project" else "the image as .h5"
+        wanted = "the .ilp that ilastik saved" if job["kind"] == "project" else f"an image ({accepted()})"
         head = await _beginning(name, blob, wanted, MAGIC if job["kind"] == "image" else ())
         job |= {
             "size": blob.size,
@@ -226,7 +227,8 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str, others: tuple
     start = await _superblock_bytes(blob, head)
     if start is None:
         seems = looks_like(head)
-        raise _Cut(Refused(f"{file} is not an HDF5 file{f': it is {seems}' if seems else ''}; upload {wanted}."))
+        it_is_not = "is neither an HDF5 file nor a TIFF" if others else "is not an HDF5 file"
+        raise _Cut(Refused(f"{file} {it_is_not}{f': it is {seems}' if seems else ''}; upload {wanted}."))
     try:
         superblock = parse_superblock(*start)
     except DamagedSuperblock:

@@ -200,7 +200,7 @@ class Start:
                 return replace(found, over_budget=over)
             project = await self._classifiers.get(name)
             found = replace(found, project=project)
-            if isinstance(project, NoProject):
+            if isinstance(project, NoProject) or case.is_unsettled(project):
                 return found
             if case.needs_turn:
                 turn = await self._admission.turn()

@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import ContainerClient
 
-from .folders import NOTES, Watched
+from .folders import NOTES, SUFFIXES, Watched
 from .transfer import Transfer
 from .uploader import Uploader, log
 
@@ -37,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("target", help="URL of the container, and the folder in it: https://.../input/PROJECT/...")
     parser.add_argument("--sent", type=Path, help="where files go that were sent (FOLDER-sent; the same disk)")
     parser.add_argument("--failed", type=Path, help="where files go that can't be sent (FOLDER-failed; the same disk)")
-    parser.add_argument("--suffix", action="append", help="which files (.h5); may be repeated")
+    parser.add_argument("--suffix", action="append", help=f"which files ({', '.join(SUFFIXES)}); may be repeated")
     help_ = "a file is whole when it was not changed for so long"
     parser.add_argument("--settle", type=float, default=30, metavar="SECONDS", help=f"{help_} (30)")
     parser.add_argument("--every", type=float, default=5, metavar="SECONDS", help="how often to look (5)")
@@ -79,7 +79,7 @@ def main() -> int:
     for place in (sent, failed):
         if root in (place, *place.parents):
             raise _usage(f"{place} lies in {root}, where it would be sent again.")
-    watched = Watched(root, tuple(suffix.lower() for suffix in args.suffix or [".h5"]))
+    watched = Watched(root, tuple(suffix.lower() for suffix in args.suffix or SUFFIXES))
     uploader = Uploader(root, prefix, sent, failed, Transfer(container), watched)
     try:
         while True:

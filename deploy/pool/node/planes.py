@@ -72,7 +72,7 @@ class ImagePlanes:
         size = dict(zip(axes, self._data.shape))
         self.times, self.planes, self.rows, self.columns, self.channels = (int(size.get(axis, 1)) for axis in "tzyxc")
         chunks = dict(zip(axes, self._data.chunks or ()))
-        self._depth, self._height = int(chunks.get("z", 1)), int(chunks.get("y", 1))
+        self._depth, self._height, self._width = (int(chunks.get(axis, 1)) for axis in "zyx")
 
     def pixel_size_um(self) -> tuple[float, ...]:
         """Return the size of a pixel along z, y and x in micrometres; () unless all axes of space say it with a unit.
@@ -111,9 +111,9 @@ class ImagePlanes:
         return self._height
 
     @property
-    def chunk_planes(self) -> int:
-        """How many planes are stored together."""
-        return self._depth
+    def chunk_shape(self) -> tuple[int, int, int]:
+        """How many planes, rows and columns are stored together."""
+        return self._depth, self._height, self._width
 
     def read(self, t: int, z: slice, y: slice, x: slice = _ALL, c: slice = _ALL) -> Array:
         """Return (z, y, x, c)."""

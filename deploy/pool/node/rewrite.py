@@ -7,17 +7,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from batch_ops.image.axes import parse_tags
 from node.aside import answer
 from node.planes import BAND_BYTES, ImagePlanes, Pages
-from node.write_tiff import Look, Pixels, write_tiff
+from node.write_tiff import CLASSIC_BYTES, Look, Pixels, write_tiff
 
 EXPORTED = "exported_data"  # ilastik's name for the dataset of an export to HDF5
 
@@ -27,22 +27,27 @@ Array = Any  # numpy's, whose types Python 3.9 can't all write
 def rewrite(order: dict[str, Any]) -> dict[str, Any]:
     """Make the TIFFs."""
     sources, targets = [Path(source) for source in order["source"]], [Path(target) for target in order["targets"]]
+    planned = (order["pages"], *order["page_shape"])
+    if sources[0].suffix == ".h5":
+        with _opened(sources[0], order["planes"]) as exported:
+            times = _times(exported, len(targets))
+            pages = len(times[0]) * exported.planes * exported.channels
+            _check(targets, len(times), (pages, exported.rows, exported.columns), planned)
+            for target, of_file in zip(targets, times):
+                _lay_out(target, exported, of_file, _said(order))
+        return {}
     objects = order["objects"]
     look = Look(order["compressed"], None if objects is None else tuple(objects))
-    with ExitStack() as stack:
-        if sources[0].suffix == ".h5":
-            exported = stack.enter_context(_opened(sources[0], order["planes"]))
-            said = _said(order)
-            made = [_of_times(exported, times, said) for times in _times(exported, len(targets))]
-        else:
-            made = [_of_tiff(source) for source in sources]
-        planned = (order["pages"], *order["page_shape"])
-        for target, pixels in zip(targets, made):
-            found = (math.prod(pixels.shape[:3]), *pixels.shape[3:])
-            if len(made) != len(targets) or found != planned:
-                raise ValueError(f"{len(made)} x {found} (pages, y, x) were exported, not {len(targets)} x {planned}")
-            write_tiff(target, pixels, look)
+    for source, target in zip(sources, targets):
+        pixels = _of_tiff(source)
+        _check(targets, len(sources), pixels.shape, planned)
+        write_tiff(target, pixels, look)
     return {}
+
+
+def _check(targets: Sequence[Path], files: int, found: tuple[int, ...], planned: tuple[int, ...]) -> None:
+    if (files, found) != (len(targets), planned):
+        raise ValueError(f"{files} x {found} (pages, y, x) were exported, not {len(targets)} x {planned}")
 
 
 def _opened(file: Path, planes: str) -> ImagePlanes:
@@ -71,28 +76,34 @@ def _said(order: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _of_times(exported: ImagePlanes, times: range, said: dict[str, Any]) -> Pixels:
+def _lay_out(target: Path, exported: ImagePlanes, times: range, said: dict[str, Any]) -> None:
+    """Write these time points as one TIFF: a file of zeros first, which is then filled block by block.
+
+    Blocks are whole chunks, each of which is read once.
+    """
+    import numpy
+    import tifffile
+
     shape = (len(times), exported.planes, exported.channels, exported.rows, exported.columns)
-    return Pixels(shape, exported.dtype, lambda step: _rows(exported, times, step), said)
-
-
-def _rows(exported: ImagePlanes, times: range, step: int) -> Iterator[Array]:
-    """Read pages piece by piece; planes that are stored together are read together where there is room for them."""
-    row_bytes = exported.columns * 8
-    depth = max(1, min(exported.chunk_planes, BAND_BYTES // max(1, row_bytes * exported.rows * exported.channels)))
-    whole = row_bytes * exported.rows * exported.channels <= BAND_BYTES
-    high = max(1, BAND_BYTES // row_bytes // step) * step
-    for t in times:
-        for z in range(0, exported.planes, depth):
-            if whole:
-                for plane in exported.read(t, slice(z, z + depth), slice(None)):
-                    for c in range(exported.channels):
-                        yield from _pieces(plane[..., c], step)
-                continue
-            for c in range(exported.channels):
-                for row in range(0, exported.rows, high):
-                    band = exported.read(t, slice(z, z + 1), slice(row, row + high), c=slice(c, c + 1))
-                    yield from _pieces(band[0, ..., 0], step)
+    dtype = numpy.dtype(exported.dtype)
+    place = tifffile.memmap(
+        target,
+        shape=shape,
+        dtype=dtype,
+        bigtiff=math.prod(shape) * dtype.itemsize >= CLASSIC_BYTES,
+        ome=True,
+        photometric="minisblack",
+        metadata={"axes": "TZCYX", **said},
+        software="ilastik",
+    )
+    depth, height, width = exported.chunk_shape
+    row_bytes = depth * height * dtype.itemsize
+    width = max(width, BAND_BYTES // row_bytes // width * width)
+    for (index, t), c in itertools.product(enumerate(times), range(exported.channels)):
+        for z, y, x in itertools.product(*map(range, (0, 0, 0), shape[1:2] + shape[3:], (depth, height, width))):
+            box = slice(z, z + depth), slice(y, y + height), slice(x, x + width)
+            place[index, box[0], c, box[1], box[2]] = exported.read(t, *box, slice(c, c + 1))[..., 0]
+    place.flush()
 
 
 def _of_tiff(file: Path) -> Pixels:
@@ -111,7 +122,7 @@ def _of_tiff(file: Path) -> Pixels:
         finally:
             pages.close()
 
-    return Pixels((1, number, 1, first.shape[0], first.shape[1]), dtype, rows, said)
+    return Pixels((number, first.shape[0], first.shape[1]), dtype, rows, said)
 
 
 def _pieces(page: Array, step: int) -> Iterator[Array]:

@@ -32,16 +32,16 @@ class Look:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What goes into one TIFF: `shape` (t, z, c, y, x), the pages in this order, one for each t, z and c.
+    """What goes into one TIFF: `shape` (pages, y, x).
 
     `rows(step)` gives them once more whenever it is called: pieces of `step` rows of a page, its last one shorter.
-    `said`: the OME-XML of another TIFF of these pixels, or what `tifffile` makes one of.
+    `said`: its description, such as the OME-XML of another TIFF of these pixels.
     """
 
-    shape: tuple[int, int, int, int, int]
+    shape: tuple[int, int, int]
     dtype: str
     rows: Callable[[int], Iterator[Array]]
-    said: bytes | dict[str, Any]
+    said: bytes
 
 
 class _TooLarge(Exception):
@@ -73,15 +73,13 @@ def _write(path: Path, pixels: Pixels, look: Look, limit: int | None) -> None:
     import numpy
     import tifffile
 
-    *pages, rows, columns = pixels.shape
+    pages, rows, columns = pixels.shape
     step = max(1, min(rows, STRIP_BYTES // max(1, columns * _item_bytes(pixels))))
     # Beside the strips themselves two numbers of each are listed.
-    strips = math.prod(pages) * -(-rows // step)
-    room = None if limit is None else limit - 16 * strips - 4096 * math.prod(pages)
+    strips = pages * -(-rows // step)
+    room = None if limit is None else limit - 16 * strips - 4096 * pages
     coloured = look.objects is not None and pixels.dtype == "uint8"
     dtype = numpy.dtype(pixels.dtype).newbyteorder("<")
-    said = pixels.said
-    own, metadata = (said, None) if isinstance(said, bytes) else (None, {"axes": "TZCYX", **said})
 
     def encoded() -> Iterator[bytes]:
         written = 0
@@ -94,16 +92,16 @@ def _write(path: Path, pixels: Pixels, look: Look, limit: int | None) -> None:
                 raise _TooLarge
             yield strip
 
-    with tifffile.TiffWriter(path, bigtiff=limit is None, byteorder="<", ome=own is None) as tiff:
+    with tifffile.TiffWriter(path, bigtiff=limit is None, byteorder="<") as tiff:
         tiff.write(
             encoded(),
-            shape=(math.prod(pages), rows, columns) if own is not None else pixels.shape,
+            shape=pixels.shape,
             dtype=dtype,
             photometric="palette" if coloured else "minisblack",
             colormap=numpy.array(palette(look.objects or ()), numpy.uint16) if coloured else None,
             compression="zlib" if look.compressed else None,
             rowsperstrip=step,
-            description=own,
-            metadata=metadata,
+            description=pixels.said,
+            metadata=None,
             software="ilastik",
         )

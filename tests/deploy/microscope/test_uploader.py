@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
+from batch_ops.domain.file_kinds import IMAGE_SUFFIXES
+from deploy.microscope.folders import SUFFIXES
 from tests.deploy.microscope.conftest import BLOCK, PowerCut
 from tests.structure import REPOSITORY
 
@@ -214,3 +216,9 @@ def test_the_command_sends_a_folder_once(microscope, tmp_path):
     assert environment["UPLOAD_SAS"] not in done.stdout + done.stderr
     assert microscope.blobs() == {"nuclei/week 1/a.h5": IMAGE}
     assert "it is empty" in (microscope.folder / ".uploader/upload.log").read_text()
+
+
+def test_all_that_is_segmented_is_sent_unless_something_else_is_asked_for():
+    """By one list of endings: nothing of an instrument stays on its PC without a word."""
+    assert all(suffix.endswith(SUFFIXES) for suffix in IMAGE_SUFFIXES)
+    assert set(SUFFIXES) <= set(IMAGE_SUFFIXES)

@@ -151,7 +151,7 @@ def test_classic_tiff_is_left_only_where_it_is_too_small(tmp_path):
                 for first, last in pairwise([*range(0, 700, step), 700]):
                     yield page[first:last]
 
-        is_big = write_tiff(path, Pixels((1, 3, 1, 700, 900), "uint8", rows, {}), Look(compressed=True), limit)
+        is_big = write_tiff(path, Pixels((3, 700, 900), "uint8", rows, b"three pages"), Look(compressed=True), limit)
         with tifffile.TiffFile(path) as tiff:
             assert tiff.is_bigtiff == is_big
             assert (tiff.asarray() == data).all()

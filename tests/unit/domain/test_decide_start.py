@@ -73,6 +73,20 @@ def test_what_it_waits_for_is_in_the_reason(found, state, reported):
     assert decision.reason in {"Paused.", "Storage is out.", "There is none.", "Tomorrow."}
 
 
+@pytest.mark.parametrize(("seconds", "waits"), [(0, False), (60, False), (61, True)])
+def test_a_file_is_left_alone_before_it_starts_where_its_project_says_so(seconds, waits):
+    """One that is uploaded anew every minute is not segmented each time; it is not even checked."""
+    project = replace(PROJECT, config=replace(PROJECT.config, settle=timedelta(seconds=seconds)))
+    decision = decide(
+        case(blob=replace(BLOB, modified=NOW - timedelta(seconds=60))), replace(ACCEPTED, project=project), SETTINGS
+    )
+    assert isinstance(decision, Wait) == waits
+    if isinstance(decision, Wait):
+        assert isinstance(decide(case(), Gathered(project=project), SETTINGS), Wait)
+        assert (decision.state, decision.reported) == (State.WAITING, False)
+        assert "61 seconds" in decision.reason
+
+
 def test_a_fault_keeps_the_turn_that_was_just_taken():
     """Turns are few: one that is lost delays the files behind it."""
     found = Gathered(project=PROJECT, turn=day_of(NOW), fault="Storage is out.")

@@ -89,6 +89,8 @@ def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
         '{"keep_export_settings": "yes"}',
         '{"engine": "faster"}',
         '{"output": "png"}',
+        '{"settle_seconds": -1}',
+        '{"settle_seconds": "60"}',
         '{"palette": "yes"}',
         '{"palette": true, "export_source": "Uncertainty"}',
         '{"internal_path": "t{t}/img{t}"}',
@@ -97,6 +99,6 @@ def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
 def test_a_configuration_that_means_nothing_is_refused(text):
     """By the name of the key."""
     with pytest.raises(
-        ConfigError, match=r"objects|pixel_size_um|per_plane|internal_path|keep_export|engine|output|palette"
+        ConfigError, match=r"objects|pixel_size_um|per_plane|internal_path|keep_export|engine|output|palette|settle"
     ):
         parse("p.json", text.encode())

@@ -215,8 +215,8 @@ async def test_name_that_is_no_text_is_refused(h5, check):
 async def test_other_format_is_named(check):
     """A PNG under the name of an .h5 is called one, whatever its length."""
     verdict = await check(b"\x89PNG" + bytes(100_000))
-    assert "not an HDF5 file" in verdict.sentence
-    assert "a PNG" in verdict.sentence
+    assert "is neither an HDF5 file nor a TIFF: it is a PNG" in verdict.sentence
+    assert "upload an image (.h5, .hdf5, .ims," in verdict.sentence
 
 
 async def test_damaged_structure_is_refused(h5, check):

@@ -176,12 +176,12 @@ class TaskFolder:
             start_new_session=True,
         )
 
-    def run(self) -> Ended:
+    def run(self, seconds: float = TIMEOUT_S) -> Ended:
         """Run the script to its end; what it has deleted is brought again, as for another execution in place."""
         brought = {path: path.read_bytes() for path in (self.image, self.project) if path.exists()}
         process = self.start()
         try:
-            printed, _ = process.communicate(timeout=TIMEOUT_S)
+            printed, _ = process.communicate(timeout=seconds)
         finally:
             # The bounds of this test are not the script's: whatever it left must not outlive it.
             with contextlib.suppress(ProcessLookupError, PermissionError):

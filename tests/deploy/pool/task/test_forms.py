@@ -41,6 +41,7 @@ def test_a_form_of_a_later_version_is_not_guessed(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 def test_results_beyond_4_gb_become_a_bigtiff(folder):
     """Of what ilastik exports to HDF5, plane by plane; its owner is told."""
     shape = (66, 8192, 8192)
@@ -56,10 +57,8 @@ def test_results_beyond_4_gb_become_a_bigtiff(folder):
         "chunks=(32, 128, 128, 1), fillvalue=1)\n"
         f"made.attrs['axistags'] = {axistags_json('zyxc', {})!r}\nmade[65, 8191, 8191, 0] = 2\n"
     )
-    # More than the tests of small images are given.
-    process = folder.start()
-    printed, _ = process.communicate(timeout=900)
-    assert process.returncode == 0, printed
+    ended = folder.run(seconds=900)
+    assert ended.code == 0, ended.printed
     manifest = folder.manifest()
     [output] = [output for output in manifest.outputs if output.role is Role.SEGMENTATION]
     assert (output.path, output.pages, output.axes) == ("nuclei.tiff", 66, "zyx")
