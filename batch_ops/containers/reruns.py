@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from attrs import define
 
 from batch_ops.domain import naming
+from batch_ops.domain.errors import BlobChanged
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BlobStore, Fence
 
@@ -40,11 +41,15 @@ class Reruns:
         if await self.has(f"{folder}/"):
             return
         document = {"project": project, "begun": now.astimezone(UTC).isoformat(timespec="seconds")}
-        await self._blobs.put(
-            self._settings.results_container,
-            f"{folder}/{RERUN}",
-            (json.dumps(document, ensure_ascii=False) + "\n").encode(),
-            fence=Fence(None),
-            metadata={},
-            content_type="application/json",
-        )
+        try:
+            await self._blobs.put(
+                self._settings.results_container,
+                f"{folder}/{RERUN}",
+                (json.dumps(document, ensure_ascii=False) + "\n").encode(),
+                fence=Fence(None),
+                metadata={},
+                content_type="application/json",
+            )
+        except BlobChanged:
+            # Somebody else has just noted it; or this was written, and its answer was lost on the way.
+            return

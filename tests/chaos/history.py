@@ -93,6 +93,8 @@ def _carry_out(world: Simulation, action: Action) -> None:
             world.retry(name)
         case Kind.FORCE:
             world.retry(name, force=True)
+        case Kind.RERUN:
+            world.rerun(action.project, action.service)
         case Kind.BACKFILL:
             world.backfill()
         case Kind.RETRY_POISON:

@@ -4,7 +4,7 @@ Only what the write touched is looked at. What must be true of each moment, but 
 
     results   what provenance.json names is there, whole and with its digest; a row that says SUCCEEDED has its
               provenance.json beside it, one that says REJECTED or FAILED its PROBLEM.txt; no older run writes over a
-              newer one's blob
+              newer one's blob, and nothing into the folder of another file, such as that a rerun is of
     rows      move along the table of transitions; runs and attempts never go back; the copies in the index are those
               of the row; the intent of an open row is on the worklist
     tasks     are created for a claim that was stored; never for the current one while another of the file is alive
@@ -17,8 +17,10 @@ import hashlib
 import json
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from batch_ops.containers.reruns import RERUN
 from batch_ops.containers.results import PROBLEM, PROVENANCE, run_of
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import TaskState
@@ -77,6 +79,8 @@ class Judge:
         if before and after and run_of(before.blob) > run_of(after.blob) and _owner(before.blob) == _owner(after.blob):
             self._complain(f"{name} of run {run_of(before.blob)} was overwritten by run {run_of(after.blob)}")
         folder, _, leaf = name.rpartition("/")
+        if after and leaf != RERUN and not _is_of(after.blob, name):
+            self._complain(f"{name} was written for another file")
         if leaf == PROVENANCE:
             self._provenance_written(folder, after)
         elif (digest := self._promised.get(name)) is not None and not _is_whole(after, digest):
@@ -216,6 +220,12 @@ class Judge:
 
 def _owner(blob: Blob) -> str | None:
     return blob.meta("file")
+
+
+def _is_of(blob: Blob, name: str) -> bool:
+    """Whether a blob lies in the folder of the file whose result it is: a rerun writes into no other's."""
+    folders = accumulate(name.split("/")[:-1], "{}/{}".format)
+    return any(naming.file_hash(folder) == _owner(blob) for folder in folders)
 
 
 def _is_pending(stored: Stored) -> bool:

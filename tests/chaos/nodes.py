@@ -36,7 +36,8 @@ WARNING = RunWarning("axes", "The axes are those of the configuration.")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An execution that wrote its manifest over all it names: of which image and classifier, and in which task."""
+    """An execution that wrote its manifest over all it names: for which results, of which version of the image and
+    which classifier, in which task."""
 
     name: str
     etag: str
@@ -91,7 +92,7 @@ class Nodes:
 
     def lose(self, task: Task, spec: TaskSpec) -> None:
         """A task is gone; one of the same id may come again."""
-        self.losses[contract.TaskEnvironment.from_env(dict(spec.environment)).image_name] += 1
+        self.losses[self._world.name_of(task.task_id)] += 1
         for requeues in range(task.requeues + 1):
             self._taken.discard((task.task_id, requeues))
 
@@ -232,7 +233,7 @@ class _Execution:
 
     def _requeue(self) -> None:
         if self._is_alive():
-            self._nodes.losses[self._values.image_name] += 1
+            self._nodes.losses[self._world.name_of(self._task_id)] += 1
             self._batch.requeue(self._task_id)
             self._world.wake_nodes()
 
@@ -269,7 +270,10 @@ class _Execution:
         self._world.happened[f"manifests of schema {self._schema}"] += 1
         if fate is Fate.WELL:
             self._nodes.completions.append(
-                Completion(values.image_name, values.image_etag, values.project_digest, self._task_id, self._id)
+                Completion(
+                    self._world.name_of(self._task_id),
+                    *(values.image_etag, values.project_digest, self._task_id, self._id),
+                )
             )
         await self._nodes.pause(2)
         return self._is_alive()

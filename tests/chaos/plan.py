@@ -34,6 +34,7 @@ class Kind(StrEnum):
     CANCEL = auto()
     RETRY = auto()
     FORCE = auto()
+    RERUN = auto()
     BACKFILL = auto()
     RETRY_POISON = auto()
     AGAIN = auto()
@@ -88,6 +89,7 @@ _TOLD = {
     Kind.LOST_ANSWER: "{process}, or later: a conditional write is repeated as its answer was lost",
     Kind.OUTAGE: "{action.service} can't answer for {action.seconds:.0f} s",
     **dict.fromkeys((Kind.CANCEL, Kind.RETRY, Kind.FORCE), "an operator: {action.kind} {name}"),
+    Kind.RERUN: "an operator segments {action.project} again as {action.service}",
     Kind.BACKFILL: "an operator orders what has no row",
     Kind.RETRY_POISON: "from now on an operator puts back what the host gives up, {action.seconds:.0f} s later",
     Kind.AGAIN: "the next message that is done comes again {action.seconds:.0f} s later",
@@ -120,13 +122,14 @@ def make_plan(seed: int, files: int = 0) -> list[Action]:
     files = files or rng.choice(_FILES)
     if is_calm(seed):
         # They are in each other's way more often then.
-        return _calm(rng, max(files, 6))
+        return sorted(_calm(rng, max(files, 6)) + _reruns(seed), key=lambda action: action.at)
     plan = [*_projects(rng)]
     for file in range(files):
         plan += _file(rng, file)
     busy = [action.at for action in plan if action.kind in (Kind.DROP, Kind.EDIT, Kind.PROJECT)]
     # A fault beyond the last call never comes.
     plan += _troubles(rng, busy, min(60, 6 + 6 * files))
+    plan += _reruns(seed)
     return sorted(plan, key=lambda action: action.at)
 
 
@@ -141,6 +144,18 @@ def _calm(rng: Random, files: int) -> list[Action]:
         content = b"REFUSE It is cut off." if rng.random() < 0.1 else b"image %d vers %d" % (file, version)
         plan.append(Action(60.0 + 1200 * rng.random(), Kind.DROP, file, content=content, delays=(5 * rng.random(),)))
     return sorted(plan, key=lambda action: action.at)
+
+
+def _reruns(seed: int) -> list[Action]:
+    """Projects that are segmented again: drawn by themselves, so that all else of a seed is as it would be without."""
+    rng = Random(f"rerun {seed}")
+    if rng.random() < 0.7:
+        return []
+    projects = (PROJECT_NAME, PROJECT_NAME, OTHER_PROJECT)
+    return [
+        Action(_SPAN * (0.2 + 0.8 * rng.random()), Kind.RERUN, project=rng.choice(projects), service=name)
+        for name in rng.choice((("new",), ("new", "new"), ("new", "third"), ("new", "new", "third")))
+    ]
 
 
 def _projects(rng: Random) -> list[Action]:

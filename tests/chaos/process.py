@@ -173,6 +173,7 @@ class Process:
         )
         system = assemble(ports, world.settings, cloud.clock, world.new_id)
         self.steering, self._reconcile, self._inbox = system.steering, system.reconcile, system.inbox
+        self.rerunning = system.rerunning
         self.backfiller, self.poison_care = system.backfiller, system.poison
 
     # The triggers, as in function_app.py

@@ -159,6 +159,16 @@ class Simulation(Services):
 
         self.host.operate(command)
 
+    def rerun(self, project: str, name: str) -> None:
+        """An operator segments a project again, beside its results."""
+
+        async def command(process: Process) -> None:
+            plan = await process.rerunning.plan(project, name)
+            self.happened["files that an operator has segmented again beside"] += len(plan.images)
+            await process.rerunning.begin(plan)
+
+        self.host.operate(command)
+
     def backfill(self, prefix: str = "") -> None:
         """An operator orders what has no row."""
 
@@ -301,7 +311,7 @@ class Simulation(Services):
     def look_at_results(self, record: FileRecord) -> None:
         """At the moment of success the results are those of the very version that the row names, newest or not."""
         folder = naming.results_folder(record.name)
-        image = self.versions[record.name, record.image.etag]
+        image = self.versions[record.image_blob, record.image.etag]
         document = self.provenance(record.name)
         schema, execution = document["schema"], document["run"]["execution"]
         if (WARNING in record.plan.warnings) != (schema > 1):
@@ -311,6 +321,11 @@ class Simulation(Services):
             name = folder + leaf
             if not self.has("results", name) or self.blobs.content("results", name) != data:
                 self.judge.wrong.append(f"Run {record.run} of {record.name} succeeded, but {leaf} is not of {image!r}")
+
+    def name_of(self, task_id: str) -> str:
+        """The name of the results of a task, which a rerun has other than its image."""
+        file = naming.file_of_task(task_id)
+        return next(name for name in self.ledger.trail if naming.file_hash(name) == file)
 
     def open(self) -> list[str]:
         """The names of what is open."""

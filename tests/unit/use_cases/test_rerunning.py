@@ -57,6 +57,15 @@ async def test_a_rerun_may_be_repeated(world):
     assert world.row("fly@third/day 1/a.h5").source == OLD
 
 
+async def test_two_operators_may_begin_a_rerun_at_once(world):
+    """Who finds it noted in between goes on, as does one whose own note was answered by nobody."""
+    plan = await world.system.rerunning.plan("fly", "second")
+    async with world.meanwhile("blobs.put", world.system.rerunning.begin(plan)):
+        await world.system.rerunning.begin(plan)
+    await world.deliver()
+    assert (await world.finish(NEW)).run == 1
+
+
 @pytest.mark.parametrize("when", fakes.When)
 async def test_a_rerun_that_is_interrupted_at_any_call_is_completed_once(when):
     """The command and its messages come again: one run, one task, one set of results."""
