@@ -45,14 +45,15 @@ class Publishing:
             state = self.states[min(self._asked, len(self.states) - 1)]
             self._asked += 1
             if state == 4:
-                self._start(site)
+                self.start(site)
             return Answer(200, {"id": self._id(), "status": state, "complete": state == 4})
         return Answer(404, b"")
 
     def _id(self) -> str:
         return f"6c9dff6f-0000-4000-8000-{len(self.packages):012}"
 
-    def _start(self, site: Document) -> None:
+    def start(self, site: Document) -> None:
+        """The app has taken up its code."""
         for name in FUNCTIONS:
             number = f"{site['id']}/functions/{name}"
             kind = "Microsoft.Web/sites/functions"

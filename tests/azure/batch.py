@@ -46,7 +46,8 @@ class Batch:
         if part == "jobs" and not rest:
             return self._jobs(request)
         if part == "supportedimages":
-            return Answer(200, {"value": self._images()})
+            pools = self.world.of_type("Microsoft.Batch/batchAccounts/pools")
+            return Answer(200, {"value": [image(pool) for pool in pools]})
         pool, _, rest = rest.partition("/")
         if part != "pools":
             raise NotImplementedError(f"{request.method} {request.path}")
@@ -90,19 +91,17 @@ class Batch:
         told = {"odata.metadata": f"https://{request.host}/$metadata#jobs", "value": jobs[begin:end]}
         return Answer(200, told | ({"odata.nextLink": more} if len(jobs) > end else {}))
 
-    def _images(self) -> list[Any]:
-        """Those of all pools."""
-        machines = [_machine(pool) for pool in self.world.of_type("Microsoft.Batch/batchAccounts/pools")]
-        return [
-            {
-                "imageReference": machine["imageReference"],
-                "nodeAgentSKUId": machine["nodeAgentSkuId"],
-                "osType": "linux",
-                "verificationType": "verified",
-                "capabilities": ["IntelMPI"],
-            }
-            for machine in machines
-        ]
+
+def image(pool: Document) -> dict[str, Any]:
+    """A pool's image as one that Batch supports."""
+    machine = _machine(pool)
+    return {
+        "imageReference": machine["imageReference"],
+        "nodeAgentSKUId": machine["nodeAgentSkuId"],
+        "osType": "linux",
+        "verificationType": "verified",
+        "capabilities": ["IntelMPI"],
+    }
 
 
 def shown(pool: Document) -> dict[str, Any]:
@@ -111,6 +110,9 @@ def shown(pool: Document) -> dict[str, Any]:
     scale = properties["scaleSettings"]["autoScale"]
     return {
         "id": pool["name"],
+        "url": f"https://{pool['id'].split('/')[-3]}.westeurope.{HOST}/pools/{pool['name']}",
+        "eTag": "0x8D4EDFEBFADF4AB",
+        **dict.fromkeys(("creationTime", "lastModified", "stateTransitionTime"), "2026-11-28T08:00:00Z"),
         "state": "active",
         "allocationState": properties["allocationState"].lower(),
         "vmSize": properties["vmSize"].lower(),

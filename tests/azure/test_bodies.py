@@ -1,12 +1,14 @@
 """How the stand-in for Azure describes resources, beside the types that Azure publishes."""
 
+import gzip
 import json
 import shutil
 import subprocess
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from tests.azure import deployments, questions, subscriptions, types  # noqa: F401 - they have routes
+from tests.azure import batch, deployments, questions, subscriptions, types  # noqa: F401 - they have routes
 from tests.azure.arm import HOST, ResourceManager
 from tests.azure.entra import PERSON, token
 from tests.azure.front import Request
@@ -14,6 +16,8 @@ from tests.azure.world import ROOT, World
 from tests.deploy.test_bicep import DEPLOY
 
 pytestmark = pytest.mark.slow
+
+DATA = DEPLOY.parent / "tests/data/batch"
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +106,13 @@ def test_answers_have_the_fields_of_published_examples(world, path):
     body = answer.body.get("value", answer.body)
     assert body
     assert fields(body) <= set(_EXAMPLES[path].split())
+
+
+@pytest.mark.parametrize(("name", "told"), [("BatchPool", batch.shown), ("BatchSupportedImage", batch.image)])
+def test_batch_answers_as_its_published_schema_has_it(world, name, told):
+    """Of what app and doctor ask the Batch service itself."""
+    schema = json.loads(gzip.decompress((DATA / "batch-2025-06-01.schema.json.gz").read_bytes()))
+    (pool,) = world.of_type("Microsoft.Batch/batchAccounts/pools")
+    body = told(pool)
+    Draft202012Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{name}"}).validate(body)
+    assert body.keys() <= schema["$defs"][name]["properties"].keys()

@@ -209,6 +209,7 @@ def test_a_policy_ends_the_run_at_once(empty, quote):
 
 
 _ROLES, _NAMES = "New roles take up to fifteen minutes", "takes minutes until its address is known"
+_FIREWALL = "The firewall of the storage account does not let this address in"
 
 
 @pytest.mark.parametrize(
@@ -217,17 +218,19 @@ _ROLES, _NAMES = "New roles take up to fifteen minutes", "takes minutes until it
         ("AuthorizationFailed", _ROLES),
         ("PrincipalNotFound", _ROLES),
         ("Failed to resolve", _NAMES),
+        ("blocked by network rules", _FIREWALL),
         ("DeploymentActive", "DeploymentActive"),
     ],
 )
 def test_what_passes_by_itself_is_waited_for(empty, code, said):
     """Roles and names take a while to spread: what Azure refuses for that is tried again, and it is said what is
     waited for."""
-    seen = "storage blob list" if code == "Failed to resolve" else "deployment group create"
+    seen = "storage blob list" if said in {_NAMES, _FIREWALL} else "deployment group create"
     empty.azure.refused["deployment group create"] = answers.refusal(seen, code)
     done = empty.run("--location", "westeurope")
     assert (done.returncode, said in done.stdout.partition("The deployment: not yet")[2]) == (1, True), done.stdout
     assert [call.command for call in empty.azure.calls].count("deployment group create") == 4
+    assert ("must be among --allowed-addresses" in done.stderr) == (said == _FIREWALL)
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFound", "ContainerNotFound"])
