@@ -36,6 +36,7 @@ from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.poison_queues import PoisonCare
 from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
+from batch_ops.use_cases.project_look import ProjectLooks
 from batch_ops.use_cases.published_files import PublishedFiles
 from batch_ops.use_cases.reconcile import Reconcile
 from batch_ops.use_cases.rerunning import Rerunning
@@ -66,6 +67,7 @@ class System:
     contrasts: Contrasts
     file_pages: FilePages
     overview: Overviews
+    project_look: ProjectLooks
     published: PublishedFiles
     settings: Settings
 
@@ -117,6 +119,7 @@ def assemble(
         settings=settings,
         clock=clock,
     )
+    pages = FilePages(ledger=ledger, index=ports.index, newest=newest, projects=steering.projects)
     return System(
         inbox=Inbox(
             outbox=ports.outbox,
@@ -147,13 +150,22 @@ def assemble(
         ),
         poison=PoisonCare(ports.poison, settings.queues),
         contrasts=runs.contrasts,
-        file_pages=FilePages(ledger=ledger, index=ports.index, newest=newest, projects=steering.projects),
+        file_pages=pages,
         overview=Overviews(
             ledger=ledger,
             index=ports.index,
             worklist=worklist,
             batch=ports.batch,
             projects=steering.projects,
+            settings=settings,
+            clock=clock,
+        ),
+        project_look=ProjectLooks(
+            classifiers=classifiers,
+            pages=pages,
+            ledger=ledger,
+            worklist=worklist,
+            blobs=ports.blobs,
             settings=settings,
             clock=clock,
         ),

@@ -38,7 +38,8 @@ class ProjectFacts:
     `lane_path`: where an old project, which stores no shape for its training image, looks for the image
     itself (any path, of any machine); None for a project that needs none.
     `trained_paths`: where inside their files the training images are, a few.
-    `export`: what it stores of its export.
+    `export`: what it stores of its export. `features`: the selected ones with their scales in pixels, for people;
+    `label_colors`: those of the classes in ilastik, such as "#ffe119". Both are () where they were not looked for.
     """
 
     ilastik_version: str
@@ -57,6 +58,8 @@ class ProjectFacts:
     lane_path: str | None = None
     trained_paths: tuple[str, ...] = ()
     export: StoredExport = NOTHING_STORED
+    features: tuple[str, ...] = ()
+    label_colors: tuple[str, ...] = ()
 
     def feature_columns(self, channels: int, z: int) -> int:
         """Count the features of one pixel that ilastik computes for an image with these channels and z slices."""
@@ -65,9 +68,9 @@ class ProjectFacts:
         return channels * (self.scalar_features + 2 * in_2d + 3 * in_3d)
 
     def to_json(self) -> str:
-        """Write compact JSON, at most 4 KB (the readers of projects cap names and their number)."""
+        """Write compact JSON, at most 5 KB (the readers of projects cap names and their number)."""
         values = asdict(self)
-        for later in ("trained_paths", "export"):
+        for later in ("trained_paths", "export", "features", "label_colors"):
             if getattr(self, later) == getattr(type(self), later):
                 # As older versions wrote it.
                 del values[later]
@@ -84,7 +87,8 @@ class ProjectFacts:
             field.name: data[field.name] for field in fields(cls) if field.name in data or field.default is MISSING
         }
         values["classes"] = tuple(values["classes"])
-        values["trained_paths"] = tuple(values.get("trained_paths", ()))
+        for listed in ("trained_paths", "features", "label_colors"):
+            values[listed] = tuple(values.get(listed, ()))
         values["export"] = StoredExport.from_json(values.get("export", {}))
         return cls(**values)
 

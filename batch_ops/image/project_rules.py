@@ -23,7 +23,9 @@ PROJECT_RULES = 5
 WORKFLOW = "Pixel Classification"
 EIGENVALUES = frozenset({"StructureTensorEigenvalues", "HessianOfGaussianEigenvalues"})
 SCALARS = frozenset({"GaussianSmoothing", "LaplacianOfGaussian", "GaussianGradientMagnitude", "DifferenceOfGaussians"})
-# Together they keep the facts below 4 KB of JSON.
+# Together they keep the facts below 5 KB of JSON.
+_MOST_COLORS = 32
+_MOST_FEATURES = 12
 _CLASS_NAMES_BYTES = 2_000
 _LANE_PATH_LENGTH = 250
 _TRAINED_PATHS_BYTES = 500
@@ -73,6 +75,8 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
             lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
             trained_paths=_trained_paths(found),
             export=_export(found),
+            features=_named_features(found),
+            label_colors=_colors(found)[: len(classes)],
             **features,
         )
     )
@@ -141,6 +145,25 @@ def _features(found: dict[str, Any]) -> dict[str, Any]:
         "eigen_2d": sum(eigen and two for eigen, _, two in chosen),
         "eigen_3d": sum(eigen and not two for eigen, _, two in chosen),
     }
+
+
+def _named_features(found: dict[str, Any]) -> tuple[str, ...]:
+    """Return each feature with the scales at which it is selected: "Gaussian Smoothing 0.3, 0.7"."""
+    ids, scales, rows = (sequence(found.get(key) or []) for key in ("feature_ids", "scales", "matrix"))
+    named = []
+    for item, row in zip(ids, rows):
+        if at := ", ".join(f"{scales[column]:g}" for column, selected in enumerate(row) if selected):
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(item))
+            named.append(plain(f"{words} {at}", 120))
+    return tuple(named[:_MOST_FEATURES])
+
+
+def _colors(found: dict[str, Any]) -> tuple[str, ...]:
+    """Return the colours of the first labels; () where any of them is none."""
+    rows = [[whole(value) for value in sequence(row)] for row in sequence(found.get("label_colors") or [])]
+    if not all(len(row) == 3 and all(0 <= value <= 255 for value in row) for row in rows):
+        return ()
+    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in rows[:_MOST_COLORS])
 
 
 def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]) -> list[tuple[bool, float, bool]]:

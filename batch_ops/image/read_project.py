@@ -24,6 +24,7 @@ ROLE = "Raw Data"
 EXPORT = "Prediction Export"
 SETTINGS = (FEATURES, "Input Data", "PixelClassification", EXPORT)
 LOOKED_AT_ELSEWHERE = (CLASSIFIER, "Input Data/local_data")
+MAX_COLORS = 32
 MAX_SETTINGS = 50_000
 MAX_SETTING_BYTES = 2**20
 LARGEST_SIZE = 2**53
@@ -48,6 +49,7 @@ def read_project(file: h5py.File) -> dict[str, Any]:
         "matrix": [[bool(cell) for cell in row] for row in matrix] if getattr(matrix, "ndim", 0) == 2 else None,
         "in_2d": [bool(flag) for flag in in_2d] if getattr(in_2d, "ndim", 0) == 1 else None,
         "classes": texts(value_at(root, "PixelClassification/LabelNames")),
+        "label_colors": _colors(value_at(root, "PixelClassification/LabelColors")),
         "labels": len(numbers(value_at(root, f"{CLASSIFIER}/known_labels")) or ()),
         **_kind(root),
         **read_forests(root),
@@ -55,6 +57,13 @@ def read_project(file: h5py.File) -> dict[str, Any]:
         "unreadable": _unreadable(root),
         "export": _export(root),
     }
+
+
+def _colors(value: Any) -> list[list[int]] | None:
+    """Return rows of red, green and blue; None for anything else."""
+    if getattr(value, "ndim", 0) != 2 or value.dtype.kind not in "iu":
+        return None
+    return [[int(part) for part in row] for row in value[:MAX_COLORS]]
 
 
 def _export(root: Any) -> dict[str, Any]:

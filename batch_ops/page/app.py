@@ -21,6 +21,7 @@ from starlette.routing import Route
 from batch_ops.domain.errors import BlobMissing, ServiceFault
 from batch_ops.page import plot, shown, words
 from batch_ops.page.looking import Looking
+from batch_ops.page.projects import Projects
 from batch_ops.page.steering import Steers, keep_word, word_of
 from batch_ops.page.visitors import PRINCIPAL, Visitor, visitor_of
 from batch_ops.system import System
@@ -77,7 +78,7 @@ class Page:
         self._templates.globals |= {"w": words, "link": shown.link, "moment": shown.moment, "span": shown.span}
         self._templates.globals |= {"plot_width": plot.WIDTH, "plot_height": plot.HEIGHT}
         self._templates.globals["exact"] = escape
-        looking, steers = Looking(self.render, clock), Steers(self.render)
+        looking, projects, steers = Looking(self.render, clock), Projects(self.render, clock), Steers(self.render)
         self.app = Starlette(
             routes=[
                 Route(f"{shown.ROOT}/static/{{name}}", self._static),
@@ -85,6 +86,9 @@ class Page:
                 Route(shown.ROOT, self._guarded(looking.overview)),
                 Route(f"{shown.ROOT}/files", self._guarded(looking.files)),
                 Route(f"{shown.ROOT}/file", self._guarded(looking.file)),
+                Route(f"{shown.ROOT}/project", self._guarded(projects.project)),
+                Route(f"{shown.ROOT}/backfill", self._guarded(projects.backfill)),
+                Route(f"{shown.ROOT}/backfill", self._guarded(steers.backfill), methods=["POST"]),
                 Route(f"{shown.ROOT}/picture", self._guarded(looking.picture)),
                 Route(f"{shown.ROOT}/result", self._guarded(looking.result)),
                 Route(f"{shown.ROOT}/steer", self._guarded(steers.files), methods=["POST"]),

@@ -1,7 +1,8 @@
 """Counts of objects as a table and as a small plot over t. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import mean, median
 
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.task.objects import ObjectCounts
@@ -36,6 +37,33 @@ class Counted:
     most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Counts of many files, the oldest first: a line for each class, and its lowest, middle and highest count."""
+
+    lines: tuple[Line, ...]
+    classes: tuple[tuple[str, int, float, float, float], ...]
+    most: float
+
+
+def over_files(records: Sequence[FileRecord]) -> Over | None:
+    """Draw the counts of files, given the newest first: of a time series the mean. None where there are none."""
+    found: dict[str, list[float]] = {}
+    for record in reversed(records):
+        sums: dict[str, float] = {}
+        for image in record.published.all_counts:
+            for one in image.counts.classes:
+                sums[one.name] = sums.get(one.name, 0.0) + mean(one.objects)
+        for name, number in sums.items():
+            found.setdefault(name, []).append(number)
+    if not found:
+        return None
+    most = max(map(max, found.values()))
+    lines = (Line(name, _points(values, most), place % 6) for place, (name, values) in enumerate(found.items()))
+    summed = ((name, len(values), min(values), median(values), max(values)) for name, values in found.items())
+    return Over(tuple(lines), tuple(summed), most)
+
+
 def counted(record: FileRecord) -> list[Counted]:
     """List the counts of each image."""
     return [_counted(one.folder, one.counts) for one in record.published.all_counts]
@@ -57,7 +85,7 @@ def _rows(counts: ObjectCounts, number: int) -> Iterator[tuple[int, str, int, fl
             yield t, one.name, one.objects[t], one.sizes[t]
 
 
-def _points(values: tuple[int, ...], most: int) -> str:
+def _points(values: Sequence[float], most: float) -> str:
     """Draw the greatest of those values that share a point, so that no peak is lost."""
     group = -(-len(values) // _MOST_POINTS)
     shown = [max(values[start : start + group]) for start in range(0, len(values), group)]

@@ -21,6 +21,7 @@ from batch_ops.domain.file_record import FINAL, State
 from batch_ops.domain.selection import Selection
 from batch_ops.page import shown, words
 from batch_ops.page.looking import OPEN, Render
+from batch_ops.page.projects import MOST_IMAGES
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
 from batch_ops.use_cases.steering import Plan
@@ -140,6 +141,22 @@ class Steers:
         log.info("%s: %s of %s.", visitor.told, what, scope)
         return self._done(visitor, words.DONE_WITH[what].format(scope), {}, form)
 
+    async def backfill(self, request: Request, system: System, visitor: Visitor) -> Response:
+        """Order the older images of a project that never ran."""
+        form = await Form.of(request)
+        project = form.one("project")
+        if form.one("action") != "backfill" or not project or "/" in project or not naming.is_possible(project):
+            raise HTTPException(400)
+        if not visitor.steers(project):
+            raise HTTPException(404)
+        plan = await system.backfiller.plan(f"{project}/", MOST_IMAGES)
+        number = words.files(len(plan.names))
+        if not form.one("sure"):
+            return self._ask(request, visitor, form, words.QUESTIONS["backfill"].format(number), Plan())
+        await system.backfiller.ask(plan)
+        log.info("%s: backfill of %d files of %s.", visitor.told, len(plan.names), project)
+        return self._done(visitor, words.DONE_WITH["backfill"].format(number), {}, form)
+
     def _chosen(self, form: Form, visitor: Visitor) -> Selection:
         """Select the files that were named. What is not the visitor's own is answered as what is not there."""
         for name in form.names:
@@ -188,6 +205,8 @@ def _back(form: Form) -> str:
     """Return where the form was: built anew, never an address from outside."""
     if form.one("from") == "overview":
         return shown.link("")
+    if form.one("from") == "project":
+        return shown.link("project", project=form.one("project"))
     if form.one("from") == "file" and form.names:
         return shown.link("file", name=form.names[0])
     return shown.link("files", project=form.one("project"), state=form.one("state"), prefix=form.one("prefix"))

@@ -119,6 +119,31 @@ TITLES: Mapping[str, str] = {
     "correlation_id": "Correlation id",
 }
 
+# Project
+FILES_OF_PROJECT = "Its files"
+CLASSIFIER, LABELS, FEATURES, CONFIGURATION = "Classifier", "Labels", "Features", "Configuration"
+IN_USE_SINCE, NOT_USED_YET = "In use since", "not used yet"
+USED_FOR, OF_THE_NEWEST = "Used for", "of the newest {:,}"
+TRAINED_IN, CHANNELS = "Trained in", "channels: {}"
+NOT_LOOKED_AT = "not known of this version"
+COLOUR_UNKNOWN = "colour not known"
+NO_CONFIGURATION = "Everything is as by default."
+CONFIGURATION_HINT = "It is changed by putting another file into its place:"
+ALL_FILES, NEWEST_FILES = "All files", "The newest {:,} files"
+PLOT_OVER_FILES = "Objects of each file, the newest at the right; of a time series the mean"
+LEAST, MEDIAN, MOST = "Fewest", "Median", "Most"
+MONTHS, THE_MONTH = "This month and the one before", "Month"
+BACKFILL = "Older images"
+BACKFILL_LINK = "Older images that never ran"
+BACKFILL_HINT = "Images that were there before the system do not start by themselves."
+BACKFILL_FOUND = "{} of this project's folder never ran, {} GB; known already: {:,}."
+BACKFILL_MORE = "There are more: only the first {} images were looked at. Come back for the others, or use the command."
+BACKFILL_ARCHIVED = "In the archive tier: {:,}. They wait until somebody rehydrates them."
+BACKFILL_TIME = "Time of one task slot for all of them: {} ({})."
+ESTIMATED, GUESSED = "estimated from {} that finished", "a guess: no file has finished yet"
+BACKFILL_DAYS = "At most {} start on a day, so that they begin over {:,} days."
+BACKFILL_DO = "Run {}"
+
 # Steering
 ACTIONS = ("retry", "cancel", "retry-all", "cancel-all")
 RETRY, CANCEL = "Run again", "Cancel"
@@ -132,12 +157,14 @@ QUESTIONS: Mapping[str, str] = {
     "cancel": "{} will be cancelled.",
     "pause": "New runs will wait, those that have begun go on: {}.",
     "resume": "New runs will begin: {}.",
+    "backfill": "{} will be run.",
 }
 DONE_WITH: Mapping[str, str] = {
     "retry": "{} will be run again within a minute.",
     "cancel": "{} cancelled.",
     "pause": "Paused: {}.",
     "resume": "Resumed: {}.",
+    "backfill": "{} will be run, each when it is its turn.",
 }
 LEFT_ALONE = "{} left alone: {}."
 AND_MORE = "and {} more"

@@ -74,7 +74,8 @@ class Backfill:
     """The files to order, and the estimate.
 
     `archived` of them are in the archive tier and wait for somebody to rehydrate them; `known` others have
-    a row of their current version. `price`: that of a task's part of the dearer node for an hour, in millionths.
+    a row of their current version; `is_whole`: no image was left out. `price`: that of a task's part of the dearer node
+    for an hour, in millionths.
     """
 
     names: tuple[str, ...]
@@ -85,6 +86,7 @@ class Backfill:
     daily_limit: int
     price: int | None = None
     currency: str = "USD"
+    is_whole: bool = True
 
     @property
     def gigabytes(self) -> float:
@@ -124,8 +126,11 @@ class Backfiller:
     _nodes: NodeCatalog
     _settings: Settings
 
-    async def plan(self, prefix: str) -> Backfill:
-        """Find images with this prefix that have no row of their version: a listing, and a query for each 1,000."""
+    async def plan(self, prefix: str, most: int = 0) -> Backfill:
+        """Find images with this prefix that have no row of their version: a listing, and a query for each 1,000.
+
+        Looks at so many images, if `most` is given.
+        """
         names: list[str] = []
         length = archived = images = 0
         page: list[Blob] = []
@@ -139,8 +144,12 @@ class Backfiller:
                 archived += blob.is_archived
             page.clear()
 
+        is_whole = True
         async for blob in pages:
             if naming.is_image(blob.name):
+                if most and images == most:
+                    is_whole = False
+                    break
                 images += 1
                 page.append(blob)
             if len(page) >= _PAGE:
@@ -152,7 +161,7 @@ class Backfiller:
         if prices and pace.cost_a_second is None:
             price = price_to_keep(await self._nodes.any_node(self._settings.pool_id), 1, prices)
         known = images - len(names)
-        return Backfill(tuple(names), length, archived, known, pace, limit, price, prices.currency)
+        return Backfill(tuple(names), length, archived, known, pace, limit, price, prices.currency, is_whole)
 
     async def _missed(self, blobs: Sequence[Blob]) -> list[Blob]:
         by_project: dict[str, list[Blob]] = defaultdict(list)
