@@ -70,6 +70,10 @@ test-azure-cli: setup ## the Azure CLI (installed into an environment of its own
 test-clients: setup ## others' clients and their own tests against the local Batch service, and AzCopy (ARGS="-k microsoft")
 	@$(PYTHON_BIN) -m pytest -n 0 -m slow tests/clients $(ARGS)
 
+.PHONY: test-page
+test-page: setup ## the page in a real browser, the system's Chromium (PAGE_PICTURES=folder keeps pictures of it)
+	@$(PYTHON_BIN) -m pytest -n 0 -m slow tests/browser $(ARGS)
+
 # The versions that deploy.sh accepts: the oldest, and the newest when this was written.
 AZURE_CLI := 2.75.0 2.91.0
 .PHONY: test-deploy
