@@ -13,14 +13,19 @@ from starlette.responses import Response
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FINAL, FileRecord, State
 from batch_ops.domain.prices import money
+from batch_ops.domain.selection import Selection
 from batch_ops.page import plot, shown, words
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
+from batch_ops.task.warning_kinds import KINDS
 from batch_ops.use_cases.file_pages import Wanted
 from batch_ops.use_cases.steering import cancel_objection, retry_objection
 
 OPEN = "OPEN"
+ANY_WARNING = "any"
+_FILTERS = ("project", "state", "prefix", "place", "warning")
 _OPEN_STATES = frozenset(State) - FINAL
+_LOOKED_THROUGH = 200
 _LARGEST_PICTURE = 4 * 2**20
 # The host holds an answer in memory as a whole, and twice.
 LARGEST_DOWNLOAD = 64 * 2**20
@@ -49,13 +54,16 @@ class Filter:
     state: str
     prefix: str
     place: str = ""
+    warning: str = ""
 
     @classmethod
     def of(cls, request: Request) -> "Filter":
-        """Read the query; an unknown state means any."""
-        given = {name: request.query_params.get(name, "") for name in ("project", "state", "prefix", "place")}
+        """Read the query; an unknown state or warning means any."""
+        given = {name: request.query_params.get(name, "") for name in _FILTERS}
         if given["state"] not in {OPEN, *State}:
             given["state"] = ""
+        if given["warning"] not in {ANY_WARNING, *KINDS}:
+            given["warning"] = ""
         if not naming.is_possible(given["prefix"]) or not naming.is_possible(given["project"]):
             raise HTTPException(404)
         return cls(**given)
@@ -68,14 +76,24 @@ class Filter:
         return frozenset({State(self.state)}) if self.state else frozenset()
 
     @property
+    def warnings(self) -> frozenset[str]:
+        """The kinds of warnings that are meant; none: whether it has any or not."""
+        return warnings_meant(self.warning)
+
+    @property
     def within(self) -> str:
         """The project that all such files belong to; "" for any."""
         return self.project or (naming.project_of(self.prefix) if "/" in self.prefix else "")
 
     def url(self, **changes: str) -> str:
         """The address of the list with this filter, changed so."""
-        given = {"project": self.project, "state": self.state, "prefix": self.prefix, "place": self.place}
+        given = {name: getattr(self, name) for name in _FILTERS}
         return shown.link("files", **(given | changes))
+
+
+def warnings_meant(warning: str) -> frozenset[str]:
+    """Return the kinds that a filter means by its word; "" and what is unknown: none."""
+    return frozenset(KINDS) if warning == ANY_WARNING else frozenset({warning} & set(KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +132,27 @@ class Looking:
         asked = Filter.of(request)
         if asked.project and not visitor.sees(asked.project):
             raise HTTPException(404)
-        wanted = Wanted(asked.project, asked.prefix, asked.states, asked.place)
+        # Warnings stand in no index: so many files are looked through, and those that have them are shown.
+        most = _LOOKED_THROUGH if asked.warning else Wanted().most
+        wanted = Wanted(asked.project, asked.prefix, asked.states, asked.place, most)
         page = await system.file_pages(wanted, visitor.sees)
+        found = Selection(warnings=asked.warnings)
+        files = [record for record in page.files if found.is_warned(record)]
         now = self.clock()
         return self.render(
             "files.html",
             visitor,
             asked=asked,
             states=[(OPEN, words.OPEN_STATES), *((str(state), words.STATES[state]) for state in State)],
-            rows=[shown.FileRow(record, now) for record in page.files],
+            rows=[shown.FileRow(record, now) for record in files],
             is_live=any(not record.state.is_final for record in page.files),
+            warnings=sorted(KINDS),
+            looked_through=len(page.files) if asked.warning else 0,
             following=asked.url(place=page.following) if page.following else "",
             first=asked.url(place="") if asked.place else "",
-            steers_any=any(visitor.steers(naming.project_of(record.name)) for record in page.files),
-            steers_all=visitor.steers(asked.within) and bool(asked.project or asked.prefix or asked.state),
+            steers_any=any(visitor.steers(naming.project_of(record.name)) for record in files),
+            steers_all=visitor.steers(asked.within)
+            and bool(asked.project or asked.prefix or asked.state or asked.warning),
         )
 
     async def file(self, request: Request, system: System, visitor: Visitor) -> Response:

@@ -20,7 +20,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FINAL, State
 from batch_ops.domain.selection import Selection
 from batch_ops.page import shown, words
-from batch_ops.page.looking import OPEN, Render
+from batch_ops.page.looking import OPEN, Render, warnings_meant
 from batch_ops.page.projects import MOST_IMAGES
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
@@ -177,7 +177,11 @@ class Steers:
             states = _OPEN_STATES
         elif state in set(State):
             states = frozenset({State(state)})
-        return Selection(prefix=prefix, project=project, states=states)
+        warnings = warnings_meant(warning := form.one("warning"))
+        if warning and not warnings:
+            # Never more than was meant.
+            raise HTTPException(400)
+        return Selection(prefix=prefix, project=project, states=states, warnings=warnings)
 
     def _ask(self, request: Request, visitor: Visitor, form: Form, question: str, plan: Plan) -> Response:
         fields = [(field, value) for field, value in form.fields if field != "sure"]
@@ -209,4 +213,4 @@ def _back(form: Form) -> str:
         return shown.link("project", project=form.one("project"))
     if form.one("from") == "file" and form.names:
         return shown.link("file", name=form.names[0])
-    return shown.link("files", project=form.one("project"), state=form.one("state"), prefix=form.one("prefix"))
+    return shown.link("files", **{name: form.one(name) for name in ("project", "state", "prefix", "warning")})

@@ -1,10 +1,14 @@
 """What a visitor is shown, and what not."""
 
+from dataclasses import replace
+
 import pytest
 
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.page_groups import PageGroups
+from tests.fakes.check import PROJECT
 from tests.unit.page.browser import Browser
+from tests.unit.page.test_steering import send
 from tests.world import World
 
 HOSTILE = "fly/<img src=x onerror=alert(1)>\"'&amp;\u202e.h5"
@@ -142,8 +146,28 @@ async def test_a_fault_of_the_page_tells_nothing_of_itself(world: World, caplog)
     assert "a secret" in caplog.text
 
 
+async def test_files_are_found_by_their_warnings(world: World):
+    """Of one kind or of any; "all of these" then means those alone; the file's page leads there."""
+    await world.begin("fly/a.h5")
+    world.check.project = replace(PROJECT, classes=("one", "two"))
+    world.project("worm", b"another")
+    await world.begin("worm/b.h5")
+    (warning,) = world.row("worm/b.h5").plan.warnings
+    admin = Browser(world, "admin")
+    for asked in (warning.code, "any"):
+        text = (await admin.see("files", warning=asked)).text
+        assert "worm/b.h5" in text
+        assert "fly/a.h5" not in text
+        assert "1 of the 2 files that were looked through" in text
+    assert f"warning={warning.code}" in " ".join((await admin.see("file", name="worm/b.h5")).all("a", "href"))
+    fields = [("action", "cancel-all"), ("sure", "1")]
+    assert (await send(admin, "steer", *fields, ("warning", "unheard-of")))[0] == 400
+    assert "1 file cancelled" in (await send(admin, "steer", *fields, ("warning", warning.code)))[1]
+    assert [world.row(name).state.is_final for name in ("fly/a.h5", "worm/b.h5")] == [False, True]
+
+
 @pytest.mark.parametrize(
-    "query", [{"state": "NONE"}, {"place": "i\u00e4"}, {"place": "n"}, {"project": "fly", "x": "y"}]
+    "query", [{"state": "NONE"}, {"warning": "x"}, {"place": "i\u00e4"}, {"place": "n"}, {"project": "fly", "x": "y"}]
 )
 async def test_what_a_filter_does_not_know_is_ignored(world: World, query):
     """An address that was cut or typed still shows files."""
