@@ -1,18 +1,14 @@
 """How much of a node's disk a file takes: at least, which may refuse it; at most, which may give it a node alone."""
 
-import math
-import re
 from collections.abc import Sequence
 
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.export_choice import bytes_between, result_form, tiff_bytes
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
-from batch_ops.image.views import COPIED_READERS
+from batch_ops.image.facts import Accepted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import ImageDescription
-
-_BITS = re.compile(r"\d+$")
 
 
 def least_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
@@ -24,21 +20,15 @@ def least_gb(length: int, images: Sequence[ImageDescription], project: Project, 
     return (length + sum(tiff_bytes(image, project, settings) for image in images) + between) / 1e9
 
 
-def most_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
-    """Return what it takes with the plain copy that ilastik needs of some: of the largest image, with all its pixels.
+def most_gb(length: int, verdict: Accepted, project: Project, settings: Settings) -> float:
+    """Return what it takes with the plain copy that ilastik needs of some, with all its pixels.
 
-    Those of several follow one another. What was never written takes no room in a copy, but how much is, nobody knows.
-    TIFFs of another form are written beside ilastik's own, image after image.
+    What was never written takes no room in a copy, but how much is, nobody knows. TIFFs of another form are written
+    beside ilastik's own, image after image.
     """
-    copied = [image for image in images if image.reader in COPIED_READERS or len(images) > 1]
-    formed = () if result_form(project, settings).is_as_exported else images
+    formed = () if result_form(project, settings).is_as_exported else verdict.images
     largest = max((tiff_bytes(image, project, settings) for image in formed), default=0)
-    return least_gb(length, images, project, settings) + (max(map(_unpacked_bytes, copied), default=0) + largest) / 1e9
-
-
-def _unpacked_bytes(image: ImageDescription) -> int:
-    bits = _BITS.search(image.dtype)
-    return math.prod(image.shape) * (int(bits[0]) // 8 if bits else 1)
+    return least_gb(length, verdict.images, project, settings) + (verdict.copy_bytes + largest) / 1e9
 
 
 def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project, settings: Settings) -> str:

@@ -107,7 +107,7 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     need = max((page_bytes(image, project.facts, threads, page, channels) or 0 for image, page in pages), default=0)
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
-        return settings.pool_id, 0 < share < most_gb(length, verdict.images, project, settings)
+        return settings.pool_id, 0 < share < most_gb(length, verdict, project, settings)
     if settings.large_pool_id and need > settings.slot_memory_mb * 2**20 * settings.slots_per_node:
         return settings.large_pool_id, True
     return settings.pool_id, True

@@ -133,11 +133,15 @@ class CheckLimits:
 
 @dataclass(frozen=True)
 class Accepted:
-    """`more_images`: the others of a file that holds several. `warnings`: what its owner should know nevertheless."""
+    """`more_images`: the others of a file that holds several. `warnings`: what its owner should know nevertheless.
+
+    `copy_bytes`: of the largest plain copy that the node may have to write; those of several images follow one another.
+    """
 
     image: ImageDescription
     warnings: tuple[RunWarning, ...] = ()
     more_images: tuple[ImageDescription, ...] = ()
+    copy_bytes: int = 0
 
     @property
     def images(self) -> tuple[ImageDescription, ...]:

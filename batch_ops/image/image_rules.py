@@ -26,6 +26,7 @@ from batch_ops.image.image_axes import Open, axes_of, by
 from batch_ops.image.planes import stacked
 from batch_ops.image.readings import Dataset
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
+from batch_ops.image.views import COPIED_READERS
 from batch_ops.task.export_plan import export_plan, order_of_results
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import AxesSource, ImageDescription, RunWarning
@@ -65,7 +66,9 @@ def judge_image(
     except Open as question:
         image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=found.reader)
         return Undecided(f"{file} {question}", image, question.likely, found)
-    return Accepted(image, (*_of_others(found), *axes.warnings, *notes))
+    warnings = (*_of_others(found), *axes.warnings, *notes)
+    copied = found.reader in COPIED_READERS or filters.need_a_plain_copy(code for code, _ in found.filters)
+    return Accepted(image, warnings, copy_bytes=found.pixel_bytes if copied else 0)
 
 
 def _of_others(found: Dataset) -> tuple[RunWarning, ...]:
@@ -105,7 +108,7 @@ def _check_values(found: Dataset) -> None:
 
 
 def _check_size(found: Dataset, size: int, limits: CheckLimits) -> None:
-    declared = math.prod(found.shape) * found.item_bytes
+    declared = found.pixel_bytes
     if found.offset is None or declared > limits.max_declared_bytes:
         check_declared(declared, f"an image of {by(found.shape)}", size, limits)
     elif found.offset + declared > size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,11 @@ class Dataset:
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
     sizes_beside: bool = False
     page_axes: str = ""
+
+    @property
+    def pixel_bytes(self) -> int:
+        """How much room its pixels take where they are not compressed."""
+        return math.prod(self.shape) * self.item_bytes
 
 
 @dataclass(frozen=True)

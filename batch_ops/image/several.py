@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -38,7 +37,7 @@ def judge(
                 f"holds {len(found.found)} images, and at most {MAX_IMAGES} are segmented in one run; upload it in "
                 "parts, or have the operator name one in internal_path."
             )
-        check_declared(sum(math.prod(one.shape) * one.item_bytes for one in found.found), "images", size, limits)
+        check_declared(sum(one.pixel_bytes for one in found.found), "images", size, limits)
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
     verdicts = []
@@ -51,7 +50,8 @@ def judge(
     if len(images_to_json(others)) > _LONGEST_ROW_CHARS:
         return Refused(f"{file} has images that are too many and too unlike to be noted; write them to several files.")
     folders = [image.folder for image in (first, *others)]
-    return Accepted(first, _together(verdicts, folders), tuple(others))
+    copied = max(one.pixel_bytes for one in found.found)
+    return Accepted(first, _together(verdicts, folders), tuple(others), copied)
 
 
 def _together(verdicts: list[Accepted], folders: list[str]) -> tuple[RunWarning, ...]:

@@ -58,9 +58,10 @@ EXIT_NODE = 86  # no ilastik on this node, or no Python for tasks
 EXIT_INTERNAL = 87  # a fault in the task script or in its environment variables
 EXIT_DISK_TOO_SMALL = 88  # the node's disk would have no room for this image even if it were empty
 EXIT_STALLED = 89  # ilastik stopped computing, as it does for want of memory for a page
+EXIT_UNREAD = 90  # the image's pixels could not be read, and whether that is the node's fault is not certain
 EXIT_KILLED = 137  # SIGKILL, as the kernel sends it for memory
 EXIT_ENDED = 143  # SIGTERM: the task or its node was ended from outside; which of them, only Batch knows
-RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_STALLED + 1)
+RESERVED_EXITS = range(EXIT_NO_OUTPUT, EXIT_UNREAD + 1)
 
 
 @dataclass(frozen=True)

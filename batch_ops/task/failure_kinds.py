@@ -88,8 +88,10 @@ RULES: Mapping[FailureKind, FailureRule] = MappingProxyType(
             exits={
                 contract.EXIT_BAD_IMAGE: "The node could not use the image.",
                 contract.EXIT_BAD_PROJECT: "The node could not use the project.",
+                contract.EXIT_UNREAD: "The node could not read the image.",
                 contract.EXIT_INTERNAL: f"The task script failed (exit code {contract.EXIT_INTERNAL}).",
             },
+            hopeless_exits=(contract.EXIT_BAD_IMAGE, contract.EXIT_BAD_PROJECT),
             remedy="Open the image and the project together in ilastik on your own computer to see what is wrong. "
             "The last lines of its log are below.",
         ),

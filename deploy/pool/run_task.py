@@ -107,7 +107,7 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
         project = prepare_project(root, images.argument, keep_export=bool(task.keep_export), order=order)
         plans = [plan_export(task, image, project, stored) for image in images.described]
         promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
-        reserve(root, lock, bytes_to_write(task, plans, promised))
+        reserve(root, lock, bytes_to_write(task, plans, promised), images.copy_bytes)
         facts = facts_of_project(root)
         for described, plan in zip(images.described, plans):
             if plan.export_format != HDF5:

@@ -6,7 +6,7 @@
 
 It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile: it has a
 limit of memory, by what the image says of its own chunks, and dies of SIGALRM where one piece takes too long. Ends
-with 0, or with `FAULT`, `DISK_FULL` or `INCOMPLETE` and the reason as its output. Memory: a few blocks, or chunks
+with 0, or with one of the codes below and the reason as its output. Memory: a few blocks, or chunks
 where those are larger.
 """
 
@@ -25,9 +25,10 @@ from typing import Any
 
 from node.aside import go_first
 from node.convert_tiff import convert_tiff
-from node.files import is_disk_full, is_tiff
+from node.files import is_disk_full, is_nodes_fault, is_tiff
 
-FAULT, DISK_FULL, INCOMPLETE = 3, 4, 5
+# The image is damaged; the disk is full; a package is missing; it may be the node's fault, or the image's.
+FAULT, DISK_FULL, INCOMPLETE, UNSURE = 3, 4, 5, 6
 # Filters read and write whole chunks, several of which are in memory at once; a block is copied a few times.
 _CHUNKS_IN_MEMORY = 8
 _SPARE_BYTES = 2**29
@@ -178,10 +179,10 @@ def main() -> int:
     except ImportError as exc:
         return _told(INCOMPLETE, str(exc))
     except MemoryError:
-        return _told(FAULT, "one piece of it needs more memory than its pixels would")
+        return _told(UNSURE, "one piece of it needs more memory than its pixels would")
     except Exception as exc:  # whatever a damaged file leads to
         reason = f"{type(exc).__name__}: {' '.join(str(exc).split())}"
-        return _told(DISK_FULL if is_disk_full(exc) else FAULT, reason)
+        return _told(DISK_FULL if is_disk_full(exc) else UNSURE if is_nodes_fault(exc) else FAULT, reason)
     return 0
 
 

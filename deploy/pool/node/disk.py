@@ -17,13 +17,16 @@ from typing import IO
 from batch_ops.task import contract, true_success
 from node.files import Refusal, say
 from node.image import LINK, NOTE
+from node.plain_copy import COPY_NAME
 from node.process import HOME
 from node.project import COPY
 
 LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write
+SCRIPT = "*/run_task.py"  # in the working directory of a task of ours, which may never have begun
 IMAGES = "image"  # the folder of contract.TaskEnvironment.image_file
-# Batch uploads the output once the script has ended, and says nowhere on the node when that is done.
-SECONDS_TO_UPLOAD = 3600
+# Batch uploads the output once the script has ended, and says nowhere on the node when that is done; nor whether it
+# still brings the files of a task.
+SECONDS_OF_TRANSFER = 3600
 
 
 def occupy(root: Path) -> IO[str]:
@@ -49,16 +52,32 @@ def clear_ended(root: Path, *, whole_node: bool) -> None:
     `whole_node`: no other task can be on this node, so that whatever there is of others has been uploaded.
     """
     for other in _others(root):
+        if not (other / LOCK).exists():
+            # Its files are still being brought, or it ended before it began.
+            if whole_node or _is_old(other / IMAGES, *(other / IMAGES).glob("*")):
+                clear(other, succeeded=False)
+            continue
         with suppress(OSError), (other / LOCK).open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            output = other / contract.OUT_FOLDER
-            uploaded = whole_node or time.time() - output.stat().st_mtime > SECONDS_TO_UPLOAD
+            uploaded = whole_node or _is_old(other / contract.OUT_FOLDER)
             clear(other, succeeded=not uploaded)
 
 
-def reserve(root: Path, lock: IO[str], wanted: int) -> None:
-    """Note the bytes that this task is going to write; refuse what has no room beside what others still write."""
-    lock.write(str(wanted))
+def _is_old(*paths: Path) -> bool:
+    """Return whether nothing was written there for so long that nobody writes or uploads it any more."""
+    with suppress(OSError):
+        return time.time() - max(path.stat().st_mtime for path in paths) > SECONDS_OF_TRANSFER
+    return False
+
+
+def reserve(root: Path, lock: IO[str], outputs: int, copy: int = 0) -> None:
+    """Note the bytes that this task is going to write; refuse what has no room beside what others still write.
+
+    `copy`: of the largest plain copy that is still to be written; each of several takes the place of the one before.
+    """
+    made = _bytes_of(root / IMAGES / COPY_NAME)
+    wanted = outputs + max(0, copy - made)
+    lock.write(str(outputs + max(copy, made)))
     lock.flush()
     disk = shutil.disk_usage(root)
     others = sum(_still_written(other) for other in _others(root))
@@ -76,14 +95,18 @@ def _still_written(other: Path) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            written = [path for path in (other / contract.PARTIAL_FOLDER).rglob("*") if path.is_file()]
-            return max(0, int(lock.read()) - sum(path.stat().st_size for path in written))
+            written = [other / IMAGES / COPY_NAME, *(other / contract.PARTIAL_FOLDER).rglob("*")]
+            return max(0, int(lock.read()) - sum(map(_bytes_of, written)))
     return 0
 
 
+def _bytes_of(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
 def _others(root: Path) -> Iterator[Path]:
-    """Find the working directories of other tasks: `<workitems>/<job>/job-1/<task>/wd`."""
+    """Find the working directories of other tasks of ours: `<workitems>/<job>/job-1/<task>/wd`."""
     if len(root.parents) > 3:
-        for lock in root.parents[3].glob(f"*/job-*/*/{root.name}/{LOCK}"):
-            if lock.parent != root:
-                yield lock.parent
+        for other in root.parents[3].glob(f"*/job-*/*/{root.name}"):
+            if other != root and ((other / LOCK).exists() or any(other.glob(SCRIPT))):
+                yield other

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from batch_ops.image.dialects.tiff import MAGIC
-from batch_ops.task import true_success
+from batch_ops.task import contract, true_success
 
 BLOCK_BYTES = 2**20
+# Faults of the node, whatever the file holds.
+_NODES_ERRORS = frozenset(
+    {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EROFS, errno.EACCES, errno.EPERM}
+)
 
 
 class Refusal(Exception):
@@ -64,12 +68,19 @@ def faults_of_file(exit_code: int, what: str) -> Iterator[None]:
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, struct.error) as exc:
         if is_disk_full(exc):
             raise
+        if is_nodes_fault(exc):
+            refuse(contract.EXIT_NODE, f"{what} can't be read on this node: {exc}.")
         refuse(exit_code, f"{what} can't be used: {type(exc).__name__}: {exc}.")
 
 
 def is_disk_full(exc: Exception) -> bool:
     """Return whether the disk is full, even if HDF5 has wrapped the system's error."""
     return getattr(exc, "errno", None) == errno.ENOSPC or "No space left on device" in str(exc)
+
+
+def is_nodes_fault(exc: Exception) -> bool:
+    """Return whether the system could not read a file, whatever it holds: on another node it may be read."""
+    return getattr(exc, "errno", None) in _NODES_ERRORS
 
 
 def sha256_of(path: Path) -> str:

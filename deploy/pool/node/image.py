@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class LocalImage:
 class LocalImages:
     """The images of the file. One is there already; of several, each becomes a plain copy when its turn comes.
 
-    `argument`: that of all of them.
+    `argument`: that of all of them. `copy_bytes`: of the largest of the copies that are still to be written.
     """
 
     argument: str
@@ -61,6 +62,7 @@ class LocalImages:
     described: tuple[ImageDescription, ...]
     warnings: tuple[RunWarning, ...]
     make: Callable[[int], LocalImage]
+    copy_bytes: int = 0
 
 
 def prepare_images(root: Path, task: contract.TaskEnvironment) -> LocalImages:
@@ -99,7 +101,26 @@ def _several(
         copy = write_plain_copy(path, name, found, parts, attributes, decoders=decoders)
         return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
 
-    return LocalImages(argument, md5, tuple(one.image for one in each), warnings, make)
+    largest = max(_bytes_of_copies(path, task, [one.found for one in each]))
+    return LocalImages(argument, md5, tuple(one.image for one in each), warnings, make, largest)
+
+
+def _bytes_of_copies(path: Path, task: contract.TaskEnvironment, each: Sequence[Dataset]) -> Iterator[int]:
+    """Tell for each image how large its plain copy gets at most: what was never written takes no room."""
+    if is_tiff(path):
+        yield from (one.pixel_bytes for one in each)
+        return
+    with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
+        for one in each:
+            parts = parts_to_copy(file, one) or (Part(one.path),)
+            yield min(one.pixel_bytes, sum(_stored_bytes(file[part.path]) for part in parts))
+
+
+def _stored_bytes(dataset: Any) -> int:
+    pixels, chunks = dataset.size, dataset.chunks
+    if chunks and hasattr(dataset.id, "get_num_chunks") and not dataset.fillvalue.any():
+        pixels = dataset.id.get_num_chunks() * math.prod(chunks)
+    return int(pixels * dataset.dtype.itemsize)
 
 
 def _linked(root: Path, task: contract.TaskEnvironment, image: LocalImage) -> LocalImage:

@@ -20,7 +20,7 @@ DATASET = "data"
 # For one piece of the pixels: a block, or a chunk of up to 4 GB.
 _PIECE_SECONDS = 600
 # No nickname begins with a dot, so it can't be the name of the image itself.
-_NAME = ".plain.h5"
+COPY_NAME = ".plain.h5"
 
 
 def write_plain_copy(
@@ -36,7 +36,7 @@ def write_plain_copy(
 
     `decoders`: it needs those of the package hdf5plugin.
     """
-    target = source.parent / _NAME
+    target = source.parent / COPY_NAME
     order = {
         "source": str(source),
         "target": str(target),
@@ -66,8 +66,10 @@ def refuse_copy(name: str, code: int, reason: str) -> NoReturn:
         refuse(contract.EXIT_KILLED, f"Decoding the pixels of {name} was killed, as for want of memory.")
     if code == convert.FAULT:
         refuse(contract.EXIT_BAD_IMAGE, f"{unread}{reason}.")
+    if code == convert.UNSURE:
+        refuse(contract.EXIT_UNREAD, f"{unread}{reason}.")
     if code == -signal.SIGALRM:
-        refuse(contract.EXIT_BAD_IMAGE, f"{unread}decoding one piece took longer than {_PIECE_SECONDS // 60} minutes.")
+        refuse(contract.EXIT_UNREAD, f"{unread}decoding one piece took longer than {_PIECE_SECONDS // 60} minutes.")
     if code < 0:
-        refuse(contract.EXIT_BAD_IMAGE, f"{unread}what decodes them crashed ({signal.Signals(-code).name}).")
+        refuse(contract.EXIT_UNREAD, f"{unread}what decodes them crashed ({signal.Signals(-code).name}).")
     refuse(contract.EXIT_NODE, f"The Python for tasks is incomplete: {reason}.")

@@ -270,7 +270,8 @@ def _judge(report: Report, code: int, said: str, seconds: float, mb: float) -> s
     kind = signal.Signals(-code).name if code < 0 else "refused"
     report.outcomes[kind] += 1
     report.sentences.setdefault(kind, sentence)
-    if blamed != contract.EXIT_BAD_IMAGE or not sentence.isprintable() or len(sentence) > 500:
+    is_images = blamed in {contract.EXIT_BAD_IMAGE, contract.EXIT_UNREAD}
+    if not is_images or not sentence.isprintable() or len(sentence) > 500:
         return f"it ended with {code}: {sentence!r}"
     return ""
 

@@ -1,6 +1,5 @@
 """What a claim plans beside its ids: the forecast, and what it warns of."""
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -96,25 +95,15 @@ def test_a_file_that_needs_more_than_its_share_of_the_disk_has_a_node_to_itself(
     assert (here.alone, here.pool_id) == (alone, settings.pool_id)
 
 
-@pytest.mark.parametrize(
-    ("described", "most"),
-    [
-        (replace(image("zyx", 20, 100, 100), tagged=False), 10.0),
-        (replace(image("zyx", 2000, 2000, 5000), dtype="uint16", reader="hdf5"), 10.0),
-        (replace(image("zyx", 2000, 2000, 5000), dtype="uint16", reader="imaris"), 50.0),
-        (replace(image("zyx", 2000, 2000, 5000), dtype="bool", reader="pattern"), 30.0),
-    ],
-    ids=["tags are written in place", "read as it is", "unpacked", "bytes"],
-)
-def test_a_plain_copy_takes_its_room_on_the_disk(described, most):
+def test_a_plain_copy_takes_its_room_on_the_disk():
     """As much as its pixels do, which may be little: so it never refuses a file, but gives it a node to itself."""
     where = project(3), replace(SETTINGS, node_disk_gb=100)
-    written = math.prod(described.shape) / 1e9
+    one, other = image("zyx", 2000, 2000, 5000), image("zyx", 1000, 1000, 1000)
+    verdict = Accepted(one, (), (other,), copy_bytes=40 * 10**9)
     # Beyond 4 GB beside what ilastik exports to HDF5.
-    known = written * 2 if written > 4 else written
-    assert least_gb(10 * 10**9, [described], *where) == pytest.approx(10 + known, abs=0.1)
-    assert most_gb(10 * 10**9, [described], *where) == pytest.approx(most + known, abs=0.1)
-    assert not disk_fault(Blob("fly/a.h5", "e", 50 * 10**9, NOW), [described], *where)
+    assert least_gb(10 * 10**9, verdict.images, *where) == pytest.approx(51, abs=0.1)
+    assert most_gb(10 * 10**9, verdict, *where) == pytest.approx(91, abs=0.1)
+    assert not disk_fault(Blob("fly/a.h5", "e", 50 * 10**9, NOW), verdict.images, *where)
 
 
 def test_nothing_is_foreseen_of_an_image_that_was_not_checked():

@@ -16,7 +16,7 @@ from batch_ops.domain.file_record import FileRecord, Move, State
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.transitions import ALLOWED, NODE_LOSSES, Then, check_move, failed, missing, observe
 from batch_ops.task import contract
-from batch_ops.task.failure_kinds import RULES, FailureKind
+from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind
 from batch_ops.task.run_plan import RunPlan
 from tests.world import SETTINGS
 
@@ -118,12 +118,19 @@ def test_each_kind_is_tried_as_often_as_its_rule_says(kind):
     assert [a.kind for a in step.record.tries.attempts] == [kind] * tries
 
 
-def test_what_no_try_can_mend_is_tried_once():
-    """A disk that would have no room even if it were empty."""
-    ended = record(
-        placement=Placement(job_id="j", task_id="a-x-3-1", attempt=1, exit_code=contract.EXIT_DISK_TOO_SMALL)
-    )
-    assert failed(ended, Cause(FailureKind.DISK_FULL, "Why."), NOW, SETTINGS).then is Then.REPORT
+@pytest.mark.parametrize(
+    ("exit_code", "then"),
+    [
+        (contract.EXIT_DISK_TOO_SMALL, Then.REPORT),
+        (contract.EXIT_BAD_IMAGE, Then.REPORT),
+        (contract.EXIT_BAD_PROJECT, Then.REPORT),
+        (contract.EXIT_UNREAD, Then.SUBMIT),
+    ],
+)
+def test_what_no_try_can_mend_is_tried_once(exit_code, then):
+    """A disk without room even if it were empty; an image or a classifier that is no good, if that is certain."""
+    ended = record(placement=Placement(job_id="j", task_id="a-x-3-1", attempt=1, exit_code=exit_code))
+    assert failed(ended, Cause(KIND_OF_EXIT[exit_code], "Why."), NOW, SETTINGS).then is then
 
 
 def test_preempted_nodes_are_free():

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_rules import judge_image
-from batch_ops.image.readings import BadFindings, Dataset, image_findings
+from batch_ops.image.readings import BadFindings, Dataset, Images, image_findings
+from batch_ops.image.several import judge as judge_several
 from batch_ops.task.run_plan import AxesSource
 from batch_ops.task.stored_export import StoredExport
 from tests.unit.inspection.conftest import axistags
@@ -237,6 +238,31 @@ def test_widths_that_are_taken_for_colours_are_refused(project, tmp_path, width)
     for verdict in (judge(wide, facts), judge(dataset(), facts, ImageOptions(export=region))):
         assert isinstance(verdict, Accepted) == can_be_laid_out(width, tmp_path / "made.tiff")
         assert isinstance(verdict, Accepted) or f"{width} pixels wide" in words(verdict)
+
+
+@pytest.mark.parametrize(
+    ("changes", "copied"),
+    [
+        ({"axistags": None, "axes": "tzyxc"}, 0),
+        ({"reader": "imaris", "axes": "tzyxc"}, 2),
+        ({"filters": ((32001, "blosc"),)}, 2),
+        ({"filters": ((32001, "blosc"),), "dtype": "bool", "item_bytes": 1}, 1),
+    ],
+    ids=["tags are written in place", "a dialect", "what only the node decompresses", "bytes"],
+)
+def test_what_the_node_has_to_copy_is_known(project, changes, copied):
+    """Its pixels then lie on the disk once more, without compression."""
+    verdict = judge(dataset(**{"dtype": "uint16", "item_bytes": 2} | changes), project)
+    assert isinstance(verdict, Accepted), verdict
+    assert verdict.copy_bytes == copied * 48_000
+
+
+def test_images_of_a_file_are_copied_one_after_the_other(project):
+    """What counts is the largest, whatever compresses them."""
+    several = Images(tuple(dataset((times, 20, 30, 40, 1), path=f"s{times}", scene=f"s{times}") for times in (2, 3)))
+    verdict = judge_several("x.h5", 10**6, several, project, ImageOptions(), CheckLimits())
+    assert isinstance(verdict, Accepted), verdict
+    assert verdict.copy_bytes == 3 * 24_000
 
 
 def test_contiguous_pixels_must_lie_in_the_file(project):

@@ -126,6 +126,8 @@ def test_the_set_ups_of_a_file_are_segmented_one_by_one(folder, segment):
     assert ([one.counts for one in manifest.images], manifest.counts) == (counts, None)
     log = (folder.wd / "logs" / manifest.execution / "ilastik.log").read_text()
     assert log.count("Completed Batch Processing") == 2
+    tiffs, copy = 4 * (9 * (21 * 26 + 256) + 4096), 2 * 9 * 21 * 26 * 2
+    assert (folder.wd / "running").read_text() == str(tiffs + copy)
 
 
 def test_if_one_image_of_a_file_fails_nothing_is_published(folder):

@@ -2,11 +2,14 @@
 
 import fcntl
 import os
+import shutil
 import time
 
 import pytest
 
 from batch_ops.task import contract
+from node.disk import occupy, reserve
+from node.files import Refusal
 
 HOUR = 3600
 
@@ -37,17 +40,47 @@ def test_what_a_killed_task_left_goes(folder, other, whole_node, age, output):
     assert files(other) == {"logs/x/ilastik.log", "running"} | ({"out/x/a0.tiff"} if output else set())
 
 
-def test_nothing_of_a_task_that_may_run_is_touched(folder, other):
-    """It holds its lock; or it has none yet, as its files are still being fetched."""
+@pytest.mark.parametrize("whole_node", [0, 1])
+def test_nothing_of_a_task_that_may_run_is_touched(folder, other, whole_node):
+    """It holds its lock."""
     before = files(other)
-    folder.values = {"whole_node": 1}
+    folder.values = {"whole_node": whole_node}
     with (other / "running").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert folder.run().code == 0
     assert files(other) == before
+
+
+@pytest.mark.parametrize(
+    ("whole_node", "age", "ours", "left"),
+    [(1, 0, True, False), (0, 0, True, True), (0, 2 * HOUR, True, False), (1, 0, False, True)],
+    ids=["alone", "may be coming", "long ago", "not ours"],
+)
+def test_files_of_a_task_that_never_began_go(folder, other, whole_node, age, ours, left):
+    """It has no lock, as its project could not be fetched; or its files are still being brought."""
     (other / "running").unlink()
+    if ours:
+        (other / "task").mkdir()
+        (other / "task/run_task.py").touch()
+    moment = time.time() - age
+    for path in (other / "image/a.h5", other / "image"):
+        os.utime(path, (moment, moment))
+    folder.values = {"whole_node": whole_node}
     assert folder.run().code == 0
-    assert files(other) == before - {"running"}
+    assert ("image/a.h5" in files(other)) is left
+
+
+def test_a_plain_copy_takes_room_until_it_is_made(tmp_path):
+    """What is still to be written of it must fit beside the TIFFs, and other tasks know of it."""
+    (tmp_path / "image").mkdir()
+    free = shutil.disk_usage(tmp_path).free
+    with occupy(tmp_path) as lock, pytest.raises(Refusal, match="are free"):
+        reserve(tmp_path, lock, 100, copy=free)
+    (tmp_path / "image/.plain.h5").write_bytes(b"x" * 50)
+    for copy, noted in ((0, 150), (70, 170)):
+        with occupy(tmp_path) as lock:
+            reserve(tmp_path, lock, 100, copy)
+        assert (tmp_path / "running").read_text() == str(noted)
 
 
 def test_what_others_still_write_is_no_room(folder, other):
