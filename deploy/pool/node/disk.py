@@ -21,7 +21,8 @@ from node.plain_copy import COPY_NAME
 from node.process import HOME
 from node.project import COPY
 
-LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write
+LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write, or CLEARED
+CLEARED = "cleared"  # of a task that has ended, and has nothing left that could go
 SCRIPT = "*/run_task.py"  # in the working directory of a task of ours, which may never have begun
 IMAGES = "image"  # the folder of contract.TaskEnvironment.image_file
 # Batch uploads the output once the script has ended, and says nowhere on the node when that is done; nor whether it
@@ -52,15 +53,25 @@ def clear_ended(root: Path, *, whole_node: bool) -> None:
     `whole_node`: no other task can be on this node, so that whatever there is of others has been uploaded.
     """
     for other in _others(root):
-        if not (other / LOCK).exists():
-            # Its files are still being brought, or it ended before it began.
-            if whole_node or _is_old(other / IMAGES, *(other / IMAGES).glob("*")):
-                clear(other, succeeded=False)
-            continue
-        with suppress(OSError), (other / LOCK).open(encoding="ascii") as lock:
+        with suppress(OSError), (other / LOCK).open("r+", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            uploaded = whole_node or _is_old(other / contract.OUT_FOLDER)
-            clear(other, succeeded=not uploaded)
+            if lock.read() != CLEARED:
+                uploaded = whole_node or _is_old(other / contract.OUT_FOLDER)
+                clear(other, succeeded=not uploaded)
+                if not (other / contract.OUT_FOLDER).exists():
+                    _note(lock, CLEARED)
+        never_began = not (other / LOCK).exists() and any(other.glob(SCRIPT))
+        if never_began and (whole_node or _is_old(other / IMAGES, *(other / IMAGES).glob("*"))):
+            clear(other, succeeded=False)
+            with suppress(OSError):
+                (other / LOCK).write_text(CLEARED, encoding="ascii")
+
+
+def _note(lock: IO[str], text: str) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(text)
+    lock.flush()
 
 
 def _is_old(*paths: Path) -> bool:
@@ -77,8 +88,7 @@ def reserve(root: Path, lock: IO[str], outputs: int, copy: int = 0) -> None:
     """
     made = _bytes_of(root / IMAGES / COPY_NAME)
     wanted = outputs + max(0, copy - made)
-    lock.write(str(outputs + max(copy, made)))
-    lock.flush()
+    _note(lock, str(outputs + max(copy, made)))
     disk = shutil.disk_usage(root)
     others = sum(_still_written(other) for other in _others(root))
     free = max(0, disk.free - others - contract.LOG_LIMIT_BYTES)
@@ -105,8 +115,6 @@ def _bytes_of(path: Path) -> int:
 
 
 def _others(root: Path) -> Iterator[Path]:
-    """Find the working directories of other tasks of ours: `<workitems>/<job>/job-1/<task>/wd`."""
+    """Find the working directories of other tasks: `<workitems>/<job>/job-1/<task>/wd`."""
     if len(root.parents) > 3:
-        for other in root.parents[3].glob(f"*/job-*/*/{root.name}"):
-            if other != root and ((other / LOCK).exists() or any(other.glob(SCRIPT))):
-                yield other
+        yield from (other for other in root.parents[3].glob(f"*/job-*/*/{root.name}") if other != root)

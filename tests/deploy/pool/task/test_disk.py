@@ -29,15 +29,21 @@ def files(place) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("whole_node", "age", "output"), [(1, 0, False), (0, 0, True), (0, 2 * HOUR, False)], ids=["alone", "new", "old"]
+    ("whole_node", "age", "output"),
+    [(1, 0, False), (0, 0, True), (0, 2 * HOUR, False), (0, None, False)],
+    ids=["alone", "new", "old", "killed before it had any"],
 )
 def test_what_a_killed_task_left_goes(folder, other, whole_node, age, output):
     """All but its logs; and but its output, as long as Batch may be uploading it."""
-    moment = time.time() - age
-    os.utime(other / "out", (moment, moment))
+    if age is None:
+        shutil.rmtree(other / "out")
+    else:
+        moment = time.time() - age
+        os.utime(other / "out", (moment, moment))
     folder.values = {"whole_node": whole_node}
     assert folder.run().code == 0
     assert files(other) == {"logs/x/ilastik.log", "running"} | ({"out/x/a0.tiff"} if output else set())
+    assert ((other / "running").read_text() == "cleared") is not output
 
 
 @pytest.mark.parametrize("whole_node", [0, 1])
