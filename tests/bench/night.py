@@ -23,8 +23,9 @@ _LOG = 200_000
 _SECONDS = 60.0
 _UPLOAD_SECONDS = 10.0
 _RETENTION_SECONDS = 48 * 3600.0
-# How a task ends, in percent: the script is killed with all that it wrote, or ends with an error.
-_KILLED, _FAILED = 3, 3
+# How a task ends, in percent: the script never begins, as a file could not be brought; it is killed with all that it
+# wrote; or it ends with an error.
+_NEVER_BEGUN, _KILLED, _FAILED = 2, 3, 3
 _DISK_GB = 150
 
 
@@ -55,8 +56,8 @@ def night(report: Report, files: int, nodes: int) -> None:
     report.table(("tasks at once", "peak GB of a node", "the median node's", "hours", "ms to clear, at most"), rows)
     report.say(
         f"{files:,} images of {_IMAGE / 1e9} GB, and as much of TIFFs each, {files // nodes:,} of them on "
-        f"each node (nodes share nothing: one shows what ten do with ten times the files); of 100 tasks {_KILLED} "
-        f"are killed with all that they wrote, and {_FAILED} fail. A Standard_D4ds_v5 has a disk of {_DISK_GB} GB, and "
+        f"each node; of 100 tasks {_NEVER_BEGUN} never begin, with their images there, {_KILLED} are killed with all "
+        f"that they wrote, and {_FAILED} fail. A Standard_D4ds_v5 has a disk of {_DISK_GB} GB, and "
         "Batch gives a node up when it is full; without the script's rules this night leaves "
         f"{files / nodes * (_IMAGE + _OUTPUT) / 1e9:,.0f} GB on each, as Batch deletes nothing for 48 hours. Where "
         "several tasks run at once, an output stays for an hour: nothing on the node says when Batch has uploaded it."
@@ -69,13 +70,13 @@ def _night(files: int, nodes: int, slots: int) -> tuple[str, str, str, str]:
     rng = Random(0)
     with tempfile.TemporaryDirectory(prefix="night-") as folder:
         pool = [_Node(Path(folder) / f"node-{number}", slots) for number in range(nodes)]
-        now, begun = 0.0, 0
+        now, begun, attempts = 0.0, 0, 0
         while begun < files or any(node.tasks for node in pool):
             for node in pool:
                 _end(disk, rng, node, now)
                 while begun < files and len(node.tasks) < slots:
-                    _begin(disk, rng, node, now, begun)
-                    begun += 1
+                    attempts += 1
+                    begun += _begin(disk, rng, node, now, attempts)
             now = min((task.ends for node in pool for task in node.tasks), default=now)
         peaks = sorted(node.peak for node in pool)
         longest = max(node.longest for node in pool)
@@ -90,16 +91,22 @@ def _rules() -> Any:
     return disk
 
 
-def _begin(disk: Any, rng: Random, node: _Node, now: float, number: int) -> None:
-    """As Batch brings the files and the script begins."""
+def _begin(disk: Any, rng: Random, node: _Node, now: float, number: int) -> bool:
+    """As Batch brings the files and the script begins; return whether it did."""
     wd = node.jobs / f"job/job-1/task-{number}/wd"
+    _hole(wd / "task/run_task.py", 0)
     _hole(wd / "image/a.h5", _IMAGE)
+    if rng.uniform(0, 100) < _NEVER_BEGUN:
+        node.ended[wd] = now
+        node.full.add(wd)
+        node.peak = max(node.peak, _bytes(node))
+        return False
     _hole(wd / contract.PROJECT_FILE, 300_000)
     lock = disk.occupy(wd)
     for ended in node.full:
-        if (output := ended / contract.OUT_FOLDER).exists():
-            moment = time.time() - (now - node.ended[ended])
-            os.utime(output, (moment, moment))
+        moment = time.time() - (now - node.ended[ended])
+        for aged in filter(Path.exists, (ended / name for name in (contract.OUT_FOLDER, "image", "image/a.h5"))):
+            os.utime(aged, (moment, moment))
     # Now the image is there, and what others have left.
     node.peak = max(node.peak, _bytes(node))
     before = time.perf_counter()
@@ -111,6 +118,7 @@ def _begin(disk: Any, rng: Random, node: _Node, now: float, number: int) -> None
     _hole(wd / contract.LOGS_FOLDER / "x/ilastik.log", _LOG)
     node.tasks.append(_Task(wd, lock, now + _SECONDS * node.slots * rng.uniform(0.7, 1.3) + _UPLOAD_SECONDS))
     node.peak = max(node.peak, _bytes(node))
+    return True
 
 
 def _end(disk: Any, rng: Random, node: _Node, now: float) -> None:

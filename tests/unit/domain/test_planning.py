@@ -151,7 +151,8 @@ def test_the_form_of_the_results_is_planned():
     assert (gray.tool.result_form, [warning.code for warning in gray.warnings]) == ("", ["no-palette"])
     assert gray.run_key == plan(ProjectConfig(export_source="Probabilities")).run_key
     used = project(3), project(3, config=ProjectConfig(form=ResultForm(COMPRESSED_TIFF)))
-    least, most = ([of_disk(0, [described], one, SETTINGS) for one in used] for of_disk in (least_gb, most_gb))
+    least = [least_gb(0, [described], one, SETTINGS) for one in used]
+    most = [most_gb(0, Accepted(described), one, SETTINGS) for one in used]
     assert least[0] == least[1] == most[0]
     assert most[1] == pytest.approx(2 * most[0])
 
