@@ -7,6 +7,8 @@ own: a lock that is free is one of a task that has ended, however it ended.
 from __future__ import annotations
 
 import fcntl
+import glob
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,8 +23,8 @@ from node.plain_copy import COPY_NAME
 from node.process import HOME
 from node.project import COPY
 
-LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write, or CLEARED
-CLEARED = "cleared"  # of a task that has ended, and has nothing left that could go
+LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write
+CLEARED = "cleared"  # in that of a task that has ended, and has nothing left that could go
 SCRIPT = "*/run_task.py"  # in the working directory of a task of ours, which may never have begun
 IMAGES = "image"  # the folder of contract.TaskEnvironment.image_file
 # Batch uploads the output once the script has ended, and says nowhere on the node when that is done; nor whether it
@@ -35,6 +37,7 @@ def occupy(root: Path) -> IO[str]:
     lock = (root / LOCK).open("a+", encoding="ascii")
     fcntl.flock(lock, fcntl.LOCK_EX)
     lock.truncate(0)
+    (root / CLEARED).unlink(missing_ok=True)
     return lock
 
 
@@ -53,25 +56,17 @@ def clear_ended(root: Path, *, whole_node: bool) -> None:
     `whole_node`: no other task can be on this node, so that whatever there is of others has been uploaded.
     """
     for other in _others(root):
-        with suppress(OSError), (other / LOCK).open("r+", encoding="ascii") as lock:
+        with suppress(OSError), (other / LOCK).open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if lock.read() != CLEARED:
-                uploaded = whole_node or _is_old(other / contract.OUT_FOLDER)
-                clear(other, succeeded=not uploaded)
-                if not (other / contract.OUT_FOLDER).exists():
-                    _note(lock, CLEARED)
+            uploaded = whole_node or _is_old(other / contract.OUT_FOLDER)
+            clear(other, succeeded=not uploaded)
+            if not (other / contract.OUT_FOLDER).exists():
+                (other / CLEARED).touch()
         never_began = not (other / LOCK).exists() and any(other.glob(SCRIPT))
         if never_began and (whole_node or _is_old(other / IMAGES, *(other / IMAGES).glob("*"))):
             clear(other, succeeded=False)
             with suppress(OSError):
-                (other / LOCK).write_text(CLEARED, encoding="ascii")
-
-
-def _note(lock: IO[str], text: str) -> None:
-    lock.seek(0)
-    lock.truncate()
-    lock.write(text)
-    lock.flush()
+                (other / CLEARED).touch()
 
 
 def _is_old(*paths: Path) -> bool:
@@ -88,7 +83,8 @@ def reserve(root: Path, lock: IO[str], outputs: int, copy: int = 0) -> None:
     """
     made = _bytes_of(root / IMAGES / COPY_NAME)
     wanted = outputs + max(0, copy - made)
-    _note(lock, str(outputs + max(copy, made)))
+    lock.write(str(outputs + max(copy, made)))
+    lock.flush()
     disk = shutil.disk_usage(root)
     others = sum(_still_written(other) for other in _others(root))
     free = max(0, disk.free - others - contract.LOG_LIMIT_BYTES)
@@ -115,6 +111,11 @@ def _bytes_of(path: Path) -> int:
 
 
 def _others(root: Path) -> Iterator[Path]:
-    """Find the working directories of other tasks: `<workitems>/<job>/job-1/<task>/wd`."""
+    """Find the working directories of other tasks that may hold more than logs: `<workitems>/<job>/job-1/<task>/wd`.
+
+    There may be thousands, as Batch keeps them for days.
+    """
     if len(root.parents) > 3:
-        yield from (other for other in root.parents[3].glob(f"*/job-*/*/{root.name}") if other != root)
+        for other in glob.iglob(f"{glob.escape(str(root.parents[3]))}/*/job-*/*/{glob.escape(root.name)}"):
+            if other != str(root) and not os.path.exists(f"{other}/{CLEARED}"):
+                yield Path(other)
