@@ -208,9 +208,11 @@ def _check_output(image: ImageDescription, options: ImageOptions) -> None:
             '"keep_export_settings" out of its configuration.'
         ) from exc
     if plan.is_taken_for_colours:
+        is_cut = plan.page_shape[1] < image.shape[image.axes.index("x")]
+        wider = "save the project with a region for its export" if is_cut else "upload an image"
         raise Unfit(
             f"would give TIFFs that are {plan.page_shape[1]} pixels wide, and ilastik can't write TIFFs of 3 or 4 "
-            "columns, which it takes for colours; upload an image that is at least 5 pixels long along x."
+            f"columns, which it takes for colours; {wider} that is at least 5 pixels long along x."
         )
 
 

@@ -235,9 +235,12 @@ def test_widths_that_are_taken_for_colours_are_refused(project, tmp_path, width)
     """A filter of the smallest scale fits into 3 pixels, and the TIFF library refuses just 3 and 4 columns."""
     facts = replace(project, sigma_3d=0.3, sigma_2d=0.0)
     wide, region = dataset((2, 20, 4, width, 1)), StoredExport(region_stop=(0, 0, 0, width, 0))
-    for verdict in (judge(wide, facts), judge(dataset(), facts, ImageOptions(export=region))):
+    cut = judge(dataset(), facts, ImageOptions(export=region))
+    for verdict, remedy in ((judge(wide, facts), "upload an image"), (cut, "save the project with a region")):
         assert isinstance(verdict, Accepted) == can_be_laid_out(width, tmp_path / "made.tiff")
-        assert isinstance(verdict, Accepted) or f"{width} pixels wide" in words(verdict)
+        if isinstance(verdict, Refused):
+            assert f"{width} pixels wide" in verdict.sentence
+            assert f"{remedy} that is at least 5" in verdict.sentence.replace(" for its export", "")
 
 
 @pytest.mark.parametrize(
