@@ -10,7 +10,7 @@ from attrs import define
 from batch_ops.containers.certificates import Certificates
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
-from batch_ops.domain.errors import JobClosed, JobMissing, RequestRefused, ServiceFault
+from batch_ops.domain.errors import Conflict, JobClosed, JobMissing, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
@@ -62,7 +62,21 @@ class Launcher:
         record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
         record = record.to(State.ACTIVE, now, FREE_NODE)
         log.info("The task was created.", extra=fields(record))
-        return await self._ledger.advance(entry, record)
+        try:
+            return await self._ledger.advance(entry, record)
+        except Conflict:
+            await self._end_unwanted(entry.record)
+            raise
+
+    async def _end_unwanted(self, claim: FileRecord) -> None:
+        """End a task that was created while a newer version, or somebody who cancelled, ended it in vain."""
+        entry = await self._ledger.get(claim.name)
+        if (
+            entry is None
+            or entry.record.placement.task_id != claim.placement.task_id
+            or entry.record.state in {State.FAILED, State.CANCELLED}
+        ):
+            await self._batch.terminate_task(claim.placement.job_id, claim.placement.task_id)
 
     async def submit_when_due(self, entry: Entry) -> Entry:
         """Create the task; if it has to wait, let reconcile do it at that time."""

@@ -55,6 +55,7 @@ class Judge:
         self._rows: dict[str, FileRecord] = {}
         self._copies: dict[str, dict[str, FileRecord]] = defaultdict(dict)
         self._claimed: set[str] = set()
+        self._late: set[str] = set()
         self._tasks: dict[str, set[str]] = defaultdict(set)
         self._intents: set[str] = set()
         self._changed: dict[str, datetime] = {}
@@ -204,9 +205,13 @@ class Judge:
         row = next((row for row in self._rows.values() if naming.file_hash(row.name) == file), None)
         if row is not None and task_id != row.placement.task_id and task_id in self._claimed:
             # Somebody who stood still creates it for a claim that was overtaken, and ends it with the next calls.
+            self._late.add(task_id)
             return
         alive = [
-            task for own in ours for task in self._world.batch.find_all(own) if task.state is not TaskState.COMPLETED
+            task
+            for own in ours - self._late
+            for task in self._world.batch.find_all(own)
+            if task.state is not TaskState.COMPLETED
         ]
         if len(alive) > 1:
             self._complain(f"{task_id} was created, and now {len(alive)} tasks of its file are alive")

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
+from batch_ops.use_cases.steering import Chosen
 from tests.fakes import When
 from tests.world import MINUTE, NAME, Crash, World
 
@@ -38,6 +40,27 @@ async def test_a_task_that_exists_in_a_closed_job_is_not_created_again(world: Wo
     row = await world.start(NAME)
     assert (row.state, row.placement.job_id) == (State.ACTIVE, claimed.job_id)
     assert len(world.tasks()) == 1
+
+
+@pytest.mark.parametrize("by", ["a newer version", "cancel"])
+async def test_a_task_that_comes_after_its_end_is_ended(world: World, by: str):
+    """While it is on its way to Batch the file is overwritten or cancelled: whoever created it ends it again."""
+    world.drop(NAME)
+
+    async def overtake(call: str, when: When) -> None:
+        if call == "batch.create_task" and when is When.BEFORE:
+            world.cloud.hook = None
+            if by == "cancel":
+                await world.steering.cancel([Chosen(NAME, world.row(NAME).run)])
+            else:
+                world.drop(NAME, b"a newer one")
+                await world.start(NAME)
+
+    world.cloud.hook = overtake
+    row = await world.start(NAME)
+    alive = [task.task_id for task, _ in world.tasks() if task.state is not TaskState.COMPLETED]
+    assert alive == ([] if by == "cancel" else [row.placement.task_id])
+    assert len(world.tasks()) == (1 if by == "cancel" else 2)
 
 
 async def test_a_service_gets_the_time_that_it_asks_for(world: World):
