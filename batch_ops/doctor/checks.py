@@ -111,7 +111,7 @@ class Deployment:
         pools = [pool_id for pool_id in (settings.pool_id, settings.large_pool_id) if pool_id and settings.prices]
         nodes = [await catalog.any_node(pool_id) for pool_id in pools]
         gate = BudgetGate(ledger=ports.ledger, worklist=ports.worklist, nodes=catalog, settings=settings, clock=clock)
-        container, named = settings.projects_container, [name for name, _ in settings.budgets.projects]
+        container, named = settings.projects_container, sorted(settings.budgets.named)
         strangers = [name for name in named if await find_classifier(ports.blobs, container, name) is None]
         return costs.judge(settings, nodes, await gate.books(of_all=True), clock().date(), strangers)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from batch_ops.doctor.findings import Finding, Level, joined
-from batch_ops.domain.budget import Books, alarms
+from batch_ops.domain.budget import Books, alarms, shown_share
 from batch_ops.domain.prices import HOUR_SECONDS, Node, NodeKind, money
 from batch_ops.domain.settings import Settings
 from batch_ops.task.plain_text import plain
@@ -68,13 +68,9 @@ def _of_budget(settings: Settings, books: Books) -> Sequence[Finding]:
     if said := alarms(books, budgets, prices):
         remedy = "raise it with deploy.sh --budget, or wait for the next month."
         return [Finding(_AREA, Level.WARN, sentence, remedy) for sentence in said]
-    limits: list[tuple[str, str | None, int]] = [
-        (f"the project '{plain(one)}'", one, limit) for one, limit in budgets.projects
-    ]
-    if budgets.whole is not None:
-        limits.append(("all projects", None, budgets.whole))
+    charged = [(one, books.charged(one, prices), limit) for one, limit in budgets.limits]
     told = joined(
-        f"{money(books.charged(name, prices), prices.currency)} of {money(limit, prices.currency)} for {whose}"
-        for whose, name, limit in limits
+        f"{money(spent, prices.currency)} of {money(limit, prices.currency)} for {shown_share(one)}"
+        for one, spent, limit in charged
     )
     return [Finding(_AREA, Level.OK, f"Of the month's budget is spent: {told}.")]

@@ -1,6 +1,6 @@
 """The budget of a month (setting BUDGET_MONTH), and whether it is used up. Pure.
 
-    200      or      {"all": 200, "projects": {"embryos": 50}}
+    200      or      {"all": 200, "projects": {"embryos": 50}, "groups": {"<object id of a group of PAGE_GROUPS>": 100}}
 
 Amounts are in the currency of NODE_PRICES. What counts is what the month's runs have cost and what those that are open
 are kept for. Node seconds whose price is not known count at the highest price that is known: never as free.
@@ -8,7 +8,7 @@ are kept for. Node seconds whose price is not known count at the highest price t
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -27,16 +27,40 @@ _USED_UP = "The month's budget is used up"
 _CANNOT = "The month's budget can't be kept"
 
 
+# What a budget is for: a project by its composed name, several together, None: all.
+type Share = str | frozenset[str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """What a month may cost, in millionths of the currency: all of it, and projects by their composed names."""
+    """What a month may cost, in millionths of the currency: all of it, and projects by their composed names.
+
+    `groups`: object id, projects and amount of groups of people; the projects are known once `of_groups` has told them.
+    """
 
     whole: int | None = None
     projects: tuple[tuple[str, int], ...] = ()
+    groups: tuple[tuple[str, frozenset[str], int], ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return self.whole is not None or bool(self.projects)
+        return self.whole is not None or bool(self.projects or self.groups)
+
+    def of_groups(self, owned: Mapping[str, frozenset[str]]) -> Self:
+        """Return the same with the projects of each group, () for one that is not known."""
+        groups = tuple((group, owned.get(group, frozenset()), limit) for group, _, limit in self.groups)
+        return replace(self, groups=groups)
+
+    @property
+    def limits(self) -> list[tuple[Share, int]]:
+        """Each budget there is: of projects, of groups, of all."""
+        found: list[tuple[Share, int]] = [*self.projects, *((projects, limit) for _, projects, limit in self.groups)]
+        return [*found, *([] if self.whole is None else [(None, self.whole)])]
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The projects that have a budget, by themselves or with others."""
+        return frozenset(one for one, _ in self.projects).union(*(projects for _, projects, _ in self.groups))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -47,14 +71,20 @@ class Budgets:
             raise ValueError(_FORM) from exc
         if not isinstance(found, dict):
             return cls(amount(found, "the month's budget"))
-        if not found or found.keys() - {"all", "projects"} or not isinstance(found.get("projects", {}), dict):
+        parts = [found.get(part, {}) for part in ("projects", "groups")]
+        if not found or found.keys() - {"all", "projects", "groups"} or not all(isinstance(one, dict) for one in parts):
             raise ValueError(_FORM)
         whole = amount(found["all"], "the budget of all") if "all" in found else None
         projects = {
             naming.composed(name): amount(value, f"the budget of '{plain(name)}'")
             for name, value in found.get("projects", {}).items()
         }
-        return cls(whole, tuple(sorted(projects.items())))
+        groups = {
+            group.lower(): amount(value, f"the budget of the group '{plain(group)}'")
+            for group, value in found.get("groups", {}).items()
+        }
+        of_groups = tuple((group, frozenset[str](), limit) for group, limit in sorted(groups.items()))
+        return cls(whole, tuple(sorted(projects.items())), of_groups)
 
 
 NO_BUDGETS = Budgets()
@@ -69,14 +99,14 @@ class Books:
     spent: Mapping[str, MonthSum] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
 
-    def charged(self, project: str | None, prices: NodePrices) -> int:
-        """Return what counts of a project (None: of all): what is known, and the rest at the highest price."""
-        sums = [done for one, done in self.spent.items() if project in {None, one}]
+    def charged(self, share: Share, prices: NodePrices) -> int:
+        """Return what counts of a share: what is known, and the rest at the highest price."""
+        sums = [done for one, done in self.spent.items() if is_of(share, one)]
         return sum(done.cost_micro + cost_of(done.unpriced_seconds, prices.highest or 0) for done in sums)
 
-    def taken(self, project: str | None, prices: NodePrices) -> int:
-        """Return what counts of a project, with what its open runs are kept for."""
-        return self.charged(project, prices) + sum(kept for one, kept in self.kept.items() if project in {None, one})
+    def taken(self, share: Share, prices: NodePrices) -> int:
+        """Return what counts of a share, with what its open runs are kept for."""
+        return self.charged(share, prices) + sum(kept for one, kept in self.kept.items() if is_of(share, one))
 
     @property
     def rate(self) -> int | None:
@@ -84,6 +114,11 @@ class Books:
         cost = sum(done.cost_micro for done in self.spent.values())
         seconds = sum(done.priced_seconds for done in self.spent.values())
         return cost * HOUR_SECONDS // seconds if seconds >= _LEARNT_SECONDS else None
+
+
+def is_of(share: Share, project: str) -> bool:
+    """Return whether what a project costs counts for a budget."""
+    return share is None or project == share or (isinstance(share, frozenset) and project in share)
 
 
 def to_keep(record: FileRecord, price: int) -> int:
@@ -102,7 +137,9 @@ def price_to_keep(node: Node, slots: int, prices: NodePrices) -> int:
 
 def over_budget(project: str, books: Books, budgets: Budgets, prices: NodePrices, now: datetime) -> str:
     """Return why no run of a project may begin; "" if it may. While any of a budget is left, the next one begins."""
-    for one, limit in _of(project, budgets):
+    for one, limit in budgets.limits:
+        if not is_of(one, project):
+            continue
         if not prices:
             return (
                 f"{_CANNOT}: no price of a node is known. It starts once an operator sets "
@@ -110,7 +147,7 @@ def over_budget(project: str, books: Books, budgets: Budgets, prices: NodePrices
             )
         if books.taken(one, prices) >= limit:
             return (
-                f"{_USED_UP}: {money(limit, prices.currency)} for {_shown(one)}, what is running "
+                f"{_USED_UP}: {money(limit, prices.currency)} for {shown_share(one)}, what is running "
                 f"included. It starts on {_next_month(now):%Y-%m-%d} (UTC), or once an operator raises BUDGET_MONTH "
                 "(deploy.sh --budget)."
             )
@@ -125,9 +162,10 @@ def is_over_budget(reason: str) -> bool:
 def alarms(books: Books, budgets: Budgets, prices: NodePrices) -> list[str]:
     """Return a sentence for each budget of which 80 % or all is spent."""
     found = []
-    for one, limit in _all(budgets):
+    for one, limit in budgets.limits:
         spent = books.charged(one, prices)
-        told = f"{money(spent, prices.currency)} of {money(limit, prices.currency)} for {_shown(one)} in {books.month}"
+        amounts = f"{money(spent, prices.currency)} of {money(limit, prices.currency)}"
+        told = f"{amounts} for {shown_share(one)} in {books.month}"
         if spent >= limit:
             found.append(f"{_USED_UP}: {told}. New runs wait until it is raised or the month ends.")
         elif spent >= limit * _NEARLY:
@@ -135,17 +173,13 @@ def alarms(books: Books, budgets: Budgets, prices: NodePrices) -> list[str]:
     return found
 
 
-def _of(project: str, budgets: Budgets) -> list[tuple[str | None, int]]:
-    return [(one, limit) for one, limit in _all(budgets) if one in {None, project}]
-
-
-def _all(budgets: Budgets) -> list[tuple[str | None, int]]:
-    whole: list[tuple[str | None, int]] = [] if budgets.whole is None else [(None, budgets.whole)]
-    return [*budgets.projects, *whole]
-
-
-def _shown(project: str | None) -> str:
-    return "all projects" if project is None else f"the project '{plain(project)}'"
+def shown_share(share: Share) -> str:
+    """Say for what a budget is."""
+    if share is None:
+        return "all projects"
+    if isinstance(share, str):
+        return f"the project '{plain(share)}'"
+    return f"the projects of a group ({', '.join(plain(one) for one in sorted(share))})"
 
 
 def _next_month(now: datetime) -> datetime:

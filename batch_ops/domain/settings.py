@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import timedelta
 from typing import Annotated, Any, get_args
 
@@ -107,6 +107,7 @@ def from_mapping(values: Mapping[str, str]) -> Settings:
             faults.append(f"{name} is missing.")
             given[field.name] = ""
     settings = Settings(**given)
+    settings = replace(settings, budgets=settings.budgets.of_groups(dict(settings.page_groups.owned)))
     faults += _contradictions(settings, values)
     if faults:
         raise SettingsError("The app's settings need attention: " + " ".join(faults))
@@ -145,6 +146,9 @@ def _contradictions(settings: Settings, values: Mapping[str, str]) -> list[str]:
         faults.append("BATCH_ACCOUNT_KEY is given without BATCH_ACCOUNT_NAME.")
     if bool(settings.large_pool_id) != bool(settings.large_slot_memory_mb):
         faults.append("LARGE_POOL_ID and LARGE_SLOT_MEMORY_MB must be given together.")
+    for group, projects, _ in settings.budgets.groups:
+        if not projects:
+            faults.append(f"BUDGET_MONTH names the group {group!r}, which has no projects in PAGE_GROUPS.")
     if settings.engine not in ENGINES:
         faults.append(f"ENGINE is {settings.engine!r}; it must be one of {', '.join(ENGINES)}.")
     if settings.batch_endpoint and not re.match(r"https?://[^/]+", settings.batch_endpoint):

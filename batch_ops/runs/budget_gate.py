@@ -102,8 +102,7 @@ class BudgetGate:
         """
         month = month_of(self._clock())
         kept: Counter[str] = Counter()
-        names = {project for project, _ in self._settings.budgets.projects}
-        wanted = {spelling for name in names for spelling in naming.spellings(name)}
+        wanted = {spelling for name in self._settings.budgets.named for spelling in naming.spellings(name)}
         for intent in (await self._worklist.board()).at_work:
             kept[_project(intent.name)] += intent.kept_micro or 0
         if of_all or self._settings.budgets.whole is not None:

@@ -155,6 +155,9 @@ class Overviews:
             spent[composed] = spent.get(composed, MonthSum()).plus(one)
         books, budgets, prices = Books(month, spent), self._settings.budgets, self._settings.prices
         found = [BudgetUse(one, books.charged(one, prices), limit) for one, limit in budgets.projects if allows(one)]
+        for _, projects, limit in budgets.groups:
+            if all(map(allows, projects)):
+                found.append(BudgetUse(", ".join(sorted(projects)), books.charged(projects, prices), limit))
         if budgets.whole is not None and all(map(allows, sums)) and allows(""):
             found.insert(0, BudgetUse("", books.charged(None, prices), budgets.whole))
         return found

@@ -4,6 +4,7 @@
     list                   lists of files by time and by state, at any history
     sums                   runs that end at once, and are counted in the same sums
     pictures               what drawing them takes of a task
+    counts                 what the table of counts takes of an operator's machine
     objects                what counting and painting objects takes of a task
     dialects               what the check reads of files of other programs, and how fast the node copies their pixels
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
@@ -26,6 +27,7 @@ from tests.bench import lab
 from tests.bench.batch import batch
 from tests.bench.burst import burst
 from tests.bench.collect import collect
+from tests.bench.counting import counting
 from tests.bench.dialects import measure_dialects
 from tests.bench.listing import listing
 from tests.bench.night import night
@@ -36,7 +38,20 @@ from tests.bench.sums import sums
 from tests.bench.tick import ticks
 
 _AT_SCALE = ("tick", "burst", "collect")
-_OTHERS = ("list", "sums", "pictures", "objects", "dialects", "batch", "ilastik", "warm", "memory", "night", "costs")
+_OTHERS = (
+    "list",
+    "sums",
+    "pictures",
+    "objects",
+    "counts",
+    "dialects",
+    "batch",
+    "ilastik",
+    "warm",
+    "memory",
+    "night",
+    "costs",
+)
 
 
 def main(argv: list[str]) -> int:
@@ -62,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 100_000], help="list: files in Azurite's table")
     parser.add_argument("--in-memory", type=int, default=1_000_000, help="list: files in the table in memory")
     parser.add_argument("--runs", type=int, default=1_000, help="sums: runs of each line")
+    parser.add_argument("--rows", type=int, default=100_000, help="counts: files")
     parser.add_argument("--only", choices=("large", "throughput", "kill"), help="batch: one part instead of all three")
     parser.add_argument("--tasks", type=int, default=100_000, help="batch: tasks of the large job")
     parser.add_argument("--project", type=Path, help="ilastik: the .ilp to use")
@@ -102,6 +118,9 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
         case "objects":
             report = Report(what, "Objects", 'make bench ARGS="objects"')
             objects(report)
+        case "counts":
+            report = Report(what, "The table of counts", f'make bench ARGS="counts --rows {given.rows}"')
+            asyncio.run(counting(report, given.rows))
         case "dialects":
             report = Report(what, "Dialects of HDF5", 'make bench ARGS="dialects"')
             measure_dialects(report)

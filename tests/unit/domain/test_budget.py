@@ -33,6 +33,20 @@ def test_the_budget_is_a_setting():
     assert bool(Budgets(0)) is True
 
 
+def test_a_group_of_people_may_have_a_budget():
+    """What its projects cost together counts, and holds each of them back; it is told by them, not by its id."""
+    values = {"PAGE_GROUPS": '{"ID": ["fly", "a\u0308"]}', "BUDGET_MONTH": '{"groups": {"Id": 10}}'}
+    budgets = from_mapping(GOOD | values).budgets
+    assert budgets.named == {"fly", "\u00e4"}
+    assert over_budget("fly", spent(fly=4, worm=90), budgets, PRICES, NOW) == ""
+    books = Books("2026-12", {"fly": MonthSum(cost_micro=4_000_000)}, {"\u00e4": 6_000_000})
+    assert "10.00 USD for the projects of a group (fly, \u00e4)" in over_budget("\u00e4", books, budgets, PRICES, NOW)
+    assert over_budget("worm", books, budgets, PRICES, NOW) == ""
+    assert "80 %" in "".join(alarms(spent(fly=8), budgets, PRICES))
+    with pytest.raises(SettingsError, match="'other', which has no projects in PAGE_GROUPS"):
+        from_mapping(GOOD | values | {"BUDGET_MONTH": '{"groups": {"other": 1}}'})
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -42,6 +56,8 @@ def test_the_budget_is_a_setting():
         ("{}", "it must be an amount"),
         ('{"embryos": 50}', "it must be an amount"),
         ('{"projects": 50}', "it must be an amount"),
+        ('{"groups": []}', "it must be an amount"),
+        ('{"groups": {"id": -1}}', "the budget of the group 'id' must be between"),
         ('{"projects": {"embryos": "50"}}', "the budget of 'embryos' must be a number"),
     ],
 )
