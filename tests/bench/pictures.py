@@ -1,11 +1,13 @@
 """What pictures take of a task: CPU seconds and memory of the process that draws them, and the bytes of a file's."""
 
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -31,7 +33,10 @@ _IMAGES: dict[str, tuple[str, tuple[int, ...], tuple[int, int, int, int]]] = {
     "three channels": ("cyx", (3, 2048, 2048), (1, 1, 2048, 2048)),
     "a series of stacks": ("tyxzc", (10, 300, 275, 50, 1), (10, 50, 300, 275)),
     "a slide": ("yx", (10_000, 10_000), (1, 1, 10_000, 10_000)),
+    "the largest slide, nearly empty": ("yx", (60_000, 60_000), (1, 1, 60_000, 60_000)),
 }
+# What is larger than this is written in a few tiles of this size, and declared for the rest.
+_WRITTEN, _TILE = 2**27, 2048
 
 
 def pictures(report: Report) -> None:
@@ -48,12 +53,20 @@ def _measured(
     folder: Path, axes: str, shape: tuple[int, ...], pixels: tuple[int, int, int, int]
 ) -> tuple[str, str, str]:
     random = np.random.default_rng(0)
+    tiles: list[Any] = [()]
+    if math.prod(shape) > _WRITTEN:
+        tiles = [(slice(at, at + _TILE),) * 2 for at in range(0, 8 * _TILE, _TILE)]
     with h5py.File(folder / "a.h5", "w") as file:
-        chunks = (512, 512) if axes == "yx" else None
-        file.create_dataset("data", data=random.integers(0, 4096, shape, "uint16"), chunks=chunks)
+        data = file.create_dataset("data", shape, "uint16", chunks=(512, 512) if axes == "yx" else None)
+        for tile in tiles:
+            data[tile] = random.integers(0, 4096, data[tile].shape, "uint16")
     for t in range(pixels[0]):
-        classes = (random.random(pixels[1:], "float32") < 1 / 3).astype("uint8") + 1
-        tifffile.imwrite(folder / f"a{t:02}.tiff", classes, photometric="minisblack")
+        name = folder / f"a{t:02}.tiff"
+        classes: Any = tifffile.memmap(name, shape=pixels[1:], dtype="uint8", photometric="minisblack")
+        for tile in tiles:
+            place = (..., *tile)
+            classes[place] = (random.random(classes[place].shape, "float32") < 1 / 3).astype("uint8") + 1
+        del classes
     (folder / FOLDER).mkdir()
     order = {
         "image": str(folder / "a.h5"),
