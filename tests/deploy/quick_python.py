@@ -7,17 +7,19 @@ process, in which the modules are there already, and which runs the very script 
 import contextlib
 import io
 import os
-import runpy
 import select
 import socket
 import subprocess
 import sys
 import traceback
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 # What stands before a script or `-c` in the lines of deploy.sh; in a fork they have no meaning.
 _FLAGS = {"-IS", "-I"}
+# The scripts of deploy.sh by their text: each run would compile them dozens of times.
+_COMPILED: dict[str, types.CodeType] = {}
 
 
 def client(port: int, python: str) -> str:
@@ -63,8 +65,7 @@ def run(words: list[str], folder: str, environment: dict[str, str], given: str) 
                 exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - that is what -c is
             else:
                 sys.argv = rest if first in _FLAGS else words
-                sys.path.insert(0, str(Path(sys.argv[0]).parent))
-                runpy.run_path(sys.argv[0], run_name="__main__")
+                _run_script(Path(sys.argv[0]))
         except SystemExit as end:
             code = int(end.code) if isinstance(end.code, int) else int(end.code is not None)
             if isinstance(end.code, str):
@@ -73,6 +74,15 @@ def run(words: list[str], folder: str, environment: dict[str, str], given: str) 
             code = 1
             traceback.print_exc()
     return code, out.getvalue(), err.getvalue()
+
+
+def _run_script(script: Path) -> None:
+    """Run a script as the main module, compiled before if its text is one of those."""
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__file__ = str(script)
+    sys.path.insert(0, str(script.parent))
+    text = script.read_text(encoding="utf-8")
+    exec(_COMPILED.get(text) or compile(text, str(script), "exec"), vars(main))  # noqa: S102 - as Python would
 
 
 def _answer(connection: socket.socket) -> None:
@@ -91,8 +101,12 @@ def _answer(connection: socket.socket) -> None:
 
 def main() -> None:
     """Serve until the parent closes our input."""
-    import argparse, base64, fnmatch, hashlib, importlib.util, json, platform, re, sysconfig, tempfile, typing  # noqa: E401, F401, I001
+    import argparse, base64, dataclasses, fnmatch, hashlib, importlib.util, ipaddress, json, platform, re, runpy  # noqa: E401, F401, I001
+    import sysconfig, tempfile, typing, urllib.parse  # noqa: E401, F401
 
+    for script in Path(__file__).parents[2].glob("deploy/lib/*.py"):
+        text = script.read_text(encoding="utf-8")
+        _COMPILED[text] = compile(text, str(script), "exec")
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         print(server.getsockname()[1], flush=True)
         while sys.stdin not in select.select([server, sys.stdin], [], [])[0]:
