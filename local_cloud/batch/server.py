@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from local_cloud.batch.rest.front import Front
+from local_cloud.batch.front import Front
 from local_cloud.batch.service import BatchService
 from local_cloud.batch.state.clock import Clock, SystemClock
 from local_cloud.batch.state.errors import ConfigurationError

@@ -13,7 +13,7 @@ HOUSE = House(
         "service",
         "rest",
         "rest.handlers",
-        "rest.front",
+        "front",
         "server",
         "exports",
         "cli",
@@ -35,7 +35,7 @@ def test_no_module_depends_on_itself():
     ("library", "room"),
     [
         ("uvicorn", "server"),
-        ("starlette", "rest"),
+        ("starlette", "front"),
         ("azure", "node.blob_access"),
         ("psutil", "node"),
         ("sqlite3", "state.store"),
