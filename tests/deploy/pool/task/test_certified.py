@@ -129,7 +129,9 @@ def test_one_wrong_pixel_leaves_ilastik_at_work(certified: TaskFolder) -> None:
     assert exports(certified) == ["hdf5", "multipage tiff sequence", "multipage tiff sequence"]
 
 
-@pytest.mark.parametrize("why", ["nobody asked", "others probe", "no engine"])
+@pytest.mark.parametrize(
+    "why", ["nobody asked", *(pytest.param(why, marks=pytest.mark.slow) for why in ("others probe", "no engine"))]
+)
 def test_without_a_certificate_ilastik_computes_it_all(certified: TaskFolder, why: str) -> None:
     """Nothing is probed by tasks that are not to do so, nor on nodes without the engine."""
     if why == "no engine":
@@ -153,6 +155,7 @@ def test_an_ilastik_that_is_the_engine_certifies_nothing(certified: TaskFolder) 
     assert "is the pixel engine itself" in use.reason
 
 
+@pytest.mark.slow
 def test_an_engine_that_fails_leaves_ilastik_at_work(certified: TaskFolder) -> None:
     """Whatever it ends with; the reason is kept."""
     spoil(certified, "'x'")

@@ -204,14 +204,14 @@ def test_sigterm_ends_ilastik_and_all_it_started(folder, manners):
     ("body", "code"),
     [
         ("time.sleep(300)", contract.EXIT_STALLED),
-        ("end = time.time() + 6\nwhile time.time() < end: pass\nwrite()", 0),
+        ("end = time.time() + 3.5\nwhile time.time() < end: pass\nwrite()", 0),
     ],
     ids=["waits", "works"],
 )
 def test_an_ilastik_that_stops_working_is_ended(folder, body, code):
     """It waits for ever if memory is short; one that computes is left alone, however long it takes."""
     folder.ilastik(body)
-    folder.extra = {"STALL_SECONDS": "3"}
+    folder.extra = {"STALL_SECONDS": "2"}
     ended = folder.run()
     assert ended.code == code, ended.printed
     assert (folder.report().kind, "stopped working" in folder.report().sentence) in {

@@ -48,7 +48,7 @@ def test_the_tiffs_are_those_of_the_real_ilastik(reference, case):
     assert folder.manifest().total_bytes == sum(path.stat().st_size for path in folder.tiffs())
 
 
-@pytest.mark.parametrize("axes", ["zyx", None])
+@pytest.mark.parametrize("axes", ["zyx", pytest.param(None, marks=pytest.mark.slow)])
 def test_the_planes_of_a_stack_are_those_of_the_real_ilastik(reference, axes):
     """A classifier trained in 2D gives each plane what it gives it as a time point; the pages are called z.
 
@@ -147,7 +147,7 @@ def test_a_refusal_of_ilastik_becomes_the_sentence_of_the_report(reference):
     assert "3.5" in report.sentence, report.sentence
 
 
-@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("checked", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_an_image_in_several_datasets_gives_the_same_pixels(reference, checked):
     """A pattern names one dataset for each time point; ilastik gets a plain copy of all of them."""
     folder = reference("nuclei3d")
