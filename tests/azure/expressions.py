@@ -108,10 +108,6 @@ class _Reader:
                 return str(uuid.uuid5(_SPACE, "-".join(map(str, arguments))))
             case "string":
                 return str(arguments[0])
-            case "environment":
-                # https://learn.microsoft.com/azure/azure-resource-manager/templates/template-functions-deployment#environment
-                signs_in = {"loginEndpoint": "https://login.microsoftonline.com/"}
-                return {"authentication": signs_in, "suffixes": {"storage": "core.windows.net"}}
             case "extensionResourceId":
                 scope, kind, *names = arguments
                 provider, *types = kind.split("/")

@@ -12,7 +12,7 @@ from tests.azure import batch, deployments, questions, subscriptions, types  # n
 from tests.azure.arm import HOST, ResourceManager
 from tests.azure.entra import PERSON, token
 from tests.azure.front import Request
-from tests.azure.world import ROOT, World
+from tests.azure.world import PROVIDERS, ROOT, World
 from tests.deploy.test_bicep import DEPLOY
 
 pytestmark = pytest.mark.slow
@@ -41,6 +41,9 @@ def world():
         "alertMail": "lab@example.org",
         "monthlyBudget": 50,
         "deleteLock": True,
+        "private": True,
+        "allowedAddresses": "203.0.113.0/24",
+        "pageClientId": "66666666-0000-4000-8000-000000000002",
         "budgetStart": "2026-11-01",
         "ilastikSha256": "0" * 64,
     }
@@ -49,7 +52,7 @@ def world():
         "template": json.loads(built["templateJson"]),
         "parameters": given | {name: {"value": value} for name, value in more.items()},
     }
-    world = World()
+    world = World(registered=set(PROVIDERS))
     group = {"id": f"{ROOT}/resourceGroups/lab", "name": "lab", "location": "westeurope"}
     world.groups["lab"] = group
     made = deployments.deploy(world, group, "ilastik-batch", properties)["properties"]
