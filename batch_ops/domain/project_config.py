@@ -13,7 +13,7 @@ from batch_ops.task.certificate import ENGINES
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, SEGMENTATION
 from batch_ops.task.objects import DISTANCE
 from batch_ops.task.plain_text import plain
-from batch_ops.task.result_form import AS_EXPORTED, FORMATS, TIFF, ResultForm
+from batch_ops.task.result_form import AS_EXPORTED, FORMATS, HDF5, TIFF, ResultForm
 
 LARGEST_CONFIG = 64 * 1024
 _LONGEST_MINUTES = 7 * 24 * 60
@@ -159,6 +159,8 @@ def _form(where: str, values: dict[str, object]) -> ResultForm:
         raise ConfigError(f"{where} must give output as one of {', '.join(FORMATS)}.")
     if palette and _export_source(where, values) not in (None, SEGMENTATION):
         raise ConfigError(f"{where} can't have a palette: only the values of a {SEGMENTATION} are classes.")
+    if palette and form == HDF5:
+        raise ConfigError(f"{where} can't have a palette: only TIFFs have one, and its output is {HDF5}.")
     return ResultForm(form, palette)
 
 

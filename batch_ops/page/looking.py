@@ -37,6 +37,7 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".log": "text/plain; charset=utf-8",
     ".png": "image/png",
+    ".h5": "application/x-hdf5",
 }
 
 

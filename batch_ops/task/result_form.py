@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from batch_ops.task.outputs import PlannedOutput
+from batch_ops.task.outputs import NUMBER, PlannedOutput
 
-TIFF, COMPRESSED_TIFF = "tiff", "compressed-tiff"
-FORMATS = (TIFF, COMPRESSED_TIFF)
+TIFF, COMPRESSED_TIFF, HDF5 = "tiff", "compressed-tiff", "hdf5"
+FORMATS = (TIFF, COMPRESSED_TIFF, HDF5)
+HDF5_TYPE = "application/x-hdf5"
 _PALETTE = "palette"
-_SUFFIX, _SUFFIX_COMPRESSED = ".tiff", ".ome.tiff"
+_SUFFIX, _SUFFIX_COMPRESSED, _SUFFIX_HDF5 = ".tiff", ".ome.tiff", ".h5"
 # Of what can't be compressed deflate makes 5 bytes more for each 16 KiB; strips and the map of colours are listed, too.
 _SHARE_MORE = 500
 _MORE_BYTES_PER_PAGE = 4096
@@ -25,7 +26,10 @@ class ResultFormError(ValueError):
 
 @dataclass(frozen=True)
 class ResultForm:
-    """`format` is one of FORMATS. `palette`: the TIFFs of a segmentation have a colour for each class."""
+    """`format` is one of FORMATS. `palette`: the TIFFs of a segmentation have a colour for each class.
+
+    In HDF5 all TIFFs of an image become one file, whatever their number.
+    """
 
     format: str = TIFF
     palette: bool = False
@@ -44,12 +48,20 @@ class ResultForm:
         return tuple(self._output(output) if output.is_tiff else output for output in exported)
 
     def path(self, exported: str) -> str:
-        """Return the path of the file that a TIFF of ilastik becomes."""
-        return exported[: -len(_SUFFIX)] + _SUFFIX_COMPRESSED if self.is_compressed else exported
+        """Return the path of the file that a TIFF of ilastik becomes, or all of a sequence with NUMBER in theirs."""
+        stem = exported[: -len(_SUFFIX)]
+        if self.format == HDF5:
+            return stem.replace(NUMBER, "") + _SUFFIX_HDF5
+        return stem + (_SUFFIX_COMPRESSED if self.is_compressed else _SUFFIX)
 
     def _output(self, output: PlannedOutput) -> PlannedOutput:
         if self.is_as_exported:
             return output
+        if self.format == HDF5:
+            pixels = output.files * output.bytes_per_file
+            return PlannedOutput(
+                output.role, self.path(output.path), HDF5_TYPE, bytes_per_file=pixels + pixels // _SHARE_MORE + 2**20
+            )
         more = output.bytes_per_file // _SHARE_MORE + output.pages * _MORE_BYTES_PER_PAGE
         return replace(output, path=self.path(output.path), bytes_per_file=output.bytes_per_file + more)
 

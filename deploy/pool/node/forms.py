@@ -9,13 +9,13 @@ from pathlib import Path
 from batch_ops.task import contract
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, outputs_by_folder
-from batch_ops.task.result_form import AS_EXPORTED, ResultForm
+from batch_ops.task.result_form import AS_EXPORTED, HDF5, ResultForm
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.warning_kinds import BIGTIFF
 from node import rewrite
 from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
-from node.files import is_bigtiff, is_disk_full, md5_of, refuse
+from node.files import faults_of_file, is_bigtiff, is_disk_full, md5_of, open_hdf5, refuse
 from node.image import LocalImage
 from node.measured import pixels_of
 from node.tiffs import inspect
@@ -54,13 +54,15 @@ def formed(
         for output in promised:
             objects = [one.label for one in task.wanted_objects.classes] if form.palette else None
             sources = [place / path for path in output.paths]
-            targets = [source.with_name(f"{source.name}{_UNDER_WAY}") for source in sources]
+            wanted = [place / path for one in form.outputs([output]) for path in one.paths]
+            targets = [file.with_name(f"{file.name}{_UNDER_WAY}") for file in wanted]
             _rewrite(execution, image, sources, targets, output, form, objects)
-            for source, target in zip(sources, targets):
+            for source in sources:
                 source.unlink()
-                target.rename(source.with_name(form.path(source.name)))
+            for file, target in zip(wanted, targets):
+                target.rename(file)
         results = outputs_of(execution, outputs_by_folder([(image.described.folder, form.outputs(promised))]))
-    if any(is_bigtiff(execution.partial / output.path) for output in results):
+    if any(output.is_tiff and is_bigtiff(execution.partial / output.path) for output in results):
         sentence = (
             "Its results are too large for classic TIFF, which ends at 4 GB. So they are BigTIFFs: ImageJ opens them "
             "with Bio-Formats only, as in Fiji."
@@ -106,8 +108,19 @@ def _rewrite(
         if is_disk_full(exc):
             raise OSError(errno.ENOSPC, str(exc)) from exc
         refuse(contract.EXIT_NO_OUTPUT, f"No TIFF could be made of what ilastik wrote: {exc}.")
+    if form.format == HDF5:
+        _check_hdf5(targets[0], output)
+        return
     for target in targets:
         found = inspect(target, target.name, target.stat().st_size)
         if found.fault or (found.pages, found.page_shape) != (output.pages, output.page_shape):
             wrong = found.fault or f"it has {found.pages} pages of {found.page_shape}"
             refuse(contract.EXIT_NO_OUTPUT, f"The TIFF that was made of what ilastik wrote is damaged: {wrong}.")
+
+
+def _check_hdf5(file: Path, output: PlannedOutput) -> None:
+    """Refuse a file that does not hold all pixels of the TIFFs."""
+    with faults_of_file(contract.EXIT_NO_OUTPUT, "The HDF5 file of the results"), open_hdf5(file, "r") as made:
+        t, z, y, x, c = made[rewrite.EXPORTED].shape
+        if (t * z * c, y, x) != (output.files * output.pages, *output.page_shape):
+            raise ValueError(f"it has the shape {made[rewrite.EXPORTED].shape}")

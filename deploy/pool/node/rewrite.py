@@ -1,8 +1,8 @@
-"""Makes TIFFs of what ilastik exported, in a process of its own: `order` as JSON on its input.
+"""Makes TIFFs, or a file in HDF5, of what ilastik exported, in a process of its own: `order` as JSON on its input.
 
 {"image", "dataset", "axes", "read_as": as for `node.measure`, "planes": the axis whose planes ilastik took for time
- points ("" = none), "source": files that ilastik wrote: TIFFs, or one in HDF5, "targets": the TIFFs to make,
- "pages", "page_shape": of each, "compressed", "objects": as in `write_tiff.Look`}
+ points ("" = none), "source": files that ilastik wrote: TIFFs, or one in HDF5, "targets": the TIFFs to make, or
+ one file in HDF5 of all TIFFs, "pages", "page_shape": of each TIFF, "compressed", "objects": as in `write_tiff.Look`}
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from batch_ops.image.axes import parse_tags
 from node.aside import answer
 from node.planes import BAND_BYTES, ImagePlanes, Pages
+from node.write_hdf5 import HDF5_SUFFIX, write_hdf5
 from node.write_tiff import CLASSIC_BYTES, Look, Pixels, write_tiff
 
 EXPORTED = "exported_data"  # ilastik's name for the dataset of an export to HDF5
@@ -25,7 +26,7 @@ Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
 def rewrite(order: dict[str, Any]) -> dict[str, Any]:
-    """Make the TIFFs."""
+    """Make them."""
     sources, targets = [Path(source) for source in order["source"]], [Path(target) for target in order["targets"]]
     planned = (order["pages"], *order["page_shape"])
     if sources[0].suffix == ".h5":
@@ -35,6 +36,10 @@ def rewrite(order: dict[str, Any]) -> dict[str, Any]:
             _check(targets, len(times), (pages, exported.rows, exported.columns), planned)
             for target, of_file in zip(targets, times):
                 _lay_out(target, exported, of_file, _said(order))
+        return {}
+    if targets[0].name.endswith(HDF5_SUFFIX):
+        with ImagePlanes(Path(order["image"]), order["dataset"], order["axes"], order["read_as"]) as image:
+            write_hdf5(targets[0], sources, planned, image.sizes_um())
         return {}
     objects = order["objects"]
     look = Look(order["compressed"], None if objects is None else tuple(objects))

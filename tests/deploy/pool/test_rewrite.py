@@ -1,5 +1,6 @@
 """TIFFs that are made of what ilastik exported have its pixels, in the order of its own TIFFs."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -105,6 +106,22 @@ def test_an_export_that_is_not_what_was_planned_is_no_result(tmp_path):
     with pytest.raises(ValueError, match=r"5, 7, 9.* were exported"):
         rewrite({**exported.order, "pages": 6})
     assert not list(tmp_path.glob("*.tiff"))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "channels"), [("zyx", (5, 7, 9), 1), ("tyxzc", (3, 7, 9, 5, 2), 2), ("cxzyt", (1, 9, 5, 7, 3), 2)]
+)
+def test_tiffs_become_one_dataset(tmp_path, axes, shape, channels):
+    """Each pixel under its time point, plane and channel; sizes of pixels and their units are told."""
+    exported = Exported(tmp_path, axes, shape, channels)
+    rewrite(exported.order)
+    target = tmp_path / "made.h5.new"
+    rewrite({**exported.order, "source": exported.order["targets"], "targets": [str(target)]})
+    with h5py.File(target) as file:
+        made = file["exported_data"]
+        assert (made[()].transpose(0, 1, 4, 2, 3) == exported.pages).all()
+        assert made.attrs["axistags"] == axistags_json("tzyxc", {"x": 0.25, "y": 0.0005})
+        assert json.loads(made.attrs["axis_units"]) == {"x": "um", "y": "um"}
 
 
 def made_of(folder: Path, **order: Any) -> Path:

@@ -89,6 +89,7 @@ def test_nothing_is_counted_where_nobody_wants_it_or_nothing_is_segmented():
         '{"keep_export_settings": "yes"}',
         '{"engine": "faster"}',
         '{"output": "png"}',
+        '{"output": "hdf5", "palette": true}',
         '{"settle_seconds": -1}',
         '{"settle_seconds": "60"}',
         '{"palette": "yes"}',

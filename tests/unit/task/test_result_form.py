@@ -4,7 +4,7 @@ import pytest
 
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.outputs import planned_outputs
-from batch_ops.task.result_form import AS_EXPORTED, COMPRESSED_TIFF, TIFF, ResultForm, ResultFormError
+from batch_ops.task.result_form import AS_EXPORTED, COMPRESSED_TIFF, HDF5, HDF5_TYPE, TIFF, ResultForm, ResultFormError
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,7 @@ def test_people_get_files_of_the_same_pages_with_another_name():
     assert (one.paths[0], one.paths[-1]) == ("a.b00.ome.tiff", "a.b10.ome.tiff")
     assert (one.pages, one.page_shape, one.axes, one.role) == (2, (50, 40), "zyx", before.role)
     assert one.total_bytes > before.total_bytes
+    [whole] = ResultForm(HDF5).outputs(exported)
+    assert (whole.paths, whole.pages, whole.media_type) == (("a.b.h5",), 0, HDF5_TYPE)
+    assert whole.total_bytes > before.total_bytes
     assert [output.path for output in ResultForm(TIFF, palette=True).outputs(exported)] == [before.path]

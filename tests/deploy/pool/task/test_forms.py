@@ -1,5 +1,7 @@
 """Results in another form than ilastik's, in a real process of the task script."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import tifffile
 from batch_ops.task import contract
 from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.outputs import Role
-from batch_ops.task.result_form import COMPRESSED_TIFF, ResultForm
+from batch_ops.task.result_form import COMPRESSED_TIFF, HDF5, HDF5_TYPE, ResultForm
 from pixel_engine.axes import axistags_json
 
 FORM = str(ResultForm(COMPRESSED_TIFF, palette=True))
@@ -31,6 +33,23 @@ def test_compressed_tiffs_take_the_place_of_ilastiks(folder):
         assert tiff.series[0].axes == "ZYX"
         assert (tiff.asarray() == 1).all()
         assert (tiff.pages.first.photometric, tiff.pages.first.compression) == (3, 8)
+
+
+def test_all_tiffs_become_one_file_in_hdf5(folder):
+    """With axes, compressed; objects and pictures come of the TIFFs all the same."""
+    folder.values = {"result_form": str(ResultForm(HDF5)), "objects": COUNTED}
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    manifest = folder.manifest()
+    [found] = [output for output in manifest.outputs if output.role is Role.SEGMENTATION]
+    assert (found.path, found.media_type, found.pages) == ("nuclei.h5", HDF5_TYPE, 0)
+    assert manifest.counts
+    assert not folder.tiffs()
+    with h5py.File(folder.wd / "out" / manifest.execution / found.path) as file:
+        made = file["exported_data"]
+        assert (made.shape, made.compression) == ((2, 3, 5, 6, 1), "gzip")
+        assert (made[()] == 1).all()
+        assert [axis["key"] for axis in json.loads(made.attrs["axistags"])["axes"]] == list("tzyxc")
 
 
 def test_a_form_of_a_later_version_is_not_guessed(folder):
