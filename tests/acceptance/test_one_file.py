@@ -59,7 +59,8 @@ ANY_NAMES = ["Zellkerne/größe µm 'it' \"is\" 細胞.h5", "default/$(touch pwn
 def strange_names(lab):
     """Images of all these names, dropped at once."""
     for name in ANY_NAMES:
-        lab.project(naming.project_of(name), pictures=False)
+        form = {} if name.startswith("default/") else {"output": "compressed-tiff", "palette": True}
+        lab.project(naming.project_of(name), pictures=False, **form)
         lab.image(name, seed=2)
 
 
@@ -69,6 +70,21 @@ def test_any_name_will_do(lab, strange_names, name):
     row = lab.wait(name)
     assert row["state"] == "SUCCEEDED", row["reason"]
     assert "provenance.json" in lab.results(name)
+
+
+def test_results_come_in_the_form_that_their_project_asks_for(lab, strange_names):
+    """Named by provenance and opened by others, with the same values."""
+    name = ANY_NAMES[0]
+    lab.wait(name)
+    results = lab.results(name)
+    outputs = json.loads(results["provenance.json"])["outputs"]
+    paths = [output["path"] for output in outputs if output["role"] == "segmentation"]
+    assert sorted(paths) == sorted(path for path in results if path.endswith(".tiff"))
+    for path in paths:
+        assert path.endswith(".ome.tiff")
+        with tifffile.TiffFile(io.BytesIO(results[path])) as tiff:
+            assert (tiff.pages.first.photometric, tiff.pages.first.compression) == (3, 8)
+            assert set(tiff.asarray().ravel()) == {1, 2}
 
 
 def test_a_truncated_file_is_rejected(lab):
