@@ -73,13 +73,12 @@ def test_what_it_waits_for_is_in_the_reason(found, state, reported):
     assert decision.reason in {"Paused.", "Storage is out.", "There is none.", "Tomorrow."}
 
 
-@pytest.mark.parametrize(("seconds", "waits"), [(0, False), (60, False), (61, True)])
-def test_a_file_is_left_alone_before_it_starts_where_its_project_says_so(seconds, waits):
+@pytest.mark.parametrize(("seconds", "age", "waits"), [(0, 60, False), (0, -1, False), (60, 60, False), (61, 60, True)])
+def test_a_file_is_left_alone_before_it_starts_where_its_project_says_so(seconds, age, waits):
     """One that is uploaded anew every minute is not segmented each time; it is not even checked."""
     project = replace(PROJECT, config=replace(PROJECT.config, settle=timedelta(seconds=seconds)))
-    decision = decide(
-        case(blob=replace(BLOB, modified=NOW - timedelta(seconds=60))), replace(ACCEPTED, project=project), SETTINGS
-    )
+    blob = replace(BLOB, modified=NOW - timedelta(seconds=age))
+    decision = decide(case(blob=blob), replace(ACCEPTED, project=project), SETTINGS)
     assert isinstance(decision, Wait) == waits
     if isinstance(decision, Wait):
         assert isinstance(decide(case(), Gathered(project=project), SETTINGS), Wait)
