@@ -1,6 +1,7 @@
 """Results in another form than ilastik's, in a real process of the task script."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -12,7 +13,9 @@ from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.outputs import Role
 from batch_ops.task.result_form import COMPRESSED_TIFF, HDF5, HDF5_TYPE, ResultForm
 from pixel_engine.axes import axistags_json
+from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 
+CASE = REPOSITORY / "tests/data/ilastik/cells2d"
 FORM = str(ResultForm(COMPRESSED_TIFF, palette=True))
 COUNTED = ObjectsWanted((CountedClass(1, "Cell"),)).to_json()
 
@@ -86,3 +89,22 @@ def test_results_beyond_4_gb_become_a_bigtiff(folder):
     with tifffile.TiffFile(folder.wd / "out" / manifest.execution / output.path) as tiff:
         assert tiff.is_bigtiff
         assert np.argwhere(tiff.pages[65].asarray() == 2).tolist() == [[8191, 8191]]
+
+
+@pytest.mark.slow
+def test_pixels_are_ilastiks_by_way_of_hdf5_too(folder):
+    """Those that the real ilastik wrote as TIFF, with the stand-in's export, as if classic TIFF ended much earlier."""
+    folder.extra = {"ILASTIK_HOME": str(STAND_IN)}
+    shutil.copy(CASE / "input.h5", folder.image)
+    shutil.copy(CASE / "project.ilp", folder.project)
+    plan = folder.wd / "task/batch_ops/task/export_plan.py"
+    text = plan.read_text()
+    plan.write_text(text.replace("CLASSIC_TIFF_LIMIT_BYTES = 2**32 - 2**25", "CLASSIC_TIFF_LIMIT_BYTES = 100"))
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    manifest = folder.manifest()
+    assert "--output_format=hdf5" in manifest.command
+    made = folder.wd / "out" / manifest.execution / "nuclei.tiff"
+    with tifffile.TiffFile(made) as new, tifffile.TiffFile(CASE / "expected/input.tiff") as old:
+        assert new.series[0].axes == old.series[0].axes
+        assert (new.asarray() == old.asarray()).all()
