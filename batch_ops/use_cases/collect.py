@@ -177,9 +177,9 @@ class Collect:
         record, results = entry.record, told.published
         await self._contrasts.keep(record, told.contrast)
         await self._staging.clear(record.name, record.run)
-        # In another format there are none.
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         if not results.tiffs:
+            # They are in another format.
             reason = f"Its results are there, as {record.plan.tool.result_form or 'files'}."
         times = replace(record.times, not_before=None)
         plan = replace(record.plan, warnings=told.warnings or record.plan.warnings)
