@@ -4,6 +4,8 @@ PYTHON_BIN := .venv/bin/python
 # Folders that hold code of this project, and its shell scripts.
 CODE := function_app.py batch_ops deploy local_cloud tests
 SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
+# Where nothing that is compiled is kept, each of the many processes takes seconds more to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
@@ -24,9 +26,6 @@ up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)
 .PHONY: batch
 batch: setup ## the local Batch service alone, until Ctrl-C (ARGS="--nodes 2 --data folder")
 	@$(PYTHON_BIN) -m local_cloud batch $(ARGS)
-
-# Tests start hundreds of processes: without kept bytecode (which an environment may forbid) each compiles the product anew.
-test test-slow: PYTHON_BIN := env -u PYTHONDONTWRITEBYTECODE $(PYTHON_BIN)
 
 # Three workers on two cores, as much of the time is waiting; whole clouds first, so that none is left for the end.
 .PHONY: test
