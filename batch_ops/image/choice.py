@@ -1,12 +1,13 @@
 """Which of a file's datasets is the image: the one of the training images, or the only one that looks like one. Pure.
 
 No image: what has two axes, one of at most four values (tables, lookup tables), what is no plain number, a thumbnail, a
-mask or labels by its name, and the lower levels of a pyramid. Such things are passed over, and named, where something
-else is left; a dataset that is alone is taken whatever it looks like, and judged.
+mask or labels by its name, the lower levels of a pyramid, and the pieces of a virtual dataset. Such things are passed
+over, and named, where something else is left; a dataset that is alone is taken whatever it looks like, and judged.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,16 @@ _SUFFIX = re.compile(r"(_\d+)+")
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One dataset of a file; `shape` is () where it is not known, as its values are in other files."""
+    """One dataset of a file; `shape` is () where it is not known, as its values are in other files.
+
+    `sources`: the addresses of those that a virtual dataset takes its values from.
+    """
 
     path: str
     shape: tuple[int, ...]
     dtype: str
     address: int = 0
+    sources: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,28 @@ def choose(entries: Sequence[DatasetEntry], trained: set[int]) -> Choice:
         base = next((entries[other] for other in left if is_lower_level(entries[index], entries[other])), None)
         if base is not None:
             why[index] = f"a lower level of {base.path}"
+    because = "nothing else in it looks like an image"
+    for whole in (entries[index] for index in left if not why[index]):
+        pieces = [index for index in left if entries[index].address in whole.sources]
+        if _is_put_together(whole, [entries[index] for index in pieces]):
+            because = "it is put together from the others that look like images"
+            for index in pieces:
+                why[index] = f"a piece of {whole.path}"
     passed = tuple(f"{entry.path} ({reason})" for entry, reason in zip(entries, why) if reason)
     candidates = tuple(index for index, reason in enumerate(why) if not reason)
-    return Choice(candidates, "nothing else in it looks like an image", passed)
+    return Choice(candidates, because, passed)
+
+
+def named(entries: Sequence[DatasetEntry]) -> list[str]:
+    """Name those datasets that look like images."""
+    return [f"{entry.path} ({_by(entry)})" for entry in entries if not (_structure(entry) or _name(entry))]
+
+
+def _is_put_together(whole: DatasetEntry, pieces: Sequence[DatasetEntry]) -> bool:
+    """Return whether a virtual dataset is as large as its sources together, which are these: none is cut or missing."""
+    own = {piece.address for piece in pieces}
+    values = sum(math.prod(piece.shape) for piece in pieces)
+    return len(own) > 1 and own == whole.sources and math.prod(whole.shape) == values
 
 
 def is_preview(path: str) -> bool:

@@ -75,10 +75,14 @@ def _of_others(found: Dataset) -> tuple[RunWarning, ...]:
     """Say which datasets of the file are not segmented, and how to choose another."""
     if not found.passed_over:
         return ()
+    segmented = "It holds more than the image that its layout describes."
+    if found.chosen:
+        path, because = plain(found.path, NAME_LENGTH), plain(found.chosen, NAME_LENGTH)
+        segmented = f"Of its datasets '{path}' is segmented, as {because}."
     sentence = (
-        f"Of its datasets '{plain(found.path, NAME_LENGTH)}' is segmented, as {plain(found.chosen, NAME_LENGTH)}. The "
-        f"others are passed over: {', '.join(plain(other, NAME_LENGTH) for other in found.passed_over)}. To segment "
-        'another one, set "internal_path" in the configuration of its project.'
+        f"{segmented} The others are passed over: "
+        f"{', '.join(plain(other, NAME_LENGTH) for other in found.passed_over)}. To segment another one, set "
+        '"internal_path" in the configuration of its project.'
     )
     return (RunWarning("datasets-passed-over", sentence),)
 

@@ -5,12 +5,13 @@ Reads no pixels, and follows no link out of the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import h5py
 
-from batch_ops.image.choice import choose, is_preview
+from batch_ops.image.choice import choose, is_preview, named
 from batch_ops.image.links import resolve
 from batch_ops.image.patterns import is_pattern
 from batch_ops.image.read_dataset import describe
@@ -18,6 +19,8 @@ from batch_ops.image.read_pattern import read_pattern
 from batch_ops.image.walk import FoundDatasets, walk
 
 NAMES_SHOWN = 5
+# Groups and datasets that are looked at for images beside a known layout: it is only about a warning.
+_MOST_BESIDE = 64
 
 
 def read_image(
@@ -67,6 +70,16 @@ def _chosen(file: h5py.File, max_objects: int, trained: Sequence[str]) -> dict[s
         "chosen": choice.because,
         **shown(passed),
     }
+
+
+def beside(file: h5py.File, own: re.Pattern[str], taken: int) -> list[str]:
+    """Name the images that a file holds beside those of its layout.
+
+    `own`: the names in the root that are the layout's; `taken`: the address of its image, if that is one dataset.
+    """
+    found = walk(file, _MOST_BESIDE, own, [taken])
+    away = (f"{path} (a link out of the file)" for path in found.away if not is_preview(path))
+    return [*named(found.entries), *away]
 
 
 def shown(passed: Sequence[str]) -> dict[str, Any]:

@@ -32,11 +32,13 @@ class Sources:
     """Where a virtual dataset's values are: why they can't be read, else the filters and the chunks of its sources.
 
     `filters`: (HDF5 filter number, its name in the file). `chunks`: of the first that is stored in chunks.
+    `addresses`: of the sources; those of sources that are virtual themselves, too.
     """
 
     fault: Fault | None = None
     filters: tuple[tuple[int, str], ...] = ()
     chunks: tuple[int, ...] = ()
+    addresses: frozenset[int] = frozenset()
 
 
 def sources_of(dataset: Any) -> Sources:
@@ -45,7 +47,7 @@ def sources_of(dataset: Any) -> Sources:
         return Sources()
     search = _Search(h5py.File(h5py.h5i.get_file_id(dataset)))
     fault = search.fault(dataset, ())
-    return Sources(fault, tuple(sorted(search.filters)), search.chunks)
+    return Sources(fault, tuple(sorted(search.filters)), search.chunks, frozenset(search.seen))
 
 
 def is_virtual(dataset: Any) -> bool:
@@ -66,7 +68,7 @@ class _Search:
         self.filters: set[tuple[int, str]] = set()
         self.chunks: tuple[int, ...] = ()
         self._places: dict[str, Place] = {}
-        self._seen: set[int] = set()
+        self.seen: set[int] = set()
 
     def fault(self, dataset: Any, above: tuple[int, ...]) -> Fault | None:
         """`above`: the addresses of the datasets on the way here."""
@@ -94,7 +96,7 @@ class _Search:
                 return None
             if place.address in above or len(above) > _MAX_DEPTH:
                 return Fault("circle", text_of(name))
-            if place.address in self._seen:
+            if place.address in self.seen:
                 continue
             plist = place.item.get_create_plist()
             if plist.get_external_count():
@@ -104,7 +106,7 @@ class _Search:
                 self.chunks = self.chunks or tuple(map(int, plist.get_chunk()))
             if is_virtual(place.item) and (fault := self.fault(place.item, (*above, place.address))):
                 return fault
-            self._seen.add(place.address)
+            self.seen.add(place.address)
         # A row without an end: what comes after it was not looked at.
         return Fault("virtual", "?") if _is_row(source) else None
 

@@ -6,6 +6,8 @@ walk finds by its own name; what an external link leads to is never looked at.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +41,19 @@ class FoundDatasets:
     complete: bool = True
 
 
-def walk(file: h5py.File, max_objects: int) -> FoundDatasets:
+def walk(
+    file: h5py.File, max_objects: int, passed_over: re.Pattern[str] | None = None, seen: Iterable[int] = ()
+) -> FoundDatasets:
     """Find all datasets of 2 to 5 dimensions, each once, under the name that comes first (depth first, by name).
 
-    That is how ilastik lists them too. Stops once there are more than anybody could choose from.
+    That is how ilastik lists them too. Stops once there are more than anybody could choose from. `passed_over`: names
+    in the root at which nobody has to look; `seen`: the addresses of objects that are known already.
     """
     found = FoundDatasets([], [], [], [], [])
     root = h5py.h5g.open(file.id, b"/")
-    levels = [("", root, iter(_links(root, max_objects + 1)))]
-    seen: set[int] = set()
+    links = _links(root, max_objects + 1)
+    levels = [("", root, iter([one for one in links if not (passed_over and passed_over.fullmatch(text_of(one[0])))]))]
+    seen = set(seen)
     while levels:
         prefix, group, links = levels[-1]
         name, kind, address = next(links, (None, 0, 0))
@@ -83,7 +89,8 @@ def _follow(found: FoundDatasets, file: h5py.File, path: str) -> None:
 
 
 def _sort_in(found: FoundDatasets, path: str, dataset: Any, address: int) -> None:
-    if sources_of(dataset).fault:
+    sources = sources_of(dataset)
+    if sources.fault:
         # Asking a virtual dataset for its extent may open its sources.
         shape: tuple[int, ...] = ()
     else:
@@ -95,7 +102,7 @@ def _sort_in(found: FoundDatasets, path: str, dataset: Any, address: int) -> Non
             return
         shape = tuple(int(n) for n in space.get_simple_extent_dims())
     found.datasets.append(dataset)
-    found.entries.append(DatasetEntry(path, shape, dtype_of(dataset), address))
+    found.entries.append(DatasetEntry(path, shape, dtype_of(dataset), address, sources.addresses))
 
 
 def _links(group: Any, limit: int) -> list[tuple[bytes, int, int]]:

@@ -18,8 +18,11 @@ from batch_ops.image.stored_values import group_at, item_at, names_in, text_attr
 from batch_ops.image.views import Part
 
 READER = "bigdataviewer"
+OWN = re.compile("t[0-9]{5,9}|s[0-9]{2,5}|__DATA_TYPES__")
 _SETUP = re.compile("s[0-9]{2,5}")
 _SETUPS = re.compile(r"s[0-9]{2,5}(\+s[0-9]{2,5})*")
+# Volumes that are looked at between the first and the last time point.
+_MOST_BETWEEN = 12
 # One volume, or all of a set-up as the path in a configuration names them.
 _OPEN = r"\*|\{[a-z]+(?::[0-9]*d)?\}"
 _PATH = re.compile(
@@ -47,8 +50,8 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
     chosen = [setup] if _SETUPS.fullmatch(setup) else ["+".join(setups)] if re.match(r"s\{c[:}]", setup) else setups
     found = []
     for name in chosen:
-        volumes = [f"{times[-1]}/{one}/{level}/cells" for one in name.split("+")]
-        if len(times) > 1 and (fault := _fault_of_last(file, volumes)):
+        volumes = [f"{at}/{one}/{level}/cells" for at in _some(times, len(setups)) for one in name.split("+")]
+        if fault := _fault_of_some(file, volumes):
             return fault
         one = _describe(root, file, times, name.split("+"), level)
         if one["finding"] != "dataset":
@@ -96,11 +99,18 @@ def _fault_of_times(root: Any, times: Sequence[str]) -> dict[str, Any] | None:
     return None
 
 
-def _fault_of_last(file: h5py.File, paths: Sequence[str]) -> dict[str, Any] | None:
-    """Say which volume is not there, or in another file: a recording that was broken off ends here.
+def _some(times: Sequence[str], setups: int) -> list[str]:
+    """Choose time points to look at: the last, where a recording that was broken off ends, and some before.
 
-    Only the node looks at the times between.
+    Each volume takes a read or two; only the node looks at all of them.
     """
+    between = times[1:-1] if setups <= _MOST_BETWEEN else []
+    step = -(-len(between) * setups // _MOST_BETWEEN) or 1
+    return [*between[step // 2 :: step], *times[1:][-1:]]
+
+
+def _fault_of_some(file: h5py.File, paths: Sequence[str]) -> dict[str, Any] | None:
+    """Say which volume is not there, or in another file."""
     for path in paths:
         place = resolve(file, path)
         if place.item is None:

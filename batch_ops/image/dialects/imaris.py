@@ -13,10 +13,11 @@ from typing import Any
 import h5py
 
 from batch_ops.image.dialects.assembly import count_of, damaged, describe_assembled
-from batch_ops.image.stored_values import group_at, number_attribute, text_attribute
+from batch_ops.image.stored_values import group_at, names_in, number_attribute, text_attribute
 from batch_ops.image.views import Part
 
 READER = "imaris"
+OWN = re.compile("DataSet.*|Thumbnail")
 _LEVEL = "DataSet/ResolutionLevel 0"
 # One volume, or all of a channel as the path in a configuration names them.
 _PATH = re.compile(r"/?(DataSet/ResolutionLevel [0-9]{1,2})/TimePoint ([0-9]{1,7}|\*|\{t\})/Channel ([0-9]{1,4})/Data")
@@ -53,7 +54,11 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
 
     described = describe_assembled(file, path_of, times, channels, inner)
     path = f"{level}/TimePoint {time}/Channel {channel}/Data" if named else _LEVEL
-    return {**described, "name": path, "reader": READER, "pixel_sizes": _pixel_sizes(info, inner)}
+    told = {"name": path, "reader": READER, "pixel_sizes": _pixel_sizes(info, inner)}
+    if named:
+        siblings = names_in(group_at(root, f"{level}/TimePoint {first_time}"))
+        told["others"] = [name for name in siblings if name.startswith("Channel ") and name != f"Channel {channel}"]
+    return {**described, **told}
 
 
 def parts(_file: h5py.File, path: str, shape: tuple[int, ...]) -> Iterator[Part]:

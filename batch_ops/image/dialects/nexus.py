@@ -5,6 +5,7 @@ The group names the axes of its signal (`axes`), and has a dataset of coordinate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from batch_ops.image.stored_values import (
 from batch_ops.image.walk import DIMENSIONS
 
 READER = "nexus"
+OWN = re.compile("")
 _LENGTHS = {"m", "mm", "um", "µm", "nm", "micron", "microns", "micrometer", "micrometre", "nanometer", "millimeter"}
 _MOST_GROUPS = 100
 _EVEN = 0.01

@@ -6,6 +6,7 @@ the structure of the file describes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from batch_ops.image.choice import CHOSEN_BY_TRAINING
 from batch_ops.image.dialects import bigdataviewer, fiji, imaris, luxendo, nexus
 from batch_ops.image.dialects.labels import MATLAB, labelled_axes, pixel_sizes, usual_order
 from batch_ops.image.links import resolve
-from batch_ops.image.read_image import read_image, shown
+from batch_ops.image.read_image import beside, read_image, shown
 from batch_ops.image.views import Part
 
 
@@ -25,21 +26,28 @@ class Dialect(NamedTuple):
 
     `parts`: None where ilastik reads its one dataset as it is. `of_training`: the path to describe where one of
     the training images is known; None for a dialect in which no path names an image.
-    `is_loose`: its datasets are images by themselves, too; one at the path of the training images is the one meant.
+    `is_loose`: its datasets are images by themselves, too. In any dialect, a dataset at the path of the training images
+    that is no part of the layout is the one meant. `own`: the names in the root that are the layout's; None for one
+    that is known only where there is nothing else.
     """
 
     read: Callable[[h5py.File, str | None], dict[str, Any] | None]
     parts: Callable[[h5py.File, str, tuple[int, ...]], Iterator[Part]] | None = None
     is_loose: bool = False
     of_training: Callable[[str], str | None] | None = None
+    own: re.Pattern[str] | None = None
 
 
 DIALECTS = {
-    imaris.READER: Dialect(imaris.read, imaris.parts, of_training=imaris.path_of_training),
+    imaris.READER: Dialect(imaris.read, imaris.parts, of_training=imaris.path_of_training, own=imaris.OWN),
     luxendo.READER: Dialect(luxendo.read),
     fiji.READER: Dialect(fiji.read, fiji.parts, is_loose=True),
-    nexus.READER: Dialect(nexus.read, is_loose=True),
-    bigdataviewer.READER: Dialect(bigdataviewer.read, bigdataviewer.parts, of_training=bigdataviewer.path_of_training),
+    nexus.READER: Dialect(nexus.read, is_loose=True, own=nexus.OWN),
+    bigdataviewer.READER: Dialect(
+        *(bigdataviewer.read, bigdataviewer.parts),
+        of_training=bigdataviewer.path_of_training,
+        own=bigdataviewer.OWN,
+    ),
 }
 
 
@@ -62,14 +70,25 @@ def read_file(
         named = internal_path
         if dialect.of_training is not None:
             named = internal_path or next(filter(None, map(dialect.of_training, by_training)), None)
+            if by_training and named is None:
+                continue
         elif internal_path is not None or (by_training and dialect.is_loose):
             continue
         found = dialect.read(file, named)
         if found is not None:
-            others = found.pop("others", []) if named != internal_path else []
-            chosen = {"chosen": CHOSEN_BY_TRAINING, **shown(others)} if others else {}
-            return _labelled(file, {**found, **chosen})
+            return _labelled(file, found if internal_path else _beside(file, dialect, found, by_training=bool(named)))
     return _labelled(file, read_image(file, internal_path, max_objects, trained))
+
+
+def _beside(file: h5py.File, dialect: Dialect, found: dict[str, Any], *, by_training: bool) -> dict[str, Any]:
+    """Add what the file holds besides, and nobody has named."""
+    others = found.pop("others", [])
+    if dialect.own is not None and found["finding"] in ("dataset", "images"):
+        others += beside(file, dialect.own, resolve(file, found.get("name", "")).address)
+    if not others:
+        return found
+    more = {**({"chosen": CHOSEN_BY_TRAINING} if by_training else {}), **shown(others)}
+    return {**found, **more, **({"images": [{**one, **more} for one in found["images"]]} if "images" in found else {})}
 
 
 def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:

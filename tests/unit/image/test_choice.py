@@ -1,6 +1,7 @@
 """Which of a file's datasets is segmented: from its paths, shapes and types alone, and out of real files."""
 
 import io
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -75,6 +76,35 @@ def test_of_a_pyramid_the_highest_resolution_is_taken(levels):
 def test_two_that_could_be_the_image_are_both_candidates(other):
     """Another name, size or type is another image."""
     assert sorted(taken(IMAGE, other)) == sorted(["data", other[0]])
+
+
+def _planes(count=3, shape=(30, 40), **whole):
+    entries = [DatasetEntry(f"raw/{index}", shape, "uint16", index) for index in range(1, count + 1)]
+    usual = {"shape": (count, *shape), "sources": frozenset(range(1, count + 1))}
+    return [*entries, DatasetEntry("stack", dtype="uint16", address=99, **{**usual, **whole})]
+
+
+@pytest.mark.parametrize(
+    ("entries", "chosen"),
+    [
+        (_planes(), ["stack"]),
+        ([*_planes(), DatasetEntry("nuclei_mask", (3, 30, 40), "uint8", 100)], ["stack"]),
+        ([*_planes(), DatasetEntry("other", (3, 30, 40), "uint16", 100)], ["stack", "other"]),
+        (_planes(shape=(3, 30, 40)), ["stack"]),
+        (_planes(shape=(3, 30, 30)), ["raw/1", "raw/2", "raw/3", "stack"]),
+        (_planes(sources=frozenset({1, 2})), ["raw/1", "raw/2", "raw/3", "stack"]),
+        (_planes(sources=frozenset({1, 2, 3, 4})), ["raw/1", "raw/2", "raw/3", "stack"]),
+        (_planes(count=1), ["raw/1", "stack"]),
+    ],
+    ids=["planes", "and a mask", "and another", "volumes", "cut", "not of all", "of another too", "a view of one"],
+)
+def test_a_virtual_dataset_is_the_image_of_its_pieces(entries, chosen):
+    """Only where it is all of them and they are all of it."""
+    if entries[0].shape == (3, 30, 30):
+        entries = [*entries[:-1], replace(entries[-1], shape=(3, 30, 40))]
+    choice = choose(entries, set())
+    assert [entries[index].path for index in choice.candidates] == chosen
+    assert ("raw/1 (a piece of stack)" in choice.passed_over) == (chosen[:1] == ["stack"])
 
 
 def test_the_dataset_of_the_training_images_comes_first():

@@ -99,6 +99,23 @@ async def test_virtual_dataset_within_the_file_is_accepted(h5, check):
     assert isinstance(await check(h5.file(build), internal_path="view"), Accepted)
 
 
+async def test_a_stack_of_planes_beside_them_is_the_image(h5, check):
+    """What it is put together from is passed over, and said."""
+
+    def build(file):
+        layout = h5py.VirtualLayout(shape=(14, 20, 22), dtype="u1")
+        for z in range(14):
+            file[f"planes/z{z:02d}"] = np.full((20, 22), z, "u1")
+            layout[z] = h5py.VirtualSource(file[f"planes/z{z:02d}"])
+        file.create_virtual_dataset("stack", layout).attrs["axistags"] = h5.tags("zyx")
+
+    verdict = await check(h5.file(build))
+    assert (verdict.image.internal_path, verdict.image.shape) == ("stack", (14, 20, 22))
+    (warning,) = verdict.warnings
+    assert "'stack' is segmented, as it is put together from the others" in warning.sentence
+    assert "planes/z00 (a piece of stack)" in warning.sentence
+
+
 async def test_untagged_image_takes_the_configured_axes(h5, check):
     """Without tags the project's configuration counts, and the task is told to write them."""
     data = h5.file(lambda f: h5.add(f, axes=None))

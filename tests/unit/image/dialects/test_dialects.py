@@ -226,11 +226,36 @@ async def test_one_channel_of_imaris_is_named_by_configuration_or_training(look,
     assert isinstance(verdict, Accepted), verdict
     assert (verdict.image.reader, verdict.image.axes, verdict.image.shape) == ("imaris", "tzyx", shape)
     assert "Channel 2" in verdict.image.internal_path
+    assert ["Channel 0, Channel 1." in warning.sentence for warning in verdict.warnings] == [True] * bool(trained)
+
+
+@pytest.mark.parametrize("dialect", ["imaris", "nexus", "bigdataviewer"])
+async def test_what_stands_beside_a_layout_is_said_or_chosen(look, dialect):
+    """Nothing but tables and masks is passed over in silence; where its project was trained, it is the one meant."""
+    shape = (2, 2, 14, 21, 26) if dialect in SERIES else (1, 1, 14, 21, 26)
+
+    def build(file: h5py.File) -> None:
+        MAKERS[dialect](file, pixels_of(*shape))
+        file["extra/other"] = np.zeros((14, 21, 26), "u1")
+        file["table"] = np.zeros((500, 3))
+        file["far"] = h5py.ExternalLink("elsewhere.h5", "/data")
+
+    (warning,) = (await look(build, replace(PROJECT_3D, channels=None, columns=None))).warnings
+    assert warning.code == "datasets-passed-over"
+    assert "passed over: extra/other (14 x 21 x 26), far (a link out of the file)." in warning.sentence
+    trained = await look(build, replace(PROJECT_3D, trained_paths=("extra/other",)))
+    assert isinstance(trained, Undecided | Accepted), trained
+    assert trained.image.internal_path == "extra/other"
 
 
 def _broken_off(file: h5py.File) -> None:
     MAKERS["bigdataviewer"](file, pixels_of(2, 2, 14, 21, 26))
     del file["t00001/s01"]
+
+
+def _interrupted(file: h5py.File) -> None:
+    MAKERS["bigdataviewer"](file, pixels_of(4, 2, 14, 21, 26))
+    del file["t00002/s00/0/cells"]
 
 
 def _partition(file: h5py.File) -> None:
@@ -274,6 +299,7 @@ def _without_size(file: h5py.File) -> None:
         (_without("DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data"), "damaged"),
         (_without_time, "has nothing at 't00001'"),
         (_broken_off, "has nothing at 't00001/s01/0/cells'"),
+        (_interrupted, "has nothing at 't00002/s00/0/cells'"),
         (_partition, "points to another file at 't00001'"),
         (_without_size, "does not hold an image of"),
     ],
@@ -281,6 +307,7 @@ def _without_size(file: h5py.File) -> None:
         "no pixels",
         "a time point lacks",
         "the last one is not whole",
+        "one between is not whole",
         "a time point elsewhere",
         "larger than what is stored",
     ],
