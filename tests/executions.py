@@ -7,6 +7,7 @@ from typing import Any
 from batch_ops.task.contract import TaskEnvironment
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.manifest import SCHEMA, Manifest, ManifestImage
+from batch_ops.task.noticed import warnings_to_json
 from batch_ops.task.objects import ClassCount, ObjectCounts
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import TEXT, TIFF, PlannedOutput, Role, outputs_by_folder, planned_outputs
@@ -120,8 +121,10 @@ class Staged:
         """ilastik's log."""
         self._put("ilastik.log", LOG, "logs/")
 
-    def outcome(self, kind: str, sentence: str, exit_code: int, *last_lines: str) -> None:
-        """How the execution failed."""
+    def outcome(
+        self, kind: str, sentence: str, exit_code: int, *last_lines: str, warnings: tuple[RunWarning, ...] = ()
+    ) -> None:
+        """How the execution failed, and what it was warned of."""
         report = Report(
             kind=kind,
             exit_code=exit_code,
@@ -134,6 +137,8 @@ class Staged:
             task_id=self._task_id,
         )
         self._put("outcome.json", report.to_json(), "logs/")
+        if warnings:
+            self._put("warnings.json", warnings_to_json(warnings), "logs/")
 
     def _put(self, leaf: str, data: bytes, folder: str = "") -> None:
         self._blobs.upload("staging", f"{self._task_id}/{folder}{self._execution}/{leaf}", data, md5=False)

@@ -1,11 +1,11 @@
 """What the nodes left in `staging`: complete executions, logs, outcomes. Tasks wrote it: trust nothing.
 
 <task id>/<execution>/<path of an output>, manifest.json
-<task id>/logs/<execution>/ilastik.log, outcome.json
+<task id>/logs/<execution>/ilastik.log, outcome.json, warnings.json
 <task id>/logs/stdout.txt, stderr.txt
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from attrs import define
@@ -19,8 +19,10 @@ from batch_ops.ports.services import BlobStore
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import Manifest
+from batch_ops.task.noticed import warnings_from_json
 from batch_ops.task.outputs import Role
 from batch_ops.task.report import Report
+from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import MAX_BYTES, ManifestError
 
 
@@ -76,23 +78,33 @@ class Staging:
 
     async def report(self, task_id: str) -> Report | None:
         """Read the task script's report about its latest execution; None if there is none that can be read."""
-        prefix = f"{task_id}/{contract.LOGS_FOLDER}/"
-        leaf = f"/{contract.OUTCOME_NAME}"
-        names = [blob.name async for blob in self._blobs.list(self.container, prefix) if blob.name.endswith(leaf)]
-        if not names:
-            return None
+        return (await self._ended(task_id, with_warnings=False))[0]
+
+    async def _ended(self, task_id: str, *, with_warnings: bool) -> tuple[Report | None, tuple[RunWarning, ...]]:
+        """Read what the latest execution reported, and on demand what it was warned of."""
+        prefix, leaf = f"{task_id}/{contract.LOGS_FOLDER}/", f"/{contract.OUTCOME_NAME}"
+        names = {blob.name async for blob in self._blobs.list(self.container, prefix)}
+        latest = max((name for name in names if name.endswith(leaf)), default="")
+        report = await self._parsed(Report.parse, latest) if latest else None
+        noticed = f"{latest.removesuffix(leaf)}/{contract.WARNINGS_NAME}"
+        warnings = None
+        if with_warnings and report is not None and noticed in names:
+            warnings = await self._parsed(warnings_from_json, noticed)
+        return report, warnings or ()
+
+    async def _parsed[T](self, parse: Callable[[bytes], T], name: str) -> T | None:
         try:
-            _, data = await self._blobs.read(self.container, max(names), 0, MAX_BYTES)
-            return Report.parse(data)
+            _, data = await self._blobs.read(self.container, name, 0, MAX_BYTES)
+            return parse(data)
         except (ManifestError, BlobMissing):
             return None
 
     async def cause(self, task_id: str) -> Cause | None:
-        """Return why a task failed, as the task script reported it."""
-        report = await self.report(task_id)
+        """Return why a task failed, as the task script reported it, and what it was warned of."""
+        report, warnings = await self._ended(task_id, with_warnings=True)
         if report is None or report.kind not in FailureKind:
             return None
-        return Cause(FailureKind(report.kind), report.sentence)
+        return Cause(FailureKind(report.kind), report.sentence, warnings)
 
     async def last_lines(self, task_id: str) -> Sequence[str]:
         """Read the end of ilastik's log; empty if there is none."""

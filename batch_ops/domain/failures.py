@@ -1,11 +1,12 @@
 """Why a completed task failed: what Batch shows, interpreted by the table of `failure_kinds`. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from batch_ops.domain.batch_task import Task, TaskFailure
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind, kind_of_batch_code
+from batch_ops.task.run_plan import RunWarning
 
 # Start and end are given in fractions of a second that need not add up to the limit exactly.
 _CLOCK_TOLERANCE = timedelta(seconds=0.5)
@@ -13,10 +14,11 @@ _CLOCK_TOLERANCE = timedelta(seconds=0.5)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A kind of failure and the sentence for people."""
+    """A kind of failure and the sentence for people; `warnings`: what the node noticed before."""
 
     kind: FailureKind
     sentence: str
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
@@ -46,8 +48,10 @@ def cause_of(task: Task, wall_clock: timedelta) -> Cause | None:
 
 def refined(cause: Cause, found: Cause | None) -> Cause:
     """Prefer the cause that the task script itself found, where it saw more than Batch can."""
-    if found is None or found.kind is FailureKind.ENDED or RULES[cause.kind].only_batch_knows:
+    if found is None:
         return cause
+    if found.kind is FailureKind.ENDED or RULES[cause.kind].only_batch_knows:
+        return replace(cause, warnings=found.warnings)
     return found
 
 

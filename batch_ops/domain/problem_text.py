@@ -6,6 +6,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.task.failure_kinds import RULES
 from batch_ops.task.plain_text import plain
+from batch_ops.task.strict_json import plain_line
 
 
 def remedy(record: FileRecord) -> str:
@@ -36,8 +37,11 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
         f"State: {record.state}. {when}".rstrip(),
         f"For whoever runs this system: correlation id {record.correlation_id}, task {task_id}.",
     ]
-    if record.state is State.FAILED and record.plan.warnings:
-        lines += ["", "Noticed before it ran:", *(f"    {plain(one.sentence, 1000)}" for one in record.plan.warnings)]
-    if log_lines:
+    warnings = record.plan.warnings if record.state is State.FAILED else ()
+    if warnings:
+        lines += ["", "Noticed before it failed:", *(f"    {plain(one.sentence, 1000)}" for one in warnings)]
+    # What the node was warned of leads the lines of its log, too.
+    said = {plain_line(f"Warning: {one.sentence}") for one in warnings}
+    if log_lines := [line for line in log_lines if line not in said]:
         lines += ["", "The last lines of the log:", *(f"    {plain(line, 300)}" for line in log_lines)]
     return ("\n".join(lines) + "\n").encode()

@@ -202,7 +202,9 @@ def failed(
         total = here.attempt
         sentence = rule.last_words + cause.sentence
         sentence = sentence if total == 1 else f"{sentence} (Tried {total} times.)"
-        return Step(replace(record, kind=cause.kind).to(State.FAILED, now, sentence), Then.REPORT)
+        noticed = (*record.plan.warnings, *(one for one in cause.warnings if one not in record.plan.warnings))
+        ended = replace(record, kind=cause.kind, plan=replace(record.plan, warnings=noticed))
+        return Step(ended.to(State.FAILED, now, sentence), Then.REPORT)
     step = _next_attempt(record, now, rule, done, f"{cause.sentence} It will be tried again.")
     if rule.alone and settings.large_pool_id:
         job_id = naming.job_id(settings.job_prefix, settings.large_pool_id, now)

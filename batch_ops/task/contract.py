@@ -16,6 +16,7 @@ script starts, as Batch may run a task twice):
     out/<execution>/manifest.json   (manifest.py); on failure there is no such folder
     logs/<execution>/ilastik.log    what ilastik printed, at most LOG_LIMIT_BYTES: the output whose role is `log`
     logs/<execution>/outcome.json   a `Report` (report.py): kind, sentence, exit code, timings, last lines
+    logs/<execution>/warnings.json  (noticed.py) what a failed execution was warned of, if anything
 
 **Uploaded by the output files** (`OUTPUT_FILES`) under the task's folder in `staging`:
 
@@ -46,7 +47,8 @@ from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_j
 
 PROJECT_FILE = "project.ilp"
 PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
-MANIFEST_NAME, LOG_NAME, OUTCOME_NAME = "manifest.json", "ilastik.log", "outcome.json"
+MANIFEST_NAME, LOG_NAME = "manifest.json", "ilastik.log"
+OUTCOME_NAME, WARNINGS_NAME = "outcome.json", "warnings.json"
 LOG_LIMIT_BYTES = 64 * 2**20
 
 EXIT_NO_OUTPUT = 81  # ilastik reported success, but TIFFs are missing or wrong

@@ -130,10 +130,7 @@ class Manifest:
         if len(self.warnings) > MAX_WARNINGS * self.has_roles:
             refuse("there are more warnings than the schema allows")
         for warning in self.warnings:
-            check_text(warning.code, "the code of a warning", 40, _CODE)
-            check_text(warning.sentence, "a warning", MAX_WARNING_CHARS)
-            if not warning.sentence.isprintable():
-                refuse("a warning is not one plain line")
+            check_warning(warning)
 
     @property
     def has_roles(self) -> bool:
@@ -221,6 +218,14 @@ def _contrast(value: object) -> Contrast:
         return Contrast.read(strict_json.fields(Contrast, value, "the contrast"))
     except PicturesError as exc:
         refuse(str(exc))
+
+
+def check_warning(warning: RunWarning) -> None:
+    """Refuse what no task script writes as a warning. Raises `ManifestError`."""
+    check_text(warning.code, "the code of a warning", 40, _CODE)
+    check_text(warning.sentence, "a warning", MAX_WARNING_CHARS)
+    if not warning.sentence.isprintable():
+        refuse("a warning is not one plain line")
 
 
 def as_warning(warning: RunWarning) -> RunWarning:

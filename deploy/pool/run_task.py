@@ -19,8 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from batch_ops.image.several import at_most
 from batch_ops.task import contract, export_plan, true_success
 from batch_ops.task.export_plan import HDF5
+from batch_ops.task.noticed import warnings_to_json
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, planned_outputs
 from batch_ops.task.run_plan import ImageDescription, RunWarning
@@ -60,6 +62,8 @@ def main() -> int:
     try:
         execution.logs.mkdir(parents=True, exist_ok=True)
         (execution.logs / contract.OUTCOME_NAME).write_bytes(report(execution, outcome).to_json())
+        if not outcome.succeeded and (warnings := at_most(execution.told_warnings)):
+            (execution.logs / contract.WARNINGS_NAME).write_bytes(warnings_to_json(warnings))
     except (OSError, ManifestError) as exc:
         say(f"The outcome could not be written: {exc}")
     say(f"{outcome.word} (exit code {outcome.exit_code}): {outcome.sentence}")

@@ -52,11 +52,12 @@ async def test_the_end_of_a_run_takes_older_results_away(blobs, problem, state, 
 
 
 async def test_a_failed_run_tells_what_was_noticed_before(blobs, problem):
-    """The warnings of its check may say why it failed; those of other ends are no news."""
+    """Once: the warnings of check and node may say why it failed; those of other ends are no news."""
     warned = RunPlan(warnings=(RunWarning("axes-assumed", "It is taken for zyx."),))
-    for state, told in ((State.FAILED, True), (State.CANCELLED, False)):
-        await problem.report(replace(record(state), plan=warned))
-        assert (b"It is taken for zyx." in blobs.content("results", f"{NAME}/{PROBLEM}")) == told
+    for state, told in ((State.FAILED, 1), (State.CANCELLED, 0)):
+        await problem.report(replace(record(state), plan=warned), ["Warning: It is taken for zyx."] * told)
+        text = blobs.content("results", f"{NAME}/{PROBLEM}")
+        assert (text.count(b"It is taken for zyx."), b"of the log" in text) == (told, False)
 
 
 @pytest.mark.parametrize("run", [2, 3])

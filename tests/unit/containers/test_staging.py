@@ -8,6 +8,7 @@ from batch_ops.containers.staging import Staging
 from batch_ops.domain import naming
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import ManifestImage
+from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.strict_json import MAX_BYTES
 from tests.executions import Staged, manifest, md5, output
 from tests.fakes import FakeBlobs
@@ -78,6 +79,21 @@ async def test_the_last_execution_tells_why_it_failed(blobs, staging):
     Staged(blobs, TASK, FIRST).outcome("COMMAND", "The first.", 1)
     cause = await staging.cause(TASK)
     assert (cause.kind, cause.sentence) == (FailureKind.OUT_OF_MEMORY, "The second.")
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b'{"warnings": [{"code": "memory", "sentence": "\\n"}]}', b'{"warnings": 1}']
+)
+async def test_what_a_failed_execution_was_warned_of_is_kept(blobs, staging, content):
+    """In a file that apps of before pass over; one that no script can have written says nothing."""
+    warnings = (RunWarning("axes-assumed", "It is taken for zyx."),)
+    Staged(blobs, TASK, FIRST).outcome("COMMAND", "The first.", 1, warnings=warnings)
+    if content is not None:
+        blobs.upload("staging", f"{TASK}/logs/{FIRST}/warnings.json", content)
+    cause = await staging.cause(TASK)
+    assert (cause.sentence, cause.warnings) == ("The first.", () if content is not None else warnings)
+    Staged(blobs, TASK, SECOND).outcome("COMMAND", "The second.", 1)
+    assert (await staging.cause(TASK)).warnings == ()
 
 
 async def test_runs_are_cleared_up_to_one(blobs, staging):

@@ -17,7 +17,7 @@ from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.transitions import ALLOWED, NODE_LOSSES, Then, check_move, failed, missing, observe
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import KIND_OF_EXIT, RULES, FailureKind
-from batch_ops.task.run_plan import RunPlan
+from batch_ops.task.run_plan import RunPlan, RunWarning
 from tests.world import SETTINGS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -149,6 +149,18 @@ def test_preempted_nodes_are_free():
     # The row remembers twelve of them; the sentence counts all.
     ended = failed(current, Cause(FailureKind.TIMEOUT, "Too slow."), NOW, SETTINGS).record
     assert ended.reason == "Too slow. (Tried 21 times.)"
+
+
+@pytest.mark.parametrize("kind", [FailureKind.COMMAND, FailureKind.TIMEOUT])
+def test_what_was_noticed_before_the_last_failure_stays(kind):
+    """Beside the warnings of the check, each once, whoever knows best why it failed; a further attempt says its own."""
+    known, new = RunWarning("memory", "It may need more."), RunWarning("one-class", "Every pixel is of class 1.")
+    found = refined(Cause(kind, "Why."), Cause(FailureKind.COMMAND, "Exit 1.", (known, new)))
+    current, step = record(plan=RunPlan(warnings=(known,))), None
+    while step is None or step.then is Then.SUBMIT:
+        step = failed(current, found, NOW, SETTINGS)
+        current = replace(step.record, state=State.RUNNING)
+        assert step.record.plan.warnings == ((known,) if step.then is Then.SUBMIT else (known, new))
 
 
 def test_a_file_that_takes_down_its_nodes_ends():

@@ -10,6 +10,7 @@ import h5py
 import pytest
 
 from batch_ops.task import contract
+from batch_ops.task.noticed import warnings_from_json
 from batch_ops.task.outputs import Role
 from tests.deploy.pool.conftest import REPOSITORY
 from tests.waiting import wait_until
@@ -144,6 +145,8 @@ def test_the_report_shows_the_lines_that_matter(folder):
     told = folder.report().last_lines
     assert told[0].startswith("Warning: Of its datasets 'volume/data' is segmented")
     assert (told[1:3], told[-1], len(told)) == (lines[:2], lines[-1], 40)
+    (noticed,) = folder.wd.glob("logs/*/warnings.json")
+    assert [warning.code for warning in warnings_from_json(noticed.read_bytes())] == ["datasets-passed-over"]
 
 
 @pytest.mark.parametrize(
