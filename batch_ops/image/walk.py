@@ -42,18 +42,20 @@ class FoundDatasets:
 
 
 def walk(
-    file: h5py.File, max_objects: int, passed_over: re.Pattern[str] | None = None, seen: Iterable[int] = ()
+    file: h5py.File, max_objects: int, passed_over: re.Pattern[str] | None = None, known: Iterable[int] = ()
 ) -> FoundDatasets:
     """Find all datasets of 2 to 5 dimensions, each once, under the name that comes first (depth first, by name).
 
     That is how ilastik lists them too. Stops once there are more than anybody could choose from. `passed_over`: names
-    in the root at which nobody has to look; `seen`: the addresses of objects that are known already.
+    in the root at which nobody has to look; `known`: the addresses of objects that are known already.
     """
     found = FoundDatasets([], [], [], [], [])
     root = h5py.h5g.open(file.id, b"/")
-    links = _links(root, max_objects + 1)
-    levels = [("", root, iter([one for one in links if not (passed_over and passed_over.fullmatch(text_of(one[0])))]))]
-    seen = set(seen)
+    top = _links(root, max_objects + 1)
+    if passed_over is not None:
+        top = [link for link in top if not passed_over.fullmatch(text_of(link[0]))]
+    levels = [("", root, iter(top))]
+    seen = set(known)
     while levels:
         prefix, group, links = levels[-1]
         name, kind, address = next(links, (None, 0, 0))
