@@ -80,7 +80,9 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
     """Read the findings of an image job. Raises `BadFindings`."""
     kind = text(data.get("finding"))
     if kind == "images":
-        each = tuple(map(image_findings, sequence(data.get("images"))))
+        # What is passed over is said once, of all images of the file.
+        beside = {name: data[name] for name in ("passed_over", "more") if name in data}
+        each = tuple(image_findings({**_table(one), **beside}) for one in sequence(data.get("images")))
         images = tuple(one for one in each if isinstance(one, Dataset))
         if not images or len(images) < len(each):
             raise BadFindings("images were expected")
@@ -119,6 +121,12 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
         usual=text(data.get("usual", ""), _MAX_WORD),
         pixel_sizes=tuple(pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
     )
+
+
+def _table(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadFindings("a table was expected")
+    return value
 
 
 def pixel_size(axis: object, size: object, unit: object) -> tuple[str, float, str]:

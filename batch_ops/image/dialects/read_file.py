@@ -87,8 +87,7 @@ def _beside(file: h5py.File, dialect: Dialect, found: dict[str, Any], *, by_trai
         others += beside(file, dialect.own, resolve(file, found.get("name", "")).address)
     if not others:
         return found
-    more = {**({"chosen": CHOSEN_BY_TRAINING} if by_training else {}), **shown(others)}
-    return {**found, **more, **({"images": [{**one, **more} for one in found["images"]]} if "images" in found else {})}
+    return {**found, **({"chosen": CHOSEN_BY_TRAINING} if by_training else {}), **shown(others)}
 
 
 def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:
