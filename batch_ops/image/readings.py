@@ -81,7 +81,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
     kind = text(data.get("finding"))
     if kind == "images":
         # What is passed over is said once, of all images of the file.
-        beside = {name: data[name] for name in ("passed_over", "more") if name in data}
+        beside: dict[str, Any] = {name: data[name] for name in ("passed_over", "more") if name in data}
         each = tuple(image_findings({**_table(one), **beside}) for one in sequence(data.get("images")))
         images = tuple(one for one in each if isinstance(one, Dataset))
         if not images or len(images) < len(each):
