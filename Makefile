@@ -54,8 +54,8 @@ mutants: setup ## plant bugs one after the other, each of which a test has to no
 	@$(PYTHON_BIN) -W ignore -m tests.mutants $(ARGS)
 
 .PHONY: hostile
-hostile: setup ## broken and hostile files of all dialects against the check and the node's conversion (CASES=10500 SEED=17)
-	@$(PYTHON_BIN) -m tests.unit.inspection.fuzz $(or $(CASES),10500) $(or $(SEED),17)
+hostile: setup ## broken and hostile files of all dialects against the check and the node's conversion (CASES=10500 SEED=17 ONLY=tiff)
+	@$(PYTHON_BIN) -m tests.unit.inspection.fuzz $(or $(CASES),10500) $(or $(SEED),17) $(ONLY)
 
 .PHONY: prove
 prove: setup ## random projects and images through the pixel engine, the plain formulas and, where ILASTIK_HOME names one, ilastik (CASES=2000 SEED=0)

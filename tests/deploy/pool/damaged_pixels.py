@@ -28,8 +28,11 @@ from typing import Any
 
 import h5py
 import numpy as np
+import tifffile
 
+from batch_ops.image.dialects.tiff import MAGIC
 from tests.fakes.dialects import MAKERS, SERIES, pixels_of
+from tests.fakes.tiffs import KINDS
 from tests.unit.inspection.mutations import MUTATIONS
 
 MOST_CPU_SECONDS = 8.0
@@ -38,6 +41,7 @@ MOST_MB = 1_000
 _SECONDS_A_PIECE = 2
 _SHAPE = (9, 21, 26)
 _MOST_DECLARED = 2**30
+_TIFFS = ("stack of deflated pages", "imagej deflated", "ome bigtiff in tiles", "stack of pages", "colours")
 
 
 @dataclass
@@ -64,7 +68,7 @@ def run_as_node(cases: int, seed: int) -> dict[str, Any]:
 
 
 def seeds() -> list[bytes]:
-    """Good files that need a copy: of each compression, and of each dialect that is put together."""
+    """Good files that need a copy: of each compression, of each dialect that is put together, and TIFFs."""
     hdf5plugin = _decoders()
     codecs = [
         *({**hdf5plugin.Blosc(cname=name, shuffle=shuffle)} for name in ("lz4", "zstd", "zlib") for shuffle in (1, 2)),
@@ -77,7 +81,7 @@ def seeds() -> list[bytes]:
     for dialect in SERIES:
         channels = 1 if dialect == "bigdataviewer" else 2
         images.append(_file(MAKERS[dialect], pixels_of(2, channels, *_SHAPE)))
-    return images
+    return [*images, *(KINDS[kind][0]() for kind in _TIFFS)]
 
 
 def _decoders() -> Any:
@@ -121,7 +125,10 @@ def _file(build: Callable[..., None], *what: object) -> bytes:
 
 
 def _chunks(content: bytes) -> list[tuple[int, int]]:
-    """Where the compressed pixels lie: offset and length of each chunk."""
+    """Where the compressed pixels lie: offset and length of each chunk, strip or tile."""
+    if content.startswith(MAGIC):
+        with tifffile.TiffFile(io.BytesIO(content)) as tif:
+            return [piece for page in tif.pages for piece in zip(page.dataoffsets, page.databytecounts, strict=True)]
     found: list[tuple[int, int]] = []
 
     def note(_name: str, item: object) -> None:
@@ -171,17 +178,21 @@ def case(number: int, seed: int, images: list[bytes], chunks: list[list[tuple[in
 
 def _described(path: Path) -> dict[str, Any]:
     """What the node makes of the file, as the order for its copy without files; {} where it is refused."""
+    from batch_ops.image.dialects import tiff
     from batch_ops.image.dialects.read_file import read_file
     from batch_ops.image.image_rules import DTYPES
     from batch_ops.image.readings import Dataset, image_findings
+    from node.files import is_tiff, open_image
     from node.image import needs_decoders, parts_to_copy
 
-    with h5py.File(path, "r") as file:
-        found = image_findings(read_file(file, None, 1_000))
+    with open_image(path) as file:
+        found = image_findings(tiff.read(file, None) if is_tiff(path) else read_file(file, None, 1_000))
         if not isinstance(found, Dataset) or found.dtype not in DTYPES or 0 in found.shape:
             return {}
         if math.prod(found.shape) * found.item_bytes > _MOST_DECLARED:
             return {}
+        if is_tiff(path):
+            return {"shape": found.shape, "dtype": found.dtype, "parts": [[found.path, ()]], "decoders": False}
         parts = [[part.path, part.at] for part in parts_to_copy(file, found)]
         return {"shape": found.shape, "dtype": found.dtype, "parts": parts, "decoders": needs_decoders(found)}
 

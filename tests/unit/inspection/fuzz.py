@@ -77,42 +77,48 @@ def _of_dialect(dialect: str) -> Callable[[h5py.File], None]:
     return build
 
 
-def seeds() -> tuple[list[bytes], list[bytes]]:
-    """Good images and good projects to break; half of the old format, whose structures carry no checksums."""
+def seeds(*, tiffs_only: bool = False) -> tuple[list[bytes], list[bytes]]:
+    """Good images and good projects to break; half of the old format, whose structures carry no checksums.
+
+    `tiffs_only`: no projects then, either.
+    """
+    tiffs = [write() for write, _, _ in KINDS.values()]
+    if tiffs_only:
+        return tiffs, []
     versions = ("earliest", "v110")
     makers = (add_image, _busy, _linked, _tagged, _late, *map(_of_dialect, MAKERS))
     images = [make_h5(build, libver=v) for build in makers for v in versions]
     images.append(make_h5(userblock_size=512))
-    images += [write() for write, _, _ in KINDS.values()]
+    images += tiffs
     return images, [make_h5(add_project, libver=version) for version in versions]
 
 
-def is_project(number: int) -> bool:
-    """Every fourth case is read as a project."""
-    return number % 4 == 3
+def is_project(number: int, projects: list[bytes]) -> bool:
+    """Every fourth case is read as a project, if there are any."""
+    return bool(projects) and number % 4 == 3
 
 
 def case(number: int, seed: int, images: list[bytes], projects: list[bytes]) -> bytes:
     """The broken file of this number."""
     chance = random.Random(seed * 1_000_003 + number)
-    data = bytearray(chance.choice(projects if is_project(number) else images))
+    data = bytearray(chance.choice(projects if is_project(number, projects) else images))
     for _ in range(chance.choice([1, 1, 1, 2, 3])):
         if len(data) > 200:
             chance.choice(MUTATIONS)(data, chance)
     return bytes(data)
 
 
-async def run(cases: int, seed: int) -> Report:
+async def run(cases: int, seed: int, *, tiffs_only: bool = False) -> Report:
     """Check so many broken files, one after the other, as image and as project in turn."""
     report = Report()
-    images, projects = seeds()
+    images, projects = seeds(tiffs_only=tiffs_only)
     async with ImageChecker(parsers=1) as checker:
         for number in range(cases):
             content = case(number, seed, images, projects)
             reader = CountingReader(content)
             before = _computed(checker)
             try:
-                verdict = await _look(checker, reader, number)
+                verdict = await _look(checker, reader, as_project=is_project(number, projects))
             except Exception as exc:
                 report.broken.append(f"case {number}: {type(exc).__name__}: {exc}")
                 continue
@@ -130,8 +136,10 @@ async def run(cases: int, seed: int) -> Report:
     return report
 
 
-async def _look(checker: ImageChecker, reader: CountingReader, number: int) -> Verdict | HasCompanion | ProjectFacts:
-    if is_project(number):
+async def _look(
+    checker: ImageChecker, reader: CountingReader, *, as_project: bool
+) -> Verdict | HasCompanion | ProjectFacts:
+    if as_project:
         return await checker.inspect_project("p.ilp", reader, CheckLimits())
     return await checker.check_image("x.h5", reader, PROJECT_3D)
 
@@ -146,10 +154,14 @@ def _computed(checker: ImageChecker) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """Run cases by hand, a fifth of them through the node's conversion, and print what became of them."""
-    cases, seed = (*map(int, arguments), 1)[:2]
-    pixels = cases // 5
-    report = asyncio.run(run(cases - pixels, seed))
+    """Run cases by hand, a fifth of them through the node's conversion, and print what became of them.
+
+    With a third argument, `tiff`, all are TIFFs, and none is converted.
+    """
+    cases, seed = (*map(int, arguments[:2]), 1)[:2]
+    tiffs_only = arguments[2:] == ["tiff"]
+    pixels = 0 if tiffs_only else cases // 5
+    report = asyncio.run(run(cases - pixels, seed, tiffs_only=tiffs_only))
     print(
         f"{cases - pixels} files, seed {seed}: {dict(report.outcomes)}, at most {report.most_reads} reads", flush=True
     )
