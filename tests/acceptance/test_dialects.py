@@ -38,11 +38,12 @@ def content(build: Callable[..., object], *what: object) -> bytes:
     return made.getvalue()
 
 
-def classifier(file: h5py.File, channels: int) -> None:
-    """A project that was trained in 3D on so many channels."""
+def classifier(file: h5py.File, channels: int, planes: int = 40) -> None:
+    """A project that was trained on so many channels, in 3D or on a single plane."""
     add_classifier(file, columns=channels)
+    file["FeatureSelections/ComputeIn2d"][...] = planes == 1
     lane = file.create_group("Input Data/infos/lane0000/Raw Data")
-    lane["shape"] = [4, 40, 96, 88, channels]
+    lane["shape"] = [4, planes, 96, 88, channels]
     lane["axistags"] = axistags("tzyxc")
     add_lane(lane)
 
@@ -142,7 +143,25 @@ def dialects() -> dict[str, tuple[bytes, np.ndarray]]:
         made[dialect] = content(maker, own), own
     for writer, (shape, dtype) in SAMPLES.items():
         made[writer] = (WRITTEN / f"{writer}.h5").read_bytes(), pixels_of(*shape, dtype=dtype)
+    series = pixels_of(2, 1, *VOLUME)
+    made["another order"] = content(in_another_order, series), series
+    made["put together"] = content(put_together, series), series
     return made
+
+
+def in_another_order(file: h5py.File, pixels: np.ndarray) -> None:
+    """A tagged series whose time comes last."""
+    file["data"] = np.transpose(pixels, (2, 4, 1, 3, 0))
+    file["data"].attrs["axistags"] = axistags("zxcyt")
+
+
+def put_together(file: h5py.File, pixels: np.ndarray) -> None:
+    """A virtual dataset beside the volumes that it is put together from."""
+    layout = h5py.VirtualLayout((len(pixels), *VOLUME), pixels.dtype)
+    for time, volume in enumerate(pixels[:, 0]):
+        file[f"volumes/{time}"] = volume
+        layout[time] = h5py.VirtualSource(file[f"volumes/{time}"])
+    file.create_virtual_dataset("whole", layout).attrs["axistags"] = axistags("tzyx")
 
 
 def compressed(folder: Path, kind: str, own: np.ndarray) -> bytes:
@@ -181,3 +200,37 @@ def test_every_dialect_gives_the_pixels_of_the_plain_file(lab):
             assert sizes(next(iter(found.values()))) == pytest.approx(PIXEL_SIZES)
         row = lab.row(place[name])
         assert ("axes-assumed" in row.get("warnings", "")) == (name in (*UNSAID, "hdf5storage"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_kind_of_tiff_gives_the_pixels_of_the_plain_file(lab):
+    """In the order of its pages, however these are stored; each image of a file with several in its folder."""
+    for channels in (1, 3):
+        lab.upload(f"flat{channels}.ilp", content(classifier, channels, 1), "projects")
+        lab.upload(f"thick{channels}.ilp", content(classifier, channels), "projects")
+    places: dict[str, str] = {}
+    for number, (write, axes, _) in enumerate(TIFFS.values()):
+        dtype = tifffile.TiffFile(io.BytesIO(written := write())).pages[0].dtype
+        kept = tuple(slice(None) if axis in axes else slice(1) for axis in "tczyx")
+        held = pixels_of(*SHAPE, dtype=dtype.newbyteorder("=").str[1:])[kept]
+        project = f"{'thick' if 'z' in axes else 'flat'}{held.shape[1]}"
+        like = f"{project}/{'x'.join(map(str, held.shape))}-{held.dtype.name}.h5"
+        if like not in places.values():
+            lab.upload(like, content(plain, held))
+        places[f"{project}/{number}.tif"] = like
+        lab.upload(f"{project}/{number}.tif", written)
+    for name, like in places.items():
+        np.testing.assert_array_equal(pixels(tiffs(lab, name)), pixels(tiffs(lab, like)), name)
+    volume = pixels_of(1, 1, *VOLUME, dtype="u2")
+    several = io.BytesIO()
+    with tifffile.TiffWriter(several, ome=True) as writer:
+        for image in (volume, volume[..., ::-1]):
+            writer.write(image[0, 0], photometric="minisblack", metadata={"axes": "ZYX"})
+    lab.upload("thick1/several.tif", several.getvalue())
+    lab.upload("thick1/first.h5", content(plain, volume))
+    lab.upload("thick1/second.h5", content(plain, volume[..., ::-1]))
+    found = tiffs(lab, "thick1/several.tif")
+    assert list(found) == ["series0/several.tiff", "series1/several.tiff"]
+    right = pixels(tiffs(lab, "thick1/first.h5")) + pixels(tiffs(lab, "thick1/second.h5"))
+    np.testing.assert_array_equal(pixels(found), right)
