@@ -223,7 +223,7 @@ def _of_shaped(tif: Any, number: int) -> tuple[Stack, int]:
     if min(shape, default=0) < 1 or planes * math.prod(page.shape) != math.prod(shape) or planes > 10**7:
         raise Foreign("damaged tiff", "the shape that it notes is not that of its pages")
     taken = 1 if said.get("truncated") else planes
-    if planes > 1 and taken == 1 and page.offset is None:
+    if number + taken > len(tif.pages) or (planes > 1 and taken == 1 and page.offset is None):
         raise Foreign("damaged tiff", "it notes more pages than it has")
     leading = shape[: len(shape) - len(page.shape)]
     if math.prod(leading) != planes or shape[len(leading) :] != list(page.shape):

@@ -53,6 +53,8 @@ def describe_page(tif: Any, page: Any) -> Stack:
     if int(page.predictor) not in (_NO_PREDICTOR, _HORIZONTAL):
         raise Foreign("tiff codec", f"{_CODECS[int(page.compression)]} with a predictor for floating point")
     ends = (at + count for at, count in zip(page.dataoffsets, page.databytecounts))
+    if not page.dataoffsets:
+        raise Foreign("damaged tiff", "it does not say where its pixels are")
     if max(ends, default=0) > tif.filehandle.size:
         raise Foreign("damaged tiff", "its pixels should reach beyond its end")
     offset = int(page.dataoffsets[0]) if page.is_final else None

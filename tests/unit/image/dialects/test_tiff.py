@@ -136,6 +136,22 @@ def test_a_stack_that_is_cut_off_is_not_a_shorter_one(kind):
         assert described(data[: int(len(data) * share)])["finding"] == "damaged tiff"
 
 
+@pytest.mark.parametrize(
+    ("how", "change"),
+    [
+        ({"compression": "zlib"}, (b'"shape": [9, 21, 26]', b'"shape": [18,21, 26]')),
+        ({"metadata": None}, (b"\x11\x01\x04\x00", b"\xf0\xff\x04\x00")),
+    ],
+    ids=["more pages than there are", "pixels nowhere"],
+)
+def test_what_a_file_says_is_held_against_its_pages(how, change):
+    """Before a machine is paid for, on which it would be refused."""
+    data = written("zyx", **how)
+    assert change[0] in data
+    assert described(data)["finding"] == "dataset"
+    assert described(data.replace(*change, 1))["finding"] == "damaged tiff"
+
+
 def test_hostile_xml():
     """Entities, and planes without end."""
     for text in ('<!DOCTYPE a [<!ENTITY b "c">]><OME/>', "<OME>", "<OME/>"):
