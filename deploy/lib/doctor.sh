@@ -47,6 +47,11 @@ examine() { # most tries
     ((tries == 1)) || sleep "$PAUSE"
     code=0
     run_doctor "$libraries" "$work/app-settings.json" >"$work/doctor" || code=$?
+    # A program that breaks ends with 1 too.
+    if [[ ! -s $work/doctor ]]; then
+      say "   The doctor could not be run; the message is above."
+      return
+    fi
   done
   sed 's/^/   /' "$work/doctor"
   doctor_says=$code

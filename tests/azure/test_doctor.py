@@ -8,12 +8,12 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-_DOCTOR = Path("batch_ops/doctor/__main__.py")
+_PRODUCT = Path(__file__).parents[2] / "batch_ops"
 
 
 def deploy(lab, *options):
     """Run deploy.sh with the doctor as it is; gives its exit code and the doctor's lines."""
-    shutil.copy(Path(__file__).parents[2] / _DOCTOR, lab.clone / _DOCTOR)
+    shutil.copytree(_PRODUCT, lab.clone / "batch_ops", dirs_exist_ok=True)
     done = lab.deploy("--no-smoke-test", *options)
     found = re.findall(r"^   ((?:ok|note|warn|fail) +.*)$", done.stdout, re.MULTILINE)
     print(done.stdout, done.stderr)

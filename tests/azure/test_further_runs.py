@@ -11,6 +11,8 @@ import pytest
 from tests.azure.entra import PERSON
 from tests.azure.test_first_and_second import changes
 
+_ENGINE = Path(__file__).parents[2] / "deploy/pool/engine"
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
@@ -74,6 +76,7 @@ def test_a_network_of_its_own(deployed):
 
 def test_the_pixel_engine(deployed):
     """It is compiled as it always is, and its wheel is there for the nodes of another pool."""
+    shutil.copytree(_ENGINE, deployed.clone / "deploy/pool/engine", dirs_exist_ok=True)
     quick = deployed.clone / "deploy/package.py"
     real = Path(shutil.copy(Path(__file__).parents[2] / "deploy/package.py", quick.with_name("real_package.py")))
     only = f"import runpy, sys\nif sys.argv[1] == '--engine':\n    runpy.run_path({str(real)!r}, run_name='__main__')\n"
