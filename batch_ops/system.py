@@ -5,16 +5,13 @@ The app, the commands of operators and every test and simulation use this same g
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from batch_ops.containers.classifiers import Classifiers
-from batch_ops.containers.companions import Companions
 from batch_ops.containers.reruns import Reruns
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.ports import Ports
 from batch_ops.runs.contrasts import Contrasts
-from batch_ops.runs.image_look import ImageLook
-from batch_ops.runs.shared import Runs, assemble_runs
+from batch_ops.runs.shared import Clock, NewId, Runs, assemble_runs
 from batch_ops.use_cases.absent_classes import AbsentClasses
 from batch_ops.use_cases.access_test import AccessTest
 from batch_ops.use_cases.backfill import Backfiller
@@ -44,9 +41,6 @@ from batch_ops.use_cases.start import Start
 from batch_ops.use_cases.steering import Steering
 from batch_ops.use_cases.sweep import Sweep
 from batch_ops.use_cases.undelivered_events import UndeliveredEvents
-
-type Clock = Callable[[], datetime]
-type NewId = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +171,11 @@ def assemble(
 def _start(
     ports: Ports, runs: Runs, reruns: Reruns, classifiers: Classifiers, settings: Settings, clock: Clock
 ) -> Start:
-    image_look = ImageLook(
-        blobs=ports.blobs,
-        check=ports.check,
-        notes=ports.notes,
-        companions=Companions(ports.blobs, settings.input_container),
-        settings=settings,
-    )
     return Start(
         ledger=ports.ledger,
         notes=ports.notes,
         blobs=ports.blobs,
-        image_look=image_look,
+        image_look=runs.image_look,
         classifiers=classifiers,
         reruns=reruns,
         admission=runs.admission,

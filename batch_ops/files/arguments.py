@@ -1,10 +1,10 @@
 """The command line's arguments."""
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 
 from batch_ops.domain.file_record import State
+from batch_ops.files.argument_values import blob_name, moment, month, positive
 from batch_ops.task.warning_kinds import KINDS
 
 _OPEN = "OPEN"
@@ -39,9 +39,9 @@ def parser() -> argparse.ArgumentParser:
     _add_rerun(commands)
     _add_compare(commands)
     _add_poison(commands)
-    month = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
-    month.add_argument("month", nargs="?", type=_month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
-    month.add_argument("--project", default="", help="of this project only")
+    sums = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
+    sums.add_argument("month", nargs="?", type=month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
+    sums.add_argument("--project", default="", help="of this project only")
     counts = _command(commands, "counts", "write how many objects each file has, by class and time point, as CSV")
     counts.add_argument("--project", default="", help="of this project only")
     counts.add_argument("--prefix", default="", help="of files whose names begin with this")
@@ -75,9 +75,9 @@ def _common(command: argparse.ArgumentParser, default: str | None) -> None:
 
 def _selection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "names", nargs="*", type=_blob_name, metavar="NAME", help="the blob's name in the input container"
+        "names", nargs="*", type=blob_name, metavar="NAME", help="the blob's name in the input container"
     )
-    command.add_argument("--prefix", type=_blob_name, default="", help="files whose names begin with this")
+    command.add_argument("--prefix", type=blob_name, default="", help="files whose names begin with this")
     command.add_argument("--project", default="", help="files of this project")
     command.add_argument(
         "--state",
@@ -125,7 +125,7 @@ def _add_list(commands: _Commands) -> None:
     command.add_argument("--newest", action="store_true", help="the newest drops first, instead of by name")
     command.add_argument(
         "--since",
-        type=_moment,
+        type=moment,
         metavar="TIME",
         help="files dropped then or later (UTC: 2026-03-01 or 2026-03-01T14:30), the newest first",
     )
@@ -136,7 +136,7 @@ def _add_list(commands: _Commands) -> None:
 
 def _add_show(commands: _Commands) -> None:
     command = _command(commands, "show", "show everything known about a file and its runs")
-    command.add_argument("name", type=_blob_name, metavar="NAME")
+    command.add_argument("name", type=blob_name, metavar="NAME")
 
 
 def _add_retry(commands: _Commands) -> None:
@@ -159,34 +159,34 @@ def _add_cancel(commands: _Commands) -> None:
 def _add_confirm(commands: _Commands) -> None:
     command = _command(commands, "confirm", "say which axes images have that do not say it, once for all of a kind")
     help_ = "a file that waits for it; counts for others like it, too"
-    command.add_argument("name", type=_blob_name, metavar="NAME", help=help_)
+    command.add_argument("name", type=blob_name, metavar="NAME", help=help_)
     command.add_argument("--axes", required=True, help="a letter out of tzyxc for each dimension, such as tyx")
 
 
 def _add_contrast(commands: _Commands) -> None:
     command = _command(commands, "contrast", "show with what contrast the pictures of a folder are drawn")
-    command.add_argument("folder", type=_blob_name, metavar="FOLDER", help="in the input container ('' for its root)")
+    command.add_argument("folder", type=blob_name, metavar="FOLDER", help="in the input container ('' for its root)")
     command.add_argument("--reset", action="store_true", help="let the next file of the folder bring another one")
 
 
 def _add_backfill(commands: _Commands) -> None:
     command = _command(commands, "backfill", "segment older files, which do not start by themselves")
     command.add_argument(
-        "prefix", type=_blob_name, metavar="PREFIX", help="files whose names begin with this ('' for all)"
+        "prefix", type=blob_name, metavar="PREFIX", help="files whose names begin with this ('' for all)"
     )
-    command.add_argument("--slots", type=_positive, default=10, metavar="N", help="task slots to estimate with (10)")
+    command.add_argument("--slots", type=positive, default=10, metavar="N", help="task slots to estimate with (10)")
     command.add_argument("--dry-run", action="store_true", help="only count and estimate")
     _care(command)
 
 
 def _add_fetch(commands: _Commands) -> None:
     command = _command(commands, "fetch", "bring results to a folder of this machine, verified; what is there is kept")
-    command.add_argument("names", nargs="*", type=_blob_name, metavar="NAME", help="of these files only")
+    command.add_argument("names", nargs="*", type=blob_name, metavar="NAME", help="of these files only")
     command.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="the folder, made if it is not there")
-    command.add_argument("--prefix", type=_blob_name, default="", help="of files whose names begin with this")
+    command.add_argument("--prefix", type=blob_name, default="", help="of files whose names begin with this")
     command.add_argument("--project", default="", help="of this project only")
     help_ = "of files dropped then or later (UTC: 2026-03-01 or 2026-03-01T14:30)"
-    command.add_argument("--since", type=_moment, default=None, metavar="TIME", help=help_)
+    command.add_argument("--since", type=moment, default=None, metavar="TIME", help=help_)
 
 
 def _add_crop(commands: _Commands) -> None:
@@ -212,7 +212,7 @@ def _add_compare(commands: _Commands) -> None:
     command = _command(commands, "compare", "compare a rerun with the results before it: objects, and Dice by class")
     command.add_argument("--project", required=True, metavar="PROJECT", help="the project that was segmented again")
     command.add_argument("--as", dest="name", required=True, metavar="NAME", help="the name of the rerun")
-    command.add_argument("--prefix", type=_blob_name, default="", help="of files whose names begin with this")
+    command.add_argument("--prefix", type=blob_name, default="", help="of files whose names begin with this")
     help_ = "keep the overlays of both there, with an index.html that shows them side by side"
     command.add_argument("--to", type=Path, default=None, metavar="FOLDER", help=help_)
 
@@ -222,33 +222,6 @@ def _add_poison(commands: _Commands) -> None:
     command.add_argument("action", choices=["list", "retry", "drop"])
     command.add_argument("--queue", default="", help="of this queue (the one that they failed in)")
     command.add_argument("--id", dest="ids", action="append", default=[], metavar="ID", help="may be repeated")
-    command.add_argument("--prefix", type=_blob_name, default="", help="about files whose names begin with this")
+    command.add_argument("--prefix", type=blob_name, default="", help="about files whose names begin with this")
     command.add_argument("--all", action="store_true", help="all of them")
     _care(command)
-
-
-def _blob_name(text: str) -> str:
-    """Read the name of a blob, or how it begins: Azure stores a backslash as a slash."""
-    return text.replace("\\", "/")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-03-01 or 2026-03-01T14:30") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _month(text: str) -> str:
-    try:
-        return f"{datetime.strptime(text, '%Y-%m'):%Y-%m}"
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no month such as 2026-03") from None
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

@@ -11,10 +11,11 @@ import math
 import re
 from typing import Any
 
-from batch_ops.image.axes import LETTERS, AxesError, checked, parse_tags, sizes
+from batch_ops.image.axes import LETTERS
 from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.image.readings import sequence, text, whole
 from batch_ops.image.sentences import NAME_LENGTH, Unfit
+from batch_ops.image.training_lanes import TRAIN_AGAIN, optional, trained_paths, training
 from batch_ops.task.plain_text import plain
 from batch_ops.task.stored_export import RANGE, REGION, TEXTS, StoredExport
 
@@ -28,12 +29,10 @@ _MOST_COLORS = 32
 _MOST_FEATURES = 12
 _CLASS_NAMES_BYTES = 2_000
 _LANE_PATH_LENGTH = 250
-_TRAINED_PATHS_BYTES = 500
 _OLDEST = 0.5
 _VERSIONS = frozenset({(0, 6), *((1, minor) for minor in range(6))})
 _KIND = "ParallelVigraRfLazyflowClassifier"
 _CHOOSE = "choose 'Parallel Random Forest (VIGRA)' in ilastik (Advanced > Classifier), train it, and save it again."
-_AGAIN = "open it in ilastik, train it (Live Update), and save it again."
 
 
 def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
@@ -45,7 +44,7 @@ def judge_project(name: str, found: dict[str, Any]) -> ProjectFacts | Refused:
 
 
 def _facts(found: dict[str, Any]) -> ProjectFacts:
-    workflow = _optional(found.get("workflow"))
+    workflow = optional(found.get("workflow"))
     if workflow is None and found.get("old_version") == _OLDEST:
         raise Unfit(
             "is a project of ilastik 0.5; import it in ilastik 1.4 (Project > Import Project), train it there, "
@@ -57,12 +56,14 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
         raise Unfit(f"is a project of the workflow '{plain(workflow, 60)}'; only {WORKFLOW} projects can be run here.")
     version = _version(found)
     if unreadable := text(found.get("unreadable", "")):
-        raise Unfit(f"is damaged: '{plain(unreadable, NAME_LENGTH)}' in it can't be read; upload it again, or {_AGAIN}")
+        raise Unfit(
+            f"is damaged: '{plain(unreadable, NAME_LENGTH)}' in it can't be read; upload it again, or {TRAIN_AGAIN}"
+        )
     features = _features(found)
     classes = tuple(plain(text(item), 40) for item in sequence(found.get("classes") or []))
     _check_classifier(found, len(classes))
-    axes, channels, dimensions = _training(found)
-    columns, lane_path = found.get("columns"), _optional(found.get("lane_path"))
+    axes, channels, dimensions = training(found)
+    columns, lane_path = found.get("columns"), optional(found.get("lane_path"))
     return _consistent(
         ProjectFacts(
             ilastik_version=version,
@@ -73,7 +74,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
             classes=_short(classes),
             columns=None if columns is None else whole(columns),
             lane_path=plain(lane_path, _LANE_PATH_LENGTH) if lane_path is not None else None,
-            trained_paths=_trained_paths(found),
+            trained_paths=trained_paths(found),
             export=_export(found),
             features=_named_features(found),
             label_colors=_colors(found)[: len(classes)],
@@ -84,7 +85,7 @@ def _facts(found: dict[str, Any]) -> ProjectFacts:
 
 def _version(found: dict[str, Any]) -> str:
     """Return the version that saved the project, if ilastik 1.4.2 opens it: it compares the first two numbers."""
-    version = _optional(found.get("version"))
+    version = optional(found.get("version"))
     if version is None:
         raise Unfit("does not say which version of ilastik saved it; open it in ilastik 1.4 and save it again.")
     numbers = [re.search(r"\d+", part) for part in version.split(".")]
@@ -105,18 +106,18 @@ def _check_classifier(found: dict[str, Any], classes: int) -> None:
         known = "that ilastik does not know" if kind == "?" else f"'{plain(kind, 60)}', which is not supported here"
         raise Unfit(f"has a classifier of a kind {known}; {_CHOOSE}")
     if whole(found.get("forests")) == 0:
-        raise Unfit(f"has no stored classifier; {_AGAIN}")
+        raise Unfit(f"has no stored classifier; {TRAIN_AGAIN}")
     if damage := text(found.get("damage", "")):
-        raise Unfit(f"has a damaged classifier ({plain(damage, 300)}); upload it again, or {_AGAIN}")
+        raise Unfit(f"has a damaged classifier ({plain(damage, 300)}); upload it again, or {TRAIN_AGAIN}")
     trees, told = whole(found.get("trees")), found.get("factory_trees")
     if told is not None and whole(told) != trees:
-        raise Unfit(f"has a classifier of {trees} trees, but is set to {told}: a part of it is missing; {_AGAIN}")
+        raise Unfit(f"has a classifier of {trees} trees, but is set to {told}: a part of it is missing; {TRAIN_AGAIN}")
     labels = whole(found.get("labels"))
     if whole(found.get("forest_classes")) > classes or labels > classes:
-        raise Unfit(f"has a classifier for more classes than it has labels; {_AGAIN}")
+        raise Unfit(f"has a classifier for more classes than it has labels; {TRAIN_AGAIN}")
     if labels and labels != whole(found.get("forest_classes")):
         raise Unfit(
-            f"has a classifier of {found.get('forest_classes')} classes that is said to know {labels}; {_AGAIN}"
+            f"has a classifier of {found.get('forest_classes')} classes that is said to know {labels}; {TRAIN_AGAIN}"
         )
 
 
@@ -127,7 +128,7 @@ def _consistent(facts: ProjectFacts) -> ProjectFacts:
         if expected != facts.columns:
             raise Unfit(
                 f"selects {expected} features per pixel, but its stored classifier was trained with {facts.columns}; "
-                f"{_AGAIN}"
+                f"{TRAIN_AGAIN}"
             )
     return facts
 
@@ -169,10 +170,10 @@ def _colors(found: dict[str, Any]) -> tuple[str, ...]:
 def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]) -> list[tuple[bool, float, bool]]:
     """List the selected features: (has eigenvalues, scale in pixels, filtered in 2D)."""
     if not ids or not scales or not rows:
-        raise Unfit(f"has no feature selection; {_AGAIN}")
+        raise Unfit(f"has no feature selection; {TRAIN_AGAIN}")
     widths = {len(sequence(row)) for row in rows} | ({len(in_2d)} if in_2d else set())
     if len(rows) != len(ids) or widths != {len(scales)}:
-        raise Unfit(f"has a feature selection that contradicts itself; {_AGAIN}")
+        raise Unfit(f"has a feature selection that contradicts itself; {TRAIN_AGAIN}")
     unknown = [item for item, row in zip(ids, rows) if any(row) and item not in EIGENVALUES | SCALARS]
     if unknown:
         raise Unfit(f"selects the feature '{plain(text(unknown[0]), 60)}', which ilastik {WORKFLOW} does not know.")
@@ -184,35 +185,11 @@ def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]
         if selected
     ]
     if not chosen:
-        raise Unfit(f"selects no feature; {_AGAIN}")
+        raise Unfit(f"selects no feature; {TRAIN_AGAIN}")
     for _, scale, _ in chosen:
         if not (math.isfinite(scale) and scale > 0):
-            raise Unfit(f"selects a feature at the scale {scale:g}, and no filter has that; {_AGAIN}")
+            raise Unfit(f"selects a feature at the scale {scale:g}, and no filter has that; {TRAIN_AGAIN}")
     return chosen
-
-
-def _training(found: dict[str, Any]) -> tuple[str, int | None, int | None]:
-    """Return (axes of the last training image, channels and spatial dimensions of the first), as far as stored."""
-    first, last = found.get("first_lane"), found.get("last_lane")
-    axes = _lane_axes(last) if last else ""
-    if not first or not first.get("shape"):
-        return axes, None, None
-    letters = _lane_axes(first)
-    shape = tuple(whole(n) for n in sequence(first["shape"]))
-    if len(letters) != len(shape):
-        return axes, None, None
-    size = sizes(letters, shape)
-    return axes, size["c"], 3 if size["z"] > 1 else 2
-
-
-def _trained_paths(found: dict[str, Any]) -> tuple[str, ...]:
-    """Return the paths of the training images inside their files, as many as fit."""
-    paths = dict.fromkeys(text(path) for path in sequence(found.get("trained_paths") or []))
-    kept: list[str] = []
-    for path in paths:
-        if path.isprintable() and len("".join([*kept, path]).encode()) <= _TRAINED_PATHS_BYTES:
-            kept.append(path)
-    return tuple(kept)
 
 
 def _export(found: dict[str, Any]) -> StoredExport:
@@ -233,25 +210,8 @@ def _export(found: dict[str, Any]) -> StoredExport:
     return StoredExport(**values)
 
 
-def _lane_axes(lane: dict[str, Any]) -> str:
-    tags, order = _optional(lane.get("axistags")), _optional(lane.get("axisorder"))
-    shape = lane.get("shape")
-    try:
-        parsed = parse_tags(tags) if tags is not None else None
-        letters = parsed.letters if parsed else order or ""
-        if letters and shape:
-            checked(letters, len(sequence(shape)))
-    except AxesError as reason:
-        raise Unfit(f"stores axes of its training image that can't be used: {reason}; {_AGAIN}") from reason
-    return letters if set(letters) <= set(LETTERS) else ""
-
-
 def _short(classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names, or numbers instead if there are too many."""
     if sum(len(name.encode()) + 3 for name in classes) <= _CLASS_NAMES_BYTES:
         return classes
     return tuple(str(index + 1) for index in range(min(len(classes), 255)))
-
-
-def _optional(value: object) -> str | None:
-    return None if value is None else text(value)

@@ -24,18 +24,10 @@ from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import BadFindings, NoDataset, image_findings
 from batch_ops.image.sentences import NAME_LENGTH, explain
 from batch_ops.image.several import judge
+from batch_ops.inspection import superblock as superblocks
 from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, InMemory, OutsideBlob
 from batch_ops.inspection.parser.block_file import BLOCK_BYTES
 from batch_ops.inspection.parser.process import PARSER, ForkServer, ParserDied
-from batch_ops.inspection.superblock import (
-    MAX_SUPERBLOCK_BYTES,
-    SIGNATURE,
-    DamagedSuperblock,
-    looks_like,
-    parse_superblock,
-    signature_offsets,
-    unfinished,
-)
 from batch_ops.ports.services import RangeReader
 from batch_ops.task.plain_text import plain
 
@@ -226,24 +218,24 @@ async def _beginning(name: str, blob: BudgetedReader, wanted: str, others: tuple
         return head
     start = await _superblock_bytes(blob, head)
     if start is None:
-        seems = looks_like(head)
+        seems = superblocks.looks_like(head)
         it_is_not = "is neither an HDF5 file nor a TIFF" if others else "is not an HDF5 file"
         raise _Cut(Refused(f"{file} {it_is_not}{f': it is {seems}' if seems else ''}; upload {wanted}."))
     try:
-        superblock = parse_superblock(*start)
-    except DamagedSuperblock:
+        superblock = superblocks.parse_superblock(*start)
+    except superblocks.DamagedSuperblock:
         raise _Cut(_damaged(name)) from None
-    if fault := unfinished(superblock, blob.size):
+    if fault := superblocks.unfinished(superblock, blob.size):
         raise _Cut(Refused(f"{file} {fault}"))
     return head
 
 
 async def _superblock_bytes(blob: BudgetedReader, head: bytes) -> tuple[bytes, int] | None:
     """Find the superblock's bytes and offset as the library does; None if there is none."""
-    for offset in signature_offsets(blob.size):
-        end = min(offset + MAX_SUPERBLOCK_BYTES, blob.size)
+    for offset in superblocks.signature_offsets(blob.size):
+        end = min(offset + superblocks.MAX_SUPERBLOCK_BYTES, blob.size)
         data = head[offset:end] if end <= len(head) else await blob.fetch(offset, end - offset)
-        if data.startswith(SIGNATURE):
+        if data.startswith(superblocks.SIGNATURE):
             return data, offset
     return None
 

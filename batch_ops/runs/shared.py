@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch_ops.containers.certificates import Certificates
+from batch_ops.containers.companions import Companions
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.settings import Settings
@@ -14,10 +15,14 @@ from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.claims import Claims
 from batch_ops.runs.contrasts import Contrasts
 from batch_ops.runs.ending import Ending
+from batch_ops.runs.image_look import ImageLook
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
 from batch_ops.runs.strays import Strays
+
+type Clock = Callable[[], datetime]
+type NewId = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,10 @@ class Runs:
     contrasts: Contrasts
     certificates: Certificates
     strays: Strays
+    image_look: ImageLook
 
 
-def assemble_runs(ports: Ports, settings: Settings, clock: Callable[[], datetime], new_id: Callable[[], str]) -> Runs:
+def assemble_runs(ports: Ports, settings: Settings, clock: Clock, new_id: NewId) -> Runs:
     """Assemble the shared steps, without calling any service."""
     ledger, worklist, notes = ports.ledger, ports.worklist, ports.notes
     blobs, batch, outbox = ports.blobs, ports.batch, ports.outbox
@@ -88,5 +94,12 @@ def assemble_runs(ports: Ports, settings: Settings, clock: Callable[[], datetime
         contrasts=Contrasts(notes=notes, clock=clock),
         certificates=certificates,
         strays=Strays(ledger=ledger, notes=notes, blobs=blobs, claims=claims, settings=settings, clock=clock),
+        image_look=ImageLook(
+            blobs=blobs,
+            check=ports.check,
+            notes=notes,
+            companions=Companions(blobs, settings.input_container),
+            settings=settings,
+        ),
         budget=BudgetGate(ledger=ledger, worklist=worklist, nodes=nodes, settings=settings, clock=clock),
     )

@@ -236,10 +236,7 @@ class TaskEnvironment:
         rules = (
             (_NICKNAME.fullmatch(self.nickname), "the nickname must be 1 to 64 of A-Z a-z 0-9 . _ -"),
             (set(self.axes) <= set(AXES), f"the axes must be letters out of '{AXES}'"),
-            (
-                self.export_source in EXPORT_SOURCES,
-                f"the export source must be one of {list(EXPORT_SOURCES)}",
-            ),
+            (self.export_source in EXPORT_SOURCES, f"the export source must be one of {list(EXPORT_SOURCES)}"),
             (_SHA256.fullmatch(self.project_digest), "the project digest must be 64 hex digits"),
             (self.image_length > 0, "the image length must be above 0"),
             (self.threads > 0, "threads must be above 0"),

@@ -8,13 +8,12 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.inspection.parser.fork_server import MAX_FINDINGS_BYTES, NOT_CONFINED, NUMBER, STATUS
+from batch_ops.inspection.parser.spawn import spawn
 from batch_ops.inspection.parser.talk import Broken, Fetch, Talk, once
 from batch_ops.task.plain_text import plain
 
@@ -177,7 +176,7 @@ class ForkServer:
             ours, theirs = socket.socketpair()
             try:
                 with theirs:
-                    self._process = await self._spawn(theirs.fileno())
+                    self._process = await spawn(theirs.fileno(), self._code, self._environment)
             except BaseException:
                 # A server that started all the same ends with this socket.
                 ours.close()
@@ -185,34 +184,6 @@ class ForkServer:
             ours.setblocking(False)
             self._control = ours
             self._reader = asyncio.create_task(self._listen(ours))
-
-    async def _spawn(self, control: int) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "batch_ops.inspection.parser.fork_server",
-            str(control),
-            self._code,
-            env=self._child_environment(),
-            pass_fds=[control],
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def _child_environment(self) -> dict[str, str]:
-        """Return an environment without credentials and proxies: import path, one thread, no filter plugins."""
-        paths = [path or str(Path.cwd()) for path in sys.path]
-        return {
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            "HDF5_PLUGIN_PRELOAD": "::",
-            **self._environment,
-        }
 
     async def _listen(self, control: socket.socket) -> None:
         """Read wait statuses until the server is gone."""
