@@ -120,7 +120,11 @@ class Lab:
             row = self.row(name)
             return row if row and row["state"] in wanted and run in {None, row["run"]} else None
 
-        return wait_until(reached, seconds, lambda: f"{name!r} should become {wanted}, its row is {self.row(name)}")
+        def instead() -> str:
+            text = self.folder.log("functions").read_text(encoding="utf-8", errors="replace")
+            return f"{name!r} should become {wanted}, its row is {self.row(name)}\nThe app printed:\n{text[-8000:]}"
+
+        return wait_until(reached, seconds, instead)
 
     def results(self, name: str) -> dict[str, bytes]:
         """What lies in the file's folder of results."""

@@ -14,6 +14,7 @@ from batch_ops.image.dialects.tiff import MAGIC
 from batch_ops.task import contract, true_success
 
 BLOCK_BYTES = 2**20
+EXPORTED = "exported_data"  # the dataset of an export to HDF5, as ilastik calls it
 # Faults of the node, whatever the file holds.
 _NODES_ERRORS = frozenset(
     {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EROFS, errno.EACCES, errno.EPERM}

@@ -12,14 +12,15 @@ from batch_ops.task.outputs import PlannedOutput, outputs_by_folder
 from batch_ops.task.result_form import AS_EXPORTED, HDF5, ResultForm
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.warning_kinds import BIGTIFF
-from node import rewrite
 from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
-from node.files import faults_of_file, is_bigtiff, is_disk_full, md5_of, open_hdf5, refuse
+from node.files import EXPORTED, faults_of_file, is_bigtiff, is_disk_full, md5_of, open_hdf5, refuse
 from node.image import LocalImage
 from node.measured import pixels_of
 from node.tiffs import inspect
 
+# Not imported here: what it needs may be missing, which must stop no task.
+_REWRITE = "node.rewrite"
 LEAST_SECONDS = 600.0
 _LEAST_BYTES_PER_SECOND = 2e6
 _UNDER_WAY = ".new"
@@ -103,7 +104,7 @@ def _rewrite(
         "objects": objects,
     }
     try:
-        ask_aside(rewrite.__name__, order, LEAST_SECONDS + output.total_bytes / _LEAST_BYTES_PER_SECOND)
+        ask_aside(_REWRITE, order, LEAST_SECONDS + output.total_bytes / _LEAST_BYTES_PER_SECOND)
     except NoAnswer as exc:
         if is_disk_full(exc):
             raise OSError(errno.ENOSPC, str(exc)) from exc
@@ -121,6 +122,6 @@ def _rewrite(
 def _check_hdf5(file: Path, output: PlannedOutput) -> None:
     """Refuse a file that does not hold all pixels of the TIFFs."""
     with faults_of_file(contract.EXIT_NO_OUTPUT, "The HDF5 file of the results"), open_hdf5(file, "r") as made:
-        t, z, y, x, c = made[rewrite.EXPORTED].shape
+        t, z, y, x, c = made[EXPORTED].shape
         if (t * z * c, y, x) != (output.files * output.pages, *output.page_shape):
-            raise ValueError(f"it has the shape {made[rewrite.EXPORTED].shape}")
+            raise ValueError(f"it has the shape {made[EXPORTED].shape}")

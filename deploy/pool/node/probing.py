@@ -13,7 +13,7 @@ from batch_ops.task.probes import Probe, probes
 from batch_ops.task.strict_json import plain_line
 from node.compare import Comparison, compare
 from node.execution import Execution
-from node.files import open_hdf5
+from node.files import EXPORTED, open_hdf5
 from node.image import LocalImage
 from node.process import run_ilastik
 
@@ -123,4 +123,4 @@ def _result(path: Path) -> Array:
     if not path.is_file():
         return None
     with open_hdf5(path, "r") as file:
-        return file["exported_data"][()] if "exported_data" in file else None
+        return file[EXPORTED][()] if EXPORTED in file else None

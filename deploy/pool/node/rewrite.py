@@ -16,11 +16,10 @@ from typing import Any
 
 from batch_ops.image.axes import parse_tags
 from node.aside import answer
+from node.files import EXPORTED
 from node.planes import BAND_BYTES, ImagePlanes, Pages
 from node.write_hdf5 import HDF5_SUFFIX, write_hdf5
 from node.write_tiff import CLASSIC_BYTES, Look, Pixels, write_tiff
-
-EXPORTED = "exported_data"  # ilastik's name for the dataset of an export to HDF5
 
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from batch_ops.image.axistags import axis_attributes
+from node.files import EXPORTED
 from node.planes import Pages
 
 HDF5_SUFFIX = ".h5.new"
-DATASET = "exported_data"
 AXES = "tzyxc"
 _CHUNK = 256
 _BAND = 16 * _CHUNK
 
 
 def write_hdf5(target: Path, sources: Sequence[Path], planned: tuple[int, ...], sizes_um: Mapping[str, float]) -> None:
-    """Write TIFFs of ilastik (one for each time point, or a single one) as the dataset DATASET (t, z, y, x, c).
+    """Write TIFFs of ilastik (one for each time point, or a single one) as the dataset EXPORTED (t, z, y, x, c).
 
     `planned`: pages, rows and columns of each. It is compressed by gzip, and only some rows are in memory at a time.
     """
@@ -29,7 +29,7 @@ def write_hdf5(target: Path, sources: Sequence[Path], planned: tuple[int, ...], 
     try:
         with h5py.File(target, "w") as file:
             made = file.create_dataset(
-                DATASET,
+                EXPORTED,
                 (times, planes, rows, columns, channels),
                 read.read(0).dtype.newbyteorder("="),
                 chunks=(1, 1, min(_CHUNK, rows), min(_CHUNK, columns), 1),
