@@ -19,8 +19,8 @@ MOST = 12
 # Tests that may fail beside others: their file or id, and what is known of the reason.
 KNOWN: Mapping[str, str] = {
     "tests/acceptance/test_half_written.py::test_a_blob_that_is_appended_to": (
-        "about once in four runs of the whole suite the look at the last piece does not come about in its time; in seven "
-        "runs by itself and in 24 at once it always did. What the app printed is shown since"
+        "about once in four runs of the whole suite the look at the last piece does not come about in its time; in "
+        "seven runs by itself and in 24 at once it always did. What the app printed is shown since"
     ),
 }
 
