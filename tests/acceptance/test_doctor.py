@@ -30,6 +30,7 @@ def everything(lab) -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_working_cloud_is_found_healthy_and_left_unchanged(lab, capsys):
     """Everything answers, every sentence names what was examined, and no probe is left behind."""
     lab.image("default/doctor.h5", seed=9)

@@ -1,5 +1,7 @@
 """Files that are written in pieces: only a whole one is started, and nobody has to help it."""
 
+import pytest
+
 from tests.acceptance.lab import h5
 from tests.acceptance.test_once import event, send
 
@@ -11,6 +13,7 @@ def pieces(lab, seed, count=3):
     return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 
+@pytest.mark.slow
 def test_a_blob_that_is_appended_to(lab):
     """Event Grid sends an event only for its creation; it is refused while it grows, and runs once it is whole."""
     name = "default/appended.h5"

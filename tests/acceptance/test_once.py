@@ -4,6 +4,8 @@ import base64
 import json
 import signal
 
+import pytest
+
 from tests.events import blob_created
 from tests.waiting import wait_until
 
@@ -40,6 +42,7 @@ def test_a_blob_deleted_before_its_event(lab):
     assert list(lab.queues.list_queues(name_starts_with="blob-created-poison")) == []
 
 
+@pytest.mark.slow
 def test_an_image_overwritten_while_its_task_runs(lab):
     """The old task is ended, and only the new version's TIFFs land in the results."""
     name = "default/slow-replaced.h5"
@@ -58,6 +61,7 @@ def test_an_image_overwritten_while_its_task_runs(lab):
     assert set(lab.results(name)) == set(results)
 
 
+@pytest.mark.slow
 def test_the_host_killed_between_claim_and_creation(lab):
     """SIGKILL after the claim and before the task: the restarted host finishes it, once, after the grace."""
     name = "default/killed.h5"

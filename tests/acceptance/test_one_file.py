@@ -87,6 +87,7 @@ def test_results_come_in_the_form_that_their_project_asks_for(lab, strange_names
             assert set(tiff.asarray().ravel()) == {1, 2}
 
 
+@pytest.mark.slow
 def test_a_truncated_file_is_rejected(lab):
     """A cut-off upload never costs a task; row and PROBLEM.txt say how many bytes of how many; the blob stays."""
     name = "default/cut.h5"
@@ -115,6 +116,7 @@ def test_an_untagged_image(lab):
     assert lab.blobs.get_blob_client("input", name).get_blob_properties().etag.strip('"') == etag
 
 
+@pytest.mark.slow
 def test_a_2d_image(lab, cells2d):
     """A single plane and time point becomes one TIFF of one page."""
     lab.project("flat", cells2d)
@@ -142,6 +144,7 @@ def misbehaved(lab):
         lab.image(name)
 
 
+@pytest.mark.slow
 def test_a_task_that_exits_1(lab, misbehaved):
     """Tried once more, then FAILED with ilastik's own words in row and PROBLEM.txt; the log stays in staging."""
     name = EXITS_1

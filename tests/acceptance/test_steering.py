@@ -105,6 +105,7 @@ def test_list_and_show_agree_with_the_rows(lab, operator):
     operator.types("show", "steer list/none.h5", code=1)
 
 
+@pytest.mark.slow
 def test_cancel_and_retry(lab, operator):
     """A task at work is ended within seconds; a retry is a run of its own; a finished file runs again by force."""
     name = "default/hang-steered.h5"
@@ -133,6 +134,7 @@ def test_cancel_and_retry(lab, operator):
     assert {*tiffs, "objects.csv", "provenance.json", "ilastik.log"} <= set(lab.results(good))
 
 
+@pytest.mark.slow
 def test_poison_is_listed_put_back_and_dropped(lab, operator):
     """What no function can read ends in the poison queue and can be dropped; a lost order is put back and done."""
     name = "default/given up.h5"

@@ -59,6 +59,7 @@ def review(folder: Path, *more: str, path: str | None = None) -> subprocess.Comp
     ],
     ids=["warning", "linter", "format", "resources"],
 )
+@pytest.mark.slow
 def test_what_changed_is_found(small: Path, text: str, finding: str) -> None:
     """A warning (with which the compiler ends well), a file in another format, a template that makes something else."""
     assert review(small).returncode == 0

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.deploy.test_bicep import DEPLOY, REPOSITORY
 
 
@@ -93,6 +95,7 @@ def test_libraries_are_brought_together_once(lab):
     assert [path.name for path in (lab.clone / ".cache/ilastik-batch").glob("doctor-*.partial")] == []
 
 
+@pytest.mark.slow
 def test_the_real_doctor_understands_the_settings_and_uses_the_login(lab, tmp_path):
     """With what the CLI lists of the app and the CLI's token it gets as far as the network, which is not there."""
     lab.up("--no-smoke-test")

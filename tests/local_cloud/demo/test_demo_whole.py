@@ -101,6 +101,7 @@ def test_a_project_of_no_use_ends_the_demo(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_readme_python_works_in_a_kept_cloud(tmp_path: Path, image: Path) -> None:
     """`--keep`: the cloud goes on after its starter; the README's Python drops a file into it; `down` ends it."""
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
