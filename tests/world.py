@@ -10,6 +10,8 @@ from itertools import count
 from types import MappingProxyType
 from typing import Any
 
+import pytest
+
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.file_record import FileRecord
@@ -66,6 +68,12 @@ class Services:
     def provenance(self, name: str) -> Any:
         """What is a result, and where it came from."""
         return json.loads(self.results(name)["provenance.json"])
+
+
+async def dying(work: Coroutine[Any, Any, object]) -> None:
+    """Do the work of a process that dies in it."""
+    with pytest.raises(Crash):
+        await work
 
 
 class World(Services):

@@ -118,7 +118,7 @@ class ImageOptions:
 class CheckLimits:
     """The budget of one check, and what counts as absurd. All are settings."""
 
-    max_reads: int = 64
+    max_reads: int = 96
     max_bytes: int = 16 * MIB
     max_seconds: float = 20.0
     parser_cpu_seconds: float = 1.5

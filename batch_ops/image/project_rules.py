@@ -161,8 +161,8 @@ def _named_features(found: dict[str, Any]) -> tuple[str, ...]:
 
 def _colors(found: dict[str, Any]) -> tuple[str, ...]:
     """Return the colours of the first labels; () where any of them is none."""
-    rows = [[whole(value) for value in sequence(row)] for row in sequence(found.get("label_colors") or [])]
-    if not all(len(row) == 3 and all(0 <= value <= 255 for value in row) for row in rows):
+    rows = [sequence(row) for row in sequence(found.get("label_colors") or [])]
+    if not all(len(row) == 3 and all(isinstance(value, int) and 0 <= value <= 255 for value in row) for row in rows):
         return ()
     return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in rows[:_MOST_COLORS])
 

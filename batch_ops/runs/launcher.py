@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -76,7 +77,9 @@ class Launcher:
             or entry.record.placement.task_id != claim.placement.task_id
             or entry.record.state in {State.FAILED, State.CANCELLED}
         ):
-            await self._batch.terminate_task(claim.placement.job_id, claim.placement.task_id)
+            # Whoever ended it does so again, later.
+            with suppress(ServiceFault):
+                await self._batch.terminate_task(claim.placement.job_id, claim.placement.task_id)
 
     async def submit_when_due(self, entry: Entry) -> Entry:
         """Create the task; if it has to wait, let reconcile do it at that time."""

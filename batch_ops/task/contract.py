@@ -53,7 +53,7 @@ LOG_LIMIT_BYTES = 64 * 2**20
 
 EXIT_NO_OUTPUT = 81  # ilastik reported success, but TIFFs are missing or wrong
 EXIT_DISK_FULL = 82  # the node's disk has no room for this image now
-EXIT_BAD_IMAGE = 83  # found only here: no such dataset, axes that do not fit, too large for TIFF
+EXIT_BAD_IMAGE = 83  # found only here: no such dataset, axes that do not fit
 EXIT_BAD_PROJECT = 84  # found only here: not HDF5, or without its parts
 EXIT_STAGING_IN = 85  # a file is missing or is not the one that was checked
 EXIT_NODE = 86  # no ilastik on this node, or no Python for tasks

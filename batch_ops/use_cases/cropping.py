@@ -44,9 +44,15 @@ class Cropping:
 
         Raises `CannotCut`, `ServiceFault`, and `FolderFault` where the folder can't be written.
         """
-        images = [image for image in record.plan.images if image.is_known and scene in {"", image.folder}]
+        images = [
+            image for image in record.plan.images if image.is_known and image.axes and scene in {"", image.folder}
+        ]
         if not images:
-            raise CannotCut(f"it has no image {scene}" if scene else "nobody has described its image yet")
+            raise CannotCut(
+                f"it has no image {scene}"
+                if scene
+                else "nobody has described its image yet, or said which axes it has (files confirm)"
+            )
         project = await self._classifiers.get(naming.classifier_of(record.image_blob))
         trained = project.facts.axes if isinstance(project, Project) else ""
         try:

@@ -16,9 +16,9 @@ from pathlib import Path
 from .transfer import State
 
 NOTES = ".uploader"
-# What programs write beside a file until it is whole.
 # Those of the images that are segmented; `.ome.tif` is one in `.tif`.
 SUFFIXES = (".h5", ".hdf5", ".ims", ".tif", ".tiff")
+# What programs write beside a file until it is whole.
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".lock")
 
 

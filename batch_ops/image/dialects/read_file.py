@@ -84,7 +84,12 @@ def _beside(file: h5py.File, dialect: Dialect, found: dict[str, Any], *, by_trai
     """Add what the file holds besides, and nobody has named."""
     others = found.pop("others", [])
     if dialect.own is not None and found["finding"] in ("dataset", "images"):
-        others += beside(file, dialect.own, resolve(file, found.get("name", "")).address)
+        try:
+            others += beside(file, dialect.own, resolve(file, found.get("name", "")).address)
+        except (OSError, LookupError, ValueError, RuntimeError) as exc:
+            # Damaged things that ilastik never reads are no fault of the image; one with a name is the parser's own.
+            if getattr(exc, "filename", None):
+                raise
     if not others:
         return found
     return {**found, **({"chosen": CHOSEN_BY_TRAINING} if by_training else {}), **shown(others)}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
@@ -29,6 +27,8 @@ def compare(reference: Array, candidate: Array, tolerance: float) -> Comparison:
 
     Numbers that are none, and results of another shape or type, differ.
     """
+    import numpy as np  # only here: a node without it must be able to say so
+
     pixels = reference.size // (reference.shape[-1] if reference.ndim else 1)
     if reference.shape != candidate.shape or reference.dtype != candidate.dtype or not pixels:
         return Comparison(max(pixels, 1), max(pixels, 1), 0.0)

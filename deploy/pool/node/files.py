@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,7 +82,9 @@ def is_disk_full(exc: Exception) -> bool:
 
 def is_nodes_fault(exc: Exception) -> bool:
     """Return whether the system could not read a file, whatever it holds: on another node it may be read."""
-    return getattr(exc, "errno", None) in _NODES_ERRORS
+    # Where HDF5 opens something the number stands in the text alone.
+    said = re.search(r"\berrno = ([0-9]{1,4})", str(exc))
+    return (getattr(exc, "errno", None) or (int(said[1]) if said else None)) in _NODES_ERRORS
 
 
 def sha256_of(path: Path) -> str:

@@ -108,7 +108,7 @@ def _rewrite(
     except NoAnswer as exc:
         if is_disk_full(exc):
             raise OSError(errno.ENOSPC, str(exc)) from exc
-        refuse(contract.EXIT_NO_OUTPUT, f"No TIFF could be made of what ilastik wrote: {exc}.")
+        refuse(contract.EXIT_NO_OUTPUT, f"The results could not be made of what ilastik wrote: {exc}.")
     if form.format == HDF5:
         _check_hdf5(targets[0], output)
         return

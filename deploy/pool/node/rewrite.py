@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,11 +60,22 @@ def _opened(file: Path, planes: str) -> ImagePlanes:
     import h5py
 
     with h5py.File(file, "r") as stored:
+        _check_written(stored[EXPORTED])
         tags = parse_tags(stored[EXPORTED].attrs["axistags"])
     if tags is None:
         raise ValueError("the axes of the export are not known")
     other = {"t": planes, planes: "t"} if planes else {}
     return ImagePlanes(file, EXPORTED, "".join(other.get(axis, axis) for axis in tags.letters))
+
+
+def _check_written(dataset: Any) -> None:
+    """Refuse an export of which blocks are missing: they would read as pixels of nothing."""
+    if dataset.chunks and hasattr(dataset.id, "get_num_chunks") and not dataset.fillvalue:
+        blocks = math.prod(-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks))
+        if dataset.id.get_num_chunks() != blocks:
+            raise ValueError(f"only {dataset.id.get_num_chunks():,} of {blocks:,} blocks were exported")
+    elif not dataset.chunks and dataset.size and not dataset.id.get_storage_size():
+        raise ValueError("nothing of it was exported")
 
 
 def _times(exported: ImagePlanes, files: int) -> list[range]:
@@ -100,6 +112,9 @@ def _lay_out(target: Path, exported: ImagePlanes, times: range, said: dict[str, 
         metadata={"axes": "TZCYX", **said},
         software="ilastik",
     )
+    with target.open("r+b") as file:
+        # All of its room at once: a full disk is said here, and could not be while it is filled through memory.
+        os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
     depth, height, width = exported.chunk_shape
     row_bytes = depth * height * dtype.itemsize
     width = max(width, BAND_BYTES // row_bytes // width * width)

@@ -108,6 +108,21 @@ def test_an_export_that_is_not_what_was_planned_is_no_result(tmp_path):
     assert not list(tmp_path.glob("*.tiff"))
 
 
+def test_an_export_that_lacks_blocks_is_no_result(tmp_path):
+    """They would read as pixels of nothing, in a file of the right shape."""
+    exported = Exported(tmp_path, "zyx", (5, 7, 9))
+    with h5py.File(tmp_path / "export.h5", "r+") as file:
+        whole = file["exported_data"]
+        said, shape = whole.attrs["axistags"], whole.shape
+        del file["exported_data"]
+        made = file.create_dataset("exported_data", shape, "uint8", chunks=(1, 7, 9, 1))
+        made.attrs["axistags"] = said
+        made[:4] = 1
+    with pytest.raises(ValueError, match="only 4 of 5 blocks were exported"):
+        rewrite(exported.order)
+    assert not list(tmp_path.glob("*.tiff"))
+
+
 @pytest.mark.parametrize(
     ("axes", "shape", "channels"), [("zyx", (5, 7, 9), 1), ("tyxzc", (3, 7, 9, 5, 2), 2), ("cxzyt", (1, 9, 5, 7, 3), 2)]
 )

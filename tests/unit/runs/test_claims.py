@@ -10,7 +10,7 @@ from batch_ops.domain.file_record import State
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.worklist import Intent
 from tests.fakes import When
-from tests.world import MINUTE, NAME, SETTINGS, Crash, World
+from tests.world import MINUTE, NAME, SETTINGS, Crash, World, dying
 
 LEFT = "left behind"
 
@@ -130,12 +130,13 @@ async def test_what_an_overtaken_task_stores_goes_later(world: World):
 
 
 async def test_the_task_of_a_cancelled_run_ends_however_late_it_comes(world: World):
-    """Whoever was about to create it stood still for minutes."""
-    async with world.meanwhile("batch.create_task", world.begin(NAME)):
+    """Whoever was about to create it stood still for minutes, and died when it was there."""
+    async with world.meanwhile("batch.create_task", dying(world.begin(NAME))):
         plan = await world.steering.plan_cancel(Selection(names=(NAME,)))
         await world.steering.cancel(plan.chosen)
         for _ in range(3):
             await world.tick(4 * MINUTE)
+        world.cloud.fail("batch.create_task", Crash(), when=When.AFTER)
     for _ in range(3):
         await world.tick(timedelta(minutes=4))
     assert [task.state for task, _ in world.tasks()] == [TaskState.COMPLETED]

@@ -10,7 +10,8 @@ from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.file_record import State
 from batch_ops.domain.selection import Selection
 from batch_ops.use_cases.steering import Chosen
-from tests.world import NAME, World
+from tests.fakes import When
+from tests.world import NAME, Crash, World, dying
 
 
 async def cancel(world: World, **what) -> dict[str, int]:
@@ -70,9 +71,10 @@ async def test_a_newer_version_is_not_cancelled_by_mistake(world: World):
 
 
 async def test_a_task_that_was_just_being_created_is_ended_too(world: World):
-    """Cancelled between claim and create: the task that appears afterwards does not run on."""
-    async with world.meanwhile("batch.create_task", world.begin(NAME)):
+    """Cancelled between claim and create, whose process then dies: the task that appears does not run on."""
+    async with world.meanwhile("batch.create_task", dying(world.begin(NAME))):
         await cancel(world, names=(NAME,))
+        world.cloud.fail("batch.create_task", Crash(), when=When.AFTER)
     assert world.row(NAME).state is State.CANCELLED
     for _ in range(8):
         await world.tick(timedelta(minutes=4))
