@@ -87,6 +87,7 @@ def test_each_set_up_of_bigdataviewer_is_an_image(lab):
     assert lab.row("one/s.xml") is None
 
 
+@pytest.mark.slow
 def test_a_tiff_is_an_image_and_other_files_are_rejected(lab):
     """With the pixels of the plain file, and the sizes that ImageJ states; what is no image is rejected once."""
     lab.upload("one/t.tif", TIFFS["imagej series"][0]())

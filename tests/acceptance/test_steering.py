@@ -83,6 +83,7 @@ def heard_all(lab: Lab) -> bool:
         return False  # a file of the journal went while it was looked for
 
 
+@pytest.mark.slow
 def test_list_and_show_agree_with_the_rows(lab, operator):
     """By name, prefix, project and state, as a table and as JSON; a name of any characters comes back exactly."""
     name = "steer list/größe 'x' 細胞.h5"

@@ -150,6 +150,7 @@ def test_kills_keep_the_distance_that_the_cloud_asks_for(seed):
         assert min(late - early for early, late in zip(times, times[3:], strict=False)) > 60
 
 
+@pytest.mark.slow
 async def test_a_cut_ends_requests_that_are_under_way(tmp_path):
     """SIGUSR2 to Azurite resets its connections; it goes on and answers the next request."""
     tally = tmp_path / "calls.json"

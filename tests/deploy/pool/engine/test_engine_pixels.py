@@ -54,6 +54,7 @@ def test_any_project_gives_the_pixels_of_the_plain_formulas(
     check(ilastik, tmp_path_factory.mktemp("case"), recipe, image, order)
 
 
+@pytest.mark.slow
 def test_all_features_at_all_scales(ilastik: Ilastik, tmp_path: Path) -> None:
     """The complete table of features, scale 10 included, some scales in 2D."""
     ticked = [(feature, scale) for feature in range(6) for scale in range(7)]
