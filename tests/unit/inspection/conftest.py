@@ -161,3 +161,29 @@ def check(checker):
         return await checker.check_image(name, reader, project, options, limits or CheckLimits(), head=head)
 
     return run
+
+
+@pytest.fixture
+def inspect(h5, checker):
+    """`await inspect(change)`: the project after `change(file)`."""
+
+    async def run(change=lambda file: None, **options):
+        def build(file):
+            add_project(file)
+            change(file)
+
+        return await checker.inspect_project("default.ilp", h5.file(build, **options))
+
+    return run
+
+
+def put(path, value):
+    """A change that replaces a dataset."""
+
+    def change(file):
+        if path in file:
+            del file[path]
+        if value is not None:
+            file[path] = value
+
+    return change

@@ -11,36 +11,10 @@ import pytest
 from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.task.stored_export import StoredExport
 from tests.fakes.forests import DAMAGES, FORESTS, LEAF, add_forest, tree
-from tests.unit.inspection.conftest import FIELD, PROJECT_3D, SCALES, add_project, selection
+from tests.unit.inspection.conftest import FIELD, PROJECT_3D, SCALES, add_project, put, selection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COVERAGE = (Path(__file__).parents[3] / "local_cloud/COVERAGE.md").read_text()
-
-
-@pytest.fixture
-def inspect(h5, checker):
-    """`await inspect(change)`: the project after `change(file)`."""
-
-    async def run(change=lambda file: None, **options):
-        def build(file):
-            add_project(file)
-            change(file)
-
-        return await checker.inspect_project("default.ilp", h5.file(build, **options))
-
-    return run
-
-
-def put(path, value):
-    """A change that replaces a dataset."""
-
-    def change(file):
-        if path in file:
-            del file[path]
-        if value is not None:
-            file[path] = value
-
-    return change
 
 
 async def test_good_project_gives_its_facts(inspect):
@@ -291,35 +265,6 @@ async def test_broken_project_is_refused(h5, checker, cut, word):
     verdict = await checker.inspect_project("default.ilp", h5.file(add_project)[:cut])
     assert isinstance(verdict, Refused)
     assert word in verdict.sentence
-
-
-async def test_many_and_hostile_class_names_stay_small(inspect):
-    """255 labels with long names fit the table's property, and are counted right."""
-    names = [("\N{SNOWMAN}\n" * 50).encode()] * 255
-    colors = put("PixelClassification/LabelColors", [[255, 225, 25]] * 255)
-    facts = await inspect(lambda file: (put("PixelClassification/LabelNames", names)(file), colors(file)))
-    assert len(facts.classes) == 255
-    assert len(facts.to_json().encode()) <= 5 * 1024
-
-
-@pytest.mark.parametrize(
-    ("stored", "shown"),
-    [
-        ([[255, 225, 25], [0, 0, 10]], ("#ffe119", "#00000a")),
-        ([[255, 225, 25], [-1, 0, 10]], ()),
-        ([[255, 225, 25], [0, 0, 256]], ()),
-        ([[1.5, 2, 3]], ()),
-        ([255, 225, 25], ()),
-        (b"red", ()),
-    ],
-)
-async def test_features_and_colours_are_told_as_ilastik_shows_them(inspect, stored, shown):
-    """Colours that make no sense are none, and refuse nothing."""
-    facts = await inspect(put("PixelClassification/LabelColors", stored))
-    assert facts.label_colors == shown
-    assert all(re.fullmatch(r"[A-Z][A-Za-z ]+ [\d.]+(, [\d.]+)*", named) for named in facts.features)
-    assert facts.features
-    assert ProjectFacts.from_json(facts.to_json()) == facts
 
 
 async def test_a_project_that_is_no_hdf5_asks_for_a_project(checker):
