@@ -25,8 +25,8 @@ from node.write_tiff import CLASSIC_BYTES, Look, Pixels, write_tiff
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
-def rewrite(order: dict[str, Any]) -> dict[str, Any]:
-    """Make them."""
+def rewrite(order: dict[str, Any], at_once: int = BAND_BYTES) -> dict[str, Any]:
+    """Make them. `at_once`: so many bytes of an export to HDF5 are read at a time, or one of its blocks."""
     sources, targets = [Path(source) for source in order["source"]], [Path(target) for target in order["targets"]]
     planned = (order["pages"], *order["page_shape"])
     if sources[0].suffix == ".h5":
@@ -35,7 +35,7 @@ def rewrite(order: dict[str, Any]) -> dict[str, Any]:
             pages = len(times[0]) * exported.planes * exported.channels
             _check(targets, len(times), (pages, exported.rows, exported.columns), planned)
             for target, of_file in zip(targets, times):
-                _lay_out(target, exported, of_file, _said(order))
+                _lay_out(target, exported, of_file, _said(order), at_once)
         return {}
     if targets[0].name.endswith(HDF5_SUFFIX):
         with ImagePlanes(Path(order["image"]), order["dataset"], order["axes"], order["read_as"]) as image:
@@ -92,7 +92,7 @@ def _said(order: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _lay_out(target: Path, exported: ImagePlanes, times: range, said: dict[str, Any]) -> None:
+def _lay_out(target: Path, exported: ImagePlanes, times: range, said: dict[str, Any], at_once: int) -> None:
     """Write these time points as one TIFF: a file of zeros first, which is then filled block by block.
 
     Blocks are whole chunks, each of which is read once.
@@ -117,7 +117,7 @@ def _lay_out(target: Path, exported: ImagePlanes, times: range, said: dict[str, 
         os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
     depth, height, width = exported.chunk_shape
     row_bytes = depth * height * dtype.itemsize
-    width = max(width, BAND_BYTES // row_bytes // width * width)
+    width = max(width, at_once // row_bytes // width * width)
     for (index, t), c in itertools.product(enumerate(times), range(exported.channels)):
         for z, y, x in itertools.product(*map(range, (0, 0, 0), shape[1:2] + shape[3:], (depth, height, width))):
             box = slice(z, z + depth), slice(y, y + height), slice(x, x + width)

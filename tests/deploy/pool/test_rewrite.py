@@ -15,7 +15,6 @@ import tifffile
 from PIL import Image
 
 from batch_ops.task.export_plan import export_plan
-from node import rewrite as program
 from node.colours import colour_of
 from node.rewrite import rewrite
 from node.write_tiff import STRIP_BYTES, Look, Pixels, write_tiff
@@ -63,7 +62,7 @@ class Exported:
         }
 
 
-@pytest.mark.parametrize("band_bytes", [2**26, 300])
+@pytest.mark.parametrize("at_once", [2**26, 300])
 @pytest.mark.parametrize(
     ("axes", "shape", "channels"),
     [
@@ -74,11 +73,10 @@ class Exported:
         ("cxzyt", (1, 9, 5, 7, 3), 2),
     ],
 )
-def test_an_export_to_hdf5_becomes_ilastiks_own_tiffs(tmp_path, monkeypatch, axes, shape, channels, band_bytes):
+def test_an_export_to_hdf5_becomes_ilastiks_own_tiffs(tmp_path, axes, shape, channels, at_once):
     """Whatever the order of its axes, and however little is read at once; a file for each time point of stacks."""
-    monkeypatch.setattr(program, "BAND_BYTES", band_bytes)
     exported = Exported(tmp_path, axes, shape, channels)
-    rewrite(exported.order)
+    rewrite(exported.order, at_once)
     files = [tifffile.TiffFile(target) for target in exported.order["targets"]]
     found = np.stack([page.asarray() for file in files for page in file.pages])
     assert (found == exported.pages.reshape(found.shape)).all()
