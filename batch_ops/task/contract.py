@@ -34,7 +34,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,15 @@ _LEAST_RAM_MB = 500  # lazyflow refuses less
 
 class TaskEnvironmentError(ValueError):
     """The environment variables of a task are incomplete or wrong; all faults in one text."""
+
+
+@contextmanager
+def _told_as_one_kind() -> Iterator[None]:
+    """Raise TaskEnvironmentError for what its parts can't read."""
+    try:
+        yield
+    except (RunPlanError, ObjectsError, PicturesError, ResultFormError) as exc:
+        raise TaskEnvironmentError(str(exc)) from exc
 
 
 @dataclass(frozen=True)
@@ -180,10 +190,8 @@ class TaskEnvironment:
     @property
     def images(self) -> tuple[ImageDescription, ...]:
         """All images of the file that are to be segmented. Raises TaskEnvironmentError."""
-        try:
+        with _told_as_one_kind():
             return (image_from_json(self.image_description), *images_from_json(self.more_images))
-        except RunPlanError as exc:
-            raise TaskEnvironmentError(str(exc)) from exc
 
     @property
     def answers(self) -> dict[str, str]:
@@ -196,18 +204,14 @@ class TaskEnvironment:
     @property
     def wanted_objects(self) -> ObjectsWanted:
         """Which objects to count. Raises TaskEnvironmentError."""
-        try:
+        with _told_as_one_kind():
             return ObjectsWanted.from_json(self.objects)
-        except ObjectsError as exc:
-            raise TaskEnvironmentError(str(exc)) from exc
 
     @property
     def wanted_pictures(self) -> PicturesWanted | None:
         """What to draw; None for nothing. Raises TaskEnvironmentError."""
-        try:
+        with _told_as_one_kind():
             return PicturesWanted.from_json(self.pictures)
-        except PicturesError as exc:
-            raise TaskEnvironmentError(str(exc)) from exc
 
     @property
     def role(self) -> EngineRole:
@@ -215,16 +219,13 @@ class TaskEnvironment:
         try:
             return EngineRole(self.engine)
         except ValueError as exc:
-            known = ", ".join(map(str, EngineRole))
-            raise TaskEnvironmentError(f"The role '{self.engine}' is none of {known}.") from exc
+            raise TaskEnvironmentError(f"The role '{self.engine}' is none of {', '.join(EngineRole)}.") from exc
 
     @property
     def form(self) -> ResultForm:
         """In which form the results are wanted. Raises TaskEnvironmentError."""
-        try:
+        with _told_as_one_kind():
             return ResultForm.read(self.result_form)
-        except ResultFormError as exc:
-            raise TaskEnvironmentError(str(exc)) from exc
 
     @property
     def image_file(self) -> str:
@@ -246,5 +247,4 @@ class TaskEnvironment:
         faults = [sentence for holds, sentence in rules if not holds]
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
-        # Raise for what can't be read.
-        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role, self.form
+        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role, self.form  # or raise
