@@ -1,5 +1,6 @@
 """Files of other programs on the node: the pixels of the results are those of the same image as a plain tagged file."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +142,20 @@ def test_if_one_image_of_a_file_fails_nothing_is_published(folder):
     assert (ended.code, folder.report().sentence.startswith("s01: ilastik ended with exit code 1")) == (1, True)
     assert folder.uploads_on_success() == []
     assert folder.tiffs() == []
+
+
+def test_no_volume_leads_out_of_its_file(folder):
+    """At a time that the check does not look at: whatever is there, even a pipe without an end, is not opened."""
+    folder.axes, folder.shape = "tczyx", (40, 1, 5, 16, 17)
+    folder.make_project()
+    pipe = folder.wd / "image/other.h5"
+    with h5py.File(folder.image, "w") as file:
+        MAKERS["bigdataviewer"](file, pixels_of(40, 2, 5, 16, 17, dtype="u2"))
+        del file["t00001/s00/0/cells"]
+        file["t00001/s00/0/cells"] = h5py.ExternalLink(str(pipe), "/data")
+    os.mkfifo(pipe)
+    ended = folder.run(seconds=60)
+    assert (ended.code, "t00001/s00/0/cells" in folder.report().sentence) == (contract.EXIT_BAD_IMAGE, True)
 
 
 def test_sizes_that_stand_beside_the_file_reach_the_tiffs(folder, segment):
