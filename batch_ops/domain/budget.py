@@ -88,7 +88,10 @@ class Budgets:
 
 
 NO_BUDGETS = Budgets()
-_FORM = 'it must be an amount, or JSON such as {"all": 200, "projects": {"embryos": 50}}'
+_FORM = (
+    'it must be an amount, or JSON such as {"all": 200, "projects": {"embryos": 50}}, and "groups" by their object ids'
+)
+_PROJECTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,9 @@ def shown_share(share: Share) -> str:
         return "all projects"
     if isinstance(share, str):
         return f"the project '{plain(share)}'"
-    return f"the projects of a group ({', '.join(plain(one) for one in sorted(share))})"
+    shown = [plain(one) for one in sorted(share)[:_PROJECTS_SHOWN]]
+    more = [f"{len(share) - len(shown):,} more"] if len(share) > len(shown) else []
+    return f"the projects of a group ({', '.join([*shown, *more])})"
 
 
 def _next_month(now: datetime) -> datetime:

@@ -198,7 +198,7 @@ def _waits_for_companion(name: str) -> str:
     return f"It waits a while for its XML, '{beside}'; if that does not come, it runs without."
 
 
-def _is_unsettled(project: Project) -> str:
+def _waits_until_settled(project: Project) -> str:
     return (
         f"It starts once nobody has written it anew for {project.config.settle.total_seconds():g} seconds, as its "
         "project's configuration says (settle_seconds)."
@@ -220,7 +220,7 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
     if isinstance(project, NoProject):
         return Wait(record, State.WAITING_FOR_PROJECT, project.sentence)
     if project is not None and case.is_unsettled(project):
-        return Wait(record, State.WAITING, _is_unsettled(project), reported=False)
+        return Wait(record, State.WAITING, _waits_until_settled(project), reported=False)
     if found.turn and found.turn > case.now:
         return Wait(record, State.WAITING, found.turn_sentence, reported=False)
     assert project is not None
@@ -234,7 +234,7 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
         return Wait(asking(record, project, verdict, settings), State.WAITING, question(record.name, verdict))
     if isinstance(verdict, Refused):
         return Reject(record, project, verdict.sentence)
-    if isinstance(verdict, Unchecked) and verdict.passing and case.waited < CHECK_PATIENCE:
+    if isinstance(verdict, Unchecked) and verdict.passing and case.waited - project.config.settle < CHECK_PATIENCE:
         return Wait(record, State.WAITING, f"{verdict.sentence} It will be looked at again.", reported=False)
     if not isinstance(verdict, Accepted):
         return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))

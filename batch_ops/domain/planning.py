@@ -26,7 +26,8 @@ from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarn
 from batch_ops.task.stored_export import StoredExport
 
 _WITHOUT_PALETTE = RunWarning(
-    "no-palette", "Its configuration wants a palette, which it does not get: its values are no numbers of classes."
+    "no-palette",
+    "Its configuration wants a palette, which it does not get: it is no segmentation in ilastik's own values.",
 )
 _CHOICES = frozenset({"axes-assumed", "axes-confirmed"})
 

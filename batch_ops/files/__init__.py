@@ -1,4 +1,5 @@
 """Commands of `python -m batch_ops.files`.
 
-list | show | retry | cancel | pause | resume | backfill | rerun | compare | crop | poison | month | index
+list | show | retry | cancel | pause | resume | confirm | contrast | backfill | rerun | compare | crop | fetch |
+counts | month | poison | index
 """

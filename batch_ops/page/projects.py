@@ -60,7 +60,7 @@ class Projects:
         if not visitor.steers(name):
             raise HTTPException(404)
         plan = await system.backfiller.plan(f"{name}/", MOST_IMAGES)
-        return self.render("backfill.html", visitor, project=name, plan=plan, told=told(plan), small=MOST_IMAGES)
+        return self.render("backfill.html", visitor, project=name, plan=plan, told=told(plan))
 
 
 def project_of(request: Request, visitor: Visitor) -> str:

@@ -32,7 +32,7 @@ class Cropped:
 
 @define(kw_only=True, eq=False)
 class Cropping:
-    """Reads `input`, and writes to the folder alone."""
+    """Reads `input`, and writes to the folder; a classifier that was not seen before is looked at and noted."""
 
     _blobs: BlobStore
     _classifiers: Classifiers
