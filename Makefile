@@ -70,7 +70,7 @@ test-clients: setup ## others' clients and their own tests against the local Bat
 	@$(PYTHON_BIN) -m pytest -n 0 -m slow tests/clients $(ARGS)
 
 .PHONY: test-page
-test-page: setup ## the page in a real browser, the system's Chromium (PAGE_PICTURES=folder keeps pictures of it)
+test-page: setup ## the page in a real browser, a Chromium that needs no root (PAGE_PICTURES=folder keeps pictures of it; CHROMIUM=another)
 	@$(PYTHON_BIN) -m pytest -n 0 -m slow tests/browser $(ARGS)
 
 # The versions that deploy.sh accepts: the oldest, and the newest when this was written.

@@ -58,16 +58,6 @@ def signed_in(world: World):
     return answer
 
 
-def chromium() -> str:
-    """The browser; without one this fails in CI, and is left out at home."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            "There is no Chromium: install it, or name it in CHROMIUM."
-        )
-    return found
-
-
 @pytest.fixture(scope="module")
 def driver() -> Path:
     """The folder with what drives the browser, and the script beside it."""
@@ -77,12 +67,19 @@ def driver() -> Path:
     return folder
 
 
-async def test_the_page_in_a_browser(driver, tmp_path):
+@pytest.fixture(scope="module")
+def browser(driver) -> str:
+    """The browser: the one that is installed with what drives it, or CHROMIUM. One that does not start is a failure."""
+    found = os.environ.get("CHROMIUM") or str(driver / "chromium")
+    subprocess.run([found, "--version"], check=True, stdout=subprocess.DEVNULL)
+    return found
+
+
+async def test_the_page_in_a_browser(driver, browser, tmp_path):
     """In light, in dark and on a phone; without a script; by keyboard; and what changes is seen within five seconds.
 
     PAGE_PICTURES names a folder for the pictures of all of it.
     """
-    browser = chromium()
     pictures = Path(os.environ.get("PAGE_PICTURES", tmp_path))
     world = await a_world()
     # Whoever comes before the server is there waits in line.
