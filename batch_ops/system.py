@@ -197,6 +197,7 @@ def _reconcile(
     observation = Observation(
         blobs=ports.blobs,
         batch=ports.batch,
+        outbox=ports.outbox,
         staging=runs.staging,
         steps=runs.steps,
         ending=runs.ending,

@@ -13,12 +13,13 @@ from batch_ops.domain.batch_task import JobState, Task, TaskState
 from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
 from batch_ops.domain.prices import Node
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import missing, observe
 from batch_ops.log_fields import fields
-from batch_ops.ports.services import BatchService, BlobStore
+from batch_ops.ports.services import BatchService, BlobStore, Outbox
 from batch_ops.runs.ending import Ending
 from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
@@ -36,6 +37,7 @@ class Observation:
 
     _blobs: BlobStore
     _batch: BatchService
+    _outbox: Outbox
     _staging: Staging
     _steps: Steps
     _ending: Ending
@@ -52,7 +54,7 @@ class Observation:
         excused = await self._is_excused(record, task, cause)
         node = await self._node(record, task)
         step = observe(record, task, cause, self._clock(), self._settings, excused=excused, node=node)
-        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._cancel_if_deleted(entry)):
+        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._look_at_image(entry)):
             return gone
         if step and is_long_wait(record.reason) and not step.record.state.is_final:
             await self._problem_file.retract(record)
@@ -147,12 +149,27 @@ class Observation:
             return
         await self._say(entry, waiting(said, waited))
 
+    async def _look_at_image(self, entry: Entry) -> Entry | None:
+        """Find out why a task could not fetch its image: it was deleted, which ends the run, or replaced.
+
+        Of a new version there is no event where it is segmented under another name, and an event may be lost.
+        """
+        record = entry.record
+        blob = await self._blobs.head(self._settings.input_container, record.image_blob)
+        if blob is None:
+            return await self._deleted(entry)
+        if blob.etag != record.image.etag:
+            await self._outbox.look_again(LookOrder(record.name, record.correlation_id))
+        return None
+
     async def _cancel_if_deleted(self, entry: Entry) -> Entry | None:
         """Cancel a file whose image was deleted before its task could fetch it; None if it is there."""
-        record = entry.record
-        if await self._blobs.head(self._settings.input_container, record.image_blob) is not None:
+        if await self._blobs.head(self._settings.input_container, entry.record.image_blob) is not None:
             return None
-        reason = "The file was deleted before its task began."
+        return await self._deleted(entry)
+
+    async def _deleted(self, entry: Entry) -> Entry:
+        reason, record = "The file was deleted before its task began.", entry.record
         return await self._ending.end(entry, record.deleted(self._clock(), reason))
 
     async def _say(self, entry: Entry, reason: str) -> None:

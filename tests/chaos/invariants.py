@@ -150,10 +150,12 @@ def _of_a_file(world: Simulation, name: str) -> list[str]:
     if record is None:
         return ["it has no row"]
     folder, run, content = _folder(world, name), _run(record), stored.data
-    if record.source:
+    # A rerun whose image was deleted stays so when that comes back: whoever began it may repeat it.
+    is_given_up = bool(record.source) and not record.image.etag
+    if record.source and not is_given_up:
         # A rerun is of the version that it found.
         content = world.versions[record.source, record.image.etag]
-    if record.state is State.CANCELLED and name in world.cancelled:
+    if record.state is State.CANCELLED and (is_given_up or name in world.cancelled):
         return ["it was cancelled, but has a PROBLEM.txt"] if PROBLEM in folder.runs else []
     doomed = doom(content)
     if content.startswith((b"REFUSE", NEEDS)) and not record.plan.image.is_known and record.state is State.FAILED:

@@ -7,6 +7,7 @@ import pytest
 
 from batch_ops.domain.file_record import State
 from batch_ops.domain.orders import LookOrder
+from batch_ops.task import contract
 from batch_ops.use_cases.rerunning import CannotRerun
 from tests import fakes
 from tests.fakes.check import PROJECT, FakeCheck
@@ -113,6 +114,18 @@ async def test_a_rerun_is_retried_and_superseded_like_any_run(world):
     world.blobs.remove("input", OLD)
     await world.deliver()
     assert world.row(NEW).state is State.CANCELLED
+
+
+async def test_an_image_that_is_replaced_before_its_task_can_fetch_it_is_segmented_as_it_is_now(world):
+    """No event says so of a rerun: the task that misses its version does, and the run of that is tried no further."""
+    await rerun(world)
+    world.drop(OLD, b"another version")
+    row = await world.fail(NEW, contract.EXIT_STAGING_IN)
+    assert (row.run, row.state) == (1, State.SUBMITTING)
+    await world.deliver()
+    row = await world.finish(NEW)
+    assert (row.run, row.state, row.source) == (2, State.SUCCEEDED, OLD)
+    assert row.image.etag == world.blobs.find("input", OLD).blob.etag
 
 
 async def test_files_at_the_root_have_a_rerun_too():
