@@ -181,7 +181,7 @@ understand_parameters() {
   [[ -z $kept_options ]] || say "Options of this and earlier runs: $kept_options"
 }
 
-# People leave: at the first deployment it is asked who shall be told, and who runs it.
+# People leave: at the first deployment it is asked who shall be alerted, and who runs it.
 ask_who_is_told() {
   local mail='' people='' given=()
   if [[ -t 0 && -z ${parameter[alertMail]} ]]; then
@@ -194,7 +194,7 @@ ask_who_is_told() {
   fi
   options+=("${given[@]}")
   ((${#given[@]} == 0)) || write_parameters
-  [[ -n ${parameter[alertMail]} ]] || warn "Nobody is told when something breaks: --alert-mail takes a shared mailbox."
+  [[ -n ${parameter[alertMail]} ]] || warn "Nobody hears of it when something breaks: --alert-mail takes a shared mailbox."
   [[ -n ${parameter[operatorsGroup]} ]] ||
     warn "Only you get the roles of an operator: --operators-group takes the object id of a group in Entra."
 }

@@ -247,7 +247,7 @@ param createPool bool = true
 #disable-next-line no-unused-params
 param options object = {}
 
-// What modules share is named here: names that one module told another would hide from a what-if what they stand for.
+// What modules share is named here: names that one module passed to another would hide from a what-if what they stand for.
 @description('Names of what several modules speak of.')
 var names = {
   dataAccount: '${prefix}data${suffix}'

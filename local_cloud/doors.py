@@ -1,7 +1,7 @@
 """Who may come in at a server of this machine: callers of this machine, and no web page of another.
 
 A page in a browser here can send requests to 127.0.0.1 as well. Its `Origin` gives it away, or - where it made its own
-host name point here, so that nothing is cross-origin any more - the `Host` that the browser was told to ask.
+host name point here, so that nothing is cross-origin any more - the `Host` that the browser was sent to.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The Batch account (port `BatchService`). Errors are told apart by their codes: the SDK's types are too coarse.
+"""The Batch account (port `BatchService`). Errors are distinguished by their codes: the SDK's types are too coarse.
 
 Every file of a task is transferred with the pool's managed identity, so no URL holds a secret or expires.
 """

@@ -69,8 +69,8 @@ def _of_budget(settings: Settings, books: Books) -> Sequence[Finding]:
         remedy = "raise it with deploy.sh --budget, or wait for the next month."
         return [Finding(_AREA, Level.WARN, sentence, remedy) for sentence in said]
     charged = [(one, books.charged(one, prices), limit) for one, limit in budgets.limits]
-    told = joined(
+    shares = joined(
         f"{money(spent, prices.currency)} of {money(limit, prices.currency)} for {shown_share(one)}"
         for one, spent, limit in charged
     )
-    return [Finding(_AREA, Level.OK, f"Of the month's budget is spent: {told}.")]
+    return [Finding(_AREA, Level.OK, f"Of the month's budget is spent: {shares}.")]

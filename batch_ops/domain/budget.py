@@ -35,7 +35,7 @@ type Share = str | frozenset[str] | None
 class Budgets:
     """What a month may cost, in millionths of the currency: all of it, and projects by their composed names.
 
-    `groups`: object id, projects and amount of groups of people; the projects are known once `of_groups` has told them.
+    `groups`: object id, projects and amount of groups of people; the projects come with `of_groups`.
     """
 
     whole: int | None = None
@@ -168,11 +168,11 @@ def alarms(books: Books, budgets: Budgets, prices: NodePrices) -> list[str]:
     for one, limit in budgets.limits:
         spent = books.charged(one, prices)
         amounts = f"{money(spent, prices.currency)} of {money(limit, prices.currency)}"
-        told = f"{amounts} for {shown_share(one)} in {books.month}"
+        state = f"{amounts} for {shown_share(one)} in {books.month}"
         if spent >= limit:
-            found.append(f"{_USED_UP}: {told}. New runs wait until it is raised or the month ends.")
+            found.append(f"{_USED_UP}: {state}. New runs wait until it is raised or the month ends.")
         elif spent >= limit * _NEARLY:
-            found.append(f"80 % of the month's budget is spent: {told}.")
+            found.append(f"80 % of the month's budget is spent: {state}.")
     return found
 
 

@@ -92,7 +92,7 @@ class FileRecord:
 
     @property
     def node_seconds(self) -> int:
-        """For how long nodes have worked on the run, as far as Batch has told."""
+        """For how long nodes have worked on the run, as far as Batch has said."""
         return seconds_of(self.times)
 
     @property

@@ -23,14 +23,14 @@ def local_path(name: str) -> tuple[str, ...]:
 def _segment(text: str) -> str:
     if not text:
         return "%"
-    told = _UNFIT.sub(_escaped, text)
-    if told[-1] in ". ":
-        told = told[:-1] + _bytes(told[-1])
-    if _DEVICE.match(told):
-        told = _bytes(told[0]) + told[1:]
-    data = told.encode()
+    fit = _UNFIT.sub(_escaped, text)
+    if fit[-1] in ". ":
+        fit = fit[:-1] + _bytes(fit[-1])
+    if _DEVICE.match(fit):
+        fit = _bytes(fit[0]) + fit[1:]
+    data = fit.encode()
     if len(data) <= _LONGEST_BYTES:
-        return told
+        return fit
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
     return f"{data[:_KEPT_BYTES].decode(errors='ignore')}%~{digest}"
 

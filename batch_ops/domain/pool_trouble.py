@@ -9,7 +9,7 @@ from batch_ops.domain.pool_status import NodeStatus, PoolStatus
 
 # A node that starts takes up to a quarter of an hour: nobody asks the pool before.
 PATIENCE = timedelta(minutes=15)
-# After this time whoever uploaded the file is told, too.
+# After this time PROBLEM.txt says so to whoever uploaded the file.
 LONG_WAIT = timedelta(hours=1)
 FREE_NODE = "Waiting for a free node of the pool."
 _LONG_WAIT_BEGINS = "Waiting for more than an hour for a node of the pool: "

@@ -3,7 +3,7 @@
     {"Standard_D4ds_v5": {"dedicated": 0.27, "spot": 0.054}, "currency": "USD", "date": "2026-11-29"}
 
 A price is that of a whole node for an hour, `date` the day of which the prices are. Amounts are whole millionths of the
-currency, so that sums are exact. A price that nobody told is unknown, never 0.
+currency, so that sums are exact. A price that nobody has set is unknown, never 0.
 """
 
 import json

@@ -103,7 +103,7 @@ def all_warnings(plan: RunPlan, manifest: Manifest) -> tuple[RunWarning, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Provenance:
     """What a provenance.json says of its run: its execution, the paths of what belongs to it, its results, warnings,
     images; the contrast of the first image itself, None where nothing was drawn."""
 
@@ -115,29 +115,29 @@ class Told:
     images: tuple[ImageDescription, ...] = ()
 
 
-def told_by(document: bytes) -> Told | None:
+def read_provenance(document: bytes) -> Provenance | None:
     """Read what `provenance` wrote, of any schema; None if somebody has made something else of it."""
     try:
-        told = json.loads(document)
-        execution = str(told["run"]["execution"])
-        files = {str(one["name"]): int(one["length"]) for one in told["files"]}
-        results = {str(one["path"]): int(one["length"]) for one in told.get("outputs", ()) if one["role"] != Role.LOG}
-        paths = frozenset({*files, *results, *([str(told["log"])] if told["log"] else [])})
-        counts = _counts_of(told.get("objects"))
-        pixels = tuple(int(count) for count in told.get("class_pixels", ()))
-        drawn = told.get("contrast")
+        said = json.loads(document)
+        execution = str(said["run"]["execution"])
+        files = {str(one["name"]): int(one["length"]) for one in said["files"]}
+        results = {str(one["path"]): int(one["length"]) for one in said.get("outputs", ()) if one["role"] != Role.LOG}
+        paths = frozenset({*files, *results, *([str(said["log"])] if said["log"] else [])})
+        counts = _counts_of(said.get("objects"))
+        pixels = tuple(int(count) for count in said.get("class_pixels", ()))
+        drawn = said.get("contrast")
         contrast = Contrast.read(drawn["own"]) if drawn else None
-        warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in told.get("warnings", ()))
-        images = [_image_of(one) for one in told.get("images", ())]
+        warnings = tuple(RunWarning(str(one["code"]), str(one["sentence"])) for one in said.get("warnings", ()))
+        images = [_image_of(one) for one in said.get("images", ())]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     of_images = tuple(ImageCounts(one.folder, one.counts) for one in images if one.folder and one.counts)
     published = Published(len(files), sum((results or files).values()), counts, pixels, of_images)
-    return Told(execution, paths, published, warnings, contrast, tuple(one.described for one in images))
+    return Provenance(execution, paths, published, warnings, contrast, tuple(one.described for one in images))
 
 
 def _engine(use: EngineUse, plan: RunPlan) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "computed_by": f"re-implementation, certified against ilastik {plan.tool.ilastik_version}"
         if use.computed
         else "ilastik",
@@ -145,8 +145,8 @@ def _engine(use: EngineUse, plan: RunPlan) -> dict[str, Any]:
         "certificate": f"{plan.tool.project_digest}/{name_of(use.certificate)}" if use.certificate else None,
     }
     if use.made:
-        told["compared_here"] = use.made.sentence
-    return {**told, **({"reason": use.reason} if use.reason else {})}
+        values["compared_here"] = use.made.sentence
+    return {**values, **({"reason": use.reason} if use.reason else {})}
 
 
 def _counts(counts: ObjectCounts, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _counts(counts: ObjectCounts, plan: RunPlan, manifest: Manifest) -> dict[str
 
 
 def _image(image: SegmentedImage, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
-    told = {
+    values = {
         "folder": image.folder or None,
         "dataset": image.internal_path,
         "scene": image.scene or None,
@@ -162,23 +162,23 @@ def _image(image: SegmentedImage, plan: RunPlan, manifest: Manifest) -> dict[str
         "shape": list(image.shape),
         "dtype": image.dtype,
     }
-    return {**told, **({"objects": _counts(image.counts, plan, manifest)} if image.counts else {})}
+    return {**values, **({"objects": _counts(image.counts, plan, manifest)} if image.counts else {})}
 
 
-def _image_of(told: Any) -> SegmentedImage:
+def _image_of(stored: Any) -> SegmentedImage:
     return SegmentedImage(
-        folder=told["folder"] or "",
-        internal_path=told["dataset"],
-        scene=told["scene"] or "",
-        axes=told["axes"],
-        shape=tuple(told["shape"]),
-        dtype=told["dtype"],
-        counts=_counts_of(told.get("objects")),
+        folder=stored["folder"] or "",
+        internal_path=stored["dataset"],
+        scene=stored["scene"] or "",
+        axes=stored["axes"],
+        shape=tuple(stored["shape"]),
+        dtype=stored["dtype"],
+        counts=_counts_of(stored.get("objects")),
     )
 
 
-def _counts_of(told: Any) -> ObjectCounts | None:
-    return ObjectCounts.read({key: value for key, value in told.items() if key != "are"}) if told else None
+def _counts_of(stored: Any) -> ObjectCounts | None:
+    return ObjectCounts.read({key: value for key, value in stored.items() if key != "are"}) if stored else None
 
 
 def _path(output: Output) -> str:
@@ -186,9 +186,9 @@ def _path(output: Output) -> str:
 
 
 def _output(output: Output) -> dict[str, Any]:
-    told = {"path": output.path, "role": output.role, "media_type": output.media_type}
+    values = {"path": output.path, "role": output.role, "media_type": output.media_type}
     pages = {"pages": output.pages, "axes": output.axes} if output.pages else {}
-    return {**told, "length": output.length, "md5": output.md5, **pages}
+    return {**values, "length": output.length, "md5": output.md5, **pages}
 
 
 def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
@@ -226,10 +226,10 @@ def _planned_image(image: ImageDescription) -> dict[str, Any]:
 
 
 def _promise(output: PlannedOutput) -> dict[str, Any]:
-    told = {"role": output.role, "path": output.path, "media_type": output.media_type, "files": output.files}
-    told |= {"first": output.first} if output.first else {}
-    told |= {"folders": list(output.folders)} if output.folders else {}
-    return {**told, **({"pages": output.pages, "axes": output.axes} if output.pages else {})}
+    values = {"role": output.role, "path": output.path, "media_type": output.media_type, "files": output.files}
+    values |= {"first": output.first} if output.first else {}
+    values |= {"folders": list(output.folders)} if output.folders else {}
+    return {**values, **({"pages": output.pages, "axes": output.axes} if output.pages else {})}
 
 
 def _warnings(warnings: Sequence[RunWarning]) -> list[dict[str, str]]:

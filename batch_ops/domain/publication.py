@@ -9,7 +9,7 @@ from batch_ops.task.outputs import Role
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file that a provenance.json names: path below its folder, length in bytes and MD5 in hex where told.
+    """A file that a provenance.json names: path below its folder, length in bytes and MD5 in hex where it is named.
 
     A log is no result: it may be missing.
     """
@@ -34,17 +34,17 @@ class Publication:
     def read(cls, document: bytes) -> Self | None:
         """Read what `provenance` wrote, of any schema; None if somebody has made something else of it."""
         try:
-            told = json.loads(document)
-            run = told["run"]
-            named = [*(one | {"path": one["name"]} for one in told["files"]), *told.get("outputs", ())]
+            content = json.loads(document)
+            run = content["run"]
+            named = [*(one | {"path": one["name"]} for one in content["files"]), *content.get("outputs", ())]
             listed = [
                 Listed(str(one["path"]), int(one["length"]), str(one["md5"]), one.get("role") == Role.LOG)
                 for one in named
             ]
             files = {file.path: file for file in listed}
-            if told["log"]:
-                files.setdefault(str(told["log"]), Listed(str(told["log"]), is_log=True))
-            image, started = str(told["input"]["name"]), told["times"]["task_started"]
+            if content["log"]:
+                files.setdefault(str(content["log"]), Listed(str(content["log"]), is_log=True))
+            image, started = str(content["input"]["name"]), content["times"]["task_started"]
             return cls(image, int(run["number"]), str(run["task_id"]), started, tuple(files.values()))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

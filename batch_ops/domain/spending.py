@@ -14,7 +14,7 @@ from batch_ops.domain.record_parts import Placement, Spent, Times
 
 
 def seconds_of(times: Times) -> int:
-    """Return for how long nodes have worked on a run, as far as Batch has told: every attempt, to the second."""
+    """Return for how long nodes have worked on a run, as far as Batch has said: every attempt, to the second."""
     return (times.failed_seconds or 0) + _last(times)
 
 

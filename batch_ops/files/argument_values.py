@@ -1,4 +1,4 @@
-"""Reads what stands behind the options of the command line; faults are told by argparse."""
+"""Reads what stands behind the options of the command line; argparse reports what is wrong."""
 
 import argparse
 from datetime import UTC, datetime

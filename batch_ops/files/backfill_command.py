@@ -50,10 +50,10 @@ def estimate(prefix: str, plan: Backfill, slots: int) -> list[str]:
 def _cost(plan: Backfill) -> str:
     if plan.cost_micro is None:
         return "What they will cost is not known: NODE_PRICES names no price."
-    told = money(plan.cost_micro, plan.currency)
+    amount = money(plan.cost_micro, plan.currency)
     if plan.pace.cost_a_second is None:
-        return f"They may cost {told} on the dearer nodes of the pool; the cost of no file that finished is known."
-    return f"They may cost {told}, as those that finished did."
+        return f"They may cost {amount} on the dearer nodes of the pool; the cost of no file that finished is known."
+    return f"They may cost {amount}, as those that finished did."
 
 
 def as_json(plan: Backfill, slots: int) -> dict[str, float | int | str | None]:

@@ -193,10 +193,10 @@ def _difference(before: int | None, after: int | None) -> int | None:
 
 def _segmentation(place: Path, folder: str) -> list[tuple[Path, int]]:
     """Find the TIFFs of an image's segmentation in fetched results, with their pages."""
-    told = json.loads((place / "provenance.json").read_bytes())
+    document = json.loads((place / "provenance.json").read_bytes())
     named = [
         (str(one["path"]), int(one["pages"]))
-        for one in told.get("outputs", ())
+        for one in document.get("outputs", ())
         if one["role"] == Role.SEGMENTATION and str(one["path"]).startswith(f"{folder}/" if folder else "")
     ]
     if not named:

@@ -43,8 +43,8 @@ async def run(args: Namespace, steering: Steering, cropping: Cropping, console: 
         for crop in made:
             if args.json:
                 shape = list(crop.shape)
-                told = {"path": crop.path, "axes": crop.axes, "shape": shape, "bytes": crop.length, "left": None}
-                console.say_json({"name": record.name, **told})
+                values = {"path": crop.path, "axes": crop.axes, "shape": shape, "bytes": crop.length, "left": None}
+                console.say_json({"name": record.name, **values})
                 continue
             size = " x ".join(f"{axis} {number}" for axis, number in zip(crop.axes, crop.shape, strict=True))
             own = " (its own axes: there is no usable classifier that says those of training)" if crop.is_guess else ""

@@ -61,8 +61,8 @@ class _Bring:
         self.number["left" if done.left else "fetched" if done.files else "kept"] += 1
         self._bytes += done.length
         if self._as_json:
-            told = {"files": done.files, "bytes": done.length, "left": done.left or None}
-            self._console.say_json({"name": record.name, "run": record.run, **told})
+            counts = {"files": done.files, "bytes": done.length, "left": done.left or None}
+            self._console.say_json({"name": record.name, "run": record.run, **counts})
         elif done.left:
             self._console.complain(f"{shown(record.name)} was not fetched: {done.left}.")
         elif done.files:
@@ -80,8 +80,10 @@ class _Bring:
     def sum_up(self, folder: Path) -> None:
         """Say what was done in all."""
         fetched, kept, left = (self.number[what] for what in ("fetched", "kept", "left"))
-        told = f"Results of {files(fetched)} ({self._bytes:,} bytes) are now in {shown(str(folder))}"
-        self._console.say(f"{told}; {kept:,} were there already{f', {left:,} could not be fetched' if left else ''}.")
+        sentence = f"Results of {files(fetched)} ({self._bytes:,} bytes) are now in {shown(str(folder))}"
+        self._console.say(
+            f"{sentence}; {kept:,} were there already{f', {left:,} could not be fetched' if left else ''}."
+        )
 
 
 async def _nothing() -> AsyncIterator[bytes]:

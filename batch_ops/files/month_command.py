@@ -49,7 +49,9 @@ def cost(done: MonthSum, currency: str) -> str:
 
 def _in_all(sums: Sequence[MonthSum], currency: str) -> str:
     done = reduce(MonthSum.plus, sums, MonthSum())
-    told = f"In all: {done.node_seconds / _HOUR:,.1f} node hours, cost {cost(done, currency)}."
+    sentence = f"In all: {done.node_seconds / _HOUR:,.1f} node hours, cost {cost(done, currency)}."
     if not done.unpriced_seconds:
-        return told
-    return f"{told} The price of {done.unpriced_seconds / _HOUR:,.1f} of the hours is not known (setting NODE_PRICES)."
+        return sentence
+    return (
+        f"{sentence} The price of {done.unpriced_seconds / _HOUR:,.1f} of the hours is not known (setting NODE_PRICES)."
+    )

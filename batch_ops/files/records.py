@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from batch_ops.domain.cost_told import cost_told
+from batch_ops.domain.cost_text import cost_text
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.foreground import what_counts_are
 from batch_ops.domain.record_parts import ImageCounts
@@ -104,7 +104,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "bytes of results": _count(record.published.result_bytes),
         "objects": f"{counts} ({what_counts_are(plan.objects, plan.warnings)})" if counts else "",
         "node seconds": _count(record.node_seconds),
-        "cost": cost_told(record),
+        "cost": cost_text(record),
         "correlation id": record.correlation_id,
         "steered": "; ".join(f"{one.what} by {one.by}, {moment(one.at)}" for one in record.steered),
     }

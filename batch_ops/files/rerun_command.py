@@ -23,8 +23,8 @@ async def run(args: Namespace, rerunning: Rerunning, console: Console) -> int:
         await rerunning.begin(rerun)
         asked = len(rerun.images)
     if args.json:
-        told = {"project": rerun.project, "folder": rerun.folder, "files": len(rerun.images)}
-        console.say_json({**told, "asked": asked, "left": dict(rerun.left)})
+        summary = {"project": rerun.project, "folder": rerun.folder, "files": len(rerun.images)}
+        console.say_json({**summary, "asked": asked, "left": dict(rerun.left)})
         return 0
     if asked:
         console.say(f"Enqueued {number}; `list --project {plain(rerun.folder)}` shows their progress.")

@@ -109,9 +109,11 @@ def _check_classifier(found: dict[str, Any], classes: int) -> None:
         raise Unfit(f"has no stored classifier; {TRAIN_AGAIN}")
     if damage := text(found.get("damage", "")):
         raise Unfit(f"has a damaged classifier ({plain(damage, 300)}); upload it again, or {TRAIN_AGAIN}")
-    trees, told = whole(found.get("trees")), found.get("factory_trees")
-    if told is not None and whole(told) != trees:
-        raise Unfit(f"has a classifier of {trees} trees, but is set to {told}: a part of it is missing; {TRAIN_AGAIN}")
+    trees, wanted = whole(found.get("trees")), found.get("factory_trees")
+    if wanted is not None and whole(wanted) != trees:
+        raise Unfit(
+            f"has a classifier of {trees} trees, but is set to {wanted}: a part of it is missing; {TRAIN_AGAIN}"
+        )
     labels = whole(found.get("labels"))
     if whole(found.get("forest_classes")) > classes or labels > classes:
         raise Unfit(f"has a classifier for more classes than it has labels; {TRAIN_AGAIN}")
@@ -193,7 +195,7 @@ def _chosen(ids: list[Any], scales: list[Any], rows: list[Any], in_2d: list[Any]
 
 
 def _export(found: dict[str, Any]) -> StoredExport:
-    """Return what is stored of the export; what makes no sense is told where somebody wants it to be used."""
+    """Return what is stored of the export; what makes no sense is reported where it is to be used."""
     values: dict[str, Any] = {}
     for name, value in (found.get("export") or {}).items():
         if value is None:

@@ -105,9 +105,11 @@ def _by_channel(one: tuple[SetUp, Dataset]) -> tuple[int, str, int]:
 
 def _is_one(group: list[tuple[SetUp, Dataset]], channels: int | None) -> bool:
     """Return whether set-ups are just these channels of one image, all alike."""
-    told = {setup.channel for setup, _ in group}
+    names = {setup.channel for setup, _ in group}
     alike = {(image.shape, image.dtype, image.axes, "+" in image.scene) for _, image in group}
-    return len(group) == len(told) == channels and "" not in told and alike == {(*next(iter(alike))[:2], "tzyx", False)}
+    return (
+        len(group) == len(names) == channels and "" not in names and alike == {(*next(iter(alike))[:2], "tzyx", False)}
+    )
 
 
 def _together(images: list[Dataset]) -> Dataset:

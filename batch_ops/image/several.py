@@ -60,19 +60,19 @@ def _together(verdicts: list[Accepted], folders: list[str]) -> tuple[RunWarning,
     for verdict, folder in zip(verdicts, folders):
         for warning in verdict.warnings:
             of.setdefault(warning, []).append(folder)
-    told = [
+    warnings = [
         warning if len(those) == len(folders) else replace(warning, sentence=of_images(warning.sentence, those))
         for warning, those in of.items()
     ]
-    return at_most(told)
+    return at_most(warnings)
 
 
-def at_most(told: Sequence[RunWarning]) -> tuple[RunWarning, ...]:
+def at_most(warnings: Sequence[RunWarning]) -> tuple[RunWarning, ...]:
     """Keep as many as a run may have; the last of them says how many there are besides."""
-    if len(told) <= MAX_WARNINGS:
-        return tuple(told)
-    left = len(told) - MAX_WARNINGS + 1
-    return (*told[: MAX_WARNINGS - 1], RunWarning("more-warnings", f"There are {left} more warnings like these."))
+    if len(warnings) <= MAX_WARNINGS:
+        return tuple(warnings)
+    left = len(warnings) - MAX_WARNINGS + 1
+    return (*warnings[: MAX_WARNINGS - 1], RunWarning("more-warnings", f"There are {left} more warnings like these."))
 
 
 def of_images(sentence: str, folders: list[str]) -> str:

@@ -140,7 +140,7 @@ class ImageChecker:
     ) -> ProjectFacts | Refused:
         """Find out what a project (.ilp) asks of its images, or why it can't be run.
 
-        Raises `ServiceFault` where that can't be told now: it must not be remembered as the project's fault.
+        Raises `ServiceFault` where nobody can say so now: it must not be remembered as the project's fault.
         """
         blob = BudgetedReader(InMemory(source) if isinstance(source, bytes) else source, limits, head)
         try:

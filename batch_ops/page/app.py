@@ -147,7 +147,7 @@ class Page:
         )
 
     def _told(self, status: int, title: str, text: str) -> Response:
-        return self.render("told.html", None, status, title=title, text=text)
+        return self.render("message.html", None, status, title=title, text=text)
 
 
 def page_app(system: Callable[[], Awaitable[System]], clock: Callable[[], datetime]) -> Starlette:

@@ -200,7 +200,7 @@ class Looking:
         name, path = self._name(request, visitor), request.query_params.get("path", "")
         content = await system.published.content(name, path, LARGEST_DOWNLOAD)
         if content is None:
-            return self.render("told.html", visitor, 413, title=words.DOWNLOADS, text=words.LARGE)
+            return self.render("message.html", visitor, 413, title=words.DOWNLOADS, text=words.LARGE)
         leaf = path.rpartition("/")[2]
         kind = _TYPES.get(f".{leaf.rpartition('.')[2].lower()}", "application/octet-stream")
         disposition = f"attachment; filename*=UTF-8''{quote(leaf, safe='')}"

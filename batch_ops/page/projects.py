@@ -60,7 +60,7 @@ class Projects:
         if not visitor.steers(name):
             raise HTTPException(404)
         plan = await system.backfiller.plan(f"{name}/", MOST_IMAGES)
-        return self.render("backfill.html", visitor, project=name, plan=plan, told=told(plan))
+        return self.render("backfill.html", visitor, project=name, plan=plan, foreseen=foreseen(plan))
 
 
 def project_of(request: Request, visitor: Visitor) -> str:
@@ -71,7 +71,7 @@ def project_of(request: Request, visitor: Visitor) -> str:
     return name
 
 
-def told(plan: Backfill) -> list[str]:
+def foreseen(plan: Backfill) -> list[str]:
     """Say in sentences what a back-fill would take."""
     found = [words.BACKFILL_FOUND.format(words.files(len(plan.names)), f"{plan.gigabytes:,.1f}", plan.known)]
     if not plan.is_whole:

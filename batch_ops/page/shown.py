@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from batch_ops.domain import naming
-from batch_ops.domain.cost_told import cost_told
+from batch_ops.domain.cost_text import cost_text
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
 from batch_ops.domain.prices import money
@@ -57,8 +57,8 @@ def sums_cost(sums: MonthSum, currency: str) -> str:
         return ""
     if not sums.priced_seconds:
         return words.COST_UNKNOWN
-    told = money(sums.cost_micro, currency)
-    return f"{words.COST_AT_LEAST} {told}" if sums.unpriced_seconds else told
+    cost = money(sums.cost_micro, currency)
+    return f"{words.COST_AT_LEAST} {cost}" if sums.unpriced_seconds else cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class FileRow:
     @property
     def cost(self) -> str:
         """What it has cost."""
-        return cost_told(self.record)
+        return cost_text(self.record)
 
     @property
     def dropped(self) -> str:

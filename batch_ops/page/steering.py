@@ -113,11 +113,11 @@ class Steers:
             return self._ask(request, visitor, form, words.QUESTIONS[what].format(words.files(len(plan.chosen))), plan)
         missed: Mapping[str, int] = {}
         if plan.chosen and what == "retry":
-            await steering.retry(plan.chosen, visitor.told)
+            await steering.retry(plan.chosen, visitor.label)
         elif plan.chosen:
-            missed = await steering.cancel(plan.chosen, by=visitor.told)
+            missed = await steering.cancel(plan.chosen, by=visitor.label)
         done = len(plan.chosen) - sum(missed.values())
-        log.info("%s: %s of %d files.", visitor.told, what, done)
+        log.info("%s: %s of %d files.", visitor.label, what, done)
         left = dict(plan.left)
         for why, number in missed.items():
             left[why] = left.get(why, 0) + number
@@ -135,10 +135,10 @@ class Steers:
         if not form.one("sure"):
             return self._ask(request, visitor, form, words.QUESTIONS[what].format(scope), Plan())
         if what == "pause":
-            await system.steering.pause(project, visitor.told)
+            await system.steering.pause(project, visitor.label)
         else:
             await system.steering.resume(project)
-        log.info("%s: %s of %s.", visitor.told, what, scope)
+        log.info("%s: %s of %s.", visitor.label, what, scope)
         return self._done(visitor, words.DONE_WITH[what].format(scope), {}, form)
 
     async def backfill(self, request: Request, system: System, visitor: Visitor) -> Response:
@@ -154,7 +154,7 @@ class Steers:
         if not form.one("sure"):
             return self._ask(request, visitor, form, words.QUESTIONS["backfill"].format(number), Plan())
         await system.backfiller.ask(plan)
-        log.info("%s: backfill of %d files of %s.", visitor.told, len(plan.names), project)
+        log.info("%s: backfill of %d files of %s.", visitor.label, len(plan.names), project)
         return self._done(visitor, words.DONE_WITH["backfill"].format(number), {}, form)
 
     def _chosen(self, form: Form, visitor: Visitor) -> Selection:

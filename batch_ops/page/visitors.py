@@ -47,7 +47,7 @@ class Visitor:
     projects: frozenset[str] = frozenset()
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """Who this is, for rows and logs."""
         return self.name if self.name == self.id or not self.id else f"{self.name} ({self.id})"
 
@@ -78,10 +78,10 @@ def _claims(header: str) -> list[tuple[str, str]] | None:
     if not 0 < len(header) <= _LONGEST:
         return None
     try:
-        told: Mapping[str, Any] = json.loads(base64.b64decode(header, validate=True))
-        if told["auth_typ"] != _ENTRA:
+        principal: Mapping[str, Any] = json.loads(base64.b64decode(header, validate=True))
+        if principal["auth_typ"] != _ENTRA:
             return None
-        return [(str(claim["typ"]), str(claim["val"])) for claim in told["claims"]]
+        return [(str(claim["typ"]), str(claim["val"])) for claim in principal["claims"]]
     except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -34,7 +34,7 @@ class Contrasts:
     _kept: dict[str, datetime] = field(factory=dict, init=False)
 
     async def of(self, name: str) -> Contrast | None:
-        """Return the contrast to draw this image with; None where its folder has none yet, or that can't be told."""
+        """Return the contrast to draw this image with; None where its folder has none yet, or that is not known."""
         folder, now = naming.folder_of(name), self._clock()
         until, known = self._seen.get(folder, (now, None))
         if now < until:

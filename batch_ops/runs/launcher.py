@@ -55,7 +55,7 @@ class Launcher:
         except ServiceFault as fault:
             return await self._postpone(entry, fault)
         except RequestRefused as refused:
-            # Asking again is useless, whatever it is in this claim: told once, not tried at every tick.
+            # Asking again is useless, whatever it is in this claim: reported once, not tried at every tick.
             reason = f"{str(refused).rstrip('.')}. Tell whoever runs this system; `files retry` tries it again."
             return await self._ending.end(entry, entry.record.to(State.FAILED, self._clock(), plain(reason, 600)))
         now, claim = self._clock(), entry.record

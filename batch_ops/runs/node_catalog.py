@@ -1,7 +1,7 @@
 """What is known of nodes: their size, their task slots, whether Azure may take them back.
 
 Each is asked for once, but for nodes and pools that are not there: those are asked for every time. An answer that is
-refused, or that does not come, is no answer: what it would have told stays unknown, and nothing is held up.
+refused, or that does not come, is no answer: what it would have said stays unknown, and nothing is held up.
 """
 
 import asyncio

@@ -70,7 +70,7 @@ class Strays:
         return await self._claims.refuse(None, case.record(None), sentence_about(stray))
 
     async def untold(self, blobs: Iterable[Blob]) -> AsyncIterator[Blob]:
-        """Yield the first of each folder and suffix of which nobody was told yet. Raises `ServiceFault`."""
+        """Yield the first of each folder and suffix that nobody has heard of yet. Raises `ServiceFault`."""
         seen = set()
         for blob in blobs:
             stray = stray_of(blob.name)

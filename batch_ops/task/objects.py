@@ -17,7 +17,7 @@ from batch_ops.task.strict_json import check_number, check_text, refuse
 
 OBJECTS_NAME = "objects.csv"
 LABELS_FOLDER = "labels"
-# Told wherever a count stands.
+# It goes with every count.
 COMPONENTS = "connected components of the segmentation; touching ones count as one"
 PARTS = "connected components of the segmentation, parted by a watershed of the distance to their edge"
 DISTANCE = "distance"

@@ -44,7 +44,7 @@ class ImageDescription:
     of a file that holds several scenes. `planes`: the axis whose planes a classifier trained in 2D gets one by one, as
     if they were time points; "" for an image that is segmented as a whole. `folder`: of its results, where a file holds
     several images. `pixel_sizes`: axis, size and unit, where they stand in a file beside it. `exported_as`: the order
-    of axes that ilastik is told for the results; "" for the image's own.
+    of axes that ilastik is given for the results; "" for the image's own.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -65,7 +65,7 @@ class ImageDescription:
 
     @property
     def read_as(self) -> str:
-        """The axes as ilastik is told them."""
+        """The axes as ilastik is given them."""
         other = {"t": self.planes, self.planes: "t"} if self.planes else {}
         return "".join(other.get(axis, axis) for axis in self.axes)
 

@@ -121,8 +121,8 @@ class StoredExport:
             start, stop = self.region_start or "the beginning", self.region_stop or "the end"
             said.append(f"the region from {start} to {stop}")
         if self.has_range:
-            told = f"{self.input_min:g} to {self.input_max:g} as {self.export_min:g} to {self.export_max:g}"
-            said.append(f"values from {told}")
+            ranges = f"{self.input_min:g} to {self.input_max:g} as {self.export_min:g} to {self.export_max:g}"
+            said.append(f"values from {ranges}")
         if self.dtype:
             said.append(f"the type {self.dtype}")
         if self.axis_order:

@@ -34,7 +34,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "per-plane-not-used": "its project was trained in 3D, so that it was not segmented plane by plane",
         "datasets-passed-over": "its file has other datasets, too",
         "no-companion": "its XML was not there or could not be used: no sizes of voxels, no set-ups as channels",
-        "more-warnings": "its images have more warnings than are told",
+        "more-warnings": "its images have more warnings than are listed",
         "export-settings": "its project stores export settings, which are not used",
         "export-settings-kept": "it is exported with the settings that its project stores, as its configuration says",
         "not-checked": "the check of the image could not be finished before its task began",

@@ -26,7 +26,7 @@ from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.domain.planning import with_choices
-from batch_ops.domain.provenance import Told, provenance, told_by
+from batch_ops.domain.provenance import Provenance, provenance, read_provenance
 from batch_ops.domain.settings import Settings
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BlobStore, Outbox
@@ -125,8 +125,8 @@ class Collect:
         execution = await self._staging.execution(record.placement.task_id)
         place = (self._blobs, self._settings.results_container, _author(record, execution))
         folder = await ResultFolder.read(*place)
-        told = await _told(folder)
-        if told is None:
+        found = await _published(folder)
+        if found is None:
             if execution is None:
                 cause = Cause(FailureKind.NO_OUTPUT, "The task succeeded, but not all of its results are in staging.")
                 await self._steps.fail(entry, cause)
@@ -153,12 +153,12 @@ class Collect:
             await folder.publish(document)
             # An overtaken handler has finished writing here, or will see that this run is published.
             folder = await ResultFolder.read(*place)
-            told = await _told(folder)
-        if told is None:
+            found = await _published(folder)
+        if found is None:
             raise BlobChanged(f"{PROVENANCE} of {record.name} changed while it was written.")
         # Not what staging holds: of two executions, the one that was published may be gone from there already.
-        await folder.sweep({PROVENANCE, *told.paths})
-        await self._finish(entry, told)
+        await folder.sweep({PROVENANCE, *found.paths})
+        await self._finish(entry, found)
 
     async def _copied(self, folder: ResultFolder, execution: Execution) -> bool:
         """Start the missing copies; return whether every copy is complete."""
@@ -172,20 +172,20 @@ class Collect:
         await for_all(execution.sources.items(), one)
         return all(copy is Copy.DONE for copy in copies)
 
-    async def _finish(self, entry: Entry, told: Told) -> None:
+    async def _finish(self, entry: Entry, found: Provenance) -> None:
         """Finish a published run: keep its contrast, clear staging, then write the final row."""
-        record, results = entry.record, told.published
-        await self._contrasts.keep(record, told.contrast)
+        record, results = entry.record, found.published
+        await self._contrasts.keep(record, found.contrast)
         await self._staging.clear(record.name, record.run)
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
         if not results.tiffs:
             # They are in another format.
             reason = f"Its results are there, as {record.plan.tool.result_form or 'files'}."
         times = replace(record.times, not_before=None)
-        plan = replace(record.plan, warnings=told.warnings or record.plan.warnings)
-        if not plan.image.is_known and told.images:
+        plan = replace(record.plan, warnings=found.warnings or record.plan.warnings)
+        if not plan.image.is_known and found.images:
             # It was not checked: the node knows what it was.
-            plan = replace(plan, image=told.images[0], more_images=told.images[1:])
+            plan = replace(plan, image=found.images[0], more_images=found.images[1:])
         reason = with_choices(reason, plan)
         done = replace(record, kind=None, times=times, plan=plan, published=results)
         if self._settings.rerun_finished:
@@ -237,7 +237,7 @@ def _fault_of(record: FileRecord, execution: Execution) -> Cause | None:
     return None
 
 
-async def _told(folder: ResultFolder) -> Told | None:
+async def _published(folder: ResultFolder) -> Provenance | None:
     """Read what this run has published; None if nothing yet, or if another execution of it was copied over that."""
-    told = told_by(await folder.content(PROVENANCE)) if folder.has_own(PROVENANCE) else None
-    return None if told is None or folder.mixes(told.paths, told.execution) else told
+    found = read_provenance(await folder.content(PROVENANCE)) if folder.has_own(PROVENANCE) else None
+    return None if found is None or folder.mixes(found.paths, found.execution) else found

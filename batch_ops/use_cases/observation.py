@@ -176,10 +176,10 @@ class Observation:
         record = entry.record
         if record.reason == reason:
             return
-        told = replace(record, reason=reason, times=replace(record.times, updated_at=self._clock()))
+        said = replace(record, reason=reason, times=replace(record.times, updated_at=self._clock()))
         if is_long_wait(reason):
-            await self._problem_file.report(told)
+            await self._problem_file.report(said)
         elif is_long_wait(record.reason):
-            await self._problem_file.retract(told)
-        await self._ending.advance_reported(entry, told)
-        log.warning("%s", reason, extra=fields(told))
+            await self._problem_file.retract(said)
+        await self._ending.advance_reported(entry, said)
+        log.warning("%s", reason, extra=fields(said))

@@ -36,8 +36,8 @@ def quota(account: Mapping[str, Any], family: str, spot: bool) -> int | None:
     return None
 
 
-def _number(told: Any) -> int | None:
-    return None if told is None else int(told)
+def _number(stated: Any) -> int | None:
+    return None if stated is None else int(stated)
 
 
 def sku(skus: Sequence[Mapping[str, Any]], size: str) -> tuple[int | None, str, bool] | None:

@@ -147,7 +147,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             )
         elif name.startswith("WEBSITE_AUTH_") or name == "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID":
             faults.append(
-                f"--more-settings has {name}: who may come in is told by App Service alone; see --page-client-id."
+                f"--more-settings has {name}: who may come in is decided by App Service alone; see --page-client-id."
             )
         elif re.search(r"KEY|SECRET|PASSWORD|SAS|CONNECTION", name):
             faults.append(

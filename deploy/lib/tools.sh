@@ -8,16 +8,16 @@ lookup_data() { # variable, question
   local variable=$1
   shift
   patiently "Looking into the storage account $data_account" ask_for_data "$@"
-  printf -v "$variable" '%s' "$(<"$work/told")"
+  printf -v "$variable" '%s' "$(<"$work/stored")"
 }
 
 ask_for_data() { # question
   local code=0
   az "$@" --account-name "$data_account" --auth-mode login --only-show-errors --output tsv \
-    >"$work/told" 2>"$work/refused" || code=$?
+    >"$work/stored" 2>"$work/refused" || code=$?
   ((code != 0)) || return 0
   if grep -qE "$MISSING" "$work/refused"; then
-    : >"$work/told"
+    : >"$work/stored"
     return 0
   fi
   cat "$work/refused" >&2

@@ -60,7 +60,7 @@ class Watched:
 
 
 def _is_closed(path: Path) -> bool:
-    """Return whether no program has the file open, where that can be told: Windows renames no open file."""
+    """Return whether no program has the file open, where the system says so: Windows renames no open file."""
     if os.name == "nt":
         try:
             os.rename(path, path)

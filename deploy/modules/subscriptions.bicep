@@ -18,7 +18,7 @@ type subscription = {
   filters: object[]
 }
 
-@description('What a Zarr has once, at its top: by it, its dropper is told that it cannot be segmented. The thousands of other files raise no event.')
+@description('What a Zarr has once, at its top: for its sake whoever dropped it hears that it cannot be segmented. The thousands of other files raise no event.')
 var zarrFiles = ['.zarr/.zgroup', '.zarr/.zarray', '.zarr/.zattrs', '.zarr/zarr.json']
 
 @description('All that is dropped: which files are images, the app knows. And classifiers with their settings.')

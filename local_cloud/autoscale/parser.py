@@ -1,4 +1,4 @@
-"""From text to Formula: grammar, then every rule that can be told without evaluating."""
+"""From text to Formula: grammar, then every rule that can be checked without evaluating."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -37,7 +37,7 @@ class BatchService:
 
     def __init__(self, settings: Settings, clock: Clock, endpoint: str) -> None:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Processes are told apart by this path, so it must be the one and only spelling of it.
+        # Processes are recognised by this path, so it must be the one and only spelling of it.
         self.settings = settings = replace(settings, data=settings.data.resolve())
         self._lock = _hold(settings.data / "lock")
         self.endpoint = endpoint

@@ -124,10 +124,10 @@ async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Super
     await _start_platform(folder, identity, options, supervisor)
     token = secrets.token_urlsafe(32)
     await supervisor.start([ProgramPart(functions_program(folder, identity, options, token))])
-    told = exports(identity, token)
-    write_exports(folder.env, told)
+    values = exports(identity, token)
+    write_exports(folder.env, values)
     print(f"The cloud is ready. In another terminal: source {folder.env}", flush=True)
-    print(f"Its page, until it ends: {told['PAGE_URL']}", flush=True)
+    print(f"Its page, until it ends: {values['PAGE_URL']}", flush=True)
     await supervisor.until_broken()
 
 

@@ -52,7 +52,7 @@ def watch(
             uploaded[file.name] = datetime.now(UTC)
             show(lines(files, rows, uploaded, datetime.now(UTC)))
         while True:
-            with contextlib.suppress(AzureError):  # storage may be started again; a cloud that ended is told below
+            with contextlib.suppress(AzureError):  # storage may be started again; that a cloud has ended is seen below
                 rows = storage.rows(files)
                 given_up = storage.given_up()
             show(lines(files, rows, uploaded, datetime.now(UTC)))

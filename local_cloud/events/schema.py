@@ -23,7 +23,7 @@ class Subscription:
     lacks: str = ""
 
     def wants(self, event: "BlobCreated") -> bool:
-        # Event Grid's subject filters (begins with, ends with) ignore case unless told otherwise.
+        # Event Grid's subject filters (begins with, ends with) ignore case unless configured otherwise.
         subject = event.subject.lower()
         begins = SUBJECT.format(container=self.container, blob="").lower()
         if self.lacks and self.lacks.lower() in subject:

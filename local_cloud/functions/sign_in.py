@@ -1,10 +1,10 @@
-"""App Service authentication's part: who has signed in is told to the app in headers that nobody else can set.
+"""App Service authentication's part: it passes who has signed in to the app in headers that nobody else can set.
 
 There is no identity provider here. Whoever has the token of this host may be anybody:
 
 GET /.auth/login/local?token=T[&role=R][&group=G][&name=N][&post_login_redirect_uri=/P]     a session, and on to /P
 GET /.auth/logout                                                                         the session ends
-GET /.auth/me                                                                             what the app is told
+GET /.auth/me                                                                             what the app is given
 
 Roles and groups may stand several times; without a role it is `admin`. Sessions end with the token.
 """

@@ -49,7 +49,7 @@ def test_an_impossible_option_is_refused(empty, options, sentence):
         ("vmSizes=a, b", "no blanks"),
         ("operatorsGroup=us", "must be the object id of a group in Entra"),
         ("pageClientId=ours", "must be the application (client) id of an app registration in Entra"),
-        ('moreSettings={"WEBSITE_AUTH_ENABLED": "True"}', "who may come in is told by App Service alone"),
+        ('moreSettings={"WEBSITE_AUTH_ENABLED": "True"}', "who may come in is decided by App Service alone"),
         ("alertMail=a b@c", "which is no mail address"),
         ("monthlyBudget=5", "--monthly-budget needs --alert-mail"),
         ("budgetMonth=lots", "--budget is 'lots'; it must be an amount"),

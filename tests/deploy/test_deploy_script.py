@@ -201,8 +201,8 @@ def test_a_group_of_operators_gets_the_roles_of_one(lab):
 
 def test_who_is_told_is_asked_for_once(empty):
     """Without a keyboard it is a note; a deployment that is there is not asked again."""
-    assert "Nobody is told when something breaks: --alert-mail" in empty.up().stderr
-    assert "Nobody is told" not in empty.up("--no-smoke-test").stderr
+    assert "Nobody hears of it when something breaks: --alert-mail" in empty.up().stderr
+    assert "Nobody hears of it" not in empty.up("--no-smoke-test").stderr
 
 
 def test_roles_that_were_given_by_hand_are_found(lab):

@@ -54,11 +54,11 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
 
     described = describe_assembled(file, path_of, times, channels, inner)
     path = f"{level}/TimePoint {time}/Channel {channel}/Data" if named else _LEVEL
-    told = {"name": path, "reader": READER, "pixel_sizes": _pixel_sizes(info, inner)}
+    more = {"name": path, "reader": READER, "pixel_sizes": _pixel_sizes(info, inner)}
     if named:
         siblings = names_in(group_at(root, f"{level}/TimePoint {first_time}"))
-        told["others"] = [name for name in siblings if name.startswith("Channel ") and name != f"Channel {channel}"]
-    return {**described, **told}
+        more["others"] = [name for name in siblings if name.startswith("Channel ") and name != f"Channel {channel}"]
+    return {**described, **more}
 
 
 def parts(_file: h5py.File, path: str, shape: tuple[int, ...]) -> Iterator[Part]:

@@ -70,7 +70,7 @@ def _named(one: CountedClass) -> str:
     """Return the name of a class as far as the font has its letters: those of Latin by their plain ones."""
     plain = unicodedata.normalize("NFKD", one.name.translate(_SPELLED)[:_MOST_CHARS])
     name = "".join(char for char in plain if not unicodedata.combining(char))
-    told = "".join(char if char.isascii() and char.isprintable() else "?" for char in name)
-    if not any(char.isalnum() for char in told):
+    drawn = "".join(char if char.isascii() and char.isprintable() else "?" for char in name)
+    if not any(char.isalnum() for char in drawn):
         return f"class {one.label}{' (its name has other letters than this font)' if one.name.strip() else ''}"
-    return f"class {one.label}: {told}"
+    return f"class {one.label}: {drawn}"

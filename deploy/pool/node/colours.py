@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Sequence
 
-# Green first, then others that are told apart by people who see red and green alike, too.
+# Green first, then others that can be distinguished by people who see red and green alike, too.
 _COLOURS = ((0, 255, 80), (255, 80, 255), (0, 190, 255), (255, 170, 0), (255, 255, 80), (255, 70, 70), (160, 130, 255))
 _DARKEST = 64
 

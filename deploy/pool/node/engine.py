@@ -136,8 +136,8 @@ def _installed() -> _Engine | None:
         done = subprocess.run(
             [str(program), "--identity"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS_TO_ANSWER
         )
-        told = json.loads(done.stdout)
-        return _Engine(str(program), str(told["version"]), str(told["level"]))
+        identity = json.loads(done.stdout)
+        return _Engine(str(program), str(identity["version"]), str(identity["level"]))
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired) as exc:
         say(f"The pixel engine on this node does not say who it is: {type(exc).__name__}: {exc}")
         return None

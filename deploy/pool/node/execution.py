@@ -127,8 +127,8 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
     """Return the content of outcome.json. What was warned of before a failure leads the last lines of the log."""
     task = execution.task
     warned = () if outcome.succeeded else at_most(execution.told_warnings)
-    told = tuple(plain_line(f"Warning: {warning.sentence}") for warning in warned)
-    lines, room = execution.log_lines, MAX_LAST_LINES - len(told)
+    warnings = tuple(plain_line(f"Warning: {warning.sentence}") for warning in warned)
+    lines, room = execution.log_lines, MAX_LAST_LINES - len(warnings)
     # Those that matter most come first, the end of the log last.
     kept = lines if len(lines) <= room else (*lines[: room // 2], *lines[room // 2 - room :])
     return Report(
@@ -139,7 +139,7 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
         started=_utc(execution.started),
         finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
         seconds=execution.seconds,
-        last_lines=(*told, *kept),
+        last_lines=(*warnings, *kept),
         ilastik_exit_code=execution.ilastik_exit_code,
         task_id=task.task_id if task else "",
         correlation_id=task.correlation_id if task else "",

@@ -27,11 +27,11 @@ class Measurement:
     warnings: tuple[RunWarning, ...] = ()
 
     @classmethod
-    def read(cls, told: Any) -> Measurement:
+    def read(cls, answer: Any) -> Measurement:
         """Read what `asdict` makes of it. Raises `ManifestError` for anything else."""
         try:
-            counts = ObjectCounts.read(told["counts"]) if told["counts"] else None
-            return cls(counts, tuple(told["class_pixels"]), tuple(RunWarning(**one) for one in told["warnings"]))
+            counts = ObjectCounts.read(answer["counts"]) if answer["counts"] else None
+            return cls(counts, tuple(answer["class_pixels"]), tuple(RunWarning(**one) for one in answer["warnings"]))
         except (KeyError, TypeError) as exc:
             raise ManifestError(f"What was measured can't be read: {exc}.") from exc
 

@@ -59,8 +59,8 @@ def measure_results(
         "wanted": wanted.to_json(),
     }
     try:
-        told = ask_aside(measure.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
-        found = Measurement.read(told)
+        answer = ask_aside(measure.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
+        found = Measurement.read(answer)
     except (NoAnswer, ManifestError) as exc:
         with suppress(OSError):
             table.unlink()
@@ -84,13 +84,13 @@ def add_label_images(execution: Execution, folder: str, order: Mapping[str, Any]
     """
     place = Path(order["labels"])
     try:
-        told = ask_aside(LABEL_IMAGES, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
+        answer = ask_aside(LABEL_IMAGES, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0)))
         outputs = []
-        for label in told["classes"]:
+        for label in answer["classes"]:
             path = "/".join(filter(None, (folder, labels_name(label))))
             file = execution.partial / path
             length, md5 = file.stat().st_size, md5_of(file)
-            outputs.append(Output(path, Role.LABELS, TIFF, length, md5, told["pages"], told["axes"]))
+            outputs.append(Output(path, Role.LABELS, TIFF, length, md5, answer["pages"], answer["axes"]))
     except (NoAnswer, OSError, KeyError, TypeError, ManifestError) as exc:
         shutil.rmtree(place, ignore_errors=True)
         reason = plain_line(f"The images of its objects' ids could not be made: {exc}")

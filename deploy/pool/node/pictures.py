@@ -43,9 +43,9 @@ def make_pictures(
     }
     try:
         (folder / pictures.FOLDER).mkdir()
-        told = ask_aside(draw.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0) / 4))
-        contrast = Contrast.read(told["contrast"])
-        made = [path for path in (pictures.PREVIEW, pictures.OVERLAY, pictures.SMALL) if path in told["pictures"]]
+        answer = ask_aside(draw.__name__, order, max(LEAST_SECONDS, execution.seconds.get("ilastik", 0.0) / 4))
+        contrast = Contrast.read(answer["contrast"])
+        made = [path for path in (pictures.PREVIEW, pictures.OVERLAY, pictures.SMALL) if path in answer["pictures"]]
         return [_output(execution, folder / path) for path in made], contrast
     except (NoAnswer, OSError, KeyError, TypeError, pictures.PicturesError) as exc:
         with suppress(OSError):

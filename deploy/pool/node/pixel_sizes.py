@@ -21,7 +21,7 @@ def pixel_sizes(stored: Dataset, axes: str) -> PixelSizes:
 
 
 def sizes_as_read(sizes: PixelSizes, found: ImageDescription) -> PixelSizes:
-    """Return the sizes by the axes that ilastik is told; that of planes it takes for times is in micrometres then."""
+    """Return the sizes by the axes that ilastik is given; that of planes it takes for times is in micrometres then."""
     if not found.planes:
         return sizes
     others = [(axis, size, unit) for axis, size, unit in sizes if axis not in ("t", found.planes)]

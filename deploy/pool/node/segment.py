@@ -109,7 +109,7 @@ def segment(
 
 
 def warn_of_one_class(execution: Execution, folder: str, results: Sequence[Output], classes: int) -> None:
-    """Warn where nothing was told apart: the images may be unlike those that the project was trained on."""
+    """Warn where one class was found everywhere: the images may be unlike those that the project was trained on."""
     names = [output.path for output in results if output.role is Role.SEGMENTATION]
     value = only_value(execution.partial, names)
     if value is not None:

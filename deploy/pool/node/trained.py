@@ -32,8 +32,8 @@ def trained_sizes_um(root: Any) -> dict[str, tuple[float, ...]]:
     for name in names_in(lanes)[:_MOST_LANES] if lanes is not None else []:
         lane = group_at(lanes, f"{name}/Raw Data") or group_at(lanes, name)
         if lane is not None:
-            told = text(value_at(lane, "axistags")), text(value_at(lane, "axis_units"))
-            for axis, size in sizes_um(*told, "zyx").items():
+            tags = text(value_at(lane, "axistags")), text(value_at(lane, "axis_units"))
+            for axis, size in sizes_um(*tags, "zyx").items():
                 found.setdefault(axis, []).append(size)
     return {axis: tuple(sizes) for axis, sizes in found.items()}
 
@@ -41,7 +41,7 @@ def trained_sizes_um(root: Any) -> dict[str, tuple[float, ...]]:
 def intensity_thresholds(root: Any, channels: int, planes: int) -> list[Array]:
     """Return, for each channel, every threshold with which the classifier's trees divide smoothed intensities.
 
-    Empty where it has none, or where they can't be told from other features: then nothing is known.
+    Empty where it has none, or where they can't be distinguished from other features: then nothing is known.
     """
     try:
         return _thresholds(root, channels, _intensity_columns(root, channels, planes))

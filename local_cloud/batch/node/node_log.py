@@ -30,7 +30,7 @@ class NodeLog:
 
 
 async def send_log(text: str, access: BlobAccess, container: str, name: str, identity: str | None) -> None:
-    """Upload a part of a node's log as the blob `name`; a failure is told to whoever runs the service."""
+    """Upload a part of a node's log as the blob `name`; whoever runs the service hears of a failure."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "log")
         await asyncio.to_thread(file.write_text, text)

@@ -1,6 +1,6 @@
 """The api-versions that clients send, and answers in the form that the older ones have.
 
-Every version since the first one here is taken; a version is told by its date, which is all that is compared.
+Every version since the first one here is taken; a version is known by its date, which is all that is compared.
 """
 
 import re

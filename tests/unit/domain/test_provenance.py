@@ -9,7 +9,7 @@ import pytest
 
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.provenance import provenance, told_by
+from batch_ops.domain.provenance import provenance, read_provenance
 from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.task.export_plan import export_plan
 from batch_ops.task.manifest import Manifest, ManifestImage
@@ -105,16 +105,16 @@ def test_schema_6_adds_the_images():
 @pytest.mark.parametrize("schema", [1, 2, 3, 4, 5, 6])
 def test_what_was_written_is_read_back(schema):
     """After a handler died between provenance and row, this is all there is to know of the run."""
-    told = told_by(written(schema))
-    assert told
-    assert told.paths == {*LENGTHS} - ({"pictures/overview.png"} if schema == 1 else set())
-    assert told.published.tiffs == 2
-    assert told.published.result_bytes == 2**33 + 9 + (5 if schema > 1 else 0)
-    assert told.warnings == ((KNOWN, NEW) if schema > 1 else ())
-    assert told.published.class_pixels == ((30, 12) if schema > 3 else ())
-    assert told.published.counts == (COUNTS if schema > 2 else None)
-    assert told.published.image_counts == tuple(ImageCounts(i.folder, COUNTS) for i in IMAGES * (schema > 5))
-    assert told.images == tuple(image.described for image in IMAGES * (schema > 5))
+    found = read_provenance(written(schema))
+    assert found
+    assert found.paths == {*LENGTHS} - ({"pictures/overview.png"} if schema == 1 else set())
+    assert found.published.tiffs == 2
+    assert found.published.result_bytes == 2**33 + 9 + (5 if schema > 1 else 0)
+    assert found.warnings == ((KNOWN, NEW) if schema > 1 else ())
+    assert found.published.class_pixels == ((30, 12) if schema > 3 else ())
+    assert found.published.counts == (COUNTS if schema > 2 else None)
+    assert found.published.image_counts == tuple(ImageCounts(i.folder, COUNTS) for i in IMAGES * (schema > 5))
+    assert found.images == tuple(image.described for image in IMAGES * (schema > 5))
 
 
 def test_what_is_not_known_is_not_told():

@@ -20,7 +20,7 @@ from pixel_engine.writers import check_writable, open_writer
 
 Say = Callable[[str], None]
 
-# Progress is told this often, and once at the very start.
+# Progress is reported this often, and once at the very start.
 _STEPS = 10
 
 

@@ -60,7 +60,7 @@ class _Chunk:
 class Engine:
     """Computes chunks of volumes of one size (z, y, x) with one classifier. Use as a context manager.
 
-    `library` is the compiled kernel; `on_tile` is told the number of voxels of each finished tile, by any thread.
+    `library` is the compiled kernel; `on_tile` gets the number of voxels of each finished tile, from any thread.
     """
 
     library: native.Library

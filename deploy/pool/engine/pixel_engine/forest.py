@@ -86,12 +86,12 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
 
     Raises ProjectError where it is not a forest of vigra's, or disagrees with the numbers given.
     """
-    told = _read_counts(group)
-    columns, classes = columns or told[0], classes or told[1]
-    if told[:2] != (columns, classes):
+    stated = _read_counts(group)
+    columns, classes = columns or stated[0], classes or stated[1]
+    if stated[:2] != (columns, classes):
         raise ProjectError(
-            f"The forests of the classifier in {group.file.filename} disagree: {group.name} has {told[0]} features and "
-            f"{told[1]} classes, others have {columns} and {classes}."
+            f"The forests of the classifier in {group.file.filename} disagree: {group.name} has {stated[0]} features "
+            f"and {stated[1]} classes, others have {columns} and {classes}."
         )
     trees = []
     for name in sorted(name for name in group if not name.startswith("_") and isinstance(group[name], h5py.Group)):
@@ -103,9 +103,9 @@ def read_forest(group: h5py.Group, columns: int | None, classes: int | None) -> 
                 f"{tree_columns} features and {tree_classes} classes, others have {columns} and {classes}."
             )
         trees.append(tree)
-    if len(trees) != told[2] or not trees:
+    if len(trees) != stated[2] or not trees:
         raise ProjectError(
-            f"The classifier in {group.file.filename} is damaged: {group.name} should have {told[2]} trees and has "
+            f"The classifier in {group.file.filename} is damaged: {group.name} should have {stated[2]} trees and has "
             f"{len(trees)}. Train and save it again."
         )
     return tuple(trees), columns, classes

@@ -44,7 +44,7 @@ def predict(
 ) -> Iterator[Block]:
     """Yield the blocks of the result: labels (uint8, c = 1) or probabilities (float32, c = classes).
 
-    `progress` is told the share of the work that is done, often, by any thread.
+    `progress` gets the share of the work that is done, often, from any thread.
 
     How the volume is cut up and how many threads work never changes a pixel.
     """

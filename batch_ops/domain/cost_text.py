@@ -4,18 +4,18 @@ from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.prices import money
 
 
-def cost_told(record: FileRecord) -> str:
+def cost_text(record: FileRecord) -> str:
     """0.0123 USD, at least: 40 of 900 node seconds have no known price."""
     if not record.node_seconds:
         return ""
     amount, unknown = record.spent.cost_micro, record.unpriced_seconds
     if amount is None or unknown == record.node_seconds:
         return "not known" if record.state.is_final else ""
-    told = money(amount, record.spent.cost_currency)
+    shown = money(amount, record.spent.cost_currency)
     if not record.state.is_final:
-        return f"{told} so far"
+        return f"{shown} so far"
     return (
-        f"{told}, at least: {unknown:,} of {record.node_seconds:,} node seconds have no known price"
+        f"{shown}, at least: {unknown:,} of {record.node_seconds:,} node seconds have no known price"
         if unknown
-        else told
+        else shown
     )
