@@ -35,6 +35,7 @@ from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
 from batch_ops.use_cases.project_look import ProjectLooks
 from batch_ops.use_cases.published_files import PublishedFiles
+from batch_ops.use_cases.purging import Purging
 from batch_ops.use_cases.reconcile import Reconcile
 from batch_ops.use_cases.rerunning import Rerunning
 from batch_ops.use_cases.start import Start
@@ -56,6 +57,7 @@ class System:
     fetching: Fetching
     cropping: Cropping
     rerunning: Rerunning
+    purging: Purging
     backfiller: Backfiller
     poison: PoisonCare
     contrasts: Contrasts
@@ -128,6 +130,17 @@ def assemble(
         steering=steering,
         confirming=Confirming(ledger=ledger, worklist=worklist, notes=notes, outbox=ports.outbox),
         rerunning=Rerunning(ledger=ledger, reruns=reruns, outbox=ports.outbox, clock=clock),
+        purging=Purging(
+            ledger=ledger,
+            index=ports.index,
+            notes=notes,
+            blobs=ports.blobs,
+            batch=ports.batch,
+            staging=runs.staging,
+            select=steering.select,
+            settings=settings,
+            clock=clock,
+        ),
         counting=lambda: Counting(blobs=ports.blobs, settings=settings),
         fetching=Fetching(blobs=ports.blobs, container=settings.results_container),
         cropping=Cropping(

@@ -151,6 +151,11 @@ class AzureBatch:
         with suppress(_Already), calls(_SERVICE, f"end the task {task_id}", ended):
             await self._client.terminate_task(job_id, task_id)
 
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        gone = _already("TaskNotFound", "JobNotFound", "JobBeingDeleted")
+        with suppress(_Already), calls(_SERVICE, f"delete the task {task_id}", gone):
+            await self._client.delete_task(job_id, task_id)
+
     async def close_job(self, job_id: str) -> None:
         closed = _already("JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted")
         with suppress(_Already), calls(_SERVICE, f"close the job {job_id}", closed):

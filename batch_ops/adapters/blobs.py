@@ -7,6 +7,7 @@ headers and are percent-encoded on the way.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -147,6 +148,11 @@ class AzureBlobs:
         with suppress(BlobMissing):
             async with self._version(container, name, f"delete {_shown(container, name)}"):
                 await client.delete_blob(delete_snapshots="include", **_if_match(etag))
+
+    async def kept_after_deletion(self) -> timedelta:
+        with calls(_SERVICE, "tell for how long it keeps what was deleted"):
+            policy = (await self._service.get_service_properties())["delete_retention_policy"]
+        return timedelta(days=policy.days or 0) if policy.enabled else timedelta()
 
     def url(self, container: str, name: str = "") -> str:
         """Return the URL of a container or blob, percent-encoded, without a signature."""

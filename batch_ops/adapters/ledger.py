@@ -8,7 +8,7 @@ from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
-from batch_ops.adapters import table_rows, transactions
+from batch_ops.adapters import ledger_removal, table_rows, transactions
 from batch_ops.adapters.sdk_errors import SDK_ERRORS, calls, code_of
 from batch_ops.adapters.sum_rows import Held, SumRows, adding
 from batch_ops.adapters.table_rows import MISSING_CODES
@@ -66,6 +66,9 @@ class TableLedger:
 
     async def advance(self, entry: Entry, record: FileRecord) -> Entry:
         return await self._write(advance_writes(entry, record), "advance")
+
+    async def remove(self, entry: Entry) -> None:
+        await ledger_removal.remove(self._table, entry)
 
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """List every run of a file, the oldest first; the current one as in the file's row."""

@@ -59,9 +59,9 @@ def merge(entity: Mapping[str, Any], version: str) -> Operation:
     return Operation("PATCH", entity, version)
 
 
-def delete(partition: str, key: str) -> Operation:
-    """Remove a row that must be there."""
-    return Operation("DELETE", {"PartitionKey": partition, "RowKey": key}, "*")
+def delete(partition: str, key: str, version: str = "*") -> Operation:
+    """Remove a row that must be there, in this version of it."""
+    return Operation("DELETE", {"PartitionKey": partition, "RowKey": key}, version)
 
 
 async def submit(table: TableClient, operations: Sequence[Operation]) -> list[str]:

@@ -153,7 +153,9 @@ def decide_look(seen: Seen, settings: Settings) -> Look:
     if old.image.etag != blob.etag or seen.is_same_upload:
         begun = "" if seen.is_upload else old.image.begun_etag or old.image.etag
         image = replace(old.image, etag=blob.etag, begun_etag=begun)
-        kept = replace(kept, image=image, times=replace(old.times, updated_at=seen.now))
+        # Whoever uploads it once more wants to keep it.
+        purge_at = None if seen.is_upload else old.times.purge_at
+        kept = replace(kept, image=image, times=replace(old.times, updated_at=seen.now, purge_at=purge_at))
     return Continue(kept, submit)
 
 

@@ -122,6 +122,19 @@ def advance_writes(entry: Entry, record: FileRecord) -> Writes:
     return _transaction(record, entry, final, () if entry.record.state.is_final else final)
 
 
+def removal_writes(entry: Entry) -> tuple[Write, ...]:
+    """Return the writes that delete a file's row, of this version, and its copies; the rows of its runs are apart.
+
+    Raises `IllegalTransition` for a run that has not ended.
+    """
+    record = entry.record
+    if not record.state.is_final:
+        raise IllegalTransition(f"The row of {plain(record.name)} can't be removed: it is {record.state}.")
+    copies = file_index.keys_of(record.name, entry.indexed)
+    file = Write(file_key(record.name), None, RowKind.FILE, entry.version)
+    return (file, *(Write(key, None, RowKind.INDEX) for key in copies))
+
+
 def with_current(ended: Sequence[FileRecord], current: Entry | None) -> list[FileRecord]:
     """List every run of a file, the oldest first: the rows of ended runs, and the current one from the file's row."""
     if current is None:

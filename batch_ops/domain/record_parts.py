@@ -43,7 +43,8 @@ class Times:
     """The times of what happened to the run. `not_before`: when to try again after a fault.
 
     `failed_seconds`: for how long nodes worked on it in vain: on attempts that failed and were followed by another, and
-    on tasks that Batch put back into their queue.
+    on tasks that Batch put back into their queue. `purge_at`: from then on an operator may remove the file with all
+    that came of it; None where nobody has announced that.
     """
 
     dropped_at: datetime | None = None
@@ -54,6 +55,7 @@ class Times:
     finished_at: datetime | None = None
     not_before: datetime | None = None
     failed_seconds: int | None = None
+    purge_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

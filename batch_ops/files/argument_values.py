@@ -1,7 +1,9 @@
 """Reads what stands behind the options of the command line; argparse reports what is wrong."""
 
 import argparse
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_MOST_DAYS = 36_500
 
 
 def blob_name(text: str) -> str:
@@ -24,6 +26,14 @@ def month(text: str) -> str:
         return f"{datetime.strptime(text, '%Y-%m'):%Y-%m}"
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no month such as 2026-03") from None
+
+
+def days(text: str) -> timedelta:
+    """Read a number of days such as 90d."""
+    number = text.removesuffix("d")
+    if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is no number of days such as 90d")
+    return timedelta(days=int(number))
 
 
 def positive(text: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from batch_ops.domain.file_record import State
-from batch_ops.files.argument_values import blob_name, moment, month, positive
+from batch_ops.files.argument_values import blob_name, days, moment, month, positive
 from batch_ops.task.warning_kinds import KINDS
 
 _OPEN = "OPEN"
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _add_rerun(commands)
     _add_compare(commands)
     _add_poison(commands)
+    _add_purge(commands)
     sums = _command(commands, "month", "show how many runs ended in a month, by project, and their node hours")
     sums.add_argument("month", nargs="?", type=month, default=None, metavar="MONTH", help="2026-03 (this month, UTC)")
     sums.add_argument("--project", default="", help="of this project only")
@@ -215,6 +216,21 @@ def _add_compare(commands: _Commands) -> None:
     command.add_argument("--prefix", type=blob_name, default="", help="of files whose names begin with this")
     help_ = "keep the overlays of both there, with an index.html that shows them side by side"
     command.add_argument("--to", type=Path, default=None, metavar="FOLDER", help=help_)
+
+
+def _add_purge(commands: _Commands) -> None:
+    help_ = "announce the removal of files with all that came of them; called again after the notice, remove them"
+    command = _command(commands, "purge", help_)
+    help_ = "files whose names begin with this"
+    command.add_argument("prefix", nargs="?", type=blob_name, default="", metavar="PREFIX", help=help_)
+    help_ = "what was dropped and ended that long ago, such as 90d"
+    command.add_argument("--older-than", type=days, default=None, metavar="DAYS", help=help_)
+    command.add_argument("--project", default="", help="of this project only")
+    help_ = "from the announcement to the removal, such as 14d (7d)"
+    command.add_argument("--notice", type=days, default=None, metavar="DAYS", help=help_)
+    command.add_argument("--keep", action="store_true", help="take back what was announced")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _care(command)
 
 
 def _add_poison(commands: _Commands) -> None:

@@ -15,6 +15,7 @@ from batch_ops.files import (
     fetch_command,
     month_command,
     poison_command,
+    purge_command,
     rerun_command,
 )
 from batch_ops.files.arguments import states_of, warnings_of
@@ -61,6 +62,8 @@ async def run(args: Namespace, system: System, console: Console) -> int:
             return await fetch_command.run(args, system.steering, system.fetching, console)
         case "month":
             return await month_command.run(args, system.month, console)
+        case "purge":
+            return await purge_command.run(args, system.purging, console)
         case "rerun":
             return await rerun_command.run(args, system.rerunning, console)
         case "poison":

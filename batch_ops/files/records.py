@@ -47,7 +47,14 @@ def as_row(record: FileRecord) -> tuple[str, ...]:
     """Make a line of `list`."""
     seen = moment(record.times.updated_at)[:16]
     warnings = ", ".join(warning.code for warning in record.plan.warnings)
-    return (record.state, str(record.run), seen, record.name, record.reason, warnings)
+    reason = f"{removal_told(record)} {record.reason}".strip()
+    return (record.state, str(record.run), seen, record.name, reason, warnings)
+
+
+def removal_told(record: FileRecord) -> str:
+    """Say from when on the file may be removed for good; "" where nobody has announced that."""
+    at = record.times.purge_at
+    return f"To be removed from {at:%Y-%m-%d} on." if at else ""
 
 
 def run_row(record: FileRecord) -> tuple[str, ...]:
@@ -80,6 +87,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "finished": moment(times.finished_at),
         "last change": moment(times.updated_at),
         "not before": moment(times.not_before),
+        "to be removed from": moment(times.purge_at),
         "back-filled": "yes" if record.backfill else "",
         "starts on": moment(record.turn),
         "pool": here.pool_id,

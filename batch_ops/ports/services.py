@@ -85,6 +85,12 @@ class BlobStore(Protocol):
     async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
         """Delete a blob (of that version), if it exists. Raises `BlobChanged`."""
 
+    async def kept_after_deletion(self) -> timedelta:
+        """Return for how long the account can bring back what was deleted; 0 where it is gone at once.
+
+        Raises `NotAllowed`.
+        """
+
     def url(self, container: str, name: str = "") -> str:
         """Return the URL of a container or blob, percent-encoded."""
 
@@ -109,6 +115,9 @@ class BatchService(Protocol):
 
     async def terminate_task(self, job_id: str, task_id: str) -> None:
         """End a task; one that is completed or gone is success."""
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        """Delete a task, with what its node keeps of it; one that is gone is success."""
 
     async def close_job(self, job_id: str) -> None:
         """Terminate the job; one that is closed or gone is success."""

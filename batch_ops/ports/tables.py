@@ -33,6 +33,13 @@ class Ledger(Protocol):
         Raises `Conflict` if the row changed since, `IllegalTransition` if the table of transitions forbids it.
         """
 
+    async def remove(self, entry: Entry) -> None:
+        """Delete all that is known of a file: its row, if it is this version, the rows of its runs, its copies.
+
+        The file's row goes last, with its copies. A row that is gone is success; the sums of months stay. Raises
+        `Conflict` if the row changed since, `IllegalTransition` if its run has not ended.
+        """
+
     async def runs(self, name: str) -> Sequence[FileRecord]:
         """List every run of a file, the oldest first."""
 

@@ -87,6 +87,14 @@ def succeeded(world: Simulation) -> None:
     assert row_is(world, State.SUCCEEDED)
 
 
+def removal_is_due(world: Simulation) -> None:
+    succeeded(world)
+    world.announce_removal(NAME, timedelta(days=1))
+    world.pass_time(MINUTE)
+    assert world.row(NAME).times.purge_at is not None
+    world.pass_time(timedelta(days=1))
+
+
 def rejected(world: Simulation) -> None:
     world.project(CLASSIFIER)
     world.drop(NAME, b"NEEDS neuron 5", 0)

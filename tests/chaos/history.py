@@ -95,6 +95,10 @@ def _carry_out(world: Simulation, action: Action) -> None:
             world.retry(name, force=True)
         case Kind.RERUN:
             world.rerun(action.project, action.service)
+        case Kind.ANNOUNCE_REMOVAL:
+            world.announce_removal(name, timedelta(seconds=action.seconds))
+        case Kind.REMOVE_FOR_GOOD:
+            world.remove_for_good(name)
         case Kind.BACKFILL:
             world.backfill()
         case Kind.RETRY_POISON:

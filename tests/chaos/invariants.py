@@ -5,7 +5,7 @@ The common rules, over what a simulation has, and those that only a simulation c
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from batch_ops.containers.results import PROBLEM
@@ -79,7 +79,9 @@ def _of_sums(world: Simulation) -> list[str]:
     """Every run counts once, with what it cost, if no older version has ended it."""
     if world.climate.older_machines:
         return []
-    ended = Counter(run.state.lower() for name in world.ledger.trail for run in _runs(world, name).values())
+    names = {*world.ledger.trail, *world.ledger.removed}
+    lives = [life for name in names for life in world.ledger.lives(name)]
+    ended = Counter(run.state.lower() for life in lives for run in _runs_of(life).values())
     # Its own row says so of a run that another one overtook.
     open_at_last = sum(count for state, count in ended.items() if not State(state.upper()).is_final)
     sums = world.ledger.all_sums()
@@ -87,9 +89,10 @@ def _of_sums(world: Simulation) -> list[str]:
     wanted = {state: ended[state] for state in counted} | {"superseded": ended["superseded"] + open_at_last}
     found = [] if counted == wanted else [f"{counted} runs ended by the sums, {wanted} by their rows"]
     runs = [run for name in world.ledger.trail for run in _at_once(world.ledger.runs(name))]
+    every = [*runs, *world.ledger.removed_runs]
     paid = (sums.node_seconds, sums.priced_seconds, sums.cost_micro)
     owed = tuple(
-        map(sum, zip(*((r.node_seconds, r.spent.priced_seconds, r.spent.cost_micro) for r in runs), strict=True))
+        map(sum, zip(*((r.node_seconds, r.spent.priced_seconds, r.spent.cost_micro) for r in every), strict=True))
     )
     if paid != (owed or (0, 0, 0)):
         found.append(f"{paid} node seconds, those with a price and their cost by the sums, {owed} by the rows")
@@ -127,12 +130,14 @@ def _of_completions(world: Simulation) -> list[str]:
     losses = {}
     for version in executions:
         name, etag, digest = version
-        runs = _runs(world, name)
-        of_it = {record.run for record in world.ledger.trail.get(name, ()) if record.image.etag == etag}
-        # What a node has computed of a run that was given up is thrown away.
-        thrown = sum(runs[run].reason.startswith(("The file was deleted", "Cancelled by")) for run in of_it)
-        failures = sum(run.failures for run in runs.values())
-        losses[version] = failures + thrown + world.nodes.losses[name] + world.retried[name]
+        # What was removed for good, and comes back, is segmented anew.
+        losses[version] = world.nodes.losses[name] + world.retried[name] + len(world.ledger.removed.get(name, ()))
+        for life in world.ledger.lives(name):
+            runs = _runs_of(life)
+            of_it = {record.run for record in life if record.image.etag == etag}
+            # What a node has computed of a run that was given up is thrown away.
+            thrown = sum(runs[run].reason.startswith(("The file was deleted", "Cancelled by")) for run in of_it)
+            losses[version] += thrown + sum(run.failures for run in runs.values())
         if world.settings.rerun_finished:
             # A classifier that came back after another one.
             losses[version] += sum(hashlib.sha256(content).hexdigest() == digest for content in world.classifiers) - 1
@@ -221,8 +226,11 @@ def _folder(world: Simulation, name: str) -> rules.Folder:
 
 def _runs(world: Simulation, name: str) -> dict[int, rules.Run]:
     """Every run as it ended."""
-    last = {record.run: record for record in world.ledger.trail.get(name, ())}
-    return {number: _run(record) for number, record in last.items()}
+    return _runs_of(world.ledger.trail.get(name, ()))
+
+
+def _runs_of(life: Iterable[FileRecord]) -> dict[int, rules.Run]:
+    return {number: _run(record) for number, record in {record.run: record for record in life}.items()}
 
 
 def _run(record: FileRecord) -> rules.Run:

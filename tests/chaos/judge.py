@@ -10,6 +10,8 @@ Only what the write touched is looked at. What must be true of each moment, but 
     tasks     are created for a claim that was stored; never for the current one while another of the file is alive
     staging   keeps the execution of a run that is neither published nor over
     frozen    holds each project under its own digest
+    removal   no image, result or row goes for good but of a file of which that was announced, when its time has come;
+              the row goes last
     budget    no run begins long after the month's budget was used up
 """
 
@@ -87,7 +89,8 @@ class Judge:
         elif (digest := self._promised.get(name)) is not None and not _is_whole(after, digest):
             self._complain(f"{name} is not what the {PROVENANCE} beside it says any more")
         row = self._rows.get(folder)
-        if row is not None and _PROMISED.get(row.state) == leaf and (after is None or run_of(after.blob) != row.run):
+        lacks_it = after is None or run_of(after.blob) != (row.run if row else 0)
+        if row is not None and _PROMISED.get(row.state) == leaf and lacks_it and not self._is_due(row):
             self._complain(f"{row.name} is {row.state} (run {row.run}), but its {leaf} went away")
 
     def _provenance_written(self, folder: str, after: Stored | None) -> None:
@@ -192,6 +195,34 @@ class Judge:
             row = self._rows.get(before.name)
             if row is not None and row.intent == before.nonce and not row.state.is_final:
                 self._complain(f"{row.name} is {row.state}, but its intent {before.nonce} was removed")
+
+    # Removal
+
+    def _is_due(self, row: FileRecord) -> bool:
+        """Whether a file may be removed for good; the clocks of processes may differ."""
+        at = row.times.purge_at
+        return at is not None and at <= self._world.cloud.now + _LONGEST_STALL
+
+    def image_deleted(self, blob: Blob) -> None:
+        """The product deletes an image."""
+        row = self._rows.get(blob.name)
+        if row is None or not self._is_due(row) or row.image.etag != blob.etag:
+            self._complain(f"the image {blob.name} was deleted, but nobody had announced that of this version")
+
+    def row_removed(self, row: FileRecord) -> None:
+        """A file's row is gone, with those of its runs and its copies."""
+        before = self._rows.pop(row.name, row)
+        if not self._is_due(before) or not before.state.is_final:
+            self._complain(f"the row of {row.name} was removed, but it was {before.state}, or not announced")
+        image = None if row.source else self._world.blobs.find("input", row.name)
+        if image is not None and image.blob.etag == row.image.etag:
+            self._complain(f"the row of {row.name} was removed before its image")
+        for leaf in (PROVENANCE, PROBLEM):
+            found = self._world.blobs.find("results", naming.results_folder(row.name) + leaf)
+            if found is not None and _is_of(found.blob, found.blob.name):
+                self._complain(f"the row of {row.name} was removed before its {leaf}")
+        if copies := self._copies.get(naming.file_hash(row.name)):
+            self._complain(f"{row.name} was removed, but its copies in the index are {sorted(copies)}")
 
     # Tasks
 

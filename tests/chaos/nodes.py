@@ -93,6 +93,10 @@ class Nodes:
     def lose(self, task: Task, spec: TaskSpec) -> None:
         """A task is gone; one of the same id may come again."""
         self.losses[self._world.name_of(task.task_id)] += 1
+        self.forget(task)
+
+    def forget(self, task: Task) -> None:
+        """A task was deleted on purpose; one of the same id is another one."""
         for requeues in range(task.requeues + 1):
             self._taken.discard((task.task_id, requeues))
 

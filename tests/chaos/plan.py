@@ -36,6 +36,8 @@ class Kind(StrEnum):
     FORCE = auto()
     RERUN = auto()
     BACKFILL = auto()
+    ANNOUNCE_REMOVAL = auto()
+    REMOVE_FOR_GOOD = auto()
     RETRY_POISON = auto()
     AGAIN = auto()
     PAUSE = auto()
@@ -88,6 +90,8 @@ _TOLD = {
     Kind.LATE_EFFECT: "{process}: the service can't answer in time, but does it {action.seconds:.0f} s later",
     Kind.LOST_ANSWER: "{process}, or later: a conditional write is repeated as its answer was lost",
     Kind.OUTAGE: "{action.service} can't answer for {action.seconds:.0f} s",
+    Kind.ANNOUNCE_REMOVAL: "an operator announces that {name} will be removed in {action.seconds:.0f} s",
+    Kind.REMOVE_FOR_GOOD: "an operator removes {name} for good, if that is due",
     **dict.fromkeys((Kind.CANCEL, Kind.RETRY, Kind.FORCE), "an operator: {action.kind} {name}"),
     Kind.RERUN: "an operator segments {action.project} again as {action.service}",
     Kind.BACKFILL: "an operator orders what has no row",
@@ -122,14 +126,16 @@ def make_plan(seed: int, files: int = 0) -> list[Action]:
     files = files or rng.choice(_FILES)
     if is_calm(seed):
         # They are in each other's way more often then.
-        return sorted(_calm(rng, max(files, 6)) + _reruns(seed), key=lambda action: action.at)
+        files = max(files, 6)
+        plan = [*_calm(rng, files), *_reruns(seed), *_removals(seed, files, calm=True)]
+        return sorted(plan, key=lambda action: action.at)
     plan = [*_projects(rng)]
     for file in range(files):
         plan += _file(rng, file)
     busy = [action.at for action in plan if action.kind in (Kind.DROP, Kind.EDIT, Kind.PROJECT)]
     # A fault beyond the last call never comes.
     plan += _troubles(rng, busy, min(60, 6 + 6 * files))
-    plan += _reruns(seed)
+    plan += _reruns(seed) + _removals(seed, files)
     return sorted(plan, key=lambda action: action.at)
 
 
@@ -156,6 +162,26 @@ def _reruns(seed: int) -> list[Action]:
         Action(_SPAN * (0.2 + 0.8 * rng.random()), Kind.RERUN, project=rng.choice(projects), service=name)
         for name in rng.choice((("new",), ("new", "new"), ("new", "third"), ("new", "new", "third")))
     ]
+
+
+def _removals(seed: int, files: int, *, calm: bool = False) -> list[Action]:
+    """Files that are removed for good, drawn by themselves as well; now and then one of them is uploaded again."""
+    rng = Random(f"removal {seed}")
+    plan: list[Action] = []
+    for file in range(files):
+        if rng.random() < 0.75:
+            continue
+        at, notice = _SPAN * (0.1 + rng.random()), 1200 + 1200 * rng.random()
+        plan.append(Action(at, Kind.ANNOUNCE_REMOVAL, file, seconds=notice))
+        again = at + notice * (0.8 + rng.random())
+        plan += [Action(again, Kind.REMOVE_FOR_GOOD, file)] * rng.choice((1, 1, 2))
+        plan.append(Action(again + 900 * rng.random(), Kind.REMOVE_FOR_GOOD, file))
+        if rng.random() < 0.5:
+            back = again + rng.choice((-600.0, 60.0, 900.0)) * rng.random()
+            content = b"image %d vers %d" % (file, rng.randint(3, 5)) if calm else _content(rng, file)
+            delays = (5 * rng.random(),) if calm else _event(rng)
+            plan.append(Action(back, Kind.DROP, file, content=content, delays=delays))
+    return plan
 
 
 def _projects(rng: Random) -> list[Action]:

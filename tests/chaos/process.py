@@ -158,7 +158,7 @@ class Process:
         worklist = bound(world.worklist, cloud)
         worklist.forget_noted_jobs()
         ledger = bound(world.ledger, cloud)
-        ledger.is_older = machine in world.climate.older_machines
+        self.is_older = ledger.is_older = machine in world.climate.older_machines
         ports = Ports(
             ledger=ledger,
             index=bound(world.index, cloud),
@@ -173,7 +173,7 @@ class Process:
         )
         system = assemble(ports, world.settings, cloud.clock, world.new_id)
         self.steering, self._reconcile, self._inbox = system.steering, system.reconcile, system.inbox
-        self.rerunning = system.rerunning
+        self.rerunning, self.purging = system.rerunning, system.purging
         self.backfiller, self.poison_care = system.backfiller, system.poison
 
     # The triggers, as in function_app.py

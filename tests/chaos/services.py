@@ -8,7 +8,7 @@ from zlib import crc32
 
 from batch_ops.domain.batch_task import Task
 from batch_ops.domain.file_record import Entry, FileRecord
-from batch_ops.domain.ledger_writes import Writes
+from batch_ops.domain.ledger_writes import Writes, partition_of, with_current
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Board, Intent, JobMark, SweepMark
 from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
@@ -37,6 +37,9 @@ class ChaosLedger(fakes.FakeLedger):
     def __init__(self, cloud: fakes.Cloud) -> None:
         super().__init__(cloud, strict=False)
         self.trail: dict[str, list[FileRecord]] = {}
+        # Of files that operators have removed: every version of their rows, and the last of each run.
+        self.removed: dict[str, list[list[FileRecord]]] = {}
+        self.removed_runs: list[FileRecord] = []
 
     def _write(self, writes: Writes) -> Entry:
         if self.is_older:
@@ -46,6 +49,21 @@ class ChaosLedger(fakes.FakeLedger):
         self.trail.setdefault(entry.record.name, []).append(entry.record)
         self.world.judge.row_written(entry)
         return entry
+
+    def _drop(self, entry: Entry, runs: Sequence[str]) -> None:
+        name = entry.record.name
+        rows = self.table.by_key()[partition_of(name)]
+        ended = [rows[key].record for key in runs if key in rows]
+        super()._drop(entry, runs)
+        if name in self.trail:
+            self.removed.setdefault(name, []).append(self.trail.pop(name))
+            self.removed_runs += with_current(ended, entry)
+            self.world.judge.row_removed(entry.record)
+            self.world.happened["files that operators remove for good"] += 1
+
+    def lives(self, name: str) -> list[list[FileRecord]]:
+        """Every version of the rows that a name had, apart where it was removed in between."""
+        return [*self.removed.get(name, ()), *([self.trail[name]] if name in self.trail else ())]
 
 
 class ChaosWorklist(fakes.FakeWorklist):
@@ -101,11 +119,20 @@ class ChaosBatch(fakes.FakeBatch):
         self.world.wake_nodes()
         return is_new
 
+    def _delete(self, task: Task) -> None:
+        super()._delete(task)
+        self.world.nodes.forget(task)
+
 
 class ChaosBlobs(fakes.FakeBlobs):
     """Slow copies end after a while, each by itself: one in twenty badly, one in fifty is stuck for long."""
 
     world: "Simulation"
+
+    def _delete(self, container: str, found: Stored) -> None:
+        if container == "input":
+            self.world.judge.image_deleted(found.blob)
+        super()._delete(container, found)
 
     def _begin_copy(self, target: tuple[str, str], origin: Stored) -> None:
         super()._begin_copy(target, origin)

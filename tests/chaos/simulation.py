@@ -169,6 +169,30 @@ class Simulation(Services):
 
         self.host.operate(command)
 
+    def announce_removal(self, name: str, notice: timedelta) -> None:
+        """An operator announces that a file will be removed for good."""
+
+        async def command(process: Process) -> None:
+            if process.is_older:
+                # It has no such command.
+                return
+            plan = await process.purging.plan(Selection(names=(name,)))
+            await process.purging.announce(plan.new, notice)
+
+        self.host.operate(command)
+
+    def remove_for_good(self, name: str) -> None:
+        """An operator removes a file for good, if that was announced and its time has come."""
+
+        async def command(process: Process) -> None:
+            if process.is_older:
+                # It has no such command.
+                return
+            plan = await process.purging.plan(Selection(names=(name,)))
+            await process.purging.purge(plan.due)
+
+        self.host.operate(command)
+
     def backfill(self, prefix: str = "") -> None:
         """An operator orders what has no row."""
 
@@ -325,7 +349,7 @@ class Simulation(Services):
     def name_of(self, task_id: str) -> str:
         """The name of the results of a task, which a rerun has other than its image."""
         file = naming.file_of_task(task_id)
-        return next(name for name in self.ledger.trail if naming.file_hash(name) == file)
+        return next(name for name in (*self.ledger.trail, *self.ledger.removed) if naming.file_hash(name) == file)
 
     def open(self) -> list[str]:
         """The names of what is open."""

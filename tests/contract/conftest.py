@@ -3,9 +3,11 @@
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from azure.data.tables import UpdateMode
+from azure.storage.blob import RetentionPolicy
 from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.blobs import AzureBlobs
@@ -147,6 +149,14 @@ class BlobHands:
         else:
             assert self.service
             await self.service.get_blob_client(self.container, name).set_standard_blob_tier("Archive")
+
+    async def keep_deleted(self, days: int) -> None:
+        if self.fake:
+            self.fake.undelete = timedelta(days=days)
+        else:
+            assert self.service
+            policy = RetentionPolicy(enabled=days > 0, days=days or None)
+            await self.service.set_service_properties(delete_retention_policy=policy)
 
     async def content(self, name: str) -> bytes:
         if self.fake:

@@ -237,3 +237,14 @@ async def test_a_pool_shows_its_broken_nodes_until_they_are_removed(account):
         return not found.nodes
 
     await eventually(gone)
+
+
+async def test_a_deleted_task_is_gone_and_its_id_free(with_job):
+    """Whatever its state; again is success, also where there is no such job."""
+    await with_job.batch.create_task(JOB, spec())
+    await with_job.work(SPEC.id, 0)
+    await with_job.batch.delete_task(JOB, SPEC.id)
+    assert await with_job.batch.task(JOB, SPEC.id) is None
+    await with_job.batch.delete_task(JOB, SPEC.id)
+    await with_job.batch.delete_task("none", SPEC.id)
+    assert await with_job.batch.create_task(JOB, spec()) is True

@@ -309,6 +309,14 @@ async def test_the_services_time_tells_when_a_blob_was_written(hands):
     assert hands.fake or abs(datetime.now(UTC) - modified) < timedelta(minutes=1)
 
 
+async def test_the_account_says_for_how_long_it_keeps_what_was_deleted(hands):
+    """As its policy says; nothing where there is none."""
+    await hands.keep_deleted(0)
+    assert await hands.store.kept_after_deletion() == timedelta()
+    await hands.keep_deleted(9)
+    assert await hands.store.kept_after_deletion() == timedelta(days=9)
+
+
 async def test_a_url_is_percent_encoded(hands):
     """As nodes fetch it; slashes stay."""
     assert hands.store.url(hands.container).endswith(f"/{hands.container}")

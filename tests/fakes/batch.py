@@ -113,6 +113,15 @@ class FakeBatch:
             self._end(task)
 
     @call()
+    def delete_task(self, job_id: str, task_id: str) -> None:
+        job = self._jobs.get(job_id.lower())
+        if task := job.tasks.get(task_id.lower()) if job else None:
+            self._delete(task)
+
+    def _delete(self, task: Task) -> None:
+        self.lose(task.task_id)
+
+    @call()
     def close_job(self, job_id: str) -> None:
         """Terminate the job: what a node has is ended, what waits for one waits for ever."""
         job = self._jobs.get(job_id.lower())

@@ -4,7 +4,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +30,7 @@ class FakeBlobs:
     def __init__(self, cloud: Cloud | None = None, containers: Iterable[str] = CONTAINERS) -> None:
         self.cloud = cloud or Cloud()
         self.slow_copies = False
+        self.undelete = timedelta(days=7)
         self.page_size = LARGEST_PAGE
         self.containers = {name: Container() for name in containers}
         self._pending: dict[tuple[str, str], Stored] = {}
@@ -135,7 +136,14 @@ class FakeBlobs:
         except BlobMissing:
             return
         check_not_pending(container, found)
-        self.remove(container, name)
+        self._delete(container, found)
+
+    def _delete(self, container: str, found: Stored) -> None:
+        self.remove(container, found.blob.name)
+
+    @call()
+    def kept_after_deletion(self) -> timedelta:
+        return self.undelete
 
     def url(self, container: str, name: str = "") -> str:
         path = f"{container}/{quote(name, safe='~/')}" if name else container

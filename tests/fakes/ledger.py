@@ -13,12 +13,15 @@ from batch_ops.domain.ledger_writes import (
     claim_writes,
     file_key,
     partition_of,
+    removal_writes,
     with_current,
 )
 from batch_ops.domain.month_sums import MonthSum, sums_of
 from batch_ops.domain.worklist import Stand
 from tests.fakes.cloud import Cloud, call
 from tests.fakes.table import Change, Row, RowMissing, Table
+
+_RUNS_A_TRANSACTION = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,37 @@ class FakeLedger:
     def advance(self, entry: Entry, record: FileRecord) -> Entry:
         return self._write(advance_writes(entry, record))
 
+    async def remove(self, entry: Entry) -> None:
+        name = entry.record.name
+        runs = [naming.run_row_key(name, record.run) for record in await self._of_runs(name)]
+        while len(runs) > _RUNS_A_TRANSACTION:
+            await self._remove_runs(name, runs[:_RUNS_A_TRANSACTION])
+            del runs[:_RUNS_A_TRANSACTION]
+        await self._remove(entry, runs)
+
+    @call()
+    def _remove_runs(self, name: str, runs: Sequence[str]) -> None:
+        self.table.write(partition_of(name), [Change[Stored](key, None) for key in runs])
+
+    @call()
+    def _remove(self, entry: Entry, runs: Sequence[str]) -> None:
+        self._drop(entry, runs)
+
+    def _drop(self, entry: Entry, runs: Sequence[str]) -> None:
+        name, writes = entry.record.name, removal_writes(entry)
+        if self.entry(name) is None:
+            return
+        partition = partition_of(name)
+        there = self.table.by_key()[partition]
+        changes = [Change[Stored](write.key, None, over=write.over) for write in writes if write.key in there]
+        self.table.write(partition, [*changes, *(Change[Stored](key, None) for key in runs if key in there)])
+
     async def runs(self, name: str) -> Sequence[FileRecord]:
+        return with_current(await self._of_runs(name), await self.get(name))
+
+    async def _of_runs(self, name: str) -> list[FileRecord]:
         start = naming.run_row_key(name, 0).rpartition("!")[0] + "!"
-        stored = [record async for record in self._query(partition_of(name), start)]
-        return with_current(stored, await self.get(name))
+        return [record async for record in self._query(partition_of(name), start)]
 
     async def stands(self, project: str, names: Sequence[str]) -> Mapping[str, Stand]:
         keys = sorted(file_key(name) for name in names)

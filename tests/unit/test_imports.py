@@ -20,6 +20,7 @@ IMPORTERS = {
         "adapters.clients",
         "adapters.file_index",
         "adapters.ledger",
+        "adapters.ledger_removal",
         "adapters.sum_rows",
         "adapters.transactions",
         "adapters.project_notes",

@@ -90,7 +90,7 @@ def test_the_readme_has_every_command_with_its_options(options):
     for name in ("list", "retry", "cancel"):
         assert {"--prefix", "--project", "--state"} <= options[name]
     asking = {name for name, its in options.items() if "--yes" in its}
-    assert asking == {"retry", "cancel", "backfill", "rerun", "poison"}
+    assert asking == {"retry", "cancel", "backfill", "rerun", "poison", "purge"}
     assert all("--json" in its for its in options.values())
 
 
