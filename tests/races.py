@@ -16,13 +16,8 @@ LAST_FAILED = REPOSITORY / ".pytest_cache" / "v" / "cache" / "lastfailed"
 # More than these are no matter of chance; to run each of them alone would take an hour.
 MOST = 12
 
-# Tests that may fail beside others: their file or id, and what is known of the reason.
-KNOWN: Mapping[str, str] = {
-    "tests/acceptance/test_half_written.py::test_a_blob_that_is_appended_to": (
-        "about once in four runs of the whole suite the look at the last piece does not come about in its time; in "
-        "seven runs by itself and in 24 at once it always did. What the app printed is shown since"
-    ),
-}
+# Tests that may fail beside others: their file or id, and what is known of the reason. None does.
+KNOWN: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

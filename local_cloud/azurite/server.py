@@ -28,7 +28,7 @@ _LOCAL_CLOUD = _HERE.parent
 _PROGRAM = _LOCAL_CLOUD / "node_modules/azurite/dist/src/azurite.js"
 # Loaded into its process before it starts; each says what it does.
 _PRELOADS = [
-    *(_HERE / f"{name}.cjs" for name in ("guard", "latency", "cut", "removals", "lookups", "doors")),
+    *(_HERE / f"{name}.cjs" for name in ("guard", "latency", "cut", "removals", "lookups", "reads", "doors")),
     _LOCAL_CLOUD / "events/journal.cjs",
 ]
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)")

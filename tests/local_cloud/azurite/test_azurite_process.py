@@ -52,6 +52,29 @@ async def test_what_was_stored_is_there_after_a_restart(tmp_path):
         assert await (await blobs.get_blob_client("kept", "a b").download_blob()).readall() == b"1"
 
 
+async def test_a_read_has_the_etag_of_its_bytes(azurite, unique):
+    """While a blob is appended to, nobody gets a part of it under the ETag of the whole."""
+    async with BlobServiceClient.from_connection_string(azurite) as blobs:
+        container = await blobs.create_container(unique("reads"))
+        blob = container.get_blob_client("grows")
+        await blob.create_append_blob()
+        lengths = {(await blob.append_block(b"1"))["etag"]: 1}
+        seen = []
+
+        async def read():
+            while len(lengths) < 40:
+                part = await blob.download_blob(offset=0, length=1000)
+                seen.append((part.properties.etag, len(await part.readall()), part.properties.size))
+
+        async def append():
+            while len(lengths) < 40:
+                lengths[(await blob.append_block(b"1"))["etag"]] = len(lengths) + 1
+
+        await asyncio.gather(append(), *(read() for _ in range(4)))
+        assert len(seen) > 40
+        assert [found for found in seen if found[1:] != (lengths[found[0]], lengths[found[0]])] == []
+
+
 async def test_a_row_key_is_looked_up_in_its_own_partition(azurite, unique):
     """Rows of several partitions may share it."""
     async with TableServiceClient.from_connection_string(azurite) as tables:
