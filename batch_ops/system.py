@@ -42,6 +42,7 @@ from batch_ops.use_cases.start import Start
 from batch_ops.use_cases.steering import Steering
 from batch_ops.use_cases.sweep import Sweep
 from batch_ops.use_cases.undelivered_events import UndeliveredEvents
+from batch_ops.use_cases.uploading import Uploading
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class System:
     overview: Overviews
     project_look: ProjectLooks
     published: PublishedFiles
+    uploading: Uploading
     settings: Settings
 
 
@@ -177,6 +179,7 @@ def assemble(
             clock=clock,
         ),
         published=PublishedFiles(blobs=ports.blobs, container=settings.results_container),
+        uploading=Uploading(blobs=ports.blobs, uploads=ports.uploads, settings=settings),
         settings=settings,
     )
 

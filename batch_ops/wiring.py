@@ -17,6 +17,7 @@ from batch_ops import log_fields
 from batch_ops.adapters.batch import AzureBatch, batch_client
 from batch_ops.adapters.batch_health import AzureBatchHealth
 from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.adapters.block_uploads import AzureBlockUploads
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
@@ -96,6 +97,7 @@ async def connect(values: Mapping[str, str]) -> AsyncIterator[Connection]:
             worklist=TableWorklist(work),
             notes=TableProjectNotes(work),
             blobs=AzureBlobs(blob_service),
+            uploads=AzureBlockUploads(blob_service),
             batch=AzureBatch(batch),
             outbox=AzureOutbox(
                 host_queue(queue_service, settings.collect_queue),

@@ -33,6 +33,8 @@ again or --forget is.
                             '{"all": 200, "projects": {"embryos": 50}}'; at list prices, or those of --node-prices JSON
   --page-client-id ID       app registration by which people sign in to the page (see README.md); --no-page closes the
                             page, --page opens it again
+  --page-upload             let people send images from the page: the app gets the right to write the container of images;
+                            --no-page-upload ends it, but for the role, which README.md says how to remove
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
                             --vm-size --vm-sizes --max-nodes --spot-nodes --slots-per-node --slot-memory-mb --node-disk-gb
                             --os-disk-gb --min-nodes-working-hours --wall-clock-minutes --staging-days --input-days
@@ -107,6 +109,8 @@ read_options() {
       --no-private) options+=(--option private=false) ;;
       --page) options+=(--option page=true) ;;
       --no-page) options+=(--option page=false) ;;
+      --page-upload) options+=(--option pageUpload=true) ;;
+      --no-page-upload) options+=(--option pageUpload=false) ;;
       --no-heal) options+=(--option healNodesPerDay=0) ;;
       --*)
         (($# > 1)) || fail "$1 needs a value. See: deploy.sh --help"

@@ -131,6 +131,9 @@ param page bool = true
 @maxLength(36)
 param pageClientId string = ''
 
+@description('Whether people may send images from the page: gives the app the right to write `input`.')
+param pageUpload bool = false
+
 @description('When the state of tasks is looked up, as NCRONTAB with seconds.')
 param reconcileSchedule string = '0 * * * * *'
 
@@ -366,6 +369,7 @@ module roles 'modules/roles.bicep' = {
     }
     operators: operators
     wide: wideRoles
+    writesInput: pageUpload
     dataAccountName: names.dataAccount
     hostAccountName: names.hostAccount
     batchAccountName: names.batchAccount
@@ -456,6 +460,7 @@ module functions 'modules/functions.bicep' = {
       RERUN_FINISHED: string(rerunFinished)
       BACKFILL_DAILY_LIMIT: string(backfillDailyLimit)
       SWEEP_HOURS: string(sweepHours)
+      PAGE_UPLOAD: string(pageUpload)
     }
     moreSettings: union(
       moreSettings,

@@ -87,6 +87,7 @@ class World(Services):
         self.worklist = fakes.FakeWorklist(self.cloud)
         self.notes = fakes.FakeProjectNotes(self.cloud)
         self.blobs = fakes.FakeBlobs(self.cloud)
+        self.uploads = fakes.FakeBlockUploads(self.blobs)
         self.batch = fakes.FakeBatch(self.cloud)
         self.outbox = fakes.FakeOutbox(self.cloud)
         self.check = fakes.FakeCheck(self.cloud)
@@ -106,6 +107,7 @@ class World(Services):
             worklist=self.worklist,
             notes=self.notes,
             blobs=self.blobs,
+            uploads=self.uploads,
             batch=self.batch,
             outbox=self.outbox,
             check=self.check,

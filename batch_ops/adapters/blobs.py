@@ -42,14 +42,14 @@ class AzureBlobs:
         except SDK_ERRORS as exc:
             if code_of(exc) in _MISSING_CODES:
                 return None
-            raise translated(exc, _SERVICE, f"look at {_shown(container, name)}") from exc
+            raise translated(exc, _SERVICE, f"look at {shown(container, name)}") from exc
 
     async def read(
         self, container: str, name: str, offset: int, length: int, *, etag: str | None = None
     ) -> tuple[Blob, bytes]:
         client = self._service.get_blob_client(container, name)
         guard, archived = _if_match(etag), False
-        async with self._version(container, name, f"read {_shown(container, name)}"):
+        async with self._version(container, name, f"read {shown(container, name)}"):
             if length > 0:
                 try:
                     # A Content-Encoding says what somebody believed of the file: ranges are read as they are stored.
@@ -62,13 +62,13 @@ class AzureBlobs:
             # The service's refusal does not describe the blob; if it grew meanwhile, it is another version.
             found = _blob(await client.get_blob_properties(**guard))
         if length > 0 and found.length > offset and not archived:
-            raise BlobChanged(f"{_shown(container, name)} was written while it was read.")
+            raise BlobChanged(f"{shown(container, name)} was written while it was read.")
         return found, b""
 
     async def list(self, container: str, prefix: str, *, flat: bool = True) -> AsyncIterator[Blob]:
         client = self._service.get_container_client(container)
         include = ["metadata", "copy"]
-        with calls(_SERVICE, f"list {_shown(container, prefix)}"):
+        with calls(_SERVICE, f"list {shown(container, prefix)}"):
             pages = (
                 client.list_blobs(name_starts_with=prefix, include=include)
                 if flat
@@ -103,15 +103,15 @@ class AzureBlobs:
         content_type: str,
     ) -> str:
         client = self._service.get_blob_client(container, name)
-        with calls(_SERVICE, f"write {_shown(container, name)}", _fenced(container, name)):
+        with calls(_SERVICE, f"write {shown(container, name)}", fenced(container, name)):
             answer = await client.upload_blob(
                 data,
                 overwrite=fence.etag is not None,
-                metadata=_headers(metadata),
+                metadata=headers(metadata),
                 content_settings=ContentSettings(content_type=content_type),
                 **_if_match(fence.etag),
             )
-        return _plain(answer["etag"])
+        return plain_etag(answer["etag"])
 
     async def copy(
         self,
@@ -126,27 +126,27 @@ class AzureBlobs:
         # If the connection has a signature, the source URL carries it.
         origin = "".join((self.url(*source), *self._service.url.partition("?")[1:]))
         # A missing blob is the source: for the target the service reports an unmet condition.
-        known = _fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {_shown(*source)}."))
-        known["SourceConditionNotMet"] = BlobChanged(f"{_shown(*source)} is no longer the version to be copied.")
+        known = fenced(*target) | dict.fromkeys(_SOURCE_MISSING_CODES, BlobMissing(f"There is no {shown(*source)}."))
+        known["SourceConditionNotMet"] = BlobChanged(f"{shown(*source)} is no longer the version to be copied.")
         condition = {"match_condition": MatchConditions.IfMissing} if fence.etag is None else _if_match(fence.etag)
         condition |= {f"source_{key}": value for key, value in _if_match(source_etag).items()}
-        with calls(_SERVICE, f"copy {_shown(*source)} to {_shown(*target)}", known):
+        with calls(_SERVICE, f"copy {shown(*source)} to {shown(*target)}", known):
             answer: Mapping[str, Any] = await self._service.get_blob_client(*target).start_copy_from_url(
-                origin, metadata=_headers(metadata), **condition
+                origin, metadata=headers(metadata), **condition
             )
         if length is not None and answer["copy_status"] == "success":
             return _copied(target[1], length, metadata, answer)
         # The answer to a copy has neither length nor digest.
         copied = await self.head(*target)
         if copied is None:
-            raise BlobChanged(f"Somebody else deleted {_shown(*target)} in the meantime.")
+            raise BlobChanged(f"Somebody else deleted {shown(*target)} in the meantime.")
         return copied
 
     async def delete(self, container: str, name: str, *, etag: str | None = None) -> None:
         """Delete a blob (of that version) and its snapshots, if it exists."""
         client = self._service.get_blob_client(container, name)
         with suppress(BlobMissing):
-            async with self._version(container, name, f"delete {_shown(container, name)}"):
+            async with self._version(container, name, f"delete {shown(container, name)}"):
                 await client.delete_blob(delete_snapshots="include", **_if_match(etag))
 
     async def kept_after_deletion(self) -> timedelta:
@@ -163,9 +163,9 @@ class AzureBlobs:
     @asynccontextmanager
     async def _version(self, container: str, name: str, purpose: str) -> AsyncIterator[None]:
         """Translate errors of calls on one version; an unmet condition may also mean that there is no blob."""
-        shown = _shown(container, name)
-        missing = BlobMissing(f"There is no {shown}.")
-        changed = BlobChanged(f"{shown} is no longer the version that was looked at.")
+        named = shown(container, name)
+        missing = BlobMissing(f"There is no {named}.")
+        changed = BlobChanged(f"{named} is no longer the version that was looked at.")
         known: dict[str, IlastikBatchError] = dict.fromkeys(_CHANGED_CODES, changed) | dict.fromkeys(
             _MISSING_CODES, missing
         )
@@ -182,7 +182,7 @@ def _copied(name: str, length: int, metadata: Mapping[str, str], answer: Mapping
     """Return the blob of a complete copy, from the answer to its request."""
     return Blob(
         name=name,
-        etag=_plain(answer["etag"]),
+        etag=plain_etag(answer["etag"]),
         length=length,
         modified=answer["last_modified"],
         metadata=tuple(metadata.items()),
@@ -200,7 +200,7 @@ def _blob(found: BlobProperties) -> Blob:
     md5 = found.content_settings.content_md5
     return Blob(
         name=str(found.name),
-        etag=_plain(found.etag),
+        etag=plain_etag(found.etag),
         length=found.size,
         modified=found.last_modified,
         md5=bytes(md5).hex() if md5 else None,
@@ -216,11 +216,13 @@ def _is_folder(item: BlobProperties) -> bool:
     return (item.metadata or {}).get("hdi_isfolder") == "true"
 
 
-def _headers(metadata: Mapping[str, str]) -> dict[str, str]:
+def headers(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Encode metadata as headers take them; `_blob` decodes them."""
     return {key: quote(value, safe=_HEADER_SAFE) for key, value in metadata.items()}
 
 
-def _plain(etag: str) -> str:
+def plain_etag(etag: str) -> str:
+    """Return an ETag without its quotation marks."""
     return str(etag).strip('"')
 
 
@@ -228,10 +230,12 @@ def _if_match(etag: str | None) -> dict[str, Any]:
     return {} if etag is None else {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
 
 
-def _fenced(container: str, name: str) -> dict[str, IlastikBatchError]:
-    changed: IlastikBatchError = BlobChanged(f"Somebody else wrote {_shown(container, name)} in the meantime.")
+def fenced(container: str, name: str) -> dict[str, IlastikBatchError]:
+    """Return what an unmet condition of a write means: somebody else was there before."""
+    changed: IlastikBatchError = BlobChanged(f"Somebody else wrote {shown(container, name)} in the meantime.")
     return dict.fromkeys((*_CHANGED_CODES, *_MISSING_CODES), changed)
 
 
-def _shown(container: str, name: str) -> str:
+def shown(container: str, name: str) -> str:
+    """Name a blob, or the beginning of names, for people and logs."""
     return plain(f"{container}/{name}")

@@ -80,6 +80,7 @@ class Settings:
     prices: Annotated[NodePrices, "NODE_PRICES"] = NO_PRICES
     budgets: Annotated[Budgets, "BUDGET_MONTH"] = NO_BUDGETS
     page_groups: Annotated[PageGroups, "PAGE_GROUPS"] = NO_GROUPS
+    page_upload: Annotated[bool, "PAGE_UPLOAD"] = False
     signs_in: Annotated[bool, "WEBSITE_AUTH_ENABLED"] = False
 
     @property

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from batch_ops.domain.errors import BlobMissing, ServiceFault
 from batch_ops.page import plot, shown, words
+from batch_ops.page.dropping import Drops
 from batch_ops.page.looking import Looking
 from batch_ops.page.projects import Projects
 from batch_ops.page.steering import Steers, keep_word, word_of
@@ -51,6 +52,7 @@ _HEADERS = {
 _STATIC = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "drop.js": "text/javascript; charset=utf-8",
     "page.svg": "image/svg+xml",
 }
 
@@ -79,6 +81,7 @@ class Page:
         self._templates.globals |= {"plot_width": plot.WIDTH, "plot_height": plot.HEIGHT}
         self._templates.globals["exact"] = escape
         looking, projects, steers = Looking(self.render, clock), Projects(self.render, clock), Steers(self.render)
+        drops = Drops(self.render)
         self.app = Starlette(
             routes=[
                 Route(f"{shown.ROOT}/static/{{name}}", self._static),
@@ -93,6 +96,10 @@ class Page:
                 Route(f"{shown.ROOT}/result", self._guarded(looking.result)),
                 Route(f"{shown.ROOT}/steer", self._guarded(steers.files), methods=["POST"]),
                 Route(f"{shown.ROOT}/pause", self._guarded(steers.pause), methods=["POST"]),
+                Route(f"{shown.ROOT}/drop", self._guarded(drops.page)),
+                Route(f"{shown.ROOT}/drop/look", self._guarded(drops.look)),
+                Route(f"{shown.ROOT}/drop/block", self._guarded(drops.block), methods=["POST"]),
+                Route(f"{shown.ROOT}/drop/finish", self._guarded(drops.finish), methods=["POST"]),
             ],
             exception_handlers={HTTPException: self._refused, BlobMissing: self._refused},
         )

@@ -65,11 +65,7 @@ class Form:
         except ValueError as exc:
             raise HTTPException(400) from exc
         form = cls(tuple(fields))
-        word, is_new = word_of(request)
-        if is_new or not hmac.compare_digest(form.one("word").encode(errors="replace"), word.encode()):
-            raise HTTPException(403)
-        if not _is_from_here(request):
-            raise HTTPException(403)
+        insist_on_page(request, form.one("word"))
         return form
 
     def one(self, name: str) -> str:
@@ -80,6 +76,13 @@ class Form:
     def names(self) -> tuple[str, ...]:
         """The files that were chosen one by one."""
         return tuple(dict.fromkeys(value for field, value in self.fields if field == "name"))
+
+
+def insist_on_page(request: Request, given: str) -> None:
+    """Raise HTTPException for what does not come from the page itself; `given` is the word that came with it."""
+    word, is_new = word_of(request)
+    if is_new or not hmac.compare_digest(given.encode(errors="replace"), word.encode()) or not _is_from_here(request):
+        raise HTTPException(403)
 
 
 def _is_from_here(request: Request) -> bool:

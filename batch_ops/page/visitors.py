@@ -55,6 +55,11 @@ class Visitor:
         """Whether the project's files are shown; project "": whether all are."""
         return self.role >= AppRole.OPERATOR or (bool(project) and naming.composed(project) in self.projects)
 
+    @property
+    def steers_some(self) -> bool:
+        """Whether there is anything that they may steer, and drop files into."""
+        return self.role >= AppRole.OPERATOR or (self.role >= AppRole.OWNER and bool(self.projects))
+
     def steers(self, project: str) -> bool:
         """Whether its files may be run again or cancelled, and it may be paused; project "": all at once."""
         return self.role >= AppRole.OWNER and self.sees(project)

@@ -173,6 +173,29 @@ AND_MORE = "and {} more"
 BY = "by"
 NOT_FROM_HERE = "This did not come from the page itself, or from a page that was open for very long: load it again."
 
+# Drop
+DROP = "Drop"
+DROP_HERE = "Drop images here, or choose them"
+DROP_PROJECT, DROP_FOLDER = "Project", "Folder in the project"
+DROP_FOLDER_HINT = "Such as 2026-11-29/plate 3; it may be left empty."
+DROP_REPLACES = "Replace files that are there already"
+DROP_KINDS = "Images are {}; a file may have up to {:,.10g} GB."
+DROP_SCRIPT = "Sending files from here needs JavaScript. Without it, send them with the Azure CLI or AzCopy."
+DROP_CLOSED = "Files can't be sent from the page here: the app has no right to write images (deploy.sh --page-upload)."
+# What the script says of each file; {} are numbers.
+DROP_SAID: Mapping[str, str] = {
+    "waits": "waits for its turn",
+    "sends": "{} % of {} MB sent",
+    "done": "sent",
+    "same": "is there already, the very same",
+    "exists": "There is a file of this name already; tick 'Replace files that are there already' and drop it again.",
+    "broken": "The connection broke; drop it again, and it goes on where it was.",
+    "refused": "It was refused; load the page again.",
+    "signed-out": "You are signed out; load the page again, then drop it again: it goes on where it was.",
+    "no-project": "Say into which project.",
+    "cut": "The file changed while it was sent; drop it again.",
+}
+
 # Errors
 NOT_FOUND = "There is no such page or file, or it is not yours to see."
 REFUSED_TITLE = "Refused"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from batch_ops.ports.services import BatchService, BlobStore, ImageCheck, Outbox, PixelSource, PoisonQueues
 from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
+from batch_ops.ports.uploads import BlockUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Ports:
     worklist: Worklist
     notes: ProjectNotes
     blobs: BlobStore
+    uploads: BlockUploads
     batch: BatchService
     outbox: Outbox
     check: ImageCheck

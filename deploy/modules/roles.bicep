@@ -21,6 +21,9 @@ param insightsName string
 @description('Whether the app gets wider roles: on all tables at once, and to read everything in the Batch account.')
 param wide bool
 
+@description('Whether the app may write images, for those who send them from the page.')
+param writesInput bool
+
 @export()
 @description('Somebody who runs the system.')
 type operator = {
@@ -195,6 +198,26 @@ resource wideTableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       roles.storageTableDataContributor
+    )
+  }
+}
+
+// For images from the page: on this container alone. The built-in role can delete as well; a narrower one would be a
+// custom role, which not everybody may make.
+resource inputContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' existing = {
+  parent: data::blobs
+  name: 'input'
+}
+
+resource uploadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (writesInput) {
+  name: guid(inputContainer.id, principals.app, roles.storageBlobDataContributor)
+  scope: inputContainer
+  properties: {
+    principalId: principals.app
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageBlobDataContributor
     )
   }
 }

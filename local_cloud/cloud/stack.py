@@ -96,6 +96,7 @@ def app_settings(identity: CloudIdentity, options: CloudOptions) -> dict[str, st
         "GRACE_SECONDS": "20",
         "PROJECT_POLL_SECONDS": "2",
         "COPY_POLL_SECONDS": "1",
+        "PAGE_UPLOAD": "true",
         **options.app_settings,
     }
 

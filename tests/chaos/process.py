@@ -14,7 +14,7 @@ from batch_ops.domain.errors import NotAllowed, ServiceFault
 from batch_ops.ports.ports import Ports
 from batch_ops.system import assemble
 from tests.chaos.timeline import turn
-from tests.fakes import Cloud, FakePixels, When
+from tests.fakes import Cloud, FakeBlockUploads, FakePixels, When
 
 if TYPE_CHECKING:
     from tests.chaos.simulation import Simulation
@@ -165,6 +165,7 @@ class Process:
             worklist=worklist,
             notes=bound(world.notes, cloud),
             blobs=bound(world.blobs, cloud),
+            uploads=FakeBlockUploads(world.blobs),
             batch=bound(world.batch, cloud),
             outbox=bound(world.outbox, cloud),
             check=bound(world.check, cloud),

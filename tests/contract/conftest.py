@@ -11,6 +11,7 @@ from azure.storage.blob import RetentionPolicy
 from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.blobs import AzureBlobs
+from batch_ops.adapters.block_uploads import AzureBlockUploads
 from batch_ops.adapters.clients import StorageConnection, host_queue
 from batch_ops.adapters.file_index import TableFileIndex
 from batch_ops.adapters.ledger import TableLedger
@@ -25,6 +26,7 @@ from batch_ops.domain.messages import collect_order, look_order
 from batch_ops.domain.orders import CollectOrder, LookOrder
 from batch_ops.ports.services import BlobStore, Outbox
 from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
+from batch_ops.ports.uploads import BlockUploads
 from tests import fakes
 
 BACKENDS = ["fake", "azurite"]
@@ -177,6 +179,28 @@ async def hands(request, storage, unique) -> AsyncIterator[BlobHands]:
     async with storage().blob_service() as service:
         await service.create_container(container)
         yield BlobHands(AzureBlobs(service), container, None, service)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Uploads in blocks, and the store in which their blobs appear."""
+
+    uploads: BlockUploads
+    store: BlobStore
+    container: str
+
+
+@pytest.fixture(params=BACKENDS)
+async def desk(request, storage, unique) -> AsyncIterator[Desk]:
+    """An empty container."""
+    container = unique("c")
+    if request.param == "fake":
+        fake = fakes.FakeBlobs(containers=[container])
+        yield Desk(fakes.FakeBlockUploads(fake), fake, container)
+        return
+    async with storage().blob_service() as service:
+        await service.create_container(container)
+        yield Desk(AzureBlockUploads(service), AzureBlobs(service), container)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ cloud.fail("batch.create_task", Crash(), when=When.AFTER)  it took effect, but n
 
 from tests.fakes.batch import FakeBatch
 from tests.fakes.blobs import FakeBlobs
+from tests.fakes.block_uploads import FakeBlockUploads
 from tests.fakes.check import FakeCheck
 from tests.fakes.cloud import Cloud, TakesEffectLate, When
 from tests.fakes.file_index import FakeFileIndex
@@ -22,6 +23,7 @@ __all__ = [
     "Cloud",
     "FakeBatch",
     "FakeBlobs",
+    "FakeBlockUploads",
     "FakeCheck",
     "FakeFileIndex",
     "FakeLedger",

@@ -64,7 +64,7 @@ class FakeBlobs:
 
     @call()
     def _list(self, container: str, prefix: str, after: str) -> tuple[Sequence[Blob], str | None]:
-        store = self._container(container)
+        store = self.check_container(container)
         first = bisect_left(store.names, after)
         end = bisect_left(store.names, prefix + _LAST)
         stop = min(first + self.page_size, end)
@@ -74,7 +74,7 @@ class FakeBlobs:
     @call()
     def page(self, container: str, marker: str, most: int = LARGEST_PAGE) -> tuple[Sequence[Blob], str]:
         """One page of all blobs, and the marker of the next; a marker is the name to begin with."""
-        store, most = self._container(container), min(most, self.page_size)
+        store, most = self.check_container(container), min(most, self.page_size)
         first = bisect_left(store.names, marker)
         names = store.names[first : first + most]
         following = store.names[first + most : first + most + 1]
@@ -86,7 +86,7 @@ class FakeBlobs:
     ) -> str:
         if not content_type.isascii():
             raise RequestRefused(f"{content_type!r} is no content type.")
-        self._check_fence(container, name, fence)
+        self.check_fence(container, name, fence)
         return self.upload(container, name, data, metadata=metadata).etag
 
     async def copy(
@@ -113,11 +113,11 @@ class FakeBlobs:
         metadata: Mapping[str, str],
         source_etag: str | None,
     ) -> Blob:
-        self._container(target[0])
+        self.check_container(target[0])
         origin = self._version(*source, source_etag)
         if is_archived(origin) or origin.blob.copy_status == "pending":
             raise ServiceFault(f"Blob storage could not copy {'/'.join(source)} now.")
-        self._check_fence(*target, fence)
+        self.check_fence(*target, fence)
         kept = metadata or dict(origin.blob.metadata)
         copy_id = f"copy-{self.cloud.number()}"
         if self.slow_copies:
@@ -170,7 +170,7 @@ class FakeBlobs:
         kept = checked_metadata(metadata)
         blob = Blob(name, self._etag(), len(data), self._now(), metadata=kept, **{"tier": "Hot"} | fields)
         self._pending.pop((container, name), None)
-        self._container(container).put(Stored(blob, data))
+        self.check_container(container).put(Stored(blob, data))
         return blob
 
     def edit(self, container: str, name: str, metadata: Mapping[str, str]) -> Blob:
@@ -185,7 +185,7 @@ class FakeBlobs:
     def _change(self, container: str, name: str, **fields: Any) -> Blob:
         found = self._version(container, name, None)
         changed = replace(found, blob=replace(found.blob, **fields))
-        self._container(container).put(changed)
+        self.check_container(container).put(changed)
         return changed.blob
 
     def _etag(self) -> str:
@@ -193,11 +193,11 @@ class FakeBlobs:
 
     def remove(self, container: str, name: str) -> None:
         self._pending.pop((container, name), None)
-        self._container(container).remove(name)
+        self.check_container(container).remove(name)
 
     def find(self, container: str, name: str) -> Stored | None:
         """A blob with its bytes."""
-        return self._container(container).blobs.get(name)
+        return self.check_container(container).blobs.get(name)
 
     def content(self, container: str, name: str) -> bytes:
         """The bytes of a blob."""
@@ -205,7 +205,7 @@ class FakeBlobs:
 
     def names(self, container: str, prefix: str = "") -> Sequence[str]:
         """The names in a container."""
-        return [name for name in self._container(container).names if name.startswith(prefix)]
+        return [name for name in self.check_container(container).names if name.startswith(prefix)]
 
     def finish_copies(self, *targets: tuple[str, str]) -> None:
         """Complete what is pending (of these): the content appears, under a new ETag."""
@@ -225,7 +225,7 @@ class FakeBlobs:
         # The service tells whole seconds.
         return self.cloud.now.replace(microsecond=0)
 
-    def _container(self, name: str) -> Container:
+    def check_container(self, name: str) -> Container:
         found = self.containers.get(name)
         if found is None:
             raise ServiceFault(f"Blob storage has no container {name} (ContainerNotFound).")
@@ -239,7 +239,7 @@ class FakeBlobs:
             raise BlobChanged(f"{container}/{name} is no longer the version that was looked at.")
         return found
 
-    def _check_fence(self, container: str, name: str, fence: Fence) -> None:
+    def check_fence(self, container: str, name: str, fence: Fence) -> None:
         found = self.find(container, name)
         if (found.blob.etag if found else None) != fence.etag:
             raise BlobChanged(f"Somebody else wrote {container}/{name} in the meantime.")

@@ -13,7 +13,7 @@ MODULES = HOUSE.modules
 # Who may import an SDK or a library: everybody else speaks to a port.
 IMPORTERS = {
     "azure.batch": {"adapters.batch", "adapters.batch_health", "adapters.batch_models", "adapters.batch_pools"},
-    "azure.storage.blob": {"adapters.blobs", "adapters.clients", "adapters.storage_health"},
+    "azure.storage.blob": {"adapters.blobs", "adapters.block_uploads", "adapters.clients", "adapters.storage_health"},
     "azure.storage.queue": {"adapters.queues", "adapters.clients", "adapters.storage_health"},
     "azure.data.tables": {
         "adapters.table_rows",

@@ -26,6 +26,7 @@ param nodePrices = {
 }
 param budgetStart = '2026-01-01'
 param topicName = 'made-by-somebody-else'
+param pageUpload = true
 param pageClientId = '00000000-0000-0000-0000-00000000000b'
 param moreSettings = { DUE_PER_TICK: 500 }
 param ilastikSha256 = '0000000000000000000000000000000000000000000000000000000000000000'

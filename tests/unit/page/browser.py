@@ -74,6 +74,11 @@ class Browser:
         given = {"content-type": "application/x-www-form-urlencoded", "origin": HOST, **headers}
         return await self._send("POST", place, urlencode(fields, errors="surrogatepass").encode(), given)
 
+    async def send(self, place: str, body: bytes, query: dict[str, str], **headers: str) -> func.HttpResponse:
+        """Send bytes, as a script of the page does, unless `headers` say otherwise."""
+        given = {"content-type": "application/octet-stream", "sec-fetch-site": "same-origin", **headers}
+        return await self._send("POST", f"{place}?{urlencode(query)}", body, given)
+
     async def _send(self, method: str, place: str, body: bytes, headers: dict[str, str]) -> func.HttpResponse:
         request = func.HttpRequest(method, f"{HOST}/page/{place}", headers={**self.headers, **headers}, body=body)
         answer: func.HttpResponse = await self.app.handle_async(request)
