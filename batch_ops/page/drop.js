@@ -9,7 +9,7 @@ let busy = false;
 const said = (name, ...values) => values.reduce((text, value) => text.replace("{}", value), form.dataset["said" + name.replace(/(^|-)(\w)/g, (_, __, letter) => letter.toUpperCase())]);
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
-class Told extends Error {}
+class Message extends Error {}
 
 async function idOf(file, name) {
   const text = JSON.stringify([name, file.size, file.lastModified]);
@@ -17,7 +17,7 @@ async function idOf(file, name) {
   return [...new Uint8Array(digest).slice(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// An answer, or what is to be told: what passes is tried again.
+// An answer, or what is to be said: what passes is tried again.
 async function ask(place, query, options = {}) {
   for (let number = 1; ; number++) {
     let answer = null;
@@ -27,9 +27,9 @@ async function ask(place, query, options = {}) {
       // The connection broke, or the file can't be read any more.
     }
     if (answer && (answer.ok || answer.status === 409)) return answer;
-    if (answer && (answer.type === "opaqueredirect" || answer.status === 401)) throw new Told(said("signed-out"));
-    if (answer && answer.status < 500 && answer.status !== 408 && answer.status !== 429) throw new Told(said("refused"));
-    if (number === TRIES) throw new Told(said("broken"));
+    if (answer && (answer.type === "opaqueredirect" || answer.status === 401)) throw new Message(said("signed-out"));
+    if (answer && answer.status < 500 && answer.status !== 408 && answer.status !== 429) throw new Message(said("refused"));
+    if (number === TRIES) throw new Message(said("broken"));
     await pause(2 ** number / 4);
   }
 }
@@ -37,9 +37,9 @@ async function ask(place, query, options = {}) {
 async function send(file, name, replaces, tell) {
   const query = { name, length: file.size, upload: await idOf(file, name) };
   const found = await (await ask("/look", query)).json();
-  if (found.objection) throw new Told(found.objection);
+  if (found.objection) throw new Message(found.objection);
   if (found.done) return said("same");
-  if (found.exists && !replaces) throw new Told(said("exists"));
+  if (found.exists && !replaces) throw new Message(said("exists"));
   const word = form.elements.word.value, block = Number(form.dataset.block), there = new Set(found.staged);
   const megabytes = (file.size / 1e6).toFixed(1);
   for (let number = 0; number * block < file.size; number++) {
@@ -49,13 +49,13 @@ async function send(file, name, replaces, tell) {
     try {
       await body.slice(0, 1).arrayBuffer();
     } catch {
-      throw new Told(said("cut"));
+      throw new Message(said("cut"));
     }
     await ask("/block", { ...query, number }, { method: "POST", body, headers: { "X-Page-Word": word, "Content-Type": "application/octet-stream" } });
   }
   const end = await ask("/finish", query, { method: "POST", body: new URLSearchParams({ word, replaces: replaces ? "1" : "" }) });
   const { why } = await end.json();
-  if (why) throw new Told(said(why));
+  if (why) throw new Message(said(why));
   return said("done");
 }
 
@@ -94,7 +94,7 @@ async function work() {
     try {
       next.shown.end(await send(next.file, next.name, next.replaces, next.shown.tell), "good");
     } catch (fault) {
-      next.shown.end(fault instanceof Told ? fault.message : said("broken"), "bad");
+      next.shown.end(fault instanceof Message ? fault.message : said("broken"), "bad");
     }
   }
   busy = false;

@@ -52,8 +52,8 @@ class Drops:
     async def look(self, request: Request, system: System, visitor: Visitor) -> Response:
         """Tell what speaks against a file, and which of its blocks are there."""
         found = await system.uploading.look(_upload(request, system, visitor))
-        told = {"objection": found.objection, "exists": found.exists, "done": found.is_done, "staged": found.staged}
-        return JSONResponse(told)
+        answer = {"objection": found.objection, "exists": found.exists, "done": found.is_done, "staged": found.staged}
+        return JSONResponse(answer)
 
     async def block(self, request: Request, system: System, visitor: Visitor) -> Response:
         """Take a block."""
@@ -72,12 +72,12 @@ class Drops:
         form = await Form.of(request)
         upload = _upload(request, system, visitor)
         try:
-            await system.uploading.finish(upload, visitor.told, replaces=bool(form.one("replaces")))
+            await system.uploading.finish(upload, visitor.label, replaces=bool(form.one("replaces")))
         except BlobMissing:
             return JSONResponse({"why": "broken"}, 409)
         except BlobChanged:
             return JSONResponse({"why": "exists"}, 409)
-        log.info("%s: dropped %s.", visitor.told, upload.name)
+        log.info("%s: dropped %s.", visitor.label, upload.name)
         return JSONResponse({"why": ""})
 
 

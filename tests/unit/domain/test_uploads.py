@@ -40,9 +40,9 @@ def test_blocks_are_the_whole_file_and_no_more(length):
 )
 def test_what_speaks_against_a_file_is_said_before_it_is_sent(name, length, said):
     """By its name and its bytes, in one sentence."""
-    told = objection(name, length, MOST)
-    assert said in told
-    assert bool(told) == bool(said)
+    message = objection(name, length, MOST)
+    assert said in message
+    assert bool(message) == bool(said)
 
 
 @pytest.mark.parametrize(("text", "is_one"), [("0" * 32, True), ("0" * 31, False), ("A" * 32, False), ("", False)])
