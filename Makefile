@@ -16,8 +16,8 @@ setup: ## Python environment, Azurite, compiled pixel engine
 	@bash local_cloud/setup.sh
 
 .PHONY: demo
-demo: setup ## everything once: start, drop sample images, show progress and results (FILES="a.h5" PROJECT=x.ilp KEEP=1)
-	@$(PYTHON_BIN) -m local_cloud demo $(if $(PROJECT),--project "$(PROJECT)") $(if $(KEEP),--keep) $(FILES)
+demo: setup ## everything once: start, drop sample images, show progress and results (FILES="a.h5" PROJECT=x.ilp TOOL=imagej KEEP=1)
+	@$(PYTHON_BIN) -m local_cloud demo $(if $(TOOL),--tool "$(TOOL)") $(if $(PROJECT),--project "$(PROJECT)") $(if $(KEEP),--keep) $(FILES)
 
 .PHONY: up
 up: setup ## keep the whole cloud running until Ctrl-C (DATA=folder)

@@ -39,7 +39,7 @@ NODE_PYTHON_VERSION = "3.12"
 # The host's image is Debian 12 with glibc 2.36; nodes have 2.39.
 _PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
 # Modules, and what the page is made of.
-_KINDS = (".py", ".html", ".css", ".js", ".svg")
+_KINDS = (".py", ".toml", ".html", ".css", ".js", ".svg")
 # Earliest time that a zip can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 

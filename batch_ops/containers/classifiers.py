@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define, field
@@ -14,12 +14,15 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing, ServiceFault
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ConfigError, ProjectConfig
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import ProjectFacts, Refused
+from batch_ops.image.facts import WITHOUT_DEMANDS, ProjectFacts, Refused
 from batch_ops.image.project_rules import PROJECT_RULES
 from batch_ops.ports.services import BlobStore, Fence, ImageCheck
 from batch_ops.ports.tables import ProjectNotes
 from batch_ops.task.plain_text import plain
 from batch_ops.task.stored_export import StoredExportError
+from batch_ops.task.tool import ToolProfile
+from batch_ops.tools.profiles import Tools, shipped
+from batch_ops.tools.project_check import fault_of_project
 
 # Images uploaded in a burst may use a project that was replaced up to this long ago.
 _FRESH = timedelta(seconds=5)
@@ -35,6 +38,7 @@ class Classifiers:
     _check: ImageCheck
     _settings: Settings
     _clock: Callable[[], datetime]
+    _tools: Tools = field(factory=shipped)
     _seen: dict[str, tuple[datetime, Project]] = field(factory=dict, init=False)
     _locks: dict[str, asyncio.Lock] = field(factory=dict, init=False)
 
@@ -62,7 +66,7 @@ class Classifiers:
     async def _look(self, name: str) -> Project | NoProject:
         container = self._settings.projects_container
         shown = plain(name)
-        if (blob := await find_classifier(self._blobs, container, name)) is None:
+        if (blob := await find_classifier(self._blobs, container, name, self._tools.suffixes)) is None:
             return NoProject(
                 f"There is no project '{shown}.ilp' in the container '{container}' yet; ask whoever looks after the "
                 "classifiers to upload it there."
@@ -74,35 +78,59 @@ class Classifiers:
             )
         try:
             config = await read_config(self._blobs, container, naming.config_blobs(blob.name))
-            known = await self._learn(name, blob)
+            tool = self._tools.for_blob(blob.name, config.tool)
+            if fault := tool_choice_fault(blob.name, tool, config, self._tools):
+                return NoProject(fault)
+            known = await self._learn(name, blob, tool)
         except ConfigError as exc:
             return NoProject(str(exc))
         except (BlobChanged, BlobMissing):
-            return NoProject(f"The project '{shown}.ilp' is being replaced right now.")
+            return NoProject(f"The project '{plain(blob.name)}' is being replaced right now.")
         if isinstance(known, NoProject):
             return known
         digest, facts = known
+        if tool:
+            return Project(name, blob.etag, digest, facts, config, tool)
         if fault := export_fault(blob.name, facts, config):
             return NoProject(fault)
         return Project(name, blob.etag, digest, facts, config)
 
-    async def _learn(self, name: str, blob: Blob) -> tuple[str, ProjectFacts] | NoProject:
+    async def _learn(self, name: str, blob: Blob, tool: ToolProfile | None) -> tuple[str, ProjectFacts] | NoProject:
         """Return the digest and facts of this version: remembered in a note, or read once.
 
         It is read again if somebody deleted its frozen copy, which every task needs, or if other rules held then.
         """
         known = await self._notes.project(name, blob.etag)
-        if known is None or int(known.get("rules", "1")) < PROJECT_RULES or not await self._is_kept(known):
-            known = await self._read(name, blob)
+        same = known is not None and known.get("tool", "") == (tool.rules_digest if tool else "")
+        if (
+            known is None
+            or not same
+            or int(known.get("rules", "1")) < PROJECT_RULES
+            or not await self._is_kept(known, tool)
+        ):
+            known = await (self._read_of_tool(name, blob, tool) if tool else self._read(name, blob))
             await self._notes.save_project(name, blob.etag, known)
         if known.get("refused"):
             return NoProject(known["refused"])
         return known["digest"], ProjectFacts.from_json(known["facts"])
 
-    async def _is_kept(self, known: Mapping[str, str]) -> bool:
+    async def _is_kept(self, known: Mapping[str, str], tool: ToolProfile | None) -> bool:
         if known.get("refused"):
             return True
-        return await self._blobs.head(self._settings.frozen_container, naming.frozen_blob(known["digest"])) is not None
+        frozen = naming.frozen_blob(known["digest"], tool.suffix if tool else naming.PROJECT_SUFFIX)
+        return await self._blobs.head(self._settings.frozen_container, frozen) is not None
+
+    async def _read_of_tool(self, name: str, blob: Blob, tool: ToolProfile) -> dict[str, str]:
+        """Check the text of another tool's project by its profile, and keep a copy of it."""
+        known = {"rules": str(PROJECT_RULES), "tool": tool.rules_digest}
+        if blob.length > tool.project.max_kb * 1024:
+            return {**known, "refused": f"The project '{plain(blob.name)}' is larger than {tool.project.max_kb} KiB."}
+        content = await BlobRanges(self._blobs, self._settings.projects_container, blob).read(0, blob.length)
+        if fault := fault_of_project(tool, blob.name, content):
+            return {**known, "refused": fault}
+        digest = hashlib.sha256(content).hexdigest()
+        await self._freeze(name, blob, digest, tool.suffix)
+        return {**known, "digest": digest, "facts": WITHOUT_DEMANDS.to_json()}
 
     async def _read(self, name: str, blob: Blob) -> dict[str, str]:
         ranges = BlobRanges(self._blobs, self._settings.projects_container, blob)
@@ -115,9 +143,9 @@ class Classifiers:
         await self._freeze(name, blob, digest.hexdigest())
         return {"rules": str(PROJECT_RULES), "digest": digest.hexdigest(), "facts": facts.to_json()}
 
-    async def _freeze(self, name: str, blob: Blob, digest: str) -> None:
+    async def _freeze(self, name: str, blob: Blob, digest: str, suffix: str = naming.PROJECT_SUFFIX) -> None:
         """Keep a copy under its digest, if the blob is still the version that was read."""
-        frozen = naming.frozen_blob(digest)
+        frozen = naming.frozen_blob(digest, suffix)
         source = (self._settings.projects_container, blob.name)
         target = await self._blobs.head(self._settings.frozen_container, frozen)
         if target is None or target.copy_status in {"failed", "aborted"}:
@@ -140,12 +168,25 @@ class Classifiers:
             raise ServiceFault(f"The project '{plain(name)}' is still being copied.", retry_after=_FRESH)
 
 
-async def find_classifier(blobs: BlobStore, container: str, project: str) -> Blob | None:
-    """Return the blob that holds the classifier of a project, by the likeliest spelling that is there."""
-    for candidate in naming.classifier_blobs(project):
+async def find_classifier(blobs: BlobStore, container: str, project: str, others: Sequence[str] = ()) -> Blob | None:
+    """Return the blob that holds the classifier of a project, by the likeliest spelling that is there.
+
+    `others`: the suffixes of other tools' projects.
+    """
+    for candidate in naming.classifier_blobs(project, others):
         if (blob := await blobs.head(container, candidate)) is not None and not blob.is_folder:
             return blob
     return None
+
+
+def tool_choice_fault(name: str, tool: ToolProfile | None, config: ProjectConfig, tools: Tools) -> str:
+    """Return why the configuration can't have the tool that it names; "" if it can."""
+    if config.tool in (None, tool.name if tool else "ilastik"):
+        return ""
+    return (
+        f"The configuration of the project '{plain(name)}' names the tool '{plain(str(config.tool), 40)}', which has "
+        f"no projects of this suffix here; there are {', '.join(('ilastik', *tools.names))}."
+    )
 
 
 def export_fault(name: str, facts: ProjectFacts, config: ProjectConfig) -> str:

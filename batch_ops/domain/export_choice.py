@@ -12,9 +12,13 @@ from batch_ops.task.result_form import ResultForm
 from batch_ops.task.run_plan import ImageDescription
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 
+_BYTES_OF_A_LABEL = 4
+
 
 def export_source(project: Project, settings: Settings) -> str:
-    """Return what ilastik exports: the project's own choice, else the system's."""
+    """Return what ilastik exports: the project's own choice, else the system's; of another tool it says nothing."""
+    if project.tool:
+        return SEGMENTATION
     return project.config.export_source or settings.export_source
 
 
@@ -31,7 +35,9 @@ def result_form(project: Project, settings: Settings) -> ResultForm:
 
 
 def exported_values(project: Project, settings: Settings) -> tuple[int, int]:
-    """Return the channels of what is exported, and the bytes of each of its values."""
+    """Return the channels of what is exported, and the bytes of each of its values; of another tool a guess."""
+    if project.tool:
+        return 1, _BYTES_OF_A_LABEL
     return exported(export_source(project, settings), len(project.facts.classes))
 
 

@@ -13,6 +13,8 @@ from batch_ops.image.axes import sizes
 from batch_ops.image.facts import WINDOW_RATIO, ProjectFacts
 from batch_ops.image.page_memory import VALUE_BYTES
 from batch_ops.task.run_plan import Forecast, ImageDescription
+from batch_ops.task.tool import ToolProfile
+from batch_ops.task.tool_input import memory_bytes
 
 _BASE_BYTES = 350 * 10**6
 _START_SECONDS = 4.0
@@ -29,13 +31,18 @@ class _Work:
     columns: int
 
 
-def forecast(images: Sequence[ImageDescription], project: ProjectFacts, threads: int) -> Forecast:
+def forecast(
+    images: Sequence[ImageDescription], project: ProjectFacts, threads: int, tool: ToolProfile | None = None
+) -> Forecast:
     """Estimate peak memory (within about a quarter) and seconds of work (within a factor of 2.5) with these threads.
 
     The images are segmented one after the other. Unknown for one that was not checked.
     """
     if not all(image.is_known for image in images):
         return Forecast()
+    if tool:
+        # Its profile says what it takes, and nobody how long.
+        return Forecast(max(memory_bytes(tool, image) or 0 for image in images))
     each = [_of_image(image, project, threads) for image in images]
     return Forecast(max(memory for memory, _ in each), math.ceil(sum(seconds for _, seconds in each)))
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -78,18 +79,19 @@ def classifier_of(name: str) -> str:
     return project_of(name.lstrip("/"))
 
 
-def classifier_blobs(project: str) -> tuple[str, ...]:
-    """Return the blobs that may hold a project, the likeliest first.
+def classifier_blobs(project: str, others: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the blobs that may hold a project, the likeliest first: one of ilastik before one of another tool.
 
     A letter with an accent may be one character or two (macOS writes two), and Windows does not mind `.ILP`.
+    `others`: the suffixes of other tools' projects.
     """
-    suffixes = (PROJECT_SUFFIX, PROJECT_SUFFIX.upper())
+    suffixes = (PROJECT_SUFFIX, PROJECT_SUFFIX.upper(), *others)
     return tuple(spelling + suffix for suffix in suffixes for spelling in spellings(project))
 
 
 def config_blobs(classifier: str) -> tuple[str, ...]:
     """Return the blobs that may hold the configuration beside the blob of a project, the likeliest first."""
-    stem, suffix = classifier[: -len(PROJECT_SUFFIX)], classifier[-len(PROJECT_SUFFIX) :]
+    stem, _, suffix = classifier.rpartition(".")
     suffixes = (CONFIG_SUFFIX, CONFIG_SUFFIX.upper()) if suffix.isupper() else (CONFIG_SUFFIX,)
     return tuple(spelling + suffix for suffix in suffixes for spelling in spellings(stem))
 
@@ -221,6 +223,6 @@ def results_folder(name: str) -> str:
     return f"{name[:_LONGEST_FOLDER]}~{file_hash(name)}{image_suffix(name)}/"
 
 
-def frozen_blob(digest: str) -> str:
+def frozen_blob(digest: str, suffix: str = PROJECT_SUFFIX) -> str:
     """Return the name of the copy of a classifier that runs use: the SHA-256 of its content."""
-    return f"{digest}{PROJECT_SUFFIX}"
+    return f"{digest}{suffix}"

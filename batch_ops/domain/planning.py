@@ -100,6 +100,10 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
     """
     if not isinstance(verdict, Accepted):
         return settings.pool_id, False
+    if project.tool:
+        # What it takes is a forecast, which chooses a whole node, and refuses nothing.
+        foreseen = forecast(verdict.images, project.facts, settings.slot_threads, project.tool).memory_bytes or 0
+        return settings.pool_id, foreseen > settings.slot_memory_mb * 2**20
     channels, _ = exported_values(project, settings)
     plans = [(image, planned_export(image, project, settings)) for image in verdict.images]
     # Where ilastik exports to HDF5 it goes block by block, and waits for no page.
@@ -129,11 +133,11 @@ def _run_plan(
         image = ImageDescription(config.internal_path or "", config.axes or "", tagged=not config.axes)
         image = replace(image, planes="z" if config.per_plane else "")
         warnings = (RunWarning("not-checked", verdict.sentence),)
-    foreseen = forecast((image, *more), project.facts, settings.slot_threads)
+    foreseen = forecast((image, *more), project.facts, settings.slot_threads, project.tool)
     source = export_source(project, settings)
     export = kept_export(project)
     form = result_form(project, settings)
-    objects, of_objects = objects_wanted(project.facts.classes, config, source)
+    objects, of_objects = (None, ()) if project.tool else objects_wanted(project.facts.classes, config, source)
     if export.has_effect:
         objects, of_objects = None, (_of_kept(export),)
     of_form = (_WITHOUT_PALETTE,) if config.form.palette and not form.palette else ()
@@ -144,11 +148,12 @@ def _run_plan(
         tool=ToolChoice(
             project_etag=project.etag,
             project_digest=project.digest,
-            ilastik_version=settings.ilastik_version,
-            export_source=source,
+            ilastik_version="" if project.tool else settings.ilastik_version,
+            export_source="" if project.tool else source,
             export_settings=str(export),
             engine=_engine(project, settings),
             result_form=str(form),
+            tool_profile=project.tool.to_json() if project.tool else "",
         ),
         image=image,
         more_images=more,
@@ -156,7 +161,8 @@ def _run_plan(
         outputs=outputs_by_folder(
             (one.folder, form.outputs(planned_outputs(nickname, source, planned_export(one, project, settings))))
             for one in (image, *more)
-            if one.is_known
+            # What another tool promises stands in its profile.
+            if one.is_known and not project.tool
         ),
         objects=objects,
         pictures=PicturesWanted(contrast) if config.pictures and not export.has_effect else None,
@@ -168,6 +174,8 @@ def _run_plan(
 
 def _engine(project: Project, settings: Settings) -> str:
     """Say whether the pixel engine may compute it. No part of the run key: it gives the same pixels, or does not."""
+    if project.tool:
+        return ""
     return CERTIFIED if (project.config.engine or settings.engine) == CERTIFIED else ""
 
 

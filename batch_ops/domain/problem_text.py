@@ -16,7 +16,8 @@ def remedy(record: FileRecord) -> str:
     if record.state is State.CANCELLED:
         return "Upload the file again if you still want it segmented."
     if record.kind is not None:
-        return RULES[record.kind].remedy
+        # What holds for ilastik holds for another program too: its name is all that differs.
+        return RULES[record.kind].remedy.replace("ilastik", record.plan.tool.title)
     if not naming.is_image(record.image_blob):
         return "Nothing else has to be done: a file of a kind that is taken starts by itself once it is uploaded."
     return "Repair the file and upload it again under the same name: it then starts by itself."

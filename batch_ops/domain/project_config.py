@@ -21,7 +21,7 @@ _LONGEST_SETTLE_SECONDS = 24 * 3600
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
-    *("engine", "output", "palette", "settle_seconds"),
+    *("engine", "output", "palette", "settle_seconds", "tool"),
 )
 _OBJECT_KEYS = ("classes", "min_size", "split", "label_image")
 _MOST_CLASSES = 255
@@ -40,7 +40,8 @@ class ProjectConfig:
     itself stores of its export is used. `split`: how touching objects are parted, "" where they are not.
     `label_image`: results have images of the objects' ids.
     `engine`: which programs may compute it, None where it does not say. `form`: in which form its results are.
-    `settle`: for so long a file has to be left alone before it starts."""
+    `settle`: for so long a file has to be left alone before it starts. `tool`: by its name, where several have projects
+    of this suffix."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -58,6 +59,7 @@ class ProjectConfig:
     engine: str | None = None
     form: ResultForm = AS_EXPORTED
     settle: timedelta = timedelta()
+    tool: str | None = None
 
 
 class ConfigError(IlastikBatchError):
@@ -94,6 +96,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         engine=_engine(where, values),
         form=_form(where, values),
         settle=_settle(where, values),
+        tool=_text(where, values, "tool"),
     )
 
 

@@ -1,5 +1,6 @@
 """provenance.json: the results of a run, and their origin. Written last; a file not named in it is not a result."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ def provenance(
     `more`: warnings that only the app can give. It has the schema of the manifest. Schema 2 adds to schema 1 the
     outputs with their roles, the plan, and the warnings of check and node; schema 3 the counts of objects; schema 4 the
     pixels of each class; schema 5 the contrast of the pictures; schema 6 the images of the file, with their counts;
-    schema 7 who computed them, where the pixel engine may.
+    schema 7 who computed them, where the pixel engine may. Another tool than ilastik has its own entry in its place.
     """
     image = record.plan.image
     if not image.is_known and len(manifest.images) == 1:
@@ -72,7 +73,15 @@ def provenance(
         "files": [output.as_schema_1() for output in sorted(manifest.tiffs, key=_path)],
         "log": LOG_NAME if has_log else None,
     }
-    if record.plan.tool.export_source != "Simple Segmentation":
+    if profile := record.plan.tool.tool_profile:
+        del document["ilastik"], document["values"]
+        document["tool"] = {
+            "name": record.plan.tool.name,
+            "version": manifest.ilastik_version,
+            "command": list(manifest.command),
+            "profile_sha256": hashlib.sha256(profile.encode()).hexdigest(),
+        }
+    elif record.plan.tool.export_source != "Simple Segmentation":
         del document["values"]
     elif record.plan.tool.export_settings:
         document["values"] += f", as the project's export settings change them: {record.plan.tool.export_settings}"
@@ -150,7 +159,8 @@ def _engine(use: EngineUse, plan: RunPlan) -> dict[str, Any]:
 
 
 def _counts(counts: ObjectCounts, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
-    return {"are": what_counts_are(plan.objects, manifest.warnings), **asdict(counts)}
+    are = "rows of the tool's tables" if plan.tool.tool_profile else what_counts_are(plan.objects, manifest.warnings)
+    return {"are": are, **asdict(counts)}
 
 
 def _image(image: SegmentedImage, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
@@ -198,7 +208,7 @@ def _plan(plan: RunPlan, pool_id: str) -> dict[str, Any]:
         "image": _planned_image(plan.image),
         **({"images": images} if plan.more_images else {}),
         "tool": {
-            "name": "ilastik",
+            "name": tool.name,
             "version": tool.ilastik_version or None,
             "project_sha256": tool.project_digest,
             "export_source": tool.export_source,

@@ -52,4 +52,6 @@ def run_key(
         key.append("label_image")
     if form := str(result_form(project, settings)):
         key.append(["output", form])
+    if project.tool:
+        key.append(["tool", project.tool.name, project.tool.digest])
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()

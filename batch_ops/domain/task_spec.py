@@ -13,10 +13,12 @@ from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.settings import Settings
 from batch_ops.task import contract
 from batch_ops.task.certificate import EngineRole
+from batch_ops.task.export_plan import SEGMENTATION
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import SCHEMA
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import image_to_json, images_to_json
+from batch_ops.task.run_plan import ToolChoice, image_to_json, images_to_json
+from batch_ops.task.tool import VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ def _certificates(record: FileRecord, settings: Settings, url: Callable[[str, st
     return ResourceFile("frozen", container_url=url(settings.frozen_container, ""), blob_prefix=prefix)
 
 
+def _of_tool(tool: ToolChoice) -> dict[str, str]:
+    """Say which tool it is, where it is not ilastik."""
+    return {VARIABLE: tool.tool_profile} if tool.tool_profile else {}
+
+
 def task_spec(
     record: FileRecord, settings: Settings, url: Callable[[str, str], str], role: EngineRole = EngineRole.NONE
 ) -> TaskSpec:
@@ -83,13 +90,14 @@ def task_spec(
     `role`: what it may do about the pixel engine; then there is a blob in the folder of its certificates.
     """
     nickname = naming.nickname(record.name)
+    tool, profile = record.plan.tool, record.plan.tool.profile
     is_large, slots = _is_large(record, settings), slots_of(record, settings)
     memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
     environment = contract.TaskEnvironment(
         nickname=nickname,
         internal_path=record.plan.image.internal_path,
         axes="" if record.plan.image.tagged else record.plan.image.axes,
-        export_source=record.plan.tool.export_source,
+        export_source=tool.export_source or SEGMENTATION,
         image_name=record.image_blob,
         image_etag=record.image.etag,
         image_length=record.image.length,
@@ -119,14 +127,17 @@ def task_spec(
         display_name=plain(record.name, 200),
         command_line=f"/bin/bash {settings.task_scripts}run_task.sh",
         identity=settings.pool_identity,
-        environment=tuple(sorted(environment.to_env().items())),
+        environment=tuple(sorted({**environment.to_env(), **_of_tool(tool)}.items())),
         resource_files=(
             # Batch keeps the whole blob name below `path`, hence the folder of the command line.
             ResourceFile(path=".", container_url=url(settings.tools_container, ""), blob_prefix=settings.task_scripts),
             ResourceFile(path=f"image/{nickname}.h5", http_url=url(settings.input_container, record.image_blob)),
             ResourceFile(
-                path="project.ilp",
-                http_url=url(settings.frozen_container, naming.frozen_blob(record.plan.tool.project_digest)),
+                path=profile.project_file if profile else contract.PROJECT_FILE,
+                http_url=url(
+                    settings.frozen_container,
+                    naming.frozen_blob(tool.project_digest, profile.suffix if profile else naming.PROJECT_SUFFIX),
+                ),
             ),
             *([_certificates(record, settings, url)] if role is not EngineRole.NONE else ()),
         ),

@@ -119,7 +119,11 @@ def observe(
     state = State(task.state.upper())
     if state is record.state and seen == record:
         return None
-    return Step(replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(state, now, _reason(state, task)))
+    return Step(
+        replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(
+            state, now, _reason(state, task, record.plan.tool.title)
+        )
+    )
 
 
 def _placed(record: FileRecord, task: Task, node: Node | None, settings: Settings) -> Placement:
@@ -139,7 +143,7 @@ def _placed(record: FileRecord, task: Task, node: Node | None, settings: Setting
     )
 
 
-def _reason(state: State, task: Task) -> str:
+def _reason(state: State, task: Task, tool: str) -> str:
     match state:
         case State.ACTIVE if task.requeues:
             return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
@@ -148,7 +152,7 @@ def _reason(state: State, task: Task) -> str:
         case State.PREPARING:
             return "The node is fetching the image and the project."
         case _:
-            return "ilastik is running."
+            return f"{tool} is running."
 
 
 def _completed(
@@ -160,7 +164,10 @@ def _completed(
         times=replace(record.times, task_ended_at=task.ended or now),
     )
     if cause is None:
-        return Step(ended.to(State.COLLECTING, now, "ilastik has finished; its results are being moved."), Then.COLLECT)
+        return Step(
+            ended.to(State.COLLECTING, now, f"{record.plan.tool.title} has finished; its results are being moved."),
+            Then.COLLECT,
+        )
     return failed(ended, cause, now, settings, excused=excused)
 
 

@@ -65,7 +65,7 @@ def _lines(record: FileRecord, said: Mapping[str, str], since: datetime | None) 
     end = (
         tool.project_digest,
         _moment(since),
-        "ilastik",
+        tool.name,
         tool.ilastik_version,
         record.run,
         _moment(record.times.finished_at),

@@ -106,6 +106,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "export": plan.tool.export_source,
         "results as": plan.tool.result_form,
         "planned": "; ".join(map(_promise, plan.outputs)),
+        "tool": plan.tool.title if plan.tool.tool_profile else "",
         "ilastik": plan.tool.ilastik_version,
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),

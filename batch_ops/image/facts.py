@@ -93,6 +93,24 @@ class ProjectFacts:
         return cls(**values)
 
 
+# The project of another tool: what that tool can read stands in its profile.
+WITHOUT_DEMANDS = ProjectFacts(
+    ilastik_version="",
+    workflow="",
+    axes="",
+    channels=None,
+    spatial_dimensions=None,
+    classes=(),
+    sigma_3d=0.0,
+    sigma_2d=0.0,
+    chooses_2d=False,
+    scalar_features=0,
+    eigen_2d=0,
+    eigen_3d=0,
+    columns=None,
+)
+
+
 @dataclass(frozen=True)
 class ImageOptions:
     """What the operator configured for the images of a project that do not state it themselves.

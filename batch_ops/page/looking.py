@@ -227,6 +227,7 @@ def _details(record: FileRecord) -> list[tuple[str, str]]:
         "axes": f"{image.axes} ({image.axes_source})" if image.axes_source else image.axes,
         "values": image.dtype,
         "images": str(len(plan.images)) if plan.more_images else "",
+        "tool": plan.tool.title if plan.tool.tool_profile else "",
         "ilastik": plan.tool.ilastik_version,
         "export": plan.tool.export_source,
         "classifier_sha_256": plan.tool.project_digest,

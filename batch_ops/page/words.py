@@ -108,6 +108,7 @@ TITLES: Mapping[str, str] = {
     "axes": "Axes",
     "values": "Values",
     "images": "Images",
+    "tool": "Tool",
     "ilastik": "ilastik",
     "export": "Export",
     "classifier_sha_256": "Classifier (SHA-256)",

@@ -13,12 +13,25 @@ from batch_ops.domain.planning import image_options
 from batch_ops.domain.project import Project
 from batch_ops.domain.run_key import NO_COMPANION
 from batch_ops.domain.settings import Settings
-from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, Unchecked, Undecided, Verdict
+from batch_ops.image.facts import (
+    Accepted,
+    CheckLimits,
+    HasCompanion,
+    ImageOptions,
+    Refused,
+    Unchecked,
+    Undecided,
+    Verdict,
+)
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.image_rules import judge_image
+from batch_ops.image.sentences import NAME_LENGTH
 from batch_ops.image.setups import judge_setups
 from batch_ops.ports.services import BlobStore, ImageCheck
 from batch_ops.ports.tables import ProjectNotes
+from batch_ops.task.plain_text import plain
+from batch_ops.task.tool import ToolProfile
+from batch_ops.task.tool_input import tool_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,12 @@ class ImageLook:
 
         Raises `ServiceFault`.
         """
+        looked = await self._looked(blob, head, project, answers)
+        if project.tool and isinstance(looked.verdict, Accepted):
+            return replace(looked, verdict=_for_tool(blob.name, project.tool, looked.verdict))
+        return looked
+
+    async def _looked(self, blob: Blob, head: bytes, project: Project, answers: Mapping[str, str]) -> Looked:
         options = replace(image_options(project, self._settings), asks_companion=True)
         limits = CheckLimits(max_declared_bytes=self._settings.max_image_bytes)
         ranges = BlobRanges(self._blobs, self._settings.input_container, blob)
@@ -71,3 +90,12 @@ class ImageLook:
     async def companion(self, name: str) -> str:
         """Return the ETag of what stands beside an image now. Raises `ServiceFault`."""
         return await self._companions.etag(name) or NO_COMPANION
+
+
+def _for_tool(name: str, tool: ToolProfile, verdict: Accepted) -> Accepted | Refused:
+    """Refuse what the tool can't read; each image becomes a file of its own for it."""
+    for image in verdict.images:
+        if fault := tool_fault(tool, image):
+            which = f" (image {plain(image.folder)})" if image.folder else ""
+            return Refused(f"{plain(name, NAME_LENGTH)}{which} {fault}")
+    return verdict

@@ -18,6 +18,8 @@ from typing import Any
 from batch_ops.task.objects import ObjectsWanted
 from batch_ops.task.outputs import PlannedOutput
 from batch_ops.task.pictures import PicturesWanted
+from batch_ops.task.read_tool import profile_from_json
+from batch_ops.task.tool import ToolProfile
 
 _SCHEMA = 1
 
@@ -82,6 +84,7 @@ class ToolChoice:
     `export_source` is ilastik's name for what it exports. `export_settings`: which of those that the project stores
     are kept, in words; "" = none. `engine`: "certified" = the pixel engine computes where it is;
     "" = ilastik. `result_form`: as `result_form.ResultForm` is written; "" = the TIFFs as ilastik writes them.
+    `tool_profile`: of another tool, as JSON (`tool.ToolProfile`); "" = ilastik.
     """
 
     project_etag: str = ""
@@ -91,6 +94,29 @@ class ToolChoice:
     export_settings: str = ""
     engine: str = ""
     result_form: str = ""
+    tool_profile: str = ""
+
+    @property
+    def profile(self) -> ToolProfile | None:
+        """The tool, where it is not ilastik. Raises ToolProfileError."""
+        return profile_from_json(self.tool_profile) if self.tool_profile else None
+
+    @property
+    def name(self) -> str:
+        """The tool's own name."""
+        return self._said("name")
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self._said("title")
+
+    def _said(self, key: str) -> str:
+        # Also of a row that another version has written.
+        try:
+            return str(json.loads(self.tool_profile)[key]) if self.tool_profile else "ilastik"
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "unknown"
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "not-split": "it is too large for its objects to be parted where they touch",
         ENGINE_DIFFERS: "the pixel engine and ilastik did not give the same pixels of it, so that ilastik computed it",
         ENGINE_REVOKED: "the pixel engine is certified no longer for images of its kind: run others again",
+        "files-left-aside": "its tool left more files than its profile names; those are not among its results",
         "not-counted": "its objects could not be counted, nor its pixels looked at",
     }
 )

@@ -178,7 +178,9 @@ class Collect:
         await self._contrasts.keep(record, found.contrast)
         await self._staging.clear(record.name, record.run)
         reason = f"{results.tiffs} TIFF{'' if results.tiffs == 1 else 's'} in the results."
-        if not results.tiffs:
+        if record.plan.tool.tool_profile:
+            reason = f"Its results by {record.plan.tool.title} are there."
+        elif not results.tiffs:
             # They are in another format.
             reason = f"Its results are there, as {record.plan.tool.result_form or 'files'}."
         times = replace(record.times, not_before=None)

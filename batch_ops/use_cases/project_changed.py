@@ -13,6 +13,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import Outbox
 from batch_ops.ports.tables import Ledger, ProjectNotes, Worklist
 from batch_ops.task.plain_text import plain
+from batch_ops.tools.profiles import shipped
 
 log = logging.getLogger("batch_ops")
 
@@ -21,8 +22,8 @@ SEEN_BY_ALL = timedelta(seconds=6)
 
 
 def project_of_blob(name: str) -> str | None:
-    """Return the project that a blob in `projects` belongs to: `<project>.ilp` or `.json`, or in capitals."""
-    for suffix in (naming.PROJECT_SUFFIX, naming.CONFIG_SUFFIX):
+    """Return the project that a blob in `projects` belongs to: by the suffix of a tool or `.json`, or in capitals."""
+    for suffix in (naming.PROJECT_SUFFIX, naming.CONFIG_SUFFIX, *shipped().suffixes):
         if name.endswith((suffix, suffix.upper())) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return None

@@ -86,6 +86,6 @@ class ProjectLooks:
     async def _since(self, classifier: Project | NoProject) -> datetime | None:
         if isinstance(classifier, NoProject):
             return None
-        frozen = naming.frozen_blob(classifier.digest)
+        frozen = naming.frozen_blob(classifier.digest, classifier.suffix)
         blob = await self._blobs.head(self._settings.frozen_container, frozen)
         return blob.modified if blob else None

@@ -36,7 +36,7 @@ var subscriptions subscription[] = [
   {
     name: 'projects'
     container: 'projects'
-    filters: [{ operatorType: 'StringEndsWith', key: 'subject', values: ['.ilp', '.json'] }]
+    filters: [{ operatorType: 'StringEndsWith', key: 'subject', values: ['.ilp', '.json', '.ijm', '.cppipe', '.py'] }]
   }
 ]
 

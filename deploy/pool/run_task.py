@@ -9,6 +9,7 @@ ilastik that computes nothing is ended.
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import secrets
 import shutil
@@ -25,13 +26,16 @@ from batch_ops.task.export_plan import HDF5
 from batch_ops.task.noticed import warnings_to_json
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, planned_outputs
+from batch_ops.task.read_tool import profile_from_json
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.stored_export import StoredExport, StoredExportError
 from batch_ops.task.strict_json import ManifestError
+from batch_ops.task.tool import VARIABLE, ToolProfile
+from batch_ops.task.tool_values import ToolProfileError
 from node.description import facts_of_project, kept_export
 from node.disk import clear, clear_ended, occupy, reserve
-from node.execution import Execution, publish, report
+from node.execution import Execution, ilastik_version, publish, report
 from node.files import Refusal, is_disk_full, refuse, say
 from node.image import prepare_images
 from node.memory import check_memory
@@ -41,6 +45,7 @@ from node.segment import Work, segment
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
+BYTES_PER_PIXEL = 4  # of what a tool gets and makes
 
 
 def main() -> int:
@@ -73,10 +78,14 @@ def main() -> int:
 def attempt(execution: Execution, lock: IO[str]) -> true_success.TaskOutcome:
     """Run the task, and turn every error but a signal into an outcome."""
     try:
-        return run(execution, lock, Path(os.environ["ILASTIK_HOME"]))
+        task = execution.task = contract.TaskEnvironment.from_env(os.environ)
+        begin(execution, task)
+        if text := os.environ.get(VARIABLE):
+            return run_profile(execution, lock, task, profile_from_json(text))
+        return run(execution, lock, task, Path(os.environ["ILASTIK_HOME"]))
     except Refusal as refusal:
         return refusal.outcome
-    except contract.TaskEnvironmentError as exc:
+    except (contract.TaskEnvironmentError, ToolProfileError) as exc:
         return true_success.failure(contract.EXIT_INTERNAL, f"The task was given wrong values: {exc}")
     except ImportError as exc:
         return true_success.failure(contract.EXIT_NODE, f"The Python for tasks is incomplete: {exc}.")
@@ -90,10 +99,9 @@ def attempt(execution: Execution, lock: IO[str]) -> true_success.TaskOutcome:
         return true_success.failure(contract.EXIT_INTERNAL, sentence)
 
 
-def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOutcome:
-    """Make TIFFs and their manifest; faults are raised, or part of the outcome."""
+def begin(execution: Execution, task: contract.TaskEnvironment) -> None:
+    """Make the folders of this execution, and clear what earlier ones have left."""
     root = execution.root
-    task = execution.task = contract.TaskEnvironment.from_env(os.environ)
     say(f"Task {task.task_id}, execution {execution.name}, correlation id {task.correlation_id}")
     for folder in (contract.PARTIAL_FOLDER, contract.OUT_FOLDER):
         # Left by an earlier execution in this directory; how it ended is unknown.
@@ -102,6 +110,28 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     for made in (execution.partial, execution.logs):
         made.mkdir(parents=True)
     (execution.partial.parent / RESERVE).write_bytes(b"\xff" * RESERVE_BYTES)
+
+
+def run_profile(
+    execution: Execution, lock: IO[str], task: contract.TaskEnvironment, profile: ToolProfile
+) -> true_success.TaskOutcome:
+    """Have another tool than ilastik make the results, as its profile says."""
+    from node.tool_run import run_tool
+
+    with execution.step("prepare"):
+        verify_project(execution.root, task, profile.project_file)
+        images = prepare_images(execution.root, task)
+        pixels = [math.prod(image.shape) for image in images.described]
+        # The TIFF that the tool gets, and results of about that size; nobody can know better.
+        reserve(execution.root, lock, 2 * BYTES_PER_PIXEL * max(pixels) + sum(pixels), images.copy_bytes)
+    for warning in images.warnings:
+        execution.warn(warning)
+    return run_tool(execution, task, images, profile)
+
+
+def run(execution: Execution, lock: IO[str], task: contract.TaskEnvironment, home: Path) -> true_success.TaskOutcome:
+    """Make TIFFs and their manifest; faults are raised, or part of the outcome."""
+    root = execution.root
     with execution.step("prepare"):
         verify_project(root, task)
         images = prepare_images(root, task)
@@ -139,7 +169,7 @@ def run(execution: Execution, lock: IO[str], home: Path) -> true_success.TaskOut
     # From here on it is a success: a late signal must not interrupt it.
     ignore_end_signals()
     class_pixels = [sum(of_class) for of_class in zip(*pixels)]
-    publish(execution, task, images.md5, segmented, class_pixels, results, contrast, home)
+    publish(execution, task, images.md5, segmented, class_pixels, results, contrast, ilastik_version(home, task))
     outcome = done.outcome
     if len(segmented) > 1:
         return replace(outcome, sentence=f"Each of {len(segmented)} images: {outcome.sentence}")

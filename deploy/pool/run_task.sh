@@ -10,14 +10,17 @@ not_this_node() {
 
 shared="${AZ_BATCH_NODE_SHARED_DIR:-}"
 home="${ILASTIK_HOME:-}"
-if [ -z "$home" ]; then
+# A task of another tool needs no ilastik on its node: its profile says what it needs.
+if [ -n "${ILASTIK_TASK_TOOL:-}" ]; then
+    home="${home:-$shared/ilastik}"
+elif [ -z "$home" ]; then
     [ -n "$shared" ] ||
         not_this_node "Neither ILASTIK_HOME nor AZ_BATCH_NODE_SHARED_DIR is set, so ilastik can't be found."
     home="$shared/ilastik"
 fi
-[ -d "$home" ] ||
+[ -n "${ILASTIK_TASK_TOOL:-}" ] || [ -d "$home" ] ||
     not_this_node "There is no ilastik in $home: the pool's start task has not unpacked it there."
-[ -f "$home/run_ilastik.sh" ] ||
+[ -n "${ILASTIK_TASK_TOOL:-}" ] || [ -f "$home/run_ilastik.sh" ] ||
     not_this_node "There is no run_ilastik.sh in $home: the archive of ilastik is incomplete or another one."
 
 python="$shared/python/bin/python"

@@ -58,6 +58,7 @@ class DataFolder:
         self.ilastik = root / "ilastik"  # a link to the ilastik in use
         self.python = root / "python"  # a link to the Python that tasks run in
         self.engine = root / "engine"  # a link to the pixel engine
+        self.tools = root / "tools"  # a link to the other tools, a folder each
         # While it exists it steers deliveries: see `local_cloud.events.FileControl`.
         self.events_control = root / "events.json"
         # A file that says: a demo made this folder and may clear it.

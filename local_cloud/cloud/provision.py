@@ -92,12 +92,13 @@ def ensure_pool(identity: CloudIdentity, wanted: BatchPoolCreateOptions) -> None
                 batch.begin_resize_pool(POOL_ID, size).wait(_SECONDS_TO_RESIZE)
 
 
-def pool(nodes: int, ilastik: Path, python: Path, engine: Path) -> BatchPoolCreateOptions:
-    """Describe a fixed pool, one task slot a node; each node finds all three where Azure's start task installs them."""
+def pool(nodes: int, ilastik: Path, python: Path, engine: Path, tools: Path) -> BatchPoolCreateOptions:
+    """Describe a fixed pool, one task slot a node; each node finds all four where Azure's start task installs them."""
     links = (
         'ln -sfn -- "$ILASTIK_HOME_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/ilastik" && '
         'ln -sfn -- "$PYTHON_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/python" && '
-        'ln -sfn -- "$ENGINE_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/engine"'
+        'ln -sfn -- "$ENGINE_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/engine" && '
+        'ln -sfn -- "$TOOLS_TO_LINK" "$AZ_BATCH_NODE_SHARED_DIR/tools"'
     )
     return BatchPoolCreateOptions(
         id=POOL_ID,
@@ -116,6 +117,7 @@ def pool(nodes: int, ilastik: Path, python: Path, engine: Path) -> BatchPoolCrea
                 EnvironmentSetting(name="ILASTIK_HOME_TO_LINK", value=str(ilastik)),
                 EnvironmentSetting(name="PYTHON_TO_LINK", value=str(python)),
                 EnvironmentSetting(name="ENGINE_TO_LINK", value=str(engine)),
+                EnvironmentSetting(name="TOOLS_TO_LINK", value=str(tools)),
             ],
             wait_for_success=True,
         ),

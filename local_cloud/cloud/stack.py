@@ -1,6 +1,7 @@
 """Which services make up the cloud, with which arguments and settings. Pure, but for a look at ilastik's version."""
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ STAND_IN = REPOSITORY / "local_cloud/ilastik"
 ENGINE = REPOSITORY / "deploy/pool/engine"
 # Installed by set-up as on a node of Azure, once for all nodes.
 NODE_PYTHON = Path(sys.prefix) / "node-python"
+# Tools besides ilastik, a folder each, installed by the scripts that nodes of Azure run.
+TOOLS = Path(os.environ.get("TOOLS_HOME") or Path(sys.prefix) / "tools")
 POOL_ID = "ilastik"
 # A resource id as a user-assigned identity has it; locally it is granted to the pool by name alone.
 POOL_IDENTITY = (
@@ -29,8 +32,10 @@ _OF_A_ZARR = (".zgroup", ".zarray", ".zattrs", "zarr.json")
 SUBSCRIPTIONS = (
     Subscription(container="input", suffix="", queue="blob-created", lacks=".zarr/"),
     *(Subscription(container="input", suffix=f".zarr/{name}", queue="blob-created") for name in _OF_A_ZARR),
-    Subscription(container="projects", suffix=".ilp", queue="blob-created"),
-    Subscription(container="projects", suffix=".json", queue="blob-created"),
+    *(
+        Subscription(container="projects", suffix=suffix, queue="blob-created")
+        for suffix in (".ilp", ".json", ".ijm", ".cppipe", ".py")
+    ),
 )
 # What runs when the cloud is ended may go on for so long; what is left is taken up at the next start.
 _SECONDS_FOR_RUNNING_FUNCTIONS = 6.0

@@ -31,6 +31,7 @@ from local_cloud.cloud.stack import (
     REPOSITORY,
     STAND_IN,
     SUBSCRIPTIONS,
+    TOOLS,
     CloudOptions,
     app_settings,
     batch_program,
@@ -121,6 +122,7 @@ async def _bring_up(folder: DataFolder, options: CloudOptions, supervisor: Super
     _point_to(folder.ilastik, options.ilastik_home)
     _point_to(folder.python, NODE_PYTHON)
     _point_to(folder.engine, ENGINE)
+    _point_to(folder.tools, TOOLS)
     await _start_platform(folder, identity, options, supervisor)
     token = secrets.token_urlsafe(32)
     await supervisor.start([ProgramPart(functions_program(folder, identity, options, token))])
@@ -142,9 +144,10 @@ async def _start_platform(
     events = EventGrid(azurite.journal, connection, SUBSCRIPTIONS, FileControl(folder.events_control))
     # The storage ends last: Batch and the functions may still have something to write.
     await supervisor.start([OwnPart("Azurite", azurite)], [ProgramPart(batch_program(folder, identity))])
+    wanted = pool(options.nodes, folder.ilastik, folder.python, folder.engine, folder.tools)
     await together(
         asyncio.to_thread(provision_storage, connection, task_tools(REPOSITORY)),
-        asyncio.to_thread(ensure_pool, identity, pool(options.nodes, folder.ilastik, folder.python, folder.engine)),
+        asyncio.to_thread(ensure_pool, identity, wanted),
     )
     await supervisor.start([OwnPart("Event Grid", events)])
 

@@ -23,7 +23,9 @@ from local_cloud.demo.storage import DemoStorage
 from local_cloud.demo.watch import watch
 
 _PROJECT = "demo"
-_SAMPLE_PROJECT = REPOSITORY / "local_cloud/sample_data/default.ilp"
+_SAMPLE_PROJECTS = REPOSITORY / "local_cloud/sample_data"
+# The project of each tool, and whether its samples are planes: it reads no stacks.
+_TOOLS = {"ilastik": (".ilp", False), "python": (".py", False), "imagej": (".ijm", False)}
 _SUFFIXES = (".h5", ".hdf5", ".ims", ".tif", ".tiff")
 _SECONDS_FOR_SAMPLES = 300.0
 # What the samples and the services need, and how often an image lies about: stored, on its node, as TIFFs.
@@ -35,7 +37,7 @@ _COPIES_OF_A_FILE = 4
 class DemoOptions:
     """`files` empty: the five samples. `time_limit` in seconds, None: as long as it takes.
 
-    `configuration`: of the project, where one lies beside it.
+    `configuration`: of the project, where one lies beside it. `flat`: the samples are planes instead of volumes.
     """
 
     files: tuple[Path, ...]
@@ -44,6 +46,7 @@ class DemoOptions:
     data: Path
     keep: bool
     time_limit: float | None
+    flat: bool = False
 
 
 def parse(argv: Sequence[str]) -> DemoOptions:
@@ -60,13 +63,15 @@ def parse(argv: Sequence[str]) -> DemoOptions:
         metavar="FILE.ilp",
         help="your own ilastik Pixel Classification project; a configuration FILE.json beside it is taken along",
     )
+    parser.add_argument("--tool", choices=_TOOLS, default="ilastik", help="whose sample project is used")
     parser.add_argument(
         "--data", type=Path, default=REPOSITORY / ".demo", help="folder for everything (default: .demo)"
     )
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="give up after this time")
     given = parser.parse_args(argv)
-    project: Path = given.project or _SAMPLE_PROJECT
+    suffix, flat = _TOOLS[given.tool]
+    project: Path = given.project or _SAMPLE_PROJECTS / f"default{suffix}"
     configuration = _configuration_of(project)
     for path in [*given.files, project, *([configuration] if configuration else [])]:
         if wrong := _wrong_with(path):
@@ -77,7 +82,7 @@ def parse(argv: Sequence[str]) -> DemoOptions:
                 f"{printable(str(path))} does not end in {', '.join(_SUFFIXES)}: only such files are taken up."
             )
     limit = given.time_limit if given.time_limit or given.files else _SECONDS_FOR_SAMPLES
-    return DemoOptions(tuple(given.files), project, configuration, given.data.resolve(), given.keep, limit)
+    return DemoOptions(tuple(given.files), project, configuration, given.data.resolve(), given.keep, limit, flat)
 
 
 def _configuration_of(project: Path) -> Path | None:
@@ -120,11 +125,13 @@ def _run(options: DemoOptions) -> int:
         console.print(f"Starting the cloud in {folder.root} ...")
         begun = time.monotonic()
         cloud = stack.enter_context(attached_cloud(folder))
-        files = dropped_files(options.files) if options.files else write_samples(folder.root / "samples")
+        files = (
+            dropped_files(options.files) if options.files else write_samples(folder.root / "samples", flat=options.flat)
+        )
         exports = cloud.wait_ready()
         console.print(
             f"It is ready after {time.monotonic() - begun:.1f} s. Dropping {counted(len(files), 'file')}; "
-            f"the classifier projects/{_PROJECT}.ilp is {printable(options.project.name)}"
+            f"the classifier projects/{_PROJECT}{options.project.suffix.lower()} is {printable(options.project.name)}"
             f"{f' with {printable(options.configuration.name)}' if options.configuration else ''}."
         )
         storage = stack.enter_context(DemoStorage(exports["AZURE_STORAGE_CONNECTION_STRING"], _PROJECT))
@@ -177,7 +184,7 @@ def _collect(
     problems: list[str] = []
     for file in files:
         saved = storage.download_results(file, folder.root / "results")
-        tiffs[file.name] = sum(path.suffix == ".tiff" for path in saved)
+        tiffs[file.name] = sum(path.suffix in (".tif", ".tiff") for path in saved)
         if file.name not in rows or rows[file.name].state is not FileState.SUCCEEDED:
             continue
         drawn = {path.stem: path for path in saved if path.suffix == ".png"}

@@ -41,13 +41,20 @@ def nuclei(seed: int) -> NDArray[np.uint8]:
     return volume.clip(0, 255).astype(np.uint8)[..., None]
 
 
-def write_samples(folder: Path) -> list[DroppedFile]:
-    """Write the five files into `folder`; each comes with the state in which it should end."""
+def write_samples(folder: Path, *, flat: bool = False) -> list[DroppedFile]:
+    """Write the five files into `folder`; each comes with the state in which it should end.
+
+    `flat`: of each volume the brightest along z of its first time point, axes yx.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     samples = []
     for seed, letter in enumerate("abc", start=1):
         path = folder / f"nuclei-{letter}.h5"
-        write_volume(path, nuclei(seed), AXES)
+        volume = nuclei(seed)
+        if flat:
+            write_volume(path, volume[0, :, :, :, 0].max(axis=2).T.copy(), "yx")
+        else:
+            write_volume(path, volume, AXES)
         samples.append(DroppedFile(path, path.name, FileState.SUCCEEDED))
 
     whole = (folder / "nuclei-a.h5").read_bytes()

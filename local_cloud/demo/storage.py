@@ -35,7 +35,7 @@ class DemoStorage:
     def upload_project(self, classifier: Path, configuration: Path | None) -> None:
         """Upload a project, whatever its files are called here."""
         # The configuration first: the classifier is what images wait for.
-        for path, suffix in ((configuration, ".json"), (classifier, ".ilp")):
+        for path, suffix in ((configuration, ".json"), (classifier, classifier.suffix.lower())):
             if path is not None:
                 with path.open("rb") as data:
                     blob = self._blobs.get_blob_client("projects", self._project + suffix)

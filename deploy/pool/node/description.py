@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from batch_ops.image.companion import has_companion
-from batch_ops.image.facts import Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
+from batch_ops.image.facts import WITHOUT_DEMANDS, Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_axes import kind_of
 from batch_ops.image.project_rules import judge_project
 from batch_ops.image.readings import Dataset, Images, NoDataset, image_findings
@@ -21,6 +22,7 @@ from batch_ops.task.export_plan import exported
 from batch_ops.task.manifest import IMAGES_SINCE
 from batch_ops.task.run_plan import ImageDescription, RunWarning
 from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
+from batch_ops.task.tool import VARIABLE
 from node.files import faults_of_file, open_hdf5, refuse
 
 # The file is here: no read costs a request, so only absurd numbers of objects end the search.
@@ -118,6 +120,10 @@ def _project(root: Path) -> ProjectFacts:
 def facts_of_project(root: Path) -> ProjectFacts | Refused:
     """Read what the project's file says, or why it can't be used; refuse one that is no HDF5."""
     from batch_ops.image.read_project import read_project
+
+    if VARIABLE in os.environ:
+        # That of a tool says nothing of images; its profile does.
+        return WITHOUT_DEMANDS
 
     path, what = root / contract.PROJECT_FILE, "The project file"
     with faults_of_file(contract.EXIT_BAD_PROJECT, what), open_hdf5(path, "r") as file:

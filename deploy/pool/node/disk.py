@@ -26,6 +26,7 @@ from node.project import COPY
 LOCK = "running"  # in the working directory; its text: how many bytes the task is going to write
 CLEARED = "cleared"  # in that of a task that has ended, and has nothing left that could go
 SCRIPT = "*/run_task.py"  # in the working directory of a task of ours, which may never have begun
+PROJECTS = "project.*"  # ilastik's, or that of a tool by its profile
 IMAGES = "image"  # the folder of contract.TaskEnvironment.image_file
 # Batch uploads the output once the script has ended, and says nowhere on the node when that is done; nor whether it
 # still brings the files of a task.
@@ -45,9 +46,9 @@ def clear(root: Path, *, succeeded: bool) -> None:
     """Delete what this task needs no more: all but its logs and, if it succeeded, the output that Batch uploads."""
     for name in (IMAGES, HOME, contract.PARTIAL_FOLDER, *(() if succeeded else (contract.OUT_FOLDER,))):
         shutil.rmtree(root / name, ignore_errors=True)
-    for name in (LINK, NOTE, COPY, contract.PROJECT_FILE):
+    for path in (root / LINK, root / NOTE, root / COPY, *root.glob(PROJECTS)):
         with suppress(OSError):
-            (root / name).unlink()
+            path.unlink()
 
 
 def clear_ended(root: Path, *, whole_node: bool) -> None:

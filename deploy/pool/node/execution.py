@@ -86,11 +86,11 @@ def publish(
     class_pixels: Sequence[int],
     results: list[Output],
     contrast: Contrast | None,
-    home: Path,
+    version: str,
 ) -> None:
     """Write the manifest beside the verified outputs, then publish everything in one step.
 
-    `image_md5`: of the file; the command is that of its first image.
+    `image_md5`: of the file; the command is that of its first image. `version`: of what computed them.
     """
     log = execution.logs / contract.LOG_NAME
     if log.exists():
@@ -106,7 +106,7 @@ def publish(
         started=_utc(execution.started),
         finished=_utc(datetime.datetime.now(datetime.timezone.utc)),
         seconds=dict(execution.seconds),
-        ilastik_version=ilastik_version(home, task),
+        ilastik_version=version,
         command=tuple(execution.command),
         project_sha256=task.project_digest,
         image=manifest.ManifestImage(task.image_name, task.image_etag, task.image_length, image_md5),

@@ -7,7 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Callable
 
 from batch_ops.task import contract, true_success
 from batch_ops.task.report import MAX_LAST_LINES
@@ -17,16 +17,16 @@ from batch_ops.task.strict_json import plain_line
 class LogTee(threading.Thread):
     """Copies a pipe to stdout and a file, and keeps the parts that outcome and report need.
 
-    It reads to the end even if nothing can be written any more: a full pipe would stop ilastik.
+    It reads to the end even if nothing can be written any more: a full pipe would stop ilastik. `note` gets each line.
     """
 
     LINES_AFTER_EVIDENCE = 30
     MOST_EVIDENCE = 400
     EVIDENCE_SHOWN = 15
 
-    def __init__(self, pipe: IO[bytes], path: Path) -> None:
+    def __init__(self, pipe: IO[bytes], path: Path, note: Callable[[str], None] = lambda _line: None) -> None:
         super().__init__(daemon=True)
-        self._pipe, self._path = pipe, path
+        self._pipe, self._path, self._note = pipe, path, note
         self._last: collections.deque[str] = collections.deque(maxlen=MAX_LAST_LINES)
         self._evidence: list[str] = []
         self._lock = threading.Lock()
@@ -46,6 +46,7 @@ class LogTee(threading.Thread):
                 sys.stdout.buffer.flush()
             self._write(raw)
             line = raw.decode("utf-8", "replace").rstrip()
+            self._note(line)
             keep = self.LINES_AFTER_EVIDENCE if true_success.is_evidence(line) else keep - 1
             with self._lock:
                 if keep > 0 and len(self._evidence) < self.MOST_EVIDENCE:

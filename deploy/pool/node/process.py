@@ -10,12 +10,13 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
-from batch_ops.task import contract, headless
+from batch_ops.task import contract, headless, true_success
 from node.execution import Execution
-from node.files import refuse, say
+from node.files import Refusal, refuse, say
 from node.log import LogTee
 from node.watchdog import STALL_SECONDS, Watchdog, cpu_seconds
 
@@ -44,6 +45,30 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+@dataclass(frozen=True)
+class Program:
+    """What is said of a program: its name, and how one ends that has computed hardly anything for `patience` seconds.
+
+    `note` gets each line that it prints.
+    """
+
+    title: str
+    patience: float
+    stalled: Callable[[float], true_success.TaskOutcome]
+    note: Callable[[str], None] = lambda _line: None
+
+
+def _stalled(seconds: float) -> true_success.TaskOutcome:
+    return true_success.failure(
+        contract.EXIT_STALLED,
+        f"ilastik stopped working: it has computed hardly anything for {seconds / 60:.2g} minutes. So it waits for "
+        "ever if it has too little memory for one page of the image.",
+    )
+
+
+ILASTIK = Program("ilastik", STALL_SECONDS, _stalled)
+
+
 def run_ilastik(
     execution: Execution, task: contract.TaskEnvironment, command: list[str], more: Mapping[str, str] | None = None
 ) -> str:
@@ -51,12 +76,25 @@ def run_ilastik(
 
     `more` is added to its environment.
     """
+    return run_program(execution, task, command, ILASTIK, more)
+
+
+def run_program(
+    execution: Execution,
+    task: contract.TaskEnvironment,
+    command: list[str],
+    program: Program,
+    more: Mapping[str, str] | None = None,
+) -> str:
+    """Run a program as `run_ilastik` does."""
     say("Running: " + json.dumps(command))
     home = execution.root / HOME
     try:
         home.mkdir(exist_ok=True)
     except OSError as exc:
-        refuse(contract.EXIT_NODE, f"The folder that ilastik needs as its home can't be made on this node: {exc}.")
+        refuse(
+            contract.EXIT_NODE, f"The folder that {program.title} needs as its home can't be made on this node: {exc}."
+        )
     environment = headless.ilastik_environment(os.environ, task.threads, task.ram_mb, str(home))
     environment.update(more or {})
     try:
@@ -70,12 +108,12 @@ def run_ilastik(
             stderr=subprocess.STDOUT,
         )
     except OSError as exc:
-        refuse(contract.EXIT_NODE, f"ilastik can't be started on this node: {exc}.")
+        refuse(contract.EXIT_NODE, f"{program.title} can't be started on this node: {exc}.")
     assert process.stdout is not None
-    tee = LogTee(process.stdout, execution.logs / contract.LOG_NAME)
+    tee = LogTee(process.stdout, execution.logs / contract.LOG_NAME, program.note)
     tee.start()
     try:
-        execution.ilastik_exit_code = _wait(process)
+        execution.ilastik_exit_code = _wait(process, program)
         tee.join(SECONDS_TO_END)
     finally:
         # Also after a normal end: processes that ilastik left running would block the log and the slot.
@@ -85,20 +123,15 @@ def run_ilastik(
     return tee.text
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of ilastik; refuse to go on where it has stopped working."""
-    watchdog = Watchdog(float(os.environ.get("STALL_SECONDS") or STALL_SECONDS))
+def _wait(process: subprocess.Popen[bytes], program: Program) -> int:
+    """Wait for the end of a program; refuse to go on where it has stopped working."""
+    watchdog = Watchdog(float(os.environ.get("STALL_SECONDS") or program.patience))
     while True:
         try:
             return process.wait(watchdog.patience / 20)
         except subprocess.TimeoutExpired:
             if watchdog.is_stalled(time.monotonic(), cpu_seconds(descendants())):
-                minutes = f"{watchdog.patience / 60:.2g} minutes"
-                refuse(
-                    contract.EXIT_STALLED,
-                    f"ilastik stopped working: it has computed hardly anything for {minutes}. So it waits for ever if "
-                    "it has too little memory for one page of the image.",
-                )
+                raise Refusal(program.stalled(watchdog.patience)) from None
 
 
 def end_descendants() -> None:

@@ -28,9 +28,9 @@ class LocalProject:
     forgotten: tuple[str, ...] = ()
 
 
-def verify_project(root: Path, task: contract.TaskEnvironment) -> None:
+def verify_project(root: Path, task: contract.TaskEnvironment, name: str = contract.PROJECT_FILE) -> None:
     """Refuse a project file that is missing, or is not the one that the run was started for."""
-    path = root / contract.PROJECT_FILE
+    path = root / name
     if not path.is_file():
         refuse(contract.EXIT_STAGING_IN, "The project file did not reach the node.")
     if sha256_of(path) != task.project_digest:

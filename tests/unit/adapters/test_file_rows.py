@@ -51,7 +51,9 @@ RECORD = FileRecord(
     turn=at(0),
     plan=RunPlan(
         "key",
-        ToolChoice("p1", "d", "1.4.2", "Probabilities", "the type uint16", "certified", "tiff palette"),
+        ToolChoice(
+            "p1", "d", "1.4.2", "Probabilities", "the type uint16", "certified", "tiff palette", '{"name":"mine"}'
+        ),
         ImageDescription(
             "data",
             "zyx",
@@ -157,6 +159,7 @@ ROW: dict[str, Any] = {
     "export_source": "Probabilities",
     "export_settings": "the type uint16",
     "result_form": "tiff palette",
+    "tool_profile": '{"name":"mine"}',
     "engine": "certified",
     "wall_clock_seconds": int64(3600),
     "pool_id": "pool",
