@@ -101,28 +101,24 @@ class Classifiers:
         It is read again if somebody deleted its frozen copy, which every task needs, or if other rules held then.
         """
         known = await self._notes.project(name, blob.etag)
-        same = known is not None and known.get("tool", "") == (tool.rules_digest if tool else "")
-        if (
-            known is None
-            or not same
-            or int(known.get("rules", "1")) < PROJECT_RULES
-            or not await self._is_kept(known, tool)
-        ):
+        if known is not None and known.get("tool", "") != (tool.rules_digest if tool else ""):
+            known = None
+        if known is None or int(known.get("rules", "1")) < PROJECT_RULES or not await self._is_kept(known):
             known = await (self._read_of_tool(name, blob, tool) if tool else self._read(name, blob))
             await self._notes.save_project(name, blob.etag, known)
         if known.get("refused"):
             return NoProject(known["refused"])
         return known["digest"], ProjectFacts.from_json(known["facts"])
 
-    async def _is_kept(self, known: Mapping[str, str], tool: ToolProfile | None) -> bool:
+    async def _is_kept(self, known: Mapping[str, str]) -> bool:
         if known.get("refused"):
             return True
-        frozen = naming.frozen_blob(known["digest"], tool.suffix if tool else naming.PROJECT_SUFFIX)
+        frozen = naming.frozen_blob(known["digest"], known.get("suffix", naming.PROJECT_SUFFIX))
         return await self._blobs.head(self._settings.frozen_container, frozen) is not None
 
     async def _read_of_tool(self, name: str, blob: Blob, tool: ToolProfile) -> dict[str, str]:
         """Check the text of another tool's project by its profile, and keep a copy of it."""
-        known = {"rules": str(PROJECT_RULES), "tool": tool.rules_digest}
+        known = {"rules": str(PROJECT_RULES), "tool": tool.rules_digest, "suffix": tool.suffix}
         if blob.length > tool.project.max_kb * 1024:
             return {**known, "refused": f"The project '{plain(blob.name)}' is larger than {tool.project.max_kb} KiB."}
         content = await BlobRanges(self._blobs, self._settings.projects_container, blob).read(0, blob.length)
