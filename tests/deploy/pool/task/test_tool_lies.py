@@ -53,7 +53,7 @@ LIES = {
     "leaves empty lines for a table": ("good(); table('\\n\\n')", 81),
     "cuts a row of its table": ("good(); table('id,area\\n1,81\\n2')", 81),
     "links to a file of the node": (
-        "good(); os.unlink(f'{out}/objects.csv'); os.symlink('/etc/passwd', f'{out}/objects.csv')",
+        "good(); os.rename(f'{out}/objects.csv', f'{out}/../a.csv'); os.symlink('../a.csv', f'{out}/objects.csv')",
         81,
     ),
     "links to its image": ("good(); os.unlink(f'{out}/labels.tif'); os.symlink(image, f'{out}/labels.tif')", 81),
