@@ -21,9 +21,16 @@ INTERNAL = (
     *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob", "engineBlob"),
 )
 
-_IDS = {
-    "operatorsGroup": "the object id of a group",
-    "pageClientId": "the application (client) id of an app registration",
+_ID = "([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"
+# What the text of a parameter must look like.
+_FORMS = {
+    "prefix": (r"[a-z][a-z0-9]*", "be lower-case letters and digits, a letter first"),
+    "ilastikVersion": (r"[0-9][0-9A-Za-z.-]*", "look like 1.4.2"),
+    "vmSize": (r"[A-Za-z0-9_-]+", "look like Standard_D4ds_v5"),
+    "vmSizes": (r"([A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*)?", "look like Standard_D4ds_v5,Standard_D4as_v5: no blanks"),
+    "alertMail": (r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "be a mail address"),
+    "operatorsGroup": (_ID, "be the object id of a group in Entra"),
+    "pageClientId": (_ID, "be the application (client) id of an app registration in Entra"),
 }
 
 # Which nobody in the internet has.
@@ -115,27 +122,13 @@ def _misfits(name: str, value: Any, entry: Mapping[str, Any]) -> list[str]:
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     """What no single parameter shows."""
-    faults = []
-    if not re.fullmatch(r"[a-z][a-z0-9]*", str(values["prefix"])):
-        faults.append(f"--prefix is {values['prefix']!r}; it must be lower-case letters and digits, a letter first.")
-    if not re.fullmatch(r"[0-9][0-9A-Za-z.-]*", str(values["ilastikVersion"])):
-        faults.append(f"--ilastik-version is {values['ilastikVersion']!r}; it must look like 1.4.2.")
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", str(values["vmSize"])):
-        faults.append(f"--vm-size is {values['vmSize']!r}; it must look like Standard_D4ds_v5.")
-    if values["vmSizes"] and not re.fullmatch(r"[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*", str(values["vmSizes"])):
-        faults.append(
-            f"--vm-sizes is {values['vmSizes']!r}; it must look like Standard_D4ds_v5,Standard_D4as_v5: no blanks."
-        )
-    faults += [
-        f"{_kebab(name)} is {values[name]!r}; it must be {what} in Entra."
-        for name, what in _IDS.items()
-        if values[name] and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", str(values[name]))
+    faults = [
+        f"{_kebab(name)} is {values[name]!r}; it must {what}."
+        for name, (form, what) in _FORMS.items()
+        if not re.fullmatch(form, str(values[name]))
     ]
     faults += _bad_addresses(values)
-    mail = str(values["alertMail"])
-    if mail and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", mail):
-        faults.append(f"--alert-mail is {mail!r}, which is no mail address.")
-    if values["monthlyBudget"] and not mail:
+    if values["monthlyBudget"] and not values["alertMail"]:
         faults.append("--monthly-budget needs --alert-mail: a budget does nothing but send mails.")
     if values["minNodesWorkingHours"] > values["maxNodes"]:
         faults.append("--min-nodes-working-hours is more than --max-nodes.")
@@ -147,7 +140,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             )
         elif name.startswith("WEBSITE_AUTH_") or name == "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID":
             faults.append(
-                f"--more-settings has {name}: who may come in is decided by App Service alone; see --page-client-id."
+                f"--more-settings has {name}: App Service alone decides who may come in; see --page-client-id."
             )
         elif re.search(r"KEY|SECRET|PASSWORD|SAS|CONNECTION", name):
             faults.append(
@@ -202,9 +195,7 @@ def _bad_addresses(values: Mapping[str, Any]) -> list[str]:
         if any(map(network.overlaps, _NOT_PUBLIC)) or ("/" in text and network.prefixlen > 30):
             faults.append(f"--allowed-addresses has {text!r}; only public addresses count, and ranges up to /30.")
     if values["private"] and not allowed:
-        faults.append(
-            "--private needs --allowed-addresses: the public addresses of the microscopes and of whoever runs this."
-        )
+        faults.append("--private needs --allowed-addresses: public ones of the microscopes and of whoever runs this.")
     try:
         fits = ipaddress.IPv4Network(str(values["networkAddresses"])).prefixlen <= 20
     except ValueError:
