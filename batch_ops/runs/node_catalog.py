@@ -22,6 +22,8 @@ log = logging.getLogger("batch_ops")
 _REMEMBERED = 10_000
 # Whoever was refused, or met an outage, asks again after this time.
 _PATIENCE = timedelta(minutes=10)
+# A pool that is not there may be made; meanwhile it costs no file of a burst a call.
+_UNTIL_MADE = timedelta(minutes=1)
 
 
 @define(kw_only=True, eq=False)
@@ -55,7 +57,9 @@ class NodeCatalog:
             except ServiceFault as fault:
                 self._refused(f"pool {pool_id}", fault)
             else:
-                if found is not None:
+                if found is None:
+                    self._not_before[f"pool {pool_id}"] = self._clock() + _UNTIL_MADE
+                else:
                     self._pools[pool_id] = Node(found.vm_size.lower(), found.slots)
         return self._pools.get(pool_id, Node())
 

@@ -33,9 +33,21 @@ async def test_size_slots_and_kind_are_asked_for_once(batch: FakeBatch):
         assert await catalog.node("pool", "own") == Node("standard_d4ds_v5", 1, NodeKind.DEDICATED)
         assert (await catalog.node("pool", "spot")).kind is NodeKind.SPOT
         assert (await catalog.node("pool", "gone")).kind is None
-        assert await catalog.any_node("none") == Node()
     assert batch.cloud.calls["batch.is_dedicated"] == 2 + 3
-    assert batch.cloud.calls["batch.pool"] == 1 + 3
+    assert batch.cloud.calls["batch.pool"] == 1
+
+
+async def test_a_pool_that_is_not_there_is_asked_for_again_in_a_minute(batch: FakeBatch):
+    """Not by every file of a burst; once it is made it is known."""
+    clock = moving()
+    late = timedelta()
+    catalog = NodeCatalog(batch=batch, clock=lambda: next(clock) + late)
+    for _ in range(3):
+        assert await catalog.any_node("new") == Node()
+    assert batch.cloud.calls["batch.pool"] == 1
+    batch.pools["new"] = batch.pools["pool"]
+    late = timedelta(minutes=2)
+    assert await catalog.any_node("new") == Node("standard_d4ds_v5", 1)
 
 
 async def test_whoever_is_refused_asks_again_later(batch: FakeBatch):
