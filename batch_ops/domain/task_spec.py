@@ -143,7 +143,7 @@ def task_spec(
         ),
         output_files=tuple(
             OutputFile(o.pattern, staging, f"{record.placement.task_id}{o.folder}", o.always)
-            for o in contract.OUTPUT_FILES
+            for o in (*contract.OUTPUT_FILES, *([contract.HIDDEN_FILES] if environment.form.ngff else ()))
         ),
         wall_clock=record.plan.wall_clock,
         retention=settings.task_retention,

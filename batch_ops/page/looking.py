@@ -176,10 +176,7 @@ class Looking:
             counted=plot.counted(record),
             steps=shown.steps(record, self.clock()),
             details=_details(record),
-            results=[
-                (file.path, file.length, shown.link("result", name=name, path=file.path, run=str(record.run)))
-                for file in listed
-            ],
+            results=shown.results(record, listed),
             largest=LARGEST_DOWNLOAD,
             folder=naming.results_folder(name),
             container=system.settings.results_container,

@@ -1,6 +1,6 @@
 """Values as the page shows them. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -10,7 +10,9 @@ from batch_ops.domain.cost_text import cost_text
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.month_sums import MonthSum
 from batch_ops.domain.prices import money
+from batch_ops.domain.publication import Listed
 from batch_ops.page import words
+from batch_ops.task.outputs import ZARR
 from batch_ops.task.pictures import OVERLAY, PREVIEW, SMALL
 
 ROOT = "/page"
@@ -26,6 +28,19 @@ def link(place: str, /, **query: str) -> str:
 def moment(at: datetime | None) -> str:
     """2026-03-01 12:00:00."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def results(record: FileRecord, listed: Iterable[Listed]) -> list[tuple[str, int | None, str]]:
+    """List results as (path, bytes, address to take it from); a Zarr is one folder, which no browser can take."""
+    found: dict[str, tuple[int | None, str]] = {}
+    for file in listed:
+        above, mark, _ = file.path.partition(f"{ZARR}/")
+        if mark:
+            folder = above + mark
+            found[folder] = ((found.get(folder, (0, ""))[0] or 0) + (file.length or 0), "")
+        else:
+            found[file.path] = (file.length, link("result", name=record.name, path=file.path, run=str(record.run)))
+    return [(path, length, address) for path, (length, address) in found.items()]
 
 
 def span(seconds: float) -> str:

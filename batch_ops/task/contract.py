@@ -81,6 +81,8 @@ OUTPUT_FILES = (
     OutputRule("logs/**/*", "/logs", always=True),
     OutputRule("../std*.txt", "/logs", always=True),
 )
+# Of a Zarr: Batch's wildcards pass over names that begin with a dot.
+HIDDEN_FILES = OutputRule("out/**/.z*", "", always=False)
 
 _NICKNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

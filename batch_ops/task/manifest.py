@@ -151,7 +151,7 @@ class Manifest:
         found = {output.path: output for output in self.outputs}
         for planned in promised:
             for path in planned.paths:
-                output = found.get(path)
+                output = _root_of(path, found) if planned.is_zarr else found.get(path)
                 if output is None:
                     return f"{path} is missing"
                 if output.pages != planned.pages:
@@ -206,6 +206,11 @@ class Manifest:
         data["command"] = strict_json.as_tuple(data.get("command"))
         data["class_pixels"] = strict_json.as_tuple(data.get("class_pixels"))
         return cls(**strict_json.fields(cls, data, "the manifest"))
+
+
+def _root_of(zarr: str, found: Mapping[str, Output]) -> Output | None:
+    """Return the file that makes a folder a group of Zarr, of version 2 or 3."""
+    return found.get(f"{zarr}/.zgroup") or found.get(f"{zarr}/zarr.json")
 
 
 def _absent(schema: int) -> dict[str, Any]:

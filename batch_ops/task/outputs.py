@@ -16,10 +16,15 @@ TIFF = "image/tiff"
 TEXT = "text/plain; charset=utf-8"
 TABLE = "text/csv; charset=utf-8"
 PNG = "image/png"
+# A name of our own: a Zarr is a folder of many files, which has no type that a registry knows.
+ZARR_TYPE = "application/vnd.ome-zarr"
+ZARR = ".zarr"
 
 # The longest folder of results leaves this much of the 1,024 characters of a blob's name.
 MAX_PATH_CHARS = 90
 MAX_FOLDERS = 3
+# Below the folder of a Zarr: its arrays, and the places of their chunks along each axis.
+_MAX_ZARR_FOLDERS = 8
 # What the node and the app write beside the outputs themselves.
 RESERVED_NAMES = frozenset({"manifest.json", "provenance.json", "problem.txt"})
 NUMBER = "{slice_index}"
@@ -27,6 +32,9 @@ NUMBER = "{slice_index}"
 # A folder has no dot, so it is never the folder of another image, as `a.h5/b.h5` is in that of `a.h5`.
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _FILE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+# Nor has the folder of a Zarr the name of an image.
+_ZARR_FOLDER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?\.zarr")
+_ZARR_NAMES = frozenset({".zgroup", ".zattrs", ".zarray"})
 
 
 class Role(str, Enum):  # noqa: UP042 - Python 3.9 has no StrEnum
@@ -96,6 +104,11 @@ class PlannedOutput:
         return self.media_type == TIFF
 
     @property
+    def is_zarr(self) -> bool:
+        """Whether it is a folder of many files, which nobody has counted beforehand."""
+        return self.media_type == ZARR_TYPE
+
+    @property
     def total_bytes(self) -> int:
         """An upper estimate of the length of all files."""
         return self.files * self.bytes_per_file * len(self._prefixes)
@@ -138,14 +151,23 @@ def path_fault(path: str) -> str:
 
     Allowed are up to MAX_FOLDERS folders, `/` between them, all of ASCII letters, digits, `_` and `-`, in the
     file's name also dots: nothing that leads out of the folder of results, that a disk of Windows would read as
-    something else, or that the app writes there itself.
+    something else, or that the app writes there itself. In one of them may lie a Zarr, a folder `*.zarr` with folders
+    and files of its own.
     """
     if len(path) > MAX_PATH_CHARS:
         return f"is longer than {MAX_PATH_CHARS} characters"
     *folders, name = path.split("/")
+    in_zarr = next((depth for depth, step in enumerate(folders) if _ZARR_FOLDER.fullmatch(step)), None)
+    if in_zarr is not None:
+        folders, inner = folders[:in_zarr], folders[in_zarr + 1 :]
+        if len(inner) > _MAX_ZARR_FOLDERS:
+            return f"lies in more than {_MAX_ZARR_FOLDERS} folders of a Zarr"
+        if not all(map(_FOLDER.fullmatch, inner)):
+            return "is not a plain relative path"
     if len(folders) > MAX_FOLDERS:
         return f"lies in more than {MAX_FOLDERS} folders"
-    if not (all(map(_FOLDER.fullmatch, folders)) and _FILE.fullmatch(name)):
+    is_plain = _FILE.fullmatch(name) or (in_zarr is not None and name in _ZARR_NAMES)
+    if not (all(map(_FOLDER.fullmatch, folders)) and is_plain):
         return "is not a plain relative path"
     if name.lower() in RESERVED_NAMES:
         return "has the name of a file that is no output"

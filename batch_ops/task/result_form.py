@@ -5,16 +5,21 @@ Pure and stdlib only, for Python 3.9 and newer: this module travels to the node 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from batch_ops.task.outputs import NUMBER, PlannedOutput
+from batch_ops.task.outputs import NUMBER, ZARR, ZARR_TYPE, PlannedOutput
 
 TIFF, COMPRESSED_TIFF, HDF5 = "tiff", "compressed-tiff", "hdf5"
-FORMATS = (TIFF, COMPRESSED_TIFF, HDF5)
+# With the version of NGFF that it is written by.
+OME_ZARRS: Mapping[str, str] = MappingProxyType({"ome-zarr": "0.4", "ome-zarr-0.5": "0.5"})
+FORMATS = (TIFF, COMPRESSED_TIFF, HDF5, *OME_ZARRS)
 HDF5_TYPE = "application/x-hdf5"
 _PALETTE = "palette"
 _SUFFIX, _SUFFIX_COMPRESSED, _SUFFIX_HDF5 = ".tiff", ".ome.tiff", ".h5"
+# The paths of chunks lie below it, and have an end, too.
+_LONGEST_ZARR_STEM = 40
 # Of what can't be compressed deflate makes 5 bytes more for each 16 KiB; strips and the map of colours are listed, too.
 _SHARE_MORE = 500
 _MORE_BYTES_PER_PAGE = 4096
@@ -28,7 +33,7 @@ class ResultFormError(ValueError):
 class ResultForm:
     """`format` is one of FORMATS. `palette`: the TIFFs of a segmentation have a colour for each class.
 
-    In HDF5 all TIFFs of an image become one file, whatever their number.
+    In HDF5 all TIFFs of an image become one file, whatever their number, and in OME-Zarr one folder.
     """
 
     format: str = TIFF
@@ -38,6 +43,11 @@ class ResultForm:
     def is_as_exported(self) -> bool:
         """Whether people get the very files that ilastik wrote."""
         return (self.format, self.palette) == (TIFF, False)
+
+    @property
+    def ngff(self) -> str:
+        """The version of NGFF of an OME-Zarr; "" for any other form."""
+        return OME_ZARRS.get(self.format, "")
 
     @property
     def is_compressed(self) -> bool:
@@ -50,6 +60,8 @@ class ResultForm:
     def path(self, exported: str) -> str:
         """Return the path of the file that a TIFF of ilastik becomes, or all of a sequence with NUMBER in theirs."""
         stem = exported[: -len(_SUFFIX)]
+        if self.ngff:
+            return stem.replace(NUMBER, "")[:_LONGEST_ZARR_STEM].rstrip("._-") + ZARR
         if self.format == HDF5:
             return stem.replace(NUMBER, "") + _SUFFIX_HDF5
         return stem + (_SUFFIX_COMPRESSED if self.is_compressed else _SUFFIX)
@@ -57,10 +69,11 @@ class ResultForm:
     def _output(self, output: PlannedOutput) -> PlannedOutput:
         if self.is_as_exported:
             return output
-        if self.format == HDF5:
+        if self.format == HDF5 or self.ngff:
+            media_type = ZARR_TYPE if self.ngff else HDF5_TYPE
             pixels = output.files * output.bytes_per_file
             return PlannedOutput(
-                output.role, self.path(output.path), HDF5_TYPE, bytes_per_file=pixels + pixels // _SHARE_MORE + 2**20
+                output.role, self.path(output.path), media_type, bytes_per_file=pixels + pixels // _SHARE_MORE + 2**20
             )
         more = output.bytes_per_file // _SHARE_MORE + output.pages * _MORE_BYTES_PER_PAGE
         return replace(output, path=self.path(output.path), bytes_per_file=output.bytes_per_file + more)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+import zlib
 
 import pytest
 import tifffile
@@ -59,7 +61,7 @@ ANY_NAMES = ["Zellkerne/größe µm 'it' \"is\" 細胞.h5", "default/$(touch pwn
 def strange_names(lab):
     """Images of all these names, dropped at once."""
     for name in ANY_NAMES:
-        form = {} if name.startswith("default/") else {"output": "compressed-tiff", "palette": True}
+        form = {"output": "ome-zarr"} if name.startswith("default/") else {"output": "compressed-tiff", "palette": True}
         lab.project(naming.project_of(name), pictures=False, **form)
         lab.image(name, seed=2)
 
@@ -85,6 +87,19 @@ def test_results_come_in_the_form_that_their_project_asks_for(lab, strange_names
         with tifffile.TiffFile(io.BytesIO(results[path])) as tiff:
             assert (tiff.pages.first.photometric, tiff.pages.first.compression) == (3, 8)
             assert set(tiff.asarray().ravel()) == {1, 2}
+
+
+def test_an_ome_zarr_comes_whole(lab, strange_names):
+    """All files that provenance names, with every pixel of the segmentation."""
+    lab.wait(name := ANY_NAMES[1])
+    results = lab.results(name)
+    outputs = json.loads(results["provenance.json"])["outputs"]
+    paths = {output["path"] for output in outputs if output["role"] == "segmentation"}
+    assert paths == {path for path in results if ".zarr/" in path}
+    [said] = [json.loads(results[path]) for path in paths if path.endswith("/.zarray")]
+    chunks = [zlib.decompress(results[path]) for path in paths if path.rpartition("/")[2].isdigit()]
+    assert sum(map(len, chunks)) == math.prod(said["chunks"]) * len(chunks) >= math.prod(said["shape"])
+    assert set(b"".join(chunks)) == {1, 2}
 
 
 @pytest.mark.slow

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from batch_ops.task import contract
 from batch_ops.task.output import Output
-from batch_ops.task.outputs import PlannedOutput, outputs_by_folder
+from batch_ops.task.outputs import PlannedOutput, Role, outputs_by_folder
 from batch_ops.task.result_form import AS_EXPORTED, HDF5, ResultForm
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.warning_kinds import BIGTIFF
@@ -24,6 +26,8 @@ _REWRITE = "node.rewrite"
 LEAST_SECONDS = 600.0
 _LEAST_BYTES_PER_SECOND = 2e6
 _UNDER_WAY = ".new"
+_ZARR_CONTENT = dict.fromkeys((".zgroup", ".zattrs", ".zarray", "zarr.json"), "application/json")
+_CHUNK = "application/octet-stream"
 
 
 def tiffs_of_export(execution: Execution, image: LocalImage, exported: Path, promised: Sequence[PlannedOutput]) -> None:
@@ -35,7 +39,7 @@ def tiffs_of_export(execution: Execution, image: LocalImage, exported: Path, pro
         return
     for output in promised:
         targets = [exported.parent / path for path in output.paths]
-        _rewrite(execution, image, [exported], targets, output, AS_EXPORTED, None)
+        _rewrite(execution, image, [exported], targets, output, AS_EXPORTED, [])
     exported.unlink()
 
 
@@ -53,7 +57,7 @@ def formed(
     form, place = task.form, execution.partial / image.described.folder
     if not form.is_as_exported:
         for output in promised:
-            objects = [one.label for one in task.wanted_objects.classes] if form.palette else None
+            objects = [one.label for one in task.wanted_objects.classes]
             sources = [place / path for path in output.paths]
             wanted = [place / path for one in form.outputs([output]) for path in one.paths]
             targets = [file.with_name(f"{file.name}{_UNDER_WAY}") for file in wanted]
@@ -77,10 +81,18 @@ def outputs_of(execution: Execution, promised: Sequence[PlannedOutput]) -> list[
     results = []
     for output in promised:
         for path in output.paths:
-            file = execution.partial / path
-            length, md5 = file.stat().st_size, md5_of(file)
-            results.append(Output(path, output.role, output.media_type, length, md5, output.pages, output.axes))
+            for file in files_of_zarr(execution.partial / path) if output.is_zarr else [execution.partial / path]:
+                length, md5, found = file.stat().st_size, md5_of(file), file.relative_to(execution.partial).as_posix()
+                media_type = _ZARR_CONTENT.get(file.name, _CHUNK) if output.is_zarr else output.media_type
+                results.append(Output(found, output.role, media_type, length, md5, output.pages, output.axes))
     return results
+
+
+def files_of_zarr(folder: Path) -> list[Path]:
+    """List the files of an OME-Zarr, what it says of itself first."""
+    return sorted(
+        (file for file in folder.rglob("*") if file.is_file()), key=lambda file: (file.name not in _ZARR_CONTENT, file)
+    )
 
 
 def _rewrite(
@@ -90,9 +102,10 @@ def _rewrite(
     targets: Sequence[Path],
     output: PlannedOutput,
     form: ResultForm,
-    objects: list[int] | None,
+    objects: list[int],
 ) -> None:
     """Make the targets, which have to hold all that was promised, in a process aside."""
+    labels = objects if output.role is Role.SEGMENTATION else None
     order = {
         **pixels_of(execution, image, []),
         "planes": image.described.planes,
@@ -101,7 +114,8 @@ def _rewrite(
         "pages": output.pages,
         "page_shape": output.page_shape,
         "compressed": form.is_compressed,
-        "objects": objects,
+        "objects": objects if form.palette else None,
+        "zarr": None if not form.ngff else {"version": form.ngff, "labels": labels},
     }
     try:
         ask_aside(_REWRITE, order, LEAST_SECONDS + output.total_bytes / _LEAST_BYTES_PER_SECOND)
@@ -109,6 +123,9 @@ def _rewrite(
         if is_disk_full(exc):
             raise OSError(errno.ENOSPC, str(exc)) from exc
         refuse(contract.EXIT_NO_OUTPUT, f"The results could not be made of what ilastik wrote: {exc}.")
+    if form.ngff:
+        check_zarr(targets[0], output)
+        return
     if form.format == HDF5:
         _check_hdf5(targets[0], output)
         return
@@ -117,6 +134,23 @@ def _rewrite(
         if found.fault or (found.pages, found.page_shape) != (output.pages, output.page_shape):
             wrong = found.fault or f"it has {found.pages} pages of {found.page_shape}"
             refuse(contract.EXIT_NO_OUTPUT, f"The TIFF that was made of what ilastik wrote is damaged: {wrong}.")
+
+
+def check_zarr(folder: Path, output: PlannedOutput) -> None:
+    """Refuse a folder that does not hold all pixels of the TIFFs, or lacks a chunk: it would read as zeros."""
+    with faults_of_file(contract.EXIT_NO_OUTPUT, "The OME-Zarr of the results"):
+        array = folder / "0"
+        said = next(
+            json.loads(file.read_text()) for name in (".zarray", "zarr.json") if (file := array / name).exists()
+        )
+        grid = said.get("chunks") or said["chunk_grid"]["configuration"]["chunk_shape"]
+        t, c, z, y, x = said["shape"]
+        if (t * z * c, y, x) != (output.files * output.pages, *output.page_shape):
+            raise ValueError(f"it has the shape {said['shape']}")
+        chunks = [file for file in files_of_zarr(array) if file.name not in _ZARR_CONTENT]
+        wanted = math.prod(-(-length // step) for length, step in zip(said["shape"], grid))
+        if len(chunks) != wanted or not all(file.stat().st_size for file in chunks):
+            raise ValueError(f"{len(chunks)} of its {wanted} chunks are there")
 
 
 def _check_hdf5(file: Path, output: PlannedOutput) -> None:

@@ -2,7 +2,8 @@
 
 {"image", "dataset", "axes", "read_as": as for `node.measure`, "planes": the axis whose planes ilastik took for time
  points ("" = none), "source": files that ilastik wrote: TIFFs, or one in HDF5, "targets": the TIFFs to make, or
- one file in HDF5 of all TIFFs, "pages", "page_shape": of each TIFF, "compressed", "objects": as in `write_tiff.Look`}
+ one file in HDF5 or one OME-Zarr of all TIFFs, "pages", "page_shape": of each TIFF, "compressed", "objects": as in
+ `write_tiff.Look`, "zarr": null, or of an OME-Zarr {"version", "labels"} as in `write_zarr.ZarrLook`}
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from node.files import EXPORTED
 from node.planes import BAND_BYTES, ImagePlanes, Pages
 from node.write_hdf5 import HDF5_SUFFIX, write_hdf5
 from node.write_tiff import CLASSIC_BYTES, Look, Pixels, write_tiff
+from node.write_zarr import ZarrLook, write_zarr
 
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
@@ -40,6 +42,14 @@ def rewrite(order: dict[str, Any], at_once: int = BAND_BYTES) -> dict[str, Any]:
     if targets[0].name.endswith(HDF5_SUFFIX):
         with ImagePlanes(Path(order["image"]), order["dataset"], order["axes"], order["read_as"]) as image:
             write_hdf5(targets[0], sources, planned, image.sizes_um())
+        return {}
+    if (zarr := order.get("zarr")) is not None:
+        labels = zarr["labels"]
+        with ImagePlanes(Path(order["image"]), order["dataset"], order["axes"], order["read_as"]) as image:
+            sizes = image.sizes_um()
+        write_zarr(
+            targets[0], sources, planned, sizes, ZarrLook(zarr["version"], None if labels is None else tuple(labels))
+        )
         return {}
     objects = order["objects"]
     look = Look(order["compressed"], None if objects is None else tuple(objects))

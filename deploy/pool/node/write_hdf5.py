@@ -23,7 +23,7 @@ def write_hdf5(target: Path, sources: Sequence[Path], planned: tuple[int, ...], 
     """
     import h5py
 
-    times, planes, channels = _sizes(sources, planned)
+    times, planes, channels = times_planes_channels(sources, planned)
     _, rows, columns = planned
     read = Pages(list(sources), planned[0])
     try:
@@ -47,7 +47,7 @@ def write_hdf5(target: Path, sources: Sequence[Path], planned: tuple[int, ...], 
         read.close()
 
 
-def _sizes(sources: Sequence[Path], planned: tuple[int, ...]) -> tuple[int, int, int]:
+def times_planes_channels(sources: Sequence[Path], planned: tuple[int, ...]) -> tuple[int, int, int]:
     """Return the time points, planes and channels; the pages of ilastik's TIFFs are in this order."""
     import tifffile
 

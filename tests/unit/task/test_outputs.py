@@ -45,6 +45,7 @@ def test_roles_are_words_on_the_wire():
         *("", "/a.tiff", "../a.tiff", "a/../b.tiff", "./a", "a//b", "a/", "C:/a", "a:b", "a\\b.tiff", "\\\\host\\a"),
         *("a\n", "a\0", "a\x1b[31m", "a b", "ä.tiff", "a\u202eb", "a?.tiff", "a*", ".hidden", "-option", "a."),
         *("provenance.json", "PROBLEM.txt", "Problem.TXT", "manifest.json", "pictures/manifest.json"),
+        *("a/.zgroup", "a.zarr/.hidden", "a.zarr/b.zarr/0", "a.zarr/../b", "a.zarr/1/2/3/4/5/6/7/8/9/0", ".zarr/0"),
         *("b.h5/b.tiff", "b.H5/b.tiff", "1/2/3/4/a.tiff", "a" * (MAX_PATH_CHARS + 1)),
     ],
 )
@@ -53,7 +54,12 @@ def test_a_path_that_could_lead_elsewhere_is_refused(path):
     assert path_fault(path)
 
 
-@pytest.mark.parametrize("path", ["a.tiff", "A-1_2.ome.tiff", "pictures/t0.png", "1/2/3/a.csv", "a" * MAX_PATH_CHARS])
+ZARR = ("a.zarr/.zattrs", "s01/a.b.zarr/0/0/0/12/0/1", "a.zarr/0/zarr.json", "a.zarr/0/c/0/0/0/0/0")
+
+
+@pytest.mark.parametrize(
+    "path", ["a.tiff", "A-1_2.ome.tiff", "pictures/t0.png", "1/2/3/a.csv", "a" * MAX_PATH_CHARS, *ZARR]
+)
 def test_plain_relative_paths_are_allowed(path):
     """Letters, digits, dots within the name, and folders."""
     assert path_fault(path) == ""

@@ -1,5 +1,6 @@
 """Results in another form than ilastik's, in a real process of the task script."""
 
+import hashlib
 import json
 import shutil
 
@@ -9,8 +10,9 @@ import pytest
 import tifffile
 
 from batch_ops.task import contract
+from batch_ops.task.export_plan import export_plan
 from batch_ops.task.objects import CountedClass, ObjectsWanted
-from batch_ops.task.outputs import Role
+from batch_ops.task.outputs import Role, planned_outputs
 from batch_ops.task.result_form import COMPRESSED_TIFF, HDF5, HDF5_TYPE, ResultForm
 from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
@@ -57,9 +59,9 @@ def test_all_tiffs_become_one_file_in_hdf5(folder):
 
 def test_a_form_of_a_later_version_is_not_guessed(folder):
     """The task was given wrong values."""
-    folder.values = {"result_form": "ome-zarr"}
+    folder.values = {"result_form": "n5"}
     assert folder.run().code == contract.EXIT_INTERNAL
-    assert "'ome-zarr' is not known" in folder.report().sentence
+    assert "'n5' is not known" in folder.report().sentence
 
 
 @pytest.mark.slow
@@ -108,3 +110,29 @@ def test_pixels_are_ilastiks_by_way_of_hdf5_too(folder):
     with tifffile.TiffFile(made) as new, tifffile.TiffFile(CASE / "expected/input.tiff") as old:
         assert new.series[0].axes == old.series[0].axes
         assert (new.asarray() == old.asarray()).all()
+
+
+@pytest.mark.parametrize(("form", "root"), [("ome-zarr", ".zgroup"), ("ome-zarr-0.5", "zarr.json")])
+def test_all_tiffs_become_one_ome_zarr(folder, form, root):
+    """Every file of it is named with its digest; objects and pictures come of the TIFFs all the same."""
+    folder.values = {"result_form": form, "objects": COUNTED}
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    manifest = folder.manifest()
+    found = {output.path: output for output in manifest.outputs if output.role is Role.SEGMENTATION}
+    assert {path.partition("/")[0] for path in found} == {"nuclei.zarr"}
+    assert f"nuclei.zarr/{root}" in found
+    place = folder.wd / "out" / manifest.execution
+    written = {
+        file.relative_to(place).as_posix(): file for file in (place / "nuclei.zarr").rglob("*") if file.is_file()
+    }
+    assert {path: (output.length, output.md5) for path, output in found.items()} == {
+        path: (file.stat().st_size, hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest())
+        for path, file in written.items()
+    }
+    assert manifest.counts
+    assert not folder.tiffs()
+    [promise] = ResultForm(form).outputs(
+        planned_outputs("nuclei", "Simple Segmentation", export_plan("tzyx", (2, 3, 5, 6)))
+    )
+    assert manifest.breaks([promise]) == ""
