@@ -16,6 +16,7 @@ from batch_ops.domain.batch_task import NO_TASK, TaskRef
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.node_disk import disk_fault
+from batch_ops.domain.node_memory import memory_fault
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.planning import asking, claimed, question
 from batch_ops.domain.project import NoProject, Project
@@ -238,6 +239,7 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
         return Wait(record, State.WAITING, f"{verdict.sentence} It will be looked at again.", reported=False)
     if not isinstance(verdict, Accepted):
         return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))
-    if sentence := disk_fault(case.blob, verdict.images, project, settings):
-        return Reject(record, project, sentence)
+    fault = disk_fault(case.blob, verdict.images, project, settings)
+    if fault := fault or memory_fault(record.name, verdict.images, project, settings):
+        return Reject(record, project, fault)
     return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))

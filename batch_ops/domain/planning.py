@@ -11,14 +11,13 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
 from batch_ops.domain.node_disk import most_gb
+from batch_ops.domain.node_memory import is_beyond_walls, may_use_engine, page_need
 from batch_ops.domain.project import Project
 from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
 from batch_ops.image.image_axes import kind_of
-from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.certificate import CERTIFIED
-from batch_ops.task.export_plan import HDF5
 from batch_ops.task.outputs import outputs_by_folder, planned_outputs
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
@@ -104,12 +103,8 @@ def _pool(length: int, verdict: Accepted | Unchecked, project: Project, settings
         # What it takes is a forecast, which chooses a whole node, and refuses nothing.
         foreseen = forecast(verdict.images, project.facts, settings.slot_threads, project.tool).memory_bytes or 0
         return settings.pool_id, foreseen > settings.slot_memory_mb * 2**20
-    channels, _ = exported_values(project, settings)
-    plans = [(image, planned_export(image, project, settings)) for image in verdict.images]
-    # Where ilastik exports to HDF5 it goes block by block, and waits for no page.
-    pages = [(image, plan.page_shape) for image, plan in plans if plan.export_format != HDF5]
-    threads = settings.slot_threads
-    need = max((page_bytes(image, project.facts, threads, page, channels) or 0 for image, page in pages), default=0)
+    # The engine needs no more than its slot has; where it may not compute, the next try has more.
+    need = page_need(verdict.images, project, settings, settings.slot_threads)
     if need <= settings.slot_memory_mb * 2**20:
         share = settings.node_disk_gb / settings.slots_per_node
         return settings.pool_id, 0 < share < most_gb(length, verdict, project, settings)
@@ -168,15 +163,13 @@ def _run_plan(
         pictures=PicturesWanted(contrast) if config.pictures and not export.has_effect else None,
         wall_clock=timedelta(seconds=max(1, round((config.wall_clock or settings.wall_clock).total_seconds()))),
         forecast=foreseen,
-        warnings=(*warnings, *_of_memory(foreseen, settings), *of_objects, *of_form),
+        warnings=(*warnings, *_of_memory(foreseen, project, settings), *of_objects, *of_form),
     )
 
 
 def _engine(project: Project, settings: Settings) -> str:
     """Say whether the pixel engine may compute it. No part of the run key: it gives the same pixels, or does not."""
-    if project.tool:
-        return ""
-    return CERTIFIED if (project.config.engine or settings.engine) == CERTIFIED else ""
+    return CERTIFIED if may_use_engine(project, settings) else ""
 
 
 def _of_kept(export: StoredExport) -> RunWarning:
@@ -188,12 +181,12 @@ def _of_kept(export: StoredExport) -> RunWarning:
     return RunWarning("export-settings-kept", sentence)
 
 
-def _of_memory(foreseen: Forecast, settings: Settings) -> tuple[RunWarning, ...]:
+def _of_memory(foreseen: Forecast, project: Project, settings: Settings) -> tuple[RunWarning, ...]:
     """Warn of a run that may need more memory than its part of a node has: a forecast never refuses it."""
-    if foreseen.memory_bytes is None or foreseen.memory_bytes <= settings.slot_memory_mb * 2**20:
+    if is_beyond_walls(project, settings) or (foreseen.memory_bytes or 0) <= settings.slot_memory_mb * 2**20:
         return ()
     sentence = (
-        f"It may need {foreseen.memory_bytes / GB:,.1f} GB of memory, and a task has "
+        f"It may need {(foreseen.memory_bytes or 0) / GB:,.1f} GB of memory, and a task has "
         f"{settings.slot_memory_mb * 2**20 / GB:,.1f} GB here; if it fails for lack of memory, split the image, or ask "
         "for larger nodes."
     )

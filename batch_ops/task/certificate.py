@@ -206,8 +206,13 @@ def name_of(key: str) -> str:
     return f"certificate-{key}.json"
 
 
-def next_step(role: EngineRole, combination: Combination, known: Sequence[Certificate]) -> EngineStep:
-    """Decide who computes. `known`: the certificates of the project, of any combination."""
+def next_step(
+    role: EngineRole, combination: Combination, known: Sequence[Certificate], *, beyond: bool = False
+) -> EngineStep:
+    """Decide who computes. `known`: the certificates of the project, of any combination.
+
+    `beyond`: ilastik can't compute the image as a whole, only probes of it, so that it can't wait for other probers.
+    """
     found = next((one for one in known if one.combination == combination), None)
     if role is EngineRole.NONE or (found is not None and not found.is_equal):
         return EngineStep.ILASTIK
@@ -217,7 +222,7 @@ def next_step(role: EngineRole, combination: Combination, known: Sequence[Certif
         return EngineStep.ENGINE
     # Who was made the prober knew nothing of processors: one of another level is proven by whoever meets it first.
     other_level = any(one.is_equal and one.combination.is_like(combination) for one in known)
-    return EngineStep.PROBE if role is EngineRole.PROBER or other_level else EngineStep.ILASTIK
+    return EngineStep.PROBE if beyond or role is EngineRole.PROBER or other_level else EngineStep.ILASTIK
 
 
 def depth_of(size: Mapping[str, int]) -> int:

@@ -22,7 +22,7 @@ from typing import IO
 
 from batch_ops.image.several import at_most
 from batch_ops.task import contract, export_plan, true_success
-from batch_ops.task.export_plan import HDF5
+from batch_ops.task.certificate import EngineRole
 from batch_ops.task.noticed import warnings_to_json
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, planned_outputs
@@ -38,7 +38,7 @@ from node.disk import clear, clear_ended, occupy, reserve
 from node.execution import Execution, ilastik_version, publish, report
 from node.files import Refusal, is_disk_full, refuse, say
 from node.image import prepare_images
-from node.memory import check_memory
+from node.memory import ENGINE_HAS_NO_WALL, page_of, refuse_page
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals
 from node.project import LocalProject, prepare_project, verify_project
 from node.segment import Work, segment
@@ -141,11 +141,11 @@ def run(execution: Execution, lock: IO[str], task: contract.TaskEnvironment, hom
         project = prepare_project(root, images.argument, keep_export=bool(task.keep_export), order=order)
         plans = [plan_export(task, image, project, stored) for image in images.described]
         promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
-        reserve(root, lock, bytes_to_write(task, plans, promised), images.copy_bytes)
         facts = facts_of_project(root)
         for described, plan in zip(images.described, plans):
-            if plan.export_format != HDF5:
-                check_memory(facts, task, described, plan.page_shape)
+            if task.role is EngineRole.NONE:
+                refuse_page(page_of(facts, task, described, plan), ENGINE_HAS_NO_WALL)
+        reserve(root, lock, bytes_to_write(task, plans, promised), images.copy_bytes)
     for warning in images.warnings:
         execution.warn(warning)
     if project.forgotten:
@@ -159,7 +159,7 @@ def run(execution: Execution, lock: IO[str], task: contract.TaskEnvironment, hom
     for index, plan in enumerate(plans):
         with execution.step("prepare"):
             image = images.make(index)
-        done = segment(execution, Work(task, project, stored, home), image, plan, promised[index])
+        done = segment(execution, Work(task, project, stored, home, facts), image, plan, promised[index])
         if not done.outcome.succeeded:
             return done.outcome
         results += done.files

@@ -37,6 +37,10 @@ class Chosen:
     program: str
     use: EngineUse | None = None
 
+    @property
+    def is_engine(self) -> bool:
+        return self.use is not None and self.use.computed
+
 
 @dataclass(frozen=True)
 class _Engine:
@@ -52,11 +56,13 @@ def choose(
     image: LocalImage,
     *,
     changed: bool,
+    beyond: bool,
     command: Callable[[str, Sequence[str], str], list[str]],
 ) -> Chosen:
     """Choose the program; probe the image by both where the task's role asks for it.
 
-    `home`: of ilastik. `changed`: the export is changed by what the project stores. `command(program, images, stem)`:
+    `home`: of ilastik. `changed`: the export is changed by what the project stores. `beyond`: a page of the image needs
+    more memory than there is for ilastik, so that it is probed whoever else does. `command(program, images, stem)`:
     the arguments that export so many images to HDF5.
     """
     ilastik = str(home / PROGRAM)
@@ -81,7 +87,7 @@ def choose(
         level=engine.level,
     )
     key = combination.key
-    step = next_step(task.role, combination, certificates(execution.root, task.project_digest))
+    step = next_step(task.role, combination, certificates(execution.root, task.project_digest), beyond=beyond)
     if step is EngineStep.ENGINE:
         return Chosen(engine.program, EngineUse(engine.version, True, key))
     if step is EngineStep.ILASTIK:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from batch_ops.image.facts import ProjectFacts, Refused
 from batch_ops.task import contract, headless, true_success, warning_kinds
 from batch_ops.task.export_plan import HDF5, ExportPlan
 from batch_ops.task.output import Output
@@ -20,6 +21,7 @@ from node.forms import formed, outputs_of, tiffs_of_export
 from node.image import LocalImage
 from node.measure import Measurement
 from node.measured import measure_results
+from node.memory import page_of, refuse_page
 from node.pictures import make_pictures
 from node.process import run_ilastik
 from node.project import LocalProject
@@ -28,12 +30,13 @@ from node.tiffs import find_files, name_planes, only_value
 
 @dataclass(frozen=True)
 class Work:
-    """What is the same for all images of a file; `home`: of ilastik."""
+    """What is the same for all images of a file; `home`: of ilastik; `facts`: of the project, as far as understood."""
 
     task: contract.TaskEnvironment
     project: LocalProject
     stored: StoredExport
     home: Path
+    facts: ProjectFacts | Refused
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,20 @@ def segment(
             program, project.file, images, stem, task.export_source, ignore_training_axes=ignored
         )
 
-    chosen = choose(execution, task, work.home, image, changed=work.stored.has_effect, command=probing)
+    page = page_of(work.facts, task, image.described, plan)
+    chosen = choose(
+        *(execution, task, work.home, image),
+        changed=work.stored.has_effect,
+        beyond=page.is_over,
+        command=probing,
+    )
     if chosen.use:
         execution.engines.append(chosen.use)
         if chosen.use.made and not chosen.use.computed:
             execution.warn(RunWarning(warning_kinds.ENGINE_DIFFERS, chosen.use.reason), folder)
+    if not chosen.is_engine:
+        refuse_page(page, chosen.use.reason if chosen.use else "")
+        task = replace(task, threads=page.threads)
     command = headless.command(
         chosen.program,
         project.file,

@@ -17,6 +17,7 @@ from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.turns import day_of
 from batch_ops.image.facts import Accepted, ProjectFacts, Unchecked
 from batch_ops.task.run_plan import ImageDescription
+from batch_ops.task.stored_export import StoredExport
 from tests.world import SETTINGS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -99,6 +100,34 @@ def test_an_image_larger_than_the_nodes_disk_is_rejected():
     decision = decide(case(blob=replace(BLOB, length=10**12)), ACCEPTED, replace(SETTINGS, node_disk_gb=100))
     assert isinstance(decision, Reject)
     assert "GB" in decision.sentence
+
+
+@pytest.mark.parametrize(
+    ("engine", "width", "stored", "rejected"),
+    [
+        ("ilastik", 40_000, False, True),
+        ("ilastik", 6_500, False, False),
+        ("certified", 40_000, False, False),
+        ("certified", 40_000, True, True),
+    ],
+    ids=["beyond the wall", "before it", "with the engine", "with an export of which nothing is certified"],
+)
+def test_a_page_that_no_node_can_begin_is_rejected_unless_the_engine_may_compute_it(engine, width, stored, rejected):
+    """The sentence names the wall, and the way out; with the engine such a file needs no larger node either."""
+    facts = replace(PROJECT.facts, scalar_features=45, eigen_2d=0, eigen_3d=0)
+    facts = replace(facts, export=StoredExport(dtype="uint16")) if stored else facts
+    config = replace(PROJECT.config, engine=engine, keep_export_settings=stored)
+    described = ImageDescription("d", "yx", True, (width, width), "uint8")
+    found = replace(ACCEPTED, project=replace(PROJECT, facts=facts, config=config), verdict=Accepted(described))
+    decision = decide(case(), found, SETTINGS)
+    assert isinstance(decision, Reject if rejected else Claim)
+    if isinstance(decision, Reject):
+        assert "40,000 x 40,000 pixels" in decision.sentence
+        assert "601.6 GB" in decision.sentence
+        assert ("Keep no export settings" if stored else '"engine" to "certified"') in decision.sentence
+    else:
+        assert decision.record.placement.alone == (engine == "ilastik")
+        assert decision.record.plan.warnings == () or engine == "ilastik"
 
 
 def test_an_archived_image_waits_whatever_else_is_so():

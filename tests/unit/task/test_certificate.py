@@ -81,6 +81,20 @@ def test_who_computes(role, known, step):
     assert next_step(role, COMBINATION, known) is step
 
 
+@pytest.mark.parametrize(
+    ("role", "known", "step"),
+    [
+        (EngineRole.NONE, [EQUAL], EngineStep.ILASTIK),
+        (EngineRole.USER, [], EngineStep.PROBE),
+        (EngineRole.USER, [EQUAL], EngineStep.ENGINE),
+        (EngineRole.USER, [DIFFERENT], EngineStep.ILASTIK),
+    ],
+)
+def test_what_ilastik_cannot_compute_waits_for_no_other_prober(role, known, step):
+    """ilastik computes the probes of such an image, never the whole of it; a difference is still the end of it."""
+    assert next_step(role, COMBINATION, known, beyond=True) is step
+
+
 @pytest.mark.parametrize("certificate", [EQUAL, DIFFERENT, replace(EQUAL, voxels=0, probes=0, reason="It ended.")])
 def test_a_certificate_is_read_as_it_was_written(certificate):
     """Beside the project, and in the manifest."""

@@ -129,6 +129,26 @@ def test_one_wrong_pixel_leaves_ilastik_at_work(certified: TaskFolder) -> None:
     assert exports(certified) == ["hdf5", "multipage tiff sequence", "multipage tiff sequence"]
 
 
+@pytest.mark.slow
+def test_a_page_that_ilastik_has_no_room_for_is_proven_by_crops_and_computed_by_the_engine(
+    certified: TaskFolder,
+) -> None:
+    """Whoever else is the prober: ilastik computes the crops alone."""
+    image = np.random.default_rng(4).integers(0, 250, (1, 1, 3400, 3300, 1)).astype(np.uint8)
+    recipe = Recipe([(feature, 3) for feature in (0, 1, 2, 3, 5)], in_2d=[True] * 7, seed=3, lane=("yx", (3400, 3300)))
+    write_project(certified.project, recipe, image[0, :, :256, :256].astype(np.float32))
+    certified.image.unlink()
+    write_image(certified.image, image, "yx")
+    certified.check()
+    replace_values(certified, engine="user", ram_mb=500)
+    ended = certified.run()
+
+    assert ended.code == 0, ended.printed
+    assert set(exports(certified)) == {"hdf5"}
+    (use,) = certified.manifest().engines
+    assert (use.computed, use.made.is_equal, use.made.probes > 10, use.made.voxels >= 2_000_000) == (True,) * 4
+
+
 @pytest.mark.parametrize(
     "why", ["nobody asked", *(pytest.param(why, marks=pytest.mark.slow) for why in ("others probe", "no engine"))]
 )

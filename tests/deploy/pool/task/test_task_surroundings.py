@@ -9,10 +9,11 @@ import h5py
 import pytest
 
 from batch_ops.task import contract
+from batch_ops.task.export_plan import export_plan
 from batch_ops.task.run_plan import ImageDescription
 from local_cloud.cloud.stack import installed_version
 from node.files import Refusal
-from node.memory import check_memory
+from node.memory import page_of, refuse_page
 from pixel_engine.axes import axistags_json
 from tests.deploy.pool.conftest import NODE_PYTHON
 from tests.fakes.check import PROJECT
@@ -87,25 +88,52 @@ def test_ilastik_is_found_in_the_shared_directory_of_the_node(folder, record):
 
 
 def test_a_page_that_ilastik_would_wait_for_ever_for_is_refused_at_once(folder):
-    """This one needs 840 GB free with so many threads; the next try has half of them."""
+    """This one needs hundreds of gigabytes with a single thread; the sentence names the engine, which has no wall."""
     with h5py.File(folder.image, "w") as file:
-        made = file.create_dataset("data", (9000, 9000), "uint8", chunks=True)
+        made = file.create_dataset("data", (60_000, 60_000), "uint8", chunks=(1000, 1000))
         made.attrs["axistags"] = axistags_json("yx", {})
     folder.check()
-    folder.values["threads"] = 640
     folder.ilastik("sys.exit('It was started.')")
     ended = folder.run()
     assert ended.code == contract.EXIT_STALLED, ended.printed
     assert folder.report().kind == "OUT_OF_MEMORY"
     assert "ilastik was not started" in folder.report().sentence
+    assert '"engine": "certified"' in folder.report().sentence
 
 
-@pytest.mark.parametrize(("source", "fits"), [("Simple Segmentation", False), ("Probabilities", True)])
-def test_the_memory_for_a_page_depends_on_what_is_exported(tmp_path, source, fits):
+TIFF = export_plan("yx", (4000, 8000))
+# More than classic TIFF holds, so that ilastik goes block by block.
+IN_HDF5 = export_plan("zyx", (150, 4000, 8000))
+
+
+@pytest.mark.parametrize(
+    ("source", "free_mb", "plan", "threads", "fault"),
+    [
+        ("Simple Segmentation", 14_000, TIFF, 4, False),
+        ("Simple Segmentation", 12_600, TIFF, 2, False),
+        ("Simple Segmentation", 11_600, TIFF, 1, True),
+        ("Probabilities", 11_600, TIFF, 4, False),
+        ("Simple Segmentation", 11_600, IN_HDF5, 4, False),
+    ],
+    ids=["room for all threads", "for two", "for none", "pages of two classes", "no pages"],
+)
+def test_so_many_threads_work_on_a_page_as_have_room(tmp_path, source, free_mb, plan, threads, fault):
     """ilastik divides the pixels of a page by the channels of its export: of two classes, half the memory will do."""
     meminfo, described = tmp_path / "meminfo", ImageDescription("d", "yx", True, (4000, 8000), "uint8")
     facts = replace(PROJECT, scalar_features=45, eigen_2d=0, eigen_3d=0)
-    meminfo.write_text("MemTotal: 9 kB\nMemAvailable:   12000000 kB\n")
-    task: Any = SimpleNamespace(threads=4, export_source=source)
-    with nullcontext() if fits else pytest.raises(Refusal):
-        check_memory(facts, task, described, meminfo=meminfo)
+    meminfo.write_text(f"MemTotal: 9 kB\nMemAvailable:   {free_mb * 1000} kB\n")
+    task: Any = SimpleNamespace(threads=4, export_source=source, ram_mb=100_000)
+    page = page_of(facts, task, described, plan, meminfo)
+    assert (page.threads, bool(page.fault), page.is_over) == (threads, fault, fault)
+    with pytest.raises(Refusal) if fault else nullcontext():
+        refuse_page(page)
+
+
+def test_a_task_keeps_to_its_share_of_a_nodes_memory(tmp_path):
+    """Others work beside it: what is more than its share is begun with, by one thread, but it is over."""
+    meminfo, described = tmp_path / "meminfo", ImageDescription("d", "yx", True, (4000, 8000), "uint8")
+    facts = replace(PROJECT, scalar_features=45, eigen_2d=0, eigen_3d=0)
+    meminfo.write_text("MemTotal: 9 kB\nMemAvailable: 90000000 kB\n")
+    task: Any = SimpleNamespace(threads=4, export_source="Simple Segmentation", ram_mb=8_000)
+    page = page_of(facts, task, described, TIFF, meminfo)
+    assert (page.threads, page.fault, page.is_over) == (1, "", True)
