@@ -29,6 +29,7 @@ from batch_ops.use_cases.month_report import MonthReport
 from batch_ops.use_cases.newest_files import NewestFiles
 from batch_ops.use_cases.observation import Observation
 from batch_ops.use_cases.overview import Overviews
+from batch_ops.use_cases.parts_observation import PartsObservation
 from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.poison_queues import PoisonCare
 from batch_ops.use_cases.pool_watch import PoolWatch
@@ -223,6 +224,17 @@ def _reconcile(
         settings=settings,
         clock=clock,
     )
+    parts = PartsObservation(
+        batch=ports.batch,
+        staging=runs.staging,
+        steps=runs.steps,
+        launcher=runs.launcher,
+        problem_file=runs.problem_file,
+        nodes=runs.nodes,
+        observation=observation,
+        settings=settings,
+        clock=clock,
+    )
     due_files = DueFiles(
         ledger=ports.ledger,
         worklist=ports.worklist,
@@ -235,6 +247,7 @@ def _reconcile(
         ending=runs.ending,
         start=start,
         observation=observation,
+        parts=parts,
         settings=settings,
         clock=clock,
     )
@@ -255,6 +268,7 @@ def _reconcile(
         worklist=ports.worklist,
         batch=ports.batch,
         observation=observation,
+        parts=parts,
         pool_watch=pool_watch,
         budget=runs.budget,
         due_files=due_files,

@@ -13,6 +13,7 @@ from batch_ops.containers.results import PROBLEM, PROVENANCE
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import State
 from batch_ops.domain.transitions import ALLOWED
+from batch_ops.task.parts import part_of
 from tests.executions import md5
 
 
@@ -71,11 +72,14 @@ def of_runs(runs: Mapping[int, Run], tasks: Sequence[Task]) -> list[str]:
             if after not in ALLOWED[before]:
                 found.append(f"run {number} went from {before} to {after}")
         own = [task for task in tasks if naming.run_of_task(task.id) == number]
-        well = sum(task.ended_well for task in own)
-        if well > 1 + run.failures:
-            found.append(f"{well} tasks of run {number} ended well, with {run.failures} failed attempts in the row")
-        if len(own) > 1 + run.failures:
-            found.append(f"run {number} had {len(own)} tasks, with {run.failures} failed attempts in the row")
+        # Of an image in parts, each part has tasks of its own.
+        for part in {(part_of(task.id) or (0, 0))[0] for task in own}:
+            of_part = [task for task in own if (part_of(task.id) or (0, 0))[0] == part]
+            well, what = sum(task.ended_well for task in of_part), f"run {number}" + (f", part {part}," if part else "")
+            if well > 1 + run.failures:
+                found.append(f"{well} tasks of {what} ended well, with {run.failures} failed attempts in the row")
+            if len(of_part) > 1 + run.failures:
+                found.append(f"{what} had {len(of_part)} tasks, with {run.failures} failed attempts in the row")
         current = next((task for task in own if task.id == run.task_id), None)
         if current and run.state is State.SUCCEEDED and current.requeues > run.requeues:
             found.append(f"run {number} does not tell that Batch put its task back")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from batch_ops.adapters.row_part_texts import parts_of, text_of_parts
 from batch_ops.adapters.row_plan_texts import (
     counts_of_objects,
     image_counts_of,
@@ -28,6 +29,7 @@ from batch_ops.adapters.row_plan_texts import (
 )
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.file_record import Move, State
+from batch_ops.domain.parts import Parts
 from batch_ops.domain.record_parts import ImageCounts, Placement, Published, Steered
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.objects import ObjectCounts, ObjectsWanted
@@ -155,5 +157,6 @@ CODECS: Mapping[Any, Codec[Any, Any]] = MappingProxyType(
         PicturesWanted | None: Codec(str, text_of_pictures, pictures_of),
         tuple[ImageDescription, ...]: Codec(str, images_to_json, images_of),
         tuple[RunWarning, ...]: Codec(str, text_of_warnings, warnings_of),
+        Parts | None: Codec(str, text_of_parts, parts_of),
     }
 )

@@ -24,10 +24,14 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskRef:
-    """Where a task is found; a `task_id` of "" stands for none."""
+    """Where a task is found; a `task_id` of "" stands for none.
+
+    `parts`: which parts of its image may be at work in tasks of their own, before it exists (see `parts.OpenParts`).
+    """
 
     job_id: str = ""
     task_id: str = ""
+    parts: str = ""
 
 
 NO_TASK = TaskRef()

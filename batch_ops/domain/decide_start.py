@@ -142,7 +142,7 @@ class Case:
             return NO_TASK
         if self.goes_on or not old.placement.task_id:
             return old.placement.previous
-        return old.placement.task
+        return old.tasks
 
     @property
     def overwrites_a_task(self) -> bool:

@@ -30,8 +30,8 @@
 
 Those that name their module are caught by its direct callers. The errors of modules that travel to the node stand
 outside the tree as ValueErrors: `ManifestError`, `PlanError`, `StoredExportError`, `ObjectsError`, `PicturesError`,
-`RunPlanError`, `ResultFormError`, `TaskEnvironmentError`, `ToolProfileError` (task), `Unfit`, `Open`, `Unclear`,
-`AxesError`, `CompanionError`, `BoxError`, `OmeError`, `ElsewhereError`, `Foreign` and `BadFindings` (image).
+`PartsError`, `RunPlanError`, `ResultFormError`, `TaskEnvironmentError`, `ToolProfileError` (task), `Unfit`, `Open`,
+`Unclear`, `AxesError`, `CompanionError`, `BoxError`, `OmeError`, `ElsewhereError`, `Foreign` and `BadFindings` (image).
 
 A failed task is data, not an exception (`task.failure_kinds`).
 """

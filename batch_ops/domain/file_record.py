@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Self
 
 from batch_ops.domain.attempts import Tries
+from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.parts import OpenParts, Parts
 from batch_ops.domain.record_parts import Placement, Published, Spent, Steered, Times
 from batch_ops.domain.spending import seconds_of, spent_in_all, stretch_over
 from batch_ops.task.failure_kinds import FailureKind
@@ -66,7 +68,8 @@ class FileRecord:
     `run` counts the versions (and repeated segmentations) of a file. `intent` names the entry of the worklist that
     keeps this run in sight. `backfill`: an older file that an operator asked for; `turn` is the day (its midnight,
     UTC) on which its turn comes. `source`: the blob that is segmented, where it has another name than its results.
-    `steered`: who had the run begun again or cancelled, as far as that is known.
+    `steered`: who had the run begun again or cancelled, as far as that is known. `parts`: of an image that is computed
+    in parts, what has become of each; None for one that is a single task.
     """
 
     name: str
@@ -89,6 +92,7 @@ class FileRecord:
     published: Published = field(default_factory=Published)
     spent: Spent = field(default_factory=Spent)
     steered: tuple[Steered, ...] = ()
+    parts: Parts | None = None
 
     @property
     def node_seconds(self) -> int:
@@ -100,6 +104,11 @@ class FileRecord:
         """For how many of those seconds nobody knows the price: 0 means that the cost is known."""
         spent = self.spent if self.state.is_final else spent_in_all(self.spent, self.times, self.placement)
         return max(0, self.node_seconds - (spent.priced_seconds or 0))
+
+    @property
+    def tasks(self) -> TaskRef:
+        """The task of the current attempt, or those of its parts that may be at work."""
+        return replace(self.placement.task, parts=OpenParts.of(self.parts).text)
 
     @property
     def image_blob(self) -> str:

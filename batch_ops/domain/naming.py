@@ -30,7 +30,9 @@ _LONGEST_NAME = 1024
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _JOB = re.compile(r"(?P<first>.*-[0-9]{4}-[0-9]{2})(?:-(?P<generation>[0-9]+))?")
-_TASK_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>[0-9]+)-(?P<attempt>[0-9]+)")
+_TASK_ID = re.compile(
+    r"[a-z0-9]+(?:-[a-z0-9]+)*-(?P<file>[a-z2-7]{26})-(?P<run>[0-9]+)-(?P<attempt>[0-9]+)(?:-p[0-9]+)?"
+)
 
 
 def is_image(name: str) -> bool:

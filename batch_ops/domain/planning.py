@@ -12,6 +12,8 @@ from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
 from batch_ops.domain.node_disk import most_gb
 from batch_ops.domain.node_memory import is_beyond_walls, may_use_engine, page_need
+from batch_ops.domain.parts import Parts
+from batch_ops.domain.parts_plan import cut_of, parts_wanted
 from batch_ops.domain.project import Project
 from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
@@ -19,6 +21,7 @@ from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecid
 from batch_ops.image.image_axes import kind_of
 from batch_ops.task.certificate import CERTIFIED
 from batch_ops.task.outputs import outputs_by_folder, planned_outputs
+from batch_ops.task.parts import Division
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.plain_text import plain
 from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
@@ -59,9 +62,13 @@ def claimed(
     pool_id, alone = _pool(fresh.image.length, verdict, project, settings)
     reason = f"{verdict.sentence} It runs anyway." if isinstance(verdict, Unchecked) else "Its task is being created."
     plan = _run_plan(fresh, project, verdict, settings, contrast)
+    cut = _cut(fresh, project, plan, settings)
+    if cut is not None:
+        reason = f"It is computed in {cut.number} parts along {cut.axis}; their tasks are being created."
     return replace(
         fresh,
         plan=plan,
+        parts=Parts.of(cut) if cut else None,
         placement=replace(
             fresh.placement,
             pool_id=pool_id,
@@ -71,6 +78,15 @@ def claimed(
             attempt=1,
         ),
     ).to(State.SUBMITTING, now, with_choices(reason, plan))
+
+
+def _cut(fresh: FileRecord, project: Project, plan: RunPlan, settings: Settings) -> Division | None:
+    """Say how the image is computed in parts; None for one task, as of any other tool than ilastik."""
+    if not plan.image.is_known or plan.more_images or plan.tool.tool_profile or kept_export(project).has_effect:
+        return None
+    asked = project.config.parts
+    wanted = parts_wanted(plan.forecast, fresh.image.length, settings) if asked is None else asked
+    return cut_of(plan.image, project.facts, wanted, asked=asked is not None)
 
 
 def with_choices(reason: str, plan: RunPlan) -> str:

@@ -12,6 +12,7 @@ from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.certificate import ENGINES
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, SEGMENTATION
 from batch_ops.task.objects import DISTANCE
+from batch_ops.task.parts import MOST_PARTS
 from batch_ops.task.plain_text import plain
 from batch_ops.task.result_form import AS_EXPORTED, FORMATS, HDF5, TIFF, ResultForm
 
@@ -21,7 +22,7 @@ _LONGEST_SETTLE_SECONDS = 24 * 3600
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
-    *("engine", "output", "palette", "settle_seconds", "tool"),
+    *("engine", "output", "palette", "settle_seconds", "tool", "parts"),
 )
 _OBJECT_KEYS = ("classes", "min_size", "split", "label_image")
 _MOST_CLASSES = 255
@@ -41,7 +42,7 @@ class ProjectConfig:
     `label_image`: results have images of the objects' ids.
     `engine`: which programs may compute it, None where it does not say. `form`: in which form its results are.
     `settle`: for so long a file has to be left alone before it starts. `tool`: by its name, where several have projects
-    of this suffix."""
+    of this suffix. `parts`: in how many parts its images are computed, None where it does not say."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -60,6 +61,7 @@ class ProjectConfig:
     form: ResultForm = AS_EXPORTED
     settle: timedelta = timedelta()
     tool: str | None = None
+    parts: int | None = None
 
 
 class ConfigError(IlastikBatchError):
@@ -97,6 +99,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         form=_form(where, values),
         settle=_settle(where, values),
         tool=_text(where, values, "tool"),
+        parts=_parts(where, values),
     )
 
 
@@ -190,6 +193,15 @@ def _settle(where: str, values: dict[str, object]) -> timedelta:
     if not _is_number(seconds) or not 0 <= seconds <= _LONGEST_SETTLE_SECONDS:
         raise ConfigError(f"{where} must give settle_seconds as a number from 0 to {_LONGEST_SETTLE_SECONDS}.")
     return timedelta(seconds=seconds)
+
+
+def _parts(where: str, values: dict[str, object]) -> int | None:
+    parts = values.get("parts")
+    if parts is None:
+        return None
+    if isinstance(parts, bool) or not isinstance(parts, int) or not 1 <= parts <= MOST_PARTS:
+        raise ConfigError(f"{where} must give parts as a whole number from 1 to {MOST_PARTS}.")
+    return parts
 
 
 def _classes(where: str, values: dict[str, object]) -> tuple[str | int, ...] | None:

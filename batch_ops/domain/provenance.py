@@ -29,7 +29,8 @@ def provenance(
     `more`: warnings that only the app can give. It has the schema of the manifest. Schema 2 adds to schema 1 the
     outputs with their roles, the plan, and the warnings of check and node; schema 3 the counts of objects; schema 4 the
     pixels of each class; schema 5 the contrast of the pictures; schema 6 the images of the file, with their counts;
-    schema 7 who computed them, where the pixel engine may. Another tool than ilastik has its own entry in its place.
+    schema 7 who computed them, where the pixel engine may; schema 8 the parts that were joined. Another tool than
+    ilastik has its own entry in its place.
     """
     image = record.plan.image
     if not image.is_known and len(manifest.images) == 1:
@@ -100,6 +101,9 @@ def provenance(
             document["class_pixels"] = list(manifest.class_pixels)
         if manifest.engines:
             document["engine"] = [_engine(use, record.plan) for use in manifest.engines]
+        if manifest.parts:
+            along = record.parts.cut.axis if record.parts else None
+            document["parts"] = {"along": along, "each": [asdict(part) for part in manifest.parts]}
         if manifest.schema >= IMAGES_SINCE:
             document["images"] = [_image(one, record.plan, manifest) for one in manifest.images]
         document["warnings"] = _warnings([*all_warnings(record.plan, manifest), *more])

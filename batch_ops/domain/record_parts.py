@@ -42,9 +42,9 @@ class Placement:
 class Times:
     """The times of what happened to the run. `not_before`: when to try again after a fault.
 
-    `failed_seconds`: for how long nodes worked on it in vain: on attempts that failed and were followed by another, and
-    on tasks that Batch put back into their queue. `purge_at`: from then on an operator may remove the file with all
-    that came of it; None where nobody has announced that.
+    `failed_seconds`: for how long nodes worked on it in stretches that are over: on attempts that failed and were
+    followed by another, on tasks that Batch put back into their queue, and on parts of the image. `purge_at`: from then
+    on an operator may remove the file with all that came of it; None where nobody has announced that.
     """
 
     dropped_at: datetime | None = None

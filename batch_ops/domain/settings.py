@@ -58,6 +58,7 @@ class Settings:
     slot_threads: Annotated[int, "SLOT_THREADS"] = 4
     slot_memory_mb: Annotated[int, "SLOT_MEMORY_MB"] = 12_000
     wall_clock: Annotated[timedelta, "TASK_WALL_CLOCK_MINUTES"] = timedelta(hours=4)
+    part_time: Annotated[timedelta, "PART_MINUTES"] = timedelta(minutes=10)
     task_retention: Annotated[timedelta, "TASK_RETENTION_HOURS"] = timedelta(days=2)
     grace: Annotated[timedelta, "GRACE_SECONDS"] = timedelta(seconds=60)
     recheck: Annotated[timedelta, "RECHECK_SECONDS"] = timedelta(minutes=10)

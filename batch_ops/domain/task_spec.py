@@ -5,7 +5,7 @@ No name from outside is part of the command line, of a local path or of a shell'
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from batch_ops.domain import naming
@@ -16,8 +16,9 @@ from batch_ops.task.certificate import EngineRole
 from batch_ops.task.export_plan import SEGMENTATION
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import SCHEMA
+from batch_ops.task.parts import Region, TaskParts, parts_prefix
 from batch_ops.task.plain_text import plain
-from batch_ops.task.run_plan import ToolChoice, image_to_json, images_to_json
+from batch_ops.task.run_plan import ImageDescription, ToolChoice, image_to_json, images_to_json
 from batch_ops.task.tool import VARIABLE
 
 
@@ -82,21 +83,37 @@ def _of_tool(tool: ToolChoice) -> dict[str, str]:
     return {VARIABLE: tool.tool_profile} if tool.tool_profile else {}
 
 
+def _of_region(image: ImageDescription, region: Region) -> ImageDescription:
+    return replace(image, shape=region.of_shape(image.axes, image.shape))
+
+
+def _results_of_parts(record: FileRecord, staging: str) -> ResourceFile:
+    """Bring what the tasks of all parts have stored."""
+    prefix = parts_prefix(record.placement.task_id)
+    return ResourceFile(contract.PARTS_FOLDER, container_url=staging, blob_prefix=prefix)
+
+
 def task_spec(
-    record: FileRecord, settings: Settings, url: Callable[[str, str], str], role: EngineRole = EngineRole.NONE
+    record: FileRecord,
+    settings: Settings,
+    url: Callable[[str, str], str],
+    role: EngineRole = EngineRole.NONE,
+    parts: TaskParts | None = None,
 ) -> TaskSpec:
     """Describe the task of the record's current attempt. `url(container, blob)` returns percent-encoded URLs.
 
-    `role`: what it may do about the pixel engine; then there is a blob in the folder of its certificates.
+    `role`: what it may do about the pixel engine; then there is a blob in the folder of its certificates. `parts`:
+    which part of the image it computes, or joins; of a part, the record is as `part_runs.as_run` gives it.
     """
+    image, region = record.plan.image, parts.region if parts else None
     nickname = naming.nickname(record.name)
     tool, profile = record.plan.tool, record.plan.tool.profile
     is_large, slots = _is_large(record, settings), slots_of(record, settings)
     memory_mb = settings.large_slot_memory_mb if is_large else settings.slot_memory_mb
     environment = contract.TaskEnvironment(
         nickname=nickname,
-        internal_path=record.plan.image.internal_path,
-        axes="" if record.plan.image.tagged else record.plan.image.axes,
+        internal_path=image.internal_path,
+        axes="" if image.tagged else image.axes,
         export_source=tool.export_source or SEGMENTATION,
         image_name=record.image_blob,
         image_etag=record.image.etag,
@@ -109,17 +126,19 @@ def task_spec(
         threads=max(1, settings.slot_threads * slots >> (0 if is_large else _memory_failures(record))),
         ram_mb=memory_mb * slots,
         ilastik_version=record.plan.tool.ilastik_version,
-        image_description=image_to_json(record.plan.image),
+        image_description=image_to_json(_of_region(image, region) if region else image),
         whole_node=int(not is_large and slots == settings.slots_per_node),
         manifest_schema=SCHEMA,
-        planes="" if record.plan.image.is_known else record.plan.image.planes,
-        objects=record.plan.objects.to_json() if record.plan.objects else "",
-        pictures=record.plan.pictures.to_json() if record.plan.pictures else "",
+        planes="" if image.is_known else image.planes,
+        # Of an image in parts, what is made of the whole is made where they are joined.
+        objects=record.plan.objects.to_json() if record.plan.objects and not region else "",
+        pictures=record.plan.pictures.to_json() if record.plan.pictures and not region else "",
         keep_export=int(bool(record.plan.tool.export_settings)),
         more_images=images_to_json(record.plan.more_images),
         confirmed=record.plan.confirmed,
         engine=str(role),
-        result_form=record.plan.tool.result_form,
+        result_form="" if region else record.plan.tool.result_form,
+        parts=parts.to_json() if parts else "",
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(
@@ -140,6 +159,7 @@ def task_spec(
                 ),
             ),
             *([_certificates(record, settings, url)] if role is not EngineRole.NONE else ()),
+            *([_results_of_parts(record, staging)] if parts and not region else ()),
         ),
         output_files=tuple(
             OutputFile(o.pattern, staging, f"{record.placement.task_id}{o.folder}", o.always)

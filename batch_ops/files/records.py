@@ -9,6 +9,7 @@ from typing import Any
 from batch_ops.domain.cost_text import cost_text
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.foreground import what_counts_are
+from batch_ops.domain.parts import Parts, PartTask
 from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.files.text_table import Column
 from batch_ops.task.outputs import PlannedOutput
@@ -149,7 +150,7 @@ def as_json(record: FileRecord) -> dict[str, Any]:
     result = (record.times, record.published, record.spent)
     parts = (record, record.image, plan, plan.tool, plan.image, record.placement, *result)
     found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
-    del found["wall_clock"], found["objects"], found["pictures"], found["counts"], found["class_pixels"]
+    del found["parts"], found["wall_clock"], found["objects"], found["pictures"], found["counts"], found["class_pixels"]
     plain = {name: value for name, value in found.items() if not is_dataclass(value)}
     return {
         **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()},
@@ -168,10 +169,26 @@ def as_json(record: FileRecord) -> dict[str, Any]:
         "wall_clock_seconds": round(plan.wall_clock.total_seconds()),
         "previous_job_id": previous.job_id,
         "previous_task_id": previous.task_id,
+        "previous_parts": previous.parts,
+        "parts": _parts(record.parts) if record.parts else None,
         "tries": {str(kind): count for kind, count in record.tries.counts},
         "attempts": [{**asdict(attempt), "at": attempt.at.isoformat()} for attempt in record.tries.attempts],
         "steered": [{"what": one.what, "by": one.by, "at": one.at.isoformat()} for one in record.steered],
         "history": [{"state": move.state, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"} for move in record.history],
+    }
+
+
+def _parts(parts: Parts) -> dict[str, Any]:
+    """Return along which axis the image is cut, and what has become of each part."""
+    return {"along": parts.cut.axis, "each": [_part(part) for part in parts.each]}
+
+
+def _part(part: PartTask) -> dict[str, Any]:
+    return {
+        "state": part.state.name,
+        "attempt": part.attempt,
+        "tries": {str(kind): count for kind, count in part.tries},
+        "not_before": part.not_before.isoformat() if part.not_before else None,
     }
 
 

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 
 from attrs import define
 
+from batch_ops.concurrency import for_all
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
+from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder
+from batch_ops.domain.parts import OpenParts
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, Outbox
@@ -70,15 +73,22 @@ class Ending:
         await self.end_previous(record)
         if record.state in {State.FAILED, State.CANCELLED} and record.placement.task_id:
             # Most often it has ended by itself; one that takes down its nodes has not.
-            await self._batch.terminate_task(record.placement.job_id, record.placement.task_id)
+            await self.end_tasks(record.tasks)
         if record.intent:
             await self._worklist.remove(record.name, record.intent)
 
     async def end_previous(self, record: FileRecord) -> None:
         """End the task that this run (or this attempt) replaces."""
-        previous = record.placement.previous
-        if previous.task_id:
-            await self._batch.terminate_task(previous.job_id, previous.task_id)
+        if record.placement.previous.task_id:
+            await self.end_tasks(record.placement.previous)
+
+    async def end_tasks(self, ref: TaskRef) -> None:
+        """End a task, or those of its parts: what joins them does not exist before all have ended."""
+
+        async def end(task_id: str) -> None:
+            await self._batch.terminate_task(ref.job_id, task_id)
+
+        await for_all(OpenParts(ref.parts).task_ids(ref.task_id) or (ref.task_id,), end)
 
     async def clean_later(self, record: FileRecord) -> None:
         """Schedule the removal of what an ended run left in staging."""

@@ -5,18 +5,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from attrs import define
 
+from batch_ops.concurrency import answers_of
 from batch_ops.containers.certificates import Certificates
 from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
 from batch_ops.domain.errors import Conflict, JobClosed, JobMissing, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
+from batch_ops.domain.part_runs import as_run, claimed_anew, created, has_open_parts
 from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
-from batch_ops.domain.task_spec import task_spec
+from batch_ops.domain.task_spec import TaskSpec, task_spec
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore
@@ -29,6 +32,8 @@ log = logging.getLogger("batch_ops")
 _FIRST_WAIT = timedelta(seconds=15)
 _LONGEST_WAIT = timedelta(minutes=10)
 _JOB_GENERATIONS = 50
+# So many tasks are created at the same time: they share calls.
+_TOGETHER = 100
 
 
 @define(kw_only=True, eq=False)
@@ -47,11 +52,13 @@ class Launcher:
     async def submit(self, entry: Entry) -> Entry:
         """Create the task of a claim as it is stored; may be called again for any claim without a task.
 
-        The task before it (an older version's, or a failed attempt's) is ended first. Raises `Conflict`.
+        The task before it (an older version's, or a failed attempt's) is ended first. Of an image in parts, the tasks
+        are those of parts that are due, until all have succeeded. Raises `Conflict`.
         """
+        began = self._clock()
         try:
             await self._ending.end_previous(entry.record)
-            entry = await self._create(entry)
+            entry = await self._create(entry, began)
         except ServiceFault as fault:
             return await self._postpone(entry, fault)
         except RequestRefused as refused:
@@ -61,13 +68,19 @@ class Launcher:
         now, claim = self._clock(), entry.record
         submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
         record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
-        record = record.to(State.ACTIVE, now, FREE_NODE)
+        if record.parts is None or record.parts.are_done:
+            record = record.to(State.ACTIVE, now, FREE_NODE)
+        else:
+            record = created(record, record.parts.to_create(began), now)
         log.info("The task was created.", extra=fields(record))
         try:
-            return await self._ledger.advance(entry, record)
+            entry = await self._ledger.advance(entry, record)
         except Conflict:
             await self._end_unwanted(entry.record)
             raise
+        if record.parts is not None and (due := record.parts.next_due) is not None:
+            await self._remind(record, due)
+        return entry
 
     async def _end_unwanted(self, claim: FileRecord) -> None:
         """End a task that was created while a newer version, or somebody who cancelled, ended it in vain."""
@@ -79,7 +92,7 @@ class Launcher:
         ):
             # Whoever ended it does so again, later.
             with suppress(ServiceFault):
-                await self._batch.terminate_task(claim.placement.job_id, claim.placement.task_id)
+                await self._ending.end_tasks(claim.tasks)
 
     async def submit_when_due(self, entry: Entry) -> Entry:
         """Create the task; if it has to wait, let reconcile do it at that time."""
@@ -109,34 +122,48 @@ class Launcher:
     async def _remind(self, record: FileRecord, due: datetime) -> None:
         await self._worklist.defer(Intent(record.name, record.intent, due, self._clock()), due)
 
-    async def _create(self, entry: Entry) -> Entry:
+    async def _create(self, entry: Entry, began: datetime) -> Entry:
         first = entry.record.placement.job_id
-        entry = await self._create_in_some_job(entry)
+        entry = await self._create_in_some_job(entry, began)
         if (there := entry.record.placement.job_id) != first:
             await self._worklist.note_newest_job(*naming.generation_of(there))
         return entry
 
-    async def _create_in_some_job(self, entry: Entry) -> Entry:
+    async def _create_in_some_job(self, entry: Entry, began: datetime) -> Entry:
         for _ in range(_JOB_GENERATIONS):
             here = entry.record.placement
             job_id = here.job_id
-            role = await self._certificates.role(entry.record, self._clock())
-            spec = task_spec(entry.record, self._settings, self._blobs.url, role)
+            specs = await self._specs(entry.record, began)
             await self._worklist.note_job(job_id)
             try:
-                await self._batch.create_task(job_id, spec)
+                await answers_of(specs, partial(self._batch.create_task, job_id), _TOGETHER)
             except JobMissing:
                 await self._batch.create_job(job_id, here.pool_id)
             except JobClosed:
-                if await self._is_there(job_id, spec.id):
+                has_parts = has_open_parts(entry.record)
+                if not has_parts and await self._is_there(job_id, specs[0].id):
                     return entry
                 # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
-                placement = replace(here, job_id=await self._following_job(here))
-                times = replace(entry.record.times, updated_at=self._clock())
-                entry = await self._ledger.advance(entry, replace(entry.record, placement=placement, times=times))
+                moved = claimed_anew(entry.record, self._clock()) if has_parts else entry.record
+                placement = replace(moved.placement, job_id=await self._following_job(here))
+                times = replace(moved.times, updated_at=self._clock())
+                entry = await self._ledger.advance(entry, replace(moved, placement=placement, times=times))
+                if has_parts:
+                    await self._ending.end_previous(entry.record)
             else:
                 return entry
         raise ServiceFault(f"Batch closed every job that was tried for {entry.record.placement.task_id}.")
+
+    async def _specs(self, record: FileRecord, began: datetime) -> list[TaskSpec]:
+        """Describe the tasks that a claim names: one, or those of the parts that are to be created now."""
+        role = await self._certificates.role(record, self._clock())
+        settings, url, parts = self._settings, self._blobs.url, record.parts
+        if parts is None or parts.are_done:
+            return [task_spec(record, settings, url, role, parts.for_task() if parts else None)]
+        return [
+            task_spec(as_run(record, number), settings, url, role, parts.for_task(number))
+            for number in parts.to_create(began)
+        ]
 
     async def _is_there(self, job_id: str, task_id: str) -> bool:
         try:

@@ -42,12 +42,13 @@ from typing import Any
 from batch_ops.task.certificate import EngineRole
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES
 from batch_ops.task.objects import ObjectsError, ObjectsWanted
+from batch_ops.task.parts import PartsError, Region, TaskParts
 from batch_ops.task.pictures import PicturesError, PicturesWanted
 from batch_ops.task.result_form import ResultForm, ResultFormError
 from batch_ops.task.run_plan import ImageDescription, RunPlanError, image_from_json, images_from_json
 
 PROJECT_FILE = "project.ilp"
-PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER = "partial", "out", "logs"
+PARTIAL_FOLDER, OUT_FOLDER, LOGS_FOLDER, PARTS_FOLDER = "partial", "out", "logs", "parts"
 MANIFEST_NAME, LOG_NAME = "manifest.json", "ilastik.log"
 OUTCOME_NAME, WARNINGS_NAME = "outcome.json", "warnings.json"
 LOG_LIMIT_BYTES = 64 * 2**20
@@ -89,7 +90,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
 _LATER = (
     *("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export"),
-    *("more_images", "confirmed", "engine", "result_form"),
+    *("more_images", "confirmed", "engine", "result_form", "parts"),
 )
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
@@ -103,7 +104,7 @@ def _told_as_one_kind() -> Iterator[None]:
     """Raise TaskEnvironmentError for what its parts can't read."""
     try:
         yield
-    except (RunPlanError, ObjectsError, PicturesError, ResultFormError) as exc:
+    except (RunPlanError, ObjectsError, PicturesError, ResultFormError, PartsError) as exc:
         raise TaskEnvironmentError(str(exc)) from exc
 
 
@@ -123,7 +124,9 @@ class TaskEnvironment:
     `more_images`: the further images of a file with several (`run_plan.images_to_json`). `confirmed`: for an image that
     was not checked, the axes that somebody confirmed for images of its project, by their kind, in JSON. `engine`: what
     the task may do about the pixel engine (`certificate.EngineRole`; "" = ilastik computes). `result_form`: what
-    becomes of ilastik's files (`result_form.ResultForm`; "" = they are the results).
+    becomes of ilastik's files (`result_form.ResultForm`; "" = they are the results). `parts`: which part of
+    the image it computes, or joins (`parts.TaskParts`); `image_description` has a part's shape, so that scripts which
+    know no parts refuse it.
     """
 
     nickname: str
@@ -152,6 +155,7 @@ class TaskEnvironment:
     confirmed: str = ""
     engine: str = ""
     result_form: str = ""
+    parts: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 
@@ -230,6 +234,17 @@ class TaskEnvironment:
             return ResultForm.read(self.result_form)
 
     @property
+    def of_parts(self) -> TaskParts | None:
+        """Which parts of the image it computes or joins; None for an image that is one. Raises TaskEnvironmentError."""
+        with _told_as_one_kind():
+            return TaskParts.from_json(self.parts)
+
+    @property
+    def region(self) -> Region | None:
+        """Which part of the image is computed; None for all of it. Raises TaskEnvironmentError."""
+        return self.of_parts.region if self.of_parts else None
+
+    @property
     def image_file(self) -> str:
         """Where the resource file puts the image, relative to the working directory."""
         return f"image/{self.nickname}.h5"
@@ -249,4 +264,5 @@ class TaskEnvironment:
         faults = [sentence for holds, sentence in rules if not holds]
         if faults:
             raise TaskEnvironmentError("; ".join(faults) + ".")
-        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role, self.form  # or raise
+        # Or raise:
+        _ = self.images, self.wanted_objects, self.wanted_pictures, self.answers, self.role, self.form, self.of_parts

@@ -6,7 +6,7 @@ people's data, so `parse` trusts nothing (see strict_json.py). A value that exis
 Schema 1 knew TIFFs only, under `files`, each with name, length, md5 and pages, and no warnings; nodes with older
 scripts still write it. It is read as outputs whose role and axes are unknown, and written as it was. Schema 3 adds
 the counts of objects to schema 2, schema 4 the pixels of each class, schema 5 the contrast of the image, schema 6 the
-images of the file, schema 7 what is said of the pixel engine.
+images of the file, schema 7 what is said of the pixel engine, schema 8 the parts that were joined.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from batch_ops.task.certificate import EngineUse
 from batch_ops.task.objects import ObjectCounts
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput, Role, double_of
+from batch_ops.task.parts import MOST_PARTS, PartRun
 from batch_ops.task.pictures import Contrast, PicturesError
 from batch_ops.task.report import TASK_ID, check_origin, check_times
 from batch_ops.task.run_plan import RunWarning
 from batch_ops.task.segmented import MAX_IMAGES, SegmentedImage, check_images
 from batch_ops.task.strict_json import check_lines, check_number, check_text, plain_line, refuse
 
-SCHEMA = 7
+SCHEMA = 8
 MAX_OUTPUTS = 100_000
 # Together they must fit into one property of a row, which holds 64 KiB.
 MAX_WARNINGS = 10
@@ -42,6 +43,7 @@ _LATER: Mapping[str, tuple[int, Any]] = {
     "contrast": (5, None),
     "images": (IMAGES_SINCE, ()),
     "engines": (7, ()),
+    "parts": (8, ()),
 }
 _MOST_CLASSES = 255
 _MAX_BLOB_BYTES = 2**48
@@ -73,7 +75,7 @@ class Manifest:
     `images`: what was segmented. `counts`: of the objects of a single image, None where none were counted.
     `class_pixels`: how many the segmentation has of each class, 1 first; () where it was not looked at. `contrast`: of
     the first image itself, None where nothing was drawn. `engines`: what was found for each kind of image where the
-    pixel engine was asked for.
+    pixel engine was asked for. `parts`: of an image that was computed in parts, each of them.
     """
 
     execution: str
@@ -96,6 +98,7 @@ class Manifest:
     contrast: Contrast | None = None
     images: tuple[SegmentedImage, ...] = ()
     engines: tuple[EngineUse, ...] = ()
+    parts: tuple[PartRun, ...] = ()
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -123,6 +126,8 @@ class Manifest:
         check_images(self.images)
         if not isinstance(self.engines, tuple) or len(self.engines) > MAX_IMAGES:
             refuse("what is said of the engine is no short list")
+        if not isinstance(self.parts, tuple) or len(self.parts) > MOST_PARTS:
+            refuse(f"there are more than {MOST_PARTS} parts")
         if not isinstance(self.class_pixels, tuple) or len(self.class_pixels) > _MOST_CLASSES:
             refuse(f"the pixels of each class are no list of at most {_MOST_CLASSES}")
         for pixels in self.class_pixels:
@@ -202,6 +207,8 @@ class Manifest:
             data["images"] = tuple(map(SegmentedImage.read, strict_json.listed(data["images"], MAX_OUTPUTS)))
         if data.get("engines", ()) != ():
             data["engines"] = tuple(map(EngineUse.read, strict_json.listed(data["engines"], MAX_IMAGES)))
+        if data.get("parts", ()) != ():
+            data["parts"] = tuple(map(PartRun.read, strict_json.listed(data["parts"], MOST_PARTS)))
         data["image"] = ManifestImage(**strict_json.fields(ManifestImage, data.get("image"), "the image"))
         data["command"] = strict_json.as_tuple(data.get("command"))
         data["class_pixels"] = strict_json.as_tuple(data.get("class_pixels"))

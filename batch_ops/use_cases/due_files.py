@@ -11,6 +11,7 @@ from batch_ops.domain.budget import is_over_budget
 from batch_ops.domain.errors import BlobChanged, Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder, LookOrder
+from batch_ops.domain.part_runs import has_open_parts
 from batch_ops.domain.pool_trouble import PATIENCE
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
@@ -21,6 +22,7 @@ from batch_ops.runs.budget_gate import BudgetGate
 from batch_ops.runs.ending import LEFTOVER_AGE, Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.parts_observation import PartsObservation
 from batch_ops.use_cases.start import Start
 
 _CANCELLED_AGAIN = timedelta(minutes=4)
@@ -41,6 +43,7 @@ class DueFiles:
     _ending: Ending
     _start: Start
     _observation: Observation
+    _parts: PartsObservation
     _settings: Settings
     _clock: Callable[[], datetime]
 
@@ -72,7 +75,8 @@ class DueFiles:
                     entry = await self._launcher.submit(entry)
                 await self._worklist.defer(intent, entry.record.times.not_before or self._later())
             case State.ACTIVE | State.PREPARING | State.RUNNING:
-                after = await self._observation.ask(entry)
+                has_parts = has_open_parts(entry.record)
+                after = await (self._parts.ask(entry) if has_parts else self._observation.ask(entry))
                 if after is None:
                     await self._worklist.defer(intent, self._clock() + self._settings.lost_after)
                 elif not after.record.state.is_final:
@@ -107,7 +111,7 @@ class DueFiles:
         """Clear the staging of a failed run whose time is over, or finish a cancelled one."""
         if entry is not None and entry.record.state is State.CANCELLED and entry.record.placement.task_id:
             # Somebody may have been about to create its task.
-            await self._batch.terminate_task(entry.record.placement.job_id, entry.record.placement.task_id)
+            await self._ending.end_tasks(entry.record.tasks)
             if self._clock() - intent.added <= LEFTOVER_AGE:
                 await self._worklist.defer(intent, self._clock() + _CANCELLED_AGAIN)
                 return
@@ -129,6 +133,8 @@ class DueFiles:
     def _next_look(self, record: FileRecord) -> datetime:
         """Return when to look again: for a file that waits for a node also when the pool is asked why."""
         later = self._later()
+        if has_open_parts(record) and record.parts is not None and (due := record.parts.next_due):
+            later = min(later, max(due, self._clock() + self._settings.grace))
         asked = record.history[-1].at + PATIENCE if record.state is State.ACTIVE and record.history else later
         return min(asked, later) if asked > self._clock() else later
 

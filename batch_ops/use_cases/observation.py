@@ -14,10 +14,11 @@ from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
+from batch_ops.domain.part_runs import claimed_anew, has_open_parts
 from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
-from batch_ops.domain.prices import Node
+from batch_ops.domain.prices import Node, NodeKind
 from batch_ops.domain.settings import Settings
-from batch_ops.domain.transitions import missing, observe
+from batch_ops.domain.transitions import Step, Then, missing, observe
 from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore, Outbox
 from batch_ops.runs.ending import Ending
@@ -49,16 +50,19 @@ class Observation:
 
     async def take_in(self, entry: Entry, task: Task) -> Entry:
         """Update the row to what Batch shows of the task; return the new row."""
-        cause = await self._cause(entry, task)
         record = entry.record
-        excused = await self._is_excused(record, task, cause)
-        node = await self._node(record, task)
-        step = observe(record, task, cause, self._clock(), self._settings, excused=excused, node=node)
-        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self._look_at_image(entry)):
+        step, cause = await self.judge(record, task, await self._node(record, task))
+        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self.look_at_image(entry)):
             return gone
         if step and is_long_wait(record.reason) and not step.record.state.is_final:
             await self._problem_file.retract(record)
         return await self._steps.apply(entry, step) if step else entry
+
+    async def judge(self, record: FileRecord, task: Task, node: Node | None) -> tuple[Step | None, Cause | None]:
+        """Decide what the state of a task means for its run, and why it failed, if it did; None if nothing is new."""
+        cause = await self._cause(record, task)
+        excused = await self._is_excused(record, task, cause)
+        return observe(record, task, cause, self._clock(), self._settings, excused=excused, node=node), cause
 
     async def ask(self, entry: Entry) -> Entry | None:
         """Look up the row's task by its id: a task missing from a list is not lost.
@@ -76,17 +80,20 @@ class Observation:
                 await self._steps.apply(entry, step)
             return None
         entry = await self.take_in(entry, task)
-        if entry.record.state is State.ACTIVE:
-            if gone := await self._cancel_if_deleted(entry):
-                return gone
-            await self._look_at_job(entry)
+        return await self.look_around(entry) if entry.record.state is State.ACTIVE else entry
+
+    async def look_around(self, entry: Entry) -> Entry:
+        """Find out why a task waits for a node; return the row as far as it was ended."""
+        if gone := await self._cancel_if_deleted(entry):
+            return gone
+        await self._look_at_job(entry)
         return entry
 
-    async def _cause(self, entry: Entry, task: Task) -> Cause | None:
+    async def _cause(self, record: FileRecord, task: Task) -> Cause | None:
         """Return why a completed task of this row failed, from all sources; None for success or another state."""
-        if task.state is not TaskState.COMPLETED or task.task_id != entry.record.placement.task_id:
+        if task.state is not TaskState.COMPLETED or task.task_id != record.placement.task_id:
             return None
-        cause = cause_of(task, entry.record.plan.wall_clock)
+        cause = cause_of(task, record.plan.wall_clock)
         if cause is None:
             return None
         if cause.kind is FailureKind.STAGING_OUT and await self._staging.execution(task.task_id):
@@ -110,7 +117,8 @@ class Observation:
             return False
         node_id = task.node_id if cause else here.node_id
         if not node_id:
-            return None
+            # Of a part, no more is noted than what kind of node it was on.
+            return None if here.node_kind is None else here.node_kind is NodeKind.SPOT
         try:
             return not await self._batch.is_dedicated(here.pool_id, node_id)
         except NotAllowed as fault:
@@ -132,6 +140,11 @@ class Observation:
         match await self._batch.job_state(entry.record.placement.job_id):
             case JobState.PAUSED:
                 await self._say(entry, _PAUSED)
+            case JobState.CLOSED if has_open_parts(entry.record):
+                reason = "Its job was closed in Azure Batch; the parts that are not done are computed in another one."
+                now = self._clock()
+                moved = claimed_anew(entry.record, now).to(State.SUBMITTING, now, reason)
+                await self._steps.apply(entry, Step(moved, Then.SUBMIT))
             case JobState.CLOSED:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
                 await self._steps.fail(entry, cause)
@@ -149,7 +162,7 @@ class Observation:
             return
         await self._say(entry, waiting(said, waited))
 
-    async def _look_at_image(self, entry: Entry) -> Entry | None:
+    async def look_at_image(self, entry: Entry) -> Entry | None:
         """Find out why a task could not fetch its image: it was deleted, which ends the run, or replaced.
 
         Of a new version there is no event where it is segmented under another name, and an event may be lost.

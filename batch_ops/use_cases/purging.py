@@ -196,6 +196,9 @@ class Purging:
             # A run that was moved to another pool, or to a later job, began in the usual one.
             prefix, pool = self._settings.job_prefix, self._settings.pool_id
             jobs.add(naming.job_id(prefix, pool, run.times.submitted_at))
-        for attempt in range(1, here.attempt + 1):
+        tasks = [naming.task_id(run.name, run.run, attempt) for attempt in range(1, here.attempt + 1)]
+        if run.parts is not None:
+            tasks += run.parts.all_task_ids(here.task_id)
+        for task_id in tasks:
             for job_id in sorted(filter(None, jobs)):
-                await self._batch.delete_task(job_id, naming.task_id(run.name, run.run, attempt))
+                await self._batch.delete_task(job_id, task_id)

@@ -8,7 +8,7 @@ and skewed clocks are harmless: every effect is guarded by the row's version or 
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,9 +24,11 @@ from batch_ops.domain.worklist import Intent, JobMark, fair_share
 from batch_ops.ports.services import BatchService
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.budget_gate import BudgetGate
+from batch_ops.task.parts import part_of
 from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.observation import Observation
+from batch_ops.use_cases.parts_observation import PartsObservation
 from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.sweep import Sweep
@@ -45,6 +47,7 @@ class Reconcile:
     _worklist: Worklist
     _batch: BatchService
     _observation: Observation
+    _parts: PartsObservation
     _pool_watch: PoolWatch
     _budget: BudgetGate
     _due_files: DueFiles
@@ -79,14 +82,21 @@ class Reconcile:
         since = mark.watermark - OVERLAP if mark.watermark else None
         latest = mark.watermark
         works: dict[str, Callable[[], Awaitable[None]]] = {}
+        parts: dict[str, list[Task]] = {}
         try:
             async for task in self._batch.changed(mark.job_id, since):
                 latest = max(latest or task.changed, task.changed)
                 intent = intents.get(naming.file_of_task(task.task_id) or "")
-                if intent is not None and self._seen.get(task.task_id) != _sight(task):
+                if intent is None or self._seen.get(task.task_id) == _sight(task):
+                    continue
+                if part_of(task.task_id):
+                    # Those of one file are one change of its row.
+                    parts.setdefault(intent.name, []).append(task)
+                else:
                     works[task.task_id] = partial(self._observe, intent.name, task)
         except JobMissing:
             log.warning("The job %s does not exist any more.", mark.job_id)
+        works |= {f"parts of {name}": partial(self._observe_parts, name, tasks) for name, tasks in parts.items()}
         done = await _guarded_all(works)
         if done and (latest != mark.watermark or mark.idle_since is not None):
             await self._worklist.save_job(replace(mark, watermark=latest, idle_since=None))
@@ -97,6 +107,16 @@ class Reconcile:
         entry = await self._ledger.get(name)
         if entry is not None:
             await self._observation.take_in(entry, task)
+        self._note(task)
+
+    async def _observe_parts(self, name: str, tasks: Sequence[Task]) -> None:
+        entry = await self._ledger.get(name)
+        if entry is not None:
+            await self._parts.take_in(entry, tasks)
+        for task in tasks:
+            self._note(task)
+
+    def _note(self, task: Task) -> None:
         self._seen[task.task_id] = _sight(task)
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)

@@ -39,6 +39,7 @@ from node.execution import Execution, ilastik_version, publish, report
 from node.files import Refusal, is_disk_full, refuse, say
 from node.image import prepare_images
 from node.memory import ENGINE_HAS_NO_WALL, page_of, refuse_page
+from node.part_results import find_parts
 from node.process import Ended, adopt_orphans, end_descendants, end_on_signals, ignore_end_signals
 from node.project import LocalProject, prepare_project, verify_project
 from node.segment import Work, segment
@@ -135,6 +136,7 @@ def run(execution: Execution, lock: IO[str], task: contract.TaskEnvironment, hom
     with execution.step("prepare"):
         verify_project(root, task)
         images = prepare_images(root, task)
+        parts = find_parts(root, task, images.md5)
         stored = kept_export(root, task)
         # All images of a file have the same axes, but for those that need no other order, and can have this one.
         order = max(stored.ordered_as(image.exported_as).axis_order for image in images.described)
@@ -143,7 +145,7 @@ def run(execution: Execution, lock: IO[str], task: contract.TaskEnvironment, hom
         promised = [planned_outputs(task.nickname, task.export_source, plan) for plan in plans]
         facts = facts_of_project(root)
         for described, plan in zip(images.described, plans):
-            if task.role is EngineRole.NONE:
+            if task.role is EngineRole.NONE and not parts:
                 refuse_page(page_of(facts, task, described, plan), ENGINE_HAS_NO_WALL)
         reserve(root, lock, bytes_to_write(task, plans, promised), images.copy_bytes)
     for warning in images.warnings:
@@ -159,7 +161,7 @@ def run(execution: Execution, lock: IO[str], task: contract.TaskEnvironment, hom
     for index, plan in enumerate(plans):
         with execution.step("prepare"):
             image = images.make(index)
-        done = segment(execution, Work(task, project, stored, home, facts), image, plan, promised[index])
+        done = segment(execution, Work(task, project, stored, home, facts, parts), image, plan, promised[index])
         if not done.outcome.succeeded:
             return done.outcome
         results += done.files

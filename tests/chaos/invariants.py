@@ -124,12 +124,12 @@ def _of_completions(world: Simulation) -> list[str]:
 
     One is the results of an image that was deleted just then, and came back as it was.
     """
-    executions: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    executions: dict[tuple[str, str, str, int], set[str]] = defaultdict(set)
     for done in world.nodes.completions:
-        executions[done.name, done.etag, done.digest].add(f"{done.task_id}/{done.execution}")
+        executions[done.name, done.etag, done.digest, done.part].add(f"{done.task_id}/{done.execution}")
     losses = {}
     for version in executions:
-        name, etag, digest = version
+        name, etag, digest, _ = version
         # What was removed for good, and comes back, is segmented anew.
         losses[version] = world.nodes.losses[name] + world.retried[name] + len(world.ledger.removed.get(name, ()))
         for life in world.ledger.lives(name):

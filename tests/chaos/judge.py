@@ -35,6 +35,7 @@ from batch_ops.domain.transitions import ALLOWED
 from batch_ops.domain.worklist import Intent
 from batch_ops.runs.budget_gate import FRESH
 from batch_ops.task.contract import MANIFEST_NAME
+from batch_ops.task.parts import part_of
 from tests.executions import LOG, md5
 from tests.fakes.container import Stored
 
@@ -140,6 +141,8 @@ class Judge:
                 self._complain(f"{row.name} went back from attempt {before.placement.attempt} of run {row.run}")
         if row.placement.task_id:
             self._claimed.add(row.placement.task_id)
+        if row.parts is not None:
+            self._claimed.update(row.parts.open_task_ids(row.placement.task_id))
         if not row.state.is_final and row.intent not in self._intents:
             self._complain(f"{row.name} is {row.state}, but the worklist lacks its intent {row.intent}")
         copies = self._copies.get(naming.file_hash(row.name), {})
@@ -173,7 +176,9 @@ class Judge:
         if row.state is State.SUCCEEDED:
             self._world.look_at_results(row)
         took = self._world.cloud.now - self._changed.get(row.name, self._world.cloud.now)
-        if self.patience is not None and took > self.patience:
+        # Parts first, then the task that joins them.
+        rounds = 1 if row.parts is None else 2
+        if self.patience is not None and took > self.patience * rounds:
             self._complain(f"{row.name} is {row.state} after {took}, although nothing went wrong")
 
     def copy_written(self, key: str, before: Any, after: Any) -> None:
@@ -234,13 +239,20 @@ class Judge:
         ours = self._tasks[file]
         ours.add(task_id)
         row = next((row for row in self._rows.values() if naming.file_hash(row.name) == file), None)
-        if row is not None and task_id != row.placement.task_id and task_id in self._claimed:
+        current = {row.placement.task_id} if row is not None else set()
+        if row is not None and row.parts is not None:
+            current.update(row.parts.open_task_ids(row.placement.task_id))
+            if task_id == row.placement.task_id and not row.parts.are_done:
+                self._complain(f"{task_id} was created, which joins parts that are not done")
+        if row is not None and task_id not in current and task_id in self._claimed:
             # Somebody who stood still creates it for a claim that was overtaken, and ends it with the next calls.
             self._late.add(task_id)
             return
         alive = [
             task
             for own in ours - self._late
+            # Parts run side by side, each once, and the task that joins them when they are done.
+            if _part(own) == _part(task_id) or not (_part(own) and _part(task_id))
             for task in self._world.batch.find_all(own)
             if task.state is not TaskState.COMPLETED
         ]
@@ -252,6 +264,12 @@ class Judge:
     def image_changed(self, name: str) -> None:
         """Somebody uploads or changes an image."""
         self._changed[name] = self._world.cloud.now
+
+
+def _part(task_id: str) -> int:
+    """Which part of its image a task computes; 0 for the task of all of it."""
+    found = part_of(task_id)
+    return found[0] if found else 0
 
 
 def _owner(blob: Blob) -> str | None:

@@ -36,10 +36,11 @@ WARNING = RunWarning("axes", "The axes are those of the configuration.")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An execution that wrote its manifest over all it names: for which results, of which version of the image and
-    which classifier, in which task."""
+    """An execution that wrote its manifest over all it names: for which results, of which part (0: of all of it),
+    which version of the image and which classifier, in which task."""
 
     name: str
+    part: int
     etag: str
     digest: str
     task_id: str
@@ -165,7 +166,17 @@ class _Execution:
             self._world.happened["images that a node refuses, as they were not checked"] += 1
             self._fail(Fate.COMMAND)
             return
+        if missing := self._missing_parts():
+            self._world.judge.wrong.append(f"{self._task_id} joins parts, but {missing} has nothing in staging")
         await self._end(nodes.fate(self._values.image_name, image), image)
+
+    def _missing_parts(self) -> str:
+        """Which of the parts that this task joins has left no manifest."""
+        parts = self._values.of_parts
+        for task_id in parts.task_ids(self._task_id) if parts and not parts.part else ():
+            if not any(name.endswith("/manifest.json") for name in self._blobs.names("staging", f"{task_id}/")):
+                return task_id
+        return ""
 
     def _is_refused(self, image: bytes, project: bytes) -> bool:
         """By the rules of the check, if that was not finished before the task began."""
@@ -272,10 +283,14 @@ class _Execution:
             return True
         self._staged.manifest(values, files, image, (WARNING,) if self._schema > 1 else ())
         self._world.happened[f"manifests of schema {self._schema}"] += 1
+        told = values.of_parts
+        if told is not None:
+            self._world.happened["parts that are done" if told.part else "images that are joined"] += 1
         if fate is Fate.WELL:
             self._nodes.completions.append(
                 Completion(
                     self._world.name_of(self._task_id),
+                    told.part if told else 0,
                     *(values.image_etag, values.project_digest, self._task_id, self._id),
                 )
             )

@@ -127,7 +127,7 @@ def make_plan(seed: int, files: int = 0) -> list[Action]:
     if is_calm(seed):
         # They are in each other's way more often then.
         files = max(files, 6)
-        plan = [*_calm(rng, files), *_reruns(seed), *_removals(seed, files, calm=True)]
+        plan = [*_calm(rng, files), *_reruns(seed), *_removals(seed, files, calm=True), *_parts(seed)]
         return sorted(plan, key=lambda action: action.at)
     plan = [*_projects(rng)]
     for file in range(files):
@@ -135,7 +135,7 @@ def make_plan(seed: int, files: int = 0) -> list[Action]:
     busy = [action.at for action in plan if action.kind in (Kind.DROP, Kind.EDIT, Kind.PROJECT)]
     # A fault beyond the last call never comes.
     plan += _troubles(rng, busy, min(60, 6 + 6 * files))
-    plan += _reruns(seed) + _removals(seed, files)
+    plan += _reruns(seed) + _removals(seed, files) + _parts(seed)
     return sorted(plan, key=lambda action: action.at)
 
 
@@ -182,6 +182,24 @@ def _removals(seed: int, files: int, *, calm: bool = False) -> list[Action]:
             delays = (5 * rng.random(),) if calm else _event(rng)
             plan.append(Action(back, Kind.DROP, file, content=content, delays=delays))
     return plan
+
+
+def _parts(seed: int) -> list[Action]:
+    """Projects whose images are computed in parts: drawn by themselves, as reruns are, and in most of these from the
+    beginning."""
+    rng = Random(f"parts {seed}")
+    if rng.random() < 0.7:
+        return []
+    return [
+        Action(
+            rng.choice((0.0, 0.0, 0.0, _SPAN / 2)) * rng.random(),
+            Kind.CONFIG,
+            content=b'{"parts": %d}' % rng.randint(2, 4),
+            delays=(1.0,),
+            project=project,
+        )
+        for project in (PROJECT_NAME, OTHER_PROJECT)
+    ]
 
 
 def _projects(rng: Random) -> list[Action]:

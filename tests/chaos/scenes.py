@@ -5,6 +5,7 @@ from functools import partial
 
 from tests.chaos import affairs as at
 from tests.chaos import deeds as do
+from tests.chaos import parted
 from tests.chaos.fates import Fate
 from tests.chaos.scene import CLASSIFIER, FIRST, MINUTE, NAME, OTHER_CLASSIFIER, SECOND, Scene
 
@@ -94,6 +95,13 @@ SCENES = (
     Scene("results are moved", at.collecting, do.after(11 * MINUTE, do.tick)),
     Scene("results of a second version are moved", at.second_completed, do.tick),
     Scene("results of a second execution are moved", at.twice, do.tick),
+    Scene("a dropped image is computed in parts", parted.wanted, do.look),
+    Scene("all parts are done", parted.done, do.tick),
+    Scene("a part failed", lambda w: parted.done(w, Fate.COMMAND), do.tick, timedelta(minutes=2)),
+    Scene("a part lacks results", lambda w: parted.done(w, Fate.CUT), do.tick),
+    Scene("parts are joined", parted.joining, do.tick),
+    Scene("another image while parts are computed", parted.at_work, do.drop(SECOND)),
+    Scene("a file is cancelled while its parts are computed", parted.at_work, do.cancel),
     Scene("an idle job is closed", at.idle_for_a_day, do.tick),
     Scene("a missed image is found", at.missed, do.tick),
     Scene("an event that could not be delivered is found", at.undelivered, do.tick),

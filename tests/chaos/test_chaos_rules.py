@@ -30,7 +30,7 @@ def a_manifest(world):
 
 def segment_it_again(world):
     done = world.nodes.completions[0]
-    world.nodes.completions.append(Completion(done.name, done.etag, done.digest, done.task_id, "another"))
+    world.nodes.completions.append(Completion(done.name, 0, done.etag, done.digest, done.task_id, "another"))
 
 
 @pytest.mark.parametrize(

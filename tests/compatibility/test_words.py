@@ -47,7 +47,7 @@ async def test_the_task_of_a_row(table):
     made = [
         task_spec((await ledger.get(one["name"])).record, settings, fakes.FakeBlobs().url) for one in written["tasks"]
     ]
-    now = ("ILASTIK_TASK_MANIFEST_SCHEMA", "7")
+    now = ("ILASTIK_TASK_MANIFEST_SCHEMA", "8")
     assert all(now in spec.environment for spec in made)
     before = [replace(spec, environment=tuple(pair for pair in spec.environment if pair != now)) for spec in made]
     assert [_as_json(spec) for spec in before] == [one["task"] for one in written["tasks"]]

@@ -2,7 +2,7 @@
 
     {"source", "target": files, "dataset": name in the target, "shape", "dtype", "parts": [[path, [index, ...]], ...],
      "attributes": {name: text}, "decoders": whether more compressions than HDF5's own are needed,
-     "seconds": for one piece of it}
+     "seconds": for one piece of it, "whole", "corner": of a part, the shape of the image and where it begins there}
 
 It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile: it has a
 limit of memory, by what the image says of its own chunks, and dies of SIGALRM where one piece takes too long. Ends
@@ -51,6 +51,7 @@ def convert(order: dict[str, Any]) -> None:
         # On import it registers them; pools of before lack it.
         importlib.import_module("hdf5plugin")
     target, seconds = Path(order["target"]), int(order["seconds"])
+    corner = tuple(order.get("corner") or [0 for _ in order["shape"]])
     used = _address_space()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(seconds)
@@ -62,11 +63,14 @@ def convert(order: dict[str, Any]) -> None:
         made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
         for name, text in order["attributes"].items():
             made.attrs[name] = text
-        for path, at in order["parts"]:
+        for path, index in order["parts"]:
+            at = tuple(here - first for here, first in zip(index, corner))
+            if not all(0 <= here < size for here, size in zip(at, shape)):
+                continue
             signal.alarm(seconds)
             source = own_dataset(file, path)
             _limit_memory(used, max(_bytes(source.chunks or (), source), _bytes(stored, first), _BLOCK_BYTES))
-            _copy(source, made, tuple(at), stored, seconds)
+            _copy(source, made, at, corner[len(at) :], stored, seconds)
     signal.alarm(0)
 
 
@@ -102,18 +106,24 @@ def _limit_memory(used: int, piece_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-def _copy(source: Any, target: Any, at: tuple[int, ...], chunks: tuple[int, ...], seconds: int) -> None:
+def _copy(
+    source: Any, target: Any, at: tuple[int, ...], corner: tuple[int, ...], chunks: tuple[int, ...], seconds: int
+) -> None:
     inner = target.shape[len(at) :]
-    if len(source.shape) != len(inner) or any(have < need for have, need in zip(source.shape, inner)):
+    ends = [first + size for first, size in zip(corner, inner)]
+    if len(source.shape) != len(inner) or any(have < need for have, need in zip(source.shape, ends)):
         raise ValueError(f"'{source.name}' of {source.shape} does not hold the {inner} of the image")
     kinds = source.dtype.kind + target.dtype.kind
     if source.dtype.itemsize != target.dtype.itemsize or (source.dtype.kind != target.dtype.kind and kinds != "iu"):
         raise ValueError(f"'{source.name}' holds {source.dtype}, not {target.dtype}")
     native = source.dtype.newbyteorder("=")
     is_written = _written(source)
-    for block in filter(is_written, _blocks(inner, chunks, source.dtype.itemsize)):
+    for block in _blocks(inner, chunks, source.dtype.itemsize):
+        there = tuple(slice(part.start + first, part.stop + first) for part, first in zip(block, corner))
+        if not is_written(there):
+            continue
         signal.alarm(seconds)
-        values = source[block].astype(native, copy=False).view(target.dtype)
+        values = source[there].astype(native, copy=False).view(target.dtype)
         # What was never written reads as zeros, and takes no room in the copy either.
         if values.any():
             target[(*at, *block)] = values

@@ -29,20 +29,36 @@ def convert_tiff(order: dict[str, Any], limit: Callable[[int], None]) -> None:
     with tifffile.TiffFile(order["source"]) as tif:
         stack = stack_at(tif, path)
         shape = tuple(order["shape"])
-        if (stack.shape, stack.dtype) != (shape, order["dtype"]):
-            raise ValueError(f"'{path}' is of {stack.shape} {stack.dtype}, not of {shape} {order['dtype']}")
-        page_shape = shape[len(shape) - len(stack.page_axes) :]
-        leading = shape[: len(shape) - len(stack.page_axes)]
+        whole, corner = tuple(order.get("whole") or shape), tuple(order.get("corner") or [0 for _ in shape])
+        if (stack.shape, stack.dtype) != (whole, order["dtype"]):
+            raise ValueError(f"'{path}' is of {stack.shape} {stack.dtype}, not of {whole} {order['dtype']}")
+        outer = len(shape) - len(stack.page_axes)
+        page_shape, leading = whole[outer:], shape[:outer]
         with h5py.File(order["target"], "w", rdcc_nbytes=_CACHE_BYTES) as plain:
-            chunks = (*(1 for _ in leading), *_chunks(page_shape, stack.item_bytes))
+            chunks = (*(1 for _ in leading), *_chunks(shape[outer:], stack.item_bytes))
             made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
             for name, text in order["attributes"].items():
                 made.attrs[name] = text
-            for number, at in enumerate(numpy.ndindex(*leading)):
-                for where, values in _plane(tif, order["source"], stack, number, page_shape, limit):
+            for at in numpy.ndindex(*leading):
+                number = 0
+                for here, first, size in zip(at, corner, whole):
+                    number = number * size + first + here
+                for piece in _plane(tif, order["source"], stack, number, page_shape, limit):
+                    where, values = _inside(piece, corner[outer:], shape[outer:])
                     # What is all zeros reads as zeros, and takes no room.
                     if values.any():
                         made[(*at, *where)] = values
+
+
+def _inside(piece: Piece, corner: tuple[int, ...], shape: tuple[int, ...]) -> Piece:
+    """Cut a piece of a page to the pixels that are wanted, and say where they are among those."""
+    where, cut = [], []
+    for place, length, first, size in zip(piece[0], piece[1].shape, corner, shape):
+        start = place.start or 0
+        begin, end = max(start, first), min(start + length, first + size)
+        where.append(slice(begin - first, max(begin, end) - first))
+        cut.append(slice(begin - start, max(begin, end) - start))
+    return tuple(where), piece[1][tuple(cut)]
 
 
 def _chunks(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:

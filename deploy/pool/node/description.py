@@ -49,7 +49,8 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Des
 
 def _as_checked(file: Any, task: contract.TaskEnvironment, checked: ImageDescription) -> Described:
     found = _found(file, checked.internal_path, checked.reader)
-    if not isinstance(found, Dataset) or (found.shape, found.dtype) != (checked.shape, checked.dtype):
+    whole = task.of_parts.cut.whole(checked.axes, checked.shape) if task.of_parts else checked.shape
+    if not isinstance(found, Dataset) or (found.shape, found.dtype) != (whole, checked.dtype):
         sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
         refuse(contract.EXIT_STAGING_IN, sentence)
     return Described(checked, (), found)

@@ -44,7 +44,8 @@ def occupy(root: Path) -> IO[str]:
 
 def clear(root: Path, *, succeeded: bool) -> None:
     """Delete what this task needs no more: all but its logs and, if it succeeded, the output that Batch uploads."""
-    for name in (IMAGES, HOME, contract.PARTIAL_FOLDER, *(() if succeeded else (contract.OUT_FOLDER,))):
+    brought = (IMAGES, contract.PARTS_FOLDER)
+    for name in (*brought, HOME, contract.PARTIAL_FOLDER, *(() if succeeded else (contract.OUT_FOLDER,))):
         shutil.rmtree(root / name, ignore_errors=True)
     for path in (root / LINK, root / NOTE, root / COPY, *root.glob(PROJECTS)):
         with suppress(OSError):

@@ -15,6 +15,7 @@ from batch_ops.image.several import at_most, of_images
 from batch_ops.task import contract, manifest, outputs, true_success
 from batch_ops.task.certificate import EngineUse
 from batch_ops.task.output import Output
+from batch_ops.task.parts import PartRun
 from batch_ops.task.pictures import Contrast
 from batch_ops.task.report import MAX_LAST_LINES, MAX_SENTENCE_CHARS, Report
 from batch_ops.task.run_plan import RunWarning
@@ -39,6 +40,8 @@ class Execution:
     command: list[str] = field(default_factory=list)
     # Of each image, where the engine was asked for.
     engines: list[EngineUse] = field(default_factory=list)
+    # Of which the image was put together.
+    parts: list[PartRun] = field(default_factory=list)
     # Each with the folders of the images that it is about.
     _warnings: dict[RunWarning, list[str]] = field(default_factory=dict)
 
@@ -117,6 +120,7 @@ def publish(
         images=tuple(images),
         contrast=contrast,
         engines=tuple(dict.fromkeys(execution.engines)),
+        parts=tuple(execution.parts),
     )
     (execution.partial / contract.MANIFEST_NAME).write_bytes(content.for_reader_of(task.manifest_schema).to_json())
     execution.out.parent.mkdir(parents=True, exist_ok=True)

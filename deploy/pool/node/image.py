@@ -75,7 +75,7 @@ def prepare_images(root: Path, task: contract.TaskEnvironment) -> LocalImages:
         md5 = _arrived(path, task)
         with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_image(path) as file:
             each = describe(file, root, task)
-        if len(each) > 1 or is_tiff(path):
+        if len(each) > 1 or is_tiff(path) or task.region:
             return _several(root, path, task, md5, each)
         changed = _change(root, path, task, md5, each[0])
     image = _linked(root, task, changed)
@@ -85,23 +85,27 @@ def prepare_images(root: Path, task: contract.TaskEnvironment) -> LocalImages:
 def _several(
     root: Path, path: Path, task: contract.TaskEnvironment, md5: str, each: Sequence[Described]
 ) -> LocalImages:
-    argument, warnings = f"{LINK}/{DATASET}", each[0].warnings
+    argument, warnings, region = f"{LINK}/{DATASET}", each[0].warnings, task.region
 
     def make(index: int) -> LocalImage:
         found, _, stored = each[index]
         name = f"the image {task.image_name}"
+        of_part = {"whole": stored.shape, "corner": region.corner(found.axes)} if region else {}
         if is_tiff(path):
             attributes = axis_attributes(found.read_as, sizes_as_read(pixel_sizes(stored, found.axes), found))
-            copy = write_plain_copy(path, name, found, (Part(stored.path),), attributes, decoders=False)
+            copy = write_plain_copy(path, name, found, (Part(stored.path),), attributes, decoders=False, **of_part)
             return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
         with faults_of_file(contract.EXIT_BAD_IMAGE, name), open_hdf5(path, "r") as file:
             parts = parts_to_copy(file, stored) or (Part(stored.path),)
             _, attributes, _ = _told(file, found, stored, parts)
         decoders = needs_decoders(stored)
-        copy = write_plain_copy(path, name, found, parts, attributes, decoders=decoders)
+        copy = write_plain_copy(path, name, found, parts, attributes, decoders=decoders, **of_part)
         return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
 
     largest = max(_bytes_of_copies(path, task, [one.found for one in each]))
+    if region:
+        whole = each[0].found
+        largest = min(largest, math.prod(each[0].image.shape) * whole.pixel_bytes // math.prod(whole.shape))
     return LocalImages(argument, md5, tuple(one.image for one in each), warnings, make, largest)
 
 

@@ -31,10 +31,13 @@ def write_plain_copy(
     attributes: Mapping[str, str],
     *,
     decoders: bool,
+    corner: Sequence[int] = (),
+    whole: Sequence[int] = (),
 ) -> Path:
     """Write it in a process of its own; `name` is the image's for people. Refuses what can't be decoded.
 
-    `decoders`: it needs those of the package hdf5plugin.
+    `decoders`: it needs those of the package hdf5plugin. `corner`: where in the `whole` image the pixels of `image`
+    begin; () for all of it.
     """
     target = source.parent / COPY_NAME
     order = {
@@ -43,6 +46,8 @@ def write_plain_copy(
         "dataset": DATASET,
         "shape": image.shape,
         "dtype": image.dtype,
+        "whole": list(whole),
+        "corner": list(corner),
         "parts": [[part.path, part.at] for part in parts],
         "attributes": dict(attributes),
         "decoders": decoders,

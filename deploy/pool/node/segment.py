@@ -22,6 +22,7 @@ from node.image import LocalImage
 from node.measure import Measurement
 from node.measured import measure_results
 from node.memory import page_of, refuse_page
+from node.part_results import PartResult, join_parts
 from node.pictures import make_pictures
 from node.process import run_ilastik
 from node.project import LocalProject
@@ -30,13 +31,15 @@ from node.tiffs import find_files, name_planes, only_value
 
 @dataclass(frozen=True)
 class Work:
-    """What is the same for all images of a file; `home`: of ilastik; `facts`: of the project, as far as understood."""
+    """What is the same for all images of a file; `home`: of ilastik; `facts`: of the project, as far as understood;
+    `parts`: that are joined instead of running it."""
 
     task: contract.TaskEnvironment
     project: LocalProject
     stored: StoredExport
     home: Path
     facts: ProjectFacts | Refused
+    parts: Sequence[PartResult] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,44 @@ def segment(
     task, project, folder = work.task, work.project, image.described.folder
     place = execution.partial / folder
     place.mkdir(exist_ok=True)
+    if work.parts:
+        with execution.step("join"):
+            join_parts(execution, task, image, plan, work.parts, promised, project.classes)
+        log = ""
+    else:
+        log = _compute(execution, work, image, plan)
+    if plan.export_format == HDF5 and execution.ilastik_exit_code == 0 and not work.parts:
+        with execution.step("convert"):
+            tiffs_of_export(execution, image, place / f"{task.nickname}.h5", promised)
+    with execution.step("verify"):
+        files = find_files(place, promised)
+        free = shutil.disk_usage(execution.root).free
+        assert execution.ilastik_exit_code is not None
+        outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
+        if not outcome.succeeded:
+            return Made(replace(outcome, sentence=f"{folder}: {outcome.sentence}") if folder else outcome)
+        if image.described.planes and plan.export_format != HDF5 and not work.parts:
+            name_planes(place, promised, image.described.planes)
+        results = outputs_of(execution, outputs_by_folder([(folder, promised)]))
+        if task.region:
+            # The rest is made of the whole image.
+            return Made(outcome, tuple(results))
+        if project.classes > 1 and not work.stored.has_range:
+            warn_of_one_class(execution, folder, results, project.classes)
+    with execution.step("objects"):
+        # What the project stores of its export makes them results of other pixels, or of other values.
+        like_image = [] if work.stored.has_effect else results
+        tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
+    with execution.step("pictures"):
+        pictures, contrast = make_pictures(execution, image, results, task)
+    with execution.step("convert"):
+        results = formed(execution, image, results, task, promised)
+    return Made(outcome, (*results, *tables, *pictures), found, contrast)
+
+
+def _compute(execution: Execution, work: Work, image: LocalImage, plan: ExportPlan) -> str:
+    """Run ilastik, or the pixel engine in its place, and return the part of its log that shows faults."""
+    task, project, folder = work.task, work.project, image.described.folder
     # The image's axes may differ from the project's training images; its own are right.
     ignored = bool(project.axes - {image.described.read_as})
 
@@ -93,31 +134,7 @@ def segment(
     )
     execution.command = execution.command or command
     with execution.step("ilastik"):
-        log = run_ilastik(execution, task, command)
-    if plan.export_format == HDF5 and execution.ilastik_exit_code == 0:
-        with execution.step("convert"):
-            tiffs_of_export(execution, image, place / f"{task.nickname}.h5", promised)
-    with execution.step("verify"):
-        files = find_files(place, promised)
-        free = shutil.disk_usage(execution.root).free
-        assert execution.ilastik_exit_code is not None
-        outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
-        if not outcome.succeeded:
-            return Made(replace(outcome, sentence=f"{folder}: {outcome.sentence}") if folder else outcome)
-        if image.described.planes and plan.export_format != HDF5:
-            name_planes(place, promised, image.described.planes)
-        results = outputs_of(execution, outputs_by_folder([(folder, promised)]))
-        if project.classes > 1 and not work.stored.has_range:
-            warn_of_one_class(execution, folder, results, project.classes)
-    with execution.step("objects"):
-        # What the project stores of its export makes them results of other pixels, or of other values.
-        like_image = [] if work.stored.has_effect else results
-        tables, found = measure_results(execution, image, project.classes, like_image, task.wanted_objects)
-    with execution.step("pictures"):
-        pictures, contrast = make_pictures(execution, image, results, task)
-    with execution.step("convert"):
-        results = formed(execution, image, results, task, promised)
-    return Made(outcome, (*results, *tables, *pictures), found, contrast)
+        return run_ilastik(execution, task, command)
 
 
 def warn_of_one_class(execution: Execution, folder: str, results: Sequence[Output], classes: int) -> None:

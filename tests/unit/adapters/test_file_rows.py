@@ -15,6 +15,7 @@ from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
 from batch_ops.domain.file_record import FileRecord, Move, State
+from batch_ops.domain.parts import Parts, PartState, PartTask
 from batch_ops.domain.prices import NodeKind
 from batch_ops.domain.record_parts import ImageCounts, Placement, Published, Spent, Steered, Times
 from batch_ops.files.records import as_json
@@ -22,6 +23,7 @@ from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.manifest import MAX_WARNING_CHARS, MAX_WARNINGS
 from batch_ops.task.objects import ClassCount, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.outputs import TIFF, PlannedOutput, Role
+from batch_ops.task.parts import Division
 from batch_ops.task.pictures import Contrast, PicturesWanted
 from batch_ops.task.run_plan import AxesSource, Forecast, ImageDescription, RunPlan, RunWarning, ToolChoice
 
@@ -88,7 +90,7 @@ RECORD = FileRecord(
             "t-2",
             2,
             True,
-            TaskRef("i", "t-1"),
+            TaskRef("i", "t-1", "1 2.3"),
             "n",
             "standard_d4ds_v5",
             NodeKind.SPOT,
@@ -112,6 +114,16 @@ RECORD = FileRecord(
     published=Published(2, 2**33, MICROMETRES, (2**40, 7), (ImageCounts("s00", PIXELS),)),
     source="worm/ä.h5",
     spent=Spent(8, 9, "USD"),
+    parts=Parts(
+        Division("z", 31, 2, 4),
+        (
+            PartTask(PartState.SUCCEEDED),
+            PartTask(
+                *(PartState.RUNNING, 3, ((FailureKind.NODE, 2),), True, 4, 1, NodeKind.SPOT),
+                *(SECOND, SECOND + timedelta(seconds=1), SECOND + timedelta(seconds=2)),
+            ),
+        ),
+    ),
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
@@ -169,6 +181,9 @@ ROW: dict[str, Any] = {
     "alone": True,
     "previous_job_id": "i",
     "previous_task_id": "t-1",
+    "previous_parts": "1 2.3",
+    "parts": '{"axis":"z","size":31,"number":2,"halo":4,"states":"sr","more":{"2":{"n":3,"tries":{"NODE":2},"alone":1,'
+    '"requeues":4,"lost":1,"kind":"spot","at":1772366760,"due":1772366761,"missing":1772366762}}}',
     "node_id": "n",
     "node_size": "standard_d4ds_v5",
     "node_kind": "spot",
@@ -256,6 +271,7 @@ SPECIAL = {
     "more_images": st.just(ROW["more_images"]),
     "image_counts": st.just(ROW["image_counts"]),
     "object_counts": st.just(ROW["object_counts"]),
+    "parts": st.just(ROW["parts"]),
     "history": st.lists(MOVES, min_size=1).map(" ".join),
 }
 

@@ -181,11 +181,11 @@ def test_any_warning_can_be_made_to_fit(sentence):
         changed(MANIFEST, schema=3),
         changed(dataclasses.replace(MANIFEST, images=()), schema=4),
         changed(MANIFEST, schema=5),
-        changed(MANIFEST, schema=8),
+        changed(MANIFEST, schema=9),
     ],
 )
 def test_the_schemas_do_not_mix(content):
-    """Files without roles are schema 1, with roles 2, counts 3, pixels 4, contrast 5, images 6; no later is known."""
+    """Schema 1 has no roles, 2 has; then counts, pixels, contrast, images, engines, parts; no later is known."""
     with pytest.raises(ManifestError):
         Manifest.parse(content)
 

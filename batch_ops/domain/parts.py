@@ -1,0 +1,147 @@
+"""The parts of a run whose image is computed in parts: what has become of the task of each. Frozen values. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from batch_ops.domain.prices import NodeKind
+from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.parts import Division, TaskParts, part_id, part_of
+
+
+class PartState(StrEnum):
+    """The state of a part, as one letter of a row."""
+
+    CLAIMED = "c"
+    ACTIVE = "a"
+    PREPARING = "p"
+    RUNNING = "r"
+    SUCCEEDED = "s"
+    FAILED = "f"
+
+
+@dataclass(frozen=True, slots=True)
+class PartTask:
+    """One part: the state of its task, and of which attempt that is.
+
+    `tries`: how often each kind of failure happened. `started_at`: of the stretch of work that goes on, on a node of
+    `node_kind`. `not_before`: when the next attempt is due.
+    """
+
+    state: PartState = PartState.CLAIMED
+    attempt: int = 1
+    tries: tuple[tuple[FailureKind, int], ...] = ()
+    alone: bool = False
+    requeues: int = 0
+    node_losses: int = 0
+    node_kind: NodeKind | None = None
+    started_at: datetime | None = None
+    not_before: datetime | None = None
+    missing_since: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its task is being created, waits or runs."""
+        return self.state not in {PartState.SUCCEEDED, PartState.FAILED}
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its task is to be ended with the run: one that takes down its nodes has not ended by itself."""
+        return self.state is not PartState.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All parts of a run, the first first."""
+
+    cut: Division
+    each: tuple[PartTask, ...]
+
+    @classmethod
+    def of(cls, cut: Division) -> Self:
+        """Return the parts of a new run."""
+        return cls(cut, (PartTask(),) * cut.number)
+
+    @property
+    def are_done(self) -> bool:
+        """Whether all of them have succeeded: what joins them may begin."""
+        return all(part.state is PartState.SUCCEEDED for part in self.each)
+
+    def with_part(self, number: int, part: PartTask) -> Self:
+        """Return them with one changed, the first being 1."""
+        return replace(self, each=(*self.each[: number - 1], part, *self.each[number:]))
+
+    def number_of(self, task_id: str, own: str) -> int | None:
+        """Return which part's current task this is, where `own` is the id of the run's task; None if it is none."""
+        found = part_of(task_id)
+        if found is None or not 1 <= found[0] <= len(self.each):
+            return None
+        number, attempt = found
+        is_current = self.each[number - 1].attempt == attempt and part_id(own, attempt, number) == task_id
+        return number if is_current else None
+
+    def open_task_ids(self, own: str) -> tuple[str, ...]:
+        """Return the tasks that may be waiting or running."""
+        return tuple(part_id(own, part.attempt, n) for n, part in enumerate(self.each, start=1) if part.is_left)
+
+    def all_task_ids(self, own: str) -> tuple[str, ...]:
+        """Return the tasks of all attempts of all parts."""
+        attempts = ((n, attempt) for n, part in enumerate(self.each, 1) for attempt in range(1, part.attempt + 1))
+        return tuple(part_id(own, attempt, number) for number, attempt in attempts)
+
+    def to_create(self, now: datetime) -> tuple[int, ...]:
+        """Return the parts whose tasks are to be created now."""
+        return tuple(
+            number
+            for number, part in enumerate(self.each, start=1)
+            if part.state is PartState.CLAIMED and (part.not_before is None or part.not_before <= now)
+        )
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next part is to be created; None if none waits for its time."""
+        waiting = [p.not_before for p in self.each if p.state is PartState.CLAIMED and p.not_before is not None]
+        return min(waiting, default=None)
+
+    def for_task(self, number: int = 0) -> TaskParts:
+        """Return what the task of a part is told, or (0) the one that joins them."""
+        if number:
+            return TaskParts(self.cut, number)
+        later = {n: part.attempt for n, part in enumerate(self.each, start=1) if part.attempt > 1}
+        return TaskParts(self.cut, 0, later)
+
+    @property
+    def progress(self) -> str:
+        """Say how far they are, as a sentence."""
+        counts = Counter(part.state for part in self.each)
+        words = {
+            PartState.RUNNING: "running",
+            PartState.PREPARING: "fetching the image",
+            PartState.ACTIVE: "waiting for a node",
+            PartState.CLAIMED: "about to be tried",
+        }
+        more = [f"{counts[state]} {what}" for state, what in words.items() if counts[state]]
+        done = f"{counts[PartState.SUCCEEDED]} of {len(self.each)} parts are done"
+        return f"{done}: {', '.join(more)}." if more else f"{done}."
+
+
+@dataclass(frozen=True, slots=True)
+class OpenParts:
+    """The tasks of parts that a run leaves behind, in a text that a row can hold: part and attempt of each."""
+
+    text: str = ""
+
+    @classmethod
+    def of(cls, parts: Parts | None) -> Self:
+        """Note what may still be waiting or running."""
+        if parts is None:
+            return cls()
+        listed = ((number, part.attempt) for number, part in enumerate(parts.each, start=1) if part.is_left)
+        return cls(" ".join(f"{number}" if attempt == 1 else f"{number}.{attempt}" for number, attempt in listed))
+
+    def task_ids(self, own: str) -> tuple[str, ...]:
+        """Return their ids, where `own` is that of the run's task."""
+        pairs = (one.partition(".") for one in self.text.split())
+        return tuple(part_id(own, int(attempt or 1), int(number)) for number, _, attempt in pairs)
