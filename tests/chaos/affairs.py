@@ -89,7 +89,7 @@ def succeeded(world: Simulation) -> None:
 
 def removal_is_due(world: Simulation) -> None:
     succeeded(world)
-    world.announce_removal(NAME, timedelta(days=1))
+    world.operators.announce_removal(NAME, timedelta(days=1))
     world.pass_time(MINUTE)
     assert world.row(NAME).times.purge_at is not None
     world.pass_time(timedelta(days=1))

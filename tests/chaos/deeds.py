@@ -62,7 +62,7 @@ def without_project(world: Simulation) -> None:
 
 
 def cancel(world: Simulation) -> None:
-    world.cancel(NAME)
+    world.operators.cancel(NAME)
 
 
 def archive(world: Simulation) -> None:

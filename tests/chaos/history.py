@@ -88,29 +88,29 @@ def _carry_out(world: Simulation, action: Action) -> None:
             world.host.is_down = True
             world.later(timedelta(seconds=action.seconds), partial(setattr, world.host, "is_down", False))
         case Kind.CANCEL:
-            world.cancel(name)
+            world.operators.cancel(name)
         case Kind.RETRY:
-            world.retry(name)
+            world.operators.retry(name)
         case Kind.FORCE:
-            world.retry(name, force=True)
+            world.operators.retry(name, force=True)
         case Kind.RERUN:
-            world.rerun(action.project, action.service)
+            world.operators.rerun(action.project, action.service)
         case Kind.ANNOUNCE_REMOVAL:
-            world.announce_removal(name, timedelta(seconds=action.seconds))
+            world.operators.announce_removal(name, timedelta(seconds=action.seconds))
         case Kind.REMOVE_FOR_GOOD:
-            world.remove_for_good(name)
+            world.operators.remove_for_good(name)
         case Kind.BACKFILL:
-            world.backfill()
+            world.operators.backfill()
         case Kind.RETRY_POISON:
             world.host.poison_retried_after = timedelta(seconds=action.seconds)
         case Kind.AGAIN:
             world.host.repeats.append(action.seconds)
         case Kind.PAUSE:
-            world.pause(timedelta(seconds=action.seconds), action.project)
+            world.operators.pause(timedelta(seconds=action.seconds), action.project)
         case Kind.PAUSE_JOBS:
-            world.pause_jobs(timedelta(seconds=action.seconds))
+            world.operators.pause_jobs(timedelta(seconds=action.seconds))
         case Kind.DELETE_JOBS:
-            world.delete_jobs()
+            world.operators.delete_jobs()
         case Kind.TICK:
             world.host.tick()
         case Kind.SKEW:

@@ -103,7 +103,7 @@ class Host:
             self._world.happened["messages that end in a poison queue"] += 1
             self._world.poison.add(message.queue, message.body.decode())
             if self.poison_retried_after is not None:
-                self._world.later(self.poison_retried_after, self._world.retry_poison)
+                self._world.later(self.poison_retried_after, self._world.operators.retry_poison)
             return
         if self.is_down:
             self._world.happened["messages that no worker takes"] += 1

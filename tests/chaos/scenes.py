@@ -106,11 +106,11 @@ SCENES = (
     Scene("a missed image is found", at.missed, do.tick),
     Scene("an event that could not be delivered is found", at.undelivered, do.tick),
     Scene("a missed project is found", at.missed_project, do.tick, timedelta(seconds=12)),
-    Scene("a file is removed for good", at.removal_is_due, lambda w: w.remove_for_good(NAME)),
+    Scene("a file is removed for good", at.removal_is_due, lambda w: w.operators.remove_for_good(NAME)),
     Scene(
         "a file is removed while it is uploaded again",
         at.removal_is_due,
-        do.both(lambda w: w.remove_for_good(NAME), do.drop(SECOND)),
+        do.both(lambda w: w.operators.remove_for_good(NAME), do.drop(SECOND)),
     ),
     Scene("staging of a failed run is removed", at.kept, do.tick),
 )

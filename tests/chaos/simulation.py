@@ -10,15 +10,14 @@ from random import Random
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord
-from batch_ops.domain.selection import Selection
 from batch_ops.domain.worklist import SweepMark
-from batch_ops.use_cases.poison_queues import PoisonSelection
 from tests import fakes
 from tests.chaos.climate import Climate
 from tests.chaos.host import ChaosOutbox, Host
 from tests.chaos.judge import Judge
 from tests.chaos.nodes import WARNING, Nodes, outputs
-from tests.chaos.process import Process, Queue
+from tests.chaos.operators import Operators
+from tests.chaos.process import Queue
 from tests.chaos.services import ChaosBatch, ChaosBlobs, ChaosCheck, ChaosLedger, ChaosWorklist
 from tests.chaos.timeline import Timeline
 from tests.events import blob_created, undelivered
@@ -76,6 +75,7 @@ class Simulation(Services):
         self.outbox = ChaosOutbox(self.cloud, self.host)
         self.poison = fakes.FakePoisonQueues(self.cloud, self.outbox)
         self.nodes = Nodes(self, self.rng)
+        self.operators = Operators(self)
         self._ids, self._sequencers = count(1), count(1)
         self._nodes_wake = False
         self.classifiers: list[bytes] = []
@@ -132,115 +132,10 @@ class Simulation(Services):
         self.classifiers.append(content)
         self.tell("projects", blob, *delays)
 
-    def cancel(self, name: str) -> None:
-        """An operator cancels a file."""
-
-        async def command(process: Process) -> None:
-            plan = await process.steering.plan_cancel(Selection(names=(name,)))
-            self.happened["files that an operator cancels"] += len(plan.chosen)
-            await process.steering.cancel(plan.chosen)
-
-        self.cancelled.add(name)
-        self.host.operate(command)
-
     def configure(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
         """An operator puts a configuration beside a classifier."""
         self.configured += 1
         self.tell("projects", self.blobs.upload("projects", f"{name}.json", content), *delays)
-
-    def retry(self, name: str, *, force: bool = False) -> None:
-        """An operator asks for another run of a file that failed or was cancelled, or (force) that ended well."""
-
-        async def command(process: Process) -> None:
-            plan = await process.steering.plan_retry(Selection(names=(name,)), force=force)
-            self.retried[name] += len(plan.chosen)
-            self.happened[f"files that an operator runs again{' by --force' if force else ''}"] += len(plan.chosen)
-            await process.steering.retry(plan.chosen)
-
-        self.host.operate(command)
-
-    def rerun(self, project: str, name: str) -> None:
-        """An operator segments a project again, beside its results."""
-
-        async def command(process: Process) -> None:
-            plan = await process.rerunning.plan(project, name)
-            self.happened["files that an operator has segmented again beside"] += len(plan.images)
-            await process.rerunning.begin(plan)
-
-        self.host.operate(command)
-
-    def announce_removal(self, name: str, notice: timedelta) -> None:
-        """An operator announces that a file will be removed for good."""
-
-        async def command(process: Process) -> None:
-            if process.is_older:
-                # It has no such command.
-                return
-            plan = await process.purging.plan(Selection(names=(name,)))
-            await process.purging.announce(plan.new, notice)
-
-        self.host.operate(command)
-
-    def remove_for_good(self, name: str) -> None:
-        """An operator removes a file for good, if that was announced and its time has come."""
-
-        async def command(process: Process) -> None:
-            if process.is_older:
-                # It has no such command.
-                return
-            plan = await process.purging.plan(Selection(names=(name,)))
-            await process.purging.purge(plan.due)
-
-        self.host.operate(command)
-
-    def backfill(self, prefix: str = "") -> None:
-        """An operator orders what has no row."""
-
-        async def command(process: Process) -> None:
-            plan = await process.backfiller.plan(prefix)
-            self.happened["files that an operator back-fills"] += len(plan.names)
-            await process.backfiller.ask(plan)
-
-        self.host.operate(command)
-
-    def retry_poison(self) -> None:
-        """An operator puts back what the host gave up."""
-
-        async def command(process: Process) -> None:
-            put_back = await process.poison_care.retry(PoisonSelection())
-            self.happened["poison messages that an operator retries"] += put_back
-
-        self.host.operate(command)
-
-    def pause(self, span: timedelta, project: str = "") -> None:
-        """An operator lets nothing new begin for a while, of a project or at all."""
-        self.host.operate(lambda process: process.steering.pause(project))
-
-        async def resume(process: Process) -> None:
-            await process.steering.resume(project)
-
-        self.later(span, lambda: self.host.operate(resume))
-
-    def pause_jobs(self, span: timedelta) -> None:
-        """An operator disables every job for a while."""
-        paused = [job for job, state in self.batch.jobs().items() if state == "active"]
-        for job in paused:
-            self.batch.disable_job(job)
-
-        def go_on() -> None:
-            for job in paused:
-                if self.batch.jobs().get(job) == "disabled":
-                    self.batch.enable_job(job)
-            self.wake_nodes()
-
-        self.later(span, go_on)
-
-    def delete_jobs(self) -> None:
-        """An operator deletes every job with its tasks."""
-        for task, spec in self.batch.tasks():
-            self.nodes.lose(task, spec)
-        for job in self.batch.jobs():
-            self.batch.delete_job(job)
 
     def tell(self, container: str, blob: Blob, *delays: float) -> None:
         """Event Grid delivers a BlobCreated event of this version, so often and so late (seconds)."""
