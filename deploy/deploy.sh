@@ -28,6 +28,7 @@ again or --forget is.
                             a role
   --engine certified        the pixel engine computes in the place of ilastik where it is proven to give its pixels; it is
                             compiled here, on Linux (x86-64) with a C compiler. --engine ilastik ends it
+  --tools ilastik,imagej    what nodes install: ilastik in any case, imagej, cellprofiler (not tried yet on Azure's nodes)
   --private, --no-private   a network of its own for app and nodes, closed to all but --allowed-addresses (not tried yet)
   --budget AMOUNT           what files may cost in a month before new ones wait: 200, or with budgets of projects
                             '{"all": 200, "projects": {"embryos": 50}}'; at list prices, or those of --node-prices JSON
@@ -76,7 +77,7 @@ group='' location='' subscription='' project='' ilastik_archive='' ilastik_sha25
 mode=deploy smoke=auto redeploy=no forget=no delete_results=no assume_yes=no upgrade=no
 options=()
 # What deployments answer.
-blob_endpoint='' scale_formula='' engine_blob=''
+blob_endpoint='' scale_formula='' engine_blob='' tools_blob=''
 readonly DEPLOYMENT=ilastik-batch
 
 camel() { # --max-nodes -> maxNodes
@@ -216,6 +217,7 @@ decide_internal() {
   # A pool can't move into a network.
   ! is_private || apart=(private)
   [[ -z $engine_blob ]] || apart+=("$engine_blob")
+  [[ -z $tools_blob ]] || apart+=("$tools_blob")
   read -r scripts start_task pool < <(digest names "$ilastik_version" "$prefix" "$archive_sha256" \
     "${parameter[vmSize]}" "${parameter[osDiskGb]}" "${parameter[slotsPerNode]}" "${apart[@]}")
   [[ -z $batch_account ]] || lookup existing rest --method get --url "$(pools_url "$pool")" --query name
@@ -232,7 +234,7 @@ decide_internal() {
     --internal "vmSize=\"${parameter[vmSize]}\"" --internal "poolId=\"$pool\"" --internal "createPool=$create" \
     --internal "ilastikArchive=\"$archive_blob\"" --internal "ilastikSha256=\"$archive_sha256\"" \
     --internal "taskScripts=\"$scripts\"" --internal "startTaskBlob=\"$start_task\"" \
-    --internal "engineBlob=\"$engine_blob\""
+    --internal "engineBlob=\"$engine_blob\"" --internal "toolsBlob=\"$tools_blob\""
 }
 
 preflight() {
@@ -262,6 +264,7 @@ what_if() {
   ((${#unregistered[@]} == 0)) || say "These providers would be registered first: ${unregistered[*]}"
   archive_sha256=
   build_engine
+  build_tools
   # Nobody gets a role here who has none yet.
   if [[ -n $data_account ]] && ! archive_sha256=$(az storage blob show --account-name "$data_account" --auth-mode login \
     --container-name tools --name "$archive_blob" --query metadata.sha256 --only-show-errors --output tsv \
@@ -357,6 +360,7 @@ deploy() {
   build_code
   build_node_python
   build_engine
+  build_tools
   give_access
   find_archive
   make_room

@@ -106,6 +106,9 @@ param exportSource string = 'Simple Segmentation'
 @allowed(['ilastik', 'certified'])
 param engine string = 'ilastik'
 
+@description('What nodes install, by names with commas between them: ilastik in any case, and tools of deploy/pool/tools.')
+param tools string = 'ilastik'
+
 @description('Largest image in GB (10^9 bytes); larger ones are rejected.')
 @minValue(1)
 param maxImageGb int = 200
@@ -239,9 +242,12 @@ param startTaskBlob string = 'pool/start_task.sh'
 @description('Blob of the pixel engine in the container of tools; empty: the nodes have none. deploy.sh decides it.')
 param engineBlob string = ''
 
+@description('Blob of the installers of other tools in the container of tools; empty: the nodes have none. deploy.sh decides it.')
+param toolsBlob string = ''
+
 @description('Id of the pool. Whatever a pool cannot change later must be part of it.')
 @maxLength(64)
-param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob, engineBlob)}${private ? '-private' : ''}'
+param poolId string = 'ilastik-${uniqueString(vmSize, string(osDiskGb), string(slotsPerNode), ilastikArchive, ilastikSha256, startTaskBlob, engineBlob, toolsBlob)}${private ? '-private' : ''}'
 
 @description('Whether to make the pool: only where it does not exist, as Azure refuses some second deployments.')
 param createPool bool = true
@@ -411,6 +417,8 @@ module pool 'modules/pool.bicep' = if (createPool && !empty(ilastikSha256)) {
     toolsUrl: '${storage.outputs.blobEndpoint}tools'
     startTaskBlob: startTaskBlob
     engineBlob: engineBlob
+    toolsBlob: toolsBlob
+    tools: tools
     ilastikArchive: ilastikArchive
     ilastikSha256: ilastikSha256
     ilastikVersion: ilastikVersion

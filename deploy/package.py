@@ -4,6 +4,7 @@
     python3 deploy/package.py --libraries FOLDER
     python3 deploy/package.py --node-python node-python.tar [--this-machine]
     python3 deploy/package.py --engine engine.whl
+    python3 deploy/package.py --tools tools.tar imagej cellprofiler
 
 Azure builds nothing: its remote build has taken another Python than the app's, and what was built beforehand can be
 tried beforehand. The same sources and versions give the same bytes, so the digest tells whether there is anything
@@ -26,7 +27,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,23 @@ def engine(out: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def tools(out: Path, names: Sequence[str]) -> str:
+    """Put what installs these tools into one tar, the same for the same; give its SHA-256."""
+    folder = REPOSITORY / "deploy/pool/tools"
+    known = sorted(path.parent.name for path in folder.glob("*/install.sh"))
+    for name in names:
+        if name not in known:
+            raise PackageError(f"There is no tool '{name}' that nodes could install; there are {', '.join(known)}.")
+    with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(path for name in names for path in (folder / name).iterdir() if path.is_file()):
+            entry = tarfile.TarInfo(f"tools/{path.parent.name}/{path.name}")
+            entry.size, entry.mode = path.stat().st_size, 0o644
+            with path.open("rb") as content:
+                archive.addfile(entry, content)
+    with out.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _for_linux(version: str) -> tuple[str, ...]:
     platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
     return ("--python-version", version, "--implementation", "cp", *platforms)
@@ -191,6 +209,8 @@ def main() -> int:
     what.add_argument("--libraries", type=Path, help="the folder to fill with what the doctor imports")
     what.add_argument("--node-python", type=Path, help="the archive of wheels to write for the pool's nodes")
     what.add_argument("--engine", type=Path, help="the wheel of the pixel engine to write for the pool's nodes")
+    what.add_argument("--tools", type=Path, help="the archive of installers to write for the pool's nodes")
+    parser.add_argument("names", nargs="*", help="with --tools: which")
     parser.add_argument("--this-machine", action="store_true", help="with --node-python: for the Python that runs this")
     arguments = parser.parse_args()
     try:
@@ -199,6 +219,9 @@ def main() -> int:
             return 0
         if arguments.node_python:
             print(node_python(arguments.node_python, this_machine=arguments.this_machine))
+            return 0
+        if arguments.tools:
+            print(tools(arguments.tools, arguments.names))
             return 0
         if arguments.engine:
             print(engine(arguments.engine))

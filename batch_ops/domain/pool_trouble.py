@@ -16,6 +16,7 @@ _LONG_WAIT_BEGINS = "Waiting for more than an hour for a node of the pool: "
 _WAIT_BEGINS = "Waiting for a node of the pool: "
 # Exit codes of a start task that failed: see deploy/pool/start_task.sh.
 _START_TASK_CODES = {
+    89: "a tool can't be installed on this node, or does not work there",
     90: "its settings are wrong",
     91: "the node gets no token for the pool's identity",
     92: "storage can't be reached from the node",

@@ -18,7 +18,7 @@ from typing import Any
 # deploy.sh decides these itself: see there.
 INTERNAL = (
     *("suffix", "operators", "topicName", "topicIsOurs", "topicTags", "budgetStart", "options", "poolId", "createPool"),
-    *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob", "engineBlob"),
+    *("ilastikArchive", "ilastikSha256", "taskScripts", "startTaskBlob", "engineBlob", "toolsBlob"),
 )
 
 _ID = "([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"

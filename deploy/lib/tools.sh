@@ -74,6 +74,20 @@ build_engine() {
   printf '%s\t%s\t%s\n' "$work/engine.whl" "$engine_blob" "$sha" >>"$work/tools"
 }
 
+# Sets tools_blob, empty where no tool besides ilastik is wanted; named by its content as the engine is.
+build_tools() {
+  local sha names=()
+  tools_blob=
+  IFS=, read -ra names <<<"${parameter[tools]//,ilastik/}"
+  [[ ${names[*]} != ilastik ]] || return 0
+  # ilastik is installed in any case.
+  [[ ${names[0]} != ilastik ]] || names=("${names[@]:1}")
+  sha=$("$python" "$here/package.py" --tools "$work/tools.tar" "${names[@]}") ||
+    fail "The tools could not be packed; the reason is above. Without them: --tools ilastik"
+  tools_blob=tools-${sha:0:10}/tools.tar
+  printf '%s\t%s\t%s\n' "$work/tools.tar" "$tools_blob" "$sha" >>"$work/tools"
+}
+
 # Sets archive_sha256; brings the archive to this machine unless it is stored already.
 find_archive() {
   archive_sha256=

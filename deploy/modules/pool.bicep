@@ -40,6 +40,12 @@ param startTaskBlob string
 @description('Blob of the pixel engine in the container of tools; empty: none.')
 param engineBlob string
 
+@description('What its nodes install, for people.')
+param tools string
+
+@description('Blob of the installers of other tools in the container of tools; empty: none.')
+param toolsBlob string
+
 @description('Blob of ilastik\'s archive in the container of tools.')
 param ilastikArchive string
 
@@ -65,7 +71,8 @@ var startFiles = [
 @description('Name beside the script, and blob, of each file that the start task gets.')
 var brought = concat(
   map(startFiles, name => { name: name, blob: replace(startTaskBlob, 'start_task.sh', name) }),
-  empty(engineBlob) ? [] : [{ name: 'engine.whl', blob: engineBlob }]
+  empty(engineBlob) ? [] : [{ name: 'engine.whl', blob: engineBlob }],
+  empty(toolsBlob) ? [] : [{ name: 'tools.tar', blob: toolsBlob }]
 )
 
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
@@ -82,7 +89,7 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = {
   properties: {
     displayName: 'ilastik ${ilastikVersion}'
     // deploy.sh drains and deletes older pools that bear this mark, and no others.
-    metadata: [{ name: 'made-by', value: 'ilastik-batch' }]
+    metadata: [{ name: 'made-by', value: 'ilastik-batch' }, { name: 'tools', value: tools }]
     vmSize: vmSize
     deploymentConfiguration: {
       virtualMachineConfiguration: union(

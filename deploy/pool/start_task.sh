@@ -4,6 +4,8 @@
 # well: each complete and tried, or not at all. Can run again at any time: what is there already is done at once, and
 # what a stopped run left is put right.
 #
+# Where tools.tar was brought along, the tools in it too, each by its own install.sh: $AZ_BATCH_NODE_SHARED_DIR/tools/NAME.
+#
 # Beside it: install_python.py with node-requirements.txt and node-python.tar, the wheels for that Python; smoke.h5 and
 # smoke.ilp, an image and a classifier to try ilastik with; engine.whl, the pixel engine, where it is wanted.
 # Given: ILASTIK_ARCHIVE (blob in the container of tools; a file of that name beside this script is taken instead),
@@ -11,7 +13,7 @@
 # Optional: METADATA_URL (the node's metadata service, which gives tokens), TRIES (of each download), PAUSE_SECONDS
 #   (after the first failure; it doubles up to a minute), LOCK_SECONDS, SELF_TEST_SECONDS.
 #
-# Exit codes: 90 wrong settings, 91 no token, 92 storage can't be reached, 93 storage refuses or has no such blob,
+# Exit codes: 89 a tool can't be installed or does not work here, 90 wrong settings, 91 no token, 92 storage can't be reached, 93 storage refuses or has no such blob,
 #   94 not the archive that was meant, 95 can't be unpacked, 96 this ilastik does not work here, 97 another
 #   installation on this node does not end, 98 the Python for tasks can't be installed, 99 the pixel engine can't be
 #   installed or does not work here.
@@ -221,6 +223,20 @@ install_engine() {
     say "The pixel engine is installed in $engine"
 }
 
+# Each decides by itself whether it is there already.
+install_tools() {
+    local archive=$here/tools.tar installer name
+    [[ -f $archive ]] || return 0
+    tar --extract --file "$archive" --directory "$scratch" --no-same-owner || fail 89 "The archive of tools can't be unpacked."
+    for installer in "$scratch"/tools/*/install.sh; do
+        name=$(basename -- "$(dirname -- "$installer")")
+        say "Installing $name"
+        bash "$installer" "$shared/tools/$name" >"$scratch/tool.txt" 2>&1 9>&- ||
+            fail 89 "The tool $name can't be installed on this node: $(tail -c 1000 "$scratch/tool.txt")"
+        say "   $(tail -n 1 "$scratch/tool.txt")"
+    done
+}
+
 mkdir -p -- "$shared"
 exec 9>"$shared/.ilastik.lock"
 flock --wait "${LOCK_SECONDS:-900}" 9 ||
@@ -228,6 +244,7 @@ flock --wait "${LOCK_SECONDS:-900}" 9 ||
 
 install_python
 install_engine
+install_tools
 if is_installed; then
     say "ilastik $ILASTIK_VERSION is there already"
     exit 0

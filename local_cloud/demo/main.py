@@ -25,7 +25,12 @@ from local_cloud.demo.watch import watch
 _PROJECT = "demo"
 _SAMPLE_PROJECTS = REPOSITORY / "local_cloud/sample_data"
 # The project of each tool, and whether its samples are planes: it reads no stacks.
-_TOOLS = {"ilastik": (".ilp", False), "python": (".py", False), "imagej": (".ijm", False)}
+_TOOLS = {
+    "ilastik": (".ilp", False),
+    "python": (".py", False),
+    "imagej": (".ijm", False),
+    "cellprofiler": (".cppipe", True),
+}
 _SUFFIXES = (".h5", ".hdf5", ".ims", ".tif", ".tiff")
 _SECONDS_FOR_SAMPLES = 300.0
 # What the samples and the services need, and how often an image lies about: stored, on its node, as TIFFs.

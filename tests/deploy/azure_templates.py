@@ -125,7 +125,7 @@ class Templates(State):
         azure_takes(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) is not None, f"The pool id '{name}' is invalid.")
         azure_takes(name not in self.pools, "The value of property 'identity' cannot be updated.")
         files = {("tools", values["startTaskBlob"]), ("tools", values["ilastikArchive"])}
-        files |= {("tools", values["engineBlob"])} if values["engineBlob"] else set()
+        files |= {("tools", values[name]) for name in ("engineBlob", "toolsBlob") if values[name]}
         if not files <= self.blobs.keys():
             self.pools_without_files.append(name)
         formula = f"maxNodes = {values['maxNodes']};\n// more"

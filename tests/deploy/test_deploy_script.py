@@ -108,6 +108,20 @@ def test_the_pixel_engine_comes_to_the_nodes_of_another_pool(lab):
     assert lab.azure.pools_without_files == []
 
 
+def test_other_tools_come_to_the_nodes_of_another_pool(lab):
+    """Their installers under a name that is that of their content; the choice is kept until another is made."""
+    before = current_pool(lab)
+    assert (before["toolsBlob"], before["tools"]) == ("", "ilastik")
+    lab.up("--tools", "ilastik,imagej,cellprofiler", "--no-smoke-test")
+    values = current_pool(lab)
+    assert values["poolId"] != before["poolId"]
+    assert values["toolsBlob"].endswith("/tools.tar")
+    assert lab.azure.blobs["tools", values["toolsBlob"]]["metadata"]["sha256"] == "1" * 64
+    assert lab.azure.pools_without_files == []
+    assert lab.run("--no-smoke-test").returncode == 0
+    assert current_pool(lab)["poolId"] == values["poolId"]
+
+
 def test_new_scale_settings_patch_the_pool(lab):
     """Another number of nodes is a PATCH of the pool there is: no new pool, no new code."""
     lab.up("--max-nodes", "4", "--no-smoke-test")

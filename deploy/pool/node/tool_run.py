@@ -35,6 +35,7 @@ from node.pictures import make_pictures
 from node.process import Program, ignore_end_signals, run_program
 from node.tool_files import as_output, left_aside, left_files, rows_of
 
+MOST_COUNTS = 255  # that a row holds
 WORK = "tool"  # in the folder of what is partial
 _SECONDS_TO_WRITE = 6 * 3600.0
 _SCREEN = ("xvfb-run", "--auto-servernum", "--server-args=-screen 0 1280x1024x24 -nolisten tcp")
@@ -168,13 +169,14 @@ def _run_once(
                 path = f"{folder}/{name}" if folder else name
                 files.append(as_output(place / name, path, kept.output, image.described))
             if kept.output.counts:
-                # The first of them by name: further tables are of other things.
-                number = rows_of(place / kept.names[0]) if kept.names else 0
-                counts.append(ClassCount(len(counts) + 1, kept.output.counts, (number,), (0.0,)))
+                for name in kept.names:
+                    # Of several tables, each says by its name what its rows are.
+                    what = kept.output.counts if len(kept.names) == 1 else name.rpartition(".")[0]
+                    counts.append(ClassCount(min(len(counts) + 1, MOST_COUNTS), what, (rows_of(place / name),), (0.0,)))
     with execution.step("pictures"):
         pictures, contrast = make_pictures(execution, image, [], task)
     shutil.rmtree(work, ignore_errors=True)
-    counted = ObjectCounts("px", 0.0, tuple(counts)) if counts else None
+    counted = ObjectCounts("px", 0.0, tuple(counts[:MOST_COUNTS])) if counts else None
     return ToolMade(outcome, (*files, *pictures), counted, contrast)
 
 

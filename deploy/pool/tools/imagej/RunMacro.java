@@ -49,6 +49,12 @@ public final class RunMacro {
       System.err.println("The macro was aborted.");
       return 2;
     }
+    String error = IJ.getErrorMessage();
+    if (error != null) {
+      // What would have been a dialog: the macro ran on without what it had asked for.
+      System.err.println("ImageJ error: " + error);
+      return 2;
+    }
     return failed == null ? 0 : codeOf(failed);
   }
 

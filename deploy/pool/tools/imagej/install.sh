@@ -32,6 +32,14 @@ if ((${#missing[@]})); then
 fi
 
 mkdir -p -- "$folder"
+# One at a time; what is there and was made in this way is left as it is.
+exec 9>"$folder.lock"
+flock --wait 900 9 || fail 98 "Another installation of ImageJ does not end."
+recipe=$(sha256sum -- "$here/RunMacro.java" "${BASH_SOURCE[0]}" "$jar" | cut -d ' ' -f 1 | sha256sum)
+if [[ -f $folder/VERSION && -f $folder/.recipe && $(<"$folder/.recipe") == "$recipe" ]]; then
+    printf 'ImageJ %s is there already\n' "$(<"$folder/VERSION")"
+    exit 0
+fi
 rm -f -- "$folder/VERSION"
 ln -sfn -- "$jar" "$folder/ij.jar"
 javac -proc:none --release 17 -cp "$jar" -d "$folder" "$here/RunMacro.java" ||
@@ -40,9 +48,10 @@ javac -proc:none --release 17 -cp "$jar" -d "$folder" "$here/RunMacro.java" ||
 # What it says of itself, asked in the way in which it is used.
 printf 'print("ImageJ " + getVersion());\n' >"$folder/version.ijm"
 said=$(cd -- "$folder" && timeout --kill-after 10 120 xvfb-run --auto-servernum \
-    java -Xmx256m -cp "$folder:$jar" RunMacro version.ijm 2>&1) || fail 99 "ImageJ does not start on this node: $said"
+    java -Xmx256m -cp "$folder:$jar" RunMacro version.ijm 2>&1 9>&-) || fail 99 "ImageJ does not start on this node: $said"
 version=$(sed -n 's/^ImageJ \([0-9][^ ]*\).*/\1/p' <<<"$said" | head -n 1)
 [[ -n $version ]] || fail 99 "ImageJ does not say which version it is: $said"
+printf '%s\n' "$recipe" >"$folder/.recipe"
 chmod -R a+rX -- "$folder"
 printf '%s\n' "$version" >"$folder/VERSION.new"
 mv -- "$folder/VERSION.new" "$folder/VERSION"
