@@ -33,6 +33,7 @@ _MEMORY_MARKS = (
     "cannot allocate memory",
 )
 _LEAST_FREE_BYTES = 2**20
+_SIGNALS = 64
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,6 @@ def _failed(profile: ToolProfile, code: int, log: str) -> TaskOutcome:
     if any(mark in log.lower() for mark in _MEMORY_MARKS):
         sentence = f"{title} ran out of memory (exit code {code}): {complaint(log)}"
         return TaskOutcome(FailureKind.OUT_OF_MEMORY, contract.EXIT_KILLED, sentence)
-    crashed = "crashed" if code > 128 else "ended"
+    crashed = "crashed" if 128 < code <= 128 + _SIGNALS else "ended"
     own = 1 if code in contract.RESERVED_EXITS else code
     return TaskOutcome(FailureKind.COMMAND, own, f"{title} {crashed} with exit code {code}: {complaint(log)}")

@@ -1,5 +1,6 @@
 """The real CellProfiler for the command line: pipelines that are good, that lack a module, that find nothing."""
 
+import csv
 import re
 
 import numpy as np
@@ -8,8 +9,9 @@ import tifffile
 
 from batch_ops.task.outputs import Role
 from batch_ops.tools.project_check import fault_of_project
+from local_cloud.demo.samples import nuclei
 from tests.deploy.pool.conftest import REPOSITORY
-from tests.deploy.pool.task.tool_folder import blobs, made, profile_of, use_image, use_tool
+from tests.deploy.pool.task.tool_folder import made, profile_of, use_image, use_tool
 from tests.installed_tools import TOOLS, need_tool
 
 pytestmark = pytest.mark.slow
@@ -23,7 +25,7 @@ def cellprofiler(folder):
     """A task's folder on a node that has CellProfiler."""
     need_tool("cellprofiler")
     folder.extra = {**folder.extra, "TOOLS_HOME": str(TOOLS)}
-    use_image(folder, blobs((96, 96), "uint16"))
+    use_image(folder, nuclei(1)[0, :, :, :, 0].max(axis=2))
     return folder
 
 
@@ -37,16 +39,20 @@ def test_the_sample_pipeline_finds_the_objects(cellprofiler):
     tables = ["MyExpt_Experiment.csv", "MyExpt_Image.csv", "MyExpt_Nuclei.csv"]
     assert [path for path, role in roles.items() if role is Role.TABLE] == tables
     [labels] = [path for path, role in roles.items() if role is Role.LABELS]
-    assert manifest.counts.classes[0].objects == (3,)
     assert manifest.ilastik_version == "CellProfiler 4.2.8.1"
     with made(cellprofiler) as out:
-        assert len(np.unique(tifffile.imread(out / labels))) == 4
+        with (out / "MyExpt_Image.csv").open(newline="") as file:
+            # As it counts them itself.
+            [image] = csv.DictReader(file)
+        found = int(float(image["Count_Nuclei"]))
+        assert found > 10
+        assert manifest.counts.classes[0].objects == (found,)
+        assert len(np.unique(tifffile.imread(out / labels))) == found + 1
 
 
 def test_no_objects_are_a_success_that_counts_none(cellprofiler):
-    """A table of a header alone, labels of zeros: so an empty well looks."""
-    use_image(cellprofiler, np.full((96, 96), 10, np.uint16))
-    use_tool(cellprofiler, PROFILE, PIPELINE)
+    """A table of a header alone, labels of zeros: so it looks where nothing has the size of a nucleus."""
+    use_tool(cellprofiler, PROFILE, PIPELINE.replace("(Min,Max):8,60", "(Min,Max):400,500"))
     ended = cellprofiler.run(SECONDS)
     assert ended.code == 0, ended.printed
     assert cellprofiler.manifest().counts.classes[0].objects == (0,)
@@ -58,7 +64,7 @@ def test_no_objects_are_a_success_that_counts_none(cellprofiler):
         # It goes on without the module and ends with 0, "Complete".
         ("MeasureObjectSizeShape:[", "MeasureThis:[", 84),
         # A name of an image that nobody gives.
-        ("Select the input image:DNA", "Select the input image:RNA", 1),
+        ("Select the input image:DNA", "Select the input image:RNA", 255),
         ("CellProfiler Pipeline: http", "Something else: http", None),
     ],
 )
