@@ -15,7 +15,7 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 
-from batch_ops.adapters.batch_models import create_options, task_of, word
+from batch_ops.adapters.batch_models import create_options, in_groups, task_of, word
 from batch_ops.adapters.batch_pools import node_of, pool_of, with_last_words
 from batch_ops.adapters.sdk_errors import calls
 from batch_ops.concurrency import Coalesced
@@ -26,8 +26,9 @@ from batch_ops.domain.task_spec import TaskSpec
 
 _SERVICE = "Azure Batch"
 _CLOSED_CODES = ("JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive")
-# The service takes at most 100 tasks and 1 MB per call; this many stay below it even with the longest names.
-_TASKS_A_CALL = 16
+# The service takes at most 100 tasks and 1 MB per call; 16 stay below it even with the longest names.
+_TASKS_A_CALL = 100
+_BYTES_A_CALL = 900_000
 _TASK_FIELDS = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
 _NODE_FIELDS = ["id", "state", "stateTransitionTime", "errors", "startTaskInfo"]
 # Nodes of a pool fail alike: the last words of a few are enough, and the service removes at most 100 at a time.
@@ -99,7 +100,9 @@ class AzureBatch:
         return await self._task_calls(job_id, spec)
 
     async def _create_tasks(self, job_id: str, specs: Sequence[TaskSpec]) -> Sequence[bool | IlastikBatchError]:
-        settled = await self._create_collection(job_id, specs) if len(specs) > 1 else {}
+        settled: dict[str, bool] = {}
+        for group in in_groups(specs, _BYTES_A_CALL) if len(specs) > 1 else ():
+            settled |= await self._create_collection(job_id, group)
         return [settled[s.id] if s.id in settled else await self._create_one(job_id, s) for s in specs]
 
     async def _create_collection(self, job_id: str, specs: Sequence[TaskSpec]) -> Mapping[str, bool]:

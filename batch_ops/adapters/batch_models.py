@@ -1,9 +1,15 @@
 """Tasks of Azure Batch between the SDK's models and our own values."""
 
+import json
+from collections.abc import Iterator, Sequence
+
 from azure.batch import models
 
 from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import OutputFile, ResourceFile, TaskSpec
+
+# The names of the fields of a task, of one of its variables and of one of its files, in JSON.
+_TASK_BYTES, _VARIABLE_BYTES, _FILE_BYTES = 600, 40, 300
 
 
 def create_options(spec: TaskSpec) -> models.BatchTaskCreateOptions:
@@ -47,6 +53,29 @@ def _output_file(file: OutputFile, identity: models.BatchNodeIdentityReference) 
             upload_condition=condition.TASK_COMPLETION if file.always else condition.TASK_SUCCESS
         ),
     )
+
+
+def in_groups(specs: Sequence[TaskSpec], most_bytes: int) -> Iterator[Sequence[TaskSpec]]:
+    """Divide tasks into groups whose requests are not longer than that: each is estimated from above."""
+    first, length = 0, 0
+    for number, spec in enumerate(specs):
+        own = _longest(spec)
+        if number > first and length + own > most_bytes:
+            yield specs[first:number]
+            first, length = number, 0
+        length += own
+    if first < len(specs):
+        yield specs[first:]
+
+
+def _longest(spec: TaskSpec) -> int:
+    """Return how many bytes a task takes at most: the SDK escapes what is not ASCII, and quotes."""
+    files = [(f.path, f.http_url, f.container_url, f.blob_prefix, spec.identity) for f in spec.resource_files]
+    outputs = [(f.pattern, f.container_url, f.path, spec.identity) for f in spec.output_files]
+    texts = [spec.id, spec.display_name, spec.command_line, *(text for pair in spec.environment for text in pair)]
+    texts += [text for group in (*files, *outputs) for text in group]
+    known = _TASK_BYTES + _VARIABLE_BYTES * len(spec.environment) + _FILE_BYTES * (len(files) + len(outputs))
+    return known + sum(len(json.dumps(text)) for text in texts)
 
 
 def task_of(job_id: str, found: models.BatchTask) -> Task:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 
 from batch_ops.adapters.batch import AzureBatch, batch_client
+from batch_ops.adapters.batch_models import create_options, in_groups
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.task_spec import OutputFile, ResourceFile
 from tests.contract.batch_account import IDENTITY, JOB, POOL, SPEC, local_service, spec
@@ -78,12 +80,24 @@ async def test_a_burst_goes_in_few_calls(local):
     await AzureBatch(client).create_job(JOB, POOL)
     counting = Counting(client)
     batch = AzureBatch(cast(BatchClient, counting))
-    assert await asyncio.gather(*(batch.create_task(JOB, spec(f"t{number}")) for number in range(40))) == [True] * 40
-    assert counting.sent == ["collection"] * 3
+    assert await asyncio.gather(*(batch.create_task(JOB, spec(f"t{number}")) for number in range(140))) == [True] * 140
+    assert counting.sent == ["collection"] * 2
     too_large = {"kind": "error", "match": f"POST /jobs/{JOB}/addtaskcollection", "status": 413}
     await service.local("POST", "faults", too_large | {"code": "RequestBodyTooLarge"})
     assert await asyncio.gather(*(batch.create_task(JOB, spec(f"l{number}")) for number in range(3))) == [True] * 3
-    assert counting.sent[3:] == ["collection", *["task"] * 3]
+    assert counting.sent[2:] == ["collection", *["task"] * 3]
+
+
+@pytest.mark.parametrize("name", ["a.h5", 'ä€😀"\\ \x7f' * 140])
+def test_a_call_is_never_too_large(name):
+    """Tasks are estimated from above, with whatever names, and as many as fit go together."""
+    tasks = [replace(spec(f"t{number}"), display_name=name, environment=((name, name),) * 9) for number in range(250)]
+    groups = list(in_groups(tasks, 200_000))
+
+    assert [task for group in groups for task in group] == tasks
+    sizes = [sum(len(json.dumps(create_options(task).as_dict())) for task in group) for group in groups]
+    assert max(sizes) <= 200_000
+    assert min(sizes[:-1]) > 60_000
 
 
 async def test_a_busy_service_is_a_fault_with_its_wish_to_wait():
