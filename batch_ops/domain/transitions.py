@@ -120,9 +120,7 @@ def observe(
     if state is record.state and seen == record:
         return None
     return Step(
-        replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(
-            state, now, _reason(state, task, record.plan.tool.title)
-        )
+        replace(seen, placement=replace(seen.placement, previous=NO_TASK)).to(state, now, _reason(state, task, record))
     )
 
 
@@ -143,7 +141,7 @@ def _placed(record: FileRecord, task: Task, node: Node | None, settings: Setting
     )
 
 
-def _reason(state: State, task: Task, tool: str) -> str:
+def _reason(state: State, task: Task, record: FileRecord) -> str:
     match state:
         case State.ACTIVE if task.requeues:
             return f"Batch put the task back into its queue ({task.requeues} times so far); it waits for a node."
@@ -151,8 +149,10 @@ def _reason(state: State, task: Task, tool: str) -> str:
             return FREE_NODE
         case State.PREPARING:
             return "The node is fetching the image and the project."
+        case _ if record.parts is not None:
+            return f"What its {len(record.parts.each)} parts became is being joined."
         case _:
-            return f"{tool} is running."
+            return f"{record.plan.tool.title} is running."
 
 
 def _completed(

@@ -9,6 +9,7 @@ from batch_ops.domain.batch_task import TaskState
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.parts import PartState
+from batch_ops.files.records import details
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.steering import Chosen
@@ -72,12 +73,17 @@ async def test_parts_run_side_by_side_then_one_task_joins_them(parted: World) ->
     done(parted, f"{own}-p3", f"{own}-p4")
     await parted.tick()
     assert alive(parted) == [own]
+    assert dict(details(parted.row(NAME)))["parts"] == "Along z, with a halo of 8 pixels: 4 of 4 parts are done."
+    parted.batch.run(own)
+    await parted.tick()
+    assert parted.row(NAME).reason == "What its 4 parts became is being joined."
     row = await parted.finish(NAME)
 
     assert row.state is State.SUCCEEDED
     assert parted.blobs.names("staging") == []
     assert await parted.open() == []
-    assert parted.states(NAME) == ["SUBMITTING", "ACTIVE", "RUNNING", "SUBMITTING", "ACTIVE", "COLLECTING", "SUCCEEDED"]
+    both = ["SUBMITTING", "ACTIVE", "RUNNING"]
+    assert parted.states(NAME) == [*both, *both, "COLLECTING", "SUCCEEDED"]
 
 
 async def test_tasks_know_their_part_and_what_joins_them_gets_all(parted: World) -> None:
