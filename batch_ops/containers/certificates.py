@@ -126,7 +126,7 @@ def folder_of(record: FileRecord) -> str:
 def _kind(record: FileRecord) -> str:
     """Name the kind of images that one run compares for, as far as it is known before a node has it."""
     image, tool = record.plan.image, record.plan.tool
-    size = dict(zip(image.read_as, image.shape, strict=False))
+    size = dict(zip(image.read_as, image.shape_read, strict=False))
     of_image = (image.dtype, image.read_as, size.get("c", 1), depth_of(size))
     kind = [tool.export_source, tool.ilastik_version, *of_image, record.placement.pool_id]
     return hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:32]

@@ -45,7 +45,14 @@ def planned_export(image: ImageDescription, project: Project, settings: Settings
     """Return the TIFFs that an image becomes."""
     channels, bytes_per_value = exported_values(project, settings)
     stored = kept_export(project).ordered_as(image.exported_as)
-    return export_plan(image.axes, image.shape, channels=channels, bytes_per_value=bytes_per_value, stored=stored)
+    return export_plan(
+        image.axes,
+        image.shape,
+        channels=channels,
+        bytes_per_value=bytes_per_value,
+        stored=stored,
+        one_file=image.has_joined_planes,
+    )
 
 
 def tiff_bytes(image: ImageDescription, project: Project, settings: Settings) -> int:

@@ -57,7 +57,7 @@ def _of_image(image: ImageDescription, project: ProjectFacts, threads: int) -> t
 
 
 def _work(image: ImageDescription, project: ProjectFacts) -> _Work:
-    size = sizes(image.read_as, image.shape)
+    size = sizes(image.read_as, image.shape_read)
     reach = math.ceil(WINDOW_RATIO * project.sigma_3d) if size["z"] > 1 else 0
     return _Work(
         page=size["y"] * size["x"],

@@ -41,7 +41,8 @@ def cut_of(image: ImageDescription, project: ProjectFacts, wanted: int, *, asked
 
     `asked`: somebody wants that number, whatever the halo costs.
     """
-    if wanted < 2:
+    if wanted < 2 or image.has_joined_planes:
+        # Planes of several time points lie in one copy, and come back in one file.
         return None
     size = sizes(image.axes, image.shape)
     most: dict[str, int] = {}

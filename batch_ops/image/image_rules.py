@@ -55,11 +55,11 @@ def judge_image(
             scene=found.scene,
             planes=planes,
             pixel_sizes=found.pixel_sizes if found.sizes_beside else (),
-            exported_as=order_of_results(axes.letters, found.shape, options.output_channels),
+            exported_as="" if planes else order_of_results(axes.letters, found.shape, options.output_channels),
         )
-        _check_project(image.read_as, found.shape, project)
-        _check_scales(image.read_as, found.shape, project)
-        _check_features(image.read_as, found.shape, project)
+        _check_project(image.read_as, image.shape_read, project)
+        _check_scales(image.read_as, image.shape_read, project)
+        _check_features(image.read_as, image.shape_read, project)
         _check_output(image, options)
     except Unfit as unfit:
         return Refused(f"{file} {unfit}")
@@ -67,7 +67,11 @@ def judge_image(
         image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=found.reader)
         return Undecided(f"{file} {question}", image, question.likely, found)
     warnings = (*_of_others(found), *axes.warnings, *notes)
-    copied = found.reader in COPIED_READERS or filters.need_a_plain_copy(code for code, _ in found.filters)
+    copied = (
+        image.has_joined_planes
+        or found.reader in COPIED_READERS
+        or filters.need_a_plain_copy(code for code, _ in found.filters)
+    )
     return Accepted(image, warnings, copy_bytes=found.pixel_bytes if copied else 0)
 
 
@@ -153,8 +157,6 @@ def _other_channels(channels: int, trained: int) -> Unfit:
 
 def _other_dimensions(z: int, t: int, project: ProjectFacts) -> Unfit:
     or_ = ', or have "per_plane" set in its configuration, and each plane is segmented by itself' if z > 1 else ""
-    if z > 1 and t > 1:
-        or_ += ", if each time point is a file of its own"
     if z == 1 and t > 1:
         or_ = f"; if its {t} time points are z slices that Fiji took for time, swap them there before the export"
     if z > 1 and t == 1 and "t" in project.axes:
@@ -205,6 +207,7 @@ def _check_output(image: ImageDescription, options: ImageOptions) -> None:
             channels=options.output_channels,
             bytes_per_value=options.bytes_per_value,
             stored=options.export.ordered_as(image.exported_as),
+            one_file=image.has_joined_planes,
         )
     except StoredExportError as exc:
         raise Unfit(

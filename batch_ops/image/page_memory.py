@@ -25,7 +25,7 @@ def page_bytes(
     """
     if not image.is_known:
         return None
-    size = sizes(image.read_as, image.shape)
+    size = sizes(image.read_as, image.shape_read)
     columns = project.feature_columns(size["c"], size["z"])
     rows, width = page_shape or (size["y"], size["x"])
     return 2 * (rows * width // channels) * VALUE_BYTES * (columns + len(project.classes) * threads)

@@ -1,13 +1,13 @@
 """Stacks of planes for a classifier that was trained in 2D: each plane by itself, where the project asks for it. Pure.
 
-ilastik itself segments each time point by itself, so the planes are given to it as time points.
+ilastik itself segments each time point by itself, so the planes are given to it as time points: those of several time
+points one after the other, in a plain copy.
 """
 
 from __future__ import annotations
 
 from batch_ops.image import axes as axis_rules
 from batch_ops.image.facts import ImageOptions, ProjectFacts
-from batch_ops.image.sentences import Unfit
 from batch_ops.task.run_plan import RunWarning
 
 _CONFIG = '"per_plane" in the configuration of its project'
@@ -16,7 +16,7 @@ _CONFIG = '"per_plane" in the configuration of its project'
 def stacked(
     letters: str, shape: tuple[int, ...], project: ProjectFacts, options: ImageOptions, *, says_time: bool = True
 ) -> tuple[str, tuple[RunWarning, ...]]:
-    """Return the axis along which the planes are segmented one by one ("": none is), and warnings. Raises `Unfit`.
+    """Return the axes along which the planes are segmented one by one ("": none are), and warnings.
 
     `says_time`: which axis is time, the file itself says, and nobody who knows the image.
     """
@@ -28,13 +28,9 @@ def stacked(
     if project.spatial_dimensions == 3:
         sentence = f"Its project was trained in 3D, so that it is segmented as a whole; {_CONFIG} is for 2D only."
         return "", (RunWarning("per-plane-not-used", sentence),)
-    if size["t"] > 1:
-        raise Unfit(
-            f"has {size['t']} time points of {size['z']} z slices, and {_CONFIG} is for stacks without time; save each "
-            "time point as a file."
-        )
-    sentence = f"Each of its {size['z']} planes along z is segmented by itself, as {_CONFIG} asks."
-    return "z", (RunWarning("per-plane", sentence),)
+    several = f" at each of its {size['t']} time points" if size["t"] > 1 else ""
+    sentence = f"Each of its {size['z']} planes along z{several} is segmented by itself, as {_CONFIG} asks."
+    return "tz" if several else "z", (RunWarning("per-plane", sentence),)
 
 
 def _of_time(size: dict[str, int], project: ProjectFacts, letters: str) -> tuple[RunWarning, ...]:

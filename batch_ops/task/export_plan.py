@@ -78,6 +78,7 @@ def export_plan(
     channels: int = 1,
     bytes_per_value: int = 1,
     stored: StoredExport = NOTHING_STORED,
+    one_file: bool = False,
 ) -> ExportPlan:
     """Return how ilastik exports an image of these axes ("tzyxc" letters, in the order of `shape`).
 
@@ -86,6 +87,7 @@ def export_plan(
     along the *first* axis that is longer than 1 and needs all of t, z, y and x to be so; hence it is taken
     only where that first axis is t (see `order_of_results`). Everything else becomes one file with a page for
     each t, z and channel.
+    `one_file`: for planes of several time points that ilastik gets one after the other, never a sequence.
     `stored`: what the project keeps of its export. A sequence of a region has the numbers of its time points.
     Raises PlanError for axes that are unknown, repeated, without x and y, or do not fit the shape, and
     StoredExportError for an image that can't be exported as its project stores it.
@@ -104,7 +106,7 @@ def export_plan(
     size = {axis: stop - start for axis, (start, stop) in region.items()}
     long_axes = [axis for axis in stored.order(axes if "c" in axes else axes + "c", size) if size[axis] > 1]
     t, z, channels = size["t"], size["z"], size["c"]
-    sequence = long_axes[:1] == ["t"] and set(long_axes) >= set("tzyx")
+    sequence = not one_file and long_axes[:1] == ["t"] and set(long_axes) >= set("tzyx")
     files, pages = (t, z * channels) if sequence else (1, t * z * channels)
     rows, columns = size["y"], size["x"]
     steps = (("t", 1 if sequence else t), ("z", z), ("c", channels))

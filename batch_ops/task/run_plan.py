@@ -44,9 +44,10 @@ class ImageDescription:
     `dtype` is numpy's name ("uint8"). `tagged`: the file itself carries axistags that ilastik takes as they are;
     otherwise the task writes those of `axes` into its own copy. `reader`: what reads the file. `scene`: which image
     of a file that holds several scenes. `planes`: the axis whose planes a classifier trained in 2D gets one by one, as
-    if they were time points; "" for an image that is segmented as a whole. `folder`: of its results, where a file holds
-    several images. `pixel_sizes`: axis, size and unit, where they stand in a file beside it. `exported_as`: the order
-    of axes that ilastik is given for the results; "" for the image's own.
+    if they were time points; "tz" for those of several time points, one after the other; "" for an image that is
+    segmented as a whole. `folder`: of its results, where a file holds several images. `pixel_sizes`: axis, size and
+    unit, where they stand in a file beside it. `exported_as`: the order of axes that ilastik is given for the results;
+    "" for the image's own.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -68,8 +69,23 @@ class ImageDescription:
     @property
     def read_as(self) -> str:
         """The axes as ilastik is given them."""
+        if self.has_joined_planes:
+            return "t" + "".join(axis for axis in self.axes if axis not in self.planes)
         other = {"t": self.planes, self.planes: "t"} if self.planes else {}
         return "".join(other.get(axis, axis) for axis in self.axes)
+
+    @property
+    def shape_read(self) -> tuple[int, ...]:
+        """The shape as ilastik gets it, in the order of `read_as`."""
+        if not self.has_joined_planes:
+            return self.shape
+        size = dict(zip(self.axes, self.shape))
+        return (size["t"] * size["z"], *(size[axis] for axis in self.read_as[1:]))
+
+    @property
+    def has_joined_planes(self) -> bool:
+        """Whether the planes of all time points become one axis, in a plain copy."""
+        return self.planes == "tz"
 
     @property
     def is_known(self) -> bool:

@@ -202,6 +202,7 @@ def plan_export(
             channels=channels,
             bytes_per_value=bytes_per_value,
             stored=stored.ordered_as(image.exported_as),
+            one_file=image.has_joined_planes,
         )
     except export_plan.PlanError as exc:
         refuse(contract.EXIT_BAD_IMAGE, str(exc))

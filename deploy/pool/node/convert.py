@@ -1,7 +1,8 @@
 """Writes an image as one plain dataset, as ilastik reads it; a program: the order comes as JSON by standard input.
 
     {"source", "target": files, "dataset": name in the target, "shape", "dtype", "parts": [[path, [index, ...]], ...],
-     "attributes": {name: text}, "decoders": whether more compressions than HDF5's own are needed,
+     "attributes": {name: text}, "joined": axes of the image if the planes of all its time points become one axis,
+     "decoders": whether more compressions than HDF5's own are needed,
      "seconds": for one piece of it, "whole", "corner": of a part, the shape of the image and where it begins there}
 
 It is a process of its own because what decodes pixels is written in C, and what it decodes may be hostile: it has a
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from node.aside import go_first
-from node.convert_tiff import convert_tiff
+from node.convert_tiff import convert_tiff, new_dataset
 from node.files import is_disk_full, is_nodes_fault, is_tiff
 
 # The image is damaged; the disk is full; a package is missing; it may be the node's fault, or the image's.
@@ -36,6 +37,8 @@ _BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 8 * 2**20
 _PIECE_BYTES = 2**20
 _MOST_CHUNKS = 2_000_000
+# Blocks may end within a chunk of the copy.
+_CACHE_BYTES = 64 * 2**20
 
 
 def convert(order: dict[str, Any]) -> None:
@@ -55,12 +58,12 @@ def convert(order: dict[str, Any]) -> None:
     used = _address_space()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(seconds)
-    with h5py.File(order["source"], "r") as file, h5py.File(target, "w") as plain:
+    with h5py.File(order["source"], "r") as file, h5py.File(target, "w", rdcc_nbytes=_CACHE_BYTES) as plain:
         path, leading = order["parts"][0]
         first, shape = own_dataset(file, path), tuple(order["shape"])
         stored = _chunks(first, shape[len(leading) :])
         chunks = (1,) * len(leading) + stored if _bytes(stored, first) <= _CHUNK_BYTES else True
-        made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
+        made = new_dataset(plain, order, chunks)
         for name, text in order["attributes"].items():
             made.attrs[name] = text
         for path, index in order["parts"]:

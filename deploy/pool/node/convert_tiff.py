@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, Tuple
 
+from node.joined_planes import JoinedPlanes
+
 _CHUNK_BYTES = 2**20
 _BAND_BYTES = 32 * 2**20
 # Segments of a page lie across chunks of rows.
@@ -36,7 +38,7 @@ def convert_tiff(order: dict[str, Any], limit: Callable[[int], None]) -> None:
         page_shape, leading = whole[outer:], shape[:outer]
         with h5py.File(order["target"], "w", rdcc_nbytes=_CACHE_BYTES) as plain:
             chunks = (*(1 for _ in leading), *_chunks(shape[outer:], stack.item_bytes))
-            made = plain.create_dataset(order["dataset"], shape, order["dtype"], chunks=chunks)
+            made = new_dataset(plain, order, chunks)
             for name, text in order["attributes"].items():
                 made.attrs[name] = text
             for at in numpy.ndindex(*leading):
@@ -59,6 +61,13 @@ def _inside(piece: Piece, corner: tuple[int, ...], shape: tuple[int, ...]) -> Pi
         where.append(slice(begin - first, max(begin, end) - first))
         cut.append(slice(begin - start, max(begin, end) - start))
     return tuple(where), piece[1][tuple(cut)]
+
+
+def new_dataset(plain: Any, order: dict[str, Any], chunks: tuple[int, ...] | bool) -> Any:
+    """Create the dataset that takes the pixels of an image of the shape that was ordered."""
+    if order.get("joined"):
+        return JoinedPlanes(plain, order["dataset"], order["joined"], order["shape"], order["dtype"])
+    return plain.create_dataset(order["dataset"], tuple(order["shape"]), order["dtype"], chunks=chunks)
 
 
 def _chunks(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:

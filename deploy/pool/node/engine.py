@@ -74,7 +74,7 @@ def choose(
     if changed:
         sentence = "With the export settings that the project stores, nothing is certified."
         return Chosen(ilastik, EngineUse(engine.version, False, reason=sentence))
-    size = dict(zip(image.described.read_as, image.shape))
+    size = dict(zip(image.described.read_as, image.described.shape_read))
     combination = Combination(
         project_sha256=task.project_digest,
         export_source=task.export_source,

@@ -108,7 +108,7 @@ def _rewrite(
     labels = objects if output.role is Role.SEGMENTATION else None
     order = {
         **pixels_of(execution, image, []),
-        "planes": image.described.planes,
+        "planes": "" if image.described.has_joined_planes else image.described.planes,
         "source": list(map(str, sources)),
         "targets": list(map(str, targets)),
         "pages": output.pages,

@@ -96,30 +96,30 @@ def _several(
             copy = write_plain_copy(path, name, found, (Part(stored.path),), attributes, decoders=False, **of_part)
             return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
         with faults_of_file(contract.EXIT_BAD_IMAGE, name), open_hdf5(path, "r") as file:
-            parts = parts_to_copy(file, stored) or (Part(stored.path),)
+            parts = parts_to_copy(file, stored, joined=found.has_joined_planes) or (Part(stored.path),)
             _, attributes, _ = _told(file, found, stored, parts)
         decoders = needs_decoders(stored)
         copy = write_plain_copy(path, name, found, parts, attributes, decoders=decoders, **of_part)
         return _linked(root, task, LocalImage(argument, md5, found, warnings, str(copy.relative_to(root))))
 
-    largest = max(_bytes_of_copies(path, task, [one.found for one in each]))
+    largest = max(_bytes_of_copies(path, task, each))
     if region:
         whole = each[0].found
         largest = min(largest, math.prod(each[0].image.shape) * whole.pixel_bytes // math.prod(whole.shape))
     return LocalImages(argument, md5, tuple(one.image for one in each), warnings, make, largest)
 
 
-def _bytes_of_copies(path: Path, task: contract.TaskEnvironment, each: Sequence[Dataset]) -> Iterator[int]:
+def _bytes_of_copies(path: Path, task: contract.TaskEnvironment, each: Sequence[Described]) -> Iterator[int]:
     """Tell for each image how large its plain copy gets at most: what was never written takes no room."""
     if is_tiff(path):
-        yield from (one.pixel_bytes for one in each)
+        yield from (one.found.pixel_bytes for one in each)
         return
     from batch_ops.image.stored_values import own_dataset  # only here: a node without h5py must be able to say so
 
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
         for one in each:
-            parts = parts_to_copy(file, one) or (Part(one.path),)
-            yield min(one.pixel_bytes, sum(_stored_bytes(own_dataset(file, part.path)) for part in parts))
+            parts = parts_to_copy(file, one.found, joined=one.image.has_joined_planes) or (Part(one.found.path),)
+            yield min(one.found.pixel_bytes, sum(_stored_bytes(own_dataset(file, part.path)) for part in parts))
 
 
 def _stored_bytes(dataset: Any) -> int:
@@ -161,7 +161,7 @@ def _told(
 def _change(root: Path, path: Path, task: contract.TaskEnvironment, md5: str, described: Described) -> LocalImage:
     found, warnings, stored = described
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
-        parts = parts_to_copy(file, stored)
+        parts = parts_to_copy(file, stored, joined=found.has_joined_planes)
         sizes, attributes, listed = _told(file, found, stored, parts)
         odd = odd_attributes(file[listed])
     if parts:
@@ -186,12 +186,15 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment, md5: str, de
     return image
 
 
-def parts_to_copy(file: Any, stored: Dataset) -> tuple[Part, ...]:
-    """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is."""
+def parts_to_copy(file: Any, stored: Dataset, *, joined: bool = False) -> tuple[Part, ...]:
+    """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is.
+
+    `joined`: the planes of all its time points are to be one axis.
+    """
     from batch_ops.image.dialects.read_file import parts_of  # only here: a node without h5py must be able to say so
 
     parts = parts_of(file, stored.reader, stored.shape, stored.path)
-    return parts or ((Part(stored.path),) if needs_decoders(stored) else ())
+    return parts or ((Part(stored.path),) if needs_decoders(stored) or joined else ())
 
 
 def needs_decoders(stored: Dataset) -> bool:

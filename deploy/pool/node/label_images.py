@@ -36,17 +36,32 @@ class Painter:
     wanted: ObjectsWanted
     one: CountedClass
     dtype: str
+    folder: Path
 
     def bands(self, t: int) -> Iterator[Array]:
         """Yield the ids of each band (rows x columns) of a time point, plane after plane."""
         if self.wanted.split and is_splittable(self.image):
             yield from self._parts(t)
             return
-        for _ in (found := _Numbered(self)).bands(t):
-            pass
-        ids = found.components.ids() if found.components else None
-        for shape, start, stop, number in _Numbered(self).bands(t):
-            yield _painted(shape, start, stop, None if ids is None else ids[number] + 1, self.dtype)
+        with self._components() as first:
+            for _ in self._runs(first, t):
+                pass
+            ids = first.ids()
+        with self._components() as again:
+            for shape, start, stop, number in self._runs(again, t):
+                yield _painted(shape, start, stop, ids[number], self.dtype)
+
+    def _components(self) -> Components:
+        return Components(self.image.columns, 0, self.image.planes, self.folder)
+
+    def _runs(self, components: Components, t: int) -> Iterator[tuple[tuple[int, int], Array, Array, Array]]:
+        """Yield of each band of a time point its shape, and start, stop and number of its runs."""
+        last = -1
+        for z, row, mask in self.masks(t):
+            if z != last:
+                components.next_plane()
+                last = z
+            yield (mask.shape, *components.number(mask, row))
 
     def masks(self, t: int) -> Iterator[tuple[int, int, Array]]:
         """Yield z, first row and mask of each band."""
@@ -67,34 +82,15 @@ class Painter:
                 yield plane[row : row + TILE].astype(self.dtype)
 
 
-class _Numbered:
-    """One pass through a time point; `components` is None where the class is nowhere."""
-
-    def __init__(self, painter: Painter) -> None:
-        self._painter = painter
-        self.components: Components | None = None
-
-    def bands(self, t: int) -> Iterator[tuple[tuple[int, int], Array, Array, Array]]:
-        components, last = Components(self._painter.image.columns, 0), -1
-        for z, row, mask in self._painter.masks(t):
-            if z != last:
-                components.next_plane()
-                last = z
-            start, stop, number = components.number(mask, row)
-            if start.size:
-                self.components = components
-            yield mask.shape, start, stop, number
-
-
-def _painted(shape: tuple[int, int], start: Array, stop: Array, ids: Array | None, dtype: str) -> Array:
+def _painted(shape: tuple[int, int], start: Array, stop: Array, ids: Array, dtype: str) -> Array:
     """Paint runs, which lie on the flat axis of rows that have one pixel more."""
     import numpy
 
     flat = numpy.zeros(shape[0] * (shape[1] + 1), dtype)
-    if ids is not None and start.size:
+    if start.size:
         length = stop - start
         before = numpy.cumsum(length) - length
-        flat[numpy.arange(int(length.sum())) + numpy.repeat(start - before, length)] = numpy.repeat(ids, length)
+        flat[numpy.arange(int(length.sum())) + numpy.repeat(start - before, length)] = numpy.repeat(ids + 1, length)
     return flat.reshape(shape[0], shape[1] + 1)[:, :-1]
 
 
@@ -113,7 +109,7 @@ def paint(order: dict[str, Any], largest_page: int = BAND_BYTES) -> dict[str, An
         sized = ObjectsWanted(wanted.classes, 0, wanted.pixel_size_um or image.pixel_size_um(), wanted.split)
         for one in wanted.classes:
             greatest = most.get(one.label, 0)
-            painter = Painter(image, pages, sized, one, _type_for(greatest))
+            painter = Painter(image, pages, sized, one, _type_for(greatest), folder)
             painted = _write(folder.parent / labels_name(one.label), painter, largest_page)
             if painted != greatest:
                 raise ValueError(f"{painted} objects of class {one.label} were painted where the table has {greatest}")

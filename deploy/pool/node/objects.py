@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,18 @@ def write_objects(
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_columns(axes, unit, image.channels))
         for t in range(image.times):
-            for one, found in zip(wanted.classes, _objects(image, pages, t, wanted, see)):
-                sizes = found.pixels * size_of_pixel
-                _write(table, (t, one.label, cell(one.name)), found, axes, image, None if unit == "px" else sizes)
-                counting = sizes >= wanted.min_size
-                counts[one][0].append(int(counting.sum()))
-                counts[one][1].append(float(sizes[counting].sum()))
+            for one, several in zip(wanted.classes, _objects(image, pages, t, wanted, see, path.parent)):
+                known, number, total = 0, 0, 0.0
+                for found in several:
+                    sizes = found.pixels * size_of_pixel
+                    of_class = (t, one.label, cell(one.name))
+                    _write(table, of_class, known, found, axes, image, None if unit == "px" else sizes)
+                    known += found.pixels.size
+                    counting = sizes >= wanted.min_size
+                    number += int(counting.sum())
+                    total += float(sizes[counting].sum())
+                counts[one][0].append(number)
+                counts[one][1].append(total)
     of_classes = (
         ClassCount(one.label, one.name, tuple(numbers), tuple(sizes)) for one, (numbers, sizes) in counts.items()
     )
@@ -50,22 +57,29 @@ def write_objects(
 
 
 def _objects(
-    image: ImagePlanes, pages: Pages, t: int, wanted: ObjectsWanted, see: Callable[[Band], None]
-) -> list[Objects]:
+    image: ImagePlanes, pages: Pages, t: int, wanted: ObjectsWanted, see: Callable[[Band], None], folder: Path
+) -> Iterator[Iterable[Objects]]:
+    """Yield the objects of each class, some at a time; all of a class before the next is asked for."""
     classes = wanted.classes
     if wanted.split and is_splittable(image):
-        return _parts(image, pages, t, wanted, see)
-    found = [Components(image.columns, image.channels) for _ in classes]
-    z = -1
-    for band in bands(image, pages, t):
-        see(band)
-        if band.z != z:
-            z = band.z
-            for components in found:
-                components.next_plane()
-        for one, components in zip(classes, found):
-            components.add(band.classes == one.label, band.intensities, band.row)
-    return [components.objects() for components in found]
+        yield from _parts(image, pages, t, wanted, see)
+        return
+    with ExitStack() as files:
+        of_class = [Components(image.columns, image.channels, image.planes, folder) for _ in classes]
+        for components in of_class:
+            files.enter_context(components)
+        z = -1
+        for band in bands(image, pages, t):
+            see(band)
+            if band.z != z:
+                z = band.z
+                for components in of_class:
+                    components.next_plane()
+            for one, components in zip(classes, of_class):
+                components.add(band.classes == one.label, band.intensities, band.row)
+        for components in of_class:
+            yield components.objects()
+            components.close()
 
 
 def is_splittable(image: ImagePlanes) -> bool:
@@ -75,7 +89,7 @@ def is_splittable(image: ImagePlanes) -> bool:
 
 def _parts(
     image: ImagePlanes, pages: Pages, t: int, wanted: ObjectsWanted, see: Callable[[Band], None]
-) -> list[Objects]:
+) -> Iterator[Iterable[Objects]]:
     """Find the parts of components: all pixels of a class are looked at together, then measured in bands."""
     import numpy
 
@@ -85,13 +99,11 @@ def _parts(
         see(band)
         for one, mask in zip(wanted.classes, masks):
             mask[band.z, band.row : band.row + len(band.classes)] = band.classes == one.label
-    found = []
     for mask in masks:
         labels, measured = labels_of(mask, wanted.pixel_size_um or (1.0, 1.0, 1.0)), Labelled(image.channels)
         for band in bands(image, pages, t):
             measured.add(labels[band.z, band.row : band.row + len(band.classes)], band.intensities, band.z, band.row)
-        found.append(measured.objects())
-    return found
+        yield [measured.objects()]
 
 
 def _columns(axes: str, unit: str, channels: int) -> list[str]:
@@ -102,7 +114,7 @@ def _columns(axes: str, unit: str, channels: int) -> list[str]:
 
 
 def _write(
-    table: Any, of_class: tuple[int, int, str], found: Objects, axes: str, image: ImagePlanes, sizes: Any
+    table: Any, of_class: tuple[int, int, str], known: int, found: Objects, axes: str, image: ImagePlanes, sizes: Any
 ) -> None:
     import numpy
 
@@ -122,4 +134,4 @@ def _write(
     ]
     for begin in range(0, found.pixels.size, _ROWS_AT_ONCE):
         rows = zip(*(column[begin : begin + _ROWS_AT_ONCE].tolist() for column in columns))
-        table.writerows((*of_class, begin + number, *row) for number, row in enumerate(rows, 1))
+        table.writerows((*of_class, number, *row) for number, row in enumerate(rows, known + begin + 1))

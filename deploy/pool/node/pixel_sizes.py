@@ -24,8 +24,8 @@ def sizes_as_read(sizes: PixelSizes, found: ImageDescription) -> PixelSizes:
     """Return the sizes by the axes that ilastik is given; that of planes it takes for times is in micrometres then."""
     if not found.planes:
         return sizes
-    others = [(axis, size, unit) for axis, size, unit in sizes if axis not in ("t", found.planes)]
-    depth = [(size, MICROMETRES.get(unit)) for axis, size, unit in sizes if axis == found.planes]
+    others = [(axis, size, unit) for axis, size, unit in sizes if axis not in "tz"]
+    depth = [(size, MICROMETRES.get(unit)) for axis, size, unit in sizes if axis == "z"]
     return [*others, *(("t", size * factor, "") for size, factor in depth if factor)]
 
 

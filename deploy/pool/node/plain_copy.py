@@ -50,6 +50,7 @@ def write_plain_copy(
         "corner": list(corner),
         "parts": [[part.path, part.at] for part in parts],
         "attributes": dict(attributes),
+        "joined": image.axes if image.has_joined_planes else "",
         "decoders": decoders,
         "seconds": _PIECE_SECONDS,
     }

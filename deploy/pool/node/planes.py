@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from node.files import open_hdf5
+from node.joined_planes import PLANES_OF_EACH_TIME
 from node.pixel_sizes import sizes_um
 
 BAND_BYTES = int(os.environ.get("COUNT_BAND_BYTES") or 64 * 2**20)  # read at once
@@ -58,10 +59,18 @@ class Pages:
         self._tiff, self._number = None, -1
 
 
+def is_mapped(page: Array) -> bool:
+    """Return whether a page is read when it is used, and not yet."""
+    import numpy
+
+    return isinstance(page, numpy.memmap)
+
+
 class ImagePlanes:
     """A dataset of any order of axes, as planes (z, y, x, c) of one time point.
 
-    `read_as`: the axes by which its tags call it, where planes along z stand there as time points.
+    `read_as`: the axes by which its tags call it, where planes along z stand there as time points; one less where
+    those of all time points do (see `joined_planes`).
     """
 
     def __init__(self, file: Path, name: str, axes: str, read_as: str = "") -> None:
@@ -70,8 +79,14 @@ class ImagePlanes:
         self._axes = axes
         self._called = dict(zip(axes, read_as or axes))
         size = dict(zip(axes, self._data.shape))
+        self._joined = 0
+        if len(read_as or axes) < len(axes):
+            self._joined = int(self._data.attrs[PLANES_OF_EACH_TIME])
+            self._axes, self._called = read_as.replace("t", "z"), {"z": "t"}
+            size = dict(zip(self._axes, self._data.shape))
+            size["t"], size["z"] = size["z"] // self._joined, self._joined
         self.times, self.planes, self.rows, self.columns, self.channels = (int(size.get(axis, 1)) for axis in "tzyxc")
-        chunks = dict(zip(axes, self._data.chunks or ()))
+        chunks = dict(zip(self._axes, self._data.chunks or ()))
         self._depth, self._height, self._width = (int(chunks.get(axis, 1)) for axis in "zyx")
 
     def pixel_size_um(self) -> tuple[float, ...]:
@@ -119,6 +134,9 @@ class ImagePlanes:
         """Return (z, y, x, c)."""
         import numpy
 
+        if self._joined:
+            first, end, _ = z.indices(self._joined)
+            z = slice(t * self._joined + first, t * self._joined + end)
         wanted: dict[str, Any] = {"t": t, "z": z, "y": y, "x": x, "c": c}
         found = self._data[tuple(wanted[axis] for axis in self._axes)]
         left = [axis for axis in self._axes if axis != "t"]
@@ -148,9 +166,12 @@ def bands(image: ImagePlanes, pages: Pages | None, t: int) -> Iterator[Band]:
     """Yield the bands of one time point, plane after plane: what was there, and what it was found to be."""
     for z, row, block in image.blocks(t):
         for depth, plane in enumerate(block):
-            page = pages.read(t * image.planes + z + depth) if pages else None
+            number = t * image.planes + z + depth
+            page = pages.read(number) if pages else None
             # What is computed of a band takes several times its bytes.
             step = max(1, BAND_BYTES // 8 // max(1, image.columns * image.channels))
             for first in range(0, len(plane), step):
                 rows = slice(row + first, row + first + len(plane[first : first + step]))
+                if pages and is_mapped(page):
+                    page = pages.read(number)  # anew, as what was read of it counts as memory until it is let go
                 yield Band(z + depth, rows.start, None if page is None else page[rows], plane[first : first + step])

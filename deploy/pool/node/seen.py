@@ -49,13 +49,11 @@ class Seeing:
     def add(self, band: Band) -> None:
         """Look at one band."""
         if band.classes is not None and band.classes.dtype == np.uint8:
-            self.class_pixels += np.bincount(band.classes.ravel(), minlength=_CLASSES)
+            _count(self.class_pixels, band.classes.ravel(), 0)
         pixels = band.intensities.reshape(-1, band.intensities.shape[2])
         if self._counts is not None:
             for channel, values in enumerate(pixels.T):
-                self._counts[channel] += np.bincount(
-                    values.astype(np.int64) - self._least, minlength=len(self._counts[0])
-                )
+                _count(self._counts[channel], values, self._least)
             return
         self._values.append(pixels[self._next :: self._step].astype(np.float64))
         self._next = (self._next - len(pixels)) % self._step
@@ -79,6 +77,18 @@ class Seeing:
         greatest = index + self._least
         is_full = greatest in _FULL_SCALES.get(self._kind.name, ())
         return ChannelSeen(low, median, high, greatest, float(counts[index] / total), is_full)
+
+
+def _count(counts: Array, values: Array, least: int) -> None:
+    """Add how often each value is there; `counts` begins with that of the `least`."""
+    if not values.size:
+        return
+    first = values.min()
+    if first == values.max():
+        # What was never written, or holds nothing but background: much of a large image.
+        counts[int(first) - least] += values.size
+    else:
+        counts += np.bincount(values.astype(np.int64) - least, minlength=len(counts))
 
 
 def _sampled(values: Array) -> ChannelSeen:

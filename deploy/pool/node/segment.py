@@ -79,8 +79,9 @@ def segment(
         outcome = true_success.outcome_of(execution.ilastik_exit_code, files, log, promised, free)
         if not outcome.succeeded:
             return Made(replace(outcome, sentence=f"{folder}: {outcome.sentence}") if folder else outcome)
-        if image.described.planes and plan.export_format != HDF5 and not work.parts:
-            name_planes(place, promised, image.described.planes)
+        is_z = image.described.planes and plan.export_format != HDF5
+        if (is_z or image.described.has_joined_planes) and not work.parts:
+            name_planes(place, promised, image.described)
         results = outputs_of(execution, outputs_by_folder([(folder, promised)]))
         if task.region:
             # The rest is made of the whole image.

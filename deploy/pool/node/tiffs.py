@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from batch_ops.task.outputs import PlannedOutput
+from batch_ops.task.run_plan import ImageDescription
 from batch_ops.task.true_success import FoundFile
 from node.files import BLOCK_BYTES
 
@@ -48,23 +49,25 @@ def only_value(folder: Path, names: Iterable[str]) -> int | None:
     return value[0] if value else None
 
 
-def name_planes(folder: Path, outputs: Iterable[PlannedOutput], axis: str) -> None:
-    """Call the pages of TIFFs planes along an axis that ilastik took for time points, in their OME-XML.
+def name_planes(folder: Path, outputs: Iterable[PlannedOutput], image: ImageDescription) -> None:
+    """Call the pages of TIFFs planes along z that ilastik took for time points, in their OME-XML.
 
-    What stands there as the time between them, without a unit, is their distance in micrometres.
+    Those of several time points are parted again: all z of one, then of the next, as the pages are. What stands there
+    as the time between them, without a unit, is their distance in micrometres.
     """
     import tifffile
 
-    size, of_axis = b"Size%s=" % axis.upper().encode(), b"PhysicalSize%s=" % axis.upper().encode()
-    names = {b"SizeT=": size, size: b"SizeT=", b"TimeIncrement=": of_axis}
+    size = dict(zip(image.axes, image.shape))
+    sizes = {b"T": size.get("t", 1), b"Z": size["z"]}
     for path in (path for output in outputs if output.is_tiff for path in output.paths):
         with tifffile.TiffFile(folder / path, mode="r+") as tiff:
             tag = tiff.pages.first.tags.get("ImageDescription")
             if tag is None or not tiff.is_ome:
                 continue
             text = str(tag.value).encode()
-            text = re.sub(rb' (PhysicalSize%s|TimeIncrement)Unit="[^"]*"' % axis.upper().encode(), b"", text)
-            text = re.sub(rb"(?<= )(%s)" % b"|".join(names), lambda found: names[found[1]], text)
+            text = re.sub(rb' (PhysicalSizeZ|TimeIncrement)Unit="[^"]*"', b"", text)
+            text = re.sub(rb"(?<= )TimeIncrement=", b"PhysicalSizeZ=", text)
+            text = re.sub(rb'(?<= )Size([TZ])="\d+"', lambda found: b'Size%s="%d"' % (found[1], sizes[found[1]]), text)
             tag.overwrite(text)
 
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from batch_ops.domain.parts_plan import cut_of
 from batch_ops.image.facts import Accepted, ImageOptions
+from batch_ops.task.export_plan import export_plan
 from batch_ops.task.run_plan import image_from_json, image_to_json
 from tests.unit.image.test_image_rules import TRAINED_2D, dataset, judge, words
 
@@ -52,10 +54,30 @@ def test_an_untagged_stack_needs_no_question(flat, shape, trained, axes, read_as
     assert (verdict.image.axes, verdict.image.read_as) == (axes, read_as)
 
 
-def test_time_and_z_at_once_are_refused(flat, h5):
-    """And in 3D there is nothing to take apart, which is said."""
-    assert "2 time points of 20 z slices" in words(judge(dataset(), flat, PLANES))
-    assert "by itself, if each time point is a file of its own" in words(judge(dataset(), flat))
+@pytest.mark.parametrize(
+    ("axes", "shape", "read_as", "shape_read"),
+    [
+        ("tzyx", (3, 20, 30, 40), "tyx", (60, 30, 40)),
+        ("xyzt", (40, 30, 20, 3), "txy", (60, 40, 30)),
+        ("ztyxc", (20, 3, 30, 40, 1), "tyxc", (60, 30, 40, 1)),
+    ],
+)
+def test_planes_of_several_time_points_come_one_after_the_other(flat, axes, shape, read_as, shape_read):
+    """All z of the first t, then of the next; they need a plain copy, and become one file."""
+    verdict = judge(dataset(shape, axes), flat, PLANES)
+    image = verdict.image
+    assert (image.read_as, image.shape_read, image.tagged, image.exported_as) == (read_as, shape_read, False, "")
+    assert image_from_json(image_to_json(image)) == image
+    assert verdict.copy_bytes > 0
+    assert "20 planes along z at each of its 3 time points" in verdict.warnings[0].sentence
+    plan = export_plan(image.axes, image.shape, one_file=image.has_joined_planes)
+    assert (plan.files, plan.pages_per_file, plan.axes) == (1, 60, "tzyx")
+    assert cut_of(image, flat, 4) is None
+
+
+def test_in_3d_there_is_nothing_to_take_apart(flat, h5):
+    """Which is said; and without `per_plane` it is named."""
+    assert 'have "per_plane" set' in words(judge(dataset(), flat))
     verdict = judge(dataset(), h5.project, PLANES)
     assert (verdict.image.planes, verdict.warnings[0].code) == ("", "per-plane-not-used")
 
