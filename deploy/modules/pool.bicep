@@ -128,6 +128,8 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = {
         { name: 'ILASTIK_ARCHIVE', value: ilastikArchive }
         { name: 'ILASTIK_SHA256', value: ilastikSha256 }
         { name: 'ILASTIK_VERSION', value: ilastikVersion }
+        // Nodes with the engine fetch ilastik when a task needs it: the first that compares both, or one without a certificate.
+        { name: 'ILASTIK_WHEN', value: empty(engineBlob) ? 'start' : 'needed' }
         { name: 'TOOLS_URL', value: toolsUrl }
         { name: 'POOL_IDENTITY_CLIENT_ID', value: identityClientId }
       ]

@@ -2,6 +2,7 @@
 # Finds ilastik and the Python for tasks on this node, and hands over to run_task.py.
 # Exit code 86: this node has no usable ilastik, or no such Python (contract.EXIT_NODE).
 set -u
+later=
 
 not_this_node() {
     printf '%s\n' "$1" >&2
@@ -17,10 +18,15 @@ elif [ -z "$home" ]; then
     [ -n "$shared" ] ||
         not_this_node "Neither ILASTIK_HOME nor AZ_BATCH_NODE_SHARED_DIR is set, so ilastik can't be found."
     home="$shared/ilastik"
+    # A node whose images the pixel engine computes gets ilastik when a task needs it, from the task script.
+    if ! [ -d "$home" ] && [ -f "$shared/later/install.sh" ]; then
+        home="$shared/later/installed/ilastik"
+        later=yes
+    fi
 fi
-[ -n "${ILASTIK_TASK_TOOL:-}" ] || [ -d "$home" ] ||
+[ -n "${ILASTIK_TASK_TOOL:-}$later" ] || [ -d "$home" ] ||
     not_this_node "There is no ilastik in $home: the pool's start task has not unpacked it there."
-[ -n "${ILASTIK_TASK_TOOL:-}" ] || [ -f "$home/run_ilastik.sh" ] ||
+[ -n "${ILASTIK_TASK_TOOL:-}$later" ] || [ -f "$home/run_ilastik.sh" ] ||
     not_this_node "There is no run_ilastik.sh in $home: the archive of ilastik is incomplete or another one."
 
 python="$shared/python/bin/python"

@@ -9,7 +9,9 @@
 # Beside it: install_python.py with node-requirements.txt and node-python.tar, the wheels for that Python; smoke.h5 and
 # smoke.ilp, an image and a classifier to try ilastik with; engine.whl, the pixel engine, where it is wanted.
 # Given: ILASTIK_ARCHIVE (blob in the container of tools; a file of that name beside this script is taken instead),
-#   ILASTIK_SHA256, ILASTIK_VERSION, TOOLS_URL (that container), POOL_IDENTITY_CLIENT_ID, AZ_BATCH_NODE_SHARED_DIR.
+#   ILASTIK_SHA256, ILASTIK_VERSION, TOOLS_URL (that container), POOL_IDENTITY_CLIENT_ID, AZ_BATCH_NODE_SHARED_DIR,
+#   ILASTIK_WHEN (start: now, which goes without saying; needed: ilastik is only prepared, and a task that needs it runs
+#   $AZ_BATCH_NODE_SHARED_DIR/later/install.sh, which puts it into later/installed/ilastik; only: nothing but ilastik).
 # Optional: METADATA_URL (the node's metadata service, which gives tokens), TRIES (of each download), PAUSE_SECONDS
 #   (after the first failure; it doubles up to a minute), LOCK_SECONDS, SELF_TEST_SECONDS.
 #
@@ -38,6 +40,9 @@ done
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 shared=$AZ_BATCH_NODE_SHARED_DIR
 home=$shared/ilastik
+later=$shared/later
+when=${ILASTIK_WHEN:-start}
+[[ $when =~ ^(start|needed|only)$ ]] || fail 90 "ILASTIK_WHEN is '$when'; it must be start, needed or only."
 archive=$shared/.ilastik-$ILASTIK_SHA256.download
 metadata_url=${METADATA_URL:-http://169.254.169.254}
 tries=${TRIES:-8}
@@ -237,16 +242,58 @@ install_tools() {
     done
 }
 
+# What a task takes to install ilastik itself. Tasks are other users than the start task: only the place of what they
+# install is theirs. Without a sticky bit: Linux would keep them from a lock that is not their own.
+prepare_for_later() {
+    local name place=$later/installed
+    mkdir -p -- "$place"
+    chmod 777 -- "$place"
+    : >>"$place/.ilastik.lock"
+    chmod 666 -- "$place/.ilastik.lock"
+    if [[ -e $place/ilastik && $(cat -- "$place/ilastik/.archive-sha256" 2>/dev/null) != "$ILASTIK_SHA256" ]]; then
+        rm -rf -- "$place/ilastik"
+    fi
+    for name in start_task.sh smoke.h5 smoke.ilp; do
+        [[ -f $here/$name ]] || fail 90 "There is no $name beside the start task: the pool's resource files are incomplete."
+        put_beside "$name"
+    done
+    [[ ! -f $here/${ILASTIK_ARCHIVE##*/} ]] || put_beside "${ILASTIK_ARCHIVE##*/}"
+    printf '%s\n' "$ILASTIK_VERSION" >"$later/VERSION"
+    {
+        printf '#!/bin/bash\nexport ILASTIK_WHEN=only AZ_BATCH_NODE_SHARED_DIR=%q\n' "$place"
+        for name in ILASTIK_ARCHIVE ILASTIK_SHA256 ILASTIK_VERSION TOOLS_URL POOL_IDENTITY_CLIENT_ID METADATA_URL TRIES \
+            PAUSE_SECONDS LOCK_SECONDS SELF_TEST_SECONDS; do
+            [[ -z ${!name:-} ]] || printf 'export %s=%q\n' "$name" "${!name}"
+        done
+        printf 'exec /bin/bash %q\n' "$later/start_task.sh"
+    } >"$later/.new"
+    # Last: where it is, everything is.
+    mv -T -- "$later/.new" "$later/install.sh"
+    say "ilastik $ILASTIK_VERSION is installed when a task needs it"
+}
+
+put_beside() {
+    cp -- "$here/$1" "$later/.new"
+    chmod 644 -- "$later/.new"
+    mv -T -- "$later/.new" "$later/$1"
+}
+
 mkdir -p -- "$shared"
 exec 9>"$shared/.ilastik.lock"
 flock --wait "${LOCK_SECONDS:-900}" 9 ||
     fail 97 "Another installation on this node has not ended in ${LOCK_SECONDS:-900} s."
 
-install_python
-install_engine
-install_tools
+if [[ $when != only ]]; then
+    install_python
+    install_engine
+    install_tools
+fi
 if is_installed; then
     say "ilastik $ILASTIK_VERSION is there already"
+    exit 0
+fi
+if [[ $when == needed ]]; then
+    prepare_for_later
     exit 0
 fi
 rm -rf -- "$shared"/.ilastik-new.* "$shared"/.ilastik-old.*

@@ -23,6 +23,7 @@ from batch_ops.task.strict_json import ManifestError, plain_line
 from node.execution import Execution, ilastik_version
 from node.files import say
 from node.image import LINK, LocalImage
+from node.later import need_ilastik
 from node.probing import probe
 
 CERTIFICATES = "frozen"  # below the working directory
@@ -93,6 +94,7 @@ def choose(
     if step is EngineStep.ILASTIK:
         sentence = "There is no certificate for this kind of image yet, or one of a difference."
         return Chosen(ilastik, EngineUse(engine.version, False, reason=sentence))
+    need_ilastik(execution, home)
     with execution.step("certify"):
         found = probe(execution, task, image, execution.root / LINK, (ilastik, engine.program), command)
     if found.is_engine:

@@ -23,6 +23,7 @@ from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.strict_json import plain_line
 from node.files import md5_of, say
 
+INSTALLER = "install.sh"  # two folders above an ilastik that is installed when a task needs it
 _PACKAGES = "lib/python3*/site-packages/ilastik-*.dist-info"
 
 
@@ -152,9 +153,15 @@ def report(execution: Execution, outcome: true_success.TaskOutcome) -> Report:
 
 
 def ilastik_version(home: Path, task: contract.TaskEnvironment) -> str:
-    """Ask the installation (a file VERSION, conda's or Python's records), else the task's environment."""
-    with suppress(OSError, UnicodeDecodeError):
-        return plain_line((home / "VERSION").read_text().strip(), 100)
+    """Ask the installation (a file VERSION, conda's or Python's records), else the task's environment.
+
+    One that is not installed yet has its VERSION beside its installer.
+    """
+    above = home.parent.parent
+    homes = (home, above) if (above / INSTALLER).is_file() else (home,)
+    for place in homes:
+        with suppress(OSError, UnicodeDecodeError):
+            return plain_line((place / "VERSION").read_text().strip(), 100)
     for record in sorted([*home.glob("conda-meta/ilastik-*.json"), *home.glob(_PACKAGES)]):
         match = re.match(r"ilastik(?:-core)?-([0-9][^-]*?)(?:-|\.dist-info)", record.name)
         if match:

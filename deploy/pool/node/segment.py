@@ -19,6 +19,7 @@ from node.engine import choose
 from node.execution import Execution
 from node.forms import formed, outputs_of, tiffs_of_export
 from node.image import LocalImage
+from node.later import need_ilastik
 from node.measure import Measurement
 from node.measured import measure_results
 from node.memory import page_of, refuse_page
@@ -123,6 +124,7 @@ def _compute(execution: Execution, work: Work, image: LocalImage, plan: ExportPl
             execution.warn(RunWarning(warning_kinds.ENGINE_DIFFERS, chosen.use.reason), folder)
     if not chosen.is_engine:
         refuse_page(page, chosen.use.reason if chosen.use else "")
+        need_ilastik(execution, work.home)
         task = replace(task, threads=page.threads)
     command = headless.command(
         chosen.program,

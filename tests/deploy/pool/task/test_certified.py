@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from batch_ops.task import contract
 from batch_ops.task.certificate import name_of
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
 from tests.deploy.pool.engine.made_up import Recipe, write_image, write_project
@@ -108,6 +109,43 @@ def test_the_engine_computes_once_both_gave_the_same(certified: TaskFolder) -> N
     again = replace_values(certified, engine="user").run()
     assert again.code == 0, again.printed
     assert exports(certified) == ["hdf5"]
+
+
+# As the start task leaves it: what it installs lies beside it, and each installation is noted.
+INSTALLER = """#!/bin/sh
+here=$(dirname "$0")
+echo "Installing" | tee -a "$here/installations"
+[ ! -f "$here/broken" ] || { echo "It has not the SHA-256." ; exit 94; }
+mkdir -p "$here/installed" && cp -r "$here/archive" "$here/installed/ilastik"
+"""
+
+
+def test_a_node_has_no_ilastik_until_a_probe_needs_it(certified: TaskFolder) -> None:
+    """Its version is known before. With a certificate, a node does without; one that can't install it is a bad node."""
+    later = certified.home.parent / "later"
+    later.mkdir()
+    (later / "install.sh").write_text(INSTALLER)
+    (later / "VERSION").write_text("1.4.2")
+    certified.home.rename(later / "archive")
+    (later / "broken").touch()
+    ended = certified.run()
+    assert (ended.code, "It has not the SHA-256." in ended.printed) == (contract.EXIT_NODE, True), ended.printed
+    (later / "broken").unlink()
+
+    ended = certified.run()
+    assert ended.code == 0, ended.printed
+    (use,) = certified.manifest().engines
+    assert (use.computed, use.made.is_equal, use.made.combination.ilastik_version) == (True, True, "1.4.2")
+    assert "install" in certified.manifest().seconds
+
+    (later / "installed").rename(later / "gone")
+    stored = certified.wd / "frozen" / use.made.combination.project_sha256 / name_of(use.certificate)
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(use.made.to_json())
+    ended = replace_values(certified, engine="user").run()
+    assert ended.code == 0, ended.printed
+    assert certified.manifest().ilastik_version == "1.4.2"
+    assert (later / "installations").read_text() == "Installing\n" * 2
 
 
 def test_one_wrong_pixel_leaves_ilastik_at_work(certified: TaskFolder) -> None:
