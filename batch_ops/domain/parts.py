@@ -99,6 +99,14 @@ class Parts:
             if part.state is PartState.CLAIMED and (part.not_before is None or part.not_before <= now)
         )
 
+    def to_look_up(self, most: int, looks: int) -> tuple[int, ...]:
+        """Return the parts whose tasks are to be looked up at one of many looks: in turn, and the missing always."""
+        has_task = [n for n, part in enumerate(self.each, 1) if part.is_open and part.state is not PartState.CLAIMED]
+        missing = [n for n in has_task if self.each[n - 1].missing_since is not None]
+        first = looks * most % max(1, len(has_task))
+        turn = (has_task[first:] + has_task[:first])[:most]
+        return tuple(sorted({*missing, *turn}))
+
     @property
     def next_due(self) -> datetime | None:
         """When the next part is to be created; None if none waits for its time."""

@@ -14,7 +14,6 @@ from batch_ops.domain.errors import JobMissing
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.part_runs import as_run, followed, has_open_parts, with_part
-from batch_ops.domain.parts import PartState
 from batch_ops.domain.pool_trouble import is_long_wait
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import failed, missing
@@ -24,6 +23,9 @@ from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.use_cases.observation import Observation
+
+# So many tasks are looked up at a time, of those that have not been missing.
+_LOOKED_UP = 50
 
 
 @define(kw_only=True, eq=False)
@@ -53,12 +55,14 @@ class PartsObservation:
         return await self._follow(entry, record)
 
     async def ask(self, entry: Entry) -> Entry:
-        """Look up the task of each open part by its id; return the row afterwards. Creates what is due of them."""
+        """Look up the tasks of open parts by their ids; return the row afterwards. Creates what is due of them.
+
+        A task missing from a list is not lost. Of many parts each look has its share, and all that were missing.
+        """
         record, job_id = entry.record, entry.record.placement.job_id
         assert record.parts is not None
-        numbers = [
-            n for n, part in enumerate(record.parts.each, 1) if part.is_open and part.state is not PartState.CLAIMED
-        ]
+        looks = int(self._clock().timestamp() // max(1, self._settings.recheck.total_seconds()))
+        numbers = record.parts.to_look_up(_LOOKED_UP, looks)
         refs = {number: as_run(record, number).placement.task_id for number in numbers}
         found = await answers_of(refs.values(), partial(self._task, job_id))
         entry = await self.take_in(entry, [task for task in found if task is not None])

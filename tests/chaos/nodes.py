@@ -166,7 +166,10 @@ class _Execution:
             self._world.happened["images that a node refuses, as they were not checked"] += 1
             self._fail(Fate.COMMAND)
             return
-        if missing := self._missing_parts():
+        row = self._world.known(self._world.name_of(self._task_id))
+        # What was created late, for a run that is over, finds nothing more, and does no harm.
+        is_current = row is not None and (row.run, row.state.is_final) == (self._values.run, False)
+        if is_current and (missing := self._missing_parts()):
             self._world.judge.wrong.append(f"{self._task_id} joins parts, but {missing} has nothing in staging")
         await self._end(nodes.fate(self._values.image_name, image), image)
 

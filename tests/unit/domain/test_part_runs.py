@@ -97,6 +97,18 @@ def test_what_is_left_of_parts_fits_a_row() -> None:
     assert OpenParts().task_ids(OWN) == ()
 
 
+def test_each_part_has_its_turn_to_be_looked_up() -> None:
+    """So many at a time, and those that were missing each time; none that has no task."""
+    record = run(*map(PartState, "asrrcrra"))
+    assert record.parts is not None
+    gone = record.parts.with_part(7, PartTask(PartState.RUNNING, missing_since=NOW))
+    looked_up = [gone.to_look_up(2, looks) for looks in range(4)]
+
+    assert looked_up == [(1, 3, 7), (4, 6, 7), (7, 8), (1, 3, 7)]
+    assert gone.to_look_up(9, 5) == (1, 3, 4, 6, 7, 8)
+    assert Parts(Division("t", 2, 2), (PartTask(), PartTask(PartState.SUCCEEDED))).to_look_up(2, 7) == ()
+
+
 def test_a_closed_job_costs_its_parts_an_attempt_but_no_try() -> None:
     """What was not created yet keeps its id."""
     record = claimed_anew(run(PartState.SUCCEEDED, PartState.RUNNING, PartState.CLAIMED), NOW)

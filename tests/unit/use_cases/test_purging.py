@@ -89,6 +89,30 @@ async def test_all_that_came_of_a_file_goes(world):
     assert world.known(NAME) is None
 
 
+async def test_the_tasks_of_all_parts_go():
+    """Of an image that was computed in parts, with those of attempts before."""
+    world = World()
+    world.blobs.upload("projects", "fly.json", b'{"parts": 2}')
+    own = (await world.begin(NAME)).placement.task_id
+    world.batch.run(f"{own}-p1")
+    world.batch.complete(f"{own}-p1", 1)
+    await world.tick()
+    for task_id in (f"{own.removesuffix('-1')}-2-p1", f"{own}-p2"):
+        world.batch.run(task_id)
+        world.work(task_id)
+        world.batch.complete(task_id)
+    await world.tick()
+    await world.finish(NAME)
+    await world.deliver(MINUTE)
+    assert len(world.tasks()) == 4
+    await _announce(world)
+    world.cloud.advance(NOTICE)
+
+    assert await _purge(world) == {}
+    assert _left_of(world) == []
+    assert world.tasks() == []
+
+
 async def test_an_interrupted_removal_is_completed_by_the_next(world):
     """Wherever it dies, before or after any call took effect: the row goes last, and is found again."""
     await _announce(world)
