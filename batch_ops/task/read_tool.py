@@ -28,6 +28,7 @@ from batch_ops.task.tool_values import ExitMeaning, InputForm, ProfileReading, T
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,11}")
+_ENDING = re.compile(r"(\.[a-z0-9]{1,12}){1,2}")
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,60}")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?][A-Za-z0-9._*?-]{0,60}")
 _OTHERS_SUFFIXES = (".ilp", ".json")
@@ -77,13 +78,19 @@ def profile_from_json(text: str) -> ToolProfile:
     return read_profile(found, where, lenient=True)
 
 
-def _run(values: ProfileReading) -> ToolRun:
-    command = values.texts("command")
-    for word in command:
+def _command(values: ProfileReading, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse words with a placeholder that nobody fills."""
+    for word in words:
         for name in PLACEHOLDER.findall(word):
             if name not in PLACEHOLDERS:
-                known = ", ".join(PLACEHOLDERS)
-                raise ToolProfileError(f"{values.where} has {{{name}}} in its command; there are {known}.")
+                raise ToolProfileError(
+                    f"{values.where} has {{{name}}} in a command; there are {', '.join(PLACEHOLDERS)}."
+                )
+    return words
+
+
+def _run(values: ProfileReading) -> ToolRun:
+    command = _command(values, values.texts("command"))
     if not command:
         raise ToolProfileError(f"{values.where} has no command.")
     environment = values.mapping("environment", _VARIABLE_NAME)
@@ -107,6 +114,8 @@ def _input(values: ProfileReading) -> ToolInput:
         axes,
         values.texts("dtypes", default=ToolInput.dtypes),
         values.number("max_gb", 0.0, least=0, most=1e6),
+        _command(values, values.texts("convert", default=())),
+        values.text("ending", _ENDING, "the end of a name, such as .tif", default=ToolInput.ending),
         values.number("base_mb", ToolInput.base_mb, least=0, most=1e6),
         values.number("bytes_per_pixel", ToolInput.bytes_per_pixel, least=0, most=1e6),
     )

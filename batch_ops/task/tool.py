@@ -17,8 +17,20 @@ from batch_ops.task.outputs import Role
 from batch_ops.task.tool_values import ExitMeaning, InputForm
 
 VARIABLE = "ILASTIK_TASK_TOOL"
-PLACEHOLDERS = ("home", "python", "project", "image", "dataset", "image_folder", "out", "stem", "done", "memory_mb")
-MORE_PLACEHOLDERS = ("threads",)
+PLACEHOLDERS = (
+    "home",
+    "python",
+    "project",
+    "image",
+    "dataset",
+    "image_folder",
+    "given",
+    "out",
+    "stem",
+    "done",
+    "memory_mb",
+    "threads",
+)
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 AXES = "tzcyx"
@@ -45,13 +57,17 @@ class ToolInput:
     """Which images it reads, and in which form it gets them.
 
     `axes`: along which an image may have more than one pixel. `dtypes`: numpy's names. `max_gb`: of its pixels, in
-    10^9 bytes, 0 for no limit. It takes about `base_mb` and `bytes_per_pixel` for each pixel of the image.
+    10^9 bytes, 0 for no limit. `convert`: a command that makes `{given}` of `{image}`, a file whose name ends with
+    `ending`, for a tool that reads neither TIFF nor HDF5; () for none. It takes about `base_mb`, and
+    `bytes_per_pixel` for each pixel of the image.
     """
 
     form: InputForm = InputForm.TIFF
     axes: str = AXES
     dtypes: tuple[str, ...] = ("uint8", "uint16", "float32")
     max_gb: float = 0.0
+    convert: tuple[str, ...] = ()
+    ending: str = ".tif"
     base_mb: float = 300.0
     bytes_per_pixel: float = 8.0
 

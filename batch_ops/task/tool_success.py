@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.manifest import Manifest
 from batch_ops.task.outputs import path_fault
 from batch_ops.task.tool import ToolOutput, ToolProfile
 from batch_ops.task.tool_values import ExitMeaning
@@ -102,6 +103,20 @@ def sorted_out(profile: ToolProfile, left: Sequence[LeftFile]) -> list[Kept]:
                 names[number].append(file.name)
                 break
     return [Kept(output, tuple(names[number])) for number, output in enumerate(profile.outputs)]
+
+
+def unkept(profile: ToolProfile, manifest: Manifest) -> str:
+    """Say which of its promises the files of a manifest do not keep, as part of a sentence; "" if they keep all.
+
+    Each image of a file has its own files, in its folder.
+    """
+    listed = [output.path.rpartition("/") for output in manifest.outputs]
+    for folder in sorted({image.folder for image in manifest.images} or {""}):
+        names = [LeftFile(name) for parent, _, name in listed if parent == folder]
+        for kept in sorted_out(profile, names):
+            if len(kept.names) < kept.output.least:
+                return f"{folder}{': ' if folder else ''}of '{kept.output.pattern}' there are {len(kept.names)}"
+    return ""
 
 
 def fits(pattern: str, name: str) -> bool:

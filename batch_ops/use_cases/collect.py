@@ -37,6 +37,7 @@ from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.steps import Steps
 from batch_ops.task.contract import LOG_NAME
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.tool_success import unkept
 from batch_ops.use_cases.absent_classes import AbsentClasses
 from batch_ops.use_cases.project_changed import SEEN_BY_ALL
 from batch_ops.use_cases.start import Start
@@ -233,7 +234,8 @@ def _fault_of(record: FileRecord, execution: Execution) -> Cause | None:
     if not _is_of_this_version(record, execution):
         sentence = "The node read a different version of the image than the one that is there now."
         return Cause(FailureKind.STAGING_IN, sentence)
-    if broken := execution.manifest.breaks(record.plan.outputs):
+    manifest, profile = execution.manifest, record.plan.tool.profile
+    if broken := manifest.breaks(record.plan.outputs) or (unkept(profile, manifest) if profile else ""):
         sentence = f"The task succeeded, but its results are not those that were planned: {broken}."
         return Cause(FailureKind.NO_OUTPUT, sentence)
     return None

@@ -155,6 +155,14 @@ def active_with_a_broken_node(world: Simulation) -> None:
     world.pass_time(timedelta(minutes=65))
 
 
+def script_ended(fate: Fate, world: Simulation) -> None:
+    """The project is a script, whose first task ends like this."""
+    world.project(b"print(1)  # cell", suffix=".py")
+    world.nodes.fates[NAME] = deque([fate])
+    world.drop(NAME, FIRST, 0)
+    until(world, lambda: task_is(world, TaskState.COMPLETED))
+
+
 def ended(fate: Fate, world: Simulation) -> None:
     completed(world, fate)
 

@@ -124,7 +124,7 @@ class Judge:
         """A frozen project is there, is another one, or is gone."""
         if after is None:
             self._complain(f"{name} was taken away from the frozen projects")
-        elif not _is_pending(after) and name != naming.frozen_blob(hashlib.sha256(after.data).hexdigest()):
+        elif not _is_pending(after) and not name.startswith(f"{hashlib.sha256(after.data).hexdigest()}."):
             self._complain(f"Frozen under another digest than its own: {name}")
 
     # Rows

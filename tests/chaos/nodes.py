@@ -13,7 +13,9 @@ from batch_ops.domain.batch_task import Task, TaskFailure, TaskState
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.task import contract
 from batch_ops.task.manifest import SCHEMA
+from batch_ops.task.read_tool import profile_from_json
 from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.tool import VARIABLE
 from tests.chaos.fates import EXITS, Fate, doom
 from tests.chaos.services import NEEDS
 from tests.chaos.timeline import pause
@@ -132,6 +134,8 @@ class _Execution:
         self._schema = 1 + number % SCHEMA
         self._staged = Staged(world.blobs, task_id, self._id, self._node, self._schema)
         self._values = contract.TaskEnvironment.from_env(dict(spec.environment))
+        tool = dict(spec.environment).get(VARIABLE)
+        self._suffix = profile_from_json(tool).suffix if tool else naming.PROJECT_SUFFIX
 
     async def __call__(self) -> None:
         nodes, batch = self._nodes, self._batch
@@ -143,7 +147,7 @@ class _Execution:
         if not self._is_alive():
             return
         image = self._content("input", self._values.image_name)
-        project = self._content("frozen", naming.frozen_blob(self._values.project_digest))
+        project = self._content("frozen", naming.frozen_blob(self._values.project_digest, self._suffix))
         if image is None or project is None:
             batch.complete(self._task_id, None, _NOT_FOUND)
             return

@@ -24,6 +24,16 @@ SCENES = (
         do.both(lambda w: w.project(b"REFUSE"), lambda w: w.drop(NAME, FIRST)),
         do.both(do.look, do.restore(CLASSIFIER)),
     ),
+    Scene(
+        "an image of a script's project",
+        lambda w: w.drop(NAME, FIRST),
+        do.both(lambda w: w.project(b"print(1)  # cell", 0, suffix=".py"), do.look),
+        timedelta(seconds=12),
+    ),
+    *(
+        Scene(f"a script that lies ended: {fate}", partial(at.script_ended, fate), do.tick, timedelta(minutes=2))
+        for fate in (Fate.NO_OUTPUT, Fate.CUT)
+    ),
     Scene("an archived image", do.both(at.dropped, do.archive), do.look),
     Scene(
         "a project appears, found by asking",

@@ -126,9 +126,9 @@ class Simulation(Services):
         self.versions[name, blob.etag] = self.blobs.content("input", name)
         self.tell("input", blob, *delays)
 
-    def project(self, content: bytes, *delays: float, name: str = PROJECT_NAME) -> None:
-        """An operator puts a classifier."""
-        blob = self.blobs.upload("projects", f"{name}.ilp", content)
+    def project(self, content: bytes, *delays: float, name: str = PROJECT_NAME, suffix: str = ".ilp") -> None:
+        """An operator puts a classifier, or the project of another tool."""
+        blob = self.blobs.upload("projects", f"{name}{suffix}", content)
         self.classifiers.append(content)
         self.tell("projects", blob, *delays)
 

@@ -134,12 +134,14 @@ def _run_once(
         "memory_mb": str(int(task.ram_mb * profile.run.memory_share)),
         "threads": str(task.threads),
     }
-    command = [*(_SCREEN if profile.run.display else ()), *filled(profile.run.command, values)]
-    execution.command = execution.command or command
     watch = Watch(profile)
     program = Program(
         profile.title, profile.run.quiet_seconds, lambda seconds: quiet_too_long(profile, seconds), watch.note
     )
+    if profile.input.convert:
+        values["image"] = _converted(execution, task, profile, program, {**values, "given": str(given)})
+    command = [*(_SCREEN if profile.run.display else ()), *filled(profile.run.command, values)]
+    execution.command = execution.command or command
     with execution.step("ilastik"):
         log = run_program(execution, task, command, program, dict(profile.run.environment))
     with execution.step("verify"):
@@ -196,6 +198,22 @@ def _given(
             refuse(contract.EXIT_DISK_FULL, f"The node's disk is full: {exc}.")
         refuse(contract.EXIT_UNREAD, f"The image {task.image_name} can't be read to its end: {exc}.")
     return target
+
+
+def _converted(
+    execution: Execution, task: contract.TaskEnvironment, profile: ToolProfile, program: Program, values: dict[str, str]
+) -> str:
+    """Have the profile's own command make what the tool reads; the TIFF that it was made of goes."""
+    image = Path(values["image"])
+    target = image.with_name(f"{task.nickname}{profile.input.ending}.new")
+    command = filled(profile.input.convert, {**values, "given": str(target)})
+    with execution.step("convert"):
+        run_program(execution, task, command, program, dict(profile.run.environment))
+    if execution.ilastik_exit_code or not target.is_file() or not target.stat().st_size:
+        sentence = f"The image could not be made into what {profile.title} reads: its converter ended with exit code"
+        refuse(contract.EXIT_BAD_IMAGE, f"{sentence} {execution.ilastik_exit_code}.")
+    image.unlink()
+    return str(target.rename(target.with_suffix("")))
 
 
 def _text_of(path: Path) -> str | None:

@@ -1,13 +1,19 @@
 """The rule of true success for tools by their profiles, and which images they read."""
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 
+from batch_ops.task.manifest import Manifest
+from batch_ops.task.output import Output
+from batch_ops.task.outputs import TEXT, Role
 from batch_ops.task.read_tool import read_profile
 from batch_ops.task.run_plan import ImageDescription
+from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.tool_input import memory_bytes, tool_fault
-from batch_ops.task.tool_success import LeftFile, ToolRan, fits, judge_tool, quiet_too_long, sorted_out
+from batch_ops.task.tool_success import LeftFile, ToolRan, fits, judge_tool, quiet_too_long, sorted_out, unkept
+from tests.unit.task.samples import MANIFEST
 
 PROFILE = read_profile(
     tomllib.loads(
@@ -149,3 +155,19 @@ def test_memory_goes_by_the_size_of_the_image():
     """base_mb, and bytes_per_pixel for each."""
     assert memory_bytes(PROFILE, ImageDescription(axes="yx", shape=(100, 10), dtype="uint8")) == 2**20 + 3000
     assert memory_bytes(PROFILE, ImageDescription()) is None
+
+
+def manifest_of(*paths: str) -> Manifest:
+    """Of one image, with these files."""
+    outputs = tuple(Output(path, Role.TABLE, TEXT, 1, "0" * 32) for path in paths)
+    return replace(MANIFEST, outputs=outputs, images=(SegmentedImage("", "data", "", "yx", (5, 6), "uint8"),))
+
+
+def test_the_app_holds_a_manifest_against_the_profile():
+    """Of each image of a file; whatever else the node says."""
+    whole = manifest_of("a.labels.tif", "x.csv")
+    assert not unkept(PROFILE, whole)
+    assert unkept(PROFILE, manifest_of("x.csv")) == "of '*.labels.tif' there are 0"
+    images = tuple(replace(whole.images[0], folder=folder) for folder in ("s1", "s2"))
+    half = replace(manifest_of("s1/a.labels.tif", "s2/x.csv"), images=images)
+    assert unkept(PROFILE, half) == "s2: of '*.labels.tif' there are 0"

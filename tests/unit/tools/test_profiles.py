@@ -51,7 +51,7 @@ def test_a_profile_is_short(file):
         ('name = "mine"', 'name = "../mine"', "must give name as a name of a-z"),
         ('".mine"', '".ilp"', "can't have the suffix .ilp"),
         ('".mine"', '"mine"', "a suffix such as .ijm"),
-        ("{project}", "{porject}", "has {porject} in its command"),
+        ("{project}", "{porject}", "has {porject} in a command"),
         ('title = "Mine"', 'title = "Mine"\nmarker = "DONE"', "has an unknown key 'marker'"),
         ("[[outputs]]", "[success]\nexit = [0]\n[[outputs]]", "in [success], has an unknown key 'exit'"),
         ('"labels"', '"label"', "must give role as one of"),

@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 
 from batch_ops.task.outputs import Role
+from batch_ops.tools.profiles import load
 from tests.deploy.pool.conftest import REPOSITORY
 from tests.deploy.pool.task.tool_folder import blobs, made, profile_of, use_image, use_tool
 from tests.waiting import wait_until
@@ -66,6 +67,35 @@ def test_a_tool_gets_the_pixels_alone_in_a_folder_and_nothing_else(folder):
     assert '"axes": "TCYX", "shape": [2, 3, 4, 5], "beside": 1' in said
     assert "secret" not in said
     assert "ILASTIK_TASK" not in said
+
+
+def test_one_more_tool_with_an_input_of_its_own_takes_no_line_of_the_product(folder, tmp_path):
+    """A profile says how its input is made and how it is run; here an array of numpy, which nothing else has."""
+    (tmp_path / "mine.toml").write_text(
+        """
+name = "mine"
+title = "Mine"
+suffix = ".mine"
+outputs = [{ pattern = "*.txt", role = "table" }]
+[run]
+command = ["{python}", "{project}", "{image}", "{out}/{stem}.txt"]
+[input]
+ending = ".npy"
+convert = ["{python}", "-c",
+  "import numpy, sys, tifffile; n, i, o = sys.argv; numpy.save(open(o, 'wb'), tifffile.imread(i))",
+  "{image}", "{given}"]
+"""
+    )
+    folder.start_afresh()
+    [profile] = load(tmp_path.glob("*.toml")).profiles
+    use_image(folder, blobs())
+    script = "import sys, numpy\nopen(sys.argv[2], 'w').write(sys.argv[1][-11:] + str(numpy.load(sys.argv[1]).sum()))"
+    use_tool(folder, profile, script)
+    ended = folder.run()
+    assert ended.code == 0, ended.printed
+    with made(folder) as out:
+        assert (out / "nuclei.txt").read_text() == f"/nuclei.npy{blobs().sum()}"
+    assert folder.manifest().ilastik_version.startswith("Mine")
 
 
 def test_an_image_of_the_wrong_kind_is_refused_before_the_tool_starts(folder):
