@@ -17,6 +17,7 @@ from batch_ops.domain.parts_plan import cut_of, parts_wanted
 from batch_ops.domain.project import Project
 from batch_ops.domain.run_key import run_key
 from batch_ops.domain.settings import Settings
+from batch_ops.image.channels import channels_to_json
 from batch_ops.image.facts import GB, Accepted, ImageOptions, Unchecked, Undecided
 from batch_ops.image.image_axes import kind_of
 from batch_ops.task.certificate import CERTIFIED
@@ -44,6 +45,7 @@ def image_options(project: Project, settings: Settings) -> ImageOptions:
         bytes_per_value=bytes_per_value,
         per_plane=project.config.per_plane,
         export=kept_export(project),
+        channels=project.config.channels,
     )
 
 
@@ -169,6 +171,7 @@ def _run_plan(
         image=image,
         more_images=more,
         confirmed=json.dumps(dict(verdict.answers)) if isinstance(verdict, Unchecked) and verdict.answers else "",
+        wanted_channels="" if image.is_known else channels_to_json(config.channels),
         outputs=outputs_by_folder(
             (one.folder, form.outputs(planned_outputs(nickname, source, planned_export(one, project, settings))))
             for one in (image, *more)

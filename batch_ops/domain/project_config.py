@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from batch_ops.domain.errors import IlastikBatchError
 from batch_ops.domain.name_pattern import NamePattern, PatternError
+from batch_ops.image.channels import wanted_channels
 from batch_ops.image.patterns import repeated_axis
 from batch_ops.task.certificate import ENGINES
 from batch_ops.task.export_plan import AXES, EXPORT_SOURCES, SEGMENTATION
@@ -22,7 +23,7 @@ _LONGEST_SETTLE_SECONDS = 24 * 3600
 _KEYS = (
     *("internal_path", "axes", "export_source", "wall_clock_minutes", "per_plane"),
     *("objects", "pixel_size_um", "pictures", "name_pattern", "keep_export_settings"),
-    *("engine", "output", "palette", "settle_seconds", "tool", "parts"),
+    *("engine", "output", "palette", "settle_seconds", "tool", "parts", "channels"),
 )
 _OBJECT_KEYS = ("classes", "min_size", "split", "label_image")
 _MOST_CLASSES = 255
@@ -41,8 +42,9 @@ class ProjectConfig:
     itself stores of its export is used. `split`: how touching objects are parted, "" where they are not.
     `label_image`: results have images of the objects' ids.
     `engine`: which programs may compute it, None where it does not say. `form`: in which form its results are.
-    `settle`: for so long a file has to be left alone before it starts. `tool`: by its name, where several have projects
-    of this suffix. `parts`: in how many parts its images are computed, None where it does not say."""
+    `settle`: for so long a file has to be left alone before it starts. `channels`: numbers or names of those that are
+    segmented, () for all. `tool`: by its name, where several have projects of this suffix. `parts`: in how many parts
+    its images are computed, None where it does not say."""
 
     internal_path: str | None = None
     axes: str | None = None
@@ -60,6 +62,7 @@ class ProjectConfig:
     engine: str | None = None
     form: ResultForm = AS_EXPORTED
     settle: timedelta = timedelta()
+    channels: tuple[int | str, ...] = ()
     tool: str | None = None
     parts: int | None = None
 
@@ -98,6 +101,7 @@ def parse(name: str, data: bytes) -> ProjectConfig:
         engine=_engine(where, values),
         form=_form(where, values),
         settle=_settle(where, values),
+        channels=_channels(where, values),
         tool=_text(where, values, "tool"),
         parts=_parts(where, values),
     )
@@ -213,6 +217,13 @@ def _classes(where: str, values: dict[str, object]) -> tuple[str | int, ...] | N
             f"{where} must give objects.classes as a list of names or numbers of the classifier's classes."
         )
     return tuple(classes)
+
+
+def _channels(where: str, values: dict[str, object]) -> tuple[int | str, ...]:
+    try:
+        return wanted_channels(values.get("channels"))
+    except ValueError as reason:
+        raise ConfigError(f"{where} must give channels as {reason}.") from reason
 
 
 def _is_class(value: object) -> bool:

@@ -232,6 +232,7 @@ def _planned_image(image: ImageDescription) -> dict[str, Any]:
         "dataset": image.internal_path or None,
         "axes": image.axes or None,
         "axes_from": image.axes_source or None,
+        **({"channels": list(image.channels)} if image.channels else {}),
         "shape": list(image.shape) or None,
         "dtype": image.dtype or None,
         "reader": image.reader or None,

@@ -44,6 +44,8 @@ def run_key(
     if counting != (None, 0, ()):
         # Only then: what was segmented before there were counts is not segmented again for them.
         key.append(counting)
+    if config.channels:
+        key.append(["channels", config.channels])
     if companion not in ("", NO_COMPANION):
         key.append(["companion", companion])
     if config.split:

@@ -139,6 +139,7 @@ def task_spec(
         engine=str(role),
         result_form="" if region else record.plan.tool.result_form,
         parts=parts.to_json() if parts else "",
+        channels=record.plan.wanted_channels,
     )
     staging = url(settings.staging_container, "")
     return TaskSpec(

@@ -119,7 +119,8 @@ class ImageOptions:
     have one channel of 4 bytes per class), `export` what the project stores of it and is kept.
     `confirmed`: the axes that somebody confirmed for images of this kind.
     `per_plane`: a classifier trained in 2D gets the planes of a stack one by one. `asks_companion`: an image with a
-    file beside it that says more of it is not judged without that.
+    file beside it that says more of it is not judged without that. `channels`: those that are segmented, by number or
+    name, () for all.
     """
 
     internal_path: str | None = None
@@ -130,6 +131,7 @@ class ImageOptions:
     per_plane: bool = False
     asks_companion: bool = False
     export: StoredExport = NOTHING_STORED
+    channels: tuple[Union[int, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ the image by its own tags (`--ignore_training_axistags`), which gives the pixels
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from batch_ops.image import axes as axis_rules
 from batch_ops.image import filters
+from batch_ops.image.channels import choose_channels
 from batch_ops.image.facts import (
     GB,
     WINDOW_RATIO,
@@ -46,16 +48,19 @@ def judge_image(
         _check_name(found)
         _check_values(found)
         _check_size(found, size, limits)
-        axes = axes_of(found, project, options)
+        # Of an image of which some channels are chosen, those of the project do not say how many it has.
+        axes = axes_of(found, replace(project, channels=None) if options.channels else project, options)
+        chosen = choose_channels(axes.letters, found, options.channels)
         says_time = axes.source is AxesSource.TAGS and "t" not in found.stacked
-        planes, notes = stacked(axes.letters, found.shape, project, options, says_time=says_time)
+        planes, notes = stacked(axes.letters, chosen.shape, project, options, says_time=says_time)
         image = ImageDescription(
-            *(found.path, axes.letters, axes.tagged and not planes, found.shape, found.dtype, axes.source),
+            *(found.path, axes.letters, axes.tagged and not planes, chosen.shape, found.dtype, axes.source),
             reader=found.reader,
             scene=found.scene,
             planes=planes,
             pixel_sizes=found.pixel_sizes if found.sizes_beside else (),
-            exported_as="" if planes else order_of_results(axes.letters, found.shape, options.output_channels),
+            exported_as="" if planes else order_of_results(axes.letters, chosen.shape, options.output_channels),
+            channels=chosen.numbers,
         )
         _check_project(image.read_as, image.shape_read, project)
         _check_scales(image.read_as, image.shape_read, project)
@@ -66,13 +71,14 @@ def judge_image(
     except Open as question:
         image = ImageDescription(found.path, "", False, found.shape, found.dtype, reader=found.reader)
         return Undecided(f"{file} {question}", image, question.likely, found)
-    warnings = (*_of_others(found), *axes.warnings, *notes)
+    warnings = (*_of_others(found), *axes.warnings, *chosen.warnings, *notes)
     copied = (
-        image.has_joined_planes
+        bool(chosen.numbers)
+        or image.has_joined_planes
         or found.reader in COPIED_READERS
         or filters.need_a_plain_copy(code for code, _ in found.filters)
     )
-    return Accepted(image, warnings, copy_bytes=found.pixel_bytes if copied else 0)
+    return Accepted(image, warnings, copy_bytes=math.prod(image.shape) * found.item_bytes if copied else 0)
 
 
 def _of_others(found: Dataset) -> tuple[RunWarning, ...]:

@@ -10,6 +10,7 @@ MAX_NAME = 2_000
 # What reads files of no particular dialect.
 PLAIN_READER = "hdf5"
 _MAX_WORD = 40
+_MAX_CHANNEL = 200
 _LARGEST_PIXEL = 1e12
 
 
@@ -28,7 +29,8 @@ class Dataset:
     `dtype` is numpy's name, or a word for a type that is not a plain number. `offset`: where contiguous values begin.
     `page_axes`: the last axes, where the file says only those of one page.
     `stacked`: the first axes, along which it is put together from datasets of the remaining ones. `chosen`: why it was
-    chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more.
+    chosen among the datasets of its file; `passed_over`: the others, the last one "..." for more. `channel_names`: one
+    for each channel, as far as the file has them.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Dataset:
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
     sizes_beside: bool = False
     page_axes: str = ""
+    channel_names: tuple[str, ...] = ()
 
     @property
     def pixel_bytes(self) -> int:
@@ -118,6 +121,7 @@ def image_findings(data: dict[str, Any]) -> Dataset | Images | NoDataset:
         axes=text(data.get("axes", ""), _MAX_WORD),
         page_axes=text(data.get("page_axes", ""), _MAX_WORD),
         scene=text(data.get("scene", "")),
+        channel_names=tuple(text(name, _MAX_CHANNEL) for name in sequence(data.get("channel_names", []))),
         usual=text(data.get("usual", ""), _MAX_WORD),
         pixel_sizes=tuple(pixel_size(*sequence(size)) for size in sequence(data.get("pixel_sizes", []))),
     )

@@ -90,7 +90,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Left out if they say nothing, as older versions do.
 _LATER = (
     *("image_description", "whole_node", "manifest_schema", "planes", "objects", "pictures", "keep_export"),
-    *("more_images", "confirmed", "engine", "result_form", "parts"),
+    *("more_images", "confirmed", "engine", "result_form", "parts", "channels"),
 )
 _LEAST_RAM_MB = 500  # lazyflow refuses less
 
@@ -126,7 +126,8 @@ class TaskEnvironment:
     the task may do about the pixel engine (`certificate.EngineRole`; "" = ilastik computes). `result_form`: what
     becomes of ilastik's files (`result_form.ResultForm`; "" = they are the results). `parts`: which part of
     the image it computes, or joins (`parts.TaskParts`); `image_description` has a part's shape, so that scripts which
-    know no parts refuse it.
+    know no parts refuse it. `channels`: of an image that was not checked those that are wanted, numbers and names in
+    JSON ("" = all).
     """
 
     nickname: str
@@ -156,6 +157,7 @@ class TaskEnvironment:
     engine: str = ""
     result_form: str = ""
     parts: str = ""
+    channels: str = ""
 
     PREFIX = "ILASTIK_TASK_"  # no annotation, so no field
 

@@ -47,7 +47,8 @@ class ImageDescription:
     if they were time points; "tz" for those of several time points, one after the other; "" for an image that is
     segmented as a whole. `folder`: of its results, where a file holds several images. `pixel_sizes`: axis, size and
     unit, where they stand in a file beside it. `exported_as`: the order of axes that ilastik is given for the results;
-    "" for the image's own.
+    "" for the image's own. `channels`: their numbers in the file, where only some are segmented; `shape` is that of
+    these.
 
     An image that was not checked has no `shape`: `internal_path` and `axes` are then what its project's
     configuration asks for, and the node describes the image by the same rules.
@@ -65,6 +66,7 @@ class ImageDescription:
     folder: str = ""
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
     exported_as: str = ""
+    channels: tuple[int, ...] = ()
 
     @property
     def read_as(self) -> str:
@@ -162,6 +164,7 @@ class RunPlan:
     was not checked, what is known of the axes of its project's (see `contract.TaskEnvironment`). `companion`: the ETag
     of the file beside it that says more of it, "none" where there was none, "" for an image that never has one.
     `objects` says what is counted in the results, `pictures` what is drawn of them; None where nothing is.
+    `wanted_channels`: of an image that was not checked, as its project's configuration has them (`contract`).
     `outputs` are () for an image that was not checked: the node works them out by the same rules. The pool is that of
     the run's `Placement`, as a retry may move to another one.
     """
@@ -178,6 +181,7 @@ class RunPlan:
     more_images: tuple[ImageDescription, ...] = ()
     confirmed: str = ""
     companion: str = ""
+    wanted_channels: str = ""
 
     @property
     def images(self) -> tuple[ImageDescription, ...]:
@@ -199,7 +203,7 @@ def image_to_json(image: ImageDescription) -> str:
     return json.dumps({"schema": _SCHEMA, **_as_plain(image)}, separators=(",", ":"))
 
 
-_UNSAID: dict[str, Any] = {"folder": "", "pixel_sizes": (), "exported_as": ""}
+_UNSAID: dict[str, Any] = {"folder": "", "pixel_sizes": (), "exported_as": "", "channels": ()}
 
 
 def _as_plain(image: ImageDescription) -> dict[str, Any]:
@@ -266,6 +270,7 @@ def _image_of(found: dict[str, Any]) -> ImageDescription:
         folder=str(found.get("folder", "")),
         pixel_sizes=tuple((str(axis), float(size), str(unit)) for axis, size, unit in found.get("pixel_sizes", ())),
         exported_as=str(found.get("exported_as", "")),
+        channels=tuple(int(channel) for channel in found.get("channels", ())),
     )
     if not image.is_known or len(image.axes) != len(image.shape):
         raise RunPlanError(f"The axes '{image.axes}' and the shape {image.shape} do not fit each other.")

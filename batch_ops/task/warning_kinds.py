@@ -17,6 +17,7 @@ ABSENT_CLASS = "absent-class"
 BIGTIFF = "bigtiff"
 ENGINE_DIFFERS = "engine-differs"
 ENGINE_REVOKED = "engine-revoked"
+CHANNELS_CHOSEN = "channels-chosen"
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,6 +27,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         ONE_CLASS: "all pixels are of one class",
         DOMINANT_CLASS: "more than 99.5 % of the pixels are of one class",
         ABSENT_CLASS: "a class is missing that most of the newest other files of its folder have",
+        CHANNELS_CHOSEN: "only some of its channels are segmented, as its project's configuration says",
         "axes-assumed": "it does not say its axes or channels, and one order fits its project",
         "axes-confirmed": "it does not say its axes or channels; somebody has said them for all of its kind",
         "axes-of-its-own": "it says other axes than its project's configuration, and is read by its own",

@@ -53,6 +53,8 @@ class Cropping:
                 if scene
                 else "nobody has described its image yet, or said which axes it has (files confirm)"
             )
+        if any(image.channels for image in images):
+            raise CannotCut("the configuration of its project chooses channels, which can't be cut out yet")
         project = await self._classifiers.get(naming.classifier_of(record.image_blob))
         trained = project.facts.axes if isinstance(project, Project) else ""
         try:

@@ -21,6 +21,7 @@ OWN = re.compile("DataSet.*|Thumbnail")
 _LEVEL = "DataSet/ResolutionLevel 0"
 # One volume, or all of a channel as the path in a configuration names them.
 _PATH = re.compile(r"/?(DataSet/ResolutionLevel [0-9]{1,2})/TimePoint ([0-9]{1,7}|\*|\{t\})/Channel ([0-9]{1,4})/Data")
+_MOST_NAMES = 64
 # Imaris numbers its axes x, y, z.
 _AXES = (("z", "Z", 2), ("y", "Y", 1), ("x", "X", 0))
 
@@ -55,6 +56,8 @@ def read(file: h5py.File, internal_path: str | None) -> dict[str, Any] | None:
     described = describe_assembled(file, path_of, times, channels, inner)
     path = f"{level}/TimePoint {time}/Channel {channel}/Data" if named else _LEVEL
     more = {"name": path, "reader": READER, "pixel_sizes": _pixel_sizes(info, inner)}
+    if channels is not None:
+        more["channel_names"] = [_name_of(root, number) for number in range(min(channels, _MOST_NAMES))]
     if named:
         siblings = names_in(group_at(root, f"{level}/TimePoint {first_time}"))
         more["others"] = [name for name in siblings if name.startswith("Channel ") and name != f"Channel {channel}"]
@@ -81,6 +84,11 @@ def path_of_training(path: str) -> str | None:
 
 def _path(level: str, time: int, channel: int) -> str:
     return f"{level}/TimePoint {time}/Channel {channel}"
+
+
+def _name_of(root: Any, channel: int) -> str:
+    info = group_at(root, f"DataSetInfo/Channel {channel}")
+    return "" if info is None else text_attribute(info, "Name") or ""
 
 
 def _whole(group: Any, name: str) -> int | None:

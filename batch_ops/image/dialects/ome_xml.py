@@ -32,6 +32,7 @@ class OmeImage:
     name: str = ""
     pixels: dict[str, str] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     data: list[dict[str, str]] = field(default_factory=list)
 
     def size(self, axis: str) -> int:
@@ -135,6 +136,7 @@ class _Reader:
             self.images[-1].pixels = attributes
         elif self.images and name == "Channel":
             self.images[-1].samples.append(attributes.get("SamplesPerPixel", ""))
+            self.images[-1].names.append(attributes.get("Name", ""))
         elif self.images and name == "TiffData":
             self.images[-1].data.append(attributes)
         elif self.images and name == "UUID":

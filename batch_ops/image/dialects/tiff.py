@@ -29,6 +29,7 @@ _KINDS = (
 )
 _NOT_THE_IMAGE = re.compile(r"(?<![a-z])(label|macro|thumbnail|overview|preview)s?(?![a-z])", re.IGNORECASE)
 _SHOWN = 5
+_MOST_NAMES = 256
 
 
 def read(tif: Any, internal_path: str | None) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def _described(number: int, stack: Stack, *, several: bool) -> dict[str, Any]:
         "page_axes": stack.page_axes,
         "scene": name if several else "",
         "pixel_sizes": [list(size) for size in stack.pixel_sizes],
+        "channel_names": list(stack.channel_names),
     }
 
 
@@ -181,7 +183,7 @@ def _of_ome_image(tif: Any, image: OmeImage, read: dict[tuple[str, int, int, int
     sizes = {"t": image.size("t"), "z": image.size("z"), "c": image.size("c") // image.channels_of_page()}
     stack = with_leading(page, [(axis, size) for axis, size in sizes.items() if size > 1], pages)
     sized = tuple((axis, size, unit) for axis, size, unit in image.pixel_sizes())
-    return replace(stack, pixel_sizes=sized, name=image.name)
+    return replace(stack, pixel_sizes=sized, name=image.name, channel_names=tuple(image.names[:_MOST_NAMES]))
 
 
 def _of_chain(tif: Any) -> dict[int, Stack]:

@@ -39,6 +39,7 @@ class Stack:
     offset: int | None = None
     pixel_sizes: tuple[tuple[str, float, str], ...] = ()
     name: str = ""
+    channel_names: tuple[str, ...] = ()
 
 
 def describe_page(tif: Any, page: Any) -> Stack:

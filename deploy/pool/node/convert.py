@@ -2,6 +2,7 @@
 
     {"source", "target": files, "dataset": name in the target, "shape", "dtype", "parts": [[path, [index, ...]], ...],
      "attributes": {name: text}, "joined": axes of the image if the planes of all its time points become one axis,
+     "picked": null, or [axis, [channel, ...]] as in `node.picked`,
      "decoders": whether more compressions than HDF5's own are needed,
      "seconds": for one piece of it, "whole", "corner": of a part, the shape of the image and where it begins there}
 
@@ -22,11 +23,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from node.aside import go_first
 from node.convert_tiff import convert_tiff, new_dataset
 from node.files import is_disk_full, is_nodes_fault, is_tiff
+from node.picked import Picked
 
 # The image is damaged; the disk is full; a package is missing; it may be the node's fault, or the image's.
 FAULT, DISK_FULL, INCOMPLETE, UNSURE = 3, 4, 5, 6
@@ -73,7 +75,7 @@ def convert(order: dict[str, Any]) -> None:
             signal.alarm(seconds)
             source = own_dataset(file, path)
             _limit_memory(used, max(_bytes(source.chunks or (), source), _bytes(stored, first), _BLOCK_BYTES))
-            _copy(source, made, at, corner[len(at) :], stored, seconds)
+            _copy(source, made, at, corner[len(at) :], stored, seconds, Picked.of(order))
     signal.alarm(0)
 
 
@@ -110,10 +112,17 @@ def _limit_memory(used: int, piece_bytes: int) -> None:
 
 
 def _copy(
-    source: Any, target: Any, at: tuple[int, ...], corner: tuple[int, ...], chunks: tuple[int, ...], seconds: int
+    source: Any,
+    target: Any,
+    at: tuple[int, ...],
+    corner: tuple[int, ...],
+    chunks: tuple[int, ...],
+    seconds: int,
+    picked: Optional[Picked] = None,
 ) -> None:
     inner = target.shape[len(at) :]
-    ends = [first + size for first, size in zip(corner, inner)]
+    ends = tuple(first + size for first, size in zip(corner, inner))
+    ends = ends if picked is None else picked.stored(ends, max(picked.channels) + 1)
     if len(source.shape) != len(inner) or any(have < need for have, need in zip(source.shape, ends)):
         raise ValueError(f"'{source.name}' of {source.shape} does not hold the {inner} of the image")
     kinds = source.dtype.kind + target.dtype.kind
@@ -122,14 +131,15 @@ def _copy(
     native = source.dtype.newbyteorder("=")
     is_written = _written(source)
     for block in _blocks(inner, chunks, source.dtype.itemsize):
-        there = tuple(slice(part.start + first, part.stop + first) for part, first in zip(block, corner))
-        if not is_written(there):
-            continue
-        signal.alarm(seconds)
-        values = source[there].astype(native, copy=False).view(target.dtype)
-        # What was never written reads as zeros, and takes no room in the copy either.
-        if values.any():
-            target[(*at, *block)] = values
+        whole = tuple(slice(part.start + first, part.stop + first) for part, first in zip(block, corner))
+        for place, there in picked.moves(block, whole) if picked else [(block, whole)]:
+            if not is_written(there):
+                continue
+            signal.alarm(seconds)
+            values = source[there].astype(native, copy=False).view(target.dtype)
+            # What was never written reads as zeros, and takes no room in the copy either.
+            if values.any():
+                target[(*at, *place)] = values
 
 
 def _written(dataset: Any) -> Callable[[tuple[slice, ...]], bool]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Tuple
 
 from node.joined_planes import JoinedPlanes
+from node.picked import Picked
 
 _CHUNK_BYTES = 2**20
 _BAND_BYTES = 32 * 2**20
@@ -30,8 +31,10 @@ def convert_tiff(order: dict[str, Any], limit: Callable[[int], None]) -> None:
     ((path, _),) = order["parts"]
     with tifffile.TiffFile(order["source"]) as tif:
         stack = stack_at(tif, path)
-        shape = tuple(order["shape"])
+        shape, picked = tuple(order["shape"]), Picked.of(order)
         whole, corner = tuple(order.get("whole") or shape), tuple(order.get("corner") or [0 for _ in shape])
+        if picked is not None:
+            whole = picked.stored(whole, stack.shape[picked.axis])
         if (stack.shape, stack.dtype) != (whole, order["dtype"]):
             raise ValueError(f"'{path}' is of {stack.shape} {stack.dtype}, not of {whole} {order['dtype']}")
         outer = len(shape) - len(stack.page_axes)
@@ -43,13 +46,14 @@ def convert_tiff(order: dict[str, Any], limit: Callable[[int], None]) -> None:
                 made.attrs[name] = text
             for at in numpy.ndindex(*leading):
                 number = 0
-                for here, first, size in zip(at, corner, whole):
+                for here, first, size in zip(picked.source(at) if picked else at, corner, whole):
                     number = number * size + first + here
-                for piece in _plane(tif, order["source"], stack, number, page_shape, limit):
-                    where, values = _inside(piece, corner[outer:], shape[outer:])
-                    # What is all zeros reads as zeros, and takes no room.
-                    if values.any():
-                        made[(*at, *where)] = values
+                for page in _plane(tif, order["source"], stack, number, page_shape, limit):
+                    for piece in picked.pieces(*page, outer) if picked else [page]:
+                        where, values = _inside(piece, corner[outer:], shape[outer:])
+                        # What is all zeros reads as zeros, and takes no room.
+                        if values.any():
+                            made[(*at, *where)] = values
 
 
 def _inside(piece: Piece, corner: tuple[int, ...], shape: tuple[int, ...]) -> Piece:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
+from batch_ops.image.channels import channels_from_json, shape_with
 from batch_ops.image.companion import has_companion
 from batch_ops.image.facts import WITHOUT_DEMANDS, Accepted, CheckLimits, ImageOptions, ProjectFacts, Refused, Undecided
 from batch_ops.image.image_axes import kind_of
@@ -50,10 +51,19 @@ def describe(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Des
 def _as_checked(file: Any, task: contract.TaskEnvironment, checked: ImageDescription) -> Described:
     found = _found(file, checked.internal_path, checked.reader)
     whole = task.of_parts.cut.whole(checked.axes, checked.shape) if task.of_parts else checked.shape
-    if not isinstance(found, Dataset) or (found.shape, found.dtype) != (whole, checked.dtype):
+    if not isinstance(found, Dataset) or not _is_as_checked(found, checked, whole):
         sentence = f"The image {task.image_name} is not the one that was checked: it holds something else."
         refuse(contract.EXIT_STAGING_IN, sentence)
     return Described(checked, (), found)
+
+
+def _is_as_checked(found: Dataset, checked: ImageDescription, whole: tuple[int, ...]) -> bool:
+    """Return whether a file holds the image that was checked; `whole`: its shape, of which it may be a part."""
+    try:
+        shape = shape_with(checked.axes, found.shape, checked.channels)
+    except ValueError:
+        return False
+    return (shape, found.dtype) == (whole, checked.dtype)
 
 
 def _found(
@@ -86,6 +96,7 @@ def _judged(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Desc
         *(options.internal_path, options.axes, channels, bytes_per_value),
         per_plane=bool(task.planes),
         export=project.export if task.keep_export else NOTHING_STORED,
+        channels=_wanted_channels(task),
     )
     verdict = _verdict(task, found, project, options)
     if isinstance(verdict, Undecided) and (axes := task.answers.get(kind_of(verdict.image.shape))):
@@ -94,6 +105,13 @@ def _judged(file: Any, root: Path, task: contract.TaskEnvironment) -> tuple[Desc
         refuse(contract.EXIT_BAD_IMAGE, verdict.sentence)
     each = found.found if isinstance(found, Images) else (found,)
     return tuple(Described(image, verdict.warnings, one) for image, one in zip(verdict.images, each))
+
+
+def _wanted_channels(task: contract.TaskEnvironment) -> tuple[Union[int, str], ...]:
+    try:
+        return channels_from_json(task.channels)
+    except ValueError as exc:
+        raise contract.TaskEnvironmentError(f"The wanted channels can't be read: {exc}.") from exc
 
 
 def _verdict(

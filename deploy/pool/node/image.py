@@ -161,7 +161,7 @@ def _told(
 def _change(root: Path, path: Path, task: contract.TaskEnvironment, md5: str, described: Described) -> LocalImage:
     found, warnings, stored = described
     with faults_of_file(contract.EXIT_BAD_IMAGE, f"The image {task.image_name}"), open_hdf5(path, "r") as file:
-        parts = parts_to_copy(file, stored, joined=found.has_joined_planes)
+        parts = parts_to_copy(file, stored, joined=found.has_joined_planes or bool(found.channels))
         sizes, attributes, listed = _told(file, found, stored, parts)
         odd = odd_attributes(file[listed])
     if parts:
@@ -189,7 +189,7 @@ def _change(root: Path, path: Path, task: contract.TaskEnvironment, md5: str, de
 def parts_to_copy(file: Any, stored: Dataset, *, joined: bool = False) -> tuple[Part, ...]:
     """Return what a plain copy is made of; nothing if ilastik reads the dataset as it is.
 
-    `joined`: the planes of all its time points are to be one axis.
+    `joined`: the planes of all its time points are to be one axis, or only some of its channels are wanted.
     """
     from batch_ops.image.dialects.read_file import parts_of  # only here: a node without h5py must be able to say so
 

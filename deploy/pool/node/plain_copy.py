@@ -15,6 +15,7 @@ from batch_ops.task.run_plan import ImageDescription
 from node import convert
 from node.aside import run_aside
 from node.files import refuse
+from node.picked import parts_of_channels
 
 DATASET = "data"
 # For one piece of the pixels: a block, or a chunk of up to 4 GB.
@@ -40,6 +41,7 @@ def write_plain_copy(
     begin; () for all of it.
     """
     target = source.parent / COPY_NAME
+    parts, picked = parts_of_channels(image, parts)
     order = {
         "source": str(source),
         "target": str(target),
@@ -51,6 +53,7 @@ def write_plain_copy(
         "parts": [[part.path, part.at] for part in parts],
         "attributes": dict(attributes),
         "joined": image.axes if image.has_joined_planes else "",
+        "picked": picked,
         "decoders": decoders,
         "seconds": _PIECE_SECONDS,
     }

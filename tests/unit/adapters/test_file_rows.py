@@ -69,6 +69,7 @@ RECORD = FileRecord(
             "s00",
             (("z", 1.5, "µm"),),
             "tzyxc",
+            (2, 0),
         ),
         (PlannedOutput(Role.PROBABILITIES, "a{slice_index}.tiff", TIFF, 3, 2, "zyx", (4, 5), 99, 0, ("s00", "s01")),),
         timedelta(hours=1),
@@ -82,6 +83,7 @@ RECORD = FileRecord(
         ),
         '{"n x n x n": "tyx"}',
         "0x3",
+        '["GFP"]',
     ),
     placement=Placement(
         *(
@@ -155,6 +157,8 @@ ROW: dict[str, Any] = {
     "folder": "s00",
     "pixel_sizes": '[["z", 1.5, "µm"]]',
     "exported_as": "tzyxc",
+    "channels": "2x0",
+    "wanted_channels": '["GFP"]',
     "companion": "0x3",
     "confirmed": '{"n x n x n": "tyx"}',
     "more_images": '[{"internal_path":"b","axes":"zyx","tagged":true,"shape":[3,4,5],"dtype":"uint8","axes_source":"",'
@@ -256,6 +260,7 @@ SPECIAL = {
     "node_kind": st.sampled_from(NodeKind).map(str),
     "wall_clock_seconds": st.integers(0, 10**8).map(int64),
     "shape": st.lists(st.integers(0), min_size=1).map(lambda shape: "x".join(map(str, shape))),
+    "channels": st.just(ROW["channels"]),
     "tries": st.dictionaries(KINDS.map(str), INT64, min_size=1).map(
         lambda tries: json.dumps(dict(sorted(tries.items())))
     ),

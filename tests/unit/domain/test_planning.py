@@ -12,11 +12,13 @@ from batch_ops.domain.node_disk import disk_fault, least_gb, most_gb
 from batch_ops.domain.planning import claimed
 from batch_ops.domain.project import Project
 from batch_ops.domain.project_config import ProjectConfig
+from batch_ops.domain.task_spec import task_spec
 from batch_ops.image.facts import Accepted, ProjectFacts, Unchecked
 from batch_ops.image.page_memory import page_bytes
 from batch_ops.task.result_form import COMPRESSED_TIFF, TIFF, ResultForm
 from batch_ops.task.run_plan import Forecast, ImageDescription, RunPlan, RunWarning
 from batch_ops.task.stored_export import StoredExport
+from tests import fakes
 from tests.fakes.check import PROJECT
 from tests.world import SETTINGS
 
@@ -180,3 +182,20 @@ def test_a_run_that_may_need_more_memory_than_it_has_is_warned_of(memory_mb, cod
     record = claimed(FRESH, project(49), verdict, replace(SETTINGS, slot_memory_mb=memory_mb), NOW)
     assert record.state is State.SUBMITTING
     assert [warning.code for warning in record.plan.warnings] == codes
+
+
+def test_chosen_channels_are_part_of_the_run():
+    """Of its key, and of what the node is asked for where nobody has looked into the file; else nothing changes."""
+
+    def plan(config: ProjectConfig, verdict: Accepted | Unchecked) -> RunPlan:
+        return claimed(FRESH, project(3, config=config), verdict, SETTINGS, NOW).plan
+
+    chosen = ProjectConfig(channels=(2, "GFP"))
+    described = Accepted(image("zyx", 5, 400, 300))
+    unchecked = Unchecked("It was not checked.")
+    assert plan(chosen, described).run_key != plan(ProjectConfig(), described).run_key
+    assert plan(chosen, described).wanted_channels == plan(ProjectConfig(), unchecked).wanted_channels == ""
+    assert plan(chosen, unchecked).wanted_channels == '[2, "GFP"]'
+    frozen = replace(project(3, config=chosen), digest="0" * 64)
+    spec = task_spec(claimed(FRESH, frozen, unchecked, SETTINGS, NOW), SETTINGS, fakes.FakeBlobs().url)
+    assert dict(spec.environment)["ILASTIK_TASK_CHANNELS"] == '[2, "GFP"]'
