@@ -1,7 +1,8 @@
 """A Python that starts in no time: deploy.sh starts one dozens of times, mostly to import the standard library.
 
-Run as a program it waits for command lines on a port of its own, which it prints. Each is answered by a fork of this
-process, in which the modules are there already, and which runs the very script or code that the line names.
+Run as a program it waits for command lines on a port of its own, which it prints, and runs the very script or code that
+each names, where the modules are there already: the scripts of deploy.sh in this process, one after the other, as they
+leave nothing behind; anything else in a fork of it.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 # What stands before a script or `-c` in the lines of deploy.sh; in a fork they have no meaning.
@@ -51,11 +53,9 @@ def running(python: str) -> Iterator[str]:
             server.stdin.close()
 
 
-def run(words: list[str], folder: str, environment: dict[str, str], given: str) -> tuple[int, str, str]:
+def run(words: list[str], given: str) -> tuple[int, str, str]:
     """(exit code, output, errors) of a command line such as `-IS script.py words` or `-ISc code words`."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    os.chdir(folder)
-    os.environ.update(environment)
     first, *rest = words
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         sys.stdin = io.StringIO(given)
@@ -85,18 +85,69 @@ def _run_script(script: Path) -> None:
     exec(_COMPILED.get(text) or compile(text, str(script), "exec"), vars(main))  # noqa: S102 - as Python would
 
 
-def _answer(connection: socket.socket) -> None:
-    with connection, connection.makefile("rwb") as stream:
-        heard = b""
-        while heard.count(b"\0") < 4 or heard.count(b"\0") < 4 + int(heard.split(b"\0")[3]):
-            more = stream.read1(1 << 16)
-            if not more:
-                return
-            heard += more
-        folder, login, given, _, *words = heard.decode(errors="surrogateescape").split("\0")[:-1]
-        environment = {"AZURE_TOKEN_CREDENTIALS": login} if login else {}
-        code, out, err = run(words, folder, environment, given)
+@dataclass(frozen=True)
+class _Order:
+    """A command line, the folder and the kind of login it is given with, and its input."""
+
+    words: list[str]
+    folder: str
+    login: str
+    given: str
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether it is one of the scripts that were compiled before."""
+        if len(self.words) < 2 or self.words[0] not in _FLAGS or "/deploy/lib/" not in self.words[1]:
+            return False
+        script = Path(self.folder, self.words[1])
+        return script.is_file() and script.read_text(encoding="utf-8") in _COMPILED
+
+    def answer(self, stream: io.BufferedRWPair) -> None:
+        """Do it."""
+        os.chdir(self.folder)
+        if self.login:
+            os.environ["AZURE_TOKEN_CREDENTIALS"] = self.login
+        code, out, err = run(self.words, self.given)
         stream.write(f"{code}\0{out}\0{err}\0".encode(errors="surrogateescape"))
+
+    def answer_here(self, stream: io.BufferedRWPair) -> None:
+        """Do it in this process, and leave that as it was."""
+        main, stdin, path = sys.modules["__main__"], sys.stdin, list(sys.path)
+        try:
+            self.answer(stream)
+        finally:
+            sys.modules["__main__"], sys.stdin, sys.path[:] = main, stdin, path
+            os.environ.pop("AZURE_TOKEN_CREDENTIALS", None)
+            os.chdir("/")
+
+
+def _order(stream: io.BufferedRWPair) -> _Order | None:
+    heard = b""
+    while heard.count(b"\0") < 4 or heard.count(b"\0") < 4 + int(heard.split(b"\0")[3]):
+        more = stream.read1(1 << 16)
+        if not more:
+            return None
+        heard += more
+    folder, login, given, _, *words = heard.decode(errors="surrogateescape").split("\0")[:-1]
+    return _Order(words, folder, login, given)
+
+
+def _serve(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    # Whoever is killed meanwhile wants no answer.
+    with contextlib.suppress(OSError), connection, connection.makefile("rwb") as stream:
+        order = _order(stream)
+        if order is None:
+            return
+        if order.leaves_nothing:
+            order.answer_here(stream)
+        elif os.fork() == 0:
+            try:
+                server.close()
+                order.answer(stream)
+                stream.flush()
+            finally:
+                os._exit(0)
 
 
 def main() -> None:
@@ -110,12 +161,7 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         print(server.getsockname()[1], flush=True)
         while sys.stdin not in select.select([server, sys.stdin], [], [])[0]:
-            connection, _ = server.accept()
-            if os.fork() == 0:
-                server.close()
-                _answer(connection)
-                os._exit(0)
-            connection.close()
+            _serve(server)
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
