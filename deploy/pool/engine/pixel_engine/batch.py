@@ -12,7 +12,7 @@ from pixel_engine.errors import InputError
 from pixel_engine.export import Output
 from pixel_engine.features import Plan, check_columns, plan_features
 from pixel_engine.inputs import Image, Reader, choose_order, locate
-from pixel_engine.predict import predict
+from pixel_engine.predict import Work, predict
 from pixel_engine.project import Project, open_project
 from pixel_engine.settings import Settings
 from pixel_engine.stored_export import Region
@@ -59,7 +59,8 @@ def _prepare(command: Command, project: Project, image: Image, order: str, direc
     plan = plan_features(project.selection, size, axes.sizes(lane.order, lane.shape)["z"] if lane else None)
     check_columns(plan, project.classifier.columns, image.file)
     segmentation = command.source is Source.SEGMENTATION
-    region = project.export.region({**size, "c": 1 if segmentation else project.classes})
+    channels = project.classes if command.source is Source.PROBABILITIES else 1
+    region = project.export.cut(command.subregion).region({**size, "c": channels})
     left = {**dict.fromkeys(axes.INSIDE, 1), **{key: last - first for key, (first, last) in region.items()}}
     output = export.plan_output(
         output_format=export.choose_format(command.output_format or project.export.output_format),
@@ -108,7 +109,8 @@ def _do(job: _Job, project: Project, source: Source, settings: Settings, say: Sa
             due = next((step for step in steps if step > share), 2.0)
             say(f"{share:4.0%} of {job.image.file.name}")
 
+    work = Work(job.plan, project.classifier, project.classes, source, settings)
     with Reader(job.image, job.order) as reader, open_writer(job.output, job.image) as writer:
         part = Region(writer, project.export, job.region, job.output.dtype)
-        for block in predict(reader, size, job.plan, project.classifier, project.classes, source, settings, progress):
+        for block in predict(reader, size, work, job.region, progress):
             part.write(block.corner, block.data)

@@ -39,17 +39,20 @@ def margins(plan: Plan) -> Margins:
     )
 
 
-def plan_chunks(volume: Triple, plan: Plan, result_bytes: int, stored_bytes: int, limit: int) -> list[Region]:
-    """Cut a volume (z, y, x) into as few chunks as keep the memory in use below the limit, in bytes.
+def plan_chunks(
+    volume: Triple, plan: Plan, result_bytes: int, stored_bytes: int, limit: int, part: Region | None = None
+) -> list[Region]:
+    """Cut a volume (z, y, x), or a part of it, into as few chunks as keep the memory in use below the limit, in bytes.
 
     `result_bytes` and `stored_bytes` are those of a pixel of the result and of the image (all channels). Where
     even the smallest chunk takes more, it is used all the same.
     """
     around = margins(plan)
+    part = part or Region((0, 0, 0), volume)
     pieces = [1, 1, 1]
 
     def cost(pieces: list[int]) -> float:
-        core = [math.ceil(n / k) for n, k in zip(volume, pieces, strict=True)]
+        core = [math.ceil(n / k) for n, k in zip(part.shape, pieces, strict=True)]
         held = [min(n, a + 2 * m) for n, a, m in zip(volume, core, around.filters, strict=True)]
         raw = [min(n, a + 2 * m) for n, a, m in zip(volume, core, around.raw, strict=True)]
         images = len(plan.scales) * plan.channels
@@ -63,7 +66,7 @@ def plan_chunks(volume: Triple, plan: Plan, result_bytes: int, stored_bytes: int
     while cost(pieces) > limit:
         finer = []
         for axis in range(3):
-            if volume[axis] > pieces[axis] * _SMALLEST_CHUNK[axis]:
+            if part.shape[axis] > pieces[axis] * _SMALLEST_CHUNK[axis]:
                 more = list(pieces)
                 more[axis] += 1
                 # Compare what a chunk costs once it is small enough with how much is computed twice.
@@ -71,7 +74,7 @@ def plan_chunks(volume: Triple, plan: Plan, result_bytes: int, stored_bytes: int
         if not finer:
             break
         pieces = min(finer)[2]
-    return list(_grid((0, 0, 0), volume, [math.ceil(n / k) for n, k in zip(volume, pieces, strict=True)]))
+    return list(_grid(part.start, part.stop, [math.ceil(n / k) for n, k in zip(part.shape, pieces, strict=True)]))
 
 
 def plan_tiles(chunk: Region, shape: Triple) -> list[Region]:

@@ -1,6 +1,7 @@
 """The command line of ilastik's headless Pixel Classification, as a frozen value."""
 
 import argparse
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +23,7 @@ _SOURCES = ("probabilities", "simple segmentation", "uncertainty", "features", "
 
 # Options of ilastik that change the result or the run in ways the engine does not offer.
 _NOT_SUPPORTED_WITH_VALUE = (
-    *("cutout_subregion", "pipeline_result_drange", "export_drange", "output_axis_order", "distributed_block_roi"),
+    *("pipeline_result_drange", "export_drange", "output_axis_order", "distributed_block_roi"),
     *("stack_along", "tree-count", "label-proportion", "variable-importance-path", "label-search-value"),
     *("random-label-value", "random-label-count", "new_project", "workflow", "redirect_output", "configfile"),
 )
@@ -41,6 +42,7 @@ class Source(StrEnum):
 
     PROBABILITIES = "Probabilities"
     SEGMENTATION = "Simple Segmentation"
+    UNCERTAINTY = "Uncertainty"
 
 
 class Format(StrEnum):
@@ -55,7 +57,11 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to do. None means: as the project says."""
+    """What to do. None means: as the project says.
+
+    `subregion`: first and last index (exclusive) of what is exported, one number for each axis in which ilastik
+    computes; -1 for the end of the image.
+    """
 
     project: Path
     inputs: tuple[str, ...]
@@ -64,6 +70,7 @@ class Command:
     filename_format: str | None
     internal_path: str | None
     dtype: str | None
+    subregion: tuple[tuple[int, ...], tuple[int, ...]] | None
     input_axes: str | None
     ignore_training_axes: bool
     logfile: Path | None
@@ -102,6 +109,7 @@ def parse_command(arguments: Sequence[str]) -> Command:
         filename_format=given.output_filename_format,
         internal_path=given.output_internal_path,
         dtype=given.export_dtype,
+        subregion=_subregion(given.cutout_subregion),
         input_axes=_input_axes(given.input_axes),
         ignore_training_axes=given.ignore_training_axistags,
         logfile=Path(given.logfile) if given.logfile else None,
@@ -123,11 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     _both_spellings(parser, "raw_data", nargs="+", help="input files")
     _both_spellings(parser, "input_axes", help="the axes of the inputs, such as tzyxc")
     _both_spellings(parser, "ignore_training_axistags", action="store_true", help="trust the inputs' own axes")
-    parser.add_argument("--export_source", help="Simple Segmentation or Probabilities (default)")
+    parser.add_argument("--export_source", help="Simple Segmentation, Probabilities (default) or Uncertainty")
     parser.add_argument("--export_dtype", choices=_DTYPES, help="type of the exported numbers")
     parser.add_argument("--output_format", choices=_FORMATS, help="format of the exported files")
     parser.add_argument("--output_filename_format", help="{dataset_dir} {nickname} {slice_index} {result_type}")
     parser.add_argument("--output_internal_path", help="dataset in HDF5 output")
+    _both_spellings(parser, "cutout_subregion", help="export a part: [(start of each axis), (stop of each axis)]")
     for name in (*_NOT_SUPPORTED_WITH_VALUE, *_IGNORED_WITH_VALUE):
         _both_spellings(parser, name, help=argparse.SUPPRESS)
     for name in _NOT_SUPPORTED_LISTS:
@@ -151,6 +160,22 @@ def _source(text: str | None) -> Source:
     if text.lower() in _SOURCES:
         raise NotSupportedError(f"--export_source '{text}' is not supported, only: {', '.join(Source)}.")
     raise IlastikError(f"There is no --export_source '{text}'; valid options are: {', '.join(_SOURCES)}.")
+
+
+def _subregion(text: str | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Read "[(0, 10, 0), (1, None, 3)]"; None stands for the image's own bounds."""
+    if text is None:
+        return None
+    try:
+        start, stop = ([-1 if number is None else int(number) for number in half] for half in ast.literal_eval(text))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        start, stop = [], [0]
+    if len(start) != len(stop):
+        raise IlastikError(
+            f"--cutout_subregion '{text[:200]}' is no region: give a start and a stop with as many numbers each, "
+            "such as [(0, 0, 0), (100, 200, 1)]."
+        )
+    return tuple(start), tuple(stop)
 
 
 def _input_axes(text: str | None) -> str | None:

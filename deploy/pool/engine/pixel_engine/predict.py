@@ -1,8 +1,7 @@
 """Segmentation or probabilities of one image, chunk by chunk."""
 
 import itertools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -32,32 +31,45 @@ class Block:
     data: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is computed, by what, and with how much of this machine; `classes` of the project."""
+
+    plan: Plan
+    classifier: Classifier
+    classes: int
+    source: Source
+    settings: Settings
+
+
 def predict(
     reader: Reader,
     size: dict[str, int],
-    plan: Plan,
-    classifier: Classifier,
-    classes: int,
-    source: Source,
-    settings: Settings,
+    work: Work,
+    wanted: Mapping[str, tuple[int, int]],
     progress: Callable[[float], None],
 ) -> Iterator[Block]:
-    """Yield the blocks of the result: labels (uint8, c = 1) or probabilities (float32, c = classes).
+    """Yield the blocks of the result: labels (uint8, c = 1), probabilities (float32, c = classes), or the uncertainty
+    (float32, c = 1).
 
-    `progress` gets the share of the work that is done, often, from any thread.
+    Of an image of this `size` only the part that is `wanted`, (first, last) by axis, is computed, from what around it
+    the features look at. `progress` gets the share of the work that is done, often, from any thread.
 
     How the volume is cut up and how many threads work never changes a pixel.
     """
+    plan, source, settings = work.plan, work.source, work.settings
     volume = (size["z"], size["y"], size["x"])
-    result_bytes = 1 if source is Source.SEGMENTATION else 4 * classes
+    times, (z0, z1), (y0, y1), (x0, x1) = (wanted.get(axis, (0, size[axis])) for axis in "tzyx")
+    part = Region((z0, y0, x0), (z1, y1, x1))
+    result_bytes = 1 if source is Source.SEGMENTATION else 4 * work.classes
     stored_bytes = reader.dtype.itemsize * size["c"]
-    chunks = plan_chunks(volume, plan, result_bytes, stored_bytes, settings.work_bytes)
-    places = list(itertools.product(range(size["t"]), chunks))
+    chunks = plan_chunks(volume, plan, result_bytes, stored_bytes, settings.work_bytes, part)
+    places = list(itertools.product(range(*times), chunks))
     around = margins(plan).raw
     risky = reader.dtype.kind == "f" or reader.dtype.itemsize > 2
-    tables = make_tables(classifier, classes, all_columns=risky)
+    tables = make_tables(work.classifier, work.classes, all_columns=risky)
 
-    counter = _Counter(size["t"] * math.prod(volume), progress)
+    counter = _Counter((times[1] - times[0]) * part.voxels, progress)
 
     def fetch(place: tuple[int, Region]) -> np.ndarray:
         t, chunk = place
@@ -79,7 +91,18 @@ def predict(
             # A value that is not a number makes both comparisons false.
             check = risky and not (raw.min() > -_SAFE and raw.max() < _SAFE)
             data = compute(raw, chunk.grown(around, volume), chunk, check)
+            if source is Source.UNCERTAINTY:
+                data = uncertainty(data)
             yield Block({"t": t, **dict(zip("zyx", chunk.start, strict=True))}, data[None])
+
+
+def uncertainty(probabilities: np.ndarray) -> np.ndarray:
+    """Return ilastik's estimate (float32, c = 1): 1 less what the first class is ahead of the second; 0 of one."""
+    if probabilities.shape[-1] < 2:
+        return np.zeros_like(probabilities)
+    ordered = np.partition(probabilities, (-2, -1), axis=-1)
+    estimate: np.ndarray = np.float32(1) - (ordered[..., -1:] - ordered[..., -2:-1])
+    return estimate
 
 
 class _Counter:

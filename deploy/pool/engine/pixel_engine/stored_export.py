@@ -1,12 +1,12 @@
 """What a project says about its export, saved by ilastik's dialog and obeyed without a word.
 
 A region is cut out, values are spread over another range and made another type, axes put into another order. The
-command line overrides format, names and type, but neither region, range nor order.
+command line overrides format, names, type and region, but neither range nor order.
 """
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import h5py
 import numpy as np
@@ -68,15 +68,19 @@ class ExportDefaults:
         start = self.region_start if self.region_start is not None else (0,) * len(order)
         stop = self.region_stop if self.region_stop is not None else (-1,) * len(order)
         if len(start) != len(order) or len(stop) != len(order):
-            raise ExportError(f"The region that the project stores does not fit a result with the axes '{order}'.")
+            raise ExportError(f"The region of the export does not fit a result with the axes '{order}'.")
         found = {}
         for key, first, last in zip(order, start, stop, strict=True):
             found[key] = (max(first, 0), min(size[key], size[key] if last in (0, -1) else last))
             if found[key][0] >= found[key][1]:
-                raise ExportError(
-                    f"The region that the project stores has nothing of the axis {key}, which is {size[key]} long."
-                )
+                raise ExportError(f"The region of the export has nothing of the axis {key}, which is {size[key]} long.")
         return found
+
+    def cut(self, subregion: tuple[tuple[int, ...], tuple[int, ...]] | None) -> "ExportDefaults":
+        """Return the settings with a region of the command line in the place of the stored one."""
+        if subregion is None:
+            return self
+        return replace(self, region_start=subregion[0], region_stop=subregion[1])
 
     def order(self, own: str, size: Mapping[str, int]) -> str:
         """Return the axes of what is written: the stored ones, else the image's own with the channels.

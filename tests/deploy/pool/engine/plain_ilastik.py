@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import tifffile
 
-from tests.deploy.pool.engine.plain_pixels import classify
+from tests.deploy.pool.engine.plain_pixels import classify, plain_uncertainty
 
 _ORDER = "tzyxc"
 
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         labels, chances = classify(Path(options["project"]), pixels)
         segmented = options["export_source"] == "Simple Segmentation"
         result = labels[..., None] if segmented else chances.astype(np.float32)
+        if options["export_source"] == "Uncertainty":
+            result = plain_uncertainty(result)
         _write(result, axes, options["output_format"], options["output_filename_format"], Path(stem).name)
     return 0
 

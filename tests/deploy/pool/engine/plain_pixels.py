@@ -20,6 +20,14 @@ def classify(project: Path, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (chances.argmax(axis=-1) + 1).astype(np.uint8), chances
 
 
+def plain_uncertainty(chances: np.ndarray) -> np.ndarray:
+    """Return 1 less the distance of the two most probable classes, in single precision; one class is certain."""
+    if chances.shape[-1] == 1:
+        return np.zeros_like(chances)
+    ordered = np.sort(chances, axis=-1)
+    return np.asarray(np.float32(1) - (ordered[..., -1] - ordered[..., -2]))[..., None]
+
+
 def feature_columns(file: h5py.File, frame: np.ndarray) -> tuple[np.ndarray, list[bool]]:
     """Return all feature columns of a frame (z, y, x, c), float64 (columns, z, y, x), and which are eigenvalues."""
     group = file["FeatureSelections"]

@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.deploy.pool.engine.made_up import Ilastik, Recipe, write_image, write_project
-from tests.deploy.pool.engine.plain_pixels import classify
+from tests.deploy.pool.engine.plain_pixels import classify, plain_uncertainty
 from tests.deploy.pool.engine.random_cases import cases
 
-SOURCES = ("Simple Segmentation", "Probabilities")
+SOURCES = ("Simple Segmentation", "Probabilities", "Uncertainty")
 _SECONDS = 300  # for one small image by the real one
 
 
@@ -64,8 +64,9 @@ def prove(tally: Tally, recipe: Recipe, image: np.ndarray, order: str, ilastik: 
     project = write_project(folder / "project.ilp", recipe, image)
     write_image(folder / "image.h5", image, order)
     labels, chances = classify(project, image)
+    chances = chances.astype(np.float32)
     tally.cases += 1
-    for source, expected in zip(SOURCES, (labels[..., None], chances.astype(np.float32)), strict=True):
+    for source, expected in zip(SOURCES, (labels[..., None], chances, plain_uncertainty(chances)), strict=True):
         ilastik.export("image.h5", "{result_type}.h5", "--ignore_training_axistags", project=project, source=source)
         found = exported(folder / f"{source}.h5", order)
         others = {"the plain formulas": expected.reshape(found.shape)}

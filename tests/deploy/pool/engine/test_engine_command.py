@@ -71,8 +71,8 @@ def test_what_ilastiks_parser_refuses_ends_with_2(arguments: tuple[str, ...]) ->
 @pytest.mark.parametrize(
     "option",
     [
-        *("--export_source=Uncertainty", "--export_source=Features", "--export_source=labels"),
-        *("--cutout_subregion=[(0,0),(1,1)]", "--output_axis_order=zyx", "--export_drange=(0,255)", "--table_only"),
+        *("--export_source=Features", "--export_source=labels"),
+        *("--output_axis_order=zyx", "--export_drange=(0,255)", "--table_only"),
         *("--retrain", "--tree-count=10", "--prediction_mask=m.h5", "--distributed", "--stack_along=t"),
         *("--new_project=x.ilp", "--preconvert-stacks", "--redirect_output=x", "--configfile=x"),
     ],
@@ -82,6 +82,19 @@ def test_known_but_unsupported_options_are_refused(option: str) -> None:
     with pytest.raises(NotSupportedError, match="not support") as caught:
         parse_command([*_LEAST, option])
     assert caught.value.exit_code == 1
+
+
+def test_a_region_may_leave_bounds_to_the_image() -> None:
+    """As ilastik reads it: None is the image's own bound."""
+    command = parse_command([*_LEAST, "--cutout_subregion=[(0, None, 3), (1, 20, None)]"])
+    assert command.subregion == ((0, -1, 3), (1, 20, -1))
+
+
+@pytest.mark.parametrize("text", ["", "7", "[(0, 1)]", "[(0, 1), (1,)]", "[('a',), ('b',)]", "__import__('os')"])
+def test_what_is_no_region_is_refused(text: str) -> None:
+    """It is read, never run."""
+    with pytest.raises(IlastikError, match="is no region"):
+        parse_command([*_LEAST, f"--cutout_subregion={text}"])
 
 
 def test_nothing_to_do_is_a_failure() -> None:

@@ -12,7 +12,7 @@ from pixel_engine import export_tiff
 from pixel_engine.command import Format
 from pixel_engine.errors import ExportError
 from pixel_engine.export import Output, plan_output
-from tests.deploy.pool.engine.made_up import Ilastik, Recipe, write_image, write_project
+from tests.deploy.pool.engine.made_up import Ilastik, Recipe, axistags, write_image, write_project
 from tests.deploy.pool.engine.plain_pixels import classify
 
 _IMAGE = np.random.default_rng(1).integers(0, 255, (11, 6, 20, 24, 1)).astype(np.uint8)
@@ -78,6 +78,50 @@ def test_a_sequence_of_a_stored_region_has_the_numbers_of_its_steps(place: Path)
     Ilastik(place).export("image.h5", whole, output_format="multipage tiff sequence")
     for name, other in zip(names, ["whole08.tiff", "whole09.tiff"], strict=True):
         np.testing.assert_array_equal(tifffile.imread(place / name), tifffile.imread(place / other)[..., 1:9])
+
+
+@pytest.mark.parametrize("source", ["Simple Segmentation", "Probabilities", "Uncertainty"])
+def test_a_region_has_the_pixels_of_the_whole(place: Path, source: str) -> None:
+    """It goes before the stored one; only it is computed, with all that the features look at around it."""
+    with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/RegionStop"] = [1, 1, 1, 1, 1]
+    ilastik = Ilastik(place, work_bytes=2**16)
+    regions = {"whole": "[(0, 0, 0, 0, 0), (0, 0, 0, 0, 0)]", "part": "[(1, 2, 3, 4, 0), (5, 3, -1, 9, None)]"}
+    for name, region in regions.items():
+        ilastik.export("image.h5", f"{name}.h5", f"--cutout_subregion={region}", source=source)
+    with h5py.File(place / "whole.h5") as whole, h5py.File(place / "part.h5") as part:
+        order = "".join(dimension.label for dimension in part["exported_data"].dims)
+        where = {"t": slice(1, 5), "z": slice(2, 3), "y": slice(3, None), "x": slice(4, 9)}
+        expected = whole["exported_data"][tuple(where.get(axis, slice(None)) for axis in order)]
+        np.testing.assert_array_equal(part["exported_data"][()], expected)
+        assert expected.size > 0
+
+
+def test_only_a_region_is_read_and_computed(place: Path) -> None:
+    """What lies further away than features look may even be damaged."""
+    image = np.random.default_rng(3).integers(0, 255, (1, 1, 20, 600, 1)).astype(np.uint8)
+    write_project(place / "flat.ilp", Recipe(ticked=[(0, 2), (2, 1)], in_2d=[True] * 7), image[0])
+    with h5py.File(place / "flat.h5", "w") as file:
+        made = file.create_dataset("data", data=image[0, 0, ..., 0], chunks=(20, 100), compression="gzip")
+        made.attrs["axistags"] = axistags("yx")
+        first = made.id.get_chunk_info_by_coord((0, 0))
+    with (place / "flat.h5").open("r+b") as broken:
+        broken.seek(first.byte_offset)
+        broken.write(b"\xff" * first.size)
+    ilastik = Ilastik(place, work_bytes=2**16)
+    said = ilastik.export("flat.h5", "all.h5", project="flat.ilp", code=1)
+    assert "is damaged" in said
+    ilastik.export("flat.h5", "part.h5", "--cutout_subregion=[(0, 400, 0), (20, 450, 1)]", project="flat.ilp")
+    with h5py.File(place / "part.h5") as file:
+        assert file["exported_data"].shape == (20, 50, 1)
+
+
+def test_a_region_without_pixels_or_of_other_axes_is_refused(place: Path) -> None:
+    """Before anything is written."""
+    for region in ("[(0, 0), (1, 1)]", "[(0, 0, 0, 9, 0), (1, 1, 1, 9, 1)]"):
+        said = Ilastik(place).export("image.h5", "made.h5", f"--cutout_subregion={region}", code=1)
+        assert "The region of the export" in said
+    assert not (place / "made.h5").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,20 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.deploy.pool.engine.made_up import Ilastik, Recipe, write_image, write_project
-from tests.deploy.pool.engine.plain_pixels import classify
+from tests.deploy.pool.engine.plain_pixels import classify, plain_uncertainty
 from tests.deploy.pool.engine.random_cases import cases, noise
 
 _ALL_AT_ONE_SIX = [(feature, 3) for feature in range(6)]
 
 
 def check(ilastik: Ilastik, folder: Path, recipe: Recipe, image: np.ndarray, order: str = "tzyxc") -> None:
-    """Assert that both exports agree with the plain formulas, in every voxel."""
+    """Assert that all exports agree with the plain formulas, in every voxel."""
     project = write_project(folder / "project.ilp", recipe, image)
     write_image(folder / "image.h5", image, order)
     labels, chances = classify(project, image)
-    for source, expected in (("Simple Segmentation", labels[..., None]), ("Probabilities", chances)):
+    unsure = plain_uncertainty(chances.astype(np.float32))
+    by_source = {"Simple Segmentation": labels[..., None], "Probabilities": chances, "Uncertainty": unsure}
+    for source, expected in by_source.items():
         to = folder / "{result_type}"
         more = "--ignore_training_axistags"
         ilastik.export(folder / "image.h5", to, more, project=project, source=source)
