@@ -126,6 +126,9 @@ class FileRecord:
         times = replace(self.times, updated_at=now, finished_at=now if state.is_final else None)
         spent = self.spent
         if state.is_final and not self.state.is_final:
+            if self.parts is not None and (seconds := self.parts.seconds_at_work(now)):
+                # Nobody will tell any more how they end.
+                times = replace(times, failed_seconds=(times.failed_seconds or 0) + seconds)
             spent = spent_in_all(spent, times, self.placement)
         return replace(self, state=state, reason=reason, times=times, history=moves, spent=spent)
 

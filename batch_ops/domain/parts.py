@@ -99,6 +99,11 @@ class Parts:
             if part.state is PartState.CLAIMED and (part.not_before is None or part.not_before <= now)
         )
 
+    def seconds_at_work(self, now: datetime) -> int:
+        """Return for how long nodes have worked on parts that are not over, to the second."""
+        began = [part.started_at for part in self.each if part.is_open and part.started_at is not None]
+        return sum(max(0, round((now - moment).total_seconds())) for moment in began)
+
     def to_look_up(self, most: int, looks: int) -> tuple[int, ...]:
         """Return the parts whose tasks are to be looked up at one of many looks: in turn, and the missing always."""
         has_task = [n for n, part in enumerate(self.each, 1) if part.is_open and part.state is not PartState.CLAIMED]

@@ -97,6 +97,19 @@ def test_what_is_left_of_parts_fits_a_row() -> None:
     assert OpenParts().task_ids(OWN) == ()
 
 
+def test_what_a_run_ends_amid_is_work_of_nodes_too() -> None:
+    """Until then nodes have worked on its parts, for a price that nobody looks up any more."""
+    record = run(PartState.SUCCEEDED, PartState.RUNNING, PartState.RUNNING)
+    assert record.parts is not None
+    for number in (2, 3):
+        working = PartTask(PartState.RUNNING, started_at=NOW + number * timedelta(minutes=1))
+        record = replace(record, parts=record.parts.with_part(number, working))
+    ended = record.to(State.CANCELLED, NOW + timedelta(minutes=10))
+
+    assert (ended.node_seconds, ended.unpriced_seconds) == (15 * 60, 15 * 60)
+    assert ended.to(State.CANCELLED, NOW + timedelta(minutes=20)).node_seconds == 15 * 60
+
+
 def test_each_part_has_its_turn_to_be_looked_up() -> None:
     """So many at a time, and those that were missing each time; none that has no task."""
     record = run(*map(PartState, "asrrcrra"))
