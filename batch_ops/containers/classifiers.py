@@ -119,11 +119,9 @@ class Classifiers:
     async def _read_of_tool(self, name: str, blob: Blob, tool: ToolProfile) -> dict[str, str]:
         """Check the text of another tool's project by its profile, and keep a copy of it."""
         known = {"rules": str(PROJECT_RULES), "tool": tool.rules_digest, "suffix": tool.suffix}
-        if blob.length > tool.project.max_kb * 1024:
-            return {**known, "refused": f"The project '{plain(blob.name)}' is larger than {tool.project.max_kb} KiB."}
-        content = await BlobRanges(self._blobs, self._settings.projects_container, blob).read(0, blob.length)
-        if fault := fault_of_project(tool, blob.name, content):
-            return {**known, "refused": fault}
+        content = await read_project_of_tool(self._blobs, self._settings.projects_container, blob, tool)
+        if isinstance(content, Refused):
+            return {**known, "refused": content.sentence}
         digest = hashlib.sha256(content).hexdigest()
         await self._freeze(name, blob, digest, tool.suffix)
         return {**known, "digest": digest, "facts": WITHOUT_DEMANDS.to_json()}
@@ -173,6 +171,15 @@ async def find_classifier(blobs: BlobStore, container: str, project: str, others
         if (blob := await blobs.head(container, candidate)) is not None and not blob.is_folder:
             return blob
     return None
+
+
+async def read_project_of_tool(blobs: BlobStore, container: str, blob: Blob, tool: ToolProfile) -> bytes | Refused:
+    """Read the text of another tool's project; refuse what its profile says can't be run."""
+    if blob.length > tool.project.max_kb * 1024:
+        return Refused(f"The project '{plain(blob.name)}' is larger than {tool.project.max_kb} KiB.")
+    content = await BlobRanges(blobs, container, blob).read(0, blob.length)
+    fault = fault_of_project(tool, blob.name, content)
+    return Refused(fault) if fault else content
 
 
 def tool_choice_fault(name: str, tool: ToolProfile | None, config: ProjectConfig, tools: Tools) -> str:

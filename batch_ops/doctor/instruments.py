@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.doctor.queues import shown
+from batch_ops.domain import naming
 from batch_ops.ports.services import BlobStore
 from batch_ops.ports.tables import Ledger
 from batch_ops.task.plain_text import plain
+from batch_ops.tools.profiles import shipped
 
 _AREA = "lab"
 _SOON = timedelta(days=30)
@@ -40,7 +42,9 @@ async def last_drops(
     latest: dict[str, datetime] = {}
     try:
         async with asyncio.timeout(_SECONDS):
-            projects = [b.name[:-4] async for b in blobs.list(container, "", flat=False) if b.name.endswith(".ilp")]
+            suffixes = (naming.PROJECT_SUFFIX, *shipped().suffixes)
+            listed = [b.name async for b in blobs.list(container, "", flat=False) if b.name.endswith(suffixes)]
+            projects = sorted({name.rpartition(".")[0] for name in listed})
             for name in names:
                 for project in projects:
                     async for record in ledger.files(project, f"{project}/{name}/"):

@@ -1,17 +1,18 @@
 """Can the projects be used?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batch_ops.containers.blob_ranges import BlobRanges
-from batch_ops.containers.classifiers import export_fault, read_config
+from batch_ops.containers.classifiers import export_fault, read_config, read_project_of_tool, tool_choice_fault
 from batch_ops.doctor.findings import Finding, Level
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.project_config import ConfigError
-from batch_ops.image.facts import ProjectFacts, Refused
+from batch_ops.image.facts import WITHOUT_DEMANDS, ProjectFacts, Refused
 from batch_ops.ports.services import BlobStore, ImageCheck
 from batch_ops.task.plain_text import plain
+from batch_ops.tools.profiles import shipped
 
 MOST_PROJECTS = 50
 _AREA = "projects"
@@ -31,7 +32,7 @@ async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Seq
     """Inspect the projects as before a run, up to a limit; also return whether there are more."""
     found: list[Blob] = []
     async for blob in blobs.list(container, "", flat=False):
-        if blob.name.lower().endswith(naming.PROJECT_SUFFIX) and not blob.is_folder:
+        if blob.name.lower().endswith((naming.PROJECT_SUFFIX, *shipped().suffixes)) and not blob.is_folder:
             found.append(blob)
             if len(found) > MOST_PROJECTS:
                 break
@@ -40,11 +41,19 @@ async def look(blobs: BlobStore, check: ImageCheck, container: str) -> tuple[Seq
 
 
 async def _inspect(blobs: BlobStore, check: ImageCheck, container: str, blob: Blob) -> ProjectStatus:
-    facts = await check.inspect_project(blob.name, BlobRanges(blobs, container, blob))
+    facts: ProjectFacts | Refused
+    tool = shipped().for_blob(blob.name)
+    if tool:
+        content = await read_project_of_tool(blobs, container, blob, tool)
+        facts = content if isinstance(content, Refused) else replace(WITHOUT_DEMANDS, workflow=tool.title)
+    else:
+        facts = await check.inspect_project(blob.name, BlobRanges(blobs, container, blob))
     try:
         config = await read_config(blobs, container, naming.config_blobs(blob.name))
     except ConfigError as exc:
         return ProjectStatus(blob.name, facts, str(exc))
+    if fault := tool_choice_fault(blob.name, shipped().for_blob(blob.name, config.tool), config, shipped()):
+        return ProjectStatus(blob.name, facts, fault)
     return ProjectStatus(blob.name, facts, "" if isinstance(facts, Refused) else export_fault(blob.name, facts, config))
 
 
@@ -66,9 +75,10 @@ def _judge_one(project: ProjectStatus) -> Sequence[Finding]:
     findings = []
     if isinstance(project.found, Refused):
         message = f"The project '{name}' can't be used: {project.found.sentence}"
-        findings.append(
-            Finding(_AREA, Level.WARN, message, "train it again, save it and upload it; until then its images wait.")
-        )
+        again = "train it again, save it" if name.lower().endswith(naming.PROJECT_SUFFIX) else "mend it"
+        findings.append(Finding(_AREA, Level.WARN, message, f"{again} and upload it; until then its images wait."))
+    elif not project.found.classes:
+        findings.append(Finding(_AREA, Level.OK, f"The project '{name}' can be used by {project.found.workflow}."))
     else:
         facts = project.found
         message = (

@@ -52,6 +52,7 @@ def read_profile(found: Mapping[str, Any], where: str, *, lenient: bool = False)
         causes=tuple(
             (code, values.one_of(f"causes.{code}", word, ExitMeaning)) for code, word in values.by_code("causes")
         ),
+        by_name=values.flag("by_name"),
     )
     values.end()
     if profile.suffix in _OTHERS_SUFFIXES:

@@ -126,7 +126,10 @@ class ToolProject:
 
 @dataclass(frozen=True)
 class ToolProfile:
-    """One tool. `title`: for people. `suffix`: of its projects. `causes`: what an exit code means."""
+    """One tool. `title`: for people. `suffix`: of its projects. `causes`: what an exit code means.
+
+    `by_name`: it is taken only where a project's configuration names it.
+    """
 
     name: str
     title: str
@@ -137,6 +140,7 @@ class ToolProfile:
     success: ToolSuccess = field(default_factory=ToolSuccess)
     project: ToolProject = field(default_factory=ToolProject)
     causes: tuple[tuple[int, ExitMeaning], ...] = ()
+    by_name: bool = False
 
     @property
     def project_file(self) -> str:

@@ -36,12 +36,12 @@ class Tools:
         return tuple(profile.name for profile in self.profiles)
 
     def for_blob(self, blob: str, name: str | None = None) -> ToolProfile | None:
-        """Return the tool of a project's blob, the one of this name where several have its suffix; None if none has.
+        """Return the tool of a project's blob, the one of this name where several have its suffix; None for none.
 
         `name`: as the project's configuration gives it.
         """
         fit = [profile for profile in self.profiles if blob.lower().endswith(profile.suffix)]
-        return next((profile for profile in fit if name in (None, profile.name)), None)
+        return next((one for one in fit if name == one.name or (name is None and not one.by_name)), None)
 
 
 def load(files: Iterable[Path]) -> Tools:

@@ -89,6 +89,11 @@ def test_the_configuration_chooses_between_tools_of_one_suffix(tmp_path):
     assert tools.for_blob("lab.ilp") is None
 
 
+def test_fiji_is_taken_by_its_name_only():
+    """A macro of ImageJ stays one of ImageJ, whatever tools come."""
+    assert [shipped().for_blob("a.ijm", name).name for name in (None, "imagej", "fiji")] == ["imagej", "imagej", "fiji"]
+
+
 def test_two_tools_of_one_name_are_refused():
     """A row names its tool by that name."""
     profile = read_profile(tomllib.loads(LEAST), "The profile")
