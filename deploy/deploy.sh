@@ -32,8 +32,8 @@ again or --forget is.
   --private, --no-private   a network of its own for app and nodes, closed to all but --allowed-addresses (not tried yet)
   --budget AMOUNT           what files may cost in a month before new ones wait: 200, or with budgets of projects
                             '{"all": 200, "projects": {"embryos": 50}}'; at list prices, or those of --node-prices JSON
-  --page-client-id ID       app registration by which people sign in to the page (see README.md); --no-page closes the
-                            page, --page opens it again
+  --page-client-id ID       app registration by which people sign in to the page, where none is to be made (see README.md);
+                            --no-page closes the page, --page opens it again
   --page-upload             let people send images from the page: the app gets the right to write the container of images;
                             --no-page-upload ends it, but for the role, which README.md says how to remove
   --PARAMETER VALUE         any parameter of main.bicep, its name in small letters with dashes:
@@ -60,6 +60,8 @@ source "$here/lib/preflight.sh"
 source "$here/lib/machines.sh"
 # shellcheck source=lib/access.sh
 source "$here/lib/access.sh"
+# shellcheck source=lib/sign_in.sh
+source "$here/lib/sign_in.sh"
 # shellcheck source=lib/tools.sh
 source "$here/lib/tools.sh"
 # shellcheck source=lib/code.sh
@@ -225,10 +227,11 @@ decide_internal() {
   [[ -z $existing && ($mode == what-if || -n $data_account) ]] || create=false
   find_budget_start
   find_node_prices
-  local tags=() prices=()
+  local tags=() prices=() own=()
+  [[ $own_sign_in == no ]] || own=(--internal "pageClientId=\"$client_id\"")
   [[ -z $node_prices ]] || prices=(--internal "nodePrices=$node_prices")
   [[ -z $topic_tags ]] || tags=(--internal topicIsOurs=false --internal "topicTags=$topic_tags")
-  write_parameters "${tags[@]}" "${prices[@]}" \
+  write_parameters "${tags[@]}" "${prices[@]}" "${own[@]}" \
     --internal "suffix=\"$suffix\"" --internal "location=\"$location\"" \
     --internal "topicName=\"$topic\"" --internal "budgetStart=\"$budget_start\"" \
     --internal "vmSize=\"${parameter[vmSize]}\"" --internal "poolId=\"$pool\"" --internal "createPool=$create" \
@@ -247,6 +250,7 @@ preflight() {
   check_permissions
   check_providers
   find_existing
+  find_sign_in
   [[ $upgrade == no || -n $data_account ]] ||
     problem "There is nothing to upgrade in '$group' yet; leave out --upgrade-ilastik."
   check_machines "${parameter[vmSize]}" "${parameter[maxNodes]}" "${parameter[spotNodes]}"
@@ -369,9 +373,14 @@ deploy() {
     is_new=yes changed=1
     validate_template
     deploy_template "Deploys storage, events, function app, Batch account, roles and monitoring (about five minutes)"
+    arrange_sign_in
   fi
   stage
   deploy_template "Deploys what is new or has changed (a few minutes)"
+  if [[ $is_new == no ]]; then
+    arrange_sign_in
+    [[ $own_sign_in == no || $client_id == "${parameter[pageClientId]}" ]] || deploy_template "Opens the page (a minute)"
+  fi
   step "Deploys the code"
   deploy_code
   step "Looks after the pools"
@@ -411,6 +420,7 @@ farewell() {
   esac
   say "Drop a file here:   ${blob_endpoint}input/$example/FILE.h5"
   say "Results appear in:  ${blob_endpoint}results/$example/FILE.h5/"
+  [[ -z ${parameter[pageClientId]} ]] || say "The page:           https://$app.azurewebsites.net/page/"
   say "Classifiers go to:  ${blob_endpoint}projects/$example.ilp"
   say ""
   say "For example:"

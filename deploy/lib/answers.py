@@ -39,11 +39,11 @@ _NEEDED_TO_LOCK = {
 _LOCK = "ilastik-batch-keep"
 
 
-def who(token: str) -> tuple[str, str]:
-    """(object id, type of principal) of whoever an access token of Entra ID was given to."""
+def who(token: str) -> tuple[str, str, str]:
+    """(object id, type of principal, tenant) of whoever an access token of Entra ID was given to."""
     payload = token.strip().split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return str(claims["oid"]), "ServicePrincipal" if claims.get("idtyp") == "app" else "User"
+    return str(claims["oid"]), "ServicePrincipal" if claims.get("idtyp") == "app" else "User", str(claims["tid"])
 
 
 def missing_permissions(answer: Mapping[str, Any], *, heal: bool = False, lock: bool = False) -> Sequence[str]:

@@ -53,7 +53,8 @@ def effective(
     `template` is the ARM template, `from_file` the "parameters" object of a parameter file, `remembered` and the
     second result are name -> value, `options` and `internal` are "name=text". Raises `ParameterError`.
 
-    Prices that deploy.sh found are remembered: a size whose price it cannot find this time keeps the last one.
+    Prices that deploy.sh found are remembered: a size whose price it cannot find this time keeps the last one. So is
+    the app registration that it made for the page: "keep" means that one.
     """
     known: Mapping[str, Any] = template["parameters"]
     faults: list[str] = []
@@ -77,7 +78,11 @@ def effective(
     found = remembered.get("foundPrices", {}) | decided.get("nodePrices", {})
     if "nodePrices" in decided:
         decided["nodePrices"] = found
-    return values | decided | {"options": kept | ({"foundPrices": found} if found else {})}, kept
+    made = str(remembered.get("madeClientId", ""))
+    if "pageClientId" in decided:
+        made = decided["pageClientId"] = made if decided["pageClientId"] == "keep" else decided["pageClientId"]
+    own = ({"foundPrices": found} if found else {}) | ({"madeClientId": made} if made else {})
+    return values | decided | {"options": kept | own}, kept
 
 
 def defaults(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

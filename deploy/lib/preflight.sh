@@ -46,7 +46,7 @@ check_login() {
     cat "$work/error" >&2
     fail "Your login gives no token; the message is above. If it has expired: az login"
   }
-  read -r me my_type < <(answers who <"$work/token")
+  read -r me my_type my_tenant < <(answers who <"$work/token")
   rm -f -- "$work/token"
 }
 

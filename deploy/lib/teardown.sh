@@ -46,6 +46,7 @@ teardown() {
   remove_budget
   remove_resources "$kept" "${REMOVED[@]}"
   remove_healer
+  remove_sign_in "$owner_mark"
   # By what is left a teardown that broke off goes on.
   remove_resources "$kept" Microsoft.Storage/storageAccounts
   [[ -z $kept ]] || lock_again "$kept" "$account_id"

@@ -1,10 +1,11 @@
-"""Microsoft Graph: who is behind an id, and until when the certificates of an app hold.
+"""Microsoft Graph: who is behind an id, until when the certificates of an app hold, and registrations of apps.
 
 Fields as in the examples of https://learn.microsoft.com/graph/api/serviceprincipal-get, .../application-get and
 .../directoryobject-getbyids.
 """
 
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.azure.front import Answer, Refusal, Request
 from tests.azure.world import Document, World
 
 HOST = "graph.microsoft.com"
+_NOW = "2026-11-29T12:00:00Z"
 _CONTEXT = "https://graph.microsoft.com/v1.0/$metadata"
 
 
@@ -61,23 +63,82 @@ class Graph:
             wanted = set(request.json()["ids"])
             return _many("directoryObjects", [found for found in self._everybody() if found["id"] in wanted])
         kind, _, name = path.partition("/")
-        if request.method != "GET" or kind not in {"servicePrincipals", "applications"}:
+        if kind not in {"servicePrincipals", "applications"}:
             raise NotImplementedError(f"{request.method} {request.path}")
-        known = [_application()] if kind == "applications" else list(self._service_principals())
+        allowed = self.world.may_see_applications and (request.method == "GET" or self.world.may_change_applications)
+        if kind == "applications" and not allowed:
+            raise Refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+        if request.method == "POST" or "/" in name or request.method == "DELETE":
+            return self._change(request, kind, name)
+        if request.method != "GET":
+            raise NotImplementedError(f"{request.method} {request.path}")
+        known = [_application(), *self._applications()] if kind == "applications" else [*self._service_principals()]
         if not name:
             values = re.findall(r"eq '([^']*)'", request.query["$filter"])
+            if request.query["$filter"].startswith("tags/any("):
+                return _many(kind, [found for found in known if {*found.get("tags", ())} & {*values}])
             return _many(kind, [found for found in known if found["appId"] in values])
         for found in known:
             if found["id"] == name:
                 return Answer(200, {"@odata.context": f"{_CONTEXT}#{kind}/$entity", **found})
-        message = f"Resource '{name}' does not exist or one of its queried reference-property objects are not present."
-        raise Refusal(404, "Request_ResourceNotFound", message)
+        raise _missing(name)
+
+    def _change(self, request: Request, kind: str, name: str) -> Answer:
+        """Registrations, as .../application-post-applications, .../application-post-federatedidentitycredentials,
+        .../serviceprincipal-post-serviceprincipals and .../serviceprincipal-post-approleassignedto have them."""
+        own, _, part = name.partition("/")
+        part, _, inner = part.partition("/")
+        made = str(uuid.uuid4())
+        if kind == "applications" and not own:
+            document = {"id": made, "appId": str(uuid.uuid4()), "createdDateTime": _NOW, **request.json()}
+            self.world.applications[made] = {**document, "credentials": []}
+            return Answer(201, {"@odata.context": f"{_CONTEXT}#applications/$entity", **document})
+        if kind == "servicePrincipals" and not own:
+            asked = request.json()
+            if asked["appId"] not in {found["appId"] for found in self.world.applications.values()}:
+                text = f"The appId '{asked['appId']}' does not reference a valid application object."
+                raise Refusal(400, "Request_BadRequest", text)
+            name = next(a["displayName"] for a in self.world.applications.values() if a["appId"] == asked["appId"])
+            document = _service_principal(made, asked["appId"], name, "Application") | asked
+            self.world.principals[made] = document
+            return Answer(201, {"@odata.context": f"{_CONTEXT}#servicePrincipals/$entity", **document})
+        if kind == "servicePrincipals" and part == "appRoleAssignedTo" and request.method == "POST":
+            if own not in self.world.principals:
+                raise _missing(own)
+            assigned = {"id": made, "createdDateTime": _NOW, "principalType": "User", **request.json()}
+            self.world.principals[own].setdefault("assigned", []).append(assigned)
+            return Answer(201, {"@odata.context": f"{_CONTEXT}#appRoleAssignments/$entity", **assigned})
+        if kind != "applications" or own not in self.world.applications:
+            raise _missing(own)
+        application = self.world.applications[own]
+        if request.method == "DELETE" and not part:
+            del self.world.applications[own]
+            gone = [i for i, found in self.world.principals.items() if found["appId"] == application["appId"]]
+            for principal in gone:
+                del self.world.principals[principal]
+            return Answer(204)
+        if part != "federatedIdentityCredentials":
+            raise NotImplementedError(f"{request.method} {request.path}")
+        if request.method == "DELETE":
+            application["credentials"] = [found for found in application["credentials"] if found["id"] != inner]
+            return Answer(204)
+        if request.method == "GET":
+            return _many(f"applications('{own}')/federatedIdentityCredentials", application["credentials"])
+        document = {"id": made, "description": None, **request.json()}
+        application["credentials"].append(document)
+        return Answer(201, {"@odata.context": f"{_CONTEXT}#applications('{own}')/$entity", **document})
+
+    def _applications(self) -> Iterator[Document]:
+        for found in self.world.applications.values():
+            yield {name: value for name, value in found.items() if name != "credentials"}
 
     def _service_principals(self) -> Iterator[Document]:
         yield _service_principal(APP.object_id, APP.name, "microscope-1", "Application")
         for identity in self.world.of_type("Microsoft.ManagedIdentity/userAssignedIdentities"):
             ids = identity["properties"]
             yield _service_principal(ids["principalId"], ids["clientId"], identity["name"], "ManagedIdentity")
+        for found in self.world.principals.values():
+            yield {name: value for name, value in found.items() if name != "assigned"}
 
     def _everybody(self) -> Iterator[Document]:
         yield from self._service_principals()
@@ -87,6 +148,11 @@ class Graph:
             "displayName": "Ada",
             "userPrincipalName": PERSON.name,
         }
+
+
+def _missing(name: str) -> Refusal:
+    message = f"Resource '{name}' does not exist or one of its queried reference-property objects are not present."
+    return Refusal(404, "Request_ResourceNotFound", message)
 
 
 def _many(kind: str, found: list[Any]) -> Answer:

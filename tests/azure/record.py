@@ -3,8 +3,9 @@
     AZURE_CLI_BIN=$(tests/azure/install_azure_cli.sh) python -m tests.azure.record
 
 Needs `bicep` on PATH as well; `make recordings` sees to both. It takes ten minutes. With the word `seldom` it asks only
-what a usual deployment does not, with `refusals` only what no deployment meets by itself, and with words of calls, such
-as "functionapp function list", only those: every other recording is kept, and it takes less.
+what a usual deployment does not, with `refusals` only what no deployment meets by itself, with `registered` only what
+is asked of Entra, and with words of calls, such as "functionapp function list", only those: every other recording is
+kept, and it takes less.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local_cloud.azurite.server import Azurite
-from tests.azure import deployments, kinds, refusals
+from tests.azure import deployments, kinds, page_registration, refusals
 from tests.azure.entra import APP
 from tests.azure.lab import Lab
 from tests.azure.world import ALWAYS, ROOT
@@ -158,9 +159,20 @@ def ask_as_the_doctor(lab: Lab) -> None:
         lab.run("az", *words, "--output", "json", "--only-show-errors")
 
 
-_SELDOM = (instrument, colleagues, foreign, stopped)
+def registered(lab: Lab) -> None:
+    """The page is registered in Entra, by somebody who may and by somebody who may not."""
+    make(lab)
+    page_registration.ask(lab)
+
+
+_SELDOM = (instrument, colleagues, foreign, stopped, registered)
 # By the word that is given.
-_PARTS = {"": (runs, *_SELDOM, refusals.ask), "seldom": (*_SELDOM, refusals.ask), "refusals": (refusals.ask,)}
+_PARTS = {
+    "": (runs, *_SELDOM, refusals.ask),
+    "seldom": (*_SELDOM, refusals.ask),
+    "refusals": (refusals.ask,),
+    "registered": (registered,),
+}
 
 
 async def main() -> None:

@@ -43,6 +43,12 @@ class World:
     versions: dict[str, str] = field(default_factory=dict)
     # What the login may do, as Microsoft.Authorization/permissions tells it.
     permissions: list[Document] = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
+    # Applications in Entra, by their ids: as Graph tells them, with their "credentials"; and their service principals.
+    applications: dict[str, Document] = field(default_factory=dict)
+    principals: dict[str, Document] = field(default_factory=dict)
+    # Whether the login may look at registrations, and make and remove them.
+    may_see_applications: bool = True
+    may_change_applications: bool = True
     # Names of storage accounts that others in the world have.
     taken: set[str] = field(default_factory=set)
     locations: tuple[str, ...] = ("westeurope", "northeurope")

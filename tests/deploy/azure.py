@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.deploy import answers, recordings
 from tests.deploy.answers import Answer, CliError
 from tests.deploy.az_cli import Call
+from tests.deploy.azure_registrations import Registrations
 from tests.deploy.azure_state import PERSON, TOKEN, azure_takes, claims
 from tests.deploy.azure_storage import Storage
 from tests.deploy.azure_templates import Templates
@@ -50,7 +51,7 @@ def _plain(resource: dict[str, Any]) -> dict[str, Any]:
     return {name: resource[name] for name in ("id", "type", "name", "location", "tags")}
 
 
-class Azure(Storage, Templates):
+class Azure(Storage, Templates, Registrations):
     """The subscription as the command line and curl reach it."""
 
     # The command line
@@ -203,6 +204,8 @@ class Azure(Storage, Templates):
         url = urlsplit(call["--uri"])
         method = call["--method"].lower()
         path = url.path
+        if url.netloc == "graph.microsoft.com":
+            return self.entra(method, unquote(url.path + "?" + url.query), call)
         azure_takes(url.netloc.endswith(".batch.azure.com") or f"https://{url.netloc}" == self.arm, "No such host.")
         if path.endswith("/providers/Microsoft.Authorization/permissions"):
             return {"value": self.permissions}

@@ -31,7 +31,16 @@ PROVIDERS = (
 MADE: list[dict[str, Any]] = recordings.document("resource list", '"ilastik-batch-part"].[')
 _STATE = (
     *("providers", "groups", "resources", "deployments", "blobs"),
-    *("pools", "published", "role_assignments", "budgets", "app_settings", "role_definitions", "locks"),
+    *(
+        "pools",
+        "published",
+        "role_assignments",
+        "budgets",
+        "app_settings",
+        "role_definitions",
+        "locks",
+        "registrations",
+    ),
 )
 
 
@@ -77,6 +86,8 @@ class State:
     subscriptions_removed: list[str] = field(default_factory=list)
     # Roles of somebody's own: id -> name.
     role_definitions: dict[str, str] = field(default_factory=dict)
+    # Registrations in Entra, by their ids: what they were made of, with "credentials" and what "principals" were made.
+    registrations: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Ids of locks.
     locks: list[str] = field(default_factory=list)
     end_of_files: str = "SUCCEEDED"

@@ -28,7 +28,7 @@ def client(port: int, python: str) -> str:
     """A program to be put on a PATH. Only what reads its input is given any: it belongs to the caller's script."""
     return f"""#!/bin/bash
 input=
-[[ $* != *answers.py* && $* != *machines.py* ]] || input=$(cat)
+[[ $* != *answers.py* && $* != *machines.py* && ! $* =~ sign_in.py\\ (found|one|credential)\\  ]] || input=$(cat)
 exec 3<>/dev/tcp/127.0.0.1/{port} || exec {python} "$@"
 printf '%s\\0' "$PWD" "$AZURE_TOKEN_CREDENTIALS" "$input" "$#" "$@" >&3
 IFS= read -r -d '' -u 3 code
@@ -153,7 +153,7 @@ def _serve(server: socket.socket) -> None:
 def main() -> None:
     """Serve until the parent closes our input."""
     import argparse, base64, dataclasses, fnmatch, hashlib, importlib.util, ipaddress, json, platform, re, runpy  # noqa: E401, F401, I001
-    import sysconfig, tempfile, typing, urllib.parse  # noqa: E401, F401
+    import sysconfig, tempfile, typing, urllib.parse, uuid  # noqa: E401, F401
 
     for script in Path(__file__).parents[2].glob("deploy/lib/*.py"):
         text = script.read_text(encoding="utf-8")

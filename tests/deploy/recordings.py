@@ -20,7 +20,9 @@ FILE = Path(__file__).with_name("recordings.json")
 # What the compiler prints is not the CLI's, and changes with the template.
 _NOT_KEPT = {"bicep build-params"}
 # What addresses of `az rest` end with, or with a name after it.
-_THINGS = "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs|locks/|locks"
+_THINGS = "applications/|applications|federatedIdentityCredentials/|federatedIdentityCredentials|servicePrincipals|"
+_THINGS += "appRoleAssignedTo|"
+_THINGS += "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs|locks/|locks"
 
 
 # Options whose values the scripts fix, and names that they give: the others' values are names of the deployment.

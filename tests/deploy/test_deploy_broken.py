@@ -17,6 +17,14 @@ GROUP = ("--operators-group", "00000000-1111-4222-8333-444444444444")
 CLOSED = ("--private", "--allowed-addresses", "203.0.113.7")
 # Looks and tidying whose failure ends no run, with what is said of it.
 NOTED = {
+    **{
+        f"rest {what}": "app registration"
+        for what in (
+            *("get applications", "post applications", "delete applications/", "get federatedIdentityCredentials"),
+            *("post federatedIdentityCredentials", "get servicePrincipals", "post servicePrincipals"),
+        )
+    },
+    "rest post appRoleAssignedTo": "You could not be made an admin of the page",
     "storage blob delete": "is left over",
     "storage blob delete-batch": "is left over",
     "functionapp list-flexconsumption-runtimes": "It is not known whether function apps can be made",

@@ -1,7 +1,13 @@
-"""Who comes to the page: what the template says to App Service."""
+"""Who comes to the page: what the template says to App Service, and the registration in Entra that deploy.sh makes."""
 
+import copy
 import json
 from pathlib import Path
+
+import pytest
+
+from batch_ops.page.visitors import AppRole
+from tests.deploy.azure_state import PERSON
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -42,3 +48,92 @@ def test_the_app_may_write_images_only_for_those_who_send_them_from_the_page():
         (app,) = (one for one in found if one["type"] == "Microsoft.Web/sites")
         settings = {one["name"]: one["value"] for one in app["properties"]["siteConfig"]["appSettings"]}
         assert settings["PAGE_UPLOAD"] == str(is_open)
+
+
+def registration(azure):
+    """The one that there is."""
+    (found,) = azure.registrations.values()
+    return found
+
+
+def opened(azure):
+    """The id with which the last deployment switched the sign-in on; "" if it did not."""
+    return azure.deployments["ilastik-batch"]["parameters"]["options"]["value"].get("madeClientId", "")
+
+
+def test_a_first_run_registers_the_page(lab):
+    """Once: with the app's address, a credential for its identity in place of a secret, and who runs it as admin."""
+    found = registration(lab.azure)
+    app, identity = (
+        lab.azure.resource(kind) for kind in ("Microsoft.Web/sites", "Microsoft.ManagedIdentity/userAssignedIdentities")
+    )
+    assert found["web"]["redirectUris"] == [f"https://{app['name']}.azurewebsites.net/.auth/login/aad/callback"]
+    assert {role["value"] for role in found["appRoles"]} == {"viewer", "owner", "operator", "admin"}
+    assert {role.lower() for role in AppRole.__members__} == {role["value"] for role in found["appRoles"]}
+    assert (found["signInAudience"], found["groupMembershipClaims"]) == ("AzureADMyOrg", "SecurityGroup")
+    (credential,) = found["credentials"]
+    assert credential["subject"] == identity["principalId"]
+    (assigned,) = found["assigned"]
+    admin = next(role["id"] for role in found["appRoles"] if role["value"] == "admin")
+    assert (assigned["principalId"], assigned["appRoleId"]) == (PERSON, admin)
+    assert opened(lab.azure) == f"app-of-{next(iter(lab.azure.registrations))}"
+    before = copy.deepcopy(lab.azure.registrations)
+    done = lab.up("--no-smoke-test")
+    assert (lab.azure.registrations, ".azurewebsites.net/page/" in done.stdout) == (before, True)
+    assert [what for what in lab.azure.changes if "applications" in what or "servicePrincipals" in what] == []
+
+
+def test_a_login_that_may_register_nothing_gets_everything_but_the_page(empty):
+    """The run completes, and prints what to ask for; whoever may do it later opens the page by running it again."""
+    empty.azure.may_register = False
+    done = empty.up("--no-smoke-test")
+    assert "The page stays closed" in done.stderr
+    assert "/.auth/login/aad/callback" in done.stdout
+    assert (empty.azure.registrations, opened(empty.azure)) == ({}, "")
+    empty.azure.may_register = True
+    assert "Opens the page" in empty.up("--no-smoke-test").stdout
+    assert opened(empty.azure) == f"app-of-{next(iter(empty.azure.registrations))}"
+
+
+def test_a_registration_that_may_not_be_looked_at_stays_in_use(lab):
+    """It is unknown, which is said; the sign-in of an earlier run is not lost by it."""
+    before = opened(lab.azure)
+    lab.azure.may_see_registrations = False
+    done = lab.up("--no-smoke-test")
+    assert "It is not known whether there is an app registration for the page" in done.stderr
+    assert (opened(lab.azure), before != "") == (before, True)
+    assert lab.run("--teardown", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options", [("--no-page",), ("--page-client-id", "00000000-0000-0000-0000-00000000000b")], ids=["closed", "given"]
+)
+def test_who_wants_no_registration_gets_none(empty, options):
+    """Entra is not asked at all where there is to be no page, or an id was given."""
+    done = empty.up("--no-smoke-test", *options)
+    assert (done.returncode, empty.azure.registrations) == (0, {})
+    assert not [what for what in empty.azure.asked if "applications" in what]
+
+
+def test_teardown_removes_the_registration_and_the_next_run_makes_another(lab):
+    """An id that Entra no longer knows is not deployed once more; one that may not be removed is named."""
+    first = opened(lab.azure)
+    lab.azure.may_register = False
+    done = lab.run("--teardown", "--yes")
+    assert (done.returncode, "az ad app delete --id" in done.stderr) == (0, True)
+    lab.azure.may_register = True
+    assert lab.run("--teardown", "--yes").returncode == 0
+    assert lab.azure.registrations == {}
+    lab.azure.pools.clear()
+    lab.azure.published.clear()
+    lab.azure.registrations["another"] = {"tags": [], "displayName": "x", "credentials": [], "principals": []}
+    lab.up("--no-smoke-test")
+    assert opened(lab.azure) not in {first, ""}
+
+
+def test_an_identity_that_was_made_anew_gets_the_credential(lab):
+    """The old one's is replaced."""
+    registration(lab.azure)["credentials"][0]["subject"] = "an identity that is gone"
+    lab.up("--no-smoke-test")
+    (credential,) = registration(lab.azure)["credentials"]
+    assert credential["subject"] != "an identity that is gone"
