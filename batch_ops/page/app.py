@@ -24,6 +24,7 @@ from batch_ops.page.dropping import Drops
 from batch_ops.page.looking import Looking
 from batch_ops.page.projects import Projects
 from batch_ops.page.steering import Steers, keep_word, word_of
+from batch_ops.page.taking import Taking
 from batch_ops.page.visitors import PRINCIPAL, Visitor, visitor_of
 from batch_ops.system import System
 from batch_ops.task.plain_text import plain
@@ -81,7 +82,7 @@ class Page:
         self._templates.globals |= {"plot_width": plot.WIDTH, "plot_height": plot.HEIGHT}
         self._templates.globals["exact"] = escape
         looking, projects, steers = Looking(self.render, clock), Projects(self.render, clock), Steers(self.render)
-        drops = Drops(self.render)
+        drops, taking = Drops(self.render), Taking(self.render)
         self.app = Starlette(
             routes=[
                 Route(f"{shown.ROOT}/static/{{name}}", self._static),
@@ -92,8 +93,9 @@ class Page:
                 Route(f"{shown.ROOT}/project", self._guarded(projects.project)),
                 Route(f"{shown.ROOT}/backfill", self._guarded(projects.backfill)),
                 Route(f"{shown.ROOT}/backfill", self._guarded(steers.backfill), methods=["POST"]),
-                Route(f"{shown.ROOT}/picture", self._guarded(looking.picture)),
-                Route(f"{shown.ROOT}/result", self._guarded(looking.result)),
+                Route(f"{shown.ROOT}/picture", self._guarded(taking.picture)),
+                Route(f"{shown.ROOT}/crop", self._guarded(taking.crop)),
+                Route(f"{shown.ROOT}/result", self._guarded(taking.result)),
                 Route(f"{shown.ROOT}/steer", self._guarded(steers.files), methods=["POST"]),
                 Route(f"{shown.ROOT}/pause", self._guarded(steers.pause), methods=["POST"]),
                 Route(f"{shown.ROOT}/drop", self._guarded(drops.page)),

@@ -16,7 +16,7 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.domain.file_kinds import accepted
 from batch_ops.domain.uploads import BLOCK_BYTES, Upload, is_upload_id
 from batch_ops.page import words
-from batch_ops.page.looking import Render
+from batch_ops.page.rendering import Render
 from batch_ops.page.steering import Form, insist_on_page
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +13,8 @@ from batch_ops.domain.file_record import FINAL, FileRecord, State
 from batch_ops.domain.prices import money
 from batch_ops.domain.selection import Selection
 from batch_ops.page import plot, shown, words
+from batch_ops.page.rendering import Render
+from batch_ops.page.taking import LARGEST_DOWNLOAD, name_of
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
 from batch_ops.task.warning_kinds import KINDS
@@ -26,25 +26,6 @@ ANY_WARNING = "any"
 _FILTERS = ("project", "state", "prefix", "place", "warning")
 _OPEN_STATES = frozenset(State) - FINAL
 _LOOKED_THROUGH = 200
-_LARGEST_PICTURE = 4 * 2**20
-# The host holds an answer in memory as a whole, and twice.
-LARGEST_DOWNLOAD = 64 * 2**20
-_TYPES = {
-    ".tiff": "image/tiff",
-    ".tif": "image/tiff",
-    ".csv": "text/csv; charset=utf-8",
-    ".json": "application/json",
-    ".txt": "text/plain; charset=utf-8",
-    ".log": "text/plain; charset=utf-8",
-    ".png": "image/png",
-    ".h5": "application/x-hdf5",
-}
-
-
-class Render(Protocol):
-    """Makes an answer from a template."""
-
-    def __call__(self, template: str, visitor: Visitor | None, status: int = 200, **values: object) -> Response: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +139,7 @@ class Looking:
 
     async def file(self, request: Request, system: System, visitor: Visitor) -> Response:
         """One file: what went in, what came out, and all that happened in between."""
-        name = self._name(request, visitor)
+        name = name_of(request, visitor)
         runs = await system.steering.show(name)
         if not runs:
             raise HTTPException(404)
@@ -175,6 +156,10 @@ class Looking:
             pictures=shown.previews(record),
             counted=plot.counted(record),
             steps=shown.steps(record, self.clock()),
+            due=shown.due(record),
+            crops=[image for image in record.plan.images if image.is_known and image.axes and record.plan.more_images],
+            sides=_sides(record),
+            can_crop=any(image.is_known and image.axes for image in record.plan.images),
             details=_details(record),
             results=shown.results(record, listed),
             largest=LARGEST_DOWNLOAD,
@@ -186,32 +171,14 @@ class Looking:
             cancels=not cancel_objection(record),
         )
 
-    async def picture(self, request: Request, system: System, visitor: Visitor) -> Response:
-        """A picture; its address names the run, so that it may be kept."""
-        name = self._name(request, visitor)
-        content = await system.published.picture(name, request.query_params.get("path", ""), _LARGEST_PICTURE)
-        return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
-    async def result(self, request: Request, system: System, visitor: Visitor) -> Response:
-        """A file of the results, to be kept: never shown in place."""
-        name, path = self._name(request, visitor), request.query_params.get("path", "")
-        content = await system.published.content(name, path, LARGEST_DOWNLOAD)
-        if content is None:
-            return self.render("message.html", visitor, 413, title=words.DOWNLOADS, text=words.LARGE)
-        leaf = path.rpartition("/")[2]
-        kind = _TYPES.get(f".{leaf.rpartition('.')[2].lower()}", "application/octet-stream")
-        disposition = f"attachment; filename*=UTF-8''{quote(leaf, safe='')}"
-        return Response(content, media_type=kind, headers={"Content-Disposition": disposition})
-
-    @staticmethod
-    def _name(request: Request, visitor: Visitor) -> str:
-        """Return the file that is asked for. What is not the visitor's own is answered as what is not there."""
-        name = request.query_params.get("name", "")
-        if not name or naming.fault_of(name) or not naming.is_possible(name):
-            raise HTTPException(404)
-        if not visitor.sees(naming.project_of(name)):
-            raise HTTPException(404)
-        return name
+def _sides(record: FileRecord) -> tuple[int, int]:
+    """Return height and width in pixels of the one image of a file, on whose preview a box can be drawn; else zeros."""
+    image = record.plan.image
+    if record.plan.more_images or not image.is_known or not {"y", "x"} <= set(image.axes):
+        return 0, 0
+    size = dict(zip(image.axes, image.shape, strict=True))
+    return size["y"], size["x"]
 
 
 def _details(record: FileRecord) -> list[tuple[str, str]]:

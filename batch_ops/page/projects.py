@@ -15,7 +15,7 @@ from batch_ops.domain.prices import money
 from batch_ops.domain.project import Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.page import plot, shown, words
-from batch_ops.page.looking import Render
+from batch_ops.page.rendering import Render
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
 from batch_ops.use_cases.backfill import Backfill

@@ -165,11 +165,13 @@ def previews(record: FileRecord) -> list[tuple[Picture, Picture]]:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of the time that a run took: `share` in percent."""
+    """A part of the time that a run took: `share` in percent, after `before`, as the bar shows it."""
 
     name: str
     took: str
     share: int
+    before: int
+    style: int
 
 
 def steps(record: FileRecord, now: datetime) -> list[Stretch]:
@@ -187,11 +189,24 @@ def steps(record: FileRecord, now: datetime) -> list[Stretch]:
     for number, (name, at) in enumerate(known):
         until = known[number + 1][1] if number + 1 < len(known) else end
         lengths[name] = max(timedelta(), until - at)
-    whole = sum(lengths.values(), timedelta())
-    return [
-        Stretch(words.STEPS[name], span(length.total_seconds()), round(100 * (length / whole)) if whole else 0)
-        for name, length in lengths.items()
-    ]
+    whole, passed, found = sum(lengths.values(), timedelta()), timedelta(), []
+    for name, length in lengths.items():
+        share, before = (round(100 * (part / whole)) if whole else 0 for part in (length, passed))
+        style = list(words.STEPS).index(name)
+        found.append(Stretch(words.STEPS[name], span(length.total_seconds()), share, before, style))
+        passed += length
+    return found
+
+
+def due(record: FileRecord) -> str:
+    """Say when an open run is foreseen to be done: by the clock once it computes. "" where nothing is foreseen."""
+    seconds = record.plan.forecast.seconds
+    if not seconds or record.state.is_final or record.state is State.COLLECTING:
+        return ""
+    begun = record.times.task_started_at
+    if record.state is State.RUNNING and begun is not None:
+        return words.DUE.format(moment(begun + timedelta(seconds=seconds)), span(seconds))
+    return words.DUE_ONCE.format(span(seconds))
 
 
 def by_state(counts: Mapping[State, int]) -> list[tuple[State, str, str, int]]:

@@ -20,8 +20,9 @@ from batch_ops.domain import naming
 from batch_ops.domain.file_record import FINAL, State
 from batch_ops.domain.selection import Selection
 from batch_ops.page import shown, words
-from batch_ops.page.looking import OPEN, Render, warnings_meant
+from batch_ops.page.looking import OPEN, warnings_meant
 from batch_ops.page.projects import MOST_IMAGES
+from batch_ops.page.rendering import Render
 from batch_ops.page.visitors import Visitor
 from batch_ops.system import System
 from batch_ops.use_cases.steering import Plan

@@ -93,6 +93,16 @@ NO_RESULTS = "There are no results."
 CUT = "There are more; objects.csv among the results has them all."
 MANY_FILES = "a folder of many files; take it with: az storage blob download-batch, or files fetch"
 LARGE = "too large for the page; take it with: az storage blob download"
+COMPARE = "Image to the left, result to the right"
+CROP = "Cut out to train on"
+CROP_HINT = (
+    "A part of the image as a file for ilastik, in the axes of the training images, such as z=10:40,y=0:512,x=100:612; "
+    "nothing: its middle."
+)
+CROP_DRAW = "A box drawn over the image is written down here."
+CROP_BOX, CROP_DO, CROP_REFUSED = "Part", "Cut out", "Nothing was cut out: {}."
+DUE = "Foreseen: done about {} ({} of computing)."
+DUE_ONCE = "Foreseen: about {} of computing, once a machine takes it."
 TIMES = "Times"
 DETAILS = "Details"
 STEPS: Mapping[str, str] = {

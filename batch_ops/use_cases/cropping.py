@@ -1,7 +1,8 @@
 """Crops of images, to train a classifier on them: a chosen box in the axes of its training images."""
 
+import math
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attrs import define
 
@@ -12,7 +13,7 @@ from batch_ops.domain.errors import BlobChanged, BlobMissing, CannotCut
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.local_names import local_path
 from batch_ops.domain.project import Project
-from batch_ops.image.boxes import BoxError, Wanted, box_name, box_of
+from batch_ops.image.boxes import MAX_BYTES, BoxError, Wanted, box_name, box_of, item_bytes
 from batch_ops.image.training_file import training_file
 from batch_ops.ports.folder import Folder
 from batch_ops.ports.services import BlobStore, PixelSource
@@ -44,6 +45,22 @@ class Cropping:
 
         Raises `CannotCut`, `ServiceFault`, and `FolderFault` where the folder can't be written.
         """
+        made = []
+        async for crop, data in self._crops(record, wanted, scene):
+            length = await folder.write(tuple(crop.path.split("/")), _once(data), length=len(data), md5=None)
+            made.append(replace(crop, length=length))
+        return made
+
+    async def one(self, record: FileRecord, wanted: Wanted, scene: str, most: int) -> tuple[Cropped, bytes]:
+        """Cut a box of at most `most` bytes of pixels out of the first of these images, and return the file's bytes.
+
+        Raises `CannotCut`, `ServiceFault`.
+        """
+        return await anext(self._crops(record, wanted, scene, most))
+
+    async def _crops(
+        self, record: FileRecord, wanted: Wanted, scene: str, most: int = MAX_BYTES
+    ) -> AsyncIterator[tuple[Cropped, bytes]]:
         images = [
             image for image in record.plan.images if image.is_known and image.axes and scene in {"", image.folder}
         ]
@@ -59,7 +76,8 @@ class Cropping:
         trained = project.facts.axes if isinstance(project, Project) else ""
         try:
             reader = await self._version(record)
-            return [await self._crop_one(record, image, trained, wanted, reader, folder) for image in images]
+            for image in images:
+                yield await self._crop_one(record, image, trained, wanted, reader, most)
         except BoxError as exc:
             raise CannotCut(str(exc)) from exc
         except (BlobChanged, BlobMissing) as exc:
@@ -85,18 +103,20 @@ class Cropping:
         trained: str,
         wanted: Wanted,
         reader: BlobRanges,
-        folder: Folder,
-    ) -> Cropped:
+        most: int,
+    ) -> tuple[Cropped, bytes]:
         axes = trained or image.axes
         box = box_of(image.axes, image.shape, axes, wanted, image.dtype)
+        length = item_bytes(image.dtype) * math.prod(last - first for first, last in box)
+        if length > most:
+            raise BoxError(f"that box has {length / 2**20:,.0f} MB of pixels, and {most // 2**20} is the most here")
         cut = await self._pixels.cut(reader, image, box)
         data = training_file(cut, image.axes, axes, record.image_blob, box)
         name = f"crop_{box_name(image.axes, box)}.h5"
         path = (*local_path(record.name), *filter(None, (image.folder,)), name)
-        length = await folder.write(path, _once(data), length=len(data), md5=None)
         sizes = {axis: last - first for axis, (first, last) in zip(image.axes, box, strict=True)}
         shape = tuple(sizes.get(axis, 1) for axis in axes)
-        return Cropped("/".join(path), axes, shape, length, is_guess=not trained)
+        return Cropped("/".join(path), axes, shape, len(data), is_guess=not trained), data
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -123,6 +123,9 @@ async def test_the_page_in_a_browser(driver, browser, tmp_path):
     told, said = await driven(world, driver / "visit.mjs", browser, tmp_path, world.finish)
     assert len([one for one in said if "seen" in one]) == 27
     assert not [one for one in said if one.get("title") == "taken"]
+    assert told["clips"] == ["inset(0px 0px 0px 50%)", "inset(0px 0px 0px 100%)"]
+    # The image has 64 x 64 pixels.
+    assert (told["box"], told["taken"]) == ("y=16:32,x=16:32", "a.h5_crop_t0_z0-8_y16-32_x16-32.h5")
     assert told["plain"] == 5
     assert told["first"] == "#content"
     assert told["asked"] == "2 files will be run again."

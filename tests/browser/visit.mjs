@@ -28,6 +28,25 @@ for (const kind of Object.keys(LOOKS)) {
   await page.context().close();
 }
 
+// Image and result lie in one place, with a slider between them; a box drawn over them is written down.
+// A download ends the request of its page.
+const pair = await open("light", {}, /page\/crop.*ERR_ABORTED/);
+await pair.goto(`${address}/page/file?name=fly%2Fa.h5`);
+const slider = pair.getByRole("slider");
+const clip = () => pair.locator(".stacked img").nth(1).evaluate((image) => image.style.clipPath);
+const clips = [await clip()];
+await slider.focus();
+await pair.keyboard.press("End");
+clips.push(await clip());
+const area = await pair.locator(".stacked img").first().boundingBox();
+await pair.mouse.move(area.x + area.width / 4, area.y + area.height / 2);
+await pair.mouse.down();
+await pair.mouse.move(area.x + area.width / 2, area.y + area.height / 4, { steps: 3 });
+await pair.mouse.up();
+const box = await pair.getByLabel("Part").inputValue();
+const [taken] = await Promise.all([pair.waitForEvent("download"), pair.getByRole("button", { name: "Cut out" }).click()]);
+tell({ clips, box, taken: taken.suggestedFilename() });
+
 // Everything is read and steered without a script.
 const plain = await open("light", { javaScriptEnabled: false });
 await plain.goto(`${address}/page/files?project=fly`);

@@ -23,7 +23,7 @@ def world() -> World:
 async def test_nobody_comes_in_without_sign_in_or_role(world: World):
     """Neither where App Service's authentication is off, whatever a header says, nor without one of the roles."""
     for browser in (Browser(world), Browser(world, "reader")):
-        for place in ("", "files", "file", "picture", "result"):
+        for place in ("", "files", "file", "picture", "result", "crop"):
             assert (await browser.get(place, name="fly/a.h5")).status_code == 403
     world.new_process(signs_in=False)
     answer = await Browser(world, "admin").get("files")
@@ -49,6 +49,8 @@ async def test_what_is_not_yours_is_not_there(world: World):
         ("picture", {"name": "worm/b.h5", "path": "pictures/small.png"}),
         ("picture", {"name": "fly/a.h5", "path": "../../worm/b.h5/pictures/small.png"}),
         ("picture", {"name": "fly/a.h5", "path": "provenance.json"}),
+        ("crop", {"name": "worm/b.h5"}),
+        ("crop", {"name": "fly/../worm/b.h5"}),
         ("no/such/page", {}),
     ]:
         answer = await viewer.get(place, **query)
