@@ -2,6 +2,7 @@
 
     burst, tick, collect   the product at scale, over local services with latency; all three by default
     list                   lists of files by time and by state, at any history
+    page                   places of the page: seconds, calls and bytes, at any history
     sums                   runs that end at once, and are counted in the same sums
     pictures               what drawing them takes of a task
     counts                 what the table of counts takes of an operator's machine
@@ -32,6 +33,7 @@ from tests.bench.dialects import measure_dialects
 from tests.bench.listing import listing
 from tests.bench.night import night
 from tests.bench.objects import objects
+from tests.bench.page import page
 from tests.bench.pictures import pictures
 from tests.bench.report import REPOSITORY, Report
 from tests.bench.sums import sums
@@ -40,6 +42,7 @@ from tests.bench.tick import ticks
 _AT_SCALE = ("tick", "burst", "collect")
 _OTHERS = (
     "list",
+    "page",
     "sums",
     "pictures",
     "objects",
@@ -74,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="collect: how often they are collected")
     parser.add_argument("--finished", type=int, default=100_000, help="tick: finished rows beneath it")
     parser.add_argument("--changed", type=int, nargs="*", default=[0, 100, 10_000], help="tick: changed tasks of each")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 100_000], help="list: files in Azurite's table")
-    parser.add_argument("--in-memory", type=int, default=1_000_000, help="list: files in the table in memory")
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[100, 100_000], help="list, page: files in Azurite's table"
+    )
+    parser.add_argument("--in-memory", type=int, default=1_000_000, help="list, page: files in the table in memory")
     parser.add_argument("--runs", type=int, default=1_000, help="sums: runs of each line")
     parser.add_argument("--rows", type=int, default=100_000, help="counts: files")
     parser.add_argument("--only", choices=("large", "throughput", "kill"), help="batch: one part instead of all three")
@@ -105,6 +110,10 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
             options = f"list --sizes {' '.join(map(str, given.sizes))} --in-memory {given.in_memory}"
             report = Report(what, f"Lists of files, {latency}", f'make bench ARGS="{options}"')
             asyncio.run(listing(report, given.sizes, given.in_memory, given.latency_ms))
+        case "page":
+            options = f"page --sizes {' '.join(map(str, given.sizes))} --in-memory {given.in_memory}"
+            report = Report(what, f"The page, {latency}", f'make bench ARGS="{options}"')
+            asyncio.run(page(report, given.sizes, given.in_memory, given.latency_ms))
         case "sums":
             report = Report(what, f"Runs that end at once, {latency}", f'make bench ARGS="sums --runs {given.runs}"')
             asyncio.run(sums(report, given.runs, given.latency_ms))

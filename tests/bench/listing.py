@@ -19,7 +19,7 @@ from tests.bench.report import Report
 from tests.bench.tick import insert, rows_of
 from tests.world import World
 
-_PROJECTS = 10
+PROJECTS = 10
 _LINES = 50
 _OPEN = frozenset(state for state in State if not state.is_final)
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -38,14 +38,15 @@ async def listing(report: Report, sizes: Sequence[int], fake: int, latency_ms: i
         lines += await _in_memory(fake)
     report.table(("files", "where", "list", "lines", "calls", "seconds"), lines)
     report.say(
-        f"Files of {_PROJECTS} projects, one in 100 failed, one in 1,000 open; `--limit {_LINES}`. The first list of a "
+        f"Files of {PROJECTS} projects, one in 100 failed, one in 1,000 open; `--limit {_LINES}`. The first list of a "
         "project reads all of its rows once, to find that they are in the index: that is not counted here. Calls over "
         "all projects include the listing of classifiers and the worklist. Azurite compares every row of a table for "
         "each query, the real service reads a range of its one index."
     )
 
 
-def _files(size: int) -> list[FileRecord]:
+def files_of(size: int) -> list[FileRecord]:
+    """Make the rows of so many files, the newest first."""
     found = []
     for number in range(size):
         state = State.RUNNING if number % 1000 == 7 else State.FAILED if number % 100 == 3 else State.SUCCEEDED
@@ -53,6 +54,18 @@ def _files(size: int) -> list[FileRecord]:
         name = f"project{number * 7 % 10}/{number:07}.h5"
         found.append(replace(_NEW, name=name, state=state, times=times))
     return found
+
+
+async def fill(world: World, size: int) -> None:
+    """Have the world so many files; what it counts begins anew."""
+    world.ledger.table.strict = False
+    for number in range(PROJECTS):
+        world.project(f"project{number}")
+    for file in files_of(size):
+        world.ledger.put_indexed(file)
+    async for _ in world.steering.select(Selection(newest=True)):
+        break
+    world.cloud.reset_counters()
 
 
 def _lists(size: int) -> list[tuple[str, Selection]]:
@@ -84,9 +97,9 @@ async def _on_azurite(size: int, latency_ms: int) -> list[tuple[object, ...]]:
         TableServiceClient.from_connection_string(cloud.azurite.connection_string) as tables,
         opened(cloud.settings) as system,
     ):
-        await insert(tables.get_table_client("files"), [row for file in _files(size) for row in rows_of(file)])
+        await insert(tables.get_table_client("files"), [row for file in files_of(size) for row in rows_of(file)])
         async with BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs:
-            for number in range(_PROJECTS):
+            for number in range(PROJECTS):
                 await blobs.get_blob_client("projects", f"project{number}.ilp").upload_blob(b"x")
         async for _ in system.steering.select(Selection(newest=True)):
             break
@@ -103,14 +116,7 @@ async def _on_azurite(size: int, latency_ms: int) -> list[tuple[object, ...]]:
 
 async def _in_memory(size: int) -> list[tuple[object, ...]]:
     world = World()
-    world.ledger.table.strict = False
-    for number in range(_PROJECTS):
-        world.project(f"project{number}")
-    for file in _files(size):
-        world.ledger.put_indexed(file)
-    async for _ in world.steering.select(Selection(newest=True)):
-        break
-    world.cloud.reset_counters()
+    await fill(world, size)
 
     async def calls() -> int:
         return sum(world.cloud.requests.values())

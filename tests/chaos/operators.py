@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from tests.chaos.simulation import Simulation
 
 
+def _by_page(name: str) -> bool:
+    """Whether a file is steered from the page: half of them are."""
+    return sum(map(ord, name)) % 2 == 0
+
+
 class Operators:
     """A command runs in one of the processes, which may stand still or die meanwhile."""
 
@@ -23,7 +28,10 @@ class Operators:
         async def command(process: Process) -> None:
             plan = await process.steering.plan_cancel(Selection(names=(name,)))
             self._world.happened["files that an operator cancels"] += len(plan.chosen)
-            await process.steering.cancel(plan.chosen)
+            if _by_page(name):
+                await process.page.send("steer", ("action", "cancel"), ("name", name))
+            else:
+                await process.steering.cancel(plan.chosen)
 
         self._world.cancelled.add(name)
         self._world.host.operate(command)
@@ -33,11 +41,16 @@ class Operators:
 
         async def command(process: Process) -> None:
             plan = await process.steering.plan_retry(Selection(names=(name,)), force=force)
-            self._world.retried[name] += len(plan.chosen)
+            # The page plans anew, and may find what was not there a moment ago.
+            self._world.retried[name] += max(len(plan.chosen), int(_by_page(name)))
             self._world.happened[f"files that an operator runs again{' by --force' if force else ''}"] += len(
                 plan.chosen
             )
-            await process.steering.retry(plan.chosen)
+            if _by_page(name):
+                forced = [("force", "1")] if force else []
+                await process.page.send("steer", ("action", "retry"), ("name", name), *forced)
+            else:
+                await process.steering.retry(plan.chosen)
 
         self._world.host.operate(command)
 
@@ -96,7 +109,7 @@ class Operators:
 
     def pause(self, span: timedelta, project: str = "") -> None:
         """Let nothing new begin for a while, of a project or at all."""
-        self._world.host.operate(lambda process: process.steering.pause(project))
+        self._world.host.operate(lambda process: process.page.send("pause", ("action", "pause"), ("project", project)))
 
         async def resume(process: Process) -> None:
             await process.steering.resume(project)

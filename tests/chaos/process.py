@@ -6,14 +6,17 @@ is refused with the same, so that no `finally` of the product can tidy up.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from batch_ops.domain.errors import NotAllowed, ServiceFault
 from batch_ops.ports.ports import Ports
 from batch_ops.system import assemble
 from tests.chaos.timeline import turn
+from tests.chaos.visitor import PageVisitor
 from tests.fakes import Cloud, FakeBlockUploads, FakePixels, When
 
 if TYPE_CHECKING:
@@ -172,10 +175,16 @@ class Process:
             pixels=FakePixels(),
             poison=bound(world.poison, cloud),
         )
-        system = assemble(ports, world.settings, cloud.clock, world.new_id)
+        system = assemble(ports, replace(world.settings, signs_in=True), cloud.clock, world.new_id)
+        self._system = system
         self.steering, self._reconcile, self._inbox = system.steering, system.reconcile, system.inbox
         self.rerunning, self.purging = system.rerunning, system.purging
         self.backfiller, self.poison_care = system.backfiller, system.poison
+
+    @cached_property
+    def page(self) -> PageVisitor:
+        """Somebody who steers from the page, which this process serves."""
+        return PageVisitor(self._system, self.cloud.clock)
 
     # The triggers, as in function_app.py
 

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urlencode
 
 import azure.functions as func
@@ -53,7 +54,17 @@ class Browser:
         async def system():
             return world.system
 
-        self.app = func.AsgiMiddleware(page_app(system, world.cloud.clock))
+        self._visit(page_app(system, world.cloud.clock), *roles, groups=groups)
+
+    @classmethod
+    def of(cls, app: Any, *roles: str) -> "Browser":
+        """Somebody who visits this very app."""
+        browser = cls.__new__(cls)
+        browser._visit(app, *roles)
+        return browser
+
+    def _visit(self, app: Any, *roles: str, groups: tuple[str, ...] = ()) -> None:
+        self.app = func.AsgiMiddleware(app)
         self.headers = {"host": "page.example"}
         if roles:
             self.headers["x-ms-client-principal"] = principal(*roles, groups=groups)
