@@ -8,6 +8,7 @@
     counts                 what the table of counts takes of an operator's machine
     objects                what counting and painting objects takes of a task
     dialects               what the check reads of files of other programs, and how fast the node copies their pixels
+    forms                  how fast the node makes other forms of results, and copies TIFFs
     batch                  the local Batch service at 100,000 tasks; ends with 1 when a target is missed
     ilastik                the pixel engine on a 10x300x275x50 volume
     warm                   seconds from an upload to SUCCEEDED, beyond the task's own, on nodes that are there
@@ -30,6 +31,7 @@ from tests.bench.burst import burst
 from tests.bench.collect import collect
 from tests.bench.counting import counting
 from tests.bench.dialects import measure_dialects
+from tests.bench.forms import measure_forms
 from tests.bench.listing import listing
 from tests.bench.night import night
 from tests.bench.objects import objects
@@ -48,6 +50,7 @@ _OTHERS = (
     "objects",
     "counts",
     "dialects",
+    "forms",
     "batch",
     "ilastik",
     "warm",
@@ -133,6 +136,9 @@ def _measured(what: str, given: argparse.Namespace) -> Report:
         case "dialects":
             report = Report(what, "Dialects of HDF5", 'make bench ARGS="dialects"')
             measure_dialects(report)
+        case "forms":
+            report = Report(what, "Forms of results, and TIFFs", 'make bench ARGS="forms"')
+            measure_forms(report)
         case "batch":
             warnings.filterwarnings("ignore", "datetime.datetime.utcnow", DeprecationWarning)
             report = Report("measured", "", "make bench-batch", REPOSITORY / "local_cloud/batch/BENCHMARKS.md")

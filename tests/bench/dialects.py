@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,13 +18,13 @@ import numpy as np
 from batch_ops.image.facts import Accepted, ProjectFacts
 from batch_ops.inspection.checker import ImageChecker
 from tests.acceptance.test_dialects import compressed, content, dialects
-from tests.bench.report import REPOSITORY, Report
+from tests.bench.node_program import PYTHON, run_on_node
+from tests.bench.report import Report
 from tests.compatibility.stored import APP
 from tests.deploy.pool.task.test_plain_copy import KINDS
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, SERIES, pixels_of
 from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, add_image
 
-_PYTHON = Path(sys.prefix) / "node-python/bin/python"
 # Given the app of before, names the files of a folder that its check accepts.
 _BEFORE = """
 import asyncio, json, sys
@@ -170,7 +169,7 @@ def _copied(report: Report, folder: Path) -> None:
         with h5py.File(path, "w") as file:
             file.create_dataset("t00000/s00/0/cells", data=pixels.view("i2"), chunks=(16, 64, 64), **(options or {}))
         if options is None:
-            subprocess.run([_PYTHON, "-c", _COMPRESS, path], check=True)
+            subprocess.run([PYTHON, "-c", _COMPRESS, path], check=True)
         order = {"shape": [1, *pixels.shape], "dtype": "uint16", "parts": [["t00000/s00/0/cells", [0]]]}
         seconds, megabytes = _convert(folder, order)
         begun = time.monotonic()
@@ -191,19 +190,4 @@ def _copied(report: Report, folder: Path) -> None:
 def _convert(folder: Path, what: Mapping[str, object]) -> tuple[float, float]:
     """Seconds and MB of the program that writes plain copies."""
     order = {"source": str(folder / "a.h5"), "target": str(folder / "b.h5"), "dataset": "data", **what}
-    text = json.dumps({**order, "attributes": {}, "decoders": True, "seconds": 600})
-    path = os.pathsep.join(map(str, (REPOSITORY / "deploy/pool", REPOSITORY)))
-    begun = time.monotonic()
-    program = subprocess.Popen(
-        [_PYTHON, "-m", "node.convert"],
-        stdin=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-    )
-    assert program.stdin is not None
-    with program.stdin as told:
-        told.write(text)
-    _, status, used = os.wait4(program.pid, 0)
-    program.returncode = os.waitstatus_to_exitcode(status)
-    assert program.returncode == 0
-    return time.monotonic() - begun, used.ru_maxrss / 1024
+    return run_on_node("node.convert", {**order, "attributes": {}, "decoders": True, "seconds": 600})
