@@ -164,7 +164,7 @@ class World:
 
     def take_over(self, other: "World") -> None:
         """Be in the state of another one, but for the data in its accounts."""
-        for name in ("registered", "groups", "resources", "deployments", "versions"):
+        for name in ("registered", "groups", "resources", "deployments", "versions", "applications", "principals"):
             setattr(self, name, copy.deepcopy(getattr(other, name)))
 
 
