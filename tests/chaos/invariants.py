@@ -102,19 +102,20 @@ def _of_sums(world: Simulation) -> list[str]:
 
 
 def _of_costs(world: Simulation, runs: list[FileRecord]) -> list[str]:
-    """Where nothing goes wrong a run costs what its nodes worked, to the second at each of its ends."""
+    """Where nothing goes wrong a run costs what its nodes worked, to the second of each task."""
     if not world.settings.prices:
         return []
-    worked: dict[tuple[str, int | None], float] = defaultdict(float)
+    worked: dict[tuple[str, int | None], list[float]] = defaultdict(list)
     for task, _ in world.batch.tasks():
         if task.started and task.ended:
             of = (naming.file_of_task(task.task_id) or "", naming.run_of_task(task.task_id))
-            worked[of] += (task.ended - task.started).total_seconds()
+            worked[of].append((task.ended - task.started).total_seconds())
     found = []
     for run in runs:
-        seconds = round(worked[naming.file_hash(run.name), run.run])
-        price = world.settings.prices.highest or 0
-        if run.state is State.SUCCEEDED and abs((run.spent.cost_micro or 0) - cost_of(seconds, price)) > price // 3600:
+        tasks = worked[naming.file_hash(run.name), run.run]
+        seconds, price = round(sum(tasks)), world.settings.prices.highest or 0
+        off = abs((run.spent.cost_micro or 0) - cost_of(seconds, price))
+        if run.state is State.SUCCEEDED and off > max(1, len(tasks)) * price // 3600:
             found.append(f"Run {run.run} of {run.name} cost {run.spent.cost_micro}, its nodes worked for {seconds} s")
     return found
 
