@@ -86,6 +86,9 @@ def _cut(fresh: FileRecord, project: Project, plan: RunPlan, settings: Settings)
     """Say how the image is computed in parts; None for one task, as of any other tool than ilastik."""
     if not plan.image.is_known or plan.more_images or plan.tool.tool_profile or kept_export(project).has_effect:
         return None
+    if plan.image.has_joined_planes or plan.image.channels:
+        # What the node copies of these is another image than the file's.
+        return None
     asked = project.config.parts
     wanted = parts_wanted(plan.forecast, fresh.image.length, settings) if asked is None else asked
     return cut_of(plan.image, project.facts, wanted, asked=asked is not None)

@@ -184,6 +184,27 @@ def test_a_run_that_may_need_more_memory_than_it_has_is_warned_of(memory_mb, cod
     assert [warning.code for warning in record.plan.warnings] == codes
 
 
+@pytest.mark.parametrize(
+    ("shown", "more", "parts"),
+    [
+        ({}, (), 4),
+        ({"channels": (0, 2)}, (), None),
+        ({"planes": "tz"}, (), None),
+        ({}, (ImageDescription("b", "tzyx", True, (8, 6, 90, 90), "uint8", folder="b"),), None),
+        ({"axes": "yx", "shape": (3, 90)}, (), None),
+    ],
+)
+def test_an_image_is_planned_in_parts_where_its_pixels_are_the_files(shown, more, parts):
+    """As many as its project wants; what is joined or picked of a file on the node is a single task."""
+    one = replace(ImageDescription("a", "tzyx", True, (8, 6, 90, 90), "uint8"), **shown)
+    fresh = FileRecord("fly/a.h5", 1, State.WAITING, ImageVersion("e", 1), "c")
+    wants = project(9, config=ProjectConfig(parts=4))
+    run = claimed(fresh, wants, Accepted(one, more_images=more), SETTINGS, NOW)
+
+    assert (len(run.parts.each) if run.parts else None) == parts
+    assert run.reason.startswith("It is computed in 4 parts along t;" if parts else "Its task is being created.")
+
+
 def test_chosen_channels_are_part_of_the_run():
     """Of its key, and of what the node is asked for where nobody has looked into the file; else nothing changes."""
 
