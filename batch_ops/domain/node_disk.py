@@ -8,16 +8,25 @@ from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import Accepted
 from batch_ops.task.plain_text import plain
+from batch_ops.task.result_form import TIFF
 from batch_ops.task.run_plan import ImageDescription
 
 
 def least_gb(length: int, images: Sequence[ImageDescription], project: Project, settings: Settings) -> float:
     """Return what a file of this length takes with its TIFFs; tags are written into the node's copy as it is.
 
-    What ilastik writes in their place, where it can't write them, is there with those of one image.
+    Images are made one after the other: beside what is left of those before, one has its TIFFs, and with them what
+    ilastik writes in their place, where it can't write them, or what is made of them. What is packed may be small.
     """
-    between = max((bytes_between(image, project, settings) for image in images), default=0)
-    return (length + sum(tiff_bytes(image, project, settings) for image in images) + between) / 1e9
+    form = result_form(project, settings)
+    left = greatest = 0
+    for image in images:
+        tiffs = tiff_bytes(image, project, settings)
+        kept = tiffs if form.format == TIFF else 0
+        beside = 0 if form.is_as_exported else kept
+        greatest = max(greatest, left + tiffs + max(bytes_between(image, project, settings), beside))
+        left += kept
+    return (length + greatest) / 1e9
 
 
 def most_gb(length: int, verdict: Accepted, project: Project, settings: Settings) -> float:
@@ -26,9 +35,10 @@ def most_gb(length: int, verdict: Accepted, project: Project, settings: Settings
     What was never written takes no room in a copy, but how much is, nobody knows. TIFFs of another form are written
     beside ilastik's own, image after image.
     """
-    formed = () if result_form(project, settings).is_as_exported else verdict.images
-    largest = max((tiff_bytes(image, project, settings) for image in formed), default=0)
-    return least_gb(length, verdict.images, project, settings) + (verdict.copy_bytes + largest) / 1e9
+    each = [tiff_bytes(image, project, settings) for image in verdict.images]
+    between = max(bytes_between(image, project, settings) for image in verdict.images)
+    beside = between if result_form(project, settings).is_as_exported else max(between, *each)
+    return (length + sum(each) + beside + verdict.copy_bytes) / 1e9
 
 
 def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project, settings: Settings) -> str:
