@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from random import Random
 
+from batch_ops.domain import naming
 from batch_ops.domain.budget import NO_BUDGETS
 from tests.chaos.climate import climate_of
 from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise, take_effect_late
@@ -95,6 +96,9 @@ def _carry_out(world: Simulation, action: Action) -> None:
             world.operators.retry(name, force=True)
         case Kind.RERUN:
             world.operators.rerun(action.project, action.service)
+        case Kind.DROP_INTO_RERUN if world.is_rerun(folder := f"{action.project}{naming.RERUN_MARK}{action.service}"):
+            world.happened["files that are dropped where a project was segmented again"] += 1
+            world.drop(f"{folder}/{name.partition('/')[2]}", action.content, *action.delays)
         case Kind.ANNOUNCE_REMOVAL:
             world.operators.announce_removal(name, timedelta(seconds=action.seconds))
         case Kind.REMOVE_FOR_GOOD:

@@ -164,7 +164,9 @@ def _of_a_file(world: Simulation, name: str) -> list[str]:
     if record.state is State.CANCELLED and (is_given_up or name in world.cancelled):
         return ["it was cancelled, but has a PROBLEM.txt"] if PROBLEM in folder.runs else []
     doomed = doom(content)
-    if content.startswith((b"REFUSE", NEEDS)) and not record.plan.image.is_known and record.state is State.FAILED:
+    if not record.source and world.is_rerun(naming.project_of(name)):
+        wanted, as_wanted = State.REJECTED, "holds a project that was segmented again" in record.reason
+    elif content.startswith((b"REFUSE", NEEDS)) and not record.plan.image.is_known and record.state is State.FAILED:
         # It was not checked: the node has refused it.
         wanted, as_wanted = State.FAILED, record.kind is FailureKind.COMMAND
     elif content.startswith(b"REFUSE"):

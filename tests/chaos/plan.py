@@ -1,7 +1,7 @@
 """Random histories: what people do, and what goes wrong, drawn from a seed. A plan is a list that can be shortened."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum, auto
 from random import Random
@@ -35,6 +35,7 @@ class Kind(StrEnum):
     RETRY = auto()
     FORCE = auto()
     RERUN = auto()
+    DROP_INTO_RERUN = auto()
     BACKFILL = auto()
     ANNOUNCE_REMOVAL = auto()
     REMOVE_FOR_GOOD = auto()
@@ -94,6 +95,7 @@ _TOLD = {
     Kind.REMOVE_FOR_GOOD: "an operator removes {name} for good, if that is due",
     **dict.fromkeys((Kind.CANCEL, Kind.RETRY, Kind.FORCE), "an operator: {action.kind} {name}"),
     Kind.RERUN: "an operator segments {action.project} again as {action.service}",
+    Kind.DROP_INTO_RERUN: "{name} is uploaded, but into {action.project}@{action.service}: {content}",
     Kind.BACKFILL: "an operator orders what has no row",
     Kind.RETRY_POISON: "from now on an operator puts back what the host gives up, {action.seconds:.0f} s later",
     Kind.AGAIN: "the next message that is done comes again {action.seconds:.0f} s later",
@@ -159,10 +161,18 @@ def _reruns(seed: int) -> list[Action]:
     if rng.random() < 0.7:
         return []
     projects = (PROJECT_NAME, PROJECT_NAME, OTHER_PROJECT)
-    return [
+    plan = [
         Action(_SPAN * (0.2 + 0.8 * rng.random()), Kind.RERUN, project=rng.choice(projects), service=name)
         for name in rng.choice((("new",), ("new", "new"), ("new", "third"), ("new", "new", "third")))
     ]
+    for rerun in tuple(plan):
+        if rng.random() < 0.5:
+            # Of a name that the rerun has as well, or of one of its own.
+            file, at = rng.choice((0, 1, 20)), rerun.at + rng.choice((30.0, 1800.0)) * rng.random()
+            # What nobody tells of is found hours later: not in calm histories.
+            delays = (5 * rng.random(),) if is_calm(seed) else _event(rng)
+            plan.append(replace(rerun, at=at, kind=Kind.DROP_INTO_RERUN, file=file, content=b"image 9", delays=delays))
+    return plan
 
 
 def _removals(seed: int, files: int, *, calm: bool = False) -> list[Action]:

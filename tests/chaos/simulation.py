@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 
+from batch_ops.containers.reruns import RERUN
 from batch_ops.domain import naming
 from batch_ops.domain.blob import Blob
 from batch_ops.domain.file_record import FileRecord
@@ -245,6 +246,10 @@ class Simulation(Services):
         """The name of the results of a task, which a rerun has other than its image."""
         file = naming.file_of_task(task_id)
         return next(name for name in (*self.ledger.trail, *self.ledger.removed) if naming.file_hash(name) == file)
+
+    def is_rerun(self, folder: str) -> bool:
+        """Whether a folder holds what is segmented of another one's images."""
+        return self.has("results", f"{folder}/{RERUN}")
 
     def open(self) -> list[str]:
         """The names of what is open."""

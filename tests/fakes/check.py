@@ -61,8 +61,8 @@ class FakeCheck:
     """Port `ImageCheck`: content that starts with `REFUSE` or `UNSURE` gets that verdict, its text the sentence.
 
     Content that starts with `SETUPS` has more of it in a file beside it (SETUPS_XML).
-    Content that starts with `SEVERAL` holds two images alike. Content that starts with `UNSAID` is an image of
-    20 x 64 x 64 that does not say its axes.
+    Content that starts with `SEVERAL` holds two images alike, of which a configured path names one. Content that
+    starts with `UNSAID` is an image of 20 x 64 x 64 that does not say its axes.
     """
 
     service = "check"
@@ -89,19 +89,19 @@ class FakeCheck:
         if beginning.startswith(b"SETUPS"):
             return HasCompanion(_SETUP)
         try:
-            return await self._check_image(name, beginning, project)
+            return await self._check_image(name, beginning, project, options)
         except ServiceFault:
             # What disturbs the parser says nothing about the file.
             return Unchecked("It was not checked: the parser was stopped twice.", passing=True)
 
     @call(cost=0)
-    def _check_image(self, name: str, head: bytes, project: ProjectFacts) -> Verdict:
+    def _check_image(self, name: str, head: bytes, project: ProjectFacts, options: ImageOptions) -> Verdict:
         if head.startswith(b"UNSURE"):
             return Unchecked(_sentence(head))
         if head.startswith(b"UNSAID"):
             return judge_image(name, len(head), _UNSAID, project, ImageOptions(), CheckLimits())
         image = self.describe(head)
-        if head.startswith(b"SEVERAL"):
+        if head.startswith(b"SEVERAL") and not options.internal_path:
             return Accepted(replace(image, folder="s00"), (), (replace(image, folder="s01"),))
         return _refused(head) or Accepted(image)
 

@@ -39,9 +39,9 @@ async def compared(
     return list(csv.DictReader(io.StringIO(answer.out)))
 
 
-def _tiffs(operator: Operator, stacks: np.ndarray) -> dict[str, bytes]:
+def _tiffs(operator: Operator, stacks: np.ndarray, name: str = OLD) -> dict[str, bytes]:
     """One for each time point."""
-    paths = operator.world.row(OLD).plan.outputs[0].paths
+    paths = operator.world.row(name).plan.outputs[0].paths
     return {path: tiff(stack) for path, stack in zip(paths, stacks, strict=True)}
 
 
@@ -92,6 +92,35 @@ async def test_images_of_one_file_are_compared_one_by_one(operator, tmp_path):
     kept = sorted(path.relative_to(to).as_posix() for path in tmp_path.rglob("*.png"))
     assert kept == [f"fly@new/=a.h5/s0{i}/{when}.png" for i in (0, 1) for when in ("after", "before")]
     assert (tmp_path / "seen/index.html").read_text().count("<tr>") == 2
+
+
+async def test_other_images_of_the_same_file_are_not_compared(operator, tmp_path):
+    """A rerun with one of a file's images leaves it out of lines, sums and page, and says which there are."""
+    world, random = operator.world, np.random.default_rng(3)
+    same = random.integers(1, 3, (4, 8, 6, 7))
+    world.drop(OLD, b"SEVERAL images")
+    world.drop("fly/b.h5", b"image")
+    for name in (OLD, "fly/b.h5"):
+        await world.start(name)
+    await world.finish(OLD, more=_tiffs(operator, same))
+    await world.finish("fly/b.h5", more=_tiffs(operator, same[:2], "fly/b.h5"))
+    world.project("fly", b"another classifier")
+    world.blobs.upload("projects", "fly.json", b'{"internal_path": "s01"}')
+    world.new_process()
+    await operator.types("rerun", "--project", "fly", "--as", "new", "--yes")
+    await world.deliver()
+    await world.finish(NEW, more=_tiffs(operator, same[2:], NEW))
+    await world.finish("fly@new/b.h5", more=_tiffs(operator, same[:2], "fly@new/b.h5"))
+    answer = await operator.types("compare", "--project", "fly", "--as", "new", "--to", str(tmp_path / "seen"))
+    assert answer.code == 1
+    assert (
+        answer.err
+        == f"'{NEW}' is left out: the first results are of the images s00, s01, the others of a single image.\n"
+    )
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert {row["file"] for row in rows} == {"fly/b.h5", "all files"}
+    assert [row["dice"] for row in rows] == ["1.0"] * len(rows)
+    assert "=a.h5" not in (tmp_path / "seen/index.html").read_text()
 
 
 async def test_what_can_not_be_compared_is_said(operator):
