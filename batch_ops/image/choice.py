@@ -99,6 +99,11 @@ def is_preview(path: str) -> bool:
     return bool(_PREVIEW.search(path) or _MASK.search(path))
 
 
+def is_table(entry: DatasetEntry) -> bool:
+    """Return whether a dataset can only be meant where there is nothing else, by its type and its shape."""
+    return bool(_structure(entry))
+
+
 def _structure(entry: DatasetEntry) -> str:
     if not _numbers(entry):
         return f"holds {entry.dtype}"

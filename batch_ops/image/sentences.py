@@ -45,6 +45,8 @@ _SENTENCES = {
     "external storage": _FOREIGN,
     "long path": "{file} has its image at a path of more than 2,000 characters ('{inside}'); store it under a shorter "
     "name.",
+    "too many": "{file} holds too many groups and datasets to find the image among them; have the operator write its "
+    "path into the configuration of its project (internal_path).",
     "null": "{file} has an empty dataset '{inside}' without any dimension; export the image again.",
     "tiff codec": "{file} is a TIFF compressed with {detail}, which can't be read here; save it without compression, "
     "or with deflate (also called ZIP).",

@@ -13,14 +13,14 @@ from typing import Any
 
 import h5py
 
-from batch_ops.image.choice import DatasetEntry
+from batch_ops.image.choice import DatasetEntry, is_table
 from batch_ops.image.links import resolve, text_of
 from batch_ops.image.read_dataset import dtype_of
 from batch_ops.image.virtual import sources_of
 
 # ilastik takes datasets of two to five dimensions for images and ignores all others.
 DIMENSIONS = range(2, 6)
-# More than a sentence can name, and enough to tell the levels of pyramids.
+# More than a sentence can name, and enough to tell the levels of pyramids; tables are so many more.
 _MAX_ENTRIES = 64
 _MAX_DEPTH = 100
 
@@ -29,7 +29,8 @@ _MAX_DEPTH = 100
 class FoundDatasets:
     """What the walk through a file has found: datasets that could be images with their entries, in the same order.
 
-    `away`: links that lead out of the file, or nowhere. `nulls`: datasets without any dimension.
+    `away`: links that lead out of the file, or nowhere. `nulls`: datasets without any dimension. `tables`: how many of
+    the datasets look like tables; of more of them, which nobody would choose from, nothing is kept.
     """
 
     datasets: list[Any]
@@ -38,7 +39,13 @@ class FoundDatasets:
     dangling: list[str]
     nulls: list[str]
     objects: int = 0
+    tables: int = 0
     complete: bool = True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more datasets already than anybody could choose from."""
+        return len(self.entries) - self.tables >= _MAX_ENTRIES
 
 
 def walk(
@@ -63,7 +70,7 @@ def walk(
             levels.pop()
             continue
         found.objects += 1
-        if found.objects > max_objects or len(levels) > _MAX_DEPTH or len(found.entries) >= _MAX_ENTRIES:
+        if found.objects > max_objects or len(levels) > _MAX_DEPTH or found.is_full:
             found.complete = False
             return found
         path = f"{prefix}{text_of(name)}"
@@ -103,8 +110,13 @@ def _sort_in(found: FoundDatasets, path: str, dataset: Any, address: int) -> Non
         if space.get_simple_extent_ndims() not in DIMENSIONS:
             return
         shape = tuple(int(n) for n in space.get_simple_extent_dims())
+    entry = DatasetEntry(path, shape, dtype_of(dataset), address, sources.addresses)
+    if is_table(entry):
+        if found.tables >= _MAX_ENTRIES:
+            return
+        found.tables += 1
     found.datasets.append(dataset)
-    found.entries.append(DatasetEntry(path, shape, dtype_of(dataset), address, sources.addresses))
+    found.entries.append(entry)
 
 
 def _links(group: Any, limit: int) -> list[tuple[bytes, int, int]]:

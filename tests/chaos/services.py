@@ -11,7 +11,7 @@ from batch_ops.domain.file_record import Entry, FileRecord
 from batch_ops.domain.ledger_writes import Writes, partition_of, with_current
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.domain.worklist import Board, Intent, JobMark, SweepMark
-from batch_ops.image.facts import Accepted, ProjectFacts, Refused, Verdict
+from batch_ops.image.facts import Accepted, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.task.run_plan import ImageDescription
 from tests import fakes
 from tests.fakes.check import IMAGE, PROJECT
@@ -158,8 +158,8 @@ class ChaosCheck(fakes.FakeCheck):
         """A file of one to three time points, by its last byte: so many TIFFs come of it (see `nodes.outputs`)."""
         return replace(IMAGE, shape=(1 + content[-1] % 3, *IMAGE.shape[1:]))
 
-    async def _check_image(self, name: str, head: bytes, project: ProjectFacts) -> Verdict:
-        verdict = await super()._check_image(name, head, project)
+    async def _check_image(self, name: str, head: bytes, project: ProjectFacts, options: ImageOptions) -> Verdict:
+        verdict = await super()._check_image(name, head, project, options)
         if isinstance(verdict, Accepted) and head.startswith(NEEDS):
             word = head.split()[1].decode()
             if word not in project.classes:

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from batch_ops.image.choice import DatasetEntry, choose
+from batch_ops.image.facts import ImageOptions
 from batch_ops.image.links import resolve
 from batch_ops.image.read_image import read_image
+from batch_ops.image.readings import NoDataset
+from batch_ops.image.sentences import explain
 
 IMAGE = ("data", (20, 30, 40), "uint16")
 
@@ -157,3 +160,23 @@ def test_a_link_out_of_the_file_is_a_candidate(linked):
     assert read_image(linked, None, 99, ["short/raw"])["passed_over"] == ["entry/far (a link out of the file)"]
     linked["volumes"].move("raw", "thumbnail")
     assert read_image(linked, None, 99)["finding"] == "several"
+
+
+def test_an_image_behind_many_tables_is_found():
+    """However many there are; of images more than a limit are too many."""
+    with h5py.File(io.BytesIO(), "w") as file:
+        for number in range(150):
+            file[f"s{number:03}/resolutions"] = np.ones((4, 3))
+        file["volume"] = np.zeros((20, 30, 40), "uint16")
+        found = read_image(file, None, 2000)
+        assert (found["finding"], found["name"]) == ("dataset", "volume")
+        for number in range(70):
+            file[f"t{number:02}/more"] = np.zeros((30, 40), "uint16")
+        assert read_image(file, None, 2000)["finding"] == "several"
+
+
+def test_too_many_groups_are_no_damage():
+    """The node, which looks at nearly all of them, says what to do where they are too many for it as well."""
+    sentence = explain("fly/a.h5", NoDataset("too many"), ImageOptions()).sentence
+    assert "too many groups and datasets" in sentence
+    assert "internal_path" in sentence
