@@ -169,7 +169,7 @@ def _reruns(seed: int) -> list[Action]:
         if rng.random() < 0.5:
             # Of a name that the rerun has as well, or of one of its own.
             file, at = rng.choice((0, 1, 20)), rerun.at + rng.choice((30.0, 1800.0)) * rng.random()
-            # What nobody tells of is found hours later: not in calm histories.
+            # What no event announces is found hours later: not in calm histories.
             delays = (5 * rng.random(),) if is_calm(seed) else _event(rng)
             plan.append(replace(rerun, at=at, kind=Kind.DROP_INTO_RERUN, file=file, content=b"image 9", delays=delays))
     return plan
