@@ -61,6 +61,10 @@ hostile: setup ## broken and hostile files of all dialects against the check and
 prove: setup ## random projects and images through the pixel engine, the plain formulas and, where ILASTIK_HOME names one, ilastik (CASES=2000 SEED=0)
 	@PYTHONPATH=deploy/pool/engine $(PYTHON_BIN) -m tests.deploy.pool.engine.prove $(or $(CASES),2000) $(or $(SEED),0)
 
+.PHONY: fuzz
+fuzz: setup ## broken projects and images through the pixel engine, whose kernel has sanitizers (CASES=10000 SEED=0)
+	@PYTHONPATH=deploy/pool/engine $(PYTHON_BIN) -m tests.deploy.pool.engine.fuzz $(or $(CASES),10000) $(or $(SEED),0)
+
 .PHONY: test-azure-cli
 test-azure-cli: setup ## the Azure CLI (installed into an environment of its own) against the local Batch service
 	@az="$$(bash tests/azure/install_azure_cli.sh)" && AZURE_CLI_BIN="$$az" $(PYTHON_BIN) -m pytest -m slow tests/local_cloud/batch/test_azure_cli.py
