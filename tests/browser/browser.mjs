@@ -24,7 +24,12 @@ export async function open(look, context = {}, allowed = /(?!)/) {
     if (said.type() === "error" && !/status of 404/.test(said.text())) fault("console", said.text());
   });
   page.on("pageerror", (error) => fault("script", String(error)));
-  page.on("requestfailed", (request) => fault("request", `${request.url()}: ${request.failure()?.errorText}`));
+  page.on("requestfailed", (request) => {
+    const why = request.failure()?.errorText;
+    // Whoever goes on to another page ends the refresh that the page before has asked for.
+    if (why === "net::ERR_ABORTED" && request.resourceType() === "fetch") return;
+    fault("request", `${request.url()}: ${why}`);
+  });
   page.on("request", (request) => {
     if (!request.url().startsWith(address)) fault("another host", request.url());
   });
