@@ -119,7 +119,7 @@ class Parts:
         return min(waiting, default=None)
 
     def for_task(self, number: int = 0) -> TaskParts:
-        """Return what the task of a part is told, or (0) the one that joins them."""
+        """Return what the task of a part gets, or (0) the one that joins them."""
         if number:
             return TaskParts(self.cut, number)
         later = {n: part.attempt for n, part in enumerate(self.each, start=1) if part.attempt > 1}

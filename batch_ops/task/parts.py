@@ -1,4 +1,4 @@
-"""A large image in parts: which pixels each of them computes, and what a task is told about it.
+"""A large image in parts: which pixels each of them computes, and what its task gets to know of it.
 
 An image is cut along one axis. Each part but those at the ends of the image is computed with a halo, pixels that the
 features of its own look at; where the results are joined, the halo goes.
@@ -80,7 +80,7 @@ class Division:
 
 @dataclass(frozen=True)
 class TaskParts:
-    """What a task is told: the part that it computes, or the parts whose results it joins (`part` 0).
+    """What a task gets: the part that it computes, or the parts whose results it joins (`part` 0).
 
     `attempts`: by which attempt a part was computed, where it was not the first.
     """

@@ -82,10 +82,10 @@ class Purging:
             if entry is None or entry.record != record:
                 return _CHANGED
             blob = None if record.source else await self._blobs.head(self._settings.input_container, record.image_blob)
-            told = announced(record, blob, at)
-            if not isinstance(told, Announced):
-                return told
-            await self._ledger.advance(entry, told.record)
+            noted = announced(record, blob, at)
+            if not isinstance(noted, Announced):
+                return noted
+            await self._ledger.advance(entry, noted.record)
             return ""
 
         return await self._each(records, one)
