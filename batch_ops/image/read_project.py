@@ -69,6 +69,9 @@ def _colors(value: Any) -> list[list[int]] | None:
 def _export(root: Any) -> dict[str, Any]:
     """Return what it stores of its export: texts, numbers and lists of whole numbers; None for anything else."""
     group = group_at(root, EXPORT)
+    if group is not None and item_at(group, "StorageVersion") is None:
+        # ilastik reads nothing of it.
+        group = None
     found: dict[str, Any] = {}
     for name in EXPORT_SETTINGS if group is not None else ():
         if item_at(group, name) is None:

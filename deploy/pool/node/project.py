@@ -140,6 +140,9 @@ def order_results(file: Any, order: str) -> None:
     It reads nothing of what stands there without the version in which it was stored.
     """
     stored = file.require_group("Prediction Export")
+    if "StorageVersion" not in stored:
+        # With the version it would read these as well.
+        forget_export(file)
     for name, text in (("OutputAxisOrder", order), ("StorageVersion", "0.1")):
         if name not in stored:
             stored[name] = text.encode()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from batch_ops.image.facts import ProjectFacts, Refused
-from batch_ops.task.stored_export import StoredExport
+from batch_ops.task.stored_export import NOTHING_STORED, StoredExport
 from tests.fakes.forests import DAMAGES, FORESTS, LEAF, add_forest, tree
 from tests.unit.inspection.conftest import FIELD, PROJECT_3D, SCALES, add_project, put, selection
 
@@ -48,10 +48,19 @@ async def test_good_project_gives_its_facts(inspect):
 async def test_what_is_stored_of_the_export_is_read_and_refuses_nothing_by_itself(inspect, stored, expected):
     """As ilastik's dialog stores it; what makes no sense matters only to who wants it used."""
     facts = await inspect(
-        lambda file: [put(f"Prediction Export/{name}", value)(file) for name, value in stored.items()]
+        lambda file: [
+            put(f"Prediction Export/{name}", value)(file)
+            for name, value in {**stored, "StorageVersion": b"0.1"}.items()
+        ]
     )
     assert facts.export == expected
     assert ProjectFacts.from_json(facts.to_json()) == facts
+
+
+async def test_nothing_is_stored_of_the_export_without_its_version(inspect):
+    """ilastik passes over all of it."""
+    facts = await inspect(put("Prediction Export/ExportDtype", b"uint16"))
+    assert facts.export == NOTHING_STORED
 
 
 def _type(name: str) -> bytes:

@@ -115,8 +115,13 @@ class ExportDefaults:
 
 
 def read_export(file: h5py.File) -> ExportDefaults:
-    """Read the settings of a project; raises ValueError for values that are none."""
+    """Read the settings of a project; raises ValueError for values that are none.
+
+    Without the version in which they were stored ilastik reads none of them.
+    """
     group = file.get("Prediction Export", {})
+    if "StorageVersion" not in group:
+        return ExportDefaults()
     known: dict[str, object] = {field: text_of(group[name]) for name, field in _TEXTS.items() if name in group}
     for name, field in _REGION.items():
         if name in group:

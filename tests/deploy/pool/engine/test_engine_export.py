@@ -67,6 +67,7 @@ def test_names_of_a_sequence(name: str, first: str) -> None:
 def test_a_sequence_of_a_stored_region_has_the_numbers_of_its_steps(place: Path) -> None:
     """As many digits as the last one needs; the region counts t, z, y, x, c, whatever the order of the image's axes."""
     with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/StorageVersion"] = b"0.1"
         file["Prediction Export/RegionStart"] = [8, 0, 0, 1, 0]
         file["Prediction Export/RegionStop"] = [10, 0, -1, 9, 1]
     whole, part = "whole{slice_index}.tiff", "{t_start}-{x_stop}-{slice_index}.tiff"
@@ -84,6 +85,7 @@ def test_a_sequence_of_a_stored_region_has_the_numbers_of_its_steps(place: Path)
 def test_a_region_has_the_pixels_of_the_whole(place: Path, source: str) -> None:
     """It goes before the stored one; only it is computed, with all that the features look at around it."""
     with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/StorageVersion"] = b"0.1"
         file["Prediction Export/RegionStop"] = [1, 1, 1, 1, 1]
     ilastik = Ilastik(place, work_bytes=2**16)
     regions = {"whole": "[(0, 0, 0, 0, 0), (0, 0, 0, 0, 0)]", "part": "[(1, 2, 3, 4, 0), (5, 3, -1, 9, None)]"}
@@ -130,6 +132,7 @@ def test_a_region_without_pixels_or_of_other_axes_is_refused(place: Path) -> Non
 def test_tiff_files_of_a_stored_type_or_region_may_be_impossible(place: Path, name: str, stored: object) -> None:
     """The library that ilastik writes TIFF files with has no such type, and takes four columns for colours."""
     with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/StorageVersion"] = b"0.1"
         file[f"Prediction Export/{name}"] = stored
     said = Ilastik(place).export("image.h5", "made.tiff", output_format="multipage tiff", code=1)
     assert "cannot be a TIFF file" in said
@@ -142,6 +145,7 @@ def test_tiff_files_of_a_stored_type_or_region_may_be_impossible(place: Path, na
 def test_a_stored_order_of_axes_is_that_of_the_result(place: Path, stored: str, stopped: str) -> None:
     """An axis of more than one element can't be left out; a sequence runs along the first."""
     with h5py.File(place / "p.ilp", "a") as file:
+        file["Prediction Export/StorageVersion"] = b"0.1"
         file["Prediction Export/OutputAxisOrder"] = stored.encode()
     ilastik = Ilastik(place)
     said = ilastik.export("image.h5", "made.h5", code=1 if stopped else 0)

@@ -22,6 +22,7 @@ from tests.deploy.pool.task.conftest import TaskFolder
 
 CASE = REPOSITORY / "tests/data/ilastik/cells2d"
 LANE = "Input Data/infos/lane0000/Raw Data"
+VERSION: dict[str, object] = {"StorageVersion": b"0.1"}
 # As ilastik's dialog stores them; each alone changes what is written, or makes the export fail.
 STORED: dict[str, dict[str, object]] = {
     "renormalised": {"InputMin": 0.0, "InputMax": 1.0, "ExportMin": 0, "ExportMax": 255, "ExportDtype": b"uint8"},
@@ -106,7 +107,7 @@ def run_ilastik(folder: TaskFolder) -> tuple[int, np.ndarray | None, str]:
 def test_what_ilastik_makes_of_stored_export_settings(folder, case):
     """It obeys them without a word: other values, fewer pixels, another type, or a failure."""
     whole = tifffile.imread(CASE / "expected/input.tiff")
-    change(folder.project, "Prediction Export", STORED[case])
+    change(folder.project, "Prediction Export", {**STORED[case], **VERSION})
     code, alone, _ = run_ilastik(folder)
     match case:
         case "renormalised":
@@ -141,7 +142,7 @@ def test_nothing_of_it_changes_the_pixels_or_causes_a_request(folder, address):
     """All of it at once, on a node."""
     url, asked = address
     for values in STORED.values():
-        change(folder.project, "Prediction Export", values)
+        change(folder.project, "Prediction Export", {**values, **VERSION})
     with h5py.File(folder.project, "a") as file:
         for index in range(len(LANES)):
             file.copy("Input Data/infos/lane0000", f"Input Data/infos/lane{index + 1:04d}")
@@ -165,7 +166,7 @@ def test_nothing_of_it_changes_the_pixels_or_causes_a_request(folder, address):
 
 def test_kept_settings_are_obeyed_and_expected(folder):
     """The plan counts on a part of the pixels, spread over a range; another type is not what one class is told by."""
-    change(folder.project, "Prediction Export", {**STORED["subregion"], **STORED["renormalised"]})
+    change(folder.project, "Prediction Export", {**STORED["subregion"], **STORED["renormalised"], **VERSION})
     folder.extra["ILASTIK_TASK_KEEP_EXPORT"] = "1"
     ended = folder.run()
     assert ended.code == 0, ended.printed
@@ -178,20 +179,22 @@ def test_kept_settings_are_obeyed_and_expected(folder):
 @pytest.mark.parametrize("case", ["region outside", "region of five axes", "other axes"])
 def test_kept_settings_that_can_not_be_obeyed_are_told(folder, case):
     """For an image that nobody could check before."""
-    change(folder.project, "Prediction Export", STORED[case])
+    change(folder.project, "Prediction Export", {**STORED[case], **VERSION})
     folder.extra["ILASTIK_TASK_KEEP_EXPORT"] = "1"
     assert folder.run().code == contract.EXIT_BAD_IMAGE
     assert "can't be exported as its project says: it stores" in folder.report().sentence
 
 
-@pytest.mark.parametrize("stored", [{}, {"OutputAxisOrder": b"zyx", "StorageVersion": b"0.2"}])
+@pytest.mark.parametrize(
+    "stored", [{}, {"OutputAxisOrder": b"zyx", "StorageVersion": b"0.2"}, {"ExportDtype": b"float32"}]
+)
 def test_an_order_of_results_is_stored_where_there_is_none(tmp_path, stored):
     """With the version without which ilastik passes over all settings of its export."""
     change(tmp_path / "p.ilp", "Prediction Export", stored)
     with h5py.File(tmp_path / "p.ilp", "a") as file:
         order_results(file, "tzyxc")
         found = {name: value[()] for name, value in file["Prediction Export"].items()}
-    assert found == (stored or {"OutputAxisOrder": b"tzyxc", "StorageVersion": b"0.1"})
+    assert found == (stored if "StorageVersion" in stored else {"OutputAxisOrder": b"tzyxc", "StorageVersion": b"0.1"})
 
 
 def test_a_home_that_can_not_be_made_is_a_fault_of_the_node(folder):
