@@ -23,7 +23,7 @@ import re, sys
 from node.aside import answer
 from node.measure import measure
 code = answer(measure)
-# Of this program alone: what the kernel tells of a process as its greatest begins with that of its parent.
+# Of this program alone: ru_maxrss would begin with the memory of its parent.
 print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024)
 sys.exit(code)
 """
