@@ -90,6 +90,10 @@ class Coalesced[Item, Answer]:
             del self._senders[key]
 
     async def _send_group(self, key: str, group: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        # Of an asker who has given up, nothing is done that nobody would know of.
+        group = [(item, asker) for item, asker in group if not asker.done()]
+        if not group:
+            return
         try:
             answers: Sequence[Answer | Exception] = await self._send(key, [item for item, _ in group])
         except Exception as exc:

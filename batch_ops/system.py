@@ -232,6 +232,7 @@ def _reconcile(
         problem_file=runs.problem_file,
         nodes=runs.nodes,
         observation=observation,
+        ending=runs.ending,
         settings=settings,
         clock=clock,
     )

@@ -95,10 +95,10 @@ class Certificates:
 
     async def _keep(self, record: FileRecord, made: Certificate) -> Certificate | None:
         """Store one certificate; return what of this run is there then."""
-        if (made.combination.project_sha256, made.task_id) != (
-            record.plan.tool.project_digest,
-            record.placement.task_id,
-        ):
+        is_own = made.task_id == record.placement.task_id or (
+            record.parts is not None and record.parts.number_of(made.task_id, record.placement.task_id) is not None
+        )
+        if made.combination.project_sha256 != record.plan.tool.project_digest or not is_own:
             log.warning("A certificate of another run was left out.", extra=fields(record))
             return None
         name = f"{folder_of(record)}{name_of(made.combination.key)}"

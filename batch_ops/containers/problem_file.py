@@ -27,7 +27,7 @@ class ProblemFile:
     async def tell(self, record: FileRecord) -> None:
         """Make PROBLEM.txt say how this run ended; do nothing in other states."""
         if record.state in {State.REJECTED, State.FAILED}:
-            tail = await self._staging.last_lines(record.placement.task_id) if record.placement.task_id else ()
+            tail = await self._staging.last_lines(record.last_task_id) if record.last_task_id else ()
             await self.report(record, tail)
         elif record.state is State.CANCELLED:
             await self.retract(record)

@@ -8,10 +8,11 @@ from typing import Self
 from batch_ops.domain.attempts import Tries
 from batch_ops.domain.batch_task import TaskRef
 from batch_ops.domain.blob import ImageVersion
-from batch_ops.domain.parts import OpenParts, Parts
+from batch_ops.domain.parts import OpenParts, Parts, Work
 from batch_ops.domain.record_parts import Placement, Published, Spent, Steered, Times
 from batch_ops.domain.spending import seconds_of, spent_in_all, stretch_over
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.parts import part_id
 from batch_ops.task.run_plan import RunPlan
 
 HISTORY_LENGTH = 40
@@ -111,6 +112,14 @@ class FileRecord:
         return replace(self.placement.task, parts=OpenParts.of(self.parts).text)
 
     @property
+    def last_task_id(self) -> str:
+        """The task that says why the run failed: of one in parts, that of the part that did; "" for none."""
+        own, failed = self.placement.task_id, self.parts.failed if self.parts else None
+        if self.parts is None or failed is None:
+            return own
+        return part_id(own, self.parts.each[failed - 1].attempt, failed)
+
+    @property
     def image_blob(self) -> str:
         """The name of the image in `input`."""
         return self.source or self.name
@@ -126,11 +135,25 @@ class FileRecord:
         times = replace(self.times, updated_at=now, finished_at=now if state.is_final else None)
         spent = self.spent
         if state.is_final and not self.state.is_final:
-            if self.parts is not None and (seconds := self.parts.seconds_at_work(now)):
-                # Nobody will tell any more how they end.
-                times = replace(times, failed_seconds=(times.failed_seconds or 0) + seconds)
-            spent = spent_in_all(spent, times, self.placement)
-        return replace(self, state=state, reason=reason, times=times, history=moves, spent=spent)
+            # Nobody will tell any more how its parts end.
+            ended = self.without_parts_at_work(now)
+            times = replace(times, failed_seconds=ended.times.failed_seconds)
+            spent = spent_in_all(ended.spent, times, self.placement)
+        parts = self.parts.at_rest() if self.parts and state.is_final else self.parts
+        return replace(self, state=state, reason=reason, times=times, history=moves, spent=spent, parts=parts)
+
+    def without_parts_at_work(self, now: datetime) -> Self:
+        """Return the record with what nodes work on its parts among what is over; the parts are as they were."""
+        work = self.parts.work_until(now) if self.parts else Work()
+        if not work.seconds:
+            return self
+        spent = replace(
+            self.spent,
+            cost_micro=(self.spent.cost_micro or 0) + work.cost_micro,
+            priced_seconds=(self.spent.priced_seconds or 0) + work.priced_seconds,
+        )
+        seconds = (self.times.failed_seconds or 0) + work.seconds
+        return replace(self, times=replace(self.times, failed_seconds=seconds), spent=spent)
 
     def steered_by(self, what: str, by: str, now: datetime) -> Self:
         """Return the record with a note of who had this done; once, however often the same is asked for."""

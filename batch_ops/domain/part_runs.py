@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from batch_ops.domain.attempts import Attempt, Tries
+from batch_ops.domain.batch_task import Task
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.parts import Parts, PartState, PartTask
 from batch_ops.domain.record_parts import Placement, Spent, Times
 from batch_ops.domain.spending import seconds_of
 from batch_ops.domain.transitions import Step, Then
-from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.failure_kinds import RULES, FailureKind
 from batch_ops.task.parts import part_id
 
 _STATES = {
@@ -24,12 +25,18 @@ _STATES = {
     PartState.SUCCEEDED: State.COLLECTING,
     PartState.FAILED: State.FAILED,
 }
+_CLOSED = "Its job was closed in Azure Batch."
 _PART_STATES = {state: part for part, state in _STATES.items()}
 
 
 def has_open_parts(record: FileRecord) -> bool:
     """Return whether its parts are at work: what joins them has not begun."""
     return record.parts is not None and not record.parts.are_done
+
+
+def is_of_newer_version(record: FileRecord) -> bool:
+    """Return whether only a newer version understands what its parts are at: then this one leaves it alone."""
+    return record.parts is not None and record.parts.unread != ""
 
 
 def as_run(record: FileRecord, number: int) -> FileRecord:
@@ -52,6 +59,7 @@ def as_run(record: FileRecord, number: int) -> FileRecord:
             requeues=part.requeues,
             node_losses=part.node_losses,
             node_kind=part.node_kind,
+            slot_price_micro=part.slot_price_micro,
             missing_since=part.missing_since,
         ),
         tries=Tries(part.tries),
@@ -60,30 +68,41 @@ def as_run(record: FileRecord, number: int) -> FileRecord:
     )
 
 
+def of_part(task: Task) -> Task:
+    """Return the task of a part as it is compared with the row, which has its start to the second."""
+    return replace(task, started=task.started and task.started.replace(microsecond=0))
+
+
 def with_part(record: FileRecord, number: int, seen: FileRecord) -> FileRecord:
     """Return the run with what has become of a part: its seconds and their cost are the run's as soon as they are over.
 
-    The state of the run itself is that of before (see `followed`).
+    The state of the run itself is that of before (see `followed`). Of several parts that fail only the first is FAILED:
+    the run ends with it, and all tasks but those of parts that have succeeded are ended.
     """
-    assert record.parts is not None
+    parts = record.parts
+    assert parts is not None
     if seen.state is State.COLLECTING:
         seen = seen.between_stretches()
     here, ended = record.placement, seen.state.is_final
     # A final one has counted its last stretch.
     over = seconds_of(seen.times) if ended else seen.times.failed_seconds or 0
+    is_first = seen.state is State.FAILED and parts.failed is None
     part = PartTask(
-        state=_PART_STATES[seen.state],
+        state=PartState.ACTIVE if seen.state is State.FAILED and not is_first else _PART_STATES[seen.state],
         attempt=seen.placement.attempt,
         tries=seen.tries.counts,
         alone=seen.placement.alone and not here.alone,
         requeues=seen.placement.requeues,
         node_losses=seen.placement.node_losses,
         node_kind=seen.placement.node_kind,
+        slot_price_micro=seen.placement.slot_price_micro,
         started_at=None if ended else seen.times.task_started_at,
         not_before=seen.times.not_before if seen.state is State.SUBMITTING else None,
         missing_since=seen.placement.missing_since,
     )
-    before = record.parts.each[number - 1]
+    if part.state is PartState.SUCCEEDED:
+        part = part.at_rest()
+    before = parts.each[number - 1]
     tries = record.tries
     for attempt in seen.tries.attempts:
         # Each has its own rule; of the run they are noted.
@@ -95,12 +114,15 @@ def with_part(record: FileRecord, number: int, seen: FileRecord) -> FileRecord:
             (spent.priced_seconds or 0) + (seen.spent.priced_seconds or 0),
             seen.spent.cost_currency or spent.cost_currency,
         )
-    failed = replace(record, kind=seen.kind, reason=seen.reason) if seen.state is State.FAILED else record
-    if part == before and not over:
-        return failed
+    if is_first:
+        plan = replace(record.plan, warnings=seen.plan.warnings)
+        reason = f"Of {parts.cut.words(number)}: {seen.reason}"
+        record = replace(record, kind=seen.kind, reason=reason, plan=plan)
+    elif part == before and not over:
+        return record
     return replace(
-        failed,
-        parts=record.parts.with_part(number, part),
+        record,
+        parts=parts.with_part(number, part),
         tries=tries,
         spent=spent,
         times=replace(record.times, failed_seconds=(record.times.failed_seconds or 0) + over or None),
@@ -115,10 +137,8 @@ def followed(record: FileRecord, now: datetime) -> Step:
     """
     parts = record.parts
     assert parts is not None
-    for number, part in enumerate(parts.each, start=1):
-        if part.state is PartState.FAILED:
-            words = parts.cut.words(number)
-            return Step(record.to(State.FAILED, now, f"Of {words}: {record.reason}"), Then.REPORT)
+    if parts.failed is not None:
+        return Step(record.to(State.FAILED, now, record.reason), Then.REPORT)
     if parts.are_done:
         reason = f"All {len(parts.each)} parts are done; the task that joins them is being created."
         return Step(record.to(State.SUBMITTING, now, reason), Then.SUBMIT)
@@ -146,16 +166,22 @@ def created(record: FileRecord, numbers: tuple[int, ...], now: datetime) -> File
 def claimed_anew(record: FileRecord, now: datetime) -> FileRecord:
     """Claim another attempt of every part that has a task and has not succeeded, as their job was closed.
 
-    Their tasks of before are the run's previous ones, which are to be ended.
+    Their tasks of before are the run's previous ones, which are to be ended. A part that was lost as often as the rule
+    allows fails, and the run with it (see `followed`).
     """
+    rule, previous = RULES[FailureKind.LOST], record.tasks
+    record = record.without_parts_at_work(now)
     assert record.parts is not None
-    each, tries, here = [], record.tries, record.placement
     for number, part in enumerate(record.parts.each, start=1):
         if part.is_open and part.state is not PartState.CLAIMED:
-            lost = part_id(here.task_id, part.attempt, number)
-            sentence = "Its job was closed in Azure Batch."
-            tries = tries.excused(Attempt(part.attempt, lost, FailureKind.LOST, sentence, "", now))
-            part = PartTask(attempt=part.attempt + 1, tries=part.tries, alone=part.alone, node_losses=part.node_losses)
-        each.append(part)
-    parts = replace(record.parts, each=tuple(each))
-    return replace(record, parts=parts, tries=tries, placement=replace(here, previous=record.tasks))
+            run = as_run(record, number)
+            attempt = Attempt(part.attempt, run.placement.task_id, FailureKind.LOST, _CLOSED, "", now)
+            tries = run.tries.plus(attempt)
+            run = replace(run, tries=tries, times=Times(), kind=FailureKind.LOST, reason=f"{rule.last_words}{_CLOSED}")
+            if tries.of(FailureKind.LOST) >= rule.tries:
+                seen = replace(run, state=State.FAILED)
+            else:
+                here = Placement(attempt=part.attempt + 1, alone=run.placement.alone, node_losses=part.node_losses)
+                seen = replace(run, state=State.SUBMITTING, placement=here)
+            record = with_part(record, number, seen)
+    return replace(record, placement=replace(record.placement, previous=previous))

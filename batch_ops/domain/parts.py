@@ -6,9 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from batch_ops.domain.prices import NodeKind
+from batch_ops.domain.prices import NodeKind, cost_of
 from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.parts import Division, TaskParts, part_id, part_of
+
+_PLACEHOLDER = Division("t", 2, 2)
 
 
 class PartState(StrEnum):
@@ -27,7 +29,7 @@ class PartTask:
     """One part: the state of its task, and of which attempt that is.
 
     `tries`: how often each kind of failure happened. `started_at`: of the stretch of work that goes on, on a node of
-    `node_kind`. `not_before`: when the next attempt is due.
+    `node_kind`, whose share costs `slot_price_micro` an hour. `not_before`: when the next attempt is due.
     """
 
     state: PartState = PartState.CLAIMED
@@ -37,6 +39,7 @@ class PartTask:
     requeues: int = 0
     node_losses: int = 0
     node_kind: NodeKind | None = None
+    slot_price_micro: int | None = None
     started_at: datetime | None = None
     not_before: datetime | None = None
     missing_since: datetime | None = None
@@ -51,23 +54,46 @@ class PartTask:
         """Whether its task is to be ended with the run: one that takes down its nodes has not ended by itself."""
         return self.state is not PartState.SUCCEEDED
 
+    def at_rest(self) -> Self:
+        """Return what is still of use once its run has ended, or itself has succeeded."""
+        return replace(type(self)(self.state, self.attempt), tries=self.tries if self.state is PartState.FAILED else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """For how long nodes have worked, and what it has cost in millionths: for `priced_seconds` of them."""
+
+    seconds: int = 0
+    cost_micro: int = 0
+    priced_seconds: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All parts of a run, the first first."""
+    """All parts of a run, the first first.
+
+    `unread`: what a newer version has written, and only it understands. It is kept, the run is left alone, and nothing
+    else here means anything.
+    """
 
     cut: Division
     each: tuple[PartTask, ...]
+    unread: str = ""
 
     @classmethod
     def of(cls, cut: Division) -> Self:
         """Return the parts of a new run."""
         return cls(cut, (PartTask(),) * cut.number)
 
+    @classmethod
+    def not_understood(cls, text: str) -> Self:
+        """Return the parts of a newer version's run."""
+        return cls(_PLACEHOLDER, (PartTask(),) * _PLACEHOLDER.number, text)
+
     @property
     def are_done(self) -> bool:
         """Whether all of them have succeeded: what joins them may begin."""
-        return all(part.state is PartState.SUCCEEDED for part in self.each)
+        return not self.unread and all(part.state is PartState.SUCCEEDED for part in self.each)
 
     def with_part(self, number: int, part: PartTask) -> Self:
         """Return them with one changed, the first being 1."""
@@ -99,10 +125,25 @@ class Parts:
             if part.state is PartState.CLAIMED and (part.not_before is None or part.not_before <= now)
         )
 
-    def seconds_at_work(self, now: datetime) -> int:
-        """Return for how long nodes have worked on parts that are not over, to the second."""
-        began = [part.started_at for part in self.each if part.is_open and part.started_at is not None]
-        return sum(max(0, round((now - moment).total_seconds())) for moment in began)
+    @property
+    def failed(self) -> int | None:
+        """Which part has failed for good; None if none has."""
+        return next((number for number, part in enumerate(self.each, start=1) if part.state is PartState.FAILED), None)
+
+    def work_until(self, now: datetime) -> Work:
+        """Return the work of nodes on parts that is not over, as if it were over now."""
+        seconds = cost = priced = 0
+        for part in self.each:
+            if part.is_open and part.started_at is not None:
+                long = max(0, round((now - part.started_at).total_seconds()))
+                seconds += long
+                if part.slot_price_micro is not None:
+                    cost, priced = cost + cost_of(long, part.slot_price_micro), priced + long
+        return Work(seconds, cost, priced)
+
+    def at_rest(self) -> Self:
+        """Return what is still of use once their run has ended."""
+        return replace(self, each=tuple(part.at_rest() for part in self.each))
 
     def to_look_up(self, most: int, looks: int) -> tuple[int, ...]:
         """Return the parts whose tasks are to be looked up at one of many looks: in turn, and the missing always."""
@@ -128,6 +169,8 @@ class Parts:
     @property
     def progress(self) -> str:
         """Say how far they are, as a sentence."""
+        if self.unread:
+            return "A newer version of the app computes it in parts."
         counts = Counter(part.state for part in self.each)
         words = {
             PartState.RUNNING: "running",
@@ -149,7 +192,7 @@ class OpenParts:
     @classmethod
     def of(cls, parts: Parts | None) -> Self:
         """Note what may still be waiting or running."""
-        if parts is None:
+        if parts is None or parts.unread:
             return cls()
         listed = ((number, part.attempt) for number, part in enumerate(parts.each, start=1) if part.is_left)
         return cls(" ".join(f"{number}" if attempt == 1 else f"{number}.{attempt}" for number, attempt in listed))

@@ -28,7 +28,7 @@ def problem_text(record: FileRecord, log_lines: Sequence[str] = ()) -> bytes:
     name = plain(record.name, 1100)
     title = "waits" if not record.state.is_final else "was not segmented"
     when = f"{record.times.updated_at:%Y-%m-%d %H:%M:%S} UTC" if record.times.updated_at else ""
-    task_id = record.placement.task_id or "none"
+    task_id = record.last_task_id or "none"
     lines = [
         f"{name} {title}.",
         "",

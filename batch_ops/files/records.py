@@ -181,6 +181,8 @@ def as_json(record: FileRecord) -> dict[str, Any]:
 
 def _progress(parts: Parts) -> str:
     """Along z, with a halo of 17 pixels: 2 of 4 parts are done: 2 running."""
+    if parts.unread:
+        return parts.progress
     halo = f", with a halo of {parts.cut.halo} pixels" if parts.cut.halo else ""
     due = f" The next try is due at {moment(parts.next_due)}." if parts.next_due else ""
     return f"Along {parts.cut.axis}{halo}: {parts.progress}{due}"
@@ -188,6 +190,8 @@ def _progress(parts: Parts) -> str:
 
 def _parts(parts: Parts) -> dict[str, Any]:
     """Return along which axis the image is cut, and what has become of each part."""
+    if parts.unread:
+        return {"unread": parts.unread}
     return {"along": parts.cut.axis, "each": [_part(part) for part in parts.each]}
 
 

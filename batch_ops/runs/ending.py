@@ -1,7 +1,7 @@
 """Ends runs and what they leave behind: tasks, PROBLEM.txt, intents, staging. Each part may be repeated."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from attrs import define
 from batch_ops.concurrency import for_all
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.domain import naming
-from batch_ops.domain.batch_task import TaskRef
+from batch_ops.domain.batch_task import Task, TaskRef, TaskState
 from batch_ops.domain.errors import Conflict
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import CollectOrder
@@ -89,6 +89,15 @@ class Ending:
             await self._batch.terminate_task(ref.job_id, task_id)
 
         await for_all(OpenParts(ref.parts).task_ids(ref.task_id) or (ref.task_id,), end)
+
+    async def end_orphans(self, tasks: Iterable[Task]) -> None:
+        """End those tasks that are not over, as nobody waits for them."""
+
+        async def end(task: Task) -> None:
+            log.warning("The task %s is of a part that no run has any more; it is ended.", task.task_id)
+            await self._batch.terminate_task(task.job_id, task.task_id)
+
+        await for_all([task for task in tasks if task.state is not TaskState.COMPLETED], end)
 
     async def clean_later(self, record: FileRecord) -> None:
         """Schedule the removal of what an ended run left in staging."""

@@ -15,7 +15,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.batch_task import NO_TASK
 from batch_ops.domain.errors import Conflict, JobClosed, JobMissing, RequestRefused, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.part_runs import as_run, claimed_anew, created, has_open_parts
+from batch_ops.domain.part_runs import as_run, claimed_anew, created, followed, has_open_parts, is_of_newer_version
 from batch_ops.domain.pool_trouble import FREE_NODE
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
@@ -25,6 +25,7 @@ from batch_ops.log_fields import fields
 from batch_ops.ports.services import BatchService, BlobStore
 from batch_ops.ports.tables import Ledger, Worklist
 from batch_ops.runs.ending import Ending
+from batch_ops.task.certificate import EngineRole
 from batch_ops.task.plain_text import plain
 
 log = logging.getLogger("batch_ops")
@@ -55,6 +56,8 @@ class Launcher:
         The task before it (an older version's, or a failed attempt's) is ended first. Of an image in parts, the tasks
         are those of parts that are due, until all have succeeded. Raises `Conflict`.
         """
+        if is_of_newer_version(entry.record):
+            return entry
         began = self._clock()
         try:
             await self._ending.end_previous(entry.record)
@@ -65,6 +68,8 @@ class Launcher:
             # Asking again is useless, whatever it is in this claim: reported once, not tried at every tick.
             reason = f"{str(refused).rstrip('.')}. Tell whoever runs this system; `files retry` tries it again."
             return await self._ending.end(entry, entry.record.to(State.FAILED, self._clock(), plain(reason, 600)))
+        if entry.record.state.is_final:
+            return entry
         now, claim = self._clock(), entry.record
         submitted = replace(claim.times, submitted_at=claim.times.submitted_at or now, not_before=None)
         record = replace(claim, placement=replace(claim.placement, previous=NO_TASK), times=submitted)
@@ -136,7 +141,9 @@ class Launcher:
             specs = await self._specs(entry.record, began)
             await self._worklist.note_job(job_id)
             try:
-                await answers_of(specs, partial(self._batch.create_task, job_id), _TOGETHER)
+                faults = await answers_of(specs, partial(self._created, job_id), _TOGETHER)
+                if fault := next(filter(None, faults), None):
+                    raise fault
             except JobMissing:
                 await self._batch.create_job(job_id, here.pool_id)
             except JobClosed:
@@ -145,6 +152,8 @@ class Launcher:
                     return entry
                 # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
                 moved = claimed_anew(entry.record, self._clock()) if has_parts else entry.record
+                if moved.parts and moved.parts.failed:
+                    return await self._ending.end(entry, followed(moved, self._clock()).record)
                 placement = replace(moved.placement, job_id=await self._following_job(here))
                 times = replace(moved.times, updated_at=self._clock())
                 entry = await self._ledger.advance(entry, replace(moved, placement=placement, times=times))
@@ -154,15 +163,27 @@ class Launcher:
                 return entry
         raise ServiceFault(f"Batch closed every job that was tried for {entry.record.placement.task_id}.")
 
+    async def _created(self, job_id: str, spec: TaskSpec) -> Exception | None:
+        """Create a task; return what is against it, so that all others are there, or not, when that is acted upon."""
+        try:
+            await self._batch.create_task(job_id, spec)
+        except (JobMissing, JobClosed, RequestRefused, ServiceFault) as fault:
+            return fault
+        return None
+
     async def _specs(self, record: FileRecord, began: datetime) -> list[TaskSpec]:
         """Describe the tasks that a claim names: one, or those of the parts that are to be created now."""
-        role = await self._certificates.role(record, self._clock())
         settings, url, parts = self._settings, self._blobs.url, record.parts
-        if parts is None or parts.are_done:
-            return [task_spec(record, settings, url, role, parts.for_task() if parts else None)]
+        if parts is not None and parts.are_done:
+            return [task_spec(record, settings, url, EngineRole.NONE, parts.for_task())]
+        role = await self._certificates.role(record, self._clock())
+        if parts is None:
+            return [task_spec(record, settings, url, role)]
+        # A run compares once, not once for each part.
+        other = EngineRole.NONE if role is EngineRole.NONE else EngineRole.USER
         return [
-            task_spec(as_run(record, number), settings, url, role, parts.for_task(number))
-            for number in parts.to_create(began)
+            task_spec(as_run(record, n), settings, url, role if n == 1 else other, parts.for_task(n))
+            for n in parts.to_create(began)
         ]
 
     async def _is_there(self, job_id: str, task_id: str) -> bool:

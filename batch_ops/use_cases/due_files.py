@@ -109,10 +109,13 @@ class DueFiles:
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
         """Clear the staging of a failed run whose time is over, or finish a cancelled one."""
-        if entry is not None and entry.record.state is State.CANCELLED and entry.record.placement.task_id:
-            # Somebody may have been about to create its task.
-            await self._ending.end_tasks(entry.record.tasks)
-            if self._clock() - intent.added <= LEFTOVER_AGE:
+        record = entry.record if entry else None
+        is_cancelled = record is not None and record.state is State.CANCELLED
+        has_failed = record is not None and record.state is State.FAILED and record.parts is not None
+        if record is not None and record.placement.task_id and (is_cancelled or has_failed):
+            # Somebody may have been about to create its task, or those of its parts.
+            await self._ending.end_tasks(record.tasks)
+            if is_cancelled and self._clock() - intent.added <= LEFTOVER_AGE:
                 await self._worklist.defer(intent, self._clock() + _CANCELLED_AGAIN)
                 return
         if entry is not None:

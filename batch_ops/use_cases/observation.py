@@ -14,7 +14,7 @@ from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.part_runs import claimed_anew, has_open_parts
+from batch_ops.domain.part_runs import claimed_anew, followed, has_open_parts, is_of_newer_version
 from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
 from batch_ops.domain.prices import Node, NodeKind
 from batch_ops.domain.settings import Settings
@@ -51,6 +51,8 @@ class Observation:
     async def take_in(self, entry: Entry, task: Task) -> Entry:
         """Update the row to what Batch shows of the task; return the new row."""
         record = entry.record
+        if is_of_newer_version(record):
+            return entry
         step, cause = await self.judge(record, task, await self._node(record, task))
         if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self.look_at_image(entry)):
             return gone
@@ -143,8 +145,12 @@ class Observation:
             case JobState.CLOSED if has_open_parts(entry.record):
                 reason = "Its job was closed in Azure Batch; the parts that are not done are computed in another one."
                 now = self._clock()
-                moved = claimed_anew(entry.record, now).to(State.SUBMITTING, now, reason)
-                await self._steps.apply(entry, Step(moved, Then.SUBMIT))
+                moved = claimed_anew(entry.record, now)
+                if moved.parts and moved.parts.failed:
+                    step = followed(moved, now)
+                else:
+                    step = Step(moved.to(State.SUBMITTING, now, reason), Then.SUBMIT)
+                await self._steps.apply(entry, step)
             case JobState.CLOSED:
                 cause = Cause(FailureKind.LOST, "Its job was closed in Azure Batch before the task began.")
                 await self._steps.fail(entry, cause)

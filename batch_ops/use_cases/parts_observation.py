@@ -13,11 +13,12 @@ from batch_ops.domain.batch_task import Task
 from batch_ops.domain.errors import JobMissing
 from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import Entry, FileRecord, State
-from batch_ops.domain.part_runs import as_run, followed, has_open_parts, with_part
+from batch_ops.domain.part_runs import as_run, followed, has_open_parts, is_of_newer_version, of_part, with_part
 from batch_ops.domain.pool_trouble import is_long_wait
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import failed, missing
 from batch_ops.ports.services import BatchService
+from batch_ops.runs.ending import Ending
 from batch_ops.runs.launcher import Launcher
 from batch_ops.runs.node_catalog import NodeCatalog
 from batch_ops.runs.steps import Steps
@@ -36,6 +37,7 @@ class PartsObservation:
     _staging: Staging
     _steps: Steps
     _launcher: Launcher
+    _ending: Ending
     _problem_file: ProblemFile
     _nodes: NodeCatalog
     _observation: Observation
@@ -43,7 +45,13 @@ class PartsObservation:
     _clock: Callable[[], datetime]
 
     async def take_in(self, entry: Entry, tasks: Sequence[Task]) -> Entry:
-        """Update the row to what Batch shows of tasks; others than current ones of its parts are ignored."""
+        """Update the row to what Batch shows of tasks; others than current ones of its parts are ignored.
+
+        Where the run has no parts, they are ended: an older app, which knew of none, has made one task of it, or of
+        its next run.
+        """
+        if entry.record.parts is None:
+            await self._ending.end_orphans(tasks)
         if not _is_at_work(entry.record):
             return entry
         record, gone = entry.record, False
@@ -59,6 +67,8 @@ class PartsObservation:
 
         A task missing from a list is not lost. Of many parts each look has its share, and all that were missing.
         """
+        if not _is_at_work(entry.record):
+            return entry
         record, job_id = entry.record, entry.record.placement.job_id
         assert record.parts is not None
         looks = int(self._clock().timestamp() // max(1, self._settings.recheck.total_seconds()))
@@ -95,7 +105,7 @@ class PartsObservation:
             return record, False
         run = as_run(record, number)
         node = await self._nodes.node(run.placement.pool_id, task.node_id) if task.node_id else None
-        step, cause = await self._observation.judge(run, task, node)
+        step, cause = await self._observation.judge(run, of_part(task), node)
         if step is None:
             return record, False
         if step.record.state is State.COLLECTING and await self._staging.execution(task.task_id) is None:
@@ -114,4 +124,5 @@ class PartsObservation:
 
 
 def _is_at_work(record: FileRecord) -> bool:
-    return has_open_parts(record) and (record.state is State.SUBMITTING or record.state.has_task)
+    is_parted = has_open_parts(record) and not is_of_newer_version(record)
+    return is_parted and (record.state is State.SUBMITTING or record.state.has_task)

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from batch_ops.image.axes import sizes
 from batch_ops.task import contract, warning_kinds
+from batch_ops.task.certificate import EngineUse
 from batch_ops.task.export_plan import ExportPlan, exported
 from batch_ops.task.manifest import Manifest
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput
 from batch_ops.task.parts import PartRun, Region
+from batch_ops.task.segmented import MAX_IMAGES
 from batch_ops.task.strict_json import ManifestError
 from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
@@ -105,12 +107,23 @@ def join_parts(
     for part in parts:
         told = part.manifest
         execution.parts.append(PartRun(told.task_id, told.execution, told.node, told.started, told.finished))
-        execution.engines.extend(told.engines)
         for warning in told.warnings:
             # What is seen of the results is seen once more, of the whole.
             if warning.code == warning_kinds.ENGINE_DIFFERS:
                 execution.warn(warning)
+    execution.engines.extend(_engines(parts))
     _join_logs(execution, parts)
+
+
+def _engines(parts: Sequence[PartResult]) -> list[EngineUse]:
+    """Return what the parts say of the pixel engine: of all that made the same certificate, one; differences first."""
+    said = [use for part in parts for use in part.manifest.engines]
+    said.sort(key=lambda use: use.made is None or use.made.is_equal)
+    found: dict[object, EngineUse] = {}
+    for use in said:
+        # Also with a reason, which may name the part, a certificate is said once.
+        found.setdefault((use.version, use.computed, use.certificate or use.reason, use.made is None), use)
+    return list(found.values())[:MAX_IMAGES]
 
 
 def _join(

@@ -5,16 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from batch_ops.adapters.row_part_texts import parts_of, text_of_parts
 from batch_ops.domain.batch_task import Task, TaskState
 from batch_ops.domain.blob import ImageVersion
+from batch_ops.domain.failures import Cause
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.part_runs import as_run, claimed_anew, followed, has_open_parts, with_part
+from batch_ops.domain.part_runs import as_run, claimed_anew, followed, has_open_parts, of_part, with_part
 from batch_ops.domain.parts import OpenParts, Parts, PartState, PartTask
 from batch_ops.domain.prices import Node, NodeKind, NodePrices
+from batch_ops.domain.problem_text import problem_text
 from batch_ops.domain.record_parts import Placement
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import Then, observe
+from batch_ops.task import contract
+from batch_ops.task.failure_kinds import FailureKind
 from batch_ops.task.parts import Division
+from batch_ops.task.run_plan import RunWarning
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -122,12 +128,80 @@ def test_each_part_has_its_turn_to_be_looked_up() -> None:
     assert Parts(Division("t", 2, 2), (PartTask(), PartTask(PartState.SUCCEEDED))).to_look_up(2, 7) == ()
 
 
-def test_a_closed_job_costs_its_parts_an_attempt_but_no_try() -> None:
-    """What was not created yet keeps its id."""
+def test_a_closed_job_costs_its_parts_a_try() -> None:
+    """What was not created yet keeps its id; a part that was lost three times fails, and the run with it."""
     record = claimed_anew(run(PartState.SUCCEEDED, PartState.RUNNING, PartState.CLAIMED), NOW)
 
     assert record.parts is not None
     assert [(part.state, part.attempt) for part in record.parts.each] == [("s", 1), ("c", 2), ("c", 1)]
     assert record.placement.previous.parts == "2 3"
     assert [attempt.task_id for attempt in record.tries.attempts] == [f"{OWN}-p2"]
+    assert record.parts.each[1].tries == ((FailureKind.LOST, 1),)
     assert record.tries.counts == ()
+    lost = PartTask(PartState.RUNNING, 3, ((FailureKind.LOST, 2),), started_at=NOW, slot_price_micro=360_000)
+    record = replace(record, parts=record.parts.with_part(3, lost))
+    step = followed(claimed_anew(record, NOW + HOUR), NOW + HOUR)
+
+    assert (step.record.state, step.record.kind, step.then) == (State.FAILED, FailureKind.LOST, Then.REPORT)
+    assert step.record.reason == "Of part 3 of 3 (t 26 to 39): Its job was closed in Azure Batch."
+    assert (step.record.node_seconds, step.record.spent.cost_micro) == (3600, 360_000)
+
+
+def test_the_part_that_failed_first_is_the_one_that_is_blamed() -> None:
+    """Its sentence, kind, warnings and task, though others fail in the same look; the work of all is counted."""
+    record, warning = run(*(PartState.RUNNING,) * 3), RunWarning("w", "It was dark.")
+    for number, kind, warnings in ((3, FailureKind.DISK_FULL, (warning,)), (1, FailureKind.TIMEOUT, ())):
+        task = Task("job", as_run(record, number).placement.task_id, TaskState.COMPLETED, NOW, 75, started=NOW - HOUR)
+        cause = Cause(kind, f"{kind}.", warnings)
+        exits = replace(task, exit_code=contract.EXIT_DISK_TOO_SMALL)
+        step = observe(as_run(record, number), exits, cause, NOW, SETTINGS)
+        assert step is not None
+        record = with_part(record, number, step.record)
+    ended = followed(record, NOW).record
+
+    assert (ended.state, ended.kind, ended.last_task_id) == (State.FAILED, FailureKind.DISK_FULL, f"{OWN}-p3")
+    assert ended.reason.startswith("Of part 3 of 3 (t 26 to 39): ")
+    assert "DISK_FULL." in ended.reason
+    assert ended.plan.warnings == (warning,)
+    assert ended.node_seconds == 2 * 3600
+    assert f"task {OWN}-p3" in problem_text(ended).decode()
+
+
+def test_a_run_that_has_ended_keeps_of_its_parts_what_is_of_use() -> None:
+    """Which attempt each was, so that its task is found, and why one failed: a final row stays for ever."""
+    record = run(PartState.SUCCEEDED, PartState.RUNNING, PartState.FAILED)
+    tries = ((FailureKind.NODE, 2),)
+    each = tuple(PartTask(s, 4, tries, True, 2, 1, NodeKind.SPOT, 9, NOW, NOW, NOW) for s in PartState if s != "c")
+    ended = replace(record, parts=Parts(Division("t", 40, 5), each)).to(State.FAILED, NOW)
+
+    assert ended.parts is not None
+    assert ended.parts.each[:4] == tuple(PartTask(state, 4) for state in map(PartState, "aprs"))
+    assert ended.parts.each[4] == PartTask(PartState.FAILED, 4, tries)
+
+
+def test_a_part_put_back_into_the_queue_has_cost_what_its_node_costs() -> None:
+    """Its row knows the price of the stretch of work that goes on."""
+    record, node = run(PartState.ACTIVE, PartState.ACTIVE), Node("size", 1, NodeKind.DEDICATED)
+    task = Task("job", f"{OWN}-p1", TaskState.RUNNING, NOW, node_id="n", started=NOW)
+    back = replace(task, state=TaskState.ACTIVE, node_id=None, requeues=1, requeued=NOW + HOUR, changed=NOW + 2 * HOUR)
+    for seen, of in ((task, node), (back, None)):
+        step = observe(as_run(record, 1), seen, None, NOW, SETTINGS, node=of)
+        assert step is not None
+        record = with_part(record, 1, step.record)
+
+    assert (record.node_seconds, record.spent.cost_micro, record.spent.priced_seconds) == (3600, 360_000, 3600)
+
+
+def test_what_is_between_two_seconds_is_no_news_of_a_part() -> None:
+    """Its row has the start to the second; a look at a part that goes on must not write it again."""
+    record = run(PartState.ACTIVE, PartState.ACTIVE)
+    began = NOW + timedelta(microseconds=700_001)
+    task = of_part(Task("job", f"{OWN}-p1", TaskState.RUNNING, NOW, node_id="n", started=began))
+    step = observe(as_run(record, 1), task, None, NOW, SETTINGS, node=Node("size", 1, NodeKind.DEDICATED))
+    assert step is not None
+    record = with_part(record, 1, step.record)
+    stored = replace(record, parts=parts_of(text_of_parts(record.parts)))
+    again = observe(as_run(stored, 1), task, None, NOW, SETTINGS, node=Node("size", 1, NodeKind.DEDICATED))
+
+    assert stored == record
+    assert again is None or with_part(stored, 1, again.record) is stored
