@@ -109,13 +109,10 @@ class DueFiles:
 
     async def _clean(self, intent: Intent, entry: Entry | None) -> None:
         """Clear the staging of a failed run whose time is over, or finish a cancelled one."""
-        record = entry.record if entry else None
-        is_cancelled = record is not None and record.state is State.CANCELLED
-        has_failed = record is not None and record.state is State.FAILED and record.parts is not None
-        if record is not None and record.placement.task_id and (is_cancelled or has_failed):
-            # Somebody may have been about to create its task, or those of its parts.
-            await self._ending.end_tasks(record.tasks)
-            if is_cancelled and self._clock() - intent.added <= LEFTOVER_AGE:
+        if entry is not None and _may_have_late_tasks(entry.record):
+            # Somebody may have been about to create its task.
+            await self._ending.end_tasks(entry.record.tasks)
+            if self._clock() - intent.added <= LEFTOVER_AGE:
                 await self._worklist.defer(intent, self._clock() + _CANCELLED_AGAIN)
                 return
         if entry is not None:
@@ -148,3 +145,9 @@ class DueFiles:
         """Return when to look again: waiting files less and less often, at least every ten minutes."""
         now = self._clock()
         return now + min(max(self._settings.project_poll, (now - intent.added) / 10), self._settings.recheck)
+
+
+def _may_have_late_tasks(record: FileRecord) -> bool:
+    """Return whether a task may have been created after it ended: one that failed has had its only one, or many."""
+    is_given_up = record.state is State.CANCELLED or (record.state is State.FAILED and record.parts is not None)
+    return is_given_up and record.placement.task_id != ""

@@ -102,6 +102,17 @@ async def test_a_cancelled_caller_cancels_no_other():
     assert [type(end) for end in ends] == [asyncio.CancelledError, asyncio.CancelledError, int]
 
 
+async def test_what_nobody_waits_for_any_more_is_not_sent():
+    """A caller that gave up does not learn what came of it, and would leave behind what nobody knows of."""
+    service = Service()
+    tasks = await asked(Coalesced(service, 10), 1, 2, 3)
+    tasks[2].cancel()
+    await asyncio.sleep(0)
+    service.go.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert service.calls == [("k", [1]), ("k", [2])]
+
+
 async def test_keys_do_not_wait_for_each_other():
     """One call at a time is a rule for each key."""
     service = Service()

@@ -116,12 +116,11 @@ def join_parts(
 
 
 def _engines(parts: Sequence[PartResult]) -> list[EngineUse]:
-    """Return what the parts say of the pixel engine: of all that made the same certificate, one; differences first."""
+    """Return what the parts say of the pixel engine: of all that found the same, one; differences first."""
     said = [use for part in parts for use in part.manifest.engines]
     said.sort(key=lambda use: use.made is None or use.made.is_equal)
     found: dict[object, EngineUse] = {}
     for use in said:
-        # Also with a reason, which may name the part, a certificate is said once.
         found.setdefault((use.version, use.computed, use.certificate or use.reason, use.made is None), use)
     return list(found.values())[:MAX_IMAGES]
 

@@ -125,6 +125,27 @@ async def test_a_difference_is_the_last_word(certifying: World, before, after, k
     assert [("2026-11-29T12:00:00Z" in one, "retry --project fly" in one) for one in told] == [(True, True)] * revoked
 
 
+async def test_an_image_in_parts_is_compared_once_and_what_was_found_is_kept(certifying: World):
+    """One of its parts compares; what joins them neither does nor needs a certificate."""
+    certifying.blobs.upload("projects", "fly.json", b'{"engine": "certified", "parts": 4}')
+    own = (await certifying.begin(NAME)).placement.task_id
+    parts = [f"{own}-p{number}" for number in (1, 2, 3, 4)]
+    for task_id in parts:
+        certifying.batch.run(task_id)
+        certifying.work(task_id)
+        certifying.batch.complete(task_id)
+    await certifying.tick()
+    use = found(certifying, NAME, differing=1)
+    assert use.made
+    use = replace(use, made=replace(use.made, task_id=parts[0]))
+    await publish(certifying, NAME, use)
+
+    told = {task.task_id: dict(spec.environment).get("ILASTIK_TASK_ENGINE", "") for task, spec in certifying.tasks()}
+    assert [told[task_id] for task_id in (*parts, own)] == ["prober", "user", "user", "user", ""]
+    place = f"{certifying.row(NAME).plan.tool.project_digest}/{name_of(use.certificate)}"
+    assert Certificate.parse(certifying.blobs.content(FOLDER, place)) == use.made
+
+
 async def test_what_another_task_wrote_is_no_certificate(certifying: World):
     """A manifest comes from a machine that ran other people's data."""
     await certifying.begin(NAME)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from batch_ops.task import contract
+from batch_ops.task.certificate import Certificate, Combination, EngineUse
+from batch_ops.task.manifest import Manifest
 from batch_ops.task.objects import CountedClass, ObjectsWanted
 from batch_ops.task.parts import Division, TaskParts
 from batch_ops.task.pictures import PicturesWanted
@@ -171,3 +173,30 @@ def test_a_damaged_part_is_not_joined(folder: TaskFolder) -> None:
 
     assert ended.code == contract.EXIT_STAGING_IN
     assert "Of part 2 of 2 (t 1) not all results reached the node." in ended.printed
+
+
+def test_what_parts_found_of_the_engine_is_said_once(folder: TaskFolder) -> None:
+    """A certificate that many found equal stands once, a difference before all; never too many for the manifest."""
+    made_up(folder, {"t": 2, "y": 17, "x": 19}, _SOME[:1], in_2d=[True] * 7)
+    image = described(folder)
+    joined = parts_beside(folder, image, Division("t", 2, 2))
+    for part, differing in ((1, 0), (2, 3)):
+        (place,) = joined.wd.glob(f"parts/{TASK}-p{part}/*/manifest.json")
+        told = Manifest.parse(place.read_bytes())
+        uses = tuple(
+            _use(told, channels, differing if channels == 1 else 0)
+            for channels in (1, *range(300 * part, 300 * part + 299))
+        )
+        place.write_bytes(replace(told, engines=uses).to_json())
+    assert joined.run().code == 0
+    engines = joined.manifest().engines
+
+    assert len(engines) == 300
+    assert (engines[0].made and engines[0].made.differing, engines[0].computed) == (3, False)
+    assert len(set(engines)) == len({(use.certificate, use.computed) for use in engines}) == 300
+
+
+def _use(told: Manifest, channels: int, differing: int) -> EngineUse:
+    size = Combination(told.project_sha256, "Probabilities", "uint8", "yxc", channels, 1, "1.4.2", "1.0.0", "avx2")
+    made = Certificate(size, 1000, 3, differing, 0.0, 0.0, told.started, told.task_id, "fly/a.h5")
+    return EngineUse("1.0.0", not differing, size.key, made)
