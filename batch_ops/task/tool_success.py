@@ -17,7 +17,7 @@ from batch_ops.task.manifest import Manifest
 from batch_ops.task.outputs import path_fault
 from batch_ops.task.tool import ToolOutput, ToolProfile
 from batch_ops.task.tool_values import ExitMeaning
-from batch_ops.task.true_success import TaskOutcome, complaint, ended, failure
+from batch_ops.task.true_success import TaskOutcome, complaint, ended, failure, tells_of_disk, tells_of_memory
 
 _EXIT_OF = {
     ExitMeaning.IMAGE: contract.EXIT_BAD_IMAGE,
@@ -25,14 +25,6 @@ _EXIT_OF = {
     ExitMeaning.MEMORY: contract.EXIT_KILLED,
     ExitMeaning.NODE: contract.EXIT_NODE,
 }
-_DISK_MARKS = ("no space left on device", "errno 28]", "errno = 28")
-_MEMORY_MARKS = (
-    "java.lang.outofmemoryerror",
-    "memoryerror",
-    "unable to allocate",
-    "bad_alloc",
-    "cannot allocate memory",
-)
 _LEAST_FREE_BYTES = 2**20
 _SIGNALS = 64
 
@@ -73,12 +65,11 @@ def judge_tool(profile: ToolProfile, ran: ToolRan, left: Sequence[LeftFile]) -> 
     """Judge a run by its profile."""
     title = profile.title
     code = 128 - ran.exit_code if ran.exit_code < 0 else ran.exit_code
-    lower = ran.log.lower()
-    if any(mark in lower for mark in _DISK_MARKS) or (ran.free_bytes < _LEAST_FREE_BYTES and code):
+    if tells_of_disk(ran.log) or (ran.free_bytes < _LEAST_FREE_BYTES and code):
         return failure(contract.EXIT_DISK_FULL, f"The node's disk is full: {complaint(ran.log)}")
     if code not in profile.success.exits:
         return _failed(profile, code, ran.log)
-    if any(mark in lower for mark in _MEMORY_MARKS):
+    if tells_of_memory(ran.log):
         sentence = f"{title} ran out of memory, although it ended without an error: {complaint(ran.log)}"
         return TaskOutcome(FailureKind.OUT_OF_MEMORY, contract.EXIT_KILLED, sentence)
     if ran.forbidden:
@@ -161,12 +152,13 @@ def _failed(profile: ToolProfile, code: int, log: str) -> TaskOutcome:
         return ended(f"{title} was ended from outside (exit code {code}).")
     if code == 0:
         return _no_output(f"{title} ended with exit code 0, which is none of its success")
+    if tells_of_memory(log):
+        # Whatever its code is taken for: what failed for want of memory may be whole with more of it.
+        sentence = f"{title} ran out of memory (exit code {code}): {complaint(log)}"
+        return TaskOutcome(FailureKind.OUT_OF_MEMORY, contract.EXIT_KILLED, sentence)
     meaning = dict(profile.causes).get(code)
     if meaning is not None:
         return failure(_EXIT_OF[meaning], f"{title} ended with exit code {code}: {complaint(log)}")
-    if any(mark in log.lower() for mark in _MEMORY_MARKS):
-        sentence = f"{title} ran out of memory (exit code {code}): {complaint(log)}"
-        return TaskOutcome(FailureKind.OUT_OF_MEMORY, contract.EXIT_KILLED, sentence)
     crashed = "crashed" if 128 < code <= 128 + _SIGNALS else "ended"
     own = 1 if code in contract.RESERVED_EXITS else code
     return TaskOutcome(FailureKind.COMMAND, own, f"{title} {crashed} with exit code {code}: {complaint(log)}")

@@ -78,7 +78,11 @@ def disk_full(need_bytes: int, free_bytes: int, *, too_small: bool = False) -> T
 
 
 _DISK_MARKS = ("no space left on device", "errno 28]", "errno = 28")
-_MEMORY_MARKS = ("memoryerror", "unable to allocate", "bad_alloc", "cannot allocate memory")
+# The last three are words of Java and ImageJ, which go on after them.
+_MEMORY_MARKS = (
+    *("memoryerror", "unable to allocate", "bad_alloc", "cannot allocate memory"),
+    *("<out of memory>", "imagej error: out of memory", "insufficient memory"),
+)
 _THREAD_MARKS = ("unhandled exception",)
 # In ilastik's own spelling: it leaves the stored classifier aside, and ends with 0.
 _RETRAIN_MARKS = (
@@ -99,6 +103,16 @@ _LONGEST_COMPLAINT = 500
 def is_evidence(line: str) -> bool:
     """Return whether `outcome_of` needs this line: a long log need not be kept."""
     return _tells(line, (*_DISK_MARKS, *_MEMORY_MARKS, *_THREAD_MARKS, *_RETRAIN_MARKS, *_CRASH_MARKS))
+
+
+def tells_of_memory(log: str) -> bool:
+    """Return whether a program says that it had too little memory."""
+    return _tells(log, _MEMORY_MARKS)
+
+
+def tells_of_disk(log: str) -> bool:
+    """Return whether a program says that the disk was full."""
+    return _tells(log, _DISK_MARKS)
 
 
 def is_noise(line: str) -> bool:

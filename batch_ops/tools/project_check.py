@@ -8,9 +8,11 @@ import re
 from batch_ops.task.plain_text import plain
 from batch_ops.task.tool import ToolProfile
 
-# Texts are kept, as an address or a path in one may look like a comment.
-_C_LIKE = re.compile(r'("(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_HASHED = re.compile(r'("(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')|#[^\n]*')
+# Texts are kept: an address or a path in one may look like a comment. One without an end goes to that of its line,
+# a comment without an end to that of the project: so no character is looked at more than once or twice.
+_C_LIKE = re.compile(r'("(?:\\[^\n]|[^"\\\n])*"?|\'(?:\\[^\n]|[^\'\\\n])*\'?)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_HASHED = re.compile(r'("(?:\\[^\n]|[^"\\\n])*"?|\'(?:\\[^\n]|[^\'\\\n])*\'?)|#[^\n]*')
+_PARTS_SHOWN = 20
 
 
 def fault_of_project(profile: ToolProfile, name: str, content: bytes) -> str:
@@ -33,9 +35,9 @@ def fault_of_project(profile: ToolProfile, name: str, content: bytes) -> str:
         if not re.search(rule.pattern, text, re.MULTILINE):
             return f"{who} {rule.because}."
     if rules.parts:
-        unknown = [part for part in re.findall(rules.parts, text, re.MULTILINE) if part not in rules.known]
-        if unknown:
-            shown = ", ".join(plain(part, 40) for part in dict.fromkeys(unknown))
+        parts = dict.fromkeys(re.findall(rules.parts, text, re.MULTILINE))
+        if unknown := [part for part in parts if part not in rules.known]:
+            shown = ", ".join(plain(part, 40) for part in unknown[:_PARTS_SHOWN])
             return f"{who} uses what the {profile.title} here does not have: {shown}."
     return ""
 

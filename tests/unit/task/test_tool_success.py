@@ -83,6 +83,9 @@ def test_all_signs_together_are_success(exit_code):
         ({"exit_code": -9}, [LABELS], 137, "OUT_OF_MEMORY"),
         ({"exit_code": -15}, [LABELS], 143, "ENDED"),
         ({"exit_code": -11}, [LABELS], 139, "COMMAND"),
+        ({"exit_code": 2, "log": "<Out of memory>"}, [LABELS], 137, "OUT_OF_MEMORY"),
+        ({"exit_code": 3, "log": "Insufficient Memory: no\nNullPointerException"}, [LABELS], 137, "OUT_OF_MEMORY"),
+        ({"log": "<Out of memory>"}, [LABELS], 137, "OUT_OF_MEMORY"),
         ({"log": "java.lang.OutOfMemoryError: Java heap space"}, [LABELS], 137, "OUT_OF_MEMORY"),
         ({"log": "OSError: [Errno 28] No space left on device"}, [LABELS], 82, "DISK_FULL"),
         ({"exit_code": 1, "free_bytes": 0}, [LABELS], 82, "DISK_FULL"),
@@ -92,7 +95,7 @@ def test_one_sign_less_is_none(changed, left, code, kind):
     """Each of them is enough to fail, and says whose fault it is."""
     outcome = judge_tool(PROFILE, ToolRan(**{**GOOD, **changed}), left)
     assert (outcome.exit_code, outcome.word) == (code, kind)
-    assert outcome.sentence.endswith((".", "printed nothing", "space", "device", "X"))
+    assert outcome.sentence.endswith((".", "printed nothing", "space", "device", "X", "memory>", "Exception"))
 
 
 def test_no_success_without_exit_code_0_is_one_with_it():

@@ -1,5 +1,7 @@
 """Macros and scripts that can't run: refused by name before a machine is paid for."""
 
+import time
+
 import pytest
 
 from batch_ops.tools.profiles import shipped
@@ -20,6 +22,10 @@ MACRO = 'open(split(getArgument(), "|")[0]);\n{}\nprint("DONE");\n'
         ('size = getNumber("Size", 5);', "opens a dialog"),
         ('showMessage("Done");', "opens a dialog"),
         ('folder = getDirectory("Choose a folder");', "asks for a file or a folder"),
+        ('open("/cells/anna.tif");', "names a path of another computer"),
+        ('saveAs("Results", "/Users/anna/cells.csv");', "names a path of another computer"),
+        ('open("D:/cells.tif");', "names a path of another computer"),
+        ('open("\\\\\\\\server\\\\cells.tif");', "names a path of another computer"),
         ("open();", "asks for a file or a folder"),
         ('open("/home/anna/cells.tif");', "names a path of another computer"),
         ('saveAs("Tiff", "C:\\\\results\\\\a.tif");', "names a path of another computer"),
@@ -41,6 +47,12 @@ def test_a_macro_that_would_wait_or_look_elsewhere_is_refused(line, says):
         'temp = getDirectory("temp");',
         'run("Divide...", "value=2");',
         "myDialog = 1;",
+        'saveAs("Results", out + "/cells.csv");',
+        'label = Table.getString("Label", 0);',
+        'k = Property.getNumber("k");',
+        'path = replace(path, "\\\\", "/");',
+        'print("x:\\n");',
+        'path = replace(path, "/raw/", "/made/");',
     ],
 )
 def test_what_only_looks_like_it_is_not_refused(line):
@@ -75,3 +87,46 @@ def test_the_samples_can_be_run(name):
     profile = TOOLS[name]
     sample = REPOSITORY / f"local_cloud/sample_data/default{profile.suffix}"
     assert not fault_of_project(profile, sample.name, sample.read_bytes())
+
+
+@pytest.mark.parametrize("name", sorted(TOOLS))
+def test_no_project_keeps_the_app_from_its_work(name):
+    """The check takes a time in proportion to the text, however odd: it is on the loop that serves everybody."""
+    profile = TOOLS[name]
+    odd = [
+        '\\"',
+        '"',
+        "'",
+        "\\",
+        "/*",
+        "//",
+        "\n",
+        " ",
+        " \n",
+        "open (",
+        'print(" ',
+        '"/a',
+        "#@ ",
+        " x",
+        "a" * 99 + "(",
+    ]
+    begun = time.process_time()
+    for unit in odd:
+        text = unit * (2**16 // len(unit))
+        fault_of_project(profile, "lab", b"x" + text.encode())
+    assert time.process_time() - begun < 5
+
+
+def test_a_pipeline_of_unknown_parts_has_a_short_sentence():
+    """The first of them are named."""
+    text = "CellProfiler Pipeline: x\nExportToSpreadsheet:[module_num:1|\n"
+    text += "".join(f"Unknown{number}:[module_num:2|\n" for number in range(9000))
+    fault = fault_of_project(TOOLS["cellprofiler"], "lab.cppipe", text.encode())
+    assert "does not have: Unknown0, Unknown1, " in fault
+    assert len(fault) < 500
+
+
+def test_a_text_without_its_end_hides_no_line_below():
+    """Nor does a comment within a text."""
+    macro = 'a = "/*;\nwaitForUser("Look");\nprint("DONE");\n'
+    assert "opens a dialog" in fault_of_project(TOOLS["imagej"], "lab.ijm", macro.encode())

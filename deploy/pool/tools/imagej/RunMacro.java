@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
+import java.util.Locale;
 
 /**
  * Runs one ImageJ 1.x macro with one argument, and says by its exit code how that ended.
@@ -52,8 +53,8 @@ public final class RunMacro {
     String error = IJ.getErrorMessage();
     if (error != null) {
       // What would have been a dialog: the macro ran on without what it had asked for.
-      System.err.println("ImageJ error: " + error);
-      return 2;
+      System.err.println("ImageJ error: " + error.replaceAll("\\s+", " "));
+      return error.toLowerCase(Locale.ROOT).contains("memory") ? 4 : 2;
     }
     return failed == null ? 0 : codeOf(failed);
   }

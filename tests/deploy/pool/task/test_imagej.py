@@ -66,9 +66,19 @@ def test_the_sample_macro_finds_the_objects(imagej, shape, axes, dtype, pages, o
         (BEGIN + GOOD + "exit();\n" + DONE, 84, "The macro was canceled"),
         (BEGIN + GOOD, 81, "never printed 'DONE'"),
         (BEGIN + DONE, 81, "there are 0 files '*.csv'"),
-        (BEGIN + 'saveAs("Tiff", a[1] + "/no/such/folder.tif");\n' + DONE, None, ""),
+        (BEGIN + 'saveAs("Tiff", a[1] + "/no/such/folder.tif");\n' + DONE, 84, "File saving error"),
         (BEGIN + 'newImage("large", "32-bit", 60000, 60000, 90);\n' + GOOD + DONE, 84, "larger than 2 gigapixels"),
         ('open("/no/such/file.tif");\n' + DONE, 84, ""),
+        (BEGIN + 'eval("js", "1");\n' + GOOD + DONE, 84, "Could not find JavaScript engine"),
+        (
+            BEGIN
+            + 'newImage("a", "32-bit", 2000, 2000, 9); for (i = 0; i < 3; i++) run("Duplicate...", "duplicate");\n'
+            + GOOD
+            + DONE,
+            137,
+            "memory",
+        ),
+        (BEGIN + 'newImage("large", "32-bit", 20000, 20000, 90);\n' + GOOD + DONE, 137, "memory"),
         (
             BEGIN + 'for (i = 0; i < 99; i++) newImage("large", "32-bit", 20000, 20000, 1);\n' + GOOD + DONE,
             None,
@@ -78,7 +88,7 @@ def test_the_sample_macro_finds_the_objects(imagej, shape, axes, dtype, pages, o
 )
 def test_a_macro_that_fails_is_never_a_success(imagej, macro, code, says):
     """Each of these ends with 0, or waits for ever, where ImageJ itself is asked."""
-    use_tool(imagej, profile_of("imagej", run={"quiet_seconds": 20}), macro)
+    use_tool(imagej, profile_of("imagej", run={"quiet_seconds": 20, "memory_share": 0.2}), macro)
     ended = imagej.run(120)
     assert ended.code == code if code else ended.code != 0, ended.printed
     assert says in imagej.report().sentence

@@ -17,10 +17,15 @@ def cut(name, share=0.5):
 def good():
     labels(); table(); print("DONE", flush=True); open(sys.argv[4], "w").write("Complete")
 """
+FORBIDDEN = profile_of("imagej").success.forbidden
 PROFILE = profile_of(
     "python",
     run={"command": ["{python}", "{project}", "{image}", "{out}", "{stem}", "{done}"], "quiet_seconds": 2},
-    success={"marker": "DONE", "done_text": "Complete", "forbidden": ["Could not load", "Exception in thread"]},
+    success={
+        "marker": "DONE",
+        "done_text": "Complete",
+        "forbidden": ["Could not load", "Exception in thread", *FORBIDDEN],
+    },
     causes={"2": "project", "4": "memory", "5": "image"},
     outputs=[
         {"pattern": "*.tif", "role": "labels"},
@@ -41,6 +46,9 @@ LIES = {
     "leaves a part out": ("print('Could not load MeasureThis: no module'); good()", 84),
     "loses a thread": ("threading.Thread(target=lambda: 1 / 0).start(); time.sleep(0.2); good()", 84),
     "hides that in a long log": ("print('Could not load X')\nfor i in range(9000): print('line', i)\ngood()", 84),
+    "does not find its image": ("print('Opener: File not found: x.tif'); good()", 84),
+    "can't save its labels": ("print('FileSaver.saveAsTiff: File saving error (IOException):'); good()", 84),
+    "has no engine for a script in it": ("print('Could not find JavaScript engine'); good()", 84),
     "cuts its labels": ("good(); cut('labels.tif')", 81),
     "cuts the end of its labels": ("good(); cut('labels.tif', 0.99)", 81),
     "leaves empty labels": ("good(); open(f'{out}/labels.tif', 'w').close()", 81),
@@ -62,6 +70,9 @@ LIES = {
     "gives a name that leads out": ("good(); os.rename(f'{out}/labels.tif', f'{out}/..;x.tif')", 81),
     "gives the manifest's name": ("good(); os.rename(f'{out}/objects.csv', f'{out}/manifest.json')", 81),
     "runs out of memory and goes on": ("print('MemoryError'); good()", 137),
+    "runs out of ImageJ's memory and goes on": ("print('<Out of memory>')\nfor i in range(900): print(i)\ngood()", 137),
+    "lacks memory for a new image": ("print('Insufficient Memory: There is not'); good(); sys.exit(3)", 137),
+    "blames its project for a want of memory": ("print('<Out of memory>'); good(); sys.exit(2)", 137),
     "runs out of disk and goes on": ("print('OSError: [Errno 28] No space left on device'); good()", 82),
     "ends with its code for a bad project": ("good(); sys.exit(2)", 84),
     "ends with its code for memory": ("good(); sys.exit(4)", 137),
