@@ -7,6 +7,7 @@ from batch_ops.domain.export_choice import bytes_between, result_form, tiff_byte
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.image.facts import Accepted
+from batch_ops.task.parts import Division
 from batch_ops.task.plain_text import plain
 from batch_ops.task.result_form import TIFF
 from batch_ops.task.run_plan import ImageDescription
@@ -39,6 +40,16 @@ def most_gb(length: int, verdict: Accepted, project: Project, settings: Settings
     between = max(bytes_between(image, project, settings) for image in verdict.images)
     beside = between if result_form(project, settings).is_as_exported else max(between, *each)
     return (length + sum(each) + beside + verdict.copy_bytes) / 1e9
+
+
+def joining_gb(length: int, planned_bytes: int, cut: Division) -> float:
+    """Return what the task takes that joins parts: the file, what its parts became with their halos, and the whole."""
+    return (length + planned_bytes * (1 + cut.repeated)) / 1e9
+
+
+def joins_alone(length: int, planned_bytes: int, cut: Division, settings: Settings) -> bool:
+    """Return whether that is more than its share of a node's disk."""
+    return 0 < settings.node_disk_gb / settings.slots_per_node < joining_gb(length, planned_bytes, cut)
 
 
 def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project, settings: Settings) -> str:

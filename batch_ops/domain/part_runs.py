@@ -10,8 +10,10 @@ from datetime import datetime
 from batch_ops.domain.attempts import Attempt, Tries
 from batch_ops.domain.batch_task import Task
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.node_disk import joins_alone
 from batch_ops.domain.parts import Parts, PartState, PartTask
 from batch_ops.domain.record_parts import Placement, Spent, Times
+from batch_ops.domain.settings import Settings
 from batch_ops.domain.spending import seconds_of
 from batch_ops.domain.transitions import Step, Then
 from batch_ops.task.failure_kinds import RULES, FailureKind
@@ -129,7 +131,7 @@ def with_part(record: FileRecord, number: int, seen: FileRecord) -> FileRecord:
     )
 
 
-def followed(record: FileRecord, now: datetime) -> Step:
+def followed(record: FileRecord, now: datetime, settings: Settings) -> Step:
     """Decide what the parts of a run mean for it, once their own changes are in the record.
 
     It fails with the first of its parts that fails for good, and its task, which joins them, is claimed when all have
@@ -141,6 +143,8 @@ def followed(record: FileRecord, now: datetime) -> Step:
         return Step(record.to(State.FAILED, now, record.reason), Then.REPORT)
     if parts.are_done:
         reason = f"All {len(parts.each)} parts are done; the task that joins them is being created."
+        if joins_alone(record.image.length, record.plan.planned_bytes, parts.cut, settings):
+            record = replace(record, placement=replace(record.placement, alone=True))
         return Step(record.to(State.SUBMITTING, now, reason), Then.SUBMIT)
     moved = record.to(_state_of(parts), now, parts.progress)
     return Step(moved, Then.SUBMIT if parts.to_create(now) or parts.next_due else Then.NOTHING)

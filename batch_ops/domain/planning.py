@@ -10,7 +10,7 @@ from batch_ops.domain.export_choice import export_source, exported_values, kept_
 from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.forecast import forecast
 from batch_ops.domain.foreground import objects_wanted
-from batch_ops.domain.node_disk import most_gb
+from batch_ops.domain.node_disk import joining_gb, most_gb
 from batch_ops.domain.node_memory import is_beyond_walls, may_use_engine, page_need
 from batch_ops.domain.parts import Parts
 from batch_ops.domain.parts_plan import cut_of, parts_wanted
@@ -91,7 +91,11 @@ def _cut(fresh: FileRecord, project: Project, plan: RunPlan, settings: Settings)
         return None
     asked = project.config.parts
     wanted = parts_wanted(plan.forecast, fresh.image.length, settings) if asked is None else asked
-    return cut_of(plan.image, project.facts, wanted, asked=asked is not None)
+    cut = cut_of(plan.image, project.facts, wanted, asked=asked is not None)
+    if cut is None or 0 < settings.node_disk_gb < joining_gb(fresh.image.length, plan.planned_bytes, cut):
+        # Whether one task has room for it is known; what joins parts has none.
+        return None
+    return cut
 
 
 def with_choices(reason: str, plan: RunPlan) -> str:

@@ -87,10 +87,13 @@ def _of_region(image: ImageDescription, region: Region) -> ImageDescription:
     return replace(image, shape=region.of_shape(image.axes, image.shape))
 
 
-def _results_of_parts(record: FileRecord, staging: str) -> ResourceFile:
-    """Bring what the tasks of all parts have stored."""
-    prefix = parts_prefix(record.placement.task_id)
-    return ResourceFile(contract.PARTS_FOLDER, container_url=staging, blob_prefix=prefix)
+def _results_of_parts(record: FileRecord, parts: TaskParts, staging: str) -> list[ResourceFile]:
+    """Bring what the tasks of all parts have stored, and nothing of a join that failed: few entries for many parts."""
+    own = record.placement.task_id
+    return [
+        ResourceFile(contract.PARTS_FOLDER, container_url=staging, blob_prefix=parts_prefix(own, attempt))
+        for attempt in parts.used_attempts
+    ]
 
 
 def task_spec(
@@ -160,7 +163,7 @@ def task_spec(
                 ),
             ),
             *([_certificates(record, settings, url)] if role is not EngineRole.NONE else ()),
-            *([_results_of_parts(record, staging)] if parts and not region else ()),
+            *(_results_of_parts(record, parts, staging) if parts and not region else ()),
         ),
         output_files=tuple(
             OutputFile(o.pattern, staging, f"{record.placement.task_id}{o.folder}", o.always)

@@ -153,7 +153,7 @@ class Launcher:
                 # The claim moves on before anything is created elsewhere: nobody else can still create the old one.
                 moved = claimed_anew(entry.record, self._clock()) if has_parts else entry.record
                 if moved.parts and moved.parts.failed:
-                    return await self._ending.end(entry, followed(moved, self._clock()).record)
+                    return await self._ending.end(entry, followed(moved, self._clock(), self._settings).record)
                 placement = replace(moved.placement, job_id=await self._following_job(here))
                 times = replace(moved.times, updated_at=self._clock())
                 entry = await self._ledger.advance(entry, replace(moved, placement=placement, times=times))

@@ -71,6 +71,12 @@ class Division:
         """Return the shape of the image of which this is the shape of a part."""
         return tuple(self.size if axis == self.axis else size for axis, size in zip(axes, shape))
 
+    @property
+    def repeated(self) -> float:
+        """How much all parts read together, as a multiple of the image: more than 1 where there is a halo."""
+        regions = (self.region(part) for part in range(1, self.number + 1))
+        return sum(region.read[1] - region.read[0] for region in regions) / self.size
+
     def words(self, part: int) -> str:
         """Say which part it is, for people."""
         first, end = self.region(part).kept
@@ -97,6 +103,11 @@ class TaskParts:
     def task_ids(self, task_id: str) -> list[str]:
         """Return the tasks of all parts, by the id of the task that joins them."""
         return [part_id(task_id, self.attempts.get(part, 1), part) for part in range(1, self.cut.number + 1)]
+
+    @property
+    def used_attempts(self) -> list[int]:
+        """Return the attempts that parts were computed in, each once."""
+        return sorted({self.attempts.get(part, 1) for part in range(1, self.cut.number + 1)})
 
     def to_json(self) -> str:
         """Write it for the variables of a task."""
@@ -154,9 +165,9 @@ def part_id(task_id: str, attempt: int, part: int) -> str:
     return f"{task_id.rpartition('-')[0]}-{attempt}-p{part}"
 
 
-def parts_prefix(task_id: str) -> str:
-    """Return what the ids of the tasks of all parts of this run start with."""
-    return task_id.rpartition("-")[0] + "-"
+def parts_prefix(task_id: str, attempt: int) -> str:
+    """Return what the ids of the tasks that compute parts in this attempt start with, and no other task's."""
+    return f"{task_id.rpartition('-')[0]}-{attempt}-p"
 
 
 def part_of(task_id: str) -> tuple[int, int] | None:

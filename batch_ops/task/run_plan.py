@@ -188,6 +188,11 @@ class RunPlan:
         """All images of the file that are segmented."""
         return (self.image, *self.more_images)
 
+    @property
+    def planned_bytes(self) -> int:
+        """An upper estimate of the length of all that is promised."""
+        return sum(output.total_bytes for output in self.outputs)
+
 
 class RunPlanError(ValueError):
     """This is not the description of an image as the app writes it for a task."""

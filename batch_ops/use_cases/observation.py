@@ -147,7 +147,7 @@ class Observation:
                 now = self._clock()
                 moved = claimed_anew(entry.record, now)
                 if moved.parts and moved.parts.failed:
-                    step = followed(moved, now)
+                    step = followed(moved, now, self._settings)
                 else:
                     step = Step(moved.to(State.SUBMITTING, now, reason), Then.SUBMIT)
                 await self._steps.apply(entry, step)

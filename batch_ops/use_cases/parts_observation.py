@@ -117,7 +117,7 @@ class PartsObservation:
     async def _follow(self, entry: Entry, record: FileRecord) -> Entry:
         if record is entry.record:
             return entry
-        step = followed(record, self._clock())
+        step = followed(record, self._clock(), self._settings)
         if is_long_wait(entry.record.reason) and not step.record.state.is_final:
             await self._problem_file.retract(entry.record)
         return await self._steps.apply(entry, step)

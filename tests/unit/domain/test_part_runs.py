@@ -19,6 +19,7 @@ from batch_ops.domain.settings import Settings
 from batch_ops.domain.transitions import Then, observe
 from batch_ops.task import contract
 from batch_ops.task.failure_kinds import FailureKind
+from batch_ops.task.outputs import PlannedOutput, Role
 from batch_ops.task.parts import Division
 from batch_ops.task.run_plan import RunWarning
 
@@ -85,7 +86,7 @@ def test_the_task_of_an_attempt_before_says_nothing_any_more() -> None:
 )
 def test_a_run_is_where_its_parts_are(states: str, state: State, then: Then) -> None:
     """It fails with the first part that fails, and goes on to join them when all are done."""
-    step = followed(run(*map(PartState, states)), NOW)
+    step = followed(run(*map(PartState, states)), NOW, SETTINGS)
 
     assert (step.record.state, step.then) == (state, then)
     assert has_open_parts(step.record) == (states != "ss")
@@ -140,11 +141,23 @@ def test_a_closed_job_costs_its_parts_a_try() -> None:
     assert record.tries.counts == ()
     lost = PartTask(PartState.RUNNING, 3, ((FailureKind.LOST, 2),), started_at=NOW, slot_price_micro=360_000)
     record = replace(record, parts=record.parts.with_part(3, lost))
-    step = followed(claimed_anew(record, NOW + HOUR), NOW + HOUR)
+    step = followed(claimed_anew(record, NOW + HOUR), NOW + HOUR, SETTINGS)
 
     assert (step.record.state, step.record.kind, step.then) == (State.FAILED, FailureKind.LOST, Then.REPORT)
     assert step.record.reason == "Of part 3 of 3 (t 26 to 39): Its job was closed in Azure Batch."
     assert (step.record.node_seconds, step.record.spent.cost_micro) == (3600, 360_000)
+
+
+@pytest.mark.parametrize(("disk", "alone"), [(0, False), (8, False), (6, True)])
+def test_what_joins_parts_has_a_node_alone_where_its_share_of_the_disk_is_too_small(disk: int, alone: bool) -> None:
+    """It has the file, 1 GB of the whole, and 1.5 GB of parts with their halos."""
+    output = PlannedOutput(Role.SEGMENTATION, "a.tiff", "image/tiff", bytes_per_file=10**9)
+    record = run(PartState.SUCCEEDED, PartState.SUCCEEDED)
+    record = replace(record, image=ImageVersion("e", 10**9), plan=replace(record.plan, outputs=(output,)))
+    record = replace(record, parts=Parts(Division("z", 40, 2, 10), record.parts.each if record.parts else ()))
+    settings = replace(SETTINGS, node_disk_gb=disk, slots_per_node=2)
+
+    assert followed(record, NOW, settings).record.placement.alone is alone
 
 
 def test_the_part_that_failed_first_is_the_one_that_is_blamed() -> None:
@@ -157,7 +170,7 @@ def test_the_part_that_failed_first_is_the_one_that_is_blamed() -> None:
         step = observe(as_run(record, number), exits, cause, NOW, SETTINGS)
         assert step is not None
         record = with_part(record, number, step.record)
-    ended = followed(record, NOW).record
+    ended = followed(record, NOW, SETTINGS).record
 
     assert (ended.state, ended.kind, ended.last_task_id) == (State.FAILED, FailureKind.DISK_FULL, f"{OWN}-p3")
     assert ended.reason.startswith("Of part 3 of 3 (t 26 to 39): ")

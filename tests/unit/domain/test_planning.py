@@ -230,6 +230,17 @@ def test_an_image_is_planned_in_parts_where_its_pixels_are_the_files(shown, more
     assert run.reason.startswith("It is computed in 4 parts along t;" if parts else "Its task is being created.")
 
 
+def test_an_image_is_one_task_where_no_disk_holds_what_is_joined():
+    """The file, what its parts became, and the whole."""
+    one = ImageDescription("a", "tzyx", True, (8, 600, 900, 900), "uint8")
+    wants = project(9, config=ProjectConfig(parts=4))
+    fresh = FileRecord("fly/a.h5", 1, State.WAITING, ImageVersion("e", 4 * 10**9), "c")
+    parts = [
+        claimed(fresh, wants, Accepted(one), replace(SETTINGS, node_disk_gb=disk), NOW).parts for disk in (0, 11, 12)
+    ]
+    assert [found is not None for found in parts] == [True, False, True]
+
+
 def test_chosen_channels_are_part_of_the_run():
     """Of its key, and of what the node is asked for where nobody has looked into the file; else nothing changes."""
 

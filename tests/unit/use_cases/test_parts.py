@@ -107,8 +107,8 @@ async def test_tasks_know_their_part_and_what_joins_them_gets_all(parted: World)
     assert joins.region is None
     assert joins.objects
     assert joins.pictures
-    brought = {file.path: file.blob_prefix for file in spec.resource_files if file.blob_prefix}
-    assert brought["parts"] == row.placement.task_id.removesuffix("1")
+    brought = [file.blob_prefix for file in spec.resource_files if file.path == "parts"]
+    assert brought == [f"{row.placement.task_id}-p"]
 
 
 async def test_a_part_that_failed_is_tried_again_alone(parted: World) -> None:
@@ -127,6 +127,9 @@ async def test_a_part_that_failed_is_tried_again_alone(parted: World) -> None:
 
     assert row.state is State.SUCCEEDED
     assert len(parted.tasks()) == 6
+    (spec,) = [spec for task, spec in parted.tasks() if task.task_id == own]
+    brought = [file.blob_prefix for file in spec.resource_files if file.path == "parts"]
+    assert brought == [f"{own}-p", f"{again.removesuffix('3')}"]
 
 
 async def test_a_part_that_fails_for_good_ends_the_run(parted: World) -> None:
@@ -166,6 +169,23 @@ async def test_where_one_part_is_refused_no_other_is_left(parted: World) -> None
     assert row.state is State.FAILED
     assert alive(parted) == []
     assert len(parted.tasks()) == 4
+
+
+async def test_a_part_created_while_its_run_failed_is_ended_later(parted: World) -> None:
+    """Whoever created it does not know any more that nobody wants it."""
+    own = (await parted.begin(NAME)).placement.task_id
+    spec = parted.tasks()[0][1]
+    parted.batch.run(f"{own}-p3")
+    parted.tell(f"{own}-p3", "DISK_FULL", "The disk is too small.", contract.EXIT_DISK_TOO_SMALL)
+    parted.batch.complete(f"{own}-p3", contract.EXIT_DISK_TOO_SMALL)
+    await parted.tick()
+    await parted.batch.delete_task(parted.row(NAME).placement.job_id, spec.id)
+    await parted.batch.create_task(parted.row(NAME).placement.job_id, spec)
+    assert alive(parted) == [spec.id]
+    for _ in range(3):
+        await parted.tick(timedelta(days=4))
+
+    assert alive(parted) == []
 
 
 async def test_parts_of_a_newer_version_are_left_alone(parted: World) -> None:
