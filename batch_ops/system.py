@@ -19,20 +19,14 @@ from batch_ops.use_cases.collect import Collect
 from batch_ops.use_cases.confirming import Confirming
 from batch_ops.use_cases.counting import Counting
 from batch_ops.use_cases.cropping import Cropping
-from batch_ops.use_cases.due_files import DueFiles
 from batch_ops.use_cases.fetching import Fetching
 from batch_ops.use_cases.file_pages import FilePages
-from batch_ops.use_cases.idle_jobs import IdleJobs
 from batch_ops.use_cases.inbox import Inbox
 from batch_ops.use_cases.last_delivery import LastDelivery
 from batch_ops.use_cases.month_report import MonthReport
 from batch_ops.use_cases.newest_files import NewestFiles
-from batch_ops.use_cases.observation import Observation
 from batch_ops.use_cases.overview import Overviews
-from batch_ops.use_cases.parts_observation import PartsObservation
-from batch_ops.use_cases.poison_drain import PoisonDrain
 from batch_ops.use_cases.poison_queues import PoisonCare
-from batch_ops.use_cases.pool_watch import PoolWatch
 from batch_ops.use_cases.project_changed import ProjectChanged
 from batch_ops.use_cases.project_look import ProjectLooks
 from batch_ops.use_cases.published_files import PublishedFiles
@@ -41,8 +35,7 @@ from batch_ops.use_cases.reconcile import Reconcile
 from batch_ops.use_cases.rerunning import Rerunning
 from batch_ops.use_cases.start import Start
 from batch_ops.use_cases.steering import Steering
-from batch_ops.use_cases.sweep import Sweep
-from batch_ops.use_cases.undelivered_events import UndeliveredEvents
+from batch_ops.use_cases.ticking import assemble_reconcile
 from batch_ops.use_cases.uploading import Uploading
 
 
@@ -129,7 +122,7 @@ def assemble(
             projects_container=settings.projects_container,
             access_test=access_test,
         ),
-        reconcile=_reconcile(ports, runs, start, changed, settings, clock),
+        reconcile=assemble_reconcile(ports, runs, start, changed, settings, clock),
         steering=steering,
         confirming=Confirming(ledger=ledger, worklist=worklist, notes=notes, outbox=ports.outbox),
         rerunning=Rerunning(ledger=ledger, reruns=reruns, outbox=ports.outbox, clock=clock),
@@ -202,80 +195,6 @@ def _start(
         launcher=runs.launcher,
         ending=runs.ending,
         strays=runs.strays,
-        settings=settings,
-        clock=clock,
-    )
-
-
-def _reconcile(
-    ports: Ports, runs: Runs, start: Start, project_changed: ProjectChanged, settings: Settings, clock: Clock
-) -> Reconcile:
-    pool_watch = PoolWatch(batch=ports.batch, worklist=ports.worklist, settings=settings, clock=clock)
-    observation = Observation(
-        blobs=ports.blobs,
-        batch=ports.batch,
-        outbox=ports.outbox,
-        staging=runs.staging,
-        steps=runs.steps,
-        ending=runs.ending,
-        problem_file=runs.problem_file,
-        pool_watch=pool_watch,
-        nodes=runs.nodes,
-        settings=settings,
-        clock=clock,
-    )
-    parts = PartsObservation(
-        batch=ports.batch,
-        staging=runs.staging,
-        steps=runs.steps,
-        launcher=runs.launcher,
-        problem_file=runs.problem_file,
-        nodes=runs.nodes,
-        observation=observation,
-        ending=runs.ending,
-        settings=settings,
-        clock=clock,
-    )
-    due_files = DueFiles(
-        ledger=ports.ledger,
-        worklist=ports.worklist,
-        batch=ports.batch,
-        outbox=ports.outbox,
-        staging=runs.staging,
-        admission=runs.admission,
-        budget=runs.budget,
-        launcher=runs.launcher,
-        ending=runs.ending,
-        start=start,
-        observation=observation,
-        parts=parts,
-        settings=settings,
-        clock=clock,
-    )
-    sweep = Sweep(
-        ledger=ports.ledger,
-        index=ports.index,
-        worklist=ports.worklist,
-        blobs=ports.blobs,
-        outbox=ports.outbox,
-        project_changed=project_changed,
-        strays=runs.strays,
-        undelivered_events=UndeliveredEvents(blobs=ports.blobs, outbox=ports.outbox, settings=settings),
-        settings=settings,
-        clock=clock,
-    )
-    return Reconcile(
-        ledger=ports.ledger,
-        worklist=ports.worklist,
-        batch=ports.batch,
-        observation=observation,
-        parts=parts,
-        pool_watch=pool_watch,
-        budget=runs.budget,
-        due_files=due_files,
-        idle_jobs=IdleJobs(worklist=ports.worklist, batch=ports.batch, settings=settings, clock=clock),
-        sweep=sweep,
-        poison_drain=PoisonDrain(ports.poison, settings.queues, ports.worklist, clock),
         settings=settings,
         clock=clock,
     )

@@ -9,10 +9,11 @@ from random import Random
 
 from batch_ops.domain import naming
 from batch_ops.domain.budget import NO_BUDGETS
+from tests.chaos.actions import Action, Kind, file_name
 from tests.chaos.climate import climate_of
 from tests.chaos.disturbances import CONDITIONAL, fail, lose_answer, surprise, take_effect_late
 from tests.chaos.invariants import complaints
-from tests.chaos.plan import CLASSIFIERS, Action, Kind, file_name
+from tests.chaos.plan import CLASSIFIERS
 from tests.chaos.process import Happening, ProcessCloud, crash
 from tests.chaos.simulation import OTHER_PROJECT, PROJECT_NAME, Simulation
 

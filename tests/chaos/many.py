@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from tests.chaos.actions import Action
 from tests.chaos.history import play
-from tests.chaos.plan import Action, make_plan
+from tests.chaos.plan import make_plan
 from tests.chaos.shrink import shortest
 
 _SALTS = 6

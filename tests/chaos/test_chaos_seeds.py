@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.chaos.actions import Action, Kind
 from tests.chaos.history import play
 from tests.chaos.many import report
-from tests.chaos.plan import Action, Kind, make_plan
+from tests.chaos.plan import make_plan
 from tests.chaos.shrink import shortest
 
 FILES = 10
