@@ -71,8 +71,14 @@ def as_run(record: FileRecord, number: int) -> FileRecord:
 
 
 def of_part(task: Task) -> Task:
-    """Return the task of a part as it is compared with the row, which has its start to the second."""
-    return replace(task, started=task.started and task.started.replace(microsecond=0))
+    """Return the task of a part as it is compared with the row, which has its start to the second.
+
+    So has it all its times: work that began to the second before, and ended to the microsecond, would be half a second
+    too long in the mean, of each part.
+    """
+    at = ("changed", "started", "ended", "requeued")
+    moments = {name: moment.replace(microsecond=0) for name in at if (moment := getattr(task, name)) is not None}
+    return replace(task, **moments)
 
 
 def with_part(record: FileRecord, number: int, seen: FileRecord) -> FileRecord:

@@ -218,3 +218,22 @@ def test_what_is_between_two_seconds_is_no_news_of_a_part() -> None:
 
     assert stored == record
     assert again is None or with_part(stored, 1, again.record) is stored
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_many_parts_cost_no_more_than_their_nodes_worked(is_lost: bool) -> None:
+    """Of each the start is known to the second; what that adds or takes off, its end does not leave standing."""
+    record, node = run(*(PartState.ACTIVE,) * 40), Node("size", 1, NodeKind.DEDICATED)
+    for number in range(1, 41):
+        began = NOW + timedelta(seconds=number * 0.37)
+        ended = began + timedelta(seconds=61.3)
+        task = Task("job", f"{OWN}-p{number}", TaskState.RUNNING, began, node_id="n", started=began)
+        over = replace(task, state=TaskState.COMPLETED, exit_code=0, ended=ended, changed=ended)
+        back = replace(task, state=TaskState.ACTIVE, node_id=None, requeues=1, requeued=ended, changed=ended)
+        for seen, of in ((task, node), (back if is_lost else over, node)):
+            step = observe(as_run(record, number), of_part(seen), None, NOW, SETTINGS, node=of)
+            assert step is not None
+            record = with_part(record, number, step.record)
+
+    assert record.node_seconds == pytest.approx(40 * 61.3, abs=2)
+    assert record.spent.cost_micro == record.node_seconds * 100
