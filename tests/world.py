@@ -91,6 +91,7 @@ class World(Services):
         self.batch = fakes.FakeBatch(self.cloud)
         self.outbox = fakes.FakeOutbox(self.cloud)
         self.check = fakes.FakeCheck(self.cloud)
+        self.pixels = fakes.FakePixels()
         self.poison = fakes.FakePoisonQueues(self.cloud, self.outbox)
         self._ids = count(1)
         self._executions = count(1)
@@ -111,7 +112,7 @@ class World(Services):
             batch=self.batch,
             outbox=self.outbox,
             check=self.check,
-            pixels=fakes.FakePixels(),
+            pixels=self.pixels,
             poison=self.poison,
         )
         self.system = system = assemble(self.ports, self.settings, self.cloud.clock, lambda: f"id{next(self._ids)}")

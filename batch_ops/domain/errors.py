@@ -25,6 +25,8 @@
     ├── ParserDied           inspection.parser.process: a parser ended without findings
     ├── Broken               inspection.parser.talk: the connection to a parser broke off
     ├── CannotCut            why no crop can be cut out of an image, as half a sentence
+    │   ├── CannotUnpack     this machine lacks what unpacks its pixels
+    │   └── TooManyCuts      others are being cut out at this moment: try again
     ├── CannotCompare        files.overlap: why two segmentations can't be compared, as half a sentence
     └── CliFault             doctor.azure_cli: the Azure CLI could not answer
 
@@ -96,6 +98,14 @@ class WrongContent(IlastikBatchError):
 
 class CannotCut(IlastikBatchError):
     """No crop can be cut out of the image; the text is the reason, as half a sentence."""
+
+
+class CannotUnpack(CannotCut):
+    """The pixels are compressed in a way that this machine can't unpack."""
+
+
+class TooManyCuts(CannotCut):
+    """As many crops as the app has room for are being cut out at this moment."""
 
 
 class ServiceFault(IlastikBatchError):

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from batch_ops.domain.errors import CannotCut
+from batch_ops.domain.errors import CannotCut, CannotUnpack
 from batch_ops.domain.selection import Selection
 from batch_ops.files.arguments import states_of, warnings_of
 from batch_ops.files.console import Console
@@ -12,6 +12,8 @@ from batch_ops.image.boxes import BoxError, parse_box
 from batch_ops.use_cases.cropping import Cropping
 from batch_ops.use_cases.steering import Steering
 from batch_ops.wiring import local_folder
+
+_INSTALL = "install the package hdf5plugin beside this command"
 
 
 async def run(args: Namespace, steering: Steering, cropping: Cropping, console: Console) -> int:
@@ -33,9 +35,10 @@ async def run(args: Namespace, steering: Steering, cropping: Cropping, console: 
         known += 1
         try:
             made = await cropping.crop(record, box, args.image, folder)
-        except CannotCut as why:
+        except CannotCut as exc:
+            why = f"{exc}: {_INSTALL}" if isinstance(exc, CannotUnpack) else str(exc)
             if args.json:
-                console.say_json({"name": record.name, "path": None, "left": str(why)})
+                console.say_json({"name": record.name, "path": None, "left": why})
             else:
                 console.complain(f"Nothing was cut out of {shown(record.name)}: {why}.")
             continue

@@ -151,6 +151,17 @@ class CheckLimits:
     sparse_allowance_bytes: int = GIB
 
 
+# Of a stack without chunks every row is elsewhere; chunks may be as large as HDF5 allows.
+CUT_LIMITS = CheckLimits(
+    max_reads=100_000, max_bytes=16 * GIB, max_seconds=1_800.0, parser_cpu_seconds=600.0, parser_memory_bytes=2 * GIB
+)
+"""What a crop may cost an operator's own machine."""
+SMALL_CUT_LIMITS = CheckLimits(
+    max_reads=4_000, max_bytes=256 * MIB, max_seconds=60.0, parser_cpu_seconds=30.0, parser_memory_bytes=384 * MIB
+)
+"""What one may cost the app, which has 2 GB and other work."""
+
+
 @dataclass(frozen=True)
 class Accepted:
     """`more_images`: the others of a file that holds several. `warnings`: what its owner should know nevertheless.

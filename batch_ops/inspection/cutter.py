@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import signal
 from collections.abc import Mapping
 from typing import Any, Self
 
 import attrs
 
-from batch_ops.domain.errors import CannotCut, ServiceFault
+from batch_ops.domain.errors import CannotCut, CannotUnpack, ServiceFault
 from batch_ops.image.boxes import MAX_BYTES, Box
-from batch_ops.image.facts import CheckLimits
+from batch_ops.image.facts import CUT_LIMITS, CheckLimits
 from batch_ops.image.readings import BadFindings, pixel_size, sequence
 from batch_ops.image.training_file import Cut
 from batch_ops.inspection.budget import BudgetedReader, BudgetSpent, OutsideBlob
@@ -23,12 +25,12 @@ _CODE = "batch_ops.inspection.parser.cut:cut"
 _NO_PROCESS = (
     "Nothing can be cut out of any image, as what reads pixels does not start: that is a fault of this program."
 )
+_TOO_SLOW = "to read its pixels takes more time than there is"
 _HEAD_BYTES = 64 * 1024
 _BLOCK_BYTES = 256 * 1024
-# Of a stack without chunks every row is elsewhere; chunks may be as large as HDF5 allows.
-_LIMITS = CheckLimits(
-    max_reads=100_000, max_bytes=16 * 2**30, max_seconds=1_800.0, parser_cpu_seconds=600.0, parser_memory_bytes=2**31
-)
+# The process ends by its own timer first, unless a read hangs.
+_GRACE_SECONDS = 5.0
+_TIMERS = frozenset({signal.SIGPROF, signal.SIGALRM})
 # Pixels come as text, a third longer, with a few words beside them.
 _MOST_ANSWER = MAX_BYTES * 4 // 3 + 2**16
 
@@ -45,9 +47,11 @@ class Cutter:
     async def __aexit__(self, *_: object) -> None:
         await self._server.stop()
 
-    async def cut(self, reader: RangeReader, image: ImageDescription, box: Box) -> Cut:
-        """Read the pixels of a box. Raises `CannotCut`, and what the reader raises."""
-        blob = BudgetedReader(reader, _LIMITS)
+    async def cut(
+        self, reader: RangeReader, image: ImageDescription, box: Box, limits: CheckLimits = CUT_LIMITS
+    ) -> Cut:
+        """Read the pixels of a box, at the cost of `limits` at most. Raises `CannotCut`, and what the reader raises."""
+        blob = BudgetedReader(reader, limits)
         job = {
             "path": image.internal_path,
             "reader": image.reader,
@@ -57,21 +61,26 @@ class Cutter:
             "box": [list(ends) for ends in box],
             "size": blob.size,
             "block_bytes": _BLOCK_BYTES,
-            "cpu_seconds": _LIMITS.parser_cpu_seconds,
-            "wall_seconds": _LIMITS.max_seconds,
-            "memory_bytes": _LIMITS.parser_memory_bytes,
+            "cpu_seconds": limits.parser_cpu_seconds,
+            "wall_seconds": limits.max_seconds,
+            "memory_bytes": limits.parser_memory_bytes,
         }
         try:
-            head = await blob.fetch(0, min(_HEAD_BYTES, blob.size))
-            found = await self._server.run(job, head, blob.fetch, most=_MOST_ANSWER)
+            async with asyncio.timeout(limits.max_seconds + _GRACE_SECONDS):
+                head = await blob.fetch(0, min(_HEAD_BYTES, blob.size))
+                found = await self._server.run(job, head, blob.fetch, most=_MOST_ANSWER)
             return _cut_of(found, image, box)
         except BudgetSpent as exc:
             raise CannotCut(f"its pixels lie so far apart that {exc} were not enough") from exc
+        except TimeoutError as exc:
+            raise CannotCut(_TOO_SLOW) from exc
         except OutsideBlob as exc:
             raise CannotCut("it is damaged") from exc
         except ParserDied as exc:
             if await self._server.failed_to_start():
                 raise ServiceFault(_NO_PROCESS) from exc
+            if exc.signal in _TIMERS:
+                raise CannotCut(_TOO_SLOW) from exc
             raise CannotCut("what reads its pixels ended without an answer: it is damaged") from exc
         except (BadFindings, KeyError, binascii.Error) as exc:
             raise CannotCut("what reads its pixels gave no sound answer") from exc
@@ -79,7 +88,7 @@ class Cutter:
 
 def _cut_of(found: Mapping[str, Any], image: ImageDescription, box: Box) -> Cut:
     if found.get("finding") == "compressed":
-        raise CannotCut(f"it is compressed with {found['detail']}: install the package hdf5plugin beside this command")
+        raise CannotUnpack(f"it is compressed with {found['detail']}, which can't be unpacked here")
     if found.get("finding") != "pixels":
         raise CannotCut(f"its pixels can't be read: {found.get('detail')}")
     shape = tuple(last - first for first, last in box)

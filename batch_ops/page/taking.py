@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batch_ops.domain import naming
-from batch_ops.domain.errors import CannotCut
+from batch_ops.domain.errors import CannotCut, CannotUnpack, TooManyCuts
 from batch_ops.image.boxes import BoxError, parse_box
 from batch_ops.page import words
 from batch_ops.page.rendering import Render
@@ -19,6 +19,7 @@ _LARGEST_PICTURE = 4 * 2**20
 # The host holds an answer in memory as a whole, and twice.
 LARGEST_DOWNLOAD = 64 * 2**20
 LARGEST_CROP = 32 * 2**20
+_RETRY_SECONDS = 20
 _TYPES = {
     ".tiff": "image/tiff",
     ".tif": "image/tiff",
@@ -53,11 +54,21 @@ class Taking:
             wanted = parse_box(request.query_params.get("box", ""))
             scene = request.query_params.get("image", "")
             crop, data = await system.cropping.one(runs[-1], wanted, scene, LARGEST_CROP)
-        except (BoxError, CannotCut) as why:
-            return self.render(
-                "message.html", visitor, 422, title=words.CROP, text=words.CROP_REFUSED.format(str(why).rstrip("."))
+        except TooManyCuts as why:
+            answer = self._refused(visitor, 429, str(why), words.CROP_LATER)
+            answer.headers["Retry-After"] = str(_RETRY_SECONDS)
+            return answer
+        except CannotCut as why:
+            return self._refused(
+                visitor, 422, str(why), words.CROP_UNPACK if isinstance(why, CannotUnpack) else words.CROP_COMMAND
             )
+        except BoxError as why:
+            return self._refused(visitor, 422, str(why), "")
         return _kept(data, f"{leaf_of(name)}_{leaf_of(crop.path)}", _TYPES[".h5"])
+
+    def _refused(self, visitor: Visitor, status: int, why: str, advice: str) -> Response:
+        text = f"{words.CROP_REFUSED.format(why.rstrip('.'))} {advice}".rstrip()
+        return self.render("message.html", visitor, status, title=words.CROP, text=text)
 
     async def result(self, request: Request, system: System, visitor: Visitor) -> Response:
         """A file of the results, to be kept: never shown in place."""

@@ -101,6 +101,13 @@ CROP_HINT = (
 )
 CROP_DRAW = "A box drawn over the image is written down here."
 CROP_BOX, CROP_DO, CROP_REFUSED = "Part", "Cut out", "Nothing was cut out: {}."
+CROP_LATER = "Try again in a moment."
+CROP_COMMAND = (
+    "What is too much for the page, operators can cut out on their own computer: python -m batch_ops.files crop."
+)
+CROP_UNPACK = (
+    "Operators can cut it out on their own computer, with the package hdf5plugin: python -m batch_ops.files crop."
+)
 DUE = "Foreseen: done about {} ({} of computing)."
 DUE_ONCE = "Foreseen: about {} of computing, once a machine takes it."
 TIMES = "Times"

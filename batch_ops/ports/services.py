@@ -14,7 +14,7 @@ from batch_ops.domain.orders import CollectOrder, LookOrder, PoisonMessage
 from batch_ops.domain.pool_status import PoolStatus
 from batch_ops.domain.task_spec import TaskSpec
 from batch_ops.image.boxes import Box
-from batch_ops.image.facts import CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Refused, Verdict
+from batch_ops.image.facts import CUT_LIMITS, CheckLimits, HasCompanion, ImageOptions, ProjectFacts, Refused, Verdict
 from batch_ops.image.training_file import Cut
 from batch_ops.task.run_plan import ImageDescription
 
@@ -190,8 +190,13 @@ class RangeReader(Protocol):
 class PixelSource(Protocol):
     """Reads pixels of strangers' files without trusting them."""
 
-    async def cut(self, reader: RangeReader, image: ImageDescription, box: Box) -> Cut:
-        """Read the pixels of a box of an image, as it was described. Raises `CannotCut`; errors of the reader pass."""
+    async def cut(
+        self, reader: RangeReader, image: ImageDescription, box: Box, limits: CheckLimits = CUT_LIMITS
+    ) -> Cut:
+        """Read the pixels of a box of an image, as it was described, at the cost of `limits` at most.
+
+        Raises `CannotCut`; errors of the reader pass.
+        """
 
 
 class ImageCheck(Protocol):

@@ -1,23 +1,28 @@
 """Crops of images, to train a classifier on them: a chosen box in the axes of its training images."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from attrs import define
+from attrs import define, field
 
 from batch_ops.containers.blob_ranges import BlobRanges
 from batch_ops.containers.classifiers import Classifiers
 from batch_ops.domain import naming
-from batch_ops.domain.errors import BlobChanged, BlobMissing, CannotCut
+from batch_ops.domain.errors import BlobChanged, BlobMissing, CannotCut, TooManyCuts
 from batch_ops.domain.file_record import FileRecord
 from batch_ops.domain.local_names import local_path
 from batch_ops.domain.project import Project
 from batch_ops.image.boxes import MAX_BYTES, BoxError, Wanted, box_name, box_of, item_bytes
+from batch_ops.image.facts import CUT_LIMITS, SMALL_CUT_LIMITS, CheckLimits
 from batch_ops.image.training_file import training_file
 from batch_ops.ports.folder import Folder
 from batch_ops.ports.services import BlobStore, PixelSource
 from batch_ops.task.run_plan import ImageDescription
+
+# Of the app's memory, one takes up to half a GB.
+_MOST_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Cropping:
     _classifiers: Classifiers
     _pixels: PixelSource
     _container: str
+    _under_way: int = field(default=0, init=False)
 
     async def crop(self, record: FileRecord, wanted: Wanted, scene: str, folder: Folder) -> list[Cropped]:
         """Cut a box out of each image of a file, or of that one whose results lie in the folder `scene`.
@@ -54,13 +60,25 @@ class Cropping:
     async def one(self, record: FileRecord, wanted: Wanted, scene: str, most: int) -> tuple[Cropped, bytes]:
         """Cut a box of at most `most` bytes of pixels out of the first of these images, and return the file's bytes.
 
-        Raises `CannotCut`, `ServiceFault`.
+        At a cost that the app can bear, two at a time. Raises `CannotCut`, `TooManyCuts`, `ServiceFault`.
         """
-        return await anext(self._crops(record, wanted, scene, most))
+        if self._under_way >= _MOST_AT_ONCE:
+            raise TooManyCuts(f"{self._under_way} others are being cut out at this moment")
+        self._under_way += 1
+        try:
+            async with aclosing(self._crops(record, wanted, scene, most, SMALL_CUT_LIMITS)) as crops:
+                return await anext(crops)
+        finally:
+            self._under_way -= 1
 
     async def _crops(
-        self, record: FileRecord, wanted: Wanted, scene: str, most: int = MAX_BYTES
-    ) -> AsyncIterator[tuple[Cropped, bytes]]:
+        self,
+        record: FileRecord,
+        wanted: Wanted,
+        scene: str,
+        most: int = MAX_BYTES,
+        limits: CheckLimits = CUT_LIMITS,
+    ) -> AsyncGenerator[tuple[Cropped, bytes]]:
         images = [
             image for image in record.plan.images if image.is_known and image.axes and scene in {"", image.folder}
         ]
@@ -77,7 +95,7 @@ class Cropping:
         try:
             reader = await self._version(record)
             for image in images:
-                yield await self._crop_one(record, image, trained, wanted, reader, most)
+                yield await self._crop_one(record, image, trained, wanted, reader, most, limits)
         except BoxError as exc:
             raise CannotCut(str(exc)) from exc
         except (BlobChanged, BlobMissing) as exc:
@@ -104,13 +122,14 @@ class Cropping:
         wanted: Wanted,
         reader: BlobRanges,
         most: int,
+        limits: CheckLimits,
     ) -> tuple[Cropped, bytes]:
         axes = trained or image.axes
         box = box_of(image.axes, image.shape, axes, wanted, image.dtype)
         length = item_bytes(image.dtype) * math.prod(last - first for first, last in box)
         if length > most:
             raise BoxError(f"that box has {length / 2**20:,.0f} MB of pixels, and {most // 2**20} is the most here")
-        cut = await self._pixels.cut(reader, image, box)
+        cut = await self._pixels.cut(reader, image, box, limits)
         data = training_file(cut, image.axes, axes, record.image_blob, box)
         name = f"crop_{box_name(image.axes, box)}.h5"
         path = (*local_path(record.name), *filter(None, (image.folder,)), name)

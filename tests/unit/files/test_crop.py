@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+from batch_ops.domain.errors import CannotUnpack
 from batch_ops.image.boxes import BoxError, box_of, parse_box
 from batch_ops.image.facts import Accepted
 from batch_ops.inspection.budget import InMemory
@@ -92,6 +93,14 @@ async def test_without_a_classifier_the_axes_are_its_own(operator, tmp_path):
     assert "its own axes" in answer.out
     [made] = crops(tmp_path)
     assert read(made)[1] == "tzyx"
+
+
+async def test_what_the_machine_can_not_unpack_names_the_package(operator, tmp_path):
+    """Beside the command it can be installed."""
+    await segmented(operator, NAME)
+    operator.world.pixels.fault = CannotUnpack("it is compressed with Blosc")
+    answer = await operator.types("crop", NAME, "--to", str(tmp_path))
+    assert "compressed with Blosc: install the package hdf5plugin beside this command" in answer.err
 
 
 async def test_what_can_not_be_cut_out_is_said(operator, tmp_path):

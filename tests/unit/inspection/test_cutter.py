@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -11,7 +12,7 @@ import tifffile
 
 from batch_ops.domain.errors import CannotCut
 from batch_ops.image.boxes import Box
-from batch_ops.image.facts import Accepted
+from batch_ops.image.facts import SMALL_CUT_LIMITS, Accepted
 from batch_ops.inspection.cutter import Cutter
 from batch_ops.task.run_plan import ImageDescription
 from tests import fakes
@@ -168,6 +169,21 @@ async def test_what_can_not_be_cut_is_said(cutter, data, words):
     image = ImageDescription("data", "yx", True, (8, 8), "uint8", reader="hdf5")
     with pytest.raises(CannotCut, match=words):
         await cutter.cut(CountingReader(data), image, ((0, 8), (0, 8)))
+
+
+async def test_a_small_cut_ends_at_its_limits(cutter):
+    """As much as the page takes fits in them; what would be read beyond them is not."""
+    image = ImageDescription("data", "zyx", True, (120, 512, 512), "uint8", reader="hdf5")
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        file["data"] = np.random.default_rng(7).integers(0, 256, image.shape, "u1")
+    reader = CountingReader(memory.getvalue())
+    cut = await cutter.cut(reader, image, whole(image), SMALL_CUT_LIMITS)
+    assert len(cut.data) == 120 * 512 * 512
+    with pytest.raises(CannotCut, match="30 MiB were not enough"):
+        await cutter.cut(reader, image, whole(image), replace(SMALL_CUT_LIMITS, max_bytes=30 * 2**20))
+    with pytest.raises(CannotCut, match="more time than there is"):
+        await cutter.cut(reader, image, whole(image), replace(SMALL_CUT_LIMITS, parser_cpu_seconds=0.001))
 
 
 async def test_the_fake_cuts_as_the_real_one_does(cutter):

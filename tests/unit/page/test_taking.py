@@ -1,17 +1,20 @@
 """What can be taken from the page: parts of images to train on."""
 
+import asyncio
 import io
 import json
 
 import h5py
 import pytest
 
-from batch_ops.domain.errors import CannotCut
+from batch_ops.domain.errors import CannotCut, CannotUnpack
 from batch_ops.domain.file_record import State
 from batch_ops.domain.page_groups import PageGroups
+from batch_ops.image.facts import SMALL_CUT_LIMITS
 from tests.fakes.check import IMAGE
 from tests.fakes.pixels import pixels_like
 from tests.unit.page.browser import Browser
+from tests.waiting import until
 from tests.world import World
 
 GROUPS = PageGroups.parse('{"g1": ["fly"]}')
@@ -57,6 +60,33 @@ async def test_a_part_may_not_be_larger_than_the_host_holds(world: World):
     refused = world.cloud.calls["blobs.read"]
     await world.system.cropping.one(record, {}, "", 10**6)
     assert world.cloud.calls["blobs.read"] == refused + 1
+
+
+async def test_the_page_cuts_at_a_small_cost_and_two_at_a_time(world: World):
+    """One more is asked to try again, and may once another has ended."""
+    viewer, pixels = Browser(world, "viewer", groups=("g1",)), world.pixels
+    pixels.may_end.clear()
+    async with asyncio.TaskGroup() as group:
+        both = [group.create_task(viewer.get("crop", name="fly/a.h5")) for _ in range(2)]
+        await until(lambda: len(pixels.limits) == 2)
+        third = await viewer.get("crop", name="fly/a.h5")
+        assert (third.status_code, third.headers["retry-after"]) == (429, "20")
+        pixels.may_end.set()
+    assert [task.result().status_code for task in both] == [200, 200]
+    assert (await viewer.get("crop", name="fly/a.h5")).status_code == 200
+    assert pixels.limits == [SMALL_CUT_LIMITS] * 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(CannotUnpack("it is compressed with Blosc"), "hdf5plugin"), (CannotCut("x"), "too much for")]
+)
+async def test_what_the_page_can_not_cut_an_operator_can(world: World, fault, said):
+    """By a command on a computer of their own: nothing is to be installed where the page runs."""
+    world.pixels.fault = fault
+    answer = await Browser(world, "viewer", groups=("g1",)).get("crop", name="fly/a.h5")
+    text = answer.get_body().decode()
+    assert (answer.status_code, said in text, "on their own computer" in text) == (422, True, True)
+    assert "beside this command" not in text
 
 
 async def test_an_image_that_was_replaced_is_not_cut(world: World):
