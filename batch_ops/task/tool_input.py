@@ -6,12 +6,15 @@ Pure and stdlib only, for Python 3.9 and newer (see contract.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from batch_ops.task.run_plan import ImageDescription
 from batch_ops.task.tool import ToolProfile
+from batch_ops.task.tool_values import InputForm
 
 # Of numpy's names: the number at their end is that of bits.
 _BYTES_OF_BOOL = 1
+_BYTES_OF_LABEL = 4
 
 
 def tool_fault(profile: ToolProfile, image: ImageDescription) -> str:
@@ -40,6 +43,17 @@ def memory_bytes(profile: ToolProfile, image: ImageDescription) -> int | None:
     if not image.is_known:
         return None
     return int(profile.input.base_mb * 2**20 + profile.input.bytes_per_pixel * math.prod(image.shape))
+
+
+def disk_bytes(profile: ToolProfile, images: Sequence[ImageDescription]) -> int:
+    """Estimate what a task writes: what the tool gets of the largest image, and results of all of them.
+
+    Each has an image's pixels, of its type or of labels, whichever is larger; nobody can know better.
+    """
+    of_form = 0 if profile.input.form is InputForm.HDF5 else 2 if profile.input.convert else 1
+    sizes = [(math.prod(image.shape), _item_bytes(image.dtype)) for image in images]
+    given = max(pixels * item * of_form for pixels, item in sizes)
+    return given + sum(pixels * max(item, _BYTES_OF_LABEL) for pixels, item in sizes)
 
 
 def _item_bytes(dtype: str) -> int:

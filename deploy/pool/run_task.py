@@ -9,7 +9,6 @@ ilastik that computes nothing is ended.
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import secrets
 import shutil
@@ -32,6 +31,7 @@ from batch_ops.task.segmented import SegmentedImage
 from batch_ops.task.stored_export import StoredExport, StoredExportError
 from batch_ops.task.strict_json import ManifestError
 from batch_ops.task.tool import VARIABLE, ToolProfile
+from batch_ops.task.tool_input import disk_bytes
 from batch_ops.task.tool_values import ToolProfileError
 from node.description import facts_of_project, kept_export
 from node.disk import clear, clear_ended, occupy, reserve
@@ -46,7 +46,6 @@ from node.segment import Work, segment
 
 RESERVE = "reserve"  # beside the output: disk space reserved for the report
 RESERVE_BYTES = 2**18
-BYTES_PER_PIXEL = 4  # of what a tool gets and makes
 
 
 def main() -> int:
@@ -122,9 +121,7 @@ def run_profile(
     with execution.step("prepare"):
         verify_project(execution.root, task, profile.project_file)
         images = prepare_images(execution.root, task)
-        pixels = [math.prod(image.shape) for image in images.described]
-        # The TIFF that the tool gets, and results of about that size; nobody can know better.
-        reserve(execution.root, lock, 2 * BYTES_PER_PIXEL * max(pixels) + sum(pixels), images.copy_bytes)
+        reserve(execution.root, lock, disk_bytes(profile, images.described), images.copy_bytes)
     for warning in images.warnings:
         execution.warn(warning)
     return run_tool(execution, task, images, profile)

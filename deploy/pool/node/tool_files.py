@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PNG, TABLE, TEXT, TIFF, Role
@@ -19,7 +19,8 @@ from node.tiffs import inspect
 _TYPES = {".tif": TIFF, ".tiff": TIFF, ".csv": TABLE, ".png": PNG, ".txt": TEXT, ".json": "application/json"}
 _OTHER = "application/octet-stream"
 _PNG_BEGINS, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-_MOST_FIELD_BYTES = 2**20
+_MOST_FIELD_CHARS = 2**20
+_MOST_ROW_CHARS = 2**24
 
 
 def left_files(folder: Path, profile: ToolProfile, image: ImageDescription) -> list[LeftFile]:
@@ -50,7 +51,11 @@ def as_output(path: Path, name: str, output: ToolOutput, image: ImageDescription
 
 
 def rows_of(path: Path) -> int:
-    """Count the rows of a table below its header. Raises ValueError for one that is not whole, csv.Error."""
+    """Count the rows of a table below its header. Raises ValueError or csv.Error for one that is not whole.
+
+    Whole is: UTF-8 without null characters, no quote without its end, as many fields in each row, and a line end after
+    the last one, as nobody could see otherwise that its last value was cut.
+    """
     rows, columns = -1, 0
     for number, row in enumerate(_rows(path), 1):
         if not row:
@@ -65,9 +70,23 @@ def rows_of(path: Path) -> int:
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
-    csv.field_size_limit(min(_MOST_FIELD_BYTES, sys.maxsize))
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        yield from csv.reader(file)
+    csv.field_size_limit(_MOST_FIELD_CHARS)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.reader(_lines(file), strict=True)
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """Read line by line. A quoted text may span several, but none of them and no text may fill the memory."""
+    line = "\n"
+    while part := file.readline(_MOST_ROW_CHARS):
+        line = part
+        if "\0" in line:
+            raise ValueError("it holds null characters")
+        if len(line) == _MOST_ROW_CHARS:
+            raise ValueError(f"it has a line of more than {_MOST_ROW_CHARS} characters")
+        yield line
+    if not line.endswith(("\n", "\r")):
+        raise ValueError("its last row has no line end, so it may be cut; write one after each row")
 
 
 def _fault_of(path: Path, output: ToolOutput, image: ImageDescription) -> str:
@@ -84,6 +103,8 @@ def _fault_of(path: Path, output: ToolOutput, image: ImageDescription) -> str:
             rows_of(path)
         if suffix == ".png" and not _is_whole_png(path):
             return "is damaged: it is no whole PNG"
+    except UnicodeDecodeError:
+        return "is damaged: it is no text in UTF-8"
     except (ValueError, csv.Error, OSError) as exc:
         return f"is damaged: {exc}"
     return ""

@@ -11,8 +11,9 @@ from batch_ops.task.outputs import TEXT, Role
 from batch_ops.task.read_tool import read_profile
 from batch_ops.task.run_plan import ImageDescription
 from batch_ops.task.segmented import SegmentedImage
-from batch_ops.task.tool_input import memory_bytes, tool_fault
+from batch_ops.task.tool_input import disk_bytes, memory_bytes, tool_fault
 from batch_ops.task.tool_success import LeftFile, ToolRan, fits, judge_tool, quiet_too_long, sorted_out, unkept
+from batch_ops.task.tool_values import InputForm
 from tests.unit.task.samples import MANIFEST
 
 PROFILE = read_profile(
@@ -158,6 +159,17 @@ def test_memory_goes_by_the_size_of_the_image():
     """base_mb, and bytes_per_pixel for each."""
     assert memory_bytes(PROFILE, ImageDescription(axes="yx", shape=(100, 10), dtype="uint8")) == 2**20 + 3000
     assert memory_bytes(PROFILE, ImageDescription()) is None
+
+
+def test_disk_goes_by_the_types_of_images():
+    """A TIFF of the largest image, twice where it is made into something else, and results of all."""
+    images = [ImageDescription(axes="yx", shape=(10, 10), dtype=dtype) for dtype in ("uint8", "float64")]
+    assert disk_bytes(PROFILE, images[:1]) == 100 + 400
+    assert disk_bytes(PROFILE, images) == 800 + 400 + 800
+    made_into = replace(PROFILE, input=replace(PROFILE.input, convert=("make", "{given}")))
+    assert disk_bytes(made_into, images) == 1600 + 400 + 800
+    linked = replace(PROFILE, input=replace(PROFILE.input, form=InputForm.HDF5))
+    assert disk_bytes(linked, images[:1]) == 400
 
 
 def manifest_of(*paths: str) -> Manifest:

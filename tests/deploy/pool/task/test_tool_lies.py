@@ -60,6 +60,12 @@ LIES = {
     "leaves an empty table": ("good(); table('')", 81),
     "leaves empty lines for a table": ("good(); table('\\n\\n')", 81),
     "cuts a row of its table": ("good(); table('id,area\\n1,81\\n2')", 81),
+    "cuts the last value of its table": ("good(); table('id,area\\n1,81\\n2,8')", 81),
+    "opens a quote in its table and never ends it": ("good(); table('id,name\\n1,\"a\\n2,b\\n3,c\\n')", 81),
+    "leaves nulls for a table": ("good(); table(chr(0) * 400)", 81),
+    "leaves nulls below a header": ("good(); table('id,area' + chr(10) + chr(0) * 400 + ',1' + chr(10))", 81),
+    "leaves a picture for a table": ("good(); open(f'{out}/objects.csv', 'wb').write(bytes(range(256)) * 9)", 81),
+    "leaves a row without an end": ("good(); table('id,' * 6_000_000 + 'x' + chr(10))", 81),
     "links to a file of the node": (
         "good(); os.rename(f'{out}/objects.csv', f'{out}/../a.csv'); os.symlink('../a.csv', f'{out}/objects.csv')",
         81,
@@ -91,7 +97,13 @@ LIES = {
 
 
 # Each is a process; the rules themselves are tried in tests/unit/task/test_tool_success.py.
-QUICK = {"only says that it is done", "leaves a part out", "cuts its labels", "links to a file of the node"}
+QUICK = {
+    "only says that it is done",
+    "leaves a part out",
+    "cuts its labels",
+    "cuts the last value of its table",
+    "links to a file of the node",
+}
 
 
 @pytest.mark.parametrize("lie", [lie if lie in QUICK else pytest.param(lie, marks=pytest.mark.slow) for lie in LIES])
