@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from batch_ops.domain.project_config import ProjectConfig
-from batch_ops.task.objects import COMPONENTS, CountedClass, ObjectsWanted
-from batch_ops.task.run_plan import RunWarning
+from batch_ops.task.objects import COMPONENTS, CountedClass, ObjectCounts, ObjectsWanted
+from batch_ops.task.run_plan import RunPlan, RunWarning
 
 # The order of labels says nothing: labs put the background first or last.
 _BACKGROUND = frozenset(
@@ -14,6 +14,7 @@ _BACKGROUND = frozenset(
     | {"bakgrunn", "baggrund", "tausta", "tlo", "tło", "pozadí", "фон", "背景", "배경"}
 )
 _SEGMENTATION = "Simple Segmentation"
+_ROWS = "rows of the tool's tables"
 
 
 def objects_wanted(
@@ -38,10 +39,19 @@ def objects_wanted(
     return wanted if counted else None, tuple(warnings)
 
 
-def what_counts_are(objects: ObjectsWanted | None, warnings: Sequence[RunWarning]) -> str:
+def what_counts_are(plan: RunPlan, warnings: Sequence[RunWarning]) -> str:
     """Return what was counted as an object: what could not be parted is one, whatever was wanted."""
+    if plan.tool.tool_profile:
+        return _ROWS
+    objects = plan.objects
     parted = objects is not None and all(warning.code != "not-split" for warning in warnings)
     return objects.are if objects and parted else COMPONENTS
+
+
+def what_was_counted(counts: ObjectCounts, plan: RunPlan) -> str:
+    """Return what was counted as an object, and from which size on."""
+    are = what_counts_are(plan, plan.warnings)
+    return f"{are}; those{counts.least}" if counts.least else are
 
 
 def _configured(classes: Sequence[str], wanted: Sequence[str | int]) -> tuple[list[CountedClass], list[str]]:

@@ -163,8 +163,7 @@ def _engine(use: EngineUse, plan: RunPlan) -> dict[str, Any]:
 
 
 def _counts(counts: ObjectCounts, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:
-    are = "rows of the tool's tables" if plan.tool.tool_profile else what_counts_are(plan.objects, manifest.warnings)
-    return {"are": are, **asdict(counts)}
+    return {"are": what_counts_are(plan, manifest.warnings), **asdict(counts)}
 
 
 def _image(image: SegmentedImage, plan: RunPlan, manifest: Manifest) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from attrs import define, field
 
 from batch_ops.domain import naming
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.foreground import what_was_counted
 from batch_ops.domain.local_names import local_path
 from batch_ops.domain.selection import Selection
 from batch_ops.files.console import Console
@@ -28,7 +29,18 @@ from batch_ops.use_cases.fetching import Fetching
 from batch_ops.use_cases.steering import Steering
 from batch_ops.wiring import local_folder
 
-_COLUMNS = ("file", "t", "class", "class_name", "objects_before", "objects_after", "difference", "dice", "image")
+_COLUMNS = (
+    "file",
+    "t",
+    "class",
+    "class_name",
+    "objects_before",
+    "objects_after",
+    "difference",
+    "dice",
+    "image",
+    "objects_are",
+)
 _IN_ALL = "all files"
 
 
@@ -117,6 +129,7 @@ class _Comparison:
         self, before: FileRecord, after: FileRecord, folder: str, found: list[dict[int, Agreement]]
     ) -> Iterator[tuple[Any, ...]]:
         old, new = _classes(before, folder), _classes(after, folder)
+        are = _what_objects_are(before, after, folder)
         for t, agreements in enumerate(found):
             for label in sorted({*agreements, *old, *new}):
                 one, other = old.get(label), new.get(label)
@@ -129,12 +142,12 @@ class _Comparison:
                 for index, number in enumerate(numbers):
                     unknown = number is None or sums[index] is None or len(found) > 1
                     sums[index] = None if unknown else sums[index] + number
-                yield after.source, t, label, name, *numbers, _difference(*numbers), agreed.dice, folder or None
+                yield after.source, t, label, name, *numbers, _difference(*numbers), agreed.dice, folder or None, are
 
     def in_all(self) -> Iterator[tuple[Any, ...]]:
         """Sum up all pairs: a line for each class. Objects of several time points are not summed up."""
         for (label, name), (before, after, agreed) in sorted(self._sums.items()):
-            yield _IN_ALL, None, label, name, before, after, _difference(before, after), agreed.dice, None
+            yield _IN_ALL, None, label, name, before, after, _difference(before, after), agreed.dice, None, None
 
     def _keep(self, to: Path, name: str, folder: str, places: list[Path]) -> None:
         """Keep both overlays of an image, where there are any."""
@@ -177,6 +190,17 @@ def _times(before: FileRecord, after: FileRecord, folder: str) -> int:
 def _classes(record: FileRecord, folder: str) -> dict[int, ClassCount]:
     counts = (one.counts for one in record.published.all_counts if one.folder == folder)
     return {one.label: one for of_image in counts for one in of_image.classes}
+
+
+def _what_objects_are(before: FileRecord, after: FileRecord, folder: str) -> str | None:
+    """Say what was counted as an object, and of which size: of both apart where it is not the same."""
+    each = [
+        what_was_counted(one.counts, record.plan)
+        for record in (before, after)
+        for one in record.published.all_counts
+        if one.folder == folder
+    ]
+    return each[0] if len(set(each)) == 1 else "before: {}; after: {}".format(*each) if each else None
 
 
 def _named(folders: list[str]) -> str:

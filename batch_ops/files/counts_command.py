@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.foreground import what_counts_are
 from batch_ops.domain.name_pattern import FIELDS
 from batch_ops.domain.selection import Selection
 from batch_ops.files.console import Console
@@ -19,6 +20,7 @@ from batch_ops.use_cases.steering import Steering
 _COLUMNS = (
     *("file", *FIELDS, "state", "t", "class", "class_name", "objects", "mean_size", "total_size", "unit", "min_size"),
     *("classifier_sha256", "classifier_since", "tool", "tool_version", "run", "finished", "warnings", "image"),
+    "objects_are",
 )
 _KEPT_IN_MEMORY = 8 * 2**20
 
@@ -73,15 +75,16 @@ def _lines(record: FileRecord, said: Mapping[str, str], since: datetime | None) 
     )
     counted = record.published.all_counts
     if not counted or record.state is not State.SUCCEEDED:
-        yield *of_file, *[None] * 8, *end, None
+        yield *of_file, *[None] * 8, *end, None, None
         return
+    are = what_counts_are(record.plan, record.plan.warnings)
     for image in counted:
         unit, least = image.counts.unit, image.counts.min_size
         for one in image.counts.classes:
             for t, (objects, size) in enumerate(zip(one.objects, one.sizes, strict=True)):
                 mean = size / objects if objects else None
                 of_class = (t, one.label, one.name, objects, mean, size, unit, least)
-                yield *of_file, *of_class, *end, image.folder or None
+                yield *of_file, *of_class, *end, image.folder or None, are
 
 
 def _moment(at: datetime | None) -> str | None:

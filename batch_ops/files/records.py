@@ -113,7 +113,7 @@ def details(record: FileRecord) -> list[tuple[str, str]]:
         "classifier (SHA-256)": plan.tool.project_digest,
         "TIFFs": str(record.published.tiffs or ""),
         "bytes of results": _count(record.published.result_bytes),
-        "objects": f"{counts} ({what_counts_are(plan.objects, plan.warnings)})" if counts else "",
+        "objects": f"{counts} ({what_counts_are(plan, plan.warnings)})" if counts else "",
         "node seconds": _count(record.node_seconds),
         "cost": cost_text(record),
         "correlation id": record.correlation_id,

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.foreground import what_was_counted
+from batch_ops.domain.record_parts import ImageCounts
 from batch_ops.task.objects import ObjectCounts
+from batch_ops.task.run_plan import RunPlan
 
 # Pixels of the drawing; it scales with its place.
 WIDTH, HEIGHT = 600, 160
@@ -27,7 +30,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The counts of one image: a line of the table for each class and time point, the first MOST_ROWS of them."""
+    """The counts of one image: a line of the table for each class and time point, the first MOST_ROWS of them.
+
+    `are`: what was counted as an object.
+    """
 
     folder: str
     unit: str
@@ -35,23 +41,30 @@ class Counted:
     is_cut: bool
     lines: tuple[Line, ...]
     most: int
+    are: str
 
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """Counts of many files, the oldest first: a line for each class, and its lowest, middle and highest count."""
+    """Counts of many files, the oldest first: a line for each class, and its lowest, middle and highest count.
+
+    `are`: what was counted as an object, each such way once.
+    """
 
     lines: tuple[Line, ...]
     classes: tuple[tuple[str, int, float, float, float], ...]
     most: float
+    are: tuple[str, ...]
 
 
 def over_files(records: Sequence[FileRecord]) -> Over | None:
     """Draw the counts of files, given the newest first: of a time series the mean. None where there are none."""
     found: dict[str, list[float]] = {}
+    are: dict[str, None] = {}
     for record in reversed(records):
         sums: dict[str, float] = {}
         for image in record.published.all_counts:
+            are[what_was_counted(image.counts, record.plan)] = None
             for one in image.counts.classes:
                 sums[one.name] = sums.get(one.name, 0.0) + mean(one.objects)
         for name, number in sums.items():
@@ -61,22 +74,24 @@ def over_files(records: Sequence[FileRecord]) -> Over | None:
     most = max(map(max, found.values()))
     lines = (Line(name, _points(values, most), place % 6) for place, (name, values) in enumerate(found.items()))
     summed = ((name, len(values), min(values), median(values), max(values)) for name, values in found.items())
-    return Over(tuple(lines), tuple(summed), most)
+    return Over(tuple(lines), tuple(summed), most, tuple(are))
 
 
 def counted(record: FileRecord) -> list[Counted]:
     """List the counts of each image."""
-    return [_counted(one.folder, one.counts) for one in record.published.all_counts]
+    return [_counted(one, record.plan) for one in record.published.all_counts]
 
 
-def _counted(folder: str, counts: ObjectCounts) -> Counted:
+def _counted(image: ImageCounts, plan: RunPlan) -> Counted:
+    counts = image.counts
     number = len(counts.classes[0].objects)
     rows = list(_rows(counts, number))
     most = max((max(one.objects) for one in counts.classes), default=0)
     lines = tuple(
         Line(one.name, _points(one.objects, most), place % 6) for place, one in enumerate(counts.classes) if number > 1
     )
-    return Counted(folder, counts.unit, tuple(rows[:MOST_ROWS]), len(rows) > MOST_ROWS, lines, most)
+    are = what_was_counted(counts, plan)
+    return Counted(image.folder, counts.unit, tuple(rows[:MOST_ROWS]), len(rows) > MOST_ROWS, lines, most, are)
 
 
 def _rows(counts: ObjectCounts, number: int) -> Iterator[tuple[int, str, int, float]]:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from batch_ops.domain import naming
 from batch_ops.domain.cost_text import cost_text
 from batch_ops.domain.file_record import FileRecord, State
+from batch_ops.domain.foreground import what_counts_are
 from batch_ops.domain.month_sums import MonthSum
 from batch_ops.domain.prices import money
 from batch_ops.domain.publication import Listed
@@ -130,6 +131,12 @@ class FileRow:
         return "; ".join(
             f"{one.folder}: {one.counts.sentence()}" if one.folder else one.counts.sentence() for one in found
         )
+
+    @property
+    def counts_are(self) -> str:
+        """What was counted as an object."""
+        plan = self.record.plan
+        return what_counts_are(plan, plan.warnings) if self.counts else ""
 
     @property
     def cost(self) -> str:

@@ -164,10 +164,14 @@ class ObjectCounts:
         text = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
         return text if len(text.encode("utf-16-le")) <= MAX_SMALL_BYTES else ""
 
+    @property
+    def least(self) -> str:
+        """From which size on objects count, as the end of a phrase; "" where all do."""
+        return f" of at least {self.min_size:g} {self.unit}" if self.min_size else ""
+
     def sentence(self) -> str:
         """Say the numbers in one line: those of a single time point, or the least and the most of several."""
-        least = f" of at least {self.min_size:g} {self.unit}" if self.min_size else ""
-        return "; ".join(f"{one.name}: {_range(one.objects, least)}" for one in self.classes)
+        return "; ".join(f"{one.name}: {_range(one.objects, self.least)}" for one in self.classes)
 
 
 def _range(numbers: Sequence[int], least: str) -> str:

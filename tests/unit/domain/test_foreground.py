@@ -2,9 +2,10 @@
 
 import pytest
 
-from batch_ops.domain.foreground import objects_wanted
+from batch_ops.domain.foreground import objects_wanted, what_was_counted
 from batch_ops.domain.project_config import ConfigError, ProjectConfig, parse
-from batch_ops.task.objects import CountedClass, ObjectsWanted
+from batch_ops.task.objects import COMPONENTS, PARTS, ClassCount, CountedClass, ObjectCounts, ObjectsWanted
+from batch_ops.task.run_plan import RunPlan, RunWarning, ToolChoice
 
 SEGMENTATION = "Simple Segmentation"
 
@@ -103,3 +104,22 @@ def test_a_configuration_that_means_nothing_is_refused(text):
         ConfigError, match=r"objects|pixel_size_um|per_plane|internal_path|keep_export|engine|output|palette|settle"
     ):
         parse("p.json", text.encode())
+
+
+@pytest.mark.parametrize(
+    ("tool", "split", "warned", "least", "said"),
+    [
+        ("", "", (), 0, COMPONENTS),
+        ("", "", (), 2.5, f"{COMPONENTS}; those of at least 2.5 um2"),
+        ("", "distance", (), 0, PARTS),
+        ("", "distance", (RunWarning("not-split", "It is too large."),), 0, COMPONENTS),
+        ('{"name": "imagej"}', "", (), 0, "rows of the tool's tables"),
+    ],
+)
+def test_what_counts_are_is_said_with_them(tool, split, warned, least, said):
+    """Components, their parts where they could be parted, or what another tool has counted; and from which size on."""
+    counts = ObjectCounts("um2", least, (ClassCount(1, "Cell", (3,), (9.0,)),))
+    objects = ObjectsWanted((CountedClass(1, "Cell"),), split=split)
+    assert (
+        what_was_counted(counts, RunPlan(tool=ToolChoice(tool_profile=tool), objects=objects, warnings=warned)) == said
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from batch_ops.task.objects import COMPONENTS
 from tests.unit.files.conftest import Operator
 
 OLD, NEW = "fly/=a.h5", "fly@new/=a.h5"
@@ -61,6 +62,7 @@ async def test_objects_and_dice_of_each_class(operator):
     numbers = [(row["objects_before"], row["objects_after"], row["difference"]) for row in rows]
     # The fake counts one time point only, in one class.
     assert numbers == [("10", "10", "0"), *[("", "", "")] * 5]
+    assert [row["objects_are"] for row in rows] == [*[COMPONENTS] * 4, *[""] * 2]
 
 
 async def test_overlays_stand_side_by_side(operator, tmp_path):

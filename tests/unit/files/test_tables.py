@@ -7,6 +7,7 @@ import pytest
 
 from batch_ops.domain.prices import NodePrices
 from batch_ops.domain.selection import Selection
+from batch_ops.task.objects import COMPONENTS
 from tests.world import NAME
 
 
@@ -60,6 +61,7 @@ async def test_counts_are_csv_with_a_line_for_every_file(operator):
     ]
     assert (counted["fly/b.h5"]["state"], counted["fly/b.h5"]["objects"]) == ("ACTIVE", "")
     assert "cell: 10 (connected components" in (await operator.types("show", "fly/=a.h5")).out
+    assert (row["objects_are"], counted["fly/b.h5"]["objects_are"]) == (COMPONENTS, "")
     rows = {row["file"]: row for row in (await operator.types("counts", "--json")).json}
     assert rows["fly/=a.h5"]["objects"] == 10
     assert rows["fly/=a.h5"]["classifier_since"] == "2026-03-01T12:00:00Z"

@@ -6,6 +6,7 @@ import pytest
 
 from batch_ops.domain.errors import ServiceFault
 from batch_ops.domain.page_groups import PageGroups
+from batch_ops.task.objects import COMPONENTS
 from tests.fakes.check import PROJECT
 from tests.unit.page.browser import Browser
 from tests.unit.page.test_steering import send
@@ -99,6 +100,8 @@ async def test_a_file_that_is_done_has_its_results(world: World):
     seen = await browser.see("file", name="fly/a.h5")
     places = [url.removeprefix("/page/") for url in seen.all("a", "href") if "/result?" in url]
     assert len(places) >= 3
+    assert COMPONENTS in seen.text
+    assert (await browser.see("files", project="fly")).text.count(COMPONENTS) == 1
     for place in places:
         answer = await browser.get(place)
         assert answer.status_code == 200

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from batch_ops.domain.page_groups import PageGroups
+from batch_ops.task.objects import COMPONENTS
 from tests.fakes.check import PROJECT
 from tests.unit.page.browser import Browser
 from tests.unit.page.test_steering import send
@@ -30,7 +31,15 @@ async def test_a_project_tells_its_classifier_and_what_it_has_done(world: World)
     """Labels in their colours, features, how often this version was used, numbers by state, a plot of the counts."""
     seen = await Browser(world, "viewer", groups=("g1",)).see("project", project="fly")
     text = " ".join(seen.text.split())
-    for said in ("Gaussian Smoothing 0.3, 3.5", "cell", "2 files", "2 Done", "2026-03", "In use since2026-03-01"):
+    for said in (
+        "Gaussian Smoothing 0.3, 3.5",
+        "cell",
+        "2 files",
+        "2 Done",
+        "2026-03",
+        "In use since2026-03-01",
+        COMPONENTS,
+    ):
         assert said in text
     assert seen.all("rect", "fill") == ["#ffe119", "#00000a"]
     assert len(seen.all("polyline", "points")[0].split()) == 2
