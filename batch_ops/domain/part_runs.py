@@ -4,6 +4,7 @@ A part is looked at as if it were a run of its own, so that the rules for runs (
 task shows, how often and when it is tried again, what its work has cost. What comes of it is put back into the run.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -195,3 +196,15 @@ def claimed_anew(record: FileRecord, now: datetime) -> FileRecord:
                 seen = replace(run, state=State.SUBMITTING, placement=here)
             record = with_part(record, number, seen)
     return replace(record, placement=replace(record.placement, previous=previous))
+
+
+def computed_again(record: FileRecord, numbers: Collection[int]) -> FileRecord:
+    """Claim another attempt of parts that had succeeded, as what joins them could not use their results.
+
+    How often that may happen is a matter of the run's tries: what joins them has failed.
+    """
+    parts = record.parts
+    assert parts is not None
+    for number in numbers:
+        parts = parts.with_part(number, PartTask(attempt=parts.each[number - 1].attempt + 1))
+    return replace(record, parts=parts)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import define
 
+from batch_ops.concurrency import answers_of
 from batch_ops.containers.problem_file import ProblemFile
 from batch_ops.containers.staging import Staging
 from batch_ops.domain.batch_task import JobState, Task, TaskState
@@ -14,7 +15,7 @@ from batch_ops.domain.errors import JobMissing, NotAllowed
 from batch_ops.domain.failures import Cause, cause_of, refined
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.orders import LookOrder
-from batch_ops.domain.part_runs import claimed_anew, followed, has_open_parts, is_of_newer_version
+from batch_ops.domain.part_runs import claimed_anew, computed_again, followed, has_open_parts, is_of_newer_version
 from batch_ops.domain.pool_trouble import PATIENCE, is_long_wait, is_wait, waiting
 from batch_ops.domain.prices import Node, NodeKind
 from batch_ops.domain.settings import Settings
@@ -54,8 +55,10 @@ class Observation:
         if is_of_newer_version(record):
             return entry
         step, cause = await self.judge(record, task, await self._node(record, task))
-        if step and cause and cause.kind is FailureKind.STAGING_IN and (gone := await self.look_at_image(entry)):
-            return gone
+        if step and cause and cause.kind is FailureKind.STAGING_IN:
+            if gone := await self.look_at_image(entry):
+                return gone
+            step = await self._with_parts_of_use(step, cause)
         if step and is_long_wait(record.reason) and not step.record.state.is_final:
             await self._problem_file.retract(record)
         return await self._steps.apply(entry, step) if step else entry
@@ -83,6 +86,17 @@ class Observation:
             return None
         entry = await self.take_in(entry, task)
         return await self.look_around(entry) if entry.record.state is State.ACTIVE else entry
+
+    async def _with_parts_of_use(self, step: Step, cause: Cause) -> Step:
+        """Have those parts computed again that what joins them said it can't use, or whose results are gone."""
+        record, parts = step.record, step.record.parts
+        if step.then is not Then.SUBMIT or parts is None:
+            return step
+        task_ids = parts.for_task().task_ids(record.placement.task_id)
+        there = await answers_of(task_ids, self._staging.execution)
+        numbered = enumerate(there, start=1)
+        lost = [number for number, one in numbered if one is None or parts.cut.words(number) in cause.sentence]
+        return replace(step, record=computed_again(record, lost)) if lost else step
 
     async def look_around(self, entry: Entry) -> Entry:
         """Find out why a task waits for a node; return the row as far as it was ended."""

@@ -1,6 +1,7 @@
 """Joins what the parts of an image became, in a process of its own: `order` as JSON on its input.
 
 {"targets": the TIFFs to make: one, or one for each time point, "sizes": pixels of the whole along t, z, c, y and x,
+ "planes": whether ilastik took the planes along z for time points,
  "parts": of each {"files": its TIFFs, "pages": of each of them, "axis", "read", "kept": as in `parts.Region`}}
 
 Only pages are in memory, of which the system keeps what it likes. The TIFFs are laid out as ilastik does.
@@ -19,6 +20,8 @@ from node.aside import answer
 from node.planes import Pages
 from node.write_tiff import CLASSIC_BYTES
 
+# What ilastik writes of an axis along z without a unit, as where it took planes for time points.
+_NO_UNIT = "pixel"
 Array = Any  # numpy's, whose types Python 3.9 can't all write
 
 
@@ -31,7 +34,14 @@ def join(order: dict[str, Any]) -> dict[str, Any]:
     dtype, said = _like(Path(order["parts"][0]["files"][0]))
     for number, target in enumerate(targets):
         times = range(number, number + 1) if each else range(sizes["t"])
-        place = _lay_out(target, (len(times), *(sizes[axis] for axis in "zcyx")), dtype, said)
+        shape = (len(times), *(sizes[axis] for axis in "zcyx"))
+        if order["planes"]:
+            # The file says so until its pages are called planes again.
+            told = {name.replace("PhysicalSizeZ", "TimeIncrement"): value for name, value in said.items()}
+            told["PhysicalSizeZUnit"] = _NO_UNIT
+            place = _lay_out(target, (shape[1], shape[0], *shape[2:]), dtype, told).reshape(shape)
+        else:
+            place = _lay_out(target, shape, dtype, said)
         for part in order["parts"]:
             _fill(place, times, part, sizes)
         place.flush()

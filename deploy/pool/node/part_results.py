@@ -12,7 +12,7 @@ from pathlib import Path
 from batch_ops.image.axes import sizes
 from batch_ops.task import contract, warning_kinds
 from batch_ops.task.certificate import EngineUse
-from batch_ops.task.export_plan import ExportPlan, exported
+from batch_ops.task.export_plan import HDF5, ExportPlan, exported
 from batch_ops.task.manifest import Manifest
 from batch_ops.task.output import Output
 from batch_ops.task.outputs import PlannedOutput
@@ -23,6 +23,7 @@ from node.aside import NoAnswer, ask_aside
 from node.execution import Execution
 from node.files import is_disk_full, md5_of, refuse
 from node.image import LocalImage
+from node.tiffs import name_planes
 
 FOLDER = contract.PARTS_FOLDER
 # Not imported here: what it needs may be missing, which must stop no other task.
@@ -100,7 +101,10 @@ def join_parts(
         for source, target in zip((part.folder / one.path for part in parts for one in part.tiffs), targets):
             os.link(source, target)
     else:
-        _join(task, image, parts, targets, sum(output.total_bytes for output in promised), classes)
+        is_t = bool(image.described.planes) and plan.export_format != HDF5
+        _join(task, image, parts, targets, sum(output.total_bytes for output in promised), classes, planes=is_t)
+        if is_t:
+            name_planes(folder, promised, image.described)
     execution.ilastik_exit_code = 0
     execution.seconds["ilastik"] = round(sum(part.manifest.seconds.get("ilastik", 0.0) for part in parts), 3)
     execution.command = list(parts[0].manifest.command)
@@ -132,11 +136,14 @@ def _join(
     targets: Sequence[Path],
     total_bytes: int,
     classes: int,
+    *,
+    planes: bool,
 ) -> None:
     channels, _ = exported(task.export_source, classes)
     order = {
         "targets": [str(target) for target in targets],
         "sizes": {**sizes(image.axes, image.shape), "c": channels},
+        "planes": planes,
         "parts": [
             {
                 "files": [str(part.folder / output.path) for output in part.tiffs],

@@ -67,6 +67,8 @@ def test_slabs_of_a_volume_give_the_results_of_the_whole(folder: TaskFolder) -> 
         ({"t": 2, "z": 31, "y": 19, "x": 18}, Division("z", 31, 3, _HALO), _DEEP, False, {}),
         ({"z": 31, "y": 17, "x": 18, "c": 3}, Division("z", 31, 2, _HALO), _DEEP, False, {}),
         ({"z": 9, "y": 17, "x": 18}, Division("z", 9, 4), _SOME, True, {}),
+        ({"z": 9, "y": 17, "x": 18}, Division("z", 9, 2), _SOME, True, {"planes": "z"}),
+        ({"z": 4, "y": 17, "x": 18, "c": 2}, Division("z", 4, 3), _SOME, True, {"planes": "z"}),
         ({"z": 7, "y": 47, "x": 18}, Division("y", 47, 3, _HALO), _DEEP, False, {}),
         ({"y": 61, "x": 33}, Division("y", 61, 4, _HALO), _DEEP, True, {}),
         ({"y": 61, "x": 33, "c": 2}, Division("y", 61, 2, _HALO), _DEEP, True, {}),
