@@ -23,6 +23,8 @@ _DEFAULT = {2: "yx", 3: "zyx", 4: "zyxc", 5: "tzyxc"}
 # ilastik itself takes so short a last axis of three for channels.
 _MOST_CHANNELS = 4
 _OF_MATLAB = "of an array with so many dimensions that MATLAB has written no order is usual"
+# As Fiji's plugin stores a volume or a plane; MATLAB's usual orders are stored in columns.
+_OF_FIJI = ("yx", "zyx")
 # By the dialect that knows of no usual order.
 _UNUSUAL = {"nexus": "the names that it gives its axes are others than time, channel, z, y and x"}
 _SET = 'set "axes" in the configuration of its project'
@@ -144,12 +146,14 @@ def _confirmed(found: Dataset, confirmed: str) -> Axes:
 def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
     shape = found.shape
     default = found.usual.strip("?") or _DEFAULT[len(shape)]
-    in_columns = bool(found.usual) and found.reader not in _UNUSUAL
+    by_fiji = found.usual in _OF_FIJI
+    in_columns = bool(found.usual) and found.reader not in _UNUSUAL and not by_fiji
     likely = _likely(shape, project, found.page_axes, in_columns=in_columns)
     example = likely or default
     advice = f"save it with axistags (as ilastik's export does), or {_SET} (such as {example})"
     unsaid = f"does not say which of its dimensions ({by(shape)}) is which"
-    if reason := _why_open(shape, project) or (found.usual == "?" and _UNUSUAL.get(found.reader, _OF_MATLAB)):
+    why_open = "" if by_fiji else _why_open(shape, project)
+    if reason := why_open or (found.usual == "?" and _UNUSUAL.get(found.reader, _OF_MATLAB)):
         raise Open(f"{unsaid}, and {reason}; {advice}.", example)
     trained = (project.axes, _without_channels(shape, project))
     usual = (default,) if found.usual else (*trained, default, *map(_sorted, trained))
@@ -164,7 +168,9 @@ def _assumed(found: Dataset, project: ProjectFacts) -> Axes:
         raise Unfit(f"{unsaid}: {both} both fit and give different pixels; {advice}.")
     (letters,) = orders
     like = "the order that ilastik has" if letters == default else "as its project's training images have them"
-    if found.usual:
+    if by_fiji:
+        like = "the order in which Fiji's HDF5 plugin stores what it calls so"
+    elif found.usual:
         like = "the order in which MATLAB stores rows, columns and planes"
     sentence = (
         f"It does not say which of its dimensions ({by(shape)}) is which; they are taken for {letters}, {like}. "

@@ -19,7 +19,17 @@ from tests.acceptance.lab import REPOSITORY
 from tests.deploy.pool.conftest import NODE_PYTHON
 from tests.deploy.pool.task.test_dialects import SAMPLES
 from tests.deploy.pool.task.test_plain_copy import KINDS, WRITE
-from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, UNSAID, pixels_of, plain
+from tests.fakes.dialects import (
+    MAKERS,
+    NO_CHANNELS,
+    PIXEL_SIZES,
+    SERIES,
+    SIZELESS,
+    UNSAID,
+    fiji_without_time,
+    pixels_of,
+    plain,
+)
 from tests.fakes.forests import add_lane
 from tests.fakes.tiffs import KINDS as TIFFS
 from tests.fakes.tiffs import SHAPE
@@ -144,6 +154,8 @@ def dialects() -> dict[str, tuple[bytes, np.ndarray]]:
         made[dialect] = content(maker, own), own
     for writer, (shape, dtype) in SAMPLES.items():
         made[writer] = (WRITTEN / f"{writer}.h5").read_bytes(), pixels_of(*shape, dtype=dtype)
+    colours = pixels_of(1, 2, *VOLUME)
+    made["fiji without time"] = content(fiji_without_time, colours), colours
     series = pixels_of(2, 1, *VOLUME)
     made["another order"] = content(in_another_order, series), series
     made["put together"] = content(put_together, series), series

@@ -56,6 +56,13 @@ def fiji(file: h5py.File, pixels: np.ndarray) -> None:
         made.attrs["element_size_um"] = PIXEL_SIZES
 
 
+def fiji_without_time(file: h5py.File, pixels: np.ndarray) -> None:
+    """As Fiji's plugin saves the channels of one time point under the names that it has for images without time."""
+    for c, volume in enumerate(pixels[0]):
+        made = file.create_dataset(f"channel{c}", data=volume, compression="gzip")
+        made.attrs["element_size_um"] = np.array(PIXEL_SIZES, "f4")
+
+
 def matlab(file: h5py.File, pixels: np.ndarray) -> None:
     """As MATLAB writes an array of rows, columns and planes into a file of version 7.3: stored in columns."""
     file.create_dataset("stack", data=pixels[0, 0].transpose(0, 2, 1)).attrs["MATLAB_class"] = np.bytes_(b"uint8")

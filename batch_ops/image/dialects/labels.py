@@ -12,10 +12,15 @@ import h5py
 from batch_ops.image.stored_values import item_at, numbers_attribute, texts_attribute
 
 MATLAB = "matlab"
+_FIJIS = {2: "yx", 3: "zyx"}
+OF_VOLUMES = frozenset(_FIJIS.values())
 _LETTERS = {"time": "t", "channel": "c", "channels": "c", "t": "t", "c": "c"}
 # Such as `y` and `x_pixel_offset`.
 _OF_SPACE = re.compile("([zyx])(_.*)?")
 _MOST = 1e9
+# The names that Fiji's plugin proposes, with time and without.
+_OF_FIJI = re.compile("(t[0-9]+/)?channel[0-9]+")
+_COLOURS = 3
 
 
 def pixel_sizes(file: h5py.File, path: str, axistags: str | None) -> list[list[Any]]:
@@ -26,10 +31,14 @@ def pixel_sizes(file: h5py.File, path: str, axistags: str | None) -> list[list[A
     item = item_at(h5py.h5g.open(file.id, b"/"), path)
     if not isinstance(item, h5py.h5d.DatasetID) or (axistags is not None and _has_sizes(axistags)):
         return []
-    sizes = numbers_attribute(item, "element_size_um") or []
-    if len(sizes) not in (2, 3) or not all(0 < size < _MOST for size in sizes):
-        return []
+    sizes = element_sizes(item)
     return [[axis, size, "um"] for axis, size in zip("zyx"[-len(sizes) :], sizes)]
+
+
+def element_sizes(item: Any) -> list[float]:
+    """Return what the attribute `element_size_um` of a dataset says of z, y and x, or of y and x; [] if nothing."""
+    sizes = (numbers_attribute(item, "element_size_um") or []) if isinstance(item, h5py.h5d.DatasetID) else []
+    return sizes if len(sizes) in (2, 3) and all(0 < size < _MOST for size in sizes) else []
 
 
 def letters_of(names: Sequence[str], dimensions: int) -> str:
@@ -55,12 +64,16 @@ def labelled_axes(file: h5py.File, path: str, dimensions: int) -> str:
 def usual_order(file: h5py.File, path: str, dimensions: int) -> str:
     """Return the usual order of an array that MATLAB has written: rows, columns and planes, stored in columns.
 
-    Of more dimensions than those nothing is usual. "" for a dataset of anything else.
+    Of more dimensions than those nothing is usual. Of a volume of Fiji's plugin, by its name and the sizes of its
+    pixels, it is `zyx` or `yx`, but for one of three columns, which may be colours. "" for a dataset of anything else.
     """
     item = item_at(h5py.h5g.open(file.id, b"/"), path)
-    if not isinstance(item, h5py.h5d.DatasetID) or not h5py.h5a.exists(item, b"MATLAB_class"):
+    if not isinstance(item, h5py.h5d.DatasetID):
         return ""
-    return {2: "xy", 3: "zxy"}.get(dimensions, "?")
+    if h5py.h5a.exists(item, b"MATLAB_class"):
+        return {2: "xy", 3: "zxy"}.get(dimensions, "?")
+    by_fiji = _OF_FIJI.fullmatch(path) and len(element_sizes(item)) == 3 and item.shape[-1] != _COLOURS
+    return _FIJIS.get(dimensions, "") if by_fiji else ""
 
 
 def _has_sizes(axistags: str) -> bool:

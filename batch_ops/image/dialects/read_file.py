@@ -15,7 +15,7 @@ import h5py
 from batch_ops.image import read_pattern
 from batch_ops.image.choice import CHOSEN_BY_TRAINING
 from batch_ops.image.dialects import bigdataviewer, fiji, imaris, luxendo, nexus
-from batch_ops.image.dialects.labels import MATLAB, labelled_axes, pixel_sizes, usual_order
+from batch_ops.image.dialects.labels import MATLAB, OF_VOLUMES, labelled_axes, pixel_sizes, usual_order
 from batch_ops.image.links import resolve
 from batch_ops.image.read_image import beside, read_image, shown
 from batch_ops.image.views import Part
@@ -105,7 +105,7 @@ def _labelled(file: h5py.File, found: dict[str, Any]) -> dict[str, Any]:
     dimensions = len(found["shape"]) - len(stacked)
     known: dict[str, Any] = {}
     if order := usual_order(file, path, dimensions):
-        known = {"usual": order} if stacked else {"usual": order, "reader": MATLAB}
+        known = {"usual": order} if stacked or order in OF_VOLUMES else {"usual": order, "reader": MATLAB}
     if said := labelled_axes(file, path, dimensions):
         known["axes"] = said
     return {**found, **known, "pixel_sizes": pixel_sizes(file, path, found["axistags"])}

@@ -15,7 +15,16 @@ from batch_ops.task import contract
 from batch_ops.task.run_plan import AxesSource, ImageDescription, image_to_json
 from local_cloud.demo.volumes import axistags_json
 from tests.deploy.pool.conftest import REPOSITORY, STAND_IN
-from tests.fakes.dialects import MAKERS, NO_CHANNELS, PIXEL_SIZES, SERIES, SIZELESS, pixels_of, plain
+from tests.fakes.dialects import (
+    MAKERS,
+    NO_CHANNELS,
+    PIXEL_SIZES,
+    SERIES,
+    SIZELESS,
+    fiji_without_time,
+    pixels_of,
+    plain,
+)
 from tests.fakes.tiffs import KINDS, SHAPE
 from tests.fakes.tiffs import pixels as tiff_pixels
 
@@ -83,6 +92,16 @@ def test_pixels_and_their_size_are_those_of_the_image(folder, segment, expected,
         return
     assert [told[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
     assert told["PhysicalSizeXUnit"] == "µm"
+
+
+def test_channels_without_time_are_one_image(folder, segment, expected):
+    """As Fiji's plugin names them where there is no time."""
+    folder.axes, folder.shape = "tczyx", (1, 2, 9, 21, 26)
+    folder.make_project()
+    pixels = pixels_of(*folder.shape)
+    (found,) = segment(lambda file: fiji_without_time(file, pixels))
+    np.testing.assert_array_equal([tifffile.imread(found)], expected(pixels))
+    assert [ome_pixels(found)[f"PhysicalSize{axis}"] for axis in "ZYX"] == pytest.approx(PIXEL_SIZES)
 
 
 @pytest.mark.parametrize(

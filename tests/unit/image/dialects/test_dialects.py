@@ -6,7 +6,6 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from batch_ops.image import read_pattern
 from batch_ops.image.dialects import tiff
@@ -14,31 +13,13 @@ from batch_ops.image.dialects.read_file import DIALECTS, read_file
 from batch_ops.image.facts import Accepted, ImageOptions, Refused, Undecided
 from batch_ops.image.readings import PLAIN_READER
 from batch_ops.image.views import COPIED_READERS
-from batch_ops.inspection.checker import ImageChecker
 from batch_ops.task.run_plan import AxesSource
 from tests.fakes.dialects import MAKERS, NO_CHANNELS, SERIES, UNSAID, pixels_of
-from tests.unit.inspection.conftest import PROJECT_3D, CountingReader, axistags, make_h5
+from tests.unit.inspection.conftest import PROJECT_3D, axistags, make_h5
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _OF_MATLAB = {"MATLAB_class": np.bytes_(b"double")}
 _FLAT = replace(PROJECT_3D, spatial_dimensions=2, sigma_3d=0.0, columns=None)
-_NONE = ImageOptions()
-MOST_READS, MOST_BYTES = 24, 2**20
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def look():
-    """The verdict on what `build` writes; what it read is noted in the reader."""
-    async with ImageChecker() as checker:
-
-        async def run(build, project=PROJECT_3D, options=_NONE):
-            reader = CountingReader(make_h5(build))
-            verdict = await checker.check_image("x.h5", reader, project, options)
-            assert len(reader.reads) <= MOST_READS
-            assert sum(length for _, length in reader.reads) <= MOST_BYTES
-            return verdict
-
-        yield run
 
 
 async def test_readers_that_need_a_plain_copy_are_known_without_the_library():
@@ -262,16 +243,6 @@ def _partition(file: h5py.File) -> None:
     MAKERS["bigdataviewer"](file, pixels_of(2, 1, 14, 21, 26))
     del file["t00001"]
     file["t00001"] = h5py.ExternalLink("other-01.h5", "/t00001")
-
-
-async def test_volumes_with_tags_of_their_own_are_not_by_the_plugin_of_fiji(look):
-    """It writes none; what they say is not overruled by how they are called."""
-
-    def build(file: h5py.File) -> None:
-        MAKERS["fiji"](file, pixels_of(2, 1, 14, 21, 26))
-        file["t0/channel0"].attrs["axistags"] = axistags("xyz")
-
-    assert isinstance(await look(build), Refused)
 
 
 def _without_time(file: h5py.File) -> None:
