@@ -10,7 +10,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batch_ops.adapters.blobs import fenced, headers, plain_etag, shown
 from batch_ops.adapters.sdk_errors import calls
-from batch_ops.domain.errors import BlobMissing
+from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.ports.services import Fence
 
 _SERVICE = "Blob storage"
@@ -34,7 +34,8 @@ class AzureBlockUploads:
 
     async def stage(self, container: str, name: str, upload: str, number: int, data: bytes) -> None:
         client = self._service.get_blob_client(container, name)
-        with calls(_SERVICE, f"write a block of {shown(container, name)}"):
+        blocks = BlobChanged(f"Another program has begun to send {shown(container, name)}.")
+        with calls(_SERVICE, f"write a block of {shown(container, name)}", {"InvalidBlobOrBlock": blocks}):
             await client.stage_block(_id(upload, number), data, length=len(data), validate_content=True)
 
     async def commit(

@@ -101,6 +101,10 @@ class Certificates:
         if made.combination.project_sha256 != record.plan.tool.project_digest or not is_own:
             log.warning("A certificate of another run was left out.", extra=fields(record))
             return None
+        if not made.is_known:
+            # Older nodes send them. Who could compare nothing says nothing of the engine, nor of what was found before.
+            log.warning("%s", made.sentence, extra=fields(record))
+            return None
         name = f"{folder_of(record)}{name_of(made.combination.key)}"
         fence, known = Fence(None), None
         try:
@@ -133,11 +137,12 @@ def _kind(record: FileRecord) -> str:
 
 
 def _read(content: bytes) -> Certificate | None:
-    """Read a certificate that is there; what can't be read counts for nothing."""
+    """Read a certificate that is there; what can't be read, or says nothing, counts for nothing."""
     try:
-        return Certificate.parse(content)
+        found = Certificate.parse(content)
     except ManifestError:
         return None
+    return found if found.is_known else None
 
 
 def _revoked(record: FileRecord, difference: Certificate) -> RunWarning:

@@ -20,7 +20,7 @@ from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.record_parts import Times
-from batch_ops.domain.run_key import run_key
+from batch_ops.domain.run_key import no_room_key, run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Stand
 
@@ -173,7 +173,9 @@ def _is_judged_anew(seen: Seen, old: FileRecord, settings: Settings) -> bool:
     project, companion = seen.project, seen.companion or old.plan.companion
     if not isinstance(project, Project):
         return False
-    return run_key(old, project, settings, old.plan.image, companion) != old.plan.run_key
+    key = run_key(old, project, settings, old.plan.image, companion)
+    same = {key, no_room_key(key, project, settings)} if old.state is State.REJECTED else {key}
+    return old.plan.run_key not in same
 
 
 def _refused(order: LookOrder, reason: str, now: datetime) -> FileRecord:

@@ -53,11 +53,12 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The version ends as `REJECTED`."""
+    """The version ends as `REJECTED`; `for_room`: no node here has room for it, which says nothing of other nodes."""
 
     record: FileRecord
     project: Project
     sentence: str
+    for_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,5 +242,5 @@ def decide(case: Case, found: Gathered, settings: Settings) -> Decision:
         return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))
     fault = disk_fault(case.blob, verdict.images, project, settings)
     if fault := fault or memory_fault(record.name, verdict.images, project, settings):
-        return Reject(record, project, fault)
+        return Reject(record, project, fault, for_room=True)
     return Claim(claimed(record, project, verdict, settings, case.now, found.contrast))

@@ -61,5 +61,6 @@ def disk_fault(blob: Blob, images: Sequence[ImageDescription], project: Project,
         return ""
     return (
         f"'{plain(blob.name)}' and its TIFFs need {need:.1f} GB, but a node's disk has "
-        f"{settings.node_disk_gb} GB; split the image, or ask for nodes with larger disks."
+        f"{settings.node_disk_gb} GB; split the image, or ask for nodes with larger disks, and "
+        "then: files retry --force."
     )

@@ -58,7 +58,7 @@ def memory_fault(name: str, images: Sequence[ImageDescription], project: Project
         f"'{plain(name)}' has pages of {size['y']:,} x {size['x']:,} pixels, and ilastik never begins with such a page "
         f"where less than {need / GB:,.1f} GB of memory are free; tasks here have {room / GB:,.1f} GB at most. "
         f"{engine}: the pixel engine computes it in little memory. "
-        "Or cut the image into smaller pages, or ask for larger nodes."
+        "Or cut the image into smaller pages, or ask for larger nodes, and then: files retry --force."
     )
 
 

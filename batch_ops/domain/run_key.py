@@ -8,6 +8,7 @@ import json
 
 from batch_ops.domain.export_choice import export_source, kept_export, result_form
 from batch_ops.domain.file_record import FileRecord
+from batch_ops.domain.node_memory import may_use_engine
 from batch_ops.domain.project import Project
 from batch_ops.domain.settings import Settings
 from batch_ops.task.run_plan import AxesSource, ImageDescription
@@ -57,3 +58,13 @@ def run_key(
     if project.tool:
         key.append(["tool", project.tool.name, project.tool.digest])
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
+
+def no_room_key(key: str, project: Project, settings: Settings) -> str:
+    """Extend the key of a run by all that decides whether it has room: an image rejected for that may have it later.
+
+    Rows of older versions have the plain key, which says nothing of nodes.
+    """
+    slot = (settings.slot_memory_mb, settings.slots_per_node, settings.large_slot_memory_mb)
+    room = [key, may_use_engine(project, settings), slot, settings.node_disk_gb]
+    return hashlib.sha256(json.dumps(room).encode()).hexdigest()

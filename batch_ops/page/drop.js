@@ -51,7 +51,8 @@ async function send(file, name, replaces, tell) {
     } catch {
       throw new Message(said("cut"));
     }
-    await ask("/block", { ...query, number }, { method: "POST", body, headers: { "X-Page-Word": word, "Content-Type": "application/octet-stream" } });
+    const taken = await ask("/block", { ...query, number }, { method: "POST", body, headers: { "X-Page-Word": word, "Content-Type": "application/octet-stream" } });
+    if (!taken.ok) throw new Message(said((await taken.json()).why));
   }
   const end = await ask("/finish", query, { method: "POST", body: new URLSearchParams({ word, replaces: replaces ? "1" : "" }) });
   const { why } = await end.json();

@@ -63,7 +63,11 @@ class Drops:
         # Who lies about the length is not read to the end.
         if _number(request.headers.get("content-length", "0")) > BLOCK_BYTES:
             raise HTTPException(413)
-        if not await system.uploading.block(upload, number, await request.body()):
+        try:
+            is_taken = await system.uploading.block(upload, number, await request.body())
+        except BlobChanged:
+            return JSONResponse({"why": "other-program"}, 409)
+        if not is_taken:
             raise HTTPException(400)
         return Response(status_code=204)
 

@@ -212,6 +212,10 @@ DROP_SAID: Mapping[str, str] = {
     "refused": "It was refused; load the page again.",
     "signed-out": "You are signed out; load the page again, then drop it again: it goes on where it was.",
     "no-project": "Say into which project.",
+    "other-program": (
+        "Another program began to send a file of this name and broke off: send it with that program, or drop it under "
+        "another name here; after a week it may come by this one."
+    ),
     "cut": "The file changed while it was sent; drop it again.",
 }
 

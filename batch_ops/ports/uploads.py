@@ -16,7 +16,10 @@ class BlockUploads(Protocol):
         """Return the blocks of this upload that are there: number -> bytes."""
 
     async def stage(self, container: str, name: str, upload: str, number: int, data: bytes) -> None:
-        """Send a block, counted from 0; the same number again replaces it. What is damaged on the way is refused."""
+        """Send a block, counted from 0; the same number again replaces it. What is damaged on the way is refused.
+
+        Raises `BlobChanged` where blocks of another program, whose ids have another length, are in the way.
+        """
 
     async def commit(
         self,

@@ -16,7 +16,7 @@ from batch_ops.domain import naming
 from batch_ops.domain.errors import Conflict, ServiceFault
 from batch_ops.domain.file_record import Entry, FileRecord, State
 from batch_ops.domain.project import Project
-from batch_ops.domain.run_key import run_key
+from batch_ops.domain.run_key import no_room_key, run_key
 from batch_ops.domain.settings import Settings
 from batch_ops.domain.worklist import Intent
 from batch_ops.log_fields import fields
@@ -72,14 +72,20 @@ class Claims:
         log.info("%s", reason, extra=fields(claimed.record))
         return claimed
 
-    async def reject(self, entry: Entry | None, record: FileRecord, project: Project, sentence: str) -> Entry:
-        """End the version as `REJECTED`, remembered under its project: another classifier may accept it."""
+    async def reject(
+        self, entry: Entry | None, record: FileRecord, project: Project, sentence: str, *, for_room: bool = False
+    ) -> Entry:
+        """End the version as `REJECTED`, remembered under its project: another classifier may accept it.
+
+        `for_room`: so may another choice of the program that computes, or other nodes.
+        """
         if entry and entry.record.run == record.run:
             await self._ending.tidy_later(entry.record)
         held = await self._hold(entry, record, self._settings.grace)
         await self._notes.note_rejected(naming.classifier_of(record.image_blob), record.name)
         companion = record.plan.companion
         key = run_key(record, project, self._settings, companion=companion)
+        key = no_room_key(key, project, self._settings) if for_room else key
         plan = RunPlan(run_key=key, tool=ToolChoice(project_etag=project.etag), companion=companion)
         judged = replace(held.record, plan=plan)
         return await self._ending.end(held, judged.to(State.REJECTED, self._clock(), sentence))

@@ -138,6 +138,16 @@ class Certificate:
         return self.voxels > 0 and not self.differing and not self.reason
 
     @property
+    def is_different(self) -> bool:
+        """Whether the engine was found to differ. What could not be compared is neither equal nor different."""
+        return self.differing > 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it says anything: older versions stored what could not be compared, too."""
+        return self.is_equal or self.is_different
+
+    @property
     def sentence(self) -> str:
         """Say what was found, for people."""
         where = f"{self.voxels:,} voxels in {self.probes} parts of the image"
@@ -213,7 +223,7 @@ def next_step(
 
     `beyond`: ilastik can't compute the image as a whole, only probes of it, so that it can't wait for other probers.
     """
-    found = next((one for one in known if one.combination == combination), None)
+    found = next((one for one in known if one.combination == combination and one.is_known), None)
     if role is EngineRole.NONE or (found is not None and not found.is_equal):
         return EngineStep.ILASTIK
     if role is EngineRole.AUDITOR:

@@ -171,8 +171,8 @@ class Start:
         match decision:
             case Wait(record, state, reason, reported):
                 return await self._claims.wait(entry, record, state, reason, reported=reported)
-            case Reject(record, project, sentence):
-                return await self._claims.reject(entry, record, project, sentence)
+            case Reject(record, project, sentence, for_room):
+                return await self._claims.reject(entry, record, project, sentence, for_room=for_room)
             case Claim(record):
                 return await self._claim(entry, looked, record)
             case Keep():

@@ -52,7 +52,10 @@ class Uploading:
         return UploadLook(exists=found is not None, staged=tuple(sorted(whole)))
 
     async def block(self, upload: Upload, number: int, data: bytes) -> bool:
-        """Take a block; False where it can't be one of this upload, by its number, its length or the file's name."""
+        """Take a block; False where it can't be one of this upload, by its number, its length or the file's name.
+
+        Raises `BlobChanged` where an upload of another program is in the way.
+        """
         if objection(upload.name, upload.length, self._settings.max_image_bytes):
             return False
         if not data or len(data) != upload.block_length(number):

@@ -36,6 +36,13 @@ async def test_uploads_of_one_name_are_kept_apart(desk):
     assert (await desk.store.read(desk.container, "a", 0, 10))[1] == b"one"
 
 
+async def test_blocks_of_another_program_are_in_the_way(desk):
+    """All ids of one blob are of one length, and others choose another."""
+    await desk.uploads.stage(desk.container, "a", "short", 0, b"one")
+    with pytest.raises(BlobChanged, match="Another program"):
+        await desk.uploads.stage(desk.container, "a", ONE, 0, b"other")
+
+
 async def test_nothing_is_there_before_the_first_block(desk):
     """Neither of a name that nobody has used, nor of another upload."""
     assert await desk.uploads.staged(desk.container, "a", ONE) == {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from batch_ops.domain.errors import BlobMissing
+from batch_ops.domain.errors import BlobChanged, BlobMissing
 from batch_ops.ports.services import Fence
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.cloud import call
@@ -25,7 +25,10 @@ class FakeBlockUploads:
 
     @call()
     def stage(self, container: str, name: str, upload: str, number: int, data: bytes) -> None:
-        self._of(container, name)[upload, number] = data
+        found = self._of(container, name)
+        if any(len(known) != len(upload) for known, _ in found):
+            raise BlobChanged(f"Another program has begun to send {container}/{name}.")
+        found[upload, number] = data
 
     @call()
     def commit(

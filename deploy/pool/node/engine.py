@@ -114,8 +114,8 @@ def choose(
         reason=found.reason,
     )
     say(made.sentence)
-    if found.ilastik_failed:
-        # Of the engine that says nothing: the run itself will show what is wrong.
+    if found.ilastik_failed or not made.is_known:
+        # Of the pixels that says nothing, as whatever ended a probe may pass: the next prober tries again.
         return Chosen(ilastik, EngineUse(engine.version, False, reason=plain_line(made.sentence, 800)))
     if not made.is_equal:
         return Chosen(ilastik, EngineUse(engine.version, False, key, made, plain_line(made.sentence, 800)))

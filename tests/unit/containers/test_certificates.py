@@ -43,6 +43,13 @@ def found(world: World, name: str, *, differing: int = 0, made: str = "2026-11-2
     return EngineUse("1.0.0+0123", not differing, combination.key, certificate, "They differ." if differing else "")
 
 
+def failed(use: EngineUse) -> EngineUse:
+    """The same, but a probe was ended."""
+    assert use.made
+    reason = "The engine ended with -9."
+    return replace(use, computed=False, made=replace(use.made, voxels=0, probes=0, reason=reason), reason=reason)
+
+
 async def publish(world: World, name: str, use: EngineUse) -> None:
     """A node computes this file, and what it found is collected."""
     record = await world.compute(name, engines=(use,))
@@ -123,6 +130,22 @@ async def test_a_difference_is_the_last_word(certifying: World, before, after, k
     told = [warning.sentence for warning in certifying.row("fly/b.h5").plan.warnings if "engine" in warning.code]
     revoked = (before, after) == (0, 1)
     assert [("2026-11-29T12:00:00Z" in one, "retry --project fly" in one) for one in told] == [(True, True)] * revoked
+
+
+async def test_what_could_not_be_compared_is_not_stored_and_revokes_nothing(certifying: World):
+    """A probe was killed: that says nothing of pixels. What older versions stored of such is replaced."""
+    await certifying.begin(NAME)
+    use = found(certifying, NAME)
+    place = f"{certifying.row(NAME).plan.tool.project_digest}/{name_of(use.certificate)}"
+    await publish(certifying, NAME, failed(use))
+    assert place not in certifying.blobs.names(FOLDER)
+    certifying.blobs.upload(FOLDER, place, failed(use).made.to_json())
+    for name, what in (("fly/b.h5", found), ("fly/c.h5", lambda *of: failed(found(*of)))):
+        await certifying.begin(name)
+        await publish(certifying, name, what(certifying, name))
+        kept = Certificate.parse(certifying.blobs.content(FOLDER, place))
+        assert (kept.is_equal, kept.image) == (True, "fly/b.h5")
+        assert not [warning for warning in certifying.row(name).plan.warnings if "engine" in warning.code]
 
 
 async def test_an_image_in_parts_is_compared_once_and_what_was_found_is_kept(certifying: World):

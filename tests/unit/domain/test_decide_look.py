@@ -13,7 +13,7 @@ from batch_ops.domain.orders import LookOrder
 from batch_ops.domain.project import NoProject, Project
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.domain.record_parts import Times
-from batch_ops.domain.run_key import run_key
+from batch_ops.domain.run_key import no_room_key, run_key
 from batch_ops.image.facts import ProjectFacts
 from batch_ops.task.run_plan import RunPlan
 from tests.world import SETTINGS
@@ -184,3 +184,15 @@ def test_a_claim_that_was_put_off_waits_for_its_time() -> None:
     """Not every event tries again what a service refused a moment ago."""
     later = row(State.SUBMITTING, times=Times(not_before=NOW + timedelta(seconds=1)))
     assert look(later) == Continue(later, submit=False)
+
+
+@pytest.mark.parametrize("change", [{"slot_memory_mb": 99_000}, {"node_disk_gb": 999}, {"engine": "certified"}])
+def test_what_no_node_had_room_for_is_judged_anew_when_that_changes(change):
+    """By the nodes, or by the program that computes; rows of older versions have a key that says nothing of either."""
+    old = row(State.REJECTED)
+    plain = run_key(old, PROJECT, SETTINGS)
+    seen = Seen(None, LookOrder(NAME, "event"), NOW, BLOB, PROJECT)
+    for key, expected in ((no_room_key(plain, PROJECT, SETTINGS), Begin), (plain, Continue)):
+        looked = replace(seen, old=replace(old, plan=RunPlan(run_key=key)))
+        assert isinstance(decide_look(looked, SETTINGS), Continue)
+        assert isinstance(decide_look(looked, replace(SETTINGS, **change)), expected)

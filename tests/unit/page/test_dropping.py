@@ -48,6 +48,17 @@ async def test_a_dropped_file_goes_its_way(world: World):
     assert json.loads((await owner.get("drop/look", **QUERY)).get_body())["done"]
 
 
+async def test_what_another_program_left_behind_is_said(world: World):
+    """Its blocks stay for a week, and no block of ours can lie beside them."""
+    await world.uploads.stage("input", QUERY["name"], "another", 0, b"x")
+    owner = Browser(world, "owner", groups=("g1",))
+    headers = {"x-page-word": await word(owner), "sec-fetch-site": "same-origin"}
+    answer = await owner.send("drop/block", DATA, QUERY | {"number": "0"}, **headers)
+    why = json.loads(answer.get_body())["why"]
+    (form,) = [a for tag, a in (await owner.see("drop")).tags if tag == "form" and a.get("id") == "drop"]
+    assert (answer.status_code, "Another program" in (form[f"data-said-{why}"] or "")) == (409, True)
+
+
 @pytest.mark.parametrize(
     ("roles", "groups", "name"),
     [

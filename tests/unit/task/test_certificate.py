@@ -39,6 +39,7 @@ EQUAL = Certificate(
     image="lab/nuclei.h5",
 )
 DIFFERENT = replace(EQUAL, differing=1)
+UNKNOWN = replace(EQUAL, voxels=0, probes=0, reason="The engine ended with -9.")
 OTHER_LEVEL = replace(EQUAL, combination=replace(COMBINATION, level="portable"))
 OTHER_TYPE = replace(EQUAL, combination=replace(COMBINATION, dtype="uint16"))
 
@@ -74,6 +75,9 @@ def test_thick_stacks_are_alike():
         (EngineRole.AUDITOR, [EQUAL], EngineStep.PROBE),
         (EngineRole.AUDITOR, [], EngineStep.PROBE),
         (EngineRole.AUDITOR, [DIFFERENT, OTHER_LEVEL], EngineStep.ILASTIK),
+        (EngineRole.USER, [UNKNOWN], EngineStep.ILASTIK),
+        (EngineRole.PROBER, [UNKNOWN], EngineStep.PROBE),
+        (EngineRole.AUDITOR, [UNKNOWN], EngineStep.PROBE),
     ],
 )
 def test_who_computes(role, known, step):

@@ -215,13 +215,13 @@ def test_an_ilastik_that_is_the_engine_certifies_nothing(certified: TaskFolder) 
 
 @pytest.mark.slow
 def test_an_engine_that_fails_leaves_ilastik_at_work(certified: TaskFolder) -> None:
-    """Whatever it ends with; the reason is kept."""
+    """Whatever it ends with; the reason is kept, and no certificate is made of it."""
     spoil(certified, "'x'")
     ended = certified.run()
 
     assert ended.code == 0, ended.printed
     (use,) = certified.manifest().engines
-    assert (use.computed, "The engine ended with 1" in use.reason) == (False, True)
+    assert (use.computed, use.made, "The engine ended with 1" in use.reason) == (False, None, True)
 
 
 def test_the_engine_says_who_it_is() -> None:
