@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from batch_ops.domain.file_record import FileRecord, State
 from batch_ops.domain.project_config import ProjectConfig
 from batch_ops.task.objects import COMPONENTS, CountedClass, ObjectCounts, ObjectsWanted
 from batch_ops.task.run_plan import RunPlan, RunWarning
@@ -52,6 +53,13 @@ def what_was_counted(counts: ObjectCounts, plan: RunPlan) -> str:
     """Return what was counted as an object, and from which size on."""
     are = what_counts_are(plan, plan.warnings)
     return f"{are}; those{counts.least}" if counts.least else are
+
+
+def are_only_in_tables(record: FileRecord) -> bool:
+    """Return whether the counts of a run that succeeded were too many for its row: they stand in its tables."""
+    wanted = record.plan.objects is not None and record.state is State.SUCCEEDED and record.published.tiffs > 0
+    failed = any(warning.code == "not-counted" for warning in record.plan.warnings)
+    return wanted and not failed and not record.published.all_counts
 
 
 def _configured(classes: Sequence[str], wanted: Sequence[str | int]) -> tuple[list[CountedClass], list[str]]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from batch_ops.domain.file_record import FileRecord, State
-from batch_ops.domain.foreground import what_counts_are
+from batch_ops.domain.foreground import are_only_in_tables, what_counts_are
 from batch_ops.domain.name_pattern import FIELDS
 from batch_ops.domain.selection import Selection
 from batch_ops.files.console import Console
-from batch_ops.task.plain_text import cell
+from batch_ops.task.plain_text import cell, plain
 from batch_ops.use_cases.counting import Counting
 from batch_ops.use_cases.steering import Steering
 
@@ -32,6 +32,7 @@ async def run(args: Namespace, steering: Steering, counting: Counting, console: 
     they counted can't be compared.
     """
     classifiers: set[str] = set()
+    kept: list[str] = []
     with tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY, "w+", encoding="utf-8", newline="") as spool:
         table = csv.writer(spool, lineterminator="\n")
         if not args.json:
@@ -45,6 +46,8 @@ async def run(args: Namespace, steering: Steering, counting: Counting, console: 
                 spool.writelines(f"{json.dumps(dict(zip(_COLUMNS, line, strict=True)))}\n" for line in lines)
             else:
                 table.writerows(map(_cell, line) for line in lines)
+            if are_only_in_tables(record):
+                kept.append(record.name)
             if record.state is State.SUCCEEDED:
                 classifiers.add(tool.project_digest)
         if len(classifiers) > 1 and not args.mixed:
@@ -55,6 +58,8 @@ async def run(args: Namespace, steering: Steering, counting: Counting, console: 
             return 1
         for fault in counting.faults:
             console.complain(fault)
+        for name in kept:
+            console.complain(f"The counts of '{plain(name)}' are too many for a row: they stand in its objects.csv.")
         spool.seek(0)
         shutil.copyfileobj(spool, console.out)
     return 0

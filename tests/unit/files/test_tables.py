@@ -1,6 +1,7 @@
 """The commands that sum up: months, costs, counts of objects."""
 
 import csv
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -92,3 +93,17 @@ async def test_counts_of_several_classifiers_only_if_that_is_asked_for(operator)
     assert (answer.code, answer.out) == (1, "")
     assert "2 different classifiers" in answer.err
     assert len((await operator.types("counts", "--mixed")).out.splitlines()) == 3
+
+
+async def test_counts_that_are_too_many_for_a_row_are_said_to_be(operator):
+    """Their line has no numbers, as that of a file without objects; a sentence says where they are."""
+    await operator.world.begin("fly/a.h5", "fly/b.h5")
+    await operator.world.finish("fly/a.h5")
+    assert (await operator.types("counts")).err == ""
+    entry = await operator.world.ledger.get("fly/a.h5")
+    assert entry is not None
+    published = replace(entry.record.published, counts=None)
+    await operator.world.ledger.advance(entry, replace(entry.record, published=published))
+    answer = await operator.types("counts")
+    assert answer.err == "The counts of 'fly/a.h5' are too many for a row: they stand in its objects.csv.\n"
+    assert len(answer.out.splitlines()) == 3
