@@ -456,6 +456,7 @@ module functions 'modules/functions.bicep' = {
       ILASTIK_VERSION: ilastikVersion
       EXPORT_SOURCE: exportSource
       ENGINE: engine
+      NODE_TOOLS: tools
       TASK_SLOTS_PER_NODE: string(slotsPerNode)
       SLOT_THREADS: string(slotThreads)
       SLOT_MEMORY_MB: string(slotMemoryMb)

@@ -81,6 +81,11 @@ class Classifiers:
             tool = self._tools.for_blob(blob.name, config.tool)
             if fault := tool_choice_fault(blob.name, tool, config, self._tools):
                 return NoProject(fault)
+            if tool and tool.is_installed and not self._settings.nodes_have(tool.name):
+                return NoProject(
+                    f"The project '{plain(blob.name)}' is for {tool.title}, which the nodes here do not have; ask "
+                    f"whoever runs this system to deploy it with --tools ilastik,{tool.name}."
+                )
             known = await self._learn(name, blob, tool)
         except ConfigError as exc:
             return NoProject(str(exc))

@@ -53,6 +53,7 @@ class Settings:
     ilastik_version: Annotated[str, "ILASTIK_VERSION"] = "1.4.2"
     export_source: Annotated[str, "EXPORT_SOURCE"] = "Simple Segmentation"
     engine: Annotated[str, "ENGINE"] = "ilastik"
+    node_tools: Annotated[str, "NODE_TOOLS"] = ""
     audit_every: Annotated[int, "AUDIT_EVERY_FILES"] = 100
     slots_per_node: Annotated[int, "TASK_SLOTS_PER_NODE"] = 1
     slot_threads: Annotated[int, "SLOT_THREADS"] = 4
@@ -88,6 +89,10 @@ class Settings:
     def queues(self) -> tuple[str, str]:
         """The app's queues; the host keeps a poison queue for each."""
         return self.blob_created_queue, self.collect_queue
+
+    def nodes_have(self, tool: str) -> bool:
+        """Return whether the nodes are to install a tool; where nobody says which, they may have any."""
+        return not self.node_tools or tool in {name.strip() for name in self.node_tools.split(",")}
 
     @property
     def uses_batch_key(self) -> bool:

@@ -148,6 +148,11 @@ class ToolProfile:
         return f"project{self.suffix}"
 
     @property
+    def is_installed(self) -> bool:
+        """Whether nodes need it below their folder of tools: it is no script in the Python that all have."""
+        return any("{home}" in word for word in self.run.command)
+
+    @property
     def digest(self) -> str:
         """The fingerprint of the profile: SHA-256 in hex."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()

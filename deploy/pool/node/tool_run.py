@@ -72,7 +72,7 @@ def home_of(profile: ToolProfile) -> Path:
     """Return where the start task has installed a tool; refuse a node that has not got it."""
     shared = os.environ.get("AZ_BATCH_NODE_SHARED_DIR", "")
     home = Path(os.environ.get("TOOLS_HOME") or f"{shared}/tools", profile.name)
-    if any("{home}" in word for word in profile.run.command) and not (home / "VERSION").is_file():
+    if profile.is_installed and not (home / "VERSION").is_file():
         sentence = f"There is no {profile.title} in {home}: the pool's start task has not installed it there."
         refuse(contract.EXIT_NODE, sentence)
     return home

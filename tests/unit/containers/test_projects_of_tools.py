@@ -50,6 +50,27 @@ async def test_a_macro_that_can_not_run_keeps_its_images_waiting(world: World):
 
 
 @pytest.mark.parametrize(
+    ("installed", "suffix", "content", "state"),
+    [
+        ("ilastik", ".ijm", MACRO, State.WAITING_FOR_PROJECT),
+        ("ilastik,cellprofiler", ".ijm", MACRO, State.WAITING_FOR_PROJECT),
+        ("ilastik, imagej", ".ijm", MACRO, State.ACTIVE),
+        ("", ".ijm", MACRO, State.ACTIVE),
+        ("ilastik", ".py", SCRIPT, State.ACTIVE),
+    ],
+)
+async def test_a_tool_that_the_nodes_do_not_have_is_waited_for(installed, suffix, content, state):
+    """Its images start no task that would fail on one node after the other; scripts run everywhere."""
+    world = World(node_tools=installed)
+    put(world, suffix, content)
+    row = await world.begin(NAME)
+    assert row.state is state, row.reason
+    if state is State.WAITING_FOR_PROJECT:
+        assert "is for ImageJ, which the nodes here do not have" in row.reason
+        assert world.tasks() == []
+
+
+@pytest.mark.parametrize(
     ("suffix", "content", "tool", "says"),
     [
         (".py", SCRIPT, "imagej", "names the tool 'imagej', which has no projects of this suffix here"),

@@ -1,5 +1,6 @@
 """Profiles of tools: what ships, what is refused, and what travels to the node."""
 
+import re
 import tomllib
 
 import pytest
@@ -104,3 +105,11 @@ def test_two_tools_of_one_name_are_refused():
 def test_a_value_is_no_placeholder():
     """What an image or a folder is called is put in once, and read by nobody."""
     assert filled(("{image}|{out}", "{unknown}"), {"image": "{out}", "out": "/o"}) == ["{out}|/o", "{unknown}"]
+
+
+def test_each_kind_of_project_raises_an_event():
+    """Event Grid passes on what ends with these suffixes: one more profile has to stand there, too."""
+    text = (REPOSITORY / "deploy/modules/subscriptions.bicep").read_text(encoding="utf-8")
+    passed = re.search(r"name: 'projects'.*?values: \[([^]]*)\]", text, re.DOTALL)
+    assert passed is not None
+    assert set(re.findall(r"'([^']+)'", passed[1])) == {".ilp", ".json", *shipped().suffixes}
