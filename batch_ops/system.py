@@ -129,6 +129,7 @@ def assemble(
         purging=Purging(
             ledger=ledger,
             index=ports.index,
+            worklist=worklist,
             notes=notes,
             blobs=ports.blobs,
             batch=ports.batch,

@@ -119,6 +119,14 @@ class Seen:
         return self.old is not None and self.blob is not None and self.old.image.etag == self.blob.etag
 
     @property
+    def is_being_removed(self) -> bool:
+        """Whether this version is just being removed for good; of a rerun, whose image stays, its results."""
+        old = self.old
+        if old is None or old.purging is None or self.blob is None:
+            return False
+        return bool(old.source) or old.purging == self.blob.etag
+
+    @property
     def is_asked_again(self) -> bool:
         """Whether an operator wants another run after this one."""
         return self.old is not None and self.old.state.is_final and self.order.again == self.old.run
@@ -144,6 +152,8 @@ def decide_look(seen: Seen, settings: Settings) -> Look:
             # A task that has begun continues.
             return Leave()
         return Cancel(old.deleted(seen.now, "The file was deleted before it was started."))
+    if seen.is_being_removed:
+        return Leave()
     if old is None or old.state.is_waiting or seen.is_asked_again or _is_judged_anew(seen, old, settings):
         return Begin(blob)
     if _is_new(seen, old, blob):

@@ -70,7 +70,8 @@ class FileRecord:
     keeps this run in sight. `backfill`: an older file that an operator asked for; `turn` is the day (its midnight,
     UTC) on which its turn comes. `source`: the blob that is segmented, where it has another name than its results.
     `steered`: who had the run begun again or cancelled, as far as that is known. `parts`: of an image that is computed
-    in parts, what has become of each; None for one that is a single task.
+    in parts, what has become of each; None for one that is a single task. `purging`: the ETag of the image that an
+    operator is removing for good, with all that came of it ("": there is none to delete); None where nobody is.
     """
 
     name: str
@@ -94,6 +95,7 @@ class FileRecord:
     spent: Spent = field(default_factory=Spent)
     steered: tuple[Steered, ...] = ()
     parts: Parts | None = None
+    purging: str | None = None
 
     @property
     def node_seconds(self) -> int:

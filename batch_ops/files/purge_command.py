@@ -62,6 +62,8 @@ async def _keep(args: Namespace, purging: Purging, console: Console, plan: Purge
         console.say_json({"kept": 0 if args.dry_run else kept, "left": dict(missed), "dry_run": args.dry_run})
     else:
         console.say(f"{files(kept)} {'would be' if args.dry_run else 'will be'} kept.")
+        if missed:
+            console.say(f"{sentence_of_left(sorted(missed.items()))}.")
     return 0
 
 

@@ -53,7 +53,9 @@ def as_row(record: FileRecord) -> tuple[str, ...]:
 
 
 def removal_told(record: FileRecord) -> str:
-    """Say from when on the file may be removed for good; "" where nobody has announced that."""
+    """Say that the file is being removed for good, or from when on it may be; "" where nobody has announced that."""
+    if record.purging is not None:
+        return "It is being removed for good: purge goes on."
     at = record.times.purge_at
     return f"To be removed from {at:%Y-%m-%d} on." if at else ""
 

@@ -93,7 +93,9 @@ def pictures(record: FileRecord, path: str, title: str) -> Iterator[Picture]:
         for image in record.plan.images if not undrawn or record.plan.more_images else ():
             inner = f"{image.folder}/{path}" if image.folder else path
             of = f"{record.name}, {image.folder}" if image.folder else record.name
-            url = link("picture", name=record.name, path=inner, run=str(record.run))
+            # A file that is dropped anew after its removal counts its runs from 1 again.
+            ended = f"{record.times.finished_at:%Y%m%dT%H%M%S%f}" if record.times.finished_at else ""
+            url = link("picture", name=record.name, path=inner, run=str(record.run), ended=ended)
             yield Picture(url, image.folder, f"{title}: {of}")
 
 

@@ -39,7 +39,7 @@ class Taking:
     render: Render
 
     async def picture(self, request: Request, system: System, visitor: Visitor) -> Response:
-        """A picture; its address names the run, so that it may be kept."""
+        """A picture; its address names the run and its end, so that it may be kept."""
         name = name_of(request, visitor)
         content = await system.published.picture(name, request.query_params.get("path", ""), _LARGEST_PICTURE)
         return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})

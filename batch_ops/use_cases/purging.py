@@ -1,14 +1,16 @@
 """Removes files for good, with all that came of them: image, results, staging, tasks, rows. An operator's act.
 
-The app itself may not delete images. A first call announces the removal in the rows, a later one carries it out:
+No code of the app deletes images. A first call announces the removal in the rows, a later one carries it out:
 
-    image    the version that the row names, by its ETag; if another one is there, nothing is removed
-    row      knows no version from then on, so that an upload of the same bytes is segmented anew
+    row      claims the file, by its version: it names the ETag to delete and knows no version from then on, so that it
+             can neither be kept nor retried, and an upload of the same bytes is segmented anew
+    image    the version that the row names; if another one is there, or a rerun of it is open, nothing is removed
     results  provenance first, then what the file's runs have written; what people put into the folder stays
     staging  with the logs of its tasks, and the tasks that Batch still knows
     rows     last: the file's, those of its runs, the copies in the index; until then the next call goes on
 
-A rerun's image is that of another file, and stays. The sums of months stay; they name no file.
+A call that was broken off is taken up by the next. A rerun's image is that of another file, and stays. The sums of
+months stay; they name no file.
 """
 
 from collections import Counter
@@ -25,15 +27,27 @@ from batch_ops.containers.staging import Staging
 from batch_ops.domain import naming
 from batch_ops.domain.errors import BlobChanged, Conflict, NewerRun, NotAllowed
 from batch_ops.domain.file_record import Entry, FileRecord
-from batch_ops.domain.purge import Announced, Stage, announced, kept, purge_objection, stage_of, without_image
+from batch_ops.domain.purge import (
+    Announced,
+    Stage,
+    announced,
+    begun,
+    kept,
+    may_be_rerun_of,
+    purge_objection,
+    stage_of,
+    tasks_of,
+)
 from batch_ops.domain.run_key import NO_COMPANION
 from batch_ops.domain.selection import Selection
 from batch_ops.domain.settings import Settings
 from batch_ops.ports.services import BatchService, BlobStore
-from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes
+from batch_ops.ports.tables import FileIndex, Ledger, ProjectNotes, Worklist
 
 _UNINDEXED = "it changed while the index was completed"
 _CHANGED = "it has changed meanwhile: it is looked at first"
+_RERUN_OPEN = "a rerun of it is open"
+_BEGUN = "its removal has begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,7 @@ class Purging:
 
     _ledger: Ledger
     _index: FileIndex
+    _worklist: Worklist
     _notes: ProjectNotes
     _blobs: BlobStore
     _batch: BatchService
@@ -95,8 +110,11 @@ class Purging:
 
         async def one(record: FileRecord) -> str:
             entry = await self._ledger.get(record.name)
-            if entry is not None and entry.record.times.purge_at is not None:
-                await self._ledger.advance(entry, kept(entry.record))
+            if entry is None or entry.record.times.purge_at is None:
+                return ""
+            if (staying := kept(entry.record)) is None:
+                return _BEGUN
+            await self._ledger.advance(entry, staying)
             return ""
 
         return await self._each(records, one)
@@ -148,19 +166,56 @@ class Purging:
         return entry if entry is not None and entry.record.run == record.run else _CHANGED
 
     async def _remove(self, entry: Entry) -> str:
-        record = entry.record
-        if why := await self._without_image(record):
-            return why
-        if entry.record != (gone := without_image(record)):
-            entry = await self._ledger.advance(entry, gone)
+        claimed = await self._claimed(entry)
+        if isinstance(claimed, str):
+            return claimed
+        record = claimed.record
+        # Also of a rerun that was ordered while this file was claimed.
+        if await self._has_open_rerun(record):
+            return _RERUN_OPEN
+        if not await self._without_image(record):
+            return _CHANGED
         author = Author(record.name, record.run, record.placement.task_id, record.correlation_id)
         await (await ResultFolder.read(self._blobs, self._settings.results_container, author)).sweep(())
+        if not await self._is_still(claimed):
+            return _CHANGED
         await self._staging.clear(record.name, record.run)
         for run in await self._ledger.runs(record.name):
-            await self._without_tasks(run)
-        await self._ledger.remove(entry)
+            # A newer upload has tasks of its own, or, once the rows are gone, tasks of the same names.
+            if run.run > record.run or not await self._is_still(claimed):
+                return _CHANGED
+            for task in tasks_of(run, self._settings):
+                await self._batch.delete_task(task.job_id, task.task_id)
+        await self._ledger.remove(claimed)
         await self._forget_rejected(record)
         return ""
+
+    async def _claimed(self, entry: Entry) -> Entry | str:
+        """Note in the row that the removal begins, unless it has begun already; half a sentence says why not."""
+        record = entry.record
+        if record.purging is not None:
+            return entry
+        if await self._has_open_rerun(record):
+            return _RERUN_OPEN
+        blob = None if record.source else await self._blobs.head(self._settings.input_container, record.image_blob)
+        going = begun(record, blob)
+        return await self._ledger.advance(entry, going) if going is not None else _CHANGED
+
+    async def _has_open_rerun(self, record: FileRecord) -> bool:
+        """Return whether nodes are still to read this file's image for another one."""
+        if record.source:
+            return False
+        for name in {intent.name for intent in (await self._worklist.board()).open}:
+            if may_be_rerun_of(name, record):
+                rerun = await self._ledger.get(name)
+                if rerun is not None and rerun.record.source == record.name and not rerun.record.state.is_final:
+                    return True
+        return False
+
+    async def _is_still(self, entry: Entry) -> bool:
+        """Return whether the row is this version: nobody else has removed it, or begun a newer one."""
+        now = await self._ledger.get(entry.record.name)
+        return now is not None and now.version == entry.version
 
     async def _forget_rejected(self, record: FileRecord) -> None:
         """Forget that an older version was rejected; not that of a file which has taken its name meanwhile."""
@@ -170,35 +225,18 @@ class Purging:
         if await self._ledger.get(record.name) is not None:
             await self._notes.note_rejected(project, record.name)
 
-    async def _without_image(self, record: FileRecord) -> str:
-        """Delete the image of this row; what was uploaded since stays, and all else with it."""
+    async def _without_image(self, record: FileRecord) -> bool:
+        """Delete the image that the row names; return False where another is there: it stays, and all else with it."""
         if record.source:
-            return ""
+            return True
         container = self._settings.input_container
         blob = await self._blobs.head(container, record.image_blob)
         if blob is not None:
-            if blob.etag != record.image.etag:
-                return _CHANGED
+            if blob.etag != record.purging:
+                return False
             await self._blobs.delete(container, record.image_blob, etag=blob.etag)
         if record.plan.companion not in ("", NO_COMPANION):
             # A newer one is of an image that is still to come.
             with suppress(BlobChanged):
                 await self._blobs.delete(container, naming.companion_of(record.name), etag=record.plan.companion)
-        return ""
-
-    async def _without_tasks(self, run: FileRecord) -> None:
-        """Delete the tasks of a run's attempts: a file dropped anew under this name counts its runs from 1 again."""
-        here = run.placement
-        if not here.task_id:
-            return
-        jobs = {here.job_id, here.previous.job_id}
-        if run.times.submitted_at is not None:
-            # A run that was moved to another pool, or to a later job, began in the usual one.
-            prefix, pool = self._settings.job_prefix, self._settings.pool_id
-            jobs.add(naming.job_id(prefix, pool, run.times.submitted_at))
-        tasks = [naming.task_id(run.name, run.run, attempt) for attempt in range(1, here.attempt + 1)]
-        if run.parts is not None:
-            tasks += run.parts.all_task_ids(here.task_id)
-        for task_id in tasks:
-            for job_id in sorted(filter(None, jobs)):
-                await self._batch.delete_task(job_id, task_id)
+        return True

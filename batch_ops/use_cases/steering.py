@@ -55,6 +55,8 @@ class Plan:
 
 def retry_objection(record: FileRecord, *, force: bool) -> str:
     """Return why a file can't get another run; "" if it can."""
+    if record.purging is not None:
+        return "it is being removed for good"
     match record.state:
         case State.FAILED | State.CANCELLED | State.WAITING | State.WAITING_FOR_PROJECT:
             return ""

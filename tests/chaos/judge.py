@@ -211,7 +211,7 @@ class Judge:
     def image_deleted(self, blob: Blob) -> None:
         """The product deletes an image."""
         row = self._rows.get(blob.name)
-        if row is None or not self._is_due(row) or row.image.etag != blob.etag:
+        if row is None or not self._is_due(row) or row.purging != blob.etag:
             self._complain(f"the image {blob.name} was deleted, but nobody had announced that of this version")
 
     def row_removed(self, row: FileRecord) -> None:
@@ -220,7 +220,7 @@ class Judge:
         if not self._is_due(before) or not before.state.is_final:
             self._complain(f"the row of {row.name} was removed, but it was {before.state}, or not announced")
         image = None if row.source else self._world.blobs.find("input", row.name)
-        if image is not None and image.blob.etag == row.image.etag:
+        if image is not None and image.blob.etag == row.purging:
             self._complain(f"the row of {row.name} was removed before its image")
         for leaf in (PROVENANCE, PROBLEM):
             found = self._world.blobs.find("results", naming.results_folder(row.name) + leaf)

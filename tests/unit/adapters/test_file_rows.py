@@ -126,6 +126,7 @@ RECORD = FileRecord(
             ),
         ),
     ),
+    purging="0x4",
 )
 ROW: dict[str, Any] = {
     "name": "fly/a.h5",
@@ -199,6 +200,7 @@ ROW: dict[str, Any] = {
     "not_before": at(8),
     "failed_seconds": int64(7),
     "purge_at": at(9),
+    "purging": "0x4",
     "backfill": True,
     "turn": at(0),
     "tries": '{"LOST": 1, "NODE": 2}',

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from batch_ops.domain.errors import ServiceFault
 from tests.world import MINUTE, NAME
 
 DAY = timedelta(days=1)
@@ -88,3 +89,16 @@ async def test_an_announcement_is_taken_back(done):
     assert (await done.types("purge", "fly/", "--dry-run")).out.splitlines()[0] == (
         "0 files (0.00 GB) would be removed, the removal of 1 file (0.00 GB) announced."
     )
+
+
+async def test_what_is_going_is_not_kept_any_more(done):
+    """A removal that was broken off: `--keep` and the list say so, and the next call goes on."""
+    await done.types("purge", NAME, "--yes")
+    done.world.cloud.advance(8 * DAY)
+    done.world.cloud.fail("blobs.delete", ServiceFault("busy"))
+    with pytest.raises(ServiceFault):
+        await done.types("purge", NAME, "--yes")
+    kept = await done.types("purge", NAME, "--keep")
+    assert kept.out.splitlines() == ["0 files will be kept.", "1 left alone (its removal has begun)."]
+    assert "It is being removed for good" in " ".join((await done.types("list", NAME)).out.split())
+    assert (await done.types("purge", NAME, "--yes")).out.splitlines()[0].startswith("1 file removed")

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from dataclasses import replace
 
 import h5py
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from batch_ops.domain.errors import CannotCut, CannotUnpack
 from batch_ops.domain.file_record import State
 from batch_ops.domain.page_groups import PageGroups
+from batch_ops.domain.purge import NOTICE
 from batch_ops.image.facts import SMALL_CUT_LIMITS
+from batch_ops.page.shown import previews
+from batch_ops.task.pictures import Contrast, PicturesWanted
 from tests.fakes.check import IMAGE
 from tests.fakes.pixels import pixels_like
 from tests.unit.page.browser import Browser
@@ -117,3 +121,23 @@ async def test_times_are_a_bar_without_gaps(world: World):
     ends = [int(a["x"] or 0) + int(a["width"] or 0) for a in bars]
     assert [int(a["x"] or 0) for a in bars] == [0, *ends[:-1]]
     assert ends[-1] == 100
+
+
+async def test_pictures_of_a_removed_file_are_not_shown_for_the_next_of_its_name(world: World):
+    """Browsers keep a picture by its address, and the next file counts its runs from 1 again."""
+
+    def addresses() -> set[str]:
+        row = world.row("fly/a.h5")
+        assert row.run == 1
+        drawn = replace(row, plan=replace(row.plan, pictures=PicturesWanted(Contrast("uint8", ((0.0, 9.0),)))))
+        return {picture.url for pair in previews(drawn) for picture in pair}
+
+    before = addresses()
+    assert len(before) == 2
+    assert addresses() == before
+    await world.system.purging.announce([world.row("fly/a.h5")], NOTICE)
+    world.cloud.advance(NOTICE)
+    assert await world.system.purging.purge([world.row("fly/a.h5")]) == {}
+    await world.begin("fly/a.h5")
+    await world.finish("fly/a.h5")
+    assert before.isdisjoint(addresses())
