@@ -78,8 +78,8 @@ source "$here/lib/teardown.sh"
 group='' location='' subscription='' project='' ilastik_archive='' ilastik_sha256=''
 mode=deploy smoke=auto redeploy=no forget=no delete_results=no assume_yes=no upgrade=no
 options=()
-# What deployments answer.
-blob_endpoint='' scale_formula='' engine_blob='' tools_blob=''
+# What deployments answer, now or in earlier runs.
+blob_endpoint='' made_client_id='' scale_formula='' engine_blob='' tools_blob=''
 readonly DEPLOYMENT=ilastik-batch
 
 camel() { # --max-nodes -> maxNodes
@@ -172,12 +172,9 @@ understand_parameters() {
   az bicep build-params --file "$here/main.bicepparam" --stdout --only-show-errors >"$work/built.json" ||
     fail "main.bicepparam or main.bicep is faulty, or Bicep is missing or too old ($(bicep_version)); the message is above. A newer one: az bicep upgrade"
   printf 'null' >"$work/remembered.json"
-  if [[ $forget == no && -n $group_location ]]; then
-    fetch "$work/remembered.json" deployment group list --resource-group "$group" \
-      --query "[?name=='$DEPLOYMENT'].properties.parameters.options.value | [0]"
-    # A query without a result prints nothing.
-    [[ -s $work/remembered.json ]] || printf 'null' >"$work/remembered.json"
-  fi
+  [[ -z $group_location ]] || read_remembered
+  # But for the registration of the page, with the roles of people.
+  [[ $forget == no ]] || sign_in forget "$made_client_id" >"$work/remembered.json"
   write_parameters
   prefix=${parameter[prefix]}
   location=${parameter[location]:-}

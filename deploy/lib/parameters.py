@@ -102,9 +102,8 @@ def _typed(name: str, text: str, entry: Mapping[str, Any], faults: list[str]) ->
         value = json.loads(text)
     except ValueError:
         value = None
-    if isinstance(value, {"int": int, "bool": bool, "object": dict, "array": list}[kind]) and (
-        kind != "int" or not isinstance(value, bool)
-    ):
+    # To Python, true is a number as well.
+    if type(value) is {"int": int, "bool": bool, "object": dict, "array": list}[kind]:
         return value
     needed = {"int": "a whole number", "bool": "true or false", "object": "a JSON object", "array": "a JSON list"}
     faults.append(f"{_kebab(name)} is {text!r}; it must be {needed[kind]}.")
@@ -169,9 +168,7 @@ def _bad_amounts(values: Mapping[str, Any]) -> list[str]:
     if not parts or parts.keys() - {"all", "projects"} or not all(map(_is_amount, amounts)):
         faults.append(f'--budget is {text!r}; it must be an amount, or {{"all": 200, "projects": {{"embryos": 50}}}}.')
     for size, prices in values["nodePrices"].items():
-        if size in {"currency", "date"}:
-            continue
-        if (
+        if size not in {"currency", "date"} and (
             not isinstance(prices, dict)
             or not prices
             or prices.keys() - {"dedicated", "spot"}
@@ -222,8 +219,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--built", type=Path, required=True, help="what `az bicep build-params --stdout` printed")
     parser.add_argument("--remembered", type=Path, required=True, help="options of earlier runs: a JSON object or null")
-    parser.add_argument("--option", action="append", default=[], metavar="NAME=TEXT")
-    parser.add_argument("--internal", action="append", default=[], metavar="NAME=JSON")
+    for name, form in (("--option", "NAME=TEXT"), ("--internal", "NAME=JSON")):
+        parser.add_argument(name, action="append", default=[], metavar=form)
     parser.add_argument("--template", type=Path, required=True, help="the template is written here")
     parser.add_argument("--out", type=Path, required=True, help="the parameters are written here")
     parser.add_argument("--values", type=Path, required=True, help="all plain values, a line each: name, tab, value")
@@ -231,17 +228,16 @@ def main() -> int:
     built = _json(arguments.built)
     template = json.loads(built["templateJson"])
     from_file = json.loads(built["parametersJson"])["parameters"]
+    remembered = _json(arguments.remembered) or {}
     try:
-        values, kept = effective(
-            template, from_file, _json(arguments.remembered) or {}, arguments.option, arguments.internal
-        )
+        values, kept = effective(template, from_file, remembered, arguments.option, arguments.internal)
     except ParameterError as fault:
         print(fault, file=sys.stderr)
         return 1
     arguments.template.write_text(json.dumps(template), encoding="utf-8")
     schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
-    parameters = {name: {"value": value} for name, value in values.items()}
-    document = {"$schema": schema, "contentVersion": "1.0.0.0", "parameters": parameters}
+    document: dict[str, Any] = {"$schema": schema, "contentVersion": "1.0.0.0"}
+    document["parameters"] = {name: {"value": value} for name, value in values.items()}
     arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
     plain = defaults(template, values) | values
     lines = [f"{name}\t{' '.join(str(value).split())}\n" for name, value in plain.items()]

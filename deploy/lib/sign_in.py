@@ -20,6 +20,7 @@ ROLES = {
 }
 AUDIENCE = "api://AzureADTokenExchange"
 _CREDENTIAL = "ilastik-batch"
+_MOST = 10
 # Ids of roles follow from the deployment's mark, so that they are known without asking.
 _NAMESPACE = uuid.UUID("5f2a1c0e-6f0b-4a53-9d0f-8a7d1c4e2b10")
 
@@ -69,6 +70,11 @@ def known_credential(answer: Mapping[str, Any], subject: str) -> str:
     return str(own[0]["id"]) if own else ""
 
 
+def owned(answer: Mapping[str, Any], person: str) -> str:
+    """`alone` where nobody but this person, or app, owns a registration; otherwise `no`."""
+    return "alone" if [str(one["id"]).lower() for one in answer["value"]] == [person.lower()] else "no"
+
+
 def main(arguments: Sequence[str]) -> int:
     command, *rest = arguments
     if command == "registration":
@@ -84,8 +90,17 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps({"principalId": person, "resourceId": resource, "appRoleId": role_id(mark, "admin")}))
     elif command == "credential":
         print(known_credential(json.load(sys.stdin), rest[0]))
+    elif command == "owned":
+        print(owned(json.load(sys.stdin), rest[0]))
+    elif command == "assigned":
+        print("somebody" if json.load(sys.stdin)["value"] else "nobody")
+    elif command == "remembered":
+        print((json.load(sys.stdin) or {}).get("madeClientId", ""))
+    elif command == "forget":
+        print(json.dumps({"madeClientId": rest[0]} if rest[0] else None))
     elif command == "found":
-        for one in json.load(sys.stdin)["value"][:1]:
+        # Whoever gives our tag to many shall not keep anybody waiting.
+        for one in json.load(sys.stdin)["value"][:_MOST]:
             print(one["id"], one[rest[0]])
     elif command == "one":
         one = json.load(sys.stdin)

@@ -8,6 +8,15 @@ readonly DIRECTORY=https://graph.microsoft.com/v1.0
 # What was made a moment ago is not known to all of the directory.
 readonly NOT_SPREAD='Request_ResourceNotFound|NoBackingApplicationObject|does not reference a valid|Directory_ConcurrencyViolation'
 
+# Sets made_client_id to the id of the registration that an earlier run made, and writes down its options.
+read_remembered() {
+  fetch "$work/remembered.json" deployment group list --resource-group "$group" \
+    --query "[?name=='$DEPLOYMENT'].properties.parameters.options.value | [0]"
+  # A query without a result prints nothing.
+  [[ -s $work/remembered.json ]] || printf 'null' >"$work/remembered.json"
+  made_client_id=$(sign_in remembered <"$work/remembered.json")
+}
+
 # Sets own_sign_in: whether the registration is this script's own affair; client_id: its id for the template, "keep" where
 # it is not known.
 find_sign_in() {
@@ -32,10 +41,31 @@ directory() { # file for the answer, method, path below the address; file with a
 
 why() { tail -n 1 "$work/error" | head -c 300; }
 
-# Sets registration and client_id, both empty where there is none; 1 where that may not be looked at.
+# Sets registration and client_id, both empty where there is none; 1 where that may not be looked at. It is the one that an
+# earlier run remembered. Of a run that broke off nothing is remembered; but anybody may give a registration our tag: one
+# counts only where it is the only one that whoever runs this owns, with nobody else. The others' ids come into strangers.
 find_registration() { # mark of the deployment, if not this one's
+  local own=() others=() id app_id
+  registration='' client_id='' strangers=''
+  if [[ -n $made_client_id ]]; then
+    if directory "$work/registered.json" get "applications(appId='$made_client_id')"; then
+      read -r registration client_id < <(sign_in one appId <"$work/registered.json")
+      return
+    fi
+    # A list that lacks it would not say that it is gone: this does.
+    grep -q Request_ResourceNotFound "$work/error" || return
+  fi
   directory "$work/registrations.json" get "applications?\$filter=tags/any(t:t%20eq%20'ilastik-batch-${1:-$mark}')" || return
-  read -r registration client_id < <(sign_in found appId <"$work/registrations.json") || true
+  while read -r id app_id <&3; do
+    directory "$work/owners.json" get "applications/$id/owners" || return
+    if [[ $(sign_in owned "$me" <"$work/owners.json") == alone ]]; then own+=("$id $app_id"); else others+=("$app_id"); fi
+  done 3< <(sign_in found appId <"$work/registrations.json")
+  if ((${#own[@]} == 1)); then
+    read -r registration client_id <<<"${own[0]}"
+  else
+    others+=("${own[@]#* }")
+  fi
+  strangers=${others[*]}
 }
 
 arrange_sign_in() {
@@ -63,10 +93,13 @@ complete_sign_in() {
     "/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.ManagedIdentity/userAssignedIdentities/$prefix-app-identity"
   find_registration || return
   if [[ -z $registration ]]; then
+    [[ -z $strangers ]] ||
+      warn "In Entra there is an app registration with the tag of this deployment, not known to be its own, and not used: $strangers. Whoever owns it could let people in. See App registrations."
     say "   registers the page in Entra"
     sign_in registration "$mark" "$group" "$app" >"$work/registration.json"
     directory "$work/made.json" post applications "$work/registration.json" || return
     read -r registration client_id < <(sign_in one appId <"$work/made.json")
+    made_client_id=$client_id
   fi
   directory "$work/credentials.json" get "applications/$registration/federatedIdentityCredentials" || return
   known=$(sign_in credential "$principal" <"$work/credentials.json")
@@ -79,21 +112,36 @@ complete_sign_in() {
   fi
   directory "$work/principals.json" get "servicePrincipals?\$filter=appId%20eq%20'$client_id'" || return
   read -r service_principal _ < <(sign_in found appId <"$work/principals.json") || true
-  [[ -z $service_principal ]] || return 0
-  sign_in service-principal "$client_id" >"$work/principal.json"
-  directory "$work/made.json" post servicePrincipals "$work/principal.json" || return
-  read -r service_principal _ < <(sign_in one appId <"$work/made.json")
-  [[ $my_type == User ]] || return 0
+  if [[ -z $service_principal ]]; then
+    sign_in service-principal "$client_id" >"$work/principal.json"
+    directory "$work/made.json" post servicePrincipals "$work/principal.json" || return
+    read -r service_principal _ < <(sign_in one appId <"$work/made.json")
+  fi
+  admit_first_admin "$service_principal"
+}
+
+# In every run while nobody has a role: the one that made the registration may have broken off before.
+admit_first_admin() { # service principal
+  local service_principal=$1 where="Under Enterprise applications, 'ilastik-batch page ($group)', people and groups get their roles."
+  directory "$work/assigned.json" get "servicePrincipals/$service_principal/appRoleAssignedTo" || return
+  [[ $(sign_in assigned <"$work/assigned.json") == nobody ]] || return 0
+  if [[ $my_type != User ]]; then
+    warn "Nobody has a role of the page yet. $where"
+    return
+  fi
   sign_in assignment "$mark" "$me" "$service_principal" >"$work/assignment.json"
   directory /dev/null post "servicePrincipals/$service_principal/appRoleAssignedTo" "$work/assignment.json" ||
-    warn "You could not be made an admin of the page: $(why). Under Enterprise applications, 'ilastik-batch page ($group)', people and groups get their roles."
+    warn "You could not be made an admin of the page: $(why). $where"
 }
 
 remove_sign_in() { # mark of the deployment
+  read_remembered
   if ! find_registration "$1"; then
     not_known "whether there is an app registration for the page, which would stay: $(why)"
     return
   fi
+  [[ -z $strangers ]] ||
+    warn "An app registration in Entra with the tag of this deployment stays, as it is not known to be its own: $strangers. If it is: az ad app delete --id ID"
   [[ -n $registration ]] || return 0
   say "   removes the app registration of the page"
   directory /dev/null delete "applications/$registration" ||

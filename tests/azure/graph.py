@@ -32,6 +32,11 @@ def _service_principal(object_id: str, app_id: str, name: str, kind: str) -> Doc
     }
 
 
+def _person() -> Document:
+    own = {"id": PERSON.object_id, "displayName": "Ada", "userPrincipalName": PERSON.name}
+    return {"@odata.type": "#microsoft.graph.user", **own}
+
+
 def _application() -> Document:
     """An instrument's: its certificate is the app's."""
     certificate = {
@@ -62,12 +67,14 @@ class Graph:
         if path == "directoryObjects/getByIds":
             wanted = set(request.json()["ids"])
             return _many("directoryObjects", [found for found in self._everybody() if found["id"] in wanted])
+        if keyed := re.fullmatch(r"applications\(appId='([^']*)'\)", path):
+            return self._by_app_id(keyed[1])
         kind, _, name = path.partition("/")
         if kind not in {"servicePrincipals", "applications"}:
             raise NotImplementedError(f"{request.method} {request.path}")
         allowed = self.world.may_see_applications and (request.method == "GET" or self.world.may_change_applications)
         if kind == "applications" and not allowed:
-            raise Refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+            raise _denied()
         if request.method == "POST" or "/" in name or request.method == "DELETE":
             return self._change(request, kind, name)
         if request.method != "GET":
@@ -83,15 +90,25 @@ class Graph:
                 return Answer(200, {"@odata.context": f"{_CONTEXT}#{kind}/$entity", **found})
         raise _missing(name)
 
+    def _by_app_id(self, app_id: str) -> Answer:
+        """An alternate key: https://learn.microsoft.com/graph/api/application-get."""
+        if not self.world.may_see_applications:
+            raise _denied()
+        for found in self._applications():
+            if found["appId"] == app_id:
+                return Answer(200, {"@odata.context": f"{_CONTEXT}#applications/$entity", **found})
+        raise _missing(app_id)
+
     def _change(self, request: Request, kind: str, name: str) -> Answer:
         """Registrations, as .../application-post-applications, .../application-post-federatedidentitycredentials,
-        .../serviceprincipal-post-serviceprincipals and .../serviceprincipal-post-approleassignedto have them."""
+        .../serviceprincipal-post-serviceprincipals and .../serviceprincipal-post-approleassignedto have them;
+        .../application-list-owners and .../serviceprincipal-list-approleassignedto."""
         own, _, part = name.partition("/")
         part, _, inner = part.partition("/")
         made = str(uuid.uuid4())
         if kind == "applications" and not own:
             document = {"id": made, "appId": str(uuid.uuid4()), "createdDateTime": _NOW, **request.json()}
-            self.world.applications[made] = {**document, "credentials": []}
+            self.world.applications[made] = {**document, "credentials": [], "owners": [_person()]}
             return Answer(201, {"@odata.context": f"{_CONTEXT}#applications/$entity", **document})
         if kind == "servicePrincipals" and not own:
             asked = request.json()
@@ -102,9 +119,12 @@ class Graph:
             document = _service_principal(made, asked["appId"], name, "Application") | asked
             self.world.principals[made] = document
             return Answer(201, {"@odata.context": f"{_CONTEXT}#servicePrincipals/$entity", **document})
-        if kind == "servicePrincipals" and part == "appRoleAssignedTo" and request.method == "POST":
+        if kind == "servicePrincipals" and part == "appRoleAssignedTo":
             if own not in self.world.principals:
                 raise _missing(own)
+            if request.method == "GET":
+                place = f"servicePrincipals('{own}')/appRoleAssignedTo"
+                return _many(place, self.world.principals[own].get("assigned", []))
             assigned = {"id": made, "createdDateTime": _NOW, "principalType": "User", **request.json()}
             self.world.principals[own].setdefault("assigned", []).append(assigned)
             return Answer(201, {"@odata.context": f"{_CONTEXT}#appRoleAssignments/$entity", **assigned})
@@ -117,6 +137,8 @@ class Graph:
             for principal in gone:
                 del self.world.principals[principal]
             return Answer(204)
+        if part == "owners" and request.method == "GET":
+            return _many("directoryObjects", application["owners"])
         if part != "federatedIdentityCredentials":
             raise NotImplementedError(f"{request.method} {request.path}")
         if request.method == "DELETE":
@@ -130,7 +152,7 @@ class Graph:
 
     def _applications(self) -> Iterator[Document]:
         for found in self.world.applications.values():
-            yield {name: value for name, value in found.items() if name != "credentials"}
+            yield {name: value for name, value in found.items() if name not in {"credentials", "owners"}}
 
     def _service_principals(self) -> Iterator[Document]:
         yield _service_principal(APP.object_id, APP.name, "microscope-1", "Application")
@@ -142,12 +164,11 @@ class Graph:
 
     def _everybody(self) -> Iterator[Document]:
         yield from self._service_principals()
-        yield {
-            "@odata.type": "#microsoft.graph.user",
-            "id": PERSON.object_id,
-            "displayName": "Ada",
-            "userPrincipalName": PERSON.name,
-        }
+        yield _person()
+
+
+def _denied() -> Refusal:
+    return Refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
 def _missing(name: str) -> Refusal:

@@ -39,10 +39,10 @@ def _told(pool: Any) -> Any:
     return pool and {name: value for name, value in pool.items() if name != "values"}
 
 
-def _token_for(audience: str) -> str:
+def _token_for(audience: str, is_app: bool) -> str:
     """The recorded access token, for somebody else."""
     head, _, end = TOKEN.split(".")
-    payload = json.dumps(claims(TOKEN) | {"aud": audience})
+    payload = json.dumps(claims(TOKEN) | {"aud": audience} | ({"idtyp": "app"} if is_app else {}))
     return f"{head}.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.{end}"
 
 
@@ -99,7 +99,7 @@ class Azure(Storage, Templates, Registrations):
             raise answers.refusal("account set", "doesn't exist", nobody=call["--subscription"])
 
     def _account_get_access_token(self, call: Call) -> Any:
-        return {"accessToken": _token_for(call.get("--resource", self.arm))}
+        return {"accessToken": _token_for(call.get("--resource", self.arm), self.login_is_app)}
 
     def _cloud_show(self, call: Call) -> Any:
         return {"endpoints": {"resourceManager": f"{self.arm}/"}}

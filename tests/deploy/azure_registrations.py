@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.deploy import answers
 from tests.deploy.az_cli import Call
-from tests.deploy.azure_state import State, azure_takes
+from tests.deploy.azure_state import PERSON, State, azure_takes
 
 
 class Registrations(State):
@@ -30,8 +30,14 @@ class Registrations(State):
             case ["applications"]:
                 # Every test has the same ids.
                 made = str(uuid.uuid5(uuid.NAMESPACE_URL, str(len(self.registrations))))
-                self.registrations[made] = body | {"credentials": [], "principals": []}
+                self.registrations[made] = body | {"credentials": [], "principals": [], "owners": [PERSON]}
                 return _application(made, self.registrations[made])
+            case [place] if found := re.fullmatch(r"applications\(appId='app-of-(.+)'\)", place):
+                if found[1] not in self.registrations:
+                    raise answers.refusal("rest", "Request_ResourceNotFound")
+                return _application(found[1], self.registrations[found[1]])
+            case ["applications", own, "owners"]:
+                return {"value": [{"id": owner} for owner in self.registrations[own]["owners"]]}
             case ["applications", own]:
                 del self.registrations[own]
             case ["applications", own, "federatedIdentityCredentials"] if method == "get":
@@ -52,7 +58,10 @@ class Registrations(State):
                 principals.append({"id": f"principal-of-{own}", "appId": body["appId"]})
                 return principals[-1]
             case ["servicePrincipals", own, "appRoleAssignedTo"]:
-                self.registrations[own.removeprefix("principal-of-")].setdefault("assigned", []).append(body)
+                assigned = self.registrations[own.removeprefix("principal-of-")].setdefault("assigned", [])
+                if method == "get":
+                    return {"value": assigned}
+                assigned.append(body)
             case _:
                 raise AssertionError(f"This stand-in does not know {method} {path}.")
         return None

@@ -50,6 +50,8 @@ class State:
 
     deploy: Path
     logged_in: bool = True
+    # Whether a service principal is logged in, as in a pipeline.
+    login_is_app: bool = False
     version: str = "2.91.0"
     arm: str = "https://management.azure.com"
     providers: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PROVIDERS, "Registered"))

@@ -28,7 +28,8 @@ def client(port: int, python: str) -> str:
     """A program to be put on a PATH. Only what reads its input is given any: it belongs to the caller's script."""
     return f"""#!/bin/bash
 input=
-[[ $* != *answers.py* && $* != *machines.py* && ! $* =~ sign_in.py\\ (found|one|credential)\\  ]] || input=$(cat)
+[[ $* != *answers.py* && $* != *machines.py* &&
+  ! $* =~ sign_in.py\\ (found|one|owned|assigned|remembered|credential) ]] || input=$(cat)
 exec 3<>/dev/tcp/127.0.0.1/{port} || exec {python} "$@"
 printf '%s\\0' "$PWD" "$AZURE_TOKEN_CREDENTIALS" "$input" "$#" "$@" >&3
 IFS= read -r -d '' -u 3 code

@@ -20,8 +20,8 @@ FILE = Path(__file__).with_name("recordings.json")
 # What the compiler prints is not the CLI's, and changes with the template.
 _NOT_KEPT = {"bicep build-params"}
 # What addresses of `az rest` end with, or with a name after it.
-_THINGS = "applications/|applications|federatedIdentityCredentials/|federatedIdentityCredentials|servicePrincipals|"
-_THINGS += "appRoleAssignedTo|"
+_THINGS = r"applications\(appId=|applications/|applications|federatedIdentityCredentials/|"
+_THINGS += "federatedIdentityCredentials|servicePrincipals|appRoleAssignedTo|owners|"
 _THINGS += "eventSubscriptions/|permissions|roleDefinitions/|roleDefinitions|budgets/|pools/|pools|jobs|locks/|locks"
 
 

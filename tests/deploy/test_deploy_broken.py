@@ -20,6 +20,7 @@ NOTED = {
     **{
         f"rest {what}": "app registration"
         for what in (
+            *("get applications(appId=", "get owners", "get appRoleAssignedTo"),
             *("get applications", "post applications", "delete applications/", "get federatedIdentityCredentials"),
             *("post federatedIdentityCredentials", "get servicePrincipals", "post servicePrincipals"),
         )

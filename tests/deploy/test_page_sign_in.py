@@ -137,3 +137,96 @@ def test_an_identity_that_was_made_anew_gets_the_credential(lab):
     lab.up("--no-smoke-test")
     (credential,) = registration(lab.azure)["credentials"]
     assert credential["subject"] != "an identity that is gone"
+
+
+def planted(azure, name="planted", owners=("somebody else",)):
+    """Another registration with the tag of the deployment, which anybody can read from the app's address."""
+    azure.registrations[name] = {
+        "tags": ["ilastik-batch-ilastik7a79c679"],
+        "displayName": "x",
+        "credentials": [],
+        "principals": [],
+        "owners": list(owners),
+    }
+    return f"app-of-{name}"
+
+
+def untouched(found):
+    return not (found["credentials"] or found["principals"] or found.get("assigned"))
+
+
+@pytest.mark.parametrize(
+    "owners", [("somebody else",), (), (PERSON, "somebody else")], ids=["another's", "nobody's", "shared"]
+)
+def test_a_registration_that_somebody_planted_is_not_used(empty, owners):
+    """A tag proves nothing: its owner could make anybody an admin. Another is made, and it is said."""
+    foreign = planted(empty.azure, owners=owners)
+    done = empty.up("--no-smoke-test")
+    assert (foreign in done.stderr, opened(empty.azure) not in {"", foreign}) == (True, True)
+    assert untouched(empty.azure.registrations["planted"])
+    done = empty.run("--teardown", "--yes")
+    assert (done.returncode, list(empty.azure.registrations)) == (0, ["planted"])
+
+
+def test_the_registration_of_an_earlier_run_stays_whatever_others_are_tagged(lab):
+    """By its id, which the deployment remembers: tags of others, even of one's own, and --forget change nothing."""
+    before = opened(lab.azure)
+    lab.azure.registrations = {"planted": {}} | lab.azure.registrations
+    planted(lab.azure)
+    planted(lab.azure, "own", (PERSON,))
+    for options in ((), ("--forget",)):
+        lab.up("--no-smoke-test", *options)
+        assert (opened(lab.azure), len(lab.azure.registrations)) == (before, 3)
+    assert untouched(lab.azure.registrations["planted"])
+    assert untouched(lab.azure.registrations["own"])
+
+
+def test_what_a_run_that_broke_off_had_registered_is_taken(empty):
+    """It is the only one with the tag that belongs to whoever runs this alone; of several none is."""
+    planted(empty.azure)
+    own = planted(empty.azure, "own", (PERSON,))
+    empty.up("--no-smoke-test")
+    assert (opened(empty.azure), len(empty.azure.registrations)) == (own, 2)
+    empty.azure.deployments["ilastik-batch"]["parameters"]["options"]["value"].pop("madeClientId")
+    second = planted(empty.azure, "second", (PERSON,))
+    done = empty.up("--no-smoke-test")
+    assert opened(empty.azure) not in {"", own, second, "app-of-planted"}
+    assert all(one in done.stderr for one in (own, second))
+
+
+def test_a_list_that_lacks_the_registration_closes_no_page(lab):
+    """Its tag was removed, or this login does not see it there: its id still finds it."""
+    before = opened(lab.azure)
+    registration(lab.azure)["tags"] = []
+    lab.up("--no-smoke-test")
+    assert (opened(lab.azure), len(lab.azure.registrations)) == (before, 1)
+    assert not [what for what in lab.azure.changes if "applications" in what]
+
+
+def test_a_registration_that_is_gone_is_made_anew(lab):
+    """Entra must say so of that very id."""
+    before = opened(lab.azure)
+    lab.azure.registrations = {"another": {"tags": [], "displayName": "x", "credentials": [], "principals": []}}
+    lab.up("--no-smoke-test")
+    assert opened(lab.azure) not in {"", before}
+
+
+def test_a_page_without_any_admin_gets_one_in_the_next_run(lab):
+    """The run that made the registration may have broken off before; whom somebody gave a role stays alone."""
+    found = registration(lab.azure)
+    first = found.pop("assigned")
+    lab.up("--no-smoke-test")
+    assert found["assigned"] == first
+    found["assigned"][0]["principalId"] = "somebody else"
+    lab.up("--no-smoke-test")
+    assert [one["principalId"] for one in found["assigned"]] == ["somebody else"]
+
+
+def test_a_service_principal_says_in_every_run_that_nobody_has_a_role(lab):
+    """It can't be an admin itself; somebody who may has to make one."""
+    lab.azure.login_is_app = True
+    assert "Nobody has a role" not in lab.up("--no-smoke-test").stderr
+    del registration(lab.azure)["assigned"]
+    for _ in range(2):
+        assert "Nobody has a role of the page yet" in lab.up("--no-smoke-test").stderr
+    assert not registration(lab.azure)["assigned"]
