@@ -73,7 +73,8 @@ async def test_the_page_cuts_at_a_small_cost_and_two_at_a_time(world: World):
     async with asyncio.TaskGroup() as group:
         both = [group.create_task(viewer.get("crop", name="fly/a.h5")) for _ in range(2)]
         await until(lambda: len(pixels.limits) == 2)
-        third = await viewer.get("crop", name="fly/a.h5")
+        async with asyncio.timeout(10):
+            third = await viewer.get("crop", name="fly/a.h5")
         assert (third.status_code, third.headers["retry-after"]) == (429, "20")
         pixels.may_end.set()
     assert [task.result().status_code for task in both] == [200, 200]
