@@ -2,13 +2,17 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
+import skimage
+import tifffile
 from scipy import ndimage
 from skimage import measure
 
 from batch_ops.task.objects import ObjectsWanted
 from tests.deploy.pool.measuring import CLASSES, Measuring
+from tests.structure import REPOSITORY
 
 
 @pytest.fixture
@@ -75,6 +79,24 @@ def test_the_table_is_what_the_libraries_find(counting, axes, shape, density):
     for one, counted in zip(CLASSES, counting.printed["classes"], strict=True):
         assert counted["objects"] == [ndimage.label(stack == one.label)[1] for stack in classes]
         assert counted["sizes"] == [np.count_nonzero(stack == one.label) for stack in classes]
+
+
+@pytest.mark.parametrize("shown", ["cells2d", "coins"])
+def test_the_table_of_real_pixels(counting, shown):
+    """Of what ilastik itself wrote for an image, and of a photograph of coins parted at a brightness."""
+    if shown == "cells2d":
+        folder = REPOSITORY / "tests/data/ilastik/cells2d"
+        classes = np.array([0, 1, 3], "uint8")[tifffile.imread(folder / "expected/input.tiff")]
+        with h5py.File(folder / "input.h5") as file:
+            image = file["volume/data"][..., 0, 0].swapaxes(1, 2)  # stored as txyzc
+    else:
+        image = skimage.data.coins()[None]
+        classes = np.where(image > 107, 1, 2).astype("uint8")
+    assert image.shape == classes.shape
+    counting.axes = "tyx"
+    rows = counting.run(classes[:, None], image)
+    assert len(rows) > 20
+    assert numbers(rows) == expected(classes[:, None], image[:, None, ..., None])
 
 
 def test_objects_that_cross_the_edges_of_what_is_read_at_once(counting, monkeypatch):
