@@ -47,6 +47,7 @@ def take_effect_late(later: Callable[[Callable[[], object]], object]) -> Happeni
 
 async def surprise(cloud: ProcessCloud, label: str) -> None:
     """Something nobody thought of happens there, once."""
+    cloud.unforeseen += 1
     raise Unforeseen(f"{label} did what nobody thought of.")
 
 

@@ -64,6 +64,7 @@ class ProcessCloud(Cloud):
         # The calls made so far; None where an invocation begins.
         self.labels: list[str | None] | None = None
         self.made = 0
+        self.unforeseen = 0
         self.is_dead = False
         self.hook = None
 
@@ -184,7 +185,7 @@ class Process:
     @cached_property
     def page(self) -> PageVisitor:
         """Somebody who steers from the page, which this process serves."""
-        return PageVisitor(self._system, self.cloud.clock)
+        return PageVisitor(self._system, self.cloud.clock, lambda: self.cloud.unforeseen)
 
     # The triggers, as in function_app.py
 
