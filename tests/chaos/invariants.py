@@ -155,6 +155,9 @@ def _of_a_file(world: Simulation, name: str) -> list[str]:
         return []
     if record is None:
         return ["it has no row"]
+    if record.purging is not None and (record.source or record.purging == stored.blob.etag):
+        # A removal that broke off: whoever calls it again goes on with it, and until then nothing is run.
+        return []
     folder, run, content = _folder(world, name), _run(record), stored.data
     # A rerun whose image was deleted stays so when that comes back: whoever began it may repeat it.
     is_given_up = bool(record.source) and not record.image.etag
