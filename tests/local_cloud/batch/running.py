@@ -212,7 +212,7 @@ async def running_service(
             yield RunningService(service.endpoint, chosen.account, chosen.key, service)
 
 
-async def eventually(look: Callable[[], Any], seconds: float = 15.0, every: float = 0.02) -> Any:
+async def eventually(look: Callable[[], Any], seconds: float = 60.0, every: float = 0.02) -> Any:
     """What `look`, plain or asynchronous, gives as soon as it is true; TimeoutError after `seconds`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -229,7 +229,7 @@ def pool_of(pool_id: str = "p", **fields: Any) -> BatchPoolCreateOptions:
     return BatchPoolCreateOptions(id=pool_id, vm_size="STANDARD_D4S_V5", **{**sizes, **fields})
 
 
-async def task_in(client: BatchClient, state: str, task: str = "t", job: str = "j", seconds: float = 15.0) -> Any:
+async def task_in(client: BatchClient, state: str, task: str = "t", job: str = "j", seconds: float = 60.0) -> Any:
     """The task once it is in this state."""
 
     async def look() -> BatchTask | None:
