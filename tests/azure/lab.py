@@ -225,11 +225,6 @@ class Lab:
             found.append(Call(int(number), program, tuple(words), out, err, code, json.loads(asked or "null")))
         return found
 
-    def forget_calls(self) -> None:
-        """Have `calls` begin anew."""
-        for folder in (path for path in self.calls_folder.iterdir() if path.is_dir()):
-            shutil.rmtree(folder)
-
     def _knows(self, host: str) -> bool:
         if host.endswith(".core.windows.net"):
             return self.storage.account(host) is not None

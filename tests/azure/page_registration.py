@@ -25,9 +25,6 @@ _REMOVE = 'read_remembered() { :; }; remove_sign_in "$mark"'
 def ask(lab: Lab) -> None:
     """Make a registration, find it complete, remove it; look at it and make it where that is refused."""
     _run(lab, _MAKE)
-    # Of lists, those with something in them are written down.
-    lab.forget_calls()
-    _run(lab, _MAKE)
     (own,) = lab.world.applications.values()
     (credential,) = own["credentials"]
     # The identity was made anew.

@@ -42,8 +42,11 @@ class Prices:
         default_factory=lambda: {"Standard_D4ds_v5": (0.3, 0.06), "Standard_E8ds_v5": (0.7, 0.14)}
     )
     page: int = 5
+    is_down: bool = False
 
     def answer(self, request: Request) -> Answer:
+        if self.is_down:
+            return Answer(502, {})
         assert (request.method, request.path) == ("GET", _PATH), request
         assert "authorization" not in request.headers, "A token was sent to where nobody signs in."
         wanted = dict(re.findall(r"(\w+) eq '([^']*)'", request.query["$filter"]))

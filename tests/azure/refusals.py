@@ -89,6 +89,12 @@ def ask(lab: Lab) -> None:
         place = f"{ROOT}/resourceGroups/lab/providers/{kind}/{account}"
         lab.world.put({"id": place, "type": kind, "name": account, "properties": closed})
         again("storage blob list")
+        # The list of prices can't be asked.
+        lab.prices.is_down = True
+        curl = next(w for w in recorded if recordings.command(w) == "curl" and w[-1].endswith("retail/prices"))
+        done = lab.run(lab.bin / "curl", *(word.replace("{work}", name) for word in curl[1:]))
+        assert done.returncode, done.stdout
+        lab.prices.is_down = False
         # An older Bicep.
         older = lab.bin / "bicep"
         older.write_text("#!/bin/sh\necho Bicep CLI version 0.30.3 \\(0\\)\n")

@@ -105,7 +105,10 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
         found = Recording(words, call.code, out, plain(call.err), document)
         # Of long answers one will do, and one of nothing.
         short = out if len(out) < 100 else "long"
-        kept.setdefault(json.dumps([found.shape, found.code, found.err, short, bool(document)]), found)
+        key = json.dumps([found.shape, found.code, found.err, short, bool(document)])
+        # What is in a list only one shows that has something in it.
+        if key not in kept or (_is_empty(kept[key].document) and not _is_empty(document)):
+            kept[key] = found
     asked = {(recording.shape, recording.err) for recording in kept.values()}
     kept |= {f"older {n}": found for n, found in enumerate(older) if (found.shape, found.err) not in asked}
     documents: list[Any] = []
@@ -120,6 +123,10 @@ def write(calls: Iterable["RealCall"], folders: Mapping[str, str], older: Iterab
         for name, part in [("answers", entries), ("documents", documents)]
     )
     FILE.write_text(f"{{{', '.join(parts)}}}\n")
+
+
+def _is_empty(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("value") == []
 
 
 @functools.cache
