@@ -49,6 +49,7 @@ async def test_a_pool_follows_its_work(client, clock):
     assert pool.auto_scale_run.error is None
     for name in ("a", "b", "c"):
         await client.terminate_task("j", name)
+        await task_in(client, "completed", name)
     await clock.advance(1200)
     await pool_with(client, current_dedicated_nodes=0, allocation_state="steady")
 
