@@ -15,6 +15,8 @@ from local_cloud.azurite.server import Azurite, AzuriteError
 from pixel_engine.build import build
 
 _STOP_SECONDS = 30
+# Of a test that takes minutes, unless it says otherwise: some install a program first.
+_SLOW_SECONDS = 900
 
 # A busy machine is no fault of the code.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +26,13 @@ settings.load_profile("patient")
 def pytest_sessionstart() -> None:
     """Compile the pixel engine where its source has changed since `make setup`: it stands in for ilastik."""
     build()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests longer than the others."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_SECONDS))
 
 
 class FileByFile(LoadFileScheduling):  # type: ignore[misc]
