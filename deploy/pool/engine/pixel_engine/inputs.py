@@ -59,7 +59,7 @@ def locate(text: str) -> Image:
         with h5py.File(file, "r") as opened:
             dataset = opened[_choose(file, opened, inside)]
             return _describe(file, inside, dataset)
-    except OSError as exc:
+    except (OSError, RuntimeError) as exc:  # RuntimeError: where names are listed, h5py knows no other
         raise InputError(f"The input file '{file}' cannot be read as HDF5: {exc}.") from exc
 
 
@@ -182,6 +182,6 @@ class Reader:
         """Return the part given by slices of any of the axes `tzyxc`, shape (t, z, y, x, c), stored dtype."""
         try:
             part = self._dataset[tuple(region.get(key, slice(None)) for key in self._order)]
-        except OSError as exc:
+        except (OSError, RuntimeError) as exc:
             raise InputError(f"'{self._image.file}' cannot be read any further, it is damaged: {exc}.") from exc
         return axes.with_order(part, self._order, axes.INSIDE)
