@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from batch_ops.domain.record_parts import Times
 from batch_ops.domain.selection import Selection
 from batch_ops.system import System
 from batch_ops.wiring import opened
-from tests.bench.cloud import bench_cloud
+from tests.bench.cloud import BenchCloud, bench_cloud
 from tests.bench.report import Report
 from tests.bench.tick import insert, rows_of
 from tests.world import World
@@ -91,11 +92,15 @@ async def _measured(size: int, where: str, system: System, calls: Calls) -> Asyn
         yield f"{size:,}", where, title, found, await calls() - before, f"{seconds:.3f}"
 
 
-async def _on_azurite(size: int, latency_ms: int) -> list[tuple[object, ...]]:
+@asynccontextmanager
+async def filled_cloud(
+    size: int, latency_ms: int, more: dict[str, str] | None = None
+) -> AsyncIterator[tuple[BenchCloud, System]]:
+    """Give a cloud with so many files of `PROJECTS` projects, whose index is complete; `more`: settings."""
     async with (
         bench_cloud(latency_ms) as cloud,
         TableServiceClient.from_connection_string(cloud.azurite.connection_string) as tables,
-        opened(cloud.settings) as system,
+        opened(cloud.settings | (more or {})) as system,
     ):
         await insert(tables.get_table_client("files"), [row for file in files_of(size) for row in rows_of(file)])
         async with BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs:
@@ -103,6 +108,11 @@ async def _on_azurite(size: int, latency_ms: int) -> list[tuple[object, ...]]:
                 await blobs.get_blob_client("projects", f"project{number}.ilp").upload_blob(b"x")
         async for _ in system.steering.select(Selection(newest=True)):
             break
+        yield cloud, system
+
+
+async def _on_azurite(size: int, latency_ms: int) -> list[tuple[object, ...]]:
+    async with filled_cloud(size, latency_ms) as (cloud, system):
 
         async def calls() -> int:
             counts = await cloud.calls()

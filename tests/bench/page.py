@@ -3,17 +3,11 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from azure.data.tables.aio import TableServiceClient
-from azure.storage.blob.aio import BlobServiceClient
-
-from batch_ops.domain.selection import Selection
 from batch_ops.page.app import page_app
 from batch_ops.system import System
-from batch_ops.wiring import opened, utc_now
-from tests.bench.cloud import bench_cloud
-from tests.bench.listing import PROJECTS, Calls, files_of, fill
+from batch_ops.wiring import utc_now
+from tests.bench.listing import PROJECTS, Calls, fill, filled_cloud
 from tests.bench.report import Report
-from tests.bench.tick import insert, rows_of
 from tests.unit.page.browser import Browser
 from tests.world import World
 
@@ -63,17 +57,7 @@ async def _measured(size: int, where: str, system: System, calls: Calls) -> Asyn
 
 
 async def _on_azurite(size: int, latency_ms: int) -> list[tuple[object, ...]]:
-    async with (
-        bench_cloud(latency_ms) as cloud,
-        TableServiceClient.from_connection_string(cloud.azurite.connection_string) as tables,
-        opened(cloud.settings | _SIGNED_IN) as system,
-    ):
-        await insert(tables.get_table_client("files"), [row for file in files_of(size) for row in rows_of(file)])
-        async with BlobServiceClient.from_connection_string(cloud.azurite.connection_string) as blobs:
-            for number in range(PROJECTS):
-                await blobs.get_blob_client("projects", f"project{number}.ilp").upload_blob(b"x")
-        async for _ in system.steering.select(Selection(newest=True)):
-            break
+    async with filled_cloud(size, latency_ms, _SIGNED_IN) as (cloud, system):
 
         async def calls() -> int:
             counts = await cloud.calls()
